@@ -1,3 +1,31 @@
-"""STAC items from files or a STAC API, as an async stream of dicts."""
+"""STAC items from files or a STAC API, as an async stream of dicts.
+
+>>> module = IngestModule({"mode": "file", "source": "items/"})
+>>> async for item in module.fetch(WorkflowContext.create()):
+...     print(item["id"])
+"""
+
+from stac_manager.config import IngestConfig
+from stac_manager.context import Failure, FailureCollector, WorkflowContext
+from stac_manager.exceptions import ConfigurationError, DataProcessingError, StacManagerError
+from stac_manager.ingest import IngestModule
+from stac_manager.protocols import Fetcher, Item
+from stac_manager.stats import ApiStats, FileStats, IngestStats
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "ApiStats",
+    "ConfigurationError",
+    "DataProcessingError",
+    "Failure",
+    "FailureCollector",
+    "Fetcher",
+    "FileStats",
+    "IngestConfig",
+    "IngestModule",
+    "IngestStats",
+    "Item",
+    "StacManagerError",
+    "WorkflowContext",
+]

@@ -1,0 +1,1 @@
+"""API mode: from a search to the items on its pages."""

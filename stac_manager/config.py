@@ -1,0 +1,192 @@
+"""Every option of the IngestModule, validated before any work is done."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from stac_manager.exceptions import ConfigurationError
+
+API_ONLY = ("bbox", "datetime", "intersects", "ids", "query", "filter", "limit", "headers")
+FILE_ONLY = ("source_type", "format")
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_INSTANT = re.compile(
+    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?"
+    r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)",
+    re.IGNORECASE,
+)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_GEOMETRY_MEMBER = {
+    **dict.fromkeys(("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"), "coordinates"),
+    "GeometryCollection": "geometries",
+}
+
+
+class IngestConfig(BaseModel):
+    """The options of one ingestion. `docs/options.md` explains each for users."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+    mode: Literal["file", "api"]
+    source: str = Field(min_length=1)
+    source_type: Literal["auto", "file", "items_directory", "collection"] = "auto"
+    format: Literal["json", "ndjson", "parquet"] | None = None
+    collection_id: str | None = Field(default=None, min_length=1)
+    bbox: tuple[float, ...] | None = None
+    datetime: str | None = None
+    intersects: dict[str, Any] | None = None
+    ids: tuple[str, ...] | None = Field(default=None, min_length=1)
+    query: dict[str, Any] | None = None
+    filter: dict[str, Any] | str | None = None
+    limit: int = Field(default=100, ge=1, le=10_000)
+    max_items: int | None = Field(default=None, ge=1)
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    concurrency: int = Field(default=1, ge=1, strict=True)
+
+    @classmethod
+    def parse(cls, options: Mapping[str, Any]) -> IngestConfig:
+        """Validate `options`.
+
+        Raises:
+            ConfigurationError: With one line for each wrong option. Values of `headers` are never quoted.
+        """
+        if not isinstance(options, Mapping):
+            raise ConfigurationError(f"the configuration must be a dict of options, not {type(options).__name__}")
+        options = {name: str(value) if name == "source" and hasattr(value, "__fspath__") else value
+                   for name, value in options.items()}  # fmt: skip
+        if "mode" not in options and isinstance(options.get("source"), str):
+            options = {"mode": "api" if is_http(options["source"]) else "file", **options}
+        try:
+            return cls.model_validate(options)
+        except ValidationError as error:
+            raise ConfigurationError("\n".join(_explain(error))) from None
+
+    @field_validator("bbox")
+    @classmethod
+    def _check_bbox(cls, bbox: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        """Check against RFC 7946, section 5. West may exceed east: the box then crosses the antimeridian."""
+        if bbox is None:
+            return None
+        if len(bbox) not in (4, 6):
+            raise ValueError(f"needs 4 numbers (west, south, east, north) or 6 with heights, not {len(bbox)}")
+        if not all(map(math.isfinite, bbox)):
+            raise ValueError("must be finite numbers")
+        half = len(bbox) // 2
+        west, south, east, north = bbox[0], bbox[1], bbox[half], bbox[half + 1]
+        if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= 90 and -90 <= north <= 90):
+            raise ValueError("must be longitude and latitude in degrees (west, south, east, north)")
+        if south > north:
+            raise ValueError(f"has south ({south:g}) above north ({north:g}); the order is west, south, east, north")
+        return bbox
+
+    @field_validator("datetime")
+    @classmethod
+    def _check_datetime(cls, text: str | None) -> str | None:
+        """Check an RFC 3339 instant or interval (STAC API, item-search); plain dates become whole days."""
+        if text is None:
+            return None
+        bounds = text.split("/")
+        if len(bounds) > 2:
+            raise ValueError("is one instant, or an interval 'start/end' with '..' for an open end")
+        if len(bounds) == 1 and _DATE.fullmatch(text):
+            bounds = [text, text]
+        if len(bounds) == 1:
+            return _instant(text)
+        start = _bound(bounds[0], "T00:00:00Z")
+        end = _bound(bounds[1], "T23:59:59.999999Z")
+        if start == end == "..":
+            raise ValueError("is open at both ends; leave it out instead")
+        return f"{start}/{end}"
+
+    @field_validator("intersects")
+    @classmethod
+    def _check_intersects(cls, geometry: dict[str, Any] | None) -> dict[str, Any] | None:
+        if geometry is None:
+            return None
+        member = _GEOMETRY_MEMBER.get(geometry.get("type", ""))
+        if member is None or not isinstance(geometry.get(member), list):
+            raise ValueError("must be a GeoJSON geometry with 'type' and 'coordinates' (not a Feature)")
+        return geometry
+
+    @field_validator("headers")
+    @classmethod
+    def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not a header name")
+            if "\r" in value or "\n" in value or "\0" in value:
+                raise ValueError(f"the value of {name!r} has a line break in it")
+        return headers
+
+    @model_validator(mode="after")
+    def _check_together(self) -> IngestConfig:
+        foreign = [name for name in (API_ONLY if self.mode == "file" else FILE_ONLY) if name in self.model_fields_set]
+        if foreign:
+            other = "api" if self.mode == "file" else "file"
+            raise ValueError(f"{', '.join(foreign)}: only for mode {other!r}, this is mode {self.mode!r}")
+        if self.mode == "api" and not is_http(self.source):
+            raise ValueError(f"source: mode 'api' needs an http or https URL, not {self.source!r}")
+        if self.mode == "file" and _URL.match(self.source):
+            raise ValueError(f"source: mode 'file' reads local paths; for {_scheme(self.source)} use mode 'api'")
+        if self.bbox is not None and self.intersects is not None:
+            raise ValueError("bbox, intersects: a search takes one of them, not both (STAC API, item-search)")
+        if self.concurrency != 1:
+            raise ValueError("concurrency: one document or page after another is all there is so far; leave it at 1")
+        return self
+
+
+def is_http(source: str) -> bool:
+    """Tell whether `source` is an http or https URL."""
+    return source.lower().startswith(("http://", "https://"))
+
+
+def _scheme(source: str) -> str:
+    return f"{source.split('://', 1)[0].lower()} URLs"
+
+
+def _instant(text: str) -> str:
+    if not _INSTANT.fullmatch(text):
+        raise ValueError(f"{text!r} is not an RFC 3339 instant such as 2024-05-01T00:00:00Z")
+    return text
+
+
+def _bound(text: str, time_of_day: str) -> str:
+    if text in ("", ".."):
+        return ".."
+    return _instant(text + time_of_day if _DATE.fullmatch(text) else text)
+
+
+def _explain(error: ValidationError) -> list[str]:
+    """Put a validation error into words, a line for each option. Never quotes header values."""
+    lines: dict[str, str] = {}
+    for detail in error.errors(include_url=False):
+        name = str(detail["loc"][0]) if detail["loc"] else ""
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            message = f"unknown option {name!r}{_nearest(name)}"
+        elif detail["type"] == "missing":
+            message = f"option {name!r} is missing"
+        elif name:
+            message = message[:1].lower() + message[1:]
+            shown = "" if name == "headers" or detail["type"] == "value_error" else f" (got {_short(detail['input'])})"
+            message = f"option {name!r}: {message}{shown}"
+        lines.setdefault(name or message, message)
+    return list(lines.values())
+
+
+def _nearest(name: str) -> str:
+    known = list(IngestConfig.model_fields)
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; known options: {', '.join(known)}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,1 @@
+"""File mode: from a path to the items in its documents."""

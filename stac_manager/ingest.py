@@ -1,0 +1,102 @@
+"""IngestModule: a configuration in, a stream of STAC items out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextlib import aclosing
+from time import perf_counter
+from typing import Any
+
+from stac_manager.config import IngestConfig
+from stac_manager.context import WorkflowContext
+from stac_manager.exceptions import ConfigurationError
+from stac_manager.protocols import Item
+from stac_manager.stats import ApiStats, FileStats, IngestStats
+
+
+class IngestModule:
+    """Fetches STAC items from files or a STAC API.
+
+    Args:
+        config: The options, as `docs/options.md` lists them.
+
+    Raises:
+        ConfigurationError: If an option is unknown, missing or wrong.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = IngestConfig.parse(config)
+        self.stats: FileStats | ApiStats = FileStats() if self.config.mode == "file" else ApiStats()
+        """What the latest fetch did, during it and after it."""
+
+    async def fetch(self, context: WorkflowContext) -> AsyncGenerator[Item, None]:
+        """Yield every item of the source once, in a fixed order: files by name, a search in the server's order.
+
+        What cannot be delivered goes to `context.failure_collector`, and the rest is delivered.
+
+        Raises:
+            ConfigurationError: If the source does not exist or holds no documents, before any item is read.
+            DataProcessingError: If nothing could be delivered, or the server refuses.
+        """
+        async with aclosing(self._parts(context)) as parts:
+            async for part in parts:
+                for item in part:
+                    yield item
+
+    def iter_items(self, context: WorkflowContext) -> Iterator[Item]:
+        """Yield what `fetch` yields, for callers without an event loop.
+
+        Raises:
+            ConfigurationError: As `fetch`; also when called while an event loop runs in this thread.
+            DataProcessingError: As `fetch`.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            raise ConfigurationError("iter_items() cannot run inside an event loop; use: async for item in fetch()")
+        with asyncio.Runner() as runner:
+            parts = self._parts(context)
+            try:
+                while (part := runner.run(anext(parts, None))) is not None:
+                    yield from part
+            finally:
+                runner.run(parts.aclose())
+
+    async def _parts(self, context: WorkflowContext) -> AsyncGenerator[Iterator[Item], None]:
+        """Yield the items in parts, as documents and pages hold them, and count what passes."""
+        collection_id = self.config.collection_id or context.data.get("collection_id")
+        failed_before = len(context.failure_collector)
+        parts: AsyncGenerator[Iterable[Item], None]
+        if self.config.mode == "file":
+            from stac_manager.files.reading import read
+
+            self.stats = file_stats = FileStats()
+            parts = read(self.config, collection_id, context.failure_collector, file_stats)
+        else:
+            from stac_manager.api.search import search
+
+            self.stats = api_stats = ApiStats()
+            parts = search(self.config, collection_id, context.failure_collector, api_stats)
+        stats = self.stats
+        started = perf_counter()
+        try:
+            async with aclosing(parts):
+                async for part in parts:
+                    yield _counted(part, stats)
+                    stats.failures = len(context.failure_collector) - failed_before
+                    stats.seconds = perf_counter() - started
+        finally:
+            stats.failures = len(context.failure_collector) - failed_before
+            stats.seconds = perf_counter() - started
+
+
+def _counted(part: Iterable[Item], stats: IngestStats) -> Iterator[Item]:
+    """Count the items of a part as they are taken, and the time in which the consumer has them."""
+    for item in part:
+        stats.items += 1
+        handed_over = perf_counter()
+        yield item
+        stats.seconds_consumer += perf_counter() - handed_over

@@ -1,0 +1,256 @@
+"""API mode against a server whose every answer the test writes: the rules of `next` links, errors, secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from aiohttp import web
+from support import fetch, ids, make_items
+
+from stac_manager import DataProcessingError, IngestModule, WorkflowContext
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ITEMS = make_items(7)
+SECRET = "Bearer s3cret"
+
+
+class Scripted:
+    """A landing page, and a search that answers what the test says. Remembers what it was asked."""
+
+    def __init__(self, answer: Callable[[web.Request, Any], Any], *, post: bool = True) -> None:
+        self.answer = answer
+        self.post = post
+        self.asked: list[tuple[str, str, Any, dict[str, str]]] = []
+        self.url = ""
+
+    async def landing(self, request: web.Request) -> web.Response:
+        links = [{"rel": "search", "href": "search"}]
+        if self.post:
+            links.append({"rel": "search", "href": "search", "method": "POST"})
+        return web.json_response({"type": "Catalog", "links": links})
+
+    async def search(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json() if request.can_read_body else None
+        self.asked.append((request.method, request.raw_path, body, dict(request.headers)))
+        answer = self.answer(request, body)
+        return answer if isinstance(answer, web.StreamResponse) else web.json_response(answer)
+
+
+@asynccontextmanager
+async def serving(server: Scripted) -> AsyncIterator[Scripted]:
+    app = web.Application()
+    app.router.add_get("/stac/", server.landing)
+    app.router.add_route("*", "/{tail:.*}", server.search)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/stac/"
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+def page(items: list[dict[str, Any]], **link: Any) -> dict[str, Any]:
+    return {"type": "FeatureCollection", "features": items, "links": [{"rel": "next", **link}] if link else []}
+
+
+async def test_post_pages_with_merge_lay_the_link_over_the_first_request() -> None:
+    def answer(request: web.Request, body: Any) -> Any:
+        start = body.get("token", 0)
+        items = ITEMS[start : start + 3]
+        return page(items, href="search", method="POST", merge=True, body={"token": start + 3})
+
+    async with serving(Scripted(answer)) as server:
+        assert await fetch({"source": server.url, "limit": 3, "collection_id": "scenes"}) == ITEMS
+    bodies = [body for _, _, body, _ in server.asked]
+    first = {"collections": ["scenes"], "limit": 3}
+    assert bodies == [first, *({**first, "token": token} for token in (3, 6, 9))]
+
+
+async def test_post_link_without_merge_is_sent_alone_and_with_its_headers() -> None:
+    def answer(request: web.Request, body: Any) -> Any:
+        if body.get("token"):
+            return page(ITEMS[3:])
+        return page(ITEMS[:3], href="search", method="post", body={"token": "a"}, headers={"X-Page": "2"})
+
+    async with serving(Scripted(answer)) as server:
+        assert await fetch({"source": server.url, "limit": 3}) == ITEMS
+    assert server.asked[1][2] == {"token": "a"}
+    assert server.asked[1][3]["X-Page"] == "2"
+
+
+async def test_a_next_link_without_method_is_a_get_also_after_a_post() -> None:
+    opaque = "/stac/search?token=a%2Fb%20c+d&collections=x"
+
+    def answer(request: web.Request, body: Any) -> Any:
+        return page(ITEMS[3:]) if request.method == "GET" else page(ITEMS[:3], href=opaque)
+
+    async with serving(Scripted(answer)) as server:
+        assert await fetch({"source": server.url}) == ITEMS
+    assert server.asked[1][:3] == ("GET", opaque, None)
+
+
+async def test_get_search_where_the_server_offers_no_post() -> None:
+    async with serving(Scripted(lambda request, body: page(ITEMS), post=False)) as server:
+        await fetch(
+            {
+                "source": server.url,
+                "bbox": [1, 2.5, 3, 4],
+                "datetime": "2024-05-01T00:00:00Z/..",
+                "ids": ["a", "b"],
+                "query": {"eo:cloud_cover": {"lt": 10}},
+                "filter": "id = 'a'",
+                "collection_id": "scenes",
+            }
+        )
+    (method, path, _, _), *_ = server.asked
+    assert method == "GET"
+    assert dict(parse_qsl(urlsplit(path).query)) == {
+        "bbox": "1.0,2.5,3.0,4.0",
+        "datetime": "2024-05-01T00:00:00Z/..",
+        "ids": "a,b",
+        "query": '{"eo:cloud_cover":{"lt":10}}',
+        "filter": "id = 'a'",
+        "filter-lang": "cql2-text",
+        "collections": "scenes",
+        "limit": "100",
+    }
+
+
+async def test_a_post_next_refused_with_405_is_asked_with_get() -> None:
+    def answer(request: web.Request, body: Any) -> Any:
+        if request.path.endswith("more"):
+            return page(ITEMS[3:]) if request.method == "GET" else web.Response(status=405)
+        return page(ITEMS[:3], href="more", method="POST", body={"token": 1})
+
+    async with serving(Scripted(answer)) as server:
+        assert await fetch({"source": server.url}) == ITEMS
+
+
+async def test_an_empty_page_ends_the_search_though_it_has_a_next_link() -> None:
+    async with serving(Scripted(lambda request, body: page([], href="search?token=1"))) as server:
+        assert await fetch({"source": server.url}) == []
+    assert len(server.asked) == 1
+
+
+async def test_a_next_link_in_a_circle_is_an_error_not_an_endless_search() -> None:
+    async with serving(Scripted(lambda request, body: page(ITEMS, href="search?token=1"))) as server:
+        with pytest.raises(DataProcessingError, match="leads back to a page already read"):
+            await fetch({"source": server.url})
+
+
+async def test_links_longer_than_the_default_header_limit() -> None:
+    token = "x" * 60_000
+
+    def answer(request: web.Request, body: Any) -> Any:
+        if body and body.get("token"):
+            return page(ITEMS[3:])
+        return page(ITEMS[:3], href="search", method="POST", body={"token": token})
+
+    async with serving(Scripted(answer)) as server:
+        assert await fetch({"source": server.url}) == ITEMS
+
+
+@pytest.mark.parametrize("max_items", [1, 3, 4, 7, 50])
+async def test_max_items_is_exact_and_asks_for_no_page_too_many(max_items: int) -> None:
+    def answer(request: web.Request, body: Any) -> Any:
+        start = body.get("token", 0)
+        end = start + body["limit"]
+        more = {"href": "search", "method": "POST", "merge": True, "body": {"token": end}} if end < 7 else {}
+        return page(ITEMS[start:end], **more)
+
+    async with serving(Scripted(answer)) as server:
+        assert await fetch({"source": server.url, "limit": 3, "max_items": max_items}) == ITEMS[:max_items]
+    assert len(server.asked) == -(-min(max_items, 7) // 3)
+
+
+async def test_members_that_are_no_items_become_failures() -> None:
+    context = WorkflowContext.create()
+    async with serving(Scripted(lambda request, body: page([5, {"type": "Feature"}, *ITEMS]))) as server:  # type: ignore[list-item]
+        assert await fetch({"source": server.url}, context) == ITEMS
+    assert len(context.failure_collector) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            web.json_response({"code": "Bad", "description": "limit too\nhigh"}, status=400),
+            "400 Bad Request: limit too",
+        ),
+        (web.json_response({"detail": [{"msg": "bbox"}]}, status=422), "[{'msg': 'bbox'}]"),
+        (web.Response(text="<html>busy</html>", status=503), "503 Service Unavailable: <html>busy</html>"),
+        (web.Response(text="<html>"), "is not JSON"),
+        (web.json_response([1]), "not a JSON object"),
+        (web.json_response({"type": "Catalog"}), "it has no 'features'"),
+        (web.json_response({"features": [1], "links": [{"rel": "next"}]}), "has no href"),
+        (web.json_response({"features": [1], "links": [{"rel": "next", "href": "ftp://x/y"}]}), "not http or https"),
+    ],
+)
+async def test_a_server_that_refuses_or_answers_nonsense(answer: web.Response, said: str) -> None:
+    def copy(request: web.Request, body: Any) -> web.Response:
+        return web.Response(body=answer.body, status=answer.status, content_type=answer.content_type)
+
+    async with serving(Scripted(copy)) as server:
+        with pytest.raises(DataProcessingError) as caught:
+            await fetch({"source": server.url + "?token=s3cret", "headers": {"Authorization": SECRET}})
+    assert said in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_a_source_that_is_no_landing_page() -> None:
+    async with serving(Scripted(lambda request, body: {"type": "Catalog", "links": []})) as server:
+        with pytest.raises(DataProcessingError, match="offers no item search"):
+            await fetch({"source": server.url + "elsewhere"})
+    with pytest.raises(DataProcessingError, match="cannot be reached: Connection refused"):
+        await fetch({"source": server.url})
+
+
+@pytest.mark.parametrize("by", ["link", "redirect"])
+async def test_credentials_go_to_the_origin_of_the_source_only(by: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with serving(Scripted(lambda request, body: page(ITEMS[3:]))) as other:
+
+        def answer(request: web.Request, body: Any) -> Any:
+            if by == "link":
+                return page(ITEMS[:3], href=other.url + "search")
+            if "again" in request.path:
+                return web.Response(status=307, headers={"Location": other.url + "search"})
+            return page(ITEMS[:3], href="again")
+
+        async with serving(Scripted(answer)) as server:
+            headers = {"Authorization": SECRET, "X-Api-Key": "s3cret"}
+            assert await fetch({"source": server.url, "headers": headers}) == ITEMS
+    assert all(asked[3]["Authorization"] == SECRET for asked in server.asked)
+    assert "s3cret" not in json.dumps(other.asked)
+    assert other.asked
+    assert "s3cret" not in caplog.text
+
+
+async def test_leaving_early_leaves_no_connection_behind() -> None:
+    def answer(request: web.Request, body: Any) -> Any:
+        return page(ITEMS, href=f"search?token={len(server.asked)}")
+
+    async with serving(Scripted(answer)) as server:
+        stream = IngestModule({"source": server.url}).fetch(WorkflowContext.create())
+        assert ids([await anext(stream)]) == ids(ITEMS[:1])
+        await stream.aclose()
+    assert len(server.asked) == 1
+
+
+def test_synchronous_twin_gives_the_same_pages() -> None:
+    async def serve_and_fetch() -> list[dict[str, Any]]:
+        async with serving(Scripted(lambda request, body: page(ITEMS))) as server:
+            module = IngestModule({"source": server.url})
+            return await asyncio.to_thread(lambda: list(module.iter_items(WorkflowContext.create())))
+
+    assert asyncio.run(serve_and_fetch()) == ITEMS

@@ -1,0 +1,259 @@
+"""File mode: every kind of source gives every item once, in the order of the names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow
+import pyarrow.parquet
+import pytest
+import stac_geoparquet.arrow
+from support import fetch, ids, make_item, make_items, real_item_files
+
+import stac_manager
+from stac_manager import ConfigurationError, DataProcessingError, Fetcher, IngestModule, WorkflowContext
+
+Write = Callable[..., Path]
+ITEMS = make_items(5)
+
+
+def ndjson(items: list[dict[str, Any]], end: str = "\n") -> bytes:
+    import json
+
+    return "".join(json.dumps(item) + end for item in items).encode()
+
+
+def feature_collection(items: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "FeatureCollection", "features": items}
+
+
+async def test_directory_is_read_in_the_order_of_the_names(write: Write, tmp_path: Path) -> None:
+    for item in reversed(ITEMS):
+        write(f"d/{item['id']}.json", item)
+    write("d/notes.txt", "no item")
+    write("d/.hidden.json", "no item")
+    write("d/collection.json.bak", "no item")
+    assert await fetch({"source": str(tmp_path / "d")}) == ITEMS
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("one.json", ITEMS[0], ITEMS[:1]),
+        ("one", ITEMS[0], ITEMS[:1]),
+        ("fc.json", feature_collection(ITEMS), ITEMS),
+        ("fc.geojson", feature_collection(ITEMS), ITEMS),
+        ("array.json", ITEMS, ITEMS),
+        ("lines.ndjson", ndjson(ITEMS), ITEMS),
+        ("lines.jsonl", ndjson(ITEMS, "\r\n"), ITEMS),
+        ("lines.geojsonl", ndjson(ITEMS, "\n\n").rstrip(), ITEMS),
+        ("bom.ndjson", b"\xef\xbb\xbf" + ndjson(ITEMS), ITEMS),
+        ("bom.json", b"\xef\xbb\xbf" + ndjson(ITEMS[:1]), ITEMS[:1]),
+    ],
+)
+async def test_single_files(write: Write, name: str, content: object, expected: list[dict[str, Any]]) -> None:
+    assert await fetch({"mode": "file", "source": str(write(name, content))}) == expected
+
+
+async def test_format_overrides_the_suffix(write: Write) -> None:
+    assert await fetch({"source": str(write("lines.json", ndjson(ITEMS))), "format": "ndjson"}) == ITEMS
+
+
+async def test_glob_reaches_into_folders(write: Write, tmp_path: Path) -> None:
+    for index, item in enumerate(ITEMS):
+        write(f"deep/{index}/{item['id']}.json", item)
+    assert await fetch({"source": str(tmp_path / "**" / "*.json")}) == ITEMS
+
+
+async def test_collection_with_an_items_folder(write: Write, tmp_path: Path) -> None:
+    root = write("c/collection.json", {"type": "Collection", "id": "scenes", "links": []})
+    for item in ITEMS:
+        write(f"c/items/{item['id']}.json", item)
+    assert await fetch({"source": str(tmp_path / "c")}) == ITEMS
+    assert await fetch({"source": str(root)}) == ITEMS
+    assert await fetch({"source": str(tmp_path / "c"), "source_type": "collection"}) == ITEMS
+
+
+async def test_collection_with_item_links_of_a_static_catalog(write: Write, tmp_path: Path) -> None:
+    hrefs = []
+    for item in ITEMS:
+        write(f"c/{item['id']}/{item['id']} x.json", item)
+        hrefs.append(f"./{item['id']}/{item['id']}%20x.json")
+    hrefs[0] = str(tmp_path / "c" / ITEMS[0]["id"] / f"{ITEMS[0]['id']} x.json")
+    links = [{"rel": "root", "href": "../catalog.json"}, *({"rel": "item", "href": href} for href in hrefs)]
+    root = write("c/collection.json", {"type": "Collection", "id": "scenes", "links": links + links})
+    assert await fetch({"source": str(root)}) == ITEMS
+
+
+async def test_collection_with_inline_features(write: Write) -> None:
+    root = write("collection.json", {"type": "Collection", "id": "scenes", "links": [], "features": ITEMS})
+    assert await fetch({"source": str(root)}) == ITEMS
+
+
+async def test_collection_id_chooses_the_collection(write: Write) -> None:
+    other = make_item("other", collection="else")
+    source = str(write("lines.ndjson", ndjson([*ITEMS, other])))
+    assert await fetch({"source": source, "collection_id": "else"}) == [other]
+    context = WorkflowContext.create(data={"collection_id": "else"})
+    assert await fetch({"source": source}, context) == [other]
+    with pytest.raises(DataProcessingError, match="no item of collection 'none'"):
+        await fetch({"source": source, "collection_id": "none"})
+
+
+@pytest.mark.parametrize("max_items", [1, 3, 5, 99])
+async def test_max_items_is_exact(write: Write, max_items: int) -> None:
+    source = str(write("fc.json", feature_collection(ITEMS)))
+    assert await fetch({"source": source, "max_items": max_items}) == ITEMS[:max_items]
+
+
+@pytest.mark.parametrize("path", real_item_files() or [None], ids=lambda path: path.stem if path else "none")
+async def test_real_items_in_every_layout(path: Path | None, write: Write, tmp_path: Path) -> None:
+    if path is None:
+        pytest.skip("real items are not beside this checkout")
+    items = await fetch({"source": str(path)})
+    assert len(items) == sum(1 for line in path.read_bytes().splitlines() if line.strip())
+    for item in items:
+        write(f"d/{item['id']}.json", item)
+    assert sorted(await fetch({"source": str(tmp_path / "d")}), key=lambda item: item["id"]) == sorted(
+        items, key=lambda item: item["id"]
+    )
+    assert await fetch({"source": str(write("fc.json", feature_collection(items)))}) == items
+
+
+async def test_geoparquet_gives_every_item(tmp_path: Path) -> None:
+    path = tmp_path / "items.parquet"
+    stac_geoparquet.arrow.to_parquet(stac_geoparquet.arrow.parse_stac_items_to_arrow(ITEMS), str(path))
+    assert ids(await fetch({"source": str(path)})) == ids(ITEMS)
+
+
+async def test_plain_nested_parquet_gives_the_items_back(tmp_path: Path) -> None:
+    rich = make_item("rich", properties={"datetime": None, "start_datetime": "2024-01-01T00:00:00Z", "n": [1, 2]})
+    items = [*ITEMS, rich]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(items), tmp_path / "plain.parquet")
+    assert await fetch({"source": str(tmp_path / "plain.parquet")}) == items
+
+
+async def test_items_from_the_synchronous_twin_are_the_same(write: Write) -> None:
+    module = IngestModule({"source": str(write("fc.json", feature_collection(ITEMS)))})
+    with pytest.raises(ConfigurationError, match="event loop"):
+        next(iter(module.iter_items(WorkflowContext.create())))
+
+
+def test_synchronous_twin(write: Write) -> None:
+    module = IngestModule({"source": str(write("fc.json", feature_collection(ITEMS)))})
+    assert list(module.iter_items(WorkflowContext.create())) == ITEMS
+    first = module.iter_items(WorkflowContext.create())
+    assert next(first) == ITEMS[0]
+    first.close()  # type: ignore[attr-defined]
+
+
+def test_the_module_is_a_fetcher() -> None:
+    assert isinstance(IngestModule({"source": "x"}), Fetcher)
+    assert not isinstance(stac_manager, Fetcher)
+
+
+# Bad input
+
+
+async def test_bad_documents_become_failures_and_the_rest_arrives(write: Write, tmp_path: Path) -> None:
+    bad = {
+        "a-empty.json": b"",
+        "b-truncated.json": b'{"type": "Feature", \n "id": ',
+        "c-latin1.json": '{"id": "Köln"}'.encode("latin-1"),
+        "d-number.json": b"5",
+        "e-geojson.json": b'{"type": "Feature", "id": "x", "geometry": null}',
+        "f-no-id.json": b'{"type": "Feature", "stac_version": "1.0.0"}',
+        "g-catalog.json": b'{"type": "Catalog", "id": "x"}',
+        "h-mixed.json": b'[5, {"type": "Feature", "stac_version": "1.0.0", "id": "good"}]',
+        "i-deep.json": b"[" * 100_000,
+    }
+    for name, content in bad.items():
+        write(f"d/{name}", content)
+    write("d/z.json", ITEMS[0])
+    context = WorkflowContext.create()
+    assert ids(await fetch({"source": str(tmp_path / "d")}, context)) == ["good", ITEMS[0]["id"]]
+    failures = context.failure_collector.get_all()
+    assert [Path(failure.source).name for failure in failures] == list(bad)
+    said = {Path(failure.source).name[0]: failure.reason for failure in failures}
+    assert "not JSON" in said["a"]
+    assert next(failure.line for failure in failures if "truncated" in failure.source) == 2
+    assert "UTF-8" in said["c"]
+    assert "a number instead of an object" in said["d"]
+    assert "no stac_version" in said["e"]
+    assert "no id" in said["f"]
+    assert "'Catalog'" in said["g"]
+    assert said["h"].startswith("member 0")
+
+
+async def test_bad_lines_are_named_by_number(write: Write) -> None:
+    lines = ndjson(ITEMS).splitlines()
+    path = write("x.ndjson", b"\n".join([lines[0], b"{oops", b"", b"null", lines[1]]))
+    context = WorkflowContext.create()
+    assert await fetch({"source": str(path)}, context) == ITEMS[:2]
+    assert [failure.line for failure in context.failure_collector.get_all()] == [2, 4]
+    assert str(context.failure_collector.get_all()[0]).startswith(f"{path}:2: not JSON")
+
+
+async def test_pipes_and_dangling_links_are_never_opened(write: Write, tmp_path: Path) -> None:
+    write("d/z.json", ITEMS[0])
+    os.mkfifo(tmp_path / "d" / "pipe.json")
+    (tmp_path / "d" / "gone.json").symlink_to(tmp_path / "nowhere.json")
+    (tmp_path / "d" / "loop.json").symlink_to(tmp_path / "d" / "loop.json")
+    context = WorkflowContext.create()
+    assert await fetch({"source": str(tmp_path / "d")}, context) == ITEMS[:1]
+    assert len(context.failure_collector) == 3
+    with pytest.raises(ConfigurationError, match="not a regular file"):
+        await fetch({"source": str(tmp_path / "d" / "pipe.json")})
+
+
+async def test_not_parquet(write: Write) -> None:
+    with pytest.raises(DataProcessingError, match="not a Parquet file"):
+        await fetch({"source": str(write("x.parquet", b"PAR1 no"))})
+
+
+async def test_nothing_delivered_is_an_error_that_quotes_the_first_failure(write: Write, tmp_path: Path) -> None:
+    write("d/a.json", b"{")
+    write("d/b.json", b"{")
+    with pytest.raises(DataProcessingError, match=r"2 failed, the first: .*a\.json:1: not JSON"):
+        await fetch({"source": str(tmp_path / "d")})
+    with pytest.raises(DataProcessingError, match="holds no item"):
+        await fetch({"source": str(write("fc.json", feature_collection([])))})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"source": "nowhere"}, "does not exist"),
+        ({"source": "no*where"}, "matches no"),
+        ({"source": "empty"}, "holds no .json"),
+        ({"source": "empty", "source_type": "file"}, "is a folder"),
+        ({"source": "empty", "source_type": "collection"}, "holds no collection.json"),
+        ({"source": "one.json", "source_type": "items_directory"}, "is a file"),
+        ({"source": "c/collection.json"}, "neither a folder 'items'"),
+        ({"source": "remote/collection.json"}, "items are remote"),
+    ],
+)
+async def test_missing_sources_are_configuration_errors(
+    options: dict[str, Any], said: str, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    write("one.json", ITEMS[0])
+    write("c/collection.json", {"type": "Collection", "links": []})
+    write("remote/collection.json", {"type": "Collection", "links": [{"rel": "item", "href": "https://example.com/a"}]})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        await fetch(options)
+    assert said in str(caught.value)
+
+
+async def test_leaving_early_closes_the_stream(write: Write) -> None:
+    path = write("x.ndjson", ndjson(make_items(5_000)))
+    stream = IngestModule({"source": str(path)}).fetch(WorkflowContext.create())
+    async for _ in stream:
+        break
+    await stream.aclose()
+    assert str(path) not in [file.path for file in psutil.Process().open_files()]

@@ -1,0 +1,99 @@
+"""Options: what is accepted, and what a wrong one is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stac_manager import ConfigurationError, IngestConfig, IngestModule
+
+API = {"mode": "api", "source": "https://example.com/stac"}
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    config = IngestConfig.parse(API)
+    assert (config.limit, config.concurrency, config.max_items, config.source_type) == (100, 1, None, "auto")
+
+
+@pytest.mark.parametrize(("source", "mode"), [("items/", "file"), ("HTTPS://example.com/stac", "api")])
+def test_mode_follows_from_the_source(source: str, mode: str) -> None:
+    assert IngestConfig.parse({"source": source}).mode == mode
+
+
+def test_a_path_object_is_a_source() -> None:
+    assert IngestConfig.parse({"mode": "file", "source": Path("a") / "b"}).source == str(Path("a") / "b")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"mode": "file"}, "option 'source' is missing"),
+        ({**API, "concurency": 3}, "unknown option 'concurency'; did you mean 'concurrency'?"),
+        ({**API, "max_item": 3}, "did you mean 'max_items'?"),
+        ({**API, "zzzz": 3}, "known options: mode, source"),
+        ({**API, "concurrency": 0}, "option 'concurrency'"),
+        ({**API, "concurrency": "many"}, "(got 'many')"),
+        ({**API, "concurrency": True}, "option 'concurrency'"),
+        ({**API, "limit": 0}, "option 'limit'"),
+        ({**API, "max_items": 0}, "option 'max_items'"),
+        ({**API, "mode": "ftp"}, "'file' or 'api'"),
+        ({**API, "bbox": [1, 2, 3]}, "needs 4 numbers"),
+        ({**API, "bbox": [1, 50, 2, 40]}, "south (50) above north (40)"),
+        ({**API, "bbox": [1, 2, 3, float("nan")]}, "finite"),
+        ({**API, "bbox": [500000, 2, 600000, 4]}, "degrees"),
+        ({**API, "datetime": "yesterday"}, "'yesterday' is not an RFC 3339 instant"),
+        ({**API, "datetime": "2024-13-01T00:00:00Z"}, "RFC 3339"),
+        ({**API, "datetime": "2024-01-01T00:00:00"}, "RFC 3339"),
+        ({**API, "datetime": "../.."}, "open at both ends"),
+        ({**API, "datetime": "a/b/c"}, "one instant, or an interval"),
+        ({**API, "intersects": {"type": "Feature", "geometry": None}}, "GeoJSON geometry"),
+        ({**API, "bbox": [1, 2, 3, 4], "intersects": {"type": "Point", "coordinates": [1, 2]}}, "not both"),
+        ({**API, "ids": []}, "option 'ids'"),
+        ({**API, "headers": {"a b": "c"}}, "not a header name"),
+        ({"mode": "api", "source": "items/"}, "needs an http or https URL"),
+        ({"mode": "file", "source": "https://example.com"}, "use mode 'api'"),
+        ({"mode": "file", "source": "items/", "bbox": [1, 2, 3, 4]}, "bbox: only for mode 'api'"),
+        ({**API, "format": "json"}, "format: only for mode 'file'"),
+    ],
+)
+def test_a_wrong_option_is_named(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        IngestModule(options)
+    assert said in str(caught.value)
+
+
+def test_every_wrong_option_gets_its_line() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        IngestModule({**API, "limit": -1, "nonsense": 1, "max_items": "x"})
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_configuration_must_be_a_dict() -> None:
+    with pytest.raises(ConfigurationError, match="must be a dict"):
+        IngestModule(["mode", "file"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Authorization": "s3cret\n"}, {"Authorization": 5}, {"bad name": "s3cret"}, "s3cret"]
+)
+def test_header_values_are_never_quoted(headers: object) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        IngestModule({**API, "headers": headers})
+    assert "s3cret" not in str(caught.value)
+    assert "s3cret" not in repr(IngestConfig.parse({**API, "headers": {"Authorization": "s3cret"}}))
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("2024-05-01", "2024-05-01T00:00:00Z/2024-05-01T23:59:59.999999Z"),
+        ("2024-05-01/2024-05-03", "2024-05-01T00:00:00Z/2024-05-03T23:59:59.999999Z"),
+        ("2024-05-01T00:00:00Z/", "2024-05-01T00:00:00Z/.."),
+        ("../2024-05-01T00:00:00.5+02:00", "../2024-05-01T00:00:00.5+02:00"),
+        ("2024-05-01T00:00:00Z", "2024-05-01T00:00:00Z"),
+    ],
+)
+def test_datetime_bounds_stay_verbatim_and_dates_become_whole_days(given: str, sent: str) -> None:
+    assert IngestConfig.parse({**API, "datetime": given}).datetime == sent

@@ -1,0 +1,45 @@
+"""What tests are made of: small items, the real ones, a fetch into a list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from stac_manager import IngestModule, WorkflowContext
+
+ROOT = Path(__file__).parent.parent
+REAL_ITEMS = ROOT.parent / "shared" / "real-items"
+
+
+def make_item(item_id: str, **members: Any) -> dict[str, Any]:
+    """Make a small valid STAC item."""
+    return {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "id": item_id,
+        "collection": "scenes",
+        "geometry": {"type": "Point", "coordinates": [7.5, 51.25]},
+        "bbox": [7.5, 51.25, 7.5, 51.25],
+        "properties": {"datetime": "2024-05-01T10:00:00Z"},
+        "links": [],
+        "assets": {"data": {"href": f"https://example.com/{item_id}.tif"}},
+        **members,
+    }
+
+
+def make_items(count: int) -> list[dict[str, Any]]:
+    """Make `count` items whose ids sort as they were made."""
+    return [make_item(f"item-{index:06}") for index in range(count)]
+
+
+async def fetch(options: dict[str, Any], context: WorkflowContext | None = None) -> list[dict[str, Any]]:
+    """Fetch everything into a list."""
+    return [item async for item in IngestModule(options).fetch(context or WorkflowContext.create())]
+
+
+def ids(items: list[dict[str, Any]]) -> list[str]:
+    return [item["id"] for item in items]
+
+
+def real_item_files() -> list[Path]:
+    return sorted(REAL_ITEMS.glob("*.ndjson"))
