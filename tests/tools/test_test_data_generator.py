@@ -1,0 +1,673 @@
+"""The test data: valid, of the promised size, the same everywhere, whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+from pystac.validation.local_validator import get_local_schema_cache
+from referencing import Registry, Resource
+
+from tools import test_data_generator as generator
+from tools.test_data_generator import (
+    DATETIME_KINDS,
+    LAYOUTS,
+    PROFILE_NAMES,
+    DataSetSpec,
+    ensure,
+    find,
+    generate_item,
+    iter_items,
+)
+
+SCRIPT = Path(generator.__file__)
+SINGLE_PROFILES = [name for name in PROFILE_NAMES if name != "mixed"]
+# A collection cannot be mixed.
+PROFILE_LAYOUTS = [
+    (profile, layout)
+    for profile in ("sentinel-2-l2a", "mixed")
+    for layout in LAYOUTS
+    if (profile, layout) != ("mixed", "collection")
+]
+
+
+@pytest.fixture(scope="module")
+def schemas() -> dict[str, Draft7Validator]:
+    """The published schemas of STAC 1.1.0, as pystac bundles them.
+
+    A registry without a `retrieve` function raises for every schema it does not hold: nothing is downloaded.
+    The schemas of extensions are not bundled, so extension fields are not checked here.
+    """
+    bundled = get_local_schema_cache()
+    registry: Registry[Any] = Registry().with_resources(
+        [(uri, Resource.from_contents(schema)) for uri, schema in bundled.items()]
+    )
+    return {
+        kind: Draft7Validator(
+            bundled[f"https://schemas.stacspec.org/v1.1.0/{kind}-spec/json-schema/{kind}.json"], registry=registry
+        )
+        for kind in ("item", "collection")
+    }
+
+
+def run(*options: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), *options]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+
+def read_layout(layout: str, path: Path) -> list[dict[str, Any]]:
+    if layout in ("directory", "collection"):
+        folder = path / "items" if layout == "collection" else path
+        return [orjson.loads(file.read_bytes()) for file in folder.iterdir()]
+    if layout == "featurecollection":
+        document = orjson.loads(path.read_bytes())
+        assert document["type"] == "FeatureCollection"
+        return list(document["features"])
+    if layout == "ndjson":
+        return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    import pyarrow.parquet
+    from stac_geoparquet.arrow import stac_table_to_items
+
+    return list(stac_table_to_items(pyarrow.parquet.read_table(path)))
+
+
+def by_id(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    result = {item["id"]: item for item in items}
+    assert len(result) == len(items), "ids are not unique"
+    return result
+
+
+def without_nulls(value: Any) -> Any:
+    """Parquet has one schema for all items: fields that an item does not have come back as null."""
+    if isinstance(value, dict):
+        return {key: without_nulls(part) for key, part in value.items() if part is not None}
+    if isinstance(value, list):
+        return [without_nulls(part) for part in value]
+    return value
+
+
+def times_of(item: dict[str, Any]) -> list[datetime]:
+    names = ("datetime", "start_datetime", "end_datetime")
+    texts = [item["properties"].get(name) for name in names]
+    return [datetime.fromisoformat(text) for text in texts if text is not None]
+
+
+# --- Items --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", DATETIME_KINDS)
+@pytest.mark.parametrize("profile", PROFILE_NAMES)
+def test_items_are_valid_stac(profile: str, kind: str, schemas: dict[str, Draft7Validator]) -> None:
+    for item in iter_items(DataSetSpec(profile, 12, datetime_kind=kind)):
+        assert [error.message for error in schemas["item"].iter_errors(item)] == []
+
+
+def test_the_schemas_would_notice(schemas: dict[str, Draft7Validator]) -> None:
+    item = generate_item("sentinel-2-l2a", 0)
+    item["properties"]["datetime"] = None
+    assert not schemas["item"].is_valid(item)
+
+
+@pytest.mark.parametrize("kind", DATETIME_KINDS)
+@pytest.mark.parametrize(
+    ("profile", "low", "mean", "high"),
+    [
+        ("sentinel-2-l2a", 13_000, 16_000, 19_000),
+        ("landsat-c2-l2", 20_000, 22_000, 23_000),
+        ("sentinel-1-rtc", 5_130, 5_700, 6_270),
+        ("naip", 2_610, 2_900, 3_190),
+    ],
+)
+def test_sizes_match_real_items(profile: str, kind: str, low: int, mean: int, high: int) -> None:
+    sizes = [len(orjson.dumps(item)) for item in iter_items(DataSetSpec(profile, 400, datetime_kind=kind))]
+    assert low <= min(sizes)
+    assert max(sizes) <= high
+    assert statistics.mean(sizes) == pytest.approx(mean, rel=0.05)
+
+
+def test_mixed_blends_all_collections_and_sizes() -> None:
+    items = list(iter_items(DataSetSpec("mixed", 400)))
+    counts = {name: sum(item["collection"] == name for item in items) for name in SINGLE_PROFILES}
+    assert sum(counts.values()) == 400
+    assert all(40 < count < 240 for count in counts.values())
+    sizes = [len(orjson.dumps(item)) for item in items]
+    assert max(sizes) > 5 * min(sizes)
+
+
+@pytest.mark.parametrize(
+    ("profile", "kind", "digest"),
+    [
+        ("sentinel-2-l2a", "instant", "5dadcc64eaa82c85"),
+        ("landsat-c2-l2", "interval", "c3cdd11d68841f04"),
+        ("sentinel-1-rtc", "subsecond", "7bd835c7f1643734"),
+        ("naip", "mixed", "2789a6929c841b24"),
+        ("mixed", "mixed", "d2d24167637e12c3"),
+    ],
+)
+def test_the_data_of_this_generator_version(profile: str, kind: str, digest: str) -> None:
+    """Fails when the data changes: then bump GENERATOR_VERSION, and put the new digests here."""
+    assert generator.GENERATOR_VERSION == 1
+    content = hashlib.sha256()
+    for index in (0, 1, 2, 999, 123_456):
+        content.update(orjson.dumps(generate_item(profile, index, seed=3, datetime_kind=kind, skew=0.5)))
+    assert content.hexdigest()[:16] == digest
+
+
+@given(
+    profile=st.sampled_from(PROFILE_NAMES),
+    kind=st.sampled_from(DATETIME_KINDS),
+    seed=st.integers(0, 2**70),
+    index=st.integers(0, 10),
+    more=st.integers(1, 5),
+)
+@settings(deadline=None, max_examples=30)
+def test_an_item_does_not_depend_on_the_number_of_items(
+    profile: str, kind: str, seed: int, index: int, more: int
+) -> None:
+    spec = DataSetSpec(profile, index + more, seed=seed, datetime_kind=kind)
+    assert list(iter_items(spec))[index] == generate_item(profile, index, seed=seed, datetime_kind=kind)
+
+
+def test_items_differ_between_seeds_and_profiles() -> None:
+    ids = {
+        item["id"]
+        for profile in SINGLE_PROFILES
+        for seed in (0, 1)
+        for item in iter_items(DataSetSpec(profile, 50, seed=seed))
+    }
+    assert len(ids) == 4 * 2 * 50
+
+
+def test_items_share_nothing_that_a_caller_could_change() -> None:
+    first = generate_item("landsat-c2-l2", 0)
+    first["assets"]["qa_pixel"]["classification:bitfields"].clear()
+    first["stac_extensions"].clear()
+    again = generate_item("landsat-c2-l2", 0)
+    assert again["assets"]["qa_pixel"]["classification:bitfields"]
+    assert again["stac_extensions"]
+
+
+@pytest.mark.parametrize("profile", PROFILE_NAMES)
+def test_ids_are_unique(profile: str) -> None:
+    # All on one day, the hardest case: only the place and the round can tell the items apart. The second
+    # half lies rounds further.
+    far = {"sentinel-2-l2a": 86_400, "landsat-c2-l2": 27_727, "naip": 344_064}.get(profile, 50_000)
+    day = {"start": date(2021, 5, 4), "end": date(2021, 5, 5)}
+    indices = [*range(300), *range(far, far + 300), *range(2 * far, 2 * far + 300)]
+    ids = [generate_item(profile, index, **day)["id"] for index in indices]
+    assert len({name.lower() for name in ids}) == len(indices)
+    assert all(name == Path(name).name for name in ids)
+
+
+@pytest.mark.parametrize("profile", SINGLE_PROFILES)
+def test_geometries_are_polygons_on_the_earth(profile: str) -> None:
+    import shapely
+
+    for item in iter_items(DataSetSpec(profile, 300)):
+        polygon = shapely.geometry.shape(item["geometry"])
+        assert polygon.is_valid
+        assert polygon.exterior.is_ccw, "RFC 7946: exterior rings are counter-clockwise"
+        west, south, east, north = item["bbox"]
+        assert polygon.bounds == (west, south, east, north)
+        assert -180 <= west < east <= 180
+        assert -90 <= south < north <= 90
+
+
+@pytest.mark.parametrize("profile", PROFILE_NAMES)
+@pytest.mark.parametrize("kind", DATETIME_KINDS)
+def test_kinds_of_datetime(profile: str, kind: str) -> None:
+    properties = [item["properties"] for item in iter_items(DataSetSpec(profile, 60, datetime_kind=kind))]
+    intervals = [part for part in properties if part["datetime"] is None]
+    fractions = [part for part in properties if part["datetime"] is not None and "." in part["datetime"]]
+    if kind == "mixed":
+        assert 5 < len(intervals) < 30
+        assert 5 < len(fractions) < 30
+    else:
+        assert len(intervals) == (60 if kind == "interval" else 0)
+        assert len(fractions) == (60 if kind == "subsecond" else 0)
+    for part in intervals:
+        start, end = (datetime.fromisoformat(part[name]) for name in ("start_datetime", "end_datetime"))
+        assert start <= end
+
+
+@pytest.mark.parametrize("kind", DATETIME_KINDS)
+def test_times_are_spread_over_the_range(kind: str) -> None:
+    start, end = date(2020, 1, 1), date(2024, 1, 1)
+    first, last = (datetime(edge.year, edge.month, edge.day, tzinfo=UTC) for edge in (start, end))
+    items = list(iter_items(DataSetSpec("naip", 2_000, datetime_kind=kind, start=start, end=end)))
+    assert all(first <= moment <= last for item in items for moment in times_of(item))
+    shares = sorted((times_of(item)[0] - first) / (last - first) for item in items)
+    for decile in range(1, 10):
+        assert shares[200 * decile] == pytest.approx(decile / 10, abs=0.04)
+
+
+def test_skew_moves_a_share_of_the_items_and_nothing_else() -> None:
+    even = list(iter_items(DataSetSpec("sentinel-2-l2a", 1_000)))
+    skewed = list(iter_items(DataSetSpec("sentinel-2-l2a", 1_000, skew=0.9)))
+    first, last = datetime(2020, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
+    for items, share in ((even, 0.01), (skewed, 0.9)):
+        moments = sorted(times_of(item)[0] for item in items)
+        hundredth = (last - first) / 100
+        most = max(sum(begin <= moment <= begin + hundredth for moment in moments) for begin in moments[::25])
+        assert most / len(items) == pytest.approx(share, abs=0.03)
+    assert [item["bbox"] for item in even] == [item["bbox"] for item in skewed]
+
+
+# --- Layouts ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["instant", "mixed"])
+@pytest.mark.parametrize(("profile", "layout"), PROFILE_LAYOUTS)
+def test_all_layouts_hold_the_same_items(profile: str, layout: str, kind: str, tmp_path: Path) -> None:
+    spec = DataSetSpec(profile, 40, layout, datetime_kind=kind)
+    expected = by_id(list(iter_items(spec)))
+    data_set = ensure(spec, tmp_path)
+    found = by_id(read_layout(layout, data_set.path))
+    if layout == "geoparquet":
+        found = {name: without_nulls(item) for name, item in found.items()}
+        expected = {name: without_nulls(item) for name, item in expected.items()}
+        for item in (*found.values(), *expected.values()):  # Times are numbers in Parquet: other digits.
+            item["properties"] = {
+                name: datetime.fromisoformat(value) if name in TIME_FIELDS else value
+                for name, value in item["properties"].items()
+            }
+    assert found == expected
+    assert data_set.items == 40
+    assert data_set.item_bytes == sum(len(orjson.dumps(item)) for item in iter_items(spec))
+
+
+TIME_FIELDS = ("datetime", "start_datetime", "end_datetime", "created", "updated")
+
+
+def test_geoparquet_has_row_groups_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow.parquet
+
+    monkeypatch.setattr(generator, "ROW_GROUP_ITEMS", 16)
+    data_set = ensure(DataSetSpec("mixed", 40, "geoparquet", datetime_kind="mixed"), tmp_path)
+    metadata = pyarrow.parquet.ParquetFile(data_set.path).metadata
+    assert [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)] == [16, 16, 8]
+    assert len(by_id(read_layout("geoparquet", data_set.path))) == 40
+
+
+def test_a_collection_is_valid_and_links_its_items(tmp_path: Path, schemas: dict[str, Draft7Validator]) -> None:
+    data_set = ensure(DataSetSpec("landsat-c2-l2", 5, "collection"), tmp_path)
+    collection = orjson.loads((data_set.path / "collection.json").read_bytes())
+    assert [error.message for error in schemas["collection"].iter_errors(collection)] == []
+    linked = {data_set.path / link["href"] for link in collection["links"] if link["rel"] == "item"}
+    assert linked == set((data_set.path / "items").iterdir())
+    assert {item["collection"] for item in read_layout("collection", data_set.path)} == {collection["id"]}
+
+
+@pytest.mark.parametrize("layout", ["directory", "featurecollection", "collection"])
+def test_indented_items_are_the_same_but_larger(layout: str, tmp_path: Path) -> None:
+    compact = ensure(DataSetSpec(items=5, layout=layout), tmp_path)
+    indented = ensure(DataSetSpec(items=5, layout=layout, indent=True), tmp_path)
+    assert by_id(read_layout(layout, indented.path)) == by_id(read_layout(layout, compact.path))
+    assert 1.3 < indented.item_bytes / compact.item_bytes < 1.9
+
+
+def test_the_folder_of_items_holds_items_only(tmp_path: Path) -> None:
+    data_set = ensure(DataSetSpec("naip", 5), tmp_path)
+    assert {file.stem for file in data_set.path.iterdir()} == {item["id"] for item in iter_items(data_set.spec)}
+    assert {file.name for file in data_set.path.parent.iterdir()} == {"items", "manifest.json"}
+
+
+# --- Whole or not there -------------------------------------------------------------------------------------
+
+
+def test_manifest(tmp_path: Path) -> None:
+    spec = DataSetSpec("naip", 7, "ndjson", seed=4, datetime_kind="interval", skew=0.25)
+    data_set = ensure(spec, tmp_path)
+    manifest = json.loads((tmp_path / spec.name / "manifest.json").read_text())
+    assert manifest == data_set.manifest
+    assert datetime.fromisoformat(manifest.pop("created")).tzinfo is UTC
+    assert manifest == {
+        "generator_version": generator.GENERATOR_VERSION,
+        "profile": "naip",
+        "items": 7,
+        "layout": "ndjson",
+        "seed": 4,
+        "datetime_kind": "interval",
+        "skew": 0.25,
+        "start": "2020-01-01",
+        "end": "2024-01-01",
+        "indent": False,
+        "data": "items.ndjson",
+        "files": "items.ndjson",
+        "bytes": data_set.path.stat().st_size,
+        "item_bytes": data_set.path.stat().st_size - 7,
+        "mean_item_bytes": round((data_set.path.stat().st_size - 7) / 7, 1),
+    }
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_whole_set_is_used_as_it_is(layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = DataSetSpec("naip", 5, layout)
+    made = ensure(spec, tmp_path)
+    monkeypatch.setattr(generator, "_WRITERS", {})
+    assert ensure(spec, tmp_path) == made
+    assert find(spec, tmp_path) == made
+
+
+def edit_manifest(home: Path, **changes: object) -> None:
+    manifest = json.loads((home / "manifest.json").read_text())
+    (home / "manifest.json").write_text(json.dumps(manifest | changes))
+
+
+DAMAGE = {
+    "no manifest": lambda home: (home / "manifest.json").unlink(),
+    "half a manifest": lambda home: os.truncate(home / "manifest.json", 50),
+    "a manifest that is no object": lambda home: (home / "manifest.json").write_text("[]"),
+    "another version": lambda home: edit_manifest(home, generator_version=generator.GENERATOR_VERSION - 1),
+    "another seed": lambda home: edit_manifest(home, seed=99),
+    "another count": lambda home: edit_manifest(home, items=4),
+    "no size": lambda home: edit_manifest(home, item_bytes=None),
+    "an item less": lambda home: next((home / "items").iterdir()).unlink(),
+    "an item more": lambda home: (home / "items" / "more.json").write_text(""),
+    "a cut item": lambda home: os.truncate(next((home / "items").iterdir()), 100),
+    "no items": lambda home: shutil.rmtree(home / "items"),
+    "nothing but the folder": lambda home: (shutil.rmtree(home), home.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_set_is_not_there_and_made_anew(damage: str, tmp_path: Path) -> None:
+    spec = DataSetSpec("naip", 5)
+    made = ensure(spec, tmp_path)
+    DAMAGE[damage](tmp_path / spec.name)
+    assert find(spec, tmp_path) is None
+    again = ensure(spec, tmp_path)
+    assert {**again.manifest, "created": ""} == {**made.manifest, "created": ""}
+    assert by_id(read_layout("directory", again.path)) == by_id(list(iter_items(spec)))
+    assert [path.name for path in tmp_path.iterdir()] == [spec.name]
+
+
+@pytest.mark.parametrize("layout", ["featurecollection", "ndjson", "geoparquet"])
+def test_a_cut_file_is_made_anew(layout: str, tmp_path: Path) -> None:
+    spec = DataSetSpec("naip", 5, layout)
+    made = ensure(spec, tmp_path)
+    os.truncate(made.path, made.bytes - 1)
+    assert find(spec, tmp_path) is None
+    assert ensure(spec, tmp_path).bytes == made.bytes
+
+
+def test_a_collection_without_its_root_is_made_anew(tmp_path: Path) -> None:
+    spec = DataSetSpec("naip", 5, "collection")
+    (ensure(spec, tmp_path).path / "collection.json").unlink()
+    assert find(spec, tmp_path) is None
+    assert (ensure(spec, tmp_path).path / "collection.json").is_file()
+
+
+def test_a_failed_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(folder: Path, name: str, text: bytes) -> int:
+        if len(list(folder.iterdir())) == 3:
+            raise OSError(28, "No space left on device")
+        return (folder / f"{name}.json").write_bytes(text)
+
+    spec = DataSetSpec("naip", 5)
+    monkeypatch.setattr(generator, "_write_item", fail)
+    with pytest.raises(OSError, match="No space left"):
+        ensure(spec, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_ignored_and_removed_when_old(tmp_path: Path) -> None:
+    spec = DataSetSpec("naip", 5)
+    young = tmp_path / f".{spec.name}.{'a' * 32}.unfinished"
+    old = tmp_path / f".{spec.name}.{'b' * 32}.unfinished"
+    foreign = tmp_path / ".thesis.unfinished"
+    for leftover in (young, old, foreign):
+        (leftover / "items").mkdir(parents=True)
+        (leftover / "items" / "half.json").write_text("{")
+    for leftover in (old, foreign):
+        os.utime(leftover, (time.time() - 2 * 86_400,) * 2)
+    assert find(spec, tmp_path) is None
+    assert len(read_layout("directory", ensure(spec, tmp_path).path)) == 5
+    assert young.exists()
+    assert foreign.exists()
+    assert not old.exists()
+
+
+def test_force_makes_a_set_anew(tmp_path: Path) -> None:
+    spec = DataSetSpec("naip", 5)
+    old = ensure(spec, tmp_path).path.parent / "old"
+    old.touch()
+    assert ensure(spec, tmp_path).items == 5
+    assert old.exists()
+    assert ensure(spec, tmp_path, force=True).items == 5
+    assert not old.exists()
+    assert [path.name for path in tmp_path.iterdir()] == [spec.name]
+
+
+def test_the_loser_of_a_race_uses_what_the_winner_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = DataSetSpec("naip", 5)
+    write_manifest = generator._write_manifest
+
+    def slow(*arguments: Any) -> None:
+        write_manifest(*arguments)
+        monkeypatch.undo()
+        winner = ensure(spec, tmp_path)
+        (winner.path.parent / "winner").touch()
+
+    monkeypatch.setattr(generator, "_write_manifest", slow)
+    data_set = ensure(spec, tmp_path)
+    assert (data_set.path.parent / "winner").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [spec.name]
+
+
+def test_generators_at_the_same_time(tmp_path: Path) -> None:
+    spec = DataSetSpec("sentinel-2-l2a", 300)
+    command = [sys.executable, str(SCRIPT), "--items", "300", "--output", str(tmp_path)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    results = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0, 0]
+    assert results == [(f"{tmp_path / spec.name / 'items'}\n", "")] * 2
+    assert find(spec, tmp_path) is not None
+    assert [path.name for path in tmp_path.iterdir()] == [spec.name]
+
+
+# --- The program --------------------------------------------------------------------------------------------
+
+
+def test_program_prints_the_path_and_nothing_else(tmp_path: Path) -> None:
+    options = ("--profile", "naip", "--items", "5", "--layout", "ndjson", "--output", "data")
+    first = run(*options, cwd=tmp_path)
+    assert (first.returncode, first.stderr) == (0, "")
+    path = Path(first.stdout.removesuffix("\n"))
+    assert path.is_absolute()
+    assert by_id(read_layout("ndjson", path)) == by_id(list(iter_items(DataSetSpec("naip", 5, "ndjson"))))
+    written = path.stat().st_mtime_ns
+    assert run(*options, cwd=tmp_path).stdout == first.stdout
+    assert path.stat().st_mtime_ns == written
+    assert run(*options, "--force", cwd=tmp_path).stdout == first.stdout
+    assert path.stat().st_mtime_ns > written
+
+
+def test_program_takes_every_option(tmp_path: Path) -> None:
+    options = "--profile landsat-c2-l2 --items 3 --layout featurecollection --seed 7 --datetime-kind subsecond"
+    options += " --skew 0.5 --start 2019-02-03 --end 2019-03-04 --indent"
+    spec = DataSetSpec(
+        "landsat-c2-l2", 3, "featurecollection", 7, "subsecond", 0.5, date(2019, 2, 3), date(2019, 3, 4), True
+    )
+    result = run(*options.split(), "--output", str(tmp_path))
+    assert result.returncode == 0
+    found = find(spec, tmp_path)
+    assert found is not None
+    assert result.stdout == f"{found.path}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--profile modis", "unknown profile 'modis'"),
+        ("--layout zip", "unknown layout 'zip'"),
+        ("--datetime-kind never", "unknown datetime kind 'never'"),
+        ("--items 0", "items must be 1 to"),
+        ("--items many", "invalid int value: 'many'"),
+        ("--seed -1", "seed must not be negative"),
+        ("--skew 1.5", "skew must be 0 to 1"),
+        ("--skew nan", "skew must be 0 to 1"),
+        ("--start yesterday", "argument --start"),
+        ("--start 2024-01-01", "start must be before end"),
+        ("--end 9999-12-31", "start and end must be"),
+        ("--layout ndjson --indent", "layout ndjson cannot be indented"),
+        ("--profile mixed --layout collection", "profile mixed has several"),
+        ("--wrong", "unrecognized arguments: --wrong"),
+    ],
+)
+def test_wrong_options_give_one_line(
+    options: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        generator.main([*options.split(), "--output", str(tmp_path)])
+    captured = capsys.readouterr()
+    assert exit_.value.code == 2
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert words in captured.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_disk_errors_give_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = run("--items", "1", "--output", str(tmp_path / "file"))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: cannot make the data set")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_full_disk_gives_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(generator._WRITERS, "directory", fail)
+    assert generator.main(["--items", "1", "--output", str(tmp_path)]) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_geoparquet_without_its_libraries_gives_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "stac_geoparquet.arrow", None)
+    assert generator.main(["--items", "1", "--layout", "geoparquet", "--output", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("error: layout geoparquet needs pyarrow and stac-geoparquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_list_shows_sizes_and_what_is_not_whole(tmp_path: Path) -> None:
+    whole, broken = DataSetSpec("naip", 5), DataSetSpec("naip", 6)
+    for spec in (whole, broken):
+        ensure(spec, tmp_path)
+    (tmp_path / broken.name / "manifest.json").unlink()
+    (tmp_path / ".x.unfinished").mkdir()
+    result = run("--list", "--output", str(tmp_path))
+    assert result.returncode == 0
+    assert result.stdout.splitlines() == [
+        ".x.unfinished  unfinished",
+        "naip-5-directory-seed0  5 items  0.0 MB  whole",
+        "naip-6-directory-seed0  not whole",
+    ]
+    assert run("--list", "--output", str(tmp_path / "none")).stdout.startswith("no data sets in ")
+
+
+def test_only_orjson_is_needed(tmp_path: Path) -> None:
+    """Neither pyarrow nor rich nor pystac is loaded for the plain layouts."""
+    code = (
+        "import sys; from tools.test_data_generator import main; "
+        f"code = main(['--items', '3', '--output', {str(tmp_path)!r}]); "
+        "loaded = {name.partition('.')[0] for name in sys.modules}; "
+        "sys.exit(code or sorted(loaded & {'pyarrow', 'stac_geoparquet', 'rich', 'pystac', 'numpy'}) or 0)"
+    )
+    root = SCRIPT.parent.parent
+    result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_program_runs_from_anywhere_with_nothing_installed_but_orjson(tmp_path: Path) -> None:
+    # Without `site`, the editable installation of this repository does not put its root on the path.
+    libraries, tools = tmp_path / "libraries", tmp_path / "some where" / "tools"
+    shutil.copytree(Path(orjson.__file__).parent, libraries / "orjson")
+    tools.mkdir(parents=True)
+    for name in ("__init__.py", SCRIPT.name, "test_data_profiles.py"):
+        shutil.copy(SCRIPT.with_name(name), tools)
+    result = subprocess.run(
+        [sys.executable, "-S", str(tools / SCRIPT.name), "--items", "2", "--output", "data"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(libraries)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(read_layout("directory", Path(result.stdout.strip()))) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process")
+@pytest.mark.parametrize("layout", ["directory", "ndjson"])
+def test_ctrl_c_leaves_nothing(layout: str, tmp_path: Path) -> None:
+    # A shell without job control starts background programs with SIGINT ignored: undo that for the child.
+    code = (
+        "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    command = [sys.executable, "-c", code, str(SCRIPT), "--items", "1000000", "--layout", layout]
+    process = subprocess.Popen(
+        [*command, "--output", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while not any(tmp_path.glob(".*/items*")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.2)
+        assert any(tmp_path.glob(".*/items*")), "interrupted before it began"
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert output == ("", "interrupted: no data set was made\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_progress_bar_on_a_terminal_only(tmp_path: Path) -> None:
+    import pty
+
+    terminal, end = pty.openpty()
+    command = [sys.executable, str(SCRIPT), "--profile", "naip", "--items", "2000", "--output", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=end, env={**os.environ, "TERM": "xterm"})
+    os.close(end)
+    shown = b""
+    while True:
+        try:
+            part = os.read(terminal, 65_536)
+        except OSError:  # The end of a pseudo-terminal on Linux.
+            break
+        if not part:
+            break
+        shown += part
+    os.close(terminal)
+    printed, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert b"naip items" in shown
+    assert printed.decode() == f"{tmp_path / 'naip-2000-directory-seed0' / 'items'}\n"
