@@ -1,0 +1,857 @@
+"""The local STAC API, run as the program it is: what it serves, what it refuses, how it starts and stops."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import pystac_client
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tools.stac_api_server import Catalog, Filters, Item, Search, format_instant, parse_instant
+
+SERVER = Path(__file__).parents[2] / "tools" / "stac_api_server.py"
+REAL_ITEMS = Path(__file__).parents[2].parent / "shared" / "real-items"
+START_SECONDS = 20.0
+
+Json = dict[str, Any]
+
+
+# --- Items ---------------------------------------------------------------------------------------------------------
+
+
+def make_item(id_: str, moment: str | None = None, **changes: Any) -> Json:
+    """A valid STAC 1.1.0 item: one degree square at (20, 20) unless `changes` say otherwise."""
+    west, south, east, north = changes.pop("bbox", [20.2, 20.2, 20.8, 20.8])
+    properties = {"datetime": moment, **changes.pop("properties", {})}
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    item: Json = {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "stac_extensions": [],
+        "id": id_,
+        "collection": "squares",
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "bbox": [west, south, east, north],
+        "properties": properties,
+        "links": [
+            {"rel": "self", "href": f"https://example.com/{id_}.json"},
+            {"rel": "license", "href": "https://example.com/license"},
+        ],
+        "assets": {},
+    }
+    return {**item, **changes}
+
+
+def year(number: int) -> Json:
+    """`properties` of an item with a null datetime that lasts a year."""
+    return {"start_datetime": f"{number}-01-01T00:00:00Z", "end_datetime": f"{number + 1}-01-01T00:00:00Z"}
+
+
+def many_items(count: int, collection: str = "squares") -> list[Json]:
+    """Items an hour apart but for every tenth, which has its neighbour's datetime."""
+    hours = [index - (index % 10 == 9) for index in range(count)]
+    return [
+        make_item(
+            f"{collection}-{index:04d}",
+            f"2024-{1 + hour // 480:02d}-{1 + hour // 24 % 20:02d}T{hour % 24:02d}:00:00Z",
+            collection=collection,
+        )
+        for index, hour in enumerate(hours)
+    ]
+
+
+def write_ndjson(path: Path, items: list[Json]) -> Path:
+    # Unusual spacing and numbers: a server that parses and writes items anew would be noticed.
+    path.write_text("".join(json.dumps(item, separators=(" , ", ": ")) + "\n" for item in items))
+    return path
+
+
+# --- Server --------------------------------------------------------------------------------------------------------
+
+
+class Server:
+    """A running server, and the few requests the tests make."""
+
+    def __init__(self, url: str, process: subprocess.Popen[bytes]) -> None:
+        self.url = url
+        self.process = process
+
+    def raw(self, path: str, body: Any = None, method: str | None = None) -> tuple[int, dict[str, str], bytes]:
+        parts = urlsplit(path if path.startswith("http") else self.url + path)
+        connection = HTTPConnection(parts.netloc, timeout=30)
+        try:
+            target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+            data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+            connection.request(method or ("GET" if body is None else "POST"), target, body=data)
+            response = connection.getresponse()
+            return response.status, dict(response.headers), response.read()
+        finally:
+            connection.close()
+
+    def json(self, path: str, body: Any = None, method: str | None = None, status: int = 200) -> Any:
+        code, _, content = self.raw(path, body, method)
+        assert code == status, content
+        return json.loads(content)
+
+    def get(self, **parameters: Any) -> Json:
+        page: Json = self.json(f"/search?{urlencode(parameters)}")
+        return page
+
+    def ids(self, **parameters: Any) -> list[str]:
+        """The ids a search finds, the same over GET and POST."""
+        parameters = {"limit": 100, **parameters}
+        found = [item["id"] for item in self.json("/search", parameters)["features"]]
+        query = {
+            name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in parameters.items()
+        }
+        if "intersects" in query:
+            query["intersects"] = json.dumps(parameters["intersects"])
+        assert [item["id"] for item in self.get(**query)["features"]] == found
+        return found
+
+    def pages(self, path: str = "/search", body: Json | None = None) -> Iterator[Json]:
+        """Follow the next links as the specification says."""
+        url, current = path, body
+        while True:
+            page = self.json(url, current)
+            yield page
+            link = next((link for link in page["links"] if link["rel"] == "next"), None)
+            if link is None:
+                return
+            url = link["href"]
+            assert link.get("method", "GET") == ("GET" if body is None else "POST")
+            if body is not None:
+                current = {**body, **link["body"]} if link.get("merge") else link["body"]
+
+
+@contextmanager
+def serving(directory: Path, *arguments: Any, program: Path = SERVER) -> Iterator[Server]:
+    """Run the server with nothing open to talk to, as a benchmark does, and stop it as one does."""
+    directory.mkdir(exist_ok=True)
+    port_file = directory / "url.txt"
+    command = [sys.executable, program, *arguments, "--port-file", port_file, "--die-with-parent"]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen([*map(str, command)], stdin=quiet, stdout=quiet, stderr=quiet)
+    try:
+        yield Server(wait_for_url(port_file, lambda: process.poll() is None), process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for_url(port_file: Path, alive: Callable[[], bool]) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while not port_file.exists():
+        assert alive(), "the server ended before it listened"
+        assert time.monotonic() < deadline, "the server does not start"
+        time.sleep(0.02)
+    return port_file.read_text().strip()
+
+
+SPECIAL_ITEMS = [
+    make_item("instant", "2024-06-01T12:00:00Z"),
+    make_item("sub-second", "2024-06-01T12:00:00.123456789Z"),
+    make_item("offset", "2024-06-01T14:00:00.5+02:00"),
+    make_item("year-2022", None, properties=year(2022)),
+    make_item("year-2020", None, properties=year(2020)),
+    make_item("range-and-datetime", "2023-05-15T00:00:00Z", properties=year(2023)),
+    make_item("spaced", None, properties={name: v.replace("T", " ") for name, v in year(2018).items()}),
+    make_item("east", "2010-01-01T00:00:00Z", bbox=[170.0, -10.0, 175.0, -5.0]),
+    make_item("across", "2010-01-02T00:00:00Z", bbox=[178.0, -10.0, -178.0, -5.0]),
+    make_item("west", "2010-01-03T00:00:00Z", bbox=[-175.0, -10.0, -170.0, -5.0]),
+    make_item("nowhere", "2010-01-04T00:00:00Z", geometry=None),
+    make_item(
+        "triangle",  # the lower left half of its bounding box
+        "2011-01-01T00:00:00Z",
+        geometry={"type": "Polygon", "coordinates": [[[0, 0], [10, 0], [0, 10], [0, 0]]]},
+        bbox=[0, 0, 10, 10],
+    ),
+    make_item("high", "2012-01-01T00:00:00Z", bbox=[50.0, 50.0, 51.0, 51.0])
+    | {"bbox": [50.0, 50.0, 1000.0, 51.0, 51.0, 2000.0]},
+    make_item("odd id/&?é", "2009-01-01T00:00:00Z", collection="other things"),
+]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    directory = tmp_path_factory.mktemp("items")
+    return [
+        write_ndjson(directory / "many.ndjson", many_items(205)),
+        write_ndjson(directory / "special.ndjson", [item | {"collection": "special"} for item in SPECIAL_ITEMS[:-1]]),
+        write_ndjson(directory / "other.ndjson", SPECIAL_ITEMS[-1:]),
+    ]
+
+
+@pytest.fixture(scope="module")
+def server(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("server"), *files, "--latency", 0) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def capped(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with everything unusual switched on."""
+    arguments = ("--latency", 0.1, "--page-cap", 40, "--merge", "--no-counts")
+    with serving(tmp_path_factory.mktemp("capped"), *files, *arguments) as running:
+        yield running
+
+
+# --- Paging --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [1, 41, 205, 206, 10_000, 1_000_000])
+def test_pages_hold_every_item_once_newest_first(server: Server, limit: int) -> None:
+    search = {"collections": ["squares"], "limit": limit, "datetime": "2024-01-01T00:00:00Z/.."}
+    by_post = list(server.pages(body=search))
+    by_get = list(server.pages(f"/search?{urlencode({**search, 'collections': 'squares'})}"))
+    by_items = list(server.pages(f"/collections/squares/items?limit={limit}"))
+    expected = sorted(many_items(205), key=lambda item: (item["properties"]["datetime"], item["id"]), reverse=True)
+    for pages in (by_post, by_get, by_items):
+        assert [f["id"] for page in pages for f in page["features"]] == [item["id"] for item in expected]
+        assert [len(page["features"]) for page in pages[:-1]] == [limit] * (len(pages) - 1)
+        assert all(page["features"] for page in pages)
+        assert {page["numberMatched"] for page in pages} == {205}
+        assert all(page["numberReturned"] == len(page["features"]) for page in pages)
+
+
+def test_page_cap_and_merge(capped: Server) -> None:
+    search = {"collections": ["squares"], "limit": 100}
+    pages = list(capped.pages(body=search))
+    assert [len(page["features"]) for page in pages] == [40, 40, 40, 40, 40, 5]
+    assert len({item["id"] for page in pages for item in page["features"]}) == 205
+    link = next(link for link in pages[0]["links"] if link["rel"] == "next")
+    assert (link["method"], link["merge"], list(link["body"])) == ("POST", True, ["token"])
+    assert not {"numberMatched", "numberReturned"} & pages[0].keys()
+
+
+def test_next_link_of_post_has_the_whole_body(server: Server) -> None:
+    search = {"collections": ["squares"], "limit": 3, "datetime": "2024-01-01T00:00:00Z/..", "ids": None}
+    (link,) = (link for link in server.json("/search", search)["links"] if link["rel"] == "next")
+    assert link["method"] == "POST"
+    assert "merge" not in link
+    assert link["body"] == {**search, "token": link["body"]["token"]}
+
+
+def test_token_of_another_search_is_refused(server: Server) -> None:
+    page = server.json("/search", {"collections": ["squares"], "limit": 3})
+    token = page["links"][-1]["body"]["token"]
+    assert "token" in server.json("/search", {"limit": 3, "token": token}, status=400)["description"]
+
+
+def test_search_serves_the_bytes_of_the_files(server: Server, files: list[Path]) -> None:
+    _, _, body = server.raw("/search?limit=10000")
+    for line in (line for file in files for line in file.read_bytes().splitlines()):
+        assert line in body
+
+
+def test_long_get_search(server: Server) -> None:
+    ids = [item["id"] for item in many_items(205)] * 20
+    assert len(server.get(ids=",".join(ids), limit=1000)["features"]) == 205
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_pystac_client_reads_everything(server: Server, method: str) -> None:
+    client = pystac_client.Client.open(server.url)
+    search = client.search(method=method, collections=["squares"], limit=50)
+    assert search.matched() == 205
+    assert {item["id"] for item in search.items_as_dicts()} == {item["id"] for item in many_items(205)}
+    assert len(list(search.items())) == 205
+
+
+def test_pystac_client_reads_a_capped_server(capped: Server) -> None:
+    client = pystac_client.Client.open(capped.url)
+    assert len(list(client.search(collections=["squares"], limit=100).items_as_dicts())) == 205
+    special = client.get_collection("special")
+    assert special is not None
+    assert len(list(special.get_items())) == len(SPECIAL_ITEMS) - 1
+
+
+# --- Filters -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        ("2024-06-01T12:00:00Z", ["instant"]),
+        ("2024-06-01T12:00:00.000000000Z", ["instant"]),
+        ("2024-06-01T14:00:00+02:00", ["instant"]),
+        ("2024-06-01t12:00:00z", ["instant"]),
+        ("2024-06-01T12:00:00.123456789Z", ["sub-second"]),
+        ("2024-06-01T12:00:00.123456788Z", []),
+        ("2024-06-01T12:00:00.123456788Z/2024-06-01T12:00:00.12345679Z", ["sub-second"]),
+        ("2024-06-01T12:00:00Z/2024-06-01T12:00:00.5Z", ["offset", "sub-second", "instant"]),
+        ("2024-06-01T12:00:00.500000001Z/..", []),
+        ("2024-06-01T12:00:00.5Z/", ["offset"]),
+        ("2020-12-31T23:59:59.999999999Z", ["year-2020"]),
+        ("2021-01-01T00:00:00Z", ["year-2020"]),
+        ("2021-01-01T00:00:00.000000001Z/2021-12-31T23:59:59.999999999Z", []),
+        ("2021-06-01T00:00:00Z/2022-01-01T00:00:00Z", ["year-2022"]),
+        ("2023-06-15T00:00:00Z/2023-06-16T00:00:00Z", ["range-and-datetime"]),
+        ("2023-01-01T00:00:00Z", ["range-and-datetime", "year-2022"]),
+        ("2018-06-01T00:00:00Z", ["spaced"]),
+        ("../2010-01-01T00:00:00Z", ["east"]),
+        ("/2010-01-02T00:00:00Z", ["across", "east"]),
+    ],
+)
+def test_datetime(server: Server, interval: str, expected: list[str]) -> None:
+    assert server.ids(collections=["special"], datetime=interval) == expected
+
+
+@pytest.mark.parametrize(
+    ("bbox", "expected"),
+    [
+        ([170.0, -8.0, 171.0, -7.0], ["east"]),
+        ([175.0, -5.0, 176.0, 0.0], ["east"]),
+        ([175.1, -5.0, 177.0, 0.0], []),
+        ([174.0, -8.0, -174.0, -7.0], ["west", "across", "east"]),
+        ([179.0, -8.0, -179.0, -7.0], ["across"]),
+        ([-179.0, -8.0, -178.5, -7.0], ["across"]),
+        ([-178.0, -8.0, 178.0, -7.0], ["west", "across", "east"]),
+        ([-177.9, -8.0, -176.0, -7.0], []),
+        ([50.0, 50.0, 51.0, 51.0], ["high"]),
+        ([50.0, 50.0, 0.0, 51.0, 51.0, 999.0], []),
+        ([50.0, 50.0, 0.0, 51.0, 51.0, 1000.0], ["high"]),
+        ([9.0, 9.0, 0.0, 10.0, 10.0, 1.0], ["triangle"]),
+    ],
+)
+def test_bbox(server: Server, bbox: list[float], expected: list[str]) -> None:
+    assert server.ids(collections=["special"], bbox=bbox) == expected
+
+
+def polygon(west: float, south: float, east: float, north: float) -> Json:
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+@pytest.mark.parametrize(
+    ("geometry", "expected"),
+    [
+        (polygon(8, 8, 9, 9), []),  # in the triangle's box, but not in the triangle
+        (polygon(1, 1, 2, 2), ["triangle"]),
+        ({"type": "Point", "coordinates": [5, 5]}, ["triangle"]),
+        ({"type": "Point", "coordinates": [5, 5.001]}, []),
+        ({"type": "LineString", "coordinates": [[8, 8], [1, 1]]}, ["triangle"]),
+        ({"type": "GeometryCollection", "geometries": [polygon(172, -8, 173, -7)]}, ["east"]),
+    ],
+)
+def test_intersects(server: Server, geometry: Json, expected: list[str]) -> None:
+    assert server.ids(collections=["special"], intersects=geometry) == expected
+
+
+def test_intersects_without_shapely(files: list[Path], tmp_path: Path) -> None:
+    program = tmp_path / "server.py"
+    program.write_text(SERVER.read_text())
+    (tmp_path / "shapely.py").write_text("raise ImportError")
+    with serving(tmp_path, *files, "--latency", 0, program=program) as running:
+        search = {"intersects": polygon(0, 0, 1, 1)}
+        assert running.json("/search", search, status=400)["description"] == "intersects needs shapely"
+        assert running.ids(ids=["west"]) == ["west"]
+
+
+def test_ids_and_collections(server: Server) -> None:
+    assert server.ids(ids=["west", "east", "absent"]) == ["west", "east"]
+    assert server.ids(ids=["west", "squares-0000"], collections=["special"]) == ["west"]
+    assert server.ids(ids=["west"], bbox=[0, 0, 1, 1]) == []
+    assert server.ids(ids=["instant", "west"], datetime="2024-01-01T00:00:00Z/..") == ["instant"]
+    assert server.ids(collections=["absent"]) == []
+    assert server.ids(collections=["other things", "absent"]) == ["odd id/&?é"]
+    assert server.get(collections="special,other things")["numberMatched"] == len(SPECIAL_ITEMS)
+
+
+MINUTES = st.integers(min_value=0, max_value=12)
+
+
+@given(
+    ranges=st.lists(st.tuples(MINUTES, MINUTES).map(sorted), max_size=12),
+    start=st.none() | MINUTES,
+    end=st.none() | MINUTES,
+    names=st.none() | st.lists(st.integers(0, 12).map(str), min_size=1, unique=True),
+)
+def test_finding_by_bisection_is_finding_one_by_one(
+    ranges: list[list[int]], start: int | None, end: int | None, names: list[str] | None
+) -> None:
+    items = [Item(b"", str(n), "c", first, last, None) for n, (first, last) in enumerate(ranges)]
+    catalog = Catalog(items, {"c": {}})
+    filters = Filters(start=start, end=end, ids=None if names is None else tuple(names))
+    page = catalog.page(Search(filters, 10, 0), 1000)
+    expected = [
+        item
+        for item in sorted(items, key=lambda item: (item.start, item.id), reverse=True)
+        if (start is None or item.end >= start)
+        and (end is None or item.start <= end)
+        and (names is None or item.id in names)
+    ]
+    assert (page.items, page.matched) == (expected, len(expected))
+
+
+@given(st.integers(parse_instant("0001-01-01T00:00:00Z"), parse_instant("9999-12-31T23:59:59.999999999Z")))
+def test_instants_are_read_as_they_are_written(nanoseconds: int) -> None:
+    assert parse_instant(format_instant(nanoseconds)) == nanoseconds
+
+
+# --- Errors --------------------------------------------------------------------------------------------------------
+
+BAD_GEOMETRIES: list[Any] = [
+    {},
+    [],
+    "POINT (0 0)",
+    {"type": "Square", "coordinates": [0, 0]},
+    {"type": "Point"},
+    {"type": "Point", "coordinates": []},
+    {"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]},
+    {"type": "Polygon", "coordinates": "here"},
+]
+BAD_SEARCHES: list[Json] = [
+    *({"limit": limit} for limit in (0, -1, 1.5, "10", True)),
+    *(
+        {"datetime": text}
+        for text in (
+            "2024-01-01",
+            "2024-01-01T00:00:00",
+            "2024-01-01 00:00:00Z",
+            "2024-13-01T00:00:00Z",
+            "2023-02-29T00:00:00Z",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T00:00:61Z",
+            "2024-01-01T00:00:00,5Z",
+            "2024-01-01T00:00:00+0100",
+            "2024-01-01T00:00:00+24:00",
+            "2024-01-01T00:00:00Z/2023-01-01T00:00:00Z",
+            "../..",
+            "/",
+            "",
+            "2024-01-01T00:00:00Z/../..",
+        )
+    ),
+    {"datetime": 2024},
+    *({"bbox": bbox} for bbox in ([], [0, 0, 1], [0, 0, 1, 1, 1], [0, 1, 1, 0], "0,0,1,1", [0, 0, "1", 1])),
+    {"bbox": [0, 0, 2, 1, 1, 1]},
+    {"bbox": [0, 0, 1, 1], "intersects": {"type": "Point", "coordinates": [0, 0]}},
+    *({"intersects": geometry} for geometry in BAD_GEOMETRIES),
+    {"ids": "west"},
+    {"ids": []},
+    {"ids": [1]},
+    {"collections": [""]},
+    {"token": "next"},
+    {"token": 5},
+    {"sortby": [{"field": "id", "direction": "asc"}]},
+]
+
+
+@pytest.mark.parametrize("body", BAD_SEARCHES, ids=json.dumps)
+def test_bad_search_is_refused(server: Server, body: Json) -> None:
+    error = server.json("/search", body, status=400)
+    assert error["code"] == "BadRequest"
+    assert error["description"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/search?limit=0", None, 400),
+        ("GET", "/search?limit=ten", None, 400),
+        ("GET", "/search?limit=", None, 400),
+        ("GET", "/search?limit=1&limit=2", None, 400),
+        ("GET", "/search?bbox=0,0,1,nan", None, 400),
+        ("GET", "/search?bbox=[0,0,1,1]", None, 400),
+        ("GET", "/search?intersects=POINT(0%200)", None, 400),
+        ("GET", "/search?datetime=2024-01-01T00:00:00+01:00", None, 400),  # this plus sign means a space
+        ("GET", "/search?fields=id", None, 400),
+        ("GET", "/collections/squares/items?ids=a", None, 400),
+        ("GET", "/collections/squares/items?collections=special", None, 400),
+        ("POST", "/search", b"{", 400),
+        ("POST", "/search", b"[]", 400),
+        ("GET", "/absent", None, 404),
+        ("GET", "/collections/absent", None, 404),
+        ("GET", "/collections/absent/items", None, 404),
+        ("GET", "/collections/squares/items/absent", None, 404),
+        ("GET", "/collections/squares/items/west", None, 404),
+        ("DELETE", "/search", None, 405),
+        ("POST", "/collections", b"{}", 405),
+    ],
+)
+def test_bad_request_is_refused(server: Server, method: str, path: str, body: bytes | None, status: int) -> None:
+    error = server.json(path, body, method, status)
+    assert error.keys() == {"code", "description"}
+    assert error["code"] == {400: "BadRequest", 404: "NotFound", 405: "MethodNotAllowed"}[status]
+
+
+def test_empty_post_is_a_search(server: Server) -> None:
+    assert server.json("/search", b"", method="POST")["numberReturned"] == 10
+
+
+def test_no_post(files: list[Path], tmp_path: Path) -> None:
+    with serving(tmp_path, *files, "--no-post", "--latency", 0) as running:
+        running.json("/search", {}, status=405)
+        links = running.json("/")["links"]
+        assert [link["method"] for link in links if link["rel"] == "search"] == ["GET"]
+        assert list(running.json("/api")["paths"]["/search"]) == ["get"]
+        client = pystac_client.Client.open(running.url)
+        assert len(list(client.search(method="GET", collections=["squares"]).items_as_dicts())) == 205
+
+
+# --- Collections, items and documents ------------------------------------------------------------------------------
+
+
+def test_collections_are_derived_from_the_items(server: Server) -> None:
+    collections = server.json("/collections")["collections"]
+    assert [collection["id"] for collection in collections] == ["other things", "special", "squares"]
+    special = server.json("/collections/special")
+    assert special == collections[1]
+    assert special["extent"] == {
+        "spatial": {"bbox": [[-180, -10, 180, 51]]},
+        "temporal": {"interval": [["2010-01-01T00:00:00Z", "2024-06-01T12:00:00.5Z"]]},
+    }
+
+
+def test_collection_from_a_file(files: list[Path], tmp_path: Path) -> None:
+    described = {
+        "type": "Collection",
+        "stac_version": "1.1.0",
+        "id": "squares",
+        "description": "Described by hand",
+        "license": "MIT",
+        "extent": {"spatial": {"bbox": [[0, 0, 1, 1]]}, "temporal": {"interval": [[None, None]]}},
+        "links": [
+            {"rel": "self", "href": "https://example.com/"},
+            {"rel": "about", "href": "https://example.com/about"},
+        ],
+    }
+    collection_file = tmp_path / "collection.json"
+    collection_file.write_text(json.dumps(described))
+    with serving(tmp_path, files[0], "--collection", collection_file, "--latency", 0) as running:
+        served = running.json("/collections/squares")
+        links = {link["rel"]: link["href"] for link in served.pop("links")}
+        described.pop("links")
+        assert served == described
+        assert links["self"] == f"{running.url}/collections/squares"
+        assert links["about"] == "https://example.com/about"
+
+
+@pytest.mark.parametrize(("collection", "id_"), [("special", "instant"), ("other things", "odd id/&?é")])
+def test_item_has_the_links_of_the_api(server: Server, collection: str, id_: str) -> None:
+    items = server.json(f"/collections/{quote(collection)}/items?limit=100")["features"]
+    listed = next(item for item in items if item["id"] == id_)
+    links = {link["rel"]: link["href"] for link in listed["links"]}
+    assert links.keys() == {"self", "root", "parent", "collection", "license"}
+    assert server.json(links["self"]) == listed
+    assert server.json(links["collection"])["id"] == collection
+    (found,) = server.get(ids=id_, collections=collection)["features"]
+    assert found == next(item for item in SPECIAL_ITEMS if item["id"] == id_) | {"collection": collection}
+    assert {**found, "links": None} == {**listed, "links": None}
+
+
+def test_documents_have_their_media_types(server: Server) -> None:
+    expected = {
+        "/": "application/json",
+        "/conformance": "application/json",
+        "/collections": "application/json",
+        "/collections/special": "application/json",
+        "/collections/special/items": "application/geo+json",
+        "/collections/special/items/instant": "application/geo+json",
+        "/search": "application/geo+json",
+        "/api": "application/vnd.oai.openapi+json;version=3.0",
+        "/api.html": "text/html; charset=utf-8",
+    }
+    assert {path: server.raw(path)[1]["Content-Type"] for path in expected} == expected
+    assert server.json("/conformance")["conformsTo"] == server.json("/")["conformsTo"]
+    assert "/search" in server.json("/api")["paths"]
+
+
+@pytest.mark.parametrize("name", ["sentinel-2-l2a-cogs", "sentinel-1-rtc-pc", "umbra-sar", "us-census-pc", "*"])
+def test_real_items(name: str, tmp_path: Path) -> None:
+    if not REAL_ITEMS.is_dir():
+        pytest.skip("the folder with real items is not beside this project")
+    paths = sorted(REAL_ITEMS.glob(f"{name}.ndjson"))
+    lines = [line for path in paths for line in path.read_bytes().splitlines()]
+    with serving(tmp_path, *paths, "--latency", 0) as running:
+        items = [item for page in running.pages(body={"limit": 7}) for item in page["features"]]
+        moments = [parse_moment(item["properties"]) for item in items]
+        assert all(later >= earlier for later, earlier in pairwise(moments))
+        assert sorted(item["id"] for item in items) == sorted(json.loads(line)["id"] for line in lines)
+        _, _, body = running.raw("/search?limit=10000")
+        assert all(line in body for line in lines)
+        assert len(running.ids(intersects=polygon(-180, -90, 180, 90), limit=10_000)) == len(lines)
+
+
+def parse_moment(properties: Json) -> int:
+    both = properties.get("start_datetime") and properties.get("end_datetime")
+    text: str = properties["start_datetime"] if both else properties["datetime"]
+    return parse_instant(text.replace(" ", "T"))
+
+
+# --- Latency and counters ------------------------------------------------------------------------------------------
+
+
+def test_every_request_takes_the_latency_and_is_counted(capped: Server) -> None:
+    capped.json("/_stats/reset", method="POST")
+    paths = ["/", "/conformance", "/search", "/collections/special/items/west", "/absent", "/search?limit=0"]
+    size = 0
+    for path in paths:
+        began = time.perf_counter()
+        size += len(capped.raw(path)[2])
+        assert time.perf_counter() - began >= 0.1
+    began = time.perf_counter()
+    stats = capped.json("/_stats")
+    assert time.perf_counter() - began < 0.1
+    assert stats == {
+        "requests": 6,
+        "requests_by_route": {
+            "GET /": 1,
+            "GET /conformance": 1,
+            "GET /search": 2,
+            "GET /collections/{collection}/items/{item}": 1,
+            "GET (none)": 1,
+        },
+        "in_flight": 0,
+        "peak_in_flight": 1,
+        "bytes": size,
+    }
+
+
+def test_requests_wait_at_the_same_time(capped: Server) -> None:
+    capped.json("/_stats/reset", method="POST")
+    with ThreadPoolExecutor(8) as threads:
+        waiting = [threads.submit(capped.raw, "/search", {"limit": 1}) for _ in range(8)]
+        deadline = time.monotonic() + 5
+        while capped.json("/_stats")["in_flight"] == 0:
+            assert time.monotonic() < deadline
+        assert {future.result()[0] for future in waiting} == {200}
+    stats = capped.json("/_stats")
+    assert stats["requests_by_route"] == {"POST /search": 8}
+    assert 2 <= stats["peak_in_flight"] <= 8
+    assert capped.json("/_stats/reset", method="POST")["peak_in_flight"] == 0
+
+
+# --- Starting and stopping -----------------------------------------------------------------------------------------
+
+
+def run_server(*arguments: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, SERVER, *arguments]
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=START_SECONDS, check=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "items.ndjson: No such file or directory"),
+        ("", "items.ndjson: no items in this file"),
+        ("\n \n", "items.ndjson: no items in this file"),
+        (json.dumps(make_item("a", "2024-01-01T00:00:00Z")) + "\n\n{oops\n", "items.ndjson:3: "),
+        ("[]", "items.ndjson:1: not a STAC item: no GeoJSON Feature"),
+        (json.dumps(make_item("a", "2024-01-01")), "items.ndjson:1: not an RFC 3339 date-time: '2024-01-01'"),
+        (json.dumps(make_item("a")), "items.ndjson:1: not a STAC item: neither datetime nor"),
+        (json.dumps(make_item("a", "2024-01-01T00:00:00Z", collection=None)), "no collection"),
+        (json.dumps(make_item("a", "2024-01-01T00:00:00Z") | {"bbox": [1, 2]}), ":1: bbox must have 4 or 6 numbers"),
+        ((json.dumps(make_item("a", "2024-01-01T00:00:00Z")) + "\n") * 2, "item 'a' is already in"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(content: str | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "items.ndjson"
+    if content is not None:
+        path.write_text(content)
+    ended = run_server(path)
+    assert ended.returncode == 2
+    assert message in ended.stderr
+    assert ended.stderr.startswith("error: ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_port_in_use_is_told(server: Server, files: list[Path]) -> None:
+    ended = run_server(files[0], "--port", urlsplit(server.url).port)
+    assert ended.returncode == 2
+    assert "address already in use" in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_a_busy_server_at_once(files: list[Path], tmp_path: Path, number: signal.Signals) -> None:
+    port_file = tmp_path / "url.txt"
+    command = [sys.executable, SERVER, files[0], "--latency", "30", "--port-file", port_file]
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        url = wait_for_url(port_file, lambda: process.poll() is None)
+        busy = HTTPConnection(urlsplit(url).netloc)
+        busy.request("GET", "/search")
+        time.sleep(0.1)
+        process.send_signal(number)
+        assert process.wait(5) == 0
+        busy.close()
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.read().decode() == f"listening on {url}\n"
+        assert process.stderr.read() == b""
+    assert list(tmp_path.iterdir()) == [port_file]
+
+
+def test_client_that_gives_up_is_no_error(files: list[Path], tmp_path: Path) -> None:
+    port_file = tmp_path / "url.txt"
+    command = [sys.executable, SERVER, files[0], "--latency", "0.3", "--port-file", port_file]
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        running = Server(wait_for_url(port_file, lambda: process.poll() is None), process)
+        impatient = HTTPConnection(urlsplit(running.url).netloc)
+        impatient.request("POST", "/search", body=b'{"limit": 100}')
+        while not running.json("/_stats")["in_flight"]:
+            assert process.poll() is None
+        impatient.close()
+        assert len(running.get(limit=50)["features"]) == 50
+        assert running.json("/_stats")["in_flight"] == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+        assert process.stderr
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("means", ["signal of the kernel", "poll"])
+def test_server_dies_with_its_parent(means: str, files: list[Path], tmp_path: Path) -> None:
+    program = tmp_path / "server.py"
+    source = SERVER.read_text()
+    program.write_text(source if means != "poll" else replaced(source, 'sys.platform == "linux"', "False"))
+    port_file = tmp_path / "url.txt"
+    server = [sys.executable, program, files[0], "--port-file", port_file, "--die-with-parent"]
+    starter = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(60)"
+    quiet = subprocess.DEVNULL
+    parent = subprocess.Popen(
+        [sys.executable, "-c", starter, *map(str, server)], stdin=quiet, stdout=quiet, stderr=quiet
+    )
+    try:
+        url = wait_for_url(port_file, lambda: parent.poll() is None)
+        assert answers(url)
+    finally:
+        parent.kill()
+        parent.wait()
+    deadline = time.monotonic() + 5
+    while answers(url):
+        assert time.monotonic() < deadline, "the server outlives its parent"
+        time.sleep(0.05)
+
+
+def answers(url: str) -> bool:
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=5)
+    try:
+        connection.request("GET", "/_stats")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def replaced(text: str, old: str, new: str) -> str:
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+# --- The validator of the STAC API community -----------------------------------------------------------------------
+
+# Runs stac-api-validator without a network. The JSON schemas of STAC 1.1.0 come from pystac, which bundles them;
+# connections that leave this machine are refused and reported.
+VALIDATE = """
+import json, logging, socket, sys, warnings
+import pystac.validation.local_validator as bundled
+import stac_validator.utilities as utilities
+from stac_api_validator.validations import QueryConfig, validate_api
+
+schemas, used, refused = bundled.get_local_schema_cache(), set(), []
+
+def fetch(path, headers=None):
+    if path.startswith("http://127.0.0.1:"):
+        return original(path, headers)
+    if path not in schemas:
+        refused.append(path)
+        raise ValueError(f"no schema for {path}")
+    used.add(path)
+    return schemas[path]
+
+original, utilities.fetch_and_parse_file = utilities.fetch_and_parse_file, fetch
+resolve = socket.getaddrinfo
+
+def resolve_here(host, *arguments, **options):
+    if host not in ("127.0.0.1", "localhost"):
+        refused.append(host)
+        raise OSError(f"not on this machine: {host}")
+    return resolve(host, *arguments, **options)
+
+socket.getaddrinfo = resolve_here
+found_warnings, errors = validate_api(
+    root_url=sys.argv[1],
+    ccs_to_validate=["core", "collections", "features", "item-search"],
+    collection="squares",
+    geometry=json.dumps({"type": "Polygon", "coordinates": [[[20, 20], [21, 20], [21, 21], [20, 21], [20, 20]]]}),
+    auth_bearer_token=None,
+    auth_query_parameter=None,
+    fields_nested_property=None,
+    validate_pagination=True,
+    query_config=QueryConfig(*[None] * 13),
+    transaction_collection=None,
+    headers={},
+    open_assets_urls=False,
+)
+json.dump(
+    {"warnings": list(found_warnings), "errors": list(errors), "used": sorted(used), "refused": refused},
+    open(sys.argv[2], "w"),
+)
+"""
+
+
+def validate(url: str, directory: Path) -> Json:
+    report = directory / "report.json"
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", VALIDATE, url, str(report)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "NO_PROXY": "*"},
+    )
+    assert ended.returncode == 0, ended.stderr
+    result: Json = json.loads(report.read_text())
+    return result
+
+
+@pytest.fixture
+def valid_files(tmp_path: Path) -> list[Path]:
+    """Items without links to other machines, which the validator would follow."""
+    items = [item | {"links": []} for collection in ("squares", "more") for item in many_items(12, collection)]
+    far = make_item("far", "2020-01-01T00:00:00Z", bbox=[0.0, 0.0, 1.0, 1.0], links=[])
+    return [write_ndjson(tmp_path / "valid.ndjson", [*items, far])]
+
+
+@pytest.mark.parametrize("options", [(), ("--merge", "--page-cap", "3", "--no-counts")])
+def test_validator_finds_no_error(options: tuple[str, ...], valid_files: list[Path], tmp_path: Path) -> None:
+    with serving(tmp_path, *valid_files, "--latency", 0, *options) as running:
+        report = validate(running.url, tmp_path)
+    assert report["errors"] == []
+    assert report["refused"] == []
+    assert any(path.endswith("/item.json") for path in report["used"])
+    assert any(path.endswith("/collection.json") for path in report["used"])
+    # What is left are stac-check's recommendations about the documents, not about the API.
+    assert [text for text in report["warnings"] if "stac-check recommendations" not in text] == []
+
+
+def test_validator_notices_broken_rules(valid_files: list[Path], tmp_path: Path) -> None:
+    """The test above would fail if the server broke a rule: three of them, each in its own way."""
+    source = SERVER.read_text()
+    source = replaced(source, "if filters.bbox is not None:", "if False:")
+    source = replaced(source, 'raise SearchError("datetime ends before it starts")', "pass")
+    source = replaced(source, '"license": "other",\n', "")
+    program = tmp_path / "broken.py"
+    program.write_text(source)
+    with serving(tmp_path, *valid_files, "--latency", 0, program=program) as running:
+        errors = "\n".join(validate(running.url, tmp_path)["errors"])
+    assert "the ids parameter is overriding the bbox parameter" in errors
+    assert "invalid datetime returned non-400 status code" in errors
+    assert "'license' is a required property" in errors
