@@ -1,0 +1,1 @@
+"""What asv times: the IngestModule over `concurrency` and `test_size`, at any commit of the history."""

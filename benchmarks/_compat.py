@@ -1,0 +1,63 @@
+"""The one module that imports stac_manager. Today's suite runs on yesterday's package: what a commit does not have
+yet is n/a (`NotImplementedError` in setup), what it has and breaks is failed."""
+
+import asyncio
+import importlib
+import importlib.util
+
+DEADLINE_SECONDS = 900.0
+"""A run that takes longer is failed. asv's own timeout only counts silence."""
+
+
+def require():
+    """Raise NotImplementedError where the commit has no IngestModule. For setup, where that means n/a."""
+    if importlib.util.find_spec("stac_manager.ingest") is None:
+        raise NotImplementedError("this commit has no IngestModule")
+
+
+def ingest_module(mode, source, **options):
+    """Make the IngestModule of the commit under measurement.
+
+    Raises:
+        NotImplementedError: If the commit has none, or none that takes one of `options`.
+    """
+    require()
+    import stac_manager
+
+    try:
+        return stac_manager.IngestModule({"mode": mode, "source": str(source), **options})
+    except stac_manager.ConfigurationError as error:
+        if any(name in str(error) for name in options):
+            raise NotImplementedError(str(error)) from error
+        raise
+
+
+def drain(module, expected=None):
+    """Fetch every item, keep none, and return their number and the failures.
+
+    Raises:
+        RuntimeError: If the number is not `expected`, or something could not be delivered: a run that loses
+            items must not look fast.
+    """
+    import stac_manager
+
+    async def run():
+        context = stac_manager.WorkflowContext.create()
+        count = 0
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            async for _ in module.fetch(context):
+                count += 1
+        return count, context.failure_collector.get_all()
+
+    count, failures = asyncio.run(run())
+    if expected is not None and (count != expected or failures):
+        raise RuntimeError(f"{count} items came out, {expected} went in; failures: {failures[:3]}")
+    return count, failures
+
+
+def load(mode):
+    """Import all that a fetch in `mode` needs, and do nothing with it."""
+    import stac_manager
+
+    stac_manager.IngestModule({"mode": mode, "source": "http://localhost/" if mode == "api" else "."})
+    importlib.import_module({"file": "stac_manager.files.reading", "api": "stac_manager.api.search"}[mode])

@@ -1,0 +1,21 @@
+"""Test data on disk, by profile, size and layout: made once by the generator, the same for every commit."""
+
+import functools
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+GENERATOR = ROOT / "tools" / "test_data_generator.py"
+TEST_DATA = ROOT / "test_data"
+
+
+@functools.cache
+def data_set(items, layout="directory", profile="sentinel-2-l2a"):
+    """Return the path of a whole data set, making it if it is not there."""
+    command = [sys.executable, GENERATOR, "--profile", profile, "--items", str(items)]
+    command += ["--layout", layout, "--output", TEST_DATA]
+    made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise RuntimeError(f"the test data could not be made: {made.stderr.strip()}")
+    return Path(made.stdout.strip())
