@@ -1,0 +1,363 @@
+"""asv's files: of a run that really took place, and made ones for what a run cannot be told to do."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.report import ReportError, read_report
+
+NAN = math.nan
+CONFIGURATION = {
+    "version": 1,
+    "project": "scratch",
+    "repo": ".",
+    "branches": ["HEAD"],
+    "environment_type": "existing",
+    "benchmark_dir": "benchmarks",
+    "results_dir": "results",
+    "launch_method": "spawn",
+}
+# The clock moves only while work is done, by what the test knows, so that asv's samples are known.
+BENCHMARKS = """\
+class Clock:
+    now = 0.0
+
+
+class FileIngest:
+    params = ([1, 5, 10, "auto"], [1000])
+    param_names = ["concurrency", "test_size"]
+    number = 1
+    repeat = 3
+    rounds = 1
+    warmup_time = 0
+    timeout = 60
+    steps = {1: [8.0, 9.0, 10.0], 10: [1.0, 2.0, 4.0], "auto": [3.0, 3.0, 3.0]}
+
+    @staticmethod
+    def timer():
+        return Clock.now
+
+    def setup(self, concurrency, test_size):
+        if concurrency == 5:
+            raise NotImplementedError
+
+    def time_ingest(self, concurrency, test_size):
+        if concurrency == "auto":
+            raise ValueError
+        Clock.now += self.steps[concurrency].pop(0)
+
+    def peakmem_ingest(self, concurrency, test_size):
+        pass
+"""
+STARTUP = """\
+class Startup:
+    def peakmem_imports_file(self):
+        pass
+"""
+
+
+@pytest.fixture(scope="module")
+def real_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = tmp_path_factory.mktemp("project")
+    suite = project / "benchmarks"
+    suite.mkdir()
+    (suite / "__init__.py").touch()
+    (suite / "file_ingest.py").write_text(BENCHMARKS)
+    (suite / "startup.py").write_text(STARTUP)
+    (project / "asv.conf.json").write_text(json.dumps(CONFIGURATION))
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environment |= {
+        "HOME": str(project),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_AUTHOR_NAME": "t",
+        "GIT_AUTHOR_EMAIL": "t@example.org",
+        "GIT_COMMITTER_NAME": "t",
+        "GIT_COMMITTER_EMAIL": "t@example.org",
+    }
+
+    def run(*command: str, expected: int = 0) -> str:
+        done = subprocess.run(
+            command, cwd=project, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == expected, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    run("git", "init", "--quiet")
+    run("git", "add", ".")
+    run("git", "commit", "--quiet", "--message", "all")
+    commit = run("git", "rev-parse", "HEAD")
+    asv = (sys.executable, "-m", "asv")
+    # `asv machine` leaves out every field that equals its own guess, so the file is written here.
+    hardware = {"os": "Linux", "arch": "x86_64", "cpu": "Some CPU", "num_cpu": "2", "ram": "8174084096"}
+    machines = {"box": {"machine": "box", **hardware}, "version": 1}
+    (project / ".asv-machine.json").write_text(json.dumps(machines))
+    measure = (*asv, "run", "-E", f"existing:{sys.executable}", "--set-commit-hash", commit, "--machine", "box")
+    # asv ends with 2 when a benchmark failed, as one does here.
+    run(*measure, "--record-samples", expected=2)
+    return project / "results"
+
+
+def test_a_real_run(real_results: Path) -> None:
+    report = read_report(real_results)
+    assert report.quick  # three samples a level
+    (data_set,) = report.data_sets
+    assert (data_set.title, data_set.kind, data_set.items) == ("1K JSON Files", "file", 1000)
+    assert data_set.key == "file_ingest.FileIngest(test_size=1000)"
+    one, five, ten, auto = data_set.levels
+    assert one.samples == (8.0, 9.0, 10.0)
+    assert (one.median_seconds, one.q25_seconds, one.q75_seconds) == (9.0, 8.5, 9.5)
+    assert ten.samples == (1.0, 2.0, 4.0)
+    assert (ten.throughput, ten.speedup) == (500.0, 4.5)
+    assert (five.status, auto.status) == ("n/a", "failed")
+    assert auto.concurrency == "auto"
+    assert one.peak_bytes is not None
+    assert one.peak_bytes > 5_000_000
+    assert one.net_bytes is not None
+    assert abs(one.net_bytes) < one.peak_bytes / 2
+    assert five.peak_bytes is None
+
+
+def test_environment_of_a_real_run(real_results: Path) -> None:
+    where = read_report(real_results, machine="box").environment
+    (file,) = (path for path in (real_results / "box").glob("*-*.json"))
+    assert where.commit == json.loads(file.read_text())["commit_hash"]
+    assert where.commit_short == where.commit[:8]
+    assert (where.machine, where.cpu, where.cores, where.ram) == ("box", "Some CPU", 2, "8.2 GB")
+    assert where.python == ".".join(map(str, sys.version_info[:3]))
+    assert where.env_name == "existing"
+    assert where.dirty is None
+
+
+COLUMNS = [
+    "result",
+    "params",
+    "version",
+    "started_at",
+    "duration",
+    "stats_ci_99_a",
+    "stats_ci_99_b",
+    "stats_q_25",
+    "stats_q_75",
+    "stats_number",
+    "stats_repeat",
+    "samples",
+    "profile",
+]
+TIME = "file_ingest.FileIngest.time_ingest"
+PEAK = "file_ingest.FileIngest.peakmem_ingest"
+
+
+class Made:
+    """A results folder, written by hand."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.benchmarks: dict[str, Any] = {"version": 2}
+        self.machine("box")
+        self.declare(TIME)
+        self.declare(PEAK)
+
+    def machine(self, name: str) -> None:
+        (self.root / name).mkdir(parents=True)
+        (self.root / name / "machine.json").write_text(json.dumps({"machine": name, "version": 1}))
+
+    def declare(self, name: str, names: tuple[str, ...] = ("concurrency", "test_size"), **more: object) -> None:
+        self.benchmarks[name] = {"name": name, "param_names": list(names), **more}
+        (self.root / "benchmarks.json").write_text(json.dumps(self.benchmarks))
+
+    def commit(
+        self, commit: str, rows: dict[str, Any], date: int = 1, *, env: str = "py3.11", machine: str = "box"
+    ) -> Path:
+        data = {
+            "commit_hash": commit,
+            "env_name": env,
+            "date": date,
+            "params": {},
+            "python": "3.11",
+            "requirements": {"pip+asv_runner": "0.3.2", "numpy": ""},
+            "env_vars": {},
+            "result_columns": COLUMNS,
+            "results": rows,
+            "durations": {},
+            "version": 2,
+        }
+        path = self.root / machine / f"{commit[:8]}-{env}.json"
+        path.write_text(json.dumps(data))
+        return path
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return Made(tmp_path / "results")
+
+
+def row(result: Any, levels: list[str], sizes: list[str], *rest: Any, started: int = 1000) -> list[Any]:
+    return [result, [levels, sizes], "1", started, 1.0, *rest]
+
+
+def summary(result: list[Any], levels: list[str], sizes: list[str], repeat: int, started: int = 1000) -> list[Any]:
+    each = [repeat] * len(result)
+    low, high = [x * 0.9 for x in result], [x * 1.1 for x in result]
+    return row(result, levels, sizes, low, high, low, high, [1] * len(result), each, started=started)
+
+
+def test_without_recorded_samples(made: Made) -> None:
+    made.commit("a" * 40, {TIME: summary([2.0, 1.0], ["1", "5"], ["1000"], 4)})
+    report = read_report(made.root)
+    one, five = report.data_sets[0].levels
+    assert (one.samples, one.sample_count, one.median_seconds) == ((), 4, 2.0)
+    assert (one.q25_seconds, one.q75_seconds) == (1.8, 2.2)
+    assert five.speedup == 2.0
+    assert report.quick  # four samples a level
+    assert report.environment.packages == {"asv_runner": "0.3.2", "numpy": "unpinned"}
+    assert report.environment.python == "3.11"
+
+
+def test_quick_run_is_recognised(made: Made) -> None:
+    # asv writes infinite confidence intervals for one sample.
+    one = [1.0]
+    cells = ([-math.inf], [math.inf], one, one, [1], [1], [[1.0]])
+    made.commit("a" * 40, {TIME: row(one, ["1"], ["1000"], *cells)})
+    report = read_report(made.root)
+    assert report.quick
+    assert report.data_sets[0].levels[0].q25_seconds is None
+
+
+def test_data_sets_split_by_the_other_parameters(made: Made) -> None:
+    # Product order: (1, 1000), (1, 10000), (5, 1000), (5, 10000).
+    levels, sizes = ["1", "5"], ["1000", "10000"]
+    made.commit(
+        "a" * 40,
+        {
+            TIME: summary([2.0, 20.0, 1.0, 4.0], levels, sizes, 3),
+            # The other order of levels: values go by name, not by place.
+            PEAK: row([500, 600, 100, 200], ["5", "1"], sizes),
+            "startup.Startup.peakmem_imports_file": [[40], [], "1", 1],
+            "startup.Startup.peakmem_imports_api": [[70], [], "1", 1],
+        },
+    )
+    small, large = read_report(made.root).data_sets
+    assert (small.title, large.title) == ("1K JSON Files", "10K JSON Files")
+    assert [x.median_seconds for x in small.levels] == [2.0, 1.0]
+    assert [x.median_seconds for x in large.levels] == [20.0, 4.0]
+    assert [x.peak_bytes for x in large.levels] == [200, 600]
+    assert [x.net_bytes for x in large.levels] == [160, 560]
+    assert large.levels[1].throughput == 2500.0
+
+
+def test_api_and_other_classes(made: Made) -> None:
+    api, other = "api_ingest.APIIngest.time_ingest", "peers.Peer.time_ingest"
+    made.declare(api)
+    made.declare(other, ("library", "concurrency"), items=7)
+    made.declare("stages.Stage.time_ingest", ("test_size",))
+    made.commit(
+        "a" * 40,
+        {
+            api: summary([2.0, 3.0], ["1"], ["500", "5000"], 3),
+            api.replace("time", "peakmem"): row([100, 100], ["1"], ["500", "5000"]),
+            other: summary([1.0, 2.0], ["'x'", "'y'"], ["1"], 3),
+            "stages.Stage.time_ingest": [[1.0], [["10"]], "1", 1],
+            "startup.Startup.peakmem_imports_file": [[40], [], "1", 1],
+            "startup.Startup.peakmem_imports_api": [[70], [], "1", 1],
+        },
+    )
+    made.declare(api.replace("time", "peakmem"))
+    data_sets = read_report(made.root).data_sets
+    assert [x.title for x in data_sets] == [
+        "Peer, library=x",
+        "Peer, library=y",
+        "500 API Items",
+        "5K API Items",
+    ]
+    assert [x.kind for x in data_sets] == ["file", "file", "api", "api"]
+    assert data_sets[2].levels[0].net_bytes == 30
+    assert data_sets[0].items == 7
+
+
+def test_failed_and_skipped(made: Made) -> None:
+    made.commit("a" * 40, {TIME: row([None, NAN, 1.0], ["1", "5", "10"], ["1000"])})
+    assert [x.status for x in read_report(made.root).data_sets[0].levels] == ["failed", "n/a", "ok"]
+
+
+def test_a_benchmark_that_failed_as_a_whole(made: Made) -> None:
+    made.commit("a" * 40, {TIME: [None, [["1", "5"], ["1000"]], "1", 1]})
+    report = read_report(made.root)
+    assert [x.status for x in report.data_sets[0].levels] == ["failed", "failed"]
+    assert not report.quick
+
+
+def one_level(seconds: float, started: int = 1000) -> dict[str, Any]:
+    return {TIME: summary([seconds], ["1"], ["1000"], 3, started)}
+
+
+def chosen(made: Made, commit: str | None = None, machine: str | None = None) -> float | None:
+    return read_report(made.root, commit=commit, machine=machine).data_sets[0].levels[0].median_seconds
+
+
+def test_choice_of_commit(made: Made) -> None:
+    made.commit("abc1" + "0" * 36, one_level(1.0, started=9000), date=10)
+    made.commit("abc2" + "0" * 36, one_level(2.0, started=5000), date=20)
+    made.commit("dddd" + "0" * 36, {"other.Thing.time_x": [[1.0], [], "1", 1]}, date=30)
+    # The newest by its own date among those with ingestion results, not by when it was measured.
+    assert chosen(made) == 2.0
+    assert read_report(made.root).created == "1970-01-01T00:00:05+00:00"
+    assert chosen(made, "abc1") == 1.0
+    assert chosen(made, "ABC1") == 1.0
+    with pytest.raises(ReportError, match="'abc' is ambiguous, write more of it: abc20000, abc10000"):
+        chosen(made, "abc")
+    with pytest.raises(ReportError, match="no ingestion results of commit 'fff'; there is abc20000, abc10000"):
+        chosen(made, "fff")
+    with pytest.raises(ReportError, match="of commit ''"):
+        chosen(made, "")
+
+
+def test_choice_of_environment(made: Made) -> None:
+    made.commit("a" * 40, one_level(1.0, started=9000), env="py3.11")
+    made.commit("a" * 40, one_level(2.0, started=5000), env="py3.12")
+    assert chosen(made) == 1.0
+    assert read_report(made.root).environment.env_name == "py3.11"
+
+
+def test_choice_of_machine(made: Made) -> None:
+    made.machine("other")
+    made.commit("a" * 40, one_level(1.0))
+    made.commit("a" * 40, one_level(2.0), machine="other")
+    assert chosen(made, machine="other") == 2.0
+    with pytest.raises(ReportError, match="several machines, name one: box, other"):
+        chosen(made)
+    with pytest.raises(ReportError, match="no results of machine 'x'; there is box, other"):
+        chosen(made, machine="x")
+
+
+def test_nothing_to_read(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="holds no asv results; run `asv run` first"):
+        read_report(tmp_path / "nowhere")
+    with pytest.raises(ReportError, match="holds no results of time_ingest"):
+        read_report(made.root)
+    made.commit("a" * 40, {"x.Y.time_ingest": [[1.0], [["1"]], "1", 1]})
+    with pytest.raises(ReportError, match="no benchmark named time_ingest with a parameter 'concurrency'"):
+        read_report(made.root)
+
+
+def test_broken_files(made: Made) -> None:
+    path = made.commit("a" * 40, {TIME: row([1.0, 2.0], ["1"], ["1000"])})
+    with pytest.raises(ReportError, match="2 values of result for 1 combinations"):
+        read_report(made.root)
+    path.write_text('{"version": 2}')
+    with pytest.raises(ReportError, match="is not a result file of asv"):
+        read_report(made.root)
+    path.write_text('{"version": 1}')
+    with pytest.raises(ReportError, match="has version 1 of asv's format and this reads 2"):
+        read_report(made.root)
+    path.write_text("{")
+    with pytest.raises(ReportError, match="is not JSON"):
+        read_report(made.root)
+    (made.root / "benchmarks.json").unlink()
+    with pytest.raises(ReportError, match=r"benchmarks\.json is missing"):
+        read_report(made.root)

@@ -1,0 +1,183 @@
+"""The file that others read: exact, strict, and refused with a reason."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from tools.report import (
+    DataSet,
+    Environment,
+    Level,
+    Report,
+    ReportError,
+    make_data_set,
+    measured_level,
+    missing_level,
+    read,
+    write,
+)
+from tools.report.json_file import SCHEMA_PATH
+
+SECONDS = st.floats(min_value=1e-9, max_value=1e9)
+BYTES = st.none() | st.integers(min_value=0, max_value=2**60)
+TEXT = st.none() | st.text()
+LEVEL_NAMES = st.integers(min_value=1, max_value=10_000) | st.sampled_from(["auto", "adaptive"])
+
+
+@st.composite
+def levels(draw: st.DrawFn, concurrency: int | str) -> Level:
+    sizes: dict[str, Any] = {"items": draw(BYTES), "peak_bytes": draw(BYTES), "import_bytes": draw(BYTES)}
+    if draw(st.booleans()):
+        return missing_level(concurrency, draw(st.sampled_from(["n/a", "failed"])), **sizes)
+    return measured_level(concurrency, draw(st.lists(SECONDS, min_size=1, max_size=4)), **sizes)
+
+
+@st.composite
+def data_sets(draw: st.DrawFn) -> DataSet:
+    names = draw(st.lists(LEVEL_NAMES, max_size=4, unique=True))
+    kind = draw(st.sampled_from(["file", "api"]))
+    members = [draw(levels(name)) for name in names]
+    return make_data_set(draw(st.text()), draw(st.text()), kind, draw(st.text()), draw(BYTES), members)
+
+
+REPORTS = st.builds(
+    Report,
+    created=st.text(min_size=1),
+    quick=st.booleans(),
+    environment=st.builds(
+        Environment,
+        commit=TEXT,
+        commit_short=TEXT,
+        dirty=st.none() | st.booleans(),
+        machine=TEXT,
+        os=TEXT,
+        cpu=TEXT,
+        cores=BYTES,
+        ram=TEXT,
+        python=TEXT,
+        env_name=TEXT,
+        packages=st.none() | st.dictionaries(st.text(), st.text(), max_size=3),
+    ),
+    data_sets=st.lists(data_sets(), max_size=2).map(tuple),
+)
+
+SMALL = Report(
+    "2026-01-02T03:04:05+00:00",
+    False,
+    Environment(cores=2),
+    (make_data_set("t", "k", "file", "s", 10, [measured_level(1, [2.0, 2.1]), missing_level(5, "failed")]),),
+)
+
+
+@given(report=REPORTS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_round_trip_is_exact_and_fits_the_schema(report: Report, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "report.json"
+    write(report, path)
+    assert read(path) == report
+    Draft202012Validator(json.loads(SCHEMA_PATH.read_text())).validate(json.loads(path.read_text()))
+    assert [x.name for x in path.parent.iterdir()] == ["report.json"]
+
+
+def test_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(json.loads(SCHEMA_PATH.read_text()))
+
+
+def test_every_field_is_documented() -> None:
+    schema = json.loads(SCHEMA_PATH.read_text())
+    text = (Path(__file__).parents[3] / "docs" / "results.md").read_text()
+    objects = [schema, *(part for part in schema["$defs"].values() if "properties" in part)]
+    for name in {name for part in objects for name in part["properties"]}:
+        assert f"`{name}`" in text
+
+
+def test_nan_is_refused_and_the_old_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    write(SMALL, path)
+    broken = replace(SMALL.data_sets[0].levels[0], speedup=math.nan)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write(replace(SMALL, data_sets=(replace(SMALL.data_sets[0], levels=(broken,)),)), path)
+    assert read(path) == SMALL
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "report.json"
+    write(SMALL, path)
+
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(ReportError, match="cannot be written \\(No space left on device\\)"):
+        write(replace(SMALL, quick=True), path)
+    assert read(path) == SMALL
+    assert [x.name for x in tmp_path.iterdir()] == ["report.json"]
+
+
+def changed(path: Path, *keys: str | int, to: object) -> Path:
+    write(SMALL, path)
+    data = json.loads(path.read_text())
+    place = data
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = to
+    path.write_text(json.dumps(data))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "words"),
+    [
+        (["schema_version"], 2, "newer version of this program (schema_version 2, this one reads 1); update"),
+        (["schema_version"], 0, "at schema_version, 1 was expected"),
+        (["quick"], "no", "at quick, 'no' is not of type 'boolean'"),
+        (["data_sets", 0, "levels", 0, "median_seconds"], None, "at data_sets/0/levels/0/median_seconds"),
+        (["data_sets", 0, "levels", 0, "samples"], [math.nan], "NaN is not allowed"),
+        (["data_sets", 0, "levels", 0, "extra"], 1, "'extra' was unexpected"),
+        (["data_sets", 0, "levels", 1, "status"], "ok", "at data_sets/0/levels/1"),
+        (["environment"], {}, "at environment"),
+    ],
+)
+def test_wrong_content(tmp_path: Path, keys: list[str | int], value: object, words: str) -> None:
+    path = changed(tmp_path / "report.json", *keys, to=value)
+    with pytest.raises(ReportError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert words in message
+    assert message.startswith(str(path))
+    assert message.endswith(".")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is not JSON"),
+        (b"[1]", "is not a benchmark result"),
+        (b"\xff\xfe", "is not JSON"),
+        (b'{"schema_version": 1e999}', "1e999 is too large"),
+        (b"[" * 100_000, "is not JSON"),
+    ],
+)
+def test_wrong_files(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(ReportError, match=words):
+        read(path)
+
+
+def test_wrong_places(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="does not exist"):
+        read(tmp_path / "none.json")
+    with pytest.raises(ReportError, match="cannot be read"):
+        read(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ReportError, match="cannot be written"):
+        write(SMALL, tmp_path / "file" / "x.json")

@@ -1,0 +1,139 @@
+"""The page, byte for byte where it is documented."""
+
+from dataclasses import replace
+
+from tools.report import (
+    Environment,
+    Report,
+    make_data_set,
+    measured_level,
+    missing_level,
+    render,
+    summarised_level,
+    title_of,
+)
+
+MB = 1_000_000
+
+DOCUMENTED = """\
+## 10K JSON Files
+
+| Strategy   | Concurrency | Time (s) | Throughput (items/s) | Memory (MB) | Speedup |
+|------------|-------------|----------|----------------------|-------------|---------|
+| sequential | 1           | 45.2     | 221                  | 120         | baseline|
+| concurrent | 10          | 8.7      | 1,149                | 250         | 5.2x    |
+
+**Best Performance**: 10 workers with 5.2x speedup
+"""
+
+
+def documented_report() -> Report:
+    levels = [
+        measured_level(10, [8.6, 8.7, 8.8], items=10_000, peak_bytes=250 * MB, import_bytes=40 * MB),
+        measured_level(1, [45.1, 45.2, 45.3], items=10_000, peak_bytes=120 * MB, import_bytes=40 * MB),
+    ]
+    data_set = make_data_set(title_of("file", 10_000), "files", "file", "made by the test", 10_000, levels)
+    environment = Environment(
+        commit="0123456789abcdef0123456789abcdef01234567",
+        commit_short="01234567",
+        cpu="Some CPU",
+        cores=2,
+        python="3.11.7",
+        packages={"orjson": "3.11.1", "aiohttp": "3.12.0"},
+    )
+    return Report("2026-01-02T03:04:05+00:00", False, environment, (data_set,))
+
+
+def rows(page: str) -> dict[str, list[str]]:
+    lines = [line for line in page.splitlines() if line.startswith(("| seq", "| con", "| auto"))]
+    split = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {row[1]: row for row in split}
+
+
+def test_documented_example_byte_for_byte() -> None:
+    assert render(documented_report()).startswith(DOCUMENTED)
+
+
+def test_words_follow_the_table() -> None:
+    page = render(documented_report())
+    assert "Significant speedup (5.19x): the work is I/O-bound, use a worker pool with 10 workers." in page
+    assert "Net of a process that only imports: 80 at 1, 210 at 10." in page
+    assert "peak resident set size of the benchmark process in 10^6 bytes" in page
+
+
+def test_environment_is_stated() -> None:
+    environment = render(documented_report()).partition("## Environment\n\n")[2]
+    assert "- Commit: 0123456789abcdef0123456789abcdef01234567\n" in environment
+    assert "- CPU: Some CPU\n" in environment
+    assert "- Cores: 2\n" in environment
+    assert "- Python: 3.11.7\n" in environment
+    assert "- Packages: aiohttp 3.12.0, orjson 3.11.1\n" in environment
+    assert "- Samples: 10K JSON Files: 3 samples a level\n" in environment
+    assert "- RAM: n/a\n" in environment
+
+
+def test_uncommitted_changes_are_stated() -> None:
+    report = documented_report()
+    dirty = replace(report, environment=replace(report.environment, dirty=True))
+    assert "01234567, with uncommitted changes\n" in render(dirty)
+
+
+def test_missing_levels_are_shown() -> None:
+    levels = [
+        measured_level(1, [2.0, 2.1], items=500),
+        missing_level(5, "failed", items=500, peak_bytes=90 * MB),
+        missing_level(10, "n/a", items=500),
+        measured_level("auto", [0.123, 0.123], items=500),
+    ]
+    data_set = make_data_set("500 API Items", "api", "api", "x", 500, levels)
+    page = render(replace(documented_report(), data_sets=(data_set,)))
+    assert list(rows(page)) == ["1", "5", "10", "auto"]
+    assert rows(page)["5"] == ["concurrent", "5", "failed", "n/a", "90", "n/a"]
+    assert rows(page)["10"] == ["concurrent", "10", "n/a", "n/a", "n/a", "n/a"]
+    assert rows(page)["auto"] == ["auto", "auto", "0.123", "4,065", "n/a", "16.7x"]
+    assert "Levels that failed: 5." in page
+    assert "Levels that are n/a (not run, or not offered by this commit): 10." in page
+
+
+def test_missing_baseline_is_explained() -> None:
+    others = [measured_level(5, [2.0, 2.1]), measured_level(10, [1.0, 1.1])]
+    for levels, reason in (
+        (others, "was not measured"),
+        ([missing_level(1, "failed"), *others], "failed"),
+        ([missing_level(1, "n/a"), *others], "is n/a"),
+    ):
+        data_set = make_data_set("t", "k", "file", "s", None, levels)
+        page = render(replace(documented_report(), data_sets=(data_set,)))
+        assert f"Speedup is n/a: the baseline, concurrency 1, {reason}." in page
+        assert rows(page)["5"][-1] == "n/a"
+        assert "baseline|" not in page
+        assert "**Best Performance**: 10 workers, speedup n/a\n" in page
+
+
+def test_quick_run_says_so() -> None:
+    report = documented_report()
+    levels = [measured_level(1, [2.0]), measured_level(5, [1.0])]
+    data_set = make_data_set("t", "k", "file", "s", None, levels)
+    sentence = "This was a quick run (1 sample a level): it is not a measurement."
+    assert sentence in render(replace(report, data_sets=(data_set,)))
+    enough = make_data_set("t", "k", "file", "s", None, [measured_level(n, [1.0] * 5) for n in (1, 5)])
+    assert "quick run" not in render(replace(report, data_sets=(enough,)))
+
+
+def test_plot_is_referred_to_by_an_address() -> None:
+    assert "](my%20plot.png)\n\n## Environment" in render(documented_report(), plot="my plot.png")
+    assert "![" not in render(documented_report())
+
+
+def test_wide_cells_keep_the_table_straight() -> None:
+    levels = [summarised_level(1, 1e-7, sample_count=3, items=10_000), measured_level(5, [1.0, 1.0])]
+    data_set = make_data_set("a\nb", "k", "file", "s", None, levels)
+    page = render(replace(documented_report(), data_sets=(data_set,)))
+    table = [line for line in page.splitlines() if line.startswith("|")]
+    assert len({len(line) for line in table}) == 1
+    assert page.startswith("## a b\n")
+
+
+def test_no_data_sets() -> None:
+    page = render(replace(documented_report(), data_sets=()))
+    assert page.startswith("No data sets were measured.\n\n## Environment")

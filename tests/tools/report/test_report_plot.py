@@ -1,0 +1,83 @@
+"""A picture with something in it."""
+
+import io
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from tools.report import Environment, Report, ReportError, draw, make_data_set, measured_level, missing_level
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+FULL = make_data_set(
+    r"10K files of $\nonsense{$",
+    "k",
+    "file",
+    "s",
+    10_000,
+    [
+        measured_level(1, [45.0, 45.2, 45.9], items=10_000),
+        missing_level(5, "failed", items=10_000),
+        measured_level(10, [8.5, 8.7, 9.0], items=10_000),
+        missing_level(20, "n/a", items=10_000),
+        measured_level(50, [9.5, 9.7, 9.9], items=10_000),
+        measured_level(100, [19.5, 19.7, 19.9], items=10_000),
+        measured_level("auto", [8.0, 8.7, 9.9], items=10_000),
+    ],
+)
+NO_BASELINE = make_data_set("t", "b", "api", "s", None, [missing_level(1, "failed"), measured_level(5, [1.0])])
+NOTHING = make_data_set("t", "c", "api", "s", None, [])
+
+
+def report(*data_sets: object, quick: bool = False) -> Report:
+    return Report("2026-01-02T03:04:05+00:00", quick, Environment(cores=2), data_sets)  # type: ignore[arg-type]
+
+
+def pixels(path: Path) -> np.ndarray:
+    content = path.read_bytes()
+    assert content.startswith(PNG_SIGNATURE)
+    return (imread(io.BytesIO(content))[..., :3] * 255).round().astype(int)
+
+
+def has(image: np.ndarray, color: tuple[int, int, int], pixels: int = 100) -> bool:
+    return int((np.abs(image - np.array(color)).max(axis=2) <= 2).sum()) > pixels
+
+
+def test_png_has_both_panels(tmp_path: Path) -> None:
+    draw(report(FULL), tmp_path / "a.png")
+    image = pixels(tmp_path / "a.png")
+    height, width, _ = image.shape
+    assert width == 1500
+    assert height > 500
+    left, right = image[:, : width // 2], image[:, width // 2 :]
+    blue, orange, green = (0, 114, 178), (213, 94, 0), (0, 158, 115)
+    assert has(left, blue)
+    assert has(right, orange)
+    assert has(left, green)
+    assert not has(right, blue)
+
+
+def test_rows_and_gaps(tmp_path: Path) -> None:
+    draw(report(FULL), tmp_path / "one.png")
+    draw(report(FULL, NO_BASELINE, NOTHING, quick=True), tmp_path / "three.png")
+    one, three = pixels(tmp_path / "one.png"), pixels(tmp_path / "three.png")
+    assert three.shape[0] > 2 * one.shape[0]
+    # The bands that stand for levels without a time.
+    assert has(three, (0xF1, 0xF1, 0xF1), pixels=20_000)
+    draw(report(), tmp_path / "none.png")
+    pixels(tmp_path / "none.png")
+
+
+def test_svg_is_the_same_each_time(tmp_path: Path) -> None:
+    for name in ("a.svg", "b.svg"):
+        draw(report(FULL), tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
+
+
+def test_other_suffixes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"neither \.png nor \.svg"):
+        draw(report(FULL), tmp_path / "a.jpg")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,51 @@
+"""The same on a terminal."""
+
+import io
+from dataclasses import replace
+
+from rich.console import Console
+
+from tools.report import Environment, Report, make_data_set, measured_level, missing_level, show
+
+LEVELS = [
+    measured_level(1, [45.1, 45.2, 45.3], items=10_000, peak_bytes=120_000_000),
+    measured_level(10, [8.6, 8.7, 8.8], items=10_000, peak_bytes=250_000_000),
+    missing_level(20, "failed", items=10_000),
+    missing_level(50, "n/a", items=10_000),
+]
+REPORT = Report(
+    "2026-01-02T03:04:05+00:00",
+    False,
+    Environment(cpu="Some CPU with a name " * 8),
+    (make_data_set("[bold]10K JSON Files", "k", "file", "folder/" * 30, 10_000, LEVELS),),
+)
+
+
+def shown(report: Report, *, terminal: bool = False) -> str:
+    output = io.StringIO()
+    show(report, Console(file=output, width=80, force_terminal=terminal, color_system="standard" if terminal else None))
+    return output.getvalue()
+
+
+def test_table_and_words() -> None:
+    text = shown(REPORT)
+    found = [line.split() for line in text.splitlines()]
+    assert ["sequential", "1", "45.2", "221", "120", "baseline"] in found
+    assert ["concurrent", "10", "8.7", "1,149", "250", "5.2x"] in found
+    assert ["concurrent", "20", "failed", "n/a", "n/a", "n/a"] in found
+    assert ["concurrent", "50", "n/a", "n/a", "n/a", "n/a"] in found
+    assert "Best Performance: 10 workers with 5.2x speedup" in text
+    assert "Significant speedup (5.19x)" in text
+    # A title is text, not markup.
+    assert text.startswith("[bold]10K JSON Files\n")
+
+
+def test_fits_80_columns_without_colour_off_a_terminal() -> None:
+    text = shown(REPORT)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "\x1b" not in text
+    assert "\x1b" in shown(REPORT, terminal=True)
+
+
+def test_nothing_measured() -> None:
+    assert "No data sets were measured." in shown(replace(REPORT, data_sets=()))

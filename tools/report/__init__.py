@@ -1,0 +1,43 @@
+"""asv's results, and those of single runs, as one model and several pages."""
+
+from .asv_results import read_report
+from .errors import ReportError
+from .json_file import read, write
+from .markdown import render
+from .model import (
+    DataSet,
+    Environment,
+    Level,
+    Report,
+    is_quick,
+    make_data_set,
+    measured_level,
+    missing_level,
+    summarised_level,
+    title_of,
+)
+from .plot import draw
+from .terminal import show
+from .verdict import Verdict, judge
+
+__all__ = [
+    "DataSet",
+    "Environment",
+    "Level",
+    "Report",
+    "ReportError",
+    "Verdict",
+    "draw",
+    "is_quick",
+    "judge",
+    "make_data_set",
+    "measured_level",
+    "missing_level",
+    "read",
+    "read_report",
+    "render",
+    "show",
+    "summarised_level",
+    "title_of",
+    "write",
+]

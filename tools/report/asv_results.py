@@ -1,0 +1,355 @@
+"""asv's own result files as a report.
+
+asv keeps `<results_dir>/<machine>/<hash8>-<env>.json`, one row a benchmark; a row is zipped with the file's
+`result_columns` and loses its trailing nulls. Values come in the product order of the parameters, which are
+`repr()` strings. `null` is a failure, `NaN` a level that was skipped or not selected, so the files are not
+strict JSON. asv does not record whether it ran with `--quick`; a level that was timed less than five times tells.
+"""
+
+import ast
+import itertools
+import json
+import math
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .errors import ReportError
+from .model import (
+    Concurrency,
+    DataSet,
+    Environment,
+    Kind,
+    Level,
+    Report,
+    is_quick,
+    make_data_set,
+    measured_level,
+    missing_level,
+    summarised_level,
+    title_of,
+)
+
+ASV_FILE_VERSION = 2
+TIME_METHOD = "time_ingest"
+MEMORY_METHOD = "peakmem_ingest"
+LEVEL_PARAMETER = "concurrency"
+SIZE_PARAMETER = "test_size"
+IMPORT_BASELINES: dict[Kind, str] = {
+    "file": "startup.Startup.peakmem_imports_file",
+    "api": "startup.Startup.peakmem_imports_api",
+}
+# The classes whose data sets have a name of their own, and what their items are.
+TITLED_CLASSES: dict[str, Kind] = {"FileIngest": "file", "APIIngest": "api"}
+_SHOWN_CHOICES = 10
+_BYTES_PER_GB = 1_000_000_000
+
+Params = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _ResultFile:
+    """One commit in one environment."""
+
+    path: Path
+    commit: str
+    commit_date: int
+    environment: str
+    python: str
+    requirements: Mapping[str, str | None]
+    rows: Mapping[str, dict[str, Any]]
+
+    @property
+    def ingest_names(self) -> list[str]:
+        return [name for name in self.rows if name.endswith(f".{TIME_METHOD}")]
+
+    @property
+    def measured_until(self) -> int:
+        """Milliseconds since 1970, of the newest of the rows that the report shows."""
+        return max(
+            (int(self.rows[name].get("started_at") or 0) for name in self.ingest_names),
+            default=0,
+        )
+
+
+def read_report(results_dir: Path, *, commit: str | None = None, machine: str | None = None) -> Report:
+    """The newest commit that has ingestion results, or the one that `commit` is a prefix of.
+
+    When a commit was measured in several environments, the one measured last is taken and named in the report.
+
+    Raises:
+        ReportError: there are no results, a file cannot be read, or `commit` or `machine` does not say which.
+    """
+    folder = _machine_folder(results_dir, machine)
+    benchmarks = _load(results_dir / "benchmarks.json")
+    files = [_result_file(path) for path in sorted(folder.glob("*.json")) if path.name != "machine.json"]
+    chosen = _choose(files, folder, commit)
+    data_sets = tuple(_data_sets(chosen, benchmarks))
+    if not data_sets:
+        raise ReportError(
+            f"{chosen.path} holds no benchmark named {TIME_METHOD} with a parameter {LEVEL_PARAMETER!r}; "
+            "run `asv run --bench time_ingest` at this commit."
+        )
+    measured = chosen.measured_until or chosen.commit_date
+    return Report(
+        created=datetime.fromtimestamp(measured / 1000, UTC).isoformat(timespec="seconds"),
+        quick=is_quick(data_sets),
+        environment=_environment(chosen, _load(folder / "machine.json")),
+        data_sets=data_sets,
+    )
+
+
+def _machine_folder(results_dir: Path, machine: str | None) -> Path:
+    names = sorted(path.parent.name for path in results_dir.glob("*/machine.json"))
+    if not names:
+        raise ReportError(f"{results_dir} holds no asv results; run `asv run` first.")
+    if machine is None and len(names) > 1:
+        raise ReportError(f"{results_dir} has results of several machines, name one: {_choices(names)}.")
+    if machine is not None and machine not in names:
+        raise ReportError(f"{results_dir} has no results of machine {machine!r}; there is {_choices(names)}.")
+    return results_dir / (machine or names[0])
+
+
+def _choose(files: list[_ResultFile], folder: Path, prefix: str | None) -> _ResultFile:
+    with_ingest = [file for file in files if file.ingest_names]
+    if not with_ingest:
+        raise ReportError(f"{folder} holds no results of {TIME_METHOD}; run `asv run` first.")
+    newest_first = sorted(with_ingest, key=lambda x: (x.commit_date, x.measured_until), reverse=True)
+    commits = list(dict.fromkeys(file.commit for file in newest_first))
+    if prefix is not None:
+        found = [commit for commit in commits if prefix and commit.startswith(prefix.lower())]
+        if not found:
+            raise ReportError(
+                f"{folder} has no ingestion results of commit {prefix!r}; there is {_choices(_short(commits))}."
+            )
+        if len(found) > 1:
+            raise ReportError(
+                f"commit {prefix!r} is ambiguous, write more of it: {_choices(_short(found, len(prefix) + 4))}."
+            )
+        commits = found
+    same = [file for file in with_ingest if file.commit == commits[0]]
+    return max(same, key=lambda file: (file.measured_until, file.environment))
+
+
+def _short(commits: list[str], length: int = 8) -> list[str]:
+    return [commit[: max(length, 8)] for commit in commits]
+
+
+def _choices(names: list[str]) -> str:
+    more = len(names) - _SHOWN_CHOICES
+    shown = ", ".join(names[:_SHOWN_CHOICES])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _data_sets(file: _ResultFile, benchmarks: Mapping[str, Any]) -> Iterator[DataSet]:
+    for name in sorted(file.ingest_names, key=lambda x: (_kind(x) == "api", x)):
+        times = _by_params(file.rows[name], benchmarks.get(name), file.path)
+        if times is None:
+            continue
+        memory_name = name.removesuffix(TIME_METHOD) + MEMORY_METHOD
+        memory = _by_params(file.rows.get(memory_name, {}), benchmarks.get(memory_name), file.path) or {}
+        items = benchmarks[name].get("items")
+        import_bytes = _import_bytes(file, _kind(name))
+        groups: dict[Params, list[Level]] = {}
+        for params, row in times.items():
+            rest = tuple(pair for pair in params if pair[0] != LEVEL_PARAMETER)
+            level = _level(
+                _value(dict(params)[LEVEL_PARAMETER]),
+                row,
+                items=_items(rest, items),
+                peak_bytes=_whole(memory.get(params, {}).get("result")),
+                import_bytes=import_bytes,
+            )
+            groups.setdefault(rest, []).append(level)
+        for rest, levels in groups.items():
+            yield _data_set(name, rest, levels)
+
+
+def _data_set(name: str, rest: Params, levels: list[Level]) -> DataSet:
+    kind, owner = _kind(name), _owner(name)
+    items = levels[0].items
+    others = [f"{key}={_value(text)}" for key, text in rest]
+    if owner in TITLED_CLASSES and items is not None:
+        named = [part for part, (key, _) in zip(others, rest, strict=True) if key != SIZE_PARAMETER]
+        title = ", ".join([title_of(kind, items), *named])
+    else:
+        title = ", ".join([owner, *others])
+    return make_data_set(
+        title=title,
+        key=f"{name.removesuffix(f'.{TIME_METHOD}')}({', '.join(others)})",
+        kind=kind,
+        source=", ".join([f"asv benchmark {name}", *others]),
+        items=items,
+        levels=levels,
+    )
+
+
+def _level(
+    concurrency: Concurrency,
+    row: Mapping[str, Any],
+    *,
+    items: int | None,
+    peak_bytes: int | None,
+    import_bytes: int | None,
+) -> Level:
+    median = row.get("result")
+    if not isinstance(median, int | float) or not math.isfinite(median) or median <= 0:
+        skipped = isinstance(median, float) and math.isnan(median)
+        status: Any = "n/a" if skipped else "failed"
+        return missing_level(concurrency, status, items=items, peak_bytes=peak_bytes, import_bytes=import_bytes)
+    samples = row.get("samples")
+    if samples:
+        return measured_level(concurrency, samples, items=items, peak_bytes=peak_bytes, import_bytes=import_bytes)
+    count = int(row.get("stats_repeat") or 1)
+    return summarised_level(
+        concurrency,
+        float(median),
+        sample_count=count,
+        q25_seconds=_finite(row.get("stats_q_25")) if count > 1 else None,
+        q75_seconds=_finite(row.get("stats_q_75")) if count > 1 else None,
+        items=items,
+        peak_bytes=peak_bytes,
+        import_bytes=import_bytes,
+    )
+
+
+def _by_params(
+    row: Mapping[str, Any], benchmark: Mapping[str, Any] | None, path: Path
+) -> dict[Params, dict[str, Any]] | None:
+    """One small row for each combination of named parameters; None when there is no level among them."""
+    axes = row.get("params")
+    names = (benchmark or {}).get("param_names", [])
+    if not axes or LEVEL_PARAMETER not in names:
+        return None
+    if len(names) != len(axes):
+        raise ReportError(
+            f"{path} has {len(axes)} parameters where benchmarks.json has {len(names)}; run `asv run` again."
+        )
+    combinations = list(itertools.product(*axes))
+    columns: dict[str, list[Any]] = {}
+    for column in ("result", "stats_q_25", "stats_q_75", "stats_repeat", "samples"):
+        values = row.get(column)
+        columns[column] = values if isinstance(values, list) else [values] * len(combinations)
+        if len(columns[column]) != len(combinations):
+            raise ReportError(
+                f"{path} has {len(columns[column])} values of {column} for {len(combinations)} combinations of "
+                "parameters; delete it and run `asv run` again."
+            )
+    return {
+        tuple(zip(names, values, strict=True)): {name: column[place] for name, column in columns.items()}
+        for place, values in enumerate(combinations)
+    }
+
+
+def _import_bytes(file: _ResultFile, kind: Kind) -> int | None:
+    values = file.rows.get(IMPORT_BASELINES[kind], {}).get("result")
+    return _whole(values[0] if isinstance(values, list) and values else values)
+
+
+def _items(rest: Params, exported: object) -> int | None:
+    size = _whole(_value(dict(rest).get(SIZE_PARAMETER, "None")))
+    return size if size is not None else _whole(exported)
+
+
+def _owner(name: str) -> str:
+    return name.split(".")[-2]
+
+
+def _kind(name: str) -> Kind:
+    return "api" if _owner(name).upper().startswith("API") else "file"
+
+
+def _value(text: str) -> Concurrency:
+    """What a `repr()` string stands for."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    return value if isinstance(value, int | str) and not isinstance(value, bool) else text
+
+
+def _finite(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _whole(value: object) -> int | None:
+    number = _finite(value)
+    return None if number is None else round(number)
+
+
+def _environment(file: _ResultFile, machine: Mapping[str, Any]) -> Environment:
+    cores = str(machine.get("num_cpu") or "")
+    # What the matrix of asv.conf.json asks for and asv keeps; a pinned asv_runner is not among it.
+    packages = {name.removeprefix("pip+"): version or "unpinned" for name, version in file.requirements.items()}
+    return Environment(
+        commit=file.commit,
+        commit_short=file.commit[:8],
+        dirty=None,
+        machine=machine.get("machine") or file.path.parent.name,
+        os=machine.get("os") or None,
+        cpu=machine.get("cpu") or None,
+        cores=int(cores) if cores.isdigit() else None,
+        ram=_ram(str(machine.get("ram") or "")),
+        python=_python(file.python),
+        env_name=_environment_name(file),
+        packages=packages or None,
+    )
+
+
+def _python(text: str) -> str | None:
+    """A version; an existing environment is known by the path of its interpreter only."""
+    if "/" not in text and "\\" not in text:
+        return text or None
+    return platform.python_version() if Path(text) == Path(sys.executable) else None
+
+
+def _environment_name(file: _ResultFile) -> str:
+    """asv's name, which for an existing environment is a path and says no more than that it existed."""
+    kind = file.environment.partition("-")[0]
+    return kind if kind == "existing" else file.environment
+
+
+def _ram(text: str) -> str | None:
+    return f"{int(text) / _BYTES_PER_GB:.1f} GB" if text.isdigit() else text or None
+
+
+def _result_file(path: Path) -> _ResultFile:
+    data = _load(path)
+    try:
+        columns = data["result_columns"]
+        rows = {name: dict(zip(columns, row, strict=False)) for name, row in data["results"].items()}
+        return _ResultFile(
+            path=path,
+            commit=data["commit_hash"],
+            commit_date=int(data["date"]),
+            environment=data["env_name"],
+            python=data.get("python") or "",
+            requirements=data.get("requirements") or {},
+            rows=rows,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReportError(f"{path} is not a result file of asv ({error!r}); delete it and run again.") from error
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """One of asv's files; its NaN and Infinity are let through."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ReportError(f"{path} is missing; run `asv run` to write it.") from error
+    except OSError as error:
+        raise ReportError(f"{path} cannot be read ({error.strerror or error}).") from error
+    except ValueError as error:
+        raise ReportError(f"{path} is not JSON ({error}); delete it and run `asv run` again.") from error
+    version = data.get("version") if isinstance(data, dict) else None
+    # machine.json has a numbering of its own.
+    if not isinstance(data, dict) or (path.name != "machine.json" and version != ASV_FILE_VERSION):
+        raise ReportError(
+            f"{path} has version {version!r} of asv's format and this reads {ASV_FILE_VERSION}; "
+            "run `asv update` to convert old results."
+        )
+    return data

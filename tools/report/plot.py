@@ -1,0 +1,262 @@
+"""The report as a picture: throughput and speedup against concurrency, one row a data set."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .atomic import write_bytes
+from .errors import ReportError
+from .model import DataSet, Level, Report
+from .text import significant, times, workers
+from .verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".png", ".svg")
+_WIDTH_INCHES = 10.0
+_ROW_INCHES = 3.7
+_FOOT_INCHES = 0.5
+_DPI = 150
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+_BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"
+_INK, _QUIET, _FAINT = "#222222", "#666666", "#E4E4E4"
+_STYLE: Any = {
+    "font.size": 9.5,
+    "text.color": _INK,
+    "axes.edgecolor": "#999999",
+    "axes.labelcolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "figure.constrained_layout.w_pad": 0.12,
+    "figure.constrained_layout.h_pad": 0.08,
+    "svg.hashsalt": "report",
+    # Titles hold names of files, in which a dollar sign is a dollar sign.
+    "text.parse_math": False,
+}
+
+
+def draw(report: Report, path: Path) -> None:
+    """Draw the report as PNG or SVG, by the suffix of `path`.
+
+    Raises:
+        ReportError: the suffix is neither, or the place cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ReportError(f"{path} is neither .png nor .svg, the two kinds of picture there are.")
+    # Loaded when a picture is wanted: it is slow to import.
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    content = io.BytesIO()
+    with rc_context(_STYLE):
+        rows = max(1, len(report.data_sets))
+        figure = Figure(figsize=(_WIDTH_INCHES, _ROW_INCHES * rows + _FOOT_INCHES), layout="constrained")
+        FigureCanvasAgg(figure)
+        _fill(figure, report)
+        figure.savefig(
+            content,
+            format=suffix[1:],
+            dpi=_DPI,
+            facecolor="white",
+            metadata={"Date": None} if suffix == ".svg" else None,
+        )
+    write_bytes(path, content.getvalue())
+
+
+def _fill(figure: Figure, report: Report) -> None:
+    if not report.data_sets:
+        figure.text(0.5, 0.5, "No data sets were measured.", ha="center", color=_QUIET)
+        return
+    rows = figure.subfigures(len(report.data_sets), 1, squeeze=False)
+    for row, data_set in zip(rows[:, 0], report.data_sets, strict=True):
+        verdict = judge(data_set)
+        row.suptitle(_clipped(data_set.title), x=0.012, ha="left", fontsize=13, fontweight="bold")
+        left, right = row.subplots(1, 2)
+        _throughput(left, data_set, verdict)
+        _speedup(right, data_set, verdict)
+    figure.supxlabel(_foot(report), x=0.012, ha="left", fontsize=8, color=_ORANGE if report.quick else _QUIET)
+
+
+def _clipped(title: str, longest: int = 80) -> str:
+    return title if len(title) <= longest else f"{title[: longest - 3]}..."
+
+
+def _foot(report: Report) -> str:
+    where = report.environment
+    facts = [
+        "quick run: not a measurement" if report.quick else "",
+        f"commit {where.commit_short}" if where.commit_short else "",
+        where.cpu or "",
+        f"{where.cores} cores" if where.cores else "",
+        f"Python {where.python}" if where.python else "",
+        "points: medians, bars: quartiles",
+    ]
+    return "  ·  ".join(fact for fact in facts if fact)
+
+
+def _throughput(axes: Axes, data_set: DataSet, verdict: Verdict) -> None:
+    axes.set_ylabel("Throughput (items/s)")
+    points = [
+        (place, level, level.throughput, level.items)
+        for place, level in enumerate(data_set.levels)
+        if level.throughput is not None
+    ]
+    _frame(axes, data_set, [place for place, *_ in points])
+    if not points:
+        _explain(axes, "n/a: no level has a throughput")
+        return
+    for place, level, value, items in points:
+        low = value if not items or level.q75_seconds is None else items / level.q75_seconds
+        high = value if not items or level.q25_seconds is None else items / level.q25_seconds
+        _point(axes, place, level, value, (low, high), _BLUE)
+        _label(axes, place, max(value, high), significant(value))
+    _join(axes, [(place, level, value) for place, level, value, _ in points], _BLUE)
+    top = max(value for _, _, value, _ in points)
+    axes.set_ylim(0, max(axes.dataLim.y1, top) * 1.15)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if top >= 10 else f"{value:g}")
+    _mark_recommended(axes, [(place, level, value) for place, level, value, _ in points], verdict)
+
+
+def _speedup(axes: Axes, data_set: DataSet, verdict: Verdict) -> None:
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    axes.set_ylabel("Speedup against 1 worker")
+    points = [(place, level, level.speedup) for place, level in enumerate(data_set.levels) if level.speedup is not None]
+    _frame(axes, data_set, [place for place, *_ in points])
+    if not points:
+        _explain(axes, f"n/a: {data_set.speedup_missing_because}")
+        return
+    ideal = [
+        (place, level.concurrency) for place, level in enumerate(data_set.levels) if isinstance(level.concurrency, int)
+    ]
+    axes.set_yscale("log", base=2)
+    axes.plot(*zip(*ideal, strict=True), color=_QUIET, linestyle=(0, (4, 3)), linewidth=1.3, label="ideal", zorder=1)
+    base = data_set.baseline
+    for place, level, value in points:
+        seconds = base.median_seconds if base else None
+        low = value if seconds is None or level.q75_seconds is None else seconds / level.q75_seconds
+        high = value if seconds is None or level.q25_seconds is None else seconds / level.q25_seconds
+        _point(axes, place, level, value, (low, high), _ORANGE)
+        # The ideal line rises above the points, so the space below is free.
+        text = "baseline" if level is base else times(value)
+        _label(axes, place, min(value, low), text, below=True)
+    _join(axes, points, _ORANGE)
+    low_end = min(axes.dataLim.y0, 1.0)
+    high_end = max(axes.dataLim.y1, 2.0)
+    axes.set_ylim(low_end / 1.8, high_end * 1.3)
+    ticks = [2.0**power for power in range(-10, 20) if low_end / 1.8 <= 2.0**power <= high_end * 1.3]
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}x")
+    _mark_recommended(axes, points, verdict)
+
+
+def _frame(axes: Axes, data_set: DataSet, filled: list[int]) -> None:
+    """The measured levels at even distances; one without a time keeps its place and says so."""
+    axes.set_xlabel("Concurrency (workers)")
+    axes.set_xlim(-0.5, max(1, len(data_set.levels)) - 0.5)
+    axes.set_xticks(range(len(data_set.levels)), [_clipped(str(level.concurrency), 12) for level in data_set.levels])
+    axes.grid(axis="y", color=_FAINT, linewidth=0.8)
+    axes.tick_params(length=3)
+    for place, level in enumerate(data_set.levels):
+        if place in filled or level.status == "ok":
+            continue
+        axes.axvspan(place - 0.3, place + 0.3, color="#F1F1F1", zorder=0)
+        axes.text(
+            place,
+            0.5,
+            level.status,
+            transform=axes.get_xaxis_transform(),
+            rotation=90,
+            ha="center",
+            va="center",
+            color=_ORANGE if level.status == "failed" else _QUIET,
+        )
+
+
+def _explain(axes: Axes, text: str) -> None:
+    axes.set_yticks([])
+    axes.text(0.5, 0.92, text, transform=axes.transAxes, ha="center", va="center", color=_QUIET)
+
+
+def _point(axes: Axes, place: int, level: Level, value: float, quartiles: tuple[float, float], color: str) -> None:
+    low, high = quartiles
+    axes.errorbar(
+        [place],
+        [value],
+        yerr=None if low == high else [[max(0.0, value - low)], [max(0.0, high - value)]],
+        fmt="D" if isinstance(level.concurrency, str) else "o",
+        color=color,
+        markersize=6,
+        capsize=4,
+        elinewidth=1.4,
+        zorder=3,
+    )
+
+
+def _join(axes: Axes, points: list[tuple[int, Level, float]], color: str) -> None:
+    """A line through the numbers; it breaks where a level has no time, and leaves out what is no number."""
+    runs: list[list[tuple[int, float]]] = [[]]
+    for place, level, value in points:
+        if isinstance(level.concurrency, str):
+            continue
+        if runs[-1] and place != runs[-1][-1][0] + 1:
+            runs.append([])
+        runs[-1].append((place, value))
+    for run in runs:
+        if len(run) > 1:
+            axes.plot(*zip(*run, strict=True), color=color, linewidth=2, zorder=2)
+
+
+def _label(axes: Axes, place: int, value: float, text: str, *, below: bool = False) -> None:
+    from matplotlib.patheffects import withStroke
+
+    axes.annotate(
+        text,
+        (place, value),
+        xytext=(0, -10 if below else 10),
+        textcoords="offset points",
+        ha="center",
+        va="top" if below else "bottom",
+        fontsize=9,
+        # Readable where it crosses a line.
+        path_effects=[withStroke(linewidth=3, foreground="white")],
+        zorder=5,
+    )
+
+
+def _mark_recommended(axes: Axes, points: list[tuple[int, Level, float]], verdict: Verdict) -> None:
+    for place, level, value in points:
+        if level.concurrency == verdict.recommended:
+            axes.plot(
+                [place],
+                [value],
+                marker="o",
+                markersize=14,
+                markerfacecolor="none",
+                markeredgecolor=_GREEN,
+                markeredgewidth=1.8,
+                linestyle="none",
+                label=f"recommended: {workers(level.concurrency)}",
+                zorder=4,
+            )
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=2,
+            frameon=False,
+            fontsize=9,
+            markerscale=0.65,
+            handletextpad=0.4,
+            borderaxespad=0.1,
+        )
