@@ -137,8 +137,8 @@ class IngestConfig(BaseModel):
             raise ValueError(f"source: mode 'file' reads local paths; for {_scheme(self.source)} use mode 'api'")
         if self.bbox is not None and self.intersects is not None:
             raise ValueError("bbox, intersects: a search takes one of them, not both (STAC API, item-search)")
-        if self.concurrency != 1:
-            raise ValueError("concurrency: one document or page after another is all there is so far; leave it at 1")
+        if self.mode == "api" and self.concurrency != 1:
+            raise ValueError("concurrency: mode 'api' reads one page after another so far; leave it at 1")
         return self
 
 

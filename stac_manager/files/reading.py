@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, closing
 from itertools import islice
@@ -31,7 +32,7 @@ async def read(
     failed_before = len(failures)
     stats.concurrency = config.concurrency
     documents = await asyncio.to_thread(discover, config, failures)
-    async with aclosing(_parts(documents, failures, stats)) as parts:
+    async with aclosing(_parts(documents, config.concurrency, failures, stats)) as parts:
         async for part in parts:
             if collection_id is not None:
                 part = (item for item in part if item.get("collection") == collection_id)
@@ -45,23 +46,41 @@ async def read(
 
 
 async def _parts(
-    documents: list[Document], failures: FailureCollector, stats: FileStats
+    documents: list[Document], at_once: int, failures: FailureCollector, stats: FileStats
 ) -> AsyncGenerator[Iterable[Item], None]:
-    """Yield the items of one document after another, in parts that are small enough to hold."""
-    for document in documents:
-        stats.documents += 1
-        if document.format == "json":
-            try:
-                data = await asyncio.to_thread(Path(document.path).read_bytes)
-            except OSError as error:
-                failures.add(document.path, f"cannot be read: {error.strerror}")
+    """Yield the items of each document in parts, in their order, while a bounded pool reads the next ones."""
+    left = iter(documents)
+    window: deque[tuple[Document, asyncio.Task[bytes | OSError] | None]] = deque()
+    try:
+        while True:
+            for document in islice(left, at_once - len(window)):
+                is_json = document.format == "json"
+                read_task = asyncio.create_task(asyncio.to_thread(_bytes_of, document.path)) if is_json else None
+                window.append((document, read_task))
+            if not window:
+                return
+            document, task = window.popleft()
+            stats.documents += 1
+            if task is None:
+                with closing(parts_of_file(document, failures)) as parts:
+                    while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                        yield part
+                continue
+            data = await task
+            if isinstance(data, OSError):
+                failures.add(document.path, f"cannot be read: {data.strerror}")
                 continue
             stats.bytes += len(data)
-            yield await asyncio.to_thread(items_of_json, data, document.path, failures)
-            continue
-        with closing(parts_of_file(document, failures)) as parts:
-            while (part := await asyncio.to_thread(next, parts, None)) is not None:
-                yield part
+            yield items_of_json(data, document.path, failures)
+    finally:
+        await asyncio.gather(*(task for _, task in window if task), return_exceptions=True)
+
+
+def _bytes_of(path: str) -> bytes | OSError:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        return error
 
 
 def _nothing_delivered(
