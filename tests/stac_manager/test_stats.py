@@ -1,0 +1,55 @@
+"""module.stats: what is counted is what happened."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from support import make_item, make_items
+
+from stac_manager import ApiStats, FileStats, IngestModule, WorkflowContext
+from tools import local_api
+
+
+async def test_file_stats(tmp_path: Path) -> None:
+    folder = tmp_path / "items"
+    folder.mkdir()
+    for item in make_items(9):
+        (folder / f"{item['id']}.json").write_text(json.dumps(item))
+    (folder / "bad.json").write_text("{")
+    module = IngestModule({"source": str(folder), "concurrency": 4})
+    async for _ in module.fetch(WorkflowContext.create()):
+        time.sleep(0.01)  # noqa: ASYNC251  # the consumer's own work
+    stats = module.stats
+    assert isinstance(stats, FileStats)
+    assert (stats.items, stats.failures, stats.documents, stats.concurrency, stats.peak_buffer) == (9, 1, 10, 4, 4)
+    assert stats.bytes == sum(path.stat().st_size for path in folder.iterdir())
+    assert 0.09 <= stats.seconds_consumer <= stats.seconds
+    assert stats.seconds_reading + stats.seconds_decoding + stats.seconds_consumer <= stats.seconds
+    assert stats.seconds_reading > 0
+    assert stats.seconds_decoding > 0
+
+
+def test_each_fetch_counts_anew_and_also_when_it_is_left_early(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.json").write_text(json.dumps(make_item(name)))
+    module = IngestModule({"source": str(tmp_path)})
+    for _ in range(2):
+        assert len(list(module.iter_items(WorkflowContext.create()))) == 3
+        assert module.stats.items == 3
+    early = module.iter_items(WorkflowContext.create())
+    next(early)
+    early.close()  # type: ignore[attr-defined]
+    assert module.stats.items == 1
+
+
+def test_api_stats(tmp_path: Path) -> None:
+    path = tmp_path / "items.ndjson"
+    path.write_text("".join(json.dumps(item) + "\n" for item in make_items(25)))
+    with local_api.running(path, latency_seconds=0.0) as url:
+        module = IngestModule({"source": url, "limit": 10})
+        assert len(list(module.iter_items(WorkflowContext.create()))) == 25
+    stats = module.stats
+    assert isinstance(stats, ApiStats)
+    assert (stats.items, stats.pages, stats.requests) == (25, 3, 4)
