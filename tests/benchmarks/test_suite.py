@@ -91,6 +91,13 @@ def test_parameters_are_plain_numbers_and_words(suite: dict[str, dict[str, Any]]
             assert all(isinstance(ast.literal_eval(value), int | str) for value in values), name
 
 
+def test_benchmarks_of_user_data_exist_on_request_only(suite: dict[str, dict[str, Any]]) -> None:
+    assert not [name for name in suite if "your_data" in name]
+    request = {"concurrency": [1, 5], "repeat": 1, "warm_up": False, "observations": os.devnull, "options": {}}
+    names = discover(STAC_MANAGER_BENCHMARK=json.dumps(request))
+    assert [name for name in names if "your_data" in name] == ["your_data.YourData.time_ingest"]
+
+
 def test_only_the_compatibility_module_imports_the_package() -> None:
     for path in (ROOT / "benchmarks").glob("*.py"):
         imported = {
