@@ -1,4 +1,5 @@
-# `make test` sets up .venv the first time and never again until the dependencies change.
+# Two commands do everything: `make bench` (the main job) and `make test`.
+# Both set up .venv the first time and never again until the dependencies change.
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -7,12 +8,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lock
+.PHONY: help setup bench test lock
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: $(READY)  ## Make .venv with every locked dependency (the other targets do it by themselves).
+
+bench: $(READY)  ## Measure file and API ingestion on the embedded data; report and plots under results/.
+	$(BIN)/python tools/benchmark_ingest.py file --test-size 1000 --concurrency 1,5,10 --output results/quick_file.json
+	$(BIN)/python tools/benchmark_ingest.py api --max-items 500 --concurrency 1,5,10 --output results/quick_api.json
 
 test: $(READY)  ## Check the style and the types, run the tests.
 	$(BIN)/ruff check .

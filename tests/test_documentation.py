@@ -1,0 +1,138 @@
+"""Every command and every example of the README and of docs/ runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import ROOT, make_item
+
+from tools import local_api
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BIN = Path(sys.executable).parent
+# `make test` is what runs this test.
+RUNS_ITSELF = {"make test"}
+
+
+def commands(page: Path) -> list[str]:
+    blocks = re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone with the working tree's files, this environment as its `.venv`, and data of a user's own."""
+    path = tmp_path_factory.mktemp("documentation") / "clone"
+    subprocess.run(["git", "clone", "--quiet", ROOT, path], check=True)
+    listed = subprocess.run(
+        ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, path / name)
+    subprocess.run(["git", "-C", path, "checkout", "--quiet", "-B", "main"], check=True)
+    (path / ".venv").symlink_to(BIN.parent)
+    items = [make_item(f"item-{index:02}") for index in range(25)]
+    (path / "my" / "items").mkdir(parents=True)
+    for item in items:
+        (path / "my" / "items" / f"{item['id']}.json").write_text(json.dumps(item))
+    (path / "items.ndjson").write_text("".join(json.dumps(item) + "\n" for item in items))
+    return path
+
+
+@pytest.fixture(scope="module")
+def url(clone: Path) -> Iterator[str]:
+    with local_api.running(clone / "items.ndjson", latency_seconds=0.0) as address:
+        yield address
+
+
+def environment(clone: Path) -> dict[str, str]:
+    """The clone's own modules first, and a home folder of its own."""
+    home = clone.parent / "home"
+    home.mkdir(exist_ok=True)
+    own = {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "HOME": str(home)}
+    return {**os.environ, **own, "PYTHONPATH": str(clone)}
+
+
+def test_there_are_commands_to_test() -> None:
+    assert {"make bench", "make test"} <= set(commands(PAGES[0]))
+    assert len([command for command in commands(PAGES[0]) if "benchmark_ingest.py" in command]) == 5
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands(page: Path, clone: Path, url: str) -> None:
+    """In the order in which they stand there. What takes minutes is told to do less of the same."""
+    for command in commands(page):
+        if command in RUNS_ITSELF:
+            continue
+        if command == "asv preview":
+            check_preview(clone)
+            continue
+        shortened = command.replace("https://example.com/stac", url)
+        if command == "make bench":
+            shortened += " --assume-old .venv/.ready --assume-old pyproject.toml --assume-old requirements.lock"
+        if command.startswith("asv run"):
+            shortened += " --quick --bench 'Startup|FileIngest.*ingest.1, 1000.'"
+        if command.startswith("PYTHONPATH=tests "):
+            shortened = command.replace("PYTHONPATH=tests", "PYTHONPATH=tests:.")
+        done = subprocess.run(
+            shortened, shell=True, cwd=clone, env=environment(clone), input="y\n", capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def check_preview(clone: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    quiet = subprocess.DEVNULL
+    command = [BIN / "asv", "preview", "--port", str(port)]
+    with subprocess.Popen(
+        command, cwd=clone, env=environment(clone), stdin=quiet, stdout=quiet, stderr=quiet
+    ) as preview:
+        try:
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/index.html") as answer:
+                        assert b"airspeed velocity" in answer.read()
+                    return
+                except OSError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.1)
+        finally:
+            preview.send_signal(signal.SIGKILL)
+
+
+def test_python_example(clone: Path) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```", PAGES[0].read_text(), flags=re.MULTILINE | re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", example], cwd=clone, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f"item-{index:02}" for index in range(25)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_option_is_explained() -> None:
+    from stac_manager import IngestConfig
+
+    text = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    assert not [name for name in IngestConfig.model_fields if f"`{name}`" not in text]

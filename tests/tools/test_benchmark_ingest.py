@@ -1,0 +1,220 @@
+"""The command line as a user meets it: a program that is started, what it prints, writes and returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import psutil
+import pytest
+from support import ROOT, make_item
+
+from tools import local_api
+
+PROGRAM = [sys.executable, ROOT / "tools" / "benchmark_ingest.py"]
+SCHEMA = json.loads((ROOT / "tools" / "report" / "results.schema.json").read_text())
+HEADING = "| Strategy   | Concurrency | Time (s) | Throughput (items/s) | Memory (MB) | Speedup |"
+
+
+def run(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *map(str, arguments)],
+        cwd=cwd, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of twenty items and one file that is none."""
+    path = tmp_path / "mine"
+    path.mkdir()
+    for index in range(20):
+        (path / f"{index:02}.json").write_text(json.dumps(make_item(f"item-{index:02}")))
+    (path / "bad.json").write_text("{")
+    return path
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """The project's own STAC API with 25 items of one collection."""
+    items = tmp_path / "items.ndjson"
+    items.write_text("".join(json.dumps(make_item(f"item-{index:02}")) + "\n" for index in range(25)))
+    with local_api.running(items, latency_seconds=0.0) as url:
+        yield url
+
+
+def stats(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{url.rstrip('/')}/_stats") as answer:
+        return json.load(answer)  # type: ignore[no-any-return]
+
+
+def test_file_measures_a_folder_of_mine(folder: Path, tmp_path: Path) -> None:
+    done = run("file", "--source", "mine", "--concurrency", "1,5", "--output", "out/mine.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "out" / "mine.json").read_text())
+    jsonschema.validate(written, SCHEMA)
+    (data_set,) = written["data_sets"]
+    assert data_set["items"] == 20
+    levels = {level["concurrency"]: level for level in data_set["levels"]}
+    assert list(levels) == [1, 5]
+    assert len(levels[1]["samples"]) == 3
+    assert levels[1]["throughput"] == pytest.approx(20 / levels[1]["median_seconds"])
+    assert 0 <= levels[1]["net_bytes"] < levels[1]["peak_bytes"]
+    page = (tmp_path / "out" / "mine_report.md").read_text()
+    assert HEADING in page
+    assert "**Best Performance**" in page
+    assert (tmp_path / "out" / "mine_report.png").read_bytes().startswith(b"\x89PNG")
+    assert "1 documents or items could not be delivered, the first: " in done.stderr
+    assert "bad.json:1: not JSON" in done.stderr
+    assert "20 Items of mine" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_file_measures_generated_items(tmp_path: Path) -> None:
+    done = run("file", "--test-size", 200, "--concurrency", 1, "--repeat", 2, "--output", "q.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (data_set,) = json.loads((tmp_path / "q.json").read_text())["data_sets"]
+    assert (data_set["title"], data_set["items"]) == ("200 JSON Files", 200)
+    assert len(data_set["levels"][0]["samples"]) == 2
+
+
+def test_api_measures_a_catalogue_and_sends_no_more_requests_than_it_says(server: str, tmp_path: Path) -> None:
+    arguments = ("--catalog-url", server, "--collection-id", "scenes", "--max-items", 25, "--limit", 10)
+    done = run("api", *arguments, "--concurrency", 1, "--output", "api.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "api.json").read_text())
+    jsonschema.validate(written, SCHEMA)
+    (level,) = written["data_sets"][0]["levels"]
+    assert (level["items"], len(level["samples"])) == (25, 1)
+    assert written["quick"] is True
+    assert "This was a quick run" in (tmp_path / "api_report.md").read_text()
+    promised = int(done.stderr.split("This sends up to ")[1].split()[0])
+    sent = stats(server)["requests"]
+    assert 0 < (sent if isinstance(sent, int) else sum(sent.values())) <= promised
+
+
+def test_headers_reach_the_server_and_nothing_else(server: str, tmp_path: Path) -> None:
+    done = run(
+        "api", "--catalog-url", f"{server}?key=s3cret", "--header", "X-Api-Key=MY_KEY", "--concurrency", 1,
+        "--max-items", 5, "--output", "api.json", cwd=tmp_path, MY_KEY="s3cret",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    written = "".join(path.read_text() for path in tmp_path.glob("api*.[jm]*"))
+    assert "s3cret" not in done.stdout + done.stderr + written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("file", "--source", "nowhere"), 2, "source 'nowhere' does not exist"),
+        (("file", "--source", "empty"), 2, "holds no .json"),
+        (("file", "--source", "broken"), 1, "no item could be read; 1 failed, the first:"),
+        (("file", "--concurrency", "1,x"), 2, "'1,x' is not a list of levels"),
+        (("file", "--concurrency", "0"), 2, "'0' is not a list of levels"),
+        (("file", "--sorce", "x"), 2, "Did you mean '--source'?"),
+        (("file", "--source", "x", "--test-size", "5"), 2, "do not go with it"),
+        (("file", "--output", "x.txt"), 2, "must end with .json"),
+        (("file", "--output", "/dev/null/x.json"), 2, "cannot be written"),
+        (("api", "--catalog-url", "http://127.0.0.1:9/"), 1, "cannot be reached: Connection refused"),
+        (("api", "--catalog-url", "items/"), 2, "needs an http or https URL"),
+        (("api", "--bbox", "1,2,3"), 2, "needs 4 numbers"),
+        (("api", "--datetime", "yesterday"), 2, "not an RFC 3339 instant"),
+        (("api", "--header", "X-Api-Key=NOT_SET_ANYWHERE"), 2, "'NOT_SET_ANYWHERE' must be set"),
+        (("report", "--results", "empty"), 1, "holds no asv results; run `asv run` first"),
+        (("frobnicate",), 2, "No such command 'frobnicate'"),
+    ],
+)
+def test_wrong_input_ends_with_one_clear_line(arguments: tuple[str, ...], code: int, said: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "x.json").write_text("{")
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == code
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("This sends up to")]
+    assert line.startswith("error: ")
+    assert said in line
+    assert done.stdout == ""
+
+
+def test_an_unknown_collection_is_told_which_there_are(server: str, tmp_path: Path) -> None:
+    done = run("api", "--catalog-url", server, "--collection-id", "nope", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("there is no collection 'nope'; it has scenes")
+
+
+def test_a_server_that_stops_answering_is_an_error_of_one_line(tmp_path: Path, folder: Path) -> None:
+    done = run("api", "--catalog-url", f"file://{folder}", cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_no_process_and_no_file(sign: signal.Signals, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [*PROGRAM, "api", "--max-items", "500", "--limit", "1", "--concurrency", "1", "--output", "x.json"]
+    with subprocess.Popen(
+        list(map(str, command)), cwd=tmp_path, env={**os.environ, "TMPDIR": str(scratch)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        below: list[psutil.Process] = []
+        deadline = time.monotonic() + 60
+        while not any("YourData" in " ".join(_words(child)) for child in below) and time.monotonic() < deadline:
+            below = psutil.Process(running.pid).children(recursive=True)
+            time.sleep(0.05)
+        time.sleep(0.5)
+        below = psutil.Process(running.pid).children(recursive=True)
+        assert below
+        running.send_signal(sign)
+        _, said = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert said.splitlines()[-1] == "error: interrupted"
+    _, alive = psutil.wait_procs(below, timeout=5)
+    assert not alive
+    assert list(scratch.iterdir()) == []
+    assert not (tmp_path / "x.json").exists()
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def test_clean_shows_what_goes_and_asks(tmp_path: Path) -> None:
+    """In a copy of the tools, so that nobody's data is removed."""
+    (tmp_path / "tools").symlink_to(ROOT / "tools")
+    program = tmp_path / "clean.py"
+    program.write_text(
+        "from pathlib import Path\n"
+        "from tools import benchmark_ingest as b\n"
+        f"b.ROOT = Path({str(tmp_path)!r})\n"
+        "b.TEST_DATA, b.RESULTS = b.ROOT / 'test_data', b.ROOT / 'results'\n"
+        "b.main()\n"
+    )
+
+    def clean(*arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, program, "clean", *arguments]
+        return subprocess.run(command, cwd=ROOT, input=said, capture_output=True, text=True)
+
+    assert "nothing to remove" in clean().stderr
+    for name in ("test_data", "results", ".asv"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_bytes(b"x" * 2_000_000)
+    refused = clean(said="n\n")
+    assert "test_data/  2.0 MB" in refused.stderr
+    assert ".asv" not in refused.stderr
+    assert (tmp_path / "test_data").exists()
+    assert clean("--yes").returncode == 0
+    assert [(tmp_path / name).exists() for name in ("test_data", "results", ".asv")] == [False, False, True]
+    assert clean("--yes", "--history").returncode == 0
+    assert not (tmp_path / ".asv").exists()

@@ -1,0 +1,288 @@
+"""Answers for one ingestion: is it bound by I/O or by CPU, which concurrency is best, what does it cost.
+
+python tools/benchmark_ingest.py file      measure reading files: generated ones, or a source of yours
+python tools/benchmark_ingest.py api       measure a STAC API: the project's own, or a catalogue of yours
+python tools/benchmark_ingest.py report    show what `asv run` has measured over the history
+python tools/benchmark_ingest.py clean     remove generated data and results
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from stac_manager import ConfigurationError, IngestConfig, StacManagerError
+from tools import asv_runs, local_api, report, source_check, test_data_generator
+from tools.report.atomic import write_bytes
+from tools.report.model import Concurrency
+
+ROOT = Path(__file__).resolve().parent.parent
+TEST_DATA = ROOT / "test_data"
+RESULTS = ROOT / "results"
+HISTORY = ROOT / ".asv" / "results"
+LOCAL_LATENCY_SECONDS = 0.1
+FILE_REPEAT = 3
+LOCAL_API_REPEAT = 3
+REMOTE_API_REPEAT = 1
+
+Command = Callable[..., None]
+
+
+class Levels(click.ParamType[tuple[Concurrency, ...]]):
+    """Concurrency levels as a list with commas: 1,5,10."""
+
+    name = "levels"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Concurrency, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if not all(part.isdecimal() and int(part) > 0 for part in parts):
+            self.fail(f"{value!r} is not a list of levels such as 1,5,10", param, ctx)
+        return tuple(sorted({int(part) for part in parts}))
+
+
+def _measuring_options(output: str) -> Callable[[Command], Command]:
+    """Add the options that `file` and `api` share."""
+    options = (
+        click.option("--concurrency", type=Levels(), default="1,5,10", show_default=True, help="Levels to measure."),
+        click.option("--repeat", type=click.IntRange(1, 1000), help="Timed runs a level."),
+        click.option(
+            "--output",
+            type=click.Path(dir_okay=False, path_type=Path),
+            default=output,
+            show_default=True,
+            help="JSON file to write; the report and the plot go beside it.",
+        ),
+    )
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, help=__doc__.replace("\n\n    ", "\n\n\b\n    "))
+def cli() -> None:
+    pass
+
+
+@cli.command("file")
+@click.option("--test-size", type=click.IntRange(1, 10_000_000), help="Generated items. [default: 1000]")
+@click.option("--profile", type=click.Choice(test_data_generator.PROFILE_NAMES), help="Kind of the generated items.")
+@click.option("--layout", type=click.Choice(test_data_generator.LAYOUTS), help="How the generated items lie on disk.")
+@click.option("--source", help="A folder, file or glob of yours, instead of generated items.")
+@click.option("--max-items", type=click.IntRange(min=1), help="Stop after so many items.")
+@_measuring_options("results/file.json")
+def file_command(
+    test_size: int | None,
+    profile: str | None,
+    layout: str | None,
+    source: str | None,
+    max_items: int | None,
+    concurrency: tuple[Concurrency, ...],
+    repeat: int | None,
+    output: Path,
+) -> None:
+    """Measure reading items from files, the page cache warm: each level is run once untimed before."""
+    _check_output(output)
+    if source is not None:
+        if test_size or profile or layout:
+            raise click.UsageError("--source is data of yours: --test-size, --profile and --layout do not go with it")
+        title, shown, expected = f"{{items:,}} Items of {Path(source).name or source}", source, None
+    else:
+        spec = _spec(test_size or 1000, profile, layout)
+        data = test_data_generator.ensure(spec, TEST_DATA)
+        source, expected = str(data.path), min(spec.items, max_items or spec.items)
+        title = report.title_of("file", expected)
+        shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
+    options: dict[str, Any] = {"mode": "file", "source": source}
+    if max_items is not None:
+        options["max_items"] = max_items
+    source_check.check_file_source(options)
+    options["source"] = os.path.abspath(source)  # asv runs in a folder of its own
+    request = asv_runs.Request(title, shown, options, concurrency, repeat or FILE_REPEAT, warm_up=True, items=expected)
+    _measure(request, output)
+
+
+@cli.command("api")
+@click.option("--catalog-url", help="Landing page of a STAC API. [default: the project's own, with 100 ms latency]")
+@click.option("--collection-id", help="Collection to fetch.")
+@click.option("--max-items", type=click.IntRange(min=1), default=500, show_default=True, help="Items to fetch.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Items a page.")
+@click.option("--datetime", help="RFC 3339 instant or interval.")
+@click.option("--bbox", help="west,south,east,north in degrees.")
+@click.option("--header", "headers", multiple=True, metavar="NAME=VARIABLE",
+              help="Send a header with the value of an environment variable.")  # fmt: skip
+@_measuring_options("results/api.json")
+def api_command(
+    catalog_url: str | None,
+    collection_id: str | None,
+    max_items: int,
+    limit: int,
+    datetime: str | None,
+    bbox: str | None,
+    headers: tuple[str, ...],
+    concurrency: tuple[Concurrency, ...],
+    repeat: int | None,
+    output: Path,
+) -> None:
+    """Measure fetching items from a STAC API. A catalogue of others is asked once a level unless --repeat says more."""
+    _check_output(output)
+    search: dict[str, Any] = {"mode": "api", "max_items": max_items, "limit": limit}
+    given = {"collection_id": collection_id, "datetime": datetime, "bbox": bbox and bbox.split(",")}
+    search.update({name: value for name, value in given.items() if value})
+    if headers:
+        search["headers"] = dict(_header(header) for header in headers)
+    with ExitStack() as stack:
+        if catalog_url is None:
+            spec = _spec(max_items, None, "ndjson")
+            data = test_data_generator.ensure(spec, TEST_DATA)
+            url = stack.enter_context(local_api.running(data.path, latency_seconds=LOCAL_LATENCY_SECONDS))
+            shown = f"the project's own STAC API, {LOCAL_LATENCY_SECONDS * 1000:.0f} ms a request, {limit} items a page"
+        else:
+            url, shown = catalog_url, f"{_without_query(catalog_url)}, {limit} items a page"
+        options = {**search, "source": url}
+        IngestConfig.parse(options)
+        repeat = repeat or (LOCAL_API_REPEAT if catalog_url is None else REMOTE_API_REPEAT)
+        if catalog_url is not None:
+            pages = -(-max_items // limit)
+            total = source_check.REQUESTS + len(concurrency) * repeat * (1 + pages)
+            _say(f"This sends up to {total:,} requests to {_without_query(catalog_url)}.")
+        found = source_check.check_api_source(options)
+        if found is not None:
+            shown = f"{shown}, collection {found}"
+        title = "{items:,} API Items" if catalog_url else report.title_of("api", max_items)
+        expected = max_items if catalog_url is None and not (datetime or bbox or collection_id) else None
+        _measure(asv_runs.Request(title, shown, options, concurrency, repeat, warm_up=False, items=expected), output)
+
+
+@cli.command("report")
+@click.option("--commit", help="Commit to show, by the start of its hash. [default: the newest with results]")
+@click.option("--machine", help="Machine to show, where there are results of several.")
+@click.option("--results", "results_dir", type=click.Path(file_okay=False, path_type=Path), default=HISTORY,
+              help="Folder of asv's results. [default: .asv/results]")  # fmt: skip
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default="results/report.md",
+              show_default=True, help="Markdown file to write; the plot goes beside it.")  # fmt: skip
+def report_command(commit: str | None, machine: str | None, results_dir: Path, output: Path) -> None:
+    """Show what `asv run` has measured: the newest commit, or the one named."""
+    _check_output(output, suffix=".md")
+    found = report.read_report(results_dir, commit=commit, machine=machine)
+    _write_pages(found, output, output.with_suffix(".png"))
+
+
+@cli.command("clean")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--history", is_flag=True, help="Also asv's environments, results and dashboard in .asv.")
+def clean_command(yes: bool, history: bool) -> None:
+    """Remove generated data and results, after showing what will go. asv's history stays unless --history is given."""
+    folders = [path for path in (TEST_DATA, RESULTS, *([ROOT / ".asv"] if history else [])) if path.is_dir()]
+    if not folders:
+        _say("There is nothing to remove.")
+        return
+    for path in folders:
+        _say(f"{path.relative_to(ROOT)}{os.sep}  {_bytes_below(path) / 1e6:,.1f} MB")
+    if not yes and not click.confirm("Remove these?", err=True):
+        _say("Nothing was removed.")
+        return
+    for path in folders:
+        shutil.rmtree(path)
+    _say("Removed.")
+
+
+def _measure(request: asv_runs.Request, output: Path) -> None:
+    measurement = asv_runs.measure(request, Console(stderr=True))
+    for remark in measurement.remarks:
+        _say(f"note: {remark}")
+    report.write(measurement.report, output)
+    page = output.with_name(f"{output.stem}_report.md")
+    _write_pages(measurement.report, page, page.with_suffix(".png"))
+    _say(f"Written: {output}")
+
+
+def _write_pages(content: report.Report, page: Path, plot: Path) -> None:
+    """Show the report on the terminal; write it as Markdown with its plot."""
+    report.draw(content, plot)
+    write_bytes(page, report.render(content, plot=plot.name).encode())
+    report.show(content)
+    _say(f"Written: {page}, {plot}")
+
+
+def _spec(items: int, profile: str | None, layout: str | None) -> test_data_generator.DataSetSpec:
+    default = test_data_generator.DataSetSpec()
+    return replace(default, items=items, profile=profile or default.profile, layout=layout or default.layout)
+
+
+def _check_output(path: Path, suffix: str = ".json") -> None:
+    """Find out before a long run that its result cannot be written."""
+    if path.suffix != suffix:
+        raise click.UsageError(f"--output {path} must end with {suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise click.UsageError(f"--output {path} cannot be written: {error.strerror}") from None
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, _, variable = text.partition("=")
+    value = os.environ.get(variable)
+    if not name or value is None:
+        raise click.UsageError(f"--header takes NAME=VARIABLE, and the environment variable {variable!r} must be set")
+    return name, value
+
+
+def _without_query(url: str) -> str:
+    return url.split("?", 1)[0]
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """A user's mistake ends with one line and exit code 2, a failed run with one line and 1, Ctrl-C with 130."""
+    try:
+        yield
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code)
+    except ConfigurationError as error:
+        _fail(str(error).replace("\n", "; "), 2)
+    except (StacManagerError, asv_runs.MeasuringError, report.ReportError, OSError, ValueError) as error:
+        _fail(str(error), 1)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", 130)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill cleans up as Ctrl-C does
+    with _errors_in_one_line():
+        cli.main(args=arguments, standalone_mode=False)
+
+
+if __name__ == "__main__":
+    main()

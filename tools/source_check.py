@@ -1,0 +1,61 @@
+"""Looks whether a source can be measured at all, before asv is started."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import Any
+
+from yarl import URL
+
+from stac_manager import DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.api.http import Client, Request, StatusError, shown
+from stac_manager.stats import ApiStats
+
+REQUESTS = 4
+"""The most requests that `check_api_source` sends."""
+
+
+def check_file_source(options: dict[str, Any]) -> None:
+    """Fetch the first item.
+
+    Raises:
+        StacManagerError: As `IngestModule.fetch`.
+    """
+    asyncio.run(_first_item(options))
+
+
+def check_api_source(options: dict[str, Any]) -> str | None:
+    """Look for the collection, then fetch the first item; return the collection's title or id, where one is named.
+
+    Raises:
+        DataProcessingError: If there is no such collection, or the search finds nothing.
+    """
+    collection = options.get("collection_id")
+    if collection is not None:
+        asyncio.run(_check_collection(options["source"], options.get("headers", {}), collection))
+    if not asyncio.run(_first_item({**options, "limit": 1})):
+        raise DataProcessingError(f"{shown(options['source'])}: the search finds no item")
+    return collection
+
+
+async def _first_item(options: dict[str, Any]) -> bool:
+    stream = IngestModule({**options, "max_items": 1}).fetch(WorkflowContext.create())
+    async with aclosing(stream) as items:
+        return await anext(items, None) is not None
+
+
+async def _check_collection(source: str, headers: dict[str, str], collection: str) -> None:
+    root = URL(source, encoded=True)
+    place = root.with_path(f"{root.path.rstrip('/')}/collections", keep_query=True)
+    async with Client(source, headers, ApiStats()) as client:
+        try:
+            await client.send(Request("GET", str(place / collection)))
+        except StatusError as error:
+            if error.status != 404:
+                raise
+            known = await client.send(Request("GET", str(place)))
+            found = known.document.get("collections")
+            ids = [str(each.get("id")) for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+            words = f"it has {', '.join(sorted(ids)[:10])}{' and more' if len(ids) > 10 else ''}" if ids else str(error)
+            raise DataProcessingError(f"{shown(source)}: there is no collection {collection!r}; {words}") from None
