@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from stac_manager.exceptions import ConfigurationError
 
-API_ONLY = ("bbox", "datetime", "intersects", "ids", "query", "filter", "limit", "headers", "ordered")
+API_ONLY = ("bbox", "datetime", "intersects", "ids", "query", "filter", "limit", "headers")
 FILE_ONLY = ("source_type", "format")
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -48,8 +48,7 @@ class IngestConfig(BaseModel):
     limit: int = Field(default=100, ge=1, le=10_000)
     max_items: int | None = Field(default=None, ge=1)
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    concurrency: Any = 1  # a number from 1 up; "auto" in mode api
-    ordered: bool = False
+    concurrency: int = Field(default=1, ge=1, strict=True)
 
     @classmethod
     def parse(cls, options: Mapping[str, Any]) -> IngestConfig:
@@ -106,13 +105,6 @@ class IngestConfig(BaseModel):
             raise ValueError("is open at both ends; leave it out instead")
         return f"{start}/{end}"
 
-    @field_validator("concurrency")
-    @classmethod
-    def _check_concurrency(cls, level: object) -> object:
-        if level != "auto" and (not isinstance(level, int) or isinstance(level, bool) or level < 1):
-            raise ValueError(f"is a number from 1 up, or 'auto' (got {_short(level)})")
-        return level
-
     @field_validator("intersects")
     @classmethod
     def _check_intersects(cls, geometry: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -145,8 +137,8 @@ class IngestConfig(BaseModel):
             raise ValueError(f"source: mode 'file' reads local paths; for {_scheme(self.source)} use mode 'api'")
         if self.bbox is not None and self.intersects is not None:
             raise ValueError("bbox, intersects: a search takes one of them, not both (STAC API, item-search)")
-        if self.mode == "file" and self.concurrency == "auto":
-            raise ValueError("concurrency: 'auto' is for mode 'api', a number is needed in mode 'file'")
+        if self.mode == "api" and self.concurrency != 1:
+            raise ValueError("concurrency: mode 'api' reads one page after another so far; leave it at 1")
         return self
 
 
