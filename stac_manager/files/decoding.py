@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from typing import Any
 
 import orjson
 
 from stac_manager.context import FailureCollector
-from stac_manager.exceptions import ConfigurationError
 from stac_manager.files.discovery import Document
+from stac_manager.files.parquet import items_of_parquet
 from stac_manager.protocols import Item
 
-PARQUET_BATCH_ROWS = 1_000
 NDJSON_PART_BYTES = 262_144
 _BOM = b"\xef\xbb\xbf"
 
@@ -89,44 +87,11 @@ def _items_of_lines(lines: list[bytes], first: int, path: str, failures: Failure
 
 
 def _parquet(path: str, failures: FailureCollector) -> Generator[Iterable[Item], None, None]:
-    """Yield the rows of a Parquet file: stac-geoparquet, or plain columns named as the members of an item."""
     try:
-        import pyarrow
-        import pyarrow.parquet
-        from stac_geoparquet.arrow import stac_table_to_items
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{path}: Parquet needs {error.name}; install it with: pip install 'stac-manager[parquet]'"
-        ) from None
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            nested = "properties" in file.schema_arrow.names
-            for batch in file.iter_batches(batch_size=PARQUET_BATCH_ROWS):
-                table = pyarrow.Table.from_batches([batch])
-                rows = map(_without_nulls, table.to_pylist()) if nested else stac_table_to_items(table)
-                yield list(_checked(rows, path, failures))
-    except (pyarrow.ArrowException, ValueError, KeyError, TypeError) as error:
-        failures.add(path, f"not a Parquet file of STAC items: {error}")
-
-
-def _without_nulls(row: dict[str, Any]) -> Item:
-    """Undo what a columnar file does to nested objects: members that a row lacks come back as nulls.
-
-    `geometry` and `properties.datetime` may be null in an item (STAC item-spec) and stay.
-    """
-    item: Item = {name: _prune(value) for name, value in row.items() if value is not None or name == "geometry"}
-    properties = item.get("properties")
-    if isinstance(properties, dict):
-        properties.setdefault("datetime", None)
-    return item
-
-
-def _prune(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _prune(member) for name, member in value.items() if member is not None}
-    if isinstance(value, list):
-        return [_prune(member) for member in value]
-    return value
+        for candidates in items_of_parquet(path):
+            yield list(_checked(candidates, path, failures))
+    except ValueError as error:
+        failures.add(path, str(error))
 
 
 def _checked(members: Iterable[object], path: str, failures: FailureCollector) -> Generator[Item, None, None]:
