@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
+from itertools import count
 
 import orjson
 
 from stac_manager.context import FailureCollector
 from stac_manager.files.discovery import Document
-from stac_manager.files.parquet import items_of_parquet
+from stac_manager.files.parquet import BadRow, items_of_parquet
 from stac_manager.protocols import Item
 
 NDJSON_PART_BYTES = 262_144
@@ -87,11 +88,21 @@ def _items_of_lines(lines: list[bytes], first: int, path: str, failures: Failure
 
 
 def _parquet(path: str, failures: FailureCollector) -> Generator[Iterable[Item], None, None]:
+    numbers = count(1)
     try:
-        for candidates in items_of_parquet(path):
-            yield list(_checked(candidates, path, failures))
+        for rows in items_of_parquet(path):
+            yield _items_of_rows(zip(rows, numbers, strict=False), path, failures)
     except ValueError as error:
         failures.add(path, str(error))
+
+
+def _items_of_rows(rows: Iterable[tuple[object, int]], path: str, failures: FailureCollector) -> Iterator[Item]:
+    for candidate, number in rows:
+        reason = candidate.reason if isinstance(candidate, BadRow) else why_not_an_item(candidate)
+        if reason is None:
+            yield candidate  # type: ignore[misc]  # a dict: why_not_an_item has looked
+        else:
+            failures.add(path, f"row {number}: {reason}")
 
 
 def _checked(members: Iterable[object], path: str, failures: FailureCollector) -> Generator[Item, None, None]:

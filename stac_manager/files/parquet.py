@@ -3,8 +3,9 @@
 stac-geoparquet (https://github.com/radiantearth/stac-geoparquet-spec) stores a property as a column, a geometry as
 WKB, a bbox as a struct and a datetime as a timestamp. This undoes it; docs/geoparquet.md tells what comes back.
 
-A file's schema is compiled once to a tree of functions, one a column. They turn whole columns into Python values and
-put them into the dicts of their rows, so that a column costs one call instead of one a row, and a null nothing.
+A file's schema is compiled once to a tree of functions, one a column. They turn whole columns into iterators of Python
+values, and a row's dicts are built when the row is asked for: a dict that is still in the processor's cache when it is
+dropped costs half of one that has waited for the rest of its batch.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from __future__ import annotations
 import os
 import struct
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import compress, pairwise
-from typing import Any
+from functools import lru_cache, partial
+from itertools import islice, repeat
+from operator import sub
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import orjson
@@ -24,7 +26,7 @@ import orjson
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.protocols import Item
 
-ROWS_PER_BATCH = 500
+ROWS_PER_BATCH = 200
 READ_BUFFER_BYTES = 16_384
 """Read ahead for every column. Without it a row group is in memory as a whole."""
 
@@ -38,21 +40,29 @@ NULLABLE_PROPERTIES = frozenset(("proj:epsg", "proj:code", "proj:wkt2"))
 """May be null (projection extension), and get a type from writers that otherwise mark what is always null."""
 BBOX_EDGES = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
 
-Array = Any
+Array: TypeAlias = Any
 """A pyarrow.Array. pyarrow has no types, and is imported when a file is read."""
-Convert = Callable[[Array], list[Any]]
-"""Turns an array without nulls into the values that JSON would have given."""
+Convert: TypeAlias = Callable[[Array], Iterable[Any]]
+"""Turns an array into the values that JSON would have given, and None for its nulls."""
 
 
-def items_of_parquet(path: str) -> Iterator[list[object]]:
-    """Read a Parquet file and yield its rows as items, in parts of at most `ROWS_PER_BATCH`, in their order.
+@dataclass(frozen=True)
+class BadRow:
+    """A row with a value that cannot be decoded."""
 
-    A row that lacks what an item must have is yielded as it is: the caller looks.
+    reason: str
+
+
+def items_of_parquet(path: str) -> Iterator[Iterator[object]]:
+    """Read a Parquet file and yield its rows in batches of at most `ROWS_PER_BATCH`, in their order.
+
+    A row is an item, a `BadRow`, or a dict that lacks what an item must have: the caller looks. Its dicts are built
+    when it is taken, which needs the file no more. Take all rows of a batch before those of the next.
 
     Raises:
         ConfigurationError: If pyarrow is not installed.
         ValueError: If the file is not Parquet, is damaged, has no columns `id` and `stac_version`, or a column that
-            has no form in JSON.
+            has no form in JSON. What stands before the damage has been yielded.
         OSError: If the file cannot be read.
     """
     try:
@@ -67,10 +77,10 @@ def items_of_parquet(path: str) -> Iterator[list[object]]:
             pyarrow.OSFile(os.fsencode(path)) as source,
             pyarrow.parquet.ParquetFile(source, buffer_size=READ_BUFFER_BYTES) as file,
         ):
-            items_of_batch = _compiled(file)
+            rows_of_batch = _Decoder(file).rows
             for batch in file.iter_batches(ROWS_PER_BATCH, use_threads=False):
-                yield items_of_batch(batch)
-    except (pyarrow.ArrowException, ValueError, struct.error, RecursionError) as error:
+                yield rows_of_batch(batch)
+    except (pyarrow.ArrowException, ValueError, RecursionError) as error:
         raise ValueError(f"not a Parquet file of STAC items: {error}") from error
     except OSError as error:
         if error.errno is not None:
@@ -89,70 +99,150 @@ class _Member:
     convert: Convert
     keep_null: bool = False
 
-    def put(self, objects: list[Item], column: Array) -> None:
-        """Set the member in those of `objects` that have it."""
-        if self.keep_null:
-            values = _with_nulls(self.convert, column)
-        elif not column.null_count:
-            values = self.convert(column)
-        elif column.null_count == len(column):
-            return
+
+class _Decoder:
+    """What is known of a file, and what went wrong in the row that is being built."""
+
+    def __init__(self, file: Any) -> None:
+        schema = file.schema_arrow
+        for name in ("id", "stac_version"):
+            if name not in schema.names:
+                raise ValueError(f"it has no column {name!r}")
+        self._problems: list[str] = []
+        self._encodings = _native_encodings(schema)
+        nullable = _nullable_without_values(file)
+        self._nested = "properties" in schema.names
+        self._of_item = [
+            (index, self._item_member(field))
+            for index, field in enumerate(schema)
+            if self._nested or field.name in ITEM_MEMBERS
+        ]
+        self._of_properties = [
+            (index, self._member(field, nullable | {"datetime"}))
+            for index, field in enumerate(schema)
+            if not self._nested and field.name not in ITEM_MEMBERS
+        ]
+
+    def rows(self, batch: Any) -> Iterator[object]:
+        """Return what decodes the rows of `batch`, one by one."""
+        columns = batch.columns
+        of_item = [(member, columns[index]) for index, member in self._of_item]
+        if self._nested:
+            return self._checked(_objects(of_item, batch.num_rows, {}))
+        of_properties = [(member, columns[index]) for index, member in self._of_properties]
+        properties = _objects(of_properties, batch.num_rows, {"datetime": repeat(None)})
+        # No file holds empty assets, some hold no `type`, and a row may have neither geometry nor assets.
+        given: dict[str, Iterable[Any]] = {
+            "type": repeat("Feature"),
+            "geometry": repeat(None),
+            "assets": ({} for _ in range(batch.num_rows)),
+            "properties": properties,
+        }
+        return self._checked(_objects(of_item, batch.num_rows, given))
+
+    def _checked(self, rows: Iterator[Item]) -> Iterator[object]:
+        for row in rows:
+            if self._problems:
+                yield BadRow("; ".join(self._problems))
+                self._problems.clear()
+            else:
+                yield row
+
+    def _item_member(self, field: Any) -> _Member:
+        """Of the members of an item only `geometry` may be null."""
+        if field.name in self._encodings:
+            convert = _native_geometries(self._encodings[field.name], field.type)
+        elif field.name == "properties" and _is_struct(field.type):
+            members = [self._member(child, frozenset(("datetime",))) for child in field.type]
+            convert = _nullable(partial(_fields, members, {"datetime": repeat(None)}))
         else:
-            objects = list(compress(objects, column.is_valid().to_pylist()))
-            values = self.convert(column.drop_null())
-        name = self.name
-        for target, value in zip(objects, values, strict=True):
-            target[name] = value
+            convert = self._converter(field.type, field.name)
+        if field.name == "assets" and not self._nested:
+            convert = _after(convert, partial(map, lambda assets: {} if assets is None else assets))
+        keep_null = field.name == "geometry" or (field.name == "assets" and not self._nested)
+        return _Member(field.name, convert, keep_null)
 
+    def _member(self, field: Any, nullable: frozenset[str] = frozenset()) -> _Member:
+        """Keep nulls where the writer saw nothing else: had no row had the member, there would be no column."""
+        from pyarrow import types
 
-def _compiled(file: Any) -> Callable[[Any], list[object]]:
-    """Return what turns a batch of `file` into items."""
-    schema = file.schema_arrow
-    for name in ("id", "stac_version"):
-        if name not in schema.names:
-            raise ValueError(f"it has no column {name!r}")
-    if "properties" in schema.names:
-        return partial(_nested_items, [_item_member(field) for field in schema])
-    names_of_nulls = _nullable_without_values(file)
-    columns = [
-        (True, _item_member(field)) if field.name in ITEM_MEMBERS else (False, _member(field, names_of_nulls))
-        for field in schema
-    ]
-    return partial(_flat_items, columns)
+        keep_null = types.is_null(field.type) or field.name in nullable
+        return _Member(field.name, self._converter(field.type, field.name), keep_null)
 
+    def _converter(self, data_type: Any, name: str) -> Convert:
+        """Compile the conversion of a column; `name` tells a geometry from other bytes and JSON from other text.
 
-def _nested_items(members: list[_Member], batch: Any) -> list[object]:
-    items: list[Item] = [{} for _ in range(batch.num_rows)]
-    for member, column in zip(members, batch.columns, strict=True):
-        member.put(items, column)
-    for item in items:
-        if isinstance(item.get("properties"), dict):
-            item["properties"].setdefault("datetime", None)
-    return list[object](items)
+        Raises:
+            ValueError: If the type has no form in JSON.
+        """
+        import pyarrow
+        from pyarrow import types
 
+        if types.is_string(data_type) or types.is_large_string(data_type) or types.is_string_view(data_type):
+            return self._each(orjson.loads) if name in JSON_MEMBERS else self._text
+        if types.is_integer(data_type) or types.is_boolean(data_type) or types.is_floating(data_type):
+            return _plain
+        if types.is_struct(data_type):
+            if name == "bbox" and {field.name for field in data_type} >= {"xmin", "ymin", "xmax", "ymax"}:
+                return _nullable(_bboxes)
+            return _nullable(partial(_fields, [self._member(field) for field in data_type], {}))
+        if types.is_list(data_type) or types.is_large_list(data_type):
+            return _nullable(partial(_lists, self._converter(data_type.value_type, "")))
+        if types.is_fixed_size_list(data_type) or types.is_list_view(data_type) or types.is_large_list_view(data_type):
+            as_list = pyarrow.large_list(data_type.value_type)
+            return _after(lambda array: array.cast(as_list), self._converter(as_list, name))
+        if types.is_map(data_type):
+            key, item = self._converter(data_type.key_type, ""), self._converter(data_type.item_type, "")
+            return _nullable(partial(_maps, key, item))
+        if types.is_timestamp(data_type):
+            as_text = self._each(_rfc3339)
+            return lambda array: as_text(array.cast(pyarrow.timestamp(array.type.unit)).cast(pyarrow.string()))
+        if types.is_date(data_type):
+            return lambda array: _plain(array.cast(pyarrow.date32()).cast(pyarrow.string()))
+        if types.is_time(data_type):
+            return lambda array: _plain(array.cast(pyarrow.string()))
+        if types.is_decimal(data_type):
+            return self._each(int if data_type.scale <= 0 else float)
+        if _is_binary(data_type):
+            return self._each(_geojson if name in ("geometry", "proj:geometry") else _base64)
+        if types.is_dictionary(data_type):
+            return _after(lambda array: array.dictionary_decode(), self._converter(data_type.value_type, name))
+        if types.is_null(data_type):
+            return _plain
+        if isinstance(data_type, pyarrow.BaseExtensionType):
+            return _after(lambda array: array.storage, self._extension(data_type, name))
+        raise ValueError(f"column {name!r} has type {data_type}, which has no form in JSON")
 
-def _flat_items(columns: list[tuple[bool, _Member]], batch: Any) -> list[object]:
-    """Start with what an item must have: no file holds empty assets, and some no `type`."""
-    properties: list[Item] = [{"datetime": None} for _ in range(batch.num_rows)]
-    items: list[Item] = [
-        {"type": "Feature", "geometry": None, "assets": {}, "properties": members} for members in properties
-    ]
-    for (of_item, member), column in zip(columns, batch.columns, strict=True):
-        member.put(items if of_item else properties, column)
-    return list[object](items)
+    def _extension(self, data_type: Any, name: str) -> Convert:
+        if data_type.extension_name == "arrow.json":
+            return self._each(orjson.loads)
+        if data_type.extension_name == "arrow.uuid":
+            return self._each(lambda value: str(UUID(bytes=value)))
+        if data_type.extension_name == "arrow.bool8":
+            return self._each(bool)
+        return self._converter(data_type.storage_type, name)
 
+    def _each(self, convert: Callable[[Any], Any]) -> Convert:
+        """Convert value by value. What is wrong with one is kept for the row, which is built at the same time."""
 
-def _item_member(field: Any) -> _Member:
-    """Of the members of an item only `geometry` may be null."""
-    return _Member(field.name, _converter(field.type, field.name), keep_null=field.name == "geometry")
+        def guarded(value: Any) -> Any:
+            if value is None:
+                return None
+            try:
+                return convert(value)
+            except (ValueError, RecursionError) as error:
+                self._problems.append(str(error))
+                return None
 
+        return lambda array: map(guarded, array.to_pylist())
 
-def _member(field: Any, names_of_nulls: frozenset[str] = frozenset()) -> _Member:
-    """Keep nulls where the writer saw nothing else: had no row had the member, there would be no column."""
-    from pyarrow import types
+    def _text(self, array: Array) -> Iterable[Any]:
+        import pyarrow
 
-    keep_null = types.is_null(field.type) or field.name in names_of_nulls
-    return _Member(field.name, _converter(field.type, field.name), keep_null)
+        try:
+            return _plain(array)
+        except UnicodeDecodeError:
+            return self._each(bytes.decode)(array.cast(pyarrow.large_binary()))
 
 
 def _nullable_without_values(file: Any) -> frozenset[str]:
@@ -167,62 +257,55 @@ def _nullable_without_values(file: Any) -> frozenset[str]:
     return frozenset(name for name in NULLABLE_PROPERTIES if name in leaves and is_empty(leaves[name]))
 
 
+# Objects
+
+
+def _objects(columns: Sequence[tuple[_Member, Array]], count: int, given: dict[str, Iterable[Any]]) -> Iterator[Item]:
+    """Build `count` objects of the columns, and of the `given` values where there is no such column."""
+    always, sometimes = dict(given), {}
+    for member, column in columns:
+        if member.keep_null or not column.null_count:
+            always[member.name] = member.convert(column)
+        elif column.null_count < count:
+            sometimes[member.name] = member.convert(column)
+            always.pop(member.name, None)
+    if not always and not sometimes:
+        return ({} for _ in range(count))
+    build = _builder(tuple(always), tuple(sometimes))
+    return islice(map(build, *always.values(), *sometimes.values()), count)
+
+
+@lru_cache(maxsize=1_024)
+def _builder(always: tuple[str, ...], sometimes: tuple[str, ...]) -> Callable[..., Item]:
+    """Make a function from the values of members to an object without those of `sometimes` that are None.
+
+    It is compiled, as the dataclasses of the standard library are: a dict display takes half the time of
+    `dict(zip(names, values))`. No name gets into its text, for it comes from a file.
+    """
+    names = {f"n{index}": name for index, name in enumerate((*always, *sometimes))}
+    values = [f"v{index}" for index in range(len(names))]
+    pairs = ", ".join(f"n{index}: v{index}" for index in range(len(always)))
+    lines = [f"def build({', '.join(values)}):", f"    made = {{{pairs}}}"]
+    for index in range(len(always), len(names)):
+        lines += [f"    if v{index} is not None:", f"        made[n{index}] = v{index}"]
+    namespace: dict[str, Any] = dict(names)
+    exec("\n".join([*lines, "    return made"]), namespace)
+    build: Callable[..., Item] = namespace["build"]
+    return build
+
+
+def _fields(members: list[_Member], given: dict[str, Iterable[Any]], array: Array) -> Iterator[Item]:
+    columns = [(member, array.field(index)) for index, member in enumerate(members)]
+    return _objects(columns, len(array), given)
+
+
 # Columns
 
 
-def _converter(data_type: Any, name: str) -> Convert:
-    """Compile the conversion of a column; `name` tells a geometry from other bytes and JSON from other text.
-
-    Raises:
-        ValueError: If the type has no form in JSON.
-    """
-    import pyarrow
+def _is_struct(data_type: Any) -> bool:
     from pyarrow import types
 
-    is_text = types.is_string(data_type) or types.is_large_string(data_type) or types.is_string_view(data_type)
-    if is_text:
-        return _json if name in JSON_MEMBERS else _plain
-    if types.is_integer(data_type) or types.is_boolean(data_type) or types.is_floating(data_type):
-        return _plain
-    if types.is_struct(data_type):
-        if name == "bbox" and {field.name for field in data_type} >= {"xmin", "ymin", "xmax", "ymax"}:
-            return _bboxes
-        return partial(_objects, [_member(field) for field in data_type])
-    if types.is_list(data_type) or types.is_large_list(data_type):
-        return partial(_lists, _converter(data_type.value_type, ""))
-    if types.is_fixed_size_list(data_type) or types.is_list_view(data_type) or types.is_large_list_view(data_type):
-        as_list = pyarrow.large_list(data_type.value_type)
-        return _after(partial(_cast, as_list), _converter(as_list, name))
-    if types.is_map(data_type):
-        return partial(_maps, _converter(data_type.key_type, ""), _converter(data_type.item_type, ""))
-    if types.is_timestamp(data_type):
-        return _datetimes
-    if types.is_date(data_type):
-        return _after(partial(_cast, pyarrow.date32()), partial(_cast, pyarrow.string()), _plain)
-    if types.is_time(data_type):
-        return _after(partial(_cast, pyarrow.string()), _plain)
-    if types.is_decimal(data_type):
-        return partial(_each, int if data_type.scale <= 0 else float)
-    if _is_binary(data_type):
-        return partial(_each, _geojson if name in ("geometry", "proj:geometry") else _base64)
-    if types.is_dictionary(data_type):
-        decoded = _converter(data_type.value_type, name)
-        return lambda array: _with_nulls(decoded, array.dictionary_decode())
-    if types.is_null(data_type):
-        return _plain
-    if isinstance(data_type, pyarrow.BaseExtensionType):
-        return _after(_storage, _extension(data_type, name))
-    raise ValueError(f"column {name!r} has type {data_type}, which has no form in JSON")
-
-
-def _extension(data_type: Any, name: str) -> Convert:
-    if data_type.extension_name == "arrow.json":
-        return _json
-    if data_type.extension_name == "arrow.uuid":
-        return partial(_each, lambda value: str(UUID(bytes=value)))
-    if data_type.extension_name == "arrow.bool8":
-        return partial(_each, bool)
-    return _converter(data_type.storage_type, name)
+    return bool(types.is_struct(data_type))
 
 
 def _is_binary(data_type: Any) -> bool:
@@ -232,22 +315,20 @@ def _is_binary(data_type: Any) -> bool:
     return any(is_kind(data_type) for is_kind in kinds)
 
 
-def _after(*steps: Callable[[Array], Any]) -> Convert:
-    def convert(array: Array) -> list[Any]:
-        result: Any = array
-        for step in steps:
-            result = step(result)
-        return list(result)
+def _nullable(convert: Convert) -> Convert:
+    """Make a conversion that knows no nulls pass over them."""
 
-    return convert
+    def convert_valid(array: Array) -> Iterable[Any]:
+        if not array.null_count:
+            return convert(array)
+        values = iter(convert(array.drop_null()))
+        return (next(values) if valid else None for valid in array.is_valid().to_pylist())
+
+    return convert_valid
 
 
-def _with_nulls(convert: Convert, array: Array) -> list[Any]:
-    """Convert an array that may have nulls."""
-    if not array.null_count:
-        return convert(array)
-    values = iter(convert(array.drop_null()))
-    return [next(values) if valid else None for valid in array.is_valid().to_pylist()]
+def _after(first: Callable[[Array], Any], then: Callable[[Any], Iterable[Any]]) -> Convert:
+    return lambda array: then(first(array))
 
 
 def _plain(array: Array) -> list[Any]:
@@ -255,68 +336,43 @@ def _plain(array: Array) -> list[Any]:
     return values
 
 
-def _each(convert: Callable[[Any], Any], array: Array) -> list[Any]:
-    return [convert(value) for value in array.to_pylist()]
-
-
-def _cast(data_type: Any, array: Array) -> Array:
-    return array.cast(data_type)
-
-
-def _storage(array: Array) -> Array:
-    return array.storage
-
-
-def _json(array: Array) -> list[Any]:
-    return [orjson.loads(text) for text in array.to_pylist()]
-
-
 def _base64(value: bytes) -> str:
     return b64encode(value).decode()
 
 
-def _objects(members: list[_Member], array: Array) -> list[Any]:
-    columns = [array.field(index) for index in range(len(members))]
-    blank = dict.fromkeys(member.name for member, column in zip(members, columns, strict=True) if not column.null_count)
-    objects: list[Item] = [blank.copy() for _ in range(len(array))]
-    for member, column in zip(members, columns, strict=True):
-        member.put(objects, column)
-    return objects
+def _lists(convert: Convert, array: Array) -> Iterator[Any]:
+    starts, ends, values = _extents(array)
+    converted = convert(array.values.slice(*values))
+    if isinstance(converted, list):
+        return map(converted.__getitem__, map(slice, starts, ends))
+    return map(list, map(islice, repeat(iter(converted)), map(sub, ends, starts)))
 
 
-def _lists(convert: Convert, array: Array) -> list[Any]:
-    offsets = array.offsets.to_pylist()
-    first, last = offsets[0], offsets[-1]
-    values = _with_nulls(convert, array.values.slice(first, last - first))
-    return [values[start - first : end - first] for start, end in pairwise(offsets)]
+def _maps(convert_key: Convert, convert_item: Convert, array: Array) -> Iterator[Any]:
+    starts, ends, values = _extents(array)
+    keys = map(str, convert_key(array.keys.slice(*values)))
+    pairs = zip(keys, convert_item(array.items.slice(*values)), strict=True)
+    return map(dict, map(islice, repeat(pairs), map(sub, ends, starts)))
 
 
-def _maps(convert_key: Convert, convert_item: Convert, array: Array) -> list[Any]:
-    offsets = array.offsets.to_pylist()
-    first, last = offsets[0], offsets[-1]
-    keys = map(str, convert_key(array.keys.slice(first, last - first)))
-    pairs = list(zip(keys, _with_nulls(convert_item, array.items.slice(first, last - first)), strict=True))
-    return [dict(pairs[start - first : end - first]) for start, end in pairwise(offsets)]
+def _extents(array: Array) -> tuple[list[int], list[int], tuple[int, int]]:
+    """Return where each list begins and ends, from the first one's begin, and offset and length of all values."""
+    first = array.offsets[0].as_py()
+    offsets = [offset - first for offset in array.offsets.to_pylist()]
+    return offsets[:-1], offsets[1:], (first, offsets[-1])
 
 
-def _bboxes(array: Array) -> list[Any]:
+def _bboxes(array: Array) -> Iterator[Any]:
     """Make lists of the corners, the lower one first; a bbox without heights in a column with some has four numbers."""
-    edges = [array.field(name).to_pylist() for name in BBOX_EDGES if array.type.get_field_index(name) >= 0]
-    return [[edge for edge in bbox if edge is not None] for bbox in zip(*edges, strict=True)]
-
-
-def _datetimes(array: Array) -> list[Any]:
-    """Return RFC 3339 text in UTC with no, three, six or nine digits of a second: the fewest that say it all.
-
-    A timestamp without a time zone is taken for UTC.
-    """
-    import pyarrow
-
-    texts = array.cast(pyarrow.timestamp(array.type.unit)).cast(pyarrow.string()).to_pylist()
-    return [_rfc3339(text) for text in texts]
+    edges = [array.field(name) for name in BBOX_EDGES if array.type.get_field_index(name) >= 0]
+    corners = zip(*(edge.to_pylist() for edge in edges), strict=True)
+    if any(edge.null_count for edge in edges):
+        return ([edge for edge in bbox if edge is not None] for bbox in corners)
+    return map(list, corners)
 
 
 def _rfc3339(text: str) -> str:
+    """Turn Arrow's text of a time in UTC; no, three, six or nine digits of a second, the fewest that say it all."""
     seconds, _, fraction = text.partition(".")
     if len(seconds) != len("2020-01-01 00:00:00"):
         raise ValueError(f"a timestamp is not in the years 0 to 9999: {text}")
@@ -395,3 +451,46 @@ def _positions_at(wkb: bytes, at: int, order: str, position: str) -> tuple[list[
     if end > len(wkb):
         raise ValueError("a geometry's WKB is cut short")
     return list(map(list, struct.iter_unpack(position, memoryview(wkb)[at:end]))), end
+
+
+NATIVE_TYPES = {name.lower(): name for code, name in GEOMETRY_TYPES.items() if code < 7}
+
+
+def _native_encodings(schema: Any) -> dict[str, str]:
+    """Return the geometry type of each column of items that is no WKB but lists of coordinates (GeoArrow)."""
+    try:
+        columns = orjson.loads((schema.metadata or {}).get(b"geo", b"{}"))["columns"]
+        encodings = {name: str(column["encoding"]).lower() for name, column in columns.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        encodings = {}
+    for field in schema:
+        extension = (field.metadata or {}).get(b"ARROW:extension:name", b"").decode()
+        if extension.startswith("geoarrow."):
+            encodings[field.name] = extension.removeprefix("geoarrow.")
+    return {name: NATIVE_TYPES[form] for name, form in encodings.items() if name == "geometry" and form in NATIVE_TYPES}
+
+
+def _native_geometries(kind: str, data_type: Any) -> Convert:
+    coordinates = _coordinates(data_type)
+
+    def convert(array: Array) -> Iterator[Item]:
+        return ({"type": kind, "coordinates": found} for found in coordinates(array))
+
+    return _nullable(convert)
+
+
+def _coordinates(data_type: Any) -> Convert:
+    """Compile lists of positions, which are structs of x, y, z, m, or lists of two to four numbers."""
+    from pyarrow import types
+
+    if types.is_struct(data_type):
+        axes = [axis for axis in ("x", "y", "z") if data_type.get_field_index(axis) >= 0]
+        return lambda array: map(list, zip(*(array.field(axis).to_pylist() for axis in axes), strict=True))
+    if types.is_floating(data_type):
+        return _plain
+    if types.is_fixed_size_list(data_type):
+        size = data_type.list_size
+        return lambda array: map(list, zip(*[iter(array.flatten().to_pylist())] * size, strict=True))
+    if types.is_list(data_type) or types.is_large_list(data_type):
+        return partial(_lists, _coordinates(data_type.value_type))
+    raise ValueError(f"a geometry column has type {data_type}, which is neither WKB nor GeoArrow")
