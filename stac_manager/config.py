@@ -6,14 +6,14 @@ import difflib
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stac_manager.exceptions import ConfigurationError
 
 API_ONLY = ("bbox", "datetime", "intersects", "ids", "query", "filter", "limit", "headers")
-FILE_ONLY = ("source_type", "format")
+FILE_ONLY = ("source_type", "format", "defer_gc")
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -48,7 +48,8 @@ class IngestConfig(BaseModel):
     limit: int = Field(default=100, ge=1, le=10_000)
     max_items: int | None = Field(default=None, ge=1)
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    concurrency: int = Field(default=1, ge=1, strict=True)
+    concurrency: Annotated[int, Field(ge=1, strict=True)] | Literal["auto"] = 1
+    defer_gc: bool = True
 
     @classmethod
     def parse(cls, options: Mapping[str, Any]) -> IngestConfig:

@@ -15,7 +15,7 @@ class IngestStats:
     Attributes:
         items: Items delivered to the consumer.
         failures: Documents, lines or members that could not be delivered.
-        concurrency: The level in use.
+        concurrency: The level in use; with "auto", the level that it has settled on so far.
         seconds: From the start of the fetch to its end, or to the latest part of it.
         seconds_consumer: In the hands of the code that takes the items.
     """
@@ -33,14 +33,16 @@ class FileStats(IngestStats):
 
     Attributes:
         documents: Files read.
-        bytes: Bytes of the JSON documents read (NDJSON and Parquet, which are read by parts, are not counted).
-        seconds_reading: Opening and reading JSON documents, the wait for the disk included.
-        seconds_decoding: Turning JSON documents into dicts.
-        peak_buffer: The most documents open at one time, the one being read included.
+        bytes: Bytes of the JSON and NDJSON documents read (Parquet files are read by column and not counted).
+        seconds_waiting: Waiting for the disk: reads that the page cache could not serve. Known on Linux only.
+        seconds_reading: Opening and reading documents, the wait for the disk included.
+        seconds_decoding: Turning documents into dicts.
+        peak_buffer: The most documents read ahead at one time, the one being decoded included.
     """
 
     documents: int = 0
     bytes: int = 0
+    seconds_waiting: float = 0.0
     seconds_reading: float = 0.0
     seconds_decoding: float = 0.0
     peak_buffer: int = 0

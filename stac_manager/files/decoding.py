@@ -1,54 +1,107 @@
-"""From the bytes of a document to its items."""
+"""From the content of a document to its items."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from itertools import count
+from typing import Any
 
 import orjson
 
 from stac_manager.context import FailureCollector
-from stac_manager.files.discovery import Document
+from stac_manager.files.members import BOM, BrokenMember, NotJSONError, members
 from stac_manager.files.parquet import BadRow, items_of_parquet
+from stac_manager.files.window import Window
 from stac_manager.protocols import Item
-
-NDJSON_PART_BYTES = 262_144
-_BOM = b"\xef\xbb\xbf"
+from stac_manager.stats import FileStats
 
 
-def items_of_json(data: bytes, path: str, failures: FailureCollector) -> list[Item]:
+def items_of_json(data: memoryview, path: str, failures: FailureCollector) -> Iterable[Item]:
     """Decode a JSON document that holds an Item, a FeatureCollection, an array of items or inline features.
 
-    What is no STAC item becomes a failure of `path`, with the line where there is one, and the reason.
+    What is no STAC item becomes a failure of `path`, with the line where there is one, and the reason. Of a broken
+    array or FeatureCollection, the members before the damage are items.
     """
     try:
-        document = orjson.loads(data.removeprefix(_BOM))
-    except orjson.JSONDecodeError as error:
-        failures.add(path, f"not JSON: {error.msg}", line=error.lineno)
-        return []
-    members = _members(document)
-    if members is not None:
-        return list(_checked(members, path, failures))
+        document = orjson.loads(data[len(BOM) :] if data[: len(BOM)] == BOM else data)
+    except orjson.JSONDecodeError:
+        return items_of_large_json(Window(FileStats(), data=bytes(data)), path, failures)
+    found = _members(document)
+    if found is not None:
+        return _checked(found, path, failures)
     reason = why_not_an_item(document)
     if reason is None:
-        return [document]
+        return (document,)
     failures.add(path, reason)
-    return []
+    return ()
 
 
-def parts_of_file(document: Document, failures: FailureCollector) -> Generator[Iterable[Item], None, None]:
-    """Read an NDJSON or Parquet file and yield its items in parts, in the order in which they stand there.
+def items_of_large_json(window: Window, path: str, failures: FailureCollector) -> Generator[Item, None, None]:
+    """Decode what `items_of_json` does, member by member, without holding the document. Closes the window."""
+    delivered = 0
+    with closing(window), closing(members(window)) as found:
+        try:
+            for item in _checked(found, path, failures):
+                delivered += 1
+                yield item
+        except NotJSONError as error:
+            rest = f"; of its members, {delivered} before the damage were read" if delivered else ""
+            failures.add(path, f"not JSON: {error}{rest}", line=error.line)
+        except OSError as error:
+            failures.add(path, f"cannot be read: {error.strerror or error}")
 
-    Lines are decoded one by one while a part is consumed.
+
+def items_of_lines(window: Window, path: str, failures: FailureCollector) -> Generator[Item, None, None]:
+    """Decode NDJSON line by line. Closes the window."""
+    number = 0
+    loads = orjson.loads
+    with closing(window):
+        try:
+            ended = not window.more()
+            if window.buffer.startswith(BOM):
+                window.start = len(BOM)
+            while True:
+                newline = window.buffer.find(b"\n", window.start, window.end)
+                if newline < 0:
+                    if not ended:
+                        ended = not window.more()
+                        continue
+                    if window.start == window.end:
+                        return
+                    newline = window.end
+                number += 1
+                line = window.view[window.start : newline]
+                window.start = min(newline + 1, window.end)
+                try:
+                    candidate = loads(line)
+                except orjson.JSONDecodeError as error:
+                    if line.tobytes().strip():
+                        failures.add(path, f"not JSON: {error.msg}", line=number)
+                    continue
+                if is_item(candidate):
+                    yield candidate
+                    del candidate
+                else:
+                    failures.add(path, str(why_not_an_item(candidate)), line=number)
+        except OSError as error:
+            failures.add(path, f"cannot be read: {error.strerror or error}")
+
+
+def parts_of_parquet(path: str, failures: FailureCollector) -> Generator[Iterator[Item], None, None]:
+    """Decode a Parquet file, a batch of rows a part.
 
     Raises:
-        ConfigurationError: If the document is Parquet and pyarrow is not installed.
+        ConfigurationError: If pyarrow is not installed.
     """
-    reader = {"ndjson": _ndjson, "parquet": _parquet}[document.format]
+    numbers = count(1)
     try:
-        yield from reader(document.path, failures)
+        for rows in items_of_parquet(path):
+            yield _items_of_rows(zip(rows, numbers, strict=False), path, failures)
+    except ValueError as error:
+        failures.add(path, str(error))
     except OSError as error:
-        failures.add(document.path, f"cannot be read: {error.strerror or error}")
+        failures.add(path, f"cannot be read: {error.strerror or error}")
 
 
 def _members(document: object) -> list[object] | None:
@@ -61,41 +114,6 @@ def _members(document: object) -> list[object] | None:
     return None
 
 
-def _ndjson(path: str, failures: FailureCollector) -> Generator[Iterable[Item], None, None]:
-    number = 1
-    with open(path, "rb") as file:
-        while lines := file.readlines(NDJSON_PART_BYTES):
-            if number == 1:
-                lines[0] = lines[0].removeprefix(_BOM)
-            yield _items_of_lines(lines, number, path, failures)
-            number += len(lines)
-
-
-def _items_of_lines(lines: list[bytes], first: int, path: str, failures: FailureCollector) -> Iterator[Item]:
-    for number, line in enumerate(lines, start=first):
-        if not line.strip():
-            continue
-        try:
-            candidate = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            failures.add(path, f"not JSON: {error.msg}", line=number)
-            continue
-        reason = why_not_an_item(candidate)
-        if reason is None:
-            yield candidate
-        else:
-            failures.add(path, reason, line=number)
-
-
-def _parquet(path: str, failures: FailureCollector) -> Generator[Iterable[Item], None, None]:
-    numbers = count(1)
-    try:
-        for rows in items_of_parquet(path):
-            yield _items_of_rows(zip(rows, numbers, strict=False), path, failures)
-    except ValueError as error:
-        failures.add(path, str(error))
-
-
 def _items_of_rows(rows: Iterable[tuple[object, int]], path: str, failures: FailureCollector) -> Iterator[Item]:
     for candidate, number in rows:
         reason = candidate.reason if isinstance(candidate, BadRow) else why_not_an_item(candidate)
@@ -105,13 +123,25 @@ def _items_of_rows(rows: Iterable[tuple[object, int]], path: str, failures: Fail
             failures.add(path, f"row {number}: {reason}")
 
 
-def _checked(members: Iterable[object], path: str, failures: FailureCollector) -> Generator[Item, None, None]:
-    for index, member in enumerate(members):
-        reason = why_not_an_item(member)
-        if reason is None:
-            yield member  # type: ignore[misc]  # a dict: why_not_an_item has looked
+def _checked(found: Iterable[Any], path: str, failures: FailureCollector) -> Generator[Item, None, None]:
+    for index, member in enumerate(found):
+        if is_item(member):
+            yield member
+        elif isinstance(member, BrokenMember):
+            failures.add(path, f"member {index}: not JSON: {member.reason}", line=member.line)
         else:
-            failures.add(path, f"member {index}: {reason}")
+            failures.add(path, f"member {index}: {why_not_an_item(member)}")
+
+
+def is_item(candidate: Any) -> bool:
+    """Tell whether parsed JSON is a STAC item, as `why_not_an_item` does, at the least cost."""
+    return (
+        type(candidate) is dict
+        and candidate.get("type") == "Feature"
+        and type(candidate.get("id")) is str
+        and candidate["id"] != ""
+        and type(candidate.get("stac_version")) is str
+    )
 
 
 def why_not_an_item(candidate: object) -> str | None:

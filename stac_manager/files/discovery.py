@@ -5,9 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 import orjson
 
@@ -37,7 +37,33 @@ class Document(NamedTuple):
     format: Format
 
 
-def discover(config: IngestConfig, failures: FailureCollector) -> list[Document]:
+class Folder(Sequence[Document]):
+    """The documents of one folder, as names only: a hundred bytes for each of hundreds of thousands."""
+
+    def __init__(self, path: str, names: list[str]) -> None:
+        self._prefix = os.path.join(path, "")
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> Document: ...
+    @overload
+    def __getitem__(self, index: slice) -> Folder: ...
+    def __getitem__(self, index: int | slice) -> Document | Folder:
+        if isinstance(index, slice):
+            return Folder(self._prefix, self._names[index])
+        return self._document(self._names[index])
+
+    def __iter__(self) -> Iterator[Document]:
+        return map(self._document, self._names)
+
+    def _document(self, name: str) -> Document:
+        return Document(self._prefix + name, SUFFIXES[_suffix(name)])
+
+
+def discover(config: IngestConfig, failures: FailureCollector) -> Sequence[Document]:
     """List the documents that `config.source` stands for, sorted by name.
 
     Files that carry a data suffix but are no regular files (pipes, devices, dangling links) are never opened:
@@ -76,7 +102,7 @@ def _glob(config: IngestConfig) -> list[Document]:
     return documents
 
 
-def _folder(config: IngestConfig, failures: FailureCollector) -> list[Document]:
+def _folder(config: IngestConfig, failures: FailureCollector) -> Sequence[Document]:
     source = config.source
     collection = os.path.join(source, COLLECTION_FILE)
     if config.source_type == "file":
@@ -94,30 +120,28 @@ def _folder(config: IngestConfig, failures: FailureCollector) -> list[Document]:
     return documents
 
 
-def _items_directory(folder: str, form: Format | None, failures: FailureCollector) -> list[Document]:
+def _items_directory(folder: str, form: Format | None, failures: FailureCollector) -> Sequence[Document]:
     """List the data files right in `folder`: by suffix, without hidden ones.
 
     The kind of each file comes with the listing, so that a large folder costs no system call a file.
     """
     wanted = {suffix for suffix, found in SUFFIXES.items() if form in (None, found)}
+    names: list[str] = []
+    others: list[str] = []
     try:
         with os.scandir(folder) as entries:
-            found = sorted(
-                (name, entry)
-                for entry in entries
-                if _suffix(name := entry.name) in wanted and name not in NOT_ITEM_FILES and name[0] != "."
-            )
+            for entry in entries:
+                name = entry.name
+                if _suffix(name) in wanted and name not in NOT_ITEM_FILES and name[0] != ".":
+                    (names if _is_regular(entry) else others).append(name)
     except OSError as error:
         raise DataProcessingError(f"{folder}: cannot be listed: {error.strerror}") from error
-    documents = []
-    prefix = os.path.join(folder, "")
-    for name, entry in found:
-        path = prefix + name
-        if _is_regular(entry):
-            documents.append(Document(path, SUFFIXES[_suffix(name)]))
-        elif not os.path.isdir(path):
+    names.sort()
+    for name in sorted(others):
+        path = os.path.join(folder, name)
+        if not os.path.isdir(path):
             failures.add(path, _why_not_regular(path))
-    return documents
+    return Folder(folder, names)
 
 
 def _is_regular(entry: os.DirEntry[str]) -> bool:
@@ -127,7 +151,7 @@ def _is_regular(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _collection(path: str, config: IngestConfig, failures: FailureCollector) -> list[Document]:
+def _collection(path: str, config: IngestConfig, failures: FailureCollector) -> Sequence[Document]:
     """List the documents of a collection: those in `items/`, else its `item` links, else its inline features."""
     root = os.path.dirname(path)
     items = os.path.join(root, "items")

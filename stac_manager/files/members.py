@@ -1,0 +1,254 @@
+"""The members of a JSON array of any size, one at a time, at the speed of the parser.
+
+No parser that makes dicts fast tells where a value ends. So the end is guessed, by looking for what stands between
+two members, and the parser is the proof: a JSON object that parses is whole, because it ends at exactly one place.
+Where the guess fails, the standard library's parser finds the end, more slowly.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Generator
+from typing import Any
+
+import orjson
+
+from stac_manager.files.window import Window
+
+BOM = b"\xef\xbb\xbf"
+GUESSES = 3
+TRUNCATED_CHARACTERS = 16
+"""An error so close to the end of what was read may only mean that there is more to read."""
+
+_WHITE = b" \t\r\n"
+_decoder = json.JSONDecoder()
+
+
+class NotJSONError(ValueError):
+    """The document is broken here, and where its next member begins cannot be told.
+
+    Attributes:
+        line: The line of the document, from 1.
+    """
+
+    def __init__(self, reason: str, line: int) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
+class BrokenMember:
+    """A member that does not parse, although its end is known."""
+
+    def __init__(self, reason: str, line: int) -> None:
+        self.reason = reason
+        self.line = line
+
+
+def members(window: Window) -> Generator[Any, None, None]:
+    """Yield the members of a top-level array, or of the array `features` of a top-level object, parsed.
+
+    Anything else is parsed whole and yielded as the only one. A member that does not parse is a `BrokenMember`.
+
+    Raises:
+        NotJSONError: If the document is broken; what precedes the damage has been yielded.
+        OSError: If the file cannot be read.
+    """
+    reader = _Reader(window)
+    window.more()
+    if window.buffer.startswith(BOM):
+        window.start = len(BOM)
+    reader.at = window.start
+    first = reader.next_byte()
+    if first == b"[":
+        yield from reader.array()
+    elif first != b"{":
+        yield reader.whole()
+        return
+    else:
+        kind = None
+        reader.at += 1
+        if reader.next_byte() == b"}":
+            yield reader.whole()
+            return
+        found = False
+        while True:
+            name = reader.value(keep=True)
+            reader.expect(b":")
+            begin = reader.next_byte()
+            if name == "features" and kind != "Feature" and begin == b"[":
+                found = True
+                yield from reader.array()
+            elif name == "type":
+                kind = reader.value(keep=True)
+                if kind == "Feature" and not found:
+                    yield reader.whole()
+                    return
+            else:
+                reader.value(keep=not found)
+            if reader.next_byte() != b",":
+                break
+            reader.at += 1
+            reader.next_byte()
+        reader.expect(b"}")
+        if not found:
+            yield reader.whole()
+            return
+    if reader.next_byte(or_end=True):
+        reader.fail("unexpected content after document")
+
+
+class _Reader:
+    """Goes through a window. `at` is the next byte to look at; what is before `window.start` may go."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self.at = window.start
+        self._length = 1_024
+
+    def fail(self, reason: str) -> None:
+        raise NotJSONError(reason, self._window.line_at(self.at))
+
+    def more(self) -> bool:
+        start = self._window.start
+        found = self._window.more()
+        self.at -= start - self._window.start
+        return found
+
+    def next_byte(self, *, or_end: bool = False) -> bytes:
+        """Return the next byte that is no white space, without moving past it; nothing at the end."""
+        window = self._window
+        while True:
+            while self.at < window.end:
+                byte = window.buffer[self.at]
+                if byte not in _WHITE:
+                    return bytes((byte,))
+                self.at += 1
+            if not self.more():
+                if or_end:
+                    return b""
+                self.fail("unexpected end of data")
+
+    def expect(self, byte: bytes) -> None:
+        if self.next_byte() != byte:
+            self.fail(f"{byte.decode()!r} expected")
+        self.at += 1
+
+    def whole(self) -> Any:
+        """Parse the document from the window's start to its end: nothing of it was used up."""
+        window = self._window
+        while self.more():
+            pass
+        try:
+            return orjson.loads(window.view[window.start : window.end])
+        except orjson.JSONDecodeError as error:
+            raise NotJSONError(error.msg, error.lineno) from None
+
+    def array(self) -> Generator[Any, None, None]:
+        """Yield the members of the array that begins here, and go behind it."""
+        window = self._window
+        self.at += 1
+        if self.next_byte() == b"]":
+            self.at += 1
+            return
+        needle = b""
+        while True:
+            window.start = self.at
+            prefix = self._prefix()
+            member = self._guessed(needle) if needle else _UNKNOWN
+            if member is _UNKNOWN:
+                member = self._exact()
+            yield member
+            del member
+            window.start = self.at
+            if self.next_byte() == b"]":
+                self.at += 1
+                window.start = self.at
+                return
+            self.expect(b",")
+            self.next_byte()
+            if not needle and prefix:
+                needle = b"}" + bytes(window.view[window.start : self.at]) + prefix
+
+    def value(self, *, keep: bool) -> Any:
+        """Parse the value that begins here and go behind it; with `keep`, nothing of the document is used up."""
+        if not keep:
+            self._window.start = self.at
+        value, length = self._parsed_slowly()
+        self.at += length
+        return value
+
+    def _prefix(self) -> bytes:
+        """Return how a member begins, up to the colon behind its first name; nothing if it is no object."""
+        window = self._window
+        if window.buffer[self.at] != 0x7B:
+            return b""
+        while (colon := window.buffer.find(b":", self.at, min(window.end, self.at + 256))) < 0:
+            if window.end - self.at >= 256 or not self.more():
+                return b""
+        return bytes(window.view[self.at : colon + 1])
+
+    def _guessed(self, needle: bytes) -> Any:
+        """Find the end of a member by what stands between two of them; `_UNKNOWN` if that does not work."""
+        window = self._window
+        searched = self.at
+        guesses = 0
+        while guesses < GUESSES:
+            found = window.buffer.find(needle, searched, window.end)
+            if found < 0:
+                if window.end - self.at > 4 * self._length + len(window.buffer) // 2:
+                    return _UNKNOWN
+                distance = max(window.end - len(needle) - self.at, 0)
+                if not self.more():
+                    return _UNKNOWN
+                searched = self.at + distance
+                continue
+            try:
+                member = orjson.loads(window.view[self.at : found + 1])
+            except orjson.JSONDecodeError:
+                guesses += 1
+                searched = found + 1
+                continue
+            self._length = found + 1 - self.at
+            self.at = found + 1
+            return member
+        return _UNKNOWN
+
+    def _exact(self) -> Any:
+        """Parse a member whose end has to be found."""
+        window = self._window
+        _, length = self._parsed_slowly()
+        self._length = length
+        begin = self.at
+        self.at += length
+        try:
+            return orjson.loads(window.view[begin : self.at])
+        except orjson.JSONDecodeError as error:
+            return BrokenMember(error.msg, window.line_at(begin) + error.lineno - 1)
+
+    def _parsed_slowly(self) -> tuple[Any, int]:
+        """Parse the value that begins here with the standard library, and return it with its length in bytes."""
+        window = self._window
+        wanted = 2 * self._length
+        while True:
+            while window.end - self.at < wanted and self.more():
+                pass
+            data = bytes(window.view[self.at : min(window.end, self.at + wanted)])
+            ended = window.end - self.at < wanted
+            text, _ = codecs.utf_8_decode(data, "surrogateescape", ended)
+            try:
+                value, length = _decoder.raw_decode(text)
+            except json.JSONDecodeError as error:
+                cut_short = error.pos >= len(text) - TRUNCATED_CHARACTERS or error.msg.startswith("Unterminated")
+                if ended or not cut_short:
+                    self.at += len(text[: error.pos].encode("utf-8", "surrogateescape"))
+                    self.fail(error.msg)
+            except RecursionError:
+                self.fail("nested too deeply")
+            else:
+                if ended or length < len(text):
+                    return value, len(text[:length].encode("utf-8", "surrogateescape"))
+            wanted *= 2
+
+
+_UNKNOWN = object()

@@ -1,0 +1,295 @@
+"""Documents in their order as bytes, the next ones being read ahead of the parser, in the way that the disk calls for.
+
+- Files in the page cache are read one by one: nothing can be gained, and nothing is spent on it.
+- Once reads have to wait, the next documents are opened and the system is told to fetch them, in bursts.
+- Once even those reads take long (a network disk), threads read them.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from time import perf_counter
+from typing import Literal, NamedTuple, TypeAlias
+
+from stac_manager.files.discovery import Document
+from stac_manager.files.window import NOWAIT, Window, cannot_nowait, read_into
+from stac_manager.stats import FileStats
+
+BUFFER_BYTES = 65_536
+"""Nearly every item file fits: it is read with one call into a buffer that is used again."""
+LARGE_BYTES = 1_048_576
+"""Larger JSON documents go through a window and are never in memory as a whole."""
+PAGE_BYTES = 4_096
+
+AHEAD_CEILING = 256
+"""Documents open ahead at the most, whatever the level: descriptors are limited."""
+THREAD_CEILING = 64
+AUTO_AHEAD = 32
+AUTO_AHEAD_CEILING = 128
+AUTO_THREADS = 4
+AUTO_GAIN = 1.1
+"""`auto` stops adding threads when twice as many bring less than this."""
+COLD_READS = 2
+"""So many reads in a row that wait are a cold page cache; a single one can be chance."""
+SLOW_READS = 8
+SLOW_SECONDS = 0.001
+"""Reads that take longer than this on average are left to threads, and the event loop stays free."""
+
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+Content: TypeAlias = memoryview | Window | OSError | None
+
+
+class Opened(NamedTuple):
+    """A document and what is in it: all of its bytes, a window on them, what went wrong, or None for Parquet.
+
+    The bytes are valid until the next document is asked for; a window is to be closed.
+    """
+
+    document: Document
+    content: Content
+
+
+class ReadAhead:
+    """Reads one document after another, `concurrency` of them at a time where that helps."""
+
+    def __init__(self, documents: Iterable[Document], concurrency: int | Literal["auto"], stats: FileStats) -> None:
+        self._left: Iterator[Document] = iter(documents)
+        self._stats = stats
+        self._auto = concurrency == "auto"
+        self._level = 1 if concurrency == "auto" else concurrency
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        self._ahead: deque[tuple[Document, int | OSError | None]] = deque()
+        self._can_hint = (self._auto or self._level > 1) and hasattr(os, "posix_fadvise")
+        self._hinting = False
+        self._threads: _Threads | None = None
+        self._nowait = NOWAIT
+        self._waits: list[float] = []
+        """Of the reads in a row that had to wait; once documents are hinted, of those since the latest burst."""
+        self._burst = 0
+        stats.concurrency = self._level
+
+    @property
+    def pending(self) -> Future[bytes | OSError | None] | None:
+        """What `next()` would have to wait for: a document that a thread has not read yet."""
+        return self._threads.pending if self._threads is not None and not self._ahead else None
+
+    def next(self) -> Opened | None:
+        """Return the next document, None after the last."""
+        if self._hinting:
+            if len(self._ahead) <= self._level // 2:
+                self._fill()
+            if not self._ahead:
+                return None
+            document, opened = self._ahead.popleft()
+            if not isinstance(opened, int):
+                return Opened(document, opened)
+            return Opened(document, self._read(document, opened))
+        if self._ahead:  # threads have taken over: these were opened before
+            document, opened = self._ahead.popleft()
+            return Opened(document, self._read(document, opened) if isinstance(opened, int) else opened)
+        if self._threads is not None:
+            return self._next_of_threads()
+        found = next(self._left, None)
+        if found is None:
+            return None
+        self._stats.peak_buffer = max(self._stats.peak_buffer, 1)
+        opened = _open(found)
+        return Opened(found, self._read(found, opened) if isinstance(opened, int) else opened)
+
+    def close(self) -> None:
+        """Close what is open and end the threads."""
+        for _, opened in self._ahead:
+            if isinstance(opened, int):
+                os.close(opened)
+        self._ahead.clear()
+        if self._threads is not None:
+            self._threads.close()
+
+    def _fill(self) -> None:
+        """Open documents and tell the system to fetch them. Many at once: one by one costs half as much again."""
+        if self._auto and len(self._waits) * 4 > self._burst > 0:
+            self._level = min(2 * self._level, AUTO_AHEAD_CEILING)
+            self._stats.concurrency = self._level
+        self._waits.clear()
+        self._burst = self._level - len(self._ahead)
+        for document in islice(self._left, self._burst):
+            opened = _open(document)
+            if isinstance(opened, int):
+                os.posix_fadvise(opened, 0, 0 if document.format == "json" else BUFFER_BYTES, os.POSIX_FADV_WILLNEED)
+            self._ahead.append((document, opened))
+        self._stats.peak_buffer = max(self._stats.peak_buffer, len(self._ahead))
+
+    def _read(self, document: Document, descriptor: int) -> memoryview | Window | OSError:
+        """Read a small document whole; make a window for a large one."""
+        keep_open = False
+        try:
+            count = self._first_read(descriptor)
+            # A read without waiting ends with the last page that was there.
+            if not count % PAGE_BYTES or count == BUFFER_BYTES:
+                while count < BUFFER_BYTES and (further := read_into(descriptor, self._buffer[count:], count)[0]):
+                    count += further
+                if count == BUFFER_BYTES:
+                    if document.format == "ndjson" or os.fstat(descriptor).st_size > LARGE_BYTES:
+                        keep_open = True
+                        return Window(self._stats, descriptor, hint=self._auto or self._level > 1)
+                    return self._read_rest(descriptor)
+        except OSError as error:
+            return error
+        finally:
+            if not keep_open:
+                os.close(descriptor)
+        self._stats.bytes += count
+        return self._buffer[:count]
+
+    def _read_rest(self, descriptor: int) -> memoryview:
+        """Read a document of middle size to its end, also when it grows meanwhile."""
+        parts = [bytes(self._buffer)]
+        with io.FileIO(descriptor, closefd=False) as file:
+            file.seek(BUFFER_BYTES)
+            parts.append(file.readall())
+        data = b"".join(parts)
+        self._stats.bytes += len(data)
+        return memoryview(data)
+
+    def _first_read(self, descriptor: int) -> int:
+        """Read into the buffer, and draw conclusions from the wait, if there was one."""
+        if self._nowait:
+            try:
+                count = os.preadv(descriptor, [self._buffer], 0, self._nowait)
+                if self._waits and not self._hinting:
+                    self._waits.clear()
+                return count
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                if not cannot_nowait(error):
+                    raise
+                self._nowait = 0
+        started = perf_counter()
+        count, _ = read_into(descriptor, self._buffer, 0)
+        self._waited(perf_counter() - started)
+        return count
+
+    def _waited(self, seconds: float) -> None:
+        """Take note of a read that had to wait, and read in another way if that is what the disk calls for."""
+        if self._nowait:
+            self._stats.seconds_waiting += seconds
+        if self._threads is not None:
+            return
+        self._waits.append(seconds)
+        if sum(self._waits) > SLOW_SECONDS * max(self._burst, SLOW_READS):
+            self._hinting = False
+            self._level = AUTO_THREADS if self._auto else min(self._level, THREAD_CEILING)
+            self._threads = _Threads(self._left, self._level, self._stats, grow=self._auto)
+            self._stats.concurrency = self._level
+        elif len(self._waits) >= COLD_READS and self._can_hint and not self._hinting:
+            self._hinting = True
+            self._level = AUTO_AHEAD if self._auto else min(self._level, AHEAD_CEILING)
+            self._stats.concurrency = self._level
+            self._waits.clear()
+
+    def _next_of_threads(self) -> Opened | None:
+        assert self._threads is not None
+        found = self._threads.next()
+        if found is None:
+            return None
+        document, content = found
+        if isinstance(content, bytes):
+            self._stats.bytes += len(content)
+            return Opened(document, memoryview(content))
+        if isinstance(content, OSError) or document.format == "parquet":
+            return Opened(document, content)
+        opened = _open(document)
+        if isinstance(opened, int):
+            return Opened(document, Window(self._stats, opened, hint=True))
+        return Opened(document, opened)
+
+
+class _Threads:
+    """Reads documents in threads, as many at once as its level says, and hands them over in their order."""
+
+    def __init__(self, documents: Iterator[Document], level: int, stats: FileStats, *, grow: bool) -> None:
+        self._documents = documents
+        self._level = level
+        self._grow = grow
+        self._stats = stats
+        self._pool = ThreadPoolExecutor(THREAD_CEILING, thread_name_prefix="stac-manager-read")
+        self._ahead: deque[tuple[Document, Future[bytes | OSError | None]]] = deque()
+        self._taken = 0
+        self._since = perf_counter()
+        self._rate = 0.0
+
+    @property
+    def pending(self) -> Future[bytes | OSError | None] | None:
+        self._fill()
+        return self._ahead[0][1] if self._ahead and not self._ahead[0][1].done() else None
+
+    def next(self) -> tuple[Document, bytes | OSError | None] | None:
+        self._fill()
+        if not self._ahead:
+            return None
+        document, future = self._ahead.popleft()
+        started = perf_counter()
+        content = future.result()
+        self._stats.seconds_waiting += perf_counter() - started
+        self._taken += 1
+        if self._grow and self._taken >= 4 * self._level:
+            self._adapt()
+        return document, content
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._ahead.clear()
+
+    def _fill(self) -> None:
+        for document in islice(self._documents, self._level - len(self._ahead)):
+            self._ahead.append((document, self._pool.submit(_read_whole, document)))
+        self._stats.peak_buffer = max(self._stats.peak_buffer, len(self._ahead))
+
+    def _adapt(self) -> None:
+        """Double the level while that brings something, else go back and stay there."""
+        now = perf_counter()
+        rate = self._taken / (now - self._since)
+        if rate > AUTO_GAIN * self._rate and self._level < THREAD_CEILING:
+            self._level = min(2 * self._level, THREAD_CEILING)
+            self._rate = rate
+        else:
+            if rate <= AUTO_GAIN * self._rate:
+                self._level = max(self._level // 2, 1)
+            self._grow = False
+        self._taken, self._since = 0, now
+        self._stats.concurrency = self._level
+
+
+def _open(document: Document) -> int | OSError | None:
+    if document.format == "parquet":
+        return None
+    try:
+        return os.open(document.path, _OPEN_FLAGS)
+    except OSError as error:
+        return error
+
+
+def _read_whole(document: Document) -> bytes | OSError | None:
+    """Read a document in a thread; None for one that is to be read in parts."""
+    opened = _open(document)
+    if not isinstance(opened, int):
+        return opened
+    try:
+        with open(opened, "rb", buffering=0) as file:
+            parts = []
+            size = 0
+            while part := file.read(LARGE_BYTES):
+                parts.append(part)
+                size += len(part)
+                if size > LARGE_BYTES:
+                    return None
+    except OSError as error:
+        return error
+    return b"".join(parts)
