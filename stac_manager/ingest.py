@@ -65,7 +65,7 @@ class IngestModule:
             finally:
                 runner.run(parts.aclose())
 
-    async def _parts(self, context: WorkflowContext) -> AsyncGenerator[Iterator[Item], None]:
+    async def _parts(self, context: WorkflowContext) -> AsyncGenerator[Iterable[Item], None]:
         """Yield the items in parts, as documents and pages hold them, and count what passes."""
         collection_id = self.config.collection_id or context.data.get("collection_id")
         failed_before = len(context.failure_collector)
@@ -79,18 +79,27 @@ class IngestModule:
             from stac_manager.api.search import search
 
             self.stats = api_stats = ApiStats()
-            parts = search(self.config, collection_id, context.failure_collector, api_stats)
+            pages = search(self.config, collection_id, context.failure_collector, api_stats)
+            parts = _counted_pages(pages, api_stats)
         stats = self.stats
         started = perf_counter()
         try:
             async with aclosing(parts):
                 async for part in parts:
-                    yield _counted(part, stats)
+                    yield part
                     stats.failures = len(context.failure_collector) - failed_before
                     stats.seconds = perf_counter() - started
         finally:
             stats.failures = len(context.failure_collector) - failed_before
             stats.seconds = perf_counter() - started
+
+
+async def _counted_pages(
+    pages: AsyncGenerator[Iterable[Item], None], stats: IngestStats
+) -> AsyncGenerator[Iterable[Item], None]:
+    async with aclosing(pages):
+        async for page in pages:
+            yield _counted(page, stats)
 
 
 def _counted(part: Iterable[Item], stats: IngestStats) -> Iterator[Item]:

@@ -40,11 +40,15 @@ def items_of_json(data: memoryview, path: str, failures: FailureCollector) -> It
 def items_of_large_json(window: Window, path: str, failures: FailureCollector) -> Generator[Item, None, None]:
     """Decode what `items_of_json` does, member by member, without holding the document. Closes the window."""
     delivered = 0
-    with closing(window), closing(members(window)) as found:
+    with closing(window):
         try:
-            for item in _checked(found, path, failures):
-                delivered += 1
-                yield item
+            for index, member in enumerate(members(window)):
+                if is_item(member):
+                    delivered += 1
+                    yield member
+                else:
+                    _fail(member, index, path, failures)
+                del member
         except NotJSONError as error:
             rest = f"; of its members, {delivered} before the damage were read" if delivered else ""
             failures.add(path, f"not JSON: {error}{rest}", line=error.line)
@@ -123,14 +127,19 @@ def _items_of_rows(rows: Iterable[tuple[object, int]], path: str, failures: Fail
             failures.add(path, f"row {number}: {reason}")
 
 
-def _checked(found: Iterable[Any], path: str, failures: FailureCollector) -> Generator[Item, None, None]:
+def _checked(found: list[Any], path: str, failures: FailureCollector) -> Iterator[Item]:
     for index, member in enumerate(found):
         if is_item(member):
             yield member
-        elif isinstance(member, BrokenMember):
-            failures.add(path, f"member {index}: not JSON: {member.reason}", line=member.line)
         else:
-            failures.add(path, f"member {index}: {why_not_an_item(member)}")
+            _fail(member, index, path, failures)
+
+
+def _fail(member: object, index: int, path: str, failures: FailureCollector) -> None:
+    if isinstance(member, BrokenMember):
+        failures.add(path, f"member {index}: not JSON: {member.reason}", line=member.line)
+    else:
+        failures.add(path, f"member {index}: {why_not_an_item(member)}")
 
 
 def is_item(candidate: Any) -> bool:

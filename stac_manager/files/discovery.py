@@ -54,13 +54,12 @@ class Folder(Sequence[Document]):
     def __getitem__(self, index: int | slice) -> Document | Folder:
         if isinstance(index, slice):
             return Folder(self._prefix, self._names[index])
-        return self._document(self._names[index])
+        return next(iter(Folder(self._prefix, [self._names[index]])))
 
     def __iter__(self) -> Iterator[Document]:
-        return map(self._document, self._names)
-
-    def _document(self, name: str) -> Document:
-        return Document(self._prefix + name, SUFFIXES[_suffix(name)])
+        prefix = self._prefix
+        for name in self._names:
+            yield Document(prefix + name, SUFFIXES[name[name.rfind(".") :].lower()])
 
 
 def discover(config: IngestConfig, failures: FailureCollector) -> Sequence[Document]:

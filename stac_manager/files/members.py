@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -21,7 +23,10 @@ GUESSES = 3
 TRUNCATED_CHARACTERS = 16
 """An error so close to the end of what was read may only mean that there is more to read."""
 
+BEGINNING_BYTES = 256
+
 _WHITE = b" \t\r\n"
+_BEGINNING = re.compile(rb'\{\s*"[^"\\]*"\s*:(\s*"Feature")?')
 _decoder = json.JSONDecoder()
 
 
@@ -98,6 +103,28 @@ def members(window: Window) -> Generator[Any, None, None]:
         reader.fail("unexpected content after document")
 
 
+@dataclass(frozen=True)
+class _Guess:
+    """What to look for behind a member.
+
+    Attributes:
+        separator: What stands between two members.
+        needle: What is looked for: the last byte of a member, the separator and the beginning of the next one; or
+            only the line break in the separator, which is found five times as fast, where members have none.
+        back: How many bytes before the needle the member ends.
+    """
+
+    separator: bytes
+    needle: bytes
+    back: int
+
+    @classmethod
+    def of(cls, separator: bytes, beginning: bytes, on_one_line: bool) -> _Guess:
+        if on_one_line and b"\n" in separator:
+            return cls(separator, b"\n", separator.index(b"\n"))
+        return cls(separator, b"}" + separator + beginning, -1)
+
+
 class _Reader:
     """Goes through a window. `at` is the next byte to look at; what is before `window.start` may go."""
 
@@ -105,6 +132,7 @@ class _Reader:
         self._window = window
         self.at = window.start
         self._length = 1_024
+        self._on_one_line = False
 
     def fail(self, reason: str) -> None:
         raise NotJSONError(reason, self._window.line_at(self.at))
@@ -151,15 +179,14 @@ class _Reader:
         if self.next_byte() == b"]":
             self.at += 1
             return
-        needle = b""
+        guess: _Guess | None = None
         while True:
             window.start = self.at
-            prefix = self._prefix()
-            member = self._guessed(needle) if needle else _UNKNOWN
-            if member is _UNKNOWN:
-                member = self._exact()
-            yield member
-            del member
+            if guess is not None:
+                yield from self._guessed(guess)
+                self.next_byte()
+            beginning = self._beginning() if guess is None else b""
+            yield self._exact()
             window.start = self.at
             if self.next_byte() == b"]":
                 self.at += 1
@@ -167,8 +194,8 @@ class _Reader:
                 return
             self.expect(b",")
             self.next_byte()
-            if not needle and prefix:
-                needle = b"}" + bytes(window.view[window.start : self.at]) + prefix
+            if beginning:
+                guess = _Guess.of(bytes(window.view[window.start : self.at]), beginning, self._on_one_line)
 
     def value(self, *, keep: bool) -> Any:
         """Parse the value that begins here and go behind it; with `keep`, nothing of the document is used up."""
@@ -178,41 +205,49 @@ class _Reader:
         self.at += length
         return value
 
-    def _prefix(self) -> bytes:
-        """Return how a member begins, up to the colon behind its first name; nothing if it is no object."""
+    def _beginning(self) -> bytes:
+        """Return how an object begins, up to the colon behind its first name or "Feature"; nothing for others."""
         window = self._window
-        if window.buffer[self.at] != 0x7B:
-            return b""
-        while (colon := window.buffer.find(b":", self.at, min(window.end, self.at + 256))) < 0:
-            if window.end - self.at >= 256 or not self.more():
-                return b""
-        return bytes(window.view[self.at : colon + 1])
+        while window.end - self.at < BEGINNING_BYTES and self.more():
+            pass
+        found = _BEGINNING.match(window.buffer, self.at, min(window.end, self.at + BEGINNING_BYTES))
+        return found[0] if found else b""
 
-    def _guessed(self, needle: bytes) -> Any:
-        """Find the end of a member by what stands between two of them; `_UNKNOWN` if that does not work."""
+    def _guessed(self, guess: _Guess) -> Generator[Any, None, None]:
+        """Yield members whose end is where `guess` says, and stop before the first for which that does not work.
+
+        A member with a separator behind it is followed by another one.
+        """
         window = self._window
+        loads = orjson.loads
+        needle, separator, back = guess.needle, guess.separator, guess.back
+        further = len(separator)
         searched = self.at
-        guesses = 0
-        while guesses < GUESSES:
+        failed = 0
+        while failed < GUESSES:
             found = window.buffer.find(needle, searched, window.end)
             if found < 0:
                 if window.end - self.at > 4 * self._length + len(window.buffer) // 2:
-                    return _UNKNOWN
+                    return
                 distance = max(window.end - len(needle) - self.at, 0)
                 if not self.more():
-                    return _UNKNOWN
+                    return
                 searched = self.at + distance
                 continue
+            end = found - back
             try:
-                member = orjson.loads(window.view[self.at : found + 1])
+                if window.buffer[end : end + further] != separator:
+                    return
+                member = loads(window.view[self.at : end])
             except orjson.JSONDecodeError:
-                guesses += 1
+                failed += 1
                 searched = found + 1
                 continue
-            self._length = found + 1 - self.at
-            self.at = found + 1
-            return member
-        return _UNKNOWN
+            failed = 0
+            self._length = end - self.at
+            self.at = window.start = searched = end + further
+            yield member
+            del member
 
     def _exact(self) -> Any:
         """Parse a member whose end has to be found."""
@@ -221,6 +256,7 @@ class _Reader:
         self._length = length
         begin = self.at
         self.at += length
+        self._on_one_line = window.buffer.find(b"\n", begin, self.at) < 0
         try:
             return orjson.loads(window.view[begin : self.at])
         except orjson.JSONDecodeError as error:
@@ -249,6 +285,3 @@ class _Reader:
                 if ended or length < len(text):
                     return value, len(text[:length].encode("utf-8", "surrogateescape"))
             wanted *= 2
-
-
-_UNKNOWN = object()

@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from statistics import median
 from time import perf_counter
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from stac_manager.files.discovery import Document
 from stac_manager.files.window import NOWAIT, Window, cannot_nowait, read_into
@@ -38,21 +39,18 @@ COLD_READS = 2
 """So many reads in a row that wait are a cold page cache; a single one can be chance."""
 SLOW_READS = 8
 SLOW_SECONDS = 0.001
-"""Reads that take longer than this on average are left to threads, and the event loop stays free."""
+"""Waits that are longer than this, by their median, are left to threads, and the event loop stays free."""
 
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 Content: TypeAlias = memoryview | Window | OSError | None
 
 
-class Opened(NamedTuple):
-    """A document and what is in it: all of its bytes, a window on them, what went wrong, or None for Parquet.
+Opened: TypeAlias = tuple[Document, Content]
+"""A document and what is in it: all of its bytes, a window on them, what went wrong, or None for Parquet.
 
-    The bytes are valid until the next document is asked for; a window is to be closed.
-    """
-
-    document: Document
-    content: Content
+The bytes are valid until the next document is asked for; a window is to be closed.
+"""
 
 
 class ReadAhead:
@@ -64,15 +62,19 @@ class ReadAhead:
         self._auto = concurrency == "auto"
         self._level = 1 if concurrency == "auto" else concurrency
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        self._buffers = [self._buffer]
         self._ahead: deque[tuple[Document, int | OSError | None]] = deque()
         self._can_hint = (self._auto or self._level > 1) and hasattr(os, "posix_fadvise")
         self._hinting = False
+        self.has_threads = False
         self._threads: _Threads | None = None
         self._nowait = NOWAIT
-        self._waits: list[float] = []
-        """Of the reads in a row that had to wait; once documents are hinted, of those since the latest burst."""
+        self._waits: deque[float] = deque(maxlen=SLOW_READS)
+        """Seconds of the latest reads that had to wait: of those in a row, or since the latest burst."""
         self._burst = 0
+        self._burst_waits = 0
         stats.concurrency = self._level
+        stats.peak_buffer = 1
 
     @property
     def pending(self) -> Future[bytes | OSError | None] | None:
@@ -81,26 +83,34 @@ class ReadAhead:
 
     def next(self) -> Opened | None:
         """Return the next document, None after the last."""
-        if self._hinting:
-            if len(self._ahead) <= self._level // 2:
-                self._fill()
-            if not self._ahead:
-                return None
+        if self._hinting and len(self._ahead) <= self._level // 2:
+            self._fill()
+        if self._ahead:
             document, opened = self._ahead.popleft()
-            if not isinstance(opened, int):
-                return Opened(document, opened)
-            return Opened(document, self._read(document, opened))
-        if self._ahead:  # threads have taken over: these were opened before
-            document, opened = self._ahead.popleft()
-            return Opened(document, self._read(document, opened) if isinstance(opened, int) else opened)
+            return document, self._read(document, opened) if isinstance(opened, int) else opened
         if self._threads is not None:
             return self._next_of_threads()
         found = next(self._left, None)
         if found is None:
             return None
-        self._stats.peak_buffer = max(self._stats.peak_buffer, 1)
+        if self._nowait and found.format == "json":
+            # The shortest way for a file in the page cache that fits the buffer.
+            try:
+                descriptor = os.open(found.path, _OPEN_FLAGS)
+            except OSError as error:
+                return found, error
+            try:
+                count = os.preadv(descriptor, self._buffers, 0, self._nowait)
+            except OSError:
+                count = 0
+            if count % PAGE_BYTES:
+                os.close(descriptor)
+                self._waits.clear()
+                self._stats.bytes += count
+                return found, self._buffer[:count]
+            return found, self._read(found, descriptor)
         opened = _open(found)
-        return Opened(found, self._read(found, opened) if isinstance(opened, int) else opened)
+        return found, self._read(found, opened) if isinstance(opened, int) else opened
 
     def close(self) -> None:
         """Close what is open and end the threads."""
@@ -113,10 +123,11 @@ class ReadAhead:
 
     def _fill(self) -> None:
         """Open documents and tell the system to fetch them. Many at once: one by one costs half as much again."""
-        if self._auto and len(self._waits) * 4 > self._burst > 0:
+        if self._auto and self._burst_waits * 4 > self._burst > 0:
             self._level = min(2 * self._level, AUTO_AHEAD_CEILING)
             self._stats.concurrency = self._level
         self._waits.clear()
+        self._burst_waits = 0
         self._burst = self._level - len(self._ahead)
         for document in islice(self._left, self._burst):
             opened = _open(document)
@@ -161,8 +172,8 @@ class ReadAhead:
         """Read into the buffer, and draw conclusions from the wait, if there was one."""
         if self._nowait:
             try:
-                count = os.preadv(descriptor, [self._buffer], 0, self._nowait)
-                if self._waits and not self._hinting:
+                count = os.preadv(descriptor, self._buffers, 0, self._nowait)
+                if not self._hinting:
                     self._waits.clear()
                 return count
             except BlockingIOError:
@@ -183,9 +194,11 @@ class ReadAhead:
         if self._threads is not None:
             return
         self._waits.append(seconds)
-        if sum(self._waits) > SLOW_SECONDS * max(self._burst, SLOW_READS):
+        self._burst_waits += 1
+        if len(self._waits) == SLOW_READS and median(self._waits) > SLOW_SECONDS:
             self._hinting = False
             self._level = AUTO_THREADS if self._auto else min(self._level, THREAD_CEILING)
+            self.has_threads = True
             self._threads = _Threads(self._left, self._level, self._stats, grow=self._auto)
             self._stats.concurrency = self._level
         elif len(self._waits) >= COLD_READS and self._can_hint and not self._hinting:
@@ -202,13 +215,13 @@ class ReadAhead:
         document, content = found
         if isinstance(content, bytes):
             self._stats.bytes += len(content)
-            return Opened(document, memoryview(content))
+            return document, memoryview(content)
         if isinstance(content, OSError) or document.format == "parquet":
-            return Opened(document, content)
+            return document, content
         opened = _open(document)
         if isinstance(opened, int):
-            return Opened(document, Window(self._stats, opened, hint=True))
-        return Opened(document, opened)
+            return document, Window(self._stats, opened, hint=True)
+        return document, opened
 
 
 class _Threads:

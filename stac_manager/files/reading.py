@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
 from contextlib import aclosing, closing, nullcontext
-from itertools import islice
+from math import inf
 from time import perf_counter
 
 import orjson
@@ -47,12 +48,8 @@ async def read(
     failed_before = len(failures)
     documents = await asyncio.to_thread(discover, config, failures)
     with OlderCollectionsDeferred() if config.defer_gc else nullcontext() as collections:
-        async with aclosing(_parts(documents, config, failures, stats)) as parts:
+        async with aclosing(_parts(documents, config, collection_id, failures, stats)) as parts:
             async for part in parts:
-                if collection_id is not None:
-                    part = (item for item in part if item.get("collection") == collection_id)
-                if config.max_items is not None:
-                    part = islice(part, config.max_items - stats.items)
                 yield part
                 if stats.items == config.max_items:
                     return
@@ -63,19 +60,23 @@ async def read(
 
 
 async def _parts(
-    documents: Iterable[Document], config: IngestConfig, failures: FailureCollector, stats: FileStats
+    documents: Iterable[Document],
+    config: IngestConfig,
+    collection_id: str | None,
+    failures: FailureCollector,
+    stats: FileStats,
 ) -> AsyncGenerator[Iterable[Item], None]:
     """Yield the items of all documents in parts, and let the event loop have its turn between them."""
     with (
         closing(ReadAhead(documents, config.concurrency, stats)) as reader,
-        closing(_Decoder(reader, failures, stats)) as decoder,
+        closing(_Decoder(reader, collection_id, config.max_items, failures, stats)) as decoder,
     ):
         while not decoder.ended:
             yield decoder.part()
             if decoder.parquet is not None:
                 with closing(parts_of_parquet(decoder.parquet, failures)) as batches:
                     while (batch := await asyncio.to_thread(next, batches, None)) is not None:
-                        yield batch
+                        yield decoder.part_of(batch)
                 decoder.parquet = None
             elif (pending := reader.pending) is not None:
                 started = perf_counter()
@@ -93,8 +94,17 @@ class _Decoder:
         parquet: The path of a Parquet file that is next: it is read in batches, by the caller.
     """
 
-    def __init__(self, reader: ReadAhead, failures: FailureCollector, stats: FileStats) -> None:
+    def __init__(
+        self,
+        reader: ReadAhead,
+        collection_id: str | None,
+        max_items: int | None,
+        failures: FailureCollector,
+        stats: FileStats,
+    ) -> None:
         self._reader = reader
+        self._collection_id = collection_id
+        self._max_items = sys.maxsize if max_items is None else max_items
         self._failures = failures
         self._stats = stats
         self._current: Iterator[Item] | None = None
@@ -102,14 +112,17 @@ class _Decoder:
         self.parquet: str | None = None
 
     def part(self) -> Generator[Item, None, None]:
-        """Yield items until it is the event loop's turn."""
-        stats, reader, loads, clock = self._stats, self._reader, orjson.loads, perf_counter
+        """Yield items until it is the event loop's turn, and count them and the time in which the consumer has them."""
+        stats, reader, wanted, most = self._stats, self._reader, self._collection_id, self._max_items
+        loads, clock = orjson.loads, perf_counter
         started = clock()
         turn = started + TURN_SECONDS
         if self._current is not None:
             yield from self._of_current(turn)
             started = clock()
-        while started < turn and reader.pending is None:
+        while started < turn and stats.items < most:
+            if reader.has_threads and reader.pending is not None:
+                return
             found = reader.next()
             if found is None:
                 self.ended = True
@@ -125,11 +138,16 @@ class _Decoder:
                 except orjson.JSONDecodeError:
                     item = None
                 if is_item(item):
-                    started = clock()
-                    stats.seconds_decoding += started - done
+                    if wanted is not None and item.get("collection") != wanted:
+                        started = clock()
+                        continue
+                    stats.items += 1
+                    handed_over = clock()
+                    stats.seconds_decoding += handed_over - done
                     yield item
                     del item
                     started = clock()
+                    stats.seconds_consumer += started - handed_over
                     continue
                 del item
             if content is None:
@@ -139,6 +157,11 @@ class _Decoder:
             if self._current is not None:
                 yield from self._of_current(turn)
             started = clock()
+
+    def part_of(self, batch: Iterator[Item]) -> Generator[Item, None, None]:
+        """Yield the items of a batch as `part` does, all of them."""
+        self._current = batch
+        return self._of_current(inf)
 
     def _begin(self, document: Document, content: Content) -> None:
         if isinstance(content, OSError):
@@ -153,18 +176,22 @@ class _Decoder:
 
     def _of_current(self, turn: float) -> Generator[Item, None, None]:
         """Yield items of the document at hand, until there are none or it is the event loop's turn."""
-        stats, clock = self._stats, perf_counter
+        stats, clock, wanted, most = self._stats, perf_counter, self._collection_id, self._max_items
         assert self._current is not None
         started = clock()
         reading = stats.seconds_reading
         for item in self._current:
-            done = clock()
-            stats.seconds_decoding += done - started - (stats.seconds_reading - reading)
+            if wanted is not None and item.get("collection") != wanted:
+                continue
+            stats.items += 1
+            handed_over = clock()
+            stats.seconds_decoding += handed_over - started - (stats.seconds_reading - reading)
             yield item
             del item
             started = clock()
+            stats.seconds_consumer += started - handed_over
             reading = stats.seconds_reading
-            if started >= turn:
+            if started >= turn or stats.items >= most:
                 return
         self._current = None
 
