@@ -28,7 +28,7 @@ from stac_manager.protocols import Item
 
 ROWS_PER_BATCH = 200
 READ_BUFFER_BYTES = 16_384
-"""Read ahead for every column. Without it a row group is in memory as a whole."""
+"""Read ahead for every column. Without it, or with pyarrow's `pre_buffer`, a row group is in memory as a whole."""
 
 ITEM_MEMBERS = frozenset(
     ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "collection", "links", "assets")
@@ -75,7 +75,7 @@ def items_of_parquet(path: str) -> Iterator[Iterator[object]]:
     try:
         with (
             pyarrow.OSFile(os.fsencode(path)) as source,
-            pyarrow.parquet.ParquetFile(source, buffer_size=READ_BUFFER_BYTES) as file,
+            pyarrow.parquet.ParquetFile(source, pre_buffer=False, buffer_size=READ_BUFFER_BYTES) as file,
         ):
             rows_of_batch = _Decoder(file).rows
             for batch in file.iter_batches(ROWS_PER_BATCH, use_threads=False):

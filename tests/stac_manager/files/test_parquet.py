@@ -1,0 +1,468 @@
+"""Parquet files give back the items that were written to them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow
+import pyarrow.parquet
+import pytest
+import rustac
+import shapely
+import stac_geoparquet.arrow
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import fetch, ids, make_item, make_items, real_item_files
+
+from stac_manager import IngestModule, WorkflowContext
+from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from tools.test_data_generator import PROFILE_NAMES, DataSetSpec, iter_items
+
+Items = list[dict[str, Any]]
+TIMES = ("datetime", "start_datetime", "end_datetime", "created", "updated", "expires", "published", "unpublished")
+
+
+def with_stac_geoparquet(items: Items, path: Path) -> None:
+    stac_geoparquet.arrow.to_parquet(stac_geoparquet.arrow.parse_stac_items_to_arrow(items), str(path))
+
+
+def with_rustac(items: Items, path: Path) -> None:
+    async def write() -> None:
+        await rustac.write(str(path), items, format="geoparquet")
+
+    asyncio.run(write())
+
+
+def with_pyarrow(items: Items, path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(items), path)
+
+
+def fetched(path: Path, context: WorkflowContext | None = None) -> Items:
+    return asyncio.run(fetch({"source": str(path)}, context))
+
+
+# What writers lose; docs/geoparquet.md lists it
+
+
+def in_short_notation(text: str, timespec: str) -> str:
+    """UTC, `Z`, and the fewest of no, three or six digits of a second."""
+    moment = datetime.fromisoformat(text)
+    whole = moment.isoformat(timespec=timespec).removesuffix("+00:00").removesuffix(".000").removesuffix(".000000")
+    return (
+        whole.removesuffix("000") if "." in whole and len(whole) == len("2020-01-01T00:00:00.000000") else whole
+    ) + "Z"
+
+
+def without_heights(coordinates: list[Any]) -> list[Any]:
+    if isinstance(coordinates[0], list):
+        return [without_heights(part) for part in coordinates]
+    return coordinates[:2]
+
+
+def as_stac_geoparquet_keeps_it(item: dict[str, Any], timespec: str = "microseconds") -> dict[str, Any]:
+    times = {name: in_short_notation(text, timespec) for name in TIMES if (text := item["properties"].get(name))}
+    return {**item, "properties": {**item["properties"], **times}}
+
+
+def as_rustac_keeps_it(item: dict[str, Any]) -> dict[str, Any]:
+    geometry = {**item["geometry"], "coordinates": without_heights(item["geometry"]["coordinates"])}
+    return {**as_stac_geoparquet_keeps_it(item, "milliseconds"), "stac_version": "1.1.0", "geometry": geometry}
+
+
+WRITERS = [
+    pytest.param(with_stac_geoparquet, as_stac_geoparquet_keeps_it, id="stac-geoparquet"),
+    pytest.param(with_rustac, as_rustac_keeps_it, id="rustac"),
+    pytest.param(with_pyarrow, dict, id="nested"),
+]
+Writer = Callable[[Items, Path], None]
+Keeps = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@pytest.mark.parametrize(("writer", "keeps"), WRITERS)
+@pytest.mark.parametrize("source", real_item_files() or [None], ids=lambda path: path.stem if path else "none")
+def test_real_items(source: Path | None, writer: Writer, keeps: Keeps, tmp_path: Path) -> None:
+    if source is None:
+        pytest.skip("real items are not beside this checkout")
+    items = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines() if line.strip()]
+    kinds = {item["geometry"]["type"] for item in items}
+    # pyarrow has no type for polygons beside multipolygons: such a file cannot exist.
+    for kind in kinds if writer is with_pyarrow else [None]:
+        chosen = [item for item in items if kind in (None, item["geometry"]["type"])]
+        writer(chosen, tmp_path / "items.parquet")
+        assert fetched(tmp_path / "items.parquet") == list(map(keeps, chosen))
+
+
+@pytest.mark.parametrize(("writer", "keeps"), WRITERS)
+@pytest.mark.parametrize("profile", PROFILE_NAMES)
+def test_generated_items(profile: str, writer: Writer, keeps: Keeps, tmp_path: Path) -> None:
+    items = list(iter_items(DataSetSpec(profile, 25, datetime_kind="mixed")))
+    writer(items, tmp_path / "items.parquet")
+    assert fetched(tmp_path / "items.parquet") == list(map(keeps, items))
+
+
+def with_properties(*properties: dict[str, Any]) -> Items:
+    return [make_item(f"item-{index}", properties=members) for index, members in enumerate(properties)]
+
+
+TIME = {"datetime": "2024-05-01T10:00:00Z"}
+LOST = {
+    "offset": (with_stac_geoparquet, with_properties(TIME), with_properties({"datetime": "2024-05-01T12:00:00+02:00"})),
+    "trailing zeros": (
+        with_stac_geoparquet,
+        with_properties(TIME),
+        with_properties({"datetime": "2024-05-01T10:00:00.000Z"}),
+    ),
+    "whole numbers among others": (
+        with_stac_geoparquet,
+        with_properties({**TIME, "n": 1}, {**TIME, "n": 0.5}),
+        with_properties({**TIME, "n": 1.0}, {**TIME, "n": 0.5}),
+    ),
+    "null among values": (
+        with_stac_geoparquet,
+        with_properties({**TIME, "n": None}, {**TIME, "n": 1}),
+        with_properties(TIME, {**TIME, "n": 1})[:2],
+    ),
+    "name of a member": (
+        with_stac_geoparquet,
+        with_properties({**TIME, "id": "lost"}),
+        with_properties(TIME),
+    ),
+    "microseconds (rustac)": (
+        with_rustac,
+        with_properties({"datetime": "2024-05-01T10:00:00.123456Z"}),
+        with_properties({"datetime": "2024-05-01T10:00:00.123Z"}),
+    ),
+    "version (rustac)": (with_rustac, [make_item("a", stac_version="1.0.0")], [make_item("a", stac_version="1.1.0")]),
+    "empty roles (rustac)": (
+        with_rustac,
+        [make_item("a", assets={"data": {"href": "x", "roles": []}})],
+        [make_item("a", assets={"data": {"href": "x"}})],
+    ),
+    "height (rustac)": (
+        with_rustac,
+        [make_item("a", geometry={"type": "Point", "coordinates": [7.5, 51.25, 99.0]})],
+        [make_item("a", geometry={"type": "Point", "coordinates": [7.5, 51.25]})],
+    ),
+}
+
+
+@pytest.mark.parametrize(("writer", "one", "other"), LOST.values(), ids=LOST.keys())
+def test_what_does_not_come_back_is_not_in_the_file(writer: Writer, one: Items, other: Items, tmp_path: Path) -> None:
+    """Two data sets that differ in it make the same table."""
+    assert json.dumps(one) != json.dumps(other)
+    tables = []
+    for name, items in {"one": one, "other": other}.items():
+        writer(items, tmp_path / name)
+        table = pyarrow.parquet.read_table(tmp_path / name)
+        tables.append(table.select(sorted(table.column_names)).to_pylist())
+    assert tables[0] == tables[1]
+
+
+# Any properties
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8).filter(
+    lambda name: name not in {*TIMES, *make_item("x"), "stac_extensions", "proj:geometry"}
+)
+SCALARS = [
+    st.text(st.characters(codec="utf-8"), max_size=9),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+]
+
+
+def values_of_one_kind() -> st.SearchStrategy[st.SearchStrategy[Any]]:
+    def containers(kinds: st.SearchStrategy[st.SearchStrategy[Any]]) -> st.SearchStrategy[st.SearchStrategy[Any]]:
+        lists = kinds.map(lambda kind: st.lists(kind, max_size=4))
+        objects = st.dictionaries(NAMES, kinds, min_size=1, max_size=3).map(
+            lambda members: st.fixed_dictionaries({}, optional=members).filter(bool)
+        )
+        return lists | objects
+
+    return st.recursive(st.sampled_from(SCALARS), containers, max_leaves=5)
+
+
+@st.composite
+def property_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
+    kinds = draw(st.dictionaries(NAMES, values_of_one_kind(), max_size=5))
+    rows = st.fixed_dictionaries({"datetime": st.just("2024-05-01T10:00:00Z") | st.none()}, optional=kinds)
+    return draw(st.lists(rows, min_size=1, max_size=6))
+
+
+@pytest.mark.parametrize("writer", [with_stac_geoparquet, with_pyarrow])
+@given(rows=property_rows(), rows_per_group=st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_any_properties(writer: Writer, rows: list[dict[str, Any]], rows_per_group: int) -> None:
+    items = with_properties(*rows)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "items.parquet"
+        writer(items, path)
+        pyarrow.parquet.write_table(pyarrow.parquet.read_table(path), path, row_group_size=rows_per_group)
+        assert fetched(path) == items
+
+
+# Members that have a rule of their own
+
+
+@pytest.mark.parametrize("writer", [with_stac_geoparquet, with_rustac, with_pyarrow])
+def test_null_codes_stay_and_absent_members_stay_absent(writer: Writer, tmp_path: Path) -> None:
+    items = with_properties({**TIME, "proj:epsg": None, "a": 1}, {**TIME, "proj:epsg": None})
+    items[1]["assets"]["more"] = {"href": "x", "roles": ["data"] if writer is with_rustac else []}
+    writer(items, tmp_path / "items.parquet")
+    assert fetched(tmp_path / "items.parquet") == items
+
+
+def test_null_codes_stay_in_a_column_that_has_a_type(tmp_path: Path) -> None:
+    items = with_properties({**TIME, "proj:epsg": None}, {**TIME, "proj:epsg": None})
+    table = pyarrow.table(stac_geoparquet.arrow.parse_stac_items_to_arrow(items))
+    index = table.column_names.index("proj:epsg")
+    table = table.set_column(index, "proj:epsg", table["proj:epsg"].cast(pyarrow.int64()))
+    pyarrow.parquet.write_table(table, tmp_path / "items.parquet")
+    assert fetched(tmp_path / "items.parquet") == items
+
+
+@pytest.mark.parametrize("writer", [with_stac_geoparquet, with_rustac])
+def test_empty_assets_and_links(writer: Writer, tmp_path: Path) -> None:
+    items = [make_item("a", assets={}), make_item("b", assets={})]
+    writer(items, tmp_path / "items.parquet")
+    assert fetched(tmp_path / "items.parquet") == items
+
+
+def test_bbox_with_heights(tmp_path: Path) -> None:
+    items = [make_item("a", bbox=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])]
+    with_stac_geoparquet(items, tmp_path / "items.parquet")
+    assert fetched(tmp_path / "items.parquet") == items
+
+
+def test_flat_and_spatial_bboxes_in_one_file_and_none(tmp_path: Path) -> None:
+    edges = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
+    items = [make_item("flat"), make_item("spatial"), make_item("none")]
+    boxes = [[1.0, 2.0, None, 3.0, 4.0, None], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], None]
+    rows = [
+        {**item, "bbox": box and dict(zip(edges, box, strict=True))} for item, box in zip(items, boxes, strict=True)
+    ]
+    with_pyarrow(rows, tmp_path / "items.parquet")
+    found = fetched(tmp_path / "items.parquet")
+    assert [item.get("bbox") for item in found] == [[1.0, 2.0, 3.0, 4.0], boxes[1], None]
+    assert "bbox" not in found[2]
+
+
+GEOMETRIES = [
+    "POINT (1 2)",
+    "POINT Z (1 2 3)",
+    "LINESTRING (1 2, 3 4)",
+    "POLYGON ((0 0, 4 0, 4 4, 0 0), (1 1, 2 1, 2 2, 1 1))",
+    "POLYGON Z ((0 0 1, 4 0 1, 4 4 1, 0 0 1))",
+    "MULTIPOINT (1 2, 3 4)",
+    "MULTILINESTRING ((1 2, 3 4), (5 6, 7 8))",
+    "MULTIPOLYGON (((0 0, 4 0, 4 4, 0 0)), ((5 5, 6 5, 6 6, 5 5)))",
+    "GEOMETRYCOLLECTION (POINT (1 2), GEOMETRYCOLLECTION (LINESTRING (1 2, 3 4)))",
+]
+
+
+def test_geometries_in_every_form_of_wkb(tmp_path: Path) -> None:
+    """ISO and extended, of either byte order, with and without a reference system, and null."""
+    rows, expected = [], []
+    for text in GEOMETRIES:
+        shape = shapely.set_srid(shapely.from_wkt(text), 4326)
+        for options in ({"flavor": "iso"}, {"flavor": "extended"}, {"flavor": "extended", "include_srid": True}):
+            for byte_order in (0, 1):
+                rows.append(make_item("x", geometry=shapely.to_wkb(shape, byte_order=byte_order, **options)))
+                expected.append(json.loads(shapely.to_geojson(shape)))
+    rows.append(make_item("x", geometry=None))
+    with_pyarrow(rows, tmp_path / "items.parquet")
+    assert [item["geometry"] for item in fetched(tmp_path / "items.parquet")] == [*expected, None]
+
+
+@pytest.mark.parametrize("kind", ["struct", "list"])
+@pytest.mark.parametrize(
+    ("depth", "geometry"),
+    [
+        (0, {"type": "Point", "coordinates": [1.0, 2.0]}),
+        (1, {"type": "LineString", "coordinates": [[1.0, 2.0], [3.0, 4.0]]}),
+        (2, {"type": "Polygon", "coordinates": [[[0.0, 0.0], [4.0, 0.0], [4.0, 4.0], [0.0, 0.0]]]}),
+        (3, {"type": "MultiPolygon", "coordinates": [[[[0.0, 0.0], [4.0, 0.0], [4.0, 4.0], [0.0, 0.0]]]]}),
+    ],
+    ids=["Point", "LineString", "Polygon", "MultiPolygon"],
+)
+def test_geometries_as_geoarrow_has_them(depth: int, geometry: dict[str, Any], kind: str, tmp_path: Path) -> None:
+    data_type: pyarrow.DataType = pyarrow.list_(pyarrow.float64(), 2)
+    if kind == "struct":
+        data_type = pyarrow.struct([("x", pyarrow.float64()), ("y", pyarrow.float64())])
+    for _ in range(depth):
+        data_type = pyarrow.list_(data_type)
+
+    def positions(part: Any, level: int = depth) -> Any:
+        if level:
+            return [positions(inner, level - 1) for inner in part]
+        return dict(zip("xy", part, strict=True)) if kind == "struct" else part
+
+    table = pyarrow.Table.from_pylist([{k: v for k, v in item.items() if k != "geometry"} for item in make_items(3)])
+    column = pyarrow.array([positions(geometry["coordinates"]), None, positions(geometry["coordinates"])], data_type)
+    geo = {"version": "1.1.0", "columns": {"geometry": {"encoding": geometry["type"].lower()}}}
+    table = table.append_column("geometry", column).replace_schema_metadata({"geo": json.dumps(geo)})
+    pyarrow.parquet.write_table(table, tmp_path / "items.parquet")
+    assert [item["geometry"] for item in fetched(tmp_path / "items.parquet")] == [geometry, None, geometry]
+
+
+# Any layout of the file
+
+
+@pytest.mark.parametrize("rows", [1, 7, 450, 1_000])
+def test_row_groups_of_any_size(rows: int, tmp_path: Path) -> None:
+    items = make_items(901)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(items), tmp_path / "items.parquet", row_group_size=rows)
+    assert fetched(tmp_path / "items.parquet") == items
+
+
+def test_dictionaries_and_large_types(tmp_path: Path) -> None:
+    items = make_items(5)
+    table = pyarrow.Table.from_pylist([{**item, "links": [{"href": "a"}], "stac_extensions": ["b"]} for item in items])
+    for name, data_type in {
+        "id": pyarrow.large_string(),
+        "collection": pyarrow.dictionary(pyarrow.int32(), pyarrow.string()),
+        "stac_extensions": pyarrow.large_list(pyarrow.large_string()),
+        "bbox": pyarrow.list_(pyarrow.float64(), 4),
+    }.items():
+        table = table.set_column(table.column_names.index(name), name, table[name].cast(data_type))
+    pyarrow.parquet.write_table(table, tmp_path / "items.parquet")
+    expected = [{**item, "links": [{"href": "a"}], "stac_extensions": ["b"]} for item in items]
+    assert fetched(tmp_path / "items.parquet") == expected
+
+
+def test_objects_as_json_text(tmp_path: Path) -> None:
+    items = make_items(3)
+    text = ("geometry", "properties", "assets", "links")
+    with_pyarrow(
+        [{**item, **{name: json.dumps(item[name]) for name in text}} for item in items], tmp_path / "x.parquet"
+    )
+    assert fetched(tmp_path / "x.parquet") == items
+
+
+# Bad input
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(make_items(2)).slice(0, 0), tmp_path / "items.parquet")
+    with pytest.raises(DataProcessingError, match="holds no item"):
+        fetched(tmp_path / "items.parquet")
+
+
+@pytest.mark.parametrize("missing", ["id", "stac_version"])
+def test_missing_columns_are_named(missing: str, tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(make_items(2)).drop([missing]), tmp_path / "items.parquet")
+    with pytest.raises(DataProcessingError, match=f"no column '{missing}'"):
+        fetched(tmp_path / "items.parquet")
+
+
+def test_a_bad_row_fails_alone(tmp_path: Path) -> None:
+    shape = shapely.to_wkb(shapely.from_wkt("POLYGON ((0 0, 4 0, 4 4, 0 0))"))
+    rows = [make_item(f"item-{index}", geometry=shape, properties=TIME) for index in range(6)]
+    rows[1]["geometry"] = shape[:-1]
+    rows[2]["geometry"] = b"\7 no WKB"
+    rows[3]["id"] = None
+    with_pyarrow(rows, tmp_path / "items.parquet")
+    context = WorkflowContext.create()
+    assert ids(fetched(tmp_path / "items.parquet", context)) == ["item-0", "item-4", "item-5"]
+    said = [failure.reason for failure in context.failure_collector.get_all()]
+    assert [reason.partition(":")[0] for reason in said] == ["row 2", "row 3", "row 4"]
+    assert "cut short" in said[0]
+    assert "not WKB" in said[1]
+    assert "no id" in said[2]
+
+
+def test_text_that_is_not_utf8_fails_alone(tmp_path: Path) -> None:
+    items = make_items(3)
+    table = pyarrow.Table.from_pylist(items)
+    broken = pyarrow.array([b"scenes", b"K\xf6ln", b"scenes"]).view(pyarrow.string())
+    table = table.set_column(table.column_names.index("collection"), "collection", broken)
+    pyarrow.parquet.write_table(table, tmp_path / "items.parquet")
+    context = WorkflowContext.create()
+    assert fetched(tmp_path / "items.parquet", context) == [items[0], items[2]]
+    (failure,) = context.failure_collector.get_all()
+    assert failure.reason.startswith("row 2: 'utf-8' codec")
+
+
+@pytest.mark.parametrize("writer", [with_stac_geoparquet, with_pyarrow])
+@given(where=st.floats(0, 1, exclude_max=True), cut=st.booleans(), value=st.integers(0, 255))
+@settings(max_examples=80, deadline=None)
+def test_damage_is_a_failure_and_no_traceback(writer: Writer, where: float, cut: bool, value: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "items.parquet"
+        writer(make_items(4), path)
+        data = bytearray(path.read_bytes())
+        at = int(where * len(data))
+        data[at:] = b"" if cut else bytes((value, *data[at + 1 :]))
+        path.write_bytes(data)
+        context = WorkflowContext.create()
+        try:
+            assert len(fetched(path, context)) + len(context.failure_collector) > 0
+        except DataProcessingError:
+            assert not cut or "not a Parquet file" in str(context.failure_collector.get_all()[0])
+
+
+def test_without_pyarrow_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_pyarrow(make_items(1), tmp_path / "items.parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'stac-manager\[parquet\]'"):
+        fetched(tmp_path / "items.parquet")
+
+
+def test_pyarrow_is_imported_for_parquet_alone(write: Callable[..., Path]) -> None:
+    path = write("a.json", make_item("a"))
+    program = (
+        "import sys; from stac_manager import IngestModule, WorkflowContext;"
+        f"assert list(IngestModule({{'source': {str(path)!r}}}).iter_items(WorkflowContext.create()));"
+        "assert 'pyarrow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# Data sets of several files
+
+
+def partitions(folder: Path) -> Items:
+    items = make_items(600)
+    items[450]["collection"] = "else"
+    for index in range(3):
+        part = folder / f"year={index}" / "part.parquet"
+        part.parent.mkdir()
+        with_stac_geoparquet(items[200 * index : 200 * (index + 1)], part)
+    return items
+
+
+async def test_globs_and_folders_file_by_file(tmp_path: Path) -> None:
+    items = partitions(tmp_path)
+    everything = str(tmp_path / "**" / "*.parquet")
+    assert await fetch({"source": everything}) == items
+    assert await fetch({"source": str(tmp_path / "year=1")}) == items[200:400]
+    assert await fetch({"source": everything, "max_items": 450}) == items[:450]
+    assert await fetch({"source": everything, "collection_id": "else"}) == [items[450]]
+
+
+async def test_a_bad_file_among_good_ones_fails_alone(tmp_path: Path) -> None:
+    items = partitions(tmp_path)
+    (tmp_path / "year=1" / "part.parquet").write_bytes(b"PAR1 no")
+    context = WorkflowContext.create()
+    assert await fetch({"source": str(tmp_path / "*" / "*.parquet")}, context) == items[:200] + items[400:]
+    (failure,) = context.failure_collector.get_all()
+    assert failure.source == str(tmp_path / "year=1" / "part.parquet")
+
+
+async def test_leaving_early_closes_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "items.parquet"
+    with_stac_geoparquet(make_items(1_000), path)
+    stream = IngestModule({"source": str(path)}).fetch(WorkflowContext.create())
+    assert (await anext(stream))["id"] == "item-000000"
+    assert str(path) in [file.path for file in psutil.Process().open_files()]
+    await stream.aclose()
+    assert str(path) not in [file.path for file in psutil.Process().open_files()]
