@@ -75,3 +75,41 @@ class FilePeers:
             return count
 
         return asyncio.run(read())
+
+
+class ParquetPeers:
+    """This package and stac-geoparquet, a batch of 1,000 rows at a time, on the GeoParquet file of FormatIngest."""
+
+    param_names = ["way", "test_size"]
+    params = (["stac_manager", "stac_geoparquet"], [1000])
+    version = "1"
+    number = 1
+    repeat = (3, 5, 10.0)
+    rounds = 2
+    timeout = 900
+
+    def setup(self, way, test_size):
+        self.path = _datasets.data_set(test_size, "geoparquet")
+        self.run = getattr(self, f"_{way}")
+        if way == "stac_manager":
+            _compat.require()
+
+    def time_read(self, way, test_size):
+        count = self.run()
+        if count != test_size:
+            raise RuntimeError(f"{count} items came out, {test_size} went in")
+
+    def _stac_manager(self):
+        return _compat.drain(_compat.ingest_module("file", self.path))[0]
+
+    def _stac_geoparquet(self):
+        import pyarrow
+        import pyarrow.parquet
+        from stac_geoparquet.arrow import stac_table_to_items
+
+        count = 0
+        with pyarrow.parquet.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(1000):
+                for item in stac_table_to_items(pyarrow.Table.from_batches([batch])):
+                    count += item["type"] == "Feature"
+        return count
