@@ -6,13 +6,13 @@ import difflib
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stac_manager.exceptions import ConfigurationError
 
-API_ONLY = ("bbox", "datetime", "intersects", "ids", "query", "filter", "limit", "headers")
+API_ONLY = ("bbox", "datetime", "intersects", "ids", "query", "filter", "limit", "headers", "ordered")
 FILE_ONLY = ("source_type", "format", "defer_gc")
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -48,7 +48,8 @@ class IngestConfig(BaseModel):
     limit: int = Field(default=100, ge=1, le=10_000)
     max_items: int | None = Field(default=None, ge=1)
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    concurrency: Annotated[int, Field(ge=1, strict=True)] | Literal["auto"] = 1
+    concurrency: int | Literal["auto"] = 1
+    ordered: bool = False
     defer_gc: bool = True
 
     @classmethod
@@ -106,6 +107,13 @@ class IngestConfig(BaseModel):
             raise ValueError("is open at both ends; leave it out instead")
         return f"{start}/{end}"
 
+    @field_validator("concurrency", mode="before")
+    @classmethod
+    def _check_concurrency(cls, level: object) -> object:
+        if level != "auto" and (not isinstance(level, int) or isinstance(level, bool) or level < 1):
+            raise ValueError(f"is a number from 1 up, or 'auto' (got {_short(level)})")
+        return level
+
     @field_validator("intersects")
     @classmethod
     def _check_intersects(cls, geometry: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -138,8 +146,6 @@ class IngestConfig(BaseModel):
             raise ValueError(f"source: mode 'file' reads local paths; for {_scheme(self.source)} use mode 'api'")
         if self.bbox is not None and self.intersects is not None:
             raise ValueError("bbox, intersects: a search takes one of them, not both (STAC API, item-search)")
-        if self.mode == "api" and self.concurrency != 1:
-            raise ValueError("concurrency: mode 'api' reads one page after another so far; leave it at 1")
         return self
 
 

@@ -5,7 +5,8 @@ Seconds are of the clock on the wall.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(slots=True)
@@ -49,19 +50,108 @@ class FileStats(IngestStats):
 
 
 @dataclass(slots=True)
+class SliceAudit:
+    """What was asked and what came for one slice of a search.
+
+    Attributes:
+        datetime: The interval that was sent; None for a search without one.
+        counted: The server's own number of items, None where it gives none.
+        received: Items that came, duplicates of neighbouring slices included.
+        pages: Pages that were read.
+        problem: Why the slice is not proved to be whole, in words; None where nothing speaks against it.
+    """
+
+    datetime: str | None
+    counted: int | None = None
+    received: int = 0
+    pages: int = 0
+    problem: str | None = None
+
+
+@dataclass(slots=True)
+class Completeness:
+    """What was proved about a search.
+
+    Attributes:
+        status: `complete`: as many items came as the server counted. `unverified`: there was nothing to compare
+            with, or the search was ended before its end. `incomplete`: items are missing; `problems` says where.
+        slices: Every slice, in the order in which they ended.
+        pages: Pages that were read, empty ones included.
+        items: Different items that came.
+        duplicates_removed: Items that came again and were left out.
+        counted: The server's number of items for the whole search, None where it gives none.
+        problems: What is missing or could not be proved, in sentences.
+    """
+
+    status: Literal["complete", "unverified", "incomplete"] = "unverified"
+    slices: list[SliceAudit] = field(default_factory=list)
+    pages: int = 0
+    items: int = 0
+    duplicates_removed: int = 0
+    counted: int | None = None
+    problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        counted = "no count" if self.counted is None else f"{self.counted} counted"
+        line = (
+            f"{self.status}: {self.items} items, {counted}, {len(self.slices)} slices, {self.pages} pages, "
+            f"{self.duplicates_removed} duplicates removed"
+        )
+        return "; ".join([line, *self.problems])
+
+
+LATENCIES_KEPT = 1_024
+
+
+@dataclass(slots=True)
 class ApiStats(IngestStats):
     """What a fetch from a STAC API counts beside.
 
     Attributes:
-        requests: Requests sent, the landing page and redirects included.
+        requests: Requests sent, retries included.
+        retries: Requests sent again after a fault.
+        refusals: Answers 429 and 503.
+        pauses: Times when all requests were held back after a refusal.
         pages: Pages that held items.
+        bytes_received: Bytes of the bodies as they came over the wire.
         bytes_decoded: Bytes of the bodies after decompression.
-        seconds_waiting: From each request to the end of its answer.
+        seconds_waiting: Waiting for the server with nothing to hand over.
         seconds_decoding: Turning bodies into dicts.
+        seconds_paused: What those pauses took.
+        peak_buffer: The most pages in flight or waiting for the consumer at one time.
+        peak_in_flight: The most requests in flight at one time.
+        mean_in_flight: The mean number, from the first request to the last answer.
+        completeness: What was proved about the result.
+        notes: What the user should know about how it was done, in sentences.
     """
 
     requests: int = 0
+    retries: int = 0
+    refusals: int = 0
+    pauses: int = 0
     pages: int = 0
+    bytes_received: int = 0
     bytes_decoded: int = 0
     seconds_waiting: float = 0.0
     seconds_decoding: float = 0.0
+    seconds_paused: float = 0.0
+    peak_buffer: int = 0
+    peak_in_flight: int = 0
+    mean_in_flight: float = 0.0
+    completeness: Completeness = field(default_factory=Completeness)
+    notes: list[str] = field(default_factory=list)
+    _latencies: list[float] = field(default_factory=list, repr=False)
+    _answers: int = field(default=0, repr=False)
+
+    def add_latency(self, seconds: float) -> None:
+        """Take note of the time from a request to the end of its answer; a bounded, evenly thinned sample is kept."""
+        self._answers += 1
+        if len(self._latencies) < LATENCIES_KEPT:
+            self._latencies.append(seconds)
+        else:
+            self._latencies[self._answers * 7_919 % LATENCIES_KEPT] = seconds
+
+    def latency(self, quantile: float) -> float:
+        """Return a quantile (0 to 1) of the seconds from a request to the end of its answer; 0 before the first."""
+        ordered = sorted(self._latencies)
+        return ordered[min(int(quantile * len(ordered)), len(ordered) - 1)] if ordered else 0.0

@@ -1,7 +1,8 @@
-"""One request to a STAC API: time-outs, redirects, a cap on what is read, credentials for one origin only."""
+"""One request to a STAC API: one session, limits in time and bytes, retries, credentials for one origin only."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,10 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from stac_manager.api import bodies, retrying
+from stac_manager.api.bodies import BodyTooLargeError, DamagedBodyError
+from stac_manager.api.retrying import ATTEMPTS, REFUSALS, Pause
+from stac_manager.concurrency import Limiter
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.stats import ApiStats
 
@@ -23,12 +28,13 @@ READ_TIMEOUT_SECONDS = 60.0
 TOTAL_TIMEOUT_SECONDS = 300.0
 # Servers put whole searches into their links: more than aiohttp's default of 8,190 bytes a header line.
 MAX_HEADER_BYTES = 1_048_576
-# The largest page there is: 10,000 items of 16 KB are 160 MB.
-MAX_RESPONSE_BYTES = 256 * 1_048_576
-MAX_MESSAGE_CHARACTERS = 300
+READ_BUFFER_BYTES = 1_048_576
 MAX_REDIRECTS = 10
 REDIRECTS_THAT_KEEP_THE_METHOD = (307, 308)
 REDIRECTS = (301, 302, 303, *REDIRECTS_THAT_KEEP_THE_METHOD)
+# Turns of the event loop without news after which nothing more is on its way, and the most turns spent on it.
+IDLE_TURNS = 3
+MAX_TURNS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class Answer:
 
     url: URL
     document: dict[str, Any]
+    undecoded: bytes | None = None
+    """The body, where `document` is its outline only: every member but `features`."""
 
 
 class StatusError(DataProcessingError):
@@ -57,20 +65,46 @@ class StatusError(DataProcessingError):
         self.status = status
 
 
+class TooLargeError(DataProcessingError):
+    """The server could not make or send this page, but may be able to make a smaller one."""
+
+
+class _TransientError(DataProcessingError):
+    """Something that may go away by itself."""
+
+    def __init__(self, message: str, *, status: int = 0, retry_after: float | None = None, slow: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+        self.slow = slow
+
+
 class Client:
     """A session with one server. `credentials` are sent to the origin of `root` and nowhere else."""
 
-    def __init__(self, root: str, credentials: Mapping[str, str], stats: ApiStats) -> None:
+    def __init__(
+        self, root: str, credentials: Mapping[str, str], stats: ApiStats, limiter: Limiter | None = None
+    ) -> None:
         self._origin = _origin_of(URL(root))
         self._credentials = dict(credentials)
         self._stats = stats
+        self._limiter = limiter
+        self._in_flight = 0
+        self._answered = 0
+        self._pause = Pause(stats)
+        self._chunks = 0
+        self._busy_seconds = 0.0  # requests in flight, summed over time
+        self._since = self._first = perf_counter()
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            headers={"Accept": "application/geo+json, application/json"},
+            connector=aiohttp.TCPConnector(limit=0),
+            headers={"Accept": "application/geo+json, application/json", "Accept-Encoding": ", ".join(bodies.CODINGS)},
             timeout=aiohttp.ClientTimeout(
                 total=TOTAL_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS, sock_read=READ_TIMEOUT_SECONDS
             ),
+            auto_decompress=False,
+            read_bufsize=READ_BUFFER_BYTES,
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
         )
@@ -81,21 +115,73 @@ class Client:
     ) -> None:
         await self._session.close()
 
-    async def send(self, request: Request) -> Answer:
-        """Send one request and parse the answer.
+    async def send(
+        self, request: Request, *, attempts: int = ATTEMPTS, shrinkable: bool = False, outline: bool = False
+    ) -> Answer:
+        """Send one request, again where the fault may be passing, and parse the answer.
+
+        Args:
+            request: What to ask.
+            attempts: How often it is sent at most; refusals (429, 503) while others get through are not counted.
+            outline: Leave the items undecoded where the rest can be read without them.
+            shrinkable: Raise `TooLargeError` early, for the caller to ask for less.
 
         Raises:
             StatusError: If the server answers with an error status; carries the server's own message.
+            TooLargeError: If a smaller page may work. Only with `shrinkable`.
             DataProcessingError: If the server cannot be reached, or answers no JSON object.
         """
+        attempt = refusals = 0
+        answered = -1
+        while True:
+            await self._pause.over()
+            try:
+                return await self._send_once(request, outline)
+            except _TransientError as error:
+                attempt += 1
+                if error.status in REFUSALS:
+                    refusals += 1
+                    attempt = attempt if self._answered == answered else 1
+                    answered = self._answered
+                too_large = error.status in retrying.TOO_LARGE and attempt >= retrying.ATTEMPTS_BEFORE_SMALLER
+                if shrinkable and (error.slow or too_large):
+                    raise TooLargeError(str(error)) from error
+                if attempt >= attempts or refusals >= retrying.MAX_REFUSALS:
+                    if error.status:
+                        raise StatusError(str(error), error.status) from error
+                    raise DataProcessingError(str(error)) from error
+                delay = retrying.backoff_seconds(attempt)
+                if error.status in REFUSALS:
+                    self._pause.begin(max(delay, error.retry_after or 0.0))
+                else:
+                    await asyncio.sleep(max(delay, error.retry_after or 0.0))
+                self._stats.retries += 1
+            except StatusError as error:
+                if shrinkable and error.status == 413:
+                    raise TooLargeError(str(error)) from error
+                raise
+
+    async def read_what_is_there(self) -> None:
+        """Let the answers that have arrived be read and the requests that follow them be sent, before other work."""
+        idle = 0
+        for _ in range(MAX_TURNS):
+            before = self._chunks
+            await asyncio.sleep(0)
+            idle = idle + 1 if self._chunks == before else 0
+            if idle == IDLE_TURNS:
+                return
+
+    async def _send_once(self, request: Request, outline: bool) -> Answer:
         url, method, body = URL(request.url, encoded=True), request.method, request.body
+        asked = _origin_of(url)
         for _ in range(MAX_REDIRECTS + 1):
             place = f"{method} {shown(url)}"
-            response, data = await self._exchange(place, method, url, body, request.headers)
+            link_headers = request.headers if _origin_of(url) == asked else {}
+            response, data = await self._exchange(place, method, url, body, link_headers)
             if response.status not in REDIRECTS or "Location" not in response.headers:
                 started = perf_counter()
                 try:
-                    return _answer(place, response, data)
+                    return _answer(place, response, data, outline)
                 finally:
                     self._stats.seconds_decoding += perf_counter() - started
             url = url.join(URL(response.headers["Location"], encoded=True))
@@ -117,47 +203,90 @@ class Client:
             data = orjson.dumps(body)
             headers["Content-Type"] = "application/json"
         self._stats.requests += 1
+        self._count_in_flight(+1)
         started = perf_counter()
         try:
             async with self._session.request(
                 method, url, data=data, headers=headers, allow_redirects=False
             ) as response:
-                received = await _read(response, place)
+                received = await self._read(response)
+        except BodyTooLargeError as error:
+            raise DataProcessingError(f"{place}: {error}") from error
         except TimeoutError as error:
-            raise DataProcessingError(f"{place}: no answer in time") from error
+            if self._limiter:
+                self._limiter.refused()
+            raise _TransientError(f"{place}: no answer in time", slow=True) from error
         except aiohttp.ClientConnectorError as error:
             reason = os.strerror(error.os_error.errno) if error.os_error.errno else str(error.os_error)
-            raise DataProcessingError(f"{place}: cannot be reached: {reason}") from error
+            raise _TransientError(f"{place}: cannot be reached: {reason}") from error
         except aiohttp.ClientError as error:
-            raise DataProcessingError(f"{place}: the connection failed: {type(error).__name__}") from error
-        self._stats.seconds_waiting += perf_counter() - started
-        self._stats.bytes_decoded += len(received)
-        return response, received
+            raise _TransientError(f"{place}: the connection failed: {type(error).__name__}") from error
+        finally:
+            in_flight = self._in_flight
+            self._count_in_flight(-1)
+        self._note(response, perf_counter() - started, in_flight)
+        self._stats.bytes_received += len(received)
+        try:
+            decoded = await bodies.decompressed(received, response.headers.get("Content-Encoding", ""))
+        except DamagedBodyError as error:
+            raise _TransientError(f"{place}: {error}") from error
+        except DataProcessingError as error:
+            raise DataProcessingError(f"{place}: {error}") from error
+        self._stats.bytes_decoded += len(decoded)
+        return response, decoded
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        """Read a body as it comes over the wire, up to the cap."""
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_any():
+            self._chunks += 1
+            size += len(chunk)
+            if size > bodies.MAX_RESPONSE_BYTES:
+                response.close()
+                raise BodyTooLargeError
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _note(self, response: aiohttp.ClientResponse, latency: float, in_flight: int) -> None:
+        """Count an answer, and tell the limiter of it."""
+        self._stats.add_latency(latency)
+        if response.status in REFUSALS:
+            self._stats.refusals += 1
+            if self._limiter:
+                self._limiter.refused()
+        else:
+            self._answered += 1
+            if self._limiter and response.status < 300:
+                self._limiter.succeeded(latency, in_flight)
+
+    def _count_in_flight(self, change: int) -> None:
+        now = perf_counter()
+        self._busy_seconds += self._in_flight * (now - self._since)
+        self._since = now
+        self._in_flight += change
+        self._stats.peak_in_flight = max(self._stats.peak_in_flight, self._in_flight)
+        self._stats.mean_in_flight = self._busy_seconds / max(now - self._first, 1e-9)
 
 
-async def _read(response: aiohttp.ClientResponse, place: str) -> bytes:
-    """Read a body, up to the cap after decompression."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > MAX_RESPONSE_BYTES:
-            response.close()
-            raise DataProcessingError(
-                f"{place}: the answer is larger than {MAX_RESPONSE_BYTES} bytes; ask with a lower limit"
-            )
-        chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _answer(place: str, response: aiohttp.ClientResponse, data: bytes) -> Answer:
+def _answer(place: str, response: aiohttp.ClientResponse, data: bytes, outline: bool) -> Answer:
     if response.status >= 300:
-        words = f"{place}: the server answered {response.status} {response.reason}: {_server_message(data)}"
-        raise StatusError(words.rstrip(": "), response.status)
+        message = bodies.server_message(data)
+        words = f"{place}: the server answered {response.status} {response.reason}: {message}".rstrip(": ")
+        throttled = response.status == 403 and message == "Forbidden" and "x-amzn-RequestId" in response.headers
+        if response.status in retrying.RETRIED or throttled:
+            raise _TransientError(
+                words,
+                status=429 if throttled else response.status,
+                retry_after=retrying.retry_after_seconds(response.headers.get("Retry-After")),
+            )
+        raise StatusError(words, response.status)
+    if outline and (members := bodies.outline_of(data)) is not None:
+        return Answer(response.url, members, data)
     try:
-        document = orjson.loads(data)
+        document = bodies.decoded(data)
     except orjson.JSONDecodeError as error:
-        raise DataProcessingError(f"{place}: the answer is not JSON: {error.msg}") from None
+        raise _TransientError(f"{place}: the answer is not JSON: {error.msg}") from None
     if not isinstance(document, dict):
         raise DataProcessingError(f"{place}: the answer is not a JSON object")
     return Answer(response.url, document)
@@ -171,17 +300,3 @@ def shown(url: URL | str) -> str:
 
 def _origin_of(url: URL) -> tuple[str, str | None, int | None]:
     return url.scheme, url.host, url.port
-
-
-def _server_message(data: bytes) -> str:
-    """Find the server's own words in an error body: `description` in STAC API, `detail` in FastAPI."""
-    text = data.decode("utf-8", "replace").strip()
-    try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        document = None
-    if isinstance(document, dict):
-        words = (document.get(name) for name in ("description", "detail", "message", "errorMessage", "title"))
-        text = next((str(word) for word in words if word), text)
-    text = " ".join(text.split())
-    return text if len(text) <= MAX_MESSAGE_CHARACTERS else f"{text[:MAX_MESSAGE_CHARACTERS]}..."

@@ -1,14 +1,26 @@
-"""One search -> its pages, by the `next` links of the STAC API specification (item-search, paging)."""
+"""One slice -> its pages, by the `next` links of the STAC API specification (item-search, paging)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 from yarl import URL
 
-from stac_manager.api.http import Answer, Client, Request, StatusError, shown
+from stac_manager.api.bodies import decoded
+from stac_manager.api.http import Answer, Client, Request, StatusError, TooLargeError, shown
 from stac_manager.exceptions import DataProcessingError
+
+NO_NEXT = "a full page has no next link: there may be more"
+NO_NEXT_LINKS = "the server gives no next links: there may be more"
+DOUBTS = (NO_NEXT, NO_NEXT_LINKS)
+
+_LIMIT_IN_QUERY = re.compile(r"([?&]limit=)\d+")
+# A link that counts pages means other items once the pages are smaller.
+_PAGE_IN_QUERY = re.compile(r"[?&]page=")
 
 
 @dataclass(slots=True)
@@ -17,27 +29,113 @@ class Page:
 
     Attributes:
         url: Where it came from, fit for messages.
-        features: Its members, not yet checked.
+        features: Its members, not yet checked; None until they are decoded.
+        size: How many they are.
+        matched: The server's number of items of the whole slice, None where it gives none.
         following: The request for the page after it, None after the last.
+        undecoded: The body, as long as the features are in it only.
+        doubt: Why it may not be the last page, though it has no `next` link.
     """
 
     url: str
-    features: list[Any]
+    features: list[Any] | None
+    size: int
+    matched: int | None
     following: Request | None
+    undecoded: bytes | None = None
+    doubt: str | None = None
+
+    def load(self) -> list[Any] | None:
+        """Decode the features; None if they are not what the rest of the answer says of them."""
+        if self.undecoded is None:
+            return self.features
+        data, self.undecoded = self.undecoded, None
+        try:
+            features = decoded(data).get("features")
+        except orjson.JSONDecodeError:
+            return None
+        return features if isinstance(features, list) and len(features) == self.size else None
 
 
-async def fetch_page(client: Client, request: Request, first: Request) -> Page:
-    """Fetch one page. A server that refuses POST on its own `next` link is asked again with GET.
+class PageSizeError(DataProcessingError):
+    """The server makes smaller pages only, and this link cannot be asked for one: begin the slice again.
+
+    Attributes:
+        limit: The size to begin with.
+    """
+
+    def __init__(self, message: str, limit: int) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+async def fetch_page(
+    client: Client, request: Request, first: Request, *, outline: bool = False
+) -> tuple[Page, Request]:
+    """Fetch one page, a smaller one where the server cannot make it that large. Returns it with the `first` request
+    of the same size, which later pages are built from.
+
+    A server that refuses POST on its own `next` link is asked again with GET.
 
     Raises:
+        PageSizeError: If a smaller page may work, but not from this link.
         DataProcessingError: If the server refuses, or answers something else than items.
     """
+    is_first = request is first
+    limit = limit_of(request) or limit_of(first)
+    while True:
+        try:
+            shrinkable = limit is not None and limit > 1
+            return page_of(await client.send(request, shrinkable=shrinkable, outline=outline), first), first
+        except TooLargeError as error:
+            limit = (limit or 2) // 2
+            smaller, smaller_first = with_limit(request, limit), with_limit(first, limit)
+            if smaller is None or smaller_first is None:
+                raise PageSizeError(str(error), limit) from error
+            request, first = (smaller_first if is_first else smaller), smaller_first
+        except StatusError as error:
+            if error.status != 405 or request.method != "POST" or is_first:
+                raise
+            request = Request("GET", request.url, headers=request.headers)
+
+
+async def make_sure(
+    client: Client, request: Request, first: Request, page: Page, *, full: int, next_links_seen: bool
+) -> Page:
+    """Look twice at a page without a `next` link from a server that gives no count: is it the last one?
+
+    A page that is `full` is asked for again, one item smaller: that must give a link, or the server just gives none.
+    A shorter one may be as large as the server's pages get: where no link was seen yet, one item is asked for.
+
+    Returns:
+        The page to go on with: the given one, with a `doubt` where there is one, or the smaller one with its link.
+    """
+    if page.following is not None or page.matched is not None or page.size == 0:
+        return page
+    if page.size < full:
+        if not next_links_seen and page.size > 1:
+            one = await _resized(client, request, first, 1)
+            if one is not None and one.size == 1 and one.following is None:
+                page.doubt = NO_NEXT_LINKS
+        return page
+    size = page.size - 1 or 2
+    again = await _resized(client, request, first, size)
+    if again is not None and again.following is not None:
+        return again
+    if again is not None and size == 2 and again.size == 1 and next_links_seen:
+        return page
+    page.doubt = NO_NEXT
+    return page
+
+
+async def _resized(client: Client, request: Request, first: Request, limit: int) -> Page | None:
+    smaller = with_limit(request, limit)
+    if smaller is None:
+        return None
     try:
-        return page_of(await client.send(request), first)
-    except StatusError as error:
-        if error.status != 405 or request.method != "POST" or request is first:
-            raise
-        return page_of(await client.send(Request("GET", request.url, headers=request.headers)), first)
+        return page_of(await client.send(smaller, attempts=2), first)
+    except DataProcessingError:
+        return None
 
 
 def page_of(answer: Answer, first: Request) -> Page:
@@ -46,11 +144,24 @@ def page_of(answer: Answer, first: Request) -> Page:
     Raises:
         DataProcessingError: If it is none.
     """
+    if answer.undecoded is not None:
+        outline, following = answer.document, next_request(answer, first)
+        size, matched = outline["numberReturned"], matched_of(outline)
+        return Page(shown(answer.url), None, size, matched, following, answer.undecoded)
     features = answer.document.get("features")
     if not isinstance(features, list):
         raise DataProcessingError(f"{shown(answer.url)}: the answer is no item collection: it has no 'features'")
     following = next_request(answer, first) if features else None
-    return Page(shown(answer.url), features, following)
+    return Page(shown(answer.url), features, len(features), matched_of(answer.document), following)
+
+
+def matched_of(document: Mapping[str, Any]) -> int | None:
+    """The number of items that a search matches: `numberMatched`, or `context.matched` of older servers."""
+    context = document.get("context")
+    for matched in (document.get("numberMatched"), context.get("matched") if isinstance(context, dict) else None):
+        if isinstance(matched, int) and not isinstance(matched, bool) and matched >= 0:
+            return matched
+    return None
 
 
 def next_request(answer: Answer, first: Request) -> Request | None:
@@ -83,3 +194,26 @@ def next_request(answer: Answer, first: Request) -> Request | None:
 def identity_of(request: Request) -> str:
     """Return what makes a request the same request: method, address and body."""
     return f"{request.method} {request.url} {request.body!r}"
+
+
+def with_limit(request: Request, limit: int) -> Request | None:
+    """Return the request for a page of another size; None where the request does not say its size, or counts pages.
+
+    An opaque address is not written anew: only the digits of its limit change.
+    """
+    if request.method == "POST":
+        if request.body is None or "limit" not in request.body or "page" in request.body:
+            return None
+        return replace(request, body={**request.body, "limit": limit})
+    if not _LIMIT_IN_QUERY.search(request.url) or _PAGE_IN_QUERY.search(request.url):
+        return None
+    return replace(request, url=_LIMIT_IN_QUERY.sub(rf"\g<1>{limit}", request.url))
+
+
+def limit_of(request: Request) -> int | None:
+    """The size of page that a request asks for, where it says so."""
+    if request.body is not None:
+        limit = request.body.get("limit")
+        return limit if isinstance(limit, int) else None
+    found = re.search(r"[?&]limit=(\d+)", request.url)
+    return int(found[1]) if found else None

@@ -1,0 +1,55 @@
+"""Cutting slices, by what has been learned of when items are."""
+
+from __future__ import annotations
+
+from stac_manager.api.density import Density, stretch
+from stac_manager.api.slicing import Bounds, Slice
+
+
+class Cutter:
+    """Cuts the slices of one search, and learns from the server's counts."""
+
+    def __init__(self, bounds: Bounds, density: Density) -> None:
+        self._bounds = bounds
+        self._density = density
+
+    def learn(self, piece: Slice, counted: int) -> None:
+        """Take note of how many items a slice holds."""
+        self._density.set_weight(*self._stretch(piece), counted)
+
+    def can_cut(self, piece: Slice) -> bool:
+        low, high = self._stretch(piece)
+        return high - low >= 2
+
+    def plan(self, whole: Slice, parts: int) -> list[Slice]:
+        """Cut a search into about so many slices of as many items each, newest last."""
+        low, high = self._stretch(whole)
+        return self._cut_at(whole, set(self._density.edges(low, high, parts)), frozenset(), 0)
+
+    def cut(self, piece: Slice, parts: int, *, check: frozenset[int], depth: int) -> list[Slice]:
+        """Cut a slice likewise; none where it cannot be cut. Its items in `check` were delivered before."""
+        low, high = self._stretch(piece)
+        edges = set(self._density.edges(low, high, parts)) if high > low else set()
+        # What lies outside of all that is known is looked at by itself.
+        if piece.low is None and self._bounds.low is None:
+            edges.add(int(low) + 1)
+        if piece.high is None and self._bounds.high is None:
+            edges.add(int(high) - 1)
+        return self._cut_at(piece, edges, check, depth)
+
+    def _cut_at(self, piece: Slice, edges: set[int], check: frozenset[int], depth: int) -> list[Slice]:
+        inside = sorted(edge for edge in edges if self._is_inside(edge, piece))
+        if not inside:
+            return []
+        pieces = piece.cut(inside, check, depth)
+        for part in pieces:
+            part.estimate = self._density.weight(*self._stretch(part))
+        return pieces
+
+    def _is_inside(self, edge: int, piece: Slice) -> bool:
+        lows = [low for low in (piece.low, self._bounds.low) if low is not None]
+        highs = [high for high in (piece.high, self._bounds.high) if high is not None]
+        return all(edge > low for low in lows) and all(edge < high for high in highs)
+
+    def _stretch(self, piece: Slice) -> tuple[float, float]:
+        return stretch(piece, self._bounds, self._density)

@@ -1,0 +1,104 @@
+"""Where and how a server takes searches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from yarl import URL
+
+from stac_manager.api.http import Answer, Client, Request, shown
+from stac_manager.config import IngestConfig
+from stac_manager.exceptions import DataProcessingError
+
+FILTER_CLASS = "item-search#filter"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The addresses of a STAC API, from its landing page."""
+
+    search: URL
+    post: bool
+    filters: bool = False
+    aggregate: URL | None = None
+    collections: URL | None = None
+
+    @classmethod
+    def guess(cls, source: str) -> Endpoint:
+        """Where the specification puts search and Collections (STAC API, item-search and collections)."""
+        root = URL(source).with_fragment(None).with_query(None)
+        root = root if root.path.endswith("/") else root.with_path(f"{root.raw_path}/", encoded=True)
+        return cls(root.join(URL("search")), True, collections=root.join(URL("collections")))
+
+    def request(self, body: Mapping[str, Any]) -> Request:
+        """Build the first request of a search: POST where the landing page offers it, else GET."""
+        if self.post:
+            return Request("POST", str(self.search), body)
+        return Request("GET", str(self.search.extend_query({name: as_query(value) for name, value in body.items()})))
+
+
+async def find_endpoint(client: Client, source: str) -> Endpoint:
+    """Read the landing page.
+
+    Raises:
+        DataProcessingError: If it is none, or offers no search.
+    """
+    landing = await client.send(Request("GET", str(URL(source).with_fragment(None))))
+    links = landing.document.get("links")
+    if not isinstance(links, list):
+        raise DataProcessingError(f"{shown(source)}: not the landing page of a STAC API: it has no links")
+    by_method = {
+        str(link.get("method", "GET")).upper(): link.get("href")
+        for link in reversed(links)
+        if isinstance(link, dict) and link.get("rel") == "search"
+    }
+    href = by_method.get("POST") or by_method.get("GET")
+    if not isinstance(href, str):
+        raise DataProcessingError(
+            f"{shown(landing.url)}: the server offers no item search (its landing page has no link 'search')"
+        )
+    conforms_to = landing.document.get("conformsTo")
+    return Endpoint(
+        landing.url.join(URL(href, encoded=True)),
+        "POST" in by_method,
+        any(FILTER_CLASS in str(name) for name in conforms_to) if isinstance(conforms_to, list) else False,
+        _link(landing, "aggregate"),
+        _link(landing, "data"),
+    )
+
+
+def _link(landing: Answer, relation: str) -> URL | None:
+    for link in landing.document["links"]:
+        if isinstance(link, dict) and link.get("rel") == relation and isinstance(link.get("href"), str):
+            return landing.url.join(URL(link["href"], encoded=True))
+    return None
+
+
+def body_of(config: IngestConfig, collection_id: str | None, limit: int) -> dict[str, Any]:
+    """Put the options into the members of a POST search (STAC API, item-search)."""
+    members: dict[str, Any] = {
+        "collections": None if collection_id is None else [collection_id],
+        "ids": None if config.ids is None else list(config.ids),
+        "bbox": None if config.bbox is None else list(config.bbox),
+        "intersects": config.intersects,
+        "datetime": config.datetime,
+        "query": config.query,
+        "filter": config.filter,
+        "filter-lang": None if config.filter is None else _filter_language(config.filter),
+        "limit": limit if config.max_items is None else min(limit, config.max_items),
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _filter_language(expression: dict[str, Any] | str) -> str:
+    return "cql2-text" if isinstance(expression, str) else "cql2-json"
+
+
+def as_query(value: Any) -> str:
+    """Write a member as a query parameter: lists with commas, objects as JSON (STAC API, item-search)."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return orjson.dumps(value).decode() if isinstance(value, dict) else str(value)

@@ -1,0 +1,182 @@
+"""What is asked before a search is read: how many items it has, at which times, and whether it can be cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from yarl import URL
+
+from stac_manager.api.density import Density, extent_of, histogram_of
+from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
+from stac_manager.api.http import Answer, Client, Request, StatusError
+from stac_manager.api.paging import Page, fetch_page, matched_of, page_of
+from stac_manager.exceptions import DataProcessingError
+
+# Elasticsearch and stac-fastapi keep times as nanoseconds since 1970 in 64 bits, so that 2262 is the end.
+BEFORE_FAR_FUTURE = "../2200-01-01T00:00:00.000Z"
+HARDLY_ANYTHING = "2200-01-01T00:00:00.000Z/2200-01-01T00:00:01.000Z"
+NULL_DATETIME = {"op": "isNull", "args": [{"property": "datetime"}]}
+# These questions only make things faster: they are not worth long retries.
+ATTEMPTS = 3
+
+
+@dataclass(slots=True)
+class Survey:
+    """What is known of a search before it is cut.
+
+    Attributes:
+        endpoint: Where it is asked.
+        first: Its request as a whole.
+        page: Its first page.
+        honours_datetime: Whether the server was seen to leave items out when asked for other times.
+        reachable: How many items a datetime filter without a beginning finds; None where that is not known.
+        extent: The first and last second of the Collections concerned.
+        histogram: How many items there are at which times, where the server tells.
+    """
+
+    endpoint: Endpoint
+    first: Request
+    page: Page
+    honours_datetime: bool
+    reachable: int | None
+    extent: tuple[float | None, float | None]
+    histogram: Density | None
+
+
+@dataclass(slots=True)
+class _Answers:
+    first: Answer | None
+    hardly_anything: Answer | None
+    before_far_future: Answer | None
+    collections: Answer | None
+
+
+async def survey(client: Client, source: str, body: Mapping[str, Any], *, at_once: int) -> Survey:
+    """Ask what is needed to cut a search, at most `at_once` requests in flight.
+
+    The path of a search is fixed by the specification (STAC API, item-search): everything is asked for together with
+    the landing page, and asked again where that names another path.
+
+    Raises:
+        DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
+    """
+    guess = Endpoint.guess(source)
+    early = asyncio.create_task(_ask(client, guess, body, at_once - 1))
+    try:
+        endpoint = await find_endpoint(client, source)
+        if (endpoint.search, endpoint.post) == (guess.search, guess.post):
+            answers = await early
+        else:
+            await _end(early)
+            answers = await _ask(client, endpoint, body, at_once)
+    finally:
+        await _end(early)
+    first = endpoint.request(body)
+    if answers.first is None:
+        page, first = await fetch_page(client, first, first)
+    else:
+        page = page_of(answers.first, first)
+    far = answers.before_far_future
+    return Survey(
+        endpoint,
+        first,
+        page,
+        _honours_datetime(answers.hardly_anything, page),
+        None if far is None else matched_of(far.document),
+        extent_of(_collections_in(answers.collections)),
+        await _histogram(client, endpoint, body),
+    )
+
+
+async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any], at_once: int) -> _Answers:
+    turn = asyncio.Semaphore(at_once)
+
+    async def in_turn(request: Request) -> Answer | None:
+        async with turn:
+            return await _answer_if_any(client, request)
+
+    async def search(**members: Any) -> Answer | None:
+        return await in_turn(endpoint.request({**body, **members}))
+
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(search())
+        probe = tasks.create_task(search(limit=1, datetime=HARDLY_ANYTHING))
+        far = None if "datetime" in body else tasks.create_task(search(limit=1, datetime=BEFORE_FAR_FUTURE))
+        url = _collections_url(endpoint, body)
+        collections = tasks.create_task(in_turn(Request("GET", str(url)))) if url else None
+    return _Answers(
+        first.result(), probe.result(), far.result() if far else None, collections.result() if collections else None
+    )
+
+
+async def _end(task: asyncio.Task[_Answers]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _answer_if_any(client: Client, request: Request) -> Answer | None:
+    try:
+        return await client.send(request, attempts=ATTEMPTS)
+    except DataProcessingError:
+        return None
+
+
+def _honours_datetime(probe: Answer | None, page: Page) -> bool:
+    """Tell whether a search for times at which there is hardly anything came back with less than the whole."""
+    features = probe.document.get("features") if probe else None
+    if probe is None or not isinstance(features, list):
+        return False
+    matched = matched_of(probe.document)
+    return not features or (matched is not None and page.matched is not None and matched < page.matched)
+
+
+def _collections_url(endpoint: Endpoint, body: Mapping[str, Any]) -> URL | None:
+    """One Collection where one is named, else all of them."""
+    url, named = endpoint.collections, body.get("collections")
+    return url.with_query(None) / named[0] if url and named else url
+
+
+def _collections_in(answer: Answer | None) -> list[Any]:
+    if answer is None:
+        return []
+    collections = answer.document.get("collections")
+    return collections if isinstance(collections, list) else [answer.document]
+
+
+async def _histogram(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> Density | None:
+    """Ask for the times of the items where the server has the Aggregation extension."""
+    if endpoint.aggregate is None:
+        return None
+    wanted = {name: as_query(value) for name, value in body.items() if name != "limit"}
+    url = endpoint.aggregate.extend_query({**wanted, "aggregations": "datetime_frequency"})
+    answer = await _answer_if_any(client, Request("GET", str(url)))
+    return histogram_of(answer.document) if answer else None
+
+
+async def null_datetime_search(
+    client: Client, endpoint: Endpoint, body: Mapping[str, Any]
+) -> tuple[Request, Page] | None:
+    """Search for the items without a datetime (CQL2 `IS NULL`); None where the server cannot find them."""
+    if not endpoint.filters:
+        return None
+    own = body.get("filter")
+    if isinstance(own, str):
+        complement: dict[str, Any] = {"filter": f"({own}) AND datetime IS NULL", "filter-lang": "cql2-text"}
+    else:
+        both = NULL_DATETIME if own is None else {"op": "and", "args": [own, NULL_DATETIME]}
+        complement = {"filter": both, "filter-lang": "cql2-json"}
+    request = endpoint.request({**body, **complement})
+    try:
+        page = page_of(await client.send(request, attempts=ATTEMPTS), request)
+    except StatusError:
+        return None
+    return (request, page) if all(map(has_null_datetime, page.features or ())) else None
+
+
+def has_null_datetime(item: Any) -> bool:
+    """Tell whether an item has no datetime; of a server that ignores filters, most have."""
+    properties = item.get("properties") if isinstance(item, dict) else None
+    return isinstance(properties, dict) and properties.get("datetime") is None

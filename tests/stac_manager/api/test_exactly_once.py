@@ -1,0 +1,244 @@
+"""Every item exactly once, whatever the server is like, or the audit says what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.api import page_sizes
+
+from .adversary import BASE, Adversary, answering, nanoseconds_of, text_of
+
+CASES = int(os.environ.get("STAC_MANAGER_CASES", "3000"))
+SECOND = 10**9
+SPAN = 300
+CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
+
+
+def cases(share: float) -> settings:
+    return settings(max_examples=max(int(CASES * share), 1), deadline=None, suppress_health_check=CHECKS)
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+def fetch(loop: asyncio.Runner, server: Adversary, **options: Any) -> tuple[list[dict[str, Any]], ApiStats]:
+    async def run(module: IngestModule) -> list[dict[str, Any]]:
+        items = [item async for item in module.fetch(WorkflowContext.create())]
+        assert len(asyncio.all_tasks()) == 1, "requests are left running"
+        return items
+
+    page_sizes.forget()
+    with answering(server) as url:
+        module = IngestModule({"source": url, **options})
+        items = loop.run(run(module))
+    assert isinstance(module.stats, ApiStats)
+    return items, module.stats
+
+
+# --- What the items are like -------------------------------------------------------------------------------------
+
+seconds = st.integers(0, SPAN) | st.sampled_from([0, 1, 60, 100, 150, SPAN])
+fractions = st.sampled_from([0, 1, 499, 500, 400_000, 500_000, 999_999, 10**6, SECOND // 2, SECOND - 1, SECOND - 400])
+instants = st.builds(lambda s, f: (BASE + s) * SECOND + f, seconds, fractions)
+
+
+@st.composite
+def times(draw: st.DrawFn) -> dict[str, Any]:
+    kind = draw(st.sampled_from(["instant"] * 5 + ["interval", "interval", "null", "odd"]))
+    if kind == "instant":
+        return {"datetime": text_of(draw(instants))}
+    if kind == "odd":  # published items have a space now and then, and more than servers can read
+        return {"datetime": text_of(draw(instants)), "start_datetime": None}
+    start = draw(instants)
+    end = start + draw(st.sampled_from([0, 1, SECOND, 5 * SECOND, 100 * SECOND]))
+    datetime = None if kind == "null" else text_of(draw(st.sampled_from([start, end])))
+    return {"datetime": datetime, "start_datetime": text_of(start), "end_datetime": text_of(end)}
+
+
+@st.composite
+def catalogs(draw: st.DrawFn) -> list[dict[str, Any]]:
+    kinds = draw(st.lists(times(), min_size=0, max_size=25))
+    burst = draw(st.integers(0, 12))
+    if burst:
+        moment = draw(instants)
+        kinds += [{"datetime": text_of(moment + draw(st.sampled_from([0, 0, 1000])))} for _ in range(burst)]
+    even = draw(st.sampled_from([0, 0, 40]))
+    kinds += [{"datetime": text_of((BASE + n * SPAN // 40) * SECOND)} for n in range(even)]
+    names = draw(st.sampled_from([["a"], ["a", "b"]]))
+    return [
+        {
+            "type": "Feature",
+            "id": f"i{n // len(names)}",
+            "collection": names[n % len(names)],
+            "properties": properties,
+            "geometry": None,
+            "links": [],
+            "assets": {},
+        }
+        for n, properties in enumerate(kinds)
+    ]
+
+
+@st.composite
+def intervals(draw: st.DrawFn) -> str | None:
+    kind = draw(st.sampled_from(["none", "none", "open low", "open high", "closed", "closed"]))
+    if kind == "none":
+        return None
+    low, high = sorted([draw(instants), draw(instants)])
+    low_text, high_text = text_of(low), text_of(high)
+    if draw(st.booleans()):
+        high_text = f"{high_text[:19]}Z"
+        if nanoseconds_of(high_text) < low:
+            low_text = high_text
+    return {"open low": f"../{high_text}", "open high": f"{low_text}/.."}.get(kind, f"{low_text}/{high_text}")
+
+
+RULES = [
+    ("pgstac", "us"), ("stac-server", "ms"), ("elastic", "ns"), ("rustac", "ns"), ("cmr", "ms"), ("pgstac", "ns"),
+]  # fmt: skip
+
+
+@st.composite
+def servers(draw: st.DrawFn) -> Adversary:
+    rule, precision = draw(st.sampled_from(RULES))
+    post = draw(st.booleans())
+    return Adversary(
+        draw(catalogs()),
+        rule=rule,
+        precision=precision,
+        order=draw(st.sampled_from(["datetime", "start_datetime", "none"])),
+        counts=draw(st.sampled_from(["numberMatched", "context", None])),
+        page_cap=draw(st.sampled_from([10_000, 10_000, 3])),
+        post=post,
+        merge=draw(st.booleans()),
+        post_links=draw(st.booleans()),
+        filters=draw(st.booleans()),
+        histogram=draw(st.booleans()),
+        extent=draw(st.booleans()),
+        largest=draw(st.sampled_from([10_000, 10_000, 2])),
+        requests_a_turn=draw(st.sampled_from([0, 0, 0, 2])),
+    )
+
+
+options = st.fixed_dictionaries(
+    {
+        "limit": st.sampled_from([1, 2, 4, 9, 20, 100]),
+        "concurrency": st.sampled_from([1, 2, 3, 8, "auto"]),
+        "datetime": intervals(),
+    }
+)
+
+
+FAULTS = ["reset", "truncated", "429", "503", "500", "504", "408"]
+
+
+def keys(items: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(item["collection"], item["id"]) for item in items]
+
+
+def run(
+    loop: asyncio.Runner, server: Adversary, given_options: dict[str, Any]
+) -> tuple[list[Any], list[Any], ApiStats]:
+    chosen = {name: value for name, value in given_options.items() if value is not None}
+    items, stats = fetch(loop, server, **chosen)
+    came = keys(items)
+    assert len(set(came)) == len(came), "an item came twice"
+    wanted = keys(server.found({"datetime": chosen.get("datetime")}))
+    assert set(came) <= set(wanted), "an item came that the search does not mean"
+    level = chosen["concurrency"]
+    assert server.peak <= (level if isinstance(level, int) else 64)
+    assert stats.completeness.items == len(came) == stats.items
+    return came, wanted, stats
+
+
+@cases(0.3)
+@given(server=servers(), given_options=options)
+def test_the_set_is_what_the_search_means(
+    loop: asyncio.Runner, server: Adversary, given_options: dict[str, Any]
+) -> None:
+    came, wanted, stats = run(loop, server, given_options)
+    assert set(came) == set(wanted), stats
+    assert stats.completeness.status == ("complete" if server.counts else "unverified"), stats.completeness
+
+
+@cases(0.2)
+@given(
+    server=servers(),
+    given_options=options,
+    faults=st.dictionaries(st.integers(0, 60), st.sampled_from(FAULTS), max_size=15),
+)
+def test_faults_on_any_request_change_nothing(
+    loop: asyncio.Runner, server: Adversary, given_options: dict[str, Any], faults: dict[int, str]
+) -> None:
+    server.faults = faults
+    came, wanted, stats = run(loop, server, given_options)
+    assert set(came) == set(wanted), stats
+
+
+@cases(0.2)
+@given(
+    server=servers(),
+    given_options=options,
+    lies=st.frozensets(st.integers(0, 12), max_size=5),
+    repeats=st.frozensets(st.integers(0, 12), max_size=3),
+    never_next=st.booleans(),
+    ignores=st.sampled_from([False, False, False, True]),
+)
+def test_a_server_that_loses_items_is_found_out(
+    loop: asyncio.Runner, server: Adversary, given_options: dict[str, Any],
+    lies: frozenset[int], repeats: frozenset[int], never_next: bool, ignores: bool,
+) -> None:  # fmt: skip
+    server.lies, server.repeats, server.never_next, server.ignores_datetime = lies, repeats, never_next, ignores
+    try:
+        came, wanted, stats = run(loop, server, given_options)
+    except DataProcessingError:
+        assert repeats, "only a sequential search with a next link in a circle ends like this"
+        return
+    if set(came) == set(wanted):
+        assert stats.completeness.status != "incomplete" or not server.counts, stats.completeness
+        return
+    capped = server.page_cap < given_options["limit"] or server.largest < given_options["limit"]
+    if server.counts is None and capped:
+        return  # a short page without a next link, from a server without counts: no client can know
+    assert stats.completeness.status == "incomplete" or stats.completeness.problems, stats
+
+
+@cases(0.2)
+@given(server=servers(), given_options=options, max_items=st.integers(1, 30) | st.none())
+def test_ordered_is_the_servers_own_order(
+    loop: asyncio.Runner, server: Adversary, given_options: dict[str, Any], max_items: int | None
+) -> None:
+    chosen = {name: value for name, value in given_options.items() if value is not None}
+    if max_items:
+        chosen["max_items"] = max_items
+    items, stats = fetch(loop, server, **chosen, ordered=True)
+    wanted = server.found({"datetime": chosen.get("datetime")})
+    if any("order" in note for note in stats.notes):  # it says that it could not
+        assert len(set(keys(items))) == len(items) == min(len(wanted), max_items or len(wanted))
+        nulls = any(item["properties"].get("datetime") is None for item in wanted)
+        assert nulls or server.order == "none" or keys(items) == keys(wanted)[:max_items]
+        return
+    assert keys(items) == keys(wanted)[:max_items], stats
+
+
+@cases(0.1)
+@given(server=servers(), given_options=options, max_items=st.integers(1, 30))
+def test_max_items_is_exact(
+    loop: asyncio.Runner, server: Adversary, given_options: dict[str, Any], max_items: int
+) -> None:
+    chosen = {name: value for name, value in given_options.items() if value is not None}
+    items, _ = fetch(loop, server, **chosen, max_items=max_items)
+    wanted = keys(server.found({"datetime": chosen.get("datetime")}))
+    assert len(set(keys(items))) == len(items) == min(max_items, len(wanted))
+    assert set(keys(items)) <= set(wanted)
