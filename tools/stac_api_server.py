@@ -13,6 +13,10 @@ Items are ordered newest first: by the start of their range, then by id, both de
 `start_datetime` to `end_datetime` when both are set, else `datetime` twice; it matches a datetime filter when the two
 overlap, ends included, at nanosecond precision (digits beyond that are ignored).
 
+`--throttle N` refuses what comes above N requests a second with 429 and `Retry-After`, as public APIs do.
+`--aggregations` adds `/aggregate` (STAC API - Aggregation) with `total_count` and `datetime_frequency`: how many items
+there are in each month, by the start of their range.
+
 `GET /_stats` counts what was served and `POST /_stats/reset` starts again; neither waits nor is counted itself.
 
 One file that needs aiohttp and orjson only, so that any interpreter which has them can run it. `intersects` also
@@ -33,10 +37,11 @@ import random
 import re
 import signal
 import sys
+import time
 import zlib
 from array import array
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -62,6 +67,9 @@ PARENT_POLL_SECONDS = 0.5
 SHUTDOWN_SECONDS = 0.2
 BACKLOG = 1024
 
+PASSED_ON = ("Allow", "Retry-After")
+"""Headers of errors that reach the client."""
+
 JSON = "application/json"
 GEOJSON = "application/geo+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
@@ -77,6 +85,9 @@ CONFORMS_TO = [
     f"{OGC_FEATURES}/geojson",
     f"{OGC_FEATURES}/oas30",
 ]
+AGGREGATION = "https://api.stacspec.org/v0.3.0/aggregation"
+AGGREGATIONS = {"datetime_frequency": "frequency_distribution", "total_count": "integer"}
+THROTTLE_WINDOW_SECONDS = 1.0
 
 
 class InputError(Exception):
@@ -160,6 +171,17 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--merge", action="store_true", help='the next link of a POST search has "merge": true and the token alone')
     add("--no-post", action="store_true", help="refuse POST searches, and do not advertise them")
     add("--no-counts", action="store_true", help="leave out numberMatched and numberReturned")
+    add(
+        "--throttle",
+        type=positive_integer,
+        metavar="N",
+        help="answer 429 with Retry-After to what comes above N requests in any second (default: never)",
+    )
+    add(
+        "--aggregations",
+        action="store_true",
+        help=f"offer /aggregate with {' (items by month) and '.join(AGGREGATIONS)}",
+    )
     return parser.parse_args(argv)
 
 
@@ -241,6 +263,7 @@ class Stats:
 
     def reset(self) -> None:
         self.requests: Counter[str] = Counter()
+        self.refused = 0
         self.bytes = 0
         self.peak_in_flight = self.in_flight
 
@@ -258,10 +281,31 @@ class Stats:
         return {
             "requests": self.requests.total(),
             "requests_by_route": dict(self.requests),
+            "refused": self.refused,
             "in_flight": self.in_flight,
             "peak_in_flight": self.peak_in_flight,
             "bytes": self.bytes,
         }
+
+
+class Throttle:
+    """Lets at most `rate` requests pass in any `THROTTLE_WINDOW_SECONDS`; without a rate, all of them."""
+
+    def __init__(self, rate: int | None) -> None:
+        self.rate = rate
+        self.passed: deque[float] = deque(maxlen=rate)
+
+    def refuses(self, now: float) -> web.HTTPTooManyRequests | None:
+        """Count a request in, or give the answer that says when to come again."""
+        if self.rate is None:
+            return None
+        if len(self.passed) == self.rate:
+            wait = self.passed[0] + THROTTLE_WINDOW_SECONDS - now
+            if wait > 0:
+                reason = f"more than {self.rate} requests a second"
+                return web.HTTPTooManyRequests(reason=reason, headers={"Retry-After": str(math.ceil(wait))})
+        self.passed.append(now)
+        return None
 
 
 class StacApi:
@@ -271,6 +315,7 @@ class StacApi:
         self.catalog = catalog
         self.options = options
         self.stats = Stats()
+        self.throttle = Throttle(options.throttle)
         self.random = random.Random(0)
 
     def application(self) -> web.Application:
@@ -292,6 +337,8 @@ class StacApi:
         )
         if not self.options.no_post:
             app.add_routes([web.post("/search", self.search_by_post)])
+        if self.options.aggregations:
+            app.add_routes([web.get("/aggregate", self.aggregate), web.get("/aggregations", self.aggregations)])
         return app
 
     @web.middleware
@@ -302,16 +349,19 @@ class StacApi:
         if route.startswith("/_stats"):
             return await handler(request)
         with self.stats.request(f"{request.method} {route}"):
+            refusal = self.throttle.refuses(time.monotonic())
             await request.read()  # now, so that a client that gives up during the wait is no error
             await asyncio.sleep(self.options.latency + self.random.uniform(0, self.options.jitter))
             try:
+                if refusal:
+                    raise refusal
                 response = await handler(request)
             except SearchError as error:
                 response = _error(HTTPStatus.BAD_REQUEST, str(error))
             except web.HTTPException as error:
                 response = _error(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}")
-                if "Allow" in error.headers:
-                    response.headers["Allow"] = error.headers["Allow"]
+                self.stats.refused += error.status == HTTPStatus.TOO_MANY_REQUESTS
+                response.headers.update({name: error.headers[name] for name in PASSED_ON if name in error.headers})
             self.stats.bytes += response.content_length or 0
         return response
 
@@ -320,6 +370,9 @@ class StacApi:
         searches = [_link("search", f"{base}/search", GEOJSON, "Search", method="GET")]
         if not self.options.no_post:
             searches.append(_link("search", f"{base}/search", GEOJSON, "Search", method="POST"))
+        if self.options.aggregations:
+            searches.append(_link("aggregate", f"{base}/aggregate", JSON, "Counts of what a search finds"))
+            searches.append(_link("aggregations", f"{base}/aggregations", JSON, "What can be counted"))
         return _json(
             {
                 "type": "Catalog",
@@ -327,7 +380,7 @@ class StacApi:
                 "id": "local-stac-api",
                 "title": "Local STAC API",
                 "description": "A local STAC API with latency, for benchmarks.",
-                "conformsTo": CONFORMS_TO,
+                "conformsTo": self._conforms_to,
                 "links": [
                     _link("self", f"{base}/", JSON, "This catalog"),
                     _link("root", f"{base}/", JSON, "This catalog"),
@@ -342,14 +395,14 @@ class StacApi:
         )
 
     async def conformance(self, request: web.Request) -> web.Response:
-        return _json({"conformsTo": CONFORMS_TO})
+        return _json({"conformsTo": self._conforms_to})
 
     async def openapi(self, request: web.Request) -> web.Response:
-        document = openapi_description(_base_url(request), self._page_cap, post=not self.options.no_post)
+        document = self._openapi(_base_url(request))
         return _json(document, OPENAPI)
 
     async def openapi_page(self, request: web.Request) -> web.Response:
-        document = openapi_description(_base_url(request), self._page_cap, post=not self.options.no_post)
+        document = self._openapi(_base_url(request))
         rows = (
             f"<li><code>{method.upper()} {path}</code>: {operation['summary']}</li>"
             for path, operations in document["paths"].items()
@@ -416,12 +469,44 @@ class StacApi:
                 links.append({**following, "body": {**body, "token": page.token}})
         return self._feature_collection([item.raw for item in page.items], page, links)
 
+    async def aggregations(self, request: web.Request) -> web.Response:
+        offered = [{"name": name, "data_type": data_type} for name, data_type in AGGREGATIONS.items()]
+        return _json({"aggregations": offered, "links": [_link("root", f"{_base_url(request)}/", JSON)]})
+
+    async def aggregate(self, request: web.Request) -> web.Response:
+        parameters = _parameters(request, SEARCH_PARAMETERS - {"limit", "token"} | {"aggregations"})
+        names = [name for name in parameters.pop("aggregations", "").split(",") if name]
+        if unknown := sorted(set(names) - AGGREGATIONS.keys()):
+            raise SearchError(f"no such aggregation: {', '.join(unknown)}; there are {', '.join(AGGREGATIONS)}")
+        filters = Search.parse(typed_parameters(parameters)).filters
+        results: list[Json] = []
+        for name in names:
+            result: Json = {"name": name, "data_type": AGGREGATIONS[name]}
+            if name == "total_count":
+                result["value"] = len(self.catalog.find(filters))
+            else:
+                result["buckets"] = [
+                    {"key": f"{month:%Y-%m-%d}T00:00:00.000Z", "data_type": "datetime", "frequency": count}
+                    for month, count in self.catalog.count_by_month(filters)
+                ]
+            results.append(result)
+        links = [_link("root", f"{_base_url(request)}/", JSON)]
+        return _json({"type": "AggregationCollection", "aggregations": results, "links": links})
+
     async def show_stats(self, request: web.Request) -> web.Response:
         return _json(self.stats.as_json())
 
     async def reset_stats(self, request: web.Request) -> web.Response:
         self.stats.reset()
         return _json(self.stats.as_json())
+
+    def _openapi(self, base: str) -> Json:
+        options = self.options
+        return openapi_description(base, self._page_cap, post=not options.no_post, aggregations=options.aggregations)
+
+    @property
+    def _conforms_to(self) -> list[str]:
+        return [*CONFORMS_TO, AGGREGATION] if self.options.aggregations else CONFORMS_TO
 
     @property
     def _page_cap(self) -> int:
@@ -919,6 +1004,17 @@ class Catalog:
         token = f"{end}-{search.filters.checksum}" if end < len(positions) else None
         return Page([self.items[p] for p in positions[search.offset : end]], len(positions), token)
 
+    def count_by_month(self, filters: Filters) -> list[tuple[date, int]]:
+        """The first day of each month from the first to the last with items, and how many start in it."""
+        days = Counter(self.items[p].start // (86_400 * _NANOSECONDS) for p in self.find(filters))
+        months: Counter[int] = Counter()
+        for day, count in days.items():
+            start = date.fromordinal(_EPOCH_DAY + day)
+            months[start.year * 12 + start.month - 1] += count
+        if not months:
+            return []
+        return [(date(month // 12, month % 12 + 1, 1), months[month]) for month in range(min(months), max(months) + 1)]
+
     def _find(self, filters: Filters) -> Sequence[int]:
         """The positions of the items that fulfil every filter, in order."""
         first, last = 0, len(self.items)
@@ -970,7 +1066,7 @@ def _overlap(a: Box, b: Box | None) -> bool:
 # --- Describing ----------------------------------------------------------------------------------------------------
 
 
-def openapi_description(base: str, max_limit: int, post: bool) -> Json:
+def openapi_description(base: str, max_limit: int, *, post: bool, aggregations: bool) -> Json:
     """The API as an OpenAPI 3.0 document."""
     strings = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     schemas: Json = {
@@ -981,7 +1077,9 @@ def openapi_description(base: str, max_limit: int, post: bool) -> Json:
         "ids": strings,
         "collections": strings,
         "intersects": {"type": "object"},
+        "aggregations": {"type": "array", "items": {"type": "string", "enum": list(AGGREGATIONS)}},
     }
+    search_parameters = [name for name in schemas if name != "aggregations"]
 
     def in_query(names: Sequence[str]) -> list[Json]:
         return [
@@ -1005,10 +1103,16 @@ def openapi_description(base: str, max_limit: int, post: bool) -> Json:
         }
 
     item_filters = in_query(["limit", "bbox", "datetime", "token"])
-    search: Json = {"get": operation("getSearch", "Search items", GEOJSON, in_query(list(schemas)))}
+    search: Json = {"get": operation("getSearch", "Search items", GEOJSON, in_query(search_parameters))}
     if post:
-        body = {"content": {JSON: {"schema": {"type": "object", "properties": schemas}}}}
+        properties = {name: schemas[name] for name in search_parameters}
+        body = {"content": {JSON: {"schema": {"type": "object", "properties": properties}}}}
         search["post"] = {**operation("postSearch", "Search items", GEOJSON), "requestBody": body}
+    counted = [name for name in schemas if name not in ("limit", "token")]
+    counting = {
+        "/aggregations": {"get": operation("getAggregations", "What can be counted", JSON)},
+        "/aggregate": {"get": operation("getAggregate", "Counts of what a search finds", JSON, in_query(counted))},
+    }
     return {
         "openapi": "3.0.3",
         "info": {"title": "Local STAC API", "version": "1.0.0"},
@@ -1027,6 +1131,7 @@ def openapi_description(base: str, max_limit: int, post: bool) -> Json:
                 "get": operation("getItem", "One item", GEOJSON, in_path(["collection", "item"]))
             },
             "/search": search,
+            **(counting if aggregations else {}),
         },
     }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.stac_api_server import Catalog, Filters, Item, Search, format_instant, parse_instant
+from tools.stac_api_server import Catalog, Filters, Item, Search, Throttle, format_instant, parse_instant
 
 SERVER = Path(__file__).parents[2] / "tools" / "stac_api_server.py"
 REAL_ITEMS = Path(__file__).parents[2].parent / "shared" / "real-items"
@@ -618,6 +618,7 @@ def test_every_request_takes_the_latency_and_is_counted(capped: Server) -> None:
             "GET /collections/{collection}/items/{item}": 1,
             "GET (none)": 1,
         },
+        "refused": 0,
         "in_flight": 0,
         "peak_in_flight": 1,
         "bytes": size,
@@ -636,6 +637,79 @@ def test_requests_wait_at_the_same_time(capped: Server) -> None:
     assert stats["requests_by_route"] == {"POST /search": 8}
     assert 2 <= stats["peak_in_flight"] <= 8
     assert capped.json("/_stats/reset", method="POST")["peak_in_flight"] == 0
+
+
+def test_throttle_refuses_what_is_too_much_and_says_when_to_come_again(files: list[Path], tmp_path: Path) -> None:
+    """Nothing passes that would be the sixth within one second; who waits as told is served."""
+    with serving(tmp_path, *files, "--latency", 0, "--throttle", 5) as running:
+        answers = [running.raw("/search?limit=1") for _ in range(8)]
+        refused = [(headers, body) for status, headers, body in answers if status == 429]
+        # Slower than eight in a second only on a machine that stood still; then fewer are refused, never more.
+        assert [status for status, _, _ in answers][:5] == [200] * 5
+        assert 1 <= len(refused) <= 3
+        for headers, body in refused:
+            assert headers["Retry-After"] == "1"
+            assert json.loads(body)["code"] == "TooManyRequests"
+        time.sleep(float(refused[-1][0]["Retry-After"]))
+        assert running.raw("/search?limit=1")[0] == 200
+        stats = running.json("/_stats")
+        assert (stats["requests"], stats["refused"]) == (9, len(refused))
+
+
+@given(rate=st.integers(1, 5), gaps=st.lists(st.integers(0, 12).map(lambda eighths: eighths / 8), max_size=40))
+def test_no_second_has_more_requests_than_the_throttle_lets_pass(rate: int, gaps: list[float]) -> None:
+    throttle = Throttle(rate)
+    times = list(accumulate(gaps))
+    passed = [now for now in times if throttle.refuses(now) is None]
+    assert all(later - earlier >= 1 for earlier, later in zip(passed, passed[rate:], strict=False))
+    for now in set(times) - set(passed):
+        assert sum(now - 1 < earlier <= now for earlier in passed) == rate
+
+
+# --- Aggregation ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def counting(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("counting"), *files, "--latency", 0, "--aggregations") as running:
+        yield running
+
+
+def test_aggregations_are_offered_on_request_only(counting: Server, server: Server) -> None:
+    links = {link["rel"]: link["href"] for link in counting.json("/")["links"]}
+    assert any(name.endswith("/aggregation") for name in counting.json("/conformance")["conformsTo"])
+    offered = [each["name"] for each in counting.json(links["aggregations"])["aggregations"]]
+    assert offered == ["datetime_frequency", "total_count"]
+    assert {"/aggregate", "/aggregations"} <= counting.json("/api")["paths"].keys()
+    answer = counting.json(f"{links['aggregate']}?aggregations={','.join(offered)}")
+    assert answer["type"] == "AggregationCollection"
+    assert [each["name"] for each in answer["aggregations"]] == offered
+    server.json("/aggregate?aggregations=total_count", status=404)
+    assert not {"aggregate", "aggregations"} & {link["rel"] for link in server.json("/")["links"]}
+
+
+def test_datetime_frequency_counts_the_items_of_each_month(counting: Server) -> None:
+    query = {
+        "collections": "special",
+        "aggregations": "datetime_frequency,total_count",
+        "datetime": "2009-05-01T00:00:00Z/2012-06-01T00:00:00Z",
+    }
+    histogram, total = counting.json(f"/aggregate?{urlencode(query)}")["aggregations"]
+    found = {bucket["key"]: bucket["frequency"] for bucket in histogram["buckets"]}
+    assert {key: count for key, count in found.items() if count} == {
+        "2010-01-01T00:00:00.000Z": 4,
+        "2011-01-01T00:00:00.000Z": 1,
+        "2012-01-01T00:00:00.000Z": 1,
+    }
+    assert len(found) == 25  # the months between as well
+    assert total["value"] == sum(found.values()) == 6
+    nothing = counting.json("/aggregate?collections=absent&aggregations=datetime_frequency")["aggregations"]
+    assert nothing[0]["buckets"] == []
+
+
+@pytest.mark.parametrize("query", ["aggregations=datetime_max", "limit=5&aggregations=total_count", "bbox=1"])
+def test_bad_aggregation_is_refused(counting: Server, query: str) -> None:
+    assert counting.json(f"/aggregate?{query}", status=400)["description"]
 
 
 # --- Starting and stopping -----------------------------------------------------------------------------------------
