@@ -32,6 +32,12 @@ def ingest_module(mode, source, **options):
         raise
 
 
+def require_request_count(module):
+    """Raise NotImplementedError where the commit does not count its requests. For setup, where that means n/a."""
+    if not hasattr(getattr(module, "stats", None), "requests"):
+        raise NotImplementedError("this commit does not count its requests")
+
+
 def drain(module, expected=None):
     """Fetch every item, keep none, and return their number and the failures.
 

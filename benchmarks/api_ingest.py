@@ -2,14 +2,23 @@
 
 from . import _api_server, _compat, _datasets
 
-LATENCY_SECONDS = 0.1
+PAGE_ITEMS = 100
+THROTTLE_REQUESTS_A_SECOND = 30
+
+
+def _search(concurrency, test_size, *, skew=0.0, throttle=None):
+    """Return the module that searches a server with `test_size` Sentinel-2 items of 16 KB, and the server's address."""
+    # Asked before the server starts, so that a level which the commit does not offer is n/a at once.
+    _compat.ingest_module("api", "http://localhost/", concurrency=concurrency)
+    server = _api_server.start(_datasets.data_set(test_size, "ndjson", skew=skew), throttle=throttle)
+    return _compat.ingest_module("api", server, concurrency=concurrency, limit=PAGE_ITEMS), server
 
 
 class APIIngest:
-    """Time and peak memory of fetching `test_size` Sentinel-2 items of 16 KB, 100 a page."""
+    """Time and peak memory of fetching `test_size` items, 100 a page."""
 
     param_names = ["concurrency", "test_size"]
-    params = ([1, 5, 10, 20, 50], [500, 5000])
+    params = ([1, 2, 5, 10, 20, 50], [500, 5000])
     version = "1"
     number = 1
     repeat = (3, 5, 10.0)
@@ -17,12 +26,143 @@ class APIIngest:
     timeout = 900
 
     def setup(self, concurrency, test_size):
-        self.module = _compat.ingest_module("api", "http://localhost/", concurrency=concurrency)
-        server = _api_server.start(_datasets.data_set(test_size, "ndjson"), LATENCY_SECONDS)
-        self.module = _compat.ingest_module("api", server, concurrency=concurrency, limit=100)
+        self.module, _ = _search(concurrency, test_size)
 
     def time_ingest(self, concurrency, test_size):
         _compat.drain(self.module, test_size)
 
     def peakmem_ingest(self, concurrency, test_size):
         _compat.drain(self.module, test_size)
+
+
+class APIIngestAuto:
+    """The same with the level found while running: apart, so that the axis of APIIngest stays one of numbers."""
+
+    param_names = ["test_size"]
+    params = ([500, 5000],)
+    version = "1"
+    number = 1
+    repeat = (3, 5, 10.0)
+    rounds = 2
+    timeout = 900
+
+    def setup(self, test_size):
+        self.module, _ = _search("auto", test_size)
+
+    def time_ingest(self, test_size):
+        _compat.drain(self.module, test_size)
+
+    def peakmem_ingest(self, test_size):
+        _compat.drain(self.module, test_size)
+
+
+class LongAPIIngest:
+    """Searches so long that start-up no longer counts, and that memory would show it if it grew with them."""
+
+    param_names = ["concurrency", "test_size"]
+    params = ([1, 20], [10000, 50000])
+    version = "1"
+    number = 1
+    repeat = 1
+    rounds = 2
+    warmup_time = 0
+    timeout = 900
+
+    def setup(self, concurrency, test_size):
+        self.module, _ = _search(concurrency, test_size)
+
+    def time_ingest(self, concurrency, test_size):
+        _compat.drain(self.module, test_size)
+
+    def peakmem_ingest(self, concurrency, test_size):
+        _compat.drain(self.module, test_size)
+
+
+class SkewedAPIIngest:
+    """Nine of ten items lie in one hundredth of the time range: cut by time alone, one worker would have them all."""
+
+    param_names = ["concurrency", "test_size"]
+    params = ([1, 5, 10, 20], [10000])
+    version = "1"
+    number = 1
+    repeat = (1, 3, 10.0)
+    rounds = 2
+    warmup_time = 0
+    timeout = 900
+
+    def setup(self, concurrency, test_size):
+        self.module, _ = _search(concurrency, test_size, skew=0.9)
+
+    def time_ingest(self, concurrency, test_size):
+        _compat.drain(self.module, test_size)
+
+
+class ThrottledAPIIngest:
+    """A server that answers 429 above 30 requests a second: the time, and how many requests it refused."""
+
+    param_names = ["concurrency", "test_size"]
+    params = ([1, 2, 5, 10, 20], [10000])
+    version = "1"
+    number = 1
+    repeat = (1, 3, 10.0)
+    rounds = 2
+    warmup_time = 0
+    timeout = 900
+
+    def setup(self, concurrency, test_size):
+        self.module, self.server = _search(concurrency, test_size, throttle=THROTTLE_REQUESTS_A_SECOND)
+        _api_server.reset(self.server)
+
+    def time_ingest(self, concurrency, test_size):
+        _compat.drain(self.module, test_size)
+
+    def track_refusals(self, concurrency, test_size):
+        _compat.drain(self.module, test_size)
+        return _api_server.served(self.server)["refused"]
+
+    track_refusals.unit = "refused requests"
+
+
+class ThrottledAPIIngestAuto:
+    """The same with the level found while running."""
+
+    param_names = ["test_size"]
+    params = ([10000],)
+    version = "1"
+    number = 1
+    repeat = (1, 3, 10.0)
+    rounds = 2
+    warmup_time = 0
+    timeout = 900
+
+    def setup(self, test_size):
+        self.module, self.server = _search("auto", test_size, throttle=THROTTLE_REQUESTS_A_SECOND)
+        _api_server.reset(self.server)
+
+    def time_ingest(self, test_size):
+        _compat.drain(self.module, test_size)
+
+    def track_refusals(self, test_size):
+        _compat.drain(self.module, test_size)
+        return _api_server.served(self.server)["refused"]
+
+    track_refusals.unit = "refused requests"
+
+
+class APIRequests:
+    """Requests sent for a search, as the module itself counts them: the pages, and what it takes to plan them."""
+
+    param_names = ["concurrency", "test_size"]
+    params = ([1, 2, 5, 10, 20, 50], [5000])
+    version = "1"
+    timeout = 900
+
+    def setup(self, concurrency, test_size):
+        self.module, _ = _search(concurrency, test_size)
+        _compat.require_request_count(self.module)
+
+    def track_requests(self, concurrency, test_size):
+        _compat.drain(self.module, test_size)
+        return self.module.stats.requests
+
+    track_requests.unit = "requests"

@@ -1,12 +1,21 @@
-"""Other ways from a folder of item files to items, on the files that FileIngest reads."""
+"""Other ways to items: from the files that FileIngest reads, and from the API that APIIngest searches."""
 
 import asyncio
 import importlib
 import json
 import os
+import time
 from pathlib import Path
 
-from . import _compat, _datasets
+from . import _api_server, _compat, _datasets
+
+
+def _require(module):
+    """Raise NotImplementedError where a module is not installed. For setup, where that means n/a."""
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise NotImplementedError(f"{module} is not installed") from error
 
 
 class FilePeers:
@@ -24,10 +33,7 @@ class FilePeers:
         self.paths = sorted(entry.path for entry in os.scandir(_datasets.data_set(test_size)))
         self.run = getattr(self, f"_{way}")
         if way in ("pystac", "rustac"):
-            try:
-                importlib.import_module(way)
-            except ImportError as error:
-                raise NotImplementedError(f"{way} is not installed") from error
+            _require(way)
         if way == "stac_manager":
             _compat.require()
 
@@ -113,3 +119,89 @@ class ParquetPeers:
                 for item in stac_table_to_items(pyarrow.Table.from_batches([batch])):
                     count += item["type"] == "Feature"
         return count
+
+
+class _APIPeers:
+    """Every way sends the same search, 100 items a page, to the same local STAC API; items dropped."""
+
+    param_names = ["way", "test_size"]
+    version = "1"
+    timeout = 900
+
+    def setup(self, way, test_size):
+        module = {"bare_aiohttp": "aiohttp", "pystac_client": "pystac_client", "rustac": "rustac"}.get(way)
+        if module:
+            _require(module)
+        else:
+            concurrency = int(way.rpartition("_")[2])
+            _compat.ingest_module("api", "http://localhost/", concurrency=concurrency)
+        self.server = _api_server.start(_datasets.data_set(test_size, "ndjson"))
+        if not module:
+            self.module = _compat.ingest_module("api", self.server, concurrency=concurrency, limit=100)
+        self.run = getattr(self, f"_{module or 'stac_manager'}")
+
+    def _fetch(self, test_size):
+        count = self.run()
+        if count != test_size:
+            raise RuntimeError(f"{count} items came out, {test_size} went in")
+
+    def _aiohttp(self):
+        """Page by page, each read whole and parsed at once: the least that Python can do."""
+        import aiohttp
+        import orjson
+
+        async def read():
+            count, body = 0, {"limit": 100}
+            async with aiohttp.ClientSession() as session:
+                while body is not None:
+                    async with session.post(f"{self.server}/search", data=orjson.dumps(body)) as response:
+                        page = orjson.loads(await response.read())
+                    count += len(page["features"])
+                    body = next((link["body"] for link in page["links"] if link["rel"] == "next"), None)
+            return count
+
+        return asyncio.run(read())
+
+    def _pystac_client(self):
+        import pystac_client
+
+        search = pystac_client.Client.open(self.server).search(limit=100)
+        return sum(item["type"] == "Feature" for item in search.items_as_dicts())
+
+    def _rustac(self):
+        import rustac
+
+        async def search():
+            return len(await rustac.search(self.server, limit=100))
+
+        return asyncio.run(search())
+
+    def _stac_manager(self):
+        return _compat.drain(self.module)[0]
+
+
+class APIPeers(_APIPeers):
+    """Time of aiohttp with orjson alone, pystac-client, rustac's client, and this package with 1 and 10 workers."""
+
+    params = (["bare_aiohttp", "pystac_client", "rustac", "stac_manager_1", "stac_manager_10"], [5000])
+    number = 1
+    repeat = (1, 3, 10.0)
+    rounds = 2
+    warmup_time = 0
+
+    def time_read(self, way, test_size):
+        self._fetch(test_size)
+
+
+class APIPeersCPU(_APIPeers):
+    """CPU seconds of this process for an item, the garbage collector on: what is left when waiting costs nothing."""
+
+    params = (["bare_aiohttp", "stac_manager_1", "stac_manager_10"], [5000])
+
+    def track_cpu_seconds_per_item(self, way, test_size):
+        self._fetch(test_size)  # imports what is imported late
+        started = time.process_time()
+        self._fetch(test_size)
+        return (time.process_time() - started) / test_size
+
+    track_cpu_seconds_per_item.unit = "seconds"

@@ -17,7 +17,8 @@ overlap, ends included, at nanosecond precision (digits beyond that are ignored)
 `--aggregations` adds `/aggregate` (STAC API - Aggregation) with `total_count` and `datetime_frequency`: how many items
 there are in each month, by the start of their range.
 
-`GET /_stats` counts what was served and `POST /_stats/reset` starts again; neither waits nor is counted itself.
+`GET /_stats` counts what was served and `POST /_stats/reset` starts again, the throttle included; neither waits nor is
+counted itself.
 
 One file that needs aiohttp and orjson only, so that any interpreter which has them can run it. `intersects` also
 needs shapely.
@@ -498,6 +499,7 @@ class StacApi:
 
     async def reset_stats(self, request: web.Request) -> web.Response:
         self.stats.reset()
+        self.throttle = Throttle(self.options.throttle)
         return _json(self.stats.as_json())
 
     def _openapi(self, base: str) -> Json:

@@ -654,6 +654,8 @@ def test_throttle_refuses_what_is_too_much_and_says_when_to_come_again(files: li
         assert running.raw("/search?limit=1")[0] == 200
         stats = running.json("/_stats")
         assert (stats["requests"], stats["refused"]) == (9, len(refused))
+        running.json("/_stats/reset", method="POST")
+        assert [running.raw("/search?limit=1")[0] for _ in range(5)] == [200] * 5
 
 
 @given(rate=st.integers(1, 5), gaps=st.lists(st.integers(0, 12).map(lambda eighths: eighths / 8), max_size=40))
