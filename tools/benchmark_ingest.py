@@ -35,28 +35,36 @@ LOCAL_LATENCY_SECONDS = 0.1
 FILE_REPEAT = 3
 LOCAL_API_REPEAT = 3
 REMOTE_API_REPEAT = 1
+AUTO = "auto"
 
 Command = Callable[..., None]
 
 
 class Levels(click.ParamType[tuple[Concurrency, ...]]):
-    """Concurrency levels as a list with commas: 1,5,10."""
+    """Concurrency levels as a list with commas: 1,5,10, and `auto` for the one that the module finds itself."""
 
     name = "levels"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Concurrency, ...]:
         if isinstance(value, tuple):
             return value
-        parts = [part.strip() for part in str(value).split(",")]
-        if not all(part.isdecimal() and int(part) > 0 for part in parts):
-            self.fail(f"{value!r} is not a list of levels such as 1,5,10", param, ctx)
-        return tuple(sorted({int(part) for part in parts}))
+        parts = {part.strip() for part in str(value).split(",")}
+        numbers = parts - {AUTO}
+        if not all(part.isdecimal() and int(part) > 0 for part in numbers):
+            self.fail(f"{value!r} is not a list of levels such as 1,5,10 or 1,5,auto", param, ctx)
+        return (*sorted(map(int, numbers)), *(parts & {AUTO}))
 
 
 def _measuring_options(output: str) -> Callable[[Command], Command]:
     """Add the options that `file` and `api` share."""
     options = (
-        click.option("--concurrency", type=Levels(), default="1,5,10", show_default=True, help="Levels to measure."),
+        click.option(
+            "--concurrency",
+            type=Levels(),
+            default="1,5,10",
+            show_default=True,
+            help="Levels to measure, 'auto' among them.",
+        ),
         click.option("--repeat", type=click.IntRange(1, 1000), help="Timed runs a level."),
         click.option(
             "--output",

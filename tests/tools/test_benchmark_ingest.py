@@ -19,6 +19,7 @@ import pytest
 from support import ROOT, make_item
 
 from tools import local_api
+from tools.benchmark_ingest import Levels
 
 PROGRAM = [sys.executable, ROOT / "tools" / "benchmark_ingest.py"]
 SCHEMA = json.loads((ROOT / "tools" / "report" / "results.schema.json").read_text())
@@ -55,6 +56,14 @@ def server(tmp_path: Path) -> Iterator[str]:
 def stats(url: str) -> dict[str, Any]:
     with urllib.request.urlopen(f"{url.rstrip('/')}/_stats") as answer:
         return json.load(answer)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("given", "levels"),
+    [("10,1,5", (1, 5, 10)), ("auto,20,1", (1, 20, "auto")), ("auto", ("auto",)), (" 1, auto ,1", (1, "auto"))],
+)
+def test_levels_are_sorted_with_auto_last(given: str, levels: tuple[int | str, ...]) -> None:
+    assert Levels().convert(given, None, None) == levels
 
 
 def test_file_measures_a_folder_of_mine(folder: Path, tmp_path: Path) -> None:
@@ -119,6 +128,7 @@ def test_headers_reach_the_server_and_nothing_else(server: str, tmp_path: Path) 
         (("file", "--source", "empty"), 2, "holds no .json"),
         (("file", "--source", "broken"), 1, "no item could be read; 1 failed, the first:"),
         (("file", "--concurrency", "1,x"), 2, "'1,x' is not a list of levels"),
+        (("api", "--concurrency", "1,Auto"), 2, "'1,Auto' is not a list of levels"),
         (("file", "--concurrency", "0"), 2, "'0' is not a list of levels"),
         (("file", "--sorce", "x"), 2, "Did you mean '--source'?"),
         (("file", "--source", "x", "--test-size", "5"), 2, "do not go with it"),
