@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from servers import rustac_server
 from support import REAL_ITEMS, fetch, ids, make_item
-
-STARTUP_SECONDS = 30
 
 
 @pytest.fixture(scope="module", params=["real", "made"])
@@ -30,30 +23,8 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         path.write_text("".join(json.dumps(item) + "\n" for item in made))
     elif not path.exists():
         pytest.skip("real items are not beside this checkout")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    program = Path(sys.executable).with_name("rustac")
-    command = [program, "serve", path, "-a", address, "--create-collections"]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet) as server:
-        try:
-            _wait_for(f"http://{address}/")
-            yield f"http://{address}/", [json.loads(line)["id"] for line in path.read_text().splitlines()]
-        finally:
-            server.terminate()
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + STARTUP_SECONDS
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=STARTUP_SECONDS):
-                return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+    with rustac_server.serving(path) as url:
+        yield url, [json.loads(line)["id"] for line in path.read_text().splitlines()]
 
 
 @pytest.mark.parametrize("limit", [7, 50, 1000])
