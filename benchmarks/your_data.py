@@ -1,15 +1,15 @@
 """One run on data that the user names, for `tools/benchmark_ingest.py file` and `api`.
 
 There is nothing here to discover unless the command line asks for it through the environment, so that the history of
-the suite holds the same names everywhere. Whatever asv's own result file has no place for (items, memory of the
-timed runs, reasons of failures) goes to a file of observations, one JSON line each.
+the suite holds the same names everywhere. Whatever asv's own result file has no place for (items, memory and
+CPU time of the timed runs, reasons of failures) goes to a file of observations, one JSON line each.
 """
 
 import functools
 import json
 import os
 
-from . import _compat, _memory
+from . import _compat, _memory, _usage
 
 REQUEST_VARIABLE = "STAC_MANAGER_BENCHMARK"
 _request = json.loads(os.environ.get(REQUEST_VARIABLE, "null"))
@@ -52,8 +52,11 @@ if _request:
                 raise
 
         def time_ingest(self, concurrency):
+            usage = {}
             try:
-                self.items, self.failures = _compat.drain(self.module, _request["items"])
+                with _usage.measured(usage):
+                    self.items, self.failures = _compat.drain(self.module, _request["items"])
+                self.usage = usage
             except Exception as error:
                 _observe(concurrency, error=f"{error}" or type(error).__name__)
                 raise
@@ -67,4 +70,5 @@ if _request:
                     first_failure=str(self.failures[0]) if self.failures else None,
                     peak_bytes=_memory.peak_bytes(),
                     import_bytes=self.import_bytes,
+                    usage={**self.usage, **_usage.counted(getattr(self.module, "stats", None))},
                 )

@@ -29,8 +29,10 @@ from tools.report import (
     DataSet,
     Level,
     Report,
+    Usage,
     is_quick,
     make_data_set,
+    mean_usage,
     measured_level,
     missing_level,
     read_report,
@@ -132,7 +134,15 @@ def _level(level: Level, seen: dict[str, Any]) -> Level:
     """Join asv's samples with what the benchmark observed beside them."""
     if level.status == "ok":
         items, peak, imports = (seen.get(name) for name in ("items", "peak_bytes", "import_bytes"))
-        return measured_level(level.concurrency, level.samples, items=items, peak_bytes=peak, import_bytes=imports)
+        return measured_level(
+            level.concurrency,
+            level.samples,
+            items=items,
+            peak_bytes=peak,
+            import_bytes=imports,
+            # The first run of a level may be the warm-up, which asv does not count.
+            usage=mean_usage([Usage(runs=1, **usage) for usage in seen.get("usages", [])[-len(level.samples) :]]),
+        )
     return missing_level(level.concurrency, "n/a" if "missing" in seen else "failed")
 
 
@@ -158,11 +168,14 @@ def _first_reason(seen: dict[Concurrency, dict[str, Any]]) -> str | None:
 
 
 def _observations(path: Path) -> dict[Concurrency, dict[str, Any]]:
-    """Merge the lines of each level; of several values the last counts, and peaks only grow."""
+    """Merge the lines of each level, a run each; of several values the last counts, and peaks only grow."""
     merged: dict[Concurrency, dict[str, Any]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         observation = json.loads(line)
-        merged.setdefault(observation.pop("concurrency"), {}).update(observation)
+        level = merged.setdefault(observation.pop("concurrency"), {"usages": []})
+        if "usage" in observation:
+            level["usages"].append(observation.pop("usage"))
+        level.update(observation)
     return merged
 
 

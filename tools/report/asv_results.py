@@ -26,6 +26,7 @@ from .model import (
     Kind,
     Level,
     Report,
+    Usage,
     is_quick,
     make_data_set,
     measured_level,
@@ -37,7 +38,10 @@ from .model import (
 ASV_FILE_VERSION = 2
 TIME_METHOD = "time_ingest"
 MEMORY_METHOD = "peakmem_ingest"
+# Beside `<Class>.time_ingest`, `<Class>Usage.track_usage` tells where the time goes, a quantity at a time.
+USAGE_METHOD = "track_usage"
 LEVEL_PARAMETER = "concurrency"
+QUANTITY_PARAMETER = "quantity"
 SIZE_PARAMETER = "test_size"
 IMPORT_BASELINES: dict[Kind, str] = {
     "file": "startup.Startup.peakmem_imports_file",
@@ -154,6 +158,7 @@ def _data_sets(file: _ResultFile, benchmarks: Mapping[str, Any]) -> Iterator[Dat
         memory = _by_params(file.rows.get(memory_name, {}), benchmarks.get(memory_name), file.path) or {}
         items = benchmarks[name].get("items")
         import_bytes = _import_bytes(file, _kind(name))
+        usages = _usages(file, benchmarks, _owner(name))
         groups: dict[Params, list[Level]] = {}
         for params, row in times.items():
             rest = tuple(pair for pair in params if pair[0] != LEVEL_PARAMETER)
@@ -163,6 +168,7 @@ def _data_sets(file: _ResultFile, benchmarks: Mapping[str, Any]) -> Iterator[Dat
                 items=_items(rest, items),
                 peak_bytes=_whole(memory.get(params, {}).get("result")),
                 import_bytes=import_bytes,
+                usage=usages.get(frozenset(params)),
             )
             groups.setdefault(rest, []).append(level)
         for rest, levels in groups.items():
@@ -195,6 +201,7 @@ def _level(
     items: int | None,
     peak_bytes: int | None,
     import_bytes: int | None,
+    usage: Usage | None,
 ) -> Level:
     median = row.get("result")
     if not isinstance(median, int | float) or not math.isfinite(median) or median <= 0:
@@ -203,7 +210,9 @@ def _level(
         return missing_level(concurrency, status, items=items, peak_bytes=peak_bytes, import_bytes=import_bytes)
     samples = row.get("samples")
     if samples:
-        return measured_level(concurrency, samples, items=items, peak_bytes=peak_bytes, import_bytes=import_bytes)
+        return measured_level(
+            concurrency, samples, items=items, peak_bytes=peak_bytes, import_bytes=import_bytes, usage=usage
+        )
     count = int(row.get("stats_repeat") or 1)
     return summarised_level(
         concurrency,
@@ -214,7 +223,30 @@ def _level(
         items=items,
         peak_bytes=peak_bytes,
         import_bytes=import_bytes,
+        usage=usage,
     )
+
+
+def _usages(file: _ResultFile, benchmarks: Mapping[str, Any], owner: str) -> dict[frozenset[tuple[str, str]], Usage]:
+    """Where the time of a class's levels went, by all their parameters; empty where no benchmark tells."""
+    names = [name for name in file.rows if name.endswith(f".{owner}Usage.{USAGE_METHOD}")]
+    found: dict[frozenset[tuple[str, str]], dict[str, float]] = {}
+    for name in names:
+        for params, row in (_by_params(file.rows[name], benchmarks.get(name), file.path) or {}).items():
+            value = _finite(row.get("result"))
+            quantity = _value(dict(params).get(QUANTITY_PARAMETER, "None"))
+            if value is not None:
+                rest = frozenset(pair for pair in params if pair[0] != QUANTITY_PARAMETER)
+                found.setdefault(rest, {})[str(quantity)] = value
+    return {
+        params: _usage(values) for params, values in found.items() if {"wall_seconds", "cpu_seconds"} <= set(values)
+    }
+
+
+def _usage(values: Mapping[str, float]) -> Usage:
+    own = ("wall_seconds", "cpu_seconds", "queue_seconds", "tasks", "refusals")
+    stages = {name.removesuffix("_seconds"): value for name, value in values.items() if name not in own}
+    return Usage(runs=1, stages=stages or None, **{name: values[name] for name in own if name in values})
 
 
 def _by_params(

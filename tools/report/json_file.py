@@ -9,7 +9,7 @@ from typing import Any
 
 from .atomic import write_bytes
 from .errors import ReportError
-from .model import SCHEMA_VERSION, DataSet, Environment, Level, Report
+from .model import SCHEMA_VERSION, DataSet, Environment, Level, Peer, Report, Usage
 
 SCHEMA_PATH = Path(__file__).with_name("results.schema.json")
 _RUN_AGAIN = "run the benchmark again to write it anew"
@@ -27,7 +27,7 @@ def write(report: Report, path: Path) -> None:
 
 
 def read(path: Path) -> Report:
-    """Read what `write` wrote.
+    """Read what `write` wrote, and what older versions of it wrote.
 
     Raises:
         ReportError: the file cannot be read, is newer than this program, or does not fit the schema.
@@ -90,7 +90,6 @@ def _first_problem(data: Any) -> str | None:
 
 def _report(data: dict[str, Any]) -> Report:
     return Report(
-        schema_version=int(data["schema_version"]),
         created=data["created"],
         quick=data["quick"],
         environment=Environment(**{**data["environment"], "cores": _int(data["environment"]["cores"])}),
@@ -106,6 +105,7 @@ def _data_set(data: dict[str, Any]) -> DataSet:
         source=data["source"],
         items=_int(data["items"]),
         levels=tuple(_level(entry) for entry in data["levels"]),
+        peers=tuple(_peer(entry) for entry in data.get("peers", ())),
     )
 
 
@@ -114,17 +114,46 @@ def _level(data: dict[str, Any]) -> Level:
     return Level(
         concurrency=concurrency if isinstance(concurrency, str) else int(concurrency),
         strategy=data["strategy"],
-        status=data["status"],
-        samples=tuple(float(sample) for sample in data["samples"]),
-        sample_count=int(data["sample_count"]),
-        median_seconds=_float(data["median_seconds"]),
-        q25_seconds=_float(data["q25_seconds"]),
-        q75_seconds=_float(data["q75_seconds"]),
-        items=_int(data["items"]),
-        throughput=_float(data["throughput"]),
-        peak_bytes=_int(data["peak_bytes"]),
         net_bytes=_int(data["net_bytes"]),
-        speedup=_float(data["speedup"]),
+        usage=_usage(data.get("usage")),
+        **_timed(data),
+    )
+
+
+def _peer(data: dict[str, Any]) -> Peer:
+    return Peer(name=data["name"], **_timed(data))
+
+
+def _timed(data: dict[str, Any]) -> dict[str, Any]:
+    """What levels and peers have in common."""
+    interval = data.get("speedup_interval")
+    return {
+        "status": data["status"],
+        "samples": tuple(float(sample) for sample in data["samples"]),
+        "sample_count": int(data["sample_count"]),
+        "median_seconds": _float(data["median_seconds"]),
+        "q25_seconds": _float(data["q25_seconds"]),
+        "q75_seconds": _float(data["q75_seconds"]),
+        "items": _int(data["items"]),
+        "throughput": _float(data["throughput"]),
+        "peak_bytes": _int(data["peak_bytes"]),
+        "speedup": _float(data["speedup"]),
+        "speedup_interval": None if interval is None else (float(interval[0]), float(interval[1])),
+    }
+
+
+def _usage(data: dict[str, Any] | None) -> Usage | None:
+    if data is None:
+        return None
+    stages = data["stages"]
+    return Usage(
+        runs=int(data["runs"]),
+        wall_seconds=float(data["wall_seconds"]),
+        cpu_seconds=float(data["cpu_seconds"]),
+        queue_seconds=_float(data["queue_seconds"]),
+        stages=None if stages is None else {name: float(seconds) for name, seconds in stages.items()},
+        tasks=_float(data["tasks"]),
+        refusals=_float(data["refusals"]),
     )
 
 

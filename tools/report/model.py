@@ -7,10 +7,12 @@ and never zero; every renderer shows it as "n/a".
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from typing import Literal, TypeVar
 
-SCHEMA_VERSION = 1
+from .significance import ratio_interval
+
+SCHEMA_VERSION = 2
 BASELINE_CONCURRENCY = 1
 MEASUREMENT_SAMPLES = 5
 
@@ -38,12 +40,32 @@ class Environment:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """Where the time of a level's runs went: the mean of one run, in seconds.
+
+    `cpu_seconds` is of all threads of the benchmark process together, so it can exceed `wall_seconds`.
+    `queue_seconds` is how long the process was ready to run while the machine ran others; None where the system
+    does not say. `stages` are named by the package that was measured ("waiting", "reading", "decoding",
+    "consumer") and are of the clock on the wall. `tasks` is how many pages or documents the workers had to share;
+    `refusals` is how often a server answered that it was asked too often.
+    """
+
+    runs: int
+    wall_seconds: float
+    cpu_seconds: float
+    queue_seconds: float | None = None
+    stages: Mapping[str, float] | None = None
+    tasks: float | None = None
+    refusals: float | None = None
+
+
+@dataclass(frozen=True)
 class Level:
     """One concurrency level of a data set.
 
     `peak_bytes` is the peak resident set size of the benchmark process; `net_bytes` is what is left of it
     without the peak of a process that only imports the package. `speedup` is the median of the baseline
-    level divided by this level's median.
+    level divided by this level's median, `speedup_interval` its 95 % interval.
     """
 
     concurrency: Concurrency
@@ -59,6 +81,26 @@ class Level:
     peak_bytes: int | None = None
     net_bytes: int | None = None
     speedup: float | None = None
+    speedup_interval: tuple[float, float] | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another way to the same items: a library, a bare loop. `speedup` is against the data set's baseline level."""
+
+    name: str
+    status: Status
+    samples: tuple[float, ...] = ()
+    sample_count: int = 0
+    median_seconds: float | None = None
+    q25_seconds: float | None = None
+    q75_seconds: float | None = None
+    items: int | None = None
+    throughput: float | None = None
+    peak_bytes: int | None = None
+    speedup: float | None = None
+    speedup_interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +113,7 @@ class DataSet:
     source: str
     items: int | None
     levels: tuple[Level, ...]
+    peers: tuple[Peer, ...] = ()
 
     @property
     def measured(self) -> tuple[Level, ...]:
@@ -111,6 +154,7 @@ def measured_level(
     items: int | None = None,
     peak_bytes: int | None = None,
     import_bytes: int | None = None,
+    usage: Usage | None = None,
 ) -> Level:
     """A level from its timed runs, in seconds.
 
@@ -131,6 +175,7 @@ def measured_level(
         items=items,
         peak_bytes=peak_bytes,
         import_bytes=import_bytes,
+        usage=usage,
     )
 
 
@@ -145,6 +190,7 @@ def summarised_level(
     items: int | None = None,
     peak_bytes: int | None = None,
     import_bytes: int | None = None,
+    usage: Usage | None = None,
 ) -> Level:
     """A level of which only the median is known, and the quartiles where there are any."""
     return Level(
@@ -160,6 +206,7 @@ def summarised_level(
         throughput=None if items is None else items / median_seconds,
         peak_bytes=peak_bytes,
         net_bytes=_net(peak_bytes, import_bytes),
+        usage=usage,
     )
 
 
@@ -182,8 +229,40 @@ def missing_level(
     )
 
 
-def make_data_set(title: str, key: str, kind: Kind, source: str, items: int | None, levels: Sequence[Level]) -> DataSet:
-    """A data set with its levels in order and every speedup computed.
+def as_peer(name: str, level: Level) -> Peer:
+    """What was timed as one level, under the name of a peer."""
+    return Peer(name, **{field.name: getattr(level, field.name) for field in fields(Peer) if field.name != "name"})
+
+
+def mean_usage(runs: Sequence[Usage]) -> Usage | None:
+    """The mean of several runs; what is not known of one is not known of all."""
+    if not runs:
+        return None
+    stages = set.intersection(*(set(run.stages or ()) for run in runs))
+    return Usage(
+        runs=sum(run.runs for run in runs),
+        wall_seconds=statistics.fmean(run.wall_seconds for run in runs),
+        cpu_seconds=statistics.fmean(run.cpu_seconds for run in runs),
+        queue_seconds=_mean([run.queue_seconds for run in runs]),
+        stages={name: statistics.fmean((run.stages or {})[name] for run in runs) for name in sorted(stages)} or None,
+        tasks=_mean([run.tasks for run in runs]),
+        refusals=_mean([run.refusals for run in runs]),
+    )
+
+
+_Timed = TypeVar("_Timed", Level, Peer)
+
+
+def make_data_set(
+    title: str,
+    key: str,
+    kind: Kind,
+    source: str,
+    items: int | None,
+    levels: Sequence[Level],
+    peers: Sequence[Peer] = (),
+) -> DataSet:
+    """A data set with its levels in order and every speedup computed, the fastest peers first.
 
     Raises:
         ValueError: a level is there twice.
@@ -194,7 +273,11 @@ def make_data_set(title: str, key: str, kind: Kind, source: str, items: int | No
         raise ValueError(f"{key}: a concurrency level is there twice in {names}")
     data_set = DataSet(title, key, kind, source, items, tuple(ordered))
     base = data_set.baseline
-    return replace(data_set, levels=tuple(replace(x, speedup=_speedup(base, x)) for x in ordered))
+    return replace(
+        data_set,
+        levels=tuple(_compared(base, level) for level in ordered),
+        peers=tuple(_compared(base, peer) for peer in sorted(peers, key=_peer_order)),
+    )
 
 
 def is_quick(data_sets: Iterable[DataSet]) -> bool:
@@ -223,14 +306,26 @@ def _quartiles(seconds: tuple[float, ...]) -> tuple[float | None, float | None]:
     return q25, q75
 
 
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known and len(known) == len(values) else None
+
+
 def _net(peak_bytes: int | None, import_bytes: int | None) -> int | None:
     return None if peak_bytes is None or import_bytes is None else peak_bytes - import_bytes
 
 
-def _speedup(base: Level | None, level: Level) -> float | None:
-    if base is None or base.median_seconds is None or level.median_seconds is None:
-        return None
-    return base.median_seconds / level.median_seconds
+def _compared(base: Level | None, timed: _Timed) -> _Timed:
+    """The same with its speedup over the baseline; the baseline itself is no estimate and has no interval."""
+    if base is None or base.median_seconds is None or timed.median_seconds is None:
+        return replace(timed, speedup=None, speedup_interval=None)
+    speedup = base.median_seconds / timed.median_seconds
+    interval = None if timed is base else ratio_interval(base, timed)
+    return replace(timed, speedup=speedup, speedup_interval=interval)
+
+
+def _peer_order(peer: Peer) -> tuple[bool, float, str]:
+    return (peer.median_seconds is None, peer.median_seconds or 0.0, peer.name)
 
 
 def _order(concurrency: Concurrency) -> tuple[int, int, str]:

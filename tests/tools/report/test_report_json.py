@@ -17,6 +17,8 @@ from tools.report import (
     Level,
     Report,
     ReportError,
+    Usage,
+    as_peer,
     make_data_set,
     measured_level,
     missing_level,
@@ -28,6 +30,17 @@ from tools.report.json_file import SCHEMA_PATH
 SECONDS = st.floats(min_value=1e-9, max_value=1e9)
 BYTES = st.none() | st.integers(min_value=0, max_value=2**60)
 TEXT = st.none() | st.text()
+MEANS = st.none() | st.floats(min_value=0, max_value=1e9)
+USAGES = st.none() | st.builds(
+    Usage,
+    runs=st.integers(min_value=1, max_value=100),
+    wall_seconds=SECONDS,
+    cpu_seconds=SECONDS,
+    queue_seconds=MEANS,
+    stages=st.none() | st.dictionaries(st.text(), SECONDS, max_size=3),
+    tasks=MEANS,
+    refusals=MEANS,
+)
 LEVEL_NAMES = st.integers(min_value=1, max_value=10_000) | st.sampled_from(["auto", "adaptive"])
 
 
@@ -36,7 +49,10 @@ def levels(draw: st.DrawFn, concurrency: int | str) -> Level:
     sizes: dict[str, Any] = {"items": draw(BYTES), "peak_bytes": draw(BYTES), "import_bytes": draw(BYTES)}
     if draw(st.booleans()):
         return missing_level(concurrency, draw(st.sampled_from(["n/a", "failed"])), **sizes)
-    return measured_level(concurrency, draw(st.lists(SECONDS, min_size=1, max_size=4)), **sizes)
+    return measured_level(concurrency, draw(st.lists(SECONDS, min_size=1, max_size=4)), usage=draw(USAGES), **sizes)
+
+
+PEERS = st.tuples(st.text(min_size=1), levels(1)).map(lambda pair: as_peer(*pair))
 
 
 @st.composite
@@ -44,7 +60,9 @@ def data_sets(draw: st.DrawFn) -> DataSet:
     names = draw(st.lists(LEVEL_NAMES, max_size=4, unique=True))
     kind = draw(st.sampled_from(["file", "api"]))
     members = [draw(levels(name)) for name in names]
-    return make_data_set(draw(st.text()), draw(st.text()), kind, draw(st.text()), draw(BYTES), members)
+    return make_data_set(
+        draw(st.text()), draw(st.text()), kind, draw(st.text()), draw(BYTES), members, draw(st.lists(PEERS, max_size=2))
+    )
 
 
 REPORTS = st.builds(
@@ -84,6 +102,19 @@ def test_round_trip_is_exact_and_fits_the_schema(report: Report, tmp_path: Path)
     assert read(path) == report
     Draft202012Validator(json.loads(SCHEMA_PATH.read_text())).validate(json.loads(path.read_text()))
     assert [x.name for x in path.parent.iterdir()] == ["report.json"]
+
+
+def test_a_file_of_the_first_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    write(SMALL, path)
+    data = json.loads(path.read_text())
+    data["schema_version"] = 1
+    for data_set in data["data_sets"]:
+        del data_set["peers"]
+        for level in data_set["levels"]:
+            del level["usage"], level["speedup_interval"]
+    path.write_text(json.dumps(data))
+    assert read(path) == SMALL
 
 
 def test_schema_is_a_schema() -> None:
@@ -135,8 +166,8 @@ def changed(path: Path, *keys: str | int, to: object) -> Path:
 @pytest.mark.parametrize(
     ("keys", "value", "words"),
     [
-        (["schema_version"], 2, "newer version of this program (schema_version 2, this one reads 1); update"),
-        (["schema_version"], 0, "at schema_version, 1 was expected"),
+        (["schema_version"], 3, "newer version of this program (schema_version 3, this one reads 2); update"),
+        (["schema_version"], 0, "at schema_version, 0 is not one of [1, 2]"),
         (["quick"], "no", "at quick, 'no' is not of type 'boolean'"),
         (["data_sets", 0, "levels", 0, "median_seconds"], None, "at data_sets/0/levels/0/median_seconds"),
         (["data_sets", 0, "levels", 0, "samples"], [math.nan], "NaN is not allowed"),

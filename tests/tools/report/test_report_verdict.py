@@ -1,8 +1,21 @@
 """What the words claim, at their limits."""
 
+from typing import Any
+
 import pytest
 
-from tools.report import DataSet, Level, Verdict, judge, make_data_set, measured_level, missing_level
+from tools.report import (
+    DataSet,
+    Level,
+    Usage,
+    Verdict,
+    judge,
+    make_data_set,
+    measured_level,
+    missing_level,
+    summarised_level,
+)
+from tools.report.scaling import ScalingLaw
 
 MB = 1_000_000
 
@@ -124,9 +137,15 @@ def test_spread_greater_than_the_difference() -> None:
 
 
 def test_spread_equal_to_the_difference_is_told_apart() -> None:
-    # Quartiles of 2.0 and 3.0 around 2.5, and the other median is 1.0 away.
-    apart = data_set(measured_level(1, [1.5, 2.5, 3.5]), measured_level(5, [1.5, 1.5, 1.5]))
+    def summary(level: int, median: float, low: float, high: float) -> Level:
+        return summarised_level(level, median, sample_count=9, q25_seconds=low, q75_seconds=high)
+
+    apart = data_set(summary(1, 2.5, 2.0, 3.0), summary(5, 1.5, 1.5, 1.5))
     assert "cannot be told" not in text(judge(apart))
+    assert "run it with --record-samples" in text(judge(apart))
+    close = data_set(summary(1, 2.5, 2.0, 3.1), summary(5, 1.5, 1.5, 1.5))
+    assert "cannot be told" in text(judge(close))
+    assert judge(close).effect == "inconclusive"
 
 
 def test_speedup_within_the_spread_is_not_shown() -> None:
@@ -137,3 +156,123 @@ def test_speedup_within_the_spread_is_not_shown() -> None:
 def test_quick_run_is_the_first_sentence() -> None:
     few = data_set(measured_level(1, [2.0]), measured_level(5, [1.0, 1.0, 1.0]))
     assert judge(few).sentences[0] == ("This was a quick run (1 to 3 samples a level): it is not a measurement.")
+
+
+def used(level: int, seconds: float, busy: float, *, noise: float = 0.01, **more: Any) -> Level:
+    """Five samples with some noise, and the CPU busy for a share of each."""
+    samples = [seconds * (1 + noise * step) for step in (-2, -1, 0, 1, 2)]
+    stages = {"waiting": seconds * (1 - busy), "decoding": seconds * busy}
+    usage = {"runs": 5, "wall_seconds": seconds, "cpu_seconds": seconds * busy, "stages": stages, **more}
+    return measured_level(level, samples, items=1000, usage=Usage(**usage))
+
+
+def test_evidence_is_printed_with_the_ceiling_that_it_implies() -> None:
+    api = make_data_set("t", "k", "api", "s", 1000, [used(1, 10, 0.07), used(5, 2.1, 0.3), used(10, 1.3, 0.5)])
+    verdict = judge(api)
+    assert (verdict.effect, verdict.bottleneck) == ("significant", "waiting")
+    assert verdict.bottleneck_line == "**Bottleneck**: waiting for the server"
+    words = text(verdict)
+    assert "waiting for the server 93 %, decoding 7 %; the CPU was busy 7 % of the time." in words
+    assert verdict.ceiling == pytest.approx(1 / 0.07)
+    assert "One thread does 7 % of that by itself: at most 14.3x" in words
+    assert "speedup alone" not in words + verdict.bottleneck_line
+
+
+def test_without_evidence_the_words_say_so() -> None:
+    verdict = judged({1: 5.0, 10: 1.0})
+    assert verdict.bottleneck_line == "**Bottleneck**: waiting for the disk (from the speedup alone)"
+    assert "Concluded from the speedup alone" in text(verdict)
+    assert verdict.ceiling is None
+
+
+def test_an_idle_cpu_contradicts_cpu_bound() -> None:
+    verdict = judge(data_set(used(1, 1.0, 0.1), used(5, 1.0, 0.1), used(10, 1.0, 0.1)))
+    assert (verdict.effect, verdict.bottleneck, verdict.recommended) == ("none", "serialised", 1)
+    assert "the work is not CPU-bound: with 1 worker the CPU was busy 10 % of the time" in text(verdict)
+    assert "a rate limit, a lock" in text(verdict)
+    busy = judge(data_set(used(1, 1.0, 0.97), used(5, 1.0, 0.97)))
+    assert (busy.effect, busy.bottleneck) == ("none", "cpu")
+    assert "the work is CPU-bound, stay sequential" in text(busy)
+
+
+def test_time_in_the_queue_for_a_cpu_is_not_idleness() -> None:
+    """On a crowded machine CPU-bound work has little CPU for its time on the wall."""
+    verdict = judge(data_set(*(used(level, 1.0, 0.4, queue_seconds=0.58) for level in (1, 5))))
+    assert verdict.bottleneck == "cpu"
+    assert "The machine was busy with other work" in text(verdict)
+
+
+def test_a_plateau_with_an_idle_cpu_is_a_limit() -> None:
+    levels = {1: 8.0, 2: 4.0, 4: 2.0, 8: 2.0, 16: 2.0}
+    verdict = judge(data_set(*(used(level, seconds, 0.05) for level, seconds in levels.items())))
+    assert (verdict.effect, verdict.bottleneck, verdict.recommended) == ("significant", "limited", 4)
+    assert "From 4 workers on, throughput stands still at 500 items/s while the CPU is idle" in text(verdict)
+    # The same with a busy CPU is the CPU's limit, and with nothing to share it is none.
+    busy = judge(data_set(*(used(level, seconds, min(0.95, 0.2 * level)) for level, seconds in levels.items())))
+    assert busy.bottleneck == "waiting"
+    few = judge(data_set(*(used(level, seconds, 0.05, tasks=4) for level, seconds in levels.items())))
+    assert few.bottleneck == "waiting"
+    assert "only 4 documents to share, too few for 8 and 16 workers" in text(few)
+    refused = judge(data_set(*(used(level, seconds, 0.05, refusals=level - 1) for level, seconds in levels.items())))
+    assert "The server limits the rate" in text(refused)
+
+
+def test_work_on_several_cores_is_not_io_bound() -> None:
+    verdict = judge(data_set(used(1, 4.0, 0.99), used(4, 1.0, 3.9)))
+    assert (verdict.effect, verdict.bottleneck, verdict.ceiling) == ("significant", "cpu", None)
+    assert "CPU-bound and runs on several cores (3.9 with 4 workers)" in text(verdict)
+
+
+def test_a_small_pool_that_does_all_it_can_is_io_bound() -> None:
+    verdict = judge(data_set(used(1, 2.0, 0.02), used(2, 1.02, 0.04)))
+    assert (verdict.effect, verdict.bottleneck) == ("modest", "waiting")
+    assert "nearly all that 2 workers can give: the work is I/O-bound" in text(verdict)
+
+
+def test_workers_that_hinder_each_other() -> None:
+    verdict = judge(data_set(*(used(n, 10 * (1 + 0.03 * n * (n - 1)) / n, 0.05) for n in (1, 2, 4, 8, 16))))
+    assert verdict.bottleneck == "contention"
+    assert isinstance(verdict.law, ScalingLaw)
+    assert verdict.law.coherency == pytest.approx(0.03, rel=0.05)
+    assert verdict.law.peak_workers == pytest.approx(5.8, abs=0.3)
+    assert "predicted peak at 6 workers" in text(verdict)
+
+
+def test_one_level_is_judged_by_its_evidence() -> None:
+    verdict = judge(data_set(used(1, 1.0, 0.05), missing_level(5, "n/a")))
+    assert (verdict.effect, verdict.bottleneck, verdict.recommended) == ("unknown", "waiting", None)
+
+
+def test_noise_is_inconclusive_and_not_a_verdict() -> None:
+    verdict = judge(data_set(used(1, 1.3, 0.3, noise=0.3), used(5, 1.0, 0.3, noise=0.3)))
+    assert (verdict.effect, verdict.bottleneck, verdict.recommended) == ("inconclusive", "inconclusive", None)
+    assert "Inconclusive" in text(verdict)
+    # The CPU knows better than the clock.
+    busy = judge(data_set(used(1, 1.3, 0.98, noise=0.3), used(5, 1.0, 0.98, noise=0.3)))
+    assert (busy.effect, busy.bottleneck, busy.recommended) == ("inconclusive", "cpu", 1)
+
+
+def test_best_is_the_smallest_level_that_cannot_be_told_from_the_fastest() -> None:
+    verdict = judge(data_set(used(1, 10, 0.1), used(5, 1.02, 0.3), used(10, 1.01, 0.3), used(20, 1.0, 0.3)))
+    assert verdict.best_concurrency == 5
+    assert verdict.best == "5 workers with 9.8x speedup"
+    assert "The shortest time is that of 20 workers, which cannot be told from 5." in text(verdict)
+
+
+def test_memory_weighs_in_the_recommendation() -> None:
+    def sized(level: int, seconds: float, size: int) -> Level:
+        return measured_level(level, [seconds] * 5, peak_bytes=size)
+
+    dear = judge(data_set(sized(1, 10, 100 * MB), sized(5, 2, 150 * MB), sized(50, 1.6, 900 * MB)))
+    assert dear.recommended == 5
+    assert "50 workers gain 25 % throughput for 6.0x the memory" in text(dear)
+    cheap = judge(data_set(sized(1, 10, 100 * MB), sized(5, 2, 150 * MB), sized(50, 1.6, 160 * MB)))
+    assert cheap.recommended == 50
+
+
+def test_intervals_of_the_speedup_are_told() -> None:
+    assert "Speedups with 95 % intervals: 5 workers 4.00x (3.90x to 4.09x)." in text(
+        judge(data_set(used(1, 4, 0.1), used(5, 1, 0.1)))
+    )
+    few = judge(data_set(measured_level(1, [2.0, 2.1]), measured_level(5, [1.0, 1.1])))
+    assert "Too few samples for an interval of the speedup: it takes 3 a level." in text(few)

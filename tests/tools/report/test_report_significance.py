@@ -1,0 +1,57 @@
+"""Intervals hold what they promise, whatever the noise looks like."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tools.report import measured_level, summarised_level
+from tools.report.significance import is_slower, ratio_interval
+
+RATIO = 3.0
+REPETITIONS = 600
+
+Noise = Callable[[np.random.Generator, int], np.ndarray]
+NOISES: dict[str, Noise] = {
+    "log-normal": lambda random, count: np.exp(random.normal(0, 0.1, count)),
+    "long tail": lambda random, count: 1 + random.exponential(0.2, count),
+    "outliers": lambda random, count: (
+        np.exp(random.normal(0, 0.05, count)) * np.where(random.random(count) < 0.15, 1 + random.exponential(0.5), 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("samples", [3, 5, 10])
+def test_the_interval_holds_the_true_ratio_nineteen_times_of_twenty(noise: str, samples: int) -> None:
+    random = np.random.default_rng(1)
+    held = 0
+    for _ in range(REPETITIONS):
+        one = measured_level(1, NOISES[noise](random, samples) * RATIO)
+        other = measured_level(5, NOISES[noise](random, samples))
+        interval = ratio_interval(one, other)
+        assert interval is not None
+        held += interval[0] <= RATIO <= interval[1]
+    assert held / REPETITIONS > 0.93
+
+
+def test_equal_work_is_rarely_called_slower() -> None:
+    random = np.random.default_rng(2)
+    pairs = [[measured_level(1, NOISES["long tail"](random, 5)) for _ in range(2)] for _ in range(REPETITIONS)]
+    assert sum(is_slower(one, other) for one, other in pairs) / REPETITIONS < 0.04
+
+
+def test_the_interval_holds_the_ratio_of_the_medians() -> None:
+    one, other = measured_level(1, [1.0, 1.0, 1.0, 1.0, 90.0]), measured_level(5, [1.0] * 5)
+    interval = ratio_interval(one, other)
+    assert interval is not None
+    assert interval[0] <= 1.0 <= interval[1]
+
+
+def test_without_noise_there_is_no_width() -> None:
+    assert ratio_interval(measured_level(1, [4.0] * 5), measured_level(5, [2.0] * 5)) == pytest.approx((2.0, 2.0))
+
+
+def test_too_few_samples_have_no_interval() -> None:
+    assert ratio_interval(measured_level(1, [4.0, 4.1]), measured_level(5, [2.0] * 5)) is None
+    assert ratio_interval(summarised_level(1, 4.0, sample_count=9), measured_level(5, [2.0] * 5)) is None
