@@ -25,8 +25,10 @@ from .model import (
     Environment,
     Kind,
     Level,
+    Peer,
     Report,
     Usage,
+    as_peer,
     is_quick,
     make_data_set,
     measured_level,
@@ -42,6 +44,9 @@ MEMORY_METHOD = "peakmem_ingest"
 USAGE_METHOD = "track_usage"
 LEVEL_PARAMETER = "concurrency"
 QUANTITY_PARAMETER = "quantity"
+# Beside `<Name>Ingest.time_ingest`, `<Name>Peers.time_<x>` times other ways to the same items.
+PEERS_METHOD_PREFIX = "time_"
+PEER_PARAMETER = "way"
 SIZE_PARAMETER = "test_size"
 IMPORT_BASELINES: dict[Kind, str] = {
     "file": "startup.Startup.peakmem_imports_file",
@@ -80,8 +85,10 @@ class _ResultFile:
         )
 
 
-def read_report(results_dir: Path, *, commit: str | None = None, machine: str | None = None) -> Report:
-    """The newest commit that has ingestion results, or the one that `commit` is a prefix of.
+def read_report(
+    results_dir: Path, *, commit: str | None = None, machine: str | None = None, peers: bool = False
+) -> Report:
+    """The newest commit that has ingestion results, or the one that `commit` is a prefix of; with its peers if asked.
 
     When a commit was measured in several environments, the one measured last is taken and named in the report.
 
@@ -92,7 +99,7 @@ def read_report(results_dir: Path, *, commit: str | None = None, machine: str | 
     benchmarks = _load(results_dir / "benchmarks.json")
     files = [_result_file(path) for path in sorted(folder.glob("*.json")) if path.name != "machine.json"]
     chosen = _choose(files, folder, commit)
-    data_sets = tuple(_data_sets(chosen, benchmarks))
+    data_sets = tuple(_data_sets(chosen, benchmarks, with_peers=peers))
     if not data_sets:
         raise ReportError(
             f"{chosen.path} holds no benchmark named {TIME_METHOD} with a parameter {LEVEL_PARAMETER!r}; "
@@ -149,7 +156,7 @@ def _choices(names: list[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _data_sets(file: _ResultFile, benchmarks: Mapping[str, Any]) -> Iterator[DataSet]:
+def _data_sets(file: _ResultFile, benchmarks: Mapping[str, Any], *, with_peers: bool) -> Iterator[DataSet]:
     for name in sorted(file.ingest_names, key=lambda x: (_kind(x) == "api", x)):
         times = _by_params(file.rows[name], benchmarks.get(name), file.path)
         if times is None:
@@ -172,10 +179,11 @@ def _data_sets(file: _ResultFile, benchmarks: Mapping[str, Any]) -> Iterator[Dat
             )
             groups.setdefault(rest, []).append(level)
         for rest, levels in groups.items():
-            yield _data_set(name, rest, levels)
+            peers = _peers(file, benchmarks, name, rest, levels[0].items) if with_peers else []
+            yield _data_set(name, rest, levels, peers)
 
 
-def _data_set(name: str, rest: Params, levels: list[Level]) -> DataSet:
+def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer]) -> DataSet:
     kind, owner = _kind(name), _owner(name)
     items = levels[0].items
     others = [f"{key}={_value(text)}" for key, text in rest]
@@ -191,6 +199,7 @@ def _data_set(name: str, rest: Params, levels: list[Level]) -> DataSet:
         source=", ".join([f"asv benchmark {name}", *others]),
         items=items,
         levels=levels,
+        peers=peers,
     )
 
 
@@ -227,6 +236,24 @@ def _level(
     )
 
 
+def _peers(file: _ResultFile, benchmarks: Mapping[str, Any], name: str, rest: Params, items: int | None) -> list[Peer]:
+    """The other ways to the items of one data set: those whose other parameters are the same."""
+    owner = f".{_owner(name).removesuffix('Ingest')}Peers.{PEERS_METHOD_PREFIX}"
+    found = []
+    for peers_name in (x for x in file.rows if owner in x):
+        memory_name = peers_name.replace(f".{PEERS_METHOD_PREFIX}", ".peakmem_")
+        rows = _by_params(file.rows[peers_name], benchmarks.get(peers_name), file.path, PEER_PARAMETER) or {}
+        memory = file.rows.get(memory_name, {})
+        peaks = _by_params(memory, benchmarks.get(memory_name), file.path, PEER_PARAMETER) or {}
+        for params, row in rows.items():
+            if tuple(pair for pair in params if pair[0] != PEER_PARAMETER) == rest:
+                peak = _whole(peaks.get(params, {}).get("result"))
+                # A peer has no concurrency that could be told from outside.
+                level = _level(1, row, items=items, peak_bytes=peak, import_bytes=None, usage=None)
+                found.append(as_peer(str(_value(dict(params)[PEER_PARAMETER])), level))
+    return found
+
+
 def _usages(file: _ResultFile, benchmarks: Mapping[str, Any], owner: str) -> dict[frozenset[tuple[str, str]], Usage]:
     """Where the time of a class's levels went, by all their parameters; empty where no benchmark tells."""
     names = [name for name in file.rows if name.endswith(f".{owner}Usage.{USAGE_METHOD}")]
@@ -250,12 +277,12 @@ def _usage(values: Mapping[str, float]) -> Usage:
 
 
 def _by_params(
-    row: Mapping[str, Any], benchmark: Mapping[str, Any] | None, path: Path
+    row: Mapping[str, Any], benchmark: Mapping[str, Any] | None, path: Path, needed: str = LEVEL_PARAMETER
 ) -> dict[Params, dict[str, Any]] | None:
-    """One small row for each combination of named parameters; None when there is no level among them."""
+    """One small row for each combination of named parameters; None when the needed one is not among them."""
     axes = row.get("params")
     names = (benchmark or {}).get("param_names", [])
-    if not axes or LEVEL_PARAMETER not in names:
+    if not axes or needed not in names:
         return None
     if len(names) != len(axes):
         raise ReportError(

@@ -83,8 +83,11 @@ def _bottleneck(data_set: DataSet, effect: Effect, one: Evidence | None) -> Bott
         return "cpu"
     if effect == "inconclusive":
         return "inconclusive"
+    if effect == "none" and one is None:
+        return "cpu"
     if effect == "none":
-        return "cpu" if one is None else "serialised"
+        # On a crowded machine workers that wait for a CPU are no faster either.
+        return "inconclusive" if one is not None and one.crowded else "serialised"
     if hindered(data_set) is not None:
         return "contention"
     if one is not None and one.busy >= CPU_BOUND_BUSY and cores_used(fastest(data_set.measured)) > SEVERAL_CORES:
@@ -116,9 +119,18 @@ def _modest_though_idle(level: Level) -> Bottleneck:
 
 
 def hindered(data_set: DataSet) -> Loss | None:
-    """The largest loss to more workers, where it is more than an accident and shown by the samples."""
-    shown = [loss for loss in losses(data_set) if loss.kept < HINDERED and is_slower(loss.level, loss.smaller)]
+    """The largest loss to more workers, where it is more than an accident and shown by the samples.
+
+    What a level lost to other programs on the machine is no loss to its workers.
+    """
+    large = [loss for loss in losses(data_set) if loss.kept < HINDERED and not _is_crowded(loss.level)]
+    shown = [loss for loss in large if is_slower(loss.level, loss.smaller)]
     return min(shown, key=lambda loss: loss.kept, default=None)
+
+
+def _is_crowded(level: Level) -> bool:
+    found = evidence(level)
+    return found is not None and found.crowded
 
 
 def plateau(data_set: DataSet) -> Level | None:
@@ -156,7 +168,7 @@ def _number(level: Level) -> int:
 
 def _is_idle_with_work(level: Level) -> bool:
     found = evidence(level)
-    if found is None or found.busy >= HALF_BUSY:
+    if found is None or found.busy >= HALF_BUSY or found.crowded:
         return False
     return found.tasks is None or found.tasks >= PLATEAU_LENGTH * _number(level)
 

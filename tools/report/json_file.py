@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .atomic import write_bytes
+from .comparison import Comparison
 from .errors import ReportError
 from .model import SCHEMA_VERSION, DataSet, Environment, Level, Peer, Report, Usage
 
@@ -24,6 +25,31 @@ def write(report: Report, path: Path) -> None:
     """
     text = json.dumps(dataclasses.asdict(report), indent=2, allow_nan=False)
     write_bytes(path, f"{text}\n".encode())
+
+
+def write_comparison(found: Comparison, path: Path) -> None:
+    """Write two commits side by side: both reports as `write` writes them, and the changes.
+
+    Raises:
+        ReportError: the place cannot be written.
+    """
+    changes = [
+        {
+            "key": data_set.key,
+            "title": data_set.title,
+            "levels": [
+                {"concurrency": x.concurrency, "ratio": x.ratio, "interval": x.interval, "change": x.change}
+                for x in data_set.levels
+            ],
+        }
+        for data_set in found.data_sets
+    ]
+    content = {
+        "before": dataclasses.asdict(found.before),
+        "after": dataclasses.asdict(found.after),
+        "changes": changes,
+    }
+    write_bytes(path, f"{json.dumps(content, indent=2, allow_nan=False)}\n".encode())
 
 
 def read(path: Path) -> Report:

@@ -1,16 +1,21 @@
 """The report on a terminal: the same table, the same words."""
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from .model import DataSet, Level, Report
-from .text import COLUMNS, cells, environment_lines, memory_note
+from . import comparison
+from .comparison import Comparison
+from .model import DataSet, Report
+from .text import COLUMNS, environment_lines, memory_note, peers_note, rows
 from .verdict import judge
 
 _STATUS_STYLES = {"ok": "", "n/a": "dim", "failed": "red"}
+_CHANGE_STYLES = {"faster": "green", "slower": "red", "no change shown": "", "too few samples": "dim", "n/a": "dim"}
 
 
 def show(report: Report, console: Console | None = None) -> None:
@@ -20,7 +25,27 @@ def show(report: Report, console: Console | None = None) -> None:
         console.print("No data sets were measured.")
     for data_set in report.data_sets:
         _show_data_set(console, data_set)
-    console.print(Text("Environment", style="bold"))
+    _show_environment(console, "Environment", report)
+
+
+def show_comparison(found: Comparison, console: Console | None = None) -> None:
+    """Write two commits side by side."""
+    console = console or Console()
+    for data_set in found.data_sets:
+        console.print(Text(data_set.title, style="bold"))
+        lines = [comparison.cells(level) for level in data_set.levels]
+        styles = [_CHANGE_STYLES[level.change] for level in data_set.levels]
+        console.print(_table(comparison.COLUMNS, lines, styles))
+        for sentence in comparison.summary(data_set):
+            console.print(Text(sentence))
+        console.print()
+    _show_environment(console, "Environment before", found.before)
+    _show_environment(console, "Environment after", found.after)
+    console.print(Text(comparison.NOTE, style="dim"))
+
+
+def _show_environment(console: Console, title: str, report: Report) -> None:
+    console.print(Text(title, style="bold"))
     facts = Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
@@ -32,19 +57,22 @@ def show(report: Report, console: Console | None = None) -> None:
 def _show_data_set(console: Console, data_set: DataSet) -> None:
     verdict = judge(data_set)
     console.print(Text(data_set.title, style="bold"))
-    console.print(_table(data_set.levels))
+    statuses = [*(level.status for level in data_set.levels), *(peer.status for peer in data_set.peers)]
+    styles = [_STATUS_STYLES[status] for status in statuses]
+    console.print(_table(COLUMNS, rows(data_set), styles))
     console.print(Text.assemble(("Best Performance", "bold"), ": ", verdict.best))
-    for sentence in verdict.sentences:
+    console.print(Text.assemble(("Bottleneck", "bold"), verdict.bottleneck_line.removeprefix("**Bottleneck**")))
+    for sentence in (*verdict.sentences, *peers_note(data_set)):
         console.print(Text(sentence))
     console.print(Text(f"Source: {data_set.source}. {memory_note(data_set)}", style="dim"))
     console.print()
 
 
-def _table(levels: tuple[Level, ...]) -> Table:
+def _table(headings: Sequence[str], lines: Sequence[tuple[str, ...]], styles: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=True)
-    for place, heading in enumerate(COLUMNS):
+    for place, heading in enumerate(headings):
         # The unit goes under the name, so that six columns fit into 80.
         table.add_column(Text(heading.replace(" (", "\n(")), justify="left" if place == 0 else "right", no_wrap=True)
-    for level in levels:
-        table.add_row(*(Text(cell) for cell in cells(level)), style=_STATUS_STYLES[level.status])
+    for line, style in zip(lines, styles, strict=True):
+        table.add_row(*(Text(cell) for cell in line), style=style)
     return table

@@ -2,7 +2,7 @@
 
 from decimal import ROUND_DOWN, Decimal
 
-from .model import BASELINE_CONCURRENCY, Concurrency, DataSet, Environment, Level, Report
+from .model import BASELINE_CONCURRENCY, Concurrency, DataSet, Environment, Level, Peer, Report
 
 NOT_AVAILABLE = "n/a"
 BYTES_PER_MB = 1_000_000
@@ -63,6 +63,31 @@ def cells(level: Level) -> tuple[str, str, str, str, str, str]:
         megabytes(level.peak_bytes),
         "baseline" if is_baseline else times(level.speedup),
     )
+
+
+def peer_cells(peer: Peer) -> tuple[str, str, str, str, str, str]:
+    """The row of a peer; how much it does at once is its own affair."""
+    return (
+        peer.name,
+        NOT_AVAILABLE,
+        significant(peer.median_seconds) if peer.status == "ok" else peer.status,
+        significant(peer.throughput),
+        megabytes(peer.peak_bytes),
+        times(peer.speedup),
+    )
+
+
+def rows(data_set: DataSet) -> list[tuple[str, str, str, str, str, str]]:
+    """The table without its headings: the levels, then the peers."""
+    return [*(cells(level) for level in data_set.levels), *(peer_cells(peer) for peer in data_set.peers)]
+
+
+def peers_note(data_set: DataSet) -> list[str]:
+    """What the rows without a concurrency are."""
+    if not data_set.peers:
+        return []
+    names = listed([peer.name for peer in data_set.peers])
+    return [f"Other ways to the same items, their speedup against 1 worker: {names}."]
 
 
 def memory_note(data_set: DataSet) -> str:

@@ -141,6 +141,8 @@ def _effect(data_set: DataSet, effect: Effect, conclusion: Conclusion, default: 
                 f"{percent(busy.busy)} of the time. Something serves one at a time, a rate limit, a lock or a server "
                 "that works on one request at a time; until that is gone, more workers do not help."
             )
+        case "none", "inconclusive":
+            return f"No speedup worth having ({found}), on a crowded machine: what limits the work cannot be told."
         case "none", _:
             return f"No speedup worth having ({found}): the work is CPU-bound, stay sequential."
         case "inconclusive", "cpu" if busy is not None:

@@ -2,27 +2,16 @@
 
 import json
 import math
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from scratch_asv import measure_scratch_project
 
 from tools.report import ReportError, read_report
 
 NAN = math.nan
-CONFIGURATION = {
-    "version": 1,
-    "project": "scratch",
-    "repo": ".",
-    "branches": ["HEAD"],
-    "environment_type": "existing",
-    "benchmark_dir": "benchmarks",
-    "results_dir": "results",
-    "launch_method": "spawn",
-}
 # The clock moves only while work is done, by what the test knows, so that asv's samples are known.
 BENCHMARKS = """\
 class Clock:
@@ -70,37 +59,8 @@ def real_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (suite / "__init__.py").touch()
     (suite / "file_ingest.py").write_text(BENCHMARKS)
     (suite / "startup.py").write_text(STARTUP)
-    (project / "asv.conf.json").write_text(json.dumps(CONFIGURATION))
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    environment |= {
-        "HOME": str(project),
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_AUTHOR_NAME": "t",
-        "GIT_AUTHOR_EMAIL": "t@example.org",
-        "GIT_COMMITTER_NAME": "t",
-        "GIT_COMMITTER_EMAIL": "t@example.org",
-    }
-
-    def run(*command: str, expected: int = 0) -> str:
-        done = subprocess.run(
-            command, cwd=project, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert done.returncode == expected, done.stdout + done.stderr
-        return done.stdout.strip()
-
-    run("git", "init", "--quiet")
-    run("git", "add", ".")
-    run("git", "commit", "--quiet", "--message", "all")
-    commit = run("git", "rev-parse", "HEAD")
-    asv = (sys.executable, "-m", "asv")
-    # `asv machine` leaves out every field that equals its own guess, so the file is written here.
-    hardware = {"os": "Linux", "arch": "x86_64", "cpu": "Some CPU", "num_cpu": "2", "ram": "8174084096"}
-    machines = {"box": {"machine": "box", **hardware}, "version": 1}
-    (project / ".asv-machine.json").write_text(json.dumps(machines))
-    measure = (*asv, "run", "-E", f"existing:{sys.executable}", "--set-commit-hash", commit, "--machine", "box")
     # asv ends with 2 when a benchmark failed, as one does here.
-    run(*measure, "--record-samples", expected=2)
-    return project / "results"
+    return measure_scratch_project(project, expected=2)
 
 
 def test_a_real_run(real_results: Path) -> None:
