@@ -27,6 +27,7 @@ from .model import (
     Level,
     Peer,
     Report,
+    Status,
     Usage,
     as_peer,
     is_quick,
@@ -85,6 +86,47 @@ class _ResultFile:
         )
 
 
+@dataclass(frozen=True)
+class Series:
+    """What can be compared between commits: one benchmark, in one version, with one combination of parameters.
+
+    `kind` is asv's: time, timeraw, peakmemory, track.
+    """
+
+    benchmark: str
+    params: Params
+    kind: str
+    unit: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One series at one commit. The value is asv's median; samples are there when they were recorded."""
+
+    status: Status
+    value: float | None = None
+    samples: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One commit in one environment. `commit_date` is in milliseconds since 1970."""
+
+    commit: str
+    commit_date: int
+    environment: str
+    series: Mapping[Series, Measured]
+
+
+@dataclass(frozen=True)
+class History:
+    """Everything that one machine has measured, oldest commit first."""
+
+    machine: str
+    runs: tuple[Run, ...]
+
+
 def read_report(
     results_dir: Path, *, commit: str | None = None, machine: str | None = None, peers: bool = False
 ) -> Report:
@@ -112,6 +154,41 @@ def read_report(
         environment=_environment(chosen, _load(folder / "machine.json")),
         data_sets=data_sets,
     )
+
+
+def read_history(results_dir: Path, *, machine: str | None = None) -> History:
+    """Every measured series of one machine, in all its commits and environments.
+
+    Raises:
+        ReportError: there are no results, a file cannot be read, or `machine` does not say which.
+    """
+    folder = _machine_folder(results_dir, machine)
+    benchmarks = _load(results_dir / "benchmarks.json")
+    files = [_result_file(path) for path in sorted(folder.glob("*.json")) if path.name != "machine.json"]
+    runs = [Run(x.commit, x.commit_date, _environment_name(x), dict(_all_series(x, benchmarks))) for x in files]
+    return History(folder.name, tuple(sorted(runs, key=lambda run: (run.commit_date, run.commit))))
+
+
+def _all_series(file: _ResultFile, benchmarks: Mapping[str, Any]) -> Iterator[tuple[Series, Measured]]:
+    for name, row in file.rows.items():
+        benchmark = benchmarks.get(name)
+        if benchmark is None:  # of another suite; what it was is not known
+            continue
+        for params, values in _rows(row, benchmark.get("param_names", []), file.path).items():
+            series = Series(
+                benchmark=name,
+                params=tuple((key, str(_value(text))) for key, text in params),
+                kind=str(benchmark.get("type", "")),
+                unit=str(benchmark.get("unit", "")),
+                version=str(row.get("version", "")),
+            )
+            value = values["result"]
+            if isinstance(value, float) and math.isnan(value):
+                yield series, Measured("n/a")
+            elif (number := _finite(value)) is None:
+                yield series, Measured("failed")
+            else:
+                yield series, Measured("ok", number, tuple(map(float, values["samples"] or ())))
 
 
 def _machine_folder(results_dir: Path, machine: str | None) -> Path:
@@ -284,6 +361,12 @@ def _by_params(
     names = (benchmark or {}).get("param_names", [])
     if not axes or needed not in names:
         return None
+    return _rows(row, names, path)
+
+
+def _rows(row: Mapping[str, Any], names: list[str], path: Path) -> dict[Params, dict[str, Any]]:
+    """One small row for each combination of named parameters; one without names where there are no parameters."""
+    axes = row.get("params") or []
     if len(names) != len(axes):
         raise ReportError(
             f"{path} has {len(axes)} parameters where benchmarks.json has {len(names)}; run `asv run` again."
