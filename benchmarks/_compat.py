@@ -15,6 +15,17 @@ def require():
         raise NotImplementedError("this commit has no IngestModule")
 
 
+def import_package():
+    """Import the package and nothing else."""
+    importlib.import_module("stac_manager")
+
+
+def require_count(module, name):
+    """Raise NotImplementedError where the commit's module does not keep this count. For setup, where that means n/a."""
+    if not hasattr(getattr(module, "stats", None), name):
+        raise NotImplementedError(f"this commit does not count {name}")
+
+
 def ingest_module(mode, source, **options):
     """Make the IngestModule of the commit under measurement.
 
@@ -30,12 +41,6 @@ def ingest_module(mode, source, **options):
         if any(name in str(error) for name in options):
             raise NotImplementedError(str(error)) from error
         raise
-
-
-def require_request_count(module):
-    """Raise NotImplementedError where the commit does not count its requests. For setup, where that means n/a."""
-    if not hasattr(getattr(module, "stats", None), "requests"):
-        raise NotImplementedError("this commit does not count its requests")
 
 
 def drain(module, expected=None):

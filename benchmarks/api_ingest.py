@@ -159,7 +159,7 @@ class APIRequests:
 
     def setup(self, concurrency, test_size):
         self.module, _ = _search(concurrency, test_size)
-        _compat.require_request_count(self.module)
+        _compat.require_count(self.module, "requests")
 
     def track_requests(self, concurrency, test_size):
         _compat.drain(self.module, test_size)

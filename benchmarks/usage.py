@@ -5,7 +5,6 @@ finds these by their names: `<Class>Usage.track_usage` explains `<Class>.time_in
 """
 
 from . import _api_server, _compat, _datasets, _usage
-from .api_ingest import LATENCY_SECONDS
 
 
 class _Usage:
@@ -69,7 +68,7 @@ def _file_module(concurrency, test_size):
 
 def _api_module(concurrency, test_size):
     _compat.ingest_module("api", "http://localhost/", concurrency=concurrency)  # n/a before a server is started
-    server = _api_server.start(_datasets.data_set(test_size, "ndjson"), LATENCY_SECONDS)
+    server = _api_server.start(_datasets.data_set(test_size, "ndjson"))
     return _compat.ingest_module("api", server, concurrency=concurrency, limit=100)
 
 
