@@ -91,18 +91,18 @@ def measure(request: Request, progress: Console) -> Measurement:
     Raises:
         MeasuringError: If asv cannot run here, or no level could be measured.
     """
-    commit = _git("rev-parse", "HEAD")
+    commit = git("rev-parse", "HEAD")
     with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
         work = Path(folder)
         observations = work / "observations.jsonl"
         observations.touch()
-        _write_configuration(work)
+        write_configuration(work)
         log = _run_asv(request, work, observations, commit, progress)
         seen = _observations(observations)
         try:
             report = read_report(work / "results")
         except Exception as error:
-            raise MeasuringError(f"asv wrote no results: {_last_line(log)}") from error
+            raise MeasuringError(f"asv wrote no results: {last_line(log)}") from error
     timed = report.data_sets[0]
     levels = [_level(level, seen.get(level.concurrency, {})) for level in timed.levels]
     items = {level.items for level in levels if level.items is not None}
@@ -115,9 +115,9 @@ def measure(request: Request, progress: Console) -> Measurement:
         levels,
     )
     if not data_set.measured:
-        raise MeasuringError(_first_reason(seen) or _last_line(log))
+        raise MeasuringError(_first_reason(seen) or last_line(log))
     environment = replace(
-        report.environment, dirty=bool(_git("status", "--porcelain")), env_name=None, packages=_packages()
+        report.environment, dirty=bool(git("status", "--porcelain")), env_name=None, packages=_packages()
     )
     return Measurement(
         Report(
@@ -179,7 +179,7 @@ def _observations(path: Path) -> dict[Concurrency, dict[str, Any]]:
     return merged
 
 
-def _write_configuration(work: Path) -> None:
+def write_configuration(work: Path) -> None:
     configuration = {
         "version": 1,
         "project": "stac-manager",
@@ -222,7 +222,7 @@ def _run_asv(request: Request, work: Path, observations: Path, commit: str, prog
             start_new_session=True,
         )  # fmt: skip
         runs = len(request.concurrency) * (request.repeat + request.warm_up)
-        with _stopped(asv), _shown(progress, runs) as show:
+        with stopped(asv), _shown(progress, runs) as show:
             while asv.poll() is None:
                 show(observations)
                 time.sleep(POLL_SECONDS)
@@ -230,7 +230,7 @@ def _run_asv(request: Request, work: Path, observations: Path, commit: str, prog
 
 
 @contextmanager
-def _stopped(asv: subprocess.Popen[bytes]) -> Iterator[None]:
+def stopped(asv: subprocess.Popen[bytes]) -> Iterator[None]:
     """Leave no process of asv behind, however the block is left."""
     try:
         yield
@@ -259,13 +259,13 @@ def _shown(console: Console, runs: int) -> Iterator[Any]:
         yield show
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str, repository: Path = ROOT) -> str:
     try:
-        done = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", "-C", repository, *arguments], capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise MeasuringError("git is not installed; the results are kept by commit") from None
     if done.returncode:
-        raise MeasuringError(f"{ROOT} is no git checkout with a commit: {done.stderr.strip().splitlines()[0]}")
+        raise MeasuringError(f"{repository} is no git checkout with a commit: {last_line(done.stderr)}")
     return done.stdout.strip()
 
 
@@ -273,6 +273,6 @@ def _packages() -> dict[str, str]:
     return {name: version(name) for name in PACKAGES}
 
 
-def _last_line(log: str) -> str:
+def last_line(log: str) -> str:
     lines: Sequence[str] = [line.strip() for line in log.splitlines() if line.strip()]
     return lines[-1] if lines else "it printed nothing"

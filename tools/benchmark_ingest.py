@@ -2,6 +2,7 @@
 
 python tools/benchmark_ingest.py file      measure reading files: generated ones, or a source of yours
 python tools/benchmark_ingest.py api       measure a STAC API: the project's own, or a catalogue of yours
+python tools/benchmark_ingest.py compare   measure two commits side by side
 python tools/benchmark_ingest.py report    show what `asv run` has measured over the history
 python tools/benchmark_ingest.py clean     remove generated data and results
 """
@@ -23,7 +24,7 @@ import click
 from rich.console import Console
 
 from stac_manager import ConfigurationError, IngestConfig, StacManagerError
-from tools import asv_runs, local_api, report, source_check, test_data_generator
+from tools import asv_runs, compare, local_api, regression, report, source_check, test_data_generator
 from tools.report.atomic import write_bytes
 from tools.report.model import Concurrency
 
@@ -176,6 +177,27 @@ def api_command(
         title = "{items:,} API Items" if catalog_url else report.title_of("api", max_items)
         expected = max_items if catalog_url is None and not (datetime or bbox or collection_id) else None
         _measure(asv_runs.Request(title, shown, options, concurrency, repeat, warm_up=False, items=expected), output)
+
+
+@cli.command("compare")
+@click.argument("base")
+@click.argument("head")
+@click.option("--bench", help="Regular expression that chooses benchmarks, as asv has it.")
+@click.option("--rounds", type=click.IntRange(1, 1000), help=f"Runs of each commit. [default: {compare.ROUNDS}]")
+@click.option("--quick", is_flag=True, help=f"A few benchmarks and {compare.QUICK_ROUNDS} rounds: two minutes.")
+def compare_command(base: str, head: str, bench: str | None, rounds: int | None, quick: bool) -> None:
+    """Measure two commits side by side, in turns, and say what HEAD made slower or faster than BASE.
+
+    Exit code: 0 no regression, 1 a regression, 2 nothing could be judged. How it is judged: docs/regressions.md.
+    """
+    judgement = compare.compare(
+        base,
+        head,
+        bench=bench or (compare.QUICK_BENCH if quick else compare.BENCH),
+        rounds=rounds or (compare.QUICK_ROUNDS if quick else compare.ROUNDS),
+    )
+    regression.show(judgement)
+    sys.exit(judgement.exit_code)
 
 
 @cli.command("report")

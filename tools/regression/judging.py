@@ -82,6 +82,8 @@ def judge_rounds(
         pairs = [
             (b[series], h[series]) for b, h in zip(base_rounds, head_rounds, strict=True) if series in b and series in h
         ]
+        if {side.status for pair in pairs for side in pair} == {"n/a"}:
+            continue
         row = _row(series, environment="")
         broken = _broken([b for b, _ in pairs], [h for _, h in pairs], row)
         if broken is not None:
@@ -105,6 +107,8 @@ def _findings(line: Line, judged: set[str]) -> Iterator[Finding]:
         values = line.values(environment, series)
         before = [(commit, value) for commit, value in values if commit not in judged]
         after = [(commit, value) for commit, value in values if commit in judged]
+        if {value.status for _, value in (*before[-1:], *after[-1:])} == {"n/a"}:
+            continue  # not offered, or not selected: asv writes both alike
         row = _row(series, environment)
         # Of the commits before, what failed or was n/a tells nothing, unless it was the last word.
         broken = _broken([value for _, value in before[-1:]], [value for _, value in after[-1:]], row)
@@ -152,11 +156,8 @@ def _compare_rounds(
     row = replace(row, base=median(map(median, before)), head=median(map(median, after)))
     if metric.nature != "scattering" or not _all_positive(before, after):
         return Finding(row, metric)
-    if len(before) < tests.MINIMUM_ROUNDS:
-        words = f"{len(before)} rounds; {tests.MINIMUM_ROUNDS} are the least that can tell anything"
-        return Finding(replace(row, evidence=words), metric)
     difference = tests.between_rounds([median(x) for x in before], [median(x) for x in after])
-    return Finding(row, metric, difference, f"{len(before)} pairs of runs")
+    return Finding(row, metric, difference, f"{len(before)} pairs of runs", len(before))
 
 
 def _compare_history(row: Row, metric: Metric, before: list[_Samples], after: list[_Samples]) -> Finding:

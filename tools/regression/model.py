@@ -58,6 +58,13 @@ class Row:
     def name(self) -> str:
         return f"{self.benchmark}({self.params})" if self.params else self.benchmark
 
+    @property
+    def short_name(self) -> str:
+        """Class, method and values: "FileIngest.time_ingest(1, 1000)"."""
+        values = ", ".join(part.partition("=")[2] for part in self.params.split(", ") if part)
+        name = ".".join(self.benchmark.split(".")[-2:])
+        return f"{name}({values})" if values else name
+
 
 @dataclass(frozen=True)
 class Judgement:

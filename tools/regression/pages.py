@@ -14,6 +14,7 @@ from .model import Judgement, Row
 from .words import name_of, percent, quantity
 
 COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verdict")
+TERMINAL_COLUMNS = ("Benchmark", "Before", "Now", "Change", "Verdict")
 _STYLES = {"regression": "bold red", "improvement": "green", "unstable": "yellow", "not enough data": "dim"}
 _LOUD = ("regression", "improvement", "unstable")
 
@@ -48,14 +49,17 @@ def show(judgement: Judgement, console: Console | None = None) -> None:
     console = console or Console()
     console.print(Text(title(judgement), style="bold"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, heading in enumerate(COLUMNS):
-        table.add_column(heading, justify="left" if place in (0, 5) else "right", overflow="fold")
+    for heading in TERMINAL_COLUMNS:
+        is_number = heading in ("Before", "Now", "Change")
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
     for row in judgement.rows:
-        table.add_row(*(Text(cell) for cell in cells(row)), style=_STYLES.get(row.status, ""))
+        _, before, now, change, _, status = cells(row)
+        line = (row.short_name, before, now, change, status)
+        table.add_row(*map(Text, line), style=_STYLES.get(row.status, ""))
     console.print(table)
     for row in judgement.rows:
         if row.status in _LOUD:
-            console.print(Text.assemble((row.name, "bold"), f": {sentence(row)}"))
+            console.print(Text.assemble((row.name, "bold"), f": {sentence(row)}."))
     console.print(Text(summary(judgement), style="bold"))
 
 

@@ -14,7 +14,6 @@ from scipy import stats
 CONFIDENCE = 0.95
 MINIMUM_SAMPLES = 6
 """A side; with fewer, Mann-Whitney can hardly tell anything."""
-MINIMUM_ROUNDS = 6
 MINIMUM_RUNS = 6
 """Commits that it takes to know how much a benchmark swings from run to run."""
 ASSUMED_RUN_SPREAD = 0.03

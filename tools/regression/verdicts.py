@@ -30,6 +30,7 @@ class Finding:
     metric: Metric
     difference: tests.Difference | None = None
     basis: str = ""
+    rounds: int | None = None
 
 
 def verdicts(findings: Sequence[Finding], *, names_the_guilty: bool) -> tuple[Row, ...]:
@@ -39,7 +40,10 @@ def verdicts(findings: Sequence[Finding], *, names_the_guilty: bool) -> tuple[Ro
     rows = []
     for place, finding in enumerate(findings):
         row = finding.row
-        if finding.difference is not None:
+        if finding.rounds and tests.smallest_p_value(finding.rounds) * len(uncertain) >= FALSE_ALARM:
+            words = f"{finding.rounds} rounds cannot tell among {len(uncertain)} comparisons; take more rounds"
+            row = replace(row, evidence=words)
+        elif finding.difference is not None:
             row = _scattering_verdict(finding, finding.difference, p_values[place], len(uncertain))
         elif not row.evidence and row.base is not None and row.head is not None:
             row = _exact_verdict(row, finding.metric, row.base, row.head)

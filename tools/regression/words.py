@@ -13,6 +13,8 @@ def quantity(value: float | None, unit: str) -> str:
         return f"{value * factor:.3g} {name}"
     if unit == "bytes":
         return f"{value / BYTES_PER_MB:,.1f} MB"
+    if unit == "instructions/item":
+        return f"{value:,.0f}"
     return f"{value:,.0f} {unit}" if value >= 100 or value == int(value) else f"{value:.3g} {unit}"
 
 
