@@ -1,0 +1,109 @@
+"""A project of one module with an asv suite and a history to choose: what `tools/nightly.py` is tested on.
+
+Its environment has nothing to install but asv_runner, and is made once for all tests; a commit is installed by copying
+one file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+MODULE = """\
+def work():
+    return sum(range({cost}))
+
+def requests_a_page():
+    return {requests}
+"""
+SUITE = """\
+import pathlib
+import tiny
+
+
+class Tiny:
+    version = "1"
+    param_names = ["size"]
+    params = ([1, 2],)
+    number = 4
+    repeat = (4, 4, 10.0)
+    rounds = 2
+    warmup_time = 0
+
+    def time_work(self, size):
+        for _ in range(size):
+            tiny.work()
+
+
+class Counts:
+    version = "1"
+    unit = "requests"
+
+    def track_requests(self):
+        return tiny.requests_a_page()
+"""
+INSTALL = (
+    'in-dir={env_dir} python -c "import shutil, sysconfig; '
+    "shutil.copy(r'{build_dir}/tiny.py', sysconfig.get_path('purelib'))\""
+)
+
+
+@dataclass(frozen=True)
+class ScratchHistory:
+    """A git repository with a suite; `environments` is shared, `home` holds the machine file."""
+
+    path: Path
+    environments: Path
+    home: Path
+
+    @classmethod
+    def create(cls, folder: Path, environments: Path) -> ScratchHistory:
+        path, home = folder / "project", folder / "home"
+        path.mkdir(parents=True)
+        home.mkdir()
+        history = cls(path, environments, home)
+        history.git("init", "--quiet", "--initial-branch", "main")
+        configuration = {
+            "version": 1, "project": "tiny", "repo": ".", "branches": ["main"], "environment_type": "virtualenv",
+            "launch_method": "spawn", "matrix": {"req": {"pip+asv_runner": ["0.3.2"]}}, "build_command": [],
+            "install_command": [INSTALL], "uninstall_command": ["in-dir={env_dir} python -c pass"],
+            "env_dir": str(environments), "results_dir": ".asv/results", "html_dir": ".asv/html",
+        }  # fmt: skip
+        (path / "asv.conf.json").write_text(json.dumps(configuration))
+        (path / ".gitignore").write_text(".asv/\n__pycache__/\n")
+        (path / "benchmarks").mkdir()
+        (path / "benchmarks" / "__init__.py").touch()
+        (path / "benchmarks" / "tiny_bench.py").write_text(SUITE)
+        return history
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "HOME": str(self.home)}
+
+    def git(self, *arguments: str | Path) -> str:
+        names = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+        done = subprocess.run(["git", "-C", self.path, *names, *arguments], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def commit(self, subject: str, *, cost: int = 20_000, requests: int = 1) -> str:
+        """Add a commit and return its hash."""
+        (self.path / "tiny.py").write_text(f"# {subject}\n" + MODULE.format(cost=cost, requests=requests))
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", subject)
+        return self.git("rev-parse", "HEAD")
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        root = Path(__file__).resolve().parent.parent
+        fixed = ["--config", self.path / "asv.conf.json", "--machine", "scratch", "--no-quieten"]
+        return [sys.executable, str(root / "tools" / "nightly.py"), *map(str, fixed), *map(str, arguments)]
+
+    def nightly(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        root = Path(__file__).resolve().parent.parent
+        return subprocess.run(
+            self.command(*arguments), env={**self.environment, "PYTHONPATH": str(root)}, cwd=self.path,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip

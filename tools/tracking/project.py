@@ -1,0 +1,139 @@
+"""The project's asv configuration, and asv run with other folders than the ones that stand there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asv.util import UserError, load_json
+
+from tools.report.atomic import write_bytes
+
+from .errors import TrackingError
+
+POLL_SECONDS = 0.2
+STOP_SECONDS = 5.0
+_FOLDERS = {"benchmark_dir": "benchmarks", "env_dir": "env", "results_dir": "results", "html_dir": "html"}
+
+
+@dataclass(frozen=True)
+class Project:
+    """What `asv.conf.json` says, its paths made absolute."""
+
+    config_file: Path
+    settings: dict[str, Any]
+
+    @classmethod
+    def load(cls, config_file: Path) -> Project:
+        """Read the configuration.
+
+        Raises:
+            TrackingError: If it is missing, broken, or names no repository on this machine.
+        """
+        config_file = config_file.resolve()
+        try:
+            settings = load_json(str(config_file), api_version=1, js_comments=True)
+        except (OSError, UserError, ValueError) as error:
+            raise TrackingError(f"{config_file} is no configuration of asv: {error}") from error
+        root = config_file.parent
+        for name, default in {**_FOLDERS, "repo": ""}.items():
+            settings[name] = str((root / settings.get(name, default)).resolve())
+        if not (Path(settings["repo"]) / ".git").exists():
+            raise TrackingError(f'{config_file} must name a local git checkout as repo, such as "."')
+        return cls(config_file, settings)
+
+    @property
+    def repository(self) -> Path:
+        return Path(self.settings["repo"])
+
+    @property
+    def results_dir(self) -> Path:
+        return Path(self.settings["results_dir"])
+
+    @property
+    def html_dir(self) -> Path:
+        return Path(self.settings["html_dir"])
+
+    @property
+    def branch(self) -> str:
+        branches = self.settings.get("branches") or ["HEAD"]
+        return str(branches[0])
+
+    def fingerprint(self) -> str:
+        """Changes whenever the suite or the configuration does: samples from before and after do not mix."""
+        digest = hashlib.sha256(self.config_file.read_bytes())
+        folder = Path(self.settings["benchmark_dir"])
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"\0{path.relative_to(folder)}\0".encode() + path.read_bytes())
+        return digest.hexdigest()
+
+    def asv(
+        self,
+        arguments: Sequence[str],
+        *,
+        results_dir: Path,
+        html_dir: Path,
+        branch: str,
+        work: Path,
+        log: Path,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Run asv to its end with these folders and return its exit code; its output is added to `log`.
+
+        No process of asv is left behind, however this ends.
+        """
+        # asv's {conf_dir} is the folder of the configuration in use, and this one lies elsewhere.
+        text = json.dumps(self.settings).replace("{conf_dir}", str(self.config_file.parent))
+        settings = {**json.loads(text), "version": 1, "branches": [branch]}
+        settings |= {"results_dir": str(results_dir), "html_dir": str(html_dir)}
+        configuration = work / "asv.conf.json"
+        write_bytes(configuration, json.dumps(settings, indent=2).encode())
+        # Plugins with a leading dot are imported from the folder of the configuration.
+        paths = [str(self.config_file.parent), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        command = [sys.executable, "-m", "asv", *arguments, "--config", str(configuration)]
+        with log.open("ab") as output:
+            output.write(f"$ asv {' '.join(arguments)}\n".encode())
+            output.flush()
+            process = subprocess.Popen(
+                command, cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+            with _ended(process):
+                while True:
+                    try:
+                        return process.wait(POLL_SECONDS)
+                    except subprocess.TimeoutExpired:
+                        waiting()
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Leave nothing of the process and its children behind, however the block is left."""
+    try:
+        yield
+    finally:
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(process.pid, sign)
+                process.wait(STOP_SECONDS)
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        process.wait()
+
+
+def last_line(log: Path) -> str:
+    """What asv said last."""
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it printed nothing"
