@@ -70,7 +70,7 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
         work = Path(folder)
         sides = [
-            Side(commit, _extract(repository, commit, work / name)) for commit, name in zip(commits, "ab", strict=True)
+            Side(commit, extract(repository, commit, work / name)) for commit, name in zip(commits, "ab", strict=True)
         ]
         measured: list[list[Mapping[Series, Measured]]] = [[], []]
         with _shown(progress or Console(stderr=True)) as bar:

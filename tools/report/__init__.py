@@ -1,6 +1,6 @@
 """asv's results, and those of single runs, as one model and several pages."""
 
-from .asv_results import read_report
+from .asv_results import read_report, read_reports
 from .errors import ReportError
 from .json_file import read, write
 from .markdown import render
@@ -43,6 +43,7 @@ __all__ = [
     "missing_level",
     "read",
     "read_report",
+    "read_reports",
     "render",
     "show",
     "summarised_level",

@@ -13,7 +13,7 @@ import math
 import platform
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -141,17 +141,49 @@ def read_report(
     benchmarks = _load(results_dir / "benchmarks.json")
     files = [_result_file(path) for path in sorted(folder.glob("*.json")) if path.name != "machine.json"]
     chosen = _choose(files, folder, commit)
-    data_sets = tuple(_data_sets(chosen, benchmarks, with_peers=peers))
-    if not data_sets:
+    report = _report(chosen, benchmarks, _load(folder / "machine.json"), with_peers=peers)
+    if not report.data_sets:
         raise ReportError(
             f"{chosen.path} holds no benchmark named {TIME_METHOD} with a parameter {LEVEL_PARAMETER!r}; "
             "run `asv run --bench time_ingest` at this commit."
         )
-    measured = chosen.measured_until or chosen.commit_date
+    return report
+
+
+def read_reports(results_dir: Path, machine: str) -> list[Report]:
+    """Every commit of a machine that has ingestion results, oldest first, once for each of its environments.
+
+    Results of another version of a benchmark than today's are left out, as asv does: they cannot be compared.
+
+    Raises:
+        ReportError: a file cannot be read.
+    """
+    folder = _machine_folder(results_dir, machine)
+    benchmarks = _load(results_dir / "benchmarks.json")
+    hardware = _load(folder / "machine.json")
+    files = [_result_file(path) for path in sorted(folder.glob("*.json")) if path.name != "machine.json"]
+    oldest_first = sorted(files, key=lambda file: (file.commit_date, file.measured_until))
+    reports = [_report(_of_today(file, benchmarks), benchmarks, hardware, with_peers=False) for file in oldest_first]
+    return [report for report in reports if report.data_sets]
+
+
+def _of_today(file: _ResultFile, benchmarks: Mapping[str, Any]) -> _ResultFile:
+    """The rows that today's version of each benchmark has made."""
+    versions = {name: benchmarks.get(name, {}).get("version") for name in file.rows if name in benchmarks}
+    return replace(
+        file, rows={name: row for name, row in file.rows.items() if row.get("version") == versions.get(name)}
+    )
+
+
+def _report(
+    file: _ResultFile, benchmarks: Mapping[str, Any], machine: Mapping[str, Any], *, with_peers: bool
+) -> Report:
+    data_sets = tuple(_data_sets(file, benchmarks, with_peers=with_peers))
+    measured = file.measured_until or file.commit_date
     return Report(
         created=datetime.fromtimestamp(measured / 1000, UTC).isoformat(timespec="seconds"),
         quick=is_quick(data_sets),
-        environment=_environment(chosen, _load(folder / "machine.json")),
+        environment=_environment(file, machine),
         data_sets=data_sets,
     )
 

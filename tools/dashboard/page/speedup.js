@@ -1,0 +1,423 @@
+"use strict";
+(() => {
+  const NONE = "";
+  const COLUMNS = ["Strategy", "Concurrency", "Time (s)", "Throughput (items/s)", "Memory (MB)", "Speedup"];
+  const BYTES_PER_MB = 1e6;
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const at = (id) => document.getElementById(id);
+  const root = document.documentElement;
+  const charts = new Map();
+  const shown = { series: null, run: null, other: null };
+
+  // --- What is chosen: five selects, and the address, so that a view can be linked to -------------------------------
+
+  const CHOICES = ["machine", "benchmark", "size", "commit", "compare"];
+
+  function start() {
+    document.title = `Speedup: ${data.project}`;
+    at("heading").textContent = `${data.project}: speedup by concurrency`;
+    at("published").textContent = `Published ${moment(data.published)}.`;
+    setUpTheme();
+    at("empty").hidden = data.series.length > 0;
+    at("content").hidden = data.series.length === 0;
+    if (!data.series.length) return;
+    at("no-charts").hidden = Boolean(window.Chart);
+    for (const name of CHOICES) at(name).addEventListener("change", () => choose(chosen()));
+    window.addEventListener("hashchange", () => location.hash.includes("=") && choose(fromAddress(), true));
+    choose(fromAddress(), true);
+  }
+
+  const chosen = () => Object.fromEntries(CHOICES.map((name) => [name, at(name).value]));
+  const fromAddress = () => Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+
+  /** Show what was asked for, or the nearest that there is; who came by a link is told so. */
+  function choose(wanted, isLink = false) {
+    const missing = [];
+    const pick = (name, options, preferred) => {
+      const asked = wanted[name];
+      const value = asked ? options.find(([key]) => matches(name, key, asked))?.[0] : undefined;
+      if (asked && value === undefined) missing.push(`${name} ${asked}`);
+      return fill(name, options, value ?? preferred);
+    };
+    const machines = unique(data.series.map((series) => series.machine));
+    const machine = pick("machine", same(machines), machines[0]);
+    const ofMachine = data.series.filter((series) => series.machine === machine);
+    const benchmarks = unique(ofMachine.map((series) => series.benchmark));
+    const benchmark = pick("benchmark", same(benchmarks), benchmarks[0]);
+    const ofBenchmark = ofMachine.filter((series) => series.benchmark === benchmark);
+    const sizes = ofBenchmark.map((series) => [series.size, series.sizeLabel]);
+    const size = pick("size", sizes, sizes[0][0]);
+    const series = ofBenchmark.find((one) => one.size === size);
+    const newestFirst = [...series.runs].reverse();
+    const commits = newestFirst.map((run) => [run.commit, `${short(run)} · ${day(run.date)}`]);
+    const commit = pick("commit", commits, newestFirst[0].commit);
+    const others = [[NONE, "no other"], ...commits.filter(([key]) => key !== commit)];
+    const compare = pick("compare", others, NONE);
+    shown.series = series;
+    shown.run = series.runs.find((run) => run.commit === commit);
+    shown.other = series.runs.find((run) => run.commit === compare) ?? null;
+    at("notice").hidden = !(isLink && missing.length);
+    at("notice").textContent = `There are no results of ${missing.join(", ")}; this is the nearest that there is.`;
+    const address = new URLSearchParams({ machine, benchmark, size, commit, ...(compare && { compare }) });
+    history.replaceState(null, "", `#${address}`);
+    render();
+  }
+
+  const matches = (name, key, asked) =>
+    key === asked || (["commit", "compare"].includes(name) && asked.length > 3 && key.startsWith(asked));
+  const same = (values) => values.map((value) => [value, value]);
+  const unique = (values) => [...new Set(values)].sort();
+
+  function fill(name, options, value) {
+    at(name).replaceChildren(...options.map(([key, text]) => new Option(text, key, false, key === value)));
+    return value;
+  }
+
+  // --- Words and tables ---------------------------------------------------------------------------------------------
+
+  function render() {
+    const { run, other, series } = shown;
+    at("title").textContent = run.title;
+    at("subtitle").textContent =
+      `Commit ${short(run)} of ${day(run.date)}, measured ${moment(run.measured)} on ${series.machine}.`;
+    at("best").textContent = run.bestLine;
+    at("sentences").replaceChildren(...run.sentences.map((sentence) => element("li", sentence)));
+    at("note").textContent = `${run.note} Source: ${run.source}.`;
+    at("levels").replaceChildren(
+      table(COLUMNS, run.levels.map((level) => level.cells), {
+        caption: `Commit ${short(run)}${run.recommended === null ? "" : `; marked: the recommended default, ${run.recommended}`}`,
+        marked: run.levels.findIndex((level) => level.concurrency === run.recommended),
+      }),
+      ...(other ? [table(COLUMNS, other.levels.map((level) => level.cells), { caption: `Commit ${short(other)}` })] : []),
+    );
+    at("environment").replaceChildren(
+      ...run.environment.flatMap(([name, value]) => [element("dt", name), element("dd", value)]),
+    );
+    at("peers-section").hidden = run.peers.length === 0;
+    drawEverything();
+  }
+
+  function element(name, text, properties = {}) {
+    return Object.assign(document.createElement(name), { textContent: text, ...properties });
+  }
+
+  function table(columns, rows, { caption, marked = -1 } = {}) {
+    const made = document.createElement("table");
+    if (caption) made.append(element("caption", caption));
+    const head = made.createTHead().insertRow();
+    for (const column of columns) head.append(element("th", column, { scope: "col" }));
+    const body = made.createTBody();
+    rows.forEach((cells, place) => {
+      const row = body.insertRow();
+      if (place === marked) row.className = "recommended";
+      for (const cell of cells) row.append(element("td", cell));
+    });
+    return made;
+  }
+
+  const short = (run) => run.commit.slice(0, 8);
+  const day = (milliseconds) => new Date(milliseconds).toISOString().slice(0, 10);
+  const moment = (text) => `${text.slice(0, 16).replace("T", " ")} UTC`;
+  const number = (value, digits = 3) =>
+    value === null || value === undefined
+      ? "n/a"
+      : value.toLocaleString("en", Math.abs(value) >= 100 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: digits });
+  const ratio = (value) => (value === null || value === undefined ? "n/a" : `${number(value)}x`);
+
+  // --- Charts -------------------------------------------------------------------------------------------------------
+
+  const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+
+  function drawEverything() {
+    const { run, other, series } = shown;
+    const levels = concurrencyLevels(run, other);
+    drawThroughput(levels, run, other);
+    drawSpeedup(levels, run, other);
+    drawMemory(levels, run, other);
+    drawHistory(series, run);
+    if (run.peers.length) drawPeers(run);
+  }
+
+  /** The levels of both commits: numbers in order, words after them. */
+  function concurrencyLevels(run, other) {
+    const names = [...new Set([...run.levels, ...(other?.levels ?? [])].map((level) => level.concurrency))];
+    const rank = (name) => (typeof name === "number" ? name : Infinity);
+    return names.sort((one, two) => (rank(one) === rank(two) ? 0 : rank(one) - rank(two)));
+  }
+
+  const levelOf = (run, name) => run.levels.find((level) => level.concurrency === name);
+  const values = (run, levels, value) => levels.map((name) => { const level = levelOf(run, name); return level ? value(level) : null; });
+
+  /** A level without a time keeps its place and says why. */
+  const levelLabels = (run, levels) =>
+    levels.map((name) => {
+      const status = levelOf(run, name)?.status ?? "n/a";
+      return status === "ok" ? `${name}` : [`${name}`, status];
+    });
+
+  function byLevel(id, title, unit, run, other, levels, value, { bars, format = number, extra = [], more = {} } = {}) {
+    const runs = [[run, "--first", []], ...(other ? [[other, "--second", [6, 4]]] : [])];
+    const datasets = runs.map(([one, colour, dash]) => ({
+      label: short(one),
+      data: values(one, levels, value),
+      whiskers: bars ? values(one, levels, bars) : undefined,
+      borderColor: css(colour),
+      backgroundColor: css(colour),
+      borderDash: dash,
+      borderWidth: 2,
+      pointRadius: 5,
+      pointHoverRadius: 7,
+    }));
+    draw(id, {
+      title,
+      summary: `${title} of commit ${short(run)}: ${levels.map((name, place) => `${format(datasets[0].data[place])} at concurrency ${name}`).join(", ")}.`,
+      columns: ["Concurrency", ...runs.map(([one]) => short(one))],
+      rows: levels.map((name, place) => [`${name}`, ...datasets.map((set) => format(set.data[place]))]),
+      config: { type: "line", data: { labels: levelLabels(run, levels), datasets: [...datasets, ...extra] }, ...more },
+      x: "Concurrency (workers)",
+      y: unit,
+      format,
+      legend: Boolean(other) || extra.length > 0,
+    });
+  }
+
+  function drawThroughput(levels, run, other) {
+    byLevel("throughput", "Throughput (items/s)", "items/s", run, other, levels, (level) => level.throughput, {
+      bars: (level) => (level.throughputLow && level.throughputHigh ? [level.throughputLow, level.throughputHigh] : null),
+    });
+  }
+
+  function drawSpeedup(levels, run, other) {
+    const ideal = {
+      label: "ideal",
+      data: levels.map((name) => (typeof name === "number" ? name : null)),
+      borderColor: css("--other"),
+      borderDash: [3, 4],
+      borderWidth: 1.5,
+      pointRadius: 0,
+      pointHoverRadius: 0,
+      silent: true,
+    };
+    byLevel("speedup", "Speedup against 1 worker", "times", run, other, levels, (level) => level.speedup, {
+      format: ratio,
+      extra: [ideal],
+      more: { scaleType: "logarithmic" },
+    });
+  }
+
+  function drawMemory(levels, run, other) {
+    byLevel("memory", "Peak memory (MB)", "MB", run, other, levels, (level) => (level.peakBytes === null ? null : level.peakBytes / BYTES_PER_MB));
+  }
+
+  function drawHistory(series, run) {
+    const runs = series.runs;
+    const common = (id, title, unit, value, format, more = {}) =>
+      draw(id, {
+        title,
+        summary: `${title}, ${runs.length} commits, the newest ${format(value(runs.at(-1)))}. Enter shows a commit.`,
+        columns: ["Commit", "Date", title],
+        rows: [...runs].reverse().map((one) => [short(one), day(one.date), format(value(one))]),
+        config: {
+          type: "line",
+          data: {
+            labels: runs.map((one) => short(one)),
+            datasets: [{
+              label: title,
+              data: runs.map(value),
+              borderColor: css("--first"),
+              // A quick run is no measurement: its point is hollow. The commit that is shown has a large one.
+              pointBackgroundColor: runs.map((one) => (one.quick ? css("--card") : css("--first"))),
+              pointBorderColor: css("--first"),
+              pointRadius: runs.map((one) => (one === run ? 8 : 4)),
+              pointHoverRadius: 9,
+              borderWidth: 2,
+              ...more,
+            }],
+          },
+        },
+        x: "Commit, oldest first",
+        y: unit,
+        format,
+        heading: (place) => `${short(runs[place])}, ${day(runs[place].date)}${runs[place].quick ? ", quick run" : ""}`,
+        onPick: (place) => choose({ ...chosen(), commit: runs[place].commit, compare: NONE }),
+      });
+    common("history-speedup", "Best speedup", "times", (one) => one.bestSpeedup, ratio);
+    const isNumber = (value) => (typeof value === "number" ? value : null);
+    common("history-best", "Best concurrency", "workers", (one) => isNumber(one.best), number, { stepped: "middle" });
+  }
+
+  function drawPeers(run) {
+    draw("peers", {
+      title: "Throughput by way (items/s)",
+      summary: `Throughput: ${run.peers.map((peer) => `${peer.way} ${peer.cells[2]}`).join(", ")}.`,
+      columns: ["Way", "Time (s)", "Throughput (items/s)"],
+      rows: run.peers.map((peer) => peer.cells),
+      config: {
+        type: "bar",
+        indexAxis: "y",
+        data: {
+          labels: run.peers.map((peer) => (peer.seconds === null ? `${peer.way} (${peer.cells[1]})` : peer.way)),
+          datasets: [{
+            label: "items/s",
+            data: run.peers.map((peer) => peer.throughput),
+            backgroundColor: run.peers.map((peer) => (peer.own ? css("--first") : css("--other"))),
+            maxBarThickness: 28,
+          }],
+        },
+      },
+      x: "items/s",
+      y: "",
+      format: number,
+    });
+  }
+
+  /** A figure: its caption, the plot, what the keyboard points at, and the same numbers as a table. */
+  function draw(id, { title, summary, columns, rows, config, x, y, format, legend = false, heading, onPick }) {
+    const figure = at(id);
+    const open = figure.querySelector("details")?.open ?? !window.Chart;
+    const focused = figure.contains(document.activeElement) && document.activeElement.tagName === "CANVAS";
+    charts.get(id)?.destroy();
+    const plot = element("div", "", { className: "plot" });
+    const reading = element("p", "", { className: "reading quiet" });
+    reading.setAttribute("role", "status");
+    const details = element("details", "", { open });
+    const wrapped = element("div", "", { className: "table" });
+    wrapped.append(table(columns, rows));
+    details.append(element("summary", `${title}: as a table`), wrapped);
+    figure.replaceChildren(element("figcaption", title), ...(window.Chart ? [plot, reading] : []), details);
+    if (!window.Chart) return;
+    const canvas = document.createElement("canvas");
+    canvas.tabIndex = 0;
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `${summary} Left and right arrow keys go from point to point; a table follows.`);
+    plot.append(canvas);
+    const sideways = config.indexAxis === "y";
+    const axis = (text, isValue) => ({
+      title: { display: Boolean(text), text, color: css("--quiet") },
+      grid: { color: css("--line"), display: isValue },
+      border: { color: css("--line") },
+      ticks: { color: css("--quiet"), maxRotation: 60, autoSkipPadding: 12, ...(isValue && { callback: format === ratio ? ratio : (value) => number(value) }) },
+      ...(isValue ? (config.scaleType ? powersOfTwo : { beginAtZero: true }) : { offset: true }),
+    });
+    const chart = new Chart(canvas, {
+      type: config.type,
+      data: config.data,
+      plugins: [whiskers],
+      options: {
+        animation: false,
+        responsive: true,
+        maintainAspectRatio: false,
+        indexAxis: config.indexAxis ?? "x",
+        interaction: { mode: "index", intersect: false, axis: sideways ? "y" : "x" },
+        scales: sideways ? { x: axis(x, true), y: axis(y, false) } : { x: axis(x, false), y: axis(y, true) },
+        onClick: (event, hit) => onPick && hit.length && onPick(hit[0].index),
+        plugins: {
+          legend: { display: legend, labels: { color: css("--ink"), usePointStyle: false, boxHeight: 1 } },
+          tooltip: {
+            filter: (item) => !item.dataset.silent,
+            callbacks: {
+              title: (items) => (items.length ? (heading ? heading(items[0].dataIndex) : `${x}: ${[items[0].label].flat()[0]}`) : ""),
+              label: (item) => `${item.dataset.label}: ${format(item.raw)}${quartiles(item, format)}`,
+            },
+          },
+        },
+      },
+    });
+    charts.set(id, chart);
+    canvas.addEventListener("keydown", (event) => onKey(event, chart, reading, format, heading, onPick));
+    if (focused) canvas.focus();
+  }
+
+  const quartiles = (item, format) => {
+    const range = item.dataset.whiskers?.[item.dataIndex];
+    return range ? ` (quartiles ${format(range[0])} to ${format(range[1])})` : "";
+  };
+
+  /** The axis of ratios: 2x looks as far from 1x as 0.5x. */
+  const powersOfTwo = {
+    type: "logarithmic",
+    afterDataLimits: (scale) => {
+      scale.min = Math.min(scale.min, 0.9) / 1.1;
+      scale.max = Math.max(scale.max, 2) * 1.1;
+    },
+    afterBuildTicks: (scale) => {
+      scale.ticks = [];
+      for (let power = -10; power <= 20; power += 1) {
+        const value = 2 ** power;
+        if (value >= scale.min && value <= scale.max) scale.ticks.push({ value });
+      }
+    },
+  };
+
+  /** Quartiles as error bars. */
+  const whiskers = {
+    id: "whiskers",
+    afterDatasetDraw(chart, { index, meta }) {
+      const dataset = chart.data.datasets[index];
+      if (!dataset.whiskers || meta.hidden) return;
+      const { ctx: pen, scales } = chart;
+      pen.save();
+      pen.strokeStyle = dataset.borderColor;
+      pen.lineWidth = 1.5;
+      pen.beginPath();
+      dataset.whiskers.forEach((range, place) => {
+        if (!range) return;
+        const { x } = meta.data[place];
+        const [low, high] = range.map((value) => scales.y.getPixelForValue(value));
+        for (const [fromX, fromY, toX, toY] of [[x, low, x, high], [x - 4, low, x + 4, low], [x - 4, high, x + 4, high]]) {
+          pen.moveTo(fromX, fromY);
+          pen.lineTo(toX, toY);
+        }
+      });
+      pen.stroke();
+      pen.restore();
+    },
+  };
+
+  function onKey(event, chart, reading, format, heading, onPick) {
+    const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+    const count = chart.data.labels.length;
+    const place = chart.getActiveElements()[0]?.index;
+    if (event.key === "Enter" && onPick && place !== undefined) onPick(place);
+    if (!(event.key in steps)) return;
+    event.preventDefault();
+    const next = place === undefined ? (steps[event.key] > 0 ? 0 : count - 1) : (place + steps[event.key] + count) % count;
+    const sets = chart.data.datasets.map((set, index) => ({ set, index })).filter(({ set }) => !set.silent);
+    const active = sets.map(({ index }) => ({ datasetIndex: index, index: next }));
+    chart.setActiveElements(active);
+    chart.tooltip.setActiveElements(active, { x: 0, y: 0 });
+    chart.update("none");
+    const where = heading ? heading(next) : [chart.data.labels[next]].flat().join(" ");
+    reading.textContent = `${where}: ${sets.map(({ set }) => `${sets.length > 1 ? `${set.label} ` : ""}${format(set.data[next])}`).join(", ")}`;
+  }
+
+  // --- Colours ------------------------------------------------------------------------------------------------------
+
+  function setUpTheme() {
+    const names = { "": "as the system", light: "light", dark: "dark" };
+    const order = Object.keys(names);
+    const apply = (theme) => {
+      if (theme) root.dataset.theme = theme;
+      else delete root.dataset.theme;
+      at("theme").textContent = `Colours: ${names[theme]}`;
+      if (shown.run) drawEverything();
+    };
+    at("theme").addEventListener("click", () => {
+      const next = order[(order.indexOf(root.dataset.theme ?? "") + 1) % order.length];
+      remember(next);
+      apply(next);
+    });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => shown.run && drawEverything());
+    apply(remembered());
+  }
+
+  // Storage is refused in some settings of browsers; the choice then lasts as long as the page.
+  function remember(theme) {
+    try { localStorage.setItem("speedup-theme", theme); } catch { /* not kept */ }
+  }
+  function remembered() {
+    try { return { light: "light", dark: "dark" }[localStorage.getItem("speedup-theme")] ?? ""; } catch { return ""; }
+  }
+
+  start();
+})();

@@ -1,0 +1,153 @@
+"""What the Speedup page shows, as data: every machine, benchmark and size, commit by commit.
+
+Numbers and words come from `tools.report`; peers, which it does not read, from asv's own reader of results.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from asv.results import iter_results_for_machine
+
+from tools.report import DataSet, Level, Report, is_quick, judge, read_reports
+from tools.report.model import Kind
+from tools.report.text import cells, environment_lines, memory_note, significant
+
+WAY_PARAMETER = "way"
+SIZE_PARAMETER = "test_size"
+OWN_WAY = "stac_manager"
+
+Peers = dict[tuple[str, str], list[tuple[Kind, int, dict[str, Any]]]]
+
+
+def page_data(
+    results_dir: Path, project: str, benchmarks: Mapping[str, Any], order: Mapping[str, int], dates: Mapping[str, int]
+) -> dict[str, Any]:
+    """Everything, oldest commit first.
+
+    Args:
+        order: The commits to show, and the place of each in the history.
+        dates: Milliseconds since 1970, of each of these commits.
+
+    Raises:
+        ReportError: A result file cannot be read.
+    """
+    series: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for folder in sorted(path.parent for path in results_dir.glob("*/machine.json")):
+        peers = _peers(results_dir, folder.name, benchmarks)
+        reports = [x for x in read_reports(results_dir, folder.name) if x.environment.commit in order]
+        several = len({report.environment.env_name for report in reports}) > 1
+        for report in sorted(reports, key=lambda x: order[x.environment.commit or ""]):
+            where = report.environment
+            name = f"{folder.name}, {where.env_name}" if several else folder.name
+            beside = peers.get((where.commit or "", where.env_name or ""), [])
+            for data_set in report.data_sets:
+                benchmark, _, variant = data_set.key.removesuffix(")").partition("(")
+                entry = series.setdefault(
+                    (name, benchmark, variant),
+                    {"machine": name, "benchmark": benchmark, "size": variant, "sizeLabel": _size(variant), "runs": []},
+                )
+                entry["runs"].append(_run(report, data_set, dates[where.commit or ""], beside))
+    return {
+        "project": project,
+        "published": datetime.now(UTC).isoformat(timespec="seconds"),
+        "series": list(series.values()),
+    }
+
+
+def _size(variant: str) -> str:
+    """ "test_size=1000" as people say it: 1,000 items."""
+    parts = []
+    for part in filter(None, variant.split(", ")):
+        name, _, value = part.partition("=")
+        parts.append(f"{int(value):,} items" if name == SIZE_PARAMETER and value.isdigit() else f"{name} {value}")
+    return ", ".join(parts) or "one size"
+
+
+def _run(report: Report, data_set: DataSet, date: int, peers: list[tuple[Kind, int, dict[str, Any]]]) -> dict[str, Any]:
+    verdict = judge(data_set)
+    best = min(data_set.measured, key=lambda level: level.median_seconds or math.inf, default=None)
+    return {
+        "commit": report.environment.commit,
+        "date": date,
+        "quick": is_quick([data_set]),
+        "title": data_set.title,
+        "levels": [_level(level) for level in data_set.levels],
+        "bestLine": verdict.best_line.replace("*", ""),
+        "sentences": list(verdict.sentences),
+        "note": memory_note(data_set),
+        "source": data_set.source,
+        "recommended": verdict.recommended,
+        "best": best.concurrency if best and len(data_set.measured) > 1 else None,
+        "bestSpeedup": best.speedup if best and len(data_set.measured) > 1 else None,
+        "environment": environment_lines(report)[1:-2],
+        "measured": report.created,
+        "peers": [peer for kind, size, peer in peers if (kind, size) == (data_set.kind, data_set.items)],
+    }
+
+
+def _level(level: Level) -> dict[str, Any]:
+    slow, fast = (
+        None if level.items is None or not seconds else level.items / seconds
+        for seconds in (level.q75_seconds, level.q25_seconds)
+    )
+    return {
+        "concurrency": level.concurrency,
+        "status": level.status,
+        "cells": cells(level),
+        "samples": level.sample_count,
+        "seconds": level.median_seconds,
+        "throughput": level.throughput,
+        "throughputLow": slow,
+        "throughputHigh": fast,
+        "speedup": level.speedup,
+        "peakBytes": level.peak_bytes,
+        "netBytes": level.net_bytes,
+    }
+
+
+def _peers(results_dir: Path, machine: str, benchmarks: Mapping[str, Any]) -> Peers:
+    """What the other ways to the same items take, by commit and environment."""
+    names = [
+        name
+        for name, benchmark in benchmarks.items()
+        if set(benchmark["param_names"]) == {WAY_PARAMETER, SIZE_PARAMETER} and benchmark["type"] == "time"
+    ]
+    found: Peers = {}
+    for result in iter_results_for_machine(str(results_dir), machine):
+        rows = found.setdefault((result.commit_hash, _environment(result.env_name)), [])
+        for name in set(names) & set(result.get_result_keys(benchmarks)):
+            rows += _ways(name, result.get_result_value(name, benchmarks[name]["params"]), benchmarks[name])
+        rows.sort(key=lambda row: (row[2]["seconds"] is None, row[2]["seconds"], row[2]["way"]))
+    return found
+
+
+def _environment(name: str) -> str:
+    """As the report calls it."""
+    return "existing" if name.startswith("existing") else name
+
+
+def _ways(name: str, values: list[Any], benchmark: Mapping[str, Any]) -> Iterator[tuple[Kind, int, dict[str, Any]]]:
+    kind: Kind = "api" if name.split(".")[-2].upper().startswith("API") else "file"
+    for combination, value in zip(itertools.product(*benchmark["params"]), values, strict=True):
+        params = dict(zip(benchmark["param_names"], combination, strict=True))
+        way, size = params[WAY_PARAMETER].strip("'\""), int(params[SIZE_PARAMETER])
+        seconds = value if isinstance(value, int | float) and math.isfinite(value) and value > 0 else None
+        status = "ok" if seconds else "failed" if value is None else "n/a"
+        throughput = size / seconds if seconds else None
+        yield (
+            kind,
+            size,
+            {
+                "way": way,
+                "own": way == OWN_WAY,
+                "seconds": seconds,
+                "throughput": throughput,
+                "cells": [way, significant(seconds) if seconds else status, significant(throughput)],
+            },
+        )

@@ -1,0 +1,125 @@
+"""The scripts of others that the dashboard needs: from npm, pinned by hash, kept in a cache.
+
+asv's own pages load them from CDNs. The copies come from the same projects' npm packages through the user's own npm,
+which knows the user's registry and proxy; no package's install script runs. A file is used only when its hash is the
+pinned one, so where the bytes came from does not matter.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.report.atomic import write_bytes
+
+CACHE = Path(__file__).resolve().parents[2] / ".asv" / "dashboard-scripts"
+FETCH_TIMEOUT_MILLISECONDS = 20_000
+NPM_TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Script:
+    """One file of an npm package. `integrity` is written as in HTML: an algorithm, a dash, the hash in base64."""
+
+    package: str
+    member: str
+    integrity: str
+
+    @property
+    def name(self) -> str:
+        return self.member.rsplit("/", 1)[-1]
+
+    @property
+    def cached(self) -> Path:
+        return CACHE / self.package / self.name
+
+    def matches(self, content: bytes) -> bool:
+        algorithm, _, expected = self.integrity.partition("-")
+        return base64.b64encode(hashlib.new(algorithm, content).digest()).decode() == expected
+
+
+class ScriptsUnavailable(Exception):
+    """npm could not supply a script, as without a network; the message says why in one line."""
+
+
+class ScriptsAltered(Exception):
+    """A package holds another file than the pinned one; the message says which in one line."""
+
+
+CHART_JS = Script(
+    "chart.js@4.6.1",
+    "dist/chart.umd.min.js",
+    "sha384-Emf5ZVIUiarAdhkgtqK+5/Z5qIvM6QoVrS+qAVtfyZVuD5lIHrac0me485+Antp0",
+)
+
+
+def load(wanted: Iterable[Script]) -> dict[Script, bytes]:
+    """The content of each script, from the cache or from npm.
+
+    Raises:
+        ScriptsUnavailable: One is in neither.
+        ScriptsAltered: One is not the pinned file.
+    """
+    scripts = list(dict.fromkeys(wanted))
+    found = {script: content for script in scripts if (content := _from_cache(script)) is not None}
+    missing = [script for script in scripts if script not in found]
+    if missing:
+        for script, content in _from_npm(missing).items():
+            write_bytes(script.cached, content)
+            found[script] = content
+    return found
+
+
+def _from_cache(script: Script) -> bytes | None:
+    """What lies there, unless it has been damaged: then it is fetched anew."""
+    try:
+        content = script.cached.read_bytes()
+    except OSError:
+        return None
+    return content if script.matches(content) else None
+
+
+def _from_npm(scripts: list[Script]) -> dict[Script, bytes]:
+    packages = sorted({script.package for script in scripts})
+    with tempfile.TemporaryDirectory(prefix="dashboard-scripts-") as folder:
+        _pack(packages, Path(folder))
+        return {script: _member(script, Path(folder)) for script in scripts}
+
+
+def _pack(packages: list[str], folder: Path) -> None:
+    """Let npm put each package into the folder as it was published; no project's package.json has a say there."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise ScriptsUnavailable("npm is not installed")
+    command = [npm, "pack", "--silent", "--ignore-scripts", "--prefer-offline", "--fetch-retries=0"]
+    command += [f"--fetch-timeout={FETCH_TIMEOUT_MILLISECONDS}", *packages]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+            timeout=NPM_TIMEOUT_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise ScriptsUnavailable(f"npm did not answer within {NPM_TIMEOUT_SECONDS} s") from None
+    if done.returncode:
+        raise ScriptsUnavailable(f"npm could not fetch {', '.join(packages)}")
+
+
+def _member(script: Script, folder: Path) -> bytes:
+    with tarfile.open(folder / f"{script.package.replace('@', '-')}.tgz") as package:
+        try:
+            file = package.extractfile(f"package/{script.member}")
+        except KeyError:
+            file = None
+        if file is None:
+            raise ScriptsAltered(f"npm's {script.package} holds no {script.member}")
+        content = file.read()
+    if not script.matches(content):
+        raise ScriptsAltered(f"{script.member} of npm's {script.package} is not the pinned file ({script.integrity})")
+    return content
