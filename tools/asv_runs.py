@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from asv.machine import Machine, MachineCollection
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tools.processes import stopped
 from tools.report import (
     DataSet,
     Level,
@@ -43,7 +43,6 @@ ROOT = Path(__file__).resolve().parent.parent
 REQUEST_VARIABLE = "STAC_MANAGER_BENCHMARK"
 PACKAGES = ("aiohttp", "orjson", "pyarrow", "pydantic", "asv", "asv_runner", "stac-manager")
 POLL_SECONDS = 0.1
-STOP_SECONDS = 5.0
 
 
 class MeasuringError(Exception):
@@ -227,23 +226,6 @@ def _run_asv(request: Request, work: Path, observations: Path, commit: str, prog
                 show(observations)
                 time.sleep(POLL_SECONDS)
     return log.read_text(encoding="utf-8", errors="replace")
-
-
-@contextmanager
-def stopped(asv: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Leave no process of asv behind, however the block is left."""
-    try:
-        yield
-    finally:
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(asv.pid, sign)
-                asv.wait(STOP_SECONDS)
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        asv.wait()
 
 
 @contextmanager

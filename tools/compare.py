@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tools import regression
-from tools.asv_runs import ROOT, MeasuringError, git, last_line, stopped, write_configuration
+from tools.asv_runs import ROOT, MeasuringError, git, last_line, write_configuration
+from tools.processes import stopped
 from tools.report.asv_results import Measured, Series, read_history
 from tools.report.errors import ReportError
 
@@ -69,9 +70,7 @@ def compare(
     commits = [_commit(repository, name) for name in (base, head)]
     with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
         work = Path(folder)
-        sides = [
-            Side(commit, extract(repository, commit, work / name)) for commit, name in zip(commits, "ab", strict=True)
-        ]
+        sides = [extract(repository, commit, work / name) for commit, name in zip(commits, "ab", strict=True)]
         measured: list[list[Mapping[Series, Measured]]] = [[], []]
         with _shown(progress or Console(stderr=True)) as bar:
             task = bar.add_task("comparing", total=2 * rounds)
