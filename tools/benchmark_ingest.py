@@ -37,6 +37,7 @@ FILE_REPEAT = 3
 LOCAL_API_REPEAT = 3
 REMOTE_API_REPEAT = 1
 AUTO = "auto"
+FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
 
 Command = Callable[..., None]
 
@@ -205,13 +206,42 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
 @click.option("--machine", help="Machine to show, where there are results of several.")
 @click.option("--results", "results_dir", type=click.Path(file_okay=False, path_type=Path), default=HISTORY,
               help="Folder of asv's results. [default: .asv/results]")  # fmt: skip
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default="results/report.md",
-              show_default=True, help="Markdown file to write; the plot goes beside it.")  # fmt: skip
-def report_command(commit: str | None, machine: str | None, results_dir: Path, output: Path) -> None:
+@click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Results file of `file` or `api` to show instead of asv's results.")  # fmt: skip
+@click.option("--compare", metavar="COMMIT", help="Put this commit, as the one before, beside the one shown.")
+@click.option("--peers", is_flag=True, help="Also other ways to the same items, where asv has measured them.")
+@click.option("--format", "form", type=click.Choice(tuple(FORMAT_SUFFIXES)), default="md", show_default=True,
+              help="md: a page with its plots as PNG and SVG; html: one file; terminal: write nothing.")  # fmt: skip
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="File to write. [default: results/report.md, .json or .html]")  # fmt: skip
+def report_command(
+    commit: str | None,
+    machine: str | None,
+    results_dir: Path,
+    source: Path | None,
+    compare: str | None,
+    peers: bool,
+    form: str,
+    output: Path | None,
+) -> None:
     """Show what `asv run` has measured: the newest commit, or the one named."""
-    _check_output(output, suffix=".md")
-    found = report.read_report(results_dir, commit=commit, machine=machine)
-    _write_pages(found, output, output.with_suffix(".png"))
+    if source is not None and (commit or machine or compare or peers):
+        raise click.UsageError("--from shows one file: --commit, --machine, --compare and --peers do not go with it")
+    suffix = FORMAT_SUFFIXES[form]
+    if suffix is None and output is not None:
+        raise click.UsageError("--format terminal writes no file: --output does not go with it")
+    if suffix is not None:
+        output = output or Path(f"results/report{suffix}")
+        _check_output(output, suffix=suffix)
+    if source is not None:
+        found = report.read(source)
+    else:
+        found = report.read_report(results_dir, commit=commit, machine=machine, peers=peers)
+    if compare is None:
+        _write_report(found, form, output)
+    else:
+        before = report.read_report(results_dir, commit=compare, machine=machine)
+        _write_comparison(report.compare(before, found), form, output)
 
 
 @cli.command("clean")
@@ -238,17 +268,41 @@ def _measure(request: asv_runs.Request, output: Path) -> None:
     for remark in measurement.remarks:
         _say(f"note: {remark}")
     report.write(measurement.report, output)
-    page = output.with_name(f"{output.stem}_report.md")
-    _write_pages(measurement.report, page, page.with_suffix(".png"))
+    _write_report(measurement.report, "md", output.with_name(f"{output.stem}_report.md"))
     _say(f"Written: {output}")
 
 
-def _write_pages(content: report.Report, page: Path, plot: Path) -> None:
-    """Show the report on the terminal; write it as Markdown with its plot."""
-    report.draw(content, plot)
-    write_bytes(page, report.render(content, plot=plot.name).encode())
-    report.show(content)
-    _say(f"Written: {page}, {plot}")
+def _write_report(content: report.Report, form: str, output: Path | None) -> None:
+    """Write the report in one form; it is shown on the terminal beside Markdown too."""
+    written = [output]
+    if form in ("md", "terminal"):
+        report.show(content)
+    if output is None:
+        return
+    if form == "md":
+        plots = [output.with_suffix(suffix) for suffix in (".png", ".svg")]
+        for plot in plots:
+            report.draw(content, plot)
+        write_bytes(output, report.render(content, plot=plots[0].name).encode())
+        written += plots
+    elif form == "html":
+        write_bytes(output, report.render_html(content).encode())
+    else:
+        report.write(content, output)
+    _say(f"Written: {', '.join(map(str, written))}")
+
+
+def _write_comparison(content: report.Comparison, form: str, output: Path | None) -> None:
+    if form in ("md", "terminal"):
+        report.show_comparison(content)
+    if output is None:
+        return
+    if form == "json":
+        report.write_comparison(content, output)
+    else:
+        render = report.render_comparison_html if form == "html" else report.render_comparison
+        write_bytes(output, render(content).encode())
+    _say(f"Written: {output}")
 
 
 def _spec(items: int, profile: str | None, layout: str | None) -> test_data_generator.DataSetSpec:

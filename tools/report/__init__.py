@@ -1,9 +1,11 @@
 """asv's results, and those of single runs, as one model and several pages."""
 
 from .asv_results import read_report, read_reports
+from .comparison import Comparison, compare
 from .errors import ReportError
-from .json_file import read, write
-from .markdown import render
+from .html import render_comparison_html, render_html
+from .json_file import read, write, write_comparison
+from .markdown import render, render_comparison
 from .model import (
     DataSet,
     Environment,
@@ -21,10 +23,11 @@ from .model import (
     title_of,
 )
 from .plot import draw
-from .terminal import show
+from .terminal import show, show_comparison
 from .verdict import Verdict, judge
 
 __all__ = [
+    "Comparison",
     "DataSet",
     "Environment",
     "Level",
@@ -34,6 +37,7 @@ __all__ = [
     "Usage",
     "Verdict",
     "as_peer",
+    "compare",
     "draw",
     "is_quick",
     "judge",
@@ -45,8 +49,13 @@ __all__ = [
     "read_report",
     "read_reports",
     "render",
+    "render_comparison",
+    "render_comparison_html",
+    "render_html",
     "show",
+    "show_comparison",
     "summarised_level",
     "title_of",
     "write",
+    "write_comparison",
 ]

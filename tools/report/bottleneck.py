@@ -25,6 +25,8 @@ IDLE_BUSY = 1 / SIGNIFICANT_SPEEDUP
 HALF_BUSY = 0.5
 # More than this is more than one core's worth.
 SEVERAL_CORES = 1.2
+# A speedup this far above what one thread allows shows that the work is not on one thread, or not the same.
+BEYOND_CEILING = 1.1
 # A speedup of this much of the number of workers is as good as it gets.
 NEARLY_IDEAL = 0.7
 # Losing this much of the throughput to more workers is not an accident of where the levels lie.
@@ -58,9 +60,19 @@ def effect_of(data_set: DataSet) -> Effect:
     if speedup < MODEST_SPEEDUP:
         uppers = [x.speedup_interval[1] for x in data_set.measured if x.speedup_interval is not None]
         return "none" if max(uppers, default=0.0) < MODEST_SPEEDUP else "inconclusive"
-    if not is_slower(base, level):
+    if not is_slower(base, level, comparisons=len(data_set.measured) - 1):
         return "inconclusive"
-    return "significant" if speedup >= SIGNIFICANT_SPEEDUP else "modest"
+    if speedup >= SIGNIFICANT_SPEEDUP:
+        return "significant"
+    return "inconclusive" if is_more_than_one_thread_can(data_set, level) else "modest"
+
+
+def is_more_than_one_thread_can(data_set: DataSet, level: Level) -> bool:
+    """Whether one busy core is said to have done more in less time: then the machine changed, and not the work."""
+    one, many = evidence(data_set.baseline), evidence(level)
+    if one is None or many is None or one.busy < CPU_BOUND_BUSY:
+        return False
+    return cores_used(level) <= SEVERAL_CORES and (level.speedup or 0.0) > BEYOND_CEILING / one.serial
 
 
 def judged_level(data_set: DataSet) -> Level:
@@ -98,7 +110,7 @@ def _bottleneck(data_set: DataSet, effect: Effect, one: Evidence | None) -> Bott
         return "waiting"
     if one is None or one.busy >= IDLE_BUSY:
         return "mixed"
-    return _modest_though_idle(fastest(data_set.measured))
+    return _modest_though_idle(judged_level(data_set))
 
 
 def _from_one_worker(one: Evidence | None) -> Bottleneck:
@@ -115,7 +127,9 @@ def _modest_though_idle(level: Level) -> Bottleneck:
     ideal = level.concurrency if isinstance(level.concurrency, int) else None
     if ideal is not None and (level.speedup or 0.0) >= NEARLY_IDEAL * ideal:
         return "waiting"
-    return "limited" if found is not None and found.busy < HALF_BUSY else "mixed"
+    if found is None or found.crowded:
+        return "waiting"
+    return "limited" if found.busy < HALF_BUSY else "mixed"
 
 
 def hindered(data_set: DataSet) -> Loss | None:

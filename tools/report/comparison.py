@@ -10,9 +10,9 @@ from .model import Concurrency, DataSet, Level, Report
 from .significance import Interval, ratio_interval
 from .text import NOT_AVAILABLE, megabytes, significant
 
-Change = Literal["faster", "slower", "no change shown", "too few samples", "n/a"]
+Change = Literal["faster", "slower", "no change", "too few samples", "n/a"]
 
-COLUMNS = ("Concurrency", "Time before (s)", "Time after (s)", "Change", "95 % interval", "Memory (MB)", "Verdict")
+COLUMNS = ("Concurrency", "Before (s)", "After (s)", "Change", "95 % interval", "Memory (MB)", "Verdict")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _change(interval: Interval | None) -> Change:
     if interval is None:
         return "too few samples"
     low, high = interval
-    return "faster" if high < 1 else "slower" if low > 1 else "no change shown"
+    return "faster" if high < 1 else "slower" if low > 1 else "no change"
 
 
 def cells(level: LevelChange) -> tuple[str, ...]:
@@ -125,7 +125,8 @@ def summary(data_set: DataSetChange) -> list[str]:
 
 NOTE = (
     "Change is the time after over the time before. A verdict is given when the 95 % interval leaves out 0 %: by "
-    "chance alone one in twenty does. Runs at different times also differ by what else the machine did."
+    "chance alone one in twenty does. Runs made at different times also differ by what else the machine did meanwhile: "
+    "before you act on a change, measure both commits in turns."
 )
 
 

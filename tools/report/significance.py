@@ -31,8 +31,10 @@ class Timed(Protocol):
     def q75_seconds(self) -> float | None: ...
 
 
-def ratio_interval(above: Timed, below: Timed) -> Interval | None:
+def ratio_interval(above: Timed, below: Timed, *, comparisons: int = 1) -> Interval | None:
     """The 95 % interval of the time of `above` over that of `below`; None where there are too few samples.
+
+    Of several `comparisons` made at once, all hold with 95 % together (Bonferroni).
 
     It always holds the ratio of the medians, which is the number a report shows: where an outlier pulls the means
     away from it, the interval is widened to it.
@@ -42,19 +44,19 @@ def ratio_interval(above: Timed, below: Timed) -> Interval | None:
     assert above.median_seconds is not None
     assert below.median_seconds is not None
     shown = above.median_seconds / below.median_seconds
-    low, high = _welch(np.log(above.samples), np.log(below.samples))
+    low, high = _welch(np.log(above.samples), np.log(below.samples), 1 - (1 - CONFIDENCE) / comparisons)
     return min(math.exp(low), shown), max(math.exp(high), shown)
 
 
-def is_slower(one: Timed, other: Timed) -> bool:
-    """Whether `one` is shown to take longer than `other`.
+def is_slower(one: Timed, other: Timed, *, comparisons: int = 1) -> bool:
+    """Whether `one` is shown to take longer than `other`, which may be the luckiest of several.
 
     With enough samples: the interval of the ratio lies above 1. With fewer: the medians are further apart than the
     wider of the quartile ranges.
     """
     assert one.median_seconds is not None
     assert other.median_seconds is not None
-    interval = ratio_interval(one, other)
+    interval = ratio_interval(one, other, comparisons=comparisons)
     if interval is not None:
         return interval[0] > 1.0
     return one.median_seconds - other.median_seconds >= max(_spread(one), _spread(other)) and (
@@ -67,7 +69,7 @@ def can_be_told_apart(one: Timed, other: Timed) -> bool:
     return is_slower(one, other) or is_slower(other, one)
 
 
-def _welch(one: np.ndarray, other: np.ndarray) -> Interval:
+def _welch(one: np.ndarray, other: np.ndarray, confidence: float) -> Interval:
     """The interval of the difference of two means whose variances may differ (B. L. Welch, 1947)."""
     # Loaded when there is something to compare: it is slow to import.
     from scipy.special import stdtrit
@@ -78,7 +80,7 @@ def _welch(one: np.ndarray, other: np.ndarray) -> Interval:
     if variance == 0.0:
         return difference, difference
     degrees = variance**2 / sum(part**2 / (len(x) - 1) for part, x in zip(parts, (one, other), strict=True))
-    reach = float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * math.sqrt(variance)
+    reach = float(stdtrit(degrees, (1 + confidence) / 2)) * math.sqrt(variance)
     return difference - reach, difference + reach
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from .bottleneck import (
+    BEYOND_CEILING,
     Bottleneck,
     Conclusion,
     Effect,
@@ -21,9 +22,6 @@ from .ranking import above, best, counted, fastest, gains, is_dear, losses, reco
 from .scaling import NoLaw, ScalingLaw, fit
 from .significance import MINIMUM_SAMPLES, can_be_told_apart, is_slower
 from .text import listed, megabytes, sample_counts, significant, times, times_exact, workers
-
-# A speedup this far above what one thread allows shows that the work is not on one thread.
-_BEYOND_CEILING = 1.1
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,7 @@ def _ceiling(data_set: DataSet) -> float | None:
     if found is None or found.ceiling is None:
         return None
     seen = max((level.speedup or 0.0 for level in data_set.measured), default=0.0)
-    return None if seen > found.ceiling * _BEYOND_CEILING else found.ceiling
+    return None if seen > found.ceiling * BEYOND_CEILING else found.ceiling
 
 
 def _evidence(data_set: DataSet, ceiling: float | None, conclusion: Conclusion) -> list[str]:

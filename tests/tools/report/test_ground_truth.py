@@ -12,6 +12,7 @@ from support import ROOT
 from tools.report import DataSet, judge, read_report
 from tools.report.evidence import evidence
 
+LESS_IS_KNOWN = {"limited": ["waiting", "inconclusive"], "contention": ["waiting", "inconclusive"]}
 ATTEMPTS_ON_A_CROWDED_MACHINE = 2
 
 # What is in the workload, what the report must call it, and how much workers help.
@@ -48,8 +49,8 @@ def is_crowded(data_set: DataSet) -> bool:
 def test_the_verdict_names_the_nature(name: str, data_sets: dict[str, DataSet]) -> None:
     verdict = judge(data_sets[name])
     nature, effect = NATURES[name]
-    # Where other programs took the CPU, the report may say that it cannot tell. It never may name another nature.
-    allowed = {nature, "inconclusive"} if is_crowded(data_sets[name]) else {nature}
+    # Where other programs took the CPU, the report may know less. It never may name another nature.
+    allowed = {nature, *LESS_IS_KNOWN.get(nature, ["inconclusive"])} if is_crowded(data_sets[name]) else {nature}
     assert verdict.bottleneck in allowed, "\n".join(verdict.sentences)
     if not is_crowded(data_sets[name]):
         # That more CPU-bound workers are no faster is hard to show on a noisy machine; what binds them is not.

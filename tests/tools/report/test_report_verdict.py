@@ -252,6 +252,19 @@ def test_noise_is_inconclusive_and_not_a_verdict() -> None:
     assert (busy.effect, busy.bottleneck, busy.recommended) == ("inconclusive", "cpu", 1)
 
 
+def test_a_speedup_that_one_busy_core_cannot_have_is_the_machine() -> None:
+    verdict = judge(data_set(used(1, 1.4, 0.99), used(5, 1.0, 0.99)))
+    assert (verdict.effect, verdict.bottleneck, verdict.recommended) == ("inconclusive", "cpu", 1)
+    assert "The speedup (1.40x) is inconclusive, but with 1 worker the CPU was busy 99 %" in text(verdict)
+
+
+def test_the_luckiest_of_many_levels_must_show_more() -> None:
+    two = data_set(used(1, 1.25, 0.5, noise=0.08), used(5, 1.0, 0.5, noise=0.08))
+    assert judge(two).effect == "modest"
+    many = [used(level, 1.25, 0.5, noise=0.08) for level in (1, 2, 3, 4, 6, 7, 8, 9)]
+    assert judge(data_set(*many, used(5, 1.0, 0.5, noise=0.08))).effect == "inconclusive"
+
+
 def test_best_is_the_smallest_level_that_cannot_be_told_from_the_fastest() -> None:
     verdict = judge(data_set(used(1, 10, 0.1), used(5, 1.02, 0.3), used(10, 1.01, 0.3), used(20, 1.0, 0.3)))
     assert verdict.best_concurrency == 5
