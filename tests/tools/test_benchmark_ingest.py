@@ -77,6 +77,11 @@ def test_file_measures_a_folder_of_mine(folder: Path, tmp_path: Path) -> None:
     assert list(levels) == [1, 5]
     assert len(levels[1]["samples"]) == 3
     assert levels[1]["throughput"] == pytest.approx(20 / levels[1]["median_seconds"])
+    usage = levels[1]["usage"]
+    assert usage["runs"] == 3  # the warm-up is not counted
+    assert 0 < usage["stages"]["decoding"] < usage["wall_seconds"]
+    assert usage["cpu_seconds"] > 0
+    assert usage["tasks"] == 20
     assert 0 <= levels[1]["net_bytes"] < levels[1]["peak_bytes"]
     page = (tmp_path / "out" / "mine_report.md").read_text()
     assert HEADING in page
@@ -86,6 +91,17 @@ def test_file_measures_a_folder_of_mine(folder: Path, tmp_path: Path) -> None:
     assert "bad.json:1: not JSON" in done.stderr
     assert "20 Items of mine" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
+    for form, suffix in (("html", ".html"), ("json", ".json"), ("md", ".md")):
+        again = run("report", "--from", "out/mine.json", "--format", form, "--output", f"r{suffix}", cwd=tmp_path)
+        assert again.returncode == 0, again.stderr
+    assert "20 Items of mine" in (tmp_path / "r.html").read_text()
+    assert json.loads((tmp_path / "r.json").read_text()) == written
+    assert HEADING in (tmp_path / "r.md").read_text()
+    assert (tmp_path / "r.svg").read_text().startswith("<?xml")
+    assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
+    shown = run("report", "--from", "out/mine.json", "--format", "terminal", cwd=tmp_path)
+    assert "20 Items of mine" in shown.stdout
+    assert "Written" not in shown.stderr
 
 
 def test_file_measures_generated_items(tmp_path: Path) -> None:
@@ -140,6 +156,9 @@ def test_headers_reach_the_server_and_nothing_else(server: str, tmp_path: Path) 
         (("api", "--datetime", "yesterday"), 2, "not an RFC 3339 instant"),
         (("api", "--header", "X-Api-Key=NOT_SET_ANYWHERE"), 2, "'NOT_SET_ANYWHERE' must be set"),
         (("report", "--results", "empty"), 1, "holds no asv results; run `asv run` first"),
+        (("report", "--format", "html", "--output", "x.md"), 2, "must end with .html"),
+        (("report", "--format", "terminal", "--output", "x.md"), 2, "--format terminal writes no file"),
+        (("report", "--from", "nowhere.json"), 2, "does not exist"),
         (("frobnicate",), 2, "No such command 'frobnicate'"),
     ],
 )

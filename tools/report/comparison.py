@@ -10,7 +10,7 @@ from .model import Concurrency, DataSet, Level, Report
 from .significance import Interval, ratio_interval
 from .text import NOT_AVAILABLE, megabytes, significant
 
-Change = Literal["faster", "slower", "no change", "too few samples", "n/a"]
+Change = Literal["faster", "slower", "no change", "few samples", "n/a"]
 
 COLUMNS = ("Concurrency", "Before (s)", "After (s)", "Change", "95 % interval", "Memory (MB)", "Verdict")
 
@@ -86,7 +86,7 @@ def _level(concurrency: Concurrency, before: Level | None, after: Level | None) 
 
 def _change(interval: Interval | None) -> Change:
     if interval is None:
-        return "too few samples"
+        return "few samples"
     low, high = interval
     return "faster" if high < 1 else "slower" if low > 1 else "no change"
 
@@ -116,7 +116,7 @@ def summary(data_set: DataSetChange) -> list[str]:
         names = [str(level.concurrency) for level in data_set.levels if level.change == change]
         if names:
             text.append(f"{change.capitalize()} at concurrency {', '.join(names)}.")
-    if any(level.change == "too few samples" for level in data_set.levels):
+    if any(level.change == "few samples" for level in data_set.levels):
         text.append("Too few samples to tell a change: it takes three a level (asv run --record-samples).")
     if not text:
         text.append("No change is shown.")

@@ -15,7 +15,7 @@ from .text import COLUMNS, environment_lines, memory_note, peers_note, rows
 from .verdict import judge
 
 _STATUS_STYLES = {"ok": "", "n/a": "dim", "failed": "red"}
-_CHANGE_STYLES = {"faster": "green", "slower": "red", "no change": "", "too few samples": "dim", "n/a": "dim"}
+_CHANGE_STYLES = {"faster": "green", "slower": "red", "no change": "", "few samples": "dim", "n/a": "dim"}
 
 
 def show(report: Report, console: Console | None = None) -> None:

@@ -91,8 +91,10 @@ def judge(data_set: DataSet) -> Verdict:
         bottleneck=conclusion.bottleneck,
         bottleneck_words=conclusion.words,
         from_speedup_alone=conclusion.from_speedup_alone,
-        best=_best(data_set) if comparable else "cannot be judged, fewer than two levels have a time",
-        best_concurrency=best(data_set).concurrency if comparable else None,
+        best=_best(_best_level(data_set, effect))
+        if comparable
+        else "cannot be judged, fewer than two levels have a time",
+        best_concurrency=_best_level(data_set, effect).concurrency if comparable else None,
         recommended=default,
         ceiling=ceiling,
         law=law,
@@ -100,6 +102,7 @@ def judge(data_set: DataSet) -> Verdict:
     )
 
 
+_NO_BEST = "cannot be judged, fewer than two levels have a time"
 _CANNOT_BE_JUDGED = "The effect of concurrency cannot be judged: fewer than two levels have a time."
 
 
@@ -109,8 +112,13 @@ def _quick(data_set: DataSet) -> list[str]:
     return [f"This was a quick run ({sample_counts(data_set.levels)}): it is not a measurement."]
 
 
-def _best(data_set: DataSet) -> str:
-    level = best(data_set)
+def _best_level(data_set: DataSet, effect: Effect) -> Level:
+    """The best level; where no speedup is shown it is 1 worker."""
+    base = data_set.baseline
+    return base if effect == "inconclusive" and base is not None else best(data_set)
+
+
+def _best(level: Level) -> str:
     if level.concurrency == BASELINE_CONCURRENCY:
         return "1 worker (sequential), nothing is faster"
     if level.speedup is None:
@@ -239,7 +247,7 @@ def _comparison(data_set: DataSet, effect: Effect, default: Concurrency | None) 
     return [
         *_returns(data_set, effect, default),
         *_intervals(data_set),
-        *_equals_of_the_fastest(data_set),
+        *(_equals_of_the_fastest(data_set) if effect != "inconclusive" else []),
         *_retrograde(data_set),
         _memory(data_set, default),
         *_order_unknown(data_set, effect),

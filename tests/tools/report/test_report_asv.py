@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scratch_asv import measure_scratch_project
 
-from tools.report import ReportError, read_report
+from tools.report import ReportError, Usage, read_report
 
 NAN = math.nan
 # The clock moves only while work is done, by what the test knows, so that asv's samples are known.
@@ -238,6 +238,30 @@ def test_api_and_other_classes(made: Made) -> None:
     assert [x.kind for x in data_sets] == ["file", "file", "api", "api"]
     assert data_sets[2].levels[0].net_bytes == 30
     assert data_sets[0].items == 7
+
+
+def test_peers_and_usage_are_found_by_their_names(made: Made) -> None:
+    peers, usage = "peers.FilePeers.time_read", "usage.FileIngestUsage.track_usage"
+    made.declare(peers, ("way", "test_size"))
+    made.declare(usage, ("concurrency", "test_size", "quantity"))
+    quantities = ["'wall_seconds'", "'cpu_seconds'", "'waiting_seconds'", "'tasks'"]
+    made.commit(
+        "a" * 40,
+        {
+            TIME: summary([2.0, 1.0], ["1", "5"], ["1000"], 5),
+            peers: summary([4.0, 1.0, 9.0, 9.0], ["'pystac'", "'bare_loop'"], ["1000", "7"], 5),
+            # Of level 5 the CPU time is missing.
+            usage: [[2.0, 0.1, 1.9, 10, 1.0, NAN, 0.5, 10], [["1", "5"], ["1000"], quantities], "1", 1],
+        },
+    )
+    (data_set,) = read_report(made.root, peers=True).data_sets
+    assert [(x.name, x.median_seconds, x.speedup) for x in data_set.peers] == [
+        ("pystac", 4.0, 0.5),
+        ("bare_loop", 9.0, 2 / 9),
+    ]
+    assert data_set.levels[0].usage == Usage(1, 2.0, 0.1, stages={"waiting": 1.9}, tasks=10)
+    assert data_set.levels[1].usage is None
+    assert read_report(made.root).data_sets[0].peers == ()
 
 
 def test_failed_and_skipped(made: Made) -> None:

@@ -1,0 +1,84 @@
+"""One file that needs nothing else."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+from test_report_markdown import documented_report
+
+from tools.report import as_peer, compare, make_data_set, measured_level, render_comparison_html, render_html
+
+VOID = {"meta", "img", "source"}
+
+
+class Page(HTMLParser):
+    """Collects the cells and the addresses of a page, and that every element is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "srcset", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "td":
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "td":
+            self.cells[-1] += data
+
+
+def test_it_shows_the_table_and_the_words() -> None:
+    page = Page(text := render_html(documented_report()))
+    assert page.cells[:6] == ["sequential", "1", "45.2", "221", "120", "baseline"]
+    assert page.cells[6:] == ["concurrent", "10", "8.7", "1,149", "250", "5.2x"]
+    assert "Significant speedup (5.19x)" in text
+    assert "10 workers with 5.2x speedup" in text
+
+
+def test_it_asks_for_nothing_from_outside() -> None:
+    page = Page(text := render_html(documented_report()))
+    assert page.addresses
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in page.addresses)
+    assert not {"script", "link", "iframe"} & set(page.tags)
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_it_has_a_picture_for_dark_screens() -> None:
+    page = Page(text := render_html(documented_report()))
+    assert len(set(page.addresses)) == 4  # two panels, each light and dark
+    assert text.count('media="(prefers-color-scheme: dark)"') == 2
+    assert 'alt="Speedup against concurrency: 1.0x at 1, 5.2x at 10"' in text
+
+
+def test_names_are_text_and_not_markup() -> None:
+    evil = make_data_set("<script>x</script>", "k", "file", "<b>", None, [measured_level(1, [1.0])])
+    text = render_html(replace(documented_report(), data_sets=(evil,)))
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_peers_are_rows_of_the_table() -> None:
+    (data_set,) = documented_report().data_sets
+    peers = [as_peer("pystac", measured_level(1, [90.4, 90.4, 90.4], items=10_000))]
+    with_peers = make_data_set("t", "k", "file", "s", 10_000, data_set.levels, peers)
+    page = Page(render_html(replace(documented_report(), data_sets=(with_peers,))))
+    assert page.cells[12:] == ["pystac", "n/a", "90.4", "111", "n/a", "0.5x"]
+
+
+def test_a_comparison_is_a_page_too() -> None:
+    page = Page(text := render_comparison_html(compare(documented_report(), documented_report())))
+    assert page.cells[:4] == ["1", "45.2", "45.2", "+0.0 %"]
+    assert re.search(r"<h1>01234567 → 01234567</h1>", text)
