@@ -81,7 +81,7 @@ def test_file_measures_a_folder_of_mine(folder: Path, tmp_path: Path) -> None:
     assert usage["runs"] == 3  # the warm-up is not counted
     assert 0 < usage["stages"]["decoding"] < usage["wall_seconds"]
     assert usage["cpu_seconds"] > 0
-    assert usage["tasks"] == 20
+    assert usage["tasks"] == 21  # documents, the bad one too
     assert 0 <= levels[1]["net_bytes"] < levels[1]["peak_bytes"]
     page = (tmp_path / "out" / "mine_report.md").read_text()
     assert HEADING in page
@@ -102,6 +102,36 @@ def test_file_measures_a_folder_of_mine(folder: Path, tmp_path: Path) -> None:
     shown = run("report", "--from", "out/mine.json", "--format", "terminal", cwd=tmp_path)
     assert "20 Items of mine" in shown.stdout
     assert "Written" not in shown.stderr
+
+
+def test_report_puts_peers_and_another_commit_beside(tmp_path: Path) -> None:
+    """From result files as asv writes them."""
+    results = tmp_path / "results"
+    (results / "box").mkdir(parents=True)
+    (results / "box" / "machine.json").write_text('{"machine": "box", "version": 1}')
+    axes = {"file_ingest.FileIngest.time_ingest": "concurrency", "peers.FilePeers.time_read": "way"}
+    declared = {name: {"param_names": [axis, "test_size"]} for name, axis in axes.items()}
+    (results / "benchmarks.json").write_text(json.dumps({"version": 2, **declared}))
+    columns = ["result", "params", "samples"]
+    for commit, date, seconds in (("a" * 40, 1, 4.0), ("b" * 40, 2, 1.0)):
+        samples = [[x * seconds for x in (0.98, 0.99, 1.0, 1.01, 1.02)], [1.0] * 5]
+        rows = {
+            "file_ingest.FileIngest.time_ingest": [[seconds, 1.0], [["1", "5"], ["1000"]], samples],
+            "peers.FilePeers.time_read": [[8.0], [["'pystac'"], ["1000"]], [[8.0] * 5]],
+        }
+        content = {"version": 2, "commit_hash": commit, "date": date, "env_name": "e", "python": "3.11"}
+        content |= {"result_columns": columns, "results": rows, "requirements": {}}
+        (results / "box" / f"{commit[:8]}-e.json").write_text(json.dumps(content))
+    peers = run("report", "--results", "results", "--peers", "--format", "terminal", cwd=tmp_path)
+    assert peers.returncode == 0, peers.stderr
+    assert ["pystac", "n/a", "8.0", "125", "n/a", "0.1x"] in [line.split() for line in peers.stdout.splitlines()]
+    for form in ("md", "json", "html"):
+        done = run("report", "--results", "results", "--compare", "aaaa", "--format", form, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert "Faster at concurrency 1." in (tmp_path / "results" / "report.md").read_text()
+    assert "Faster at concurrency 1." in (tmp_path / "results" / "report.html").read_text()
+    (changes,) = json.loads((tmp_path / "results" / "report.json").read_text())["changes"]
+    assert [level["change"] for level in changes["levels"]] == ["faster", "no change"]
 
 
 def test_file_measures_generated_items(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from .text import NOT_AVAILABLE, megabytes, significant
 
 Change = Literal["faster", "slower", "no change", "few samples", "n/a"]
 
-COLUMNS = ("Concurrency", "Before (s)", "After (s)", "Change", "95 % interval", "Memory (MB)", "Verdict")
+COLUMNS = ("Workers", "Before (s)", "After (s)", "Change", "95 % interval", "Memory (MB)", "Verdict")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,10 @@ def _change(interval: Interval | None) -> Change:
 def cells(level: LevelChange) -> tuple[str, ...]:
     """One row of the table, in the order of `COLUMNS`."""
     before, after = level.before, level.after
-    low_high = NOT_AVAILABLE if level.interval is None else " to ".join(signed_percent(x) for x in level.interval)
+    low_high = NOT_AVAILABLE
+    if level.interval is not None:
+        low, high = map(signed_percent, level.interval)
+        low_high = f"{low.removesuffix(' %')} to {high}"
     memory = " → ".join(megabytes(x.peak_bytes if x else None) for x in (before, after))
     return (
         str(level.concurrency),
