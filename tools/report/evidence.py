@@ -61,10 +61,18 @@ def evidence(level: Level | None) -> Evidence | None:
     return Evidence(
         busy=usage.cpu_seconds / granted,
         queue=None if queue is None else min(1.0, queue / wall),
-        shares={name: seconds / wall for name, seconds in (usage.stages or {}).items()},
+        shares={name: seconds / wall for name, seconds in _apart(usage.stages or {}).items()},
         tasks=usage.tasks,
         refusals=usage.refusals,
     )
+
+
+def _apart(stages: Mapping[str, float]) -> dict[str, float]:
+    """The stages without overlap: reading files includes the wait for the disk, which is a stage of its own."""
+    apart = dict(stages)
+    if "reading" in apart and "waiting" in apart:
+        apart["reading"] = max(0.0, apart["reading"] - apart["waiting"])
+    return apart
 
 
 def shares_in_words(found: Evidence, kind: Kind) -> str:

@@ -178,6 +178,12 @@ def test_evidence_is_printed_with_the_ceiling_that_it_implies() -> None:
     assert "speedup alone" not in words + verdict.bottleneck_line
 
 
+def test_the_wait_for_the_disk_is_not_counted_twice() -> None:
+    usage = Usage(1, 10.0, 3.0, stages={"waiting": 6.0, "reading": 7.0, "decoding": 2.0})
+    verdict = judge(data_set(measured_level(1, [10.0] * 5, usage=usage)))
+    assert "waiting for the disk 60 %, decoding 20 %, reading 10 %, the rest 10 %" in text(verdict)
+
+
 def test_without_evidence_the_words_say_so() -> None:
     verdict = judged({1: 5.0, 10: 1.0})
     assert verdict.bottleneck_line == "**Bottleneck**: waiting for the disk (from the speedup alone)"
