@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
 MODULE = """\
 def work():
     return sum(range({cost}))
@@ -81,8 +82,9 @@ class ScratchHistory:
         return history
 
     @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "HOME": str(self.home)}
+    def environment_with_tools(self) -> dict[str, str]:
+        """A home folder of its own, and this project's `tools` to import."""
+        return {**os.environ, "HOME": str(self.home), "PYTHONPATH": str(ROOT)}
 
     def git(self, *arguments: str | Path) -> str:
         names = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
@@ -97,13 +99,11 @@ class ScratchHistory:
         return self.git("rev-parse", "HEAD")
 
     def command(self, *arguments: str | Path) -> list[str]:
-        root = Path(__file__).resolve().parent.parent
         fixed = ["--config", self.path / "asv.conf.json", "--machine", "scratch", "--no-quieten"]
-        return [sys.executable, str(root / "tools" / "nightly.py"), *map(str, fixed), *map(str, arguments)]
+        return [sys.executable, str(ROOT / "tools" / "nightly.py"), *map(str, fixed), *map(str, arguments)]
 
     def nightly(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        root = Path(__file__).resolve().parent.parent
         return subprocess.run(
-            self.command(*arguments), env={**self.environment, "PYTHONPATH": str(root)}, cwd=self.path,
+            self.command(*arguments), env=self.environment_with_tools, cwd=self.path,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip

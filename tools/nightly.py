@@ -32,7 +32,7 @@ from tools.report.errors import ReportError
 from tools.tracking import choice, conditions, machine, records, summary
 from tools.tracking.batch import Batch, Plan
 from tools.tracking.errors import TrackingError
-from tools.tracking.project import Project, last_line
+from tools.tracking.project import Project, end_leftovers, last_line
 from tools.tracking.repository import Repository
 from tools.tracking.results_branch import ResultsBranch
 
@@ -101,6 +101,7 @@ def command(
     work.mkdir(parents=True, exist_ok=True)
     summary_file = summary_file or work / "summary.md"
     with _alone(work):
+        end_leftovers(work)
         kept = None
         if results_branch is not None:
             kept = ResultsBranch(repository, results_branch, work / "results-branch", remote)

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from asv.util import UserError, load_json
 
 from tools.report.atomic import write_bytes
 
 from .errors import TrackingError
 
+WORK_VARIABLE = "STAC_MANAGER_NIGHTLY"
+"""Set for every process that works for a run, to the run's work folder."""
 POLL_SECONDS = 0.2
 STOP_SECONDS = 5.0
 _FOLDERS = {"benchmark_dir": "benchmarks", "env_dir": "env", "results_dir": "results", "html_dir": "html"}
@@ -99,7 +102,7 @@ class Project:
         write_bytes(configuration, json.dumps(settings, indent=2).encode())
         # Plugins with a leading dot are imported from the folder of the configuration.
         paths = [str(self.config_file.parent), os.environ.get("PYTHONPATH", "")]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), WORK_VARIABLE: str(work)}
         command = [sys.executable, "-m", "asv", *arguments, "--config", str(configuration)]
         with log.open("ab") as output:
             output.write(f"$ asv {' '.join(arguments)}\n".encode())
@@ -114,6 +117,19 @@ class Project:
                         return process.wait(POLL_SECONDS)
                     except subprocess.TimeoutExpired:
                         waiting()
+
+
+def end_leftovers(work: Path) -> None:
+    """End the processes of a run that was killed too hard to do it itself: they would install and measure meanwhile."""
+    left = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(WORK_VARIABLE) == str(work):
+                process.kill()
+                left.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+            continue  # not ours
+    psutil.wait_procs(left, STOP_SECONDS)
 
 
 @contextmanager
