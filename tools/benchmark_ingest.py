@@ -4,6 +4,7 @@ python tools/benchmark_ingest.py file      measure reading files: generated ones
 python tools/benchmark_ingest.py api       measure a STAC API: the project's own, or a catalogue of yours
 python tools/benchmark_ingest.py compare   measure two commits side by side
 python tools/benchmark_ingest.py report    show what `asv run` has measured over the history
+python tools/benchmark_ingest.py dashboard publish what `asv run` has measured as web pages, and open them
 python tools/benchmark_ingest.py clean     remove generated data and results
 """
 
@@ -25,6 +26,7 @@ from rich.console import Console
 
 from stac_manager import ConfigurationError, IngestConfig, StacManagerError
 from tools import asv_runs, compare, local_api, regression, report, source_check, test_data_generator
+from tools.dashboard import preview
 from tools.report.atomic import write_bytes
 from tools.report.model import Concurrency
 
@@ -242,6 +244,14 @@ def report_command(
     else:
         before = report.read_report(results_dir, commit=compare, machine=machine)
         _write_comparison(report.compare(before, found), form, output)
+
+
+@cli.command("dashboard")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to serve on. [default: a free one]")
+@click.option("--no-open", is_flag=True, help="Do not start a browser.")
+def dashboard_command(port: int, no_open: bool) -> None:
+    """Publish the dashboard with its Speedup page, serve it on this machine and open it, until Ctrl-C."""
+    preview.preview(port=port, open_browser=not no_open, say=_say)
 
 
 @cli.command("clean")

@@ -66,7 +66,7 @@
   const matches = (name, key, asked) =>
     key === asked || (["commit", "compare"].includes(name) && asked.length > 3 && key.startsWith(asked));
   const same = (values) => values.map((value) => [value, value]);
-  const unique = (values) => [...new Set(values)].sort();
+  const unique = (values) => [...new Set(values)];
 
   function fill(name, options, value) {
     at(name).replaceChildren(...options.map(([key, text]) => new Option(text, key, false, key === value)));
@@ -155,7 +155,7 @@
       return status === "ok" ? `${name}` : [`${name}`, status];
     });
 
-  function byLevel(id, title, unit, run, other, levels, value, { bars, format = number, extra = [], more = {} } = {}) {
+  function byLevel(id, title, run, other, levels, value, { bars, format = number, extra = [], more = {} } = {}) {
     const runs = [[run, "--first", []], ...(other ? [[other, "--second", [6, 4]]] : [])];
     const datasets = runs.map(([one, colour, dash]) => ({
       label: short(one),
@@ -165,8 +165,11 @@
       backgroundColor: css(colour),
       borderDash: dash,
       borderWidth: 2,
-      pointRadius: 5,
-      pointHoverRadius: 7,
+      // The recommended level has a ring.
+      pointBorderColor: levels.map((name) => css(name === one.recommended ? "--third" : colour)),
+      pointBorderWidth: levels.map((name) => (name === one.recommended ? 3 : 1)),
+      pointRadius: levels.map((name) => (name === one.recommended ? 6 : 5)),
+      pointHoverRadius: 8,
     }));
     draw(id, {
       title,
@@ -175,14 +178,13 @@
       rows: levels.map((name, place) => [`${name}`, ...datasets.map((set) => format(set.data[place]))]),
       config: { type: "line", data: { labels: levelLabels(run, levels), datasets: [...datasets, ...extra] }, ...more },
       x: "Concurrency (workers)",
-      y: unit,
       format,
       legend: Boolean(other) || extra.length > 0,
     });
   }
 
   function drawThroughput(levels, run, other) {
-    byLevel("throughput", "Throughput (items/s)", "items/s", run, other, levels, (level) => level.throughput, {
+    byLevel("throughput", "Throughput (items/s)", run, other, levels, (level) => level.throughput, {
       bars: (level) => (level.throughputLow && level.throughputHigh ? [level.throughputLow, level.throughputHigh] : null),
     });
   }
@@ -198,20 +200,21 @@
       pointHoverRadius: 0,
       silent: true,
     };
-    byLevel("speedup", "Speedup against 1 worker", "times", run, other, levels, (level) => level.speedup, {
+    byLevel("speedup", "Speedup against 1 worker", run, other, levels, (level) => level.speedup, {
       format: ratio,
       extra: [ideal],
-      more: { scaleType: "logarithmic" },
+      more: { scale: ratioScale(Math.max(...[run, other].flatMap((one) => one?.levels.map((level) => level.speedup) ?? []))) },
     });
   }
 
   function drawMemory(levels, run, other) {
-    byLevel("memory", "Peak memory (MB)", "MB", run, other, levels, (level) => (level.peakBytes === null ? null : level.peakBytes / BYTES_PER_MB));
+    const megabytes = (level) => (level.peakBytes === null ? null : level.peakBytes / BYTES_PER_MB);
+    byLevel("memory", "Peak memory (MB)", run, other, levels, megabytes);
   }
 
   function drawHistory(series, run) {
     const runs = series.runs;
-    const common = (id, title, unit, value, format, more = {}) =>
+    const common = (id, title, value, format, more = {}) =>
       draw(id, {
         title,
         summary: `${title}, ${runs.length} commits, the newest ${format(value(runs.at(-1)))}. Enter shows a commit.`,
@@ -236,14 +239,15 @@
           },
         },
         x: "Commit, oldest first",
-        y: unit,
         format,
         heading: (place) => `${short(runs[place])}, ${day(runs[place].date)}${runs[place].quick ? ", quick run" : ""}`,
         onPick: (place) => choose({ ...chosen(), commit: runs[place].commit, compare: NONE }),
       });
-    common("history-speedup", "Best speedup", "times", (one) => one.bestSpeedup, ratio);
     const isNumber = (value) => (typeof value === "number" ? value : null);
-    common("history-best", "Best concurrency", "workers", (one) => isNumber(one.best), number, { stepped: "middle" });
+    const bestThroughput = (one) => one.levels.find((level) => level.concurrency === one.best)?.throughput ?? null;
+    common("history-speedup", "Best speedup", (one) => one.bestSpeedup, ratio);
+    common("history-best", "Best concurrency (workers)", (one) => isNumber(one.best), number, { stepped: "middle" });
+    common("history-throughput", "Best throughput (items/s)", bestThroughput, number);
   }
 
   function drawPeers(run) {
@@ -266,13 +270,12 @@
         },
       },
       x: "items/s",
-      y: "",
       format: number,
     });
   }
 
   /** A figure: its caption, the plot, what the keyboard points at, and the same numbers as a table. */
-  function draw(id, { title, summary, columns, rows, config, x, y, format, legend = false, heading, onPick }) {
+  function draw(id, { title, summary, columns, rows, config, x, format, legend = false, heading, onPick }) {
     const figure = at(id);
     const open = figure.querySelector("details")?.open ?? !window.Chart;
     const focused = figure.contains(document.activeElement) && document.activeElement.tagName === "CANVAS";
@@ -283,7 +286,7 @@
     const details = element("details", "", { open });
     const wrapped = element("div", "", { className: "table" });
     wrapped.append(table(columns, rows));
-    details.append(element("summary", `${title}: as a table`), wrapped);
+    details.append(element("summary", "As a table", { ariaLabel: `${title}: as a table` }), wrapped);
     figure.replaceChildren(element("figcaption", title), ...(window.Chart ? [plot, reading] : []), details);
     if (!window.Chart) return;
     const canvas = document.createElement("canvas");
@@ -297,7 +300,7 @@
       grid: { color: css("--line"), display: isValue },
       border: { color: css("--line") },
       ticks: { color: css("--quiet"), maxRotation: 60, autoSkipPadding: 12, ...(isValue && { callback: format === ratio ? ratio : (value) => number(value) }) },
-      ...(isValue ? (config.scaleType ? powersOfTwo : { beginAtZero: true }) : { offset: true }),
+      ...(isValue ? (config.scale ?? { beginAtZero: true, grace: "8%" }) : { offset: true }),
     });
     const chart = new Chart(canvas, {
       type: config.type,
@@ -309,10 +312,10 @@
         maintainAspectRatio: false,
         indexAxis: config.indexAxis ?? "x",
         interaction: { mode: "index", intersect: false, axis: sideways ? "y" : "x" },
-        scales: sideways ? { x: axis(x, true), y: axis(y, false) } : { x: axis(x, false), y: axis(y, true) },
+        scales: sideways ? { x: axis(x, true), y: axis("", false) } : { x: axis(x, false), y: axis("", true) },
         onClick: (event, hit) => onPick && hit.length && onPick(hit[0].index),
         plugins: {
-          legend: { display: legend, labels: { color: css("--ink"), usePointStyle: false, boxHeight: 1 } },
+          legend: { display: legend, labels: { color: css("--ink"), boxWidth: 28, boxHeight: 0 } },
           tooltip: {
             filter: (item) => !item.dataset.silent,
             callbacks: {
@@ -333,12 +336,12 @@
     return range ? ` (quartiles ${format(range[0])} to ${format(range[1])})` : "";
   };
 
-  /** The axis of ratios: 2x looks as far from 1x as 0.5x. */
-  const powersOfTwo = {
+  /** The axis of ratios: 2x looks as far from 1x as 0.5x. What is measured fills it; the ideal line may leave it. */
+  const ratioScale = (largest) => ({
     type: "logarithmic",
     afterDataLimits: (scale) => {
       scale.min = Math.min(scale.min, 0.9) / 1.1;
-      scale.max = Math.max(scale.max, 2) * 1.1;
+      scale.max = 2.2 * Math.max(largest, 1);
     },
     afterBuildTicks: (scale) => {
       scale.ticks = [];
@@ -347,7 +350,7 @@
         if (value >= scale.min && value <= scale.max) scale.ticks.push({ value });
       }
     },
-  };
+  });
 
   /** Quartiles as error bars. */
   const whiskers = {

@@ -1,0 +1,163 @@
+"""What `asv publish` does where things are missing, altered or not as they should be."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+from dashboard_results import API, TIME, Scratch
+from support import ROOT
+
+from tools.dashboard import scripts, stock_pages
+from tools.dashboard.scripts import CHART_JS, Script
+from tools.report import read_history
+
+CDN_LOADED = re.compile(r'(?:src|href)="https://[^"]+"\s+integrity=')
+
+
+@pytest.fixture
+def without_npm(scratch: Scratch, tmp_path: Path) -> dict[str, str]:
+    """An environment with git and Python and nothing else, and a copy of the tools with an empty cache."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("git", "python3"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    shutil.copytree(ROOT / "tools", tmp_path / "copy" / "tools")
+    return {"PATH": str(programs), "PYTHONPATH": str(tmp_path / "copy")}
+
+
+def test_without_network_and_without_cache_it_still_publishes(scratch: Scratch, without_npm: dict[str, str]) -> None:
+    made = scratch.publish(**without_npm)
+    said = [line for line in made.said.splitlines() if "npm" in line]
+    assert len(said) == 2
+    assert "the Speedup page has tables and no charts: npm is not installed" in said[0]
+    assert "asv's own pages need a network to be looked at: npm is not installed" in said[1]
+    assert CDN_LOADED.search((made.html / "index.html").read_text())
+    assert "Chart.js v" not in (made.html / "speedup.html").read_text()
+    assert "speedup.html" in (made.html / "index.html").read_text()
+    assert (made.html / "index.json").exists()
+
+
+def test_without_network_the_cache_suffices(
+    npm: str, scratch: Scratch, without_npm: dict[str, str], tmp_path: Path
+) -> None:
+    scratch.publish()  # fills the cache, if it is not
+    shutil.copytree(scripts.CACHE, tmp_path / "copy" / ".asv" / scripts.CACHE.name)
+    made = scratch.publish(**without_npm)
+    assert "npm" not in made.said
+    index = (made.html / "index.html").read_text()
+    assert "https://" not in re.sub(r"<a [^>]*>", "", index)
+    for name, integrity in re.findall(r'(?:src|href)="(scripts/[^"]+)" integrity="([^"]+)"', index):
+        assert Script("", "", integrity).matches((made.html / name).read_bytes()), name
+    assert "Chart.js v4" in (made.html / "speedup.html").read_text()
+
+
+def test_cdn_leaves_asvs_pages_as_they_are(scratch: Scratch) -> None:
+    scratch.configuration["dashboard_scripts"] = "cdn"
+    made = scratch.publish()
+    assert len(CDN_LOADED.findall((made.html / "index.html").read_text())) == len(stock_pages.COPIES)
+    scratch.configuration["dashboard_scripts"] = "here"
+    assert (
+        '''"dashboard_scripts" in asv.conf.json is 'here'; it is "local" or "cdn"''' in scratch.publish(expected=1).said
+    )
+
+
+def test_before_anything_is_measured_the_page_says_so(scratch: Scratch) -> None:
+    for path in (scratch.results / "box").glob("*-*.json"):
+        content = json.loads(path.read_text())
+        content["results"] = {name: row for name, row in content["results"].items() if name.startswith("startup")}
+        path.write_text(json.dumps(content))
+    page = (scratch.publish().html / "speedup.html").read_text()
+    assert '"series":[]' in page
+    assert "There are no ingestion results yet." in page
+
+
+def test_results_of_another_version_are_no_history(scratch: Scratch) -> None:
+    (path,) = (scratch.results / "box").glob("*-*.json")
+    content = json.loads(path.read_text())
+    content["results"][f"{API}.{TIME}"][2] = "0"
+    path.write_text(json.dumps(content))
+    (report,) = read_history(scratch.results, "box")
+    assert [data_set.kind for data_set in report.data_sets] == ["file", "file"]
+
+
+def test_text_of_others_cannot_end_the_script_it_stands_in(scratch: Scratch) -> None:
+    scratch.configuration["project"] = "</script><script>alert(1)</script>"
+    assert "<script>alert" not in (scratch.publish().html / "speedup.html").read_text()
+
+
+def test_a_damaged_cache_is_not_used_and_is_made_whole(
+    npm: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(scripts, "CACHE", tmp_path)
+    good = scripts.load([CHART_JS])[CHART_JS]
+    CHART_JS.cached.write_bytes(good + b" ")
+    assert scripts.load([CHART_JS]) == {CHART_JS: good}
+    assert CHART_JS.cached.read_bytes() == good
+
+
+def test_another_file_than_the_pinned_one_is_refused(npm: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(scripts, "CACHE", tmp_path)
+    altered = Script("blueimp-md5@2.19.0", "js/md5.js", CHART_JS.integrity)
+    with pytest.raises(scripts.ScriptsAltered, match=r"md5\.js of npm's blueimp-md5@2\.19\.0 is not the pinned file"):
+        scripts.load([altered])
+    with pytest.raises(scripts.ScriptsAltered, match=r"holds no js/nothing\.js"):
+        scripts.load([Script("blueimp-md5@2.19.0", "js/nothing.js", CHART_JS.integrity)])
+    assert list(tmp_path.rglob("*.js")) == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "said"),
+    [
+        ('<script src="https://cdn.example/new.js" integrity="sha256-AAAA"></script>', r"new\.js, which has no copy"),
+        ('<script src="https://cdn.example/new.js"></script>', "without a hash, which has no copy"),
+    ],
+)
+def test_a_script_without_a_copy_is_named(tag: str, said: str, tmp_path: Path) -> None:
+    index = tmp_path / "index.html"
+    index.write_text(f"<html>{tag}</html>")
+    with pytest.raises(stock_pages.StockPagesChanged, match=said):
+        stock_pages.use_local_scripts(tmp_path)
+    assert index.read_text() == f"<html>{tag}</html>"
+
+
+def test_the_link_is_there_once_or_its_place_is_missed(tmp_path: Path) -> None:
+    index = tmp_path / "index.html"
+    index.write_text('<ul>\n\t<li id="nav-li-regressions"><a href="#/regressions">Regressions</a></li>\n</ul>')
+    stock_pages.link_speedup_page(tmp_path)
+    stock_pages.link_speedup_page(tmp_path)
+    assert index.read_text().count("speedup.html") == 1
+    index.write_text("<ul></ul>")
+    with pytest.raises(stock_pages.StockPagesChanged, match="navigation bar has changed"):
+        stock_pages.link_speedup_page(tmp_path)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_the_preview_serves_until_it_is_told_to_end(sign: signal.Signals, scratch: Scratch, tmp_path: Path) -> None:
+    """In a copy of the tools, so that it is the scratch repository that is published."""
+    shutil.copytree(ROOT / "tools", scratch.folder / "tools")
+    (scratch.folder / "asv.conf.json").write_text(json.dumps(scratch.configuration))
+    command = [sys.executable, "tools/benchmark_ingest.py", "dashboard", "--no-open"]
+    with subprocess.Popen(
+        command, cwd=scratch.folder, env={**os.environ, "PYTHONPATH": str(scratch.folder)}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        assert running.stderr is not None
+        said = next(line for line in running.stderr if line.startswith("The dashboard: "))
+        address = said.split()[2]
+        with urllib.request.urlopen(address) as answer:
+            assert b"<h1" in answer.read()
+        below = psutil.Process(running.pid).children(recursive=True)
+        running.send_signal(sign)
+        assert running.wait(timeout=20) == 0
+        assert running.stderr.read() == "Ended.\n"
+    assert not [child for child in below if child.is_running()]

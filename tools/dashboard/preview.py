@@ -1,0 +1,65 @@
+"""Publish the dashboard and look at it, from a server of this machine that nobody else can reach."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import webbrowser
+from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from asv.config import Config
+
+from tools.asv_runs import ROOT, MeasuringError
+from tools.processes import stopped
+
+
+def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> None:
+    """Publish, serve on 127.0.0.1 until Ctrl-C or SIGTERM; port 0 is any that is free.
+
+    Raises:
+        MeasuringError: asv could not publish, or the port is taken.
+    """
+    _publish()
+    folder = ROOT / Config.load(str(ROOT / "asv.conf.json")).html_dir
+    try:
+        server = _Server(("127.0.0.1", port), partial(_Files, directory=str(folder)))
+    except OSError as error:
+        raise MeasuringError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
+    with server:
+        address = f"http://127.0.0.1:{server.server_port}/speedup.html"
+        say(f"The dashboard: {address} (Ctrl-C ends)")
+        if open_browser and not webbrowser.open(address):
+            say("No browser could be started here; open the address yourself.")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            say("Ended.")
+
+
+def _publish() -> None:
+    """Let asv write the pages; what it says goes to stderr as it comes."""
+    asv = subprocess.Popen(
+        [sys.executable, "-m", "asv", "publish"], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr,
+        start_new_session=True,
+    )  # fmt: skip
+    with stopped(asv):
+        code = asv.wait()
+    if code:
+        raise MeasuringError("asv could not publish; what it says stands above")
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away before a page has arrived is nothing to report."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Files(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody asked for a line a request."""
