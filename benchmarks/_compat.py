@@ -66,6 +66,36 @@ def drain(module, expected=None):
     return count, failures
 
 
+def kept(module, expected):
+    """Fetch every item into a list, as users do who work on all of them, and return their number."""
+    import stac_manager
+
+    async def run():
+        return [item async for item in module.fetch(stac_manager.WorkflowContext.create())]
+
+    items = asyncio.run(run())
+    if len(items) != expected:
+        raise RuntimeError(f"{len(items)} items came out, {expected} went in")
+    return len(items)
+
+
+def discovered(folder):
+    """Return how many documents the commit finds in a folder.
+
+    Raises:
+        NotImplementedError: If the commit has no discovery of its own.
+    """
+    require()
+    try:
+        from stac_manager.files.discovery import discover
+    except ImportError as error:
+        raise NotImplementedError("this commit has no discovery of its own") from error
+    import stac_manager
+
+    config = stac_manager.IngestConfig.parse({"mode": "file", "source": str(folder)})
+    return len(discover(config, stac_manager.FailureCollector()))
+
+
 def load(mode):
     """Import all that a fetch in `mode` needs, and do nothing with it."""
     import stac_manager

@@ -1,5 +1,8 @@
 """File mode: a folder of item files, at every concurrency."""
 
+import gc
+import os
+
 from . import _compat, _datasets, _page_cache
 
 
@@ -65,3 +68,67 @@ class FormatIngest:
 
     def peakmem_format(self, layout, test_size):
         _compat.drain(self.module, test_size)
+
+
+class AutoFileIngest:
+    """The folder of FileIngest with `concurrency="auto"`, page cache warm and cold."""
+
+    param_names = ["page_cache", "test_size"]
+    params = (["warm", "cold"], [10000])
+    version = "1"
+    number = 1
+    repeat = (3, 5, 10.0)
+    rounds = 2
+    warmup_time = 0
+    timeout = 900
+
+    def setup(self, page_cache, test_size):
+        source = _datasets.data_set(test_size)
+        self.module = _compat.ingest_module("file", source, concurrency="auto")
+        if page_cache == "cold":
+            _page_cache.evict(source)
+
+    def time_auto(self, page_cache, test_size):
+        _compat.drain(self.module, test_size)
+
+
+class KeptFileIngest:
+    """Items dropped and items kept in a list, the garbage collector on as users run it (asv switches it off).
+
+    `bare_kept_collector_off` is the bare loop that keeps them without a collector: the best that can be had.
+    """
+
+    param_names = ["use", "test_size"]
+    params = (["dropped", "kept", "bare_kept_collector_off"], [10000])
+    version = "1"
+    number = 1
+    repeat = (3, 5, 10.0)
+    rounds = 2
+    timeout = 900
+
+    def setup(self, use, test_size):
+        source = _datasets.data_set(test_size)
+        self.paths = sorted(entry.path for entry in os.scandir(source))
+        self.module = _compat.ingest_module("file", source)
+        self.run = {"dropped": _compat.drain, "kept": _compat.kept}.get(use, self._bare)
+
+    def time_use(self, use, test_size):
+        was_on = gc.isenabled()
+        if use != "bare_kept_collector_off":
+            gc.enable()
+        try:
+            self.run(self.module, test_size)
+        finally:
+            if not was_on:
+                gc.disable()
+
+    def _bare(self, module, expected):
+        import orjson
+
+        items = []
+        for path in self.paths:
+            file = os.open(path, os.O_RDONLY)
+            items.append(orjson.loads(os.read(file, os.fstat(file).st_size)))
+            os.close(file)
+        if len(items) != expected:
+            raise RuntimeError(f"{len(items)} items came out, {expected} went in")

@@ -22,7 +22,7 @@ class FilePeers:
     """A bare loop of one thread, the first method of this project, this package, pystac and rustac; items dropped."""
 
     param_names = ["way", "test_size"]
-    params = (["bare_loop", "thread_hop", "stac_manager", "pystac", "rustac"], [1000])
+    params = (["bare_loop", "thread_hop", "stac_manager", "pystac", "rustac", "lines", "one_document"], [1000])
     version = "1"
     number = 1
     repeat = (3, 5, 10.0)
@@ -52,6 +52,19 @@ class FilePeers:
             os.close(file)
             count += orjson.loads(data)["type"] == "Feature"
         return count
+
+    def _lines(self):
+        """The same items as NDJSON, each line parsed."""
+        import orjson
+
+        with open(_datasets.data_set(len(self.paths), "ndjson"), "rb") as file:
+            return sum(orjson.loads(line)["type"] == "Feature" for line in file)
+
+    def _one_document(self):
+        """The same items as a FeatureCollection, parsed whole."""
+        import orjson
+
+        return len(orjson.loads(_datasets.data_set(len(self.paths), "featurecollection").read_bytes())["features"])
 
     def _thread_hop(self):
         async def read():
