@@ -24,10 +24,13 @@ TRUNCATED_CHARACTERS = 16
 """An error so close to the end of what was read may only mean that there is more to read."""
 
 BEGINNING_BYTES = 256
+MEMBER_BYTES = 1_024
+"""How long a member is taken to be before one was seen."""
 
 _WHITE = b" \t\r\n"
 _BEGINNING = re.compile(rb'\{\s*"[^"\\]*"\s*:(\s*"Feature")?')
-_decoder = json.JSONDecoder()
+_decoder = json.JSONDecoder(parse_int=float)
+"""Finds ends. An int of more than 4,300 digits would be refused."""
 
 
 class NotJSONError(ValueError):
@@ -112,17 +115,20 @@ class _Guess:
         needle: What is looked for: the last byte of a member, the separator and the beginning of the next one; or
             only the line break in the separator, which is found five times as fast, where members have none.
         back: How many bytes before the needle the member ends.
+        behind: How many bytes of the separator stand behind the needle.
     """
 
     separator: bytes
     needle: bytes
     back: int
+    behind: int
 
     @classmethod
     def of(cls, separator: bytes, beginning: bytes, on_one_line: bool) -> _Guess:
         if on_one_line and b"\n" in separator:
-            return cls(separator, b"\n", separator.index(b"\n"))
-        return cls(separator, b"}" + separator + beginning, -1)
+            back = separator.index(b"\n")
+            return cls(separator, b"\n", back, len(separator) - back - 1)
+        return cls(separator, b"}" + separator + beginning, -1, 0)
 
 
 class _Reader:
@@ -131,7 +137,7 @@ class _Reader:
     def __init__(self, window: Window) -> None:
         self._window = window
         self.at = window.start
-        self._length = 1_024
+        self._length = MEMBER_BYTES
         self._on_one_line = False
 
     def fail(self, reason: str) -> None:
@@ -220,16 +226,16 @@ class _Reader:
         """
         window = self._window
         loads = orjson.loads
-        needle, separator, back = guess.needle, guess.separator, guess.back
+        needle, separator, back, behind = guess.needle, guess.separator, guess.back, guess.behind
         further = len(separator)
         searched = self.at
         failed = 0
         while failed < GUESSES:
-            found = window.buffer.find(needle, searched, window.end)
+            found = window.buffer.find(needle, searched, window.end - behind)
             if found < 0:
                 if window.end - self.at > 4 * self._length + len(window.buffer) // 2:
                     return
-                distance = max(window.end - len(needle) - self.at, 0)
+                distance = max(window.end - behind - len(needle) - self.at, 0)
                 if not self.more():
                     return
                 searched = self.at + distance

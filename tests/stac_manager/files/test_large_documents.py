@@ -1,0 +1,215 @@
+"""JSON documents and NDJSON of any size, read through a window: whatever stands at its edges, what was written arrives.
+
+The constants are lowered, so that the edges of the window fall everywhere in small documents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from support import fetch, ids, make_item
+
+from stac_manager import DataProcessingError, Failure, WorkflowContext
+from stac_manager.files import members, readahead, window
+
+PAGE = 16
+ODD_TEXTS = ('}, {"type": "Feature"', '},{"id":"', "},\n{", "]}", '\\"}', "\\", '"', "\u2028", "Köln", "\0", "😀", "{[")
+TEXTS = st.one_of(st.sampled_from(ODD_TEXTS), st.text(st.characters(exclude_categories=("Cs",)), max_size=12))
+VALUES = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), TEXTS
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
+    max_leaves=6,
+)
+RESERVED = ("type", "features", "id", "stac_version")
+FOREIGN = st.dictionaries(TEXTS.filter(lambda name: name not in RESERVED), VALUES, max_size=3)
+
+
+@pytest.fixture(autouse=True)
+def tiny_window() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readahead, "PAGE_BYTES", PAGE)
+        patch.setattr(readahead, "BUFFER_BYTES", PAGE)
+        patch.setattr(readahead, "LARGE_BYTES", PAGE)
+        patch.setattr(window, "WINDOW_BYTES", 2 * PAGE)
+        patch.setattr(members, "BEGINNING_BYTES", 2 * PAGE)
+        patch.setattr(members, "MEMBER_BYTES", PAGE)
+        yield
+
+
+@st.composite
+def item_lists(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Items with names in different orders, and of very different lengths."""
+    items = []
+    for number in range(draw(st.integers(1, 8))):
+        members_of_item = {"type": "Feature", "stac_version": "1.1.0", "id": f"{number}", **draw(FOREIGN)}
+        names = draw(st.one_of(st.just(list(members_of_item)), st.permutations(list(members_of_item))))
+        items.append({name: members_of_item[name] for name in names} | {"type": "Feature", "id": f"{number}"})
+    return items
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> tuple[list[dict[str, Any]], bytes]:
+    """Return items, and an array or a FeatureCollection of them as one of many writers would have it."""
+    items = draw(item_lists())
+    style: dict[str, Any] = draw(
+        st.fixed_dictionaries(
+            {
+                "indent": st.sampled_from((None, None, 1, 2, "\t")),
+                "separators": st.sampled_from((None, (",", ":"), (" , ", " : "), ("\n,", ":"), (",\r\n", ": "))),
+                "sort_keys": st.booleans(),
+                "ensure_ascii": st.booleans(),
+            }
+        )
+    )
+    line = {"ensure_ascii": style["ensure_ascii"], "sort_keys": style["sort_keys"]}
+    lines = draw(st.sampled_from((None, ",\n", ",\r\n", "\n,", ",\n    ", ",\n\n", "\n,\n ", ", ")))
+    if lines is None:
+        array = json.dumps(items, **style)
+    else:
+        array = "[\n" + lines.join(json.dumps(item, **line) for item in items) + draw(st.sampled_from(("", "\n"))) + "]"
+    before, after = draw(FOREIGN), draw(FOREIGN)
+    form = draw(st.sampled_from(("array", "type first", "type last")))
+    if form == "array":
+        text = array
+    else:
+        kind = '"type": "FeatureCollection"'
+        parts = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in before.items()]
+        parts.append(f'"features": {array}')
+        parts += [f"{json.dumps(name)} :{json.dumps(value)}" for name, value in after.items()]
+        text = "{" + ", ".join([kind, *parts] if form == "type first" else [*parts, kind]) + "}"
+    edge = draw(st.sampled_from(("", "\n", "\r\n ")))
+    return items, draw(st.sampled_from((b"", members.BOM))) + (edge + text + edge).encode()
+
+
+def read(content: bytes, name: str = "document.json", **options: Any) -> tuple[list[dict[str, Any]], list[Failure]]:
+    """Return the items and the failures of one document."""
+    context = WorkflowContext.create()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        try:
+            items = asyncio.run(fetch({"source": str(path), **options}, context))
+        except DataProcessingError:
+            items = []
+    return items, context.failure_collector.get_all()
+
+
+@settings(max_examples=300, deadline=None)
+@given(written=documents())
+def test_what_was_written_arrives(written: tuple[list[dict[str, Any]], bytes]) -> None:
+    items, content = written
+    assert read(content) == (items, [])
+
+
+@settings(max_examples=150, deadline=None)
+@given(written=documents(), data=st.data())
+def test_a_truncated_document_gives_the_items_before_its_end(
+    written: tuple[list[dict[str, Any]], bytes], data: st.DataObject
+) -> None:
+    items, content = written
+    end = data.draw(st.integers(0, len(content.rstrip()) - 1))
+    found, failures = read(content[:end])
+    assert found == items[: len(found)]
+    assert len(failures) == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(written=documents(), data=st.data())
+def test_a_changed_byte_harms_one_item_or_what_follows(
+    written: tuple[list[dict[str, Any]], bytes], data: st.DataObject
+) -> None:
+    """Where it stays JSON, it is what the parser makes of it. Where not, all items but one are as they were."""
+    items, content = written
+    position = data.draw(st.integers(0, len(content) - 1))
+    changed = bytearray(content)
+    changed[position] = data.draw(st.one_of(st.integers(0, 255), st.sampled_from(b'"\\{}[],: \n')))
+    found, failures = read(bytes(changed))
+    try:
+        json.loads(changed)
+    except UnicodeDecodeError:
+        pass  # may be in a member that nobody reads
+    except ValueError:
+        assert failures
+    assert found or failures
+    assert len([item for item in found if item not in items]) <= 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    items=item_lists(),
+    end=st.sampled_from(("\n", "\r\n", "\n\n", "\n \t\r\n")),
+    bom=st.sampled_from((b"", members.BOM)),
+    final=st.booleans(),
+    long=st.integers(0, 200),
+)
+@example(items=[make_item("a")], end="\n", bom=b"", final=False, long=0)
+def test_lines_across_the_edges_of_the_window(
+    items: list[dict[str, Any]], end: str, bom: bytes, final: bool, long: int
+) -> None:
+    items = [*items, make_item("long", filler="x" * 7 * long), *items]
+    text = end.join(json.dumps(item) for item in items) + (end if final else "")
+    assert read(bom + text.encode(), "lines.ndjson") == (items, [])
+
+
+def test_a_bad_line_is_named_by_its_number_wherever_the_window_is() -> None:
+    lines = [json.dumps(make_item(f"{number}")) for number in range(40)]
+    for number in (3, 17, 39):
+        lines[number] = "{"
+    found, failures = read("\r\n".join(lines).encode(), "lines.ndjson")
+    assert ids(found) == [f"{number}" for number in range(40) if number not in (3, 17, 39)]
+    assert [failure.line for failure in failures] == [4, 18, 40]
+
+
+def test_damage_in_a_large_array_is_named_by_its_line() -> None:
+    lines = [json.dumps(make_item(f"{number}")) for number in range(40)]
+    lines[25] = '{"type": "Feature", "id": nope}'
+    found, failures = read(("[\n" + ",\n".join(lines) + "\n]").encode())
+    assert ids(found) == [f"{number}" for number in range(25)]
+    assert [failure.line for failure in failures] == [27]
+
+
+def test_numbers_of_any_length_are_no_trouble() -> None:
+    """Python refuses to turn more than 4,300 digits into an int."""
+    item = json.dumps(make_item("a"))
+    content = f'{{"type": "FeatureCollection", "n": {"7" * 5_000}, "features": [{item}, {"7" * 5_000}, {item}]}}'
+    found, failures = read(content.encode())
+    assert ids(found) == ["a", "a"]
+    assert [failure.reason.split(":")[0] for failure in failures] == ["member 1"]
+
+
+@pytest.mark.parametrize("depth", [900, 1_100, 100_000])
+def test_a_deeply_nested_member_is_a_failure(depth: int) -> None:
+    item = json.dumps(make_item("a"))
+    found, failures = read(f"[{item}, {'[' * depth}{']' * depth}, {item}]".encode())
+    assert ids(found)[:1] == ["a"]
+    assert len(failures) == 1
+
+
+@pytest.mark.parametrize("max_items", [1, 2, 9, 10, 11])
+@pytest.mark.parametrize("name", ["d.json", "d.ndjson"])
+def test_max_items_and_collection_are_exact(name: str, max_items: int) -> None:
+    items = [make_item(f"{number}", collection="ab"[number % 2]) for number in range(20)]
+    text = json.dumps(items) if name == "d.json" else "\n".join(map(json.dumps, items))
+    found, failures = read(text.encode(), name, max_items=max_items, collection_id="a")
+    assert found == items[::2][:max_items]
+    assert not failures
+
+
+def test_a_document_cut_within_a_separator_is_a_failure() -> None:
+    """What stood in the window before is not taken for the rest of the separator."""
+    lines = [json.dumps({"type": "Feature", "stac_version": "1.1.0", "id": f"{n}", "gap": " " * 40}) for n in range(12)]
+    whole = "[\n    " + ",\n    ".join(lines)
+    for cut in range(len(whole) - 3 * len(lines[0]), len(whole)):
+        found, failures = read(whole[:cut].encode())
+        assert ids(found) == [f"{n}" for n in range(len(found))]
+        assert len(failures) == 1
