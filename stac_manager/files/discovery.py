@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import urllib.parse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
@@ -28,6 +29,9 @@ SUFFIXES: dict[str, Format] = {
 }
 COLLECTION_FILE = "collection.json"
 NOT_ITEM_FILES = {COLLECTION_FILE, "catalog.json"}
+
+_SEPARATORS = re.escape(os.sep + (os.altsep or ""))
+_ANY_DEPTH = re.compile(rf"(?:^|(?<=[{_SEPARATORS}]))\*\*(?:[{_SEPARATORS}]|$)")
 
 
 class Document(NamedTuple):
@@ -94,11 +98,37 @@ def _glob(config: IngestConfig) -> list[Document]:
     """Expand a glob; `**` stands for any depth of folders."""
     if config.source_type in ("items_directory", "collection"):
         raise ConfigurationError(f"source_type {config.source_type!r} needs a path, not the glob {config.source!r}")
-    paths = sorted(path for path in glob.iglob(config.source, recursive=True) if not os.path.isdir(path))
+    paths = sorted(path for path in _expanded(config.source) if not os.path.isdir(path))
     documents = [Document(path, form) for path in paths if (form := config.format or _format_by_suffix(path))]
     if not documents:
         raise ConfigurationError(f"source {config.source!r} matches no {_kinds(config.format)} file")
     return documents
+
+
+def _expanded(pattern: str) -> set[str]:
+    """Expand a glob, without going round in links that lead to a folder above themselves, as `glob` would."""
+    found = _ANY_DEPTH.search(pattern)
+    if found is None:
+        return set(glob.iglob(pattern))
+    head, tail = pattern[: found.start()], pattern[found.end() :] or "*"
+    tops = [top for top in glob.iglob(head) if os.path.isdir(top)] if head else [""]
+    return {path for top in tops for folder in _folders(top, ()) for path in _expanded(glob.escape(folder) + tail)}
+
+
+def _folders(top: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    """Yield a folder (with a separator at its end) and those at any depth below it, without hidden ones."""
+    try:
+        found = os.stat(top or os.curdir)
+        with os.scandir(top or os.curdir) as entries:
+            names = [entry.name for entry in entries if entry.name[0] != "." and _is(entry.is_dir)]
+    except OSError:
+        return
+    this = (found.st_dev, found.st_ino)
+    if this in above:
+        return
+    yield top
+    for name in names:
+        yield from _folders(os.path.join(top, name, ""), (*above, this))
 
 
 def _folder(config: IngestConfig, failures: FailureCollector) -> Sequence[Document]:
@@ -132,7 +162,7 @@ def _items_directory(folder: str, form: Format | None, failures: FailureCollecto
             for entry in entries:
                 name = entry.name
                 if _suffix(name) in wanted and name not in NOT_ITEM_FILES and name[0] != ".":
-                    (names if _is_regular(entry) else others).append(name)
+                    (names if _is(entry.is_file) else others).append(name)
     except OSError as error:
         raise DataProcessingError(f"{folder}: cannot be listed: {error.strerror}") from error
     names.sort()
@@ -143,9 +173,9 @@ def _items_directory(folder: str, form: Format | None, failures: FailureCollecto
     return Folder(folder, names)
 
 
-def _is_regular(entry: os.DirEntry[str]) -> bool:
+def _is(kind: Callable[[], bool]) -> bool:
     try:
-        return entry.is_file()
+        return kind()
     except OSError:  # a link in a circle
         return False
 
@@ -217,6 +247,8 @@ def _why_not_regular(path: str) -> str:
         os.stat(path)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
+    except ValueError:
+        return "cannot be read: there is a null byte in its name"
     return "not a regular file"
 
 

@@ -257,3 +257,24 @@ async def test_leaving_early_closes_the_stream(write: Write) -> None:
         break
     await stream.aclose()
     assert str(path) not in [file.path for file in psutil.Process().open_files()]
+
+
+async def test_links_in_a_circle_give_every_item_once(write: Write, tmp_path: Path) -> None:
+    for index, item in enumerate(ITEMS):
+        write(f"d/{index % 2}/{item['id']}.json", item)
+    for folder in ("0", "1"):
+        (tmp_path / "d" / folder / "up").symlink_to(tmp_path / "d")
+        (tmp_path / "d" / folder / "again").symlink_to(tmp_path / "d" / folder)
+    (tmp_path / "d" / "loop").symlink_to(tmp_path / "d" / "loop")
+    for pattern in ("**/*.json", "**", "d/**/[01]/*.json"):
+        found = await fetch({"source": str(tmp_path / pattern)})
+        assert sorted(ids(found)) == ids(ITEMS)
+
+
+async def test_a_link_to_a_name_with_a_null_byte_is_a_failure(write: Write) -> None:
+    links = [{"rel": "item", "href": "./a%00.json"}, {"rel": "item", "href": "./b.json"}]
+    root = write("collection.json", {"type": "Collection", "id": "scenes", "links": links})
+    write("b.json", ITEMS[0])
+    context = WorkflowContext.create()
+    assert await fetch({"source": str(root)}, context) == ITEMS[:1]
+    assert "null byte" in str(context.failure_collector.get_all()[0])
