@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
-from contextlib import aclosing, closing, nullcontext
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from contextlib import aclosing, closing, nullcontext, suppress
+from functools import partial
 from math import inf
 from time import perf_counter
+from typing import TypeVar
 
 import orjson
 
@@ -27,6 +29,8 @@ from stac_manager.files.window import Window
 from stac_manager.garbage import OlderCollectionsDeferred
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
+
+T = TypeVar("T")
 
 TURN_SECONDS = 0.005
 """Other tasks of the event loop get their turn after so long."""
@@ -75,7 +79,7 @@ async def _parts(
             yield decoder.part()
             if decoder.parquet is not None:
                 with closing(parts_of_parquet(decoder.parquet, failures)) as batches:
-                    while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+                    while (batch := await _in_thread(next, batches, None)) is not None:
                         yield decoder.part_of(batch)
                 decoder.parquet = None
             elif (pending := reader.pending) is not None:
@@ -84,6 +88,17 @@ async def _parts(
                 stats.seconds_waiting += perf_counter() - started
             else:
                 await asyncio.sleep(0)
+
+
+async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
+    """Call `function` in a thread, and when cancelled wait until it has ended: what it uses is closed next."""
+    future = asyncio.get_running_loop().run_in_executor(None, partial(function, *arguments))
+    try:
+        return await asyncio.shield(future)
+    finally:
+        while not future.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
 
 
 class _Decoder:
@@ -182,6 +197,8 @@ class _Decoder:
         reading = stats.seconds_reading
         for item in self._current:
             if wanted is not None and item.get("collection") != wanted:
+                if clock() >= turn:
+                    return
                 continue
             stats.items += 1
             handed_over = clock()
