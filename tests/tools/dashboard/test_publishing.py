@@ -19,7 +19,7 @@ from support import ROOT
 
 from tools.dashboard import scripts, stock_pages
 from tools.dashboard.scripts import CHART_JS, Script
-from tools.report import read_history
+from tools.report import read_reports
 
 CDN_LOADED = re.compile(r'(?:src|href)="https://[^"]+"\s+integrity=')
 
@@ -86,7 +86,7 @@ def test_results_of_another_version_are_no_history(scratch: Scratch) -> None:
     content = json.loads(path.read_text())
     content["results"][f"{API}.{TIME}"][2] = "0"
     path.write_text(json.dumps(content))
-    (report,) = read_history(scratch.results, "box")
+    (report,) = read_reports(scratch.results, "box")
     assert [data_set.kind for data_set in report.data_sets] == ["file", "file"]
 
 
