@@ -145,6 +145,7 @@ class Client:
                     answered = self._answered
                 too_large = error.status in retrying.TOO_LARGE and attempt >= retrying.ATTEMPTS_BEFORE_SMALLER
                 if shrinkable and (error.slow or too_large):
+                    self._stats.retries += 1
                     raise TooLargeError(str(error)) from error
                 if attempt >= attempts or refusals >= retrying.MAX_REFUSALS:
                     if error.status:
@@ -158,6 +159,7 @@ class Client:
                 self._stats.retries += 1
             except StatusError as error:
                 if shrinkable and error.status == 413:
+                    self._stats.retries += 1
                     raise TooLargeError(str(error)) from error
                 raise
 

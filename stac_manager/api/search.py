@@ -214,7 +214,8 @@ class _Search:
         self._next_links_seen |= page.following is not None
         if self._left is not None and page.size >= self._left:
             return page
-        full = min(limit_of(first) or self._page_size, self._largest_page or self._page_size)
+        limit = limit_of(request) or limit_of(first) or self._page_size
+        full = min(limit, self._largest_page or limit)
         return await make_sure(self._client, request, first, page, full=full, next_links_seen=self._next_links_seen)
 
     def _accept(self, cursor: Cursor, page: Page) -> None:
