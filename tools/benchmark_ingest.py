@@ -193,12 +193,15 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
 
     Exit code: 0 no regression, 1 a regression, 2 nothing could be judged. How it is judged: docs/regressions.md.
     """
-    judgement = compare.compare(
-        base,
-        head,
-        bench=bench or (compare.QUICK_BENCH if quick else compare.BENCH),
-        rounds=rounds or (compare.QUICK_ROUNDS if quick else compare.ROUNDS),
-    )
+    try:
+        judgement = compare.compare(
+            base,
+            head,
+            bench=bench or (compare.QUICK_BENCH if quick else compare.BENCH),
+            rounds=rounds or (compare.QUICK_ROUNDS if quick else compare.ROUNDS),
+        )
+    except asv_runs.MeasuringError as error:
+        raise click.UsageError(str(error)) from None  # 1 would say that there is a regression
     regression.show(judgement)
     sys.exit(judgement.exit_code)
 

@@ -1,0 +1,169 @@
+"""Verdicts on results whose truth is known."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from tools.regression import Judgement, RegressionError, judge, judge_rounds
+from tools.report.asv_results import Measured, Series
+
+from .asv_files import hash_of, write_results
+
+NAME = "m.Ingest.time_ingest"
+NO_GIT = Path("/nonexistent")
+
+
+def noisy(random: numpy.random.Generator, level: float, run: float = 0.02, sample: float = 0.02) -> list[float]:
+    """Ten samples of one run, which has a swing of its own."""
+    return list(level * numpy.exp(random.normal(0, run) + random.normal(0, sample, 10)))
+
+
+def verdict(folder: Path, **options: Any) -> Judgement:
+    return judge(folder, repository=NO_GIT, **options)
+
+
+def test_a_history_without_change_raises_no_alarm(tmp_path: Path) -> None:
+    """Sixty nights of ten benchmarks each, none of them changed."""
+    random = numpy.random.default_rng(3)
+    alarms = 0
+    for night in range(60):
+        commits = [{f"{NAME}_{place}": noisy(random, 0.1) for place in range(10)} for _ in range(15)]
+        alarms += verdict(write_results(tmp_path / str(night), commits)).status == "regression"
+    assert alarms <= 2
+
+
+def test_the_guilty_commit_is_named(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(4)
+    named = 0
+    for night in range(20):
+        levels = [0.1] * 12 + [0.13] * 3
+        commits = [{NAME: noisy(random, level), "m.Other.time_x": noisy(random, 1.0)} for level in levels]
+        found = verdict(write_results(tmp_path / str(night), commits), since=hash_of(10))
+        named += found.exit_code == 1 and found.guilty == (hash_of(12),)
+    assert named >= 19
+
+
+def test_an_old_step_is_no_news(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(5)
+    commits = [{NAME: noisy(random, level)} for level in [0.1] * 8 + [0.15] * 4]
+    found = verdict(write_results(tmp_path, commits))
+    assert (found.status, found.guilty) == ("no change", ())
+
+
+def test_swapped_commits_mirror_the_verdict(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(6)
+    write_results(tmp_path, [{NAME: noisy(random, 1.0)}, {NAME: noisy(random, 1.5)}])
+    there = verdict(tmp_path, base=hash_of(0)[:8], commit=hash_of(1))
+    back = verdict(tmp_path, base=hash_of(1), commit=hash_of(0))
+    assert (there.status, there.exit_code, back.status, back.exit_code) == ("regression", 1, "improvement", 0)
+    ratio = there.rows[0].ratio
+    assert ratio is not None
+    assert back.rows[0].ratio == pytest.approx(1 / ratio)
+    assert "slower" in there.rows[0].evidence
+    assert "faster" in back.rows[0].evidence
+
+
+def test_more_throughput_is_an_improvement(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(6)
+    commits = [{"m.Ingest.track_x": noisy(random, level)} for level in (1.0, 1.5)]
+    assert verdict(write_results(tmp_path, commits, unit="items/s")).status == "improvement"
+
+
+@pytest.mark.parametrize(
+    ("unit", "before", "after", "status"),
+    [
+        ("instructions/item", 100_000, 100_400, "no change"),
+        ("instructions/item", 100_000, 101_000, "regression"),
+        ("instructions/item", 100_000, 99_000, "improvement"),
+        ("requests/1,000 items", 11, 12, "regression"),
+        ("requests/1,000 items", 11, 11, "no change"),
+        ("modules", 284, 286, "no change"),
+        ("modules", 284, 300, "regression"),
+        ("documents", 10, 1, "improvement"),
+    ],
+)
+def test_counts_need_no_statistics(tmp_path: Path, unit: str, before: int, after: int, status: str) -> None:
+    commits = [{"m.Count.track_x": value} for value in (before, after)]
+    assert verdict(write_results(tmp_path, commits, unit=unit)).status == status
+
+
+def test_twenty_megabytes_more_are_seen(tmp_path: Path) -> None:
+    commits: list[dict[str, Any]] = [{"m.Ingest.peakmem_x": 52_000_000 + 100_000 * i} for i in range(4)]
+    assert verdict(write_results(tmp_path, commits)).status == "no change"
+    commits.append({"m.Ingest.peakmem_x": 72_000_000})
+    found = verdict(write_results(tmp_path, commits))
+    assert (found.status, found.guilty) == ("regression", (hash_of(4),))
+
+
+def test_what_fails_now_is_a_regression(tmp_path: Path) -> None:
+    found = verdict(write_results(tmp_path, [{NAME: [1.0] * 8}, {NAME: None}]))
+    assert (found.status, found.guilty) == ("regression", (hash_of(1),))
+    assert found.rows[0].evidence == "fails now; it was 1 s before"
+
+
+@pytest.mark.parametrize(
+    ("commits", "said"),
+    [
+        ([{NAME: [1.0] * 8}, {NAME: math.nan}], "ok before, n/a now"),
+        ([{NAME: [1.0] * 8}], "not measured before"),
+        ([{NAME: 1.0}, {NAME: 2.0}], "1 samples, and 6 a side are needed"),
+    ],
+)
+def test_too_little_to_judge(tmp_path: Path, commits: list[dict[str, Any]], said: str) -> None:
+    found = verdict(write_results(tmp_path, commits))
+    assert (found.status, found.exit_code) == ("not enough data", 2)
+    assert said in found.rows[0].evidence
+
+
+def test_another_version_of_a_benchmark_is_not_compared(tmp_path: Path) -> None:
+    commits = [{NAME: [1.0 + i / 100 for i in range(8)]}, {NAME: [2.0 + i / 100 for i in range(8)]}]
+    found = verdict(write_results(tmp_path, commits, version=["1", "2"]))
+    assert found.status == "not enough data"
+
+
+def test_wild_measurements_are_unstable(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(8)
+    commits = [{NAME: noisy(random, 1.0, run=0.4)} for _ in range(12)]
+    assert verdict(write_results(tmp_path, commits)).status == "unstable"
+
+
+def test_which_commit_is_meant(tmp_path: Path) -> None:
+    write_results(tmp_path, [{NAME: [1.0] * 8}] * 2)
+    with pytest.raises(RegressionError, match="no results of commit 'fff'; the newest there are 00000001, 00000000"):
+        verdict(tmp_path, commit="fff")
+    with pytest.raises(RegressionError, match="'0000000' is ambiguous"):
+        verdict(tmp_path, commit="0000000")
+    with pytest.raises(RegressionError, match="cannot be judged against itself"):
+        verdict(tmp_path, commit=hash_of(1), base=hash_of(1))
+    with pytest.raises(RegressionError, match="holds no asv results"):
+        verdict(tmp_path / "nowhere")
+
+
+SERIES = Series(NAME, (), "time", "seconds", "1")
+
+
+def rounds(random: numpy.random.Generator, count: int, change: float) -> Judgement:
+    """Both sides under a weather that swings by half from round to round."""
+    sides: list[list[dict[Series, Measured]]] = [[], []]
+    for weather in random.normal(0, 0.5, count):
+        for side, level in zip(sides, (1.0, change), strict=True):
+            samples = tuple(noisy(random, level * math.exp(weather)))
+            side.append({SERIES: Measured("ok", float(numpy.median(samples)), samples)})
+    return judge_rounds(*sides, base=hash_of(0), commit=hash_of(1), machine="box")
+
+
+def test_rounds_see_ten_per_cent_in_any_weather() -> None:
+    random = numpy.random.default_rng(9)
+    assert sum(rounds(random, 12, 1.1).status == "regression" for _ in range(20)) >= 18
+    assert sum(rounds(random, 12, 1.0).status in ("regression", "improvement") for _ in range(100)) <= 2
+
+
+def test_too_few_rounds_say_so() -> None:
+    found = rounds(numpy.random.default_rng(9), 3, 2.0)
+    assert (found.status, found.exit_code) == ("not enough data", 2)
+    assert found.rows[0].evidence == "3 rounds cannot tell among 1 comparisons; take more rounds"
