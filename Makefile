@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test lock
+.PHONY: help setup bench nightly test lock
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -18,6 +18,9 @@ setup: $(READY)  ## Make .venv with every locked dependency (the other targets d
 bench: $(READY)  ## Measure file and API ingestion on the embedded data; report and plots under results/.
 	$(BIN)/python tools/benchmark_ingest.py file --test-size 1000 --concurrency 1,5,10 --output results/quick_file.json
 	$(BIN)/python tools/benchmark_ingest.py api --max-items 500 --concurrency 1,5,10 --output results/quick_api.json
+
+nightly: $(READY)  ## Measure the commits that are new, publish, judge: docs/nightly.md.
+	$(BIN)/python tools/nightly.py $(NIGHTLY)
 
 test: $(READY)  ## Check the style and the types, run the tests.
 	$(BIN)/ruff check .

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import signal
 import subprocess
@@ -17,12 +16,11 @@ from typing import Any
 import psutil
 from asv.util import UserError, load_json
 
-from tools.report.atomic import write_bytes
-
 from .errors import TrackingError
 
 WORK_VARIABLE = "STAC_MANAGER_NIGHTLY"
 """Set for every process that works for a run, to the run's work folder."""
+ASV_ELSEWHERE = Path(__file__).with_name("asv_elsewhere.py")
 POLL_SECONDS = 0.2
 STOP_SECONDS = 5.0
 _FOLDERS = {"benchmark_dir": "benchmarks", "env_dir": "env", "results_dir": "results", "html_dir": "html"}
@@ -94,21 +92,15 @@ class Project:
 
         No process of asv is left behind, however this ends.
         """
-        # asv's {conf_dir} is the folder of the configuration in use, and this one lies elsewhere.
-        text = json.dumps(self.settings).replace("{conf_dir}", str(self.config_file.parent))
-        settings = {**json.loads(text), "version": 1, "branches": [branch]}
-        settings |= {"results_dir": str(results_dir), "html_dir": str(html_dir)}
-        configuration = work / "asv.conf.json"
-        write_bytes(configuration, json.dumps(settings, indent=2).encode())
-        # Plugins with a leading dot are imported from the folder of the configuration.
-        paths = [str(self.config_file.parent), os.environ.get("PYTHONPATH", "")]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), WORK_VARIABLE: str(work)}
-        command = [sys.executable, "-m", "asv", *arguments, "--config", str(configuration)]
+        environment = {**os.environ, WORK_VARIABLE: str(work)}
+        command = [sys.executable, str(ASV_ELSEWHERE), str(results_dir), str(html_dir), branch]
+        command += [*arguments, "--config", str(self.config_file)]
         with log.open("ab") as output:
             output.write(f"$ asv {' '.join(arguments)}\n".encode())
             output.flush()
             process = subprocess.Popen(
-                command, cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                command, cwd=self.config_file.parent, env=environment, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
             with _ended(process):
