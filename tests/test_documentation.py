@@ -93,6 +93,8 @@ def test_commands(page: Path, clone: Path, url: str) -> None:
             shortened += " --assume-old .venv/.ready --assume-old pyproject.toml --assume-old requirements.lock"
         if command.startswith("asv run"):
             shortened += " --quick --bench 'Startup|FileIngest.*ingest.1, 1000.'"
+        if " compare " in command:
+            shortened += " --rounds 1 --bench 'counts.Modules.*import'"
         if command.startswith("PYTHONPATH=tests "):
             shortened = command.replace("PYTHONPATH=tests", "PYTHONPATH=tests:.")
         done = subprocess.run(

@@ -178,11 +178,11 @@ def _observations(path: Path) -> dict[Concurrency, dict[str, Any]]:
     return merged
 
 
-def write_configuration(work: Path) -> None:
+def write_configuration(work: Path, repository: Path = ROOT) -> None:
     configuration = {
         "version": 1,
         "project": "stac-manager",
-        "repo": str(ROOT),
+        "repo": str(repository),
         "branches": ["HEAD"],
         "environment_type": "existing",
         "launch_method": "spawn",

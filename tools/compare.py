@@ -40,10 +40,11 @@ _SCATTERING = r"^(?=.*\.time(raw)?_)(?=.*(?:{}))"
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two commits: its full hash, and its files."""
+    """One of the two commits: its full hash, its files, and the repository that has it."""
 
     commit: str
     tree: Path
+    repository: Path
 
 
 def compare(
@@ -94,7 +95,7 @@ def measure_once(
         MeasuringError: If asv wrote no results in the first round, where there must be some.
     """
     run = Path(tempfile.mkdtemp(dir=work))
-    write_configuration(run)
+    write_configuration(run, side.repository)
     command = [sys.executable, "-m", "asv", "run", "--config", str(run / "asv.conf.json")]
     command += ["--environment", f"existing:{sys.executable}", "--set-commit-hash", side.commit]
     command += ["--bench", bench, "--record-samples", "--attribute", "rounds=1"]
@@ -142,7 +143,7 @@ def extract(repository: Path, commit: str, folder: Path) -> Side:
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         members = [member for member in archive if member.name.split("/")[0] == "stac_manager"]
         archive.extractall(folder, members, filter="data")
-    return Side(commit, folder)
+    return Side(commit, folder, repository)
 
 
 def _shown(console: Console) -> Progress:
