@@ -26,7 +26,7 @@ test: $(READY)  ## Check the style and the types, run the tests.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lock: $(READY)  ## Write requirements.lock anew, with the newest versions that pyproject.toml allows.
 	$(BIN)/python -m pip install --quiet uv

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 
@@ -23,3 +25,9 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write_document
+
+
+hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
+"""In CI each property meets the same cases each time; elsewhere, other ones."""

@@ -88,7 +88,7 @@ def test_commands(page: Path, clone: Path, url: str) -> None:
             continue
         shortened = command.replace("https://example.com/stac", url)
         if command == "make nightly":
-            shortened += " NIGHTLY=\"--no-quieten --bench startup.Startup.peakmem_imports_file\""
+            shortened += ' NIGHTLY="--no-quieten --bench startup.Startup.peakmem_imports_file"'
         if command in ("make bench", "make nightly"):
             shortened += " --assume-old .venv/.ready --assume-old pyproject.toml --assume-old requirements.lock"
         if command.startswith("asv run"):
