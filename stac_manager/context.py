@@ -6,13 +6,15 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
+from stac_manager.exceptions import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One document or item that could not be delivered.
 
     Attributes:
-        source: The file, or the URL without its query.
+        source: The file, or the URL without its query. File names are as `os.fsdecode` gives them.
         reason: What was wrong with it, in words.
         line: The line in the file, from 1, where there is one.
     """
@@ -23,7 +25,7 @@ class Failure:
 
     def __str__(self) -> str:
         place = self.source if self.line is None else f"{self.source}:{self.line}"
-        return f"{place}: {self.reason}"
+        return printable(f"{place}: {self.reason}")
 
 
 class FailureCollector:
