@@ -1,0 +1,111 @@
+"""Files that vanish, grow, are no files or have any byte in their names: a failure each, and the rest arrives."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from support import fetch, ids, make_item
+
+from stac_manager import DataProcessingError, IngestModule, WorkflowContext
+
+CONCURRENCY = (1, 3, 50, "auto")
+
+
+def write_items(folder: Path, count: int) -> None:
+    for number in range(count):
+        (folder / f"{number:03}.json").write_text(json.dumps(make_item(f"{number:03}")))
+
+
+@pytest.mark.parametrize("concurrency", CONCURRENCY)
+async def test_files_that_vanish_while_others_are_read(concurrency: object, tmp_path: Path) -> None:
+    write_items(tmp_path, 10)
+    context = WorkflowContext.create()
+    found = []
+    async for item in IngestModule({"source": tmp_path, "concurrency": concurrency}).fetch(context):
+        if not found:
+            (tmp_path / "007.json").unlink()
+            (tmp_path / "008.json").unlink()
+            (tmp_path / "008.json").mkdir()
+        found.append(item["id"])
+    assert found == [f"{number:03}" for number in (0, 1, 2, 3, 4, 5, 6, 9)]
+    assert [str(failure) for failure in context.failure_collector.get_all()] == [
+        f"{tmp_path / '007.json'}: cannot be read: No such file or directory",
+        f"{tmp_path / '008.json'}: cannot be read: Is a directory",
+    ]
+
+
+async def test_a_file_that_grows_while_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "all.ndjson"
+    path.write_text("".join(json.dumps(make_item(f"{n:05}")) + "\n" for n in range(5_000)))
+    found = []
+    async for item in IngestModule({"source": path}).fetch(WorkflowContext.create()):
+        if not found:
+            with path.open("a") as file:
+                file.write(json.dumps(make_item("late")) + "\n")
+        found.append(item["id"])
+    assert found == [*(f"{n:05}" for n in range(5_000)), "late"]
+
+
+async def test_links_to_nowhere_and_in_circles(tmp_path: Path) -> None:
+    write_items(tmp_path, 2)
+    (tmp_path / "a.json").symlink_to("nowhere.json")
+    (tmp_path / "b.json").symlink_to("c.json")
+    (tmp_path / "c.json").symlink_to("b.json")
+    (tmp_path / "d.json").symlink_to("000.json")
+    context = WorkflowContext.create()
+    assert ids(await fetch({"source": tmp_path}, context)) == ["000", "001", "000"]
+    failures = context.failure_collector.get_all()
+    assert [Path(failure.source).name for failure in failures] == ["a.json", "b.json", "c.json"]
+    assert all("cannot be read" in failure.reason for failure in failures)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs on this system")
+@pytest.mark.parametrize("pattern", ["", "*.json"])
+async def test_pipes_are_never_opened(pattern: str, tmp_path: Path) -> None:
+    """Opening one would wait for a writer for ever."""
+    write_items(tmp_path, 2)
+    os.mkfifo(tmp_path / "pipe.json")
+    context = WorkflowContext.create()
+    assert ids(await fetch({"source": tmp_path / pattern}, context)) == ["000", "001"]
+    assert [failure.reason for failure in context.failure_collector.get_all()] == ["not a regular file"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that are no UTF-8")
+async def test_names_of_any_bytes_can_be_printed(tmp_path: Path) -> None:
+    for name, content in ((b"\xff.json", b"{"), (b"\xfe \n.json", json.dumps(make_item("odd")).encode())):
+        (tmp_path / os.fsdecode(name)).write_bytes(content)
+    context = WorkflowContext.create()
+    assert ids(await fetch({"source": tmp_path}, context)) == ["odd"]
+    (failure,) = context.failure_collector.get_all()
+    assert os.fsencode(failure.source).endswith(b"\xff.json"), "the file can still be found by it"
+    assert "\\udcff.json: not JSON" in str(failure).encode().decode()
+    (tmp_path / os.fsdecode(b"\xfe \n.json")).unlink()
+    with pytest.raises(DataProcessingError) as error:
+        await fetch({"source": tmp_path})
+    assert str(error.value).encode()
+
+
+@pytest.mark.parametrize("href", ["a\0b.json", "file://[", "//[x%20"])
+async def test_links_of_a_collection_that_are_no_paths(href: str, tmp_path: Path) -> None:
+    write_items(tmp_path, 1)
+    links = [{"rel": "item", "href": "000.json"}, {"rel": "item", "href": href}]
+    (tmp_path / "collection.json").write_text(json.dumps({"type": "Collection", "links": links}))
+    context = WorkflowContext.create()
+    assert ids(await fetch({"source": tmp_path}, context)) == ["000"]
+    assert len(context.failure_collector) == 1
+
+
+async def test_a_folder_of_very_many_files(tmp_path: Path) -> None:
+    """Links to one file: as many directory entries, and little on the disk."""
+    count = 30_000
+    first = tmp_path / "first"
+    first.write_text('{"type": "Feature", "stac_version": "1.1.0", "id": "x"}')
+    (tmp_path / "many").mkdir()
+    for number in range(count):
+        os.link(first, tmp_path / "many" / f"{number:06}.json")
+    module = IngestModule({"source": tmp_path / "many", "concurrency": 50})
+    assert sum([1 async for _ in module.fetch(WorkflowContext.create())]) == count
