@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from statistics import median
 from time import perf_counter
 from typing import Literal, TypeAlias
@@ -41,7 +42,9 @@ SLOW_READS = 8
 SLOW_SECONDS = 0.001
 """Waits that are longer than this, by their median, are left to threads, and the event loop stays free."""
 
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+"""A file that has become a pipe since it was found must not be waited for. Regular files know no O_NONBLOCK."""
+_TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
 
 Content: TypeAlias = memoryview | Window | OSError | None
 
@@ -126,11 +129,17 @@ class ReadAhead:
         if self._auto and self._burst_waits * 4 > self._burst > 0:
             self._level = min(2 * self._level, AUTO_AHEAD_CEILING)
             self._stats.concurrency = self._level
-        self._waits.clear()
+        if 2 * self._burst_waits <= self._burst:  # hints help; else it is a slow disk, perhaps
+            self._waits.clear()
         self._burst_waits = 0
         self._burst = self._level - len(self._ahead)
         for document in islice(self._left, self._burst):
             opened = _open(document)
+            if isinstance(opened, OSError) and opened.errno in _TOO_MANY_OPEN and self._ahead:
+                self._left = chain((document,), self._left)
+                self._level = max(len(self._ahead), 2)
+                self._stats.concurrency = self._level
+                break
             if isinstance(opened, int):
                 os.posix_fadvise(opened, 0, 0 if document.format == "json" else BUFFER_BYTES, os.POSIX_FADV_WILLNEED)
             self._ahead.append((document, opened))
