@@ -71,7 +71,7 @@ def _size(variant: str) -> str:
 
 def _run(report: Report, data_set: DataSet, date: int, peers: list[tuple[Kind, int, dict[str, Any]]]) -> dict[str, Any]:
     verdict = judge(data_set)
-    best = min(data_set.measured, key=lambda level: level.median_seconds or math.inf, default=None)
+    best = next((level for level in data_set.levels if level.concurrency == verdict.best_concurrency), None)
     return {
         "commit": report.environment.commit,
         "date": date,
@@ -79,12 +79,13 @@ def _run(report: Report, data_set: DataSet, date: int, peers: list[tuple[Kind, i
         "title": data_set.title,
         "levels": [_level(level) for level in data_set.levels],
         "bestLine": verdict.best_line.replace("*", ""),
+        "bottleneckLine": verdict.bottleneck_line.replace("*", ""),
         "sentences": list(verdict.sentences),
         "note": memory_note(data_set),
         "source": data_set.source,
         "recommended": verdict.recommended,
-        "best": best.concurrency if best and len(data_set.measured) > 1 else None,
-        "bestSpeedup": best.speedup if best and len(data_set.measured) > 1 else None,
+        "best": verdict.best_concurrency,
+        "bestSpeedup": best and best.speedup,
         "environment": environment_lines(report)[1:-2],
         "measured": report.created,
         "peers": [peer for kind, size, peer in peers if (kind, size) == (data_set.kind, data_set.items)],
@@ -106,6 +107,7 @@ def _level(level: Level) -> dict[str, Any]:
         "throughputLow": slow,
         "throughputHigh": fast,
         "speedup": level.speedup,
+        "speedupInterval": level.speedup_interval,
         "peakBytes": level.peak_bytes,
         "netBytes": level.net_bytes,
     }

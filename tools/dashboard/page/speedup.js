@@ -81,6 +81,7 @@
     at("subtitle").textContent =
       `Commit ${short(run)} of ${day(run.date)}, measured ${moment(run.measured)} on ${series.machine}.`;
     at("best").textContent = run.bestLine;
+    at("bottleneck").textContent = run.bottleneckLine;
     at("sentences").replaceChildren(...run.sentences.map((sentence) => element("li", sentence)));
     at("note").textContent = `${run.note} Source: ${run.source}.`;
     at("levels").replaceChildren(
@@ -155,12 +156,13 @@
       return status === "ok" ? `${name}` : [`${name}`, status];
     });
 
-  function byLevel(id, title, run, other, levels, value, { bars, format = number, extra = [], more = {} } = {}) {
+  function byLevel(id, title, run, other, levels, value, { bars, barsAre, format = number, extra = [], more = {} } = {}) {
     const runs = [[run, "--first", []], ...(other ? [[other, "--second", [6, 4]]] : [])];
     const datasets = runs.map(([one, colour, dash]) => ({
       label: short(one),
       data: values(one, levels, value),
       whiskers: bars ? values(one, levels, bars) : undefined,
+      whiskersAre: barsAre,
       borderColor: css(colour),
       backgroundColor: css(colour),
       borderDash: dash,
@@ -186,6 +188,7 @@
   function drawThroughput(levels, run, other) {
     byLevel("throughput", "Throughput (items/s)", run, other, levels, (level) => level.throughput, {
       bars: (level) => (level.throughputLow && level.throughputHigh ? [level.throughputLow, level.throughputHigh] : null),
+      barsAre: "quartiles",
     });
   }
 
@@ -202,6 +205,8 @@
     };
     byLevel("speedup", "Speedup against 1 worker", run, other, levels, (level) => level.speedup, {
       format: ratio,
+      bars: (level) => level.speedupInterval,
+      barsAre: "95 % interval",
       extra: [ideal],
       more: { scale: ratioScale(Math.max(...[run, other].flatMap((one) => one?.levels.map((level) => level.speedup) ?? []))) },
     });
@@ -320,7 +325,7 @@
             filter: (item) => !item.dataset.silent,
             callbacks: {
               title: (items) => (items.length ? (heading ? heading(items[0].dataIndex) : `${x}: ${[items[0].label].flat()[0]}`) : ""),
-              label: (item) => `${item.dataset.label}: ${format(item.raw)}${quartiles(item, format)}`,
+              label: (item) => `${item.dataset.label}: ${format(item.raw)}${spread(item, format)}`,
             },
           },
         },
@@ -331,9 +336,9 @@
     if (focused) canvas.focus();
   }
 
-  const quartiles = (item, format) => {
+  const spread = (item, format) => {
     const range = item.dataset.whiskers?.[item.dataIndex];
-    return range ? ` (quartiles ${format(range[0])} to ${format(range[1])})` : "";
+    return range ? ` (${item.dataset.whiskersAre} ${format(range[0])} to ${format(range[1])})` : "";
   };
 
   /** The axis of ratios: 2x looks as far from 1x as 0.5x. What is measured fills it; the ideal line may leave it. */
@@ -352,7 +357,7 @@
     },
   });
 
-  /** Quartiles as error bars. */
+  /** Quartiles and intervals as error bars. */
   const whiskers = {
     id: "whiskers",
     afterDatasetDraw(chart, { index, meta }) {
