@@ -1,0 +1,147 @@
+"""However the documents have to be read, they give the same items in the same order.
+
+Warm and cold page cache, slow storage, and systems that lack what Linux offers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import ids, make_item
+
+from stac_manager import IngestModule, WorkflowContext
+from stac_manager.files import readahead, window
+from stac_manager.stats import FileStats
+
+CONCURRENCY = (1, 3, 50, "auto")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Documents of every size: small ones, one larger than the buffer, one that goes through a window, lines."""
+    for number in range(120):
+        (tmp_path / f"{number:03}.json").write_text(json.dumps(make_item(f"{number:03}")))
+    (tmp_path / "020.json").write_text(json.dumps(make_item("020", filler="x" * 100_000)))
+    large = [make_item(f"030-{number:04}", filler="x" * 500) for number in range(2_000)]
+    (tmp_path / "030.json").write_text(json.dumps(large))
+    (tmp_path / "040.ndjson").write_text("\n".join(json.dumps(item) for item in large))
+    return tmp_path
+
+
+async def fetched(folder: Path, concurrency: object) -> tuple[list[str], FileStats]:
+    module = IngestModule({"source": folder, "concurrency": concurrency})
+    context = WorkflowContext.create()
+    found = ids([item async for item in module.fetch(context)])
+    assert not context.failure_collector.get_all()
+    assert isinstance(module.stats, FileStats)
+    return found, module.stats
+
+
+def expected() -> list[str]:
+    found: list[str] = []
+    for number in range(120):
+        found += [f"030-{part:04}" for part in range(2_000)] if number == 30 else [f"{number:03}"]
+        found += [f"030-{part:04}" for part in range(2_000)] if number == 40 else []
+    return found
+
+
+def without_nowait(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(window, "NOWAIT", 0)
+    patch.setattr(readahead, "NOWAIT", 0)
+
+
+def without_fadvise(patch: pytest.MonkeyPatch) -> None:
+    patch.delattr(os, "posix_fadvise", raising=False)
+
+
+def without_anything(patch: pytest.MonkeyPatch) -> None:
+    without_nowait(patch)
+    without_fadvise(patch)
+    patch.delattr(os, "preadv", raising=False)
+
+
+def slow_storage(patch: pytest.MonkeyPatch) -> None:
+    """Let every read take two milliseconds, as on a network disk: threads read."""
+    without_nowait(patch)
+    read_into = window.read_into
+
+    def slowly(descriptor: int, target: memoryview, offset: int) -> tuple[int, float]:
+        time.sleep(0.002)
+        return read_into(descriptor, target, offset)
+
+    patch.setattr(readahead, "read_into", slowly)
+
+
+@pytest.mark.parametrize("concurrency", CONCURRENCY)
+@pytest.mark.parametrize("system", [None, without_nowait, without_fadvise, without_anything, slow_storage])
+async def test_same_items_in_the_same_order(
+    system: Callable[[pytest.MonkeyPatch], None] | None,
+    concurrency: object,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if system is not None:
+        system(monkeypatch)
+    found, stats = await fetched(folder, concurrency)
+    assert found == expected()
+    assert (stats.items, stats.documents) == (len(found), 121)
+    assert stats.bytes == sum(file.stat().st_size for file in folder.iterdir())
+    if isinstance(concurrency, int):
+        assert stats.concurrency == concurrency
+        assert stats.peak_buffer <= concurrency
+
+
+async def test_auto_reports_the_level_it_settled_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await fetched(folder, "auto"))[1].concurrency >= 1
+    slow_storage(monkeypatch)
+    stats = (await fetched(folder, "auto"))[1]
+    assert stats.concurrency >= readahead.AUTO_THREADS // 2
+    assert stats.peak_buffer > 1
+
+
+@pytest.mark.parametrize("concurrency", CONCURRENCY)
+async def test_cold_page_cache(concurrency: object, folder: Path) -> None:
+    if not evicted(folder):
+        pytest.skip("the page cache cannot be emptied, or not be asked, on this system or file system")
+    found, stats = await fetched(folder, concurrency)
+    assert found == expected()
+    assert stats.seconds_waiting > 0
+    if isinstance(concurrency, int):
+        assert stats.peak_buffer <= concurrency
+    if concurrency != 1:
+        assert stats.peak_buffer > 1, "nothing was read ahead"
+
+
+def evicted(folder: Path) -> bool:
+    """Empty the page cache of the files, and tell whether it is: asked of two files, since asking fetches them."""
+    if not all(hasattr(os, name) for name in ("posix_fadvise", "preadv", "RWF_NOWAIT")):
+        return False
+    paths = sorted(folder.iterdir())
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
+    return not any(in_page_cache(path) for path in paths[-2:])
+
+
+def in_page_cache(path: Path) -> bool:
+    """Tell whether a file can be read without waiting, or the system does not know."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    else:
+        return True
+    finally:
+        os.close(descriptor)
