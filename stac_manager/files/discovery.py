@@ -228,7 +228,10 @@ def _linked_items(links: object, collection_path: str) -> Iterator[Document]:
 
 def _local_path(href: str) -> str:
     """Turn a link into a path: `file:` URLs and per cent escapes as RFC 3986 has them."""
-    parts = urllib.parse.urlsplit(href)
+    try:
+        parts = urllib.parse.urlsplit(href)
+    except ValueError:  # no URL: whether there is such a file is asked next
+        return href
     return urllib.parse.unquote(parts.path) if parts.scheme == "file" or "%" in href else href
 
 

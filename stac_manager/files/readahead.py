@@ -13,6 +13,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain, islice
 from statistics import median
 from time import perf_counter
@@ -141,7 +142,9 @@ class ReadAhead:
                 self._stats.concurrency = self._level
                 break
             if isinstance(opened, int):
-                os.posix_fadvise(opened, 0, 0 if document.format == "json" else BUFFER_BYTES, os.POSIX_FADV_WILLNEED)
+                length = 0 if document.format == "json" else BUFFER_BYTES
+                with suppress(OSError):  # no regular file any more: reading it tells
+                    os.posix_fadvise(opened, 0, length, os.POSIX_FADV_WILLNEED)
             self._ahead.append((document, opened))
         self._stats.peak_buffer = max(self._stats.peak_buffer, len(self._ahead))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+from contextlib import suppress
 from time import perf_counter
 
 from stac_manager.stats import FileStats
@@ -75,7 +76,8 @@ class Window:
     def _read(self, target: memoryview) -> int:
         assert self._descriptor is not None
         if 0 <= self._hinted <= self._offset + HINT_BYTES // 2:
-            os.posix_fadvise(self._descriptor, self._offset, HINT_BYTES, os.POSIX_FADV_WILLNEED)
+            with suppress(OSError):
+                os.posix_fadvise(self._descriptor, self._offset, HINT_BYTES, os.POSIX_FADV_WILLNEED)
             self._hinted = self._offset + HINT_BYTES
         started = perf_counter()
         count, waited = read_into(self._descriptor, target, self._offset)

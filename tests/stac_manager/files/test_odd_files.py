@@ -82,7 +82,7 @@ async def test_names_of_any_bytes_can_be_printed(tmp_path: Path) -> None:
     assert ids(await fetch({"source": tmp_path}, context)) == ["odd"]
     (failure,) = context.failure_collector.get_all()
     assert os.fsencode(failure.source).endswith(b"\xff.json"), "the file can still be found by it"
-    assert "\\udcff.json: not JSON" in str(failure).encode().decode()
+    assert "\\udcff.json:1: not JSON" in str(failure).encode().decode()
     (tmp_path / os.fsdecode(b"\xfe \n.json")).unlink()
     with pytest.raises(DataProcessingError) as error:
         await fetch({"source": tmp_path})
