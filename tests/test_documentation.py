@@ -70,7 +70,7 @@ def environment(clone: Path) -> dict[str, str]:
 
 def test_there_are_commands_to_test() -> None:
     assert {"make bench", "make test"} <= set(commands(PAGES[0]))
-    assert len([command for command in commands(PAGES[0]) if "benchmark_ingest.py" in command]) == 6
+    assert len([command for command in commands(PAGES[0]) if "benchmark_ingest.py" in command]) == 7
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

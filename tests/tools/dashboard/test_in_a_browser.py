@@ -26,7 +26,7 @@ FLAGS = [
 STOCK_PAGES = ["#/", "#/summarylist", "#/regressions", f"#{FILE}.{TIME}"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
@@ -39,7 +39,7 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(dashboard: Dashboard) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(dashboard.html))) as server:
         thread = threading.Thread(target=server.serve_forever)
