@@ -108,7 +108,8 @@ def measure_once(
         "TMPDIR": scratch,
         "TEMP": scratch,
         "TMP": scratch,
-        "ASV_PYTHONPATH": side.tree,
+        # Before everything else, the installed package of the working tree included.
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(side.tree), os.environ.get("PYTHONPATH")])),
     }
     log = run / "asv.log"
     with log.open("wb") as output:
@@ -142,6 +143,8 @@ def extract(repository: Path, commit: str, folder: Path) -> Side:
         raise MeasuringError(f"git cannot read {commit[:8]}: {last_line(done.stderr.decode(errors='replace'))}")
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         members = [member for member in archive if member.name.split("/")[0] == "stac_manager"]
+        if not members:
+            raise MeasuringError(f"commit {commit[:8]} has no package stac_manager to measure")
         archive.extractall(folder, members, filter="data")
     return Side(commit, folder, repository)
 
