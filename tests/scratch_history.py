@@ -1,7 +1,7 @@
 """A project of one module with an asv suite and a history to choose: what `tools/nightly.py` is tested on.
 
 Its environment has nothing to install but asv_runner, and is made once for all tests; a commit is installed by copying
-one file.
+one file. The benchmark reads a clock that the module itself moves, so that a busy machine makes no commit slower.
 """
 
 from __future__ import annotations
@@ -15,14 +15,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = """\
+seconds = 0.0
+calls = 0
+
 def work():
-    return sum(range({cost}))
+    global seconds, calls
+    calls += 1
+    seconds += {cost} * (1 + calls % 5 / 500)
+
+def clock():
+    return seconds
 
 def requests_a_page():
     return {requests}
 """
 SUITE = """\
-import pathlib
 import tiny
 
 
@@ -34,6 +41,7 @@ class Tiny:
     repeat = (4, 4, 10.0)
     rounds = 2
     warmup_time = 0
+    timer = staticmethod(lambda: tiny.clock())
 
     def time_work(self, size):
         for _ in range(size):
@@ -42,10 +50,12 @@ class Tiny:
 
 class Counts:
     version = "1"
-    unit = "requests"
+    unit = "requests/1,000 items"
+    params = ([100, 250],)
+    param_names = ["limit"]
 
-    def track_requests(self):
-        return tiny.requests_a_page()
+    def track_requests(self, limit):
+        return tiny.requests_a_page() * 1000 // limit
 """
 INSTALL = (
     'in-dir={env_dir} python -c "import shutil, sysconfig; '
@@ -91,7 +101,7 @@ class ScratchHistory:
         done = subprocess.run(["git", "-C", self.path, *names, *arguments], check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
-    def commit(self, subject: str, *, cost: int = 20_000, requests: int = 1) -> str:
+    def commit(self, subject: str, *, cost: float = 0.001, requests: int = 1) -> str:
         """Add a commit and return its hash."""
         (self.path / "tiny.py").write_text(f"# {subject}\n" + MODULE.format(cost=cost, requests=requests))
         self.git("add", "--all")

@@ -100,8 +100,7 @@ class Project:
             output.flush()
             process = subprocess.Popen(
                 command, cwd=self.config_file.parent, env=environment, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
             with _ended(process):
                 while True:

@@ -67,11 +67,11 @@ def test_the_guilty_commit_is_named(history: ScratchHistory) -> None:
     assert {name for name, _ in Machine.fields} <= set(machine)
     assert all(machine[name] for name in ("os", "arch", "num_cpu", "ram"))
 
-    guilty = history.commit("Slower @everyone <b>", cost=80_000)
-    after = [history.commit("Innocent", cost=80_001), history.commit("As innocent", cost=80_002)]
+    guilty = history.commit("Slower @everyone <b>", cost=0.003, requests=2)
+    after = [history.commit("Innocent", cost=0.003, requests=2), history.commit("As innocent", cost=0.003, requests=2)]
     night = history.nightly("--dashboard-url", "https://example.com/dash/", "--summary", history.path / "night.md")
     assert night.returncode == 1, night.stderr
-    assert night.stdout.startswith(f"Benchmark regression since {guilty[:8]} (")
+    assert night.stdout.startswith(f"Benchmark regression since {guilty[:8]} (Slower")
     check_whole(home, [*old, guilty, *after])
     told = (history.path / "night.md").read_text()
     assert f"regression since {guilty[:8]}" in told
@@ -80,6 +80,7 @@ def test_the_guilty_commit_is_named(history: ScratchHistory) -> None:
     assert "@everyone" not in told
     assert "<b>" not in told
     assert f"index.html#tiny_bench.Tiny.time_work?p-size=1&commits={guilty}" in told
+    assert f"index.html#tiny_bench.Counts.track_requests?p-limit=250&commits={guilty}" in told
     index = json.loads((history.path / ".asv" / "html" / "index.json").read_bytes())
     assert guilty in index["revision_to_hash"].values()
     assert "load average before the rounds" in told
@@ -168,7 +169,7 @@ def test_results_by_hand_are_kept(history: ScratchHistory) -> None:
     assert history.nightly("--bench", "Counts").returncode == 0
     check = results(home)[commit]
     assert len(check["tiny_bench.Tiny.time_work"]["samples"][0]) == SAMPLES
-    assert check["tiny_bench.Counts.track_requests"]["result"] == [1]
+    assert check["tiny_bench.Counts.track_requests"]["result"] == [10, 4]
 
 
 def test_results_on_a_branch_of_two_machines(history: ScratchHistory, tmp_path: Path) -> None:
