@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from scratch_history import ScratchHistory
 
 
 @pytest.fixture
@@ -25,6 +26,17 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write_document
+
+
+@pytest.fixture(scope="session")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """asv's environments for all scratch histories: the package that is measured is all that changes in them."""
+    return tmp_path_factory.mktemp("environments")
+
+
+@pytest.fixture
+def history(tmp_path: Path, environments: Path) -> ScratchHistory:
+    return ScratchHistory.create(tmp_path, environments)
 
 
 hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True)

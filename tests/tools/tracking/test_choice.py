@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,7 +39,7 @@ def test_backfill_halves_the_widest_gap(case: tuple[list[str], set[int]]) -> Non
     line, places = case
     measured = {line[place] for place in places} | {line[0], line[-1]}
     ends = [place for place, commit in enumerate(line) if commit in measured]
-    widest = max((b - a for a, b in zip(ends, ends[1:], strict=False)), default=0)
+    widest = max((b - a for a, b in pairwise(ends)), default=0)
     for commit in choice.backfill(line, measured, 1):
         place = line.index(commit)
         before, after = max(end for end in ends if end < place), min(end for end in ends if end > place)

@@ -1,0 +1,197 @@
+"""The workflows: what actionlint says, what they may do, and every shell step run as it stands there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from scratch_history import ScratchHistory
+from support import ROOT
+
+WORKFLOWS = {path.stem: path for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))}
+# Run as they are by whoever runs this test: `.ci/run` is `make test`, and that makes the environment first.
+RUN_THIS_TEST = {".ci/run", "make setup"}
+Execute = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def load(name: str) -> dict[Any, Any]:
+    return yaml.safe_load(WORKFLOWS[name].read_text(encoding="utf-8"))
+
+
+def steps(name: str) -> list[dict[str, Any]]:
+    return [step for job in load(name)["jobs"].values() for step in job["steps"]]
+
+
+def script(name: str, words: str) -> str:
+    """The one shell step that has these words."""
+    (found,) = [step["run"] for step in steps(name) if words in step.get("run", "")]
+    return found
+
+
+@pytest.fixture
+def execute(tmp_path: Path) -> Execute:
+    """Run a step as GitHub does: bash -e with pipefail, and a file for its outputs; stand-ins come first on PATH."""
+    (tmp_path / "bin").mkdir()
+
+    def run(text: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        own = {
+            "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "GITHUB_OUTPUT": str(tmp_path / "outputs"),
+        }
+        return subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text], cwd=folder,
+            env={**os.environ, **own, **variables}, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def stand_in(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def test_actionlint() -> None:
+    program = Path(sys.executable).with_name("actionlint")
+    done = subprocess.run([program, *WORKFLOWS.values()], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_actionlint_finds_what_is_wrong(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text(WORKFLOWS["tests"].read_text().replace("runs-on:", "run-on:"))
+    program = Path(sys.executable).with_name("actionlint")
+    assert subprocess.run([program, broken], cwd=ROOT, capture_output=True, check=False).returncode == 1
+
+
+def test_every_shell_step_is_run_by_a_test() -> None:
+    tested = {
+        *RUN_THIS_TEST, script("nightly", "tools/nightly.py"), script("nightly", "github_notes.py issue"),
+        script("compare", "benchmark_ingest.py compare"), script("comment", "github_notes.py comment"),
+    }  # fmt: skip
+    assert {step["run"] for name in WORKFLOWS for step in steps(name) if "run" in step} == tested
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_least_permissions_and_pinned_actions(name: str) -> None:
+    workflow = load(name)
+    assert workflow["permissions"] in ({}, {"contents": "read"})
+    assert "concurrency" in workflow
+    assert all(job["timeout-minutes"] for job in workflow["jobs"].values())
+    for step in steps(name):
+        assert re.fullmatch(r"actions/[a-z-]+@v\d+", step.get("uses", "actions/checkout@v4")), step
+        # What others write reaches a shell through the environment only.
+        assert "${{" not in step.get("run", "")
+
+
+def test_code_of_a_pull_request_meets_no_secret() -> None:
+    """The job that runs it may only read; the one that may write runs nothing of it."""
+    triggers = {name: load(name)[True] for name in WORKFLOWS}  # YAML 1.1 takes `on` for true
+    assert not [name for name, trigger in triggers.items() if "pull_request_target" in trigger]
+    for name in [name for name, trigger in triggers.items() if "pull_request" in trigger]:
+        text = WORKFLOWS[name].read_text()
+        assert "secrets." not in text
+        assert "github.token" not in text
+        assert all("permissions" not in job for job in load(name)["jobs"].values())
+    assert {step["with"]["ref"] for step in steps("comment") if "checkout" in step.get("uses", "")} == {"main"}
+
+
+def test_nightly_step(history: ScratchHistory, tmp_path: Path, execute: Execute) -> None:
+    """On a scratch project, twice: first results, then a regression; the branch is pushed."""
+    remote = tmp_path / "remote.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", remote], check=True)
+    history.commit("First")
+    history.commit("Second")
+    history.git("remote", "add", "origin", remote)
+    tool = f'shift; exec {sys.executable} {ROOT}/tools/nightly.py --config asv.conf.json --no-quieten "$@"'
+    stand_in(history.path / ".venv" / "bin" / "python", tool)
+    text = script("nightly", "tools/nightly.py")
+    variables = {**history.environment_with_tools, "DASHBOARD": "https://example.com/dash"}
+    first = execute(text, history.path, **variables)
+    assert first.returncode == 0, first.stderr
+    history.commit("Slower", cost=0.003, requests=2)
+    second = execute(text, history.path, **variables)
+    assert second.returncode == 0, second.stderr
+    assert (tmp_path / "outputs").read_text() == "code=0\ndashboard=yes\ncode=1\ndashboard=yes\n"
+    assert (history.path / ".asv" / "nightly" / "summary.md").read_text().startswith("# Benchmark regression since")
+    heads = subprocess.run(["git", "-C", remote, "branch"], check=True, capture_output=True, text=True).stdout
+    assert "asv-results" in heads
+    third = execute(text + "\n", history.path, **{**variables, "HOME": "/dev/null"})
+    assert third.returncode == 1, "what could not be done must fail the step"
+
+
+@pytest.mark.parametrize(("code", "said", "fine"), [(0, "table", 0), (1, "table", 0), (2, "table", 0), (2, "", 1)])
+def test_compare_step(tmp_path: Path, execute: Execute, code: int, said: str, fine: int) -> None:
+    """A verdict of any kind is posted; a comparison that printed nothing has failed."""
+    stand_in(tmp_path / ".venv" / "bin" / "python", f'echo "$@" > asked\nprintf "%s" "{said}"\nexit {code}')
+    done = execute(script("compare", "compare"), tmp_path, BASE="b" * 40, HEAD="c" * 40)
+    assert done.returncode == fine
+    assert (tmp_path / "comparison.txt").read_text() == said
+    assert (tmp_path / "asked").read_text() == f"tools/benchmark_ingest.py compare {'b' * 40} {'c' * 40} --quick\n"
+
+
+def gh(tmp_path: Path, answer: object) -> None:
+    """A gh that gives this answer and notes what it was asked."""
+    (tmp_path / "answer.json").write_text(json.dumps(answer))
+    stand_in(
+        tmp_path / "bin" / "gh",
+        f'echo "$@" >> {tmp_path}/asked\n'
+        f'case "$2" in list) cat {tmp_path}/answer.json ;; *) cat > {tmp_path}/body ;; esac',
+    )
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_issue_step(tmp_path: Path, execute: Execute, known: bool) -> None:
+    title = "Benchmark regression since 12345678 (it's_slow)"
+    gh(tmp_path, [{"number": 7, "title": title if known else "Another"}])
+    (tmp_path / "downloaded").mkdir()
+    (tmp_path / "downloaded" / "summary.md").write_text(f"# {title.replace('_', chr(92) + '_')}\n\nText\n")
+    (tmp_path / "tools").symlink_to(ROOT / "tools")
+    done = execute(script("nightly", "github_notes.py issue"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    asked = (tmp_path / "asked").read_text().splitlines()[-1]
+    assert asked == ("issue comment 7 --body-file -" if known else f"issue create --title {title} --body-file -")
+    assert "Text" in (tmp_path / "body").read_text()
+
+
+PULL = {"number": 3, "headRefOid": "c" * 40, "headRepositoryOwner": {"login": "ada"}}
+
+
+@pytest.mark.parametrize(
+    ("pulls", "posted"),
+    [
+        ([PULL], True),
+        ([PULL, {**PULL, "number": 4, "headRepositoryOwner": {"login": "eve"}}], True),
+        ([{**PULL, "headRefOid": "d" * 40}], False),
+        ([], False),
+    ],
+)
+def test_comment_step(tmp_path: Path, execute: Execute, pulls: list[dict[str, Any]], posted: bool) -> None:
+    """Only on the pull request that was measured, and as nothing but text."""
+    gh(tmp_path, pulls)
+    (tmp_path / "downloaded").mkdir()
+    (tmp_path / "downloaded" / "comparison.txt").write_bytes(b"`````\n@everyone \x1b[31m\xff\n```\n" + b"x" * 200_000)
+    (tmp_path / "tools").symlink_to(ROOT / "tools")
+    variables = {"HEAD_OWNER": "ada", "HEAD_BRANCH": "-x; $(touch pwned)", "HEAD_COMMIT": "c" * 40}
+    done = execute(script("comment", "github_notes.py comment"), tmp_path, **variables)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "pwned").exists()
+    assert (tmp_path / "body").exists() == posted
+    if posted:
+        assert (tmp_path / "asked").read_text().splitlines()[-1].startswith("pr comment 3 ")
+        body = (tmp_path / "body").read_text()
+        assert body.count("``````") == 2
+        assert body.rstrip().endswith("``````")
+        assert "\x1b" not in body
+        assert len(body) < 65_536

@@ -1,0 +1,99 @@
+"""What the workflows write on GitHub, through its own command line `gh`; with nothing but the standard library.
+
+python tools/github_notes.py issue SUMMARY.md        open an issue, or comment on the open one of the same title
+python tools/github_notes.py comment COMPARISON.txt  comment on the pull request of HEAD_OWNER, HEAD_BRANCH, HEAD_COMMIT
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+# GitHub refuses bodies of more than 65,536 characters.
+LONGEST_BODY = 60_000
+BOT = "app/github-actions"
+
+
+class NoteError(Exception):
+    """The note cannot be written; the message says why."""
+
+
+def file_issue(summary: Path) -> None:
+    """File what `tools/nightly.py` wrote. The same guilty commits give the same title, and so one issue."""
+    body = _shortened(summary.read_text(encoding="utf-8"))
+    title = body.partition("\n")[0].removeprefix("# ").replace("\\", "")[:250]
+    known = json.loads(
+        _gh("issue", "list", "--state", "open", "--author", BOT, "--limit", "500", "--json", "number,title")
+    )
+    same = [issue["number"] for issue in known if issue["title"] == title]
+    if same:
+        _gh("issue", "comment", str(same[0]), "--body-file", "-", text=body)
+    else:
+        _gh("issue", "create", "--title", title, "--body-file", "-", text=body)
+
+
+def post_comparison(comparison: Path) -> None:
+    """Post what `compare` printed, as plain text in a fence that it cannot close; an older one is replaced.
+
+    The text comes from code of the pull request: whatever stands in it, it is shown and nothing else. Nothing is
+    posted when the pull request has moved on meanwhile.
+    """
+    owner, branch, commit = (_variable(name) for name in ("HEAD_OWNER", "HEAD_BRANCH", "HEAD_COMMIT"))
+    asked = ("--state", "open", "--head", branch, "--json", "number,headRefOid,headRepositoryOwner")
+    pulls = json.loads(_gh("pr", "list", *asked))
+    found = [
+        pull["number"]
+        for pull in pulls
+        if pull["headRefOid"] == commit and pull["headRepositoryOwner"]["login"] == owner
+    ]
+    if len(found) != 1:
+        print(f"no open pull request has {commit} as its newest commit: nothing posted")  # noqa: T201
+        return
+    with comparison.open("rb") as file:
+        text = file.read(4 * LONGEST_BODY).decode("utf-8", errors="replace")
+    text = _shortened("".join(character for character in text if character.isprintable() or character == "\n"))
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    head = f"Benchmarks of {commit[:8]} against its base, measured in turns on one machine. Shared machines are noisy."
+    body = f"{head}\n\n{fence}text\n{text.strip()}\n{fence}\n"
+    _gh("pr", "comment", str(found[0]), "--edit-last", "--create-if-none", "--body-file", "-", text=body)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]}\n\nThe rest is left out."
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise NoteError(f"the environment variable {name} must be set")
+    return value
+
+
+def _gh(*arguments: str, text: str | None = None) -> str:
+    try:
+        done = subprocess.run(["gh", *arguments], input=text, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise NoteError("gh, the command line of GitHub, is not installed") from None
+    if done.returncode:
+        raise NoteError(f"gh {' '.join(arguments[:2])} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def main() -> None:
+    """Run the command; every error is one line and exit code 2."""
+    commands = {"issue": file_issue, "comment": post_comparison}
+    if len(sys.argv) != 3 or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    try:
+        commands[sys.argv[1]](Path(sys.argv[2]))
+    except (NoteError, OSError, ValueError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
