@@ -63,7 +63,7 @@ def _fastsimdjson():
 
 def _yyjson():
     document = importlib.import_module("yyjson").Document
-    return lambda content: document(content.decode()).as_obj  # of bytes it makes Latin-1
+    return lambda content: document(content).as_obj
 
 
 def _ujson():
