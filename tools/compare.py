@@ -102,15 +102,11 @@ def measure_once(
     command += ["--attribute", f"repeat={samples}"]
     scratch = run / "scratch"
     scratch.mkdir()
-    own = {
-        "HOME": run,
-        "USERPROFILE": run,
-        "TMPDIR": scratch,
-        "TEMP": scratch,
-        "TMP": scratch,
-        # Before everything else, the installed package of the working tree included.
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(side.tree), os.environ.get("PYTHONPATH")])),
-    }
+    # Before everything else, also before the installed package of the working tree. asv takes one of the two for the
+    # benchmark's own process; the programs that a benchmark starts see the other.
+    path = os.pathsep.join(filter(None, [str(side.tree), os.environ.get("PYTHONPATH")]))
+    own: dict[str, Path | str] = {"HOME": run, "USERPROFILE": run, "TMPDIR": scratch, "TEMP": scratch, "TMP": scratch}
+    own |= {"ASV_PYTHONPATH": path, "PYTHONPATH": path}
     log = run / "asv.log"
     with log.open("wb") as output:
         asv = subprocess.Popen(
