@@ -15,7 +15,11 @@ from typing import Self
 OBJECTS_BETWEEN_OLDER_COLLECTIONS = 2_000_000
 """So many objects may survive the youngest generation before the older ones are collected: the bound."""
 GARBAGE_SHARE = 0.02
-"""A caller who makes more garbage in cycles than this share of the objects gets the collector back as it was."""
+GARBAGE_OBJECTS = 5_000
+"""A caller who makes more garbage in cycles than this many objects and that share gets the collector back as it was.
+
+A few there always are: asyncio makes some, and so does everything before the fetch that was not collected yet.
+"""
 
 _lock = threading.Lock()
 _users = 0
@@ -36,7 +40,7 @@ class OlderCollectionsDeferred:
             _users += 1
             if _users == 1:
                 _raise_threshold()
-        self._seen = _youngest()
+        self._at_first = _youngest()
         return self
 
     def __exit__(
@@ -53,11 +57,10 @@ class OlderCollectionsDeferred:
         if _raised is None:
             return
         runs, found = _youngest()
-        runs_before, found_before = self._seen
-        if found - found_before > GARBAGE_SHARE * _raised[0] * max(runs - runs_before, 1):
+        runs_before, found_before = self._at_first
+        if found - found_before > GARBAGE_OBJECTS + GARBAGE_SHARE * _raised[0] * (runs - runs_before):
             with _lock:
                 _restore()
-        self._seen = (runs, found)
 
 
 def _youngest() -> tuple[int, int]:
