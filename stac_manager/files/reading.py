@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing, closing, nullcontext, suppress
 from functools import partial
 from math import inf
@@ -24,7 +24,7 @@ from stac_manager.files.decoding import (
     parts_of_parquet,
 )
 from stac_manager.files.discovery import Document, discover
-from stac_manager.files.readahead import Content, ReadAhead
+from stac_manager.files.readahead import Content, ReadAhead, hint
 from stac_manager.files.window import Window
 from stac_manager.garbage import OlderCollectionsDeferred
 from stac_manager.protocols import Item
@@ -64,7 +64,7 @@ async def read(
 
 
 async def _parts(
-    documents: Iterable[Document],
+    documents: Sequence[Document],
     config: IngestConfig,
     collection_id: str | None,
     failures: FailureCollector,
@@ -75,9 +75,13 @@ async def _parts(
         closing(ReadAhead(documents, config.concurrency, stats)) as reader,
         closing(_Decoder(reader, collection_id, config.max_items, failures, stats)) as decoder,
     ):
+        upcoming = (document.path for document in documents if document.format == "parquet")
+        next(upcoming, None)
         while not decoder.ended:
             yield decoder.part()
             if decoder.parquet is not None:
+                if config.concurrency != 1 and (following := next(upcoming, None)) is not None:
+                    await asyncio.to_thread(hint, following)
                 with closing(parts_of_parquet(decoder.parquet, failures)) as batches:
                     while (batch := await _in_thread(next, batches, None)) is not None:
                         yield decoder.part_of(batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -466,3 +467,26 @@ async def test_leaving_early_closes_the_file(tmp_path: Path) -> None:
     assert str(path) in [file.path for file in psutil.Process().open_files()]
     await stream.aclose()
     assert str(path) not in [file.path for file in psutil.Process().open_files()]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system takes no hints on what will be read")
+@pytest.mark.parametrize(("concurrency", "hinted"), [(1, 0), (2, 2), ("auto", 2)])
+async def test_the_next_file_is_fetched_while_one_is_decoded(
+    concurrency: int | str, hinted: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(3):
+        with_pyarrow(make_items(2), tmp_path / f"{index}.parquet")
+    advise = os.posix_fadvise
+    said: list[tuple[str, int]] = []
+    came: list[dict[str, Any]] = []
+
+    def noted(descriptor: int, offset: int, length: int, advice: int) -> None:
+        said.append((Path(os.readlink(f"/proc/self/fd/{descriptor}")).name, len(came)))
+        advise(descriptor, offset, length, advice)
+
+    monkeypatch.setattr(os, "posix_fadvise", noted)
+    source = {"source": str(tmp_path), "concurrency": concurrency}
+    async for item in IngestModule(source).fetch(WorkflowContext.create()):
+        came.append(item)  # noqa: PERF401 - counted while it goes on
+    assert len(came) == 6
+    assert said == [("1.parquet", 0), ("2.parquet", 2)][:hinted]
