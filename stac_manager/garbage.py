@@ -49,8 +49,8 @@ class OlderCollectionsDeferred:
         global _users
         with _lock:
             _users -= 1
-            if not _users:
-                _restore()
+            if not _users and _restore():
+                _age_survivors()
 
     def look(self) -> None:
         """Give the collector back if there is garbage for it. Costs a microsecond: for every few milliseconds."""
@@ -79,8 +79,22 @@ def _raise_threshold() -> None:
     gc.set_threshold(*_raised)
 
 
-def _restore() -> None:
+def _restore() -> bool:
+    """Give the collector back as it was; False if it is not ours any more."""
     global _before, _raised
-    if _before is not None and gc.get_threshold() == _raised:
+    ours = _before is not None and gc.get_threshold() == _raised
+    if ours and _before is not None:
         gc.set_threshold(*_before)
     _before = _raised = None
+    return ours
+
+
+def _age_survivors() -> None:
+    """Move all that survived to the oldest generation, unvisited, where the next full collection finds it.
+
+    Else what was put off would fall due at once: the next collection would walk everything that the caller keeps.
+    Not done where the caller has frozen objects of his own, since they would thaw.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()
