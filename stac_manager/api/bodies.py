@@ -1,4 +1,4 @@
-"""Bodies of answers: decompressed up to a cap, decoded, or read in outline only."""
+"""Bodies of answers: decompressed up to a cap, and decoded."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from stac_manager.exceptions import DataProcessingError
 MAX_RESPONSE_BYTES = 256 * 1_048_576
 STEP_BYTES = 1_048_576
 MAX_MESSAGE_CHARACTERS = 300
-OUTLINE_BYTES = 65_536
-OUTLINE_TAILS = (b'],"links":[', b'],"numberMatched":', b'],"numberReturned":')
 
 CODINGS = ("gzip", "deflate", "br")
 
@@ -102,38 +100,6 @@ def decoded(data: bytes) -> Any:
     finally:
         if collecting:
             gc.enable()
-
-
-def outline_of(data: bytes) -> dict[str, Any] | None:
-    """Read the members of an item collection without its features, which are some thousand times as long.
-
-    What is before `"features":[`, closed with a brace, and what is behind the last `],"links":[` or the like, opened
-    with one, must each be a whole JSON object: then both are at the outermost level and the features lie between.
-    (A quotation mark inside of a string is escaped, so that neither mark can be part of one.)
-
-    Returns:
-        None where that does not work, or tells too little to go on without the features.
-    """
-    begin = data.find(b'"features"', 0, OUTLINE_BYTES)
-    if begin < 0 or (head := _object(data[:begin].rstrip().rstrip(b",") + b"}")) is None:
-        return None
-    ends = sorted(data.rfind(mark, max(len(data) - OUTLINE_BYTES, begin + 1)) for mark in OUTLINE_TAILS)
-    tails = (_object(b"{" + data[end + 2 :]) for end in ends if end > 0)
-    tail = next((tail for tail in tails if tail is not None and "features" not in tail), None)
-    if tail is None:
-        return None
-    members = {**head, **tail}
-    returned = members.get("numberReturned")
-    enough = isinstance(members.get("links"), list) and isinstance(returned, int) and returned > 0
-    return members if enough else None
-
-
-def _object(data: bytes) -> dict[str, Any] | None:
-    try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def server_message(data: bytes) -> str:

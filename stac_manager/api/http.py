@@ -16,6 +16,7 @@ from yarl import URL
 
 from stac_manager.api import bodies, retrying
 from stac_manager.api.bodies import BodyTooLargeError, DamagedBodyError
+from stac_manager.api.features import Outline
 from stac_manager.api.retrying import ATTEMPTS, REFUSALS, Pause
 from stac_manager.concurrency import Limiter
 from stac_manager.exceptions import DataProcessingError
@@ -53,8 +54,9 @@ class Answer:
 
     url: URL
     document: dict[str, Any]
-    undecoded: bytes | None = None
-    """The body, where `document` is its outline only: every member but `features`."""
+    size_bytes: int
+    outline: Outline | None = None
+    """Where the features are not parsed yet: `document` is every other member."""
 
 
 class StatusError(DataProcessingError):
@@ -283,15 +285,15 @@ def _answer(place: str, response: aiohttp.ClientResponse, data: bytes, outline: 
                 retry_after=retrying.retry_after_seconds(response.headers.get("Retry-After")),
             )
         raise StatusError(words, response.status)
-    if outline and (members := bodies.outline_of(data)) is not None:
-        return Answer(response.url, members, data)
+    if outline and (found := Outline.of(data)) is not None:
+        return Answer(response.url, found.members, len(data), found)
     try:
         document = bodies.decoded(data)
     except orjson.JSONDecodeError as error:
         raise _TransientError(f"{place}: the answer is not JSON: {error.msg}") from None
     if not isinstance(document, dict):
         raise DataProcessingError(f"{place}: the answer is not a JSON object")
-    return Answer(response.url, document)
+    return Answer(response.url, document, len(data))
 
 
 def shown(url: URL | str) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
 from yarl import URL
 
-from stac_manager.api.bodies import decoded
+from stac_manager.api.features import Outline
 from stac_manager.api.http import Answer, Client, Request, StatusError, TooLargeError, shown
 from stac_manager.exceptions import DataProcessingError
 
@@ -29,32 +28,31 @@ class Page:
 
     Attributes:
         url: Where it came from, fit for messages.
-        features: Its members, not yet checked; None until they are decoded.
-        size: How many they are.
+        size: How many members it has.
+        size_bytes: How long its document is.
         matched: The server's number of items of the whole slice, None where it gives none.
         following: The request for the page after it, None after the last.
-        undecoded: The body, as long as the features are in it only.
+        outline: Its document, where the features are not parsed yet.
+        listed: The features, where they are.
         doubt: Why it may not be the last page, though it has no `next` link.
     """
 
     url: str
-    features: list[Any] | None
     size: int
+    size_bytes: int
     matched: int | None
     following: Request | None
-    undecoded: bytes | None = None
+    outline: Outline | None = None
+    listed: list[Any] = field(default_factory=list)
     doubt: str | None = None
 
-    def load(self) -> list[Any] | None:
-        """Decode the features; None if they are not what the rest of the answer says of them."""
-        if self.undecoded is None:
-            return self.features
-        data, self.undecoded = self.undecoded, None
-        try:
-            features = decoded(data).get("features")
-        except orjson.JSONDecodeError:
-            return None
-        return features if isinstance(features, list) and len(features) == self.size else None
+    def features(self) -> Iterator[Any]:
+        """Give the members, not yet checked, parsed one by one where they are not parsed yet.
+
+        Raises:
+            DamagedPageError: If they are not what the rest of the answer says of them.
+        """
+        return iter(self.listed) if self.outline is None else self.outline.features()
 
 
 class PageSizeError(DataProcessingError):
@@ -144,15 +142,16 @@ def page_of(answer: Answer, first: Request) -> Page:
     Raises:
         DataProcessingError: If it is none.
     """
-    if answer.undecoded is not None:
-        outline, following = answer.document, next_request(answer, first)
-        size, matched = outline["numberReturned"], matched_of(outline)
-        return Page(shown(answer.url), None, size, matched, following, answer.undecoded)
-    features = answer.document.get("features")
+    document, outline = answer.document, answer.outline
+    if outline is not None:
+        size, following = document["numberReturned"], next_request(answer, first)
+        return Page(shown(answer.url), size, answer.size_bytes, matched_of(document), following, outline)
+    features = document.get("features")
     if not isinstance(features, list):
         raise DataProcessingError(f"{shown(answer.url)}: the answer is no item collection: it has no 'features'")
     following = next_request(answer, first) if features else None
-    return Page(shown(answer.url), features, len(features), matched_of(answer.document), following)
+    size = len(features)
+    return Page(shown(answer.url), size, answer.size_bytes, matched_of(document), following, listed=features)
 
 
 def matched_of(document: Mapping[str, Any]) -> int | None:

@@ -78,7 +78,7 @@ async def plan(client: Client, config: IngestConfig, body: dict[str, Any], known
         return _because(sequential, IGNORES_DATETIME)
     order = None
     if config.ordered:
-        order = NewestFirstOrder.of(page.load() or [])
+        order = NewestFirstOrder.of(list(page.features()))
         if order is None:
             return _because(sequential, NOT_IN_ORDER)
     complement = None
@@ -121,7 +121,7 @@ def _expected(known: Survey, bounds: Bounds) -> Density:
     """What is known of the times of the items before the first slice is read."""
     if known.histogram is not None:
         return known.histogram
-    times = [pair for item in known.page.features or () if isinstance(item, dict) and (pair := times_of(item))]
+    times = [pair for item in known.page.features() if isinstance(item, dict) and (pair := times_of(item))]
     low, high = known.extent
     if high is None:
         high = max((latest for _, latest in times), default=time()) + 1

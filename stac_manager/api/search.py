@@ -7,7 +7,7 @@ A search is cut into slices of time (`planning`, `slicing`), the pages of severa
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import replace
 from math import ceil
 from time import perf_counter
@@ -19,6 +19,7 @@ from stac_manager.api.cursor import LOOP, REPEAT, Cursor
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.delivery import AsTheyCome, Delivery, NewestFirst
 from stac_manager.api.endpoint import body_of, find_endpoint
+from stac_manager.api.features import DamagedPageError
 from stac_manager.api.flight import Flight, Work
 from stac_manager.api.http import Client, Request, shown
 from stac_manager.api.instants import times_of
@@ -59,7 +60,7 @@ OUT_OF_ORDER = "Not in the server's order throughout: it does not sort all items
 
 async def search(
     config: IngestConfig, collection_id: str | None, failures: FailureCollector, stats: ApiStats
-) -> AsyncGenerator[list[Item], None]:
+) -> AsyncGenerator[Iterator[Item], None]:
     """Search the API at `config.source` and yield the items of each page.
 
     Raises:
@@ -298,80 +299,83 @@ class _Search:
 
     # --- Delivering ---------------------------------------------------------------------------------------------
 
-    async def next_items(self) -> list[Item] | None:
-        """Return the new items of the next page that has some, or None after the last."""
+    async def next_items(self) -> Iterator[Item] | None:
+        """Return the new items of the next page, or None after the last page. Take all of them before the next call."""
         while self._left != 0:
             self._flight.start()
             await self._client.read_what_is_there()
             taken = self._delivery.take()
             if taken is not None:
-                items = self._deliver(*taken)
-                if items:
-                    return self._limited(items)
-            elif self._flight.error is not None:
+                return self._items_of(*taken)
+            if self._flight.error is not None:
                 raise self._flight.error
-            elif not any(True for _ in self._delivery.cursors()):
+            if not any(True for _ in self._delivery.cursors()):
                 if self._order is not None and not self._order.is_whole:
                     self._read_from_the_beginning()
                     continue
                 conclude(self._stats.completeness, self._invalid, self._failures)
                 return None
-            else:
-                started = perf_counter()
-                await self._flight.news()
-                self._stats.seconds_waiting += perf_counter() - started
+            started = perf_counter()
+            await self._flight.news()
+            self._stats.seconds_waiting += perf_counter() - started
         return None
 
-    def _limited(self, items: list[Item]) -> list[Item]:
-        if self._left is not None:
-            items = items[: self._left]
-            self._left -= len(items)
-        self._stats.completeness.items += len(items)
-        return items
-
-    def _deliver(self, cursor: Cursor, page: Page) -> list[Item]:
-        """Return the items of a page that did not come before."""
+    def _items_of(self, cursor: Cursor, page: Page) -> Iterator[Item]:
+        """Yield the items of a page that did not come before. They are marked before the consumer sees them."""
         self._stats.pages += page.size > 0
-        started = perf_counter()
-        features = page.load()
-        self._stats.seconds_decoding += perf_counter() - started
-        if features is None:
+        marks: list[int] = []
+        try:
+            for item in self._timed(page.features()):
+                if not self._is_item(item, page.url):
+                    cursor.invalid += 1
+                    continue
+                if cursor.complement and not has_null_datetime(item):
+                    continue
+                mark = hash(key_of(item))
+                marks.append(mark)
+                if cursor.is_repeated(mark):
+                    self._stats.completeness.duplicates_removed += 1
+                    continue
+                cursor.received += 1
+                if self._order is not None and self._order.comes_later(item, mark, cursor.piece):
+                    continue
+                if not self._is_new(item, mark, cursor.piece):
+                    self._stats.completeness.duplicates_removed += 1
+                    continue
+                if self._order is not None and not self._order.accepts(item, mark):
+                    self._read_from_the_beginning()
+                    return
+                self._stats.completeness.items += 1
+                if self._left is not None:
+                    self._left -= 1
+                yield item
+                del item
+                if cursor.dropped or self._left == 0:
+                    return  # others read the rest of it
+        except DamagedPageError:
             self._outlines = False
             wrong = DataProcessingError(f"{page.url}: the answer is damaged, or says a wrong number of items")
             if cursor.piece.depth >= REPAIR_DEPTH:
-                raise wrong
+                raise wrong from None
             self._begin_anew(cursor, wrong, depth=1)
-            return []
-        new: list[Item] = []
-        marks: list[int] = []
-        for item in features:
-            if not self._is_item(item, page.url):
-                cursor.invalid += 1
-                continue
-            if cursor.complement and not has_null_datetime(item):
-                continue
-            mark = hash(key_of(item))
-            marks.append(mark)
-            if cursor.is_repeated(mark):
-                self._stats.completeness.duplicates_removed += 1
-                continue
-            cursor.received += 1
-            if self._order is not None and self._order.comes_later(item, mark, cursor.piece):
-                continue
-            if not self._is_new(item, mark, cursor.piece):
-                self._stats.completeness.duplicates_removed += 1
-                continue
-            if self._order is not None and not self._order.accepts(item, mark):
-                self._read_from_the_beginning()
-                return new
-            new.append(item)
+            return
         cursor.finish_page(marks)
         if cursor.problem == REPEAT:
             self._delivery.discard_pages(cursor)
             cursor.pages = cursor.processed
         if cursor.done:
             self._finish(cursor)
-        return new
+
+    def _timed(self, features: Iterator[Any]) -> Iterator[Any]:
+        """Add up the time in which features are parsed."""
+        stats, clock = self._stats, perf_counter
+        started = clock()
+        for feature in features:
+            stats.seconds_decoding += clock() - started
+            yield feature
+            del feature
+            started = clock()
+        stats.seconds_decoding += clock() - started
 
     def _is_new(self, item: Item, mark: int, piece: Slice) -> bool:
         if mark in piece.check:

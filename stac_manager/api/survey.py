@@ -173,7 +173,7 @@ async def null_datetime_search(
         page = page_of(await client.send(request, attempts=ATTEMPTS), request)
     except StatusError:
         return None
-    return (request, page) if all(map(has_null_datetime, page.features or ())) else None
+    return (request, page) if all(map(has_null_datetime, page.features())) else None
 
 
 def has_null_datetime(item: Any) -> bool:

@@ -1,0 +1,124 @@
+"""The features of a page, one at a time: an item is parsed when the consumer asks for it.
+
+A whole page parsed at once is some ten thousand objects, which the garbage collector walks and which have left the
+processor's cache by the time they are used: item by item takes less than half of the time, and the memory of one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+OUTLINE_BYTES = 65_536
+GUESSES = 3
+"""So many wrong ends of an item are tried before the rest of a page is parsed at once."""
+SKIPPED_SHARE = 0.75
+"""The end of an item is looked for behind this share of the length of the one before it."""
+
+_LIST = re.compile(rb'"features"\s*:\s*\[\s*')
+_TAILS = tuple(
+    b"]%b%b" % (comma, name)
+    for comma in (b",", b", ")
+    for name in (b'"links":', b'"numberMatched":', b'"numberReturned":', b'"context":')
+)
+_BEGINNING = re.compile(rb'\{\s*"[^"\\]*"\s*:(\s*"Feature")?')
+
+
+class DamagedPageError(ValueError):
+    """The features are no JSON, or not as many as the page says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """An item collection of which all but the features is parsed.
+
+    Attributes:
+        members: Every member but `features`.
+        data: The whole document; the features are `data[begin:end]`, without the brackets around them.
+    """
+
+    members: dict[str, Any]
+    data: bytes
+    begin: int
+    end: int
+
+    @classmethod
+    def of(cls, data: bytes) -> Outline | None:
+        """Read the members of an item collection without its features, which are some thousand times as long.
+
+        What is before `"features":[`, closed with a brace, and what is behind the last `],"links":[` or the like,
+        opened with one, must each be a whole JSON object: then both are at the outermost level and the features lie
+        between. (A quotation mark inside of a string is escaped, so that neither mark can be part of one.)
+
+        Returns:
+            None where that does not work, or tells too little to go on without the features.
+        """
+        found = _LIST.search(data, 0, OUTLINE_BYTES)
+        if not found or (head := _object(data[: found.start()].rstrip().rstrip(b",") + b"}")) is None:
+            return None
+        begin = found.end()
+        for end in sorted(data.rfind(mark, max(len(data) - OUTLINE_BYTES, begin)) for mark in _TAILS):
+            tail = _object(b"{" + data[end + 2 :]) if end > 0 else None
+            if tail is not None and "features" not in tail:
+                break
+        else:
+            return None
+        members = {**head, **tail}
+        returned = members.get("numberReturned")
+        enough = isinstance(members.get("links"), list) and isinstance(returned, int) and returned > 0
+        return cls(members, data, begin, end) if enough else None
+
+    def features(self) -> Iterator[Any]:
+        """Parse the features one by one.
+
+        Where one ends is guessed from how the next one begins, and proved by the parser: an object that parses is
+        whole, because it ends at exactly one place. Where the guesses fail, the rest is parsed at once.
+
+        Raises:
+            DamagedPageError: If they are no JSON, or not as many as the page says; those before were yielded.
+        """
+        count = 0
+        for feature in self._features():
+            count += 1
+            yield feature
+            del feature
+        if count != self.members["numberReturned"]:
+            raise DamagedPageError
+
+    def _features(self) -> Iterator[Any]:
+        data, at, end = self.data, self.begin, self.end
+        view, loads = memoryview(data), orjson.loads
+        beginning = _BEGINNING.match(data, at, end)
+        between = beginning and re.compile(rb"\}(\s*,\s*)" + re.escape(beginning[0])).search(data, at, end)
+        if between:
+            needle, further = between[0], len(between[1])
+            searched, skipping, failed = at, False, 0
+            while failed < GUESSES and (found := data.find(needle, searched, end)) >= 0:
+                try:
+                    feature = loads(view[at : found + 1])
+                except orjson.JSONDecodeError:
+                    failed += 1
+                    searched, skipping = (at if skipping else found + 1), False
+                    continue
+                length = found + 1 - at
+                at = found + 1 + further
+                searched, skipping, failed = at + int(SKIPPED_SHARE * length), True, 0
+                yield feature
+                del feature
+        try:
+            rest = loads(b"[" + view[at:end] + b"]")
+        except orjson.JSONDecodeError:
+            raise DamagedPageError from None
+        yield from rest
+
+
+def _object(data: bytes) -> dict[str, Any] | None:
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
