@@ -18,9 +18,12 @@ LAST_SECOND = 253_402_300_799  # year 9999
 
 def parse_instant(text: object) -> float | None:
     """Seconds since 1970 of an RFC 3339 date-time, to a few microseconds; None if it is none."""
-    found = _INSTANT.fullmatch(text) if isinstance(text, str) else None
-    if not found:
+    if not isinstance(text, str) or not (found := _INSTANT.fullmatch(text)):
         return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:  # a leap second, small letters
+        pass
     year, month, day, hour, minute, second = map(int, found.group(1, 2, 3, 4, 5, 6))
     try:
         moment = datetime(year, month, day, hour, minute, tzinfo=UTC)
