@@ -45,6 +45,10 @@ from stac_manager.stats import ApiStats
 
 # Pages that wait for the consumer, beside those in flight.
 PAGES_WAITING = 4
+# Pages in flight or waiting are no more than fit in here, whatever the level: they may all come at once.
+BUFFER_BYTES = 40_000_000
+FEWEST_PAGES = 2
+PAGE_BYTES_SMOOTHING = 0.1
 # A slice is cut once it holds so much more than it should.
 OVERSIZE = 1.3
 # A server that gives no next links is read in slices of about this share of a page.
@@ -99,6 +103,7 @@ class _Search:
         self._whole = Bounds.parse(config.datetime).whole
         self._page_size = config.limit
         self._largest_page = 0
+        self._page_bytes = 0.0  # of a full page
         self._next_links_seen = False
         self._outlines = True
         self._sequential = False
@@ -119,6 +124,7 @@ class _Search:
         self._page_size = limit_of(known.first) or self._page_size
         known.page = await self._make_sure(known.first, known.first, known.page)
         self._stats.completeness.counted = known.page.matched
+        self._learn_page_bytes(known.page)
         if known.page.matched is not None or known.page.doubt:
             self._largest_page = known.page.size
         planned = await plan(self._client, self._config, body, known, self._limiter.planned)
@@ -170,7 +176,7 @@ class _Search:
         """Choose the page to fetch next, where there is room for one more."""
         self._stats.concurrency = self._limiter.level
         held = len(self._flight) + self._delivery.waiting
-        room = 1 if self._sequential else self._limiter.level + PAGES_WAITING
+        room = 1 if self._sequential else min(self._limiter.level + PAGES_WAITING, self._pages_that_fit)
         enough = self._left is not None and held * self._page_size >= self._left
         if self._left == 0:
             return None
@@ -182,6 +188,10 @@ class _Search:
         self._stats.peak_buffer = max(self._stats.peak_buffer, held + 1)
         cursor.in_flight = True
         return self._fetch(cursor)
+
+    @property
+    def _pages_that_fit(self) -> int:
+        return max(int(BUFFER_BYTES / max(self._page_bytes, 1)), FEWEST_PAGES)
 
     async def _fetch(self, cursor: Cursor) -> None:
         request = cursor.following
@@ -205,6 +215,12 @@ class _Search:
         if cursor.counted is None:
             page = await self._make_sure(request, cursor.first, page)
         self._accept(cursor, page)
+
+    def _learn_page_bytes(self, page: Page) -> None:
+        """Follow what a full page weighs: up at once, down slowly."""
+        if page.size:
+            full = page.size_bytes / page.size * self._page_size
+            self._page_bytes = max(full, self._page_bytes + PAGE_BYTES_SMOOTHING * (full - self._page_bytes))
 
     def _remember_page_size(self, limit: int) -> None:
         self._page_size = min(self._page_size, limit)
@@ -230,6 +246,7 @@ class _Search:
         cursor.accept(page)
         if page.following is not None or page.doubt:
             self._largest_page = max(self._largest_page, page.size)
+        self._learn_page_bytes(page)
         cursor.last_was_full = page.size >= min(self._page_size, self._largest_page or self._page_size)
         if cursor.pages == 1 and page.matched is not None and not cursor.complement:
             if self._sequential:
