@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Literal, Protocol
 
-AUTO_START = 4
+AUTO_START = 6
 AUTO_CEILING = 64
 # What a search is cut for before the level is known.
 AUTO_PLANNED = 32
@@ -13,6 +14,8 @@ AUTO_LATENCY_TOLERANCE = 1.8
 AUTO_LATENCY_SMOOTHING = 0.2
 AUTO_DECREASE = 0.7
 AUTO_DECREASE_LATENCY = 0.9
+# After each refusal twice as many answers are needed before the level grows again.
+AUTO_MOST_PATIENCE = 64
 
 
 class Limiter(Protocol):
@@ -37,8 +40,8 @@ class Limiter(Protocol):
         """Take note of an answer, and of how many requests were in flight when it came."""
         ...
 
-    def refused(self) -> None:
-        """Take note of a 429, a 503 or a time-out."""
+    def refused(self, wait_seconds: float | None = None) -> None:
+        """Take note of a 429, a 503 or a time-out, and of how long the server asks to wait."""
         ...
 
 
@@ -51,7 +54,7 @@ class FixedLimiter:
     def succeeded(self, latency_seconds: float, in_flight: int) -> None:
         """Nothing to learn: the level stays."""
 
-    def refused(self) -> None:
+    def refused(self, wait_seconds: float | None = None) -> None:
         """Nothing to learn: the pause of all workers is the answer to a refusal."""
 
 
@@ -62,7 +65,10 @@ class AutoLimiter:
     with the latency gradient of TCP Vegas and of Netflix' concurrency-limits as a second sign of a full server: from
     `AUTO_START` on, every answer adds one (so the level doubles in the time of one answer) until a refusal or a
     latency above `AUTO_LATENCY_TOLERANCE` times the least one seen. From then on a level's worth of answers adds one,
-    and a refusal takes off 30 %, once for all the requests that were already on their way.
+    and a refusal takes off 30 %, once for all the requests that were already on their way. Each refusal also doubles
+    the answers that the next step up needs, so that a limit on the rate is not run into again and again. A server that
+    says how long to wait gives its rate away: the level is then at most that rate times the least latency (Little's
+    law, Operations Research 9, 1961).
     """
 
     def __init__(self, start: int = AUTO_START, ceiling: int = AUTO_CEILING) -> None:
@@ -73,6 +79,8 @@ class AutoLimiter:
         self._least_latency: float | None = None
         self._latency = 0.0
         self._deaf_for = 0
+        self._patience = 1
+        self._since, self._answers = perf_counter(), 0  # answers since the last pause
 
     @property
     def level(self) -> int:
@@ -83,17 +91,29 @@ class AutoLimiter:
             self._latency = latency_seconds
         self._least_latency = min(self._least_latency or latency_seconds, latency_seconds)
         self._latency += AUTO_LATENCY_SMOOTHING * (latency_seconds - self._latency)
+        self._answers += 1
         if self._deaf_for:
             self._deaf_for -= 1
             return
         if self._latency > AUTO_LATENCY_TOLERANCE * self._least_latency:
             self._back_off(AUTO_DECREASE_LATENCY)
         elif 2 * in_flight >= self._level:  # a level that is not used proves nothing
-            self._level = min(self._level + (1 if self._slow_start else 1 / self._level), self.ceiling)
+            self._level = min(self._level + self._step, self.ceiling)
 
-    def refused(self) -> None:
-        if not self._deaf_for:
-            self._back_off(AUTO_DECREASE)
+    @property
+    def _step(self) -> float:
+        return 1.0 if self._slow_start else 1 / (self._level * self._patience)
+
+    def refused(self, wait_seconds: float | None = None) -> None:
+        if self._deaf_for:
+            return
+        self._back_off(AUTO_DECREASE)
+        self._patience = min(2 * self._patience, AUTO_MOST_PATIENCE)
+        now = perf_counter()
+        if wait_seconds and self._least_latency:
+            rate = self._answers / (now - self._since + wait_seconds)
+            self._level = max(min(self._level, rate * self._least_latency), 1.0)
+        self._since, self._answers = now + (wait_seconds or 0.0), 0
 
     def _back_off(self, factor: float) -> None:
         self._slow_start = False

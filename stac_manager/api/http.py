@@ -258,7 +258,7 @@ class Client:
         if response.status in REFUSALS:
             self._stats.refusals += 1
             if self._limiter:
-                self._limiter.refused()
+                self._limiter.refused(retrying.retry_after_seconds(response.headers.get("Retry-After")))
         else:
             self._answered += 1
             if self._limiter and response.status < 300:
