@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,11 +20,15 @@ import pystac_client
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import REAL_ITEMS, ROOT
 
-from tools.stac_api_server import Catalog, Filters, Item, Search, Throttle, format_instant, parse_instant
+from tools.stac_api.catalog import Catalog
+from tools.stac_api.instants import format_instant, parse_instant
+from tools.stac_api.items import Item
+from tools.stac_api.search import Filters, Search
+from tools.stac_api.throttle import Throttle
 
-SERVER = Path(__file__).parents[2] / "tools" / "stac_api_server.py"
-REAL_ITEMS = Path(__file__).parents[2].parent / "shared" / "real-items"
+SERVER = ROOT / "tools" / "stac_api_server.py"
 START_SECONDS = 20.0
 
 Json = dict[str, Any]
@@ -152,6 +157,20 @@ def serving(directory: Path, *arguments: Any, program: Path = SERVER) -> Iterato
     finally:
         process.kill()
         process.wait()
+
+
+def changed_server(directory: Path, changes: dict[str, tuple[str, str]]) -> Path:
+    """A copy of the server in which other words stand in some of its modules."""
+    tools = directory / "tools"
+    shutil.copytree(SERVER.parent / "stac_api", tools / "stac_api", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("__init__.py", SERVER.name):
+        shutil.copy(SERVER.parent / name, tools)
+    for name, (old, new) in changes.items():
+        module = tools / "stac_api" / name
+        text = module.read_text()
+        assert text.count(old) == 1
+        module.write_text(text.replace(old, new))
+    return tools / SERVER.name
 
 
 def wait_for_url(port_file: Path, alive: Callable[[], bool]) -> str:
@@ -354,8 +373,7 @@ def test_intersects(server: Server, geometry: Json, expected: list[str]) -> None
 
 
 def test_intersects_without_shapely(files: list[Path], tmp_path: Path) -> None:
-    program = tmp_path / "server.py"
-    program.write_text(SERVER.read_text())
+    program = changed_server(tmp_path, {})
     (tmp_path / "shapely.py").write_text("raise ImportError")
     with serving(tmp_path, *files, "--latency", 0, program=program) as running:
         search = {"intersects": polygon(0, 0, 1, 1)}
@@ -714,6 +732,17 @@ def test_bad_aggregation_is_refused(counting: Server, query: str) -> None:
     assert counting.json(f"/aggregate?{query}", status=400)["description"]
 
 
+# --- What it is made of --------------------------------------------------------------------------------------------
+
+
+def test_server_needs_aiohttp_and_orjson_only() -> None:
+    """asv's environments have little more, and what the server does not load it cannot wait for."""
+    program = "import sys, aiohttp.web, orjson; before = set(sys.modules); import tools.stac_api.program; "
+    program += "print(*{name.split('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert ended.stdout.split() == ["tools"]
+
+
 # --- Starting and stopping -----------------------------------------------------------------------------------------
 
 
@@ -793,9 +822,8 @@ def test_client_that_gives_up_is_no_error(files: list[Path], tmp_path: Path) -> 
 
 @pytest.mark.parametrize("means", ["signal of the kernel", "poll"])
 def test_server_dies_with_its_parent(means: str, files: list[Path], tmp_path: Path) -> None:
-    program = tmp_path / "server.py"
-    source = SERVER.read_text()
-    program.write_text(source if means != "poll" else replaced(source, 'sys.platform == "linux"', "False"))
+    without_signal = {"program.py": ('sys.platform == "linux"', "False")}
+    program = changed_server(tmp_path, without_signal if means == "poll" else {})
     port_file = tmp_path / "url.txt"
     server = [sys.executable, program, files[0], "--port-file", port_file, "--die-with-parent"]
     starter = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(60)"
@@ -824,11 +852,6 @@ def answers(url: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def replaced(text: str, old: str, new: str) -> str:
-    assert text.count(old) == 1
-    return text.replace(old, new)
 
 
 # --- The validator of the STAC API community -----------------------------------------------------------------------
@@ -920,12 +943,12 @@ def test_validator_finds_no_error(options: tuple[str, ...], valid_files: list[Pa
 
 def test_validator_notices_broken_rules(valid_files: list[Path], tmp_path: Path) -> None:
     """The test above would fail if the server broke a rule: three of them, each in its own way."""
-    source = SERVER.read_text()
-    source = replaced(source, "if filters.bbox is not None:", "if False:")
-    source = replaced(source, 'raise SearchError("datetime ends before it starts")', "pass")
-    source = replaced(source, '"license": "other",\n', "")
-    program = tmp_path / "broken.py"
-    program.write_text(source)
+    changes = {
+        "catalog.py": ("if filters.bbox is not None:", "if False:"),
+        "search.py": ('raise SearchError("datetime ends before it starts")', "pass"),
+        "collection_documents.py": ('"license": "other",\n', ""),
+    }
+    program = changed_server(tmp_path, changes)
     with serving(tmp_path, *valid_files, "--latency", 0, program=program) as running:
         errors = "\n".join(validate(running.url, tmp_path)["errors"])
     assert "the ids parameter is overriding the bbox parameter" in errors

@@ -1,0 +1,112 @@
+"""Every item and Collection, and which of them a search finds."""
+
+import itertools
+import math
+import operator
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from .boxes import Box, overlap
+from .collection_documents import derive_collection
+from .formats import Json
+from .instants import EPOCH_DAY, NANOSECONDS
+from .items import Item
+from .search import Filters, Search
+from .shapes import prepared, shape_of
+
+CACHED_SEARCHES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Items of one page, how many the search has in all, and the token of the next page if there is one."""
+
+    items: list[Item]
+    matched: int
+    token: str | None
+
+
+class Catalog:
+    """Every item, newest first, and every Collection by id."""
+
+    def __init__(self, items: list[Item], described: Mapping[str, Json]) -> None:
+        by_collection: dict[str, list[Item]] = {}
+        for item in items:
+            by_collection.setdefault(item.collection, []).append(item)
+        derived = {
+            id_: derive_collection(id_, its_items) for id_, its_items in by_collection.items() if id_ not in described
+        }
+        self.collections: dict[str, Json] = dict(sorted({**described, **derived}.items()))
+        self.items = sorted(items, key=lambda item: (item.start, item.id, item.collection), reverse=True)
+        # For each position the latest end from there on. It never rises, which makes ends searchable by bisection.
+        ends = itertools.accumulate((item.end for item in reversed(self.items)), max)
+        self.latest_ends = list(ends)[::-1]
+        self.by_id: dict[str, list[int]] = {}
+        for position, item in enumerate(self.items):
+            self.by_id.setdefault(item.id, []).append(position)
+        self.geometries: dict[int, Any] = {}
+        self.find = lru_cache(maxsize=CACHED_SEARCHES)(self._find)
+
+    def get(self, collection: str, id_: str) -> Item | None:
+        its_items = (self.items[position] for position in self.by_id.get(id_, []))
+        return next((item for item in its_items if item.collection == collection), None)
+
+    def page(self, search: Search, limit: int) -> Page:
+        """The items of a search from its offset on, at most `limit` of them."""
+        positions = self.find(search.filters)
+        end = search.offset + limit
+        token = f"{end}-{search.filters.checksum}" if end < len(positions) else None
+        return Page([self.items[p] for p in positions[search.offset : end]], len(positions), token)
+
+    def count_by_month(self, filters: Filters) -> list[tuple[date, int]]:
+        """The first day of each month from the first to the last with items, and how many start in it."""
+        days = Counter(self.items[p].start // (86_400 * NANOSECONDS) for p in self.find(filters))
+        months: Counter[int] = Counter()
+        for day, count in days.items():
+            start = date.fromordinal(EPOCH_DAY + day)
+            months[start.year * 12 + start.month - 1] += count
+        if not months:
+            return []
+        return [(date(month // 12, month % 12 + 1, 1), months[month]) for month in range(min(months), max(months) + 1)]
+
+    def _find(self, filters: Filters) -> Sequence[int]:
+        """The positions of the items that fulfil every filter, in order."""
+        first, last = 0, len(self.items)
+        if filters.end is not None:
+            first = bisect_left(self.items, -filters.end, key=lambda item: -item.start)
+        if filters.start is not None:
+            last = bisect_left(self.latest_ends, -filters.start + 1, key=operator.neg)
+        positions: Sequence[int] = range(first, last)
+        if filters.ids is not None:
+            found = sorted(position for id_ in filters.ids for position in self.by_id.get(id_, []))
+            positions = [position for position in found if first <= position < last]
+        if filters.start is not None:
+            positions = [p for p in positions if self.items[p].end >= filters.start]
+        if filters.collections is not None and not self.collections.keys() <= set(filters.collections):
+            wanted = frozenset(filters.collections)
+            positions = [p for p in positions if self.items[p].collection in wanted]
+        if filters.bbox is not None:
+            positions = [p for p in positions if overlap(filters.bbox, self.items[p].bbox)]
+        if filters.intersects is not None:
+            positions = self._intersecting(filters.intersects, positions)
+        return positions if isinstance(positions, range) else array("I", positions)
+
+    def _intersecting(self, geojson: bytes, positions: Sequence[int]) -> list[int]:
+        searched = prepared(shape_of(orjson.loads(geojson)))
+        west, south, east, north = searched.bounds
+        bounds = Box(west, south, -math.inf, east, north, math.inf)
+        return [p for p in positions if overlap(bounds, self.items[p].bbox) and searched.intersects(self._geometry(p))]
+
+    def _geometry(self, position: int) -> Any:
+        if position not in self.geometries:
+            document = orjson.loads(self.items[position].raw)
+            self.geometries[position] = shape_of(document["geometry"])
+        return self.geometries[position]
