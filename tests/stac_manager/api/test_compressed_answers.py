@@ -1,0 +1,142 @@
+"""Compressed answers from a real socket: read, read again where they are damaged, given up where they never end."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+
+import brotli
+import pytest
+from aiohttp import web
+from yarl import URL
+
+from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.api import bodies
+
+from .adversary import Adversary
+from .test_faults import ITEMS, MEGABYTE, serving
+
+BOMB_BYTES = 64 * MEGABYTE
+MOST_IN_MEMORY_BYTES = 8 * MEGABYTE
+
+
+def raw_deflate(data: bytes) -> bytes:
+    """Deflate without the header of zlib: not what RFC 9110 means, and what some servers send."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+def gzip_in_two_members(data: bytes) -> bytes:
+    half = len(data) // 2
+    return gzip.compress(data[:half]) + gzip.compress(data[half:])
+
+
+def quick_brotli(data: bytes) -> bytes:
+    packed: bytes = brotli.compress(data, quality=2)
+    return packed
+
+
+Pack = Callable[[bytes], bytes]
+
+CODINGS: list[tuple[str, Pack]] = [
+    ("gzip", gzip.compress),
+    ("gzip", gzip_in_two_members),
+    ("x-gzip", gzip.compress),
+    ("deflate", zlib.compress),
+    ("deflate", raw_deflate),
+    ("br", quick_brotli),
+    ("BR", quick_brotli),
+]
+each_coding = pytest.mark.parametrize(("coding", "pack"), CODINGS, ids=[f"{c}-{p.__name__}" for c, p in CODINGS])
+
+DAMAGES: dict[str, Pack] = {
+    "half": lambda packed: packed[: len(packed) // 2],
+    "all but one byte": lambda packed: packed[:-1],
+    "another beginning": lambda packed: b"\xff" * 8 + packed[8:],
+    "nothing": lambda packed: b"",
+}
+
+
+@dataclass
+class Server:
+    """A well-behaved API whose answers to searches are packed."""
+
+    coding: str
+    pack: Pack
+    damage: Pack = bytes
+    """What every third of them goes through."""
+    adversary: Adversary = field(default_factory=lambda: Adversary(ITEMS))
+    searches: int = 0
+    accepted: set[str] = field(default_factory=set)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json() if request.can_read_body else None
+        url = URL(f"http://{request.host}{request.raw_path}", encoded=True)
+        reply = self.adversary._answer(request.method, url, body)
+        self.accepted.add(request.headers["Accept-Encoding"])
+        if request.path != "/search":
+            return web.Response(body=reply.body, status=reply.status, content_type="application/geo+json")
+        self.searches += 1
+        packed = self.pack(reply.body)
+        if self.searches % 3 == 0:
+            packed = self.damage(packed)
+        return web.Response(body=packed, headers={"Content-Encoding": self.coding})
+
+
+async def fetched(server: Server) -> tuple[list[str], ApiStats]:
+    async with serving(server.handle) as url:
+        module = IngestModule({"source": url, "limit": 10})
+        ids = [item["id"] async for item in module.fetch(WorkflowContext.create())]
+    assert isinstance(module.stats, ApiStats)
+    return ids, module.stats
+
+
+@each_coding
+async def test_every_coding_that_is_asked_for_is_read(coding: str, pack: Pack) -> None:
+    server = Server(coding, pack)
+    ids, stats = await fetched(server)
+    assert sorted(ids) == sorted(item["id"] for item in ITEMS)
+    assert stats.retries == 0
+    assert stats.bytes_received < stats.bytes_decoded / 2
+    assert server.accepted == {"gzip, deflate, br"}
+
+
+@each_coding
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+async def test_damaged_answers_are_asked_for_again(coding: str, pack: Pack, damage: Pack) -> None:
+    server = Server(coding, pack, damage)
+    ids, stats = await fetched(server)
+    assert sorted(ids) == sorted(item["id"] for item in ITEMS)
+    assert stats.retries == server.searches // 3 > 0
+
+
+@cache
+def bomb(pack: Pack) -> bytes:
+    return pack(b" " * BOMB_BYTES)
+
+
+@each_coding
+async def test_a_bomb_is_given_up_at_the_cap_and_not_unpacked(
+    coding: str, pack: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "MAX_RESPONSE_BYTES", MEGABYTE)
+    assert len(bomb(pack)) < MEGABYTE / 4
+    server = Server(coding, lambda _: bomb(pack))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataProcessingError, match=f"larger than {MEGABYTE} bytes; ask with a lower limit"):
+            await fetched(server)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < MOST_IN_MEMORY_BYTES
+    assert server.searches == 1
+
+
+async def test_a_coding_that_nobody_asked_for_is_named() -> None:
+    with pytest.raises(DataProcessingError, match="unknown Content-Encoding 'zstd'"):
+        await fetched(Server("zstd", bytes))
