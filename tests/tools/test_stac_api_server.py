@@ -24,7 +24,7 @@ from support import REAL_ITEMS, ROOT
 
 from tools.stac_api.catalog import Catalog
 from tools.stac_api.instants import format_instant, parse_instant
-from tools.stac_api.items import Item
+from tools.stac_api.items import Item, read_items
 from tools.stac_api.search import Filters, Search
 from tools.stac_api.throttle import Throttle
 
@@ -403,7 +403,7 @@ MINUTES = st.integers(min_value=0, max_value=12)
 def test_finding_by_bisection_is_finding_one_by_one(
     ranges: list[list[int]], start: int | None, end: int | None, names: list[str] | None
 ) -> None:
-    items = [Item(b"", str(n), "c", first, last, None) for n, (first, last) in enumerate(ranges)]
+    items = [Item(b"item %d" % n, str(n), "c", first, last, None) for n, (first, last) in enumerate(ranges)]
     catalog = Catalog(items, {"c": {}})
     filters = Filters(start=start, end=end, ids=None if names is None else tuple(names))
     page = catalog.page(Search(filters, 10, 0), 1000)
@@ -414,7 +414,21 @@ def test_finding_by_bisection_is_finding_one_by_one(
         and (end is None or item.start <= end)
         and (names is None or item.id in names)
     ]
-    assert (page.items, page.matched) == (expected, len(expected))
+    found = [catalog.items[position] for position in page.positions]
+    assert (found, page.matched) == (expected, len(expected))
+    assert bytes(catalog.store.features(page.positions)) == b",".join(item.raw for item in expected)
+
+
+def test_pages_are_pieces_of_one_store() -> None:
+    """Nothing is copied for a page of neighbours: the server must not be what a benchmark waits for."""
+    catalog = Catalog([Item(b"item %d" % n, str(n), "c", n, n, None) for n in range(9)], {"c": {}})
+    pages = [catalog.page(Search(Filters(end=7), 3, offset), 3) for offset in (0, 3)]
+    first, second = (catalog.store.features(page.positions) for page in pages)
+    assert (bytes(first), bytes(second)) == (b"item 7,item 6,item 5", b"item 4,item 3,item 2")
+    assert isinstance(first, memoryview)
+    assert isinstance(second, memoryview)
+    assert first.obj is second.obj
+    assert bytes(catalog.store.features([0, 2, 3])) == b"item 8,item 6,item 5"
 
 
 @given(st.integers(parse_instant("0001-01-01T00:00:00Z"), parse_instant("9999-12-31T23:59:59.999999999Z")))
@@ -775,6 +789,22 @@ def test_bad_input_is_told_in_one_line(content: str | None, message: str, tmp_pa
     assert message in ended.stderr
     assert ended.stderr.startswith("error: ")
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("source", ["file", "pipe"])
+def test_lines_are_served_without_the_space_around_them(source: str, tmp_path: Path) -> None:
+    texts = [json.dumps(make_item(name, "2024-01-01T00:00:00Z")).encode() for name in ("a", "b", "c")]
+    lines = b"\r\n \t%b \r\n\n%b\n%b" % tuple(texts)
+    if source == "file":
+        path = tmp_path / "items.ndjson"
+        path.write_bytes(lines)
+        assert [bytes(item.raw) for item in read_items([path])] == texts
+    else:
+        reader, writer = os.pipe()
+        os.write(writer, lines)
+        os.close(writer)
+        assert [bytes(item.raw) for item in read_items([Path(f"/dev/fd/{reader}")])] == texts
+        os.close(reader)
 
 
 def test_port_in_use_is_told(server: Server, files: list[Path]) -> None:

@@ -7,7 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -21,15 +21,16 @@ from .instants import EPOCH_DAY, NANOSECONDS
 from .items import Item
 from .search import Filters, Search
 from .shapes import prepared, shape_of
+from .store import Store
 
 CACHED_SEARCHES = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Items of one page, how many the search has in all, and the token of the next page if there is one."""
+    """The positions of one page, how many the search has in all, and the token of the next page if there is one."""
 
-    items: list[Item]
+    positions: Sequence[int]
     matched: int
     token: str | None
 
@@ -45,7 +46,10 @@ class Catalog:
             id_: derive_collection(id_, its_items) for id_, its_items in by_collection.items() if id_ not in described
         }
         self.collections: dict[str, Json] = dict(sorted({**described, **derived}.items()))
-        self.items = sorted(items, key=lambda item: (item.start, item.id, item.collection), reverse=True)
+        ordered = sorted(items, key=lambda item: (item.start, item.id, item.collection), reverse=True)
+        self.store = Store([item.raw for item in ordered])
+        # The items refer to the bytes in the store, so that what they were read from can go.
+        self.items = [replace(item, raw=self.store[position]) for position, item in enumerate(ordered)]
         # For each position the latest end from there on. It never rises, which makes ends searchable by bisection.
         ends = itertools.accumulate((item.end for item in reversed(self.items)), max)
         self.latest_ends = list(ends)[::-1]
@@ -64,7 +68,7 @@ class Catalog:
         positions = self.find(search.filters)
         end = search.offset + limit
         token = f"{end}-{search.filters.checksum}" if end < len(positions) else None
-        return Page([self.items[p] for p in positions[search.offset : end]], len(positions), token)
+        return Page(positions[search.offset : end], len(positions), token)
 
     def count_by_month(self, filters: Filters) -> list[tuple[date, int]]:
         """The first day of each month from the first to the last with items, and how many start in it."""

@@ -1,13 +1,11 @@
 """The endpoints that serve items: search by GET and POST, the items of a Collection, a single item."""
 
-from collections.abc import Sequence
-
 from aiohttp import web
 
 from .answers import feature_collection
 from .catalog import Catalog, Page
 from .errors import SearchError
-from .formats import GEOJSON, JSON, Json
+from .formats import GEOJSON, JSON, Bytes, Json
 from .links import collection_url, link, next_by_get, next_by_post, with_api_links
 from .options import Options
 from .request_parts import base_url, known_collection, query_parameters
@@ -32,7 +30,7 @@ class ItemPages:
         page = self._page(Search.parse(typed_parameters(parameters)))
         base = base_url(request)
         links = [link("root", f"{base}/", JSON), *next_by_get(f"{base}/search", parameters, page.token)]
-        return self._answer([item.raw for item in page.items], page, links)
+        return self._answer(self.catalog.store.features(page.positions), page, links)
 
     async def search_by_post(self, request: web.Request) -> web.Response:
         body = parse_json(await request.read() or b"{}", "the body")
@@ -41,7 +39,8 @@ class ItemPages:
         page = self._page(Search.parse(body))
         base = base_url(request)
         following = next_by_post(f"{base}/search", body, page.token, merge=self.options.merge)
-        return self._answer([item.raw for item in page.items], page, [link("root", f"{base}/", JSON), *following])
+        links = [link("root", f"{base}/", JSON), *following]
+        return self._answer(self.catalog.store.features(page.positions), page, links)
 
     async def items(self, request: web.Request) -> web.Response:
         collection = known_collection(request, self.catalog.collections)
@@ -58,7 +57,8 @@ class ItemPages:
             link("collection", collection_url(base, collection), JSON),
             *next_by_get(url, parameters, page.token),
         ]
-        return self._answer([with_api_links(item, base) for item in page.items], page, links)
+        items = [with_api_links(self.catalog.items[position], base) for position in page.positions]
+        return self._answer(b",".join(items), page, links)
 
     async def item(self, request: web.Request) -> web.Response:
         collection = known_collection(request, self.catalog.collections)
@@ -70,8 +70,8 @@ class ItemPages:
     def _page(self, search: Search) -> Page:
         return self.catalog.page(search, min(search.limit, self.options.greatest_page))
 
-    def _answer(self, features: Sequence[bytes], page: Page, links: list[Json]) -> web.Response:
+    def _answer(self, features: Bytes, page: Page, links: list[Json]) -> web.Response:
         rest: Json = {"links": links}
         if not self.options.no_counts:
-            rest |= {"numberMatched": page.matched, "numberReturned": len(features)}
+            rest |= {"numberMatched": page.matched, "numberReturned": len(page.positions)}
         return feature_collection(features, rest)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import orjson
 
 from .boxes import Box, parse_box
 from .errors import InputError
-from .formats import Json
+from .formats import Bytes, Json
 from .instants import parse_instant
 
 
@@ -18,7 +19,7 @@ from .instants import parse_instant
 class Item:
     """An item's line in its file, and what searches look at. Times are nanoseconds since 1970."""
 
-    raw: bytes
+    raw: Bytes
     id: str
     collection: str
     start: int
@@ -26,7 +27,7 @@ class Item:
     bbox: Box | None
 
     @classmethod
-    def parse(cls, raw: bytes) -> "Item":
+    def parse(cls, raw: Bytes) -> "Item":
         """Raises ValueError with what is wrong."""
         document = orjson.loads(raw)
         if not isinstance(document, dict) or document.get("type") != "Feature":
@@ -45,24 +46,44 @@ def read_items(paths: Sequence[Path]) -> list[Item]:
     for path in paths:
         before = len(items)
         try:
-            with path.open("rb") as lines:
-                for number, line in enumerate(lines, start=1):
-                    if not (raw := line.strip()):
-                        continue
-                    place = f"{path}:{number}"
-                    try:
-                        item = Item.parse(raw)
-                    except ValueError as error:
-                        raise InputError(f"{place}: {error}") from None
-                    if first := places.get((item.collection, item.id)):
-                        raise InputError(f"{place}: item {item.id!r} is already in {first}")
-                    places[item.collection, item.id] = place
-                    items.append(item)
+            for number, raw in _lines(path):
+                place = f"{path}:{number}"
+                try:
+                    item = Item.parse(raw)
+                except ValueError as error:
+                    raise InputError(f"{place}: {error}") from None
+                if first := places.get((item.collection, item.id)):
+                    raise InputError(f"{place}: item {item.id!r} is already in {first}")
+                places[item.collection, item.id] = place
+                items.append(item)
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from None
         if len(items) == before:
             raise InputError(f"{path}: no items in this file")
     return items
+
+
+def _lines(path: Path) -> Iterator[tuple[int, memoryview]]:
+    """The lines that are not blank, without the space around them, and their numbers.
+
+    They are pieces of the mapped file: no copy of it is in memory while the catalog makes its own.
+    """
+    with path.open("rb") as file:
+        try:
+            contents: mmap | bytes = mmap(file.fileno(), 0, access=ACCESS_READ)
+        except (OSError, ValueError):  # a pipe, or empty
+            contents = file.read()
+    view = memoryview(contents)
+    number = start = 0
+    while start < len(view):
+        number += 1
+        newline = contents.find(b"\n", start)
+        end = len(view) if newline < 0 else newline
+        line = contents[start:end]
+        if text := line.strip():
+            begin = start + line.index(text)
+            yield number, view[begin : begin + len(text)]
+        start = end + 1
 
 
 def _item_range(properties: Any) -> tuple[int, int]:
