@@ -606,8 +606,8 @@ def test_program_runs_from_anywhere_with_nothing_installed_but_orjson(tmp_path: 
     # Without `site`, the editable installation of this repository does not put its root on the path.
     libraries, tools = tmp_path / "libraries", tmp_path / "some where" / "tools"
     shutil.copytree(Path(orjson.__file__).parent, libraries / "orjson")
-    tools.mkdir(parents=True)
-    for name in ("__init__.py", SCRIPT.name, "test_data_profiles.py"):
+    shutil.copytree(SCRIPT.with_name("test_data_profiles"), tools / "test_data_profiles")
+    for name in ("__init__.py", SCRIPT.name):
         shutil.copy(SCRIPT.with_name(name), tools)
     result = subprocess.run(
         [sys.executable, "-S", str(tools / SCRIPT.name), "--items", "2", "--output", "data"],
