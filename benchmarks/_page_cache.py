@@ -1,17 +1,15 @@
 """Files out of the page cache, and the proof that they are."""
 
-import functools
 import os
 
 PROBED_FILES = 50
+ATTEMPTS = 4
 
 
-@functools.cache
 def require():
     """Raise NotImplementedError where eviction cannot be done or not be verified. For setup, where that means n/a."""
     if not all(hasattr(os, name) for name in ("posix_fadvise", "preadv", "RWF_NOWAIT")):
         raise NotImplementedError("this system cannot drop files from the page cache and show that it did")
-    os.sync()  # pages that are not on the disk yet cannot be dropped
 
 
 def evict(folder):
@@ -22,12 +20,23 @@ def evict(folder):
     """
     require()
     paths = sorted(entry.path for entry in os.scandir(folder))
+    probed = paths[:: max(1, len(paths) // PROBED_FILES)]
+    for _ in range(ATTEMPTS):
+        _drop(paths)
+        cached = sum(_with(path, _is_cached) for path in probed)
+        if not cached:
+            # Looking for a page has made the system fetch it; a page on its way cannot be dropped.
+            for path in probed:
+                _with(path, lambda file: os.pread(file, 1, 0))
+            _drop(probed)
+            return
+        os.sync()  # nor can one that is not on the disk yet
+    raise NotImplementedError(f"{cached} of {len(probed)} probed files stayed in the page cache")
+
+
+def _drop(paths):
     for path in paths:
         _with(path, lambda file: os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED))
-    probed = paths[:: max(1, len(paths) // PROBED_FILES)]
-    cached = sum(_with(path, _is_cached) for path in probed)
-    if cached:
-        raise NotImplementedError(f"{cached} of {len(probed)} probed files stayed in the page cache")
 
 
 def _with(path, act):
