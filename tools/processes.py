@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,26 +16,33 @@ STOP_SECONDS = 5.0
 def stopped(program: subprocess.Popen[bytes]) -> Iterator[None]:
     """Leave neither the program nor anything that it started behind, however the block is left.
 
-    asv starts benchmarks in process groups of their own: a signal to its group does not reach them.
+    asv starts benchmarks in process groups of their own: a signal to its group does not reach them. Give the program
+    a session of its own (`start_new_session`), and what outlived the one that started it is found by that.
     """
     try:
         yield
     finally:
-        family = _family(program)
-        for process in family:
-            with suppress(psutil.NoSuchProcess):
-                process.terminate()
-        _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
-        for process in alive:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(alive, timeout=STOP_SECONDS)
+        # Politely; then for good, also what the program has started in the meantime.
+        for end in (psutil.Process.terminate, psutil.Process.kill):
+            family = _family(program)
+            for process in family:
+                with suppress(psutil.NoSuchProcess):
+                    end(process)
+            psutil.wait_procs(family, timeout=STOP_SECONDS)
         program.wait()
 
 
 def _family(program: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The program and all below it, children before their parents, so that none is started anew."""
+    """The program and all below it, children before their parents; and the rest of its session."""
+    family: list[psutil.Process] = []
     with suppress(psutil.NoSuchProcess):
         root = psutil.Process(program.pid)
-        return [*reversed(root.children(recursive=True)), root]
-    return []
+        family = [*reversed(root.children(recursive=True)), root]
+    family += [process for process in psutil.process_iter() if _session(process) == program.pid]
+    return list(dict.fromkeys(family))
+
+
+def _session(process: psutil.Process) -> int | None:
+    with suppress(OSError, AttributeError):  # it has ended, or this system has no sessions
+        return os.getsid(process.pid)
+    return None

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,14 @@ from typing import Any
 import psutil
 from asv.util import UserError, load_json
 
+from tools.processes import STOP_SECONDS, stopped
+
 from .errors import TrackingError
 
 WORK_VARIABLE = "STAC_MANAGER_NIGHTLY"
 """Set for every process that works for a run, to the run's work folder."""
 ASV_ELSEWHERE = Path(__file__).with_name("asv_elsewhere.py")
 POLL_SECONDS = 0.2
-STOP_SECONDS = 5.0
 _FOLDERS = {"benchmark_dir": "benchmarks", "env_dir": "env", "results_dir": "results", "html_dir": "html"}
 
 
@@ -102,7 +101,7 @@ class Project:
                 command, cwd=self.config_file.parent, env=environment, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-            with _ended(process):
+            with stopped(process):
                 while True:
                     try:
                         return process.wait(POLL_SECONDS)
@@ -121,23 +120,6 @@ def end_leftovers(work: Path) -> None:
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             continue  # not ours
     psutil.wait_procs(left, STOP_SECONDS)
-
-
-@contextmanager
-def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Leave nothing of the process and its children behind, however the block is left."""
-    try:
-        yield
-    finally:
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(process.pid, sign)
-                process.wait(STOP_SECONDS)
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        process.wait()
 
 
 def last_line(log: Path) -> str:

@@ -117,19 +117,43 @@ def test_killed_and_resumed(history: ScratchHistory) -> None:
     assert not processes_of(work)
 
 
-def test_interrupted_politely(history: ScratchHistory) -> None:
-    """Ctrl-C: one line, exit code 130, and nothing runs on."""
+ENDLESS = """\
+import os, pathlib, subprocess, sys, time
+
+def track_endless():
+    # As a benchmark that starts a server: what it started is in a process group of its own too.
+    server = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"],
+        process_group=0, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    pids = pathlib.Path({folder!r}, "pids")
+    pids.with_suffix(".new").write_text(f"{{os.getpid()}} {{server.pid}}")
+    pids.with_suffix(".new").rename(pids)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_politely(history: ScratchHistory, tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C in the middle of a benchmark: one line, exit code 130, and nothing runs on."""
+    (history.path / "benchmarks" / "endless.py").write_text(ENDLESS.format(folder=str(tmp_path)))
     history.commit("The only one")
     work = history.path / ".asv" / "nightly"
+    pids = tmp_path / "pids"
     with subprocess.Popen(
-        history.command(), env=history.environment_with_tools, stderr=subprocess.PIPE, text=True
+        history.command("--bench", "endless"), env=history.environment_with_tools, stderr=subprocess.PIPE, text=True
     ) as night:
-        while not (work / "unit").exists():
-            assert night.poll() is None
+        deadline = time.monotonic() + 120
+        while not pids.exists():
+            assert night.poll() is None, night.stderr and night.stderr.read()
+            assert time.monotonic() < deadline
             time.sleep(0.02)
-        night.send_signal(signal.SIGINT)
+        started = [int(pid) for pid in pids.read_text().split()]
+        assert all(map(psutil.pid_exists, started))
+        night.send_signal(number)
         _, said = night.communicate(timeout=60)
     assert (night.returncode, said.strip()) == (130, "error: interrupted; start it again to go on")
+    assert not any(map(psutil.pid_exists, started))
     assert not processes_of(work)
 
 
