@@ -40,6 +40,7 @@ LOCAL_API_REPEAT = 3
 REMOTE_API_REPEAT = 1
 AUTO = "auto"
 FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
+COMPARED_AS = {"md": regression.as_markdown, "json": regression.as_json}
 
 Command = Callable[..., None]
 
@@ -188,7 +189,9 @@ def api_command(
 @click.option("--bench", help="Regular expression that chooses benchmarks, as asv has it.")
 @click.option("--rounds", type=click.IntRange(1, 1000), help=f"Runs of each commit. [default: {compare.ROUNDS}]")
 @click.option("--quick", is_flag=True, help=f"A few benchmarks and {compare.QUICK_ROUNDS} rounds: two minutes.")
-def compare_command(base: str, head: str, bench: str | None, rounds: int | None, quick: bool) -> None:
+@click.option("--format", "form", type=click.Choice(("terminal", *COMPARED_AS)), default="terminal", show_default=True,
+              help="How to print the verdict.")  # fmt: skip
+def compare_command(base: str, head: str, bench: str | None, rounds: int | None, quick: bool, form: str) -> None:
     """Measure two commits side by side, in turns, and say what HEAD made slower or faster than BASE.
 
     Exit code: 0 no regression, 1 a regression, 2 nothing could be judged. How it is judged: docs/regressions.md.
@@ -202,7 +205,10 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
         )
     except asv_runs.MeasuringError as error:
         raise click.UsageError(str(error)) from None  # 1 would say that there is a regression
-    regression.show(judgement)
+    if form == "terminal":
+        regression.show(judgement)
+    else:
+        click.echo(COMPARED_AS[form](judgement), nl=False)
     sys.exit(judgement.exit_code)
 
 

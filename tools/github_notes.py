@@ -1,7 +1,7 @@
 """What the workflows write on GitHub, through its own command line `gh`; with nothing but the standard library.
 
 python tools/github_notes.py issue SUMMARY.md        open an issue, or comment on the open one of the same title
-python tools/github_notes.py comment COMPARISON.txt  comment on the pull request of HEAD_OWNER, HEAD_BRANCH, HEAD_COMMIT
+python tools/github_notes.py comment COMPARISON.md   comment on the pull request of HEAD_OWNER, HEAD_BRANCH, HEAD_COMMIT
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def file_issue(summary: Path) -> None:
 
 
 def post_comparison(comparison: Path) -> None:
-    """Post what `compare` printed, as plain text in a fence that it cannot close; an older one is replaced.
+    """Post what `compare --format md` printed; an older comment is replaced.
 
     The text comes from code of the pull request: whatever stands in it, it is shown and nothing else. Nothing is
     posted when the pull request has moved on meanwhile.
@@ -54,12 +54,57 @@ def post_comparison(comparison: Path) -> None:
         print(f"no open pull request has {commit} as its newest commit: nothing posted")  # noqa: T201
         return
     with comparison.open("rb") as file:
-        text = file.read(4 * LONGEST_BODY).decode("utf-8", errors="replace")
-    text = _shortened("".join(character for character in text if character.isprintable() or character == "\n"))
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+        text = file.read(LONGEST_BODY).decode("utf-8", errors="replace")
     head = f"Benchmarks of {commit[:8]} against its base, measured in turns on one machine. Shared machines are noisy."
-    body = f"{head}\n\n{fence}text\n{text.strip()}\n{fence}\n"
-    _gh("pr", "comment", str(found[0]), "--edit-last", "--create-if-none", "--body-file", "-", text=body)
+    _gh("pr", "comment", str(found[0]), "--edit-last", "--create-if-none", "--body-file", "-",
+        text=f"{head}\n\n{harmless(text)}\n")  # fmt: skip
+
+
+def harmless(text: str) -> str:
+    """Markdown by others, its tables, lists and folds kept, and everything else in them as code, which does nothing.
+
+    Rows that follow each other are a table. Every other line stands alone, so that none changes what another means.
+    """
+    shown = ""
+    was_row = False
+    for line in filter(None, map(str.strip, text.splitlines())):
+        is_row = line.startswith("|")
+        added = ("\n" if is_row and was_row else "\n\n") + (_row(line) if is_row else _line(line))
+        if len(shown) + len(added) > LONGEST_BODY:
+            return f"{shown}\n\n{UNFOLD if FOLD.search(shown) else ''}\n\nThe rest is left out.".strip()
+        shown += added
+        was_row = is_row
+    return shown.strip()
+
+
+FOLD, UNFOLD = re.compile(r"<details><summary>[A-Za-z0-9 ,]*</summary>"), "</details>"
+RULE = re.compile(r"\|[-:|]+\|")
+BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
+# Words and numbers, of which Markdown and GitHub make nothing: no name, link, issue or markup can be written with them.
+NUMBER = r"[-+]?[0-9]+([.,][0-9]+)*"
+PLAIN = re.compile(rf"[A-Za-z ,]*|{NUMBER}( %( to {NUMBER} %)?)?")
+
+
+def _row(line: str) -> str:
+    if RULE.fullmatch(line):
+        return line
+    cells = BETWEEN_CELLS.split(line.removeprefix("|").removesuffix("|"))
+    # Even in code, a pipe would end its cell.
+    return f"| {' | '.join(_code(cell.replace(chr(92), '')).replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _line(line: str) -> str:
+    if line == UNFOLD or FOLD.fullmatch(line):
+        return line
+    start = next((start for start in ("## ", "- ") if line.startswith(start)), "")
+    return start + _code(line.removeprefix(start))
+
+
+def _code(text: str) -> str:
+    """Text in a span of code that it cannot leave; as it is when it is plain."""
+    text = "".join(character for character in text if character.isprintable())
+    text = text.replace("`", "").replace("&lt;", "<").strip()
+    return text if PLAIN.fullmatch(text) else f"`{text}`"
 
 
 def _shortened(text: str) -> str:

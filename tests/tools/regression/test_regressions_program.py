@@ -123,6 +123,22 @@ def test_compare_measures_the_commits_and_not_the_working_tree(tmp_path: Path) -
     assert statuses(compared("HEAD", "HEAD~1")) == {"Modules": "improvement", "Requests": "regression"}
 
 
+@pytest.mark.parametrize("form", ["terminal", "md", "json"])
+def test_compare_prints_its_verdict_in_the_format_that_is_asked_for(form: str) -> None:
+    command = [sys.executable, ROOT / "tools" / "benchmark_ingest.py", "compare", "HEAD", "HEAD", "--format", form]
+    command += ["--rounds", "1", "--bench", "counts.Modules.*import"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    said = "No regression: 1 no change."
+    if form == "json":
+        content = json.loads(done.stdout)
+        assert (content["summary"], content["rows"][0]["status"]) == (said, "no change")
+    else:
+        assert said in done.stdout.splitlines()
+        assert done.stdout.startswith("## ") == (form == "md")
+        assert ("|---|--:|--:|--:|--:|---|" in done.stdout.splitlines()) == (form == "md")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
