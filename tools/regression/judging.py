@@ -79,6 +79,8 @@ def judge_rounds(
     every = dict.fromkeys(series for one in (*base_rounds, *head_rounds) for series in one)
     for series in every:
         metric = metric_of(series.kind, series.unit, paired=True)
+        if metric is None:
+            continue
         pairs = [
             (b[series], h[series]) for b, h in zip(base_rounds, head_rounds, strict=True) if series in b and series in h
         ]
@@ -104,6 +106,8 @@ def _findings(line: Line, judged: set[str]) -> Iterator[Finding]:
     )
     for environment, series in every:
         metric = metric_of(series.kind, series.unit)
+        if metric is None:
+            continue
         values = line.values(environment, series)
         before = [(commit, value) for commit, value in values if commit not in judged]
         after = [(commit, value) for commit, value in values if commit in judged]

@@ -12,6 +12,8 @@ EXACT_UNITS = {
     "modules": 0.02,
 }
 """Units of counts that come out the same each time, and the change from which on they are called."""
+EXPLAINING_UNITS = ("seconds or count",)
+"""Units of what tells where a time went (`benchmarks/usage.py`): one run each, and the time itself is judged."""
 MEMORY_CHANGE = 0.05
 TIMING_CHANGE = 0.05
 PAIRED_TIMING_CHANGE = 0.03
@@ -36,8 +38,13 @@ class Metric:
     less: str = "less"
 
 
-def metric_of(kind: str, unit: str, *, paired: bool = False) -> Metric:
-    """The metric of a benchmark, by asv's kind of it and its unit. asv itself takes lower for better everywhere."""
+def metric_of(kind: str, unit: str, *, paired: bool = False) -> Metric | None:
+    """The metric of a benchmark, by asv's kind of it and its unit; None for what is not judged.
+
+    asv itself takes lower for better everywhere.
+    """
+    if unit in EXPLAINING_UNITS:
+        return None
     if unit in EXACT_UNITS:
         return Metric("exact", True, EXACT_UNITS[unit])
     if kind == "peakmemory" or unit == "bytes":

@@ -92,6 +92,16 @@ def test_counts_need_no_statistics(tmp_path: Path, unit: str, before: int, after
     assert verdict(write_results(tmp_path, commits, unit=unit)).status == status
 
 
+def test_where_the_time_went_is_no_verdict(tmp_path: Path) -> None:
+    """Quantities of one run explain a time, and differ from run to run; also over a history long enough to judge."""
+    commits = [{"usage.FileIngestUsage.track_usage": value} for value in (*[1.0] * 8, 9.0)]
+    found = verdict(write_results(tmp_path / "history", commits, unit="seconds or count"))
+    assert (found.rows, found.exit_code) == ((), 2)
+    series = Series("usage.FileIngestUsage.track_usage", (), "track", "seconds or count", "1")
+    rounds = [[{series: Measured("ok", value)}] for value in (1.0, 9.0)]
+    assert judge_rounds(*rounds, base="a" * 40, commit="b" * 40, machine="m").rows == ()
+
+
 def test_twenty_megabytes_more_are_seen(tmp_path: Path) -> None:
     commits: list[dict[str, Any]] = [{"m.Ingest.peakmem_x": 52_000_000 + 100_000 * i} for i in range(4)]
     assert verdict(write_results(tmp_path, commits)).status == "no change"
