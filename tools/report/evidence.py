@@ -23,7 +23,7 @@ class Evidence:
         busy: Seconds of CPU for each second in which the machine let the process run: 0.1 is a process that waits,
             1 one that keeps a core busy, more one that uses several.
         queue: The share of the time that the process was ready and the machine ran others; None: not known.
-        shares: Of the clock on the wall, by stage; overlapping stages can be more than 1 together.
+        shares: Of the clock on the wall, by stage, without overlap.
         tasks: Pages or documents that the workers had to share; None: not known.
         refusals: Answers "asked too often" of one run; None: not known.
     """
@@ -61,18 +61,29 @@ def evidence(level: Level | None) -> Evidence | None:
     return Evidence(
         busy=usage.cpu_seconds / granted,
         queue=None if queue is None else min(1.0, queue / wall),
-        shares={name: seconds / wall for name, seconds in _apart(usage.stages or {}).items()},
+        shares={name: seconds / wall for name, seconds in _apart(usage.stages or {}, wall).items()},
         tasks=usage.tasks,
         refusals=usage.refusals,
     )
 
 
-def _apart(stages: Mapping[str, float]) -> dict[str, float]:
-    """The stages without overlap: reading files includes the wait for the disk, which is a stage of its own."""
+def _apart(stages: Mapping[str, float], wall: float) -> dict[str, float]:
+    """The stages without overlap, so that they are at most the whole time.
+
+    - Reading files includes the wait for the disk.
+    - The wait for a server includes the pauses that it asked for. A pause in which there was still something to hand
+      over held nobody up.
+    - While one answer is waited for, others are decoded: the wait is what the other stages leave of the time.
+    """
     apart = dict(stages)
-    if "reading" in apart and "waiting" in apart:
-        apart["reading"] = max(0.0, apart["reading"] - apart["waiting"])
-    return apart
+    if "waiting" not in apart:
+        return apart
+    waiting = apart.pop("waiting")
+    paused = min(apart.pop("paused", 0.0), waiting)
+    if "reading" in apart:
+        apart["reading"] = max(0.0, apart["reading"] - waiting)
+    waiting = max(paused, min(waiting, wall - sum(apart.values())))
+    return {**apart, "waiting": waiting - paused, "paused": paused}
 
 
 def shares_in_words(found: Evidence, kind: Kind) -> str:

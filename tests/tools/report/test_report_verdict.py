@@ -184,6 +184,27 @@ def test_the_wait_for_the_disk_is_not_counted_twice() -> None:
     assert "waiting for the disk 60 %, decoding 20 %, reading 10 %, the rest 10 %" in text(verdict)
 
 
+@pytest.mark.parametrize(
+    ("paused", "shown"),
+    [
+        (7.0, "pausing because the server asked for it 70 %, waiting for the server 20 %, decoding 10 %;"),
+        # Longer than the wait: pages that were there were handed over meanwhile, or the search ended before it.
+        (9.5, "pausing because the server asked for it 90 %, decoding 10 %;"),
+    ],
+)
+def test_pauses_are_not_counted_twice(paused: float, shown: str) -> None:
+    usage = Usage(1, 10.0, 1.0, stages={"waiting": 9.0, "paused": paused, "decoding": 1.0})
+    api = make_data_set("t", "k", "api", "s", 1000, [measured_level(1, [10.0] * 5, usage=usage)])
+    assert shown in text(judge(api))
+
+
+def test_what_is_decoded_during_the_wait_is_not_counted_twice() -> None:
+    usage = Usage(1, 10.0, 3.0, stages={"waiting": 9.0, "decoding": 2.0, "consumer": 1.0})
+    api = make_data_set("t", "k", "api", "s", 1000, [measured_level(1, [10.0] * 5, usage=usage)])
+    words = "waiting for the server 70 %, decoding 20 %, the code that takes the items 10 %; the CPU"
+    assert words in text(judge(api))
+
+
 def test_without_evidence_the_words_say_so() -> None:
     verdict = judged({1: 5.0, 10: 1.0})
     assert verdict.bottleneck_line == "**Bottleneck**: waiting for the disk (from the speedup alone)"
