@@ -1,12 +1,12 @@
 """API mode: a search of a local STAC API that takes 100 ms a request, at every concurrency."""
 
-from . import _api_server, _compat, _datasets
+from . import _api_server, _compat, _datasets, _timing
 
 PAGE_ITEMS = 100
 THROTTLE_REQUESTS_A_SECOND = 30
 
 
-def _search(concurrency, test_size, *, skew=0.0, throttle=None):
+def search(concurrency, test_size, *, skew=0.0, throttle=None):
     """Return the module that searches a server with `test_size` Sentinel-2 items of 16 KB, and the server's address."""
     # Asked before the server starts, so that a level which the commit does not offer is n/a at once.
     _compat.ingest_module("api", "http://localhost/", concurrency=concurrency)
@@ -14,19 +14,15 @@ def _search(concurrency, test_size, *, skew=0.0, throttle=None):
     return _compat.ingest_module("api", server, concurrency=concurrency, limit=PAGE_ITEMS), server
 
 
-class APIIngest:
+class APIIngest(_timing.Timed):
     """Time and peak memory of fetching `test_size` items, 100 a page."""
 
     param_names = ["concurrency", "test_size"]
     params = ([1, 2, 5, 10, 20, 50], [500, 5000])
     version = "1"
-    number = 1
-    repeat = (3, 5, 10.0)
-    rounds = 2
-    timeout = 900
 
     def setup(self, concurrency, test_size):
-        self.module, _ = _search(concurrency, test_size)
+        self.module, _ = search(concurrency, test_size)
 
     def time_ingest(self, concurrency, test_size):
         _compat.drain(self.module, test_size)
@@ -35,19 +31,15 @@ class APIIngest:
         _compat.drain(self.module, test_size)
 
 
-class APIIngestAuto:
+class APIIngestAuto(_timing.Timed):
     """The same with the level found while running: apart, so that the axis of APIIngest stays one of numbers."""
 
     param_names = ["test_size"]
     params = ([500, 5000],)
     version = "1"
-    number = 1
-    repeat = (3, 5, 10.0)
-    rounds = 2
-    timeout = 900
 
     def setup(self, test_size):
-        self.module, _ = _search("auto", test_size)
+        self.module, _ = search("auto", test_size)
 
     def time_ingest(self, test_size):
         _compat.drain(self.module, test_size)
@@ -56,20 +48,17 @@ class APIIngestAuto:
         _compat.drain(self.module, test_size)
 
 
-class LongAPIIngest:
+class LongAPIIngest(_timing.Timed):
     """Searches so long that start-up no longer counts, and that memory would show it if it grew with them."""
 
     param_names = ["concurrency", "test_size"]
     params = ([1, 20], [10000, 50000])
     version = "1"
-    number = 1
     repeat = 1
-    rounds = 2
     warmup_time = 0
-    timeout = 900
 
     def setup(self, concurrency, test_size):
-        self.module, _ = _search(concurrency, test_size)
+        self.module, _ = search(concurrency, test_size)
 
     def time_ingest(self, concurrency, test_size):
         _compat.drain(self.module, test_size)
@@ -78,39 +67,33 @@ class LongAPIIngest:
         _compat.drain(self.module, test_size)
 
 
-class SkewedAPIIngest:
+class SkewedAPIIngest(_timing.Timed):
     """Nine of ten items lie in one hundredth of the time range: cut by time alone, one worker would have them all."""
 
     param_names = ["concurrency", "test_size"]
     params = ([1, 5, 10, 20], [10000])
     version = "1"
-    number = 1
     repeat = (1, 3, 10.0)
-    rounds = 2
     warmup_time = 0
-    timeout = 900
 
     def setup(self, concurrency, test_size):
-        self.module, _ = _search(concurrency, test_size, skew=0.9)
+        self.module, _ = search(concurrency, test_size, skew=0.9)
 
     def time_ingest(self, concurrency, test_size):
         _compat.drain(self.module, test_size)
 
 
-class ThrottledAPIIngest:
+class ThrottledAPIIngest(_timing.Timed):
     """A server that answers 429 above 30 requests a second: the time, and how many requests it refused."""
 
     param_names = ["concurrency", "test_size"]
     params = ([1, 2, 5, 10, 20], [10000])
     version = "1"
-    number = 1
     repeat = (1, 3, 10.0)
-    rounds = 2
     warmup_time = 0
-    timeout = 900
 
     def setup(self, concurrency, test_size):
-        self.module, self.server = _search(concurrency, test_size, throttle=THROTTLE_REQUESTS_A_SECOND)
+        self.module, self.server = search(concurrency, test_size, throttle=THROTTLE_REQUESTS_A_SECOND)
         _api_server.reset(self.server)
 
     def time_ingest(self, concurrency, test_size):
@@ -123,20 +106,17 @@ class ThrottledAPIIngest:
     track_refusals.unit = "refused requests"
 
 
-class ThrottledAPIIngestAuto:
+class ThrottledAPIIngestAuto(_timing.Timed):
     """The same with the level found while running."""
 
     param_names = ["test_size"]
     params = ([10000],)
     version = "1"
-    number = 1
     repeat = (1, 3, 10.0)
-    rounds = 2
     warmup_time = 0
-    timeout = 900
 
     def setup(self, test_size):
-        self.module, self.server = _search("auto", test_size, throttle=THROTTLE_REQUESTS_A_SECOND)
+        self.module, self.server = search("auto", test_size, throttle=THROTTLE_REQUESTS_A_SECOND)
         _api_server.reset(self.server)
 
     def time_ingest(self, test_size):
@@ -158,7 +138,7 @@ class APIRequests:
     timeout = 900
 
     def setup(self, concurrency, test_size):
-        self.module, _ = _search(concurrency, test_size)
+        self.module, _ = search(concurrency, test_size)
         _compat.require_count(self.module, "requests")
 
     def track_requests(self, concurrency, test_size):

@@ -3,23 +3,30 @@
 import gc
 import os
 
-from . import _compat, _datasets, _page_cache
+from . import _compat, _datasets, _page_cache, _timing
 
 
-class FileIngest:
+def folder(concurrency, test_size, *, page_cache="warm"):
+    """Return the module that reads `test_size` Sentinel-2 items of 16 KB, a file each.
+
+    Cold: every file is dropped from the page cache, which is verified, or it is n/a.
+    """
+    source = _datasets.data_set(test_size)
+    module = _compat.ingest_module("file", source, concurrency=concurrency)
+    if page_cache == "cold":
+        _page_cache.evict(source)
+    return module
+
+
+class FileIngest(_timing.Timed):
     """Time and peak memory of reading `test_size` Sentinel-2 items of 16 KB, a file each, page cache warm."""
 
     param_names = ["concurrency", "test_size"]
     params = ([1, 5, 10, 20, 50], [1000, 10000])
     version = "1"
-    number = 1
-    repeat = (3, 5, 10.0)
-    rounds = 2
-    timeout = 900
 
     def setup(self, concurrency, test_size):
-        source = _datasets.data_set(test_size)
-        self.module = _compat.ingest_module("file", source, concurrency=concurrency)
+        self.module = folder(concurrency, test_size)
 
     def time_ingest(self, concurrency, test_size):
         _compat.drain(self.module, test_size)
@@ -28,37 +35,27 @@ class FileIngest:
         _compat.drain(self.module, test_size)
 
 
-class ColdFileIngest:
+class ColdFileIngest(_timing.Timed):
     """The same with a cold page cache: every file is dropped before each sample, which is verified, or it is n/a."""
 
     param_names = ["concurrency", "test_size"]
     params = ([1, 5, 10, 20, 50], [10000])
     version = "1"
-    number = 1
-    repeat = (3, 5, 10.0)
-    rounds = 2
     warmup_time = 0
-    timeout = 900
 
     def setup(self, concurrency, test_size):
-        source = _datasets.data_set(test_size)
-        self.module = _compat.ingest_module("file", source, concurrency=concurrency)
-        _page_cache.evict(source)
+        self.module = folder(concurrency, test_size, page_cache="cold")
 
     def time_ingest(self, concurrency, test_size):
         _compat.drain(self.module, test_size)
 
 
-class FormatIngest:
+class FormatIngest(_timing.Timed):
     """The same items in each layout that file mode reads, page cache warm."""
 
     param_names = ["layout", "test_size"]
     params = (["directory", "ndjson", "featurecollection", "geoparquet"], [1000])
     version = "1"
-    number = 1
-    repeat = (3, 5, 10.0)
-    rounds = 2
-    timeout = 900
 
     def setup(self, layout, test_size):
         self.module = _compat.ingest_module("file", _datasets.data_set(test_size, layout))
@@ -70,29 +67,22 @@ class FormatIngest:
         _compat.drain(self.module, test_size)
 
 
-class AutoFileIngest:
+class AutoFileIngest(_timing.Timed):
     """The folder of FileIngest with `concurrency="auto"`, page cache warm and cold."""
 
     param_names = ["page_cache", "test_size"]
     params = (["warm", "cold"], [10000])
     version = "1"
-    number = 1
-    repeat = (3, 5, 10.0)
-    rounds = 2
     warmup_time = 0
-    timeout = 900
 
     def setup(self, page_cache, test_size):
-        source = _datasets.data_set(test_size)
-        self.module = _compat.ingest_module("file", source, concurrency="auto")
-        if page_cache == "cold":
-            _page_cache.evict(source)
+        self.module = folder("auto", test_size, page_cache=page_cache)
 
     def time_auto(self, page_cache, test_size):
         _compat.drain(self.module, test_size)
 
 
-class KeptFileIngest:
+class KeptFileIngest(_timing.Timed):
     """Items dropped and items kept in a list, the garbage collector on as users run it (asv switches it off).
 
     `bare_kept_collector_off` is the bare loop that keeps them without a collector: the best that can be had.
@@ -101,10 +91,6 @@ class KeptFileIngest:
     param_names = ["use", "test_size"]
     params = (["dropped", "kept", "bare_kept_collector_off"], [10000])
     version = "1"
-    number = 1
-    repeat = (3, 5, 10.0)
-    rounds = 2
-    timeout = 900
 
     def setup(self, use, test_size):
         source = _datasets.data_set(test_size)

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from . import _api_server, _compat, _datasets
+from . import _api_server, _compat, _datasets, _timing
 
 
 def _require(module):
@@ -18,16 +18,12 @@ def _require(module):
         raise NotImplementedError(f"{module} is not installed") from error
 
 
-class FilePeers:
+class FilePeers(_timing.Timed):
     """A bare loop of one thread, the first method of this project, this package, pystac and rustac; items dropped."""
 
     param_names = ["way", "test_size"]
     params = (["bare_loop", "thread_hop", "stac_manager", "pystac", "rustac", "lines", "one_document"], [1000])
     version = "1"
-    number = 1
-    repeat = (3, 5, 10.0)
-    rounds = 2
-    timeout = 900
 
     def setup(self, way, test_size):
         self.paths = sorted(entry.path for entry in os.scandir(_datasets.data_set(test_size)))
@@ -96,16 +92,12 @@ class FilePeers:
         return asyncio.run(read())
 
 
-class ParquetPeers:
+class ParquetPeers(_timing.Timed):
     """This package and stac-geoparquet, a batch of 1,000 rows at a time, on the GeoParquet file of FormatIngest."""
 
     param_names = ["way", "test_size"]
     params = (["stac_manager", "stac_geoparquet"], [1000])
     version = "1"
-    number = 1
-    repeat = (3, 5, 10.0)
-    rounds = 2
-    timeout = 900
 
     def setup(self, way, test_size):
         self.path = _datasets.data_set(test_size, "geoparquet")
@@ -193,13 +185,11 @@ class _APIPeers:
         return _compat.drain(self.module)[0]
 
 
-class APIPeers(_APIPeers):
+class APIPeers(_APIPeers, _timing.Timed):
     """Time of aiohttp with orjson alone, pystac-client, rustac's client, and this package with 1 and 10 workers."""
 
     params = (["bare_aiohttp", "pystac_client", "rustac", "stac_manager_1", "stac_manager_10"], [5000])
-    number = 1
     repeat = (1, 3, 10.0)
-    rounds = 2
     warmup_time = 0
 
     def time_read(self, way, test_size):

@@ -5,13 +5,13 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from . import _compat, _datasets, _page_cache
+from . import _compat, _datasets, _page_cache, _timing
 
 BATCH_FILES = 32
 AHEAD_FILES = 32
 
 
-class FileStages:
+class FileStages(_timing.Timed):
     """Time of each stage alone; `all` is the IngestModule at concurrency 10. Cold: every file evicted, or n/a.
 
     `bare_loop` reads and decodes in one thread with nothing around it; `hinted` tells the system what is read next.
@@ -25,11 +25,7 @@ class FileStages:
         [10000],
     )  # fmt: skip
     version = "2"
-    number = 1
-    repeat = (3, 5, 10.0)
-    rounds = 2
     warmup_time = 0
-    timeout = 900
 
     def setup(self, stage, page_cache, test_size):
         folder = _datasets.data_set(test_size)

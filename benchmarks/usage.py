@@ -4,7 +4,16 @@ One run for each level, all in one process (`setup_cache`); asv then asks for on
 finds these by their names: `<Class>Usage.track_usage` explains `<Class>.time_ingest`.
 """
 
-from . import _api_server, _compat, _datasets, _usage
+from . import _compat, _usage, api_ingest, file_ingest
+
+FILE_QUANTITIES = [
+    "wall_seconds",
+    "cpu_seconds",
+    "queue_seconds",
+    "waiting_seconds",
+    "reading_seconds",
+    "decoding_seconds",
+]
 
 
 class _Usage:
@@ -27,11 +36,7 @@ class _Usage:
 class FileIngestUsage(_Usage):
     """Reading the folders of FileIngest once, page cache warm."""
 
-    params = (
-        [1, 5, 10, 20, 50],
-        [1000, 10000],
-        ["wall_seconds", "cpu_seconds", "queue_seconds", "waiting_seconds", "reading_seconds", "decoding_seconds"],
-    )
+    params = ([1, 5, 10, 20, 50], [1000, 10000], FILE_QUANTITIES)
 
     # asv tells caches apart by the line of the function: one that two classes inherit would be one cache.
     def setup_cache(self):
@@ -61,15 +66,13 @@ class APIIngestUsage(_Usage):
 
 
 def _file_module(concurrency, test_size):
-    module = _compat.ingest_module("file", _datasets.data_set(test_size), concurrency=concurrency)
+    module = file_ingest.folder(concurrency, test_size)
     _compat.drain(module, test_size)  # warms the page cache
     return module
 
 
 def _api_module(concurrency, test_size):
-    _compat.ingest_module("api", "http://localhost/", concurrency=concurrency)  # n/a before a server is started
-    server = _api_server.start(_datasets.data_set(test_size, "ndjson"))
-    return _compat.ingest_module("api", server, concurrency=concurrency, limit=100)
+    return api_ingest.search(concurrency, test_size)[0]
 
 
 def _runs(benchmark, make_module):
