@@ -43,6 +43,15 @@ class FileIngestUsage(_Usage):
         return _runs(self, _file_module)
 
 
+class ColdFileIngestUsage(_Usage):
+    """Reading the folder of ColdFileIngest once a level, every file dropped from the page cache before, or n/a."""
+
+    params = ([1, 5, 10, 20, 50], [10000], FILE_QUANTITIES)
+
+    def setup_cache(self):
+        return _runs(self, _cold_file_module)
+
+
 class APIIngestUsage(_Usage):
     """Fetching the items of APIIngest once, from a local STAC API that takes 100 ms a request."""
 
@@ -69,6 +78,10 @@ def _file_module(concurrency, test_size):
     module = file_ingest.folder(concurrency, test_size)
     _compat.drain(module, test_size)  # warms the page cache
     return module
+
+
+def _cold_file_module(concurrency, test_size):
+    return file_ingest.folder(concurrency, test_size, page_cache="cold")
 
 
 def _api_module(concurrency, test_size):
