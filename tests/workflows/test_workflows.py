@@ -231,7 +231,7 @@ FRAGMENTS = [
     "|---|", "|---|---|", "---", "- ", "## ", "> ", "1. ", "    ", "[x]: ", "~~~", "$", "\x1b[31m", "\r", "\u2028",
     "\n", "\n", "\n\n", "word",
 ]  # fmt: skip
-INERT = {"inline", "text", "code_inline", "html_block", "paragraph", "heading", "bullet_list", "list_item",
+INERT = {"inline", "text", "softbreak", "code_inline", "html_block", "paragraph", "heading", "bullet_list", "list_item",
          "table", "thead", "tbody", "tr", "th", "td"}  # fmt: skip
 
 
