@@ -53,7 +53,7 @@ class LongAPIIngest(_timing.Timed):
 
     param_names = ["concurrency", "test_size"]
     params = ([1, 20], [10000, 50000])
-    version = "1"
+    version = "2"
     repeat = 1
     warmup_time = 0
 
@@ -72,7 +72,7 @@ class SkewedAPIIngest(_timing.Timed):
 
     param_names = ["concurrency", "test_size"]
     params = ([1, 5, 10, 20], [10000])
-    version = "1"
+    version = "2"
     repeat = (1, 3, 10.0)
     warmup_time = 0
 
@@ -88,7 +88,7 @@ class ThrottledAPIIngest(_timing.Timed):
 
     param_names = ["concurrency", "test_size"]
     params = ([1, 2, 5, 10, 20], [10000])
-    version = "1"
+    version = "2"
     repeat = (1, 3, 10.0)
     warmup_time = 0
 
@@ -111,7 +111,7 @@ class ThrottledAPIIngestAuto(_timing.Timed):
 
     param_names = ["test_size"]
     params = ([10000],)
-    version = "1"
+    version = "2"
     repeat = (1, 3, 10.0)
     warmup_time = 0
 

@@ -188,6 +188,7 @@ class _APIPeers:
 class APIPeers(_APIPeers, _timing.Timed):
     """Time of aiohttp with orjson alone, pystac-client, rustac's client, and this package with 1 and 10 workers."""
 
+    version = "2"
     params = (["bare_aiohttp", "pystac_client", "rustac", "stac_manager_1", "stac_manager_10"], [5000])
     repeat = (1, 3, 10.0)
     warmup_time = 0

@@ -55,6 +55,7 @@ class ColdFileIngestUsage(_Usage):
 class APIIngestUsage(_Usage):
     """Fetching the items of APIIngest once, from a local STAC API that takes 100 ms a request."""
 
+    version = "2"
     params = (
         [1, 5, 10, 20, 50],
         [500, 5000],
