@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import count
 from typing import Any
 
@@ -40,7 +40,7 @@ def items_of_json(data: memoryview, path: str, failures: FailureCollector) -> It
 def items_of_large_json(window: Window, path: str, failures: FailureCollector) -> Generator[Item, None, None]:
     """Decode what `items_of_json` does, member by member, without holding the document. Closes the window."""
     delivered = 0
-    with closing(window):
+    with closing(window), _failure_if_unreadable(path, failures):
         try:
             for index, member in enumerate(members(window)):
                 if is_item(member):
@@ -52,44 +52,39 @@ def items_of_large_json(window: Window, path: str, failures: FailureCollector) -
         except NotJSONError as error:
             rest = f"; of its members, {delivered} before the damage were read" if delivered else ""
             failures.add(path, f"not JSON: {error}{rest}", line=error.line)
-        except OSError as error:
-            failures.add(path, f"cannot be read: {error.strerror or error}")
 
 
 def items_of_lines(window: Window, path: str, failures: FailureCollector) -> Generator[Item, None, None]:
     """Decode NDJSON line by line. Closes the window."""
     number = 0
     loads = orjson.loads
-    with closing(window):
-        try:
-            ended = not window.more()
-            if window.buffer.startswith(BOM):
-                window.start = len(BOM)
-            while True:
-                newline = window.buffer.find(b"\n", window.start, window.end)
-                if newline < 0:
-                    if not ended:
-                        ended = not window.more()
-                        continue
-                    if window.start == window.end:
-                        return
-                    newline = window.end
-                number += 1
-                line = window.view[window.start : newline]
-                window.start = min(newline + 1, window.end)
-                try:
-                    candidate = loads(line)
-                except orjson.JSONDecodeError as error:
-                    if line.tobytes().strip():
-                        failures.add(path, f"not JSON: {error.msg}", line=number)
+    with closing(window), _failure_if_unreadable(path, failures):
+        ended = not window.more()
+        if window.buffer.startswith(BOM):
+            window.start = len(BOM)
+        while True:
+            newline = window.buffer.find(b"\n", window.start, window.end)
+            if newline < 0:
+                if not ended:
+                    ended = not window.more()
                     continue
-                if is_item(candidate):
-                    yield candidate
-                    del candidate
-                else:
-                    failures.add(path, str(why_not_an_item(candidate)), line=number)
-        except OSError as error:
-            failures.add(path, f"cannot be read: {error.strerror or error}")
+                if window.start == window.end:
+                    return
+                newline = window.end
+            number += 1
+            line = window.view[window.start : newline]
+            window.start = min(newline + 1, window.end)
+            try:
+                candidate = loads(line)
+            except orjson.JSONDecodeError as error:
+                if line.tobytes().strip():
+                    failures.add(path, f"not JSON: {error.msg}", line=number)
+                continue
+            if is_item(candidate):
+                yield candidate
+                del candidate
+            else:
+                failures.add(path, str(why_not_an_item(candidate)), line=number)
 
 
 def parts_of_parquet(path: str, failures: FailureCollector) -> Generator[Iterator[Item], None, None]:
@@ -99,11 +94,18 @@ def parts_of_parquet(path: str, failures: FailureCollector) -> Generator[Iterato
         ConfigurationError: If pyarrow is not installed.
     """
     numbers = count(1)
+    with _failure_if_unreadable(path, failures):
+        try:
+            for rows in items_of_parquet(path):
+                yield _items_of_rows(zip(rows, numbers, strict=False), path, failures)
+        except ValueError as error:
+            failures.add(path, str(error))
+
+
+@contextmanager
+def _failure_if_unreadable(path: str, failures: FailureCollector) -> Iterator[None]:
     try:
-        for rows in items_of_parquet(path):
-            yield _items_of_rows(zip(rows, numbers, strict=False), path, failures)
-    except ValueError as error:
-        failures.add(path, str(error))
+        yield
     except OSError as error:
         failures.add(path, f"cannot be read: {error.strerror or error}")
 
