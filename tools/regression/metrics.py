@@ -7,6 +7,7 @@ Nature = Literal["exact", "memory", "scattering"]
 
 EXACT_UNITS = {
     "instructions/item": 0.005,
+    "requests": 0.0,
     "requests/1,000 items": 0.0,
     "documents": 0.0,
     "modules": 0.02,
