@@ -127,7 +127,7 @@ def _modest_though_idle(level: Level) -> Bottleneck:
     ideal = level.concurrency if isinstance(level.concurrency, int) else None
     if ideal is not None and (level.speedup or 0.0) >= NEARLY_IDEAL * ideal:
         return "waiting"
-    if found is None or found.crowded:
+    if found is None or found.crowded or not _has_work(found, level):
         return "waiting"
     return "limited" if found.busy < HALF_BUSY else "mixed"
 
@@ -184,7 +184,14 @@ def _is_idle_with_work(level: Level) -> bool:
     found = evidence(level)
     if found is None or found.busy >= HALF_BUSY or found.crowded:
         return False
-    return found.tasks is None or found.tasks >= PLATEAU_LENGTH * _number(level)
+    return _has_work(found, level)
+
+
+def _has_work(found: Evidence, level: Level) -> bool:
+    """Whether there was more to share than the workers could take at once."""
+    if found.tasks is None or not isinstance(level.concurrency, int):
+        return True
+    return found.tasks >= PLATEAU_LENGTH * level.concurrency
 
 
 def _in_words(bottleneck: Bottleneck, data_set: DataSet) -> str:

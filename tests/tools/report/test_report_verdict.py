@@ -244,6 +244,15 @@ def test_a_plateau_with_an_idle_cpu_is_a_limit() -> None:
     assert "The server limits the rate" in text(refused)
 
 
+def test_workers_without_work_are_no_limit_outside() -> None:
+    """Five pages cannot be had five times as fast: the first ones tell how to ask for the rest."""
+    times = {1: 0.9, 5: 0.45, 10: 0.45}
+    few = judge(data_set(*(used(level, seconds, 0.1, tasks=7) for level, seconds in times.items())))
+    assert (few.effect, few.bottleneck) == ("modest", "waiting")
+    enough = judge(data_set(*(used(level, seconds, 0.1, tasks=70) for level, seconds in times.items())))
+    assert enough.bottleneck == "limited"
+
+
 def test_work_on_several_cores_is_not_io_bound() -> None:
     verdict = judge(data_set(used(1, 4.0, 0.99), used(4, 1.0, 3.9)))
     assert (verdict.effect, verdict.bottleneck, verdict.ceiling) == ("significant", "cpu", None)
