@@ -31,8 +31,9 @@ TOTAL_TIMEOUT_SECONDS = 300.0
 MAX_HEADER_BYTES = 1_048_576
 READ_BUFFER_BYTES = 1_048_576
 MAX_REDIRECTS = 10
-REDIRECTS_THAT_KEEP_THE_METHOD = (307, 308)
-REDIRECTS = (301, 302, 303, *REDIRECTS_THAT_KEEP_THE_METHOD)
+# With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.
+REDIRECTS_THAT_KEEP_THE_METHOD = (301, 302, 307, 308)
+REDIRECTS = (303, *REDIRECTS_THAT_KEEP_THE_METHOD)
 # Turns of the event loop without news after which nothing more is on its way, and the most turns spent on it.
 IDLE_TURNS = 3
 MAX_TURNS = 200

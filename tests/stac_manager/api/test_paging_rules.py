@@ -136,6 +136,23 @@ async def test_a_post_next_refused_with_405_is_asked_with_get() -> None:
         assert await fetch({"source": server.url}) == ITEMS
 
 
+@pytest.mark.parametrize(
+    ("status", "method"), [(301, "POST"), (302, "POST"), (303, "GET"), (307, "POST"), (308, "POST")]
+)
+async def test_a_redirected_search_keeps_its_conditions(status: int, method: str) -> None:
+    """A server without the slash at the end, say: without them it would answer with everything it has."""
+
+    def answer(request: web.Request, body: Any) -> Any:
+        if not request.path.endswith("/"):
+            return web.Response(status=status, headers={"Location": "search/"})
+        return page(ITEMS)
+
+    async with serving(Scripted(answer)) as server:
+        await fetch({"source": server.url, "limit": 50, "collection_id": "scenes"})
+    body = {"collections": ["scenes"], "limit": 50} if method == "POST" else None
+    assert server.asked[1][:3] == (method, "/stac/search/", body)
+
+
 async def test_an_empty_page_ends_the_search_though_it_has_a_next_link() -> None:
     async with serving(Scripted(lambda request, body: page([], href="search?token=1"))) as server:
         assert await fetch({"source": server.url}) == []
