@@ -181,6 +181,8 @@ class Client:
         asked = _origin_of(url)
         for _ in range(MAX_REDIRECTS + 1):
             place = f"{method} {shown(url)}"
+            if self._credentials and _origin_of(url) != self._origin:
+                place += " (without the headers, which are for the origin of the source only)"
             link_headers = request.headers if _origin_of(url) == asked else {}
             response, data = await self._exchange(place, method, url, body, link_headers)
             if response.status not in REDIRECTS or "Location" not in response.headers:
@@ -189,7 +191,7 @@ class Client:
                     return _answer(place, response, data, outline)
                 finally:
                     self._stats.seconds_decoding += perf_counter() - started
-            url = url.join(URL(response.headers["Location"], encoded=True))
+            url = linked(url, response.headers["Location"])
             if response.status not in REDIRECTS_THAT_KEEP_THE_METHOD:
                 method, body = "GET", None
         raise DataProcessingError(f"{request.method} {shown(request.url)}: more than {MAX_REDIRECTS} redirects")
@@ -221,11 +223,18 @@ class Client:
             if self._limiter:
                 self._limiter.refused()
             raise _TransientError(f"{place}: no answer in time", slow=True) from error
+        except aiohttp.ClientSSLError as error:
+            cause = error.__cause__
+            reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or type(error).__name__
+            raise DataProcessingError(f"{place}: no secure connection: {reason}") from error
         except aiohttp.ClientConnectorError as error:
-            reason = os.strerror(error.os_error.errno) if error.os_error.errno else str(error.os_error)
+            number = error.os_error.errno or 0  # those of the resolver are negative, and have words of their own
+            reason = os.strerror(number) if number > 0 else error.os_error.strerror or str(error.os_error)
             raise _TransientError(f"{place}: cannot be reached: {reason}") from error
         except aiohttp.ClientError as error:
             raise _TransientError(f"{place}: the connection failed: {type(error).__name__}") from error
+        except ValueError as error:  # a host name that is none, a header of a link that is none
+            raise DataProcessingError(f"{place}: cannot be asked: {error}") from error
         finally:
             in_flight = self._in_flight
             self._count_in_flight(-1)
@@ -301,6 +310,20 @@ def shown(url: URL | str) -> str:
     """Return a URL fit for messages: without query, fragment and user, where secrets travel."""
     url = URL(str(url), encoded=True)
     return str(url.with_user(None).with_query(None).with_fragment(None)) if url.absolute else str(url)
+
+
+def linked(base: URL, href: str) -> URL:
+    """Resolve a link of the server against the address that it came from. `href` is opaque and not written anew.
+
+    Raises:
+        DataProcessingError: If it leads to no address.
+    """
+    try:
+        url = base.join(URL(href, encoded=True))
+        _origin_of(url)  # reads the port
+    except ValueError as error:
+        raise DataProcessingError(f"{shown(base)}: a link of the server leads to no address: {error}") from None
+    return url if url.user is None and url.password is None else url.with_user(None)  # not the server's to choose
 
 
 def _origin_of(url: URL) -> tuple[str, str | None, int | None]:
