@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from yarl import URL
 
-from stac_manager.api.http import Answer, Client, Request, shown
+from stac_manager.api.http import Answer, Client, Request, linked, shown
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 
@@ -57,12 +58,10 @@ async def find_endpoint(client: Client, source: str) -> Endpoint:
     }
     href = by_method.get("POST") or by_method.get("GET")
     if not isinstance(href, str):
-        raise DataProcessingError(
-            f"{shown(landing.url)}: the server offers no item search (its landing page has no link 'search')"
-        )
+        raise DataProcessingError(f"{shown(landing.url)}: {_no_landing_page(landing)}")
     conforms_to = landing.document.get("conformsTo")
     return Endpoint(
-        landing.url.join(URL(href, encoded=True)),
+        linked(landing.url, href),
         "POST" in by_method,
         any(FILTER_CLASS in str(name) for name in conforms_to) if isinstance(conforms_to, list) else False,
         _link(landing, "aggregate"),
@@ -70,10 +69,26 @@ async def find_endpoint(client: Client, source: str) -> Endpoint:
     )
 
 
+def _no_landing_page(answer: Answer) -> str:
+    """Say what a document without a link to a search is, and where its landing page may be."""
+    kind = answer.document.get("type")
+    words = "the server offers no item search (its landing page has no link 'search')"
+    if kind in ("Collection", "Feature", "FeatureCollection"):
+        words = f"a {kind}, not the landing page of a STAC API"
+    root = _link(answer, "root")
+    if root is not None and shown(root).rstrip("/") != shown(answer.url).rstrip("/"):
+        words += f"; its root is {shown(root)}"
+        if kind == "Collection":
+            words += f": use that as the source, with collection_id {answer.document.get('id')!r}"
+    return words
+
+
 def _link(landing: Answer, relation: str) -> URL | None:
+    """Find a link that can be done without."""
     for link in landing.document["links"]:
         if isinstance(link, dict) and link.get("rel") == relation and isinstance(link.get("href"), str):
-            return landing.url.join(URL(link["href"], encoded=True))
+            with suppress(DataProcessingError):
+                return linked(landing.url, link["href"])
     return None
 
 

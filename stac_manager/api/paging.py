@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from yarl import URL
-
 from stac_manager.api.features import Outline
-from stac_manager.api.http import Answer, Client, Request, StatusError, TooLargeError, shown
+from stac_manager.api.http import Answer, Client, Request, StatusError, TooLargeError, linked, shown
 from stac_manager.exceptions import DataProcessingError
 
 NO_NEXT = "a full page has no next link: there may be more"
 NO_NEXT_LINKS = "the server gives no next links: there may be more"
 DOUBTS = (NO_NEXT, NO_NEXT_LINKS)
+
+# Headers that say how a request travels: not for a link to set.
+OF_THE_CONNECTION = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
 
 _LIMIT_IN_QUERY = re.compile(r"([?&]limit=)\d+")
 # A link that counts pages means other items once the pages are smaller.
@@ -182,17 +183,19 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     href = link.get("href")
     if not isinstance(href, str):
         raise DataProcessingError(f"{shown(answer.url)}: the server's next link has no href")
-    url = str(answer.url.join(URL(href, encoded=True)))
-    headers = {str(name): str(value) for name, value in (link.get("headers") or {}).items()}
+    url = str(linked(answer.url, href))
+    link_headers, body = link.get("headers") or {}, link.get("body") or {}
+    if not isinstance(link_headers, dict) or not isinstance(body, dict):
+        raise DataProcessingError(f"{shown(answer.url)}: headers or body of the server's next link are no JSON object")
+    headers = {name: str(value) for name, value in link_headers.items() if name.lower() not in OF_THE_CONNECTION}
     if str(link.get("method", "GET")).upper() != "POST":
         return Request("GET", url, headers=headers)
-    body = link.get("body") or {}
     return Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers)
 
 
 def identity_of(request: Request) -> str:
-    """Return what makes a request the same request: method, address and body."""
-    return f"{request.method} {request.url} {request.body!r}"
+    """Return what makes a request the same request; a `next` link may tell its pages apart by a header."""
+    return f"{request.method} {request.url} {request.body!r} {request.headers!r}"
 
 
 def with_limit(request: Request, limit: int) -> Request | None:

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from yarl import URL
 
 from stac_manager.api.density import Density, extent_of, histogram_of
 from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
-from stac_manager.api.http import Answer, Client, Request, StatusError
+from stac_manager.api.http import Answer, Client, Request
 from stac_manager.api.paging import Page, fetch_page, matched_of, page_of
 from stac_manager.exceptions import DataProcessingError
 
@@ -136,7 +137,7 @@ def _honours_datetime(probe: Answer | None, page: Page) -> bool:
 def _collections_url(endpoint: Endpoint, body: Mapping[str, Any]) -> URL | None:
     """One Collection where one is named, else all of them."""
     url, named = endpoint.collections, body.get("collections")
-    return url.with_query(None) / named[0] if url and named else url
+    return url.with_query(None).joinpath(quote(named[0], safe=""), encoded=True) if url and named else url
 
 
 def _collections_in(answer: Answer | None) -> list[Any]:
@@ -171,7 +172,7 @@ async def null_datetime_search(
     request = endpoint.request({**body, **complement})
     try:
         page = page_of(await client.send(request, attempts=ATTEMPTS), request)
-    except StatusError:
+    except DataProcessingError:
         return None
     return (request, page) if all(map(has_null_datetime, page.features())) else None
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import shutil
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 from aiohttp import web
@@ -31,7 +35,7 @@ class Scripted:
         self.url = ""
 
     async def landing(self, request: web.Request) -> web.Response:
-        links = [{"rel": "search", "href": "search"}]
+        links = [{"rel": "search", "href": "search"}, {"rel": "data", "href": "collections"}]
         if self.post:
             links.append({"rel": "search", "href": "search", "method": "POST"})
         return web.json_response({"type": "Catalog", "links": links})
@@ -44,15 +48,15 @@ class Scripted:
 
 
 @asynccontextmanager
-async def serving(server: Scripted) -> AsyncIterator[Scripted]:
+async def serving(server: Scripted, tls: ssl.SSLContext | None = None) -> AsyncIterator[Scripted]:
     app = web.Application()
     app.router.add_get("/stac/", server.landing)
     app.router.add_route("*", "/{tail:.*}", server.search)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/stac/"
+    server.url = f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}/stac/"
     try:
         yield server
     finally:
@@ -153,6 +157,28 @@ async def test_a_redirected_search_keeps_its_conditions(status: int, method: str
     assert server.asked[1][:3] == (method, "/stac/search/", body)
 
 
+async def test_pages_that_a_link_tells_apart_by_a_header() -> None:
+    def answer(request: web.Request, body: Any) -> Any:
+        start = int(request.headers.get("X-Start", "0"))
+        link = {"href": "search", "headers": {"X-Start": str(start + 3)}} if start < 6 else {}
+        return page(ITEMS[start : start + 3], **link)
+
+    async with serving(Scripted(answer)) as server:
+        assert await fetch({"source": server.url, "limit": 3}) == ITEMS
+
+
+async def test_a_link_cannot_say_how_a_request_travels() -> None:
+    unfit = {"Content-Length": "5", "Transfer-Encoding": "chunked", "host": "elsewhere", "X-Page": "2"}
+
+    def answer(request: web.Request, body: Any) -> Any:
+        return page(ITEMS[3:]) if request.path.endswith("more") else page(ITEMS[:3], href="more", headers=unfit)
+
+    async with serving(Scripted(answer)) as server:
+        assert await fetch({"source": server.url}) == ITEMS
+        assert server.asked[1][3]["Host"] in server.url
+    assert server.asked[1][3]["X-Page"] == "2"
+
+
 async def test_an_empty_page_ends_the_search_though_it_has_a_next_link() -> None:
     async with serving(Scripted(lambda request, body: page([], href="search?token=1"))) as server:
         assert await fetch({"source": server.url}) == []
@@ -211,25 +237,101 @@ async def test_members_that_are_no_items_become_failures() -> None:
         (web.json_response({"type": "Catalog"}), "it has no 'features'"),
         (web.json_response({"features": [1], "links": [{"rel": "next"}]}), "has no href"),
         (web.json_response({"features": [1], "links": [{"rel": "next", "href": "ftp://x/y"}]}), "not http or https"),
+        (web.json_response(page(ITEMS, href="http://[::1")), "a link of the server leads to no address"),
+        (web.json_response(page(ITEMS, href="http://host:99999/")), "a link of the server leads to no address"),
+        (web.json_response(page(ITEMS, href="http://a..b/")), "cannot be asked"),
+        (web.json_response(page(ITEMS, href="more", headers=[1])), "headers or body of the server's next link"),
+        (web.json_response(page(ITEMS, href="more", method="POST", body=["x"])), "headers or body of the server's"),
+        (web.json_response(page(ITEMS, href="more", headers={"X": "a\r\nB: c"})), "cannot be asked"),
+        (web.Response(status=307, headers={"Location": "http://[::1"}), "a link of the server leads to no address"),
     ],
 )
-async def test_a_server_that_refuses_or_answers_nonsense(answer: web.Response, said: str) -> None:
+@pytest.mark.parametrize("concurrency", [1, 5])
+async def test_a_server_that_refuses_or_answers_nonsense(answer: web.Response, said: str, concurrency: int) -> None:
     def copy(request: web.Request, body: Any) -> web.Response:
-        return web.Response(body=answer.body, status=answer.status, content_type=answer.content_type)
+        return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
 
+    options = {"headers": {"Authorization": SECRET}, "limit": 7, "concurrency": concurrency}
     async with serving(Scripted(copy)) as server:
         with pytest.raises(DataProcessingError) as caught:
-            await fetch({"source": server.url + "?token=s3cret", "headers": {"Authorization": SECRET}})
+            await fetch({"source": server.url + "?token=s3cret", **options})
     assert said in str(caught.value)
     assert "s3cret" not in str(caught.value)
 
 
-async def test_a_source_that_is_no_landing_page() -> None:
-    async with serving(Scripted(lambda request, body: {"type": "Catalog", "links": []})) as server:
-        with pytest.raises(DataProcessingError, match="offers no item search"):
-            await fetch({"source": server.url + "elsewhere"})
-    with pytest.raises(DataProcessingError, match="cannot be reached: Connection refused"):
-        await fetch({"source": server.url})
+ROOT_LINK = {"rel": "root", "href": "./"}
+
+
+@pytest.mark.parametrize("concurrency", [1, 5])
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"type": "Catalog", "links": []}, "offers no item search"),
+        ({"collections": [], "links": [ROOT_LINK]}, r"offers no item search .*; its root is http://\S*/stac/$"),
+        (
+            {"type": "Collection", "id": "scenes", "links": [ROOT_LINK]},
+            r"/stac/elsewhere: a Collection, not .*; its root is \S*/stac/: use that .*, with collection_id 'scenes'",
+        ),
+        ({"type": "FeatureCollection", "features": [], "links": []}, "a FeatureCollection, not the landing page"),
+        ({"type": "FeatureCollection", "features": []}, "not the landing page of a STAC API: it has no links"),
+        ({"links": [{"rel": "search", "href": "http://[::1"}]}, "a link of the server leads to no address"),
+    ],
+)
+async def test_a_source_that_is_no_landing_page(document: Any, said: str, concurrency: int) -> None:
+    async with serving(Scripted(lambda request, body: document)) as server:
+        with pytest.raises(DataProcessingError, match=said):
+            await fetch({"source": server.url + "elsewhere", "concurrency": concurrency})
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("http://127.0.0.1:9/", "cannot be reached: Connection refused"),
+        ("http://no-such-host.invalid/", r"cannot be reached: (?!Unknown error)\w+"),
+        (f"http://{'a' * 70}.example/", "cannot be asked"),
+    ],
+)
+@pytest.mark.parametrize("concurrency", [1, 5])
+async def test_a_server_that_is_not_there(source: str, said: str, concurrency: int) -> None:
+    with pytest.raises(DataProcessingError, match=said):
+        await fetch({"source": source, "concurrency": concurrency})
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+@pytest.mark.parametrize("concurrency", [1, 5])
+async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path, concurrency: int) -> None:
+    async with serving(Scripted(lambda request, body: page(ITEMS)), self_signed(tmp_path)) as server:
+        module = IngestModule({"source": server.url, "concurrency": concurrency})
+        with pytest.raises(DataProcessingError, match=r"no secure connection: self.signed certificate$"):
+            await anext(module.fetch(WorkflowContext.create()))
+    assert not module.stats.retries  # type: ignore[union-attr]
+
+
+async def test_a_server_that_moves_to_another_origin_gets_no_credentials_and_the_error_says_so() -> None:
+    """As from http to https: the headers stay behind, and the server then refuses."""
+    async with serving(Scripted(lambda request, body: web.Response(status=401))) as secure:
+        moved = web.Response(status=301, headers={"Location": secure.url + "elsewhere"})
+        async with serving(Scripted(lambda request, body: moved)) as server:
+            with pytest.raises(DataProcessingError, match=r"\(without the headers, .*401 Unauthorized") as caught:
+                await fetch({"source": server.url + "elsewhere", "headers": {"Authorization": SECRET}})
+    assert "s3cret" not in str(caught.value) + json.dumps(secure.asked)
+
+
+@pytest.mark.parametrize("name", ["/x", "a/b", "?x=1", "ä ö"])
+async def test_a_collection_id_is_a_name_not_a_path(name: str) -> None:
+    async with serving(Scripted(lambda request, body: page([]))) as server:
+        assert await fetch({"source": server.url, "collection_id": name, "concurrency": 5}) == []
+    assert {unquote(path) for method, path, _, _ in server.asked if method == "GET"} == {f"/stac/collections/{name}"}
+    assert [name] in [body["collections"] for _, _, body, _ in server.asked if body]
 
 
 @pytest.mark.parametrize("by", ["link", "redirect"])
