@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 
 from stac_manager.api.http import Request
 from stac_manager.api.paging import Page, identity_of
@@ -109,3 +110,16 @@ class Cursor:
     def end(self, problem: str) -> None:
         self.problem = self.problem or problem
         self.following = None
+
+
+def neighbours(cursors: Iterable[Cursor]) -> list[list[Cursor]]:
+    """Group slices of which each begins where the one before it ends, oldest first; those that stand alone are left
+    out."""
+    groups: list[list[Cursor]] = []
+    for cursor in sorted(cursors, key=lambda each: -inf if each.piece.low is None else each.piece.low):
+        before = groups[-1][-1].piece.high if groups else None
+        if before is not None and before == cursor.piece.low:
+            groups[-1].append(cursor)
+        else:
+            groups.append([cursor])
+    return [group for group in groups if len(group) > 1]

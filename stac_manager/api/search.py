@@ -15,7 +15,7 @@ from typing import Any
 
 from stac_manager.api import page_sizes
 from stac_manager.api.audit import audit_of, conclude, problem_of
-from stac_manager.api.cursor import LOOP, REPEAT, Cursor
+from stac_manager.api.cursor import LOOP, REPEAT, Cursor, neighbours
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.delivery import AsTheyCome, Delivery, NewestFirst
 from stac_manager.api.endpoint import body_of, find_endpoint
@@ -54,11 +54,17 @@ OVERSIZE = 1.3
 # A server that gives no next links is read in slices of about this share of a page.
 CUT_OFF_SHARE = 0.7
 MOST_PARTS = 64
-# How often a slice that lacks items is read again, and how many slices are.
+# How often a slice that lacks items is read again, and how many slices are without anything new to show for it.
 REPAIR_DEPTH = 2
-REPAIRS = 500
+REPAIRS_IN_VAIN = 50
+# Slices that have so many times the items of the whole are not parts of it: long ranges of time are in all of them.
+SLICES_OVERLAP = 2
 
 FROM_SOMEWHERE_ON = "One request after another from somewhere on: not all items are sorted newest first."
+OVERLAPPING = (
+    "Few requests at once from somewhere on: slices of time hold the same items again (long ranges of time, or counts "
+    "that cannot be right)."
+)
 OUT_OF_ORDER = "Not in the server's order throughout: it does not sort all items newest first."
 
 
@@ -111,7 +117,10 @@ class _Search:
         self._retrace: Retrace | None = None
         self._memory = Memory()
         self._invalid = 0
-        self._repairs = 0
+        self._repairs_in_vain = 0
+        self._divides = True
+        self._counted_in_slices = 0
+        self._came_from_other_slices = 0
         self._flight = Flight(level, self._next_work)
         self._delivery: Delivery = AsTheyCome()
 
@@ -166,7 +175,8 @@ class _Search:
         """Make slices ready to be read, the newest first."""
         cursors: list[Cursor] = []
         for piece in pieces:
-            request = self._endpoint.request({**self._body, "limit": self._page_size, "datetime": piece.datetime})
+            interval = {"datetime": piece.datetime} if piece.datetime else {}
+            request = self._endpoint.request({**self._body, "limit": self._page_size, **interval})
             cursors.append(Cursor(piece, request, request))
         return cursors[::-1]
 
@@ -253,6 +263,12 @@ class _Search:
                 self._stats.completeness.counted = page.matched
             else:
                 self._cutter.learn(cursor.piece, page.matched)
+                self._counted_in_slices += page.matched
+                whole = self._stats.completeness.counted
+                if whole is not None and self._counted_in_slices > SLICES_OVERLAP * whole + 4 * self._page_size:
+                    self._stop_dividing()
+                    if cursor.dropped:
+                        return
                 if self._cut_oversized(cursor, page):
                     return
         self._stats.completeness.pages += 1
@@ -276,10 +292,12 @@ class _Search:
     def _cut_oversized(self, cursor: Cursor, page: Page) -> bool:
         """Cut a slice of which the first page shows that it holds far more than it should; that page is given up."""
         counted = cursor.counted
-        if counted is None or counted <= page.size or not self._can_cut(cursor):
+        if counted is None or counted <= page.size or not self._divides or not self._can_cut(cursor):
             return False
         depth = cursor.piece.depth
         if page.following is None:
+            if not cursor.last_was_full:  # not cut off: items are missing, or the count is wrong
+                return False
             return self._cut(cursor, min(ceil(counted / (CUT_OFF_SHARE * max(page.size, 1))), MOST_PARTS), depth)
         if counted <= OVERSIZE * self._items_a_slice + self._page_size:
             return False
@@ -288,6 +306,8 @@ class _Search:
 
     def _share_work(self) -> bool:
         """Cut the slice with the most work left, where that ends the search earlier. What was read is read again."""
+        if not self._divides:
+            return False
         candidates = [each for each in self._delivery.cursors() if each.following is not None and self._can_cut(each)]
         cursor = max(candidates, key=lambda each: each.pages_left(self._page_size), default=None)
         if cursor is None or not cursor.pages:
@@ -298,7 +318,26 @@ class _Search:
             return False
         return self._cut(cursor, parts, cursor.piece.depth)
 
+    def _stop_dividing(self) -> None:
+        """Put slices that are not read to their end together again, where cutting only multiplies the work."""
+        if not self._divides:
+            return
+        self._divides = False
+        if not self._next_links_seen:
+            return
+        self._stats.notes.append(OVERLAPPING)
+        unfinished = [each for each in self._delivery.cursors() if not each.complement and each.ids is not None]
+        for group in neighbours(unfinished):
+            oldest, newest = group[0].piece, group[-1].piece
+            check = frozenset().union(*(each.piece.check | (each.ids or set()) for each in group))
+            depth = max(each.piece.depth for each in group)
+            whole = Slice(oldest.low, newest.high, oldest.low_text, newest.high_text, check, depth)
+            for each in group[:-1]:
+                self._drop(each)
+            self._replace(group[-1], self._cursors([whole]))
+
     def _replace(self, cursor: Cursor, others: list[Cursor]) -> None:
+        self._counted_in_slices -= cursor.counted or 0
         cursor.dropped = True
         self._delivery.add(others, instead_of=cursor)
 
@@ -341,6 +380,7 @@ class _Search:
         """Yield the items of a page that did not come before. They are marked before the consumer sees them."""
         self._stats.pages += page.size > 0
         marks: list[int] = []
+        delivered = self._stats.completeness.items
         try:
             for item in self._timed(page.features()):
                 if not self._is_item(item, page.url):
@@ -376,12 +416,16 @@ class _Search:
                 raise wrong from None
             self._begin_anew(cursor, wrong, depth=1)
             return
+        if cursor.piece.depth and self._stats.completeness.items > delivered:
+            self._repairs_in_vain = 0
         cursor.finish_page(marks)
         if cursor.problem == REPEAT:
             self._delivery.discard_pages(cursor)
             cursor.pages = cursor.processed
         if cursor.done:
             self._finish(cursor)
+        if self._came_from_other_slices > self._stats.completeness.items + 4 * self._page_size:
+            self._stop_dividing()
 
     def _timed(self, features: Iterator[Any]) -> Iterator[Any]:
         """Add up the time in which features are parsed."""
@@ -402,7 +446,10 @@ class _Search:
             if not self._retrace.in_order and OUT_OF_ORDER not in self._stats.notes:
                 self._stats.notes.append(OUT_OF_ORDER)
             return not known
-        return self._sequential or self._memory.is_new(mark, piece, times_of(item))
+        if self._sequential or self._memory.is_new(mark, piece, times_of(item)):
+            return True
+        self._came_from_other_slices += 1
+        return False
 
     def _is_item(self, candidate: object, url: str) -> bool:
         """Tell whether a member of a page is an item; searches with `fields` may leave out all but the id."""
@@ -426,15 +473,17 @@ class _Search:
 
     def _repair(self, cursor: Cursor) -> bool:
         """Read a slice again in parts, where something is missing."""
-        if self._sequential or cursor.complement or cursor.ids is None or self._repairs >= REPAIRS:
+        if self._sequential or cursor.complement or cursor.ids is None:
+            return False
+        if self._repairs_in_vain >= REPAIRS_IN_VAIN:
             return False
         cut_off = cursor.problem in DOUBTS
         depth = cursor.piece.depth + (not cut_off and not cursor.last_was_full)
         if depth > REPAIR_DEPTH:
             return False
-        self._repairs += not cut_off
+        self._repairs_in_vain += not cut_off
         parts = 2
-        if cursor.counted is not None:
+        if cursor.counted is not None and cursor.last_was_full:
             parts = min(max(ceil(cursor.counted / max(self._largest_page, 1) * OVERSIZE), 2), MOST_PARTS)
         if self._can_cut(cursor) and self._cut(cursor, parts, depth):
             return True

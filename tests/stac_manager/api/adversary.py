@@ -72,7 +72,10 @@ class Adversary:
     precision: str = "ns"
     order: str = "datetime"  # newest first by datetime, by start_datetime, or none
     counts: str | None = "numberMatched"
+    miscounts: int = 0  # by so much each count is wrong
+    uncounted: int = 0  # every so many answers have no count
     page_cap: int = 10_000
+    page_floor: int = 0  # pages are never smaller, whatever the limit
     post: bool = True
     merge: bool = False
     post_links: bool = True
@@ -83,7 +86,7 @@ class Adversary:
     repeats: frozenset[int] = frozenset()  # pages whose next link leads to the same page again
     faults: dict[int, str] = field(default_factory=dict)  # request number -> fault
     largest: int = 10_000  # a larger limit is answered with 500
-    histogram: bool = False
+    histogram: bool | str = False  # "wrong": of other times, other numbers, and one that is none
     extent: bool = True
     requests_a_turn: int = 0  # more than so many at once are refused
     asked: int = 0
@@ -218,21 +221,26 @@ class Adversary:
     def _aggregate(self, search: dict[str, Any]) -> dict[str, Any]:
         times = (item["properties"].get("datetime") for item in self.found(search))
         counter = Counter(nanoseconds_of(text) // 10**9 // 60 * 60 for text in times if text)
+        if self.histogram == "wrong":
+            counter = Counter({BASE - 3600: 0, BASE: 1, BASE + 40: 10**6, BASE + 3600: -5})
         buckets = [{"key": text_of(start * 10**9), "frequency": n} for start, n in sorted(counter.items())]
         return {"aggregations": [{"name": "datetime_frequency", "buckets": buckets}]}
 
     def _page(self, body: dict[str, Any], base: str, method: str) -> dict[str, Any]:
         found = self.found(body)
         start = int(body.get("skip", 0))
-        limit = min(int(body.get("limit", 10)), self.page_cap)
+        limit = max(min(int(body.get("limit", 10)), self.page_cap), self.page_floor)
         features = found[start : start + limit]
         document: dict[str, Any] = {"type": "FeatureCollection", "features": features, "links": []}
-        if self.counts == "numberMatched":
+        counted = max(len(found) + self.miscounts, 0)
+        if self.uncounted and self.asked % self.uncounted == 0:
+            pass
+        elif self.counts == "numberMatched":
             # As several servers do: the count, and the size of the page or not.
             document = {"type": "FeatureCollection", "features": features, "links": document["links"]}
-            document |= {"numberMatched": len(found), **({"numberReturned": len(features)} if self.merge else {})}
+            document |= {"numberMatched": counted, **({"numberReturned": len(features)} if self.merge else {})}
         elif self.counts == "context":
-            document["context"] = {"matched": len(found)}
+            document["context"] = {"matched": counted}
         if start + limit < len(found):
             number = self.pages
             self.pages += 1
@@ -243,7 +251,7 @@ class Adversary:
             if following == start:
                 token["again"] = number
             if method == "POST" and self.post_links:
-                link = {"method": "POST", "href": f"{base}/search", "merge": self.merge}
+                link = {"method": "POST", "href": "search" if self.extent else f"{base}/search", "merge": self.merge}
                 link["body"] = token if self.merge else {**body, **token}
             else:
                 flat = {name: self._flat(value) for name, value in {**body, **token}.items()}

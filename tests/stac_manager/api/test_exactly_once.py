@@ -120,11 +120,13 @@ def servers(draw: st.DrawFn) -> Adversary:
         order=draw(st.sampled_from(["datetime", "start_datetime", "none"])),
         counts=draw(st.sampled_from(["numberMatched", "context", None])),
         page_cap=draw(st.sampled_from([10_000, 10_000, 3])),
+        page_floor=draw(st.sampled_from([0, 0, 0, 5])),
+        uncounted=draw(st.sampled_from([0, 0, 0, 2, 3, 7])),
         post=post,
         merge=draw(st.booleans()),
         post_links=draw(st.booleans()),
         filters=draw(st.booleans()),
-        histogram=draw(st.booleans()),
+        histogram=draw(st.sampled_from([False, True, "wrong"])),
         extent=draw(st.booleans()),
         largest=draw(st.sampled_from([10_000, 10_000, 2])),
         requests_a_turn=draw(st.sampled_from([0, 0, 0, 2])),
@@ -169,7 +171,26 @@ def test_the_set_is_what_the_search_means(
 ) -> None:
     came, wanted, stats = run(loop, server, given_options)
     assert set(came) == set(wanted), stats
-    assert stats.completeness.status == ("complete" if server.counts else "unverified"), stats.completeness
+    if not server.uncounted or not server.counts:
+        assert stats.completeness.status == ("complete" if server.counts else "unverified"), stats.completeness
+    assert stats.completeness.status != "incomplete"
+
+
+@cases(0.1)
+@given(server=servers(), given_options=options, miscounts=st.sampled_from([-30, -3, -1, 1, 3, 30]))
+def test_wrong_counts_lose_nothing_and_prove_nothing(
+    loop: asyncio.Runner, server: Adversary, given_options: dict[str, Any], miscounts: int
+) -> None:
+    server.counts, server.miscounts, server.uncounted = server.counts or "numberMatched", miscounts, 0
+    came, wanted, stats = run(loop, server, given_options)
+    assert set(came) == set(wanted), stats
+    assert server.asked < 1_500, "wrong counts are no reason to ask for ever"
+    if miscounts > 0:
+        assert stats.completeness.status == "incomplete", stats
+        assert stats.completeness.problems
+    elif wanted:
+        assert stats.completeness.status == "unverified", stats
+        assert "more came than the server had counted" in stats.completeness.problems[-1]
 
 
 @cases(0.2)
@@ -209,7 +230,7 @@ def test_a_server_that_loses_items_is_found_out(
         assert stats.completeness.status != "incomplete" or not server.counts, stats.completeness
         return
     capped = server.page_cap < given_options["limit"] or server.largest < given_options["limit"]
-    if server.counts is None and capped:
+    if (server.counts is None or server.uncounted) and capped:
         return  # a short page without a next link, from a server without counts: no client can know
     assert stats.completeness.status == "incomplete" or stats.completeness.problems, stats
 
@@ -242,3 +263,38 @@ def test_max_items_is_exact(
     wanted = keys(server.found({"datetime": chosen.get("datetime")}))
     assert len(set(keys(items))) == len(items) == min(max_items, len(wanted))
     assert set(keys(items)) <= set(wanted)
+
+
+def catalog_of(times: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    common = {"type": "Feature", "collection": "a", "geometry": None, "links": [], "assets": {}}
+    return [{**common, "id": f"i{n}", "properties": properties} for n, properties in enumerate(times)]
+
+
+DAY = 86_400
+YEARLY = {"start_datetime": text_of(BASE * SECOND), "end_datetime": text_of((BASE + 365 * DAY) * SECOND)}
+COMPOSITES = [{"datetime": text_of((BASE + 100) * SECOND), **YEARLY}] * 500
+SCENES = [{"datetime": text_of((BASE + n * DAY // 2) * SECOND)} for n in range(500)]
+
+
+@pytest.mark.parametrize(
+    ("times", "server"),
+    [
+        (COMPOSITES * 2, {"rule": "pgstac", "precision": "us"}),
+        (COMPOSITES * 2, {"rule": "rustac", "counts": None, "filters": True}),
+        ([{"datetime": None, **YEARLY}] * 1_000, {"rule": "pgstac", "precision": "us"}),
+        (COMPOSITES + SCENES, {"rule": "pgstac", "precision": "us"}),
+        (COMPOSITES + SCENES, {"rule": "rustac", "counts": None, "filters": True}),
+        (SCENES * 2, {"miscounts": 1}),
+        (SCENES * 2, {"miscounts": 30}),
+        (SCENES * 2, {"miscounts": 1_000}),
+    ],
+)
+@pytest.mark.parametrize("ordered", [False, True])
+def test_slices_that_do_not_divide_the_items_do_not_multiply_the_requests(
+    loop: asyncio.Runner, times: list[dict[str, Any]], server: dict[str, Any], ordered: bool
+) -> None:
+    """Composites of a year are in every slice of it: cut on, twenty pages became thousands of requests."""
+    adversary = Adversary(catalog_of(times), **server)
+    items, _ = fetch(loop, adversary, limit=50, concurrency=10, ordered=ordered)
+    assert len(set(keys(items))) == len(items) == 1_000
+    assert adversary.asked <= 20 * 20
