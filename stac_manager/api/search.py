@@ -130,7 +130,10 @@ class _Search:
         """Ask what there is, and read it in slices, or in sequence where that is safer."""
         known = await survey(self._client, self._config.source, body, at_once=self._limiter.level)
         self._whole_request, self._body, self._endpoint = known.first, body, known.endpoint
-        self._page_size = limit_of(known.first) or self._page_size
+        works = limit_of(known.first) or self._page_size
+        if works < body["limit"]:
+            self._remember_page_size(works)
+        self._page_size = works
         known.page = await self._make_sure(known.first, known.first, known.page)
         self._stats.completeness.counted = known.page.matched
         self._learn_page_bytes(known.page)

@@ -298,3 +298,19 @@ def test_slices_that_do_not_divide_the_items_do_not_multiply_the_requests(
     items, _ = fetch(loop, adversary, limit=50, concurrency=10, ordered=ordered)
     assert len(set(keys(items))) == len(items) == 1_000
     assert adversary.asked <= 20 * 20
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_the_size_of_page_that_works_is_remembered_for_the_host(loop: asyncio.Runner, concurrency: int) -> None:
+    adversary = Adversary(catalog_of(SCENES), largest=10)
+    with answering(adversary) as url:
+        for _ in range(2):
+            adversary.log.clear()
+            module = IngestModule({"source": url, "limit": 50, "concurrency": concurrency})
+            assert len(loop.run(listed(module))) == len(SCENES)
+    asked = [int(body["limit"]) for _, path, body in adversary.log if path == "/search"]
+    assert max(asked) <= 10
+
+
+async def listed(module: IngestModule, context: WorkflowContext | None = None) -> list[Any]:
+    return [item async for item in module.fetch(context or WorkflowContext.create())]
