@@ -13,6 +13,8 @@ from math import ceil
 from time import perf_counter
 from typing import Any
 
+import orjson
+
 from stac_manager.api import page_sizes
 from stac_manager.api.audit import audit_of, conclude, problem_of
 from stac_manager.api.cursor import LOOP, REPEAT, Cursor, neighbours
@@ -117,6 +119,7 @@ class _Search:
         self._retrace: Retrace | None = None
         self._memory = Memory()
         self._invalid = 0
+        self._invalid_seen: set[int] = set()
         self._repairs_in_vain = 0
         self._divides = True
         self._counted_in_slices = 0
@@ -458,8 +461,11 @@ class _Search:
         """Tell whether a member of a page is an item; searches with `fields` may leave out all but the id."""
         if isinstance(candidate, dict) and isinstance(candidate.get("id"), str):
             return True
-        self._failures.add(url, "not a STAC item: it has no id")
-        self._invalid += 1
+        mark = hash(orjson.dumps(candidate))
+        if self._sequential or mark not in self._invalid_seen:  # other slices may have it, too
+            self._invalid_seen.add(mark)
+            self._failures.add(url, "not a STAC item: it has no id")
+            self._invalid += 1
         return False
 
     # --- Auditing -----------------------------------------------------------------------------------------------

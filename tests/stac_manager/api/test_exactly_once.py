@@ -314,3 +314,19 @@ def test_the_size_of_page_that_works_is_remembered_for_the_host(loop: asyncio.Ru
 
 async def listed(module: IngestModule, context: WorkflowContext | None = None) -> list[Any]:
     return [item async for item in module.fetch(context or WorkflowContext.create())]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_member_that_is_no_item_is_one_failure_however_many_slices_it_is_in(
+    loop: asyncio.Runner, concurrency: int
+) -> None:
+    """Counted once for each slice, it made up for items that were missing."""
+    long = [{"datetime": text_of(BASE * SECOND + n + 1), **YEARLY} for n in range(20)]
+    without_id = [{**item, "id": n} for n, item in enumerate(catalog_of(long))]
+    context = WorkflowContext.create()
+    with answering(Adversary(without_id + catalog_of(SCENES))) as url:
+        module = IngestModule({"source": url, "limit": 50, "concurrency": concurrency})
+        assert len(loop.run(listed(module, context))) == len(SCENES)
+    assert len(context.failure_collector) == 20
+    assert isinstance(module.stats, ApiStats)
+    assert module.stats.completeness.status == "complete"
