@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import datetime as Datetime
+from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -105,6 +108,8 @@ class IngestConfig(BaseModel):
         end = _bound(bounds[1], "T23:59:59.999999Z")
         if start == end == "..":
             raise ValueError("is open at both ends; leave it out instead")
+        if ".." not in (start, end) and _moment(start) > _moment(end):
+            raise ValueError(f"ends before it begins: {start} is after {end}")
         return f"{start}/{end}"
 
     @field_validator("concurrency", mode="before")
@@ -124,6 +129,15 @@ class IngestConfig(BaseModel):
             raise ValueError("must be a GeoJSON geometry with 'type' and 'coordinates' (not a Feature)")
         return geometry
 
+    @field_validator("query", "filter", "intersects")
+    @classmethod
+    def _check_json(cls, value: dict[str, Any] | str | None) -> dict[str, Any] | str | None:
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"cannot be written as JSON: {error}") from None
+        return value
+
     @field_validator("headers")
     @classmethod
     def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
@@ -142,6 +156,8 @@ class IngestConfig(BaseModel):
             raise ValueError(f"{', '.join(foreign)}: only for mode {other!r}, this is mode {self.mode!r}")
         if self.mode == "api" and not is_http(self.source):
             raise ValueError(f"source: mode 'api' needs an http or https URL, not {self.source!r}")
+        if self.mode == "api":
+            _check_url(self.source)
         if self.mode == "file" and _URL.match(self.source):
             raise ValueError(f"source: mode 'file' reads local paths; for {_scheme(self.source)} use mode 'api'")
         if self.bbox is not None and self.intersects is not None:
@@ -154,6 +170,24 @@ def is_http(source: str) -> bool:
     return source.lower().startswith(("http://", "https://"))
 
 
+def _check_url(source: str) -> None:
+    from yarl import URL
+
+    try:
+        url = URL(source)
+        host, user, password = url.host, url.user, url.password
+        _ = url.port
+    except ValueError as error:
+        raise ValueError(f"source: not a URL: {error}") from None
+    if not host:
+        raise ValueError("source: the URL names no host")
+    if user is not None or password is not None:
+        raise ValueError(
+            "source: leave user and password out of the URL, where they would be shown; send a header instead, such as "
+            "headers={'Authorization': 'Basic ...'}"
+        )
+
+
 def _scheme(source: str) -> str:
     return f"{source.split('://', 1)[0].lower()} URLs"
 
@@ -161,7 +195,23 @@ def _scheme(source: str) -> str:
 def _instant(text: str) -> str:
     if not _INSTANT.fullmatch(text):
         raise ValueError(f"{text!r} is not an RFC 3339 instant such as 2024-05-01T00:00:00Z")
+    try:
+        _moment(text)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} is no day of the calendar: {error}") from None
     return text
+
+
+def _moment(text: str) -> tuple[Datetime, str]:
+    """Order of an instant: its second in UTC, leap seconds as the one before, and the digits of its fraction."""
+    found = re.fullmatch(r"(.{16}):(..)(?:\.(\d+))?(.+)", text.upper())
+    assert found is not None
+    second = min(int(found[2]), 59)
+    moment = Datetime.fromisoformat(f"{found[1]}:{second:02}+00:00")
+    hours, minutes = (0, 0) if found[4] == "Z" else map(int, found[4][1:].split(":"))
+    offset = timedelta(hours=hours, minutes=minutes)
+    moment = moment + offset if found[4].startswith("-") else moment - offset
+    return moment, (found[3] or "").rstrip("0")
 
 
 def _bound(text: str, time_of_day: str) -> str:
