@@ -222,7 +222,8 @@ class Client:
         except TimeoutError as error:
             if self._limiter:
                 self._limiter.refused()
-            raise _TransientError(f"{place}: no answer in time", slow=True) from error
+            connected = not isinstance(error, aiohttp.ConnectionTimeoutError)  # else it is not for the size of the page
+            raise _TransientError(f"{place}: no answer in time", slow=connected) from error
         except aiohttp.ClientSSLError as error:
             cause = error.__cause__
             reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or type(error).__name__
