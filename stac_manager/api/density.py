@@ -141,10 +141,11 @@ def histogram_of(document: Mapping[str, Any]) -> Density | None:
         if not isinstance(aggregation, dict) or aggregation.get("name") != "datetime_frequency":
             continue
         buckets: list[tuple[float, float]] = []
-        for bucket in aggregation.get("buckets") or ():
+        given = aggregation.get("buckets")
+        for bucket in given if isinstance(given, list) else ():
             start = parse_instant(bucket.get("key")) if isinstance(bucket, dict) else None
             frequency = bucket.get("frequency") if isinstance(bucket, dict) else None
-            if start is not None and isinstance(frequency, int | float):
+            if start is not None and isinstance(frequency, int | float) and frequency >= 0:
                 buckets.append((start, float(frequency)))
         buckets.sort()
         if len(buckets) < 2:

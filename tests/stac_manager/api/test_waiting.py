@@ -1,0 +1,164 @@
+"""How long a refused search waits, and that all of it waits; which bodies are understood. Over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+import socket
+import sys
+import time
+import zlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from unittest import mock
+
+import brotli
+import pytest
+from aiohttp import web
+from yarl import URL
+
+from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.api import http, retrying
+
+from .adversary import Adversary
+from .test_faults import ITEMS, serving
+
+Answer = Callable[[web.Request, int, web.Response], Awaitable[web.StreamResponse]]
+
+
+async def fetched(answer: Answer, **options: object) -> ApiStats:
+    """Fetch every item from a server whose searches pass through `answer`, which gets the number of each."""
+    searches = 0
+    adversary = Adversary(ITEMS)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        nonlocal searches
+        body = await request.json() if request.can_read_body else None
+        reply = adversary._answer(request.method, URL(f"http://{request.host}{request.raw_path}", encoded=True), body)
+        whole = web.Response(body=reply.body, status=reply.status, content_type="application/geo+json")
+        if request.path != "/search":
+            return whole
+        searches += 1
+        return await answer(request, searches, whole)
+
+    async with serving(handle) as url:
+        module = IngestModule({"source": url, "limit": 10, **options})
+        ids = [item["id"] async for item in module.fetch(WorkflowContext.create())]
+    assert sorted(ids) == [item["id"] for item in ITEMS]
+    assert isinstance(module.stats, ApiStats)
+    assert module.stats.completeness.status == "complete"
+    return module.stats
+
+
+@pytest.mark.parametrize("status", [429, 503, 500])
+@pytest.mark.parametrize(
+    ("says", "waits"),
+    [
+        ("0.15", 0.15),
+        ("3600", 0.2),
+        ("86400000", 0.2),  # milliseconds
+        ("in 2 hours", 0.2),
+        ("in -2 hours", 0.0),
+        ("0", 0.0),
+        ("soon", 0.0),
+        ("nan", 0.0),
+        ("99999999999999999999 Jan 2020 00:00:00 GMT", 0.0),
+    ],
+)
+async def test_retry_after_is_waited_for_up_to_the_cap(status: int, says: str, waits: float) -> None:
+    if found := re.fullmatch("in (.*) hours", says):
+        says = format_datetime(datetime.now(UTC) + timedelta(hours=int(found[1])), usegmt=True)
+
+    async def refuse_once(request: web.Request, number: int, whole: web.Response) -> web.StreamResponse:
+        times.append(time.perf_counter())
+        return web.Response(status=status, headers={"Retry-After": says}) if number == 2 else whole
+
+    times: list[float] = []
+    with mock.patch.object(retrying, "RETRY_AFTER_CAP_SECONDS", 0.2):
+        stats = await fetched(refuse_once)
+    assert times[2] - times[1] >= waits - 0.001
+    if status == 500:
+        assert stats.pauses == 0
+    else:
+        assert stats.seconds_paused == pytest.approx(waits, abs=0.01)  # what was decided, not how long it took
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_one_refusal_holds_all_requests_back(status: int) -> None:
+    pause = 0.5
+    refused_at = 0.0
+    during_the_pause = 0
+
+    async def refuse_once(request: web.Request, number: int, whole: web.Response) -> web.StreamResponse:
+        nonlocal refused_at, during_the_pause
+        if refused_at and time.perf_counter() < refused_at + pause:
+            during_the_pause += 1
+        await asyncio.sleep(0.01)
+        if number == 15:
+            refused_at = time.perf_counter()
+            return web.Response(status=status, headers={"Retry-After": str(pause)})
+        return whole
+
+    stats = await fetched(refuse_once, limit=1, concurrency=5)
+    assert stats.refusals == stats.pauses == 1
+    assert during_the_pause <= 4, "others than those that were on their way already"
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("x-gzip", gzip.compress),
+        ("gzip", lambda data: gzip.compress(data[:99]) + gzip.compress(data[99:])),
+        ("deflate", zlib.compress),
+        ("deflate", lambda data: zlib.compress(data, wbits=-zlib.MAX_WBITS)),
+        ("br", brotli.compress),
+        ("identity", bytes),
+    ],
+)
+async def test_every_coding_that_is_asked_for_is_understood(coding: str, pack: Callable[[bytes], bytes]) -> None:
+    async def packed(request: web.Request, number: int, whole: web.Response) -> web.StreamResponse:
+        asked = request.headers["Accept-Encoding"].split(", ")
+        assert {"gzip", "deflate", "br"} == set(asked)
+        return web.Response(body=pack(bytes(whole.body)), headers={"Content-Encoding": coding})  # type: ignore[arg-type]
+
+    stats = await fetched(packed)
+    assert stats.retries == 0
+    assert stats.bytes_received < stats.bytes_decoded or coding == "identity"
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("br", brotli.compress)]
+)
+async def test_a_packed_body_that_is_cut_off_is_asked_for_again(coding: str, pack: Callable[[bytes], bytes]) -> None:
+    async def cut_once(request: web.Request, number: int, whole: web.Response) -> web.StreamResponse:
+        body = pack(bytes(whole.body))  # type: ignore[arg-type]
+        return web.Response(body=body[:-9] if number == 2 else body, headers={"Content-Encoding": coding})
+
+    assert (await fetched(cut_once)).retries == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue refuses")
+async def test_a_connection_that_takes_too_long_is_not_for_the_size_of_the_page() -> None:
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for taker in (first, second):  # the queue is then full
+            taker.setblocking(False)
+            taker.connect_ex(full.getsockname())
+        elsewhere = f"http://127.0.0.1:{full.getsockname()[1]}/search"
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return web.json_response({"links": [{"rel": "search", "href": elsewhere, "method": "POST"}]})
+
+        async with serving(handle) as url:
+            module = IngestModule({"source": url, "limit": 1000})
+            with (
+                mock.patch.object(http, "CONNECT_TIMEOUT_SECONDS", 0.1),
+                pytest.raises(DataProcessingError, match="no answer in time"),
+            ):
+                await anext(module.fetch(WorkflowContext.create()))
+    assert isinstance(module.stats, ApiStats)
+    assert module.stats.requests == 1 + retrying.ATTEMPTS
