@@ -20,7 +20,7 @@ from stac_manager.api.audit import audit_of, conclude, problem_of
 from stac_manager.api.cursor import LOOP, REPEAT, Cursor, neighbours
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.delivery import AsTheyCome, Delivery, NewestFirst
-from stac_manager.api.endpoint import body_of, find_endpoint
+from stac_manager.api.endpoint import Endpoint, body_of, find_endpoint
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.flight import Flight, Work
 from stac_manager.api.http import Client, Request, shown
@@ -37,7 +37,7 @@ from stac_manager.api.paging import (
 )
 from stac_manager.api.planning import plan, why_sequential
 from stac_manager.api.slicing import Bounds, Memory, Slice, key_of
-from stac_manager.api.survey import has_null_datetime, survey
+from stac_manager.api.survey import has_null_datetime, is_unknown, survey
 from stac_manager.concurrency import Limiter, limiter
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
@@ -86,12 +86,14 @@ async def search(
         try:
             reason = why_sequential(config)
             if reason is None:
-                await run.split(body)
+                endpoint = await run.split(body)
             else:
                 endpoint = await find_endpoint(client, config.source)
                 run.read_in_sequence(reason, endpoint.request(body))
             while (items := await run.next_items()) is not None:
                 yield items
+            if not stats.completeness.items and await is_unknown(client, endpoint, collection_id):
+                stats.notes.append(f"The server has no Collection {collection_id!r}.")
         finally:
             await run.close()
 
@@ -129,7 +131,7 @@ class _Search:
 
     # --- Beginning ----------------------------------------------------------------------------------------------
 
-    async def split(self, body: dict[str, Any]) -> None:
+    async def split(self, body: dict[str, Any]) -> Endpoint:
         """Ask what there is, and read it in slices, or in sequence where that is safer."""
         known = await survey(self._client, self._config.source, body, at_once=self._limiter.level)
         self._whole_request, self._body, self._endpoint = known.first, body, known.endpoint
@@ -145,7 +147,7 @@ class _Search:
         planned = await plan(self._client, self._config, body, known, self._limiter.planned)
         if planned.reason is not None:
             self.read_in_sequence(planned.reason, known.first, known.page)
-            return
+            return known.endpoint
         self._cutter: Cutter = planned.cutter
         self._items_a_slice = planned.items_a_slice
         self._order = planned.order
@@ -156,6 +158,7 @@ class _Search:
             nulls = Slice(None, None, "..", "..")
             self._delivery.add([Cursor(nulls, planned.complement, planned.complement, complement=True)])
         self._flight.start()
+        return known.endpoint
 
     def read_in_sequence(self, reason: str, first: Request, page: Page | None = None) -> None:
         """Read the whole search page by page, from its first page if that is there."""
@@ -430,7 +433,8 @@ class _Search:
             cursor.pages = cursor.processed
         if cursor.done:
             self._finish(cursor)
-        if self._came_from_other_slices > self._stats.completeness.items + 4 * self._page_size:
+        came = self._stats.completeness.items
+        if self._came_from_other_slices > SLICES_OVERLAP * came + 4 * self._page_size:
             self._stop_dividing()
 
     def _timed(self, features: Iterator[Any]) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from yarl import URL
 
 from stac_manager.api.density import Density, extent_of, histogram_of
 from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
-from stac_manager.api.http import Answer, Client, Request
+from stac_manager.api.http import Answer, Client, Request, StatusError
 from stac_manager.api.paging import Page, fetch_page, matched_of, page_of
 from stac_manager.exceptions import DataProcessingError
 
@@ -138,6 +138,20 @@ def _collections_url(endpoint: Endpoint, body: Mapping[str, Any]) -> URL | None:
     """One Collection where one is named, else all of them."""
     url, named = endpoint.collections, body.get("collections")
     return url.with_query(None).joinpath(quote(named[0], safe=""), encoded=True) if url and named else url
+
+
+async def is_unknown(client: Client, endpoint: Endpoint, collection_id: str | None) -> bool:
+    """Tell whether the server says that it has no such Collection: a search for one just finds nothing."""
+    url = _collections_url(endpoint, {"collections": [collection_id]}) if collection_id else None
+    if url is None:
+        return False
+    try:
+        await client.send(Request("GET", str(url)), attempts=1)
+    except StatusError as error:
+        return error.status == 404
+    except DataProcessingError:
+        pass
+    return False
 
 
 def _collections_in(answer: Answer | None) -> list[Any]:

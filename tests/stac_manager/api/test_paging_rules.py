@@ -18,7 +18,7 @@ import pytest
 from aiohttp import web
 from support import fetch, ids, make_items
 
-from stac_manager import DataProcessingError, IngestModule, WorkflowContext
+from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ITEMS = make_items(7)
@@ -324,6 +324,19 @@ async def test_a_server_that_moves_to_another_origin_gets_no_credentials_and_the
             with pytest.raises(DataProcessingError, match=r"\(without the headers, .*401 Unauthorized") as caught:
                 await fetch({"source": server.url + "elsewhere", "headers": {"Authorization": SECRET}})
     assert "s3cret" not in str(caught.value) + json.dumps(secure.asked)
+
+
+@pytest.mark.parametrize("concurrency", [1, 5])
+@pytest.mark.parametrize(("status", "found"), [(404, 0), (404, 7), (200, 0), (500, 0)])
+async def test_a_collection_that_the_server_does_not_have_is_named(status: int, found: int, concurrency: int) -> None:
+    def answer(request: web.Request, body: Any) -> Any:
+        return page(ITEMS[:found]) if request.path.endswith("search") else web.Response(status=status, text="{}")
+
+    async with serving(Scripted(answer)) as server:
+        module = IngestModule({"source": server.url, "collection_id": "scones", "concurrency": concurrency})
+        assert len([item async for item in module.fetch(WorkflowContext.create())]) == found
+    assert isinstance(module.stats, ApiStats)
+    assert ("The server has no Collection 'scones'." in module.stats.notes) == (status == 404 and not found)
 
 
 @pytest.mark.parametrize("name", ["/x", "a/b", "?x=1", "ä ö"])
