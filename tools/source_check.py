@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from typing import Any
+from urllib.parse import quote
 
 from yarl import URL
 
@@ -50,7 +51,7 @@ async def _check_collection(source: str, headers: dict[str, str], collection: st
     place = root.with_path(f"{root.path.rstrip('/')}/collections", keep_query=True)
     async with Client(source, headers, ApiStats()) as client:
         try:
-            await client.send(Request("GET", str(place / collection)))
+            await client.send(Request("GET", str(place.joinpath(quote(collection, safe=""), encoded=True))))
         except StatusError as error:
             if error.status != 404:
                 raise

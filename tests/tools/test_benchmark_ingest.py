@@ -182,6 +182,7 @@ def test_headers_reach_the_server_and_nothing_else(server: str, tmp_path: Path) 
         (("file", "--output", "/dev/null/x.json"), 2, "cannot be written"),
         (("api", "--catalog-url", "http://127.0.0.1:9/"), 1, "cannot be reached: Connection refused"),
         (("api", "--catalog-url", "items/"), 2, "needs an http or https URL"),
+        (("api", "--catalog-url", "https://me:s3cret@example.com/"), 2, "leave user and password out of the URL"),
         (("api", "--bbox", "1,2,3"), 2, "needs 4 numbers"),
         (("api", "--datetime", "yesterday"), 2, "not an RFC 3339 instant"),
         (("api", "--header", "X-Api-Key=NOT_SET_ANYWHERE"), 2, "'NOT_SET_ANYWHERE' must be set"),
@@ -201,13 +202,15 @@ def test_wrong_input_ends_with_one_clear_line(arguments: tuple[str, ...], code: 
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("This sends up to")]
     assert line.startswith("error: ")
     assert said in line
+    assert "s3cret" not in line
     assert done.stdout == ""
 
 
-def test_an_unknown_collection_is_told_which_there_are(server: str, tmp_path: Path) -> None:
-    done = run("api", "--catalog-url", server, "--collection-id", "nope", cwd=tmp_path)
+@pytest.mark.parametrize("name", ["nope", "/nope"])
+def test_an_unknown_collection_is_told_which_there_are(server: str, tmp_path: Path, name: str) -> None:
+    done = run("api", "--catalog-url", server, "--collection-id", name, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith("there is no collection 'nope'; it has scenes")
+    assert done.stderr.splitlines()[-1].endswith(f"there is no collection {name!r}; it has scenes")
 
 
 def test_a_server_that_stops_answering_is_an_error_of_one_line(tmp_path: Path, folder: Path) -> None:
