@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 import brotli
@@ -102,8 +103,11 @@ def decoded(data: bytes) -> Any:
             gc.enable()
 
 
-def server_message(data: bytes) -> str:
-    """Find the server's own words in an error body: `description` in STAC API, `detail` in FastAPI."""
+def server_message(data: bytes, secrets: Iterable[str] = ()) -> str:
+    """Find the server's own words in an error body: `description` in STAC API, `detail` in FastAPI.
+
+    Servers quote what they did not like: the secrets among it are left out.
+    """
     text = data.decode("utf-8", "replace").strip()
     try:
         document = orjson.loads(data)
@@ -112,5 +116,7 @@ def server_message(data: bytes) -> str:
     if isinstance(document, dict):
         words = (document.get(name) for name in ("description", "detail", "message", "errorMessage", "title"))
         text = next((str(word) for word in words if word), text)
+    for secret in secrets:
+        text = text.replace(secret, "***")
     text = " ".join(text.split())
     return text if len(text) <= MAX_MESSAGE_CHARACTERS else f"{text[:MAX_MESSAGE_CHARACTERS]}..."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import TracebackType
@@ -31,6 +31,8 @@ TOTAL_TIMEOUT_SECONDS = 300.0
 MAX_HEADER_BYTES = 1_048_576
 READ_BUFFER_BYTES = 1_048_576
 MAX_REDIRECTS = 10
+# Parts of credentials that a server sends back in its messages are hidden, but for words that may be anything.
+SHORTEST_SECRET = 6
 # With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.
 REDIRECTS_THAT_KEEP_THE_METHOD = (301, 302, 307, 308)
 REDIRECTS = (303, *REDIRECTS_THAT_KEEP_THE_METHOD)
@@ -90,6 +92,8 @@ class Client:
     ) -> None:
         self._origin = _origin_of(URL(root))
         self._credentials = dict(credentials)
+        parts = {part for value in credentials.values() for part in (value, value.partition(" ")[2])}
+        self._secrets = sorted((part for part in parts if len(part) >= SHORTEST_SECRET), key=len, reverse=True)
         self._stats = stats
         self._limiter = limiter
         self._in_flight = 0
@@ -188,7 +192,7 @@ class Client:
             if response.status not in REDIRECTS or "Location" not in response.headers:
                 started = perf_counter()
                 try:
-                    return _answer(place, response, data, outline)
+                    return _answer(place, response, data, outline, self._secrets)
                 finally:
                     self._stats.seconds_decoding += perf_counter() - started
             url = linked(url, response.headers["Location"])
@@ -284,9 +288,9 @@ class Client:
         self._stats.mean_in_flight = self._busy_seconds / max(now - self._first, 1e-9)
 
 
-def _answer(place: str, response: aiohttp.ClientResponse, data: bytes, outline: bool) -> Answer:
+def _answer(place: str, response: aiohttp.ClientResponse, data: bytes, outline: bool, secrets: Iterable[str]) -> Answer:
     if response.status >= 300:
-        message = bodies.server_message(data)
+        message = bodies.server_message(data, secrets)
         words = f"{place}: the server answered {response.status} {response.reason}: {message}".rstrip(": ")
         throttled = response.status == 403 and message == "Forbidden" and "x-amzn-RequestId" in response.headers
         if response.status in retrying.RETRIED or throttled:

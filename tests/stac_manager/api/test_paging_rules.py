@@ -316,6 +316,23 @@ async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path, concurrency
     assert not module.stats.retries  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("status", [401, 429])
+async def test_a_server_that_says_the_credentials_back_is_not_quoted(status: int) -> None:
+    def answer(request: web.Request, body: Any) -> web.Response:
+        token = request.headers["Authorization"].split()[1]
+        words = (
+            f"{token} is no token ({request.headers['Authorization']}, {request.headers['X-Key']}), Bearer it is not"
+        )
+        return web.json_response({"description": words + 18 * f" {token}"}, status=status)  # also where it is cut short
+
+    headers = {"Authorization": "Bearer s3cret-token", "X-Key": "s3cret key"}
+    async with serving(Scripted(answer)) as server:
+        with pytest.raises(DataProcessingError, match=r": \*\*\* is no token \(") as caught:
+            await fetch({"source": server.url, "headers": headers})
+    assert "s3cret" not in str(caught.value)
+    assert "Bearer it is not" in str(caught.value)
+
+
 async def test_a_server_that_moves_to_another_origin_gets_no_credentials_and_the_error_says_so() -> None:
     """As from http to https: the headers stay behind, and the server then refuses."""
     async with serving(Scripted(lambda request, body: web.Response(status=401))) as secure:
