@@ -77,7 +77,7 @@ class Cursor:
         """Take note of a page that has come, and of the request for the one after it."""
         self.pages += 1
         self.members += page.size
-        if self.pages == 1:
+        if self.counted is None:  # some servers count on some pages only
             self.counted = page.matched
         self._asked.add(hash(identity_of(self.following or self.first)))
         self.following = page.following

@@ -267,19 +267,17 @@ class _Search:
             self._largest_page = max(self._largest_page, page.size)
         self._learn_page_bytes(page)
         cursor.last_was_full = page.size >= min(self._page_size, self._largest_page or self._page_size)
-        if cursor.pages == 1 and page.matched is not None and not cursor.complement:
-            if self._sequential:
-                self._stats.completeness.counted = page.matched
-            else:
-                self._cutter.learn(cursor.piece, page.matched)
-                self._counted_in_slices += page.matched
-                whole = self._stats.completeness.counted
-                if whole is not None and self._counted_in_slices > SLICES_OVERLAP * whole + 4 * self._page_size:
-                    self._stop_dividing()
-                    if cursor.dropped:
-                        return
-                if self._cut_oversized(cursor, page):
-                    return
+        if self._sequential:
+            if cursor.counted is not None:
+                self._stats.completeness.counted = cursor.counted
+        elif cursor.pages == 1 and page.matched is not None and not cursor.complement:
+            self._cutter.learn(cursor.piece, page.matched)
+            self._counted_in_slices += page.matched
+            whole = self._stats.completeness.counted
+            if whole is not None and self._counted_in_slices > SLICES_OVERLAP * whole + 4 * self._page_size:
+                self._stop_dividing()
+            if cursor.dropped or self._cut_oversized(cursor, page):
+                return
         self._stats.completeness.pages += 1
         self._delivery.put(cursor, page)
 

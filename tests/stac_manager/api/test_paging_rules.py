@@ -179,6 +179,20 @@ async def test_a_link_cannot_say_how_a_request_travels() -> None:
     assert server.asked[1][3]["X-Page"] == "2"
 
 
+async def test_a_count_that_only_later_pages_have_counts() -> None:
+    def answer(request: web.Request, body: Any) -> Any:
+        if request.path.endswith("more"):
+            return {**page(ITEMS[3:5]), "numberMatched": len(ITEMS)}
+        return page(ITEMS[:3], href="more")
+
+    async with serving(Scripted(answer)) as server:
+        module = IngestModule({"source": server.url, "limit": 3})
+        assert [item async for item in module.fetch(WorkflowContext.create())] == ITEMS[:5]
+    assert isinstance(module.stats, ApiStats)
+    assert module.stats.completeness.status == "incomplete"
+    assert "2 of the 7 items counted did not come" in module.stats.completeness.problems
+
+
 async def test_an_empty_page_ends_the_search_though_it_has_a_next_link() -> None:
     async with serving(Scripted(lambda request, body: page([], href="search?token=1"))) as server:
         assert await fetch({"source": server.url}) == []
