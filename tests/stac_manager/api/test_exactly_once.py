@@ -330,3 +330,17 @@ def test_a_member_that_is_no_item_is_one_failure_however_many_slices_it_is_in(
     assert len(context.failure_collector) == 20
     assert isinstance(module.stats, ApiStats)
     assert module.stats.completeness.status == "complete"
+
+
+@pytest.mark.parametrize("interval", ["2023-11-14T22:13:20.5Z/2024-07-01T00:00:00Z", "../2024-07-01T00:00:00.5Z"])
+def test_slices_share_whole_seconds_with_a_fraction_and_end_at_the_users_own_bounds(
+    loop: asyncio.Runner, interval: str
+) -> None:
+    """Elasticsearch rounds a bound without a fraction up to the end of its second."""
+    adversary = Adversary(catalog_of(SCENES), histogram=True)
+    _, stats = fetch(loop, adversary, limit=20, concurrency=5, datetime=interval)
+    sent = [audit.datetime.split("/") for audit in stats.completeness.slices if audit.datetime]
+    lows, highs = {low for low, _ in sent}, {high for _, high in sent}
+    assert len(sent) > 1
+    assert [lows - highs, highs - lows] == [{bound} for bound in interval.split("/")]
+    assert all(edge[19:] == ".000Z" for edge in lows & highs)
