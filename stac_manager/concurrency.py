@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 AUTO_START = 6
 AUTO_CEILING = 64
 # What a search is cut for before the level is known.
-AUTO_PLANNED = 32
+AUTO_PLANNED = 20
 # A level is too high once answers take this many times as long as the quickest ones did.
 AUTO_LATENCY_TOLERANCE = 1.8
 AUTO_LATENCY_SMOOTHING = 0.2

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +15,10 @@ START_SECONDS = 120.0
 
 
 @contextmanager
-def running(items: Path, *, latency_seconds: float) -> Iterator[str]:
+def running(items: Path, *, latency_seconds: float, options: Sequence[str] = ()) -> Iterator[str]:
     """Serve an NDJSON file on a free port of this machine and give the address.
+
+    `options` are further ones of `stac_api_server.py`.
 
     Raises:
         OSError: If the server does not start.
@@ -24,7 +26,7 @@ def running(items: Path, *, latency_seconds: float) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
         address = Path(folder) / "address"
         command: list[str | Path] = [sys.executable, SERVER, items, "--port", "0", "--latency", str(latency_seconds)]
-        command += ["--port-file", address, "--die-with-parent"]
+        command += ["--port-file", address, "--die-with-parent", *options]
         quiet = subprocess.DEVNULL
         with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True) as server:
             try:

@@ -14,11 +14,12 @@ Items are ordered newest first: by the start of their range, then by id, both de
 overlap, ends included, at nanosecond precision (digits beyond that are ignored).
 
 `--throttle N` refuses what comes above N requests a second with 429 and `Retry-After`, as public APIs do.
+`--fail-every N` answers every N-th search with 500.
 `--aggregations` adds `/aggregate` (STAC API - Aggregation) with `total_count` and `datetime_frequency`: how many items
 there are in each month, by the start of their range.
 
-`GET /_stats` counts what was served and `POST /_stats/reset` starts again, the throttle included; neither waits nor is
-counted itself.
+`GET /_stats` counts what was served and `POST /_stats/reset` starts again, throttle and failures included; neither
+waits nor is counted itself.
 
 It needs aiohttp and orjson only, so that any interpreter which has them can run it; `intersects` also needs shapely.
 """

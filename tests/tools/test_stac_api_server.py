@@ -671,6 +671,15 @@ def test_requests_wait_at_the_same_time(capped: Server) -> None:
     assert capped.json("/_stats/reset", method="POST")["peak_in_flight"] == 0
 
 
+def test_every_so_many_searches_fail_and_nothing_else_does(files: list[Path], tmp_path: Path) -> None:
+    with serving(tmp_path, *files, "--latency", 0, "--fail-every", 3) as running:
+        statuses = [running.raw(path)[0] for path in ["/search?limit=1", "/collections"] * 6]
+        assert statuses[::2] == [200, 200, 500] * 2
+        assert statuses[1::2] == [200] * 6
+        assert running.json("/search?limit=1")["numberReturned"] == 1
+        assert running.json("/_stats")["refused"] == 0
+
+
 def test_throttle_refuses_what_is_too_much_and_says_when_to_come_again(files: list[Path], tmp_path: Path) -> None:
     """Nothing passes that would be the sixth within one second; who waits as told is served."""
     with serving(tmp_path, *files, "--latency", 0, "--throttle", 5) as running:

@@ -22,7 +22,7 @@ from .model import (
     summarised_level,
     title_of,
 )
-from .plot import draw
+from .plot import draw, draw_speedups
 from .terminal import show, show_comparison
 from .verdict import Verdict, judge
 
@@ -39,6 +39,7 @@ __all__ = [
     "as_peer",
     "compare",
     "draw",
+    "draw_speedups",
     "is_quick",
     "judge",
     "make_data_set",

@@ -27,6 +27,7 @@ class Options:
     no_post: bool
     no_counts: bool
     throttle: int | None
+    fail_every: int | None
     aggregations: bool
 
     @property
@@ -86,6 +87,12 @@ def parse_arguments(argv: Sequence[str] | None) -> Options:
         type=positive_integer,
         metavar="N",
         help="answer 429 with Retry-After to what comes above N requests in any second (default: never)",
+    )
+    add(
+        "--fail-every",
+        type=positive_integer,
+        metavar="N",
+        help="answer every N-th search with 500 (default: never)",
     )
     add(
         "--aggregations",

@@ -31,6 +31,7 @@ class Server:
         self.stats = Stats()
         self.throttle = Throttle(options.throttle)
         self.random = random.Random(0)
+        self.searches = 0
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self.answer], client_max_size=0)
@@ -55,6 +56,7 @@ class Server:
             try:
                 if refusal:
                     raise refusal
+                self._fail_now_and_then(route)
                 response = await handler(request)
             except SearchError as error:
                 response = error_answer(HTTPStatus.BAD_REQUEST, str(error))
@@ -65,10 +67,16 @@ class Server:
             self.stats.bytes += response.content_length or 0
         return response
 
+    def _fail_now_and_then(self, route: str) -> None:
+        self.searches += route == "/search"
+        if self.options.fail_every and route == "/search" and self.searches % self.options.fail_every == 0:
+            raise web.HTTPInternalServerError(reason="every now and then, as I was told")
+
     async def show_stats(self, request: web.Request) -> web.Response:
         return json_answer(self.stats.as_json())
 
     async def reset_stats(self, request: web.Request) -> web.Response:
         self.stats.reset()
         self.throttle = Throttle(self.options.throttle)
+        self.searches = 0
         return json_answer(self.stats.as_json())
