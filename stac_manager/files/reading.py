@@ -83,7 +83,7 @@ async def _parts(
                 if config.concurrency != 1 and (following := next(upcoming, None)) is not None:
                     await asyncio.to_thread(hint, following)
                 with closing(parts_of_parquet(decoder.parquet, failures)) as batches:
-                    while (batch := await _in_thread(next, batches, None)) is not None:
+                    while (batch := await _next_batch(batches, stats)) is not None:
                         yield decoder.part_of(batch)
                 decoder.parquet = None
             elif (pending := reader.pending) is not None:
@@ -92,6 +92,15 @@ async def _parts(
                 stats.seconds_waiting += perf_counter() - started
             else:
                 await asyncio.sleep(0)
+
+
+async def _next_batch(batches: Iterator[Iterator[Item]], stats: FileStats) -> Iterator[Item] | None:
+    """Let Arrow read and decompress the next rows of a Parquet file."""
+    started = perf_counter()
+    try:
+        return await _in_thread(next, batches, None)
+    finally:
+        stats.seconds_reading += perf_counter() - started
 
 
 async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
