@@ -95,6 +95,8 @@ def test_commands(page: Path, clone: Path, url: str) -> None:
             shortened += " --quick --bench 'Startup|FileIngest.*ingest.1, 1000.'"
         if " compare " in command:
             shortened += " --rounds 1 --bench 'counts.Modules.*import'"
+        if "compare_architectures.py " in command and " plot " not in command:
+            shortened += " --items 120 --rounds 1 --concurrency 1,5 --ways 'bare|alone, 1'"
         if command.startswith("PYTHONPATH=tests "):
             shortened = command.replace("PYTHONPATH=tests", "PYTHONPATH=tests:.")
         done = subprocess.run(

@@ -58,6 +58,7 @@ def _measuring_options(levels: str) -> Callable[[Command], Command]:
             "--output",
             type=click.Path(dir_okay=False, path_type=Path),
             required=True,
+            callback=_with_folder,
             help="JSON file to write, as docs/results.md has it.",
         ),
     )
@@ -75,6 +76,12 @@ def _pattern(context: click.Context, option: click.Parameter, text: str) -> re.P
         return re.compile(text)
     except re.error as error:
         raise click.BadParameter(f"{text!r} is no regular expression: {error}") from None
+
+
+def _with_folder(context: click.Context, option: click.Parameter, path: Path) -> Path:
+    """Find out before a long run that its result cannot be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 _HELP = __doc__.replace("\n\n", "\n\n\b\n", 1)
@@ -156,7 +163,6 @@ def _compare(
 ) -> None:
     subjects = [Subject(PACKAGE, level) for level in concurrency]
     subjects += [Subject(name) for name in WAYS[comparison.topic] if ways.search(name)]
-    output.parent.mkdir(parents=True, exist_ok=True)
     with _progress(len(subjects) * rounds) as advance:
         timed = comparing.measure(comparison, subjects, rounds, advance)
     found = comparing.as_report([comparing.as_data_set(comparison, timed)])
