@@ -36,7 +36,8 @@ class FileStats(IngestStats):
         documents: Files read.
         bytes: Bytes of the JSON and NDJSON documents read (Parquet files are read by column and not counted).
         seconds_waiting: Waiting for the disk: reads that the page cache could not serve. Known on Linux only.
-        seconds_reading: Opening and reading documents, the wait for the disk included; of Parquet files also unpacking.
+        seconds_reading: Opening and reading documents, the wait for the disk included; of Parquet files also
+            unpacking them and turning columns into values.
         seconds_decoding: Turning documents into dicts.
         peak_buffer: The most documents read ahead at one time, the one being decoded included.
     """
