@@ -27,9 +27,10 @@ from tools.processes import stopped
 from tools.report.asv_results import Measured, Series, read_history
 from tools.report.errors import ReportError
 
-ROUNDS = 12
-QUICK_ROUNDS = 10
-SAMPLES_A_ROUND = 3
+ROUNDS = 14
+QUICK_ROUNDS = 12
+REPEAT = "(3, 10, 0.4)"
+"""Samples a process: at least, at most, and the seconds after which there are no more. asv's attribute `repeat`."""
 BENCH = (
     r"\.FileIngest\.\w+\((1|10), 1000\)|\.FormatIngest\.\w+\('(ndjson|featurecollection)', 1000\)"
     r"|\.APIIngest\.\w+\((1|10), 500\)|^instructions\.|^counts\.|^startup\."
@@ -86,9 +87,7 @@ def compare(
     return regression.judge_rounds(*measured, base=commits[0], commit=commits[1], machine=machine)
 
 
-def measure_once(
-    side: Side, work: Path, bench: str, *, is_first: bool = True, samples: int = SAMPLES_A_ROUND
-) -> Mapping[Series, Measured]:
+def measure_once(side: Side, work: Path, bench: str, *, is_first: bool = True) -> Mapping[Series, Measured]:
     """Let asv measure one side once, each benchmark in a process of its own.
 
     Raises:
@@ -99,7 +98,7 @@ def measure_once(
     command = [sys.executable, "-m", "asv", "run", "--config", str(run / "asv.conf.json")]
     command += ["--environment", f"existing:{sys.executable}", "--set-commit-hash", side.commit]
     command += ["--bench", bench, "--record-samples", "--attribute", "rounds=1"]
-    command += ["--attribute", f"repeat={samples}"]
+    command += ["--attribute", f"repeat={REPEAT}"]
     scratch = run / "scratch"
     scratch.mkdir()
     # Before everything else, also before the installed package of the working tree. asv takes one of the two for the

@@ -157,10 +157,13 @@ def _broken(before: Sequence[Measured], after: Sequence[Measured], row: Row) -> 
 def _compare_rounds(
     row: Row, metric: Metric, before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]
 ) -> Finding:
-    row = replace(row, base=median(map(median, before)), head=median(map(median, after)))
+    base, head = (
+        [tests.undisturbed(x, lower_is_better=metric.lower_is_better) for x in side] for side in (before, after)
+    )
+    row = replace(row, base=median(base), head=median(head))
     if metric.nature != "scattering" or not _all_positive(before, after):
         return Finding(row, metric)
-    difference = tests.between_rounds([median(x) for x in before], [median(x) for x in after])
+    difference = tests.between_rounds(base, head)
     return Finding(row, metric, difference, f"{len(before)} pairs of runs", len(before))
 
 

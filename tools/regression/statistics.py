@@ -1,7 +1,7 @@
 """How sure a difference is. Everything works on logarithms, so a change is a ratio and swapping the sides mirrors it.
 
 The unit of evidence is the process, not the call: samples of one process share its memory layout and the mood of the
-machine, so a median stands for each process wherever processes can be told apart.
+machine, so one value stands for each process wherever processes can be told apart.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,8 @@ MINIMUM_RUNS = 6
 ASSUMED_RUN_SPREAD = 0.03
 """What is taken for that swing while it is not known: a fraction, one standard deviation."""
 LEAST_RUN_SPREAD = 0.005
+UNDISTURBED = 0.25
+"""The quantile of its samples that stands for a process in interleaved rounds."""
 
 Floats = NDArray[numpy.float64]
 
@@ -42,8 +44,17 @@ class RunSpread:
     is_known: bool
 
 
+def undisturbed(samples: Sequence[float], *, lower_is_better: bool) -> float:
+    """What a process does when the machine lets it: the quartile of its samples at the better end.
+
+    What else the machine does makes a sample worse and never better, so this swings less from process to process than
+    the median. The minimum swings as little, but one lucky sample decides it.
+    """
+    return float(numpy.quantile(samples, UNDISTURBED if lower_is_better else 1 - UNDISTURBED))
+
+
 def between_rounds(base: Sequence[float], head: Sequence[float]) -> Difference:
-    """Compare medians of processes that ran in pairs, one right after the other.
+    """Compare processes, a value each, that ran in pairs, one right after the other.
 
     Wilcoxon's signed-rank test on the ratios within the pairs: what drifts over minutes hits both sides of a pair and
     cancels. The estimate is the Hodges-Lehmann one, the median of the means of all pairs of ratios, and its

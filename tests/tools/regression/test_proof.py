@@ -1,0 +1,99 @@
+"""The proof of the judging: a fault goes in, is measured by asv, and the page says that it was called."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from support import ROOT
+
+from tools.prove_regressions import missing_rounds
+from tools.regression_proof import BASE, EXPERIMENTS, SAME, Record, as_markdown
+from tools.report.asv_results import Measured, Series
+
+COUNTS, TIMES = (next(one for one in EXPERIMENTS if one.name == name) for name in ("counts", "time of files"))
+SERIES = Series("file_ingest.FileIngest.time_ingest", (("concurrency", "1"),), "time", "seconds", "1")
+SLOWER = next(iter(TIMES.faults))
+
+
+def prove(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "tools" / "prove_regressions.py", *arguments]
+    command += ["--record", folder / "record.jsonl", "--page", folder / "page.md"]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def cells(page: str) -> dict[tuple[str, str], list[str]]:
+    """The lines of the tables by their first two cells."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"]
+    return {(line[0], line[1]): line[2:] for line in lines}
+
+
+def test_a_needless_request_is_called_and_the_same_commit_is_not(tmp_path: Path) -> None:
+    done = prove(tmp_path, "--only", "counts", "--repetitions", "1")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    found = cells((tmp_path / "page.md").read_text())
+    (fault,) = COUNTS.faults
+    assert found[fault, "counts"] == ["1 of 1", "10 of 10", "0 of 1"]
+    assert found[fault, "`Requests.track_requests`"] == ["1 of 1", "+91 % to +91 %", "+91 %"]
+    assert found[SAME, "counts"] == ["0 of 1", "0 of 20", "0 of 1"]
+    assert found[SAME, "`Requests.track_requests`"] == ["0 of 1", "+0.00 % to +0.00 %", "+0.00 %"]
+    # Nothing is measured twice.
+    before = (tmp_path / "record.jsonl").read_bytes()
+    again = prove(tmp_path, "--only", "counts", "--repetitions", "1")
+    assert (again.returncode, (tmp_path / "record.jsonl").read_bytes()) == (0, before), again.stderr
+
+
+def write_round(record: Record, number: int, turn: int, *, package: str = "abc1234", slower: float = 1.3) -> None:
+    swing = 1 + (turn * 7 % 5) / 100
+    levels = {BASE: 0.1, SAME: 0.1 * (1.002 if turn % 2 else 0.998), SLOWER: 0.1 * slower}
+    sides = {name: {SERIES: Measured("ok", level * swing, (level * swing,) * 3)} for name, level in levels.items()}
+    record.add(TIMES, number, package, sides)
+
+
+def test_an_interrupted_repetition_goes_on(tmp_path: Path) -> None:
+    record = Record(tmp_path / "record.jsonl")
+    for turn in range(TIMES.rounds):
+        write_round(record, 0, turn)
+    write_round(record, 1, 0)
+    missing = list(missing_rounds([TIMES], 2, record, "abc1234"))
+    assert missing == [(TIMES, 1, turn) for turn in range(1, TIMES.rounds)]
+    # Another version of the package is measured from the start; what is complete stays.
+    missing = list(missing_rounds([TIMES], 2, record, "def5678"))
+    assert missing == [(TIMES, 1, turn) for turn in range(TIMES.rounds)]
+    assert [one.number for one in record.complete(TIMES)] == [0]
+    # What was measured before the experiment was changed does not count.
+    text = record.path.read_text()
+    record.path.write_text(text.replace(TIMES.key, "00000000"))
+    assert record.complete(TIMES) == []
+
+
+def test_the_page_is_judged_when_it_is_written(tmp_path: Path) -> None:
+    record = Record(tmp_path / "record.jsonl")
+    for number, slower in enumerate((1.3, 1.3, 1.0)):
+        for turn in range(TIMES.rounds):
+            write_round(record, number, turn, slower=slower)
+    found = cells(as_markdown(record))
+    assert found[SLOWER, "time of files"] == ["2 of 3", "10 of 10", "0 of 3"]
+    assert found[SLOWER, "`FileIngest.time_ingest(1)`"] == ["2 of 3", "+0.00 % to +30 %", "+30 %"]
+    assert found[SAME, "time of files"] == ["0 of 3", "0 of 20", "0 of 3"]
+
+
+def test_every_experiment_watches_something() -> None:
+    suite = json.loads((ROOT / "tests" / "benchmarks" / "suite.json").read_text())
+    names = [
+        f"{name}({', '.join(values)})" if values else name
+        for name, benchmark in suite.items()
+        for values in itertools.product(*benchmark["params"])
+    ]
+    chosen = {one.name: [name for name in names if re.search(one.bench, name)] for one in EXPERIMENTS}
+    assert {name: len(found) for name, found in chosen.items()} == {
+        "instructions": 4,
+        "counts": 6,
+        "memory": 8,
+        "time of files": 3,
+        "time of an API": 1,
+    }
