@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from random import Random
 from statistics import median
 
 from tools import regression
@@ -13,6 +14,8 @@ from .experiments import EXPERIMENTS, FAULT_REPETITIONS, SAME, SAME_REPETITIONS,
 from .record import BASE, Record, Repetition
 
 _INSTRUCTIONS = "instructions/item"
+_ROUNDS = (8, 10, 12, 14, 16)
+_DRAWS, _SEED = 50, 0
 _INTRODUCTION = """\
 Written by `python tools/prove_regressions.py` from real runs of asv. In a scratch clone each fault is a commit; it is
 measured in turns with the commit before it, and that one once more under another name (A/A). What judges for `compare`
@@ -50,6 +53,7 @@ def as_markdown(record: Record) -> str:
         for experiment in EXPERIMENTS
         for fault in (SAME, *experiment.faults)
     ]
+    timed = max(EXPERIMENTS, key=lambda experiment: experiment.rounds)
     packages = dict.fromkeys(one.package for repetitions in done.values() for one in repetitions)
     parts = [
         "# What the judging catches",
@@ -63,6 +67,12 @@ def as_markdown(record: Record) -> str:
         _table(
             ("Fault", "Benchmark", "Called a regression", "Measured change", "Median"),
             [cells for case in cases for cells in _details(case)],
+        ),
+        "## How many rounds it takes",
+        f"Rounds drawn from all that `{timed.name}` has measured, {_DRAWS} times for each number, and judged as above.",
+        _table(
+            ("Rounds", *(case.fault for case in cases if case.experiment is timed)),
+            list(_power(timed, done[timed.name])),
         ),
         "## Spread of instruction counts",
         "Of the commit without a fault, under both of its names in each repetition, whatever the machine was doing:",
@@ -91,6 +101,22 @@ def _details(case: _Case) -> Iterable[tuple[str, ...]]:
         size = f"{percent(min(ratios), sign=True)} to {percent(max(ratios), sign=True)}" if ratios else "n/a"
         middle = percent(median(ratios), sign=True) if ratios else "n/a"
         yield case.fault, f"`{name}`", f"{called} of {len(rows)}", size, middle
+
+
+def _power(experiment: Experiment, repetitions: Sequence[Repetition]) -> Iterable[tuple[str, ...]]:
+    """How often a regression is called with fewer rounds and with more."""
+    for count in _ROUNDS:
+        cells = []
+        for fault in (SAME, *experiment.faults):
+            pool = [one for repetition in repetitions for one in repetition.rounds if fault in one]
+            if len(pool) < 2 * count:
+                cells.append("n/a")
+                continue
+            random = Random(_SEED)
+            drawn = (Repetition(0, "", random.sample(pool, count)) for _ in range(_DRAWS))
+            called = sum(_judged(one, fault).status == "regression" for one in drawn)
+            cells.append(f"{called} of {_DRAWS}")
+        yield (str(count), *cells)
 
 
 def _spread(repetitions: Sequence[Repetition]) -> Iterable[tuple[str, ...]]:
