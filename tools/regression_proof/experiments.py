@@ -13,8 +13,8 @@ SAME = "the same commit (A/A)"
 SAME_REPETITIONS = 20
 FAULT_REPETITIONS = 10
 
-# Orders of magnitude do not matter here, shares do: whatever the package parses at once, a line or a page of a hundred
-# items, the same share of its bytes is parsed once more, an item at a time.
+# Whatever the package parses at once, a line or a page of a hundred items: the same share of its bytes is parsed once
+# more, an item at a time.
 _PARSE_MORE = """
 import orjson
 
@@ -60,6 +60,7 @@ _BALLAST = bytearray(b"x") * 20_000_000
 """
 
 MORE_INSTRUCTIONS = "1 % more instructions"
+TEN_PERCENT = "10 % slower parsing"
 SLOWER_PARSING = {f"{share} % slower parsing": _PARSE_MORE.format(share=share / 100) for share in (10, 30)}
 
 
@@ -100,7 +101,8 @@ EXPERIMENTS = (
         "",
         r"^instructions\.",
         1,
-        {MORE_INSTRUCTIONS: _PARSE_MORE.format(share=0.0125), **SLOWER_PARSING},
+        # What it costs to count the bytes is part of it. The four paths have 0.5 % to 1.3 %, on average 1.0 %.
+        {MORE_INSTRUCTIONS: _PARSE_MORE.format(share=0.0075), TEN_PERCENT: SLOWER_PARSING[TEN_PERCENT]},
     ),
     Experiment("counts", "", r"^counts\.", 1, {"one needless request a page": _ASK_TWICE}),
     Experiment("memory", "", rf"^(?=.*\.peakmem_)(?=.*(?:{compare.BENCH}))", 1, {"20 MB more memory": _KEEP_MEMORY}),
