@@ -14,8 +14,12 @@ AUTO_LATENCY_TOLERANCE = 1.8
 AUTO_LATENCY_SMOOTHING = 0.2
 AUTO_DECREASE = 0.7
 AUTO_DECREASE_LATENCY = 0.9
-# After each refusal twice as many answers are needed before the level grows again.
-AUTO_MOST_PATIENCE = 64
+# How many levels' worth of answers the next step up needs after a refusal: more after one that says how long to wait,
+# which is a limit on the rate, and twice as many after each further one.
+AUTO_PATIENCE_WITH_RATE = 32
+AUTO_MOST_PATIENCE = 256
+# `Retry-After` is a whole number of seconds, rounded up: this much too long on average.
+RETRY_AFTER_EXCESS_SECONDS = 0.5
 
 
 class Limiter(Protocol):
@@ -67,8 +71,8 @@ class AutoLimiter:
     latency above `AUTO_LATENCY_TOLERANCE` times the least one seen. From then on a level's worth of answers adds one,
     and a refusal takes off 30 %, once for all the requests that were already on their way. Each refusal also doubles
     the answers that the next step up needs, so that a limit on the rate is not run into again and again. A server that
-    says how long to wait gives its rate away: the level is then at most that rate times the least latency (Little's
-    law, Operations Research 9, 1961).
+    ends the slow start with a word on how long to wait gives its rate away: the level becomes that rate times the
+    least latency (Little's law, Operations Research 9, 1961).
     """
 
     def __init__(self, start: int = AUTO_START, ceiling: int = AUTO_CEILING) -> None:
@@ -80,7 +84,7 @@ class AutoLimiter:
         self._latency = 0.0
         self._deaf_for = 0
         self._patience = 1
-        self._since, self._answers = perf_counter(), 0  # answers since the last pause
+        self._started, self._answers = perf_counter(), 0
 
     @property
     def level(self) -> int:
@@ -107,13 +111,15 @@ class AutoLimiter:
     def refused(self, wait_seconds: float | None = None) -> None:
         if self._deaf_for:
             return
+        first = self._slow_start
         self._back_off(AUTO_DECREASE)
         self._patience = min(2 * self._patience, AUTO_MOST_PATIENCE)
-        now = perf_counter()
-        if wait_seconds and self._least_latency:
-            rate = self._answers / (now - self._since + wait_seconds)
-            self._level = max(min(self._level, rate * self._least_latency), 1.0)
-        self._since, self._answers = now + (wait_seconds or 0.0), 0
+        if wait_seconds:
+            self._patience = max(self._patience, AUTO_PATIENCE_WITH_RATE)
+            if first and self._least_latency:
+                wait_seconds = max(wait_seconds - RETRY_AFTER_EXCESS_SECONDS, RETRY_AFTER_EXCESS_SECONDS)
+                rate = self._answers / (perf_counter() - self._started + wait_seconds)
+                self._level = max(min(self._level, round(rate * self._least_latency)), 1.0)
 
     def _back_off(self, factor: float) -> None:
         self._slow_start = False
