@@ -1,0 +1,71 @@
+"""Pages whose features are parsed one by one hold the same as if they were parsed at once."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stac_manager.api.features import DamagedPageError, Outline
+
+# Texts that look like the seams that are looked for, and other values.
+SEAMS = st.sampled_from(['},{"type":"Feature"', '"},{"id":', '],"links":[', "}", '\\"', "é", ""])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | SEAMS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SEAMS | st.just("features"), inner, max_size=3),
+    max_leaves=8,
+)
+NESTED = st.fixed_dictionaries({"features": st.lists(VALUES, max_size=2), "links": st.lists(VALUES, max_size=2)})
+FEATURES = st.fixed_dictionaries({"type": st.just("Feature"), "id": SEAMS, "a": VALUES, "b": NESTED})
+WITH_LINKS = st.fixed_dictionaries({"id": SEAMS, "links": st.just([]), "more": st.lists(st.just({"id": "x"}))})
+ITEMS = FEATURES | WITH_LINKS
+SEPARATORS = st.sampled_from([(",", ":"), (", ", ": "), (" , ", ":")])
+
+
+def document(features: list[Any], separators: tuple[str, str] = (",", ":"), **members: Any) -> bytes:
+    whole = {"type": "FeatureCollection", "features": features, "links": [], "numberReturned": len(features)}
+    return json.dumps({**whole, **members}, separators=separators).encode()
+
+
+@given(st.lists(ITEMS | VALUES, max_size=8), SEPARATORS, st.booleans())
+def test_the_same_as_parsed_at_once(features: list[Any], separators: tuple[str, str], ascii_only: bool) -> None:
+    whole = {"stac_version": "1.0.0", "features": features, "numberReturned": len(features), "links": [], "n": {"a": 1}}
+    data = json.dumps(whole, separators=separators, ensure_ascii=ascii_only).encode()
+    outline = Outline.of(data)
+    if outline is not None:
+        assert list(outline.features()) == features
+        assert outline.members == {name: value for name, value in whole.items() if name != "features"}
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_pages_as_servers_write_them_are_parsed_one_by_one(separators: tuple[str, str]) -> None:
+    outline = Outline.of(document([{"type": "Feature", "id": str(number)} for number in range(5)], separators))
+    assert outline is not None
+    features = outline.features()
+    assert next(features)["id"] == "0"
+    assert len(list(features)) == 4
+
+
+@given(st.lists(ITEMS, min_size=2, max_size=5), st.data())
+def test_damage_among_the_features_is_found(features: list[Any], data: st.DataObject) -> None:
+    whole = document(features)
+    begin = whole.index(b"[") + 1
+    end = whole.rindex(b'],"links"')
+    place = data.draw(st.integers(begin, end - 1))
+    damaged = whole[:place] + b"\x00" + whole[place + 1 :]
+    outline = Outline.of(damaged)
+    if outline is not None:
+        with pytest.raises(DamagedPageError):
+            list(outline.features())
+    with pytest.raises(orjson.JSONDecodeError):
+        orjson.loads(damaged)
+
+
+@pytest.mark.parametrize("said", [2, 4])
+def test_another_number_of_features_than_the_page_says_is_found(said: int) -> None:
+    outline = Outline.of(document([{"type": "Feature", "id": str(number)} for number in range(3)], numberReturned=said))
+    assert outline is not None
+    with pytest.raises(DamagedPageError):
+        list(outline.features())
