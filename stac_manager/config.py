@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from stac_manager.exceptions import ConfigurationError
 
 API_ONLY = ("bbox", "datetime", "intersects", "ids", "query", "filter", "limit", "headers", "ordered")
-FILE_ONLY = ("source_type", "format", "defer_gc")
+FILE_ONLY = ("source_type", "format")
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")

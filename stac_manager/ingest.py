@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from time import perf_counter
 from typing import Any
 
 from stac_manager.config import IngestConfig
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError
+from stac_manager.garbage import OlderCollectionsDeferred
 from stac_manager.protocols import Item
 from stac_manager.stats import ApiStats, FileStats, IngestStats
 
@@ -83,12 +84,16 @@ class IngestModule:
             parts = _counted_pages(pages, api_stats)
         stats = self.stats
         started = perf_counter()
+        deferred = OlderCollectionsDeferred() if self.config.defer_gc else nullcontext()
         try:
-            async with aclosing(parts):
-                async for part in parts:
-                    yield part
-                    stats.failures = len(context.failure_collector) - failed_before
-                    stats.seconds = perf_counter() - started
+            with deferred as collections:
+                async with aclosing(parts):
+                    async for part in parts:
+                        yield part
+                        stats.failures = len(context.failure_collector) - failed_before
+                        stats.seconds = perf_counter() - started
+                        if collections is not None:
+                            collections.look()
         finally:
             stats.failures = len(context.failure_collector) - failed_before
             stats.seconds = perf_counter() - started

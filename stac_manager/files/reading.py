@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import aclosing, closing, nullcontext, suppress
+from contextlib import aclosing, closing, suppress
 from functools import partial
 from math import inf
 from time import perf_counter
@@ -26,7 +26,6 @@ from stac_manager.files.decoding import (
 from stac_manager.files.discovery import Document, discover
 from stac_manager.files.readahead import Content, ReadAhead, hint
 from stac_manager.files.window import Window
-from stac_manager.garbage import OlderCollectionsDeferred
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
 
@@ -51,14 +50,11 @@ async def read(
     """
     failed_before = len(failures)
     documents = await asyncio.to_thread(discover, config, failures)
-    with OlderCollectionsDeferred() if config.defer_gc else nullcontext() as collections:
-        async with aclosing(_parts(documents, config, collection_id, failures, stats)) as parts:
-            async for part in parts:
-                yield part
-                if stats.items == config.max_items:
-                    return
-                if collections is not None:
-                    collections.look()
+    async with aclosing(_parts(documents, config, collection_id, failures, stats)) as parts:
+        async for part in parts:
+            yield part
+            if stats.items == config.max_items:
+                return
     if not stats.items:
         raise _nothing_delivered(config.source, collection_id, failures, failed_before)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import subprocess
 import sys
@@ -156,3 +157,15 @@ async def test_ctrl_c_ends_a_program_at_once(way: str, fault: str, concurrency: 
     assert said.rstrip().endswith(b"KeyboardInterrupt"), said.decode()
     assert b"never retrieved" not in said
     assert b"Unclosed" not in said
+
+
+async def test_older_generations_of_the_collector_wait_until_the_end() -> None:
+    thresholds = gc.get_threshold()
+    async with counting() as server:
+        options = {"source": server.url, "concurrency": 3, "limit": 5}
+        seen = [gc.get_threshold() async for _ in IngestModule(options).fetch(WorkflowContext.create())]
+        assert seen[0] != thresholds
+        assert gc.get_threshold() == thresholds
+        options["defer_gc"] = False
+        seen = [gc.get_threshold() async for _ in IngestModule(options).fetch(WorkflowContext.create())]
+        assert set(seen) == {thresholds}
