@@ -344,3 +344,45 @@ def test_slices_share_whole_seconds_with_a_fraction_and_end_at_the_users_own_bou
     assert len(sent) > 1
     assert [lows - highs, highs - lows] == [{bound} for bound in interval.split("/")]
     assert all(edge[19:] == ".000Z" for edge in lows & highs)
+
+
+def audited(loop: asyncio.Runner, server: Adversary, **options: Any) -> tuple[int, ApiStats, list[str]]:
+    context = WorkflowContext.create()
+    with answering(server) as url:
+        module = IngestModule({"source": url, "limit": 20, **options})
+        came = len(loop.run(listed(module, context)))
+    assert isinstance(module.stats, ApiStats)
+    return came, module.stats, [str(failure) for failure in context.failure_collector.get_all()]
+
+
+@pytest.mark.parametrize("fault", [{"lies": frozenset({6, 9})}, {"repeats": frozenset({6, 9})}, {"never_next": True}])
+def test_slices_that_lack_items_are_read_again(loop: asyncio.Runner, fault: dict[str, Any]) -> None:
+    came, stats, failures = audited(loop, Adversary(catalog_of(SCENES), **fault), concurrency=4)
+    assert (came, stats.completeness.status, failures) == (len(SCENES), "complete", [])
+
+
+def test_what_is_missing_is_told_with_its_slice_and_is_a_failure(loop: asyncio.Runner) -> None:
+    server = Adversary(catalog_of(SCENES), never_next=True)
+    came, stats, failures = audited(loop, server, datetime="2023-01-01T00:00:00Z/..")
+    assert (came, stats.completeness.status) == (20, "incomplete")
+    assert "datetime 2023-01-01T00:00:00Z/..: 480 of 500 items did not come" in stats.completeness.problems
+    assert [f"the search: {problem}" for problem in stats.completeness.problems] == failures
+
+
+def test_a_server_that_repeats_a_page_for_ever_is_an_error(loop: asyncio.Runner) -> None:
+    server = Adversary(catalog_of(SCENES), repeats=frozenset(range(1_000)))
+    with pytest.raises(DataProcessingError, match="the server repeats a page"):
+        audited(loop, server)
+    assert server.asked < 10
+
+
+def test_short_pages_without_a_link_and_a_count_are_doubted(loop: asyncio.Runner) -> None:
+    came, stats, failures = audited(loop, Adversary(catalog_of(SCENES), counts=None, page_cap=7, never_next=True))
+    assert (came, stats.completeness.status, failures) == (7, "unverified", [])
+    assert "the server gives no next links: there may be more" in str(stats.completeness)
+
+
+def test_a_search_for_ids_is_not_split_and_says_so(loop: asyncio.Runner) -> None:
+    _, stats, _ = audited(loop, Adversary(catalog_of(SCENES)), concurrency=8, ids=["i1"])
+    assert stats.peak_in_flight == 1
+    assert stats.notes == ["One request after another: a search for ids is not split."]
