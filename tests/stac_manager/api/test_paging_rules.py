@@ -193,6 +193,32 @@ async def test_a_count_that_only_later_pages_have_counts() -> None:
     assert "2 of the 7 items counted did not come" in module.stats.completeness.problems
 
 
+async def test_where_a_merged_link_and_the_first_request_differ_the_link_counts() -> None:
+    def answer(request: web.Request, body: Any) -> Any:
+        if "token" in body:
+            return page(ITEMS[3:])
+        return page(ITEMS[:3], href="search", method="POST", merge=True, body={"token": 3, "limit": 2})
+
+    async with serving(Scripted(answer)) as server:
+        assert await fetch({"source": server.url, "limit": 3}) == ITEMS
+    assert server.asked[1][2] == {"limit": 2, "token": 3}
+
+
+async def test_the_headers_of_a_link_stay_with_the_server_that_it_leads_to() -> None:
+    async with serving(Scripted(lambda request, body: page(ITEMS[3:]))) as other:
+
+        def answer(request: web.Request, body: Any) -> Any:
+            if request.path.endswith("more"):
+                return web.Response(status=307, headers={"Location": other.url + "search"})
+            return page(ITEMS[:3], href="more", headers={"X-Session": "s3cret"})
+
+        async with serving(Scripted(answer)) as server:
+            assert await fetch({"source": server.url}) == ITEMS
+    assert server.asked[1][3]["X-Session"] == "s3cret"
+    assert other.asked
+    assert "s3cret" not in json.dumps(other.asked)
+
+
 async def test_an_empty_page_ends_the_search_though_it_has_a_next_link() -> None:
     async with serving(Scripted(lambda request, body: page([], href="search?token=1"))) as server:
         assert await fetch({"source": server.url}) == []
