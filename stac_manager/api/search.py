@@ -8,6 +8,7 @@ A search is cut into slices of time (`planning`, `slicing`), the pages of severa
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import ceil
 from time import perf_counter
@@ -133,7 +134,8 @@ class _Search:
 
     async def split(self, body: dict[str, Any]) -> Endpoint:
         """Ask what there is, and read it in slices, or in sequence where that is safer."""
-        known = await survey(self._client, self._config.source, body, at_once=self._limiter.level)
+        with self._waiting():
+            known = await survey(self._client, self._config.source, body, at_once=self._limiter.level)
         self._whole_request, self._body, self._endpoint = known.first, body, known.endpoint
         works = limit_of(known.first) or self._page_size
         if works < body["limit"]:
@@ -144,7 +146,8 @@ class _Search:
         self._learn_page_bytes(known.page)
         if known.page.matched is not None or known.page.doubt:
             self._largest_page = known.page.size
-        planned = await plan(self._client, self._config, body, known, self._limiter.planned)
+        with self._waiting():
+            planned = await plan(self._client, self._config, body, known, self._limiter.planned)
         if planned.reason is not None:
             self.read_in_sequence(planned.reason, known.first, known.page)
             return known.endpoint
@@ -378,10 +381,17 @@ class _Search:
                     continue
                 conclude(self._stats.completeness, self._invalid, self._failures)
                 return None
-            started = perf_counter()
-            await self._flight.news()
-            self._stats.seconds_waiting += perf_counter() - started
+            with self._waiting():
+                await self._flight.news()
         return None
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Add up the time in which there is nothing to do but to wait for the server."""
+        started, decoding = perf_counter(), self._stats.seconds_decoding
+        yield
+        decoded = self._stats.seconds_decoding - decoding
+        self._stats.seconds_waiting += perf_counter() - started - decoded
 
     def _items_of(self, cursor: Cursor, page: Page) -> Iterator[Item]:
         """Yield the items of a page that did not come before. They are marked before the consumer sees them."""
