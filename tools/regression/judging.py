@@ -163,8 +163,10 @@ def _compare_rounds(
     row = replace(row, base=median(base), head=median(head))
     if metric.nature != "scattering" or not _all_positive(before, after):
         return Finding(row, metric)
-    difference = tests.between_rounds(base, head)
-    return Finding(row, metric, difference, f"{len(before)} pairs of runs", len(before))
+    calm = tests.calm_rounds(base, head)
+    difference = tests.between_rounds([base[place] for place in calm], [head[place] for place in calm])
+    basis = f"{len(calm)} pairs of runs" + (f" of {len(base)}, the others disturbed" if len(calm) < len(base) else "")
+    return Finding(row, metric, difference, basis, len(calm))
 
 
 def _compare_history(row: Row, metric: Metric, before: list[_Samples], after: list[_Samples]) -> Finding:

@@ -21,6 +21,8 @@ ASSUMED_RUN_SPREAD = 0.03
 LEAST_RUN_SPREAD = 0.005
 UNDISTURBED = 0.25
 """The quantile of its samples that stands for a process in interleaved rounds."""
+WILD = 5.0
+"""Robust standard deviations above the other rounds from which on a round counts as disturbed."""
 
 Floats = NDArray[numpy.float64]
 
@@ -51,6 +53,19 @@ def undisturbed(samples: Sequence[float], *, lower_is_better: bool) -> float:
     the median. The minimum swings as little, but one lucky sample decides it.
     """
     return float(numpy.quantile(samples, UNDISTURBED if lower_is_better else 1 - UNDISTURBED))
+
+
+def calm_rounds(base: Sequence[float], head: Sequence[float]) -> list[int]:
+    """The rounds in which no process was hit as a whole, by a neighbour that took half of the machine for a second.
+
+    One such round among twelve is enough for the signed-rank test to see nothing at all, as it weighs most. It is
+    known by the slower of its two processes, whichever that is. This tells nothing of which side is slower, so that
+    the test, which asks how the signs fall given the pairs, stays exact.
+    """
+    slower = numpy.log(numpy.maximum(base, head))
+    above = slower - numpy.median(slower)
+    deviation = max(float(stats.median_abs_deviation(slower, scale="normal")), LEAST_RUN_SPREAD)
+    return [place for place, distance in enumerate(above) if distance <= WILD * deviation]
 
 
 def between_rounds(base: Sequence[float], head: Sequence[float]) -> Difference:

@@ -193,6 +193,20 @@ def test_rounds_see_five_per_cent_on_a_busy_machine() -> None:
     assert sum(disturbed_rounds(random, 1.0).status in ("regression", "improvement") for _ in range(100)) <= 2
 
 
+@pytest.mark.parametrize("hit", [0, 1])
+def test_one_process_that_was_hit_as_a_whole_hides_nothing(hit: int) -> None:
+    """Whichever side it is on: 30 % are called, by the other rounds; the same commit is not."""
+    random = numpy.random.default_rng(11)
+    found = []
+    for change in (1.3, 1.0):
+        levels = [[level * math.exp(random.normal(0, 0.02)) for _ in range(12)] for level in (1.0, change)]
+        levels[hit][5] *= 2
+        sides = [[{SERIES: Measured("ok", value, (value,) * 3)} for value in side] for side in levels]
+        found += judge_rounds(*sides, base=hash_of(0), commit=hash_of(1), machine="box").rows
+    assert [row.status for row in found] == ["regression", "no change"]
+    assert "11 pairs of runs of 12, the others disturbed" in found[0].evidence
+
+
 def test_rounds_take_the_upper_samples_of_a_throughput() -> None:
     """The same seen from the other side: a rate is disturbed downwards."""
     series = Series("m.Ingest.track_rate", (), "track", "items/s", "1")

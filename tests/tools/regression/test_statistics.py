@@ -28,6 +28,18 @@ def test_rounds_another_unit_changes_nothing_and_swapping_mirrors(pairs: list[tu
     assert there.ratio <= there.high * 1.000001
 
 
+@given(Pairs, st.data())
+@settings(max_examples=50, deadline=None)
+def test_which_rounds_are_calm_does_not_depend_on_which_side_is_which(
+    pairs: list[tuple[float, float]], data: st.DataObject
+) -> None:
+    """What keeps the test exact: rounds are left out by what swapping the sides of any of them leaves as it is."""
+    swapped = [pair[::-1] if data.draw(st.booleans()) else pair for pair in pairs]
+    found = [tests.calm_rounds(*(list(side) for side in zip(*some, strict=True))) for some in (pairs, swapped)]
+    assert found[0] == found[1]
+    assert len(found[0]) >= len(pairs) / 2
+
+
 @given(Samples, Samples, st.floats(0.001, 1000.0))
 @settings(max_examples=50, deadline=None)
 def test_runs_another_unit_changes_nothing_and_swapping_mirrors(a: list[float], b: list[float], k: float) -> None:
