@@ -21,8 +21,10 @@ ASSUMED_RUN_SPREAD = 0.03
 LEAST_RUN_SPREAD = 0.005
 UNDISTURBED = 0.25
 """The quantile of its samples that stands for a process in interleaved rounds."""
-WILD = 5.0
-"""Robust standard deviations above the other rounds from which on a round counts as disturbed."""
+DISTURBED = 5.0
+"""Robust standard deviations above the other rounds from which on a round counts as disturbed,"""
+LEAST_DISTURBANCE = 0.1
+"""and as a fraction, so that what hardly swings loses none."""
 
 Floats = NDArray[numpy.float64]
 
@@ -64,8 +66,9 @@ def calm_rounds(base: Sequence[float], head: Sequence[float]) -> list[int]:
     """
     slower = numpy.log(numpy.maximum(base, head))
     above = slower - numpy.median(slower)
-    deviation = max(float(stats.median_abs_deviation(slower, scale="normal")), LEAST_RUN_SPREAD)
-    return [place for place, distance in enumerate(above) if distance <= WILD * deviation]
+    spread = float(stats.median_abs_deviation(slower, scale="normal"))
+    most = max(DISTURBED * spread, float(numpy.log1p(LEAST_DISTURBANCE)))
+    return [place for place, distance in enumerate(above) if distance <= most]
 
 
 def between_rounds(base: Sequence[float], head: Sequence[float]) -> Difference:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,10 @@ class Record:
         return [Repetition(number, package, rounds) for (number, package), rounds in sorted(found.items())]
 
     def complete(self, experiment: Experiment) -> list[Repetition]:
-        """One of each number, with all its rounds."""
-        whole = [one for one in self.repetitions(experiment) if len(one.rounds) >= experiment.rounds]
-        return list({one.number: one for one in whole}.values())
+        """One of each number, with as many rounds as the experiment asks for."""
+        rounds = experiment.rounds
+        whole = [one for one in self.repetitions(experiment) if len(one.rounds) >= rounds]
+        return list({one.number: replace(one, rounds=one.rounds[:rounds]) for one in whole}.values())
 
     def _lines(self) -> list[dict[str, Any]]:
         if not self.path.exists():
