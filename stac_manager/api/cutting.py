@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from stac_manager.api.density import Density, stretch
 from stac_manager.api.slicing import Bounds, Slice
+
+# Fewer times than this tell nothing of how close items are.
+FEWEST_TIMES = 8
+# A run of items is as close together as its last quarter while its mean gap is within this factor.
+SAME_DENSITY = 1.5
 
 
 class Cutter:
@@ -16,6 +24,30 @@ class Cutter:
     def learn(self, piece: Slice, counted: int) -> None:
         """Take note of how many items a slice holds."""
         self._density.set_weight(*self._stretch(piece), counted)
+
+    def extrapolate(self, piece: Slice, times: Sequence[float], left: int) -> bool:
+        """Take the `left` items behind the first page of a slice for as close together as the end of that page.
+
+        Where a burst of items lies within a slice, that finds it at once; cutting by counts alone takes some rounds.
+
+        Returns:
+            Whether that was learned: the page is sorted newest first, and the burst is less than half of what is left.
+        """
+        if len(times) < FEWEST_TIMES or any(later < earlier for later, earlier in pairwise(times)):
+            return False
+        low, high = self._stretch(piece)
+        end, count = times[-1], len(times) // 4
+        gap = (times[-1 - count] - end) / count
+        while 2 * count < len(times) and (times[-1 - 2 * count] - end) / (2 * count) <= SAME_DENSITY * gap:
+            count *= 2
+            gap = (times[-1 - count] - end) / count
+        begin = end - max(gap * left, 1.0)
+        if not low < begin < end < high or 2 * (end - begin) > end - low:
+            return False
+        self._density.set_weight(low, begin, 0)
+        self._density.set_weight(begin, end, left)
+        self._density.set_weight(end, high, len(times))
+        return True
 
     def can_cut(self, piece: Slice) -> bool:
         low, high = self._stretch(piece)

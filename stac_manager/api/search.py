@@ -57,6 +57,8 @@ OVERSIZE = 1.3
 # A server that gives no next links is read in slices of about this share of a page.
 CUT_OFF_SHARE = 0.7
 MOST_PARTS = 64
+# A burst of which the extent is guessed is cut into so many times as many slices, so that a wrong guess matters less.
+FINER_IN_BURSTS = 1.5
 # How often a slice that lacks items is read again, and how many slices are without anything new to show for it.
 REPAIR_DEPTH = 2
 REPAIRS_IN_VAIN = 50
@@ -311,7 +313,9 @@ class _Search:
             return self._cut(cursor, min(ceil(counted / (CUT_OFF_SHARE * max(page.size, 1))), MOST_PARTS), depth)
         if counted <= OVERSIZE * self._items_a_slice + self._page_size:
             return False
-        parts = min(ceil(counted / self._items_a_slice), 2 * self._limiter.planned)
+        burst = self._cutter.extrapolate(cursor.piece, _times_in(page), counted - page.size)
+        finer = FINER_IN_BURSTS if burst else 1.0
+        parts = min(ceil(finer * counted / self._items_a_slice), 2 * self._limiter.planned)
         return self._cut(cursor, max(parts, 2), depth)
 
     def _share_work(self) -> bool:
@@ -516,3 +520,11 @@ class _Search:
     async def close(self) -> None:
         """End every request, and wait until it has ended."""
         await self._flight.close()
+
+
+def _times_in(page: Page) -> list[float]:
+    """The times of the items of a page that is not delivered, as far as they can be read."""
+    try:
+        return [times[0] for item in page.features() if isinstance(item, dict) and (times := times_of(item))]
+    except DamagedPageError:
+        return []
