@@ -26,12 +26,13 @@ class Cutter:
         self._density.set_weight(*self._stretch(piece), counted)
 
     def extrapolate(self, piece: Slice, times: Sequence[float], left: int) -> bool:
-        """Take the `left` items behind the first page of a slice for as close together as the end of that page.
+        """Learn from the first page of a slice, newest first, that the `left` items of the slice are behind its end.
 
-        Where a burst of items lies within a slice, that finds it at once; cutting by counts alone takes some rounds.
+        They are taken for as close together as the end of that page where that is a burst. Cutting by counts alone
+        takes some rounds to find one.
 
         Returns:
-            Whether that was learned: the page is sorted newest first, and the burst is less than half of what is left.
+            Whether the items turned out to be in less than half of the slice.
         """
         if len(times) < FEWEST_TIMES or any(later < earlier for later, earlier in pairwise(times)):
             return False
@@ -42,12 +43,16 @@ class Cutter:
             count *= 2
             gap = (times[-1 - count] - end) / count
         begin = end - max(gap * left, 1.0)
-        if not low < begin < end < high or 2 * (end - begin) > end - low:
+        if not low < end < high:
             return False
-        self._density.set_weight(low, begin, 0)
-        self._density.set_weight(begin, end, left)
         self._density.set_weight(end, high, len(times))
-        return True
+        self._density.set_weight(low, end, left)
+        if low < begin and 2 * (end - begin) <= end - low:
+            self._density.set_weight(low, begin, 0)
+            self._density.set_weight(begin, end, left)
+        else:
+            begin = low
+        return 2 * (end - begin) <= high - low
 
     def can_cut(self, piece: Slice) -> bool:
         low, high = self._stretch(piece)
