@@ -73,6 +73,12 @@ class Cursor:
             return max(self.counted - self.members, 1) / page_size
         return max(self.pages, self.piece.estimate / page_size)
 
+    def next_page_items(self, page_size: int) -> float:
+        """How many items its next page should hold."""
+        if self.counted is not None and self.pages:
+            return min(max(self.counted - self.members, 0), page_size)
+        return min(self.piece.estimate or page_size, page_size)
+
     def accept(self, page: Page) -> None:
         """Take note of a page that has come, and of the request for the one after it."""
         self.pages += 1

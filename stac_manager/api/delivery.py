@@ -18,6 +18,11 @@ class Delivery(Protocol):
         """How many pages wait."""
         ...
 
+    @property
+    def items_waiting(self) -> int:
+        """How many members those pages have."""
+        ...
+
     def add(self, cursors: Iterable[Cursor], *, instead_of: Cursor | None = None) -> None:
         """Take slices in, the newest first; in place of another one if that is given."""
         ...
@@ -62,6 +67,10 @@ class AsTheyCome:
     def waiting(self) -> int:
         return len(self._pages)
 
+    @property
+    def items_waiting(self) -> int:
+        return sum(page.size for _, page in self._pages)
+
     def add(self, cursors: Iterable[Cursor], *, instead_of: Cursor | None = None) -> None:
         if instead_of is not None:
             self.remove(instead_of)
@@ -102,6 +111,10 @@ class NewestFirst:
     @property
     def waiting(self) -> int:
         return self._waiting
+
+    @property
+    def items_waiting(self) -> int:
+        return sum(page.size for _, pages in self._line for page in pages)
 
     def add(self, cursors: Iterable[Cursor], *, instead_of: Cursor | None = None) -> None:
         new: list[tuple[Cursor, deque[Page]]] = [(cursor, deque()) for cursor in cursors]

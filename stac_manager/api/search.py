@@ -201,7 +201,7 @@ class _Search:
         self._stats.concurrency = self._limiter.level
         held = len(self._flight) + self._delivery.waiting
         room = 1 if self._sequential else min(self._limiter.level + PAGES_WAITING, self._pages_that_fit)
-        enough = self._left is not None and held * self._page_size >= self._left
+        enough = self._left is not None and self._items_to_come >= self._left
         if self._left == 0:
             return None
         cursor = self._delivery.next_to_ask(self._page_size)
@@ -212,6 +212,12 @@ class _Search:
         self._stats.peak_buffer = max(self._stats.peak_buffer, held + 1)
         cursor.in_flight = True
         return self._fetch(cursor)
+
+    @property
+    def _items_to_come(self) -> float:
+        """How many items the pages that wait or are in flight hold: those of which the count is known, what is left."""
+        in_flight = (each for each in self._delivery.cursors() if each.in_flight)
+        return self._delivery.items_waiting + sum(each.next_page_items(self._page_size) for each in in_flight)
 
     @property
     def _pages_that_fit(self) -> int:
