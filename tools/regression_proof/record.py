@@ -46,8 +46,8 @@ class Record:
             "sides": sides,
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        with self.path.open("ab", buffering=0) as file:  # at once: what is interrupted leaves no half of a line
+            file.write(json.dumps(line).encode() + b"\n")
 
     def repetitions(self, experiment: Experiment) -> list[Repetition]:
         """All that were begun with this definition of the experiment. One that went on with another package is two."""
