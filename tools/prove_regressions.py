@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from random import Random
 
 import click
 from rich.console import Console
@@ -75,14 +76,18 @@ def _measure(experiments: Sequence[Experiment], repetitions: int, record: Record
                 break
             if experiment.name not in sides:
                 sides[experiment.name] = _sides(experiment, work / experiment.name)
-            chosen = (BASE, *experiment.sides(number))
             measured = {
                 name: compare.measure_once(sides[experiment.name][name], work, experiment.bench)
-                for name in (chosen if turn % 2 == 0 else reversed(chosen))
+                for name in _order((BASE, *experiment.sides(number)), number, turn)
             }
             if not all(measured.values()):
                 raise MeasuringError(f"no benchmark is chosen by {experiment.bench!r}")
             record.add(experiment, number, package, measured)
+
+
+def _order(names: Sequence[str], number: int, turn: int) -> list[str]:
+    """Another one each time, the same for the same round: no side may always follow itself, or the slowest."""
+    return Random(f"{number}, {turn}").sample(names, len(names))
 
 
 def missing_rounds(
