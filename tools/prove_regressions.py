@@ -58,6 +58,8 @@ def command(
             _measure(chosen, repetitions, record, deadline=time.monotonic() + seconds)
         except MeasuringError as error:
             raise click.ClickException(str(error)) from None
+    if not any(record.complete(experiment) for experiment in EXPERIMENTS):
+        raise click.ClickException(f"{record_path} holds no whole repetition yet: the page would be empty")
     write_bytes(page, as_markdown(record).encode())
     click.echo(f"Written: {page}", err=True)
 

@@ -48,6 +48,14 @@ def test_a_needless_request_is_called_and_the_same_commit_is_not(tmp_path: Path)
     assert (again.returncode, (tmp_path / "record.jsonl").read_bytes()) == (0, before), again.stderr
 
 
+def test_without_measurements_no_page_is_overwritten(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("what was measured elsewhere")
+    done = prove(tmp_path, "--render")
+    assert (done.returncode, page.read_text()) == (1, "what was measured elsewhere")
+    assert done.stderr == f"Error: {tmp_path / 'record.jsonl'} holds no whole repetition yet: the page would be empty\n"
+
+
 def write_round(record: Record, number: int, turn: int, *, package: str = "abc1234", slower: float = 1.3) -> None:
     random = numpy.random.default_rng([number, turn])
     sides = {}
