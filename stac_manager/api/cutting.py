@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from stac_manager.api.density import Density, stretch
+from stac_manager.api.instants import FIRST_SECOND
 from stac_manager.api.slicing import Bounds, Slice
 
 # Fewer times than this tell nothing of how close items are.
 FEWEST_TIMES = 8
 # A run of items is as close together as its last quarter while its mean gap is within this factor.
 SAME_DENSITY = 1.5
+# A burst is in no more than this share of a slice.
+BURST_SHARE = 0.125
 
 
 class Cutter:
@@ -32,7 +35,7 @@ class Cutter:
         takes some rounds to find one.
 
         Returns:
-            Whether the items turned out to be in less than half of the slice.
+            Whether the items turned out to be a burst, in a small part of the slice.
         """
         if len(times) < FEWEST_TIMES or any(later < earlier for later, earlier in pairwise(times)):
             return False
@@ -42,17 +45,17 @@ class Cutter:
         while 2 * count < len(times) and (times[-1 - 2 * count] - end) / (2 * count) <= SAME_DENSITY * gap:
             count *= 2
             gap = (times[-1 - count] - end) / count
-        begin = end - max(gap * left, 1.0)
+        begin = max(end - max(gap * left, 1.0), FIRST_SECOND)
         if not low < end < high:
             return False
         self._density.set_weight(end, high, len(times))
-        self._density.set_weight(low, end, left)
         if low < begin and 2 * (end - begin) <= end - low:
             self._density.set_weight(low, begin, 0)
-            self._density.set_weight(begin, end, left)
-        else:
+        elif low < begin or piece.low is not None or self._bounds.low is not None:
             begin = low
-        return 2 * (end - begin) <= high - low
+        self._density.set_weight(begin, end, 0)  # so that they are spread evenly
+        self._density.set_weight(begin, end, left)
+        return end - begin <= BURST_SHARE * (high - low)
 
     def can_cut(self, piece: Slice) -> bool:
         low, high = self._stretch(piece)

@@ -41,10 +41,18 @@ def test_pages_that_are_not_sorted_or_tell_nothing_change_nothing() -> None:
 
 
 def test_items_that_are_all_behind_the_first_page_are_not_looked_for_before_it() -> None:
-    bounds = Bounds.parse(None)
+    bounds = Bounds.parse("1970-01-01T00:00:00Z/1970-12-31T23:59:59Z")
     burst = [number * 4 * DAY / 9_000 for number in range(9_000)]
     alone = [number * YEAR / 200 for number in range(200)]
     newest_first = sorted([*burst, *alone], reverse=True)
     cutter = Cutter(bounds, Density.even(0, YEAR, len(newest_first)))
     assert cutter.extrapolate(bounds.whole, newest_first[: len(alone) + 10], len(burst) - 10)
     assert max(items_in(cutter, bounds, 15, newest_first)) < 1_200
+
+
+def test_items_before_all_known_times_are_looked_for_as_far_back_as_they_must_be() -> None:
+    bounds = Bounds.parse(None)
+    five_years = [number * YEAR / 2_000 for number in range(10_000)][::-1]
+    cutter = Cutter(bounds, Density.even(4.9 * YEAR, 5 * YEAR, len(five_years)))
+    cutter.extrapolate(bounds.whole, five_years[:150], len(five_years) - 150)
+    assert max(items_in(cutter, bounds, 10, five_years)) < 1_500
