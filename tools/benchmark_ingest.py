@@ -15,7 +15,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from rich.console import Console
 from stac_manager import ConfigurationError, IngestConfig, StacManagerError
 from tools import asv_runs, compare, local_api, regression, report, source_check, test_data_generator
 from tools.dashboard import preview
+from tools.measuring_options import Decorator, Levels, all_of
 from tools.report.atomic import write_bytes
 from tools.report.model import Concurrency
 
@@ -38,31 +39,13 @@ LOCAL_LATENCY_SECONDS = 0.1
 FILE_REPEAT = 3
 LOCAL_API_REPEAT = 3
 REMOTE_API_REPEAT = 1
-AUTO = "auto"
 FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
 COMPARED_AS = {"md": regression.as_markdown, "json": regression.as_json}
 
-Command = Callable[..., None]
 
-
-class Levels(click.ParamType[tuple[Concurrency, ...]]):
-    """Concurrency levels as a list with commas: 1,5,10, and `auto` for the one that the module finds itself."""
-
-    name = "levels"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Concurrency, ...]:
-        if isinstance(value, tuple):
-            return value
-        parts = {part.strip() for part in str(value).split(",")}
-        numbers = parts - {AUTO}
-        if not all(part.isdecimal() and int(part) > 0 for part in numbers):
-            self.fail(f"{value!r} is not a list of levels such as 1,5,10 or 1,5,auto", param, ctx)
-        return (*sorted(map(int, numbers)), *(parts & {AUTO}))
-
-
-def _measuring_options(output: str) -> Callable[[Command], Command]:
+def _measuring_options(output: str) -> Decorator:
     """Add the options that `file` and `api` share."""
-    options = (
+    return all_of(
         click.option(
             "--concurrency",
             type=Levels(),
@@ -79,13 +62,6 @@ def _measuring_options(output: str) -> Callable[[Command], Command]:
             help="JSON file to write; the report and the plot go beside it.",
         ),
     )
-
-    def add(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, help=__doc__.replace("\n\n    ", "\n\n\b\n    "))

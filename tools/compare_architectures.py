@@ -31,7 +31,7 @@ from tools.architectures import comparing
 from tools.architectures.comparing import Comparison, Subject, Timed
 from tools.architectures.one_run import WAYS
 from tools.asv_runs import MeasuringError
-from tools.benchmark_ingest import Levels
+from tools.measuring_options import Decorator, Levels, all_of
 from tools.report.evidence import evidence, percent
 from tools.report.model import Concurrency
 from tools.report.text import megabytes, significant, times
@@ -43,12 +43,10 @@ PARQUET_FILES = 4
 SKEW = 0.9
 COLUMNS = ("Way", "Seconds", "Quartiles", "Speed", "CPU busy", "Waiting", "Memory (MB)", "Refused")
 
-Command = Callable[..., None]
 
-
-def _measuring_options(levels: str) -> Callable[[Command], Command]:
+def _measuring_options(levels: str) -> Decorator:
     """Add the options that all comparisons share."""
-    options = (
+    return all_of(
         click.option("--concurrency", type=Levels(), default=levels, show_default=True, help="Levels of the package."),
         click.option(
             "--ways", callback=_pattern, default="", help="Regular expression: other ways to measure. [default: all]"
@@ -62,13 +60,6 @@ def _measuring_options(levels: str) -> Callable[[Command], Command]:
             help="JSON file to write, as docs/results.md has it.",
         ),
     )
-
-    def add(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
 
 
 def _pattern(context: click.Context, option: click.Parameter, text: str) -> re.Pattern[str]:
