@@ -19,7 +19,7 @@ import pytest
 from support import ROOT, make_item
 
 from tools import local_api
-from tools.benchmark_ingest import Levels
+from tools.measuring_options import Levels
 
 PROGRAM = [sys.executable, ROOT / "tools" / "benchmark_ingest.py"]
 SCHEMA = json.loads((ROOT / "tools" / "report" / "results.schema.json").read_text())

@@ -19,6 +19,7 @@ from unittest import mock
 from urllib.parse import parse_qsl, urlencode
 
 import aiohttp
+from aiohttp import web
 from yarl import URL
 
 URL_OF_IT = "http://adversary.test/"
@@ -153,6 +154,11 @@ class Adversary:
             return self._answer(method, url, body)
         finally:
             self.in_flight -= 1
+
+    async def reply_to(self, request: web.Request) -> Reply:
+        """Answer a request that came over a real socket."""
+        body = await request.json() if request.body_exists else None
+        return self._answer(request.method, URL(f"http://{request.host}{request.raw_path}", encoded=True), body)
 
     def _answer(self, method: str, url: URL, body: Any) -> Reply:
         path = url.path.rstrip("/")

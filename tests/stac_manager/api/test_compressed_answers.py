@@ -12,7 +12,6 @@ from functools import cache
 import brotli
 import pytest
 from aiohttp import web
-from yarl import URL
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.api import bodies
@@ -74,9 +73,7 @@ class Server:
     accepted: set[str] = field(default_factory=set)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json() if request.can_read_body else None
-        url = URL(f"http://{request.host}{request.raw_path}", encoded=True)
-        reply = self.adversary._answer(request.method, url, body)
+        reply = await self.adversary.reply_to(request)
         self.accepted.add(request.headers["Accept-Encoding"])
         if request.path != "/search":
             return web.Response(body=reply.body, status=reply.status, content_type="application/geo+json")

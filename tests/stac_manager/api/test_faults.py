@@ -19,7 +19,6 @@ from unittest import mock
 
 from aiohttp import web
 from support import ROOT, make_item
-from yarl import URL
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.api import bodies, http, page_sizes, retrying
@@ -58,9 +57,7 @@ class Server:
     secrets_elsewhere: int = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json() if request.can_read_body else None
-        url = URL(f"http://{request.host}{request.raw_path}", encoded=True)
-        reply = self.adversary._answer(request.method, url, body)
+        reply = await self.adversary.reply_to(request)
         content_type = reply.headers.pop("Content-Type", "application/geo+json")
         answer = web.Response(body=reply.body, status=reply.status, headers=reply.headers, content_type=content_type)
         if request.path != "/search":
@@ -70,9 +67,7 @@ class Server:
 
     async def handle_elsewhere(self, request: web.Request) -> web.StreamResponse:
         self.secrets_elsewhere += SECRET in str(request.headers)
-        body = await request.json() if request.can_read_body else None
-        url = URL(f"http://{request.host}{request.raw_path}", encoded=True)
-        reply = self.adversary._answer(request.method, url, body)
+        reply = await self.adversary.reply_to(request)
         return web.Response(body=reply.body, status=reply.status, content_type="application/geo+json")
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import pytest
 from aiohttp import web
-from yarl import URL
 
 from stac_manager import IngestModule, WorkflowContext
 
@@ -36,8 +35,7 @@ class Counting:
     open: int = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json() if request.can_read_body else None
-        url = URL(f"http://{request.host}{request.raw_path}", encoded=True)
+        await request.read()
         if request.path == "/search":
             self.searches += 1
             self.open += 1
@@ -45,7 +43,7 @@ class Counting:
                 await asyncio.sleep(3600 if self.hang else 0.01)
             finally:
                 self.open -= 1
-        reply = self.adversary._answer(request.method, url, body)
+        reply = await self.adversary.reply_to(request)
         return web.Response(body=reply.body, status=reply.status, content_type="application/geo+json")
 
 
@@ -130,8 +128,7 @@ async def test_ctrl_c_ends_a_program_at_once(way: str, fault: str, concurrency: 
                 await asyncio.sleep(3600)
             status = 503 if fault.startswith("refused") else 500
             return web.Response(status=status, headers={"Retry-After": "60"})
-        url = URL(f"http://{request.host}{request.raw_path}", encoded=True)
-        reply = Adversary([])._answer(request.method, url, None)
+        reply = await Adversary([]).reply_to(request)
         return web.Response(body=reply.body, status=reply.status)
 
     async with serving(handle) as url:

@@ -17,7 +17,6 @@ from unittest import mock
 import brotli
 import pytest
 from aiohttp import web
-from yarl import URL
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.api import http, retrying
@@ -35,8 +34,7 @@ async def fetched(answer: Answer, **options: object) -> ApiStats:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         nonlocal searches
-        body = await request.json() if request.can_read_body else None
-        reply = adversary._answer(request.method, URL(f"http://{request.host}{request.raw_path}", encoded=True), body)
+        reply = await adversary.reply_to(request)
         whole = web.Response(body=reply.body, status=reply.status, content_type="application/geo+json")
         if request.path != "/search":
             return whole
