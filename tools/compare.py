@@ -1,8 +1,8 @@
 """Two commits side by side on one machine, measured in turns, so that what the machine does in the meantime hits both.
 
 asv times each commit's tree with today's suite and today's environment. A round runs both commits, one right after the
-other, each benchmark in a process of its own; the next round starts with the other commit. What does not scatter
-(instructions, requests, memory) is measured in the first round alone. Nothing is added to the history in
+other, each benchmark in a process of its own; the next round starts with the other commit. Counts (instructions,
+requests) are taken in the first round alone, memory in the first three. Nothing is added to the history in
 `.asv/results`.
 """
 
@@ -36,7 +36,10 @@ BENCH = (
     r"|\.APIIngest\.\w+\((1|10), 500\)|^instructions\.|^counts\.|^startup\."
 )
 QUICK_BENCH = r"\.FileIngest\.\w+\((1|10), 1000\)|\.FormatIngest\.\w+\('ndjson', 1000\)|^counts\."
+MEMORY_ROUNDS = 3
+"""One process in some dozens has a peak some MB higher than the others."""
 _SCATTERING = r"^(?=.*\.time(raw)?_)(?=.*(?:{}))"
+_SCATTERING_OR_MEMORY = r"^(?=.*\.(time(raw)?|peakmem)_)(?=.*(?:{}))"
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,9 @@ def compare(
         with _shown(progress or Console(stderr=True)) as bar:
             task = bar.add_task("comparing", total=2 * rounds)
             for number in range(rounds):
-                wanted = bench if number == 0 else _SCATTERING.format(bench)
+                chosen = wanted(bench, number)
                 for place in (0, 1) if number % 2 == 0 else (1, 0):
-                    measured[place].append(measure_once(sides[place], work, wanted, is_first=number == 0))
+                    measured[place].append(measure_once(sides[place], work, chosen, is_first=number == 0))
                     bar.advance(task)
                 if number == 0 and not any(measured[0][0]) and not any(measured[1][0]):
                     raise MeasuringError(f"no benchmark is chosen by {bench!r}")
@@ -122,6 +125,13 @@ def measure_once(side: Side, work: Path, bench: str, *, is_first: bool = True) -
             raise MeasuringError(f"asv measured nothing for {side.commit[:8]}: {said}") from None
         return {}
     return found.series
+
+
+def wanted(bench: str, number: int) -> str:
+    """What a round measures, as a regular expression for asv."""
+    if number == 0:
+        return bench
+    return (_SCATTERING_OR_MEMORY if number < MEMORY_ROUNDS else _SCATTERING).format(bench)
 
 
 def _commit(repository: Path, name: str) -> str:

@@ -106,7 +106,13 @@ EXPERIMENTS = (
         {MORE_INSTRUCTIONS: _PARSE_MORE.format(share=0.0075), TEN_PERCENT: SLOWER_PARSING[TEN_PERCENT]},
     ),
     Experiment("counts", "", r"^counts\.", 1, {"one needless request a page": _ASK_TWICE}),
-    Experiment("memory", "", rf"^(?=.*\.peakmem_)(?=.*(?:{compare.BENCH}))", 1, {"20 MB more memory": _KEEP_MEMORY}),
+    Experiment(
+        "memory",
+        "",
+        rf"^(?=.*\.peakmem_)(?=.*(?:{compare.BENCH}))",
+        compare.MEMORY_ROUNDS,
+        {"20 MB more memory": _KEEP_MEMORY},
+    ),
     Experiment(
         "time of files",
         "--quick",

@@ -218,6 +218,15 @@ def test_rounds_take_the_upper_samples_of_a_throughput() -> None:
     assert (row.status, row.base, row.head) == ("regression", 100.0, 80.0)
 
 
+@pytest.mark.parametrize(("peaks", "status"), [((73, 77, 73), "no change"), ((77, 77, 77), "regression")])
+def test_one_process_with_a_high_peak_is_no_news(peaks: tuple[int, ...], status: str) -> None:
+    """Peaks of the same commit, in MB, were 73 in 37 processes and 76.5 in three."""
+    series = Series("m.Ingest.peakmem_x", (), "peakmemory", "bytes", "1")
+    sides = [[{series: Measured("ok", peak * 1e6)} for peak in side] for side in ((73, 73, 73), peaks)]
+    (row,) = judge_rounds(*sides, base=hash_of(0), commit=hash_of(1), machine="box").rows
+    assert row.status == status
+
+
 def test_too_few_rounds_say_so() -> None:
     found = rounds(numpy.random.default_rng(9), 3, 2.0)
     assert (found.status, found.exit_code) == ("not enough data", 2)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy
 from support import ROOT
 
+from tools import compare
 from tools.prove_regressions import missing_rounds
 from tools.regression_proof import BASE, EXPERIMENTS, SAME, Record, as_markdown
 from tools.report.asv_results import Measured, Series
@@ -102,18 +103,38 @@ def test_the_page_says_how_many_rounds_it_takes(tmp_path: Path) -> None:
     assert found["16", "n/a"] == ["n/a", "n/a"]
 
 
-def test_every_experiment_watches_something() -> None:
+def chosen(pattern: str) -> list[str]:
+    """The benchmarks of the suite that a pattern chooses, each with its parameters, as asv matches them."""
     suite = json.loads((ROOT / "tests" / "benchmarks" / "suite.json").read_text())
     names = [
         f"{name}({', '.join(values)})" if values else name
         for name, benchmark in suite.items()
         for values in itertools.product(*benchmark["params"])
     ]
-    chosen = {one.name: [name for name in names if re.search(one.bench, name)] for one in EXPERIMENTS}
-    assert {name: len(found) for name, found in chosen.items()} == {
+    return [name for name in names if re.search(pattern, name)]
+
+
+def test_every_experiment_watches_something() -> None:
+    assert {one.name: len(chosen(one.bench)) for one in EXPERIMENTS} == {
         "instructions": 4,
         "counts": 6,
         "memory": 8,
         "time of files": 3,
         "time of an API": 1,
     }
+
+
+def test_what_a_comparison_measures_in_each_round() -> None:
+    """What the proof counts on: counts once, memory three times, times in every round."""
+    watched = {one.name: set(chosen(one.bench)) for one in EXPERIMENTS}
+    rounds = [set(chosen(compare.wanted(compare.BENCH, number))) for number in range(compare.ROUNDS)]
+    often = {name: [number for number, one in enumerate(rounds) if names & one] for name, names in watched.items()}
+    every = list(range(compare.ROUNDS))
+    assert often == {
+        "instructions": [0],
+        "counts": [0],
+        "memory": [0, 1, 2],
+        "time of files": every,
+        "time of an API": every,
+    }
+    assert all(one <= rounds[0] for one in rounds)
