@@ -20,9 +20,9 @@ scatters, and a change is called only when
 - the chance that a table without any change calls one stays below 1 %, by Holm's correction for the
   number of comparisons.
 
-The interval is the 95 % interval of the ratio. "unstable" means that it reaches more than 20 % from the estimate:
-measure again on a quieter machine. A benchmark that fails and did not before is a regression. Less is better, except
-for units such as items/s. More: docs/regressions.md.
+The interval is the 95 % interval of the ratio. "unstable" means that nothing is certain and it does not exclude a
+change of 20 %: measure again on a quieter machine. A benchmark that fails and did not before is a regression. Less is
+better, except for units such as items/s. More: docs/regressions.md.
 """
 
 from __future__ import annotations

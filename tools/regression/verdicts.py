@@ -12,7 +12,7 @@ from .words import percent, quantity
 FALSE_ALARM = 0.01
 """The chance that a table with no change in it calls one."""
 UNSTABLE_REACH = 0.20
-"""An interval that reaches further than this from the estimate hides what people care about."""
+"""An interval that reaches further than this from no change hides what people care about."""
 _ORDER: dict[Status, int] = {
     "regression": 0,
     "improvement": 1,
@@ -91,7 +91,7 @@ def _scattering_verdict(finding: Finding, difference: tests.Difference, p_value:
     is_large = abs(change) > log(1 + metric.least_change)
     if p_value < FALSE_ALARM and is_large:
         return replace(row, status=_direction(change > 0, metric), evidence=f"{size}, {chance}")
-    if log(difference.high / difference.ratio) > log(1 + UNSTABLE_REACH):
+    if max(-log(difference.low), log(difference.high)) > log(1 + UNSTABLE_REACH):
         return replace(row, status="unstable", evidence=f"the measurements swing too much to tell: {size}, {chance}")
     why = f"up to {percent(metric.least_change)} is not called" if not is_large else "chance explains that"
     return replace(row, status="no change", evidence=f"{size}: {why}; {chance}")

@@ -143,6 +143,17 @@ def test_wild_measurements_are_unstable(tmp_path: Path) -> None:
     assert verdict(write_results(tmp_path, commits)).status == "unstable"
 
 
+def test_what_may_be_a_third_slower_is_not_called_unchanged() -> None:
+    """Uncertain, but 20 % are not excluded: a busy machine, and no proof that nothing has changed."""
+    ratios = [1.42, 1.38, 1.36, 1.33, 1.3, 1.25, 1.22, 1.2, 1.1, 1.05, 0.9, 0.8]
+    sides = [[{SERIES: Measured("ok", value)} for value in side] for side in ([1.0] * len(ratios), ratios)]
+    (row,) = judge_rounds(*sides, base=hash_of(0), commit=hash_of(1), machine="box").rows
+    assert row.high is not None
+    assert row.ratio is not None
+    assert 1.2 < row.high < 1.2 * row.ratio
+    assert (row.status, row.evidence.partition(":")[0]) == ("unstable", "the measurements swing too much to tell")
+
+
 def test_which_commit_is_meant(tmp_path: Path) -> None:
     write_results(tmp_path, [{NAME: [1.0] * 8}] * 2)
     with pytest.raises(RegressionError, match="no results of commit 'fff'; the newest there are 00000001, 00000000"):
