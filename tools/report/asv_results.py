@@ -288,6 +288,8 @@ def _data_sets(file: _ResultFile, benchmarks: Mapping[str, Any], *, with_peers: 
             )
             groups.setdefault(rest, []).append(level)
         for rest, levels in groups.items():
+            if all(level.status == "n/a" for level in levels):
+                continue  # skipped as a whole, such as a catalog that nobody named; asv writes that down, too
             peers = _peers(file, benchmarks, name, rest, levels[0].items) if with_peers else []
             yield _data_set(name, rest, levels, peers)
 

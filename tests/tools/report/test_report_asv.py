@@ -269,6 +269,16 @@ def test_failed_and_skipped(made: Made) -> None:
     assert [x.status for x in read_report(made.root).data_sets[0].levels] == ["failed", "n/a", "ok"]
 
 
+def test_what_was_skipped_as_a_whole_is_no_data_set(made: Made) -> None:
+    """asv writes NaN for what was not asked to run, such as a catalog that nobody named; what failed stays."""
+    made.declare("live_api.LiveAPIIngest.time_ingest")
+    skipped = row([NAN, NAN], ["1", "5"], ["500"])
+    made.commit("a" * 40, {TIME: row([0.2, NAN], ["1", "5"], ["1000"]), "live_api.LiveAPIIngest.time_ingest": skipped})
+    assert [data_set.title for data_set in read_report(made.root).data_sets] == ["1K JSON Files"]
+    made.commit("a" * 40, {TIME: row([NAN, None], ["1", "5"], ["1000"])})
+    assert [level.status for level in read_report(made.root).data_sets[0].levels] == ["n/a", "failed"]
+
+
 def test_a_benchmark_that_failed_as_a_whole(made: Made) -> None:
     made.commit("a" * 40, {TIME: [None, [["1", "5"], ["1000"]], "1", 1]})
     report = read_report(made.root)
