@@ -64,15 +64,16 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], *, at_onc
     Raises:
         DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
     """
-    guess = Endpoint.guess(source)
-    early = asyncio.create_task(_ask(client, guess, body, at_once - 1))
+    guess, turn = Endpoint.guess(source), asyncio.Semaphore(at_once)
+    early = asyncio.create_task(_ask(client, guess, body, turn))
     try:
-        endpoint = await find_endpoint(client, source)
+        async with turn:
+            endpoint = await find_endpoint(client, source)
         if (endpoint.search, endpoint.post) == (guess.search, guess.post):
             answers = await early
         else:
             await _end(early)
-            answers = await _ask(client, endpoint, body, at_once)
+            answers = await _ask(client, endpoint, body, turn)
     finally:
         await _end(early)
     first = endpoint.request(body)
@@ -92,9 +93,7 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], *, at_onc
     )
 
 
-async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any], at_once: int) -> _Answers:
-    turn = asyncio.Semaphore(at_once)
-
+async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any], turn: asyncio.Semaphore) -> _Answers:
     async def in_turn(request: Request) -> Answer | None:
         async with turn:
             return await _answer_if_any(client, request)
