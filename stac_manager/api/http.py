@@ -77,11 +77,20 @@ class TooLargeError(DataProcessingError):
 class _TransientError(DataProcessingError):
     """Something that may go away by itself."""
 
-    def __init__(self, message: str, *, status: int = 0, retry_after: float | None = None, slow: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        retry_after: float | None = None,
+        slow: bool = False,
+        web_page: bool = False,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
         self.slow = slow
+        self.web_page = web_page
 
 
 class Client:
@@ -98,6 +107,7 @@ class Client:
         self._limiter = limiter
         self._in_flight = 0
         self._answered = 0
+        self._spoke_json = False
         self._pause = Pause(stats)
         self._chunks = 0
         self._busy_seconds = 0.0  # requests in flight, summed over time
@@ -143,8 +153,12 @@ class Client:
         while True:
             await self._pause.over()
             try:
-                return await self._send_once(request, outline)
+                answer = await self._send_once(request, outline)
+                self._spoke_json = True
+                return answer
             except _TransientError as error:
+                if error.web_page and not self._spoke_json:  # what is there is no API: the address is wrong
+                    raise DataProcessingError(f"{error}; the source must be the landing page of a STAC API") from error
                 attempt += 1
                 if error.status in REFUSALS:
                     refusals += 1
@@ -305,6 +319,8 @@ def _answer(place: str, response: aiohttp.ClientResponse, data: bytes, outline: 
     try:
         document = bodies.decoded(data)
     except orjson.JSONDecodeError as error:
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            raise _TransientError(f"{place}: the answer is a web page, not JSON", web_page=True) from None
         raise _TransientError(f"{place}: the answer is not JSON: {error.msg}") from None
     if not isinstance(document, dict):
         raise DataProcessingError(f"{place}: the answer is not a JSON object")

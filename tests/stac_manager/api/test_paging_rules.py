@@ -273,6 +273,7 @@ async def test_members_that_are_no_items_become_failures() -> None:
         (web.json_response({"detail": [{"msg": "bbox"}]}, status=422), "[{'msg': 'bbox'}]"),
         (web.Response(text="<html>busy</html>", status=503), "503 Service Unavailable: <html>busy</html>"),
         (web.Response(text="<html>"), "is not JSON"),
+        (web.Response(text="<html>", content_type="text/html"), "is a web page, not JSON"),
         (web.json_response([1]), "not a JSON object"),
         (web.json_response({"type": "Catalog"}), "it has no 'features'"),
         (web.json_response({"features": [1], "links": [{"rel": "next"}]}), "has no href"),
@@ -321,6 +322,18 @@ async def test_a_source_that_is_no_landing_page(document: Any, said: str, concur
     async with serving(Scripted(lambda request, body: document)) as server:
         with pytest.raises(DataProcessingError, match=said):
             await fetch({"source": server.url + "elsewhere", "concurrency": concurrency})
+
+
+@pytest.mark.parametrize("concurrency", [1, 5])
+async def test_a_source_that_is_a_web_page_is_said_to_be_one_at_once(concurrency: int) -> None:
+    def browser(request: web.Request, body: Any) -> web.Response:
+        return web.Response(text="<!doctype html><title>STAC Browser</title>", content_type="text/html")
+
+    async with serving(Scripted(browser)) as server:
+        source = server.url + "browser/"
+        with pytest.raises(DataProcessingError, match=r"browser/: the answer is a web page, not JSON; the source must"):
+            await fetch({"source": source, "concurrency": concurrency})
+    assert len(server.asked) <= concurrency  # beside the landing page, early questions; none of them twice
 
 
 @pytest.mark.parametrize(
