@@ -84,7 +84,8 @@ def test_actionlint_finds_what_is_wrong(tmp_path: Path) -> None:
 
 def test_every_shell_step_is_run_by_a_test() -> None:
     tested = {
-        *RUN_THIS_TEST, script("nightly", "tools/nightly.py"), script("nightly", "github_notes.py issue"),
+        *RUN_THIS_TEST, script("nightly", "apt-install"), script("compare", "apt-install"),
+        script("nightly", "tools/nightly.py"), script("nightly", "github_notes.py issue"),
         script("compare", "benchmark_ingest.py compare"), script("comment", "github_notes.py comment"),
     }  # fmt: skip
     assert {step["run"] for name in WORKFLOWS for step in steps(name) if "run" in step} == tested
@@ -112,6 +113,31 @@ def test_code_of_a_pull_request_meets_no_secret() -> None:
         assert "github.token" not in text
         assert all("permissions" not in job for job in load(name)["jobs"].values())
     assert {step["with"]["ref"] for step in steps("comment") if "checkout" in step.get("uses", "")} == {"main"}
+
+
+@pytest.mark.parametrize("root", [True, False])
+@pytest.mark.parametrize("name", ["nightly", "compare"])
+def test_step_that_installs(tmp_path: Path, execute: Execute, name: str, root: bool) -> None:
+    """As root on a machine of one's own, with sudo on GitHub's."""
+    (tmp_path / ".ci").symlink_to(ROOT / ".ci")
+    asked = tmp_path / "asked"
+    stand_in(tmp_path / "bin" / "id", f"echo {0 if root else 1001}")
+    stand_in(tmp_path / "bin" / "apt-get", f'echo "apt-get $@" >> {asked}')
+    stand_in(tmp_path / "bin" / "sudo", f'echo sudo >> {asked}\n"$@"')
+    done = execute(script(name, "apt-install"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = asked.read_text().splitlines()
+    assert [line for line in said if line != "sudo"] == [
+        "apt-get update -qq", "apt-get install -y -qq valgrind",
+    ]  # fmt: skip
+    assert said.count("sudo") == (0 if root else 2)
+
+
+@pytest.mark.parametrize("failing", ["update", "install"])
+def test_step_that_cannot_install_fails(tmp_path: Path, execute: Execute, failing: str) -> None:
+    (tmp_path / ".ci").symlink_to(ROOT / ".ci")
+    stand_in(tmp_path / "bin" / "apt-get", f'test "$1" != {failing}')
+    assert execute(script("nightly", "apt-install"), tmp_path).returncode != 0
 
 
 def test_nightly_step(history: ScratchHistory, tmp_path: Path, execute: Execute) -> None:
@@ -145,9 +171,7 @@ def test_compare_step(tmp_path: Path, execute: Execute, code: int, said: str, fi
     done = execute(script("compare", "compare"), tmp_path, BASE="b" * 40, HEAD="c" * 40)
     assert done.returncode == fine
     assert (tmp_path / "comparison.md").read_text() == said
-    assert (
-        tmp_path / "asked"
-    ).read_text() == f"tools/benchmark_ingest.py compare {'b' * 40} {'c' * 40} --quick --format md\n"
+    assert (tmp_path / "asked").read_text() == f"tools/benchmark_ingest.py compare {'b' * 40} {'c' * 40} --format md\n"
 
 
 def gh(tmp_path: Path, answer: object) -> None:
