@@ -14,6 +14,7 @@ Times need a quiet machine, about 40 minutes in all. Instructions, counts and me
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import tempfile
 import time
@@ -130,4 +131,5 @@ def _sides(experiment: Experiment, folder: Path) -> Sides:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill cleans up as Ctrl-C does
     command()
