@@ -11,6 +11,7 @@ import itertools
 import json
 import math
 import platform
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -53,8 +54,8 @@ IMPORT_BASELINES: dict[Kind, str] = {
     "file": "startup.Startup.peakmem_imports_file",
     "api": "startup.Startup.peakmem_imports_api",
 }
-# The classes whose data sets have a name of their own, and what their items are.
-TITLED_CLASSES: dict[str, Kind] = {"FileIngest": "file", "APIIngest": "api"}
+# The classes whose data sets are named by their items, and by what is special about them: ColdFileIngest.
+_TITLED_CLASS = re.compile(r"(\w*)(?:File|API)Ingest")
 _SHOWN_CHOICES = 10
 _BYTES_PER_GB = 1_000_000_000
 
@@ -298,9 +299,10 @@ def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer]) -
     kind, owner = _kind(name), _owner(name)
     items = levels[0].items
     others = [f"{key}={_value(text)}" for key, text in rest]
-    if owner in TITLED_CLASSES and items is not None:
+    titled = _TITLED_CLASS.fullmatch(owner)
+    if titled is not None and items is not None:
         named = [part for part, (key, _) in zip(others, rest, strict=True) if key != SIZE_PARAMETER]
-        title = ", ".join([title_of(kind, items), *named])
+        title = ", ".join(filter(None, [title_of(kind, items), titled[1].lower(), *named]))
     else:
         title = ", ".join([owner, *others])
     return make_data_set(
@@ -436,7 +438,8 @@ def _owner(name: str) -> str:
 
 
 def _kind(name: str) -> Kind:
-    return "api" if _owner(name).upper().startswith("API") else "file"
+    owner = _owner(name)
+    return "api" if "API" in owner or owner.startswith("Api") else "file"
 
 
 def _value(text: str) -> Concurrency:

@@ -240,6 +240,19 @@ def test_api_and_other_classes(made: Made) -> None:
     assert data_sets[0].items == 7
 
 
+def test_special_cases_are_named_as_such_and_are_of_their_kind(made: Made) -> None:
+    names = ["file_ingest.ColdFileIngest", "api_ingest.APIIngest", "api_ingest.ThrottledAPIIngest", "my.CapitalIngest"]
+    for name in names:
+        made.declare(f"{name}.time_ingest")
+    made.commit("a" * 40, {f"{name}.time_ingest": row([1.0], ["1"], ["5000"]) for name in names})
+    assert [(x.title, x.kind) for x in read_report(made.root).data_sets] == [
+        ("5K JSON Files, cold", "file"),
+        ("CapitalIngest, test_size=5000", "file"),
+        ("5K API Items", "api"),
+        ("5K API Items, throttled", "api"),
+    ]
+
+
 def test_peers_and_usage_are_found_by_their_names(made: Made) -> None:
     peers, usage = "peers.FilePeers.time_read", "usage.FileIngestUsage.track_usage"
     made.declare(peers, ("way", "test_size"))
