@@ -140,18 +140,24 @@ def _broken(before: Sequence[Measured], after: Sequence[Measured], row: Row) -> 
     """The row when there is nothing to compare, or None when both sides have values."""
     if not before or not after:
         missing = "before" if not before else "at the judged commit"
-        return replace(row, evidence=f"not measured {missing} in this version of the benchmark")
+        base, head = (_median(side) for side in (before, after))
+        return replace(row, base=base, head=head, evidence=f"not measured {missing} in this version of the benchmark")
     states = {side: {value.status for value in values} for side, values in (("before", before), ("now", after))}
-    values = [value.value for value in before if value.value is not None]
-    shown = quantity(median(values), row.unit) if values else ""
-    if "failed" in states["now"] and states["before"] == {"ok"}:
-        return replace(row, status="regression", base=median(values), evidence=f"fails now; it was {shown} before")
+    base = _median(before)
+    if "failed" in states["now"] and states["before"] == {"ok"} and base is not None:
+        was = quantity(base, row.unit)
+        return replace(row, status="regression", base=base, evidence=f"fails now; it was {was} before")
     if "failed" in states["before"] and states["now"] == {"ok"}:
         return replace(row, status="improvement", evidence="works now; it failed before")
     if states["before"] == states["now"] == {"ok"}:
         return None
     words = [f"{' and '.join(sorted(states[side]))} {side}" for side in ("before", "now")]
     return replace(row, evidence=", ".join(words))
+
+
+def _median(side: Sequence[Measured]) -> float | None:
+    values = [measured.value for measured in side if measured.value is not None]
+    return median(values) if values else None
 
 
 def _compare_rounds(

@@ -131,6 +131,11 @@ def test_too_little_to_judge(tmp_path: Path, commits: list[dict[str, Any]], said
     assert said in found.rows[0].evidence
 
 
+def test_the_first_night_shows_what_was_measured(tmp_path: Path) -> None:
+    (row,) = verdict(write_results(tmp_path, [{NAME: [1.0] * 8}])).rows
+    assert (row.status, row.base, row.head) == ("not enough data", None, 1.0)
+
+
 def test_another_version_of_a_benchmark_is_not_compared(tmp_path: Path) -> None:
     commits = [{NAME: [1.0 + i / 100 for i in range(8)]}, {NAME: [2.0 + i / 100 for i in range(8)]}]
     found = verdict(write_results(tmp_path, commits, version=["1", "2"]))
