@@ -130,6 +130,6 @@ def test_the_picture_has_a_line_for_each_data_set(tmp_path: Path) -> None:
     found = comparing.as_report(sets)
     report.draw_speedups(found, tmp_path / "a.svg")
     drawn = (tmp_path / "a.svg").read_text()
-    assert all(f"<!-- {text} -->" in drawn for text in ("First", "Second", "ideal", "4x"))
+    assert all(f"<!-- {text} -->" in drawn for text in ("First (quick run)", "ideal", "4x"))
     with pytest.raises(report.ReportError, match=r"neither \.png nor \.svg"):
         report.draw_speedups(found, tmp_path / "a.pdf")

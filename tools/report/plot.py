@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .atomic import write_bytes
 from .errors import ReportError
-from .model import DataSet, Level, Report
+from .model import DataSet, Level, Report, is_quick
 from .scaling import ScalingLaw
 from .text import significant, times, workers
 from .verdict import Verdict, judge
@@ -28,6 +28,8 @@ _DPI = 150
 _PANEL_INCHES = (5.0, 3.5)
 _TOGETHER_INCHES = (10.0, 5.0)
 _POINTS_PER_STEP = 12
+# A name beside a panel, as a share of its height.
+_LINE_OF_TEXT = 0.055
 _POINTS_AND_BARS = "points: medians; bars: quartiles of the throughput, 95 % interval of the speedup"
 # Okabe and Ito's, without the yellow that is too pale on white.
 _PALETTE = ("#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73", "#CC79A7", "#222222")
@@ -113,7 +115,7 @@ def draw_speedups(report: Report, path: Path) -> None:
         for data_set, color, marker in zip(report.data_sets, cycle(_PALETTE), cycle(_MARKERS), strict=False):
             points = _speedups(data_set)
             if points:
-                axes.plot(*zip(*points, strict=True), color=color, marker=marker, linewidth=2, label=data_set.title)
+                axes.plot(*zip(*points, strict=True), color=color, marker=marker, linewidth=2, label=_title(data_set))
         speedups = [speedup for data_set in report.data_sets for _, speedup in _speedups(data_set)] or [1.0]
         axes.set_xscale("log", base=2)
         axes.set_yscale("log", base=2)
@@ -179,17 +181,15 @@ def _fill(figure: Figure, report: Report, theme: _Theme) -> None:
     rows = figure.subfigures(len(report.data_sets), 1, squeeze=False)
     for row, data_set in zip(rows[:, 0], report.data_sets, strict=True):
         verdict = judge(data_set)
-        row.suptitle(_clipped(data_set.title), x=0.012, ha="left", fontsize=13, fontweight="bold")
+        row.suptitle(_title(data_set), x=0.012, ha="left", fontsize=13, fontweight="bold")
         left, right = row.subplots(1, 2)
         _throughput(left, data_set, verdict, theme)
         _speedup(right, data_set, verdict, theme)
-    figure.supxlabel(
-        _foot(report, _POINTS_AND_BARS),
-        x=0.012,
-        ha="left",
-        fontsize=8,
-        color=theme.speedup if report.quick else theme.quiet,
-    )
+    figure.supxlabel(_foot(report, _POINTS_AND_BARS), x=0.012, ha="left", fontsize=8, color=theme.quiet)
+
+
+def _title(data_set: DataSet) -> str:
+    return _clipped(data_set.title) + (" (quick run)" if is_quick([data_set]) else "")
 
 
 def _clipped(title: str, longest: int = 80) -> str:
@@ -199,7 +199,6 @@ def _clipped(title: str, longest: int = 80) -> str:
 def _foot(report: Report, points: str) -> str:
     where = report.environment
     facts = [
-        "quick run: not a measurement" if report.quick else "",
         f"commit {where.commit_short}" if where.commit_short else "",
         where.cpu or "",
         f"{where.cores} cores" if where.cores else "",
@@ -231,6 +230,7 @@ def _throughput(axes: Axes, data_set: DataSet, verdict: Verdict, theme: _Theme) 
     _peers(axes, data_set, theme)
     top = max(axes.dataLim.y1, *(value for _, _, value, _ in points))
     axes.set_ylim(0, top * 1.15)
+    _name_peers(axes, data_set, theme)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if top >= 10 else f"{value:g}")
     _mark_recommended(axes, [(place, level, value) for place, level, value, _ in points], verdict, theme)
 
@@ -283,20 +283,29 @@ def _law(axes: Axes, data_set: DataSet, law: ScalingLaw, theme: _Theme) -> None:
 
 
 def _peers(axes: Axes, data_set: DataSet, theme: _Theme) -> None:
-    """Each peer as a line across, named at its right end."""
+    """Each peer as a line across."""
     for peer in data_set.peers:
         if peer.throughput is not None:
             axes.axhline(peer.throughput, color=theme.peer, linewidth=1, zorder=1)
-            axes.annotate(
-                _clipped(peer.name, 20),
-                (1, peer.throughput),
-                xycoords=("axes fraction", "data"),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="center",
-                color=theme.peer,
-                fontsize=8,
-            )
+
+
+def _name_peers(axes: Axes, data_set: DataSet, theme: _Theme) -> None:
+    """The name of each peer at the right end of its line, or above it where others are as fast."""
+    top = axes.get_ylim()[1]
+    free = 0.0
+    for throughput, name in sorted((x.throughput, x.name) for x in data_set.peers if x.throughput is not None):
+        height = max(throughput / top, free)
+        free = height + _LINE_OF_TEXT
+        axes.annotate(
+            _clipped(name, 20),
+            (1, height),
+            xycoords="axes fraction",
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            color=theme.peer,
+            fontsize=8,
+        )
 
 
 def _frame(axes: Axes, data_set: DataSet, filled: list[int], theme: _Theme) -> None:
