@@ -206,7 +206,8 @@ def _compare_history(row: Row, metric: Metric, before: list[_Samples], after: li
     # Where it happened was looked for: each place that it might have been is a comparison.
     difference = replace(difference, p_value=min(1.0, difference.p_value * len(after)))
     known = "measured" if spread.is_known else "assumed"
-    basis = f"{len(base)} commits before, swing from run to run {percent(spread.deviation)} ({known})"
+    commits = f"{len(base)} commit{'s' if len(base) > 1 else ''} before"
+    basis = f"{commits}, swing from run to run {percent(spread.deviation)} ({known})"
     return Finding(row, metric, difference, basis)
 
 

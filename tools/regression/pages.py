@@ -17,6 +17,8 @@ COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verdict")
 TERMINAL_COLUMNS = ("Benchmark", "Before", "Now", "Change", "Verdict")
 _STYLES = {"regression": "bold red", "improvement": "green", "unstable": "yellow", "not enough data": "dim"}
 _LOUD = ("regression", "improvement", "unstable")
+# So many rows without a verdict hide those with one on a terminal.
+_MANY = 10
 
 
 def as_markdown(judgement: Judgement) -> str:
@@ -52,11 +54,16 @@ def show(judgement: Judgement, console: Console | None = None) -> None:
     for heading in TERMINAL_COLUMNS:
         is_number = heading in ("Before", "Now", "Change")
         table.add_column(heading, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
-    for row in judgement.rows:
+    judged = [row for row in judgement.rows if row.status != "not enough data"]
+    left_out = len(judgement.rows) - len(judged)
+    shown = judged if judged and left_out > _MANY else judgement.rows
+    for row in shown:
         _, before, now, change, _, status = cells(row)
         line = (row.short_name, before, now, change, status)
         table.add_row(*map(Text, line), style=_STYLES.get(row.status, ""))
     console.print(table)
+    if len(shown) < len(judgement.rows):
+        console.print(Text(f"Left out: {left_out} with not enough data; the other formats have them.", style="dim"))
     for row in judgement.rows:
         if row.status in _LOUD:
             console.print(Text.assemble((row.name, "bold"), f": {sentence(row)}."))

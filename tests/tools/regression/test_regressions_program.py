@@ -41,6 +41,17 @@ def test_exit_codes(tmp_path: Path, commits: list[dict[str, Any]], code: int, sa
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(("count", "left_out"), [(10, False), (11, True)])
+def test_many_benchmarks_without_a_verdict_hide_none_with_one(tmp_path: Path, count: int, left_out: bool) -> None:
+    new = {f"m.New{number:02}.time_x": FAST for number in range(count)}
+    results = write_results(tmp_path, [{NAME: FAST}, {NAME: SLOW, **new}])
+    said = run("--results", results).stdout
+    assert "Ingest.time_ingest" in said
+    assert said.count("New") == (0 if left_out else count)
+    assert ("Left out: 11 with not enough data" in said) == left_out
+    assert run("--results", results, "--format", "json").stdout.count('"m.New') == count
+
+
 def test_markdown_and_json(tmp_path: Path) -> None:
     results = write_results(tmp_path / "secret-place", [{NAME: FAST, "m.Other.time_x": FAST}, {NAME: SLOW}])
     page = run("--results", results, "--format", "markdown")
