@@ -14,6 +14,18 @@ def search(concurrency, test_size, *, skew=0.0, throttle=None):
     return _compat.ingest_module("api", server, concurrency=concurrency, limit=PAGE_ITEMS), server
 
 
+def skewed_search(concurrency, test_size):
+    """Return the same where nine of ten items lie in one hundredth of the time range."""
+    return search(concurrency, test_size, skew=0.9)
+
+
+def throttled_search(concurrency, test_size):
+    """Return the same from a server that refuses what exceeds 30 requests a second, and has refused nothing yet."""
+    module, server = search(concurrency, test_size, throttle=THROTTLE_REQUESTS_A_SECOND)
+    _api_server.reset(server)
+    return module, server
+
+
 class APIIngest(_timing.Timed):
     """Time and peak memory of fetching `test_size` items, 100 a page."""
 
@@ -77,7 +89,7 @@ class SkewedAPIIngest(_timing.Timed):
     warmup_time = 0
 
     def setup(self, concurrency, test_size):
-        self.module, _ = search(concurrency, test_size, skew=0.9)
+        self.module, _ = skewed_search(concurrency, test_size)
 
     def time_ingest(self, concurrency, test_size):
         _compat.drain(self.module, test_size)
@@ -93,8 +105,7 @@ class ThrottledAPIIngest(_timing.Timed):
     warmup_time = 0
 
     def setup(self, concurrency, test_size):
-        self.module, self.server = search(concurrency, test_size, throttle=THROTTLE_REQUESTS_A_SECOND)
-        _api_server.reset(self.server)
+        self.module, self.server = throttled_search(concurrency, test_size)
 
     def time_ingest(self, concurrency, test_size):
         _compat.drain(self.module, test_size)
@@ -116,8 +127,7 @@ class ThrottledAPIIngestAuto(_timing.Timed):
     warmup_time = 0
 
     def setup(self, test_size):
-        self.module, self.server = search("auto", test_size, throttle=THROTTLE_REQUESTS_A_SECOND)
-        _api_server.reset(self.server)
+        self.module, self.server = throttled_search("auto", test_size)
 
     def time_ingest(self, test_size):
         _compat.drain(self.module, test_size)

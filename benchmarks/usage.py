@@ -14,6 +14,16 @@ FILE_QUANTITIES = [
     "reading_seconds",
     "decoding_seconds",
 ]
+API_QUANTITIES = [
+    "wall_seconds",
+    "cpu_seconds",
+    "queue_seconds",
+    "waiting_seconds",
+    "decoding_seconds",
+    "paused_seconds",
+    "tasks",
+    "refusals",
+]
 
 
 class _Usage:
@@ -56,23 +66,37 @@ class APIIngestUsage(_Usage):
     """Fetching the items of APIIngest once, from a local STAC API that takes 100 ms a request."""
 
     version = "2"
-    params = (
-        [1, 5, 10, 20, 50],
-        [500, 5000],
-        [
-            "wall_seconds",
-            "cpu_seconds",
-            "queue_seconds",
-            "waiting_seconds",
-            "decoding_seconds",
-            "paused_seconds",
-            "tasks",
-            "refusals",
-        ],
-    )
+    params = ([1, 5, 10, 20, 50], [500, 5000], API_QUANTITIES)
 
     def setup_cache(self):
         return _runs(self, _api_module)
+
+
+class LongAPIIngestUsage(_Usage):
+    """Fetching the items of LongAPIIngest once."""
+
+    params = ([1, 20], [10000, 50000], API_QUANTITIES)
+
+    def setup_cache(self):
+        return _runs(self, _api_module)
+
+
+class SkewedAPIIngestUsage(_Usage):
+    """Fetching the items of SkewedAPIIngest once."""
+
+    params = ([1, 5, 10, 20], [10000], API_QUANTITIES)
+
+    def setup_cache(self):
+        return _runs(self, _skewed_api_module)
+
+
+class ThrottledAPIIngestUsage(_Usage):
+    """Fetching the items of ThrottledAPIIngest once, from a server that refuses what comes too often."""
+
+    params = ([1, 2, 5, 10, 20], [10000], API_QUANTITIES)
+
+    def setup_cache(self):
+        return _runs(self, _throttled_api_module)
 
 
 def _file_module(concurrency, test_size):
@@ -87,6 +111,14 @@ def _cold_file_module(concurrency, test_size):
 
 def _api_module(concurrency, test_size):
     return api_ingest.search(concurrency, test_size)[0]
+
+
+def _skewed_api_module(concurrency, test_size):
+    return api_ingest.skewed_search(concurrency, test_size)[0]
+
+
+def _throttled_api_module(concurrency, test_size):
+    return api_ingest.throttled_search(concurrency, test_size)[0]
 
 
 def _runs(benchmark, make_module):
