@@ -9,7 +9,7 @@ In a scratch clone each fault becomes a commit. A repetition measures the commit
 and the faults in turns, with asv. What was measured is kept round by round in results/regression-proof.jsonl;
 docs/regression-proof.md is judged when it is written, by the code that judges for users.
 
-Times need a quiet machine, about 40 minutes in all. Instructions, counts and memory need an hour of any machine.
+Times need a quiet machine, about an hour in all. Instructions, counts and memory need an hour and a half of any.
 """
 
 from __future__ import annotations
