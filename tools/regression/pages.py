@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Literal
 
 from rich import box
 from rich.console import Console
@@ -17,6 +18,7 @@ COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verdict")
 TERMINAL_COLUMNS = ("Benchmark", "Before", "Now", "Change", "Verdict")
 _STYLES = {"regression": "bold red", "improvement": "green", "unstable": "yellow", "not enough data": "dim"}
 _LOUD = ("regression", "improvement", "unstable")
+_QUANTITY_WIDTH = 12
 # So many rows without a verdict hide those with one on a terminal.
 _MANY = 10
 
@@ -53,7 +55,10 @@ def show(judgement: Judgement, console: Console | None = None) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in TERMINAL_COLUMNS:
         is_number = heading in ("Before", "Now", "Change")
-        table.add_column(heading, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
+        # Long units are folded: or they leave the names a syllable a line.
+        width = _QUANTITY_WIDTH if heading in ("Before", "Now") else None
+        justify: Literal["left", "right"] = "right" if is_number else "left"
+        table.add_column(heading, justify=justify, no_wrap=heading == "Change", overflow="fold", max_width=width)
     judged = [row for row in judgement.rows if row.status != "not enough data"]
     left_out = len(judgement.rows) - len(judged)
     shown = judged if judged and left_out > _MANY else judgement.rows
