@@ -1,0 +1,291 @@
+"""A plan of partitions: what a fetch is divided into, as values that travel between processes and runs.
+
+Every item of a source belongs to exactly one partition, decided by the item (or by its place in a file) alone. So
+partitions can be read at once, in other processes, on other machines or tomorrow, and nothing comes twice or is lost.
+
+A partition holds no credentials: whoever reads it has the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import orjson
+
+DIGEST_BYTES = 16
+"""Keys and identities are blake2b digests of 128 bits, the same in every process (`hash()` is not)."""
+MOST_PARTITIONS = 100_000
+"""A plan has no more, whatever a server counts."""
+
+Rule: TypeAlias = Literal["document", "time", "space", "pages", "whole"]
+"""What decides which partition owns an item: its place in a file, its time, its first vertex, its page, or nothing."""
+
+
+def digest(value: object) -> str:
+    """Return a digest of a JSON value: 32 hexadecimal digits, the same whatever the order of its members."""
+    return blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=DIGEST_BYTES).hexdigest()
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A share of a source that can be read by itself. One subclass a kind.
+
+    Attributes:
+        estimate: How many items it should hold, None where nobody knows. It is no part of what the partition is.
+    """
+
+    kind: ClassVar[str]
+    estimate: int | None = field(default=None, compare=False, kw_only=True)
+
+    @cached_property
+    def key(self) -> str:
+        """A digest of what this partition is: equal for equal partitions, in every process and run."""
+        return digest({name: value for name, value in self.to_json().items() if name != "estimate"})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the partition as a JSON object; `partition_of` is the way back."""
+        return {"kind": self.kind, **{name: value for name, value in asdict(self).items() if value is not None}}
+
+
+@dataclass(frozen=True)
+class Document:
+    """One file.
+
+    Attributes:
+        path: Its path, or its URL.
+        format: How it is read.
+        size: Its bytes when the plan was made, None where nobody looked.
+        modified_ns: Its time of modification then, in nanoseconds since 1970, None where nobody looked.
+    """
+
+    path: str
+    format: str
+    size: int | None = None
+    modified_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Documents(Partition):
+    """Whole files, in order."""
+
+    kind: ClassVar[str] = "documents"
+    documents: tuple[Document, ...]
+
+
+@dataclass(frozen=True)
+class Lines(Partition):
+    """The lines of an NDJSON file of which the first byte lies in [start, stop)."""
+
+    kind: ClassVar[str] = "lines"
+    document: Document
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class RowGroups(Partition):
+    """The row groups [first, stop) of a Parquet file."""
+
+    kind: ClassVar[str] = "row_groups"
+    document: Document
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Interval(Partition):
+    """The items of a search of which the time (`datetime`, else `start_datetime`) lies in [start, end).
+
+    Attributes:
+        start: Nanoseconds since 1970; None in the first interval, which is open at this end.
+        end: Nanoseconds since 1970; None in the last.
+    """
+
+    kind: ClassVar[str] = "interval"
+    start: int | None
+    end: int | None
+
+
+@dataclass(frozen=True)
+class NoDatetime(Partition):
+    """The items of a search that have no time: `datetime IS NULL` and no `start_datetime`."""
+
+    kind: ClassVar[str] = "no_datetime"
+
+
+@dataclass(frozen=True)
+class Tile(Partition):
+    """The items of a search of which the first vertex lies in [west, east) x [south, north), in degrees.
+
+    The last tile in a direction is closed at its outer edge, so that +180 and +90 have an owner.
+
+    Attributes:
+        start, end: An interval of time to which it is limited as well, as in `Interval`.
+    """
+
+    kind: ClassVar[str] = "tile"
+    west: float
+    south: float
+    east: float
+    north: float
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True)
+class NoGeometry(Partition):
+    """The items of a search that have no geometry, so that no tile owns them."""
+
+    kind: ClassVar[str] = "no_geometry"
+
+
+@dataclass(frozen=True)
+class Pages(Partition):
+    """The pages [first, stop) of a search whose `next` links count.
+
+    Attributes:
+        page_size: Items a page, as asked for.
+        parameter: The number of the link that counts, such as `offset`, `skip`, `page`, `_o`.
+        step: By how much it grows a page.
+        origin: Its value on the page number 0.
+    """
+
+    kind: ClassVar[str] = "pages"
+    first: int
+    stop: int | None
+    page_size: int
+    parameter: str
+    step: int
+    origin: int
+
+
+@dataclass(frozen=True)
+class Whole(Partition):
+    """A search as a whole, read page after page."""
+
+    kind: ClassVar[str] = "whole"
+
+
+_KINDS: dict[str, type[Partition]] = {
+    kind.kind: kind
+    for kind in (Documents, Lines, RowGroups, Interval, NoDatetime, Tile, NoGeometry, Pages, Whole)
+}  # fmt: skip
+
+
+def partition_of(document: Mapping[str, Any]) -> Partition:
+    """Make the partition that `Partition.to_json` wrote.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    kind = _KINDS.get(str(document.get("kind")))
+    if kind is None:
+        raise ValueError(f"not a partition: kind {document.get('kind')!r} (known: {', '.join(_KINDS)})")
+    names = {each.name for each in fields(kind)}
+    members = {name: value for name, value in document.items() if name in names}
+    try:
+        if "document" in members:
+            members["document"] = Document(**members["document"])
+        if "documents" in members:
+            members["documents"] = tuple(Document(**each) for each in members["documents"])
+        optional = {name: None for name in ("start", "end", "stop") if name in names and name not in members}
+        return kind(**optional, **members)
+    except TypeError as error:
+        raise ValueError(f"not a partition of kind {kind.kind!r}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a source is divided.
+
+    Attributes:
+        source: The source, as configured.
+        rule: What decides which partition owns an item.
+        partitions: The partitions, in the order of the source; no item belongs to two of them.
+        counted: How many items the server counted, or the files hold by their own account; None where nobody knows.
+        notes: What the user should know about how it is divided, in sentences.
+    """
+
+    source: str
+    rule: Rule
+    partitions: tuple[Partition, ...]
+    counted: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Partition]:
+        return iter(self.partitions)
+
+    def __len__(self) -> int:
+        return len(self.partitions)
+
+    @cached_property
+    def key(self) -> str:
+        """A digest of the source and its partitions."""
+        return digest([self.source, [partition.key for partition in self.partitions]])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as a JSON object; `plan_of` is the way back."""
+        return {
+            "source": self.source,
+            "rule": self.rule,
+            "counted": self.counted,
+            "notes": list(self.notes),
+            "partitions": [partition.to_json() for partition in self.partitions],
+        }
+
+
+def plan_of(document: Mapping[str, Any]) -> Plan:
+    """Make the plan that `Plan.to_json` wrote.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    try:
+        return Plan(
+            source=document["source"],
+            rule=document["rule"],
+            partitions=tuple(map(partition_of, document["partitions"])),
+            counted=document.get("counted"),
+            notes=tuple(document.get("notes", ())),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a plan: {error!r}") from None
+
+
+@dataclass(frozen=True)
+class PartitionReport:
+    """What came of one partition.
+
+    Attributes:
+        key: Of the partition.
+        items: Items that it owns and that were delivered.
+        seen: Members that came, those of other partitions and repeated ones included.
+        duplicates: Members that came again and were left out.
+        foreign: Members outside of what was asked for, which no partition owns.
+        counted: The server's own number of items for this partition, None where it gives none.
+        pages: Pages, or documents, that were read.
+        requests: Requests sent.
+        failed: Members and documents that could not be delivered; the failure collector names them.
+        problem: Why it is not proved to be whole, in words; None where nothing speaks against it.
+        doubtful: Digests of items of which the owner cannot be told; who merges looks whether they were delivered.
+    """
+
+    key: str
+    items: int = 0
+    seen: int = 0
+    duplicates: int = 0
+    foreign: int = 0
+    counted: int | None = None
+    pages: int = 0
+    requests: int = 0
+    failed: int = 0
+    problem: str | None = None
+    doubtful: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as a JSON object; `PartitionReport(**document)` is the way back."""
+        return {**asdict(self), "doubtful": list(self.doubtful)}
