@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, nullcontext
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +13,9 @@ from stac_manager.config import IngestConfig
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.garbage import OlderCollectionsDeferred
+from stac_manager.plan import Partition, Plan
 from stac_manager.protocols import Item
+from stac_manager.reader import PartitionReader, Parts, counted
 from stac_manager.stats import ApiStats, FileStats, IngestStats
 
 
@@ -66,11 +69,56 @@ class IngestModule:
             finally:
                 runner.run(parts.aclose())
 
-    async def _parts(self, context: WorkflowContext) -> AsyncGenerator[Iterable[Item], None]:
+    async def plan(self, *, partition_items: int = 5_000, context: WorkflowContext | None = None) -> Plan:
+        """Divide the source into partitions that can be read by themselves, in any process.
+
+        A search is asked for what it holds, but for no page of it; files are looked at, and not read. The plan is the
+        same every time while the source stays the same.
+
+        Args:
+            partition_items: About how many items a partition should hold.
+            context: Names the collection where the configuration does not.
+
+        Raises:
+            ConfigurationError: If the source does not exist or holds no documents.
+            DataProcessingError: If the server refuses or cannot be reached.
+        """
+        collection_id = self._collection_id(context)
+        if self.config.mode == "file":
+            from stac_manager.files import partitions as files
+
+            return await files.plan(self.config, collection_id, partition_items)
+        from stac_manager.api import partitions as searches
+
+        return await searches.plan(self.config, collection_id, partition_items)
+
+    def read(self, partition: Partition, context: WorkflowContext) -> PartitionReader:
+        """Return a reader of one partition of a plan that was made with this configuration.
+
+        It gives exactly the items that the partition owns, the same every time while the source stays the same.
+        `concurrency` is used within the partition. What cannot be delivered goes to `context.failure_collector`.
+        """
+        collection_id, failures = self._collection_id(context), context.failure_collector
+        if self.config.mode == "file":
+            from stac_manager.files import partitions as files
+
+            file_stats = FileStats()
+            read_file = partial(files.read, partition, self.config, collection_id, failures, file_stats)
+            return PartitionReader(partition, read_file, file_stats)
+        from stac_manager.api import partitions as searches
+
+        api_stats = ApiStats()
+        read_api = partial(searches.read, partition, self.config, collection_id, failures, api_stats)
+        return PartitionReader(partition, read_api, api_stats)
+
+    def _collection_id(self, context: WorkflowContext | None) -> str | None:
+        return self.config.collection_id or (context.data.get("collection_id") if context else None)
+
+    async def _parts(self, context: WorkflowContext) -> Parts:
         """Yield the items in parts, as documents and pages hold them, and count what passes."""
-        collection_id = self.config.collection_id or context.data.get("collection_id")
+        collection_id = self._collection_id(context)
         failed_before = len(context.failure_collector)
-        parts: AsyncGenerator[Iterable[Item], None]
+        parts: Parts
         if self.config.mode == "file":
             from stac_manager.files.reading import read
 
@@ -99,18 +147,7 @@ class IngestModule:
             stats.seconds = perf_counter() - started
 
 
-async def _counted_pages(
-    pages: AsyncGenerator[Iterable[Item], None], stats: IngestStats
-) -> AsyncGenerator[Iterable[Item], None]:
+async def _counted_pages(pages: Parts, stats: IngestStats) -> Parts:
     async with aclosing(pages):
         async for page in pages:
-            yield _counted(page, stats)
-
-
-def _counted(part: Iterable[Item], stats: IngestStats) -> Iterator[Item]:
-    """Count the items of a part as they are taken, and the time in which the consumer has them."""
-    for item in part:
-        stats.items += 1
-        handed_over = perf_counter()
-        yield item
-        stats.seconds_consumer += perf_counter() - handed_over
+            yield counted(page, stats)

@@ -103,16 +103,19 @@ class Interval(Partition):
     Attributes:
         start: Nanoseconds since 1970; None in the first interval, which is open at this end.
         end: Nanoseconds since 1970; None in the last.
+        by_start: Whether an item without `datetime` belongs to the interval of its `start_datetime`; else the plan has
+            a `NoDatetime` for all of these.
     """
 
     kind: ClassVar[str] = "interval"
     start: int | None
     end: int | None
+    by_start: bool = True
 
 
 @dataclass(frozen=True)
 class NoDatetime(Partition):
-    """The items of a search that have no time: `datetime IS NULL` and no `start_datetime`."""
+    """The items of a search of which `datetime` is null, where no filter on `datetime` finds them."""
 
     kind: ClassVar[str] = "no_datetime"
 
@@ -271,7 +274,13 @@ class PartitionReport:
         requests: Requests sent.
         failed: Members and documents that could not be delivered; the failure collector names them.
         problem: Why it is not proved to be whole, in words; None where nothing speaks against it.
-        doubtful: Digests of items of which the owner cannot be told; who merges looks whether they were delivered.
+        doubtful: Digests of items of which the owner cannot be told, and that were not delivered here; who merges
+            looks whether they were delivered elsewhere.
+        settled: Digests of such items that were delivered here.
+        doubtful_end: Whether `problem` is only that the end cannot be believed, and not that items are missing.
+        shifted: Why pages may have moved while they were read, in words: no count proves anything then.
+        datetime: The interval of time that it is limited to, as a search has it; None where it is not.
+        place: What it is called in messages, where that is not its interval.
     """
 
     key: str
@@ -285,7 +294,17 @@ class PartitionReport:
     failed: int = 0
     problem: str | None = None
     doubtful: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
+    doubtful_end: bool = False
+    shifted: str | None = None
+    datetime: str | None = None
+    place: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the partition is called in messages."""
+        return self.place or f"datetime {self.datetime or 'any'}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as a JSON object; `PartitionReport(**document)` is the way back."""
-        return {**asdict(self), "doubtful": list(self.doubtful)}
+        return {**asdict(self), "doubtful": list(self.doubtful), "settled": list(self.settled)}

@@ -6,7 +6,8 @@ Seconds are of the clock on the wall.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+
+from stac_manager.completeness import Completeness as Completeness
 
 
 @dataclass(slots=True)
@@ -48,57 +49,6 @@ class FileStats(IngestStats):
     seconds_reading: float = 0.0
     seconds_decoding: float = 0.0
     peak_buffer: int = 0
-
-
-@dataclass(slots=True)
-class SliceAudit:
-    """What was asked and what came for one slice of a search.
-
-    Attributes:
-        datetime: The interval that was sent; None for a search without one.
-        counted: The server's own number of items, None where it gives none.
-        received: Items that came, duplicates of neighbouring slices included.
-        pages: Pages that were read.
-        problem: Why the slice is not proved to be whole, in words; None where nothing speaks against it.
-    """
-
-    datetime: str | None
-    counted: int | None = None
-    received: int = 0
-    pages: int = 0
-    problem: str | None = None
-
-
-@dataclass(slots=True)
-class Completeness:
-    """What was proved about a search.
-
-    Attributes:
-        status: `complete`: as many items came as the server counted. `unverified`: there was nothing to compare
-            with, or the search was ended before its end. `incomplete`: items are missing; `problems` says where.
-        slices: Every slice, in the order in which they ended.
-        pages: Pages that were read, empty ones included.
-        items: Different items that came.
-        duplicates_removed: Items that came again and were left out.
-        counted: The server's number of items for the whole search, None where it gives none.
-        problems: What is missing or could not be proved, in sentences.
-    """
-
-    status: Literal["complete", "unverified", "incomplete"] = "unverified"
-    slices: list[SliceAudit] = field(default_factory=list)
-    pages: int = 0
-    items: int = 0
-    duplicates_removed: int = 0
-    counted: int | None = None
-    problems: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        counted = "no count" if self.counted is None else f"{self.counted} counted"
-        line = (
-            f"{self.status}: {self.items} items, {counted}, {len(self.slices)} slices, {self.pages} pages, "
-            f"{self.duplicates_removed} duplicates removed"
-        )
-        return "; ".join([line, *self.problems])
 
 
 LATENCIES_KEPT = 1_024

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from stac_manager.api.cursor import Cursor
 from stac_manager.api.paging import DOUBTS
+from stac_manager.completeness import Completeness
 from stac_manager.context import FailureCollector
-from stac_manager.stats import Completeness, SliceAudit
+from stac_manager.plan import PartitionReport
 
 
 def problem_of(cursor: Cursor) -> str | None:
@@ -18,8 +19,15 @@ def problem_of(cursor: Cursor) -> str | None:
     return f"{missing} of {cursor.counted} items did not come" + (f": {cursor.problem}" if cursor.problem else "")
 
 
-def audit_of(cursor: Cursor) -> SliceAudit:
-    return SliceAudit(cursor.piece.datetime, cursor.counted, cursor.received, cursor.processed, problem_of(cursor))
+def audit_of(cursor: Cursor) -> PartitionReport:
+    return PartitionReport(
+        key=cursor.piece.datetime or "",
+        seen=cursor.received,
+        counted=cursor.counted,
+        pages=cursor.processed,
+        problem=problem_of(cursor),
+        datetime=cursor.piece.datetime,
+    )
 
 
 def conclude(proof: Completeness, invalid: int, failures: FailureCollector) -> None:

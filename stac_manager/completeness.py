@@ -1,0 +1,122 @@
+"""What was proved about a fetch: the reports on its partitions, put together. Values only, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from stac_manager.plan import PartitionReport, Plan, Rule
+
+Status = Literal["complete", "unverified", "incomplete"]
+
+
+@dataclass(slots=True)
+class Completeness:
+    """What was proved about a fetch.
+
+    Attributes:
+        status: `complete`: as many items came as there are. `unverified`: there was nothing to compare with, or the
+            fetch was ended before its end. `incomplete`: items are missing; `problems` says where.
+        partitions: The report on every partition, in the order in which they ended.
+        pages: Pages, or documents, that were read, empty ones included.
+        items: Different items that came.
+        duplicates_removed: Items that came again and were left out.
+        counted: The number of items by the server's own count, None where it gives none.
+        problems: What is missing or could not be proved, in sentences.
+    """
+
+    status: Status = "unverified"
+    partitions: list[PartitionReport] = field(default_factory=list)
+    pages: int = 0
+    items: int = 0
+    duplicates_removed: int = 0
+    counted: int | None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def slices(self) -> list[PartitionReport]:
+        """The partitions, by their earlier name."""
+        return self.partitions
+
+    def __str__(self) -> str:
+        counted = "no count" if self.counted is None else f"{self.counted} counted"
+        line = (
+            f"{self.status}: {self.items} items, {counted}, {len(self.partitions)} partitions, {self.pages} pages, "
+            f"{self.duplicates_removed} duplicates removed"
+        )
+        return "; ".join([line, *self.problems])
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What reports prove.
+
+    Attributes:
+        missing: What did not come, in sentences.
+        unproved: What could not be proved, in sentences.
+    """
+
+    status: Status
+    missing: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
+
+
+def merge(plan: Plan, reports: Iterable[PartitionReport]) -> Completeness:
+    """Put the reports on the partitions of a plan together, wherever each was read. A later report on a partition
+    counts, an earlier one on the same does not."""
+    latest = {report.key: report for report in reports}
+    of_the_plan = [latest[partition.key] for partition in plan if partition.key in latest]
+    verdict = judge(plan.rule, plan.counted, of_the_plan, unread=len(plan) - len(of_the_plan))
+    return Completeness(
+        status=verdict.status,
+        partitions=of_the_plan,
+        pages=sum(report.pages for report in of_the_plan),
+        items=sum(report.items for report in of_the_plan),
+        duplicates_removed=sum(report.duplicates for report in of_the_plan),
+        counted=plan.counted,
+        problems=[*verdict.missing, *verdict.unproved],
+    )
+
+
+def judge(rule: Rule, counted: int | None, reports: Iterable[PartitionReport], *, unread: int = 0) -> Verdict:
+    """Say what the reports on all partitions prove, of which `unread` were not read."""
+    reports = list(reports)
+    if rule == "document":
+        return _judge_documents(reports, unread)
+    came = sum(report.items + report.failed for report in reports)
+    lost = _nobodys(reports)
+    doubts = [f"{report.name}: {report.problem}" for report in reports if report.problem and report.doubtful_end]
+    moved = [f"{report.name}: {report.shifted}" for report in reports if report.shifted]
+    if came == counted and not unread and not lost and not moved:  # all that there is has come, whatever was odd
+        return Verdict("complete")
+    missing = [f"{report.name}: {report.problem}" for report in reports if report.problem and not report.doubtful_end]
+    unproved = [*doubts, *moved]
+    if unread:
+        missing.append(f"{unread} partitions were not read")
+    if lost:
+        missing.append(f"{lost} items with unclear times came for no partition that owns them")
+    if counted is not None and came < counted:
+        missing.append(f"{counted - came} of the {counted} items counted did not come")
+    if counted is not None and came > counted:
+        unproved.append(f"{came - counted} items more came than the server had counted")
+    if missing:
+        return Verdict("incomplete", tuple(missing), tuple(unproved))
+    proved = counted is not None or (bool(reports) and all(report.counted is not None for report in reports))
+    return Verdict("complete" if proved and not unproved else "unverified", (), tuple(unproved))
+
+
+def _judge_documents(reports: list[PartitionReport], unread: int) -> Verdict:
+    """Files are read to their ends: what could not be read is known."""
+    missing = [f"{report.name}: {report.problem}" for report in reports if report.problem]
+    if failed := sum(report.failed for report in reports):
+        missing.append(f"{failed} documents or members could not be delivered; see failures")
+    if unread:
+        missing.append(f"{unread} partitions were not read")
+    return Verdict("incomplete" if missing else "complete", tuple(missing))
+
+
+def _nobodys(reports: list[PartitionReport]) -> int:
+    """How many items of which the owner cannot be told were seen, but delivered by nobody."""
+    seen = {each for report in reports for each in report.doubtful}
+    return len(seen - {each for report in reports for each in report.settled})

@@ -1,0 +1,75 @@
+"""One partition of a plan -> its items and a report, in any process that has the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing
+from time import perf_counter
+from typing import TypeAlias
+
+from stac_manager.plan import Partition, PartitionReport
+from stac_manager.protocols import Item
+from stac_manager.stats import IngestStats
+
+Parts: TypeAlias = AsyncGenerator[Iterable[Item], None]
+"""Items in parts, as documents and pages hold them. Take all of one part before the next."""
+Done: TypeAlias = Callable[[PartitionReport], None]
+"""Called once with the report, after the last part."""
+
+
+class PartitionReader:
+    """Reads one partition, once: `async for item in reader`, or `async for part in reader.parts()`.
+
+    Args:
+        partition: What to read.
+        start: Begins to read; it calls what it is given with the report, at the end.
+        stats: Counts what passes.
+    """
+
+    def __init__(self, partition: Partition, start: Callable[[Done], Parts], stats: IngestStats) -> None:
+        self.partition = partition
+        self.stats = stats
+        self._start = start
+        self._report: PartitionReport | None = None
+
+    @property
+    def report(self) -> PartitionReport:
+        """What came of it. Of a partition that was not read to its end, the report says that.
+
+        The digests in it tell items apart; none of them is kept for an item whose owner is clear.
+        """
+        unread = PartitionReport(self.partition.key, items=self.stats.items, problem="not read to its end")
+        return self._report or unread
+
+    async def parts(self) -> Parts:
+        """Yield the items that this partition owns, in parts.
+
+        Raises:
+            ConfigurationError: If the source is not what the partition was made of.
+            DataProcessingError: If nothing of it can be read.
+        """
+        started = perf_counter()
+        try:
+            async with aclosing(self._start(self._done)) as parts:
+                async for part in parts:
+                    yield counted(part, self.stats)
+        finally:
+            self.stats.seconds = perf_counter() - started
+
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        async with aclosing(self.parts()) as parts:
+            async for part in parts:
+                for item in part:
+                    yield item
+
+    def _done(self, report: PartitionReport) -> None:
+        self._report = report
+
+
+def counted(part: Iterable[Item], stats: IngestStats) -> Iterator[Item]:
+    """Count the items of a part as they are taken, and the time in which the consumer has them."""
+    for item in part:
+        stats.items += 1
+        handed_over = perf_counter()
+        yield item
+        stats.seconds_consumer += perf_counter() - handed_over

@@ -1,0 +1,62 @@
+"""What the reports on partitions prove, however they were read."""
+
+from typing import Any
+
+import pytest
+
+from stac_manager.completeness import merge
+from stac_manager.plan import Interval, PartitionReport, Plan, Rule, Whole
+
+HALVES = (Interval(None, 10), Interval(10, None))
+
+
+def plan_with(counted: int | None, rule: Rule = "time") -> Plan:
+    return Plan("http://host/", rule, HALVES if rule == "time" else (Whole(),), counted)
+
+
+def report(half: int, items: int, **values: Any) -> PartitionReport:
+    return PartitionReport(HALVES[half].key, items, **values)
+
+
+FULL = [report(0, 4, counted=5), report(1, 6, counted=6)]
+
+
+@pytest.mark.parametrize(
+    ("counted", "reports", "status", "said"),
+    [
+        (10, FULL, "complete", []),
+        (10, [report(0, 4, counted=5, problem="odd"), FULL[1]], "complete", []),  # all that there is has come
+        (None, FULL, "complete", []),  # every part met its own count
+        (None, [report(0, 4), report(1, 6)], "unverified", []),
+        (11, FULL, "incomplete", ["1 of the 11 items counted did not come"]),
+        (9, FULL, "unverified", ["1 items more came than the server had counted"]),
+        (10, FULL[:1], "incomplete", ["1 partitions were not read", "6 of the 10 items counted did not come"]),
+        (None, [report(0, 4, problem="cut off"), FULL[1]], "incomplete", ["datetime any: cut off"]),
+        (None, [report(0, 4, problem="no link", doubtful_end=True), FULL[1]], "unverified", ["datetime any: no link"]),
+        (10, [report(0, 4, shifted="pages moved", place="pages 0 to 4"), FULL[1]], "unverified",
+         ["pages 0 to 4: pages moved"]),
+        (10, [report(0, 3, failed=1), FULL[1]], "complete", []),  # a member that is no item was counted, too
+        (10, [report(0, 3), FULL[0], FULL[1]], "complete", []),  # read again: the later report counts
+        (None, [report(0, 4, doubtful=("a",)), FULL[1]], "incomplete",
+         ["1 items with unclear times came for no partition that owns them"]),
+        (None, [report(0, 4, counted=4, doubtful=("a",)), report(1, 6, counted=6, settled=("a",))], "complete", []),
+    ],
+)  # fmt: skip
+def test_merge(counted: int | None, reports: list[PartitionReport], status: str, said: list[str]) -> None:
+    completeness = merge(plan_with(counted), reports)
+    assert (completeness.status, completeness.problems) == (status, said), completeness
+    assert completeness.counted == counted
+
+
+def test_sums() -> None:
+    completeness = merge(plan_with(10), [report(0, 4, pages=1, duplicates=1), report(1, 6, pages=2, duplicates=3)])
+    assert (completeness.items, completeness.pages, completeness.duplicates_removed) == (10, 3, 4)
+    assert str(completeness) == "complete: 10 items, 10 counted, 2 partitions, 3 pages, 4 duplicates removed"
+
+
+@pytest.mark.parametrize(("failed", "status"), [(0, "complete"), (2, "incomplete")])
+def test_files_need_no_count(failed: int, status: str) -> None:
+    plan = Plan("items/", "document", (Whole(),))
+    completeness = merge(plan, [PartitionReport(Whole().key, 5, failed=failed)])
+    assert completeness.status == status
+    assert len(completeness.problems) == bool(failed)
