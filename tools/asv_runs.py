@@ -24,8 +24,7 @@ from asv.machine import Machine, MachineCollection
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tools.processes import stopped
-from tools.report import (
+from tools.analysis import (
     DataSet,
     Level,
     Report,
@@ -35,9 +34,10 @@ from tools.report import (
     mean_usage,
     measured_level,
     missing_level,
-    read_report,
 )
-from tools.report.model import Concurrency, Kind
+from tools.analysis.model import Concurrency, Kind
+from tools.asv.results import read_report
+from tools.processes import stopped
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUEST_VARIABLE = "STAC_MANAGER_BENCHMARK"

@@ -25,11 +25,13 @@ import click
 from rich.console import Console
 
 from stac_manager import ConfigurationError, IngestConfig, StacManagerError
-from tools import asv_runs, compare, local_api, regression, report, source_check, test_data_generator
+from tools import analysis, asv_runs, compare, local_api, regression, render, source_check, test_data_generator
+from tools.analysis import Concurrency
+from tools.asv.results import read_report
+from tools.atomic import write_bytes
 from tools.dashboard import preview
+from tools.errors import ReportError
 from tools.measuring_options import Decorator, Levels, all_of
-from tools.report.atomic import write_bytes
-from tools.report.model import Concurrency
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST_DATA = ROOT / "test_data"
@@ -96,7 +98,7 @@ def file_command(
         spec = _spec(test_size or 1000, profile, layout)
         data = test_data_generator.ensure(spec, TEST_DATA)
         source, expected = str(data.path), min(spec.items, max_items or spec.items)
-        title = report.title_of("file", expected)
+        title = analysis.title_of("file", expected)
         shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
     options: dict[str, Any] = {"mode": "file", "source": source}
     if max_items is not None:
@@ -154,7 +156,7 @@ def api_command(
         found = source_check.check_api_source(options)
         if found is not None:
             shown = f"{shown}, collection {found}"
-        title = "{items:,} API Items" if catalog_url else report.title_of("api", max_items)
+        title = "{items:,} API Items" if catalog_url else analysis.title_of("api", max_items)
         expected = max_items if catalog_url is None and not (datetime or bbox or collection_id) else None
         _measure(asv_runs.Request(title, shown, options, concurrency, repeat, warm_up=False, items=expected), output)
 
@@ -221,14 +223,14 @@ def report_command(
         output = output or Path(f"results/report{suffix}")
         _check_output(output, suffix=suffix)
     if source is not None:
-        found = report.read(source)
+        found = render.read(source)
     else:
-        found = report.read_report(results_dir, commit=commit, machine=machine, peers=peers)
+        found = read_report(results_dir, commit=commit, machine=machine, peers=peers)
     if compare is None:
         _write_report(found, form, output)
     else:
-        before = report.read_report(results_dir, commit=compare, machine=machine)
-        _write_comparison(report.compare(before, found), form, output)
+        before = read_report(results_dir, commit=compare, machine=machine)
+        _write_comparison(analysis.compare(before, found), form, output)
 
 
 @cli.command("dashboard")
@@ -262,41 +264,41 @@ def _measure(request: asv_runs.Request, output: Path) -> None:
     measurement = asv_runs.measure(request, Console(stderr=True))
     for remark in measurement.remarks:
         _say(f"note: {remark}")
-    report.write(measurement.report, output)
+    render.write(measurement.report, output)
     _write_report(measurement.report, "md", output.with_name(f"{output.stem}_report.md"))
     _say(f"Written: {output}")
 
 
-def _write_report(content: report.Report, form: str, output: Path | None) -> None:
+def _write_report(content: analysis.Report, form: str, output: Path | None) -> None:
     """Write the report in one form; it is shown on the terminal beside Markdown too."""
     written = [output]
     if form in ("md", "terminal"):
-        report.show(content)
+        render.show(content)
     if output is None:
         return
     if form == "md":
         plots = [output.with_suffix(suffix) for suffix in (".png", ".svg")]
         for plot in plots:
-            report.draw(content, plot)
-        write_bytes(output, report.render(content, plot=plots[0].name).encode())
+            render.draw(content, plot)
+        write_bytes(output, render.render(content, plot=plots[0].name).encode())
         written += plots
     elif form == "html":
-        write_bytes(output, report.render_html(content).encode())
+        write_bytes(output, render.render_html(content).encode())
     else:
-        report.write(content, output)
+        render.write(content, output)
     _say(f"Written: {', '.join(map(str, written))}")
 
 
-def _write_comparison(content: report.Comparison, form: str, output: Path | None) -> None:
+def _write_comparison(content: analysis.Comparison, form: str, output: Path | None) -> None:
     if form in ("md", "terminal"):
-        report.show_comparison(content)
+        render.show_comparison(content)
     if output is None:
         return
     if form == "json":
-        report.write_comparison(content, output)
+        render.write_comparison(content, output)
     else:
-        render = report.render_comparison_html if form == "html" else report.render_comparison
-        write_bytes(output, render(content).encode())
+        page = render.render_comparison_html if form == "html" else render.render_comparison
+        write_bytes(output, page(content).encode())
     _say(f"Written: {output}")
 
 
@@ -346,7 +348,7 @@ def _errors_in_one_line() -> Iterator[None]:
         _fail(error.format_message(), error.exit_code)
     except ConfigurationError as error:
         _fail(str(error).replace("\n", "; "), 2)
-    except (StacManagerError, asv_runs.MeasuringError, report.ReportError, OSError, ValueError) as error:
+    except (StacManagerError, asv_runs.MeasuringError, ReportError, OSError, ValueError) as error:
         _fail(str(error), 1)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", 130)

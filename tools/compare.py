@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tools import regression
+from tools.asv.results import Measured, Series, read_history
 from tools.asv_runs import ROOT, MeasuringError, git, last_line, write_configuration
+from tools.errors import ReportError
 from tools.processes import stopped
-from tools.report.asv_results import Measured, Series, read_history
-from tools.report.errors import ReportError
 
 ROUNDS = 14
 QUICK_ROUNDS = 12

@@ -26,15 +26,16 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tools import local_api, report, test_data_generator
+from tools import analysis, local_api, render, test_data_generator
+from tools.analysis.evidence import evidence, percent
+from tools.analysis.model import Concurrency
 from tools.architectures import comparing
 from tools.architectures.comparing import Comparison, Subject, Timed
 from tools.architectures.one_run import WAYS
 from tools.asv_runs import MeasuringError
+from tools.errors import ReportError
 from tools.measuring_options import Decorator, Levels, all_of
-from tools.report.evidence import evidence, percent
-from tools.report.model import Concurrency
-from tools.report.text import megabytes, significant, times
+from tools.words import megabytes, significant, times
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST_DATA = ROOT / "test_data"
@@ -143,9 +144,9 @@ def api_command(
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help=".svg or .png")
 def plot_command(results: Sequence[Path], output: Path) -> None:
     """Speedup against concurrency, a line a results file."""
-    found = [report.read(path) for path in results]
+    found = [render.read(path) for path in results]
     together = replace(found[-1], data_sets=tuple(data_set for each in found for data_set in each.data_sets))
-    report.draw_speedups(together, output)
+    render.draw_speedups(together, output)
     click.echo(f"Written: {output}", err=True)
 
 
@@ -157,8 +158,8 @@ def _compare(
     with _progress(len(subjects) * rounds) as advance:
         timed = comparing.measure(comparison, subjects, rounds, advance)
     found = comparing.as_report([comparing.as_data_set(comparison, timed)])
-    report.write(found, output)
-    verdict = report.judge(found.data_sets[0])
+    render.write(found, output)
+    verdict = analysis.judge(found.data_sets[0])
     click.echo(f"{comparison.title}: {comparison.shown}\n\n{_table(timed)}\n")
     for sentence in (f"Best: {verdict.best}", verdict.bottleneck_line.replace("**", ""), *verdict.sentences):
         click.echo(f"- {sentence}")
@@ -228,7 +229,7 @@ def main() -> None:
         cli.main(standalone_mode=False)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
-    except (MeasuringError, report.ReportError, OSError) as error:
+    except (MeasuringError, ReportError, OSError) as error:
         _fail(str(error), 1)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", 130)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import click
 
-from tools.report.model import Concurrency
+from tools.analysis.model import Concurrency
 
 AUTO = "auto"
 

@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tools import regression
-from tools.report.atomic import write_bytes
-from tools.report.errors import ReportError
+from tools.atomic import write_bytes
+from tools.errors import ReportError
 from tools.tracking import choice, conditions, machine, records, summary
 from tools.tracking.batch import Batch, Plan
 from tools.tracking.errors import TrackingError

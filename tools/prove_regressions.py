@@ -28,8 +28,8 @@ from rich.progress import track
 
 from tools import compare
 from tools.asv_runs import MeasuringError, git
+from tools.atomic import write_bytes
 from tools.regression_proof import BASE, EXPERIMENTS, SAME_REPETITIONS, Experiment, Record, as_markdown
-from tools.report.atomic import write_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "results" / "regression-proof.jsonl"

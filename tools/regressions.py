@@ -34,8 +34,8 @@ from pathlib import Path
 import click
 
 from tools import regression
-from tools.report.atomic import write_bytes
-from tools.report.errors import ReportError
+from tools.atomic import write_bytes
+from tools.errors import ReportError
 
 ROOT = Path(__file__).resolve().parent.parent
 FORMATS = {"markdown": regression.as_markdown, "json": regression.as_json}

@@ -15,7 +15,7 @@ from asv.publishing import OutputPublisher
 from asv.util import UserError
 
 from tools.dashboard import page, page_data, scripts, stock_pages
-from tools.report import ReportError
+from tools.errors import ReportError
 
 LOCAL, CDN = "local", "cdn"
 

@@ -22,7 +22,7 @@ from tools import local_api
 from tools.measuring_options import Levels
 
 PROGRAM = [sys.executable, ROOT / "tools" / "benchmark_ingest.py"]
-SCHEMA = json.loads((ROOT / "tools" / "report" / "results.schema.json").read_text())
+SCHEMA = json.loads((ROOT / "tools" / "render" / "results.schema.json").read_text())
 HEADING = "| Strategy   | Concurrency | Time (s) | Throughput (items/s) | Memory (MB) | Speedup |"
 
 

@@ -13,10 +13,11 @@ import pyarrow.parquet
 import pytest
 from support import ROOT, make_item, make_items
 
-from tools import local_api, report
+from tools import analysis, local_api, render
 from tools.architectures import api_ways, comparing, file_ways, one_run, parquet_ways
 from tools.architectures.comparing import Comparison, Subject
 from tools.asv_runs import MeasuringError
+from tools.errors import ReportError
 
 FILES = {**file_ways.WAYS, "this package": one_run.package("files", 5)}
 PARQUET = {**parquet_ways.WAYS, "this package": one_run.package("parquet", 5)}
@@ -125,11 +126,11 @@ def test_the_program_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
 
 
 def test_the_picture_has_a_line_for_each_data_set(tmp_path: Path) -> None:
-    levels = [report.measured_level(n, [1.0 / n, 1.1 / n, 1.2 / n], items=10) for n in (1, 2, 4)]
-    sets = [report.make_data_set(title, title, "file", "a folder", 10, levels) for title in ("First", "Second")]
+    levels = [analysis.measured_level(n, [1.0 / n, 1.1 / n, 1.2 / n], items=10) for n in (1, 2, 4)]
+    sets = [analysis.make_data_set(title, title, "file", "a folder", 10, levels) for title in ("First", "Second")]
     found = comparing.as_report(sets)
-    report.draw_speedups(found, tmp_path / "a.svg")
+    render.draw_speedups(found, tmp_path / "a.svg")
     drawn = (tmp_path / "a.svg").read_text()
     assert all(f"<!-- {text} -->" in drawn for text in ("First (quick run)", "ideal", "4x"))
-    with pytest.raises(report.ReportError, match=r"neither \.png nor \.svg"):
-        report.draw_speedups(found, tmp_path / "a.pdf")
+    with pytest.raises(ReportError, match=r"neither \.png nor \.svg"):
+        render.draw_speedups(found, tmp_path / "a.pdf")

@@ -18,9 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 from asv.machine import Machine
 
-from tools.asv_runs import PACKAGES, MeasuringError, git, last_line
-from tools.processes import stopped
-from tools.report import (
+from tools.analysis import (
     DataSet,
     Environment,
     Level,
@@ -32,7 +30,9 @@ from tools.report import (
     mean_usage,
     measured_level,
 )
-from tools.report.model import Concurrency, Kind
+from tools.analysis.model import Concurrency, Kind
+from tools.asv_runs import PACKAGES, MeasuringError, git, last_line
+from tools.processes import stopped
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

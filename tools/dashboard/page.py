@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from tools.report.atomic import write_bytes
+from tools.atomic import write_bytes
 
 _PARTS = Path(__file__).with_name("page")
 

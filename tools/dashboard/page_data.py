@@ -1,6 +1,6 @@
 """What the Speedup page shows, as data: every machine, benchmark and size, commit by commit.
 
-Numbers and words come from `tools.report`; peers, which it does not read, from asv's own reader of results.
+Numbers and words come from `tools.analysis`; peers, which it does not read, from asv's own reader of results.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Any
 
 from asv.results import iter_results_for_machine
 
-from tools.report import DataSet, Level, Report, is_quick, judge, read_reports
-from tools.report.model import Kind
-from tools.report.text import cells, environment_lines, memory_note, significant
+from tools.analysis import DataSet, Level, Report, is_quick, judge
+from tools.analysis.model import Kind
+from tools.asv.results import read_reports
+from tools.render.text import cells, environment_lines, memory_note
+from tools.words import significant
 
 WAY_PARAMETER = "way"
 SIZE_PARAMETER = "test_size"

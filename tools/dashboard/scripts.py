@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.report.atomic import write_bytes
+from tools.atomic import write_bytes
 
 CACHE = Path(__file__).resolve().parents[2] / ".asv" / "dashboard-scripts"
 FETCH_TIMEOUT_MILLISECONDS = 20_000

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.report.atomic import write_bytes
+from tools.atomic import write_bytes
 
 from . import scripts
 from .scripts import Script

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.report.asv_results import History, Measured, Run, Series, read_history
-from tools.report.errors import ReportError
+from tools.asv.results import History, Measured, Run, Series, read_history
+from tools.errors import ReportError
 
 from .model import RegressionError
 

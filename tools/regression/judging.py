@@ -7,7 +7,7 @@ from math import log
 from pathlib import Path
 from statistics import median
 
-from tools.report.asv_results import Measured, Series
+from tools.asv.results import Measured, Series
 
 from . import statistics as tests
 from .history import Line, find, read_line, read_pair

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tools.report.asv_results import Measured, Series
+from tools.asv.results import Measured, Series
 
 from .experiments import Experiment
 

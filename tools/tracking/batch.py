@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.report.atomic import write_bytes
+from tools.atomic import write_bytes
 
 from . import conditions, records
 from .errors import TrackingError

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tools.report.atomic import write_bytes
+from tools.atomic import write_bytes
 
 from .errors import TrackingError
 

@@ -13,7 +13,8 @@ import pytest
 from dashboard_results import API, FILE, PEAK, PEERS, TIME, Dashboard
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tools.report import judge, read_report
+from tools.analysis import judge
+from tools.asv.results import read_report
 
 FLAGS = [
     "--no-sandbox",

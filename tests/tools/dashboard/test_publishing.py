@@ -17,9 +17,9 @@ import pytest
 from dashboard_results import API, TIME, Scratch
 from support import ROOT
 
+from tools.asv.results import read_reports
 from tools.dashboard import scripts, stock_pages
 from tools.dashboard.scripts import CHART_JS, Script
-from tools.report import read_reports
 
 CDN_LOADED = re.compile(r'(?:src|href)="https://[^"]+"\s+integrity=')
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy
 import pytest
 
+from tools.asv.results import Measured, Series
 from tools.regression import Judgement, RegressionError, judge, judge_rounds
-from tools.report.asv_results import Measured, Series
 
 from .asv_files import hash_of, write_results
 

@@ -13,9 +13,9 @@ import numpy
 from support import ROOT
 
 from tools import compare
+from tools.asv.results import Measured, Series
 from tools.prove_regressions import missing_rounds
 from tools.regression_proof import BASE, EXPERIMENTS, SAME, Record, as_markdown
-from tools.report.asv_results import Measured, Series
 
 COUNTS, TIMES = (next(one for one in EXPERIMENTS if one.name == name) for name in ("counts", "time of files"))
 SERIES = Series("file_ingest.FileIngest.time_ingest", (("concurrency", "1"),), "time", "seconds", "1")

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from tools.report import Environment, Report, ReportError, draw, make_data_set, measured_level, missing_level
+from tools.analysis import Environment, Report, make_data_set, measured_level, missing_level
+from tools.errors import ReportError
+from tools.render import draw
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FULL = make_data_set(

@@ -7,12 +7,14 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import comparison
-from .comparison import Comparison, DataSetChange
-from .model import DataSet, Report
+from tools.analysis import comparison
+from tools.analysis.comparison import Comparison, DataSetChange
+from tools.analysis.model import DataSet, Report
+from tools.analysis.verdict import Verdict, judge
+from tools.words import significant, times
+
 from .plot import Panel, panel
-from .text import COLUMNS, environment_lines, memory_note, peers_note, rows, significant, times
-from .verdict import Verdict, judge
+from .text import COLUMNS, environment_lines, memory_note, peers_note, rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment

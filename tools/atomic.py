@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from .errors import ReportError
+from tools.errors import ReportError
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -9,8 +9,9 @@ import pytest
 from scratch_asv import measure_scratch_project
 from support import ROOT
 
-from tools.report import DataSet, judge, read_report
-from tools.report.evidence import evidence
+from tools.analysis import DataSet, judge
+from tools.analysis.evidence import evidence
+from tools.asv.results import read_report
 
 LESS_IS_KNOWN = {"limited": ["waiting", "inconclusive"], "contention": ["waiting", "inconclusive"]}
 ATTEMPTS_ON_A_CROWDED_MACHINE = 2

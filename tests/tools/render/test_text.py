@@ -2,8 +2,8 @@
 
 import pytest
 
-from tools.report import title_of
-from tools.report.text import listed, megabytes, significant, times, times_exact, workers
+from tools.analysis import title_of
+from tools.words import listed, megabytes, significant, times, times_exact, workers
 
 
 @pytest.mark.parametrize(

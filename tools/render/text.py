@@ -1,55 +1,9 @@
 """Quantities as text, the same on every page."""
 
-from decimal import ROUND_DOWN, Decimal
+from tools.analysis.model import BASELINE_CONCURRENCY, DataSet, Environment, Level, Peer, Report, sample_counts
+from tools.words import NOT_AVAILABLE, listed, megabytes, significant, times
 
-from .model import BASELINE_CONCURRENCY, Concurrency, DataSet, Environment, Level, Peer, Report
-
-NOT_AVAILABLE = "n/a"
-BYTES_PER_MB = 1_000_000
 COLUMNS = ("Strategy", "Concurrency", "Time (s)", "Throughput (items/s)", "Memory (MB)", "Speedup")
-
-
-def significant(value: float | None) -> str:
-    """Three significant digits, whole from 100 on: 45.2, 8.7, 0.123, 1,149."""
-    if value is None:
-        return NOT_AVAILABLE
-    if abs(value) >= 99.95:
-        return f"{value:,.0f}"
-    text = format(Decimal(f"{value:.3g}"), "f")
-    whole, _, decimals = text.partition(".")
-    return f"{whole}.{decimals.rstrip('0') or '0'}" if decimals or abs(value) < 100 else whole
-
-
-def megabytes(size: int | None) -> str:
-    """Bytes as MB of 10^6 bytes."""
-    if size is None:
-        return NOT_AVAILABLE
-    value = size / BYTES_PER_MB
-    return f"{value:,.0f}" if abs(value) >= 10 else significant(value)
-
-
-def times(ratio: float | None) -> str:
-    """A speedup for a table: 5.2x."""
-    if ratio is None:
-        return NOT_AVAILABLE
-    return f"{ratio:.1f}x" if ratio >= 0.1 else f"{significant(ratio)}x"
-
-
-def times_exact(ratio: float) -> str:
-    """A speedup for a sentence, cut off and not rounded, so that 2.996 does not read as the limit 3."""
-    return f"{Decimal(repr(ratio)).quantize(Decimal('0.01'), ROUND_DOWN)}x"
-
-
-def workers(concurrency: Concurrency) -> str:
-    """A level in words."""
-    if isinstance(concurrency, str):
-        return f"{concurrency} concurrency"
-    return "1 worker" if concurrency == 1 else f"{concurrency:,} workers"
-
-
-def listed(words: list[str]) -> str:
-    """A, B and C."""
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def cells(level: Level) -> tuple[str, str, str, str, str, str]:
@@ -102,16 +56,6 @@ def memory_note(data_set: DataSet) -> str:
         return f"{includes} Net of a process that only imports: n/a."
     net = ", ".join(f"{megabytes(level.net_bytes)} at {level.concurrency}" for level in data_set.levels)
     return f"{includes} Net of a process that only imports: {net}."
-
-
-def sample_counts(levels: tuple[Level, ...]) -> str:
-    """How often each level was timed: "5 samples a level", "1 to 3 samples a level"."""
-    counts = sorted({level.sample_count for level in levels if level.status == "ok"})
-    if not counts:
-        return "no samples"
-    if counts == [1]:
-        return "1 sample a level"
-    return f"{counts[0]} samples a level" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} samples a level"
 
 
 def environment_lines(report: Report) -> list[tuple[str, str]]:

@@ -7,10 +7,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from .atomic import write_bytes
-from .comparison import Comparison
-from .errors import ReportError
-from .model import SCHEMA_VERSION, DataSet, Environment, Level, Peer, Report, Usage
+from tools.analysis.comparison import Comparison
+from tools.analysis.model import SCHEMA_VERSION, DataSet, Environment, Level, Peer, Report, Usage
+from tools.atomic import write_bytes
+from tools.errors import ReportError
 
 SCHEMA_PATH = Path(__file__).with_name("results.schema.json")
 _RUN_AGAIN = "run the benchmark again to write it anew"

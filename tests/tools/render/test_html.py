@@ -4,9 +4,10 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from test_report_markdown import documented_report
+from test_markdown import documented_report
 
-from tools.report import as_peer, compare, make_data_set, measured_level, render_comparison_html, render_html
+from tools.analysis import as_peer, compare, make_data_set, measured_level
+from tools.render import render_comparison_html, render_html
 
 VOID = {"meta", "img", "source"}
 

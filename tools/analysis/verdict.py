@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
+from tools.words import listed, megabytes, significant, times, times_exact, workers
+
 from .bottleneck import (
     BEYOND_CEILING,
     Bottleneck,
@@ -17,11 +19,10 @@ from .bottleneck import (
     too_few_tasks,
 )
 from .evidence import evidence, percent, shares_in_words
-from .model import BASELINE_CONCURRENCY, Concurrency, DataSet, Level, is_quick
+from .model import BASELINE_CONCURRENCY, Concurrency, DataSet, Level, is_quick, sample_counts
 from .ranking import above, best, counted, fastest, gains, is_dear, losses, recommended, seconds
 from .scaling import NoLaw, ScalingLaw, fit
 from .significance import MINIMUM_SAMPLES, can_be_told_apart, is_slower
-from .text import listed, megabytes, sample_counts, significant, times, times_exact, workers
 
 
 @dataclass(frozen=True)

@@ -291,6 +291,16 @@ def title_of(kind: Kind, items: int) -> str:
     return f"{count} {'JSON Files' if kind == 'file' else 'API Items'}"
 
 
+def sample_counts(levels: tuple[Level, ...]) -> str:
+    """How often each level was timed: "5 samples a level", "1 to 3 samples a level"."""
+    counts = sorted({level.sample_count for level in levels if level.status == "ok"})
+    if not counts:
+        return "no samples"
+    if counts == [1]:
+        return "1 sample a level"
+    return f"{counts[0]} samples a level" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} samples a level"
+
+
 def strategy_of(concurrency: Concurrency) -> Strategy:
     """The word for a level: one worker is sequential, a level that is not a number is found while running."""
     if isinstance(concurrency, str):

@@ -19,8 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .errors import ReportError
-from .model import (
+from tools.analysis.model import (
     Concurrency,
     DataSet,
     Environment,
@@ -38,6 +37,7 @@ from .model import (
     summarised_level,
     title_of,
 )
+from tools.errors import ReportError
 
 ASV_FILE_VERSION = 2
 TIME_METHOD = "time_ingest"

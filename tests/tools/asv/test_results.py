@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from scratch_asv import measure_scratch_project
 
-from tools.report import ReportError, Usage, read_report
+from tools.analysis import Usage
+from tools.asv.results import read_report
+from tools.errors import ReportError
 
 NAN = math.nan
 # The clock moves only while work is done, by what the test knows, so that asv's samples are known.

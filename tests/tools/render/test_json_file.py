@@ -11,21 +11,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from tools.report import (
+from tools.analysis import (
     DataSet,
     Environment,
     Level,
     Report,
-    ReportError,
     Usage,
     as_peer,
     make_data_set,
     measured_level,
     missing_level,
-    read,
-    write,
 )
-from tools.report.json_file import SCHEMA_PATH
+from tools.errors import ReportError
+from tools.render import read, write
+from tools.render.json_file import SCHEMA_PATH
 
 SECONDS = st.floats(min_value=1e-9, max_value=1e9)
 BYTES = st.none() | st.integers(min_value=0, max_value=2**60)

@@ -9,12 +9,12 @@ from itertools import cycle, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .atomic import write_bytes
-from .errors import ReportError
-from .model import DataSet, Level, Report, is_quick
-from .scaling import ScalingLaw
-from .text import significant, times, workers
-from .verdict import Verdict, judge
+from tools.analysis.model import DataSet, Level, Report, is_quick
+from tools.analysis.scaling import ScalingLaw
+from tools.analysis.verdict import Verdict, judge
+from tools.atomic import write_bytes
+from tools.errors import ReportError
+from tools.words import significant, times, workers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

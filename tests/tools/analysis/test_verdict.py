@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tools.report import (
+from tools.analysis import (
     DataSet,
     Level,
     Usage,
@@ -15,7 +15,7 @@ from tools.report import (
     missing_level,
     summarised_level,
 )
-from tools.report.scaling import ScalingLaw
+from tools.analysis.scaling import ScalingLaw
 
 MB = 1_000_000
 

@@ -8,11 +8,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from . import comparison
-from .comparison import Comparison
-from .model import DataSet, Report
+from tools.analysis import comparison
+from tools.analysis.comparison import Comparison
+from tools.analysis.model import DataSet, Report
+from tools.analysis.verdict import judge
+
 from .text import COLUMNS, environment_lines, memory_note, peers_note, rows
-from .verdict import judge
 
 _STATUS_STYLES = {"ok": "", "n/a": "dim", "failed": "red"}
 _CHANGE_STYLES = {"faster": "green", "slower": "red", "no change": "", "few samples": "dim", "n/a": "dim"}

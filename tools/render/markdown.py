@@ -2,11 +2,12 @@
 
 from urllib.parse import quote
 
-from . import comparison
-from .comparison import Comparison, DataSetChange
-from .model import DataSet, Report
+from tools.analysis import comparison
+from tools.analysis.comparison import Comparison, DataSetChange
+from tools.analysis.model import DataSet, Report
+from tools.analysis.verdict import judge
+
 from .text import COLUMNS, environment_lines, memory_note, peers_note, rows
-from .verdict import judge
 
 # "sequential" is the widest word under the first heading; "baseline" fills its cell to the edge.
 _WIDTHS = (len("sequential"), *map(len, COLUMNS[1:]))

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from tools.report import Environment, Report, make_data_set, measured_level, missing_level, show
+from tools.analysis import Environment, Report, make_data_set, measured_level, missing_level
+from tools.render import show
 
 LEVELS = [
     measured_level(1, [45.1, 45.2, 45.3], items=10_000, peak_bytes=120_000_000),

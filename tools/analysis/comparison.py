@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .errors import ReportError
+from tools.errors import ReportError
+from tools.words import NOT_AVAILABLE, megabytes, significant
+
 from .model import Concurrency, DataSet, Level, Report
 from .significance import Interval, ratio_interval
-from .text import NOT_AVAILABLE, megabytes, significant
 
 Change = Literal["faster", "slower", "no change", "few samples", "n/a"]
 

@@ -8,19 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tools.report import (
-    Environment,
-    Level,
-    Report,
-    ReportError,
-    compare,
-    make_data_set,
-    measured_level,
-    missing_level,
-    render_comparison,
-    show_comparison,
-    write_comparison,
-)
+from tools.analysis import Environment, Level, Report, compare, make_data_set, measured_level, missing_level
+from tools.errors import ReportError
+from tools.render import render_comparison, show_comparison, write_comparison
 
 STEADY = (0.98, 0.99, 1.0, 1.01, 1.02)
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tools.report import measured_level, summarised_level
-from tools.report.significance import is_slower, ratio_interval
+from tools.analysis import measured_level, summarised_level
+from tools.analysis.significance import is_slower, ratio_interval
 
 RATIO = 3.0
 REPETITIONS = 600

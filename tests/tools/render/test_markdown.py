@@ -2,16 +2,8 @@
 
 from dataclasses import replace
 
-from tools.report import (
-    Environment,
-    Report,
-    make_data_set,
-    measured_level,
-    missing_level,
-    render,
-    summarised_level,
-    title_of,
-)
+from tools.analysis import Environment, Report, make_data_set, measured_level, missing_level, summarised_level, title_of
+from tools.render import render
 
 MB = 1_000_000
 

@@ -1,0 +1,1 @@
+"""Starting asv, and reading what it wrote."""
