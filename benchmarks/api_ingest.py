@@ -140,7 +140,11 @@ class ThrottledAPIIngestAuto(_timing.Timed):
 
 
 class APIRequests:
-    """Requests sent for a search, as the module itself counts them: the pages, and what it takes to plan them."""
+    """Requests sent for a search, as the module itself counts them: the pages, and what it takes to plan them.
+
+    Who has no work left takes some of another's, so above 1 the count depends on who was fast: the exact one is
+    `counts.Requests`.
+    """
 
     param_names = ["concurrency", "test_size"]
     params = ([1, 2, 5, 10, 20, 50], [5000])
@@ -155,4 +159,4 @@ class APIRequests:
         _compat.drain(self.module, test_size)
         return self.module.stats.requests
 
-    track_requests.unit = "requests"
+    track_requests.unit = "requests sent"

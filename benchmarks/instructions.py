@@ -40,7 +40,7 @@ class Instructions:
 
 def _instructions(path, items):
     if path == "api_page":
-        fetch = ("api", _api_server.start(_datasets.data_set(items, "ndjson"), 0.0))
+        fetch = ("api", _api_server.start(_datasets.data_set(items, "ndjson")))
     else:
         fetch = ("file", str(_datasets.data_set(items, path)))
     _compile_once(*fetch, items)

@@ -37,12 +37,13 @@ def cells(page: str) -> dict[tuple[str, str], list[str]]:
 def test_a_needless_request_is_called_and_the_same_commit_is_not(tmp_path: Path) -> None:
     done = prove(tmp_path, "--only", "counts", "--repetitions", "1")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    found = cells((tmp_path / "page.md").read_text())
+    page = (tmp_path / "page.md").read_text()
+    found = cells(page)
     (fault,) = COUNTS.faults
-    assert found[fault, "counts"] == ["1 of 1", "10 of 10", "0 of 1"]
-    assert found[fault, "`Requests.track_requests`"] == ["1 of 1", "+91 % to +91 %", "+91 %"]
-    assert found[SAME, "counts"] == ["0 of 1", "0 of 20", "0 of 1"]
-    assert found[SAME, "`Requests.track_requests`"] == ["0 of 1", "+0.00 % to +0.00 %", "+0.00 %"]
+    assert found[fault, "counts"] == ["1 of 1", "10 of 10", "0 of 1"], page
+    assert found[fault, "`Requests.track_requests`"] == ["1 of 1", "+91 % to +91 %", "+91 %"], page
+    assert found[SAME, "counts"] == ["0 of 1", "0 of 20", "0 of 1"], page
+    assert found[SAME, "`Requests.track_requests`"] == ["0 of 1", "+0.00 % to +0.00 %", "+0.00 %"], page
     # Nothing is measured twice.
     before = (tmp_path / "record.jsonl").read_bytes()
     again = prove(tmp_path, "--only", "counts", "--repetitions", "1")
