@@ -72,15 +72,24 @@ def drain(module, expected=None):
 
 def kept(module, expected):
     """Fetch every item into a list, as users do who work on all of them, and return their number."""
+    found = _listed(module)
+    if len(found) != expected:
+        raise RuntimeError(f"{len(found)} items came out, {expected} went in")
+    return len(found)
+
+
+def items(path):
+    """Return every item of a file, as a list."""
+    return _listed(ingest_module("file", path))
+
+
+def _listed(module):
     import stac_manager
 
     async def run():
         return [item async for item in module.fetch(stac_manager.WorkflowContext.create())]
 
-    items = asyncio.run(run())
-    if len(items) != expected:
-        raise RuntimeError(f"{len(items)} items came out, {expected} went in")
-    return len(items)
+    return asyncio.run(run())
 
 
 def discovered(folder):

@@ -11,13 +11,13 @@ TEST_DATA = ROOT / "test_data"
 
 
 @functools.cache
-def data_set(items, layout="directory", profile="sentinel-2-l2a", skew=0.0):
+def data_set(items, layout="directory", profile="sentinel-2-l2a", *, seed=0, skew=0.0):
     """Return the path of a whole data set, making it if it is not there.
 
     `skew` is the share of the items that lie in one hundredth of the time range.
     """
     command = [sys.executable, GENERATOR, "--profile", profile, "--items", str(items)]
-    command += ["--layout", layout, "--skew", str(skew), "--output", TEST_DATA]
+    command += ["--layout", layout, "--seed", str(seed), "--skew", str(skew), "--output", TEST_DATA]
     made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if made.returncode:
         raise RuntimeError(f"the test data could not be made: {made.stderr.strip()}")

@@ -5,6 +5,8 @@ import importlib
 import json
 import os
 import time
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from . import _api_server, _compat, _datasets, _timing
@@ -126,46 +128,85 @@ class ParquetPeers(_timing.Timed):
         return count
 
 
+AT_ONCE = 10
+SLICES_A_WORKER = 4
+
+
 class _APIPeers:
     """Every way sends the same search, 100 items a page, to the same local STAC API; items dropped."""
 
     param_names = ["way", "test_size"]
     version = "1"
     timeout = 900
+    skew = 0.0
 
     def setup(self, way, test_size):
-        module = {"bare_aiohttp": "aiohttp", "pystac_client": "pystac_client", "rustac": "rustac"}.get(way)
-        if module:
-            _require(module)
-        else:
+        module = {"pystac_client": "pystac_client", "rustac": "rustac"}.get(way, "aiohttp")
+        if way.startswith("stac_manager"):
             concurrency = int(way.rpartition("_")[2])
             _compat.ingest_module("api", "http://localhost/", concurrency=concurrency)
-        self.server = _api_server.start(_datasets.data_set(test_size, "ndjson"))
-        if not module:
+        else:
+            _require(module)
+        self.server = _api_server.start(_datasets.data_set(test_size, "ndjson", skew=self.skew))
+        if way.startswith("stac_manager"):
             self.module = _compat.ingest_module("api", self.server, concurrency=concurrency, limit=100)
-        self.run = getattr(self, f"_{module or 'stac_manager'}")
+            way = "stac_manager"
+        self.run = getattr(self, f"_{way}")
 
     def _fetch(self, test_size):
         count = self.run()
         if count != test_size:
             raise RuntimeError(f"{count} items came out, {test_size} went in")
 
-    def _aiohttp(self):
+    def _bare_aiohttp(self):
         """Page by page, each read whole and parsed at once: the least that Python can do."""
         import aiohttp
-        import orjson
 
         async def read():
-            count, body = 0, {"limit": 100}
             async with aiohttp.ClientSession() as session:
-                while body is not None:
-                    async with session.post(f"{self.server}/search", data=orjson.dumps(body)) as response:
-                        page = orjson.loads(await response.read())
-                    count += len(page["features"])
-                    body = next((link["body"] for link in page["links"] if link["rel"] == "next"), None)
-            return count
+                return sum([len(items) async for items in self._pages(session, {"limit": 100})])
 
         return asyncio.run(read())
+
+    def _equal_slices(self):
+        """Time cut into as many equal slices as workers, each worker follows its own."""
+        return asyncio.run(self._sliced(AT_ONCE))
+
+    def _queue_of_slices(self):
+        """Time cut into more equal slices than workers, who take the next one when theirs is read."""
+        return asyncio.run(self._sliced(SLICES_A_WORKER * AT_ONCE))
+
+    async def _sliced(self, parts):
+        """Items at a shared edge come twice, so the ids are remembered."""
+        import aiohttp
+
+        seen = set()
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{self.server}/collections") as response:
+                (collection,) = (await response.json())["collections"]
+            low, high = map(datetime.fromisoformat, collection["extent"]["temporal"]["interval"][0])
+            width = (high - low) / parts
+            edges = [f"{low + width * part:%Y-%m-%dT%H:%M:%SZ}" for part in range(parts)]
+            left = pairwise([*edges, f"{datetime(2200, 1, 1, tzinfo=UTC):%Y-%m-%dT%H:%M:%SZ}"])
+
+            async def worker():
+                for start, end in left:
+                    async for items in self._pages(session, {"limit": 100, "datetime": f"{start}/{end}"}):
+                        seen.update(item["id"] for item in items)
+
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(AT_ONCE):
+                    workers.create_task(worker())
+        return len(seen)
+
+    async def _pages(self, session, body):
+        import orjson
+
+        while body is not None:
+            async with session.post(f"{self.server}/search", data=orjson.dumps(body)) as response:
+                page = orjson.loads(await response.read())
+            yield page["features"]
+            body = next((link["body"] for link in page["links"] if link["rel"] == "next"), None)
 
     def _pystac_client(self):
         import pystac_client
@@ -186,12 +227,31 @@ class _APIPeers:
 
 
 class APIPeers(_APIPeers, _timing.Timed):
-    """Time of aiohttp with orjson alone, pystac-client, rustac's client, and this package with 1 and 10 workers."""
+    """Time of aiohttp with orjson alone, pystac-client, rustac's client, and this package with 1 and 10 workers.
+
+    Then aiohttp with 10 workers on equal slices of time: one slice each, or four times as many in a queue.
+    """
 
     version = "2"
-    params = (["bare_aiohttp", "pystac_client", "rustac", "stac_manager_1", "stac_manager_10"], [5000])
+    params = (
+        ["bare_aiohttp", "pystac_client", "rustac", "stac_manager_1", "stac_manager_10", "equal_slices",
+         "queue_of_slices"],
+        [5000],
+    )  # fmt: skip
     repeat = (1, 3, 10.0)
     warmup_time = 0
+
+    def time_read(self, way, test_size):
+        self._fetch(test_size)
+
+
+class SkewedAPIPeers(_APIPeers, _timing.Timed):
+    """Equal slices where nine of ten items lie in one hundredth of the time range, as in SkewedAPIIngest."""
+
+    params = (["equal_slices", "queue_of_slices"], [10000])
+    repeat = (1, 3, 10.0)
+    warmup_time = 0
+    skew = 0.9
 
     def time_read(self, way, test_size):
         self._fetch(test_size)

@@ -97,8 +97,6 @@ def test_commands(page: Path, clone: Path, url: str) -> None:
             shortened += " --quick --bench 'Startup|FileIngest.*ingest.1, 1000.'"
         if " compare " in command:
             shortened += " --rounds 1 --bench 'counts.Modules.*import'"
-        if "compare_architectures.py " in command and " plot " not in command:
-            shortened += " --items 60 --rounds 1 --concurrency 1,5 --ways none"
         if command.startswith("PYTHONPATH=tests "):
             shortened = command.replace("PYTHONPATH=tests", "PYTHONPATH=tests:.")
         done = subprocess.run(

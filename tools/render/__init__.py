@@ -3,12 +3,11 @@
 from .html import render_comparison_html, render_html
 from .json_file import read, write, write_comparison
 from .markdown import render, render_comparison
-from .plot import draw, draw_speedups
+from .plot import draw
 from .terminal import show, show_comparison
 
 __all__ = [
     "draw",
-    "draw_speedups",
     "read",
     "render",
     "render_comparison",

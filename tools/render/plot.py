@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
-from itertools import cycle, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,7 +26,6 @@ _ROW_INCHES = 3.7
 _FOOT_INCHES = 0.5
 _DPI = 150
 _PANEL_INCHES = (5.0, 3.5)
-_TOGETHER_INCHES = (10.0, 5.0)
 _POINTS_PER_STEP = 12
 # A name beside a panel, as a share of its height.
 _LINE_OF_TEXT = 0.055
@@ -96,45 +95,6 @@ def draw(report: Report, path: Path) -> None:
     write_bytes(path, content)
 
 
-def draw_speedups(report: Report, path: Path) -> None:
-    """Draw the speedups of all data sets into one picture, a line each, as PNG or SVG.
-
-    Raises:
-        ReportError: the suffix is neither, or the place cannot be written.
-    """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import FixedLocator, NullLocator
-
-    kind = _kind_of(path)
-    with rc_context(_LIGHT.style):
-        figure = Figure(figsize=_TOGETHER_INCHES, layout="constrained")
-        axes = figure.subplots()
-        levels = sorted({n for data_set in report.data_sets for n, _ in _speedups(data_set)})
-        axes.plot(levels, levels, color=_LIGHT.quiet, linestyle=(0, (4, 3)), linewidth=1.3, label="ideal")
-        for data_set, color, marker in zip(report.data_sets, cycle(_PALETTE), cycle(_MARKERS), strict=False):
-            points = _speedups(data_set)
-            if points:
-                axes.plot(*zip(*points, strict=True), color=color, marker=marker, linewidth=2, label=_title(data_set))
-        speedups = [speedup for data_set in report.data_sets for _, speedup in _speedups(data_set)] or [1.0]
-        axes.set_xscale("log", base=2)
-        axes.set_yscale("log", base=2)
-        axes.set_ylim(min(speedups) / 1.2, max(speedups) * 1.3)
-        axes.xaxis.set_major_locator(FixedLocator(levels))
-        axes.yaxis.set_major_locator(FixedLocator([2.0**power for power in range(-10, 20)]))
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}x")
-        axes.set_xlabel("Concurrency")
-        axes.set_ylabel("Speedup against concurrency 1")
-        axes.grid(axis="y", color=_LIGHT.faint, linewidth=0.8)
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-        figure.supxlabel(_foot(report, "points: medians"), x=0.012, ha="left", fontsize=8, color=_LIGHT.quiet)
-        content = _saved(figure, kind, _LIGHT)
-    write_bytes(path, content)
-
-
 def panel(data_set: DataSet, which: Panel, *, dark: bool = False) -> bytes:
     """One panel of one data set as SVG, for a page with a light or a dark background."""
     from matplotlib import rc_context
@@ -153,15 +113,6 @@ def _kind_of(path: Path) -> str:
     if suffix not in SUFFIXES:
         raise ReportError(f"{path} is neither .png nor .svg, the two kinds of picture there are.")
     return suffix[1:]
-
-
-def _speedups(data_set: DataSet) -> list[tuple[int, float]]:
-    """The levels that are numbers, with their speedups."""
-    return [
-        (level.concurrency, level.speedup)
-        for level in data_set.levels
-        if isinstance(level.concurrency, int) and level.speedup is not None
-    ]
 
 
 def _saved(figure: Figure, kind: str, theme: _Theme) -> bytes:

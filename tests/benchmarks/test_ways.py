@@ -1,0 +1,28 @@
+"""Every way that the suite times beside the package delivers every item, once."""
+
+from __future__ import annotations
+
+from benchmarks import peers, stages
+
+
+def test_every_stage_of_file_mode_sees_every_document() -> None:
+    names, _, _ = stages.FileStages.params
+    for name in names:
+        stage = stages.FileStages()
+        stage.setup(name, "warm", 70)  # three batches
+        stage.time_stage(name, "warm", 70)
+
+
+def test_every_stage_of_parquet_files_sees_every_row() -> None:
+    names, _ = stages.ParquetStages.params
+    for name in names:
+        stage = stages.ParquetStages()
+        stage.setup(name, 80)
+        stage.time_stage(name, 80)
+
+
+def test_slices_of_time_hold_every_item_once() -> None:
+    for benchmark in (peers.APIPeers(), peers.SkewedAPIPeers()):
+        for way in ("equal_slices", "queue_of_slices"):
+            benchmark.setup(way, 500)
+            benchmark.time_read(way, 500)
