@@ -1,11 +1,14 @@
 # Two commands do everything: `make bench` (the main job) and `make test`.
-# Both set up .venv the first time and never again until the dependencies change.
+# Each sets up in .venv what it needs the first time (`make bench` less than `make test`), and never again until the
+# dependencies change. All that is installed is locked, with hashes.
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+MEASURING := $(VENV)/.measuring
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup bench nightly test lock
@@ -13,13 +16,13 @@ READY := $(VENV)/.ready
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-setup: $(READY)  ## Make .venv with every locked dependency (the other targets do it by themselves).
+setup: $(READY)  ## Make .venv with every locked dependency (the other targets make what they need by themselves).
 
-bench: $(READY)  ## Measure file and API ingestion on the embedded data; report and plots under results/.
+bench: $(MEASURING)  ## Measure file and API ingestion on the embedded data; report and plots under results/.
 	$(BIN)/python tools/benchmark_ingest.py file --test-size 1000 --concurrency 1,5,10 --output results/quick_file.json
 	$(BIN)/python tools/benchmark_ingest.py api --max-items 500 --concurrency 1,5,10 --output results/quick_api.json
 
-nightly: $(READY)  ## Measure the commits that are new, publish, judge: docs/nightly.md.
+nightly: $(MEASURING)  ## Measure the commits that are new, publish, judge: docs/nightly.md.
 	$(BIN)/python tools/nightly.py $(NIGHTLY)
 
 test: $(READY)  ## Check the style and the types, run the tests.
@@ -28,15 +31,29 @@ test: $(READY)  ## Check the style and the types, run the tests.
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-lock: $(READY)  ## Write requirements.lock anew, with the newest versions that pyproject.toml allows.
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --upgrade --no-header \
-		--no-emit-index-url --no-emit-package stac-manager --output-file requirements.lock pyproject.toml
+# One lock for everything, one for what `make bench` needs, one for the environments that asv makes.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-package stac-manager
+lock: $(READY)  ## Write the locks anew, with the newest versions that pyproject.toml allows (KEEP=1: only what is new).
+	$(PIP) uv
+	$(COMPILE) $(if $(KEEP),,--upgrade) --group pyproject.toml:build --extra dev --output-file requirements.lock pyproject.toml
+	$(COMPILE) --group pyproject.toml:build --extra bench --constraint requirements.lock --upgrade \
+		--output-file requirements-bench.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock --upgrade \
+		--output-file benchmarks/requirements.lock benchmarks/requirements.txt
 
-$(READY): pyproject.toml requirements.lock
+$(VENV):
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or later found; install one, or name it: make PYTHON=/path/to/python"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "error: $(PYTHON) cannot make virtual environments; install its venv module (Debian: python3-venv)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable ".[dev]"
+
+$(MEASURING): pyproject.toml requirements-bench.lock | $(VENV)
+	$(PIP) --require-hashes --requirement requirements-bench.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+$(READY): pyproject.toml requirements.lock | $(VENV)
+	$(PIP) --require-hashes --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $(MEASURING) $@
