@@ -1,0 +1,34 @@
+"""No test here waits for a real back-off, or knows what another one found out about a server."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from stac_manager.api import page_sizes, retrying
+
+
+@pytest.fixture(autouse=True)
+def hundredfold(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Waits are a hundredth of what they are outside: an outage of 0.1 s is one of 10 s."""
+    for name in ("RETRY_BASE_SECONDS", "RETRY_CAP_SECONDS"):
+        monkeypatch.setattr(retrying, name, getattr(retrying, name) / 100)
+    page_sizes.forget()
+    yield
+    page_sizes.forget()
+
+
+@pytest.fixture(autouse=True)
+def ends_in_time(seconds: int = 30) -> Iterator[None]:
+    """Ends what would go on for ever, also where it is in a loop that awaits nothing. Nothing here takes this long."""
+
+    def stop(number: int, frame: object) -> None:
+        raise AssertionError(f"no end after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again, where somebody caught it
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,279 @@
+"""What servers do in their own way: one small class a habit."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import time
+from collections import deque
+from datetime import timedelta
+from typing import Any
+
+from .server import FAR, Ask, Habit, Json, Refusal, World, moment_of, span_of
+
+
+class CachedLandingPage(Habit):
+    """Documents and `limit=1` come at once, full pages take a while, with a long tail."""
+
+    def __init__(self, median: float = 0.004) -> None:
+        self.median, self.random = median, random.Random(1)
+
+    async def arrives(self, ask: Ask) -> None:
+        if ask.limit > 1:
+            await asyncio.sleep(self.median * self.random.lognormvariate(0.0, 0.8))
+
+
+class Outage(Habit):
+    """From one request on, for some seconds, all are answered with a 504."""
+
+    def __init__(self, after: int, seconds: float, status: int = 504) -> None:
+        self.after, self.seconds, self.status = after, seconds, status
+        self.ends: float | None = None
+
+    async def arrives(self, ask: Ask) -> None:
+        now = time.monotonic()
+        if ask.number >= self.after and self.ends is None:
+            self.ends = now + self.seconds
+        if self.ends is not None and now < self.ends:
+            raise Refusal(self.status, {"message": "Endpoint request timed out"})
+
+
+class PoisonedItem(Habit):
+    """Every page that holds one item is a 500."""
+
+    def __init__(self, item_id: str) -> None:
+        self.item_id, self.lost = item_id, frozenset([item_id])
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if any(item["id"] == self.item_id for item in page["features"]):
+            raise Refusal(500, {"description": "Internal server error"})
+
+
+class NextLink(Habit):
+    """Something is wrong with the `next` links: see the names of the methods."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    async def arrives(self, ask: Ask) -> None:
+        token = ask.conditions.get("token")
+        if self.kind == "refused_after_null" and token and str(FAR.total_seconds()) in token:
+            raise Refusal(400, {"description": "invalid token: datetime is null"})
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        for link in page["links"]:
+            if self.kind == "leads_nowhere":
+                link["href"] = link["href"].replace("/search", "/internal/search")
+            elif self.kind == "another_host":
+                link["href"] = link["href"].replace(world.url, "http://127.0.0.1:9/")
+            elif self.kind == "lost_condition" and "body" in link:
+                link["body"] = {name: value for name, value in link["body"].items() if name in ("limit", "token")}
+            elif self.kind == "lost_condition":
+                link["href"] = re.sub(r"(?<=[?&])(datetime|collections)=[^&]*&?", "", link["href"])
+            elif self.kind == "absent":
+                page["links"] = []
+            elif self.kind == "same_page_again" and "token" in ask.conditions:
+                link["body"]["token"] = ask.conditions["token"]
+                link["body"]["again"] = ask.number
+
+
+class ErrorsIn200(Habit):
+    """Every so many searches: 200 with a list of errors and no items."""
+
+    def __init__(self, every: int = 5) -> None:
+        self.every = every
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if ask.number % self.every == 0:
+            page.clear()
+            page["errors"] = [{"message": "all shards failed"}]
+
+
+class BareNaN(Habit):
+    """Items with numbers that JSON does not have."""
+
+    def body(self, ask: Ask, body: bytes) -> bytes:
+        return re.sub(rb'("id": "item-\d*[05]".*?"properties": \{)', rb'\1"gsd": NaN, ', body)
+
+
+class ByteOrderMark(Habit):
+    def body(self, ask: Ask, body: bytes) -> bytes:
+        return b"\xef\xbb\xbf" + body
+
+
+class FiltersAfterPaging(Habit):
+    """Pages are cut out of more than the search finds, and what it does not find is left out of them then."""
+
+    GHOST: Json = {}  # noqa: RUF012
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        self.count = len(items)
+        spread: list[Json] = []
+        for number, item in enumerate(items):
+            spread += [self.GHOST] * (25 if number % 40 == 20 else number % 3)
+            spread.append(item)
+        return spread
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        page["features"] = [item for item in page["features"] if item]
+        if "numberMatched" in page:
+            page |= {"numberMatched": self.count, "numberReturned": len(page["features"])}
+
+
+class Counts(Habit):
+    """The number of items is something else than that."""
+
+    def __init__(self, change: Any) -> None:
+        self.change = change
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if "numberMatched" in page:
+            page["numberMatched"] = self.change(page["numberMatched"])
+
+
+class CountsIgnoreIntersects(Habit):
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        rest = {name: value for name, value in ask.conditions.items() if name != "intersects"}
+        page["numberMatched"] = sum(world.matches(item, rest) for item in world.items)
+
+
+class TiesInAnyOrder(Habit):
+    """Items of one second come in another order on every page."""
+
+    may_miss = True
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        shuffle = random.Random(ask.number)
+        return sorted(items, key=lambda item: (-(span_of(item) or (FAR,))[0], shuffle.random()))
+
+
+class ItemsComeAndGo(Habit):
+    """The newest item is deleted, or a newer one comes, while pages are read."""
+
+    may_miss = never_complete = True
+
+    def __init__(self, *, come: bool, every: int = 3) -> None:
+        self.come, self.every = come, every
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if ask.limit == 1 or ask.number % self.every:
+            return
+        newest = max(world.items, key=lambda item: item["properties"]["datetime"])
+        if self.come:
+            world.items.append({**newest, "id": f"new-{ask.number}"})
+        else:
+            world.items.remove(newest)
+
+
+class CoarseTimes(Habit):
+    """Times are compared by the hour or the day."""
+
+    def __init__(self, unit: timedelta) -> None:
+        self.unit = unit
+
+    def matches_time(self, item: Json, low: timedelta, high: timedelta) -> bool:
+        span = span_of(item)
+        return (
+            span is not None and span[0] // self.unit <= high // self.unit and span[1] // self.unit >= low // self.unit
+        )
+
+
+class DatetimeOnly(Habit):
+    """`datetime` alone is compared; items without one are in no interval."""
+
+    def matches_time(self, item: Json, low: timedelta, high: timedelta) -> bool:
+        moment = item["properties"].get("datetime")
+        return moment is not None and low <= moment_of(moment) <= high
+
+
+class IgnoresTime(Habit):
+    def understood(self, conditions: Json) -> Json:
+        return {name: value for name, value in conditions.items() if name != "datetime"}
+
+
+class Refuses(Habit):
+    """A form of asking is refused: `open` intervals, `fraction`s of seconds, `POST`."""
+
+    def __init__(self, form: str) -> None:
+        self.form = form
+
+    async def arrives(self, ask: Ask) -> None:
+        interval = ask.conditions.get("datetime", "")
+        if self.form == "POST" and ask.method == "POST":
+            raise Refusal(405, {"description": "Method Not Allowed"})
+        if (self.form == "open" and ".." in interval) or (self.form == "fraction" and re.search(r"\.\d", interval)):
+            raise Refusal(400, {"description": "invalid datetime"})
+
+
+class ItemsEndpointOnly(Habit):
+    """There is no search, only the items of each Collection."""
+
+    options = {"collection_id": "scenes"}  # noqa: RUF012
+
+    async def arrives(self, ask: Ask) -> None:
+        if ask.path == "/search":
+            raise Refusal(404, {"description": "Not Found"})
+
+    def document(self, path: str, document: Json) -> Json:
+        return _without_search(document)
+
+
+class NoSearchLink(Habit):
+    """There is a search, and the landing page does not say so."""
+
+    def document(self, path: str, document: Json) -> Json:
+        return _without_search(document)
+
+
+def _without_search(document: Json) -> Json:
+    return {**document, "links": [link for link in document["links"] if link.get("rel") != "search"]}
+
+
+class ExpiringToken(Habit):
+    """A token is good for so many searches; `headers` gets a new one."""
+
+    def __init__(self, searches: int = 7) -> None:
+        self.searches, self.left, self.issued = searches, 0, 0
+        self.options = {"headers": self.headers}
+
+    async def headers(self) -> dict[str, str]:
+        self.issued, self.left = self.issued + 1, self.searches
+        return {"Authorization": f"Bearer token-{self.issued:04}"}
+
+    async def arrives(self, ask: Ask) -> None:
+        if ask.headers.get("Authorization") != f"Bearer token-{self.issued:04}" or self.left <= 0:
+            raise Refusal(401, {"description": "token expired"})
+        self.left -= 1
+
+
+class RateLimit(Habit):
+    """More than `rate` requests in `window` seconds are refused."""
+
+    def __init__(self, rate: int, window: float, status: int = 429, retry_after: str | None = None) -> None:
+        self.rate, self.window, self.status, self.retry_after = rate, window, status, retry_after
+        self.passed: deque[float] = deque(maxlen=rate)
+        self.refused = 0
+
+    async def arrives(self, ask: Ask) -> None:
+        now = time.monotonic()
+        if len(self.passed) == self.rate and now < self.passed[0] + self.window:
+            self.refused += 1
+            headers = {"Retry-After": self.retry_after} if self.retry_after else {}
+            if self.status == 403:
+                raise Refusal(403, {"message": "Forbidden"}, {"x-amzn-RequestId": "1"})
+            raise Refusal(self.status, {"description": "slow down"}, headers)
+        self.passed.append(now)
+
+
+class LargestPage(Habit):
+    """A larger limit is a 500 (a cap on bytes), or silently that one."""
+
+    def __init__(self, limit: int, *, silent: bool) -> None:
+        self.limit, self.silent = limit, silent
+
+    async def arrives(self, ask: Ask) -> None:
+        if not self.silent and ask.limit > self.limit:
+            raise Refusal(500, {"message": "Internal server error"})
+        if ask.limit > self.limit:
+            ask.conditions = {**ask.conditions, "limit": self.limit}
