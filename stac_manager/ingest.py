@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, nullcontext
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stac_manager.config import IngestConfig
 from stac_manager.context import WorkflowContext
@@ -17,6 +17,10 @@ from stac_manager.plan import Partition, Plan
 from stac_manager.protocols import Item
 from stac_manager.reader import PartitionReader, Parts, counted
 from stac_manager.stats import ApiStats, FileStats, IngestStats
+
+if TYPE_CHECKING:
+    import geopandas
+    import pyarrow
 
 
 class IngestModule:
@@ -68,6 +72,30 @@ class IngestModule:
                     yield from part
             finally:
                 runner.run(parts.aclose())
+
+    def to_arrow(self, context: WorkflowContext | None = None) -> pyarrow.Table:
+        """Return what `fetch` yields as one Arrow table (extra `geoparquet`). Works in a notebook as well.
+
+        `tables.arrow_batches` gives the same as a stream of record batches.
+
+        Raises:
+            ConfigurationError: As `fetch`; also when stac-geoparquet is not installed.
+            DataProcessingError: As `fetch`; also when the items cannot stand in one table.
+        """
+        from stac_manager.tables import to_arrow
+
+        return to_arrow(self, context)
+
+    def to_geopandas(self, context: WorkflowContext | None = None) -> geopandas.GeoDataFrame:
+        """Return what `fetch` yields as a GeoDataFrame (extra `geoparquet`). Works in a notebook as well.
+
+        Raises:
+            ConfigurationError: As `to_arrow`.
+            DataProcessingError: As `to_arrow`.
+        """
+        from stac_manager.tables import to_geopandas
+
+        return to_geopandas(self, context)
 
     async def plan(self, *, partition_items: int = 5_000, context: WorkflowContext | None = None) -> Plan:
         """Divide the source into partitions that can be read by themselves, in any process.
