@@ -37,6 +37,7 @@ from tools.analysis import (
 )
 from tools.analysis.model import Concurrency, Kind
 from tools.asv.results import read_report
+from tools.errors import ToolError
 from tools.processes import stopped
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +46,7 @@ PACKAGES = ("aiohttp", "orjson", "pyarrow", "pydantic", "asv", "asv_runner", "st
 POLL_SECONDS = 0.1
 
 
-class MeasuringError(Exception):
+class MeasuringError(ToolError):
     """asv could not measure; the message says why in one line."""
 
 
@@ -212,7 +213,10 @@ def _run_asv(request: Request, work: Path, observations: Path, commit: str, prog
     command += ["--bench", "YourData", "--record-samples", "--show-stderr"]
     scratch = work / "scratch"
     scratch.mkdir()
-    own = {"HOME": work, "USERPROFILE": work, "TMPDIR": scratch, "TEMP": scratch, "TMP": scratch}
+    # Before the package that is installed, which may be of another work tree.
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    own: dict[str, Path | str] = {"ASV_PYTHONPATH": path, "PYTHONPATH": path}
+    own |= {"HOME": work, "USERPROFILE": work, "TMPDIR": scratch, "TEMP": scratch, "TMP": scratch}
     environment = {**os.environ, **{name: str(path) for name, path in own.items()}, REQUEST_VARIABLE: json.dumps(asked)}
     log = work / "asv.log"
     with log.open("wb") as output:

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import click
 
-from tools.analysis.model import Concurrency
-
 AUTO = "auto"
+
+Concurrency: TypeAlias = int | str
 
 Command: TypeAlias = Callable[..., None]
 Decorator: TypeAlias = Callable[[Command], Command]

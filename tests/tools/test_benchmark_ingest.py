@@ -258,10 +258,10 @@ def test_clean_shows_what_goes_and_asks(tmp_path: Path) -> None:
     program = tmp_path / "clean.py"
     program.write_text(
         "from pathlib import Path\n"
-        "from tools import benchmark_ingest as b\n"
-        f"b.ROOT = Path({str(tmp_path)!r})\n"
-        "b.TEST_DATA, b.RESULTS = b.ROOT / 'test_data', b.ROOT / 'results'\n"
-        "b.main()\n"
+        "from tools import benchmark_ingest\n"
+        "from tools.commands import housekeeping\n"
+        f"housekeeping.ROOT = Path({str(tmp_path)!r})\n"
+        "benchmark_ingest.main()\n"
     )
 
     def clean(*arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:

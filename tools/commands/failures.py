@@ -1,0 +1,49 @@
+"""What went wrong, in one line, and the exit code that says what kind of thing it was."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from click.exceptions import NoArgsIsHelpError
+
+from tools.errors import ToolError
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """A user's mistake ends with one line and exit code 2, a failed run with one line and 1, Ctrl-C with 130."""
+    try:
+        yield
+    except NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        sys.exit(0)
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", 130)
+    except Exception as error:
+        # Loaded when there is something to tell: a command that only shows its help needs none of it.
+        from stac_manager import ConfigurationError, StacManagerError
+
+        if isinstance(error, ConfigurationError):
+            _fail(str(error).replace("\n", "; "), 2)
+        if isinstance(error, StacManagerError | ToolError | OSError | ValueError):
+            _fail(str(error), 1)
+        raise
+
+
+@contextmanager
+def that_cannot_be_judged() -> Iterator[None]:
+    """Where exit code 1 says that there is a regression, what cannot be done ends with 2."""
+    try:
+        yield
+    except (ToolError, OSError) as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,50 @@
+"""`dashboard` and `clean`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import click
+
+from .output import say
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@click.command("dashboard")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to serve on. [default: a free one]")
+@click.option("--no-open", is_flag=True, help="Do not start a browser.")
+def dashboard_command(port: int, no_open: bool) -> None:
+    """Publish the dashboard with its Speedup page, serve it on this machine and open it, until Ctrl-C."""
+    from tools.dashboard import preview
+
+    preview.preview(port=port, open_browser=not no_open, say=say)
+
+
+@click.command("clean")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--history", is_flag=True, help="Also asv's environments, results and dashboard in .asv.")
+def clean_command(yes: bool, history: bool) -> None:
+    """Remove generated data and results, after showing what will go. asv's history stays unless --history is given."""
+    folders = [
+        path
+        for path in (ROOT / name for name in ("test_data", "results", *([".asv"] if history else [])))
+        if path.is_dir()
+    ]
+    if not folders:
+        say("There is nothing to remove.")
+        return
+    for path in folders:
+        say(f"{path.relative_to(ROOT)}{os.sep}  {_bytes_below(path) / 1e6:,.1f} MB")
+    if not yes and not click.confirm("Remove these?", err=True):
+        say("Nothing was removed.")
+        return
+    for path in folders:
+        shutil.rmtree(path)
+    say("Removed.")
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())

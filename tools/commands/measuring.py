@@ -1,0 +1,172 @@
+"""`file` and `api`: measure one ingestion at several levels."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tools import test_data_generator
+from tools.measuring_options import Decorator, Levels, all_of
+
+from .output import check_output, say, write_report
+
+if TYPE_CHECKING:
+    from tools.analysis import Concurrency
+    from tools.asv_runs import Request
+
+TEST_DATA = Path(__file__).resolve().parent.parent.parent / "test_data"
+LOCAL_LATENCY_SECONDS = 0.1
+FILE_REPEAT = 3
+LOCAL_API_REPEAT = 3
+REMOTE_API_REPEAT = 1
+
+
+def _measuring_options(output: str) -> Decorator:
+    """Add the options that `file` and `api` share."""
+    return all_of(
+        click.option(
+            "--concurrency",
+            type=Levels(),
+            default="1,5,10",
+            show_default=True,
+            help="Levels to measure, 'auto' among them.",
+        ),
+        click.option("--repeat", type=click.IntRange(1, 1000), help="Timed runs a level."),
+        click.option(
+            "--output",
+            type=click.Path(dir_okay=False, path_type=Path),
+            default=output,
+            show_default=True,
+            help="JSON file to write; the report and the plot go beside it.",
+        ),
+    )
+
+
+@click.command("file")
+@click.option("--test-size", type=click.IntRange(1, 10_000_000), help="Generated items. [default: 1000]")
+@click.option("--profile", type=click.Choice(test_data_generator.PROFILE_NAMES), help="Kind of the generated items.")
+@click.option("--layout", type=click.Choice(test_data_generator.LAYOUTS), help="How the generated items lie on disk.")
+@click.option("--source", help="A folder, file or glob of yours, instead of generated items.")
+@click.option("--max-items", type=click.IntRange(min=1), help="Stop after so many items.")
+@_measuring_options("results/file.json")
+def file_command(
+    test_size: int | None,
+    profile: str | None,
+    layout: str | None,
+    source: str | None,
+    max_items: int | None,
+    concurrency: tuple[Concurrency, ...],
+    repeat: int | None,
+    output: Path,
+) -> None:
+    """Measure reading items from files, the page cache warm: each level is run once untimed before."""
+    from tools import analysis, asv_runs, source_check
+
+    check_output(output)
+    if source is not None:
+        if test_size or profile or layout:
+            raise click.UsageError("--source is data of yours: --test-size, --profile and --layout do not go with it")
+        title, shown, expected = f"{{items:,}} Items of {Path(source).name or source}", source, None
+    else:
+        spec = _spec(test_size or 1000, profile, layout)
+        data = test_data_generator.ensure(spec, TEST_DATA)
+        source, expected = str(data.path), min(spec.items, max_items or spec.items)
+        title = analysis.title_of("file", expected)
+        shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
+    options: dict[str, Any] = {"mode": "file", "source": source}
+    if max_items is not None:
+        options["max_items"] = max_items
+    source_check.check_file_source(options)
+    options["source"] = os.path.abspath(source)  # asv runs in a folder of its own
+    request = asv_runs.Request(title, shown, options, concurrency, repeat or FILE_REPEAT, warm_up=True, items=expected)
+    _measure(request, output)
+
+
+@click.command("api")
+@click.option("--catalog-url", help="Landing page of a STAC API. [default: the project's own, with 100 ms latency]")
+@click.option("--collection-id", help="Collection to fetch.")
+@click.option("--max-items", type=click.IntRange(min=1), default=500, show_default=True, help="Items to fetch.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Items a page.")
+@click.option("--datetime", help="RFC 3339 instant or interval.")
+@click.option("--bbox", help="west,south,east,north in degrees.")
+@click.option("--header", "headers", multiple=True, metavar="NAME=VARIABLE",
+              help="Send a header with the value of an environment variable.")  # fmt: skip
+@_measuring_options("results/api.json")
+def api_command(
+    catalog_url: str | None,
+    collection_id: str | None,
+    max_items: int,
+    limit: int,
+    datetime: str | None,
+    bbox: str | None,
+    headers: tuple[str, ...],
+    concurrency: tuple[Concurrency, ...],
+    repeat: int | None,
+    output: Path,
+) -> None:
+    """Measure fetching items from a STAC API. A catalogue of others is asked once a level unless --repeat says more."""
+    from stac_manager import IngestConfig
+    from tools import analysis, asv_runs, local_api, source_check
+
+    check_output(output)
+    search: dict[str, Any] = {"mode": "api", "max_items": max_items, "limit": limit}
+    given = {"collection_id": collection_id, "datetime": datetime, "bbox": bbox and bbox.split(",")}
+    search.update({name: value for name, value in given.items() if value})
+    if headers:
+        search["headers"] = dict(_header(header) for header in headers)
+    with ExitStack() as stack:
+        if catalog_url is None:
+            spec = _spec(max_items, None, "ndjson")
+            data = test_data_generator.ensure(spec, TEST_DATA)
+            url = stack.enter_context(local_api.running(data.path, latency_seconds=LOCAL_LATENCY_SECONDS))
+            shown = f"the project's own STAC API, {LOCAL_LATENCY_SECONDS * 1000:.0f} ms a request, {limit} items a page"
+        else:
+            url, shown = catalog_url, f"{_without_query(catalog_url)}, {limit} items a page"
+        options = {**search, "source": url}
+        IngestConfig.parse(options)
+        repeat = repeat or (LOCAL_API_REPEAT if catalog_url is None else REMOTE_API_REPEAT)
+        if catalog_url is not None:
+            pages = -(-max_items // limit)
+            total = source_check.REQUESTS + len(concurrency) * repeat * (1 + pages)
+            say(f"This sends up to {total:,} requests to {_without_query(catalog_url)}.")
+        found = source_check.check_api_source(options)
+        if found is not None:
+            shown = f"{shown}, collection {found}"
+        title = "{items:,} API Items" if catalog_url else analysis.title_of("api", max_items)
+        expected = max_items if catalog_url is None and not (datetime or bbox or collection_id) else None
+        _measure(asv_runs.Request(title, shown, options, concurrency, repeat, warm_up=False, items=expected), output)
+
+
+def _measure(request: Request, output: Path) -> None:
+    from rich.console import Console
+
+    from tools import asv_runs, render
+
+    measurement = asv_runs.measure(request, Console(stderr=True))
+    for remark in measurement.remarks:
+        say(f"note: {remark}")
+    render.write(measurement.report, output)
+    write_report(measurement.report, "md", output.with_name(f"{output.stem}_report.md"))
+    say(f"Written: {output}")
+
+
+def _spec(items: int, profile: str | None, layout: str | None) -> test_data_generator.DataSetSpec:
+    default = test_data_generator.DataSetSpec()
+    return replace(default, items=items, profile=profile or default.profile, layout=layout or default.layout)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, _, variable = text.partition("=")
+    value = os.environ.get(variable)
+    if not name or value is None:
+        raise click.UsageError(f"--header takes NAME=VARIABLE, and the environment variable {variable!r} must be set")
+    return name, value
+
+
+def _without_query(url: str) -> str:
+    return url.split("?", 1)[0]

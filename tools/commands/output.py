@@ -1,0 +1,52 @@
+"""Where a command's results go, and what is said beside them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tools import analysis
+
+
+def write_report(content: analysis.Report, form: str, output: Path | None) -> None:
+    """Write the report in one form; it is shown on the terminal beside Markdown too."""
+    from tools import render
+    from tools.atomic import write_bytes
+
+    written = [output]
+    if form in ("md", "terminal"):
+        render.show(content)
+    if output is None:
+        return
+    if form == "md":
+        plots = [output.with_suffix(suffix) for suffix in (".png", ".svg")]
+        for plot in plots:
+            render.draw(content, plot)
+        write_bytes(output, render.render(content, plot=plots[0].name).encode())
+        written += plots
+    elif form == "html":
+        write_bytes(output, render.render_html(content).encode())
+    else:
+        render.write(content, output)
+    say(f"Written: {', '.join(map(str, written))}")
+
+
+def check_output(path: Path, suffix: str = ".json") -> None:
+    """Find out before a long run that its result cannot be written."""
+    if path.suffix != suffix:
+        raise click.UsageError(f"--output {path} must end with {suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise click.UsageError(f"--output {path} cannot be written: {error.strerror}") from None
+
+
+def say(text: str) -> None:
+    """Tell the user, beside the results."""
+    click.echo(text, err=True)

@@ -1,0 +1,78 @@
+"""`report`: show what `asv run` has measured, or a run of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .output import check_output, say, write_report
+
+if TYPE_CHECKING:
+    from tools import analysis
+
+HISTORY = Path(__file__).resolve().parent.parent.parent / ".asv" / "results"
+FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
+
+
+@click.command("report")
+@click.option("--commit", help="Commit to show, by the start of its hash. [default: the newest with results]")
+@click.option("--machine", help="Machine to show, where there are results of several.")
+@click.option("--results", "results_dir", type=click.Path(file_okay=False, path_type=Path), default=HISTORY,
+              help="Folder of asv's results. [default: .asv/results]")  # fmt: skip
+@click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Results file of `file` or `api` to show instead of asv's results.")  # fmt: skip
+@click.option("--compare", metavar="COMMIT", help="Put this commit, as the one before, beside the one shown.")
+@click.option("--peers", is_flag=True, help="Also other ways to the same items, where asv has measured them.")
+@click.option("--format", "form", type=click.Choice(tuple(FORMAT_SUFFIXES)), default="md", show_default=True,
+              help="md: a page with its plots as PNG and SVG; html: one file; terminal: write nothing.")  # fmt: skip
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="File to write. [default: results/report.md, .json or .html]")  # fmt: skip
+def report_command(
+    commit: str | None,
+    machine: str | None,
+    results_dir: Path,
+    source: Path | None,
+    compare: str | None,
+    peers: bool,
+    form: str,
+    output: Path | None,
+) -> None:
+    """Show what `asv run` has measured: the newest commit, or the one named."""
+    from tools import analysis, render
+    from tools.asv.results import read_report
+
+    if source is not None and (commit or machine or compare or peers):
+        raise click.UsageError("--from shows one file: --commit, --machine, --compare and --peers do not go with it")
+    suffix = FORMAT_SUFFIXES[form]
+    if suffix is None and output is not None:
+        raise click.UsageError("--format terminal writes no file: --output does not go with it")
+    if suffix is not None:
+        output = output or Path(f"results/report{suffix}")
+        check_output(output, suffix=suffix)
+    if source is not None:
+        found = render.read(source)
+    else:
+        found = read_report(results_dir, commit=commit, machine=machine, peers=peers)
+    if compare is None:
+        write_report(found, form, output)
+    else:
+        before = read_report(results_dir, commit=compare, machine=machine)
+        _write_comparison(analysis.compare(before, found), form, output)
+
+
+def _write_comparison(content: analysis.Comparison, form: str, output: Path | None) -> None:
+    from tools import render
+    from tools.atomic import write_bytes
+
+    if form in ("md", "terminal"):
+        render.show_comparison(content)
+    if output is None:
+        return
+    if form == "json":
+        render.write_comparison(content, output)
+    else:
+        page = render.render_comparison_html if form == "html" else render.render_comparison
+        write_bytes(output, page(content).encode())
+    say(f"Written: {output}")
