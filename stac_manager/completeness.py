@@ -79,12 +79,24 @@ def merge(plan: Plan, reports: Iterable[PartitionReport]) -> Completeness:
     )
 
 
-def judge(rule: Rule, counted: int | None, reports: Iterable[PartitionReport], *, unread: int = 0) -> Verdict:
-    """Say what the reports on all partitions prove, of which `unread` were not read."""
+def judge(
+    rule: Rule,
+    counted: int | None,
+    reports: Iterable[PartitionReport],
+    *,
+    unread: int = 0,
+    items: int | None = None,
+) -> Verdict:
+    """Say what the reports on all partitions prove, of which `unread` were not read.
+
+    Args:
+        items: How many items were delivered, where the reports do not say it all: partitions were replaced by others.
+    """
     reports = list(reports)
     if rule == "document":
         return _judge_documents(reports, unread)
-    came = sum(report.items + report.failed for report in reports)
+    came = sum(report.items for report in reports) if items is None else items
+    came += sum(report.failed for report in reports)
     lost = _nobodys(reports)
     doubts = [f"{report.name}: {report.problem}" for report in reports if report.problem and report.doubtful_end]
     moved = [f"{report.name}: {report.shifted}" for report in reports if report.shifted]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from stac_manager.api.density import Density, stretch
-from stac_manager.api.instants import FIRST_SECOND
-from stac_manager.api.slicing import Bounds, Slice
+from stac_manager.api.query import Bounds
+from stac_manager.plan import Interval, Partition
+from stac_manager.timestamps import FIRST_SECOND, SECOND
 
 # Fewer times than this tell nothing of how close items are.
 FEWEST_TIMES = 8
@@ -24,11 +26,12 @@ class Cutter:
         self._bounds = bounds
         self._density = density
 
-    def learn(self, piece: Slice, counted: int) -> None:
-        """Take note of how many items a slice holds."""
+    def learn(self, piece: Partition, counted: int) -> None:
+        """Take note of how many items an interval holds."""
+        assert isinstance(piece, Interval)
         self._density.set_weight(*self._stretch(piece), counted)
 
-    def extrapolate(self, piece: Slice, times: Sequence[float], left: int) -> bool:
+    def extrapolate(self, piece: Partition, times: Sequence[float], left: int) -> bool:
         """Learn from the first page of a slice, newest first, that the `left` items of the slice are behind its end.
 
         They are taken for as close together as the end of that page where that is a burst. Cutting by counts alone
@@ -39,6 +42,7 @@ class Cutter:
         """
         if len(times) < FEWEST_TIMES or any(later < earlier for later, earlier in pairwise(times)):
             return False
+        assert isinstance(piece, Interval)
         low, high = self._stretch(piece)
         end, count = times[-1], len(times) // 4
         gap = (times[-1 - count] - end) / count
@@ -51,45 +55,54 @@ class Cutter:
         self._density.set_weight(end, high, len(times))
         if low < begin and 2 * (end - begin) <= end - low:
             self._density.set_weight(low, begin, 0)
-        elif low < begin or piece.low is not None or self._bounds.low is not None:
+        elif low < begin or piece.start is not None or self._bounds.low is not None:
             begin = low
         self._density.set_weight(begin, end, 0)  # so that they are spread evenly
         self._density.set_weight(begin, end, left)
         return end - begin <= BURST_SHARE * (high - low)
 
-    def can_cut(self, piece: Slice) -> bool:
+    def can_cut(self, piece: Partition) -> bool:
+        """Tell whether it is an interval of two seconds or more."""
+        if not isinstance(piece, Interval):
+            return False
         low, high = self._stretch(piece)
         return high - low >= 2
 
-    def plan(self, whole: Slice, parts: int) -> list[Slice]:
-        """Cut a search into about so many slices of as many items each, newest last."""
+    def plan(self, whole: Interval, parts: int) -> list[Interval]:
+        """Cut a search into about so many intervals of as many items each, oldest first."""
         low, high = self._stretch(whole)
-        return self._cut_at(whole, set(self._density.edges(low, high, parts)), frozenset(), 0)
+        return self._cut_at(whole, set(self._density.edges(low, high, parts)))
 
-    def cut(self, piece: Slice, parts: int, *, check: frozenset[int], depth: int) -> list[Slice]:
-        """Cut a slice likewise; none where it cannot be cut. Its items in `check` were delivered before."""
+    def cut(self, piece: Partition, parts: int) -> list[Interval]:
+        """Cut an interval likewise; none where it cannot be cut."""
+        assert isinstance(piece, Interval)
         low, high = self._stretch(piece)
         edges = set(self._density.edges(low, high, parts)) if high > low else set()
         # What lies outside of all that is known is looked at by itself.
-        if piece.low is None and self._bounds.low is None:
+        if piece.start is None and self._bounds.low is None:
             edges.add(int(low) + 1)
-        if piece.high is None and self._bounds.high is None:
+        if piece.end is None and self._bounds.high is None:
             edges.add(int(high) - 1)
-        return self._cut_at(piece, edges, check, depth)
+        return self._cut_at(piece, edges)
 
-    def _cut_at(self, piece: Slice, edges: set[int], check: frozenset[int], depth: int) -> list[Slice]:
-        inside = sorted(edge for edge in edges if self._is_inside(edge, piece))
+    def _cut_at(self, piece: Interval, edges: set[int]) -> list[Interval]:
+        inside = sorted(edge * SECOND for edge in edges if self._is_inside(edge, piece))
         if not inside:
             return []
-        pieces = piece.cut(inside, check, depth)
-        for part in pieces:
-            part.estimate = self._density.weight(*self._stretch(part))
-        return pieces
+        parts = (
+            replace(piece, start=start, end=end)
+            for start, end in zip([piece.start, *inside], [*inside, piece.end], strict=True)
+        )
+        return [replace(part, estimate=round(self._density.weight(*self._stretch(part)))) for part in parts]
 
-    def _is_inside(self, edge: int, piece: Slice) -> bool:
-        lows = [low for low in (piece.low, self._bounds.low) if low is not None]
-        highs = [high for high in (piece.high, self._bounds.high) if high is not None]
-        return all(edge > low for low in lows) and all(edge < high for high in highs)
+    def _is_inside(self, edge: int, piece: Interval) -> bool:
+        start, end = piece.start, piece.end
+        return (
+            (start is None or edge * SECOND > start)
+            and (end is None or edge * SECOND < end)
+            and (self._bounds.low is None or edge > self._bounds.low)
+            and (self._bounds.high is None or edge < self._bounds.high)
+        )
 
-    def _stretch(self, piece: Slice) -> tuple[float, float]:
+    def _stretch(self, piece: Interval) -> tuple[float, float]:
         return stretch(piece, self._bounds, self._density)

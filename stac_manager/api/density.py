@@ -9,8 +9,9 @@ from itertools import pairwise
 from math import ceil, floor
 from typing import Any
 
-from stac_manager.api.instants import FIRST_SECOND, LAST_SECOND, YEAR_SECONDS, parse_instant
-from stac_manager.api.slicing import Bounds, Slice
+from stac_manager.api.query import Bounds
+from stac_manager.plan import Interval
+from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, YEAR_SECONDS, seconds
 
 
 @dataclass(slots=True)
@@ -98,22 +99,24 @@ class Density:
         return found
 
 
-def stretch(piece: Slice, bounds: Bounds, density: Density) -> tuple[float, float]:
+def stretch(piece: Interval, bounds: Bounds, density: Density) -> tuple[float, float]:
     """The times between which a slice can be cut: its edges, else the user's bounds, else what the density tells."""
-    low: float | None = piece.low
+    start = None if piece.start is None else piece.start // SECOND
+    end = None if piece.end is None else piece.end // SECOND
+    low: float | None = start
     if low is None:
         low = None if bounds.low is None else ceil(bounds.low)
-        if low is None or (piece.high is not None and low < density.low < piece.high):
+        if low is None or (end is not None and low < density.low < end):
             low = floor(density.low)
-    high: float | None = piece.high
+    high: float | None = end
     if high is None:
         high = None if bounds.high is None else floor(bounds.high)
         if high is None or (high > density.high > low):
             high = ceil(density.high)
     # The density knows nothing out here: look ever further beyond.
-    if high <= low + 1 and piece.low is None and bounds.low is None:
+    if high <= low + 1 and start is None and bounds.low is None:
         low = max(high - max(YEAR_SECONDS, density.high - density.low), FIRST_SECOND)
-    if high <= low + 1 and piece.high is None and bounds.high is None:
+    if high <= low + 1 and end is None and bounds.high is None:
         high = min(low + max(YEAR_SECONDS, density.high - density.low), LAST_SECOND)
     return low, high
 
@@ -127,8 +130,8 @@ def extent_of(collections: Iterable[Any]) -> tuple[float | None, float | None]:
             start, end = collection["extent"]["temporal"]["interval"][0]
         except (KeyError, IndexError, TypeError, ValueError):
             continue
-        starts.append(parse_instant(start))
-        ends.append(parse_instant(end))
+        starts.append(seconds(start))
+        ends.append(seconds(end))
     first = min((start for start in starts if start is not None), default=None)
     last = None if None in ends else max((end for end in ends if end is not None), default=None)
     return first, last
@@ -143,7 +146,7 @@ def histogram_of(document: Mapping[str, Any]) -> Density | None:
         buckets: list[tuple[float, float]] = []
         given = aggregation.get("buckets")
         for bucket in given if isinstance(given, list) else ():
-            start = parse_instant(bucket.get("key")) if isinstance(bucket, dict) else None
+            start = seconds(bucket.get("key")) if isinstance(bucket, dict) else None
             frequency = bucket.get("frequency") if isinstance(bucket, dict) else None
             if start is not None and isinstance(frequency, int | float) and frequency >= 0:
                 buckets.append((start, float(frequency)))

@@ -193,7 +193,7 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     return Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers)
 
 
-def identity_of(request: Request) -> str:
+def identity_of_request(request: Request) -> str:
     """Return what makes a request the same request; a `next` link may tell its pages apart by a header."""
     return f"{request.method} {request.url} {request.body!r} {request.headers!r}"
 

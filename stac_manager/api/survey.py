@@ -13,13 +13,15 @@ from yarl import URL
 from stac_manager.api.density import Density, extent_of, histogram_of
 from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
 from stac_manager.api.http import Answer, Client, Request, StatusError
+from stac_manager.api.ownership import has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, matched_of, page_of
+from stac_manager.api.query import Query
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.plan import NoDatetime
 
 # Elasticsearch and stac-fastapi keep times as nanoseconds since 1970 in 64 bits, so that 2262 is the end.
 BEFORE_FAR_FUTURE = "../2200-01-01T00:00:00.000Z"
 HARDLY_ANYTHING = "2200-01-01T00:00:00.000Z/2200-01-01T00:00:01.000Z"
-NULL_DATETIME = {"op": "isNull", "args": [{"property": "datetime"}]}
 # These questions only make things faster: they are not worth long retries.
 ATTEMPTS = 3
 
@@ -170,27 +172,13 @@ async def _histogram(client: Client, endpoint: Endpoint, body: Mapping[str, Any]
     return histogram_of(answer.document) if answer else None
 
 
-async def null_datetime_search(
-    client: Client, endpoint: Endpoint, body: Mapping[str, Any]
-) -> tuple[Request, Page] | None:
+async def null_datetime_search(client: Client, query: Query) -> Page | None:
     """Search for the items without a datetime (CQL2 `IS NULL`); None where the server cannot find them."""
-    if not endpoint.filters:
+    if not query.endpoint.filters:
         return None
-    own = body.get("filter")
-    if isinstance(own, str):
-        complement: dict[str, Any] = {"filter": f"({own}) AND datetime IS NULL", "filter-lang": "cql2-text"}
-    else:
-        both = NULL_DATETIME if own is None else {"op": "and", "args": [own, NULL_DATETIME]}
-        complement = {"filter": both, "filter-lang": "cql2-json"}
-    request = endpoint.request({**body, **complement})
+    request = query.request(NoDatetime(), query.body["limit"])
     try:
         page = page_of(await client.send(request, attempts=ATTEMPTS), request)
     except DataProcessingError:
         return None
-    return (request, page) if all(map(has_null_datetime, page.features())) else None
-
-
-def has_null_datetime(item: Any) -> bool:
-    """Tell whether an item has no datetime; of a server that ignores filters, most have."""
-    properties = item.get("properties") if isinstance(item, dict) else None
-    return isinstance(properties, dict) and properties.get("datetime") is None
+    return page if all(map(has_null_datetime, page.features())) else None

@@ -1,0 +1,84 @@
+"""The pages of one search: which size of page works, how much they weigh, whether a page is the last."""
+
+from __future__ import annotations
+
+from stac_manager.api import page_sizes
+from stac_manager.api.http import Client, Request
+from stac_manager.api.paging import Page, PageSizeError, fetch_page, limit_of, make_sure, with_limit
+from stac_manager.api.reading import Reading
+
+PAGE_BYTES_SMOOTHING = 0.1
+
+
+class Fetcher:
+    """Fetches pages, and learns what those of this server are like.
+
+    Attributes:
+        page_size: How many items to ask for.
+        largest: The most members of a page with a next link.
+        page_bytes: What a full page weighs.
+        outlines: Whether pages may be parsed item by item; not where that went wrong.
+    """
+
+    def __init__(self, client: Client, source: str, page_size: int) -> None:
+        self._client = client
+        self._source = source
+        self.page_size = page_size
+        self.largest = 0
+        self.page_bytes = 0.0
+        self.next_links_seen = False
+        self.outlines = True
+
+    async def fetch(self, reading: Reading, *, enough: int | None = None) -> Page | None:
+        """Fetch the next page of a reading; None where it has to begin anew with smaller ones.
+
+        Args:
+            reading: What is read.
+            enough: How many items are wanted at most: no matter whether more follow.
+
+        Raises:
+            DataProcessingError: If the server refuses, or answers something else than items.
+        """
+        request = reading.following
+        assert request is not None
+        if request is reading.first and (limit_of(request) or 0) > self.page_size:
+            request = reading.first = with_limit(request, self.page_size) or request
+        asked = limit_of(request) or limit_of(reading.first)
+        try:
+            page, reading.first = await fetch_page(self._client, request, reading.first, outline=self.outlines)
+        except PageSizeError as error:
+            self._shrink(error.limit)
+            reading.begin_anew(with_limit(reading.first, self.page_size) or reading.first)
+            return None
+        works = limit_of(reading.first)
+        if asked is not None and works is not None and works < asked:
+            self._shrink(works)
+        if reading.counted is None:
+            page = await self.make_sure(request, reading.first, page, enough)
+        self.learn(page)
+        return page
+
+    async def make_sure(self, request: Request, first: Request, page: Page, enough: int | None = None) -> Page:
+        """Look twice at a page without a next link, where no count tells whether it is the last."""
+        self.next_links_seen |= page.following is not None
+        if enough is not None and page.size >= enough:
+            return page
+        limit = limit_of(request) or limit_of(first) or self.page_size
+        full = min(limit, self.largest or limit)
+        return await make_sure(self._client, request, first, page, full=full, next_links_seen=self.next_links_seen)
+
+    def learn(self, page: Page) -> None:
+        """Follow what a full page holds and weighs: up at once, down slowly."""
+        if page.following is not None or page.doubt:
+            self.largest = max(self.largest, page.size)
+        if page.size:
+            full = page.size_bytes / page.size * self.page_size
+            self.page_bytes = max(full, self.page_bytes + PAGE_BYTES_SMOOTHING * (full - self.page_bytes))
+
+    def is_full(self, page: Page) -> bool:
+        """Tell whether a page is as large as this server's pages get."""
+        return page.size >= min(self.page_size, self.largest or self.page_size)
+
+    def _shrink(self, limit: int) -> None:
+        self.page_size = min(self.page_size, limit)
+        page_sizes.remember(self._source, self.page_size)

@@ -1,0 +1,138 @@
+"""Pages -> the items that are delivered: each once, by the partition that owns it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+import orjson
+
+from stac_manager.api.ownership import Owner, owner, time_of
+from stac_manager.api.paging import Page
+from stac_manager.api.reading import Reading
+from stac_manager.api.seen import digest_of, identity_of, mark_of
+from stac_manager.context import FailureCollector
+from stac_manager.plan import Interval, Partition
+from stac_manager.protocols import Item
+from stac_manager.stats import ApiStats
+
+
+class Ledger:
+    """What was delivered in one run, over all partitions of it.
+
+    Attributes:
+        left: How many items are still wanted; None for all.
+        foreign: Items that came for a partition that does not own them.
+    """
+
+    def __init__(
+        self, stats: ApiStats, failures: FailureCollector, left: int | None, alone: Partition | None = None
+    ) -> None:
+        self._stats = stats
+        self._failures = failures
+        self._alone = alone  # the one partition that is read here, while others are read elsewhere
+        self._claimed: set[int] = set()
+        self.left = left
+        self.foreign = 0
+
+    def items(self, reading: Reading, page: Page) -> Iterator[Item]:
+        """Yield the items of a page that this partition owns and that did not come before.
+
+        They are marked before the consumer sees them. A reading that is stopped meanwhile ends here: others go on.
+
+        Raises:
+            DamagedPageError: If the page is not what it says of itself; what came before was yielded.
+        """
+        self._stats.pages += page.size > 0
+        marks: list[int] = []
+        for member in self._timed(page.features()):
+            if reading.stopped:
+                return
+            mark, item = self._marked(member)
+            marks.append(mark)
+            if not self._is_delivered(reading, member, mark, item, page):
+                continue
+            reading.tally.items += 1
+            self._stats.completeness.items += 1
+            if self.left is not None:
+                self.left -= 1
+            yield member
+            del member
+            if self.left == 0:
+                return
+        if not reading.stopped:
+            reading.finish_page(marks, page.size)
+
+    def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page) -> bool:
+        tally, partition = reading.tally, reading.share.partition
+        verdict = owner(member, partition) if isinstance(member, dict) else Owner.UNCLEAR
+        if not reading.memory.is_new(mark, own=verdict is Owner.OWN):
+            self._repeated(reading)
+            return False
+        if verdict is Owner.FOREIGN:
+            tally.foreign += 1
+            self.foreign += 1
+            return False
+        if verdict is Owner.UNCLEAR and not self._claims(reading, member, mark):
+            return False
+        if any(mark in before for before in reading.share.before):
+            self._repeated(reading)
+            return False
+        if not item:
+            tally.failed += 1
+            self._failures.add(page.url, "not a STAC item: it has no id")
+            return False
+        return True
+
+    def _claims(self, reading: Reading, member: Any, mark: int) -> bool:
+        """Whether an item with an unclear owner is delivered here: by the first that sees it in one run; where a
+        partition is read alone, by the one to which its time points."""
+        digest = digest_of(member) if self._alone is not None and _is_item(member) else f"{mark:032x}"
+        if self._alone is not None and not _points_to(member, self._alone):
+            if digest not in reading.tally.doubtful:
+                reading.tally.doubtful.append(digest)
+            return False
+        if mark in self._claimed:
+            self._repeated(reading)
+            return False
+        self._claimed.add(mark)
+        if self._alone is not None:
+            reading.tally.settled.append(digest)
+        return True
+
+    def _repeated(self, reading: Reading) -> None:
+        reading.tally.duplicates += 1
+        self._stats.completeness.duplicates_removed += 1
+
+    @staticmethod
+    def _marked(member: Any) -> tuple[int, bool]:
+        """What is remembered of a member, and whether it is an item; with `fields` all but the id may be left out."""
+        if _is_item(member):
+            return mark_of(identity_of(member)), True
+        return mark_of(orjson.dumps(member, option=orjson.OPT_SORT_KEYS)), False
+
+    def _timed(self, features: Iterator[Any]) -> Iterator[Any]:
+        """Add up the time in which features are parsed."""
+        stats, clock = self._stats, perf_counter
+        started = clock()
+        for feature in features:
+            stats.seconds_decoding += clock() - started
+            yield feature
+            del feature
+            started = clock()
+        stats.seconds_decoding += clock() - started
+
+
+def _is_item(member: Any) -> bool:
+    return isinstance(member, dict) and isinstance(member.get("id"), str)
+
+
+def _points_to(member: Any, partition: Partition) -> bool:
+    """Whether a partition is the one that delivers an item with an unclear owner, of all those of a plan."""
+    time = time_of(member)[0] if isinstance(member, dict) else None
+    if not isinstance(partition, Interval):
+        return True
+    if time is None:
+        return partition.start is None
+    return (partition.start is None or time >= partition.start) and (partition.end is None or time < partition.end)

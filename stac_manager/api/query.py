@@ -1,0 +1,128 @@
+"""What is asked for a partition: the search of the user, narrowed down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stac_manager.api.endpoint import Endpoint
+from stac_manager.api.http import Request
+from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile
+from stac_manager.timestamps import SECOND, seconds, text_of_second
+
+MARGIN_SECONDS = 1
+"""So much more is asked on each side of an interval, whatever a server rounds to."""
+MARGIN_DEGREES = 1e-6
+"""And around a tile: a tenth of a metre."""
+SHORTEST_SECONDS = 4
+"""Less is not worth cutting."""
+OPEN = ".."
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The interval of the user: what is sent, and the seconds between which a cut makes sense."""
+
+    low_text: str
+    high_text: str
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def parse(cls, interval: str | None) -> Bounds:
+        """Read an option `datetime` that was validated before."""
+        if interval is None:
+            return cls(OPEN, OPEN, None, None)
+        if "/" not in interval:
+            return cls(interval, "", seconds(interval), seconds(interval))
+        low_text, high_text = interval.split("/")
+        return cls(low_text, high_text, seconds(low_text), seconds(high_text))
+
+    @property
+    def splittable(self) -> bool:
+        return bool(self.high_text) and (
+            self.low is None or self.high is None or self.high - self.low >= SHORTEST_SECONDS
+        )
+
+    def text(self, start: int | None, end: int | None, margin: int = 0) -> str | None:
+        """Write an interval of a search with a margin, the user's own bounds at its open ends; None for no bounds.
+
+        It is closed, as intervals of searches are, and never exceeds the user's own.
+        """
+        low_text, high_text = self.low_text, self.high_text
+        low = None if start is None else start // SECOND - margin
+        high = None if end is None else end // SECOND + margin
+        if low is not None and (self.low is None or low > self.low):
+            low_text = text_of_second(low)
+        if high is not None and (self.high is None or high < self.high):
+            high_text = text_of_second(high)
+        if low_text == high_text == OPEN:
+            return None
+        return low_text if not high_text else f"{low_text}/{high_text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search of the user at an endpoint: `body` is its members, with the largest page that it asks for."""
+
+    endpoint: Endpoint
+    body: Mapping[str, Any]
+    bounds: Bounds
+
+    def request(self, partition: Partition, limit: int) -> Request:
+        """Build the request for the first page of a partition."""
+        members = {**self.body, "limit": limit, **self._narrowed(partition)}
+        return self.endpoint.request({name: value for name, value in members.items() if value is not None})
+
+    def datetime(self, partition: Partition) -> str | None:
+        """The interval that a partition is, its edges shared with its neighbours; None without bounds."""
+        if isinstance(partition, Interval | Tile):
+            return self.bounds.text(partition.start, partition.end)
+        return self.bounds.text(None, None)
+
+    @staticmethod
+    def place(partition: Partition) -> str | None:
+        """What a partition is called where an interval of time does not say it."""
+        match partition:
+            case NoDatetime():
+                return "items without datetime"
+            case NoGeometry():
+                return "items without geometry"
+            case Tile():
+                return f"bbox {partition.west:g},{partition.south:g},{partition.east:g},{partition.north:g}"
+            case Pages():
+                return f"pages {partition.first} to {'the last' if partition.stop is None else partition.stop - 1}"
+        return None
+
+    def _narrowed(self, partition: Partition) -> dict[str, Any]:
+        match partition:
+            case Interval():
+                return {"datetime": self.bounds.text(partition.start, partition.end, MARGIN_SECONDS)}
+            case NoDatetime():
+                return null_filter(self.body.get("filter"), "datetime")
+            case NoGeometry():
+                return null_filter(self.body.get("filter"), "geometry")
+            case Tile():
+                return {
+                    "bbox": padded(partition, self.body.get("bbox")),
+                    "datetime": self.bounds.text(partition.start, partition.end, MARGIN_SECONDS),
+                }
+        return {}
+
+
+def null_filter(own: Any, name: str) -> dict[str, Any]:
+    """The members of a search for items without a property (CQL2 `IS NULL`), the user's own filter kept."""
+    if isinstance(own, str):
+        return {"filter": f"({own}) AND {name} IS NULL", "filter-lang": "cql2-text"}
+    null = {"op": "isNull", "args": [{"property": name}]}
+    return {"filter": null if own is None else {"op": "and", "args": [own, null]}, "filter-lang": "cql2-json"}
+
+
+def padded(tile: Tile, own: Any) -> list[float]:
+    """The box to ask for a tile: a bit larger, but no larger than the user's own box at its edges."""
+    west, east = max(tile.west - MARGIN_DEGREES, -180.0), min(tile.east + MARGIN_DEGREES, 180.0)
+    south, north = max(tile.south - MARGIN_DEGREES, -90.0), min(tile.north + MARGIN_DEGREES, 90.0)
+    if own and len(own) == 6:
+        return [west, south, own[2], east, north, own[5]]
+    return [west, south, east, north]

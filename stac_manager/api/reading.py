@@ -1,0 +1,185 @@
+"""How far the reading of one partition of a search has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from stac_manager.api.http import Request
+from stac_manager.api.paging import Page, identity_of_request
+from stac_manager.api.seen import Seen
+from stac_manager.plan import Partition, PartitionReport
+
+LOOP = "the server's next link leads back to a page already read"
+REPEAT = "the server repeats a page"
+CIRCLES = (LOOP, REPEAT)
+STALE_PAGES = 20
+STALE = f"{STALE_PAGES} pages in a row held nothing new"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Share:
+    """A partition to read, or what is left of one.
+
+    Attributes:
+        partition: What to read.
+        before: Items of it that were delivered already, as far as they can come again.
+        depth: How often it was cut out of a larger one because something was wrong with that.
+    """
+
+    partition: Partition
+    before: tuple[Seen, ...] = ()
+    depth: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is counted while a partition is read.
+
+    Attributes:
+        fetched: Pages that came; `read` of them were delivered.
+        members: Members of those that came.
+        items: Items delivered.
+        duplicates: Members that came again, here or where a share was read before.
+        foreign: Members that belong to other partitions.
+        failed: Members that are no items.
+        stale: Pages in a row without a new member.
+        last_was_full: Whether the latest page was as large as this server's pages get.
+        doubtful: Digests of items with an unclear owner that were not delivered here.
+        settled: Digests of such that were.
+    """
+
+    fetched: int = 0
+    read: int = 0
+    members: int = 0
+    items: int = 0
+    duplicates: int = 0
+    foreign: int = 0
+    failed: int = 0
+    stale: int = 0
+    last_was_full: bool = False
+    doubtful: list[str] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a reading remembers: marks of its own items, of others, of its pages and of its requests."""
+
+    own: Seen = field(default_factory=Seen)
+    others: Seen = field(default_factory=Seen)
+    pages: set[int] = field(default_factory=set)
+    asked: set[int] = field(default_factory=set)
+    new_on_page: int = 0
+
+    def is_new(self, mark: int, *, own: bool) -> bool:
+        """Tell whether a member has not come before in this reading, and remember it."""
+        new = (self.own if own else self.others).add(mark)
+        self.new_on_page += new
+        return new
+
+    @property
+    def different(self) -> int:
+        return len(self.own) + len(self.others)
+
+
+@dataclass(slots=True, eq=False)
+class Reading:
+    """A share, the request for its next page, and what came of it so far.
+
+    Attributes:
+        first: The request for its first page.
+        following: The request for its next page; None once there is none.
+        counted: The server's own number of items, None where it gives none.
+        problem: Why its end cannot be believed, or what went wrong.
+        doubtful_end: Whether the problem is no more than that.
+        shifted: Why its pages may have moved while they were read.
+        stopped: Whether others read the rest of it.
+    """
+
+    share: Share
+    first: Request
+    following: Request | None
+    counted: int | None = None
+    problem: str | None = None
+    doubtful_end: bool = False
+    shifted: str | None = None
+    stopped: bool = False
+    tally: Tally = field(default_factory=Tally)
+    memory: Memory = field(default_factory=Memory)
+
+    def pages_left(self, page_size: int) -> float:
+        """How many pages are still to be fetched; without a count, as many as were."""
+        if self.following is None:
+            return 0
+        if self.counted is not None and self.tally.fetched:
+            return max(self.counted - self.tally.members, 1) / page_size
+        return max(self.tally.fetched, (self.share.partition.estimate or 0) / page_size)
+
+    def accept(self, page: Page) -> None:
+        """Take note of a page that has come, and of the request for the one after it."""
+        self.tally.fetched += 1
+        self.tally.members += page.size
+        if self.counted is None:  # some servers count on some pages only
+            self.counted = page.matched
+        self.memory.asked.add(hash(identity_of_request(self.following or self.first)))
+        self.following = page.following
+        if page.following is not None and hash(identity_of_request(page.following)) in self.memory.asked:
+            self.end(LOOP if page.size else STALE)
+        elif page.doubt and self.counted is None:
+            self.problem, self.doubtful_end = page.doubt, True
+
+    def finish_page(self, marks: Iterable[int], size: int) -> None:
+        """Take note of a page that was delivered, and end what does not end by itself."""
+        tally, memory = self.tally, self.memory
+        tally.read += 1
+        tally.stale = 0 if memory.new_on_page else tally.stale + 1
+        memory.new_on_page = 0
+        page = hash(frozenset(marks))
+        if size and page in memory.pages:
+            self.end(REPEAT)
+        elif tally.stale >= STALE_PAGES:
+            self.end(STALE)
+        memory.pages.add(page)
+
+    def end(self, problem: str) -> None:
+        """Ask for no more pages."""
+        self.problem = self.problem or problem
+        self.following = None
+
+    def begin_anew(self, first: Request) -> None:
+        """Read from the beginning once more, over what came already."""
+        self.first = self.following = first
+        self.memory.asked.clear()
+        self.memory.pages.clear()
+
+    def missing(self) -> str | None:
+        """Why items may be missing, once it was read to its end; None where nothing speaks for it."""
+        if self.counted is None:
+            return self.problem
+        missing = self.counted - self.memory.different
+        if missing <= 0:
+            return None
+        return f"{missing} of {self.counted} items did not come" + (f": {self.problem}" if self.problem else "")
+
+    def report(self, datetime: str | None, place: str | None) -> PartitionReport:
+        """Say what came of it."""
+        tally = self.tally
+        return PartitionReport(
+            key=self.share.partition.key,
+            items=tally.items,
+            seen=tally.members,
+            duplicates=tally.duplicates,
+            foreign=tally.foreign,
+            counted=self.counted,
+            pages=tally.read,
+            requests=tally.fetched,
+            failed=tally.failed,
+            problem=self.missing(),
+            doubtful=tuple(tally.doubtful),
+            settled=tuple(tally.settled),
+            doubtful_end=self.doubtful_end and self.counted is None,
+            shifted=self.shifted,
+            datetime=datetime,
+            place=place,
+        )

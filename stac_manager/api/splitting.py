@@ -1,0 +1,196 @@
+"""When a partition is replaced by smaller ones: too large, an idle worker beside it, items that did not come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, inf
+from typing import Protocol
+
+from stac_manager.api.features import DamagedPageError
+from stac_manager.api.ownership import time_of
+from stac_manager.api.paging import Page
+from stac_manager.api.reading import Reading, Share
+from stac_manager.plan import Interval, Partition
+from stac_manager.timestamps import SECOND
+
+OVERSIZE = 1.3
+"""A partition is cut once it holds so many times what it should."""
+CUT_OFF_SHARE = 0.7
+"""A server that gives no next links is read in partitions of about this share of a page."""
+MOST_PARTS = 64
+FINER_IN_BURSTS = 1.5
+"""A burst of which the extent is guessed is cut into so many times as many, so that a wrong guess matters less."""
+REPAIR_DEPTH = 2
+REPAIRS_IN_VAIN = 50
+"""How often a partition that lacks items is read again, and how many are without anything new to show for it."""
+OVERLAP = 2
+"""Partitions that have so many times the items of the whole are not parts of it: long ranges are in all of them."""
+FEWEST_PAGES_TO_SHARE = 4
+WORTH_SHARING = 0.7
+"""Work is shared where that ends it within this share of the time."""
+
+
+class Cuts(Protocol):
+    """Cuts partitions of one kind, and learns from what the server counts."""
+
+    def learn(self, partition: Partition, counted: int) -> None:
+        """Take note of how many items a partition holds."""
+        ...
+
+    def extrapolate(self, partition: Partition, times: Sequence[float], left: int) -> bool:
+        """Learn from the times of a first page; tell whether the rest is a burst."""
+        ...
+
+    def can_cut(self, partition: Partition) -> bool:
+        """Tell whether it can be cut at all."""
+        ...
+
+    def cut(self, partition: Partition, parts: int) -> Sequence[Partition]:
+        """Cut a partition into about so many of as many items each; none where that does not work."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What the parts of a search should be like.
+
+    Attributes:
+        items: How many items a partition should hold.
+        workers: How many are read at once.
+        counted: The server's number of items of the whole, None where it gives none.
+    """
+
+    items: float = inf
+    workers: int = 1
+    counted: int | None = None
+
+
+def parts_of_oversized(counted: int, page: int, sizes: Sizes, *, burst: bool = False) -> int:
+    """Into how many parts to cut a partition of which the first page shows its count; 0 to leave it as it is."""
+    if counted <= OVERSIZE * sizes.items + page:
+        return 0
+    parts = ceil((FINER_IN_BURSTS if burst else 1.0) * counted / sizes.items)
+    return max(min(parts, 2 * sizes.workers), 2)
+
+
+def parts_to_share(fetched: int, left: float, idle: int) -> int:
+    """Into how many parts to cut a partition that others could help with; 0 where it is done sooner without them.
+
+    What was fetched of it is fetched again, and each part costs one more request.
+    """
+    parts = min(idle + 1, ceil(left))
+    if left < FEWEST_PAGES_TO_SHARE or (fetched + left) / parts + 1 > WORTH_SHARING * left:
+        return 0
+    return parts
+
+
+class Splitter:
+    """Replaces partitions by others while they are read."""
+
+    def __init__(self, cuts: Cuts, sizes: Sizes) -> None:
+        self._cuts = cuts
+        self._sizes = sizes
+        self._counted = 0
+        self._in_vain = 0
+        self.divides = True
+
+    def learn(self, reading: Reading, page: Page, page_size: int) -> bool:
+        """Learn from the first page of a partition; tell whether partitions turn out to be no parts of the whole."""
+        assert page.matched is not None
+        self._cuts.learn(reading.share.partition, page.matched)
+        self._counted += page.matched
+        whole = self._sizes.counted
+        return whole is not None and self._counted > OVERLAP * whole + 4 * page_size
+
+    def forget(self, reading: Reading) -> None:
+        """Take note that others are read in place of this one."""
+        self._counted -= reading.counted or 0
+
+    def oversized(self, reading: Reading, page: Page, page_size: int) -> list[Share]:
+        """Cut a partition of which the first page shows that it holds far more than it should."""
+        counted, partition = reading.counted, reading.share.partition
+        if counted is None or counted <= page.size or not self.divides or not self._cuts.can_cut(partition):
+            return []
+        if page.following is None:  # cut off; or items are missing, or the count is wrong
+            parts = min(ceil(counted / (CUT_OFF_SHARE * max(page.size, 1))), MOST_PARTS)
+            return self._cut(reading, parts) if reading.tally.last_was_full else []
+        if not parts_of_oversized(counted, page_size, self._sizes):
+            return []
+        burst = self._cuts.extrapolate(partition, times_on(page), counted - page.size)
+        return self._cut(reading, parts_of_oversized(counted, page_size, self._sizes, burst=burst))
+
+    def shared(self, readings: Iterable[Reading], idle: int, page_size: int) -> tuple[Reading, list[Share]] | None:
+        """Cut the partition with the most work left, where that ends the search earlier."""
+        if not self.divides:
+            return None
+        able = [each for each in readings if each.following is not None and not each.stopped and each.tally.fetched]
+        able = [each for each in able if self._cuts.can_cut(each.share.partition)]
+        reading = max(able, key=lambda each: each.pages_left(page_size), default=None)
+        if reading is None:
+            return None
+        parts = parts_to_share(reading.tally.fetched, reading.pages_left(page_size), idle)
+        shares = self._cut(reading, parts) if parts else []
+        return (reading, shares) if shares else None
+
+    def repaired(self, reading: Reading, largest: int) -> list[Share]:
+        """What to read again of a partition that lacks items; nothing where that was tried enough."""
+        share, full = reading.share, reading.tally.last_was_full
+        if not isinstance(share.partition, Interval) or self._in_vain >= REPAIRS_IN_VAIN:
+            return []
+        depth = share.depth + (not reading.doubtful_end and not full)
+        if depth > REPAIR_DEPTH:
+            return []
+        self._in_vain += not reading.doubtful_end
+        parts = 2
+        if reading.counted is not None and full:
+            parts = min(max(ceil(reading.counted / max(largest, 1) * OVERSIZE), 2), MOST_PARTS)
+        if self._cuts.can_cut(share.partition) and (shares := self._cut(reading, parts, depth)):
+            return shares
+        return [again(reading)] if share.depth < REPAIR_DEPTH else []
+
+    def delivered(self, reading: Reading) -> None:
+        """Take note of a page with new items: repairs are not in vain."""
+        if reading.share.depth:
+            self._in_vain = 0
+
+    def _cut(self, reading: Reading, parts: int, depth: int | None = None) -> list[Share]:
+        share = reading.share
+        before = (*share.before, reading.memory.own) if len(reading.memory.own) else share.before
+        depth = share.depth if depth is None else depth
+        return [Share(part, before, depth) for part in self._cuts.cut(share.partition, parts)]
+
+
+def again(reading: Reading) -> Share:
+    """The same partition, to be read from its beginning over what came."""
+    share = reading.share
+    return Share(share.partition, (*share.before, reading.memory.own), share.depth + 1)
+
+
+def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
+    """Intervals of which each begins where the one before it ends, and the one in place of them; those that stand
+    alone are left out."""
+    groups: list[list[tuple[Interval, Share]]] = []
+    intervals = [(share.partition, share) for share in shares if isinstance(share.partition, Interval)]
+    for partition, share in sorted(intervals, key=lambda each: -inf if each[0].start is None else each[0].start):
+        if groups and groups[-1][-1][0].end is not None and groups[-1][-1][0].end == partition.start:
+            groups[-1].append((partition, share))
+        else:
+            groups.append([(partition, share)])
+    together = []
+    for group in groups:
+        if len(group) > 1:
+            members = [share for _, share in group]
+            before = tuple({id(seen): seen for share in members for seen in share.before}.values())
+            whole = replace(group[0][0], end=group[-1][0].end, estimate=None)
+            together.append((members, Share(whole, before, max(share.depth for share in members))))
+    return together
+
+
+def times_on(page: Page) -> list[float]:
+    """The times of the items of a page that is not delivered, in seconds, as far as they can be read."""
+    try:
+        times = [time_of(item)[0] for item in page.features() if isinstance(item, dict)]
+    except DamagedPageError:
+        return []
+    return [time / SECOND for time in times if time is not None]

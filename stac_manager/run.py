@@ -1,0 +1,196 @@
+"""Runs shares of work in this process: tasks with one owner, and one buffer bounded over all of them.
+
+Shares wait in a queue. As many are worked on at once as the level allows; what they produce waits for the one consumer.
+A share may be replaced by others while it is worked on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
+
+Share = TypeVar("Share")
+Part = TypeVar("Part")
+
+
+class Turns:
+    """Lets tasks through while there is room, and wakes those that wait when that may have changed."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    async def until(self, free: Callable[[], bool]) -> None:
+        """Wait until there is room. Nothing else runs between that and the return."""
+        while not free():
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.add(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiting.discard(waiter)
+
+    def changed(self) -> None:
+        """Let those that wait look again."""
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class Slots:
+    """So many requests at once as the level allows now."""
+
+    def __init__(self, level: Callable[[], int]) -> None:
+        self._level = level
+        self._used = 0
+        self._turns = Turns()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncGenerator[None, None]:
+        await self._turns.until(lambda: self._used < self._level())
+        self._used += 1
+        try:
+            yield
+        finally:
+            self._used -= 1
+            self._turns.changed()
+
+
+class Room:
+    """What may be in flight, or wait for the consumer, or be with it: a number of pages, and of bytes over all.
+
+    There is always room for one page, however large.
+    """
+
+    def __init__(self, most_bytes: int, most_pages: Callable[[], int]) -> None:
+        self._most_bytes = most_bytes
+        self._most_pages = most_pages
+        self._turns = Turns()
+        self.pages = 0
+        self.bytes = 0
+
+    async def enter(self, size: int, *, when: Callable[[], bool] = lambda: True) -> None:
+        """Wait for room for a page of about so many bytes."""
+        await self._turns.until(lambda: self._has_room(size) and when())
+        self.pages += 1
+        self.bytes += size
+
+    def _has_room(self, size: int) -> bool:
+        return not self.pages or (self.pages < self._most_pages() and self.bytes + size <= self._most_bytes)
+
+    def resize(self, before: int, after: int) -> None:
+        """Take note of what a page really takes."""
+        self.bytes += after - before
+        if after < before:
+            self._turns.changed()
+
+    def leave(self, size: int) -> None:
+        """Give the room of a page back."""
+        self.pages -= 1
+        self.bytes -= size
+        self._turns.changed()
+
+    def changed(self) -> None:
+        """Let those that wait look again."""
+        self._turns.changed()
+
+
+class Runner(Generic[Share, Part]):
+    """Works on shares until each was finished.
+
+    Args:
+        work: Works on one share, and hands what it produces to `put`.
+        level: How many shares are worked on at once.
+        weight: How much there is to do in a share: the heaviest is begun first.
+        idle: Asked for more shares when there are fewer than the level allows; tells whether it added some.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Share], Coroutine[object, object, None]],
+        level: Callable[[], int],
+        weight: Callable[[Share], float],
+        idle: Callable[[int], bool],
+    ) -> None:
+        self._work, self._level, self._weight, self._idle = work, level, weight, idle
+        self.queue: list[Share] = []
+        self._ready: deque[Part] = deque()
+        self._active = 0
+        self._unfinished = 0
+        self._changed = asyncio.Event()
+        self._news = asyncio.Event()
+
+    def add(self, shares: Iterable[Share]) -> None:
+        """Put shares into the queue. Each must be reported as finished once."""
+        before = len(self.queue)
+        self.queue.extend(shares)
+        self._unfinished += len(self.queue) - before
+        self._changed.set()
+
+    def withdraw(self, share: Share) -> None:
+        """Take a share that nobody works on out of the queue; it is finished by that."""
+        self.queue.remove(share)
+        self.finished()
+
+    def finished(self) -> None:
+        """Take note that a share is finished: nothing more will come of it."""
+        self._unfinished -= 1
+        self._changed.set()
+
+    def put(self, part: Part) -> None:
+        """Hand something to the consumer."""
+        self._ready.append(part)
+        self._news.set()
+        self._changed.set()
+
+    async def parts(self) -> AsyncGenerator[Part, None]:
+        """Yield what the shares produce, until every share is finished.
+
+        Raises:
+            Exception: What ended the work on a share, after what had been produced before; all others are ended.
+        """
+        owner = asyncio.create_task(self._own())
+        owner.add_done_callback(lambda _: self._news.set())
+        try:
+            while True:
+                while self._ready:
+                    yield self._ready.popleft()
+                if owner.done():
+                    owner.result()
+                    return
+                self._news.clear()
+                await self._news.wait()
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+        finally:
+            owner.cancel()
+            await asyncio.gather(owner, return_exceptions=True)
+
+    async def _own(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            while self._unfinished:
+                while self.queue and self._active < self._level():
+                    share = max(self.queue, key=self._weight)
+                    self.queue.remove(share)
+                    self._active += 1
+                    tasks.create_task(self._work_on(share))
+                idle = self._level() - self._active
+                if idle > 0 and self._idle(idle):
+                    continue
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def _work_on(self, share: Share) -> None:
+        try:
+            await self._work(share)
+        finally:
+            self._active -= 1
+            self._changed.set()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error of a group, however deep."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
