@@ -15,10 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from stac_manager.exceptions import ConfigurationError
 
-API_ONLY = ("bbox", "datetime", "intersects", "ids", "query", "filter", "limit", "headers", "ordered")
-FILE_ONLY = ("source_type", "format")
+API_ONLY = ("query", "limit", "ordered")
+FILE_ONLY = ("source_type", "format", "storage_options")
+FILTERS = ("collections", "ids", "datetime", "bbox", "intersects", "filter")
+ITEM_MEMBERS = ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "properties", "links", "assets",
+                "collection")  # fmt: skip
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_FILE_URL = re.compile(r"[^/?#]\.(geo)?(json|jsonl|ndjson|parquet|pq)(\.gz|\.zst)?([?#]|$)", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _INSTANT = re.compile(
     r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?"
@@ -42,15 +46,18 @@ class IngestConfig(BaseModel):
     source_type: Literal["auto", "file", "items_directory", "collection"] = "auto"
     format: Literal["json", "ndjson", "parquet"] | None = None
     collection_id: str | None = Field(default=None, min_length=1)
+    collections: tuple[str, ...] | None = Field(default=None, min_length=1)
     bbox: tuple[float, ...] | None = None
     datetime: str | None = None
     intersects: dict[str, Any] | None = None
     ids: tuple[str, ...] | None = Field(default=None, min_length=1)
     query: dict[str, Any] | None = None
     filter: dict[str, Any] | str | None = None
+    fields: tuple[str, ...] | None = Field(default=None, min_length=1)
     limit: int = Field(default=100, ge=1, le=10_000)
     max_items: int | None = Field(default=None, ge=1)
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    storage_options: dict[str, Any] = Field(default_factory=dict, repr=False)
     concurrency: int | Literal["auto"] = 1
     ordered: bool = False
     defer_gc: bool = True
@@ -67,7 +74,7 @@ class IngestConfig(BaseModel):
         options = {name: str(value) if name == "source" and hasattr(value, "__fspath__") else value
                    for name, value in options.items()}  # fmt: skip
         if "mode" not in options and isinstance(options.get("source"), str):
-            options = {"mode": "api" if is_http(options["source"]) else "file", **options}
+            options = {"mode": mode_of(options["source"]), **options}
         try:
             return cls.model_validate(options)
         except ValidationError as error:
@@ -129,6 +136,20 @@ class IngestConfig(BaseModel):
             raise ValueError("must be a GeoJSON geometry with 'type' and 'coordinates' (not a Feature)")
         return geometry
 
+    @field_validator("fields")
+    @classmethod
+    def _check_fields(cls, fields: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Write each as a path from the item: what is no member of an item is one of its properties."""
+        if fields is None:
+            return None
+        for name in fields:
+            if not all(name.split(".")) or name.startswith("-"):
+                raise ValueError(
+                    f"names members to keep, such as 'properties.datetime' or 'assets.B04.href', not {name!r}"
+                )
+        paths = (name if name.split(".")[0] in ITEM_MEMBERS else f"properties.{name}" for name in fields)
+        return tuple(dict.fromkeys(paths))
+
     @field_validator("query", "filter", "intersects")
     @classmethod
     def _check_json(cls, value: dict[str, Any] | str | None) -> dict[str, Any] | str | None:
@@ -158,16 +179,44 @@ class IngestConfig(BaseModel):
             raise ValueError(f"source: mode 'api' needs an http or https URL, not {self.source!r}")
         if self.mode == "api":
             _check_url(self.source)
-        if self.mode == "file" and _URL.match(self.source):
-            raise ValueError(f"source: mode 'file' reads local paths; for {_scheme(self.source)} use mode 'api'")
+        if self.mode == "file" and is_remote(self.source):
+            _check_remote(self)
+        elif self.storage_options or (self.mode == "file" and self.headers):
+            raise ValueError("headers, storage_options: only for sources that are URLs; this is a local path")
+        if self.collections is not None and self.collection_id is not None:
+            raise ValueError("collection_id, collections: give one of them")
         if self.bbox is not None and self.intersects is not None:
             raise ValueError("bbox, intersects: a search takes one of them, not both (STAC API, item-search)")
+        if self.mode == "file" and (self.filter is not None or self.intersects is not None):
+            from stac_manager.files.filters import filters_of
+
+            filters_of(self)  # says what it does not understand before any work is done
         return self
+
+
+def mode_of(source: str) -> Literal["file", "api"]:
+    """Return the mode that a source stands for: a URL with the suffix of a data file is a file, another one an API."""
+    return "api" if is_http(source) and not _FILE_URL.search(source.partition("?")[0]) else "file"
+
+
+def is_remote(source: str) -> bool:
+    """Tell whether `source` is a URL and no local path."""
+    return _URL.match(source) is not None and not source.lower().startswith("file:")
 
 
 def is_http(source: str) -> bool:
     """Tell whether `source` is an http or https URL."""
     return source.lower().startswith(("http://", "https://"))
+
+
+def _check_remote(config: IngestConfig) -> None:
+    """Check the URL of a file, and that the options are those of its store."""
+    if is_http(config.source):
+        _check_url(config.source)
+        if config.storage_options:
+            raise ValueError("storage_options: for s3, gs and az URLs; for an http or https URL give 'headers'")
+    elif config.headers:
+        raise ValueError(f"headers: for http and https; for {_scheme(config.source)} give 'storage_options'")
 
 
 def _check_url(source: str) -> None:
@@ -232,7 +281,11 @@ def _explain(error: ValidationError) -> list[str]:
             message = f"option {name!r} is missing"
         elif name:
             message = message[:1].lower() + message[1:]
-            shown = "" if name == "headers" or detail["type"] == "value_error" else f" (got {_short(detail['input'])})"
+            shown = (
+                ""
+                if name in ("headers", "storage_options") or detail["type"] == "value_error"
+                else f" (got {_short(detail['input'])})"
+            )
             message = f"option {name!r}: {message}{shown}"
         lines.setdefault(name or message, message)
     return list(lines.values())

@@ -47,6 +47,12 @@ def seconds(text: object) -> float | None:
     return None if exact is None else exact / SECOND
 
 
+def interval(text: str) -> tuple[int | None, int | None]:
+    """Read an instant or an interval "start/end" (STAC API, item-search) as its bounds; None for an open one."""
+    first, _, last = text.partition("/") if "/" in text else (text, "", text)
+    return nanoseconds(first), nanoseconds(last)
+
+
 def text_of_second(second: int) -> str:
     """Write a whole second with a fraction: some servers round a missing one up to the end of the second."""
     second = min(max(second, FIRST_SECOND), LAST_SECOND)

@@ -94,8 +94,9 @@ def _link(landing: Answer, relation: str) -> URL | None:
 
 def body_of(config: IngestConfig, collection_id: str | None, limit: int) -> dict[str, Any]:
     """Put the options into the members of a POST search (STAC API, item-search)."""
+    collections = config.collections or tuple(filter(None, [collection_id]))
     members: dict[str, Any] = {
-        "collections": None if collection_id is None else [collection_id],
+        "collections": list(collections) or None,
         "ids": None if config.ids is None else list(config.ids),
         "bbox": None if config.bbox is None else list(config.bbox),
         "intersects": config.intersects,

@@ -24,6 +24,7 @@ from stac_manager.files.decoding import (
     parts_of_parquet,
 )
 from stac_manager.files.discovery import Document, discover
+from stac_manager.files.filters import Filters, filters_of
 from stac_manager.files.readahead import Content, ReadAhead, hint
 from stac_manager.files.window import Window
 from stac_manager.protocols import Item
@@ -41,35 +42,36 @@ async def read(
     """Yield the items of `config.source` in parts of a few milliseconds, in the order of the document names.
 
     Items are decoded one by one in the consumer's thread: decoding holds the GIL, and a dict that is still in the
-    processor's cache when it is dropped costs half of one that has waited in a batch. With a `collection_id`,
-    items of other collections are passed over.
+    processor's cache when it is dropped costs half of one that has waited in a batch. Items that do not meet the
+    conditions of the configuration are passed over.
 
     Raises:
         ConfigurationError: If the source does not exist or holds no document.
         DataProcessingError: If no item could be delivered.
     """
     failed_before = len(failures)
+    filters = filters_of(config, collection_id)
     documents = await asyncio.to_thread(discover, config, failures)
-    async with aclosing(_parts(documents, config, collection_id, failures, stats)) as parts:
+    async with aclosing(_parts(documents, config, filters, failures, stats)) as parts:
         async for part in parts:
             yield part
             if stats.items == config.max_items:
                 return
-    if not stats.items:
-        raise _nothing_delivered(config.source, collection_id, failures, failed_before)
+    if not stats.items and (len(failures) > failed_before or not filters.may_be_empty):
+        raise _nothing_delivered(config.source, filters, failures, failed_before)
 
 
 async def _parts(
     documents: Sequence[Document],
     config: IngestConfig,
-    collection_id: str | None,
+    filters: Filters,
     failures: FailureCollector,
     stats: FileStats,
 ) -> AsyncGenerator[Iterable[Item], None]:
     """Yield the items of all documents in parts, and let the event loop have its turn between them."""
     with (
         closing(ReadAhead(documents, config.concurrency, stats)) as reader,
-        closing(_Decoder(reader, collection_id, config.max_items, failures, stats)) as decoder,
+        closing(_Decoder(reader, filters, config.max_items, failures, stats)) as decoder,
     ):
         upcoming = (document.path for document in documents if document.format == "parquet")
         next(upcoming, None)
@@ -121,13 +123,13 @@ class _Decoder:
     def __init__(
         self,
         reader: ReadAhead,
-        collection_id: str | None,
+        filters: Filters,
         max_items: int | None,
         failures: FailureCollector,
         stats: FileStats,
     ) -> None:
         self._reader = reader
-        self._collection_id = collection_id
+        self._matches = filters.matches if filters else None
         self._max_items = sys.maxsize if max_items is None else max_items
         self._failures = failures
         self._stats = stats
@@ -137,7 +139,7 @@ class _Decoder:
 
     def part(self) -> Generator[Item, None, None]:
         """Yield items until it is the event loop's turn, and count them and the time in which the consumer has them."""
-        stats, reader, wanted, most = self._stats, self._reader, self._collection_id, self._max_items
+        stats, reader, matches, most = self._stats, self._reader, self._matches, self._max_items
         loads, clock = orjson.loads, perf_counter
         started = clock()
         turn = started + TURN_SECONDS
@@ -162,7 +164,7 @@ class _Decoder:
                 except orjson.JSONDecodeError:
                     item = None
                 if is_item(item):
-                    if wanted is not None and item.get("collection") != wanted:
+                    if matches is not None and not matches(item):
                         started = clock()
                         continue
                     stats.items += 1
@@ -200,12 +202,12 @@ class _Decoder:
 
     def _of_current(self, turn: float) -> Generator[Item, None, None]:
         """Yield items of the document at hand, until there are none or it is the event loop's turn."""
-        stats, clock, wanted, most = self._stats, perf_counter, self._collection_id, self._max_items
+        stats, clock, matches, most = self._stats, perf_counter, self._matches, self._max_items
         assert self._current is not None
         started = clock()
         reading = stats.seconds_reading
         for item in self._current:
-            if wanted is not None and item.get("collection") != wanted:
+            if matches is not None and not matches(item):
                 if clock() >= turn:
                     return
                 continue
@@ -228,10 +230,9 @@ class _Decoder:
 
 
 def _nothing_delivered(
-    source: str, collection_id: str | None, failures: FailureCollector, failed_before: int
+    source: str, filters: Filters, failures: FailureCollector, failed_before: int
 ) -> DataProcessingError:
     failed = failures.get_all()[failed_before:]
     if failed:
         return DataProcessingError(f"{source}: no item could be read; {len(failed)} failed, the first: {failed[0]}")
-    wanted = "" if collection_id is None else f" of collection {collection_id!r}"
-    return DataProcessingError(f"{source}: holds no item{wanted}")
+    return DataProcessingError(f"{source}: holds no item {filters.description}".rstrip())

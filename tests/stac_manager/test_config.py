@@ -17,7 +17,17 @@ def test_defaults_are_the_documented_ones() -> None:
     assert (config.limit, config.concurrency, config.max_items, config.source_type) == (100, 1, None, "auto")
 
 
-@pytest.mark.parametrize(("source", "mode"), [("items/", "file"), ("HTTPS://example.com/stac", "api")])
+@pytest.mark.parametrize(
+    ("source", "mode"),
+    [
+        ("items/", "file"),
+        ("HTTPS://example.com/stac", "api"),
+        ("https://example.com/catalog.json", "file"),
+        ("https://example.com/items.ndjson.gz?sig=a/b", "file"),
+        ("https://example.com/search?file=catalog.json", "api"),
+        ("s3://bucket/prefix/", "file"),
+    ],
+)
 def test_mode_follows_from_the_source(source: str, mode: str) -> None:
     assert IngestConfig.parse({"source": source}).mode == mode
 
@@ -67,8 +77,14 @@ def test_a_path_object_is_a_source() -> None:
         ({**API, "ids": []}, "option 'ids'"),
         ({**API, "headers": {"a b": "c"}}, "not a header name"),
         ({"mode": "api", "source": "items/"}, "needs an http or https URL"),
-        ({"mode": "file", "source": "https://example.com"}, "use mode 'api'"),
-        ({"mode": "file", "source": "items/", "bbox": [1, 2, 3, 4]}, "bbox: only for mode 'api'"),
+        ({"mode": "file", "source": "items/", "query": {}}, "query: only for mode 'api'"),
+        ({"mode": "file", "source": "items/", "headers": {"a": "b"}}, "only for sources that are URLs"),
+        ({"source": "https://example.com/catalog.json", "storage_options": {"token": "s3cret"}}, "give 'headers'"),
+        ({"source": "s3://bucket/catalog.json", "headers": {"a": "s3cret"}}, "give 'storage_options'"),
+        ({**API, "storage_options": {"a": "b"}}, "storage_options: only for mode 'file'"),
+        ({**API, "collection_id": "a", "collections": ["b"]}, "give one of them"),
+        ({**API, "collections": []}, "option 'collections'"),
+        ({**API, "fields": ["-links"]}, "names members to keep"),
         ({**API, "format": "json"}, "format: only for mode 'file'"),
     ],
 )
@@ -114,3 +130,8 @@ def test_header_values_are_never_quoted(headers: object) -> None:
 )
 def test_datetime_bounds_stay_verbatim_and_dates_become_whole_days(given: str, sent: str) -> None:
     assert IngestConfig.parse({**API, "datetime": given}).datetime == sent
+
+
+def test_fields_that_are_no_members_of_an_item_are_its_properties() -> None:
+    config = IngestConfig.parse({**API, "fields": ["id", "datetime", "properties.datetime", "assets.B04.href"]})
+    assert config.fields == ("id", "properties.datetime", "assets.B04.href")

@@ -1,0 +1,120 @@
+"""Which items a configuration asks for: one predicate, and what it lets a reader leave out.
+
+The conditions are those of a STAC API (item-search), all of which must hold: `collection_id` or `collections`, `ids`,
+`datetime`, `bbox`, `intersects`, `filter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from stac_manager.config import IngestConfig
+from stac_manager.files import expressions
+from stac_manager.files.boxes import Box, boxes_of, item_matches
+from stac_manager.protocols import Item
+from stac_manager.timestamps import interval, nanoseconds
+
+Predicate: TypeAlias = Callable[[Item], bool]
+
+
+@dataclass(frozen=True)
+class Filters:
+    """The conditions of a configuration.
+
+    Attributes:
+        predicates: All must hold, the cheapest first.
+        paths: The members that they read, as paths with dots.
+        period: First and last nanosecond since 1970 that the user asked for; None is open.
+        boxes: Where the geometry must be, in degrees; nothing for everywhere.
+        description: In words, for messages.
+        may_be_empty: They select among the items, so that none may be left. A collection has some, or is none.
+    """
+
+    predicates: tuple[Predicate, ...] = ()
+    paths: frozenset[str] = frozenset()
+    period: tuple[int | None, int | None] = (None, None)
+    boxes: tuple[Box, ...] = ()
+    description: str = ""
+    may_be_empty: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.predicates)
+
+    def matches(self, item: Item) -> bool:
+        """Tell whether an item meets every condition."""
+        return all(predicate(item) for predicate in self.predicates)
+
+
+def filters_of(config: IngestConfig, collection_id: str | None = None) -> Filters:
+    """Compile the conditions of a configuration; `collection_id` counts where the configuration names no collection.
+
+    Raises:
+        ConfigurationError: If `filter` or `intersects` is not understood, or needs a package that is not installed.
+    """
+    predicates: list[Predicate] = []
+    paths: set[str] = set()
+    words: list[str] = []
+    period: tuple[int | None, int | None] = (None, None)
+    boxes: tuple[Box, ...] = ()
+    collections = config.collections or tuple(filter(None, [config.collection_id or collection_id]))
+    if collections:
+        predicates.append(_one_of("collection", frozenset(collections)))
+        paths.add("collection")
+        words.append(f"of collection {' or '.join(map(repr, collections))}")
+    if config.ids is not None:
+        predicates.append(_one_of("id", frozenset(config.ids)))
+        words.append("with one of the ids")
+    if config.datetime is not None:
+        period = interval(config.datetime)
+        predicates.append(_during(*period))
+        paths |= {"properties.datetime", "properties.start_datetime", "properties.end_datetime"}
+        words.append(f"in {config.datetime}")
+    if config.bbox is not None:
+        boxes = boxes_of(config.bbox)
+        predicates.append(_inside(boxes, config.bbox))
+        paths |= {"geometry", "bbox"}
+        words.append("in the bbox")
+    for name in ("intersects", "filter"):
+        expression = getattr(config, name)
+        if expression is None:
+            continue
+        if name == "intersects":
+            expression = {"op": "s_intersects", "args": [{"property": "geometry"}, expression]}
+        predicate, names = expressions.compiled(expression)
+        predicates.append(predicate)
+        paths |= {path for each in names for path in (each, f"properties.{each}")}
+        words.append(f"that the {name!r} lets through")
+    may_be_empty = len(predicates) > bool(collections)
+    return Filters(tuple(predicates), frozenset(paths), period, boxes, ", ".join(words), may_be_empty)
+
+
+def _one_of(member: str, wanted: frozenset[str]) -> Predicate:
+    def is_one(item: Item) -> bool:
+        value: Any = item.get(member)
+        return isinstance(value, str) and value in wanted
+
+    return is_one
+
+
+def _during(first: int | None, last: int | None) -> Predicate:
+    """An item is where its start and end are, with `datetime` in place of one that is missing (PgSTAC, rustac)."""
+
+    def is_during(item: Item) -> bool:
+        properties = item.get("properties")
+        if not isinstance(properties, dict):
+            return False
+        moment = properties.get("datetime")
+        start = nanoseconds(moment if (found := properties.get("start_datetime")) is None else found)
+        end = nanoseconds(moment if (found := properties.get("end_datetime")) is None else found)
+        if start is None or end is None:
+            return False
+        return (last is None or start <= last) and (first is None or end >= first)
+
+    return is_during
+
+
+def _inside(boxes: tuple[Box, ...], bbox: Sequence[float]) -> Predicate:
+    heights = (bbox[2], bbox[5]) if len(bbox) == 6 else None
+    return lambda item: item_matches(item, boxes, heights)
