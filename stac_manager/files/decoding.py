@@ -1,177 +1,287 @@
-"""From the content of a document to its items."""
+"""From the content of a document to its items.
+
+One rule for all sizes and layouts: a document is one JSON value after another, a line each where its first line is one.
+Items are those values, or the members of arrays and of arrays `features` in them. What is none is a failure. Decoders
+yield None where they were busy without an item, so that others can have their turn.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
 from stac_manager.context import FailureCollector
-from stac_manager.files.members import BOM, BrokenMember, NotJSONError, members
-from stac_manager.files.parquet import BadRow, items_of_parquet
+from stac_manager.files.formats import BOM, RECORD_SEPARATOR, Document
+from stac_manager.files.items import is_plain_item, why_not_an_item
+from stac_manager.files.members import BrokenMember, NotJSONError, Pause, Whole, members, why_not_json
+from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.files.window import Window
 from stac_manager.protocols import Item
-from stac_manager.stats import FileStats
+
+Items: TypeAlias = Generator[Item | None, None, None]
+
+LONG_LINE_BYTES = 1_048_576
+"""A longer line is read member by member, and is never in memory as a whole."""
+FIRST_VALUE_BYTES = 1_048_576
+"""So far the first value of a file of lines is followed when it does not end with its line."""
+MOST_DEPTH = 3
+"""Arrays of pages of features: containers within containers are looked into so deep."""
 
 
-def items_of_json(data: memoryview, path: str, failures: FailureCollector) -> Iterable[Item]:
-    """Decode a JSON document that holds an Item, a FeatureCollection, an array of items or inline features.
+def items_of_json(data: memoryview, document: Document, failures: FailureCollector) -> Iterable[Item | None]:
+    """Decode a JSON document that is in memory: an Item, a FeatureCollection, an array, or what holds several of them.
 
-    What is no STAC item becomes a failure of `path`, with the line where there is one, and the reason. Of a broken
-    array or FeatureCollection, the members before the damage are items.
+    What is no STAC item becomes a failure, with the line where there is one, and the reason. Of a broken array or
+    FeatureCollection, the members before the damage are items.
     """
+    plain = data[len(BOM) :] if data[: len(BOM)] == BOM else data
     try:
-        document = orjson.loads(data[len(BOM) :] if data[: len(BOM)] == BOM else data)
+        value = orjson.loads(plain)
     except orjson.JSONDecodeError:
-        return items_of_large_json(Window(FileStats(), data=bytes(data)), path, failures)
-    found = _members(document)
-    if found is not None:
-        return _checked(found, path, failures)
-    reason = why_not_an_item(document)
-    if reason is None:
-        return (document,)
-    failures.add(path, reason)
-    return ()
+        return items_of_text(Window(data=bytes(data)), document, failures)
+    if isinstance(value, dict) and isinstance(value.get("features"), list) and _is_ambiguous(value, plain):
+        return items_of_text(Window(data=bytes(data)), document, failures)
+    return _walk(value, "", None, document.path, failures)
 
 
-def items_of_large_json(window: Window, path: str, failures: FailureCollector) -> Generator[Item, None, None]:
-    """Decode what `items_of_json` does, member by member, without holding the document. Closes the window."""
-    delivered = 0
-    with closing(window), _failure_if_unreadable(path, failures):
-        try:
+def _is_ambiguous(value: dict[str, Any], data: memoryview) -> bool:
+    """Tell whether it matters in which order, or how often, an object has its members."""
+    return value.get("type") == "Feature" or bytes(data).count(b'"features"') > 1
+
+
+def items_of_text(window: Window, document: Document, failures: FailureCollector) -> Items:
+    """Decode a document of any size through a window, which is closed at the end."""
+    path = document.path
+    with closing(window), failure_if_unreadable(path, failures):
+        window.more()
+        if window.buffer.startswith(BOM):
+            window.start = len(BOM)
+        if document.stop is None and _first_byte(window) == RECORD_SEPARATOR:
+            yield from _lines(window, path, failures, bytes((RECORD_SEPARATOR,)))
+        elif document.stop is not None or _has_lines(window, document):
+            yield from _lines(window, path, failures, b"\n")
+        else:
+            yield from _values(window, path, failures)
+
+
+def _first_byte(window: Window) -> int | None:
+    """Return the first byte that is no white space, None where there is none."""
+    at = window.start
+    while True:
+        while at < window.end:
+            if window.buffer[at] not in b" \t\r\n":
+                return window.buffer[at]
+            at += 1
+        at -= window.start
+        if not window.more():
+            return None
+
+
+def _has_lines(window: Window, document: Document) -> bool:
+    """Tell whether a document holds a value a line.
+
+    A file that is called so does, unless its first value ends on a later line. Another one does where its first line
+    is an object or array and something follows.
+    """
+    end = _end_of_first_line(window)
+    if end is None:
+        return document.format == "ndjson"
+    line = bytes(window.view[window.start : end])
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return document.format == "ndjson" and not _parses_over_lines(window)
+    return document.format == "ndjson" or (isinstance(value, dict | list) and _something_follows(window, end))
+
+
+def _end_of_first_line(window: Window) -> int | None:
+    """Return where the first line with something on it ends; None where it is the last or a very long one."""
+    searched = window.start
+    while True:
+        found = window.buffer.find(b"\n", searched, window.end)
+        if found >= 0 and window.view[window.start : found].tobytes().strip():
+            return found
+        if found >= 0:
+            searched = found + 1
+            continue
+        length = window.end - window.start
+        if length > LONG_LINE_BYTES or not window.more():
+            return None
+        searched = window.start + length
+
+
+def _parses_over_lines(window: Window) -> bool:
+    """Tell whether a value that several lines hold begins here."""
+    while window.end - window.start < FIRST_VALUE_BYTES and window.more():
+        pass
+    data = bytes(window.view[window.start : min(window.end, window.start + FIRST_VALUE_BYTES)])
+    try:
+        next(members(Window(data=data)))
+    except (NotJSONError, StopIteration):
+        return False
+    return True
+
+
+def _something_follows(window: Window, end: int) -> bool:
+    length = end - window.start
+    while not window.view[window.start + length : window.end].tobytes().strip():
+        if not window.more():
+            return False
+    return True
+
+
+def _values(window: Window, path: str, failures: FailureCollector) -> Items:
+    """Decode values that follow each other, member by member."""
+    delivered, first = 0, True
+    try:
+        while first or _first_byte(window) is not None:
+            first = False
             for index, member in enumerate(members(window)):
-                if is_item(member):
+                if is_plain_item(member):
                     delivered += 1
                     yield member
                 else:
-                    _fail(member, index, path, failures)
+                    for item in _of_member(member, index, None, path, failures):
+                        delivered += item is not None
+                        yield item
                 del member
-        except NotJSONError as error:
-            rest = f"; of its members, {delivered} before the damage were read" if delivered else ""
-            failures.add(path, f"not JSON: {error}{rest}", line=error.line)
+    except NotJSONError as error:
+        rest = f"; of its members, {delivered} before the damage were read" if delivered else ""
+        failures.add(path, f"not JSON: {error}{rest}", line=error.line)
 
 
-def items_of_lines(window: Window, path: str, failures: FailureCollector) -> Generator[Item, None, None]:
-    """Decode NDJSON line by line. Closes the window."""
-    number = 0
+def _lines(window: Window, path: str, failures: FailureCollector, separator: bytes) -> Items:
+    """Decode a value a line, or one behind each record separator."""
     loads = orjson.loads
-    with closing(window), _failure_if_unreadable(path, failures):
-        ended = not window.more()
-        if window.buffer.startswith(BOM):
-            window.start = len(BOM)
-        while True:
-            newline = window.buffer.find(b"\n", window.start, window.end)
-            if newline < 0:
-                if not ended:
-                    ended = not window.more()
-                    continue
-                if window.start == window.end:
-                    return
-                newline = window.end
-            number += 1
-            line = window.view[window.start : newline]
-            window.start = min(newline + 1, window.end)
-            try:
-                candidate = loads(line)
-            except orjson.JSONDecodeError as error:
-                if line.tobytes().strip():
-                    failures.add(path, f"not JSON: {error.msg}", line=number)
+    ended = False
+    while True:
+        found = window.buffer.find(separator, window.start, window.end)
+        if found < 0:
+            if ended and window.start == window.end:
+                return
+            if not ended and window.end - window.start <= LONG_LINE_BYTES:
+                ended = not window.more()
                 continue
-            if is_item(candidate):
-                yield candidate
-                del candidate
-            else:
-                failures.add(path, str(why_not_an_item(candidate)), line=number)
-
-
-def parts_of_parquet(path: str, failures: FailureCollector) -> Generator[Iterator[Item], None, None]:
-    """Decode a Parquet file, a batch of rows a part.
-
-    Raises:
-        ConfigurationError: If pyarrow is not installed.
-    """
-    numbers = count(1)
-    with _failure_if_unreadable(path, failures):
+            if not ended:
+                yield from _long_line(window, path, failures, separator)
+                continue
+            found = window.end
+        begin = window.start
+        window.start = min(found + 1, window.end)
         try:
-            for rows in items_of_parquet(path):
-                yield _items_of_rows(zip(rows, numbers, strict=False), path, failures)
-        except ValueError as error:
-            failures.add(path, str(error))
+            candidate = loads(window.view[begin:found])
+        except orjson.JSONDecodeError as error:
+            yield from _odd_line(window, begin, found, error, path, failures)
+            continue
+        if is_plain_item(candidate):
+            yield candidate
+        else:
+            yield from _walk(candidate, "", window.line_at(begin) + window.lines_before(), path, failures)
+        del candidate
+
+
+def _odd_line(
+    window: Window, begin: int, end: int, error: orjson.JSONDecodeError, path: str, failures: FailureCollector
+) -> Items:
+    """Decode a line that does not parse as it is: an empty one, one with record separators, or one that is no JSON."""
+    data = window.view[begin:end]
+    line = data.tobytes().strip(b" \t\r\n\x1e")
+    if line:
+        number = window.line_at(begin) + error.lineno - 1 + window.lines_before()
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            failures.add(path, f"not JSON: {why_not_json(error, data)}", line=number)
+        else:
+            yield from _walk(value, "", number, path, failures)
+    yield None
+
+
+def _long_line(window: Window, path: str, failures: FailureCollector, separator: bytes) -> Items:
+    """Decode a line that is too long to be held, and go behind its end."""
+    number = window.line_at(window.start) + window.lines_before()
+    reason = None
+    try:
+        for index, member in enumerate(members(window)):
+            yield from _of_member(member, index, number, path, failures)
+            del member
+    except NotJSONError as error:
+        reason = str(error)
+    while True:
+        found = window.buffer.find(separator, window.start, window.end)
+        end = window.end if found < 0 else found
+        if reason is None and window.view[window.start : end].tobytes().strip():
+            reason = "unexpected content behind a value"
+        window.start = min(end + 1, window.end)
+        if found >= 0 or not window.more():
+            break
+        yield None
+    if reason is not None:
+        failures.add(path, f"not JSON: {reason}", line=number)
+
+
+def _of_member(
+    member: object, index: int, line: int | None, path: str, failures: FailureCollector
+) -> Iterator[Item | None]:
+    """Yield the items in what `members` gave."""
+    whole = isinstance(member, Whole)
+    value = member.value if isinstance(member, Whole) else member
+    place = "" if whole else f"member {index}: "
+    if isinstance(value, Pause):
+        yield None
+    elif isinstance(value, BrokenMember):
+        failures.add(path, f"{place}not JSON: {value.reason}", line=line or value.line)
+        yield None
+    else:
+        yield from _walk(value, place, line, path, failures, depth=0 if whole else 1)
+
+
+def _walk(
+    value: object, place: str, line: int | None, path: str, failures: FailureCollector, depth: int = 0
+) -> Iterator[Item | None]:
+    """Yield the item that a value is, or those in it, and note what is none."""
+    found = _members_of(value, depth)
+    if found is None:
+        reason = why_not_an_item(value)
+        if reason is None:
+            yield value  # type: ignore[misc]  # a dict: why_not_an_item has looked
+        else:
+            failures.add(path, place + reason, line=line)
+            yield None
+        return
+    for index, member in enumerate(found):
+        if is_plain_item(member):
+            yield member
+        else:
+            yield from _walk(member, f"{place}member {index}: ", line, path, failures, depth + 1)
+
+
+def _members_of(value: object, depth: int) -> list[Any] | None:
+    """Return the members of a document's array, or of an array `features` before which no `type` is "Feature"."""
+    if isinstance(value, list):
+        return value if not depth else None
+    if not isinstance(value, dict) or depth == MOST_DEPTH:
+        return None
+    features = value.get("features")
+    if not isinstance(features, list):
+        return None
+    names = list(value)
+    if value.get("type") == "Feature" and names.index("type") < names.index("features"):
+        return None
+    return features
 
 
 @contextmanager
-def _failure_if_unreadable(path: str, failures: FailureCollector) -> Iterator[None]:
+def failure_if_unreadable(path: str, failures: FailureCollector) -> Iterator[None]:
+    """Make a failure of a document that cannot be read or is damaged; no more files to be had is the run's failure."""
     try:
         yield
     except OSError as error:
+        if error.errno in TOO_MANY_OPEN:
+            raise
         failures.add(path, f"cannot be read: {error.strerror or error}")
-
-
-def _members(document: object) -> list[object] | None:
-    """Return the candidates of an array, a FeatureCollection or a collection with inline features."""
-    if isinstance(document, list):
-        return document
-    if isinstance(document, dict) and document.get("type") != "Feature":
-        features = document.get("features")
-        return features if isinstance(features, list) else None
-    return None
-
-
-def _items_of_rows(rows: Iterable[tuple[object, int]], path: str, failures: FailureCollector) -> Iterator[Item]:
-    for candidate, number in rows:
-        reason = candidate.reason if isinstance(candidate, BadRow) else why_not_an_item(candidate)
-        if reason is None:
-            yield candidate  # type: ignore[misc]  # a dict: why_not_an_item has looked
-        else:
-            failures.add(path, f"row {number}: {reason}")
-
-
-def _checked(found: list[Any], path: str, failures: FailureCollector) -> Iterator[Item]:
-    for index, member in enumerate(found):
-        if is_item(member):
-            yield member
-        else:
-            _fail(member, index, path, failures)
-
-
-def _fail(member: object, index: int, path: str, failures: FailureCollector) -> None:
-    if isinstance(member, BrokenMember):
-        failures.add(path, f"member {index}: not JSON: {member.reason}", line=member.line)
-    else:
-        failures.add(path, f"member {index}: {why_not_an_item(member)}")
-
-
-def is_item(candidate: Any) -> bool:
-    """Tell whether parsed JSON is a STAC item, as `why_not_an_item` does, at the least cost."""
-    return (
-        type(candidate) is dict
-        and candidate.get("type") == "Feature"
-        and type(candidate.get("id")) is str
-        and candidate["id"] != ""
-        and type(candidate.get("stac_version")) is str
-    )
-
-
-def why_not_an_item(candidate: object) -> str | None:
-    """Return why `candidate` is no STAC item, or None if it is one.
-
-    Looks at what tells an item from other JSON (item-spec): `type` "Feature", an `id`, a `stac_version`. It does
-    not validate.
-    """
-    if not isinstance(candidate, dict):
-        return f"not a STAC item: {_json_type(candidate)} instead of an object"
-    if candidate.get("type") != "Feature":
-        return f"not a STAC item: its type is {candidate.get('type')!r}, not 'Feature'"
-    if not isinstance(candidate.get("id"), str) or not candidate["id"]:
-        return "not a STAC item: it has no id"
-    if not isinstance(candidate.get("stac_version"), str):
-        return "not a STAC item: it has no stac_version (plain GeoJSON?)"
-    return None
-
-
-def _json_type(value: object) -> str:
-    names = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
+    except ValueError as error:
+        failures.add(path, str(error))

@@ -8,37 +8,20 @@ import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias, overload
+from typing import Any, overload
 
 import orjson
 
 from stac_manager.config import IngestConfig, is_http
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from stac_manager.files.formats import SUFFIXES, Document, Format, format_of_name
 
-Format: TypeAlias = Literal["json", "ndjson", "parquet"]
-
-SUFFIXES: dict[str, Format] = {
-    ".json": "json",
-    ".geojson": "json",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".geojsonl": "ndjson",
-    ".parquet": "parquet",
-    ".geoparquet": "parquet",
-}
 COLLECTION_FILE = "collection.json"
 NOT_ITEM_FILES = {COLLECTION_FILE, "catalog.json"}
 
 _SEPARATORS = re.escape(os.sep + (os.altsep or ""))
 _ANY_DEPTH = re.compile(rf"(?:^|(?<=[{_SEPARATORS}]))\*\*(?:[{_SEPARATORS}]|$)")
-
-
-class Document(NamedTuple):
-    """One file that holds items, and how to read it."""
-
-    path: str
-    format: Format
 
 
 class Folder(Sequence[Document]):
@@ -63,7 +46,7 @@ class Folder(Sequence[Document]):
     def __iter__(self) -> Iterator[Document]:
         prefix = self._prefix
         for name in self._names:
-            yield Document(prefix + name, SUFFIXES[name[name.rfind(".") :].lower()])
+            yield Document(prefix + name, format_of_name(name) or "json")
 
 
 def discover(config: IngestConfig, failures: FailureCollector) -> Sequence[Document]:
@@ -99,7 +82,7 @@ def _glob(config: IngestConfig) -> list[Document]:
     if config.source_type in ("items_directory", "collection"):
         raise ConfigurationError(f"source_type {config.source_type!r} needs a path, not the glob {config.source!r}")
     paths = sorted(path for path in _expanded(config.source) if not os.path.isdir(path))
-    documents = [Document(path, form) for path in paths if (form := config.format or _format_by_suffix(path))]
+    documents = [Document(path, form) for path in paths if (form := config.format or format_of_name(path))]
     if not documents:
         raise ConfigurationError(f"source {config.source!r} matches no {_kinds(config.format)} file")
     return documents
@@ -154,14 +137,18 @@ def _items_directory(folder: str, form: Format | None, failures: FailureCollecto
 
     The kind of each file comes with the listing, so that a large folder costs no system call a file.
     """
-    wanted = {suffix for suffix, found in SUFFIXES.items() if form in (None, found)}
     names: list[str] = []
     others: list[str] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
-                if _suffix(name) in wanted and name not in NOT_ITEM_FILES and name[0] != ".":
+                if (
+                    (found := format_of_name(name))
+                    and form in (None, found)
+                    and name not in NOT_ITEM_FILES
+                    and name[0] != "."
+                ):
                     (names if _is(entry.is_file) else others).append(name)
     except OSError as error:
         raise DataProcessingError(f"{folder}: cannot be listed: {error.strerror}") from error
@@ -256,16 +243,7 @@ def _why_not_regular(path: str) -> str:
 
 
 def _format_of_file(path: str, form: Format | None) -> Format:
-    return form or _format_by_suffix(path) or "json"
-
-
-def _format_by_suffix(path: str) -> Format | None:
-    return SUFFIXES.get(_suffix(path))
-
-
-def _suffix(name: str) -> str:
-    """Return what follows the last dot, with it and in lower case: `os.path.splitext` at a third of the cost."""
-    return name[name.rfind(".") :].lower()
+    return form or format_of_name(path) or "json"
 
 
 def _kinds(form: Format | None) -> str:

@@ -12,23 +12,25 @@ import json
 import re
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
 from stac_manager.files.window import Window
 
-BOM = b"\xef\xbb\xbf"
 GUESSES = 3
 TRUNCATED_CHARACTERS = 16
 """An error so close to the end of what was read may only mean that there is more to read."""
 
 BEGINNING_BYTES = 256
 MEMBER_BYTES = 1_024
-"""How long a member is taken to be before one was seen."""
+"""How long a value is taken to be at first, where its end has to be found. A larger one is looked at again, doubled."""
+MEMBERS_A_TURN = 100
+"""After so many members of an object that are passed over, the caller may let others have their turn."""
 
 _WHITE = b" \t\r\n"
 _BEGINNING = re.compile(rb'\{\s*"[^"\\]*"\s*:(\s*"Feature")?')
+_NOT_A_NUMBER = re.compile(rb"[:\[,\s](NaN|-?Infinity)\b")
 _decoder = json.JSONDecoder(parse_int=float)
 """Finds ends. An int of more than 4,300 digits would be refused."""
 
@@ -45,6 +47,12 @@ class NotJSONError(ValueError):
         self.line = line
 
 
+def why_not_json(error: orjson.JSONDecodeError, data: memoryview) -> str:
+    """Put into words why `data` are not JSON."""
+    found = _NOT_A_NUMBER.search(data) if error.msg.startswith("unexpected character") else None
+    return f"{found[1].decode()} is no number that JSON has" if found else error.msg
+
+
 class BrokenMember:
     """A member that does not parse, although its end is known."""
 
@@ -53,57 +61,37 @@ class BrokenMember:
         self.line = line
 
 
-def members(window: Window) -> Generator[Any, None, None]:
-    """Yield the members of a top-level array, or of the array `features` of a top-level object, parsed.
+class Pause:
+    """Comes in place of a member where much was passed over, so that others can have their turn."""
 
-    Anything else is parsed whole and yielded as the only one. A member that does not parse is a `BrokenMember`.
+
+class Whole:
+    """A value that is no array and no object with an array `features`: it is its own only member."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def members(window: Window) -> Generator[Any, None, None]:
+    """Yield the members of the value that begins at the window's start, parsed, and move the start behind it.
+
+    Members are those of an array, or of each array `features` of an object before which no `type` is "Feature".
+    Anything else is yielded as `Whole`. A member that does not parse is a `BrokenMember`.
 
     Raises:
-        NotJSONError: If the document is broken; what precedes the damage has been yielded.
-        OSError: If the file cannot be read.
+        NotJSONError: If the value is broken; what precedes the damage has been yielded.
+        OSError: If the source cannot be read.
     """
     reader = _Reader(window)
-    window.more()
-    if window.buffer.startswith(BOM):
-        window.start = len(BOM)
-    reader.at = window.start
     first = reader.next_byte()
+    window.start = reader.at
     if first == b"[":
         yield from reader.array()
-    elif first != b"{":
-        yield reader.whole()
-        return
+    elif first == b"{":
+        yield from reader.object()
     else:
-        kind = None
-        reader.at += 1
-        if reader.next_byte() == b"}":
-            yield reader.whole()
-            return
-        found = False
-        while True:
-            name = reader.value(keep=True)
-            reader.expect(b":")
-            begin = reader.next_byte()
-            if name == "features" and kind != "Feature" and begin == b"[":
-                found = True
-                yield from reader.array()
-            elif name == "type":
-                kind = reader.value(keep=True)
-                if kind == "Feature" and not found:
-                    yield reader.whole()
-                    return
-            else:
-                reader.value(keep=not found)
-            if reader.next_byte() != b",":
-                break
-            reader.at += 1
-            reader.next_byte()
-        reader.expect(b"}")
-        if not found:
-            yield reader.whole()
-            return
-    if reader.next_byte(or_end=True):
-        reader.fail("unexpected content after document")
+        yield Whole(reader.exact())
+    window.start = reader.at
 
 
 @dataclass(frozen=True)
@@ -140,7 +128,7 @@ class _Reader:
         self._length = MEMBER_BYTES
         self._on_one_line = False
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str) -> NoReturn:
         raise NotJSONError(reason, self._window.line_at(self.at))
 
     def more(self) -> bool:
@@ -149,8 +137,8 @@ class _Reader:
         self.at -= start - self._window.start
         return found
 
-    def next_byte(self, *, or_end: bool = False) -> bytes:
-        """Return the next byte that is no white space, without moving past it; nothing at the end."""
+    def next_byte(self) -> bytes:
+        """Return the next byte that is no white space, without moving past it."""
         window = self._window
         while True:
             while self.at < window.end:
@@ -159,8 +147,6 @@ class _Reader:
                     return bytes((byte,))
                 self.at += 1
             if not self.more():
-                if or_end:
-                    return b""
                 self.fail("unexpected end of data")
 
     def expect(self, byte: bytes) -> None:
@@ -168,15 +154,35 @@ class _Reader:
             self.fail(f"{byte.decode()!r} expected")
         self.at += 1
 
-    def whole(self) -> Any:
-        """Parse the document from the window's start to its end: nothing of it was used up."""
-        window = self._window
-        while self.more():
-            pass
-        try:
-            return orjson.loads(window.view[window.start : window.end])
-        except orjson.JSONDecodeError as error:
-            raise NotJSONError(error.msg, error.lineno) from None
+    def object(self) -> Generator[Any, None, None]:
+        """Yield the members of the arrays `features` of the object that begins here, else the object."""
+        kind, found, passed = None, False, 0
+        self.at += 1
+        ended = self.next_byte() == b"}"
+        while not ended:
+            name = self._value(keep=not found)
+            self.expect(b":")
+            if name == "features" and kind != "Feature" and self.next_byte() == b"[":
+                found = True
+                yield from self.array()
+            else:
+                self.next_byte()
+                value = self._value(keep=not found)
+                kind = value if name == "type" else kind
+                if kind == "Feature" and not found:
+                    break
+            passed += 1
+            if not passed % MEMBERS_A_TURN:
+                yield Pause()
+            ended = self.next_byte() != b","
+            if not ended:
+                self.at += 1
+                self.next_byte()
+        if found:
+            self.expect(b"}")
+            return
+        self.at = self._window.start
+        yield Whole(self.exact())
 
     def array(self) -> Generator[Any, None, None]:
         """Yield the members of the array that begins here, and go behind it."""
@@ -192,7 +198,7 @@ class _Reader:
                 yield from self._guessed(guess)
                 self.next_byte()
             beginning = self._beginning() if guess is None else b""
-            yield self._exact()
+            yield self.exact()
             window.start = self.at
             if self.next_byte() == b"]":
                 self.at += 1
@@ -203,7 +209,21 @@ class _Reader:
             if beginning:
                 guess = _Guess.of(bytes(window.view[window.start : self.at]), beginning, self._on_one_line)
 
-    def value(self, *, keep: bool) -> Any:
+    def exact(self) -> Any:
+        """Parse a value whose end has to be found, and go behind it."""
+        window = self._window
+        _, length = self._parsed_slowly()
+        self._length = length
+        begin = self.at
+        self.at += length
+        self._on_one_line = window.buffer.find(b"\n", begin, self.at) < 0
+        try:
+            return orjson.loads(window.view[begin : self.at])
+        except orjson.JSONDecodeError as error:
+            reason = why_not_json(error, window.view[begin : self.at])
+            return BrokenMember(reason, window.line_at(begin) + error.lineno - 1)
+
+    def _value(self, *, keep: bool) -> Any:
         """Parse the value that begins here and go behind it; with `keep`, nothing of the document is used up."""
         if not keep:
             self._window.start = self.at
@@ -255,23 +275,13 @@ class _Reader:
             yield member
             del member
 
-    def _exact(self) -> Any:
-        """Parse a member whose end has to be found."""
-        window = self._window
-        _, length = self._parsed_slowly()
-        self._length = length
-        begin = self.at
-        self.at += length
-        self._on_one_line = window.buffer.find(b"\n", begin, self.at) < 0
-        try:
-            return orjson.loads(window.view[begin : self.at])
-        except orjson.JSONDecodeError as error:
-            return BrokenMember(error.msg, window.line_at(begin) + error.lineno - 1)
-
     def _parsed_slowly(self) -> tuple[Any, int]:
-        """Parse the value that begins here with the standard library, and return it with its length in bytes."""
+        """Parse the value that begins here with the standard library, and return it with its length in bytes.
+
+        Begins small and doubles, so that a small value costs little beside large ones.
+        """
         window = self._window
-        wanted = 2 * self._length
+        wanted = MEMBER_BYTES
         while True:
             while window.end - self.at < wanted and self.more():
                 pass
@@ -284,7 +294,7 @@ class _Reader:
                 cut_short = error.pos >= len(text) - TRUNCATED_CHARACTERS or error.msg.startswith("Unterminated")
                 if ended or not cut_short:
                     self.at += len(text[: error.pos].encode("utf-8", "surrogateescape"))
-                    self.fail(error.msg)
+                    self.fail(error.msg[:1].lower() + error.msg[1:])
             except RecursionError:
                 self.fail("nested too deeply")
             else:

@@ -7,47 +7,37 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from itertools import chain, islice
 from statistics import median
 from time import perf_counter
 from typing import Literal, TypeAlias
 
-from stac_manager.files.discovery import Document
-from stac_manager.files.window import NOWAIT, Window, cannot_nowait, read_into
+from stac_manager.files.formats import Document
+from stac_manager.files.opening import OPEN_FLAGS, TOO_MANY_OPEN, open_document
+from stac_manager.files.threads import LARGE_BYTES, THREAD_CEILING, Threads
+from stac_manager.files.window import NOWAIT, FileSource, Window, cannot_nowait, lines_of_file, read_into
 from stac_manager.stats import FileStats
 
 BUFFER_BYTES = 65_536
 """Nearly every item file fits: it is read with one call into a buffer that is used again."""
-LARGE_BYTES = 1_048_576
-"""Larger JSON documents go through a window and are never in memory as a whole."""
 PAGE_BYTES = 4_096
-PARQUET_HINT_BYTES = 67_108_864
-"""How much of the next Parquet file is fetched ahead."""
 
 AHEAD_CEILING = 256
 """Documents open ahead at the most, whatever the level: descriptors are limited."""
-THREAD_CEILING = 64
 AUTO_AHEAD = 32
 AUTO_AHEAD_CEILING = 128
 AUTO_THREADS = 4
-AUTO_GAIN = 1.1
-"""`auto` stops adding threads when twice as many bring less than this."""
 COLD_READS = 2
 """So many reads in a row that wait are a cold page cache; a single one can be chance."""
 SLOW_READS = 8
 SLOW_SECONDS = 0.001
 """Waits that are longer than this, by their median, are left to threads, and the event loop stays free."""
-
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
-"""A file that has become a pipe since it was found must not be waited for. Regular files know no O_NONBLOCK."""
-_TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
 
 Content: TypeAlias = memoryview | Window | OSError | None
 
@@ -73,7 +63,7 @@ class ReadAhead:
         self._can_hint = (self._auto or self._level > 1) and hasattr(os, "posix_fadvise")
         self._hinting = False
         self.has_threads = False
-        self._threads: _Threads | None = None
+        self._threads: Threads | None = None
         self._nowait = NOWAIT
         self._waits: deque[float] = deque(maxlen=SLOW_READS)
         """Seconds of the latest reads that had to wait: of those in a row, or since the latest burst."""
@@ -102,7 +92,7 @@ class ReadAhead:
         if self._nowait and found.format == "json":
             # The shortest way for a file in the page cache that fits the buffer.
             try:
-                descriptor = os.open(found.path, _OPEN_FLAGS)
+                descriptor = os.open(found.path, OPEN_FLAGS)
             except OSError as error:
                 return found, error
             try:
@@ -115,17 +105,29 @@ class ReadAhead:
                 self._stats.bytes += count
                 return found, self._buffer[:count]
             return found, self._read(found, descriptor)
-        opened = _open(found)
+        opened = open_document(found)
         return found, self._read(found, opened) if isinstance(opened, int) else opened
+
+    def put_back(self, document: Document) -> None:
+        """Give back the document that `next` returned last, to be read again."""
+        if self._threads is not None and not self._ahead:
+            self._threads.put_back(document)
+            return
+        documents = [document, *(ahead for ahead, _ in self._ahead)]
+        self._close_ahead()
+        self._left = chain(documents, self._left)
 
     def close(self) -> None:
         """Close what is open and end the threads."""
+        self._close_ahead()
+        if self._threads is not None:
+            self._threads.close()
+
+    def _close_ahead(self) -> None:
         for _, opened in self._ahead:
             if isinstance(opened, int):
                 os.close(opened)
         self._ahead.clear()
-        if self._threads is not None:
-            self._threads.close()
 
     def _fill(self) -> None:
         """Open documents and tell the system to fetch them. Many at once: one by one costs half as much again."""
@@ -137,8 +139,8 @@ class ReadAhead:
         self._burst_waits = 0
         self._burst = self._level - len(self._ahead)
         for document in islice(self._left, self._burst):
-            opened = _open(document)
-            if isinstance(opened, OSError) and opened.errno in _TOO_MANY_OPEN and self._ahead:
+            opened = open_document(document)
+            if isinstance(opened, OSError) and opened.errno in TOO_MANY_OPEN and self._ahead:
                 self._left = chain((document,), self._left)
                 self._level = max(len(self._ahead), 2)
                 self._stats.concurrency = self._level
@@ -151,9 +153,13 @@ class ReadAhead:
         self._stats.peak_buffer = max(self._stats.peak_buffer, len(self._ahead))
 
     def _read(self, document: Document, descriptor: int) -> memoryview | Window | OSError:
-        """Read a small document whole; make a window for a large one."""
+        """Read a small document whole; make a window for a large one, and for a share of one."""
         keep_open = False
         try:
+            if document.stop is not None:
+                window = self._window(document, descriptor)
+                keep_open = True
+                return window
             count = self._first_read(descriptor)
             # A read without waiting ends with the last page that was there.
             if not count % PAGE_BYTES or count == BUFFER_BYTES:
@@ -162,7 +168,7 @@ class ReadAhead:
                 if count == BUFFER_BYTES:
                     if document.format == "ndjson" or os.fstat(descriptor).st_size > LARGE_BYTES:
                         keep_open = True
-                        return Window(self._stats, descriptor, hint=self._auto or self._level > 1)
+                        return self._window(document, descriptor)
                     return self._read_rest(descriptor)
         except OSError as error:
             return error
@@ -171,6 +177,12 @@ class ReadAhead:
                 os.close(descriptor)
         self._stats.bytes += count
         return self._buffer[:count]
+
+    def _window(self, document: Document, descriptor: int) -> Window:
+        hint = self._auto or self._level > 1
+        if document.stop is not None:
+            return lines_of_file(descriptor, self._stats, document.first, document.stop, hint=hint)
+        return Window(FileSource(descriptor, self._stats, hint=hint))
 
     def _read_rest(self, descriptor: int) -> memoryview:
         """Read a document of middle size to its end, also when it grows meanwhile."""
@@ -213,7 +225,7 @@ class ReadAhead:
             self._hinting = False
             self._level = AUTO_THREADS if self._auto else min(self._level, THREAD_CEILING)
             self.has_threads = True
-            self._threads = _Threads(self._left, self._level, self._stats, grow=self._auto)
+            self._threads = Threads(self._left, self._level, self._stats, grow=self._auto)
             self._stats.concurrency = self._level
         elif len(self._waits) >= COLD_READS and self._can_hint and not self._hinting:
             self._hinting = True
@@ -232,103 +244,7 @@ class ReadAhead:
             return document, memoryview(content)
         if isinstance(content, OSError) or document.format == "parquet":
             return document, content
-        opened = _open(document)
+        opened = open_document(document)
         if isinstance(opened, int):
-            return document, Window(self._stats, opened, hint=True)
+            return document, self._window(document, opened)
         return document, opened
-
-
-class _Threads:
-    """Reads documents in threads, as many at once as its level says, and hands them over in their order."""
-
-    def __init__(self, documents: Iterator[Document], level: int, stats: FileStats, *, grow: bool) -> None:
-        self._documents = documents
-        self._level = level
-        self._grow = grow
-        self._stats = stats
-        self._pool = ThreadPoolExecutor(THREAD_CEILING, thread_name_prefix="stac-manager-read")
-        self._ahead: deque[tuple[Document, Future[bytes | OSError | None]]] = deque()
-        self._taken = 0
-        self._since = perf_counter()
-        self._rate = 0.0
-
-    @property
-    def pending(self) -> Future[bytes | OSError | None] | None:
-        self._fill()
-        return self._ahead[0][1] if self._ahead and not self._ahead[0][1].done() else None
-
-    def next(self) -> tuple[Document, bytes | OSError | None] | None:
-        self._fill()
-        if not self._ahead:
-            return None
-        document, future = self._ahead.popleft()
-        started = perf_counter()
-        content = future.result()
-        self._stats.seconds_waiting += perf_counter() - started
-        self._taken += 1
-        if self._grow and self._taken >= 4 * self._level:
-            self._adapt()
-        return document, content
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._ahead.clear()
-
-    def _fill(self) -> None:
-        for document in islice(self._documents, self._level - len(self._ahead)):
-            self._ahead.append((document, self._pool.submit(_read_whole, document)))
-        self._stats.peak_buffer = max(self._stats.peak_buffer, len(self._ahead))
-
-    def _adapt(self) -> None:
-        """Double the level while that brings something, else go back and stay there."""
-        now = perf_counter()
-        rate = self._taken / (now - self._since)
-        if rate > AUTO_GAIN * self._rate and self._level < THREAD_CEILING:
-            self._level = min(2 * self._level, THREAD_CEILING)
-            self._rate = rate
-        else:
-            if rate <= AUTO_GAIN * self._rate:
-                self._level = max(self._level // 2, 1)
-            self._grow = False
-        self._taken, self._since = 0, now
-        self._stats.concurrency = self._level
-
-
-def _open(document: Document) -> int | OSError | None:
-    if document.format == "parquet":
-        return None
-    try:
-        return os.open(document.path, _OPEN_FLAGS)
-    except OSError as error:
-        return error
-
-
-def hint(path: str) -> None:
-    """Tell the system to fetch a Parquet file: pyarrow, which reads it by its path, comes to it next."""
-    if not hasattr(os, "posix_fadvise"):
-        return
-    with suppress(OSError):  # reading it tells
-        descriptor = os.open(path, _OPEN_FLAGS)
-        try:
-            os.posix_fadvise(descriptor, 0, PARQUET_HINT_BYTES, os.POSIX_FADV_WILLNEED)
-        finally:
-            os.close(descriptor)
-
-
-def _read_whole(document: Document) -> bytes | OSError | None:
-    """Read a document in a thread; None for one that is to be read in parts."""
-    opened = _open(document)
-    if not isinstance(opened, int):
-        return opened
-    try:
-        with open(opened, "rb", buffering=0) as file:
-            parts = []
-            size = 0
-            while part := file.read(LARGE_BYTES):
-                parts.append(part)
-                size += len(part)
-                if size > LARGE_BYTES:
-                    return None
-    except OSError as error:
-        return error
-    return b"".join(parts)

@@ -1,80 +1,148 @@
-"""A stretch of an open file in one buffer that is used again: how large documents are read without holding them."""
+"""A stretch of a source in one buffer that is used again: how large documents are read without holding them."""
 
 from __future__ import annotations
 
 import errno
 import io
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter
+from typing import Protocol
 
 from stac_manager.stats import FileStats
 
 WINDOW_BYTES = 262_144
+MOST_VALUE_BYTES = 268_435_456
+"""What has to be in memory as a whole (an item, a line, a page in an array) may be as large as this."""
 HINT_BYTES = 4_194_304
 """How far the system is asked to read ahead of the window."""
+ALIGN_BYTES = 65_536
 
 NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
 """A read with it fails where it would have to wait for the disk (Linux, preadv2(2))."""
 
 
+class TooLargeError(ValueError):
+    """A value does not fit into memory as a whole."""
+
+
+class Source(Protocol):
+    """Where a window gets its bytes."""
+
+    def readinto(self, target: memoryview) -> int:
+        """Fill some of `target` and return how much; 0 at the end."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        ...
+
+
 class Window:
-    """The bytes `buffer[start:end]` of a file, moved on and grown as its user asks.
+    """The bytes `buffer[start:end]` of a source, moved on and grown as its user asks.
 
     The user raises `start` past what it has used up. `view` is a memoryview of `buffer`; neither outlives `more()`.
+
+    Args:
+        source: Where further bytes come from.
+        data: Bytes that are there already.
+        lines_before: Counts the lines before the first byte, where the window begins within a file.
     """
 
     def __init__(
-        self, stats: FileStats, descriptor: int | None = None, *, data: bytes = b"", hint: bool = False
+        self, source: Source | None = None, data: bytes = b"", lines_before: Callable[[], int] | None = None
     ) -> None:
-        self._stats = stats
-        self._descriptor = descriptor
-        self._offset = 0
-        self._hinted = 0 if hint and hasattr(os, "posix_fadvise") else -1
-        self.buffer = bytearray(WINDOW_BYTES) if descriptor is not None else bytearray(data)
+        self._source = source
+        self._lines_before = lines_before
+        self.buffer = bytearray(data) if source is None else bytearray(data) + bytearray(WINDOW_BYTES - len(data))
         self.view = memoryview(self.buffer)
         self.start = 0
         self.end = len(data)
-        self.newlines = 0
-        """Newlines before the first byte of `buffer`, so that errors can name a line."""
+        self._newlines = 0
+        self._counted = 0
+        """So many newlines are before the byte `_counted` of the buffer. Kept, so that each is counted once."""
 
     def more(self) -> bool:
-        """Read further bytes behind `end`, making room first; False at the end of the file.
+        """Read further bytes behind `end`, making room first; False at the end of the source.
 
-        What was before `start` is gone afterwards and `start` is 0. A window that is full of what is still in use
-        doubles.
+        What was before `start` is gone afterwards and `start` is 0. A window that is nearly full of what is still in
+        use doubles.
 
         Raises:
-            OSError: If the file cannot be read.
+            OSError: If the source cannot be read.
+            TooLargeError: If what is in use is larger than memory should hold.
+            ValueError: If the source is damaged.
         """
-        if self._descriptor is None:
+        if self._source is None:
             return False
         left = self.end - self.start
-        if self.start:
-            self.newlines += self.buffer.count(b"\n", 0, self.start)
-            self.view[:left] = self.view[self.start : self.end]
-        elif left == len(self.buffer):
+        if left > len(self.buffer) - len(self.buffer) // 4:
+            if left >= MOST_VALUE_BYTES:
+                raise TooLargeError(f"a value is larger than {MOST_VALUE_BYTES >> 20} MB")
             grown = bytearray(2 * len(self.buffer))
-            grown[:left] = self.buffer
+            grown[:left] = self.view[self.start : self.end]
+            self._forget()
             self.buffer, self.view = grown, memoryview(grown)
+        elif self.start:
+            self._forget()
+            self.view[:left] = self.view[self.start : self.end]
         self.start, self.end = 0, left
-        count = self._read(self.view[left:])
-        self._offset += count
-        self._stats.bytes += count
+        count = self._source.readinto(self.view[left:])
         self.end = left + count
         return count > 0
 
+    def _forget(self) -> None:
+        """Count the lines before `start`, which is about to become 0."""
+        self.line_at(self.start)
+        if self._counted > self.start:
+            self._newlines -= self.buffer.count(b"\n", self.start, self._counted)
+        self._counted = 0
+
     def line_at(self, position: int) -> int:
         """Return the number, from 1, of the line that holds the byte at `position` of the buffer."""
-        return self.newlines + self.buffer.count(b"\n", 0, position) + 1
+        if position < self._counted:
+            newlines = self._newlines - self.buffer.count(b"\n", position, self._counted)
+        else:
+            newlines = self._newlines = self._newlines + self.buffer.count(b"\n", self._counted, position)
+            self._counted = position
+        return newlines + 1
+
+    def lines_before(self) -> int:
+        """Return how many lines of the file are before the window's first byte."""
+        return self._lines_before() if self._lines_before is not None else 0
 
     def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._source is not None:
+            self._source.close()
+            self._source = None
 
-    def _read(self, target: memoryview) -> int:
-        assert self._descriptor is not None
+
+class FileSource:
+    """An open file, or a share of it. Closes it.
+
+    Args:
+        descriptor: Of the file.
+        stats: Count the bytes, and the seconds of reading and waiting.
+        hint: Whether to tell the system to fetch what comes next.
+        first: The byte where it begins.
+        stop: The byte where it ends; None for the end of the file.
+    """
+
+    def __init__(
+        self, descriptor: int, stats: FileStats, *, hint: bool = False, first: int = 0, stop: int | None = None
+    ) -> None:
+        self._descriptor: int | None = descriptor
+        self._stats = stats
+        self._first = self._offset = first
+        self._stop = stop
+        self._hinted = first if hint and hasattr(os, "posix_fadvise") else -1
+
+    def readinto(self, target: memoryview) -> int:
+        if self._descriptor is None:
+            return 0
+        if self._stop is not None:
+            target = target[: max(self._stop - self._offset, 0)]
         if 0 <= self._hinted <= self._offset + HINT_BYTES // 2:
             with suppress(OSError):
                 os.posix_fadvise(self._descriptor, self._offset, HINT_BYTES, os.POSIX_FADV_WILLNEED)
@@ -83,7 +151,45 @@ class Window:
         count, waited = read_into(self._descriptor, target, self._offset)
         self._stats.seconds_waiting += waited
         self._stats.seconds_reading += perf_counter() - started
+        self._stats.bytes += count
+        self._offset += count
         return count
+
+    def lines_before(self) -> int:
+        """Return how many lines of the file are before this share."""
+        lines, offset, part = 0, 0, memoryview(bytearray(HINT_BYTES))
+        while self._descriptor is not None and offset < self._first:
+            count, _ = read_into(self._descriptor, part[: self._first - offset], offset)
+            if not count:
+                break
+            lines += bytes(part[:count]).count(b"\n")
+            offset += count
+        return lines
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def lines_of_file(descriptor: int, stats: FileStats, first: int, stop: int, *, hint: bool) -> Window:
+    """Make a window on the lines of which the first byte lies in [first, stop)."""
+    begin, end = _line_from(descriptor, first), _line_from(descriptor, stop)
+    source = FileSource(descriptor, stats, hint=hint, first=begin, stop=end)
+    return Window(source, lines_before=source.lines_before)
+
+
+def _line_from(descriptor: int, at: int) -> int:
+    """Return where the first line begins that does so at byte `at` or behind it."""
+    if not at:
+        return 0
+    offset, part = at - 1, memoryview(bytearray(ALIGN_BYTES))
+    while True:
+        count, _ = read_into(descriptor, part, offset)
+        found = bytes(part[:count]).find(b"\n")
+        if found >= 0 or not count:
+            return offset + found + 1
+        offset += count
 
 
 def read_into(descriptor: int, target: memoryview, offset: int) -> tuple[int, float]:

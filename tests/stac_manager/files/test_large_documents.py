@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from support import fetch, ids, make_item
 
 from stac_manager import DataProcessingError, Failure, WorkflowContext
-from stac_manager.files import members, readahead, window
+from stac_manager.files import formats, members, readahead, window
 
 PAGE = 16
 ODD_TEXTS = ('}, {"type": "Feature"', '},{"id":"', "},\n{", "]}", '\\"}', "\\", '"', "\u2028", "Köln", "\0", "😀", "{[")
@@ -88,7 +88,7 @@ def documents(draw: st.DrawFn) -> tuple[list[dict[str, Any]], bytes]:
         parts += [f"{json.dumps(name)} :{json.dumps(value)}" for name, value in after.items()]
         text = "{" + ", ".join([kind, *parts] if form == "type first" else [*parts, kind]) + "}"
     edge = draw(st.sampled_from(("", "\n", "\r\n ")))
-    return items, draw(st.sampled_from((b"", members.BOM))) + (edge + text + edge).encode()
+    return items, draw(st.sampled_from((b"", formats.BOM))) + (edge + text + edge).encode()
 
 
 def read(content: bytes, name: str = "document.json", **options: Any) -> tuple[list[dict[str, Any]], list[Failure]]:
@@ -148,7 +148,7 @@ def test_a_changed_byte_harms_one_item_or_what_follows(
 @given(
     items=item_lists(),
     end=st.sampled_from(("\n", "\r\n", "\n\n", "\n \t\r\n")),
-    bom=st.sampled_from((b"", members.BOM)),
+    bom=st.sampled_from((b"", formats.BOM)),
     final=st.booleans(),
     long=st.integers(0, 200),
 )

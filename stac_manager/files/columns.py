@@ -1,0 +1,306 @@
+"""Columns of Arrow to iterators of Python values, and their rows to dicts.
+
+A column's type is compiled once to a function that turns whole arrays into values. A row's dicts are built when the row
+is asked for: a dict that is still in the processor's cache when it is dropped costs half of one that has waited for the
+rest of its batch.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import islice, repeat
+from math import isfinite
+from operator import sub
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import orjson
+
+from stac_manager.protocols import Item
+
+JSON_MEMBERS = frozenset(("geometry", "proj:geometry", "bbox", "properties", "links", "assets", "stac_extensions"))
+"""Objects and arrays in every item: a text column of that name holds JSON."""
+BBOX_EDGES = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
+
+Array: TypeAlias = Any
+"""A pyarrow.Array. pyarrow has no types, and is imported when a file is read."""
+Convert: TypeAlias = Callable[[Array], Iterable[Any]]
+"""Turns an array into the values that JSON would have given, and None for its nulls."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A column and the member of the rows' objects that it becomes."""
+
+    name: str
+    convert: Convert
+    keep_null: bool = False
+
+
+class Converters:
+    """Compiles the conversion of columns.
+
+    Attributes:
+        problems: What was wrong with values of the row that is being built.
+        geometries: What converts bytes that are geometries, by the name of the column.
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.geometries: dict[str, Convert] = {}
+
+    def member(self, field: Any, nullable_names: frozenset[str] = frozenset(), *, in_assets: bool = False) -> Member:
+        """Keep nulls where the writer saw nothing else: had no row had the member, there would be no column.
+
+        An asset is never null.
+        """
+        from pyarrow import types
+
+        keep_null = not in_assets and (types.is_null(field.type) or field.name in nullable_names)
+        return Member(field.name, self.converter(field.type, field.name), keep_null)
+
+    def converter(self, data_type: Any, name: str) -> Convert:
+        """Compile the conversion of a column; `name` tells JSON from other text, and a bbox from other objects.
+
+        Raises:
+            ValueError: If the type has no form in JSON.
+        """
+        import pyarrow
+        from pyarrow import types
+
+        for is_kind, make in _KINDS:
+            if any(getattr(types, kind)(data_type) for kind in is_kind):
+                return make(self, data_type, name)
+        if isinstance(data_type, pyarrow.BaseExtensionType):
+            return _after(lambda array: array.storage, self._extension(data_type, name))
+        raise ValueError(f"column {name!r} has type {data_type}, which has no form in JSON")
+
+    def each(self, convert: Callable[[Any], Any]) -> Convert:
+        """Convert value by value. What is wrong with one is kept for the row, which is built at the same time."""
+
+        def guarded(value: Any) -> Any:
+            if value is None:
+                return None
+            try:
+                return convert(value)
+            except (ValueError, RecursionError) as error:
+                self.problems.append(str(error))
+                return None
+
+        return lambda array: map(guarded, array.to_pylist())
+
+    def _text(self, data_type: Any, name: str) -> Convert:
+        return self.each(orjson.loads) if name in JSON_MEMBERS else self._valid_text
+
+    def _valid_text(self, array: Array) -> Iterable[Any]:
+        import pyarrow
+
+        try:
+            return plain(array)
+        except UnicodeDecodeError:
+            return self.each(bytes.decode)(array.cast(pyarrow.large_binary()))
+
+    def _float(self, data_type: Any, name: str) -> Convert:
+        return self.finite(name)
+
+    def finite(self, name: str) -> Convert:
+        """Make what converts numbers and refuses those that JSON does not have."""
+
+        def refuse(value: float) -> float:
+            if not isfinite(value):
+                raise ValueError(f"{name or 'a list'} holds {value}, which JSON does not have")
+            return value
+
+        each = self.each(refuse)
+
+        def convert(array: Array) -> Iterable[Any]:
+            values = plain(array)
+            return values if isfinite(sum(filter(None, values))) else each(array)
+
+        return convert
+
+    def _struct(self, data_type: Any, name: str) -> Convert:
+        if name == "bbox" and {field.name for field in data_type} >= {"xmin", "ymin", "xmax", "ymax"}:
+            return nullable(partial(_bboxes, self.finite(name)))
+        members = [self.member(field, in_assets=name == "assets") for field in data_type]
+        return nullable(partial(fields, members, {}))
+
+    def _list(self, data_type: Any, name: str) -> Convert:
+        return nullable(partial(lists, self.converter(data_type.value_type, "")))
+
+    def _other_list(self, data_type: Any, name: str) -> Convert:
+        import pyarrow
+
+        as_list = pyarrow.large_list(data_type.value_type)
+        return _after(lambda array: array.cast(as_list), self.converter(as_list, name))
+
+    def _map(self, data_type: Any, name: str) -> Convert:
+        key, item = self.converter(data_type.key_type, ""), self.converter(data_type.item_type, "")
+        return nullable(partial(_maps, key, item, name == "assets"))
+
+    def _timestamp(self, data_type: Any, name: str) -> Convert:
+        import pyarrow
+
+        as_text = self.each(_rfc3339)
+        return lambda array: as_text(array.cast(pyarrow.timestamp(array.type.unit)).cast(pyarrow.string()))
+
+    def _date(self, data_type: Any, name: str) -> Convert:
+        import pyarrow
+
+        return lambda array: plain(array.cast(pyarrow.date32()).cast(pyarrow.string()))
+
+    def _time(self, data_type: Any, name: str) -> Convert:
+        import pyarrow
+
+        return lambda array: plain(array.cast(pyarrow.string()))
+
+    def _decimal(self, data_type: Any, name: str) -> Convert:
+        return self.each(int if data_type.scale <= 0 else float)
+
+    def _binary(self, data_type: Any, name: str) -> Convert:
+        return self.geometries.get(name) or self.each(lambda value: b64encode(value).decode())
+
+    def _dictionary(self, data_type: Any, name: str) -> Convert:
+        return _after(lambda array: array.dictionary_decode(), self.converter(data_type.value_type, name))
+
+    def _extension(self, data_type: Any, name: str) -> Convert:
+        if data_type.extension_name == "arrow.json":
+            return self.each(orjson.loads)
+        if data_type.extension_name == "arrow.uuid":
+            return self.each(lambda value: str(UUID(bytes=value)))
+        if data_type.extension_name == "arrow.bool8":
+            return self.each(bool)
+        return self.converter(data_type.storage_type, name)
+
+
+def plain(array: Array) -> list[Any]:
+    """Return the values as pyarrow has them."""
+    values: list[Any] = array.to_pylist()
+    return values
+
+
+_KINDS: tuple[tuple[tuple[str, ...], Callable[[Converters, Any, str], Convert]], ...] = (
+    (("is_string", "is_large_string", "is_string_view"), Converters._text),
+    (("is_integer", "is_boolean", "is_null"), lambda _, data_type, name: plain),
+    (("is_floating",), Converters._float),
+    (("is_struct",), Converters._struct),
+    (("is_list", "is_large_list"), Converters._list),
+    (("is_fixed_size_list", "is_list_view", "is_large_list_view"), Converters._other_list),
+    (("is_map",), Converters._map),
+    (("is_timestamp",), Converters._timestamp),
+    (("is_date",), Converters._date),
+    (("is_time",), Converters._time),
+    (("is_decimal",), Converters._decimal),
+    (("is_binary", "is_large_binary", "is_binary_view", "is_fixed_size_binary"), Converters._binary),
+    (("is_dictionary",), Converters._dictionary),
+)
+"""Predicates of pyarrow.types, and what compiles the conversion of the types for which one of them holds."""
+
+
+# Objects
+
+
+def objects(columns: Sequence[tuple[Member, Array]], count: int, given: dict[str, Iterable[Any]]) -> Iterator[Item]:
+    """Build `count` objects of the columns, and of the `given` values where there is no such column."""
+    always, sometimes = dict(given), {}
+    for member, column in columns:
+        if member.keep_null or not column.null_count:
+            always[member.name] = member.convert(column)
+        elif column.null_count < count:
+            sometimes[member.name] = member.convert(column)
+            always.pop(member.name, None)
+    if not always and not sometimes:
+        return ({} for _ in range(count))
+    build = _builder(tuple(always), tuple(sometimes))
+    return islice(map(build, *always.values(), *sometimes.values()), count)
+
+
+@lru_cache(maxsize=1_024)
+def _builder(always: tuple[str, ...], sometimes: tuple[str, ...]) -> Callable[..., Item]:
+    """Make a function from the values of members to an object without those of `sometimes` that are None.
+
+    It is compiled, as the dataclasses of the standard library are: a dict display takes half the time of
+    `dict(zip(names, values))`. No name gets into its text, for it comes from a file.
+    """
+    names = {f"n{index}": name for index, name in enumerate((*always, *sometimes))}
+    values = [f"v{index}" for index in range(len(names))]
+    pairs = ", ".join(f"n{index}: v{index}" for index in range(len(always)))
+    lines = [f"def build({', '.join(values)}):", f"    made = {{{pairs}}}"]
+    for index in range(len(always), len(names)):
+        lines += [f"    if v{index} is not None:", f"        made[n{index}] = v{index}"]
+    namespace: dict[str, Any] = dict(names)
+    exec("\n".join([*lines, "    return made"]), namespace)
+    build: Callable[..., Item] = namespace["build"]
+    return build
+
+
+def fields(members: list[Member], given: dict[str, Iterable[Any]], array: Array) -> Iterator[Item]:
+    """Build the objects of a struct without nulls."""
+    return objects([(member, array.field(index)) for index, member in enumerate(members)], len(array), given)
+
+
+# Values
+
+
+def nullable(convert: Convert) -> Convert:
+    """Make a conversion that knows no nulls pass over them."""
+
+    def convert_valid(array: Array) -> Iterable[Any]:
+        if not array.null_count:
+            return convert(array)
+        values = iter(convert(array.drop_null()))
+        return (next(values) if valid else None for valid in array.is_valid().to_pylist())
+
+    return convert_valid
+
+
+def _after(first: Callable[[Array], Any], then: Callable[[Any], Iterable[Any]]) -> Convert:
+    return lambda array: then(first(array))
+
+
+def lists(convert: Convert, array: Array) -> Iterator[Any]:
+    """Build the lists of a column of lists without nulls."""
+    starts, ends, values = _extents(array)
+    converted = convert(array.values.slice(*values))
+    if isinstance(converted, list):
+        return map(converted.__getitem__, map(slice, starts, ends))
+    return map(list, map(islice, repeat(iter(converted)), map(sub, ends, starts)))
+
+
+def _maps(convert_key: Convert, convert_item: Convert, without_nulls: bool, array: Array) -> Iterator[Any]:
+    starts, ends, values = _extents(array)
+    keys = map(str, convert_key(array.keys.slice(*values)))
+    pairs = zip(keys, convert_item(array.items.slice(*values)), strict=True)
+    made = map(dict, map(islice, repeat(pairs), map(sub, ends, starts)))
+    if without_nulls:
+        return ({key: value for key, value in each.items() if value is not None} for each in made)
+    return made
+
+
+def _extents(array: Array) -> tuple[list[int], list[int], tuple[int, int]]:
+    """Return where each list begins and ends, from the first one's begin, and offset and length of all values."""
+    first = array.offsets[0].as_py()
+    offsets = [offset - first for offset in array.offsets.to_pylist()]
+    return offsets[:-1], offsets[1:], (first, offsets[-1])
+
+
+def _bboxes(convert: Convert, array: Array) -> Iterator[Any]:
+    """Make lists of the corners, the lower one first; a bbox without heights in a column with some has four numbers."""
+    edges = [array.field(name) for name in BBOX_EDGES if array.type.get_field_index(name) >= 0]
+    corners = zip(*map(convert, edges), strict=True)
+    if any(edge.null_count for edge in edges):
+        return ([edge for edge in bbox if edge is not None] for bbox in corners)
+    return map(list, corners)
+
+
+def _rfc3339(text: str) -> str:
+    """Turn Arrow's text of a time in UTC; no, three, six or nine digits of a second, the fewest that say it all."""
+    seconds, _, fraction = text.partition(".")
+    if len(seconds) != len("2020-01-01 00:00:00"):
+        raise ValueError(f"a timestamp is not in the years 0 to 9999: {text}")
+    while fraction.endswith("000"):
+        fraction = fraction[:-3]
+    return f"{seconds[:10]}T{seconds[11:]}.{fraction}Z" if fraction else f"{seconds[:10]}T{seconds[11:]}Z"

@@ -1,0 +1,122 @@
+"""gzip and zstd, unpacked as far as it is asked for, within a budget."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from typing import Any, Literal
+
+from stac_manager.files.formats import GZIP
+from stac_manager.files.window import Source
+
+PACKED_BYTES = 65_536
+MOST_RATIO = 1_000
+"""Nothing that people write unpacks to more than so many times its size..."""
+RATIO_FROM_BYTES = 67_108_864
+"""...which is looked at from so many bytes on."""
+
+
+class DamagedError(ValueError):
+    """A compressed file is cut off, is no such file behind its first bytes, or unpacks to more than it may."""
+
+
+class _Gzip:
+    """`zlib` with the interface that `bz2`, `lzma` and `zstd` share."""
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(wbits=31)
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._inflate.decompress(self._inflate.unconsumed_tail + data, max_length)
+
+    @property
+    def eof(self) -> bool:
+        return self._inflate.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inflate.eof and not self._inflate.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inflate.unused_data
+
+
+class Unpacked:
+    """The content of a compressed source: members or frames one after another.
+
+    Args:
+        packed: What is compressed. Closed with this.
+        kind: How.
+    """
+
+    def __init__(self, packed: Source, kind: Literal["gzip", "zstd"]) -> None:
+        self._packed = packed
+        self._kind = kind
+        self._part = memoryview(bytearray(PACKED_BYTES))
+        self._decoder: Any = None
+        self._waiting = b""
+        self._members = 0
+        self._bytes_in = 0
+        self._bytes_out = 0
+
+    def readinto(self, target: memoryview) -> int:
+        """Unpack into `target`.
+
+        Raises:
+            DamagedError: If it is cut off, damaged, or unpacks to more than it may.
+            OSError: If the source cannot be read.
+        """
+        while True:
+            if self._decoder is None and not self._next_member():
+                return 0
+            try:
+                if self._decoder.needs_input and not self._waiting and not self._read():
+                    raise DamagedError(f"the {self._kind} data are cut off after {self._bytes_out:,} bytes of content")
+                given, self._waiting = self._waiting, b""
+                data = self._decoder.decompress(given, len(target))
+            except (zlib.error, _zstd().ZstdError) as error:
+                raise DamagedError(f"the {self._kind} data are damaged: {error}") from None
+            if self._decoder.eof:
+                self._waiting = self._decoder.unused_data
+                self._decoder = None
+            if data:
+                self._bytes_out += len(data)
+                if self._bytes_out > RATIO_FROM_BYTES and self._bytes_out > MOST_RATIO * self._bytes_in:
+                    raise DamagedError(
+                        f"the {self._kind} data unpack to more than {MOST_RATIO:,} times their size; that is refused"
+                    )
+                target[: len(data)] = data
+                return len(data)
+
+    def close(self) -> None:
+        self._packed.close()
+
+    def _next_member(self) -> bool:
+        """Begin the next member; False where there is none. Zeros may follow a gzip file."""
+        padded = self._kind == "gzip" and self._members > 0
+        while not (self._waiting.lstrip(b"\0") if padded else self._waiting):
+            if not self._read():
+                return False
+        if padded:
+            self._waiting = self._waiting.lstrip(b"\0")
+            if not GZIP.startswith(self._waiting[:2]):
+                raise DamagedError("behind the gzip data are bytes that are no gzip")
+        self._members += 1
+        self._decoder = _Gzip() if self._kind == "gzip" else _zstd().ZstdDecompressor()
+        return True
+
+    def _read(self) -> bool:
+        count = self._packed.readinto(self._part)
+        self._bytes_in += count
+        self._waiting = bytes(self._part[:count])
+        return count > 0
+
+
+def _zstd() -> Any:
+    """Return the standard library's module, which Python has from 3.14 on, or its backport."""
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd

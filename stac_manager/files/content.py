@@ -1,0 +1,167 @@
+"""From what was read of a document to what decodes it: plain or compressed, text or Parquet, by its first bytes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from itertools import islice
+
+from stac_manager.context import FailureCollector
+from stac_manager.files.compression import DamagedError, Unpacked
+from stac_manager.files.decoding import failure_if_unreadable, items_of_json, items_of_text
+from stac_manager.files.formats import BOM, Document, Magic, magic
+from stac_manager.files.items import why_not_an_item
+from stac_manager.files.opening import open_file
+from stac_manager.files.parquet import ROWS_PER_BATCH, BadRow, items_of_parquet
+from stac_manager.files.window import FileSource, Window
+from stac_manager.protocols import Item
+from stac_manager.stats import FileStats
+
+MAGIC_BYTES = 4
+SMALL_BYTES = 1_048_576
+"""A compressed document that unpacks to no more is decoded as a whole, as one that is not compressed."""
+MOST_PARQUET_BYTES = 17_179_869_184
+"""Parquet within gzip or zstd needs so much room at the most in the folder for temporary files."""
+
+
+class ParquetFoundError(Exception):
+    """The document turns out to be Parquet, which is read by its path."""
+
+
+def items_of(content: memoryview | Window, document: Document, failures: FailureCollector) -> Iterable[Item | None]:
+    """Return what decodes the content of a document. A window is closed by it.
+
+    Raises:
+        ParquetFoundError: If it is Parquet, or compressed Parquet.
+    """
+    if isinstance(content, memoryview) and document.format == "json" and magic(bytes(content[:MAGIC_BYTES])) is None:
+        return items_of_json(content, document, failures)
+    window = content if isinstance(content, Window) else Window(data=bytes(content))
+    with failure_if_unreadable(document.path, failures):
+        try:
+            return _items_of_window(window, document, failures)
+        except BaseException:
+            window.close()
+            raise
+    return ()
+
+
+def _items_of_window(window: Window, document: Document, failures: FailureCollector) -> Iterable[Item | None]:
+    kind = _kind(window)
+    if kind is None:
+        return items_of_text(window, document, failures)
+    inner = _unpacked(window, kind)
+    if document.format == "json":
+        ended = False
+        while not ended and inner.end <= SMALL_BYTES:
+            ended = not inner.more()
+        if ended:
+            with closing(inner):
+                return items_of_json(inner.view[: inner.end], document, failures)
+    return items_of_text(inner, document, failures)
+
+
+def _unpacked(window: Window, kind: Magic) -> Window:
+    """Return a window on what is compressed in another one.
+
+    Raises:
+        DamagedError: If that is compressed, too, or damaged.
+        ParquetFoundError: If it is Parquet.
+    """
+    if kind == "parquet":
+        raise ParquetFoundError
+    inner = Window(Unpacked(_Rest(window), kind))
+    found = _kind(inner)
+    if found == "parquet":
+        raise ParquetFoundError
+    if found is not None:
+        raise DamagedError(f"it is {found} within {kind}; unpack it once")
+    return inner
+
+
+def _kind(window: Window) -> Magic | None:
+    while window.end - window.start < MAGIC_BYTES and window.more():
+        pass
+    return magic(bytes(window.view[window.start : window.start + MAGIC_BYTES]))
+
+
+class _Rest:
+    """What is in a window, and what is behind it, as a source."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+
+    def readinto(self, target: memoryview) -> int:
+        window = self._window
+        if window.start == window.end and not window.more():
+            return 0
+        count = min(window.end - window.start, len(target))
+        target[:count] = window.view[window.start : window.start + count]
+        window.start += count
+        return count
+
+    def close(self) -> None:
+        self._window.close()
+
+
+# Parquet
+
+
+def parts_of_parquet(document: Document, failures: FailureCollector) -> Generator[Iterator[Item | None], None, None]:
+    """Decode a Parquet file or some of its row groups, a batch of rows a part. It may also be text with that suffix.
+
+    Raises:
+        ConfigurationError: If pyarrow is not installed.
+    """
+    with failure_if_unreadable(document.path, failures), _path_or_text(document.path) as found:
+        if isinstance(found, Window):
+            items = items_of_text(found, document, failures)
+            while batch := list(islice(items, ROWS_PER_BATCH)):
+                yield iter(batch)
+            return
+        for number, rows in items_of_parquet(found, document.first, document.stop):
+            yield _items_of_rows(enumerate(rows, number), document.path, failures)
+
+
+@contextmanager
+def _path_or_text(path: str) -> Iterator[str | Window]:
+    """Give the path of a Parquet file, of a temporary one where it is compressed, or a window on text."""
+    with closing(Window(FileSource(open_file(path), FileStats()))) as window:
+        kind = _kind(window)
+        if kind is None and bytes(window.view[: window.end]).removeprefix(BOM).lstrip()[:1] in (b"{", b"[", b"\x1e"):
+            yield window
+            return
+        if kind is None or kind == "parquet":
+            yield path
+            return
+        unpacked = Window(Unpacked(_Rest(window), kind))
+        if _kind(unpacked) != "parquet":
+            yield unpacked
+            return
+        with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+            _spool(unpacked, file.write)
+            file.flush()
+            yield file.name
+
+
+def _spool(window: Window, write: Callable[[memoryview], object]) -> None:
+    written = 0
+    while True:
+        written += window.end - window.start
+        if written > MOST_PARQUET_BYTES:
+            raise DamagedError(f"it unpacks to more than {MOST_PARQUET_BYTES >> 30} GB; unpack it first")
+        write(window.view[window.start : window.end])
+        window.start = window.end
+        if not window.more():
+            return
+
+
+def _items_of_rows(rows: Iterable[tuple[int, object]], path: str, failures: FailureCollector) -> Iterator[Item | None]:
+    for number, candidate in rows:
+        reason = candidate.reason if isinstance(candidate, BadRow) else why_not_an_item(candidate)
+        if reason is None:
+            yield candidate  # type: ignore[misc]  # a dict: why_not_an_item has looked
+        else:
+            failures.add(path, f"row {number}: {reason}")
+            yield None

@@ -1,0 +1,116 @@
+"""Geometries as files hold them: WKB, and the coordinates of GeoArrow, to GeoJSON."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from functools import partial
+from math import isfinite
+from typing import Any
+
+from stac_manager.files.columns import Array, Convert, lists, nullable
+from stac_manager.protocols import Item
+
+GEOMETRY_TYPES = {
+    1: "Point",
+    2: "LineString",
+    3: "Polygon",
+    4: "MultiPoint",
+    5: "MultiLineString",
+    6: "MultiPolygon",
+    7: "GeometryCollection",
+}
+
+
+def geojson(wkb: bytes) -> Item:
+    """Decode WKB, ISO's (OGC 06-103r4) or EWKB, to a GeoJSON geometry. A measure (M) has no place there and is dropped.
+
+    Raises:
+        ValueError: If it is something else, is cut short or holds a curve or a surface.
+    """
+    try:
+        geometry, end = _geometry_at(wkb, 0)
+    except (struct.error, IndexError) as error:
+        raise ValueError(f"a geometry's WKB is cut short: {error}") from None
+    if end != len(wkb):
+        raise ValueError(f"a geometry's WKB has {len(wkb) - end} bytes too many")
+    return geometry
+
+
+def _geometry_at(wkb: bytes, at: int) -> tuple[Item, int]:
+    """Decode the geometry that begins at byte `at`, and tell where the next one does."""
+    if wkb[at] > 1:
+        raise ValueError("a geometry is not WKB")
+    order = "<" if wkb[at] else ">"
+    (code,) = struct.unpack_from(order + "I", wkb, at + 1)
+    at += 9 if code & 0x2000_0000 else 5  # EWKB's SRID
+    thousands, kind = divmod(code & 0x0FFF_FFFF, 1000)
+    has_z = bool(code & 0x8000_0000) or thousands in (1, 3)
+    has_m = bool(code & 0x4000_0000) or thousands in (2, 3)
+    if kind not in GEOMETRY_TYPES or thousands > 3:
+        raise ValueError(f"WKB geometry type {code} has no form in GeoJSON")
+    position = f"{order}{2 + has_z}d" + ("8x" if has_m else "")
+
+    coordinates: list[Any]
+    if kind == 1:
+        coordinates = list(struct.unpack_from(position, wkb, at))
+        if coordinates[0] != coordinates[0]:  # NaN: an empty point
+            coordinates = []
+        return {"type": "Point", "coordinates": coordinates}, at + struct.calcsize(position)
+    if kind == 2:
+        coordinates, at = _positions_at(wkb, at, order, position)
+        return {"type": "LineString", "coordinates": coordinates}, at
+    (count,) = struct.unpack_from(order + "I", wkb, at)
+    at += 4
+    parts: list[Any] = []
+    for _ in range(count):
+        part, at = _positions_at(wkb, at, order, position) if kind == 3 else _geometry_at(wkb, at)
+        parts.append(part)
+    if kind == 7:
+        return {"type": "GeometryCollection", "geometries": parts}, at
+    coordinates = parts if kind == 3 else [part["coordinates"] for part in parts]
+    return {"type": GEOMETRY_TYPES[kind], "coordinates": coordinates}, at
+
+
+def _positions_at(wkb: bytes, at: int, order: str, position: str) -> tuple[list[Any], int]:
+    (count,) = struct.unpack_from(order + "I", wkb, at)
+    at += 4
+    end = at + count * struct.calcsize(position)
+    if end > len(wkb):
+        raise ValueError("a geometry's WKB is cut short")
+    positions = list(map(list, struct.iter_unpack(position, memoryview(wkb)[at:end])))
+    if not isfinite(sum(map(sum, positions))) and not all(
+        isfinite(each) for position in positions for each in position
+    ):
+        raise ValueError("a geometry has a coordinate that is no finite number, which JSON does not have")
+    return positions, end
+
+
+NATIVE_TYPES = {name.lower(): name for code, name in GEOMETRY_TYPES.items() if code < 7}
+
+
+def native_geometries(kind: str, data_type: Any, numbers: Convert) -> Convert:
+    """Compile a column of coordinates of one type of geometry; `numbers` converts the numbers."""
+    coordinates = _coordinates(data_type, numbers)
+
+    def convert(array: Array) -> Iterator[Item]:
+        return ({"type": kind, "coordinates": found} for found in coordinates(array))
+
+    return nullable(convert)
+
+
+def _coordinates(data_type: Any, numbers: Convert) -> Convert:
+    """Compile lists of positions, which are structs of x, y, z, m, or lists of two to four numbers."""
+    from pyarrow import types
+
+    if types.is_struct(data_type):
+        axes = [axis for axis in ("x", "y", "z") if data_type.get_field_index(axis) >= 0]
+        return lambda array: map(list, zip(*(numbers(array.field(axis)) for axis in axes), strict=True))
+    if types.is_floating(data_type):
+        return numbers
+    if types.is_fixed_size_list(data_type):
+        size = data_type.list_size
+        return lambda array: map(list, zip(*[iter(numbers(array.flatten()))] * size, strict=True))
+    if types.is_list(data_type) or types.is_large_list(data_type):
+        return partial(lists, _coordinates(data_type.value_type, numbers))
+    raise ValueError(f"a geometry column has type {data_type}, which is neither WKB nor GeoArrow")

@@ -1,0 +1,50 @@
+"""What is a STAC item and what is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SHOWN_CHARACTERS = 60
+
+
+def is_plain_item(candidate: Any) -> bool:
+    """Tell whether parsed JSON is a STAC item and nothing else, at the least cost."""
+    return (
+        type(candidate) is dict
+        and candidate.get("type") == "Feature"
+        and type(candidate.get("id")) is str
+        and candidate["id"] != ""
+        and type(candidate.get("stac_version")) is str
+        and "features" not in candidate
+    )
+
+
+def why_not_an_item(candidate: object) -> str | None:
+    """Return why `candidate` is no STAC item, or None if it is one.
+
+    Looks at what tells an item from other JSON (item-spec): `type` "Feature", an `id`, a `stac_version`. It does
+    not validate.
+    """
+    if not isinstance(candidate, dict):
+        return f"not a STAC item: {_json_type(candidate)} instead of an object"
+    if candidate.get("type") != "Feature":
+        return f"not a STAC item: its type is {_shown(candidate.get('type'))}, not 'Feature'"
+    if "id" not in candidate:
+        return "not a STAC item: it has no id"
+    if not isinstance(candidate["id"], str):
+        return f"not a STAC item: id must be a string, got {_shown(candidate['id'])}"
+    if not candidate["id"]:
+        return "not a STAC item: its id is empty"
+    if not isinstance(candidate.get("stac_version"), str):
+        return "not a STAC item: it has no stac_version (plain GeoJSON?)"
+    return None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+
+
+def _json_type(value: object) -> str:
+    names = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")

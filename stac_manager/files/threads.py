@@ -1,0 +1,100 @@
+"""Documents read by threads, for storage that is far away, and handed over in their order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from time import perf_counter
+
+from stac_manager.files.formats import Document
+from stac_manager.files.opening import open_document
+from stac_manager.stats import FileStats
+
+LARGE_BYTES = 1_048_576
+"""Larger documents go through a window and are never in memory as a whole."""
+THREAD_CEILING = 64
+AUTO_GAIN = 1.1
+"""`auto` stops adding threads when twice as many bring less than this."""
+
+
+class Threads:
+    """Reads documents in threads, as many at once as its level says, and hands them over in their order."""
+
+    def __init__(self, documents: Iterator[Document], level: int, stats: FileStats, *, grow: bool) -> None:
+        self._documents = documents
+        self._level = level
+        self._grow = grow
+        self._stats = stats
+        self._pool = ThreadPoolExecutor(THREAD_CEILING, thread_name_prefix="stac-manager-read")
+        self._ahead: deque[tuple[Document, Future[bytes | OSError | None]]] = deque()
+        self._taken = 0
+        self._since = perf_counter()
+        self._rate = 0.0
+
+    @property
+    def pending(self) -> Future[bytes | OSError | None] | None:
+        self._fill()
+        return self._ahead[0][1] if self._ahead and not self._ahead[0][1].done() else None
+
+    def next(self) -> tuple[Document, bytes | OSError | None] | None:
+        self._fill()
+        if not self._ahead:
+            return None
+        document, future = self._ahead.popleft()
+        started = perf_counter()
+        content = future.result()
+        self._stats.seconds_waiting += perf_counter() - started
+        self._taken += 1
+        if self._grow and self._taken >= 4 * self._level:
+            self._adapt()
+        return document, content
+
+    def put_back(self, document: Document) -> None:
+        """Read a document again, as the next one."""
+        self._ahead.appendleft((document, self._pool.submit(_read_whole, document)))
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._ahead.clear()
+
+    def _fill(self) -> None:
+        for document in islice(self._documents, self._level - len(self._ahead)):
+            self._ahead.append((document, self._pool.submit(_read_whole, document)))
+        self._stats.peak_buffer = max(self._stats.peak_buffer, len(self._ahead))
+
+    def _adapt(self) -> None:
+        """Double the level while that brings something, else go back and stay there."""
+        now = perf_counter()
+        rate = self._taken / (now - self._since)
+        if rate > AUTO_GAIN * self._rate and self._level < THREAD_CEILING:
+            self._level = min(2 * self._level, THREAD_CEILING)
+            self._rate = rate
+        else:
+            if rate <= AUTO_GAIN * self._rate:
+                self._level = max(self._level // 2, 1)
+            self._grow = False
+        self._taken, self._since = 0, now
+        self._stats.concurrency = self._level
+
+
+def _read_whole(document: Document) -> bytes | OSError | None:
+    """Read a document in a thread; None for one that is to be read in parts."""
+    if document.stop is not None:
+        return None
+    opened = open_document(document)
+    if not isinstance(opened, int):
+        return opened
+    try:
+        with open(opened, "rb", buffering=0) as file:
+            parts = []
+            size = 0
+            while part := file.read(LARGE_BYTES):
+                parts.append(part)
+                size += len(part)
+                if size > LARGE_BYTES:
+                    return None
+    except OSError as error:
+        return error
+    return b"".join(parts)
