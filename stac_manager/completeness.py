@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from stac_manager.plan import PartitionReport, Plan, Rule
 
@@ -85,18 +85,19 @@ def judge(
     reports: Iterable[PartitionReport],
     *,
     unread: int = 0,
-    items: int | None = None,
+    came: int | None = None,
 ) -> Verdict:
     """Say what the reports on all partitions prove, of which `unread` were not read.
 
     Args:
-        items: How many items were delivered, where the reports do not say it all: partitions were replaced by others.
+        came: How many members were delivered or failed, where the reports do not say it all: partitions were replaced
+            by others.
     """
     reports = list(reports)
     if rule == "document":
         return _judge_documents(reports, unread)
-    came = sum(report.items for report in reports) if items is None else items
-    came += sum(report.failed for report in reports)
+    if came is None:
+        came = sum(report.items + report.failed for report in reports)
     lost = _nobodys(reports)
     doubts = [f"{report.name}: {report.problem}" for report in reports if report.problem and report.doubtful_end]
     moved = [f"{report.name}: {report.shifted}" for report in reports if report.shifted]
@@ -116,6 +117,24 @@ def judge(
         return Verdict("incomplete", tuple(missing), tuple(unproved))
     proved = counted is not None or (bool(reports) and all(report.counted is not None for report in reports))
     return Verdict("complete" if proved and not unproved else "unverified", (), tuple(unproved))
+
+
+def combine(key: str, reports: Sequence[PartitionReport], **totals: Any) -> PartitionReport:
+    """Make one report of those on the parts of a partition that was split; `totals` are what they do not say."""
+    counts = [report.counted for report in reports if report.counted is not None]
+    problems = [f"{report.name}: {report.problem}" for report in reports if report.problem]
+    shifted = next((report.shifted for report in reports if report.shifted), None)
+    alone = reports[0] if len(reports) == 1 else None
+    return PartitionReport(
+        key=key,
+        seen=sum(report.seen for report in reports),
+        foreign=sum(report.foreign for report in reports),
+        counted=sum(counts) if len(counts) == len(reports) else None,
+        problem=alone.problem if alone else "; ".join(problems) or None,
+        doubtful_end=all(report.doubtful_end for report in reports if report.problem),
+        shifted=shifted,
+        **totals,
+    )
 
 
 def _judge_documents(reports: list[PartitionReport], unread: int) -> Verdict:

@@ -23,7 +23,10 @@ class Ledger:
 
     Attributes:
         left: How many items are still wanted; None for all.
+        failed: Members that are no items.
         foreign: Items that came for a partition that does not own them.
+        doubtful: Digests of items with an unclear owner that were left to others.
+        settled: Digests of such that were delivered, where others may have seen them.
     """
 
     def __init__(
@@ -34,7 +37,9 @@ class Ledger:
         self._alone = alone  # the one partition that is read here, while others are read elsewhere
         self._claimed: set[int] = set()
         self.left = left
-        self.foreign = 0
+        self.foreign = self.failed = 0
+        self.doubtful: dict[str, None] = {}
+        self.settled: dict[str, None] = {}
 
     def items(self, reading: Reading, page: Page) -> Iterator[Item]:
         """Yield the items of a page that this partition owns and that did not come before.
@@ -81,6 +86,7 @@ class Ledger:
             return False
         if not item:
             tally.failed += 1
+            self.failed += 1
             self._failures.add(page.url, "not a STAC item: it has no id")
             return False
         return True
@@ -88,17 +94,16 @@ class Ledger:
     def _claims(self, reading: Reading, member: Any, mark: int) -> bool:
         """Whether an item with an unclear owner is delivered here: by the first that sees it in one run; where a
         partition is read alone, by the one to which its time points."""
-        digest = digest_of(member) if self._alone is not None and _is_item(member) else f"{mark:032x}"
-        if self._alone is not None and not _points_to(member, self._alone):
-            if digest not in reading.tally.doubtful:
-                reading.tally.doubtful.append(digest)
-            return False
+        if self._alone is not None:
+            digest = digest_of(member) if _is_item(member) else f"{mark:032x}"
+            if not _points_to(member, self._alone):
+                self.doubtful[digest] = None
+                return False
+            self.settled[digest] = None
         if mark in self._claimed:
             self._repeated(reading)
             return False
         self._claimed.add(mark)
-        if self._alone is not None:
-            reading.tally.settled.append(digest)
         return True
 
     def _repeated(self, reading: Reading) -> None:

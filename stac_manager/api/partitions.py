@@ -1,20 +1,128 @@
-"""Plans of searches, and the reading of one partition of them."""
+"""Plans of searches, and the reading of one partition of them in any process."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from math import ceil, inf
+from time import time
+
+from stac_manager.api import page_sizes
+from stac_manager.api.cutting import Cutter
+from stac_manager.api.density import Density
+from stac_manager.api.endpoint import body_of, find_endpoint
+from stac_manager.api.fetching import Fetcher
+from stac_manager.api.http import Client
+from stac_manager.api.ledger import Ledger
+from stac_manager.api.paging import page_of
+from stac_manager.api.planning import Planned, plan_partitions, why_sequential
+from stac_manager.api.query import Bounds, Query
+from stac_manager.api.reading import Share
+from stac_manager.api.search import Search
+from stac_manager.api.splitting import OVERSIZE, Sizes
+from stac_manager.api.survey import survey
+from stac_manager.completeness import combine
+from stac_manager.concurrency import limiter
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
-from stac_manager.plan import Partition, Plan
+from stac_manager.plan import Interval, Partition, Plan, Whole
 from stac_manager.reader import Done, Parts
 from stac_manager.stats import ApiStats
+from stac_manager.timestamps import SECOND, YEAR_SECONDS
+
+BLIND_PARTITIONS = 16
+"""Without counts nobody knows how many are right."""
+MOST_PARTITIONS = 2_000
+ROUNDS = 8
+"""Partitions are counted and the crowded ones cut again so often."""
 
 
 async def plan(config: IngestConfig, collection_id: str | None, partition_items: int) -> Plan:
-    """Divide the source into partitions of about so many items."""
-    raise NotImplementedError
+    """Divide a search into partitions of about so many items.
+
+    Raises:
+        DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
+    """
+    reason = why_sequential(config.model_copy(update={"concurrency": 2, "max_items": None}))
+    if reason:
+        return Plan(config.source, "whole", (Whole(),), notes=(reason,))
+    stats, level = ApiStats(), limiter(config.concurrency)
+    body = body_of(config, collection_id, page_sizes.working(config.source, config.limit))
+    async with Client(config.source, config.headers, stats, level) as client:
+        known = await survey(client, config.source, body, at_once=level.level)
+        query = Query(known.endpoint, body, Bounds.parse(config.datetime))
+        counted = known.page.matched
+        parts = BLIND_PARTITIONS if counted is None else min(ceil(counted / partition_items), MOST_PARTITIONS)
+        planned = await plan_partitions(client, query, known, parts, workers=level.planned)
+        if planned.reason is not None or planned.cutter is None or parts < 2:
+            notes = (planned.reason,) if planned.reason else ()
+            return Plan(config.source, "whole", (Whole(estimate=counted),), counted, notes)
+        partitions = planned.partitions
+        if counted is not None:
+            turn = asyncio.Semaphore(level.level)
+            partitions = await _counted(client, query, planned, partition_items, turn)
+    return Plan(config.source, "time", tuple(partitions), counted)
 
 
-def read(
+async def _counted(
+    client: Client, query: Query, planned: Planned, partition_items: int, turn: asyncio.Semaphore
+) -> list[Partition]:
+    """Ask how many items each interval holds, and cut the crowded ones again."""
+    assert planned.cutter is not None
+    cutter, to_count = planned.cutter, list(planned.partitions)
+    found: list[Partition] = []
+    for round_ in range(ROUNDS):
+        async with asyncio.TaskGroup() as tasks:
+            counts = [tasks.create_task(_count(client, query, partition, turn)) for partition in to_count]
+        crowded: list[Partition] = []
+        for partition, count in zip(to_count, (task.result() for task in counts), strict=True):
+            if count is not None and isinstance(partition, Interval):
+                cutter.learn(partition, count)
+            parts: Sequence[Partition] = ()
+            room = len(found) + len(to_count) < MOST_PARTITIONS and round_ < ROUNDS - 1
+            if count is not None and count > OVERSIZE * partition_items and room and cutter.can_cut(partition):
+                parts = cutter.cut(partition, min(ceil(count / partition_items), MOST_PARTITIONS))
+            if parts:
+                crowded += parts
+            else:
+                found.append(replace(partition, estimate=count))
+        to_count = crowded
+    return joined(sorted([*found, *to_count], key=_order), partition_items)
+
+
+def joined(partitions: Sequence[Partition], partition_items: int) -> list[Partition]:
+    """Put neighbouring intervals together that hold no more than one should, both of known size."""
+    together: list[Partition] = []
+    for partition in partitions:
+        last = together[-1] if together else None
+        if (
+            isinstance(last, Interval)
+            and isinstance(partition, Interval)
+            and last.estimate is not None
+            and partition.estimate is not None
+            and last.estimate + partition.estimate <= partition_items
+        ):
+            together[-1] = replace(last, end=partition.end, estimate=last.estimate + partition.estimate)
+        else:
+            together.append(partition)
+    return together
+
+
+def _order(partition: Partition) -> float:
+    if not isinstance(partition, Interval):
+        return inf
+    return -inf if partition.start is None else partition.start
+
+
+async def _count(client: Client, query: Query, partition: Partition, turn: asyncio.Semaphore) -> int | None:
+    request = query.request(partition, 1)
+    async with turn:
+        return page_of(await client.send(request), request).matched
+
+
+async def read(
     partition: Partition,
     config: IngestConfig,
     collection_id: str | None,
@@ -22,5 +130,41 @@ def read(
     stats: ApiStats,
     done: Done,
 ) -> Parts:
-    """Yield the items that a partition owns, in parts, and call `done` with the report after the last."""
-    raise NotImplementedError
+    """Yield the items that a partition owns, in parts, and call `done` with the report after the last.
+
+    Raises:
+        DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
+    """
+    level = limiter(config.concurrency)
+    body = body_of(config.model_copy(update={"max_items": None}), collection_id, config.limit)
+    async with Client(config.source, config.headers, stats, level) as client:
+        query = Query(await find_endpoint(client, config.source), body, Bounds.parse(config.datetime))
+        fetcher = Fetcher(client, config.source, page_sizes.working(config.source, config.limit))
+        ledger = Ledger(stats, failures, None, alone=partition)
+        planned = Planned(None)
+        shares: Sequence[Partition] = [partition]
+        if isinstance(partition, Interval):
+            cutter = Cutter(query.bounds, _even(partition, query.bounds))
+            size = inf if partition.estimate is None else max(partition.estimate / level.planned, config.limit)
+            planned = Planned(None, cutter=cutter, sizes=Sizes(size, level.planned, partition.estimate))
+            if partition.estimate and level.planned > 1:
+                shares = cutter.cut(partition, ceil(partition.estimate / size)) or shares
+        run = Search(query, fetcher, ledger, planned, level, stats)
+        run.begin([Share(share) for share in shares], None)
+        async with aclosing(run.parts(client.read_what_is_there)) as parts:
+            async for part in parts:
+                yield part
+    proof = stats.completeness
+    totals = {"items": proof.items, "failed": ledger.failed, "pages": proof.pages, "requests": stats.requests}
+    digests = {"doubtful": tuple(ledger.doubtful), "settled": tuple(ledger.settled)}
+    place = {"datetime": query.datetime(partition), "place": query.place(partition)}
+    proof_of_all = combine(partition.key, proof.partitions, **totals, **digests, **place)
+    done(replace(proof_of_all, duplicates=proof.duplicates_removed))
+
+
+def _even(partition: Interval, bounds: Bounds) -> Density:
+    """What is known of the times in a partition before it is read: next to nothing."""
+    high = bounds.high if partition.end is None else partition.end / SECOND
+    low = bounds.low if partition.start is None else partition.start / SECOND
+    high = max(time(), (low or 0) + YEAR_SECONDS) if high is None else high
+    return Density.even(high - YEAR_SECONDS if low is None else low, high, float(partition.estimate or 1_000))

@@ -63,8 +63,8 @@ def why_sequential(config: IngestConfig) -> str | None:
     return None if Bounds.parse(config.datetime).splittable else TOO_SHORT
 
 
-async def plan(client: Client, query: Query, known: Survey, workers: int) -> Planned:
-    """Cut a search into partitions, or say why not."""
+async def plan_partitions(client: Client, query: Query, known: Survey, parts: int, workers: int) -> Planned:
+    """Cut a search into about so many partitions, or say why not."""
     page, bounds = known.page, query.bounds
     if not page.size or (page.following is None and not _is_cut_off(page)):
         return Planned("")
@@ -77,7 +77,6 @@ async def plan(client: Client, query: Query, known: Survey, workers: int) -> Pla
             return Planned(NULLS_LOST)
         nulls = found.size > 0
     cutter = Cutter(bounds, _expected(known, bounds))
-    parts = _parts(page, workers)
     intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts)
     if not intervals:
         return Planned(TOO_CLOSE)
@@ -89,7 +88,10 @@ def _is_cut_off(page: Page) -> bool:
     return page.doubt is not None or (page.matched is not None and page.matched > page.size)
 
 
-def _parts(page: Page, workers: int) -> int:
+def parts_for(page: Page, workers: int) -> int:
+    """How many partitions keep so many workers busy."""
+    if not page.size:
+        return 1
     if page.matched is None:
         return BLIND_SLICES * workers if page.following else BLIND_SLICES
     pages_in_all = page.matched / page.size

@@ -45,8 +45,6 @@ class Tally:
         failed: Members that are no items.
         stale: Pages in a row without a new member.
         last_was_full: Whether the latest page was as large as this server's pages get.
-        doubtful: Digests of items with an unclear owner that were not delivered here.
-        settled: Digests of such that were.
     """
 
     fetched: int = 0
@@ -58,8 +56,6 @@ class Tally:
     failed: int = 0
     stale: int = 0
     last_was_full: bool = False
-    doubtful: list[str] = field(default_factory=list)
-    settled: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -176,8 +172,6 @@ class Reading:
             requests=tally.fetched,
             failed=tally.failed,
             problem=self.missing(),
-            doubtful=tuple(tally.doubtful),
-            settled=tuple(tally.settled),
             doubtful_end=self.doubtful_end and self.counted is None,
             shifted=self.shifted,
             datetime=datetime,

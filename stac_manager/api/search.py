@@ -18,7 +18,7 @@ from stac_manager.api.fetching import Fetcher
 from stac_manager.api.http import Client, shown
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page, limit_of
-from stac_manager.api.planning import Planned, plan, why_sequential
+from stac_manager.api.planning import Planned, parts_for, plan_partitions, why_sequential
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.reading import CIRCLES, Reading, Share
 from stac_manager.api.splitting import OVERLAP, REPAIR_DEPTH, Splitter, again, put_together
@@ -71,7 +71,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
                 fetcher.learn(page)
                 known.page = page
                 query = Query(known.endpoint, body, Bounds.parse(config.datetime))
-                planned = await plan(client, query, known, level.planned)
+                planned = await plan_partitions(client, query, known, parts_for(page, level.planned), level.planned)
             stats.completeness.counted = page.matched
         else:
             query = Query(await find_endpoint(client, config.source), body, Bounds.parse(config.datetime))
@@ -264,7 +264,7 @@ class Search:
         if self._ledger.left == 0:
             return
         proof = self._stats.completeness
-        verdict = judge("time", proof.counted, proof.partitions, items=proof.items)
+        verdict = judge("time", proof.counted, proof.partitions, came=proof.items + self._ledger.failed)
         proof.status, proof.problems = verdict.status, [*verdict.missing, *verdict.unproved]
         for words in verdict.missing:
             failures.add("the search", words)
