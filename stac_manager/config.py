@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from stac_manager.exceptions import ConfigurationError
 
-API_ONLY = ("query", "limit", "ordered")
+NETWORK = ("timeout", "retries", "rate_limit", "user_agent", "ca_bundle", "client_cert", "trust_env")
+API_ONLY = ("query", "limit", "ordered", *NETWORK)
 FILE_ONLY = ("source_type", "format", "storage_options")
 FILTERS = ("collections", "ids", "datetime", "bbox", "intersects", "filter")
 ITEM_MEMBERS = ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "properties", "links", "assets",
@@ -58,6 +59,13 @@ class IngestConfig(BaseModel):
     max_items: int | None = Field(default=None, ge=1)
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
     storage_options: dict[str, Any] = Field(default_factory=dict, repr=False)
+    timeout: float | None = Field(default=None, gt=0, le=3_600)
+    retries: int = Field(default=6, ge=0, le=100)
+    rate_limit: float | None = Field(default=None, ge=0.001, le=1_000_000)
+    user_agent: str | None = Field(default=None, min_length=1)
+    ca_bundle: str | None = Field(default=None, min_length=1)
+    client_cert: str | tuple[str, str] | None = None
+    trust_env: bool = True
     concurrency: int | Literal["auto"] = 1
     ordered: bool = False
     defer_gc: bool = True
@@ -158,6 +166,13 @@ class IngestConfig(BaseModel):
         except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"cannot be written as JSON: {error}") from None
         return value
+
+    @field_validator("user_agent")
+    @classmethod
+    def _check_user_agent(cls, text: str | None) -> str | None:
+        if text is not None and not (text.isascii() and text.isprintable()):
+            raise ValueError("must be printable ASCII")
+        return text
 
     @field_validator("headers")
     @classmethod

@@ -16,17 +16,15 @@ from yarl import URL
 
 from stac_manager.api import bodies, retrying
 from stac_manager.api.bodies import BodyTooLargeError, DamagedBodyError
+from stac_manager.api.connection import Connection, Rate
 from stac_manager.api.features import Outline
-from stac_manager.api.retrying import ATTEMPTS, REFUSALS, Pause
+from stac_manager.api.retrying import REFUSALS, Pause
 from stac_manager.concurrency import Limiter
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.stats import ApiStats
 
 Method: TypeAlias = Literal["GET", "POST"]
 
-CONNECT_TIMEOUT_SECONDS = 30.0
-READ_TIMEOUT_SECONDS = 60.0
-TOTAL_TIMEOUT_SECONDS = 300.0
 # Servers put whole searches into their links: more than aiohttp's default of 8,190 bytes a header line.
 MAX_HEADER_BYTES = 1_048_576
 READ_BUFFER_BYTES = 1_048_576
@@ -97,9 +95,17 @@ class Client:
     """A session with one server. `credentials` are sent to the origin of `root` and nowhere else."""
 
     def __init__(
-        self, root: str, credentials: Mapping[str, str], stats: ApiStats, limiter: Limiter | None = None
+        self,
+        root: str,
+        credentials: Mapping[str, str],
+        stats: ApiStats,
+        limiter: Limiter | None = None,
+        connection: Connection | None = None,
     ) -> None:
         self._origin = _origin_of(URL(root))
+        self._connection = connection = connection or Connection()
+        self._rate = Rate(connection.rate_limit)
+        credentials = connection.credentials(URL(root), credentials)
         self._credentials = dict(credentials)
         parts = {part for value in credentials.values() for part in (value, value.partition(" ")[2])}
         self._secrets = sorted((part for part in parts if len(part) >= SHORTEST_SECRET), key=len, reverse=True)
@@ -115,11 +121,13 @@ class Client:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            headers={"Accept": "application/geo+json, application/json", "Accept-Encoding": ", ".join(bodies.CODINGS)},
-            timeout=aiohttp.ClientTimeout(
-                total=TOTAL_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS, sock_read=READ_TIMEOUT_SECONDS
-            ),
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._connection.certificates()),
+            headers={
+                "Accept": "application/geo+json, application/json",
+                "Accept-Encoding": ", ".join(bodies.CODINGS),
+                "User-Agent": self._connection.agent(),
+            },
+            timeout=self._connection.times(),
             auto_decompress=False,
             read_bufsize=READ_BUFFER_BYTES,
             max_line_size=MAX_HEADER_BYTES,
@@ -133,13 +141,14 @@ class Client:
         await self._session.close()
 
     async def send(
-        self, request: Request, *, attempts: int = ATTEMPTS, shrinkable: bool = False, outline: bool = False
+        self, request: Request, *, attempts: int | None = None, shrinkable: bool = False, outline: bool = False
     ) -> Answer:
         """Send one request, again where the fault may be passing, and parse the answer.
 
         Args:
             request: What to ask.
-            attempts: How often it is sent at most; refusals (429, 503) while others get through are not counted.
+            attempts: How often it is sent at most, within what `retries` allows; refusals (429, 503) while others get
+                through are not counted.
             outline: Leave the items undecoded where the rest can be read without them.
             shrinkable: Raise `TooLargeError` early, for the caller to ask for less.
 
@@ -149,9 +158,12 @@ class Client:
             DataProcessingError: If the server cannot be reached, or answers no JSON object.
         """
         attempt = refusals = 0
+        most = self._connection.retries + 1
+        attempts = most if attempts is None else min(attempts, most)
         answered = -1
         while True:
             await self._pause.over()
+            await self._rate.turn()
             try:
                 answer = await self._send_once(request, outline)
                 self._spoke_json = True
@@ -232,7 +244,7 @@ class Client:
         started = perf_counter()
         try:
             async with self._session.request(
-                method, url, data=data, headers=headers, allow_redirects=False
+                method, url, data=data, headers=headers, allow_redirects=False, proxy=self._connection.proxy_for(url)
             ) as response:
                 received = await self._read(response)
         except BodyTooLargeError as error:
@@ -245,7 +257,14 @@ class Client:
         except aiohttp.ClientSSLError as error:
             cause = error.__cause__
             reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or type(error).__name__
-            raise DataProcessingError(f"{place}: no secure connection: {reason}") from error
+            hint = (
+                "; name your own authority with ca_bundle"
+                if isinstance(error, aiohttp.ClientConnectorCertificateError)
+                else ""
+            )
+            raise DataProcessingError(f"{place}: no secure connection: {reason}{hint}") from error
+        except aiohttp.ClientHttpProxyError as error:
+            raise DataProcessingError(f"{place}: the proxy answered {error.status}") from error
         except aiohttp.ClientConnectorError as error:
             number = error.os_error.errno or 0  # those of the resolver are negative, and have words of their own
             reason = os.strerror(number) if number > 0 else error.os_error.strerror or str(error.os_error)

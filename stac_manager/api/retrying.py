@@ -10,7 +10,6 @@ from time import perf_counter
 
 from stac_manager.stats import ApiStats
 
-ATTEMPTS = 7
 RETRY_BASE_SECONDS = 0.5
 RETRY_CAP_SECONDS = 30.0
 RETRY_AFTER_CAP_SECONDS = 60.0

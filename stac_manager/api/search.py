@@ -12,6 +12,7 @@ from contextlib import aclosing, contextmanager
 from time import perf_counter
 
 from stac_manager.api import page_sizes
+from stac_manager.api.connection import Connection
 from stac_manager.api.endpoint import body_of, find_endpoint
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
@@ -56,7 +57,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
     level = limiter(config.concurrency)
     stats.concurrency = level.level
     body = body_of(config, collection_id, page_sizes.working(config.source, config.limit))
-    async with Client(config.source, config.headers, stats, level) as client:
+    async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
         fetcher = Fetcher(client, config.source, body["limit"])
         ledger = Ledger(stats, failures, config.max_items)
         reason, page = why_sequential(config), None

@@ -21,7 +21,7 @@ from aiohttp import web
 from support import ROOT, make_item
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.api import bodies, http, page_sizes, retrying
+from stac_manager.api import bodies, connection, page_sizes, retrying
 
 from .adversary import Adversary
 
@@ -41,7 +41,7 @@ QUICK = {
 }
 
 # Only where a time-out is what the fault is about: elsewhere a busy machine would turn up in the table.
-SHORT = {(http, "READ_TIMEOUT_SECONDS"): 0.25, (http, "TOTAL_TIMEOUT_SECONDS"): 0.5}
+SHORT = {(connection, "READ_SECONDS"): 0.25, (connection, "TOTAL_SECONDS"): 0.5}
 
 Handler = Callable[["Server", web.Request, int, web.Response], Awaitable[web.StreamResponse]]
 

@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.api import http, retrying
+from stac_manager.api import connection, retrying
 
 from .adversary import Adversary
 from .test_faults import ITEMS, serving
@@ -154,9 +154,9 @@ async def test_a_connection_that_takes_too_long_is_not_for_the_size_of_the_page(
         async with serving(handle) as url:
             module = IngestModule({"source": url, "limit": 1000})
             with (
-                mock.patch.object(http, "CONNECT_TIMEOUT_SECONDS", 0.1),
+                mock.patch.object(connection, "CONNECT_SECONDS", 0.1),
                 pytest.raises(DataProcessingError, match="no answer in time"),
             ):
                 await anext(module.fetch(WorkflowContext.create()))
     assert isinstance(module.stats, ApiStats)
-    assert module.stats.requests == 1 + retrying.ATTEMPTS
+    assert module.stats.requests == 2 + connection.RETRIES

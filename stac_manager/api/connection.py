@@ -1,0 +1,162 @@
+"""How the network is reached: proxy, certificates, netrc, times, rate. Options first, then the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import netrc
+import os
+import ssl
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from stac_manager.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from stac_manager.config import IngestConfig
+
+CONNECT_SECONDS = 30.0
+READ_SECONDS = 60.0
+TOTAL_SECONDS = 300.0
+RETRIES = 6
+# What requests and curl read; SSL_CERT_FILE and SSL_CERT_DIR are read by OpenSSL itself.
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The options of the network, as `docs/options.md` explains them."""
+
+    timeout: float | None = None
+    retries: int = RETRIES
+    rate_limit: float | None = None
+    user_agent: str | None = None
+    ca_bundle: str | None = None
+    client_cert: tuple[str, ...] = ()
+    trust_env: bool = True
+
+    @classmethod
+    def of(cls, config: IngestConfig) -> Connection:
+        """Take the options of a configuration."""
+        cert = config.client_cert
+        return cls(
+            config.timeout, config.retries, config.rate_limit, config.user_agent, config.ca_bundle,
+            (cert,) if isinstance(cert, str) else cert or (), config.trust_env,
+        )  # fmt: skip
+
+    def times(self) -> aiohttp.ClientTimeout:
+        """Return the limits of one request: `timeout` for all of it, and no more than that for its parts."""
+        total = TOTAL_SECONDS if self.timeout is None else self.timeout
+        return aiohttp.ClientTimeout(
+            total=total, connect=min(CONNECT_SECONDS, total), sock_read=READ_SECONDS if self.timeout is None else total
+        )
+
+    def agent(self) -> str:
+        """Return the `User-Agent`: ours unless the user names another one."""
+        return self.user_agent or f"stac-manager/{version('stac-manager')} aiohttp/{aiohttp.__version__}"
+
+    def certificates(self) -> ssl.SSLContext | bool:
+        """Return whom to trust, and who we are: True for the defaults.
+
+        Raises:
+            ConfigurationError: If a file of certificates cannot be read.
+        """
+        named = [("ca_bundle", self.ca_bundle)] if self.ca_bundle else []
+        if self.trust_env and not named:
+            named = [(name, os.environ[name]) for name in CA_VARIABLES if os.environ.get(name)][:1]
+        if not named and not self.client_cert:
+            return True
+        context = ssl.create_default_context()
+        for name, path in named:
+            try:
+                if Path(path).is_dir():
+                    context = ssl.create_default_context(capath=path)
+                else:
+                    context = ssl.create_default_context(cafile=path)
+            except OSError as error:
+                raise ConfigurationError(f"{name}: no certificates in {path!r}: {_reason(error)}") from None
+        if self.client_cert:
+            try:
+                context.load_cert_chain(self.client_cert[0], *self.client_cert[1:], password=_no_password)  # type: ignore[misc]
+            except (OSError, ValueError) as error:
+                files = " and ".join(map(repr, self.client_cert))
+                raise ConfigurationError(
+                    f"client_cert: no certificate with its key in {files}: {_reason(error)}"
+                ) from None
+        return context
+
+    def proxy_for(self, url: URL) -> str | None:
+        """Return the proxy that the environment names for an address; none for this machine's own addresses."""
+        if not self.trust_env or not url.host or _is_loopback(url.host) or proxy_bypass(url.host):
+            return None
+        proxies = getproxies()
+        return proxies.get(url.scheme) or proxies.get("all")
+
+    def credentials(self, source: URL, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers for the source, with what netrc has for its host where they do not say who asks.
+
+        Raises:
+            ConfigurationError: If the netrc file is damaged.
+        """
+        if self.trust_env and source.host and "authorization" not in map(str.lower, headers):
+            found = _netrc_entry(source.host)
+            if found:
+                return {**headers, "Authorization": f"Basic {b64encode(':'.join(found).encode()).decode()}"}
+        return dict(headers)
+
+
+class Rate:
+    """Spaces requests evenly, so that no second sees more than `per_second` of them begin."""
+
+    def __init__(self, per_second: float | None, clock: Callable[[], float] = perf_counter) -> None:
+        self._interval = 0.0 if per_second is None else 1 / per_second
+        self._clock = clock
+        self._next = 0.0
+
+    def reserve(self) -> float:
+        """Take the next free moment, and return how many seconds it is away."""
+        now = self._clock()
+        moment = max(self._next, now)
+        self._next = moment + self._interval
+        return moment - now
+
+    async def turn(self) -> None:
+        """Wait for one's turn."""
+        if self._interval and (seconds := self.reserve()) > 0:
+            await asyncio.sleep(seconds)
+
+
+def _netrc_entry(host: str) -> tuple[str, str] | None:
+    path = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
+    if not path.is_file():
+        return None
+    try:
+        found = netrc.netrc(str(path)).authenticators(host)
+    except (OSError, netrc.NetrcParseError) as error:
+        place = f"line {error.lineno}" if isinstance(error, netrc.NetrcParseError) else _reason(error)
+        raise ConfigurationError(f"{path}: not a netrc file ({place}); mend it, or set trust_env to False") from None
+    return (found[0], found[2] or "") if found else None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted; give one that is not")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)

@@ -1,0 +1,299 @@
+"""Proxies, certificates, netrc, times and rates: against a real proxy, a real CA, real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
+
+from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.api.connection import Connection, Rate
+
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+# A name that only the proxy can find.
+HOST = "catalog.test"
+RESOLVER = """
+from proxy.http.proxy import HttpProxyBasePlugin
+class Resolver(HttpProxyBasePlugin):
+    def resolve_dns(self, host, port):
+        return ("127.0.0.1", None) if host == "catalog.test" else (None, None)
+"""
+ITEM = {"type": "Feature", "stac_version": "1.0.0", "id": "only", "properties": {"datetime": "2024-01-01T00:00:00Z"}}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in (*PROXY_VARIABLES, "ssl_cert_file", "requests_ca_bundle", "curl_ca_bundle", "netrc"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+async def one_item(request: web.Request) -> web.StreamResponse:
+    """An API with one item, at whatever name it is asked by."""
+    root = f"{request.scheme}://{request.headers['Host']}"
+    if request.path == "/":
+        links = [{"rel": "search", "href": f"{root}/search", "method": "POST"}]
+        return web.json_response({"stac_version": "1.0.0", "conformsTo": [], "links": links})
+    return web.json_response({"type": "FeatureCollection", "features": [ITEM], "numberMatched": 1, "links": []})
+
+
+@asynccontextmanager
+async def serving(handler: Handler = one_item, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    runner = web.ServerRunner(web.Server(handler))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+async def ids(source: str, **options: Any) -> list[str]:
+    module = IngestModule({"source": source, "retries": 0, **options})
+    return [item["id"] async for item in module.fetch(WorkflowContext.create())]
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", HOST).configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def bundle(authority: trustme.CA, tmp_path: Path) -> Path:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A proxy that asks for a name and a password."""
+    folder = tmp_path_factory.mktemp("proxy")
+    (folder / "resolver.py").write_text(RESOLVER)
+    command = [
+        sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0", "--port-file", folder / "port",
+        "--num-workers", "1", "--num-acceptors", "1", "--basic-auth", "ada:s3cret-word", "--data-dir", folder,
+        "--plugins", "resolver.Resolver",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        for _ in range(600):
+            if (folder / "port").exists() and (text := (folder / "port").read_text().strip()):
+                break
+            assert process.poll() is None, "the proxy has ended"
+            subprocess.run(["sleep", "0.1"], check=True)
+        yield f"http://ada:s3cret-word@127.0.0.1:{text.split()[0]}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+async def test_http_goes_through_the_proxy_of_the_environment(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving() as port:
+        monkeypatch.setenv("http_proxy", proxy)
+        assert await ids(f"http://{HOST}:{port}/") == ["only"]
+
+
+async def test_https_goes_through_the_proxy_with_a_ca_of_its_own(
+    proxy: str, tls: ssl.SSLContext, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(context=tls) as port:
+        monkeypatch.setenv("https_proxy", proxy)
+        assert await ids(f"https://{HOST}:{port}/", ca_bundle=str(bundle)) == ["only"]
+
+
+async def test_a_proxy_that_refuses_shows_no_password(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", proxy.replace("ada:", "eve:"))
+    monkeypatch.setenv("http_proxy", proxy.replace("ada:", "eve:"))
+    for scheme in ("http", "https"):
+        with pytest.raises(DataProcessingError) as raised:
+            await ids(f"{scheme}://{HOST}:9/")
+        assert "407" in str(raised.value)
+        assert "s3cret" not in str(raised.value)
+
+
+async def test_what_needs_no_proxy_meets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy that is named does not exist."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    async with serving() as port:
+        assert await ids(f"http://127.0.0.1:{port}/") == ["only"]
+    assert Connection().proxy_for(URL("http://one.test/")) == "http://127.0.0.1:9"
+    assert Connection(trust_env=False).proxy_for(URL("http://one.test/")) is None
+    monkeypatch.setenv("no_proxy", "one.test")
+    assert Connection().proxy_for(URL("http://one.test/")) is None
+
+
+@pytest.mark.parametrize("variable", ["ca_bundle", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+async def test_a_ca_of_ones_own_is_trusted(
+    variable: str, tls: ssl.SSLContext, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(context=tls) as port:
+        url = f"https://127.0.0.1:{port}/"
+        with pytest.raises(DataProcessingError, match=r"no secure connection: .*certificate.*ca_bundle"):
+            await ids(url)
+        options = {"ca_bundle": str(bundle)} if variable == "ca_bundle" else {}
+        if variable == "SSL_CERT_FILE":  # read when OpenSSL first looks: in a process of its own
+            program = (
+                "import asyncio; from stac_manager import *\n"
+                f"m = IngestModule({{'source': '{url}', 'retries': 0}})\n"
+                "async def run(): return [i['id'] async for i in m.fetch(WorkflowContext.create())]\n"
+                "print(asyncio.run(run()))"
+            )
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", program, env={**os.environ, variable: str(bundle)}, stdout=subprocess.PIPE
+            )
+            said, _ = await process.communicate()
+            assert said.decode().strip() == "['only']"
+            return
+        if not options:
+            monkeypatch.setenv(variable, str(bundle))
+        assert await ids(url, **options) == ["only"]
+        if not options:
+            with pytest.raises(DataProcessingError, match="no secure connection"):
+                await ids(url, trust_env=False)
+
+
+async def test_a_client_certificate_is_shown(
+    authority: trustme.CA, tls: ssl.SSLContext, bundle: Path, tmp_path: Path
+) -> None:
+    tls.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(tls)
+    client = authority.issue_cert("somebody@example.com")
+    both, cert, key = tmp_path / "both.pem", tmp_path / "cert.pem", tmp_path / "key.pem"
+    client.private_key_and_cert_chain_pem.write_to_path(both)
+    client.cert_chain_pems[0].write_to_path(cert)
+    client.private_key_pem.write_to_path(key)
+    async with serving(context=tls) as port:
+        url = f"https://127.0.0.1:{port}/"
+        for shown in (str(both), (str(cert), str(key))):
+            assert await ids(url, ca_bundle=str(bundle), client_cert=shown) == ["only"]
+        with pytest.raises(DataProcessingError, match="connection"):
+            await ids(url, ca_bundle=str(bundle))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"ca_bundle": "missing.pem"}, "ca_bundle: no certificates in 'missing.pem': No such file"),
+        ({"client_cert": ("missing.pem", "key.pem")}, "client_cert: no certificate with its key in 'missing.pem' and"),
+        ({"timeout": 0}, "option 'timeout'"),
+        ({"rate_limit": -1}, "option 'rate_limit'"),
+        ({"retries": -1}, "option 'retries'"),
+        ({"user_agent": "a\nb"}, "option 'user_agent': must be printable ASCII"),
+    ],
+)
+async def test_a_wrong_option_is_named(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        await ids("https://127.0.0.1:9/", **options)
+
+
+async def test_netrc_is_for_its_host_and_a_header_comes_first(tmp_path: Path) -> None:
+    seen: list[str | None] = []
+
+    async def noting(request: web.Request) -> web.StreamResponse:
+        seen.append(request.headers.get("Authorization"))
+        return await one_item(request)
+
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login ada password s3cret-word\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    async with serving(noting) as port:
+        await ids(f"http://127.0.0.1:{port}/")
+        assert set(seen) == {"Basic " + b64encode(b"ada:s3cret-word").decode()}
+        seen.clear()
+        await ids(f"http://localhost:{port}/")
+        await ids(f"http://127.0.0.1:{port}/", trust_env=False)
+        assert set(seen) == {None}
+        seen.clear()
+        await ids(f"http://127.0.0.1:{port}/", headers={"authorization": "Bearer other"})
+        assert set(seen) == {"Bearer other"}
+        (tmp_path / ".netrc").write_text("machine 127.0.0.1 login ada s3cret-word\n")
+        with pytest.raises(ConfigurationError, match=r"\.netrc: not a netrc file \(line \d\)") as raised:
+            await ids(f"http://127.0.0.1:{port}/")
+        assert "s3cret" not in str(raised.value)
+
+
+async def test_who_asks_how_long_and_how_often_is_for_the_user_to_say() -> None:
+    seen: list[str] = []
+
+    async def broken(request: web.Request) -> web.StreamResponse:
+        seen.append(request.headers["User-Agent"])
+        raise web.HTTPBadGateway
+
+    async with serving(broken) as port:
+        for retries in (0, 2):
+            with pytest.raises(DataProcessingError, match="502"):
+                await ids(f"http://127.0.0.1:{port}/", retries=retries, user_agent="survey/1.0 (ada@example.com)")
+        assert seen == ["survey/1.0 (ada@example.com)"] * 4
+        seen.clear()
+        with pytest.raises(DataProcessingError, match="502"):
+            await ids(f"http://127.0.0.1:{port}/")
+        assert seen[0].startswith("stac-manager/")
+
+    enough = asyncio.Event()
+
+    async def silent(request: web.Request) -> web.StreamResponse:
+        await enough.wait()
+        raise web.HTTPBadGateway
+
+    async with serving(silent) as port:
+        with pytest.raises(DataProcessingError, match="no answer in time"):
+            await ids(f"http://127.0.0.1:{port}/", timeout=0.05)
+        enough.set()
+
+
+@given(st.lists(st.floats(0, 10), max_size=30), st.floats(0.1, 100))
+def test_no_more_requests_begin_than_the_rate_allows(waits: list[float], rate: float) -> None:
+    now = 0.0
+    clock = lambda: now  # noqa: E731
+    turns = Rate(rate, clock)
+    begun = []
+    for wait in waits:
+        now += wait
+        begun.append(now + turns.reserve())
+    for before, after in pairwise(begun):
+        assert after - before >= (1 / rate) * (1 - 1e-9)
+
+
+async def test_the_rate_holds_for_a_whole_search() -> None:
+    """Asked of the schedule, not of the clock: each request took its turn."""
+    taken = 0
+
+    class Counting(Rate):
+        def reserve(self) -> float:
+            nonlocal taken
+            taken += 1
+            return super().reserve()
+
+    async with serving() as port:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("stac_manager.api.http.Rate", Counting)
+            module = IngestModule({"source": f"http://127.0.0.1:{port}/", "rate_limit": 1000})
+            assert len([item async for item in module.fetch(WorkflowContext.create())]) == 1
+    assert taken == module.stats.requests  # type: ignore[union-attr]
