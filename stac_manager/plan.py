@@ -8,6 +8,7 @@ A partition holds no credentials: whoever reads it has the configuration.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
@@ -48,7 +49,12 @@ class Partition:
 
     def to_json(self) -> dict[str, Any]:
         """Return the partition as a JSON object; `partition_of` is the way back."""
-        return {"kind": self.kind, **{name: value for name, value in asdict(self).items() if value is not None}}
+        members = {name: value for name, value in asdict(self).items() if value is not None}
+        if "document" in members:
+            members["document"] = _document_to_json(members["document"])
+        if "documents" in members:
+            members["documents"] = [_document_to_json(each) for each in members["documents"]]
+        return {"kind": self.kind, **members}
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,23 @@ class Document:
     format: str
     size: int | None = None
     modified_ns: int | None = None
+
+
+def _document_to_json(members: dict[str, Any]) -> dict[str, Any]:
+    """Names of files may hold bytes that are no UTF-8, which JSON cannot have: these go as hexadecimal digits."""
+    path = members["path"]
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        members = {**members, "path": None, "path_hex": os.fsencode(path).hex()}
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _document_of(members: Mapping[str, Any]) -> Document:
+    members = dict(members)
+    if "path_hex" in members:
+        members["path"] = os.fsdecode(bytes.fromhex(members.pop("path_hex")))
+    return Document(**members)
 
 
 @dataclass(frozen=True)
@@ -192,12 +215,12 @@ def partition_of(document: Mapping[str, Any]) -> Partition:
     members = {name: value for name, value in document.items() if name in names}
     try:
         if "document" in members:
-            members["document"] = Document(**members["document"])
+            members["document"] = _document_of(members["document"])
         if "documents" in members:
-            members["documents"] = tuple(Document(**each) for each in members["documents"])
+            members["documents"] = tuple(map(_document_of, members["documents"]))
         optional = {name: None for name in ("start", "end", "stop") if name in names and name not in members}
         return kind(**optional, **members)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"not a partition of kind {kind.kind!r}: {error}") from None
 
 

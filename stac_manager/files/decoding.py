@@ -61,7 +61,7 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
             window.start = len(BOM)
         if document.stop is None and _first_byte(window) == RECORD_SEPARATOR:
             yield from _lines(window, path, failures, bytes((RECORD_SEPARATOR,)))
-        elif document.stop is not None or _has_lines(window, document):
+        elif document.stop is not None or has_lines(window, document):
             yield from _lines(window, path, failures, b"\n")
         else:
             yield from _values(window, path, failures)
@@ -80,12 +80,14 @@ def _first_byte(window: Window) -> int | None:
             return None
 
 
-def _has_lines(window: Window, document: Document) -> bool:
-    """Tell whether a document holds a value a line.
+def has_lines(window: Window, document: Document) -> bool:
+    """Tell whether a document holds a value a line, and no record separators.
 
     A file that is called so does, unless its first value ends on a later line. Another one does where its first line
     is an object or array and something follows.
     """
+    if _first_byte(window) == RECORD_SEPARATOR:
+        return False
     end = _end_of_first_line(window)
     if end is None:
         return document.format == "ndjson"

@@ -1,20 +1,149 @@
-"""Plans of files, and the reading of one partition of them."""
+"""Plans of files, and the reading of one partition of them.
+
+Small files are put together, large files of lines are cut at bytes, Parquet at its row groups. What cannot be cut
+(a FeatureCollection, a compressed file) is a partition of its own, however large.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import aclosing, closing, suppress
+from itertools import pairwise
+from typing import TypeAlias, cast, get_args
+
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
-from stac_manager.plan import Partition, Plan
+from stac_manager.exceptions import DataProcessingError, printable
+from stac_manager.files.decoding import has_lines
+from stac_manager.files.discovery import discover
+from stac_manager.files.filters import filters_of
+from stac_manager.files.formats import Document, Format, magic
+from stac_manager.files.opening import TOO_MANY_OPEN, open_file
+from stac_manager.files.parquet import row_groups
+from stac_manager.files.reading import read_documents
+from stac_manager.files.window import FileSource, Window
+from stac_manager.plan import Document as PlannedDocument
+from stac_manager.plan import Documents, Lines, Partition, PartitionReport, Plan, RowGroups
 from stac_manager.reader import Done, Parts
 from stac_manager.stats import FileStats
 
+MEMBER_BYTES = 20_000
+"""How large an item is taken to be in a document that holds several."""
+SMALL_BYTES = 262_144
+"""A JSON document of no more is taken for one item, and its first bytes are not looked at."""
+LINES_LOOKED_AT = 20
+
+Share: TypeAlias = tuple[PlannedDocument, int]
+"""A file that is read as a whole, and how many items it is taken to hold."""
+
 
 async def plan(config: IngestConfig, collection_id: str | None, partition_items: int) -> Plan:
-    """Divide the source into partitions of about so many items."""
-    raise NotImplementedError
+    """Divide the source into partitions of about so many items, in its order.
+
+    Raises:
+        ConfigurationError: If the source does not exist or holds no document.
+        DataProcessingError: If the system allows no more open files.
+    """
+    failures, stats = FailureCollector(), FileStats()
+    return await asyncio.to_thread(_plan, config, max(partition_items, 1), failures, stats)
 
 
-def read(
+def _plan(config: IngestConfig, partition_items: int, failures: FailureCollector, stats: FileStats) -> Plan:
+    documents = discover(config, failures)
+    try:
+        partitions = tuple(_divided(documents, partition_items))
+    except OSError as error:
+        raise DataProcessingError(f"{config.source}: cannot be planned: {error.strerror}") from error
+    rows = [partition.estimate for partition in partitions if isinstance(partition, RowGroups)]
+    counted = sum(filter(None, rows)) if len(rows) == len(partitions) else None
+    notes = tuple(f"left out: {failure}" for failure in failures.get_all())
+    return Plan(printable(config.source), "document", partitions, counted, notes)
+
+
+def _divided(documents: Iterable[Document], partition_items: int) -> Iterator[Partition]:
+    waiting: list[Share] = []
+    weight = 0
+    for document in documents:
+        found = _looked_at(document, partition_items)
+        if isinstance(found, list):
+            if waiting:
+                yield _together(waiting)
+            waiting, weight = [], 0
+            yield from found
+            continue
+        if waiting and weight + found[1] > partition_items:
+            yield _together(waiting)
+            waiting, weight = [], 0
+        waiting.append(found)
+        weight += found[1]
+    if waiting:
+        yield _together(waiting)
+
+
+def _together(shares: list[Share]) -> Documents:
+    return Documents(tuple(document for document, _ in shares), estimate=sum(items for _, items in shares))
+
+
+def _looked_at(document: Document, partition_items: int) -> list[Partition] | Share:
+    """Cut a document, or tell how many items it is taken to hold. What cannot be read is found when it is read."""
+    path = os.path.abspath(document.path)
+    try:
+        found = os.stat(path)
+        planned = PlannedDocument(path, document.format, found.st_size, found.st_mtime_ns)
+        if document.format == "json" and found.st_size <= SMALL_BYTES:
+            return planned, 1
+        with closing(Window(FileSource(open_file(path), FileStats()))) as window:
+            window.more()
+            kind = magic(bytes(window.view[: window.end][:4]))
+            if kind == "parquet":
+                return _row_groups(planned, partition_items)
+            if kind is None and has_lines(window, document):
+                return _lines(planned, found.st_size, _bytes_a_line(window), partition_items)
+    except OSError as error:
+        if error.errno in TOO_MANY_OPEN:
+            raise
+        return PlannedDocument(path, document.format), 1
+    except ValueError:
+        return PlannedDocument(path, document.format), 1
+    return planned, max(found.st_size // MEMBER_BYTES, 1)
+
+
+def _bytes_a_line(window: Window) -> int:
+    data = bytes(window.view[window.start : window.end])
+    lines = data.split(b"\n", LINES_LOOKED_AT)[:LINES_LOOKED_AT]
+    return sum(map(len, lines)) // len(lines) + 1
+
+
+def _lines(document: PlannedDocument, size: int, bytes_a_line: int, partition_items: int) -> list[Partition] | Share:
+    items = max(size // bytes_a_line, 1)
+    count = -(-items // partition_items)
+    if count == 1:
+        return document, items
+    document = PlannedDocument(document.path, "ndjson", document.size, document.modified_ns)
+    edges = [size * index // count for index in range(count + 1)]
+    return [
+        Lines(document, start, stop, estimate=items // count)
+        for start, stop in pairwise(edges)
+    ]  # fmt: skip
+
+
+def _row_groups(document: PlannedDocument, partition_items: int) -> list[Partition]:
+    document = PlannedDocument(document.path, "parquet", document.size, document.modified_ns)
+    partitions: list[Partition] = []
+    first = rows_so_far = 0
+    rows = row_groups(document.path)
+    for index, count in enumerate(rows):
+        if rows_so_far and rows_so_far + count > partition_items:
+            partitions.append(RowGroups(document, first, index, estimate=rows_so_far))
+            first, rows_so_far = index, 0
+        rows_so_far += count
+    partitions.append(RowGroups(document, first, len(rows), estimate=rows_so_far))
+    return partitions
+
+
+async def read(
     partition: Partition,
     config: IngestConfig,
     collection_id: str | None,
@@ -22,5 +151,97 @@ def read(
     stats: FileStats,
     done: Done,
 ) -> Parts:
-    """Yield the items that a partition owns, in parts, and call `done` with the report after the last."""
-    raise NotImplementedError
+    """Yield the items that a partition owns, in parts, and call `done` with the report after the last.
+
+    Raises:
+        DataProcessingError: If the system allows no more open files for a while.
+        ValueError: If the partition is none of files.
+    """
+    own, counts = _OwnFailures(failures), FileStats()
+    documents = _documents_of(partition)
+    changed = await asyncio.to_thread(_changed, documents)
+    shares = [document for _, document in documents]
+    filters = filters_of(config, collection_id)
+    async with aclosing(read_documents(shares, config, filters, own, counts)) as parts:
+        async for part in parts:
+            yield part
+            _copy(counts, stats)
+            stats.failures = own.count
+    problem = None
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        problem = f"{printable(changed[0])}{more} changed after the plan was made"
+    report = PartitionReport(
+        key=partition.key,
+        items=counts.items,
+        seen=counts.items + own.count,
+        pages=counts.documents,
+        failed=own.count,
+        problem=problem,
+        place=_place(partition),
+    )
+    done(report)
+
+
+def _documents_of(partition: Partition) -> list[tuple[PlannedDocument, Document]]:
+    if isinstance(partition, Documents):
+        return [(each, Document(each.path, _format(each))) for each in partition.documents]
+    if isinstance(partition, Lines):
+        document, first, stop = partition.document, partition.start, partition.stop
+    elif isinstance(partition, RowGroups):
+        document, first, stop = partition.document, partition.first, partition.stop
+    else:
+        raise ValueError(f"a partition of kind {partition.kind!r} is none of files")
+    return [(document, Document(document.path, _format(document), first, stop))]
+
+
+def _format(document: PlannedDocument) -> Format:
+    if document.format in get_args(Format):
+        return cast(Format, document.format)
+    raise ValueError(f"{document.path}: unknown format {document.format!r}")
+
+
+def _changed(documents: Sequence[tuple[PlannedDocument, Document]]) -> list[str]:
+    """Return the files that are not as they were when the plan was made."""
+    changed = []
+    for planned, _ in documents:
+        if planned.size is None:
+            continue
+        with suppress(OSError):  # reading it tells
+            found = os.stat(planned.path)
+            if (found.st_size, found.st_mtime_ns) == (planned.size, planned.modified_ns):
+                continue
+        changed.append(planned.path)
+    return changed
+
+
+def _place(partition: Partition) -> str:
+    if isinstance(partition, Documents):
+        names = [printable(document.path) for document in partition.documents[:1]]
+        more = len(partition.documents) - 1
+        return f"{names[0]} and {more} more" if more > 0 else "".join(names)
+    if isinstance(partition, Lines):
+        return f"{printable(partition.document.path)}, bytes {partition.start} to {partition.stop}"
+    if isinstance(partition, RowGroups):
+        return f"{printable(partition.document.path)}, row groups {partition.first} to {partition.stop}"
+    return partition.kind
+
+
+def _copy(counts: FileStats, stats: FileStats) -> None:
+    """Show what was counted so far; items and the consumer's time are counted by who takes the parts."""
+    for name in ("documents", "bytes", "concurrency", "seconds_waiting", "seconds_reading", "seconds_decoding"):
+        setattr(stats, name, getattr(counts, name))
+    stats.peak_buffer = counts.peak_buffer
+
+
+class _OwnFailures(FailureCollector):
+    """Hands failures on and counts those of one partition; others may add to the same collector meanwhile."""
+
+    def __init__(self, failures: FailureCollector) -> None:
+        super().__init__()
+        self._to = failures
+        self.count = 0
+
+    def add(self, source: str, reason: str, *, line: int | None = None) -> None:
+        self.count += 1
+        self._to.add(source, reason, line=line)
