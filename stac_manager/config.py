@@ -71,8 +71,8 @@ class IngestConfig(BaseModel):
     defer_gc: bool = True
 
     @classmethod
-    def parse(cls, options: Mapping[str, Any]) -> IngestConfig:
-        """Validate `options`.
+    def parse(cls, options: Mapping[str, Any], mode: Literal["file", "api"] | None = None) -> IngestConfig:
+        """Validate `options`. With a `mode`, they are for that one.
 
         Raises:
             ConfigurationError: With one line for each wrong option. Values of `headers` are never quoted.
@@ -81,6 +81,8 @@ class IngestConfig(BaseModel):
             raise ConfigurationError(f"the configuration must be a dict of options, not {type(options).__name__}")
         options = {name: str(value) if name == "source" and hasattr(value, "__fspath__") else value
                    for name, value in options.items()}  # fmt: skip
+        if mode is not None and options.setdefault("mode", mode) != mode:
+            raise ConfigurationError(f"option 'mode' is {options['mode']!r}; this is for mode {mode!r}")
         if "mode" not in options and isinstance(options.get("source"), str):
             options = {"mode": mode_of(options["source"]), **options}
         try:

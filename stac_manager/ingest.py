@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, nullcontext
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
 from stac_manager.config import IngestConfig
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.garbage import OlderCollectionsDeferred
+from stac_manager.options import IngestOptions
 from stac_manager.plan import Partition, Plan
 from stac_manager.protocols import Item
 from stac_manager.reader import PartitionReader, Parts, counted
@@ -26,17 +27,42 @@ if TYPE_CHECKING:
 class IngestModule:
     """Fetches STAC items from files or a STAC API.
 
-    Args:
-        config: The options, as `docs/options.md` lists them.
+    Options, as a dict or as keyword arguments (`docs/options.md` says more of each):
+
+    source: A file, folder, glob or catalog, or the URL of one, or of a STAC API's landing page.
+    mode: "file" or "api". Without it, the source tells.
+    concurrency: 1, a number, or "auto" (found while running): documents or requests in flight. Default 1.
+    collection_id, collections: Only items of this collection, or of one of these.
+    bbox, datetime, intersects, ids, filter: Only items that meet them, as a STAC API search has them (filter: CQL2).
+    fields: Only these members of each item, such as "properties.datetime".
+    max_items: Stop after so many.
+    defer_gc: Let the older generations of the garbage collector wait meanwhile. Default True.
+
+    Files: source_type ("auto", "file", "items_directory", "collection"), format ("json", "ndjson", "parquet"),
+    storage_options (of obstore, for s3://, gs://, az:// and https:// sources).
+
+    APIs: limit (items a page, default 100), query (the Query extension), ordered (the server's order also at a
+    concurrency above 1), headers (a dict, or a function that gives one and is asked again at a 401).
+
+    The network: timeout (seconds a request), retries, rate_limit (requests a second), user_agent, ca_bundle,
+    client_cert, trust_env (proxies, netrc and CA bundles of the environment; default True).
 
     Raises:
         ConfigurationError: If an option is unknown, missing or wrong.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = IngestConfig.parse(config)
+    _mode: ClassVar[Literal["file", "api"] | None] = None
+
+    @overload
+    def __init__(self, config: IngestOptions) -> None: ...
+    @overload
+    def __init__(self, **options: Unpack[IngestOptions]) -> None: ...
+    def __init__(self, config: Any = None, **options: Any) -> None:
+        if config is not None and options:
+            raise ConfigurationError("give the options as a dict or as keyword arguments, not both")
+        self.config = IngestConfig.parse(options if config is None else config, self._mode)
         self.stats: FileStats | ApiStats = FileStats() if self.config.mode == "file" else ApiStats()
-        """What the latest fetch did, during it and after it."""
+        """What the latest fetch did, during it and after it. `FileIngest` and `ApiIngest` know which of both."""
 
     async def fetch(self, context: WorkflowContext) -> AsyncGenerator[Item, None]:
         """Yield every item of the source once, in a fixed order: files by name, a search in the server's order.
@@ -179,3 +205,17 @@ async def _counted_pages(pages: Parts, stats: IngestStats) -> Parts:
     async with aclosing(pages):
         async for page in pages:
             yield counted(page, stats)
+
+
+class FileIngest(IngestModule):
+    """An `IngestModule` of mode "file": type checkers know what its `stats` have."""
+
+    _mode = "file"
+    stats: FileStats
+
+
+class ApiIngest(IngestModule):
+    """An `IngestModule` of mode "api": type checkers know what its `stats` have."""
+
+    _mode = "api"
+    stats: ApiStats

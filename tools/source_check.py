@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from yarl import URL
 
-from stac_manager import DataProcessingError, IngestModule, WorkflowContext
+from stac_manager import DataProcessingError, IngestModule, IngestOptions, WorkflowContext
 from stac_manager.api.http import Client, Request, StatusError, shown
 from stac_manager.stats import ApiStats
 
@@ -41,7 +41,7 @@ def check_api_source(options: dict[str, Any]) -> str | None:
 
 
 async def _first_item(options: dict[str, Any]) -> bool:
-    stream = IngestModule({**options, "max_items": 1}).fetch(WorkflowContext.create())
+    stream = IngestModule(cast(IngestOptions, {**options, "max_items": 1})).fetch(WorkflowContext.create())
     async with aclosing(stream) as items:
         return await anext(items, None) is not None
 

@@ -1,0 +1,68 @@
+"""What type checkers know: the options, and the statistics of each mode."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+from stac_manager import ApiIngest, ConfigurationError, FileIngest, IngestConfig, IngestModule, IngestOptions
+
+FINE = """
+from pathlib import Path
+from stac_manager import ApiIngest, FileIngest, IngestModule, IngestOptions, WorkflowContext
+
+async def run() -> None:
+    context = WorkflowContext.create()
+    api = ApiIngest(source="https://example.com", concurrency="auto", headers={"Authorization": "x"})
+    files = FileIngest({"source": Path("items"), "concurrency": 4})
+    options: IngestOptions = {"source": "items"}
+    for module in (api, files, IngestModule(options), IngestModule({"mode": "api", "source": "https://example.com"})):
+        async for item in module.fetch(context):
+            print(item["id"])
+    print(api.stats.requests, api.stats.completeness.status, api.stats.notes, files.stats.documents)
+"""
+WRONG = (
+    'IngestModule({"source": "items", "concurency": 4})',
+    'IngestModule(source="items", concurency=4)',
+    'IngestModule(source="items", concurrency="many")',
+    "IngestModule(concurrency=4)",
+    'FileIngest(source="items").stats.requests',
+)
+
+
+def test_documented_use_passes_and_a_typo_fails(tmp_path: Path) -> None:
+    imports = "from stac_manager import FileIngest, IngestModule\n"
+    (tmp_path / "fine.py").write_text(FINE)
+    (tmp_path / "wrong.py").write_text(imports + "\n".join(WRONG) + "\n")
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(tmp_path / "cache")]
+    done = subprocess.run(
+        [*command, "fine.py", "wrong.py"], cwd=tmp_path, env={"MYPYPATH": str(ROOT)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    lines = [line for line in done.stdout.splitlines() if ": error:" in line]
+    for number, use in enumerate(WRONG, 2):
+        assert any(line.startswith(f"wrong.py:{number}:") for line in lines), (use, done.stdout)
+    assert [line for line in lines if not line.startswith("wrong.py")] == [], done.stdout
+
+
+def test_every_option_is_typed_documented_and_told_by_help() -> None:
+    options = set(IngestConfig.model_fields)
+    assert set(IngestOptions.__annotations__) == options
+    page = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    assert {name for name in options if f"`{name}`" not in page} == set()
+    assert {name for name in options if name not in (IngestModule.__doc__ or "")} == set()
+
+
+def test_keyword_arguments_and_a_dict_are_the_same() -> None:
+    assert (
+        IngestModule(source="items", concurrency=3).config == IngestModule({"source": "items", "concurrency": 3}).config
+    )
+    assert ApiIngest(source="https://example.com/x.json").config.mode == "api"
+    with pytest.raises(ConfigurationError, match="not both"):
+        IngestModule({"source": "items"}, concurrency=3)  # type: ignore[call-overload]
+    with pytest.raises(ConfigurationError, match="'mode' is 'api'; this is for mode 'file'"):
+        FileIngest(source="https://example.com", mode="api")
