@@ -1,4 +1,4 @@
-"""The files that describe the project: its image, its site, its package page, how to cite it."""
+"""The files that describe the project: its image, its site, its notebook, its package page, how to cite it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
+from nbclient import NotebookClient
 from support import ROOT
 
 import stac_manager
@@ -64,3 +67,20 @@ def test_the_citation_is_of_this_version() -> None:
 def test_the_changelog_tells_of_this_version() -> None:
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (\S+)", changes, re.MULTILINE)[:2] == ["Unreleased", stac_manager.__version__]
+
+
+def test_the_notebook_runs(tmp_path: Path) -> None:
+    """Every cell, in a kernel of this environment; what the cells show is kept nowhere."""
+    notebook = nbformat.read(ROOT / "docs" / "notebook.ipynb", as_version=4)
+    assert [cell["outputs"] for cell in notebook.cells if cell.cell_type == "code"] == [[], [], []]
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        # A kernel of its own, whatever is registered on this machine.
+        patch.setenv("JUPYTER_PATH", str(Path(sys.prefix) / "share" / "jupyter"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            client.execute()
+    printed, frame = (cell["outputs"][-1] for cell in notebook.cells if cell.get("outputs"))
+    assert printed["text"] == "20 clear of 200 items; not delivered: []\n"
+    assert "scene-002" in frame["data"]["text/html"]
