@@ -19,8 +19,8 @@ help:  ## Show this list.
 setup: $(READY)  ## Make .venv with every locked dependency (the other targets make what they need by themselves).
 
 bench: $(MEASURING)  ## Measure file and API ingestion on the embedded data; report and plots under results/.
-	$(BIN)/python tools/benchmark_ingest.py file --test-size 1000 --concurrency 1,5,10 --output results/quick_file.json
-	$(BIN)/python tools/benchmark_ingest.py api --max-items 500 --concurrency 1,5,10 --output results/quick_api.json
+	$(BIN)/python tools/benchmark_ingest.py file $(BENCH) --test-size 1000 --concurrency 1,5,10 --output results/quick_file.json
+	$(BIN)/python tools/benchmark_ingest.py api $(BENCH) --concurrency 1,5,10 --output results/quick_api.json
 
 nightly: $(MEASURING)  ## Measure the commits that are new, publish, judge: docs/nightly.md.
 	$(BIN)/python tools/nightly.py $(NIGHTLY)

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -15,27 +15,51 @@ LATENCY_SECONDS = 0.1
 START_SECONDS = 120.0
 
 
+def launch(items_path, latency_seconds, options=()):
+    """Start a server with the items of an NDJSON file on a free port, and return it and its address.
+
+    It ends with this process, however that ends, and leaves no file. `options` are further ones of the server.
+
+    Raises:
+        OSError: If it does not start.
+    """
+    command = [sys.executable, SERVER, items_path, "--port", "0", "--latency", str(latency_seconds)]
+    command += ["--die-with-parent", *options]
+    with tempfile.TemporaryFile() as errors:
+        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True)
+        patience = threading.Timer(START_SECONDS, server.kill)
+        patience.start()
+        try:
+            said = server.stdout.readline()  # "listening on http://127.0.0.1:12345"
+            if said:
+                return server, said.split()[-1]
+        except BaseException:
+            server.kill()
+            raise
+        finally:
+            patience.cancel()
+        code = server.wait()
+        errors.seek(0)
+        reason = errors.read().decode(errors="replace").strip().rpartition("\n")[-1]
+        raise OSError(f"the local STAC API did not start (exit code {code}): {reason or 'it said nothing'}")
+
+
+def stop(server):
+    server.kill()
+    server.wait()
+    server.stdout.close()
+
+
 @functools.cache
 def start(items_path, throttle=None):
-    """Start a server with the items of an NDJSON file, once in this process, and return its address.
+    """Start a server once in this process, and return its address.
 
-    It is killed when this process ends, however it ends. Above `throttle` requests a second it answers 429.
+    Above `throttle` requests a second it answers 429.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        port_file = Path(folder) / "address"
-        command = [sys.executable, SERVER, items_path, "--port", "0", "--latency", str(LATENCY_SECONDS)]
-        command += ["--port-file", port_file, "--die-with-parent"]
-        if throttle:
-            command += ["--throttle", str(throttle)]
-        quiet = subprocess.DEVNULL
-        server = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
-        atexit.register(_stop, server)
-        deadline = time.monotonic() + START_SECONDS
-        while not port_file.exists():
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the local STAC API did not start (exit code {server.poll()})")
-            time.sleep(0.01)
-        return port_file.read_text().strip()
+    options = ("--throttle", str(throttle)) if throttle else ()
+    server, address = launch(items_path, LATENCY_SECONDS, options)
+    atexit.register(stop, server)
+    return address
 
 
 def served(address):
@@ -48,8 +72,3 @@ def reset(address):
     """Let the server forget what it has served, for its counters and for its throttle."""
     with urllib.request.urlopen(f"{address}/_stats/reset", data=b"") as answer:
         answer.read()
-
-
-def _stop(server):
-    server.kill()
-    server.wait()

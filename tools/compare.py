@@ -23,8 +23,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tools import regression
 from tools.asv.results import Measured, Series, read_history
-from tools.asv_runs import ROOT, MeasuringError, git, last_line, write_configuration
-from tools.errors import ReportError
+from tools.asv_runs import ROOT, git, last_line, write_configuration
+from tools.errors import MeasuringError, ReportError
 from tools.processes import stopped
 
 ROUNDS = 14

@@ -7,3 +7,7 @@ class ToolError(Exception):
 
 class ReportError(ToolError):
     """The report cannot be read, made or written."""
+
+
+class MeasuringError(ToolError):
+    """Nothing could be measured."""

@@ -27,8 +27,9 @@ from rich.console import Console
 from rich.progress import track
 
 from tools import compare
-from tools.asv_runs import MeasuringError, git
+from tools.asv_runs import git
 from tools.atomic import write_bytes
+from tools.errors import MeasuringError
 from tools.regression_proof import BASE, EXPERIMENTS, SAME_REPETITIONS, Experiment, Record, as_markdown
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -55,6 +55,7 @@ __all__ = [
     "find",
     "generate_item",
     "iter_items",
+    "progress_bar",
 ]
 
 GENERATOR_VERSION = 1
@@ -542,7 +543,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             spec = DataSetSpec(**{field.name: getattr(options, field.name) for field in fields(DataSetSpec)})
         except ValueError as error:
             parser.error(str(error))
-        with _progress_bar(spec) as advance:
+        with progress_bar(spec) as advance:
             data_set = ensure(spec, root, force=options.force, advance=advance)
         sys.stdout.write(f"{data_set.path.resolve()}\n")
         sys.stdout.flush()
@@ -559,7 +560,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _progress_bar(spec: DataSetSpec) -> Iterator[Callable[[int], None]]:
+def progress_bar(spec: DataSetSpec) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, if rich is installed; nothing in a pipe. It shows up with the first items."""
     if not sys.stderr.isatty():
         yield _ignore

@@ -67,7 +67,9 @@ def test_levels_are_sorted_with_auto_last(given: str, levels: tuple[int | str, .
 
 
 def test_file_measures_a_folder_of_mine(folder: Path, tmp_path: Path) -> None:
-    done = run("file", "--source", "mine", "--concurrency", "1,5", "--output", "out/mine.json", cwd=tmp_path)
+    done = run(
+        "file", "--source", "mine", "--concurrency", "1,5", "--budget", 1, "--output", "out/mine.json", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "out" / "mine.json").read_text())
     jsonschema.validate(written, SCHEMA)
@@ -75,10 +77,12 @@ def test_file_measures_a_folder_of_mine(folder: Path, tmp_path: Path) -> None:
     assert data_set["items"] == 20
     levels = {level["concurrency"]: level for level in data_set["levels"]}
     assert list(levels) == [1, 5]
-    assert len(levels[1]["samples"]) == 3
+    counts = {len(level["samples"]) for level in levels.values()}
+    assert len(counts) == 1  # in turns
+    assert min(counts) >= 5
     assert levels[1]["throughput"] == pytest.approx(20 / levels[1]["median_seconds"])
     usage = levels[1]["usage"]
-    assert usage["runs"] == 3  # the warm-up is not counted
+    assert {usage["runs"]} == counts  # the warm-up is not counted
     assert 0 < usage["stages"]["decoding"] < usage["wall_seconds"]
     assert usage["cpu_seconds"] > 0
     assert usage["tasks"] == 21  # documents, the bad one too
@@ -218,28 +222,29 @@ def test_a_server_that_stops_answering_is_an_error_of_one_line(tmp_path: Path, f
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_ctrl_c_leaves_no_process_and_no_file(sign: signal.Signals, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    command = [*PROGRAM, "api", "--max-items", "500", "--limit", "1", "--concurrency", "1", "--output", "x.json"]
+    command = [*PROGRAM, "api", "--max-items", "300", "--limit", "1", "--concurrency", "1", "--output", "x.json"]
     with subprocess.Popen(
         list(map(str, command)), cwd=tmp_path, env={**os.environ, "TMPDIR": str(scratch)},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as running:  # fmt: skip
         below: list[psutil.Process] = []
         deadline = time.monotonic() + 60
-        while not any("YourData" in " ".join(_words(child)) for child in below) and time.monotonic() < deadline:
+        while len(below) < 2 and time.monotonic() < deadline:  # the server and the level
             below = psutil.Process(running.pid).children(recursive=True)
             time.sleep(0.05)
-        time.sleep(0.5)
-        below = psutil.Process(running.pid).children(recursive=True)
-        assert below
+        assert sorted(Path(_words(child)[1]).name for child in below) == ["_level.py", "stac_api_server.py"]
         running.send_signal(sign)
         _, said = running.communicate(timeout=30)
-    assert running.returncode == 130
-    assert said.splitlines()[-1] == "error: interrupted"
-    _, alive = psutil.wait_procs(below, timeout=5)
+    if sign is signal.SIGKILL:
+        assert running.returncode == -signal.SIGKILL
+    else:
+        assert running.returncode == 130
+        assert said.splitlines()[-1] == "error: interrupted"
+    _, alive = psutil.wait_procs(below, timeout=60)
     assert not alive
     assert list(scratch.iterdir()) == []
     assert not (tmp_path / "x.json").exists()

@@ -472,11 +472,16 @@ def _environment(file: _ResultFile, machine: Mapping[str, Any]) -> Environment:
         os=machine.get("os") or None,
         cpu=machine.get("cpu") or None,
         cores=int(cores) if cores.isdigit() else None,
-        ram=_ram(str(machine.get("ram") or "")),
+        ram=ram_of(str(machine.get("ram") or "")),
         python=_python(file.python),
         env_name=_environment_name(file),
         packages=packages or None,
     )
+
+
+def ram_of(text: str) -> str | None:
+    """asv's words for the memory of a machine, in GB where they are a number of bytes."""
+    return f"{int(text) / _BYTES_PER_GB:.1f} GB" if text.isdigit() else text or None
 
 
 def _python(text: str) -> str | None:
@@ -490,10 +495,6 @@ def _environment_name(file: _ResultFile) -> str:
     """asv's name, which for an existing environment is a path and says no more than that it existed."""
     kind = file.environment.partition("-")[0]
     return kind if kind == "existing" else file.environment
-
-
-def _ram(text: str) -> str | None:
-    return f"{int(text) / _BYTES_PER_GB:.1f} GB" if text.isdigit() else text or None
 
 
 def _result_file(path: Path) -> _ResultFile:

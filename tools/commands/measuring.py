@@ -17,16 +17,16 @@ from .output import check_output, say, write_report
 
 if TYPE_CHECKING:
     from tools.analysis import Concurrency
-    from tools.asv_runs import Request
+    from tools.measuring import Request
 
 TEST_DATA = Path(__file__).resolve().parent.parent.parent / "test_data"
 LOCAL_LATENCY_SECONDS = 0.1
-FILE_REPEAT = 3
-LOCAL_API_REPEAT = 3
-REMOTE_API_REPEAT = 1
+LOCAL_API_ITEMS = 5000
+REMOTE_API_ITEMS = 500
+UNTIL_NARROW = "5 or more, until the 95 % interval is within 5 %"
 
 
-def _measuring_options(output: str) -> Decorator:
+def _measuring_options(output: str, repeat: str) -> Decorator:
     """Add the options that `file` and `api` share."""
     return all_of(
         click.option(
@@ -36,7 +36,15 @@ def _measuring_options(output: str) -> Decorator:
             show_default=True,
             help="Levels to measure, 'auto' among them.",
         ),
-        click.option("--repeat", type=click.IntRange(1, 1000), help="Timed runs a level."),
+        click.option("--repeat", type=click.IntRange(1, 1000), help=f"Timed runs a level. [default: {repeat}]"),
+        click.option(
+            "--budget",
+            type=click.FloatRange(min=0),
+            default=30.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="Begin no further round of runs after so long, once each level has five.",
+        ),
         click.option(
             "--output",
             type=click.Path(dir_okay=False, path_type=Path),
@@ -53,7 +61,7 @@ def _measuring_options(output: str) -> Decorator:
 @click.option("--layout", type=click.Choice(test_data_generator.LAYOUTS), help="How the generated items lie on disk.")
 @click.option("--source", help="A folder, file or glob of yours, instead of generated items.")
 @click.option("--max-items", type=click.IntRange(min=1), help="Stop after so many items.")
-@_measuring_options("results/file.json")
+@_measuring_options("results/file.json", UNTIL_NARROW)
 def file_command(
     test_size: int | None,
     profile: str | None,
@@ -62,10 +70,11 @@ def file_command(
     max_items: int | None,
     concurrency: tuple[Concurrency, ...],
     repeat: int | None,
+    budget: float,
     output: Path,
 ) -> None:
     """Measure reading items from files, the page cache warm: each level is run once untimed before."""
-    from tools import analysis, asv_runs, source_check
+    from tools import analysis, measuring, source_check
 
     check_output(output)
     if source is not None:
@@ -74,7 +83,7 @@ def file_command(
         title, shown, expected = f"{{items:,}} Items of {Path(source).name or source}", source, None
     else:
         spec = _spec(test_size or 1000, profile, layout)
-        data = test_data_generator.ensure(spec, TEST_DATA)
+        data = _made(spec)
         source, expected = str(data.path), min(spec.items, max_items or spec.items)
         title = analysis.title_of("file", expected)
         shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
@@ -82,38 +91,41 @@ def file_command(
     if max_items is not None:
         options["max_items"] = max_items
     source_check.check_file_source(options)
-    options["source"] = os.path.abspath(source)  # asv runs in a folder of its own
-    request = asv_runs.Request(title, shown, options, concurrency, repeat or FILE_REPEAT, warm_up=True, items=expected)
-    _measure(request, output)
+    options["source"] = os.path.abspath(source)
+    rules = measuring.Rules(repeat, budget)
+    _measure(measuring.Request(title, shown, options, concurrency, rules, warm_up=True, items=expected), output)
 
 
 @click.command("api")
 @click.option("--catalog-url", help="Landing page of a STAC API. [default: the project's own, with 100 ms latency]")
 @click.option("--collection-id", help="Collection to fetch.")
-@click.option("--max-items", type=click.IntRange(min=1), default=500, show_default=True, help="Items to fetch.")
+@click.option("--max-items", type=click.IntRange(min=1),
+              help=f"Items to fetch. [default: {LOCAL_API_ITEMS}; {REMOTE_API_ITEMS} with --catalog-url]")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Items a page.")
 @click.option("--datetime", help="RFC 3339 instant or interval.")
 @click.option("--bbox", help="west,south,east,north in degrees.")
 @click.option("--header", "headers", multiple=True, metavar="NAME=VARIABLE",
               help="Send a header with the value of an environment variable.")  # fmt: skip
-@_measuring_options("results/api.json")
+@_measuring_options("results/api.json", f"{UNTIL_NARROW}; 1 with --catalog-url")
 def api_command(
     catalog_url: str | None,
     collection_id: str | None,
-    max_items: int,
+    max_items: int | None,
     limit: int,
     datetime: str | None,
     bbox: str | None,
     headers: tuple[str, ...],
     concurrency: tuple[Concurrency, ...],
     repeat: int | None,
+    budget: float,
     output: Path,
 ) -> None:
     """Measure fetching items from a STAC API. A catalogue of others is asked once a level unless --repeat says more."""
     from stac_manager import IngestConfig
-    from tools import analysis, asv_runs, local_api, source_check
+    from tools import analysis, local_api, measuring, source_check
 
     check_output(output)
+    max_items = max_items or (REMOTE_API_ITEMS if catalog_url else LOCAL_API_ITEMS)
     search: dict[str, Any] = {"mode": "api", "max_items": max_items, "limit": limit}
     given = {"collection_id": collection_id, "datetime": datetime, "bbox": bbox and bbox.split(",")}
     search.update({name: value for name, value in given.items() if value})
@@ -122,15 +134,15 @@ def api_command(
     with ExitStack() as stack:
         if catalog_url is None:
             spec = _spec(max_items, None, "ndjson")
-            data = test_data_generator.ensure(spec, TEST_DATA)
+            data = _made(spec)
             url = stack.enter_context(local_api.running(data.path, latency_seconds=LOCAL_LATENCY_SECONDS))
             shown = f"the project's own STAC API, {LOCAL_LATENCY_SECONDS * 1000:.0f} ms a request, {limit} items a page"
         else:
             url, shown = catalog_url, f"{_without_query(catalog_url)}, {limit} items a page"
         options = {**search, "source": url}
         IngestConfig.parse(options)
-        repeat = repeat or (LOCAL_API_REPEAT if catalog_url is None else REMOTE_API_REPEAT)
         if catalog_url is not None:
+            repeat = repeat or 1
             pages = -(-max_items // limit)
             total = source_check.REQUESTS + len(concurrency) * repeat * (1 + pages)
             say(f"This sends up to {total:,} requests to {_without_query(catalog_url)}.")
@@ -139,15 +151,21 @@ def api_command(
             shown = f"{shown}, collection {found}"
         title = "{items:,} API Items" if catalog_url else analysis.title_of("api", max_items)
         expected = max_items if catalog_url is None and not (datetime or bbox or collection_id) else None
-        _measure(asv_runs.Request(title, shown, options, concurrency, repeat, warm_up=False, items=expected), output)
+        rules = measuring.Rules(repeat, budget)
+        _measure(measuring.Request(title, shown, options, concurrency, rules, warm_up=False, items=expected), output)
+
+
+def _made(spec: test_data_generator.DataSetSpec) -> test_data_generator.DataSet:
+    with test_data_generator.progress_bar(spec) as advance:
+        return test_data_generator.ensure(spec, TEST_DATA, advance=advance)
 
 
 def _measure(request: Request, output: Path) -> None:
     from rich.console import Console
 
-    from tools import asv_runs, render
+    from tools import measuring, render
 
-    measurement = asv_runs.measure(request, Console(stderr=True))
+    measurement = measuring.measure(request, Console(stderr=True))
     for remark in measurement.remarks:
         say(f"note: {remark}")
     render.write(measurement.report, output)

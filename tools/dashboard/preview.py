@@ -12,7 +12,8 @@ from typing import Any
 
 from asv.config import Config
 
-from tools.asv_runs import ROOT, MeasuringError
+from tools.asv_runs import ROOT
+from tools.errors import MeasuringError
 from tools.processes import stopped
 
 

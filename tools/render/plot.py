@@ -31,8 +31,6 @@ _POINTS_PER_STEP = 12
 _LINE_OF_TEXT = 0.055
 _POINTS_AND_BARS = "points: medians; bars: quartiles of the throughput, 95 % interval of the speedup"
 # Okabe and Ito's, without the yellow that is too pale on white.
-_PALETTE = ("#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73", "#CC79A7", "#222222")
-_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,83 @@
+"""One concurrency level in a process of its own, so that its memory is its own: what `tools/measuring` starts.
+
+The first line on standard input is a JSON object: `options` of the IngestModule without `concurrency`, `concurrency`,
+and `items`, the number that must come out, or null. Each line after it asks for one run. Each is answered with one
+JSON object: `{}` or `missing` to the first, what was observed or `error` to a run. When the input ends, however the one
+who wrote it ended, so does this process.
+"""
+
+import gc
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from pathlib import Path
+
+
+def main():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: who started this one decides
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a package prints is no answer
+    asked = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(asked,), daemon=True).start()
+    run = None
+    while True:
+        line = asked.get()
+        if run is None:
+            run, answer = _prepared(json.loads(line))
+        else:
+            answer = run()
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def _listen(asked):
+    for line in sys.stdin:
+        asked.put(line)
+    os._exit(0)  # also in the middle of a run
+
+
+def _prepared(request):
+    """Return what makes one run, and the answer to the request."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from benchmarks import _compat, _memory
+
+    options, items = {**request["options"], "concurrency": request["concurrency"]}, request["items"]
+    try:
+        _compat.load(options["mode"])
+        _compat.ingest_module(**options)
+    except NotImplementedError as error:
+        return None, {"missing": str(error)}
+    import_bytes = _memory.peak_bytes()
+    return lambda: _run(options, items, import_bytes), {}
+
+
+def _run(options, items, import_bytes):
+    """Fetch once, the garbage collector off meanwhile as in all timings of asv."""
+    from benchmarks import _compat, _memory, _usage
+
+    usage = {}
+    module = _compat.ingest_module(**options)
+    gc.collect()
+    gc.disable()
+    try:
+        with _usage.measured(usage):
+            count, failures = _compat.drain(module, items)
+    except Exception as error:  # noqa: BLE001 - it is shown to the user
+        return {"error": f"{error}" or type(error).__name__}
+    finally:
+        gc.enable()
+    return {
+        "items": count,
+        "failed": len(failures),
+        "first_failure": str(failures[0]) if failures else None,
+        "peak_bytes": _memory.peak_bytes(),
+        "import_bytes": import_bytes,
+        "usage": {**usage, **_usage.counted(getattr(module, "stats", None))},
+    }
+
+
+if __name__ == "__main__":
+    main()

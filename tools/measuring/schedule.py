@@ -1,0 +1,108 @@
+"""Which level runs next, and when to stop: samples and a clock go in, a decision comes out, and nothing is run."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tools.analysis.model import MEASUREMENT_SAMPLES, Concurrency
+
+Samples: TypeAlias = Mapping[Concurrency, Sequence[float]]
+"""Seconds of the runs so far, of each level that can be measured, in the order of the levels."""
+
+WIDTH = 0.05
+"""A level is known well enough once its 95 % interval reaches no further than this fraction to either side."""
+MOST_SAMPLES = 200
+_NORMAL = statistics.NormalDist().inv_cdf(0.975)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When it is enough.
+
+    Attributes:
+        repeat: So many runs of each level, whatever they show; None goes on until the intervals are narrow.
+        budget_seconds: No new round begins that would probably end later, once each level has
+            `MEASUREMENT_SAMPLES` runs.
+    """
+
+    repeat: int | None = None
+    budget_seconds: float = 30.0
+
+    @property
+    def fewest(self) -> int:
+        return self.repeat or MEASUREMENT_SAMPLES
+
+    @property
+    def most(self) -> int:
+        return self.repeat or MOST_SAMPLES
+
+
+def next_level(samples: Samples, elapsed: float, rules: Rules) -> Concurrency | None:
+    """The level to run next, None to stop.
+
+    Every level runs once a round, and every second round goes backwards: what the machine does meanwhile meets all
+    of them alike, and nobody always runs after the same other one.
+    """
+    if not samples:
+        return None
+    done = min(map(len, samples.values()))
+    left = [level for level, seconds in samples.items() if len(seconds) == done]
+    if len(left) == len(samples) and _is_enough(samples, done, elapsed, rules):
+        return None
+    return left[-1] if done % 2 else left[0]
+
+
+def seconds_left(samples: Samples, elapsed: float, rules: Rules) -> float | None:
+    """About how long it will take from now on, None before there is a run to go by."""
+    known = {level: statistics.fmean(seconds) for level, seconds in samples.items() if seconds}
+    if not known:
+        return None
+    dearest = max(known.values())
+    runs = {level: known.get(level, dearest) for level in samples}
+    at_least = sum(max(0, rules.fewest - len(samples[level])) * each for level, each in runs.items())
+    if rules.repeat is not None:
+        return at_least
+    wanted = max((_wanted(seconds) for seconds in samples.values()), default=0)
+    in_all = sum(max(0, wanted - len(samples[level])) * each for level, each in runs.items())
+    return max(at_least, min(in_all, rules.budget_seconds - elapsed), 0.0)
+
+
+def reach(seconds: Sequence[float]) -> float:
+    """How far the 95 % interval of the geometric mean reaches, as a fraction of it; infinite for a single sample."""
+    if len(seconds) < 2:
+        return math.inf
+    spread = statistics.stdev(map(math.log, seconds))
+    return math.expm1(_student(len(seconds) - 1) * spread / math.sqrt(len(seconds)))
+
+
+def _is_enough(samples: Samples, done: int, elapsed: float, rules: Rules) -> bool:
+    if done < rules.fewest:
+        return False
+    if done >= rules.most or all(reach(seconds) <= WIDTH for seconds in samples.values()):
+        return True
+    round_seconds = sum(statistics.fmean(seconds) for seconds in samples.values())
+    return elapsed + round_seconds > rules.budget_seconds
+
+
+def _wanted(seconds: Sequence[float]) -> int:
+    """How many samples it takes in all, as far as these tell: the interval narrows with the root of their number."""
+    if len(seconds) < 2:
+        return MEASUREMENT_SAMPLES
+    wanted = len(seconds) * (reach(seconds) / WIDTH) ** 2
+    return math.ceil(min(max(wanted, MEASUREMENT_SAMPLES), MOST_SAMPLES))
+
+
+def _student(degrees: int) -> float:
+    """The 97.5 % quantile of Student's t, expanded about the normal one (Abramowitz and Stegun 26.7.5)."""
+    z = _NORMAL
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return math.fsum(term / degrees**power for power, term in enumerate(terms))
