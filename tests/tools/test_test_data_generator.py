@@ -24,6 +24,7 @@ from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
 
 from tools import test_data_generator as generator
+from tools.test_data import layouts, sets
 from tools.test_data_generator import (
     DATETIME_KINDS,
     LAYOUTS,
@@ -109,44 +110,76 @@ def times_of(item: dict[str, Any]) -> list[datetime]:
 
 # --- Items --------------------------------------------------------------------------------------------------
 
+SIZES = {
+    "sentinel-2-l2a": (13_000, 16_000, 19_000),
+    "landsat-c2-l2": (20_000, 22_000, 23_000),
+    "sentinel-1-rtc": (5_130, 5_700, 6_270),
+    "naip": (2_610, 2_900, 3_190),
+}
+"""The least, the mean and the most bytes of an item, fitted to real ones."""
+
 
 @pytest.mark.parametrize("kind", DATETIME_KINDS)
 @pytest.mark.parametrize("profile", PROFILE_NAMES)
-def test_items_are_valid_stac(profile: str, kind: str, schemas: dict[str, Draft7Validator]) -> None:
-    for item in iter_items(DataSetSpec(profile, 12, datetime_kind=kind)):
+def test_items_look_like_real_ones(profile: str, kind: str, schemas: dict[str, Draft7Validator]) -> None:
+    """Valid, of the size, place and time that they should have, spread over the time range."""
+    import shapely
+
+    items = list(iter_items(DataSetSpec(profile, 400, datetime_kind=kind)))
+    for item in items[:12]:
         assert [error.message for error in schemas["item"].iter_errors(item)] == []
+    for item in items[:100]:
+        polygon = shapely.geometry.shape(item["geometry"])
+        assert polygon.is_valid
+        assert polygon.exterior.is_ccw, "RFC 7946: exterior rings are counter-clockwise"
+        assert polygon.bounds == tuple(item["bbox"])
+        assert -180 <= item["bbox"][0] < item["bbox"][2] <= 180
+        assert -90 <= item["bbox"][1] < item["bbox"][3] <= 90
+    sizes = [len(orjson.dumps(item)) for item in items]
+    if profile == "mixed":
+        counts = [sum(item["collection"] == name for item in items) for name in SINGLE_PROFILES]
+        assert sum(counts) == 400
+        assert all(40 < count < 240 for count in counts)
+        assert max(sizes) > 5 * min(sizes)
+    else:
+        low, mean, high = SIZES[profile]
+        assert low <= min(sizes)
+        assert max(sizes) <= high
+        assert statistics.mean(sizes) == pytest.approx(mean, rel=0.05)
+    properties = [item["properties"] for item in items]
+    intervals = [part for part in properties if part["datetime"] is None]
+    fractions = [part for part in properties if part["datetime"] is not None and "." in part["datetime"]]
+    low, high = {"interval": (400, 400), "mixed": (60, 140)}.get(kind, (0, 0))
+    assert low <= len(intervals) <= high
+    low, high = {"subsecond": (400, 400), "mixed": (60, 140)}.get(kind, (0, 0))
+    assert low <= len(fractions) <= high
+    assert all(part["start_datetime"] <= part["end_datetime"] for part in intervals)
+    first, last = datetime(2020, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
+    shares = sorted((times_of(item)[0] - first) / (last - first) for item in items)
+    assert all(abs(shares[40 * decile] - decile / 10) < 0.1 for decile in range(1, 10))
+
+
+@given(
+    profile=st.sampled_from(PROFILE_NAMES),
+    kind=st.sampled_from(DATETIME_KINDS),
+    seed=st.integers(0, 2**70),
+    index=st.integers(0, 10),
+    more=st.integers(1, 5),
+)
+@settings(deadline=None, max_examples=30)
+def test_an_item_depends_on_its_seed_and_not_on_the_number_of_items(
+    profile: str, kind: str, seed: int, index: int, more: int
+) -> None:
+    spec = DataSetSpec(profile, index + more, seed=seed, datetime_kind=kind)
+    item = generate_item(profile, index, seed=seed, datetime_kind=kind)
+    assert list(iter_items(spec))[index] == item
+    assert generate_item(profile, index, seed=seed + 1, datetime_kind=kind)["id"] != item["id"]
 
 
 def test_the_schemas_would_notice(schemas: dict[str, Draft7Validator]) -> None:
     item = generate_item("sentinel-2-l2a", 0)
     item["properties"]["datetime"] = None
     assert not schemas["item"].is_valid(item)
-
-
-@pytest.mark.parametrize("kind", DATETIME_KINDS)
-@pytest.mark.parametrize(
-    ("profile", "low", "mean", "high"),
-    [
-        ("sentinel-2-l2a", 13_000, 16_000, 19_000),
-        ("landsat-c2-l2", 20_000, 22_000, 23_000),
-        ("sentinel-1-rtc", 5_130, 5_700, 6_270),
-        ("naip", 2_610, 2_900, 3_190),
-    ],
-)
-def test_sizes_match_real_items(profile: str, kind: str, low: int, mean: int, high: int) -> None:
-    sizes = [len(orjson.dumps(item)) for item in iter_items(DataSetSpec(profile, 400, datetime_kind=kind))]
-    assert low <= min(sizes)
-    assert max(sizes) <= high
-    assert statistics.mean(sizes) == pytest.approx(mean, rel=0.05)
-
-
-def test_mixed_blends_all_collections_and_sizes() -> None:
-    items = list(iter_items(DataSetSpec("mixed", 400)))
-    counts = {name: sum(item["collection"] == name for item in items) for name in SINGLE_PROFILES}
-    assert sum(counts.values()) == 400
-    assert all(40 < count < 240 for count in counts.values())
-    sizes = [len(orjson.dumps(item)) for item in items]
-    assert max(sizes) > 5 * min(sizes)
 
 
 @pytest.mark.parametrize(
@@ -168,31 +201,6 @@ def test_the_data_of_this_generator_version(profile: str, kind: str, digest: str
     assert content.hexdigest()[:16] == digest
 
 
-@given(
-    profile=st.sampled_from(PROFILE_NAMES),
-    kind=st.sampled_from(DATETIME_KINDS),
-    seed=st.integers(0, 2**70),
-    index=st.integers(0, 10),
-    more=st.integers(1, 5),
-)
-@settings(deadline=None, max_examples=30)
-def test_an_item_does_not_depend_on_the_number_of_items(
-    profile: str, kind: str, seed: int, index: int, more: int
-) -> None:
-    spec = DataSetSpec(profile, index + more, seed=seed, datetime_kind=kind)
-    assert list(iter_items(spec))[index] == generate_item(profile, index, seed=seed, datetime_kind=kind)
-
-
-def test_items_differ_between_seeds_and_profiles() -> None:
-    ids = {
-        item["id"]
-        for profile in SINGLE_PROFILES
-        for seed in (0, 1)
-        for item in iter_items(DataSetSpec(profile, 50, seed=seed))
-    }
-    assert len(ids) == 4 * 2 * 50
-
-
 def test_items_share_nothing_that_a_caller_could_change() -> None:
     first = generate_item("landsat-c2-l2", 0)
     first["assets"]["qa_pixel"]["classification:bitfields"].clear()
@@ -212,48 +220,6 @@ def test_ids_are_unique(profile: str) -> None:
     ids = [generate_item(profile, index, **day)["id"] for index in indices]
     assert len({name.lower() for name in ids}) == len(indices)
     assert all(name == Path(name).name for name in ids)
-
-
-@pytest.mark.parametrize("profile", SINGLE_PROFILES)
-def test_geometries_are_polygons_on_the_earth(profile: str) -> None:
-    import shapely
-
-    for item in iter_items(DataSetSpec(profile, 300)):
-        polygon = shapely.geometry.shape(item["geometry"])
-        assert polygon.is_valid
-        assert polygon.exterior.is_ccw, "RFC 7946: exterior rings are counter-clockwise"
-        west, south, east, north = item["bbox"]
-        assert polygon.bounds == (west, south, east, north)
-        assert -180 <= west < east <= 180
-        assert -90 <= south < north <= 90
-
-
-@pytest.mark.parametrize("profile", PROFILE_NAMES)
-@pytest.mark.parametrize("kind", DATETIME_KINDS)
-def test_kinds_of_datetime(profile: str, kind: str) -> None:
-    properties = [item["properties"] for item in iter_items(DataSetSpec(profile, 60, datetime_kind=kind))]
-    intervals = [part for part in properties if part["datetime"] is None]
-    fractions = [part for part in properties if part["datetime"] is not None and "." in part["datetime"]]
-    if kind == "mixed":
-        assert 5 < len(intervals) < 30
-        assert 5 < len(fractions) < 30
-    else:
-        assert len(intervals) == (60 if kind == "interval" else 0)
-        assert len(fractions) == (60 if kind == "subsecond" else 0)
-    for part in intervals:
-        start, end = (datetime.fromisoformat(part[name]) for name in ("start_datetime", "end_datetime"))
-        assert start <= end
-
-
-@pytest.mark.parametrize("kind", DATETIME_KINDS)
-def test_times_are_spread_over_the_range(kind: str) -> None:
-    start, end = date(2020, 1, 1), date(2024, 1, 1)
-    first, last = (datetime(edge.year, edge.month, edge.day, tzinfo=UTC) for edge in (start, end))
-    items = list(iter_items(DataSetSpec("naip", 2_000, datetime_kind=kind, start=start, end=end)))
-    assert all(first <= moment <= last for item in items for moment in times_of(item))
-    shares = sorted((times_of(item)[0] - first) / (last - first) for item in items)
-    for decile in range(1, 10):
-        assert shares[200 * decile] == pytest.approx(decile / 10, abs=0.04)
 
 
 def test_skew_moves_a_share_of_the_items_and_nothing_else() -> None:
@@ -297,7 +263,7 @@ TIME_FIELDS = ("datetime", "start_datetime", "end_datetime", "created", "updated
 def test_geoparquet_has_row_groups_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyarrow.parquet
 
-    monkeypatch.setattr(generator, "ROW_GROUP_ITEMS", 16)
+    monkeypatch.setattr(layouts, "ROW_GROUP_ITEMS", 16)
     data_set = ensure(DataSetSpec("mixed", 40, "geoparquet", datetime_kind="mixed"), tmp_path)
     metadata = pyarrow.parquet.ParquetFile(data_set.path).metadata
     assert [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)] == [16, 16, 8]
@@ -319,12 +285,6 @@ def test_indented_items_are_the_same_but_larger(layout: str, tmp_path: Path) -> 
     indented = ensure(DataSetSpec(items=5, layout=layout, indent=True), tmp_path)
     assert by_id(read_layout(layout, indented.path)) == by_id(read_layout(layout, compact.path))
     assert 1.3 < indented.item_bytes / compact.item_bytes < 1.9
-
-
-def test_the_folder_of_items_holds_items_only(tmp_path: Path) -> None:
-    data_set = ensure(DataSetSpec("naip", 5), tmp_path)
-    assert {file.stem for file in data_set.path.iterdir()} == {item["id"] for item in iter_items(data_set.spec)}
-    assert {file.name for file in data_set.path.parent.iterdir()} == {"items", "manifest.json"}
 
 
 # --- Whole or not there -------------------------------------------------------------------------------------
@@ -359,7 +319,7 @@ def test_manifest(tmp_path: Path) -> None:
 def test_a_whole_set_is_used_as_it_is(layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = DataSetSpec("naip", 5, layout)
     made = ensure(spec, tmp_path)
-    monkeypatch.setattr(generator, "_WRITERS", {})
+    monkeypatch.setattr(sets, "WRITERS", {})
     assert ensure(spec, tmp_path) == made
     assert find(spec, tmp_path) == made
 
@@ -385,6 +345,27 @@ DAMAGE = {
 }
 
 
+def cut_by_a_byte(home: Path, name: str) -> None:
+    os.truncate(home / name, (home / name).stat().st_size - 1)
+
+
+DAMAGED_FILES = {
+    "featurecollection": lambda home: cut_by_a_byte(home, "items.json"),
+    "ndjson": lambda home: cut_by_a_byte(home, "items.ndjson"),
+    "geoparquet": lambda home: cut_by_a_byte(home, "items.parquet"),
+    "collection": lambda home: (home / "collection" / "collection.json").unlink(),
+}
+
+
+@pytest.mark.parametrize("layout", DAMAGED_FILES)
+def test_a_damaged_file_is_made_anew(layout: str, tmp_path: Path) -> None:
+    spec = DataSetSpec("naip", 5, layout)
+    made = ensure(spec, tmp_path)
+    DAMAGED_FILES[layout](tmp_path / spec.name)
+    assert find(spec, tmp_path) is None
+    assert ensure(spec, tmp_path).bytes == made.bytes
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_set_is_not_there_and_made_anew(damage: str, tmp_path: Path) -> None:
     spec = DataSetSpec("naip", 5)
@@ -397,22 +378,6 @@ def test_a_damaged_set_is_not_there_and_made_anew(damage: str, tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == [spec.name]
 
 
-@pytest.mark.parametrize("layout", ["featurecollection", "ndjson", "geoparquet"])
-def test_a_cut_file_is_made_anew(layout: str, tmp_path: Path) -> None:
-    spec = DataSetSpec("naip", 5, layout)
-    made = ensure(spec, tmp_path)
-    os.truncate(made.path, made.bytes - 1)
-    assert find(spec, tmp_path) is None
-    assert ensure(spec, tmp_path).bytes == made.bytes
-
-
-def test_a_collection_without_its_root_is_made_anew(tmp_path: Path) -> None:
-    spec = DataSetSpec("naip", 5, "collection")
-    (ensure(spec, tmp_path).path / "collection.json").unlink()
-    assert find(spec, tmp_path) is None
-    assert (ensure(spec, tmp_path).path / "collection.json").is_file()
-
-
 def test_a_failed_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(folder: Path, name: str, text: bytes) -> int:
         if len(list(folder.iterdir())) == 3:
@@ -420,7 +385,7 @@ def test_a_failed_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return (folder / f"{name}.json").write_bytes(text)
 
     spec = DataSetSpec("naip", 5)
-    monkeypatch.setattr(generator, "_write_item", fail)
+    monkeypatch.setattr(layouts, "_write_item", fail)
     with pytest.raises(OSError, match="No space left"):
         ensure(spec, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -443,20 +408,9 @@ def test_what_a_killed_run_left_is_ignored_and_removed_when_old(tmp_path: Path) 
     assert not old.exists()
 
 
-def test_force_makes_a_set_anew(tmp_path: Path) -> None:
-    spec = DataSetSpec("naip", 5)
-    old = ensure(spec, tmp_path).path.parent / "old"
-    old.touch()
-    assert ensure(spec, tmp_path).items == 5
-    assert old.exists()
-    assert ensure(spec, tmp_path, force=True).items == 5
-    assert not old.exists()
-    assert [path.name for path in tmp_path.iterdir()] == [spec.name]
-
-
 def test_the_loser_of_a_race_uses_what_the_winner_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = DataSetSpec("naip", 5)
-    write_manifest = generator._write_manifest
+    write_manifest = sets._write_manifest
 
     def slow(*arguments: Any) -> None:
         write_manifest(*arguments)
@@ -464,7 +418,7 @@ def test_the_loser_of_a_race_uses_what_the_winner_made(tmp_path: Path, monkeypat
         winner = ensure(spec, tmp_path)
         (winner.path.parent / "winner").touch()
 
-    monkeypatch.setattr(generator, "_write_manifest", slow)
+    monkeypatch.setattr(sets, "_write_manifest", slow)
     data_set = ensure(spec, tmp_path)
     assert (data_set.path.parent / "winner").exists()
     assert [path.name for path in tmp_path.iterdir()] == [spec.name]
@@ -484,31 +438,25 @@ def test_generators_at_the_same_time(tmp_path: Path) -> None:
 # --- The program --------------------------------------------------------------------------------------------
 
 
-def test_program_prints_the_path_and_nothing_else(tmp_path: Path) -> None:
-    options = ("--profile", "naip", "--items", "5", "--layout", "ndjson", "--output", "data")
-    first = run(*options, cwd=tmp_path)
+def test_program_takes_every_option_and_prints_the_path_and_nothing_else(tmp_path: Path) -> None:
+    options = "--profile landsat-c2-l2 --items 3 --layout featurecollection --seed 7 --datetime-kind subsecond"
+    options += " --skew 0.5 --start 2019-02-03 --end 2019-03-04 --indent --output data"
+    first = run(*options.split(), cwd=tmp_path)
     assert (first.returncode, first.stderr) == (0, "")
     path = Path(first.stdout.removesuffix("\n"))
     assert path.is_absolute()
-    assert by_id(read_layout("ndjson", path)) == by_id(list(iter_items(DataSetSpec("naip", 5, "ndjson"))))
-    written = path.stat().st_mtime_ns
-    assert run(*options, cwd=tmp_path).stdout == first.stdout
-    assert path.stat().st_mtime_ns == written
-    assert run(*options, "--force", cwd=tmp_path).stdout == first.stdout
-    assert path.stat().st_mtime_ns > written
-
-
-def test_program_takes_every_option(tmp_path: Path) -> None:
-    options = "--profile landsat-c2-l2 --items 3 --layout featurecollection --seed 7 --datetime-kind subsecond"
-    options += " --skew 0.5 --start 2019-02-03 --end 2019-03-04 --indent"
     spec = DataSetSpec(
         "landsat-c2-l2", 3, "featurecollection", 7, "subsecond", 0.5, date(2019, 2, 3), date(2019, 3, 4), True
     )
-    result = run(*options.split(), "--output", str(tmp_path))
-    assert result.returncode == 0
-    found = find(spec, tmp_path)
-    assert found is not None
-    assert result.stdout == f"{found.path}\n"
+    assert find(spec, tmp_path / "data") is not None
+    assert by_id(read_layout("featurecollection", path)) == by_id(list(iter_items(spec)))
+    written = path.stat().st_mtime_ns
+    (path.parent / "old").touch()
+    assert run(*options.split(), cwd=tmp_path).stdout == first.stdout
+    assert path.stat().st_mtime_ns == written
+    assert run(*options.split(), "--force", cwd=tmp_path).stdout == first.stdout
+    assert path.stat().st_mtime_ns > written
+    assert not (path.parent / "old").exists()
 
 
 @pytest.mark.parametrize(
@@ -550,18 +498,6 @@ def test_disk_errors_give_one_line(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("error: cannot make the data set")
     assert result.stderr.count("\n") == 1
-
-
-def test_a_full_disk_gives_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fail(*_: object) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setitem(generator._WRITERS, "directory", fail)
-    assert generator.main(["--items", "1", "--output", str(tmp_path)]) == 1
-    assert "No space left on device" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_geoparquet_without_its_libraries_gives_one_line(
@@ -606,7 +542,7 @@ def test_program_runs_from_anywhere_with_nothing_installed_but_orjson(tmp_path: 
     # Without `site`, the editable installation of this repository does not put its root on the path.
     libraries, tools = tmp_path / "libraries", tmp_path / "some where" / "tools"
     shutil.copytree(Path(orjson.__file__).parent, libraries / "orjson")
-    shutil.copytree(SCRIPT.with_name("test_data_profiles"), tools / "test_data_profiles")
+    shutil.copytree(SCRIPT.with_name("test_data"), tools / "test_data")
     for name in ("__init__.py", SCRIPT.name):
         shutil.copy(SCRIPT.with_name(name), tools)
     result = subprocess.run(

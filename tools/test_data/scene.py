@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
@@ -62,14 +62,3 @@ class Scene:
         """
         turn, step = divmod(self.index, places)
         return (step * stride + self.seed * _SEED_STRIDE) % places, turn
-
-
-@dataclass(frozen=True)
-class Profile:
-    """One collection and the way its items are made."""
-
-    collection: str
-    title: str
-    description: str
-    license: str
-    build: Callable[[Scene], Json]

@@ -1,0 +1,265 @@
+"""The mutators: for each collection, what an item starts from (`Scene`) becomes its outline and the values of its gaps.
+
+Sizes and shapes were fitted to public items of Sentinel-2 L2A, Landsat Collection 2 Level-2, Sentinel-1 RTC and NAIP;
+the content is made up. The bands follow STAC 1.1 (`bands`, with `eo:` 2.0 and `raster:` 2.0 fields; `proj:code` of
+`proj:` 2.0). Three rules keep the data the same everywhere:
+
+- Random numbers come from `random.Random.random` and `getrandbits` alone: they do not change between Python versions.
+  No trigonometry: the last digit of `sin` differs between C libraries.
+- They are drawn in this order: here, then the assets, then the properties of the template.
+- Ids are unique by construction: the index walks through all places (tile, path and row, quadrangle) before a place
+  comes again, and the number of that round is part of the id.
+
+A change of what an item contains needs a new `GENERATOR_VERSION`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from .footprints import Ring, bbox, degrees_wide, rectangle, swath_ring, tilted_ring
+from .scene import Draw, Json, Scene
+from .templates import Template
+
+STAC_VERSION = "1.1.0"
+_HOST = "https://example.com"
+
+Mutated: TypeAlias = tuple[Ring, dict[str, Any]]
+"""The outline and the values; `name`, the id, is one of them."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One collection and the way its items are made."""
+
+    collection: str
+    mutate: Callable[[Scene], Mutated]
+
+    @cached_property
+    def template(self) -> Template:
+        return Template(self.collection)
+
+    def build(self, scene: Scene) -> Json:
+        """Make one item. It shares parts with the template: to be written at once, never to be changed."""
+        ring, values = self.mutate(scene)
+        assets = self.template.assets(values, scene.draw)
+        properties = self.template.properties(values, scene.draw)
+        return {
+            "type": "Feature",
+            "stac_version": STAC_VERSION,
+            "id": values["name"],
+            "properties": {**values.get("interval", {}), **scene.datetime_properties, **properties},
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+            "bbox": bbox(ring),
+            "links": self.template.links(values, scene.draw),
+            "assets": assets,
+            "stac_extensions": self.template.extensions,
+            "collection": self.collection,
+        }
+
+
+# --- Sentinel-2 L2A: one item a tile of the MGRS grid and pass ---------------------------------------------------
+
+_MGRS_BANDS = "CDEFGHJKLMNPQRSTUVWX"
+_MGRS_COLUMNS = ("STUVWXYZ", "ABCDEFGH", "JKLMNPQR")  # By zone modulo 3.
+_MGRS_ROWS = "ABCDEFGHJKLMNPQRSTUV"
+_MGRS_ROWS_IN_BAND = 9
+_TILES = 60 * 20 * 8 * _MGRS_ROWS_IN_BAND
+
+
+def sentinel_2(scene: Scene) -> Mutated:
+    draw, time = scene.draw, scene.time
+    tile, sequence = scene.place(_TILES, 36_857)
+    tile, zone0 = divmod(tile, 60)
+    tile, band = divmod(tile, 20)
+    row, column = divmod(tile, 8)
+    zone, letter = zone0 + 1, _MGRS_BANDS[band]
+    square = _MGRS_COLUMNS[zone % 3][column] + _MGRS_ROWS[(row + 9 * band) % 20]
+    west, south = -180 + 6 * zone0 + 0.75 * column, -80 + 8 * band + 0.88 * row
+    ring = swath_ring(draw, west, south, degrees_wide(0.98, south), 0.98)
+
+    satellite = draw.pick(("2A", "2B"))
+    name = f"S{satellite}_{zone}{letter}{square}_{time:%Y%m%d}_{sequence}_L2A"
+    place = f"{zone}/{letter}/{square}"
+    generated = time + timedelta(seconds=draw.integer(3 * 3600, 12 * 3600))
+    created = _milliseconds(generated + timedelta(seconds=draw.integer(3600, 6 * 3600)), draw)
+    baseline = draw.pick(("05.00", "05.09", "05.10"))
+    orbit, relative_orbit = draw.integer(20_000, 48_000), draw.integer(1, 144)
+    return ring, {
+        "name": name,
+        "folder": f"{_HOST}/sentinel-2-l2a/{place}/{time.year}/{time.month}/{name}",
+        "place": place,
+        "zone": zone,
+        "letter": letter,
+        "square": square,
+        "tile": f"{zone:02d}{letter}{square}",
+        "satellite": satellite,
+        "platform": f"sentinel-{satellite.lower()}",
+        "sequence": sequence,
+        "year": time.year,
+        "month": time.month,
+        "day": time.day,
+        "created": created,
+        "generated": f"{generated:%Y-%m-%dT%H:%M:%S}.000000Z",
+        "made": f"{generated:%Y%m%dT%H%M%S}",
+        "sensed": f"{time:%Y%m%dT%H%M%S}",
+        "baseline": baseline,
+        "baseline_digits": baseline.replace(".", ""),
+        "orbit": f"{orbit:06d}",
+        "relative_orbit": f"{relative_orbit:03d}",
+        "code": f"EPSG:{(32_700 if south < 0 else 32_600) + zone}",
+        "centroid_lat": lambda: draw.rounded(south + 0.4, south + 0.6, 5),
+        "centroid_lon": lambda: draw.rounded(west + 0.3, west + 0.5, 5),
+        "x0": 100_000 * (column + 1) + 99_960,
+        "y0": 100_000 * int(south * 1.106) + (10_000_000 if south < 0 else 100_000),
+    }
+
+
+# --- Landsat Collection 2 Level-2: one item a scene, by path and row of WRS-2 ------------------------------------
+
+_WRS_PATHS, _WRS_ROWS = 233, 119  # Rows by day: about 60 degrees either side of row 60, the equator.
+
+
+def landsat(scene: Scene) -> Mutated:
+    draw, time = scene.draw, scene.time
+    place, turn = scene.place(_WRS_PATHS * _WRS_ROWS, 11_003)
+    path, row = place // _WRS_ROWS + 1, place % _WRS_ROWS + 1
+    south, west = 60 - row + 0.0, -180 + (path * 1.545 + row * 0.3) % 352
+    ring = tilted_ring(draw, west, south, degrees_wide(2.2, south), 1.9)
+
+    number = draw.pick((8, 9))
+    # The round goes into the processing date: two items of one place and day differ at least there.
+    processed = time + timedelta(days=1 + turn)
+    name = f"LC{number:02d}_L2SP_{path:03d}{row:03d}_{time:%Y%m%d}_{processed:%Y%m%d}_02_T1"
+    shape = [draw.integer(7_500, 7_900) + draw.integer(0, 200), draw.integer(7_500, 7_900)]
+    transform = [30.0, 0.0, 15.0 + 30 * draw.integer(5_000, 20_000), 0.0, -30.0, 15.0 + 30 * draw.integer(0, 160_000)]
+    folder = f"{_HOST}/landsat-c2/level-2/standard/oli-tirs/{time.year}/{path:03d}/{row:03d}/{name}_SR"
+    return ring, {
+        "name": name,
+        "stem": f"{folder}/{name}",
+        "number": number,
+        "path": f"{path:03d}",
+        "row": f"{row:03d}",
+        "shape": shape,
+        "transform": transform,
+        "scene_id": f"LC{number}{path:03d}{row:03d}{time:%Y%j}LGN{turn:02d}",
+        "code": f"EPSG:{32_600 + int((west + 180) // 6) % 60 + 1}",
+        "created": lambda: _milliseconds(processed + timedelta(hours=9), draw),
+    }
+
+
+# --- Sentinel-1 RTC: one item a scene of 25 seconds, somewhere on land or coast -----------------------------------
+
+_DATATAKES = 1 << 24
+_SCENE_SECONDS = 25
+
+
+def sentinel_1(scene: Scene) -> Mutated:
+    draw, time = scene.draw, scene.time
+    datatake, _ = scene.place(_DATATAKES, 10_368_889)
+    west, south = draw.real(-178, 172), draw.real(-60, 72)
+    ring = tilted_ring(draw, west, south, min(degrees_wide(2.4, south), 178 - west), 1.6)
+    if draw.share() < 0.5:  # Some scenes are cut off at a coast.
+        ring.insert(-1, [(ring[-2][0] + ring[0][0]) / 2, ring[-2][1] + draw.real(0.01, 0.2)])
+
+    begin = time - timedelta(microseconds=draw.integer(1, 500_000 * _SCENE_SECONDS))
+    end = begin + timedelta(seconds=_SCENE_SECONDS)
+    created = _milliseconds(end + timedelta(seconds=draw.integer(3 * 3600, 72 * 3600)), draw)
+    orbit, direction = draw.integer(30_000, 54_000), draw.pick(("ascending", "descending"))
+    source = f"S1A_IW_GRDH_1SDV_{begin:%Y%m%dT%H%M%S}_{end:%Y%m%dT%H%M%S}_{orbit:06d}_{datatake:06X}"
+    folder = f"{_HOST}/sentinel1-grd-rtc/GRD/{time.year}/{time.month}/{time.day}/IW/DV"
+    unique = draw.hex(4).upper()
+    height, width = draw.integer(20_500, 22_500), draw.integer(27_500, 29_900)
+    left, top = 10.0 * draw.integer(20_000, 60_000), 10.0 * draw.integer(100_000, 900_000)
+    zone = int((west + 180) // 6) % 60 + 1
+    return ring, {
+        "name": f"{source}_rtc",
+        "source": source,
+        "folder": f"{folder}/{source}_{unique}",
+        # Real items of this collection have an instant and an interval.
+        "interval": {
+            "start_datetime": f"{begin:%Y-%m-%dT%H:%M:%S.%f}Z",
+            "end_datetime": f"{end:%Y-%m-%dT%H:%M:%S.%f}Z",
+        },
+        "created": created,
+        "date": f"{time:%Y-%m-%d}",
+        "datatake": str(datatake),
+        "orbit": orbit,
+        "orbit_digits": f"{orbit:06d}",
+        "relative_orbit": (orbit - 73) % 175 + 1,
+        "direction": direction,
+        "code": f"EPSG:{(32_700 if south < 0 else 32_600) + zone}",
+        "height": height,
+        "width": width,
+        "left": left,
+        "top": top,
+        "proj_bbox": [left, top - 10.0 * height, left + 10.0 * width, top],
+    }
+
+
+# --- NAIP: one item a quarter quadrangle of the United States -----------------------------------------------------
+
+_LATITUDES = range(25, 49)
+_LONGITUDES = range(68, 124)
+_QUADRANGLES = 64  # 7.5 minutes each, in a square degree, row by row from the north-west.
+_QUARTERS = ("nw", "ne", "sw", "se")
+_PLACES = len(_LATITUDES) * len(_LONGITUDES) * _QUADRANGLES * len(_QUARTERS)
+_STATES = ("al", "az", "ca", "co", "ga", "ia", "ks", "mi", "mt", "nc", "nm", "ny", "oh", "tx", "ut", "wa")
+
+
+def naip(scene: Scene) -> Mutated:
+    draw, time = scene.draw, scene.time
+    place, turn = scene.place(_PLACES, 150_007)
+    place, quarter = divmod(place, len(_QUARTERS))
+    place, quadrangle = divmod(place, _QUADRANGLES)
+    latitude = _LATITUDES[place // len(_LONGITUDES)]
+    longitude = _LONGITUDES[place % len(_LONGITUDES)]
+    state = draw.pick(_STATES)
+    north = latitude + 1 - quadrangle // 8 * 0.125 - quarter // 2 * 0.0625
+    west = -longitude - 1 + quadrangle % 8 * 0.125 + quarter % 2 * 0.0625
+    margin = draw.real(0.002, 0.004)
+    ring = rectangle(west - margin, north - 0.0625 - margin, west + 0.0625 + margin, north + margin)
+
+    zone = int((west + 180) // 6) + 1
+    delivered = time + timedelta(days=60 + turn)  # The round again, as for Landsat.
+    gsd, resolution = draw.pick(((0.6, "060"), (0.3, "030")))
+    name = (
+        f"{state}_m_{latitude:02d}{longitude:03d}{quadrangle + 1:02d}_{_QUARTERS[quarter]}_{zone}"
+        f"_{resolution}_{time:%Y%m%d}_{delivered:%Y%m%d}"
+    )
+    folder = f"{_HOST}/naip/v002/{state}/{time.year}/{state}_{resolution}cm_{time.year}/{latitude}{longitude:03d}"
+    width, height = draw.integer(9_200, 11_000), draw.integer(11_800, 12_900)
+    left, top = gsd * draw.integer(400_000, 1_200_000), gsd * draw.integer(5_000_000, 9_000_000)
+    return ring, {
+        "name": name,
+        "folder": folder,
+        "state": state,
+        "year": str(time.year),
+        "gsd": gsd,
+        "minus_gsd": -gsd,
+        "code": f"EPSG:{26_900 + zone}",
+        "height": height,
+        "width": width,
+        "left": left,
+        "top": top,
+        "proj_bbox": [left, top - gsd * height, left + gsd * width, top],
+    }
+
+
+def _milliseconds(time: datetime, draw: Draw) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{draw.integer(0, 1000):03d}Z"
+
+
+PROFILES = {
+    profile.collection: profile
+    for profile in (
+        Profile("sentinel-2-l2a", sentinel_2),
+        Profile("landsat-c2-l2", landsat),
+        Profile("sentinel-1-rtc", sentinel_1),
+        Profile("naip", naip),
+    )
+}
