@@ -6,16 +6,14 @@ import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from servers.processes import answers, serving_on_a_free_port
 from support import ROOT, make_item
 
 from tools import local_api
@@ -115,27 +113,17 @@ def ensure_results(clone: Path) -> None:
 
 
 def check_preview(clone: Path, preview_command: Sequence[str | Path]) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    quiet = subprocess.DEVNULL
-    command = [*preview_command, "--port", str(port)]
-    with subprocess.Popen(
-        command, cwd=clone, env=environment(clone), stdin=quiet, stdout=quiet, stderr=quiet
-    ) as preview:
-        try:
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/index.html") as answer:
-                        assert b"airspeed velocity" in answer.read()
-                    return
-                except OSError:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.1)
-        finally:
-            preview.send_signal(signal.SIGKILL)
+    with (
+        serving_on_a_free_port(
+            lambda port: [*preview_command, "--port", str(port)],
+            lambda port: answers(f"http://127.0.0.1:{port}/index.html"),
+            clone.parent / "preview.log",
+            cwd=clone,
+            env=environment(clone),
+        ) as port,
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/index.html") as answer,
+    ):
+        assert b"airspeed velocity" in answer.read()
 
 
 def test_python_example(clone: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from support import ROOT
 
-from servers.processes import answers, free_port, running, wait_until
+from servers.processes import answers, serving_on_a_free_port
 
 PROGRAMS = ROOT / ".servers" / "bin"
 EXECUTE = "import sys, psycopg; psycopg.connect('', autocommit=True).execute(sys.argv[1])"
@@ -56,14 +56,20 @@ def serving(items: Path) -> Iterator[str]:
             _run(PROGRAMS / "pypgstac", "load", "collections", collections, "--method", "upsert", env=environment)
             _run(PROGRAMS / "pypgstac", "load", "items", items, "--method", "upsert", env=environment)
             _run(PROGRAMS / "python", "-c", EXECUTE, COUNTS_ON, env=environment)
-            port = str(free_port())
-            factory = "stac_fastapi.pgstac.app:create_app"
-            command = [PROGRAMS / "uvicorn", factory, "--factory", "--port", port, "--log-level", "warning"]
-            log = folder / "api.log"
-            with running(command, log, env=environment) as api:
-                url = f"http://127.0.0.1:{port}/"
-                wait_until(lambda: answers(url), api, log)
-                yield url
+            command = [
+                PROGRAMS / "uvicorn",
+                "stac_fastapi.pgstac.app:create_app",
+                "--factory",
+                "--log-level",
+                "warning",
+            ]
+            with serving_on_a_free_port(
+                lambda port: [*command, "--port", str(port)],
+                lambda port: answers(f"http://127.0.0.1:{port}/"),
+                folder / "api.log",
+                env=environment,
+            ) as port:
+                yield f"http://127.0.0.1:{port}/"
     finally:
         shutil.rmtree(folder)
 
@@ -80,15 +86,16 @@ def _database(folder: Path) -> Iterator[dict[str, str]]:
     data = folder / "data"
     options = ["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
     _run(binaries / "initdb", "--pgdata", data, *options, **owner)
-    port = str(free_port())
-    log = folder / "postgres.log"
-    command = [binaries / "postgres", "-D", data, "-p", port, *LOOPBACK, *FAST]
-    with running(command, log, **owner) as postgres:
-        ask = [binaries / "pg_isready", "--quiet", "--host=127.0.0.1", f"--port={port}"]
-        wait_until(lambda: subprocess.run(ask, check=False).returncode == 0, postgres, log)
+    ask = [binaries / "pg_isready", "--quiet", "--host=127.0.0.1"]
+    with serving_on_a_free_port(
+        lambda port: [binaries / "postgres", "-D", data, "-p", str(port), *LOOPBACK, *FAST],
+        lambda port: subprocess.run([*ask, f"--port={port}"], check=False).returncode == 0,
+        folder / "postgres.log",
+        **owner,
+    ) as port:
         yield {
             "PGHOST": "127.0.0.1",
-            "PGPORT": port,
+            "PGPORT": str(port),
             "PGUSER": "postgres",
             "PGPASSWORD": "trusted",
             "PGDATABASE": "postgres",

@@ -8,11 +8,13 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-STARTUP_SECONDS = 60.0
+STARTUP_SECONDS = 120.0
 STOP_SECONDS = 20.0
+PORTS_TRIED = 3
 
 
 def free_port() -> int:
@@ -42,10 +44,29 @@ def running(command: Sequence[str | Path], log: Path, **options: Any) -> Iterato
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
     """Raise RuntimeError with the end of the log where the server ends, or does not answer in time."""
     deadline = time.monotonic() + STARTUP_SECONDS
-    while not ready():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{process.args!r} did not start:\n{log.read_text(errors='replace')[-2_000:]}")
+    while process.poll() is None and time.monotonic() < deadline:
+        if ready() and process.poll() is None:  # what answers may be another one, on the port that ours did not get
+            return
         time.sleep(0.05)
+    raise RuntimeError(f"{process.args!r} did not start:\n{log.read_text(errors='replace')[-2_000:]}")
+
+
+@contextmanager
+def serving_on_a_free_port(
+    command: Callable[[int], Sequence[str | Path]], ready: Callable[[int], bool], log: Path, **options: Any
+) -> Iterator[int]:
+    """Run a server that takes no port 0. A port that was free may be taken before the server has it: then another."""
+    for attempt in range(PORTS_TRIED):
+        port = free_port()
+        with running(command(port), log, **options) as process:
+            try:
+                wait_until(partial(ready, port), process, log)
+            except RuntimeError:
+                if attempt + 1 == PORTS_TRIED:
+                    raise
+                continue
+            yield port
+            return
 
 
 def answers(url: str) -> bool:

@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from servers.processes import answers, free_port, running, wait_until
+from servers.processes import answers, serving_on_a_free_port
 
 
 @contextmanager
 def serving(items: Path) -> Iterator[str]:
     """Serve an NDJSON file and give the address."""
-    address = f"127.0.0.1:{free_port()}"
-    command = [Path(sys.executable).with_name("rustac"), "serve", items, "-a", address, "--create-collections"]
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "log"
-        with running(command, log) as server:
-            wait_until(lambda: answers(f"http://{address}/"), server, log)
-            yield f"http://{address}/"
+    program = Path(sys.executable).with_name("rustac")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving_on_a_free_port(
+            lambda port: [program, "serve", items, "-a", f"127.0.0.1:{port}", "--create-collections"],
+            lambda port: answers(f"http://127.0.0.1:{port}/"),
+            Path(folder) / "log",
+        ) as port,
+    ):
+        yield f"http://127.0.0.1:{port}/"

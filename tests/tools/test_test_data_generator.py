@@ -37,6 +37,7 @@ from tools.test_data_generator import (
 )
 
 SCRIPT = Path(generator.__file__)
+PATIENCE_SECONDS = 120.0
 SINGLE_PROFILES = [name for name in PROFILE_NAMES if name != "mixed"]
 # A collection cannot be mixed.
 PROFILE_LAYOUTS = [
@@ -68,7 +69,7 @@ def schemas() -> dict[str, Draft7Validator]:
 
 def run(*options: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), *options]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
 
 def read_layout(layout: str, path: Path) -> list[dict[str, Any]]:
@@ -428,7 +429,7 @@ def test_generators_at_the_same_time(tmp_path: Path) -> None:
     spec = DataSetSpec("sentinel-2-l2a", 300)
     command = [sys.executable, str(SCRIPT), "--items", "300", "--output", str(tmp_path)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    results = [process.communicate(timeout=60) for process in running]
+    results = [process.communicate(timeout=PATIENCE_SECONDS) for process in running]
     assert [process.returncode for process in running] == [0, 0]
     assert results == [(f"{tmp_path / spec.name / 'items'}\n", "")] * 2
     assert find(spec, tmp_path) is not None
@@ -570,13 +571,13 @@ def test_ctrl_c_leaves_nothing(layout: str, tmp_path: Path) -> None:
         [*command, "--output", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not any(tmp_path.glob(".*/items*")) and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(0.2)
         assert any(tmp_path.glob(".*/items*")), "interrupted before it began"
         process.send_signal(signal.SIGINT)
-        output = process.communicate(timeout=20)
+        output = process.communicate(timeout=PATIENCE_SECONDS)
     finally:
         process.kill()
         process.wait()
@@ -603,7 +604,7 @@ def test_a_progress_bar_on_a_terminal_only(tmp_path: Path) -> None:
             break
         shown += part
     os.close(terminal)
-    printed, _ = process.communicate(timeout=20)
+    printed, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
     assert b"naip items" in shown
     assert printed.decode() == f"{tmp_path / 'naip-2000-directory-seed0' / 'items'}\n"
