@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime as Datetime
 from datetime import timedelta
 from typing import Any, Literal
@@ -68,6 +69,7 @@ class IngestConfig(BaseModel):
     trust_env: bool = True
     concurrency: int | Literal["auto"] = 1
     ordered: bool = False
+    modifier: Callable[[dict[str, Any]], dict[str, Any] | None] | None = Field(default=None, repr=False)
     defer_gc: bool = True
 
     @classmethod
@@ -168,6 +170,13 @@ class IngestConfig(BaseModel):
         except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"cannot be written as JSON: {error}") from None
         return value
+
+    @field_validator("modifier")
+    @classmethod
+    def _check_modifier(cls, modifier: Callable[..., Any] | None) -> Callable[..., Any] | None:
+        if inspect.iscoroutinefunction(modifier):
+            raise ValueError("must be a plain function, not a coroutine: it is called for each item as it is delivered")
+        return modifier
 
     @field_validator("user_agent")
     @classmethod

@@ -16,7 +16,7 @@ from stac_manager.garbage import OlderCollectionsDeferred
 from stac_manager.options import IngestOptions
 from stac_manager.plan import Partition, Plan
 from stac_manager.protocols import Item
-from stac_manager.reader import PartitionReader, Parts, counted
+from stac_manager.reader import PartitionReader, Parts, counted, modified
 from stac_manager.stats import ApiStats, FileStats, IngestStats
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class IngestModule:
     bbox, datetime, intersects, ids, filter: Only items that meet them, as a STAC API search has them (filter: CQL2).
     fields: Only these members of each item, such as "properties.datetime".
     max_items: Stop after so many.
+    modifier: Called with each item before it is delivered, such as a function that signs its URLs.
     defer_gc: Let the older generations of the garbage collector wait meanwhile. Default True.
 
     Files: source_type ("auto", "file", "items_directory", "collection"), format ("json", "ndjson", "parquet"),
@@ -158,12 +159,12 @@ class IngestModule:
 
             file_stats = FileStats()
             read_file = partial(files.read, partition, self.config, collection_id, failures, file_stats)
-            return PartitionReader(partition, read_file, file_stats)
+            return PartitionReader(partition, read_file, file_stats, self.config.modifier)
         from stac_manager.api import partitions as searches
 
         api_stats = ApiStats()
         read_api = partial(searches.read, partition, self.config, collection_id, failures, api_stats)
-        return PartitionReader(partition, read_api, api_stats)
+        return PartitionReader(partition, read_api, api_stats, self.config.modifier)
 
     def _collection_id(self, context: WorkflowContext | None) -> str | None:
         return self.config.collection_id or (context.data.get("collection_id") if context else None)
@@ -184,14 +185,14 @@ class IngestModule:
             self.stats = api_stats = ApiStats()
             pages = search(self.config, collection_id, context.failure_collector, api_stats)
             parts = _counted_pages(pages, api_stats)
-        stats = self.stats
+        stats, modifier = self.stats, self.config.modifier
         started = perf_counter()
         deferred = OlderCollectionsDeferred() if self.config.defer_gc else nullcontext()
         try:
             with deferred as collections:
                 async with aclosing(parts):
                     async for part in parts:
-                        yield part
+                        yield part if modifier is None else modified(part, modifier)
                         stats.failures = len(context.failure_collector) - failed_before
                         stats.seconds = perf_counter() - started
                         if collections is not None:

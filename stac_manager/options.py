@@ -39,4 +39,5 @@ class IngestOptions(TypedDict, total=False):
     trust_env: bool
     concurrency: int | Literal["auto"]
     ordered: bool
+    modifier: Callable[[dict[str, Any]], dict[str, Any] | None] | None
     defer_gc: bool

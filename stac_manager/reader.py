@@ -13,6 +13,8 @@ from stac_manager.stats import IngestStats
 
 Parts: TypeAlias = AsyncGenerator[Iterable[Item], None]
 """Items in parts, as documents and pages hold them. Take all of one part before the next."""
+Modifier: TypeAlias = Callable[[Item], Item | None]
+"""Changes an item in place, or returns the one to deliver."""
 Done: TypeAlias = Callable[[PartitionReport], None]
 """Called once with the report, after the last part."""
 
@@ -24,12 +26,20 @@ class PartitionReader:
         partition: What to read.
         start: Begins to read; it calls what it is given with the report, at the end.
         stats: Counts what passes.
+        modifier: Changes each item before it is delivered.
     """
 
-    def __init__(self, partition: Partition, start: Callable[[Done], Parts], stats: IngestStats) -> None:
+    def __init__(
+        self,
+        partition: Partition,
+        start: Callable[[Done], Parts],
+        stats: IngestStats,
+        modifier: Modifier | None = None,
+    ) -> None:
         self.partition = partition
         self.stats = stats
         self._start = start
+        self._modifier = modifier
         self._report: PartitionReport | None = None
 
     @property
@@ -52,7 +62,8 @@ class PartitionReader:
         try:
             async with aclosing(self._start(self._done)) as parts:
                 async for part in parts:
-                    yield counted(part, self.stats)
+                    part = counted(part, self.stats)
+                    yield part if self._modifier is None else modified(part, self._modifier)
         finally:
             self.stats.seconds = perf_counter() - started
 
@@ -73,3 +84,10 @@ def counted(part: Iterable[Item], stats: IngestStats) -> Iterator[Item]:
         handed_over = perf_counter()
         yield item
         stats.seconds_consumer += perf_counter() - handed_over
+
+
+def modified(part: Iterable[Item], modifier: Modifier) -> Iterator[Item]:
+    """Let `modifier` change the items of a part as they are taken. What it raises ends the fetch: it is the user's."""
+    for item in part:
+        changed = modifier(item)
+        yield item if changed is None else changed
