@@ -23,6 +23,9 @@ FILTERS = ("collections", "ids", "datetime", "bbox", "intersects", "filter")
 ITEM_MEMBERS = ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "properties", "links", "assets",
                 "collection")  # fmt: skip
 
+SECRETS = ("headers", "storage_options")
+"""Options that may hold credentials: they are shown and written nowhere."""
+
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _FILE_URL = re.compile(r"[^/?#]\.(geo)?(json|jsonl|ndjson|parquet|pq)(\.gz|\.zst)?([?#]|$)", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -91,6 +94,10 @@ class IngestConfig(BaseModel):
             return cls.model_validate(options)
         except ValidationError as error:
             raise ConfigurationError("\n".join(_explain(error))) from None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options that were given as a JSON object, without secrets; `parse` is the way back."""
+        return self.model_dump(mode="json", exclude=set(SECRETS), exclude_unset=True) | {"mode": self.mode}
 
     @field_validator("bbox")
     @classmethod

@@ -1,0 +1,74 @@
+"""The `stac-manager` command: what it is asked, and how it ends.
+
+Exit codes: 0 all is done; 1 something failed, and is named; 2 a wrong option or source; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from stac_manager.command.completion import completion_command
+from stac_manager.command.ingest import ingest_command
+from stac_manager.command.plan import plan_command
+from stac_manager.command.verify import verify_command
+
+INTERRUPTED, TERMINATED = 130, 143
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="stac-manager", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Bring STAC items from files or a STAC API to where you want them, exactly once."""
+
+
+for command in (ingest_command, plan_command, verify_command, completion_command):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command and exit."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    ended_by = signal.SIGINT
+
+    def end(number: int, frame: object) -> None:
+        nonlocal ended_by
+        ended_by = signal.SIGTERM
+        signal.raise_signal(signal.SIGINT)  # the one signal that everything below knows how to end on
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        # With the standalone mode, click would turn every interruption into exit code 1.
+        return int(cli.main(prog_name="stac-manager", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted")
+        return INTERRUPTED if ended_by == signal.SIGINT else TERMINATED
+    except Exception as error:
+        code = _code_of(error)
+        if code is None:
+            raise
+        say(f"error: {error}")
+        return code
+
+
+def _code_of(error: Exception) -> int | None:
+    """Return the exit code for an error that the user can do something about, None for a fault of ours."""
+    from stac_manager.exceptions import ConfigurationError, StacManagerError
+
+    if isinstance(error, ConfigurationError):
+        return 2
+    return 1 if isinstance(error, StacManagerError) else None
+
+
+def say(text: str) -> None:
+    """Tell the user something beside the output."""
+    click.echo(text, err=True)

@@ -1,0 +1,86 @@
+"""stac-manager ingest SOURCE DEST"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from stac_manager.command.options import source_options
+
+FAILURES_SHOWN = 20
+
+
+@click.command("ingest")
+@source_options
+@click.argument("dest")
+@click.option("--format", type=click.Choice(("ndjson", "ndjson.zst", "geoparquet")),
+              help="Of the parts. [default: by the name of DEST, else ndjson]")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes on this machine.")
+@click.option("--dask", "dask_address", metavar="ADDRESS", help="Scheduler of a Dask cluster that does the work.")
+@click.option("--max-items", type=click.IntRange(min=1), help="Stop after so many items.")
+@click.option("--update", is_flag=True, help="Take only what is newer than the last run has taken, and merge it by id.")
+@click.option("--restart", is_flag=True, help="Forget what an earlier run has done at DEST.")
+@click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+def ingest_command(
+    config: dict[str, Any],
+    variables: Mapping[str, str],
+    partition_items: int,
+    dest: str,
+    format: str | None,
+    workers: int,
+    dask_address: str | None,
+    max_items: int | None,
+    update: bool,
+    restart: bool,
+    quiet: bool,
+) -> int:
+    """Write the items of SOURCE to DEST.
+
+    SOURCE is a file, folder or glob, or the landing page of a STAC API. DEST is a folder for parts, one file that ends
+    in .ndjson, .ndjson.zst or .parquet, or - for standard output.
+
+    Started again after a crash, a full disk or Ctrl-C, it does only what is missing.
+    """
+    if max_items is not None:
+        config["max_items"] = max_items
+        if workers > 1 or dask_address:
+            raise click.UsageError("--max-items ends after so many items in all: one process counts them")
+    if dask_address and workers > 1:
+        raise click.UsageError("--workers and --dask: the work is done by processes here or by a cluster, not both")
+    if dest == "-":
+        if workers > 1 or dask_address or update or restart or format not in (None, "ndjson"):
+            raise click.UsageError("to standard output goes NDJSON from one process, and no run can be resumed there")
+        from stac_manager.command.streaming import stream
+
+        return stream(config, variables)
+    from stac_manager.command.progress import Bar
+    from stac_manager.sinks import Sink
+
+    with Bar(hidden=quiet) as bar:
+        sink = Sink(
+            config, dest, format, variables, partition_items, restart=restart, update=update, on_progress=bar.show,
+            say=bar.say,
+        )  # fmt: skip
+        manifest = _write(sink, workers, dask_address)
+    for failure in manifest.failures[:FAILURES_SHOWN]:
+        click.echo(f"not delivered: {failure}", err=True)
+    if manifest.failed > FAILURES_SHOWN:
+        click.echo(f"and {manifest.failed - FAILURES_SHOWN:,} more; they are in the manifest", err=True)
+    if not quiet:
+        for line in (*manifest.notes, *manifest.problems):
+            click.echo(f"note: {line}", err=True)
+        click.echo(f"{manifest.summary}{bar.took(manifest.items)}", err=True)
+    return 1 if manifest.failed or manifest.status == "incomplete" else 0
+
+
+def _write(sink: Any, workers: int, dask_address: str | None) -> Any:
+    if dask_address is None:
+        from stac_manager.sinks import write
+
+        return write(sink, workers=workers)
+    from stac_manager.dask import connected, write_with
+
+    with connected(dask_address) as client:
+        return write_with(client, sink)

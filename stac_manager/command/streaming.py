@@ -1,0 +1,59 @@
+"""Items to standard output, as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import aclosing
+from typing import Any
+
+import click
+
+from stac_manager.context import WorkflowContext
+from stac_manager.ingest import IngestModule
+from stac_manager.sinks.job import module_of
+from stac_manager.sinks.ndjson import BUFFER_BYTES, line_of
+
+
+def stream(config: dict[str, Any], variables: Mapping[str, str]) -> int:
+    """Write items as NDJSON and return the exit code."""
+    module = module_of(config, variables)
+    context = WorkflowContext.create()
+    try:
+        asyncio.run(_stream(module, context))
+    except BrokenPipeError:  # whoever reads has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        for failure in context.failure_collector.get_all():
+            click.echo(f"not delivered: {failure}", err=True)
+    return 1 if len(context.failure_collector) else 0
+
+
+async def _stream(module: IngestModule, context: WorkflowContext) -> None:
+    output = sys.stdout.fileno()
+    at_once = os.isatty(output)
+    lines: list[bytes] = []
+    pending = 0
+    try:
+        async with aclosing(module.fetch(context)) as items:
+            async for item in items:
+                lines.append(line_of(item))
+                pending += len(lines[-1])
+                if at_once or pending >= BUFFER_BYTES:
+                    _put(output, lines)
+                    pending = 0
+    except BrokenPipeError:
+        raise
+    except BaseException:
+        _put(output, lines)
+        raise
+    _put(output, lines)
+
+
+def _put(output: int, lines: list[bytes]) -> None:
+    rest = memoryview(b"".join(lines))
+    lines.clear()
+    while rest:
+        rest = rest[os.write(output, rest) :]

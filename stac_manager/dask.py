@@ -1,0 +1,169 @@
+"""Partitions done by a Dask cluster (extra `dask`).
+
+>>> from dask.distributed import Client, LocalCluster
+>>> with LocalCluster(2, threads_per_worker=1) as cluster, Client(cluster) as client:
+...     ingest({"source": "https://example.com/stac"}, "/shared/items", client)
+
+Each worker reads and writes by itself: DEST is a folder that all of them reach, and a file source as well. Tokens are
+in the environment of the workers (`header_variables` names them), and never in a graph.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from stac_manager.context import WorkflowContext
+from stac_manager.exceptions import ConfigurationError, DataProcessingError, StacManagerError
+from stac_manager.plan import Partition
+from stac_manager.protocols import Item
+from stac_manager.sinks import Manifest, Sink, write
+from stac_manager.sinks.engine import Outcome, Shared
+from stac_manager.sinks.folder import DiskError
+from stac_manager.sinks.job import Done, Job, Worker, run_coroutine
+from stac_manager.sinks.layout import layout_of
+from stac_manager.sinks.running import plan_of_source, request_for
+
+CONNECT_SECONDS = 10
+TASKS_A_THREAD = 2
+"""So many partitions are handed to the cluster for each of its threads: one that runs and one that waits."""
+
+
+def ingest(config: Mapping[str, Any], dest: str | Path, client: Any, **options: Any) -> Manifest:
+    """Write a source to DEST with a Dask cluster; `options` are those of `stac_manager.sinks.Sink`.
+
+    Raises:
+        ConfigurationError: As `write`; also if `config` has headers by value, which would be in the graph.
+        DataProcessingError: As `write`.
+    """
+    return write_with(client, Sink(config, dest, **options))
+
+
+def write_with(client: Any, sink: Sink) -> Manifest:
+    """Do what `stac_manager.sinks.write` does with a cluster."""
+    return write(replace(sink, engine=Cluster(client)))
+
+
+def to_bag(
+    config: Mapping[str, Any], *, header_variables: Mapping[str, str] | None = None, partition_items: int = 5_000
+) -> Any:
+    """Return a Dask bag of the items of a source, a partition of the bag for each of the plan.
+
+    What cannot be delivered is logged by the worker; a partition that is not whole is an error.
+    """
+    import dask.bag
+    from dask.delayed import delayed
+
+    request = request_for(config, layout_of("-"), header_variables or {}, partition_items)
+    _refuse_values(request.job)
+    plan = plan_of_source(request)
+    read = delayed(_items, pure=True)
+    return dask.bag.from_delayed([read(request.job, partition) for partition in plan])
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """Connect to the scheduler of a cluster.
+
+    Raises:
+        ConfigurationError: If Dask is not installed.
+        DataProcessingError: If there is no scheduler, or it has no workers.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ConfigurationError('--dask needs a further package: pip install "stac-manager[dask]"') from None
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise DataProcessingError(f"{address}: no Dask scheduler answers: {error}") from None
+    with client:
+        yield client
+
+
+class Cluster:
+    """The engine that is a Dask cluster."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
+        """Hand out the partitions, a few at a time, and yield what came of each."""
+        from distributed import as_completed
+        from distributed.scheduler import KilledWorker
+
+        _refuse_values(job)
+        threads = sum(self._client.nthreads().values())
+        if not threads:
+            raise DataProcessingError("the Dask cluster has no workers")
+        share = job.shared_by(threads)
+        waiting = iter(partitions)
+        running: dict[Any, Partition] = {}
+
+        def submit(partition: Partition) -> Any:
+            future = self._client.submit(_do, share, partition, shared.columns, pure=False, key=_name(partition))
+            running[future] = partition
+            return future
+
+        done = as_completed([submit(partition) for partition in islice(waiting, TASKS_A_THREAD * threads)])
+        try:
+            for future in done:
+                partition = running.pop(future)
+                for following in islice(waiting, 1):
+                    done.add(submit(following))
+                try:
+                    yield Outcome(partition, future.result())
+                except DiskError:
+                    raise
+                except (StacManagerError, KilledWorker) as error:
+                    yield Outcome(partition, error=str(error))
+        finally:
+            self._client.cancel(list(running))
+
+
+def _name(partition: Partition) -> str:
+    """What the dashboard shows. A partition that failed is asked again by a later run under another name."""
+    from uuid import uuid4
+
+    return f"ingest-{partition.key[:8]}-{uuid4().hex[:8]}"
+
+
+def _refuse_values(job: Job) -> None:
+    if job.secrets:
+        raise ConfigurationError(
+            f"{', '.join(job.secrets)}: credentials would be in the graph of the cluster; put them into the "
+            "environment of the workers, and name headers with header_variables={'Authorization': 'MY_VARIABLE'}"
+        )
+
+
+# In the worker
+
+_local = threading.local()
+
+
+def _do(job: Job, partition: Partition, columns: bytes | None) -> Done:
+    if getattr(_local, "job", None) != job:
+        _local.job, _local.worker = job, Worker(job)
+    worker: Worker = _local.worker
+    return worker.do(partition, columns)
+
+
+def _items(job: Job, partition: Partition) -> list[Item]:
+    context = WorkflowContext.create()
+    reader = job.module().read(partition, context)
+
+    async def read() -> list[Item]:
+        return [item async for item in reader]
+
+    items = run_coroutine(read())
+    for failure in context.failure_collector.get_all():
+        logging.getLogger("stac_manager").warning("not delivered: %s", failure)
+    if reader.report.problem is not None:
+        raise DataProcessingError(f"{reader.report.name}: {reader.report.problem}")
+    return items

@@ -1,0 +1,145 @@
+"""Partitions done by processes of this machine: each reads and writes by itself, only records travel.
+
+Sending items between processes would cost more than parsing them. Workers die with their parent, also when it is
+killed; a worker that dies is replaced, and its partition done again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+from stac_manager.exceptions import StacManagerError
+from stac_manager.plan import Partition, Plan
+from stac_manager.sinks.engine import Engine, Outcome, Shared
+from stac_manager.sinks.folder import DiskError
+from stac_manager.sinks.job import Done, Job, Worker
+
+if TYPE_CHECKING:
+    from stac_manager.sinks import Manifest, Sink
+
+TRIES = 3
+"""So often a partition is begun whose worker dies."""
+PR_SET_PDEATHSIG = 1
+
+
+class Processes:
+    """The engine with `workers` processes.
+
+    One pool of one process each: where one dies, it is known which partition it had, and the others go on.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
+        """Do the partitions and yield what came of each, as they end. Leaving early ends the processes."""
+        context = get_context("spawn")
+        watched, alive = context.Pipe(duplex=False)
+        share = job.shared_by(self.workers)
+
+        def start() -> ProcessPoolExecutor:
+            return ProcessPoolExecutor(
+                1, mp_context=context, initializer=_begin, initargs=(share, os.getpid(), watched)
+            )  # fmt: skip
+
+        pools = [start() for _ in range(self.workers)]
+        waiting = iter(partitions)
+        again: deque[tuple[Partition, int]] = deque()
+        running: dict[Future[Done], tuple[int, Partition, int]] = {}
+        idle = list(range(self.workers))
+        try:
+            while True:
+                while idle and (task := _next(waiting, again)) is not None:
+                    slot = idle.pop()
+                    partition, tries = task
+                    running[pools[slot].submit(_do, partition, shared.columns)] = (slot, partition, tries + 1)
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    slot, partition, tries = running.pop(future)
+                    idle.append(slot)
+                    try:
+                        yield Outcome(partition, future.result())
+                    except BrokenProcessPool:
+                        pools[slot].shutdown(wait=False)
+                        pools[slot] = start()
+                        if tries < TRIES:
+                            again.append((partition, tries))
+                        else:
+                            yield Outcome(partition, error=f"its worker died {tries} times (out of memory?)")
+                    except DiskError:
+                        raise
+                    except StacManagerError as error:
+                        yield Outcome(partition, error=str(error))
+        finally:
+            alive.close()  # whoever still works ends now
+            for pool in pools:
+                pool.shutdown(wait=True, cancel_futures=True)
+            watched.close()
+
+
+def _next(waiting: Iterator[Partition], again: deque[tuple[Partition, int]]) -> tuple[Partition, int] | None:
+    if again:
+        return again.popleft()
+    partition = next(waiting, None)
+    return None if partition is None else (partition, 0)
+
+
+def engine_for(workers: int) -> Engine:
+    """Return the engine for so many processes: with one, this process itself."""
+    from stac_manager.sinks.engine import in_process
+
+    return in_process if workers == 1 else Processes(workers)
+
+
+def run(plan: Plan, sink: Sink, workers: int = 2) -> Manifest:
+    """Write a plan's partitions to a sink with `workers` processes; see `stac_manager.sinks.write`."""
+    from stac_manager.sinks import write
+
+    return write(sink, workers=workers, plan=plan)
+
+
+# In the worker
+
+_worker: Worker | StacManagerError | None = None
+
+
+def _begin(job: Job, parent: int, watched: Connection) -> None:
+    """Make ready in a new process: die with the parent, leave Ctrl-C to it, make the module."""
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+    threading.Thread(target=_watch, args=(watched,), daemon=True).start()
+    try:
+        _worker = Worker(job)
+    except StacManagerError as error:
+        _worker = error
+
+
+def _watch(watched: Connection) -> None:
+    """End this process, whatever it does, when the parent closes its end of the pipe or is gone."""
+    with suppress(EOFError, OSError):
+        watched.recv_bytes()
+    os._exit(1)
+
+
+def _do(partition: Partition, columns: bytes | None) -> Done:
+    assert _worker is not None
+    if isinstance(_worker, StacManagerError):
+        raise _worker
+    return _worker.do(partition, columns)

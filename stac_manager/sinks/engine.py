@@ -1,0 +1,63 @@
+"""What does partitions: this process, or others (`stac_manager.processes`, `stac_manager.dask`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+from stac_manager.exceptions import StacManagerError
+from stac_manager.plan import Partition
+from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.folder import DiskError
+from stac_manager.sinks.job import Done, Job, Worker
+
+
+@dataclass
+class Shared:
+    """What the owner of a run knows and its workers should.
+
+    Attributes:
+        columns: All columns of the GeoParquet parts so far.
+        items_left: How many items are still wanted; None for all. Only one process can heed it.
+        disk: Where this process writes.
+    """
+
+    columns: bytes | None = None
+    items_left: int | None = None
+    disk: Disk | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one partition: `done`, or `error` says why it could not be."""
+
+    partition: Partition
+    done: Done | None = None
+    error: str | None = None
+
+
+class Engine(Protocol):
+    """Does partitions. Closing the iterator ends the work that is under way.
+
+    Raises, when iterated:
+        DiskError: If DEST cannot be written.
+    """
+
+    def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
+        """Yield what came of each partition, as they end."""
+
+
+def in_process(job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
+    """The engine that does the partitions here, one after another."""
+    with closing(Worker(job, shared.disk)) as worker:
+        for partition in partitions:
+            if shared.items_left == 0:
+                return
+            try:
+                yield Outcome(partition, worker.do(partition, shared.columns, shared.items_left))
+            except DiskError:
+                raise
+            except StacManagerError as error:
+                yield Outcome(partition, error=str(error))

@@ -1,0 +1,214 @@
+"""The durable state of one DEST: plan, journal, parts, manifest, and what may be believed of them after a crash.
+
+The order of a run: the plan is written and synced; each part is written under a temporary name, synced, renamed, and
+then noted in the journal; the manifest comes last. So a line of the journal means that its part is whole and on the
+disk, and the manifest means that every partition has such a line.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from stac_manager.plan import Plan, partition_of
+from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.layout import MANIFEST, STATE, Layout
+from stac_manager.sinks.lock import locked
+from stac_manager.sinks.model import VERSION, Format, Manifest, PartRecord, manifest_of, record_of
+
+_PART = re.compile(r"[0-9a-f]{32}(-\d+)?\.(ndjson|ndjson\.zst|parquet)")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a run is about: the first line of its plan.
+
+    Attributes:
+        identity: A digest of all that decides which items there are. Another one is another run.
+        source: The source, without its query.
+        options: The options of the search, without headers.
+        format: Of the parts.
+    """
+
+    identity: str
+    source: str
+    options: dict[str, Any]
+    format: Format
+
+
+class Folder:
+    """The state of one DEST. Hold its lock (`owned`) while anything is written."""
+
+    def __init__(self, layout: Layout, disk: Disk | None = None) -> None:
+        self.layout = layout
+        self.disk = disk or Disk()
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Make the folder, hold its lock, and remove what dead runs have left.
+
+        Raises:
+            ConfigurationError: If there is something else in it.
+            DataProcessingError: If another run holds it.
+        """
+        self._check_place()
+        self.disk.make_folder(self.layout.state)
+        with locked(self.layout.lock, str(self.layout.dest)):
+            self.disk.make_folder(self.layout.parts)
+            shutil.rmtree(self.layout.temporary, ignore_errors=True)
+            self.disk.make_folder(self.layout.temporary)
+            yield
+
+    def _check_place(self) -> None:
+        dest = self.layout.dest
+        if self.layout.file:
+            if dest.is_dir():
+                raise ConfigurationError(f"{dest}: is a folder; name a file, or leave its ending out")
+            if dest.exists() and not self.layout.manifest.exists() and not self.layout.state.exists():
+                raise ConfigurationError(f"{dest}: is there already, and no run has written it; name another file")
+        elif dest.exists():
+            if not dest.is_dir():
+                raise ConfigurationError(f"{dest}: is a file; name a folder, or a file ending in .ndjson or .parquet")
+            foreign = next((each.name for each in dest.iterdir() if not _ours(each.name)), None)
+            if foreign is not None:
+                raise ConfigurationError(f"{dest}: holds other files ({foreign}); name a folder that is new or empty")
+
+    # The plan
+
+    def write_plan(self, header: Header, plan: Plan, path: Path | None = None) -> None:
+        """Write the plan, whole or not at all, and forget an earlier run."""
+        first = {"version": VERSION, **header.__dict__, "rule": plan.rule, "counted": plan.counted}
+        first |= {"notes": list(plan.notes), "partitions": len(plan)}
+        lines = [_line(first), *(_line(partition.to_json()) for partition in plan)]
+        self.disk.replace_content(path or self.layout.plan, b"".join(lines), self.layout.temporary / "plan")
+
+    def read_plan(self, path: Path | None = None) -> tuple[Header, Plan] | None:
+        """Return what `write_plan` wrote, None where nothing was.
+
+        Raises:
+            ConfigurationError: If it is of another version of this program, or damaged.
+        """
+        path = path or self.layout.plan
+        try:
+            lines = path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return None
+        try:
+            first = orjson.loads(lines[0])
+            if first["version"] != VERSION:
+                raise ConfigurationError(f"{path}: version {first['version']!r}, this program reads {VERSION}")
+            if len(lines) != 1 + first["partitions"]:
+                raise ValueError(f"{len(lines) - 1} of {first['partitions']} partitions")
+            header = Header(**{name: first[name] for name in ("identity", "source", "options", "format")})
+            partitions = tuple(partition_of(orjson.loads(line)) for line in lines[1:])
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise ConfigurationError(f"{path}: damaged ({error}); start anew with --restart") from None
+        return header, Plan(header.source, first["rule"], partitions, first["counted"], tuple(first["notes"]))
+
+    # The journal
+
+    def note(self, record: PartRecord) -> None:
+        """Write down that a partition is done. Its part must have its name already."""
+        self.disk.append(self.layout.journal, _line(record.to_json()))
+
+    def records(self) -> dict[str, PartRecord]:
+        """Return the partitions that are done and whose parts are there, by key; the last line about one counts.
+
+        A last line that was not written to its end (a power loss, a full disk) is cut off, so that the next line
+        begins where it should.
+        """
+        try:
+            content = self.layout.journal.read_bytes()
+        except FileNotFoundError:
+            return {}
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            self.disk.truncate(self.layout.journal, whole)
+        found: dict[str, PartRecord] = {}
+        for number, line in enumerate(content[:whole].splitlines(), start=1):
+            try:
+                record = record_of(orjson.loads(line))
+            except ValueError as error:
+                raise ConfigurationError(
+                    f"{self.layout.journal}:{number}: damaged ({error}); start anew with --restart"
+                ) from None
+            found[record.key] = record
+        return {key: record for key, record in found.items() if self._is_there(record)}
+
+    def _is_there(self, record: PartRecord) -> bool:
+        if record.file is None:
+            return True
+        try:
+            return (self.layout.parts / record.file).stat().st_size == record.bytes
+        except FileNotFoundError:
+            return False
+
+    def publish(self, temporary: Path, name: str) -> None:
+        """Sync a part that is written to its end and give it its name."""
+        with open(temporary, "rb") as file:
+            self.disk.sync(file)
+        self.disk.rename(temporary, self.layout.parts / name)
+
+    def sweep(self, keep: Iterable[str]) -> None:
+        """Remove the parts of a dead run that no line of the journal speaks of. What is no part is not touched."""
+        wanted = set(keep)
+        for path in self.layout.parts.iterdir():
+            if _PART.fullmatch(path.name) and path.name not in wanted:
+                self.disk.remove(path)
+
+    def forget(self) -> None:
+        """Remove plan, journal, parts and manifest, in the order that leaves no lie behind."""
+        for path in (self.layout.manifest, self.layout.previous, self.layout.plan, self.layout.journal):
+            self.disk.remove(path)
+        self.disk.sync_folder(self.layout.state)
+        self.disk.sync_folder(self.layout.manifest.parent)
+        self.sweep(())
+        shutil.rmtree(self.layout.update, ignore_errors=True)
+
+    # The manifest
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Say that all is done."""
+        content = orjson.dumps(manifest.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        self.disk.replace_content(self.layout.manifest, content, self.layout.temporary / MANIFEST)
+
+    def read_manifest(self, path: Path | None = None) -> Manifest | None:
+        """Return the manifest, None where there is none.
+
+        Raises:
+            ConfigurationError: If it is damaged or of another version.
+        """
+        path = path or self.layout.manifest
+        try:
+            return manifest_of(orjson.loads(path.read_bytes()), str(path))
+        except FileNotFoundError:
+            return None
+        except orjson.JSONDecodeError as error:
+            raise ConfigurationError(f"{path}: not JSON: {error}") from None
+
+
+class DiskError(DataProcessingError):
+    """DEST cannot be written: no partition can be."""
+
+
+def disk_error(error: OSError, where: Path) -> DiskError:
+    """Put an error of the disk into words that say what to do."""
+    return DiskError(
+        f"{where}: cannot be written: {error.strerror or error}; what is done is kept, start again to go on"
+    )
+
+
+def _line(document: dict[str, Any]) -> bytes:
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _ours(name: str) -> bool:
+    return name in (STATE, MANIFEST) or _PART.fullmatch(name) is not None

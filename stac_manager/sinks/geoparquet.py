@@ -1,0 +1,223 @@
+"""Parts of stac-geoparquet: one schema over all of them, whatever the items hold, in bounded memory.
+
+Columns are inferred anew for every few hundred items. Where these differ, the schema is widened: a column is added,
+null becomes any type, an integer a floating-point number. What has no common type is an error that names the column.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stac_manager.exceptions import DataProcessingError
+from stac_manager.protocols import Item
+from stac_manager.sinks.arrow import Columns, batch_of, conform, joined, metadata_of
+from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.folder import Folder
+
+BATCH_ITEMS = 256
+"""Items that are held as Python objects."""
+ROW_GROUP_BYTES = 32 << 20
+"""Of a row group in memory, as Arrow has it; packed it is smaller."""
+COMPRESSION = "zstd"
+
+
+class GeoParquetPart:
+    """One part. Where its columns widen after row groups were written, it goes on in a further file; `finish` joins."""
+
+    def __init__(self, disk: Disk, path: Path, columns: bytes | None) -> None:
+        self.items = 0
+        self._disk = disk
+        self._path = path
+        self._schema: Columns = columns_of(columns)
+        self._pending: list[Item] = []
+        self._batches: list[Any] = []
+        self._bytes = 0
+        self._segments: list[Path] = []
+        self._writer: _Writer | None = None
+
+    @property
+    def columns(self) -> bytes | None:
+        """The columns so far, those of other parts included."""
+        return bytes_of(self._schema) if self.items else None
+
+    def write(self, items: Iterable[Item]) -> None:
+        for item in items:
+            self.items += 1
+            self._pending.append(item)
+            if len(self._pending) == BATCH_ITEMS:
+                self._convert()
+
+    def finish(self) -> int:
+        if self._pending:
+            self._convert()
+        self._flush()
+        self._close()
+        if len(self._segments) == 1:
+            self._segments.pop().replace(self._path)
+        elif self._segments:
+            copy(self._disk, self._segments, self._path, self._schema)
+            self._remove_segments()
+        return self._path.stat().st_size if self.items else 0
+
+    def abort(self) -> None:
+        if self._writer is not None:
+            self._writer.abandon()
+            self._writer = None
+        self._remove_segments()
+
+    def _convert(self) -> None:
+        batch = batch_of(self._pending)
+        self._pending.clear()
+        wider = joined(self._schema, batch.schema)
+        if self._schema is None or not wider.equals(self._schema):
+            if self._writer is not None:  # what was written stays as it is until `finish`
+                self._flush()
+                self._close()
+            self._schema = wider
+        self._batches.append(batch)
+        self._bytes += batch.nbytes
+        if self._bytes >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._batches:
+            return
+        if self._writer is None:
+            segment = self._path.with_name(f"{self._path.name}.{len(self._segments)}")
+            self._segments.append(segment)
+            self._writer = _Writer(self._disk, segment, self._schema)
+        self._writer.write([conform(batch, self._schema) for batch in self._batches])
+        self._batches.clear()
+        self._bytes = 0
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _remove_segments(self) -> None:
+        for segment in self._segments:
+            self._disk.remove(segment)
+        self._segments.clear()
+
+
+class _Writer:
+    """A Parquet file that is being written, a row group a call."""
+
+    def __init__(self, disk: Disk, path: Path, schema: Columns) -> None:
+        # Buffered: what the system writes only in part is written to its end.
+        self._file = io.BufferedWriter(disk.create(path), 1 << 20)
+        self._schema = schema.with_metadata(metadata_of(schema))
+        self._writer = pq.ParquetWriter(self._file, self._schema, compression=COMPRESSION)
+
+    def write(self, batches: Sequence[Any]) -> None:
+        table = pa.Table.from_batches(batches).replace_schema_metadata(self._schema.metadata)
+        self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
+
+    def close(self) -> None:
+        self._writer.close()
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Close what can be closed: the file is of no use."""
+        for each in (self._writer, self._file):
+            try:
+                each.close()
+            except OSError:
+                continue
+
+
+def copy(disk: Disk, sources: Sequence[Path], target: Path, schema: Columns) -> int:
+    """Copy the rows of Parquet files into one with these columns, a row group at a time; return the rows."""
+    writer = _Writer(disk, target, schema)
+    rows = 0
+    try:
+        for batches in _row_groups(sources):
+            writer.write([conform(batch, schema) for batch in batches])
+            rows += sum(batch.num_rows for batch in batches)
+    except BaseException:
+        writer.abandon()
+        raise
+    writer.close()
+    return rows
+
+
+def _row_groups(paths: Sequence[Path]) -> Iterator[list[Any]]:
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group).to_batches()
+
+
+def filtered(disk: Disk, source: Path, target: Path, keep: Sequence[bool]) -> None:
+    """Copy the rows for which `keep` is true."""
+    writer = _Writer(disk, target, plain(pq.read_schema(source)))
+    first = 0
+    try:
+        for batches in _row_groups([source]):
+            rows = sum(batch.num_rows for batch in batches)
+            table = pa.Table.from_batches(batches).filter(pa.array(keep[first : first + rows], pa.bool_()))
+            first += rows
+            if table.num_rows:
+                writer.write(table.replace_schema_metadata(None).to_batches())
+    except BaseException:
+        writer.abandon()
+        raise
+    writer.close()
+
+
+def unify(folder: Folder, names: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Give all parts the same columns: those that differ are written anew. Yield each name, and its size in bytes.
+
+    Raises:
+        DataProcessingError: If two parts have no common type for a column.
+    """
+    paths = [folder.layout.parts / name for name in names]
+    common: Columns = None
+    for path in paths:
+        common = _joined(common, plain(pq.read_schema(path)), str(path))
+    for path in paths:
+        if not plain(pq.read_schema(path)).equals(common):
+            temporary = folder.layout.temporary / path.name
+            copy(folder.disk, [path], temporary, common)
+            folder.publish(temporary, path.name)
+        yield path.name, path.stat().st_size
+
+
+def _joined(common: Columns, schema: Columns, where: str) -> Columns:
+    try:
+        return joined(common, schema)
+    except DataProcessingError as error:
+        raise DataProcessingError(f"{where}: {error}") from None
+
+
+def plain(schema: Columns) -> Columns:
+    """Return the schema without the metadata of its file; fields keep theirs."""
+    return schema.remove_metadata()
+
+
+def columns_of(content: bytes | None) -> Columns:
+    """Return the schema that `bytes_of` wrote, None for None."""
+    return None if content is None else pa.ipc.read_schema(pa.py_buffer(content))
+
+
+def bytes_of(schema: Columns) -> bytes:
+    """Return a schema as Arrow writes it."""
+    return bytes(schema.serialize().to_pybytes())
+
+
+def joined_columns(first: bytes | None, second: bytes) -> bytes:
+    """Return the columns of both, as bytes.
+
+    Where they have no common type, return the first: the parts will tell.
+    """
+    try:
+        return bytes_of(joined(columns_of(first), columns_of(second)))
+    except DataProcessingError:
+        return first or second

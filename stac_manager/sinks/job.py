@@ -1,0 +1,258 @@
+"""The work on one partition, wherever it is done: read it, write its part, make it durable, return a record."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from stac_manager.context import WorkflowContext
+from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from stac_manager.ingest import IngestModule
+from stac_manager.options import IngestOptions
+from stac_manager.plan import Document, Documents, Lines, Partition, PartitionReport, RowGroups
+from stac_manager.protocols import Item
+from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.folder import Folder, disk_error
+from stac_manager.sinks.layout import Layout
+from stac_manager.sinks.model import FAILURES_KEPT, Mark, PartRecord
+from stac_manager.sinks.ndjson import NdjsonPart, Part, ZstdNdjsonPart
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker has to know. It is pickled for other processes and machines.
+
+    Attributes:
+        options: Options of the IngestModule as JSON, without secrets.
+        layout: Where the parts go.
+        variables: Header names, and the environment variables that hold their values: names only, the worker looks.
+        secrets: Options that may hold credentials, by value: for processes of this machine, to which they travel
+            through a pipe, and written nowhere.
+    """
+
+    options: Mapping[str, Any]
+    layout: Layout
+    variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def module(self) -> IngestModule:
+        """Make the IngestModule, with the headers of this process's environment.
+
+        Raises:
+            ConfigurationError: If a variable is not set here, or an option is wrong.
+        """
+        return module_of({**self.options, **self.secrets}, self.variables)
+
+    def shared_by(self, workers: int) -> Job:
+        """Return the job of one of several workers: together they ask the source for no more than one would."""
+        options = dict(self.options)
+        level, rate = options.get("concurrency", 1), options.get("rate_limit")
+        if level != "auto":
+            options["concurrency"] = max(level // workers, 1)
+        if rate is not None:
+            options["rate_limit"] = rate / workers
+        return replace(self, options=options)
+
+
+def module_of(options: Mapping[str, Any], variables: Mapping[str, str]) -> IngestModule:
+    """Make an IngestModule, with headers from the environment beside those of the options.
+
+    Raises:
+        ConfigurationError: If a variable is not set here, or an option is wrong.
+    """
+    given = options.get("headers") or {}
+    if variables and callable(given):
+        raise ConfigurationError("headers from a function and from the environment do not go together")
+    headers = {**given, **headers_of(variables)} if variables else given
+    return IngestModule(cast(IngestOptions, {**options, **({"headers": headers} if headers else {})}))
+
+
+def headers_of(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return headers with the values of environment variables.
+
+    Raises:
+        ConfigurationError: If a variable is not set.
+    """
+    missing = [variable for variable in variables.values() if not os.environ.get(variable)]
+    if missing:
+        raise ConfigurationError(f"the environment variable {missing[0]} is not set; a header takes its value")
+    return {name: os.environ[variable] for name, variable in variables.items()}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A partition that is done.
+
+    Attributes:
+        record: For the journal.
+        columns: The columns of its part, with those known before, of a GeoParquet sink.
+    """
+
+    record: PartRecord
+    columns: bytes | None = field(default=None, repr=False)
+
+
+class Worker:
+    """Does partitions one after another, in one event loop."""
+
+    def __init__(self, job: Job, disk: Disk | None = None) -> None:
+        self._job = job
+        self._module = job.module()
+        self._folder = Folder(job.layout, disk)
+        self._runner = asyncio.Runner()
+
+    def do(self, partition: Partition, columns: bytes | None = None, most_items: int | None = None) -> Done:
+        """Read a partition, write its part and give it its name.
+
+        Args:
+            partition: What to read.
+            columns: The columns that other workers have met, of a GeoParquet sink.
+            most_items: Take no more items than this.
+
+        Raises:
+            DataProcessingError: If it cannot be read or written. Nothing of it is left then.
+        """
+        return self._runner.run(self._do(partition, columns, most_items))
+
+    def close(self) -> None:
+        """End the event loop."""
+        self._runner.close()
+
+    async def _do(self, partition: Partition, columns: bytes | None, most_items: int | None) -> Done:
+        context = WorkflowContext.create()
+        reader = self._module.read(partition, context)
+        layout = self._job.layout
+        temporary = layout.temporary / f"{partition.key}.{os.getpid()}.{os.urandom(4).hex()}"
+        marks = Marks()
+        part = _open_part(layout, self._folder.disk, temporary, columns)
+        try:
+            try:
+                async with aclosing(reader.parts()) as parts:
+                    async for items in parts:
+                        part.write(_first(marks.of(items), most_items, part.items))
+                        if part.items == most_items:
+                            break
+                size = part.finish()
+            except OSError as error:
+                raise disk_error(error, layout.dest) from error
+            changed = why_changed(partition)
+            if changed is not None:
+                raise DataProcessingError(changed)
+            name = f"{partition.key}{layout.suffix}" if part.items else None
+            if name is not None:
+                self._publish(temporary, name)
+        finally:
+            part.abort()
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        failures = context.failure_collector.get_all()
+        report = reader.report if part.items != most_items else _ended_early(reader.report, part.items)
+        record = PartRecord(
+            partition.key, name, part.items, size if name else 0, report, tuple(failures[:FAILURES_KEPT]),
+            Mark(*marks.updated), Mark(*marks.datetime),
+        )  # fmt: skip
+        return Done(record, part.columns)
+
+    def _publish(self, temporary: Path, name: str) -> None:
+        try:
+            self._folder.publish(temporary, name)
+        except OSError as error:
+            raise disk_error(error, self._job.layout.dest) from error
+
+
+def _open_part(layout: Layout, disk: Disk, path: Path, columns: bytes | None) -> Part:
+    try:
+        if layout.format == "geoparquet":
+            from stac_manager.sinks.geoparquet import GeoParquetPart
+
+            return GeoParquetPart(disk, path, columns)
+        return (NdjsonPart if layout.format == "ndjson" else ZstdNdjsonPart)(disk, path)
+    except OSError as error:
+        raise disk_error(error, layout.dest) from error
+
+
+def _first(items: Iterable[Item], most: int | None, before: int) -> Iterable[Item]:
+    if most is None:
+        return items
+    from itertools import islice
+
+    return islice(items, most - before)
+
+
+def _ended_early(report: PartitionReport, items: int) -> PartitionReport:
+    return replace(report, items=items, problem=None)
+
+
+def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, also where an event loop runs in this thread already (a notebook)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+class Marks:
+    """How far `updated` and `datetime` of the items reach; times with an offset other than Z do not count."""
+
+    def __init__(self) -> None:
+        self.updated: tuple[int, str | None] = (0, None)
+        self.datetime: tuple[int, str | None] = (0, None)
+
+    def of(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Pass the items on and look at their times."""
+        updates, update = self.updated
+        times, time = self.datetime
+        update, time = update or "", time or ""
+        try:
+            for item in items:
+                properties = item.get("properties")
+                if type(properties) is dict:
+                    found = properties.get("updated")
+                    if type(found) is str and found[-1:] == "Z":
+                        updates += 1
+                        update = max(update, found)
+                    found = properties.get("datetime")
+                    if type(found) is str and found[-1:] == "Z":
+                        times += 1
+                        time = max(time, found)
+                yield item
+        finally:
+            self.updated, self.datetime = (updates, update or None), (times, time or None)
+
+
+def documents_of(partition: Partition) -> tuple[Document, ...]:
+    """Return the files that a partition is made of; none of a search."""
+    if isinstance(partition, Documents):
+        return partition.documents
+    return (partition.document,) if isinstance(partition, Lines | RowGroups) else ()
+
+
+def why_changed(partition: Partition) -> str | None:
+    """Say which file of a partition is not what it was when the plan was made; None if all are."""
+    return next((reason for reason in map(_why_changed, documents_of(partition)) if reason), None)
+
+
+def _why_changed(document: Document) -> str | None:
+    if document.size is None or "://" in document.path:
+        return None
+    try:
+        now = os.stat(document.path)
+    except FileNotFoundError:
+        return f"{document.path}: is gone since the plan was made"
+    except OSError:
+        return None  # reading says why
+    if now.st_size != document.size:
+        return f"{document.path}: had {document.size:,} bytes when the plan was made, and has {now.st_size:,} now"
+    if document.modified_ns is not None and now.st_mtime_ns != document.modified_ns:
+        return f"{document.path}: was written again since the plan was made"
+    return None

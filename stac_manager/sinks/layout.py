@@ -1,0 +1,104 @@
+"""Where a sink keeps what: pure paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stac_manager.exceptions import ConfigurationError
+from stac_manager.sinks.model import FORMATS, SUFFIXES, Format
+
+STATE = ".stac-manager"
+MANIFEST = "manifest.json"
+_FILE_SUFFIXES: dict[str, Format] = {
+    **{suffix: name for name, suffix in SUFFIXES.items()},
+    ".jsonl": "ndjson",
+    ".jsonl.zst": "ndjson.zst",
+    ".geoparquet": "geoparquet",
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one DEST.
+
+    Attributes:
+        dest: As the user named it: a folder, or a file.
+        format: Of the parts.
+        file: Whether DEST is one file, into which the parts are joined at the end.
+        parts: The folder of the parts.
+        state: The folder of what makes a run resumable.
+        manifest: The file that says that all is done.
+    """
+
+    dest: Path
+    format: Format
+    file: bool
+    parts: Path
+    state: Path
+    manifest: Path
+
+    @property
+    def plan(self) -> Path:
+        """The partitions, one a line, after a line about the run."""
+        return self.state / "plan.jsonl"
+
+    @property
+    def journal(self) -> Path:
+        """A line for each partition that is done."""
+        return self.state / "journal.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Locked while a run writes here."""
+        return self.state / "lock"
+
+    @property
+    def temporary(self) -> Path:
+        """The folder of unfinished files; what a dead run has left in it is removed by the next."""
+        return self.state / "tmp"
+
+    @property
+    def update(self) -> Path:
+        """The folder in which `--update` collects what is newer."""
+        return self.state / "update"
+
+    @property
+    def previous(self) -> Path:
+        """The manifest from before an update, while its items are merged."""
+        return self.state / "previous.json"
+
+    @property
+    def suffix(self) -> str:
+        """Of the parts."""
+        return SUFFIXES[self.format]
+
+    def part(self, key: str) -> Path:
+        """The part of the partition with this key."""
+        return self.parts / f"{key}{self.suffix}"
+
+
+def layout_of(dest: str | Path, format: str | None = None) -> Layout:
+    """Tell from the name of DEST, and from what is there, whether it is a file or a folder, and of which format.
+
+    Raises:
+        ConfigurationError: If the format is unknown or contradicts the name.
+    """
+    path = Path(dest)
+    if format is not None and format not in FORMATS:
+        raise ConfigurationError(f"format {format!r} is unknown; known: {', '.join(FORMATS)}")
+    by_name = next((_FILE_SUFFIXES[suffix] for suffix in _suffixes(path.name) if suffix in _FILE_SUFFIXES), None)
+    if by_name is None or path.is_dir() or str(dest).endswith("/"):
+        chosen: Format = next((each for each in FORMATS if each == format), "ndjson")
+        state = path / STATE
+        return Layout(path, chosen, False, path, state, path / MANIFEST)
+    if format not in (None, by_name):
+        raise ConfigurationError(f"{dest}: a file of this name holds {by_name}, not {format}; name a folder for parts")
+    state = path.parent / f".{path.name}{STATE}"
+    return Layout(path, by_name, True, state / "parts", state, path.with_name(f"{path.name}.{MANIFEST}"))
+
+
+def _suffixes(name: str) -> list[str]:
+    """The endings of a file name that begin with a dot, longest first."""
+    pieces = name.lower().split(".")[1:]
+    return ["." + ".".join(pieces[first:]) for first in range(len(pieces))]

@@ -1,0 +1,122 @@
+"""Parts of NDJSON, plain or compressed with zstd."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import orjson
+
+from stac_manager.protocols import Item
+from stac_manager.sinks.disk import Disk
+
+BUFFER_BYTES = 1 << 18
+"""Lines are handed to the system in pieces of about this size: little enough to stay in the processor's cache."""
+ZSTD_LEVEL = 3
+
+
+class Part(Protocol):
+    """A part that is being written under a temporary name.
+
+    Attributes:
+        items: Items in it so far.
+    """
+
+    items: int
+
+    @property
+    def columns(self) -> bytes | None:
+        """Its columns, where it has such, as Arrow writes a schema."""
+
+    def write(self, items: Iterable[Item]) -> None:
+        """Add items, and keep no reference to them."""
+
+    def finish(self) -> int:
+        """Write the rest, close the file and return its size in bytes. It is not synced yet."""
+
+    def abort(self) -> None:
+        """Close the file as it is."""
+
+
+class NdjsonPart:
+    """NDJSON, an item a line, in UTF-8."""
+
+    columns: bytes | None = None
+
+    def __init__(self, disk: Disk, path: Path) -> None:
+        self.items = 0
+        self._disk = disk
+        self._file = disk.create(path)
+        self._lines: list[bytes] = []
+        self._pending = self._bytes = 0
+
+    def write(self, items: Iterable[Item]) -> None:
+        self.write_lines(map(line_of, items))
+
+    def write_lines(self, lines: Iterable[bytes]) -> None:
+        """Add items that are lines of JSON already."""
+        for line in lines:
+            self.items += 1
+            self._lines.append(line)
+            self._pending += len(line)
+            if self._pending >= BUFFER_BYTES:
+                self._flush()
+
+    def finish(self) -> int:
+        self._flush()
+        self._end(self._file)
+        self._file.close()
+        return self._bytes
+
+    def abort(self) -> None:
+        self._file.close()
+
+    def _flush(self) -> None:
+        self._put(self._lines)
+        self._lines.clear()
+        self._pending = 0
+
+    def _put(self, buffers: list[bytes]) -> None:
+        self._disk.write(self._file, buffers)
+        self._bytes += sum(map(len, buffers))
+
+    def _end(self, file: BinaryIO) -> None:
+        """Nothing ends NDJSON."""
+
+
+class ZstdNdjsonPart(NdjsonPart):
+    """The same as one zstd frame; frames may follow each other in a file (RFC 8878, section 3)."""
+
+    def __init__(self, disk: Disk, path: Path) -> None:
+        self._compressor = _compressor()
+        super().__init__(disk, path)
+
+    def _put(self, buffers: list[bytes]) -> None:
+        super()._put([self._compressor.compress(b"".join(buffers))])
+
+    def _end(self, file: BinaryIO) -> None:
+        super()._put([self._compressor.flush()])
+
+
+def line_of(item: Item) -> bytes:
+    """Return an item as a line of JSON, whatever its values: numbers of any size, and text that is no UTF-8."""
+    try:
+        return orjson.dumps(item, None, orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        return json.dumps(item, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def open_zstd() -> Any:
+    """Return the module that speaks zstd: of the standard library, or its backport."""
+    name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+    return importlib.import_module(name)
+
+
+def _compressor() -> Any:
+    zstd = open_zstd()
+    make: Callable[..., Any] = zstd.ZstdCompressor
+    return make(level=ZSTD_LEVEL)

@@ -1,0 +1,353 @@
+"""One run: a source into DEST, exactly once, however often it was interrupted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stac_manager.completeness import merge
+from stac_manager.config import SECRETS, IngestConfig
+from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from stac_manager.plan import Lines, Partition, Plan, digest
+from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.engine import Engine, Outcome, Shared, in_process
+from stac_manager.sinks.folder import Folder, Header, disk_error
+from stac_manager.sinks.job import Job, documents_of, run_coroutine, why_changed
+from stac_manager.sinks.layout import Layout
+from stac_manager.sinks.model import Manifest, PartRecord, total
+
+FAILURES_IN_A_ROW = 3
+"""So many partitions may fail one after another, and as many as there are workers, before a run gives up."""
+FAILURES_NAMED = 5
+IRRELEVANT = (
+    "concurrency", "ordered", "defer_gc", "timeout", "retries", "rate_limit", "user_agent", "ca_bundle", "client_cert",
+    "trust_env",
+)  # fmt: skip
+"""Options that do not decide which items there are."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        items: Items written, those of an interrupted run before included.
+        expected: How many there should be; None where nobody knows.
+        done: Partitions done.
+        partitions: All of them.
+        items_before: Of `items`, those that were there when this run began.
+    """
+
+    items: int
+    expected: int | None
+    done: int
+    partitions: int
+    items_before: int = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to write, and where.
+
+    Attributes:
+        config: The source and what to take of it.
+        secrets: The options of it that may hold credentials, as they were given.
+        layout: Where it goes.
+        variables: Header names, and the environment variables with their values.
+        partition_items: About how many items a partition should hold.
+    """
+
+    config: IngestConfig
+    secrets: Mapping[str, Any] = field(repr=False)
+    layout: Layout
+    variables: Mapping[str, str]
+    partition_items: int
+
+    @property
+    def header(self) -> Header:
+        """The first line of the plan."""
+        options = options_of(self.config)
+        kept = {name: value for name, value in options.items() if name not in IRRELEVANT}
+        source = without_query(self.config.source)
+        return Header(digest(kept), source, {**kept, "source": source}, self.layout.format)
+
+    @property
+    def job(self) -> Job:
+        """The same for workers. A partition does not know how many items the others have: `max_items` stays here."""
+        options = {name: value for name, value in options_of(self.config).items() if name != "max_items"}
+        return Job(options, self.layout, self.variables, self.secrets)
+
+
+def options_of(config: IngestConfig) -> dict[str, Any]:
+    """Return the options of a configuration as JSON, without secrets, a local source with its whole path."""
+    options = config.to_json()
+    if config.mode == "file" and "://" not in config.source:
+        options["source"] = os.path.abspath(config.source)
+    return options
+
+
+def without_query(source: str) -> str:
+    """Return a URL as it may be shown: a query can hold a token."""
+    return source.split("?", 1)[0] if "://" in source else source
+
+
+def plan_of_source(request: Request) -> Plan:
+    """Divide the source into partitions."""
+    module = replace(request.job, options=options_of(request.config)).module()
+    return run_coroutine(module.plan(partition_items=request.partition_items))
+
+
+def request_for(
+    config: Mapping[str, Any], layout: Layout, variables: Mapping[str, str], partition_items: int
+) -> Request:
+    """Check a configuration and part it from its secrets.
+
+    Raises:
+        ConfigurationError: If an option is wrong.
+    """
+    secrets = {name: config[name] for name in SECRETS if config.get(name)}
+    return Request(IngestConfig.parse(config), secrets, layout, variables, partition_items)
+
+
+class Run:
+    """One run on a DEST of which the lock is held."""
+
+    def __init__(
+        self,
+        request: Request,
+        engine: Engine,
+        *,
+        disk: Disk | None = None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        say: Callable[[str], None] = lambda _: None,
+        workers: int = 1,
+    ) -> None:
+        self.request = request
+        self.layout = request.layout
+        self.folder = Folder(request.layout, disk)
+        self._given_engine, self._workers = engine, workers
+        self._engine: Engine = in_process if request.config.max_items is not None else engine
+        self._on_progress = on_progress
+        self._say = say
+        self._most_in_a_row = max(FAILURES_IN_A_ROW, workers)
+
+    def with_request(self, request: Request) -> Run:
+        """Return a run of something else, done in the same way."""
+        return Run(
+            request, self._given_engine, disk=self.folder.disk, on_progress=self._on_progress, say=self._say,
+            workers=self._workers,
+        )  # fmt: skip
+
+    def planned(self) -> Plan:
+        """Return the plan of the run that was begun here, or make and write one.
+
+        Raises:
+            ConfigurationError: If another run was begun here, or its source has changed since.
+            DataProcessingError: If the source cannot be planned.
+        """
+        found = self.folder.read_plan()
+        if found is None:
+            plan = plan_of_source(self.request)
+            self.write_plan(plan)
+            return plan
+        header, plan = found
+        self._check_same(header)
+        return plan
+
+    def write_plan(self, plan: Plan) -> None:
+        """Write a plan as the one of this run."""
+        try:
+            self.folder.write_plan(self.request.header, plan)
+        except OSError as error:
+            raise disk_error(error, self.layout.dest) from error
+
+    def _check_same(self, header: Header) -> None:
+        ours = self.request.header
+        if header.format != ours.format:
+            raise ConfigurationError(
+                f"{self.layout.dest}: a run with format {header.format} was begun here; go on with that, "
+                "or start anew with --restart"
+            )
+        if header.identity != ours.identity:
+            raise ConfigurationError(
+                f"{self.layout.dest}: another run was begun here ({_difference(header, ours)}); "
+                "name another DEST, or start anew with --restart"
+            )
+
+    def run(self, plan: Plan) -> dict[str, PartRecord]:
+        """Do the partitions that are missing, and return the records of all.
+
+        Raises:
+            ConfigurationError: If the source has changed since the plan was made.
+            DataProcessingError: If a partition could not be done; what is done is kept.
+        """
+        records = {key: record for key, record in self.folder.records().items() if record.whole}
+        keys = {partition.key for partition in plan}
+        records = {key: record for key, record in records.items() if key in keys}
+        missing = [partition for partition in plan if partition.key not in records]
+        if records and missing:
+            _check_unchanged(missing)
+            self._say(f"{len(records):,} of {len(plan):,} partitions are done; going on with the rest")
+        self.folder.sweep(record.file for record in records.values() if record.file)
+        failed = self._do(plan, missing, records)
+        if failed:
+            raise _failure(self.layout.dest, failed, len(plan), len(records))
+        return records
+
+    def _do(self, plan: Plan, missing: Sequence[Partition], records: dict[str, PartRecord]) -> list[Outcome]:
+        """Do partitions, take note of each, and return those that failed."""
+        most, before = self.request.config.max_items, _items(records)
+        shared = Shared(items_left=None if most is None else most - before, disk=self.folder.disk)
+        failed: list[Outcome] = []
+        in_a_row = 0
+        expected = plan.counted or _estimate(plan)
+        expected = expected if most is None else min(expected or most, most)
+        self._on_progress(Progress(before, expected, len(records), len(plan), before))
+        with closing(_closable(self._engine(self.request.job, missing, shared))) as outcomes:
+            for outcome in outcomes:
+                if outcome.done is None:
+                    failed.append(outcome)
+                    in_a_row += 1
+                    if in_a_row >= self._most_in_a_row:
+                        break
+                    continue
+                in_a_row = 0
+                self._note(outcome.done.record)
+                records[outcome.partition.key] = outcome.done.record
+                if shared.items_left is not None:
+                    shared.items_left -= outcome.done.record.items
+                if outcome.done.columns is not None:
+                    from stac_manager.sinks.geoparquet import joined_columns
+
+                    shared.columns = joined_columns(shared.columns, outcome.done.columns)
+                self._on_progress(Progress(_items(records), expected, len(records), len(plan), before))
+        return failed
+
+    def _note(self, record: PartRecord) -> None:
+        try:
+            self.folder.note(record)
+        except OSError as error:
+            raise disk_error(error, self.layout.dest) from error
+
+    def finish(self, plan: Plan, records: dict[str, PartRecord]) -> Manifest:
+        """Make the parts fit each other, join them if DEST is a file, and write the manifest."""
+        ordered = [records[partition.key] for partition in plan if partition.key in records]
+        try:
+            if self.layout.format == "geoparquet":
+                ordered = self._with_one_schema(ordered)
+            if self.layout.file:
+                from stac_manager.sinks.joining import join
+
+                join(self.folder, ordered)
+            manifest = manifest_for(self.request, plan, ordered)
+            self.folder.write_manifest(manifest)
+        except OSError as error:
+            raise disk_error(error, self.layout.dest) from error
+        if self.layout.file:
+            shutil.rmtree(self.layout.state, ignore_errors=True)
+        return manifest
+
+    def _with_one_schema(self, records: Sequence[PartRecord]) -> list[PartRecord]:
+        from stac_manager.sinks.geoparquet import unify
+
+        changed = {record.file: record for record in records if record.file}
+        for name, size in unify(self.folder, list(changed)):
+            if changed[name].bytes != size:  # noted at once: a part of another size than noted is done again
+                changed[name] = replace(changed[name], bytes=size)
+                self._note(changed[name])
+        return [changed[record.file] if record.file else record for record in records]
+
+
+def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) -> Manifest:
+    """Sum up a run: what came, what did not, and what that proves."""
+    proof = merge(plan, [record.report for record in records])
+    status, problems, most = str(proof.status), tuple(proof.problems), request.config.max_items
+    items = sum(record.items for record in records)
+    notes = plan.notes
+    if most is not None and items >= most:
+        status, problems = "unverified", ()
+        notes = (*notes, f"ended after {most:,} items, as asked")
+    header = request.header
+    failures = [str(failure) for record in records for failure in record.failures]
+    parts: tuple[dict[str, Any], ...] = tuple(
+        {"file": each.file, "items": each.items, "bytes": each.bytes} for each in records if each.file
+    )
+    if request.layout.file:
+        parts = ({"file": request.layout.dest.name, "items": items, "bytes": request.layout.dest.stat().st_size},)
+    return Manifest(
+        source=header.source,
+        options=header.options,
+        identity=header.identity,
+        format=header.format,
+        items=items,
+        bytes=sum(part["bytes"] for part in parts),
+        counted=plan.counted,
+        status=status,
+        problems=problems,
+        notes=notes,
+        failed=sum(max(record.report.failed, len(record.failures)) for record in records),
+        failures=tuple(failures[:1_000]),
+        parts=parts,
+        updated=total(record.updated for record in records),
+        datetime=total(record.datetime for record in records),
+        finished=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )
+
+
+def _check_unchanged(partitions: Sequence[Partition]) -> None:
+    changed = [reason for reason in map(why_changed, partitions) if reason is not None]
+    if changed:
+        more = f" (and {len(changed) - 1:,} more partitions)" if len(changed) > 1 else ""
+        raise DataProcessingError(f"the source has changed: {changed[0]}{more}; start anew with --restart")
+
+
+def _failure(dest: Path, failed: Sequence[Outcome], partitions: int, done: int) -> DataProcessingError:
+    named = [f"{place(outcome.partition)}: {outcome.error}" for outcome in failed[:FAILURES_NAMED]]
+    more = [f"and {len(failed) - FAILURES_NAMED} more"] if len(failed) > FAILURES_NAMED else []
+    lines = "\n".join(f"  {line}" for line in dict.fromkeys([*named, *more]))
+    return DataProcessingError(
+        f"{dest}: {done:,} of {partitions:,} partitions are done, {len(failed):,} failed; "
+        f"start again to do what is missing\n{lines}"
+    )
+
+
+def place(partition: Partition) -> str:
+    """Name a partition in a message."""
+    documents = documents_of(partition)
+    if isinstance(partition, Lines):
+        return f"{documents[0].path}, bytes {partition.start:,} to {partition.stop:,}"
+    if documents:
+        last = f" to {Path(documents[-1].path).name}" if len(documents) > 1 else ""
+        return f"{documents[0].path}{last}"
+    members = {k: v for k, v in partition.to_json().items() if k not in ("kind", "estimate")}
+    described = ", ".join(f"{name} {value}" for name, value in members.items())
+    return f"partition {partition.kind} ({described})" if described else f"partition {partition.kind}"
+
+
+def _difference(theirs: Header, ours: Header) -> str:
+    names = [name for name in {**theirs.options, **ours.options} if theirs.options.get(name) != ours.options.get(name)]
+    if not names:
+        return "with another source or options"
+    name = "source" if "source" in names else names[0]
+    return f"{name} {theirs.options.get(name)!r}, now {ours.options.get(name)!r}"
+
+
+def _estimate(plan: Plan) -> int | None:
+    estimates = [partition.estimate for partition in plan]
+    known = [estimate for estimate in estimates if estimate is not None]
+    return sum(known) if known and len(known) == len(estimates) else None
+
+
+def _items(records: Mapping[str, PartRecord]) -> int:
+    return sum(record.items for record in records.values())
+
+
+def _closable(outcomes: Iterator[Outcome]) -> Any:
+    """An engine is a generator: closing it ends its workers."""
+    return outcomes

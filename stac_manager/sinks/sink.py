@@ -1,0 +1,122 @@
+"""The public face of sinks: a source into DEST, in this process, in several, or on a cluster."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stac_manager.exceptions import ConfigurationError
+from stac_manager.plan import Plan
+from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.engine import Engine
+from stac_manager.sinks.folder import Folder
+from stac_manager.sinks.job import headers_of
+from stac_manager.sinks.layout import layout_of
+from stac_manager.sinks.model import Manifest
+from stac_manager.sinks.running import Progress, Request, Run, request_for
+
+
+@dataclass(frozen=True)
+class Sink:
+    """A DEST and what goes there.
+
+    Attributes:
+        config: Options of the IngestModule.
+        dest: A folder for parts; or one file, by its ending: .ndjson, .ndjson.zst, .parquet.
+        format: Of the parts: ndjson, ndjson.zst or geoparquet; of a file, its name tells.
+        header_variables: Header names, and the environment variables that hold their values. Workers look there
+            themselves, so that a token is in no plan, part, log or graph.
+        partition_items: About how many items a partition holds: what is done again after a crash, at most.
+        restart: Forget what an earlier run has done here.
+        update: Take only what is newer than an earlier run has taken, and merge it by collection and id.
+        engine: What does the partitions, in place of processes.
+        on_progress: Called after each partition.
+        say: Called with what the user should know, in a line.
+    """
+
+    config: Mapping[str, Any] = field(repr=False)
+    dest: str | Path
+    format: str | None = None
+    header_variables: Mapping[str, str] = field(default_factory=dict)
+    partition_items: int = 5_000
+    restart: bool = False
+    update: bool = False
+    engine: Engine | None = None
+    on_progress: Callable[[Progress], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
+    disk: Disk | None = None
+
+
+def write(sink: Sink, *, workers: int = 1, plan: Plan | None = None) -> Manifest:
+    """Write a source to DEST and return the manifest. What an interrupted run has done there is not done again.
+
+    Args:
+        sink: What to write where.
+        workers: Processes. Together they send no more requests at once than `concurrency` says.
+        plan: What `IngestModule.plan` has made of the same configuration; without it, it is made here.
+
+    Raises:
+        ConfigurationError: If an option is wrong, another run was begun at DEST, or the source has changed since.
+        DataProcessingError: If another run writes there now, the disk is full, or partitions failed: what is done
+            is kept, and the next run goes on.
+    """
+    from stac_manager.processes import engine_for  # which in turn does what is here
+
+    layout = layout_of(sink.dest, sink.format)
+    if sink.engine is None:
+        headers_of(sink.header_variables)  # missing ones are said before any work is done
+    request = request_for(sink.config, layout, sink.header_variables, sink.partition_items)
+    folder = Folder(layout, sink.disk)
+    run = Run(
+        request, sink.engine or engine_for(workers), disk=sink.disk, on_progress=sink.on_progress, say=sink.say,
+        workers=workers,
+    )  # fmt: skip
+    with folder.owned():
+        if sink.restart:
+            folder.forget()
+        if sink.update or folder.layout.previous.exists():
+            from stac_manager.sinks.updating import update
+
+            return update(run)
+        finished = _finished(folder, request)
+        if finished is not None:
+            sink.say(f"{sink.dest}: a run has finished here; nothing is left to do")
+            return finished
+        if plan is not None and folder.read_plan() is None:
+            run.write_plan(plan)
+        made = run.planned()
+        return run.finish(made, run.run(made))
+
+
+def _finished(folder: Folder, request: Request) -> Manifest | None:
+    """Return the manifest of a run that has left nothing to do; else remove it, because it is true no more."""
+    manifest = folder.read_manifest()
+    if manifest is None:
+        return None
+    if manifest.identity != request.header.identity or manifest.format != request.header.format:
+        raise ConfigurationError(
+            f"{request.layout.dest}: another run has written this (source {manifest.source}); "
+            "name another DEST, or start anew with --restart"
+        )
+    there = [folder.layout.parts / part["file"] for part in manifest.parts]
+    if request.layout.file:
+        there = [request.layout.dest]
+    gone = next((path for path, part in zip(there, manifest.parts, strict=True) if not _has(path, part["bytes"])), None)
+    if gone is None and not manifest.failed and manifest.status != "incomplete":
+        if request.layout.file:
+            shutil.rmtree(request.layout.state, ignore_errors=True)
+            request.layout.state.mkdir()
+        return manifest
+    folder.disk.remove(request.layout.manifest)
+    folder.disk.sync_folder(request.layout.manifest.parent)
+    return None
+
+
+def _has(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except FileNotFoundError:
+        return False

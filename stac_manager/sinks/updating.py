@@ -1,0 +1,230 @@
+"""`--update`: what is newer than the last run, merged by collection and id.
+
+The newer items are collected by a run of their own in a folder of their own. Then they take the place of the older
+ones: each step can be done again, so that an interrupted update goes on where it was. While DEST is in between, it has
+no manifest.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stac_manager.config import IngestConfig
+from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from stac_manager.plan import Document, Documents, Partition, Plan
+from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.folder import Folder, disk_error
+from stac_manager.sinks.job import documents_of
+from stac_manager.sinks.layout import MANIFEST, STATE, Layout
+from stac_manager.sinks.model import Manifest, Mark
+from stac_manager.sinks.ndjson import NdjsonPart, ZstdNdjsonPart
+from stac_manager.sinks.running import Run, options_of, plan_of_source
+from stac_manager.sinks.verifying import identities, identity_of_line, lines
+
+_NUMBERED = re.compile(r"-(\d+)\.")
+_SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+
+
+def update(run: Run) -> Manifest:
+    """Bring a finished run up to date, or finish one that has not ended.
+
+    Raises:
+        ConfigurationError: If DEST is a file, or another run has written it.
+        DataProcessingError: As any run.
+    """
+    folder = run.folder
+    if folder.layout.file:
+        raise ConfigurationError("--update needs a folder as DEST: one file would be written anew as a whole")
+    base = folder.read_manifest(folder.layout.previous) or folder.read_manifest()
+    if base is None:
+        plan = run.planned()
+        return run.finish(plan, run.run(plan))
+    if base.identity != run.request.header.identity:
+        raise ConfigurationError(f"{folder.layout.dest}: another run has written this (source {base.source})")
+    newer, latest = _newer(run, base)
+    with newer.folder.owned():
+        found = newer.folder.read_manifest()
+        if found is None:
+            plan = newer.planned()
+            found = newer.finish(plan, newer.run(plan))
+    try:
+        merged = _merge(folder, newer.folder, base, found)
+        if latest is not None:
+            run.write_plan(latest)
+        folder.disk.remove(folder.layout.previous)
+        shutil.rmtree(folder.layout.update, ignore_errors=True)
+    except OSError as error:
+        raise disk_error(error, folder.layout.dest) from error
+    return merged
+
+
+def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
+    """Return the run of what is newer, and of files the plan of all that there is now."""
+    inner = _layout(run.layout)
+    Disk().make_folder(inner.state)
+    Disk().make_folder(inner.temporary)
+    request = replace(run.request, layout=inner)
+    whole = inner.state / "whole.jsonl"
+    if request.config.mode == "file":
+        newer = run.with_request(request)
+        saved = newer.folder.read_plan(whole)
+        if saved is not None:
+            return newer, saved[1]
+        latest = plan_of_source(request)
+        before = run.folder.read_plan()
+        known = {document for partition in before[1] for document in documents_of(partition)} if before else set()
+        gone = {document.path for document in known} - {each.path for part in latest for each in documents_of(part)}
+        notes = (f"{len(gone):,} files are gone; their items stay",) if gone else ()
+        changed = tuple(changed_partitions(latest, known))
+        newer.write_plan(replace(latest, partitions=changed, counted=None, notes=notes))
+        newer.folder.write_plan(request.header, latest, whole)
+        return newer, latest
+    first, second = conditions(base, options_of(request.config))
+    for condition in filter(None, (first, second)):
+        options = {**options_of(request.config), **condition, **request.secrets}
+        newer = run.with_request(replace(request, config=IngestConfig.parse(options)))
+        try:
+            newer.planned()
+        except (DataProcessingError, ConfigurationError):
+            if condition is second or second is None:
+                raise
+            continue
+        return newer, None
+    raise DataProcessingError(f"{run.layout.dest}: its items have no times by which newer ones could be told")
+
+
+def _layout(outer: Layout) -> Layout:
+    folder = outer.update
+    return Layout(folder, outer.format, False, folder, folder / STATE, folder / MANIFEST)
+
+
+def conditions(base: Manifest, options: Mapping[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return the options that find what is newer: by `updated`, which finds changed items as well, and by `datetime`.
+
+    Each is None where not all items have that time. Both begin at the second of the latest item: what comes twice is
+    merged.
+    """
+    by_updated: dict[str, Any] | None = None
+    by_datetime: dict[str, Any] | None = None
+    if (since := _since(base.updated, base.items)) is not None:
+        given = options.get("filter")
+        if isinstance(given, str):
+            by_updated = {"filter": f"({given}) AND updated >= TIMESTAMP('{since}')"}
+        else:
+            ours: dict[str, Any] = {"op": ">=", "args": [{"property": "updated"}, {"timestamp": since}]}
+            by_updated = {"filter": {"op": "and", "args": [given, ours]} if given else ours}
+    if (since := _since(base.datetime, base.items)) is not None:
+        end = str(options.get("datetime") or "..").split("/")[-1]
+        by_datetime = {"datetime": f"{since}/{end}"}
+    return (by_updated, by_datetime) if by_updated else (by_datetime, None)
+
+
+def _since(mark: Mark, items: int) -> str | None:
+    found = _SECOND.match(mark.latest or "")
+    return f"{found[0]}Z" if found and mark.items == items else None
+
+
+def changed_partitions(plan: Plan, known: set[Document]) -> Iterable[Partition]:
+    """Yield the partitions of files that are new or were written again, without those that were not."""
+    for partition in plan:
+        if isinstance(partition, Documents):
+            changed = tuple(document for document in partition.documents if document not in known)
+            if changed:
+                yield replace(partition, documents=changed, estimate=len(changed))
+        elif not known.issuperset(documents_of(partition)):
+            yield partition
+
+
+def _merge(folder: Folder, newer: Folder, base: Manifest, found: Manifest) -> Manifest:
+    """Let the newer items take the place of the older ones with their identity."""
+    layout, disk = folder.layout, folder.disk
+    if not found.parts:
+        return _summed(folder, base, found, base.parts)
+    sources = {part["file"]: newer.layout.parts / part["file"] for part in found.parts}
+    number = 1 + max((int(hit[1]) for part in base.parts if (hit := _NUMBERED.search(part["file"]))), default=0)
+    targets = {name: layout.parts / name.replace(".", f"-{number}.", 1) for name in sources}
+    replaced = {
+        each
+        for name, source in sources.items()
+        for each in identities(source if source.exists() else targets[name], layout.format)
+    }
+    if layout.manifest.exists():
+        disk.rename(layout.manifest, layout.previous)
+    parts = [_without(folder, part, replaced) for part in base.parts]
+    for name, source in sources.items():
+        if source.exists():
+            disk.rename(source, targets[name])
+    added = [{**part, "file": targets[part["file"]].name} for part in found.parts]
+    kept = [part for part in (*parts, *added) if part["items"]]
+    if layout.format == "geoparquet":
+        from stac_manager.sinks.geoparquet import unify
+
+        sizes = dict(unify(folder, [part["file"] for part in kept]))
+        kept = [{**part, "bytes": sizes[part["file"]]} for part in kept]
+    return _summed(folder, base, found, kept)
+
+
+def _summed(folder: Folder, base: Manifest, found: Manifest, parts: Sequence[Mapping[str, Any]]) -> Manifest:
+    items = sum(part["items"] for part in parts)
+    merged = replace(
+        base,
+        items=items,
+        bytes=sum(part["bytes"] for part in parts),
+        counted=None,
+        status=found.status if base.status == "complete" else base.status,
+        problems=(*base.problems, *found.problems),
+        notes=tuple(dict.fromkeys((*base.notes, *found.notes))),
+        failed=found.failed,
+        failures=found.failures,
+        parts=tuple(dict(part) for part in parts),
+        updated=_both(base.updated, base.items, found.updated, found.items, items),
+        datetime=_both(base.datetime, base.items, found.datetime, found.items, items),
+        finished=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )
+    folder.write_manifest(merged)
+    return merged
+
+
+def _both(first: Mark, first_items: int, second: Mark, second_items: int, items: int) -> Mark:
+    """All of the merged items have a time if all of either had it."""
+    of_all = first.items == first_items and second.items == second_items
+    return Mark(items if of_all else 0, (first + second).latest)
+
+
+def _without(folder: Folder, part: dict[str, Any], replaced: set[bytes]) -> dict[str, Any]:
+    """Take the items with these identities out of a part. Of a part that is gone already, nothing is left."""
+    layout, disk = folder.layout, folder.disk
+    path = layout.parts / part["file"]
+    if not path.exists():
+        return {**part, "items": 0, "bytes": 0}
+    there = list(identities(path, layout.format))
+    keep = [each not in replaced for each in there]
+    if not any(keep):
+        disk.remove(path)
+        return {**part, "items": 0, "bytes": 0}
+    if not all(keep):
+        temporary = layout.temporary / part["file"]
+        if layout.format == "geoparquet":
+            from stac_manager.sinks.geoparquet import filtered
+
+            filtered(disk, path, temporary, keep)
+        else:
+            _filter_lines(disk, path, temporary, replaced, layout)
+        folder.publish(temporary, part["file"])
+    return {**part, "items": sum(keep), "bytes": os.path.getsize(path)}
+
+
+def _filter_lines(disk: Disk, path: Path, temporary: Path, replaced: set[bytes], layout: Layout) -> None:
+    part = (NdjsonPart if layout.format == "ndjson" else ZstdNdjsonPart)(disk, temporary)
+    try:
+        part.write_lines(line for line in lines(path, layout.format) if identity_of_line(line) not in replaced)
+        part.finish()
+    finally:
+        part.abort()

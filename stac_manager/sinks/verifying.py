@@ -1,0 +1,124 @@
+"""Whether what is at DEST is what its manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import orjson
+
+from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from stac_manager.sinks.folder import Folder
+from stac_manager.sinks.layout import MANIFEST, STATE, layout_of
+from stac_manager.sinks.model import Format
+from stac_manager.sinks.ndjson import open_zstd
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was counted, and in what that differs from the manifest."""
+
+    items: int
+    parts: int
+    problems: tuple[str, ...]
+
+
+def verify(dest: str | Path, *, unique: bool = False) -> Verified:
+    """Read all parts and count their items.
+
+    Raises:
+        DataProcessingError: If there is no manifest: no run has ended here.
+        ConfigurationError: If DEST is not there, or its manifest is damaged.
+    """
+    layout = layout_of(dest)
+    if not Path(dest).exists():
+        raise ConfigurationError(f"{dest}: is not there")
+    manifest = Folder(layout).read_manifest()
+    if manifest is None:
+        raise DataProcessingError(f"{dest}: has no manifest: no run has ended here; start it again to go on")
+    problems: list[str] = []
+    seen: set[bytes] | None = set() if unique else None
+    items = twice = 0
+    for part in manifest.parts:
+        path = layout.dest if layout.file else layout.parts / part["file"]
+        try:
+            size, count = path.stat().st_size, 0
+            for identity in identities(path, manifest.format):
+                count += 1
+                if seen is not None:
+                    before = len(seen)
+                    seen.add(identity)
+                    twice += len(seen) == before
+        except (OSError, ValueError) as error:
+            problems.append(f"{path}: cannot be read: {error}")
+            continue
+        items += count
+        if (size, count) != (part["bytes"], part["items"]):
+            problems.append(f"{path}: {count:,} items in {size:,} bytes, not {part['items']:,} in {part['bytes']:,}")
+    if twice:
+        problems.append(f"{twice:,} items are there twice")
+    if items != manifest.items:
+        problems.append(f"{items:,} items, the manifest says {manifest.items:,}")
+    if not layout.file:
+        known = {part["file"] for part in manifest.parts} | {MANIFEST, STATE}
+        problems += [f"{path}: is not in the manifest" for path in layout.parts.iterdir() if path.name not in known]
+    return Verified(items, len(manifest.parts), tuple(problems))
+
+
+def identities(path: Path, format: Format) -> Iterator[bytes]:
+    """Yield a digest of the collection and id of each item in a part.
+
+    Raises:
+        ValueError: If it is not of this format.
+    """
+    if format == "geoparquet":
+        yield from _of_parquet(path)
+        return
+    yield from map(identity_of_line, lines(path, format))
+
+
+def identity(collection: object, id: object) -> bytes:
+    """Return a digest by which an item is told from others."""
+    return blake2b(orjson.dumps([collection, id]), digest_size=16).digest()
+
+
+def identity_of_line(line: bytes) -> bytes:
+    """Return the same of a line of NDJSON.
+
+    Raises:
+        ValueError: If it holds no item.
+    """
+    item = orjson.loads(line)
+    try:
+        return identity(item.get("collection"), item["id"])
+    except (KeyError, AttributeError):
+        raise ValueError("a line is no item") from None
+
+
+def lines(path: Path, format: Format) -> Iterator[bytes]:
+    """Yield the lines of an NDJSON part, each with its line break."""
+    if format == "ndjson":
+        with open(path, "rb", buffering=CHUNK_BYTES) as file:
+            yield from file
+    else:
+        with open_zstd().open(path, "rb") as file:
+            yield from file
+
+
+def _of_parquet(path: Path) -> Iterator[bytes]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group)  # all of it: a damaged column is found here
+                count = table.num_rows
+                collections = table["collection"].to_pylist() if "collection" in table.column_names else [None] * count
+                yield from map(identity, collections, table["id"].to_pylist())
+    except (pa.ArrowException, KeyError) as error:
+        raise ValueError(str(error)) from None

@@ -1,0 +1,41 @@
+"""What DEST is: decided by its name and by what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stac_manager import ConfigurationError
+from stac_manager.sinks.layout import layout_of
+
+
+@pytest.mark.parametrize(
+    ("dest", "format", "expected"),
+    [
+        ("out", None, ("ndjson", False)),
+        ("out", "geoparquet", ("geoparquet", False)),
+        ("out.v2", None, ("ndjson", False)),
+        ("out.ndjson/", None, ("ndjson", False)),
+        ("items.ndjson", None, ("ndjson", True)),
+        ("items.NDJSON", None, ("ndjson", True)),
+        ("items.jsonl", "ndjson", ("ndjson", True)),
+        ("a.b.ndjson.zst", None, ("ndjson.zst", True)),
+        ("items.parquet", None, ("geoparquet", True)),
+        ("items.geoparquet", "geoparquet", ("geoparquet", True)),
+    ],
+)
+def test_the_name_of_dest_tells_file_and_format(dest: str, format: str | None, expected: tuple[str, bool]) -> None:
+    layout = layout_of(dest, format)
+    assert (layout.format, layout.file) == expected
+
+
+def test_a_folder_that_is_there_is_a_folder_whatever_its_name(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").mkdir()
+    assert not layout_of(tmp_path / "x.parquet").file
+
+
+@pytest.mark.parametrize(("dest", "format"), [("x.parquet", "ndjson"), ("x.ndjson", "ndjson.zst"), ("x", "csv")])
+def test_a_format_that_contradicts_the_name_is_refused(dest: str, format: str) -> None:
+    with pytest.raises(ConfigurationError):
+        layout_of(dest, format)
