@@ -41,6 +41,7 @@ class FileStats(IngestStats):
             unpacking them and turning columns into values.
         seconds_decoding: Turning documents into dicts.
         peak_buffer: The most documents read ahead at one time, the one being decoded included.
+        notes: What was left out, and how else the source was understood, in sentences.
     """
 
     documents: int = 0
@@ -49,6 +50,7 @@ class FileStats(IngestStats):
     seconds_reading: float = 0.0
     seconds_decoding: float = 0.0
     peak_buffer: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 LATENCIES_KEPT = 1_024

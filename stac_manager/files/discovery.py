@@ -1,35 +1,36 @@
-"""From a path or glob to the documents that hold items, in the order of their names."""
+"""From a path or glob to the documents that hold items: by name in folders, in link order in catalogs."""
 
 from __future__ import annotations
 
 import glob
 import os
-import re
+import threading
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, overload
+import urllib.request
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import overload
 
-import orjson
-
-from stac_manager.config import IngestConfig, is_http
+from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
-from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.files.formats import SUFFIXES, Document, Format, format_of_name
+from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
+from stac_manager.files.catalogs import ENTRY_FILES, Walk, is_catalog, load, why_not_regular
+from stac_manager.files.formats import SUFFIXES, Document, Format, format_of_name, suffix_of
+from stac_manager.files.globbing import expand, is_
 
-COLLECTION_FILE = "collection.json"
-NOT_ITEM_FILES = {COLLECTION_FILE, "catalog.json"}
-
-_SEPARATORS = re.escape(os.sep + (os.altsep or ""))
-_ANY_DEPTH = re.compile(rf"(?:^|(?<=[{_SEPARATORS}]))\*\*(?:[{_SEPARATORS}]|$)")
+PEEK_BYTES = 1_048_576
+"""A single JSON file of no more is looked at: it may be a Catalog or Collection under another name."""
+MOST_ENTRIES_COUNTED = 200_000
+"""So many directory entries are looked at to say what is left out."""
 
 
 class Folder(Sequence[Document]):
     """The documents of one folder, as names only: a hundred bytes for each of hundreds of thousands."""
 
-    def __init__(self, path: str, names: list[str]) -> None:
-        self._prefix = os.path.join(path, "")
+    def __init__(self, path: str, names: list[str], form: Format | None = None) -> None:
+        self._prefix = os.path.join(path, "") if path else ""
         self._names = names
+        self._form = form
 
     def __len__(self) -> int:
         return len(self._names)
@@ -40,210 +41,278 @@ class Folder(Sequence[Document]):
     def __getitem__(self, index: slice) -> Folder: ...
     def __getitem__(self, index: int | slice) -> Document | Folder:
         if isinstance(index, slice):
-            return Folder(self._prefix, self._names[index])
-        return next(iter(Folder(self._prefix, [self._names[index]])))
+            return Folder(self._prefix, self._names[index], self._form)
+        return next(iter(Folder(self._prefix, [self._names[index]], self._form)))
 
     def __iter__(self) -> Iterator[Document]:
-        prefix = self._prefix
+        prefix, form = self._prefix, self._form
         for name in self._names:
-            yield Document(prefix + name, format_of_name(name) or "json")
+            yield Document(prefix + name, form or SUFFIXES.get(suffix_of(name)) or format_of_name(name) or "json")
 
 
-def discover(config: IngestConfig, failures: FailureCollector) -> Sequence[Document]:
-    """List the documents that `config.source` stands for, sorted by name.
+class Discovery:
+    """What a source stands for.
 
-    Files that carry a data suffix but are no regular files (pipes, devices, dangling links) are never opened:
-    they become failures.
+    Attributes:
+        notes: What is left out, and how else the source was understood, in sentences.
+    """
+
+    def __init__(self, config: IngestConfig, failures: FailureCollector, stopped: threading.Event) -> None:
+        self._config = config
+        self._form = config.format
+        self._failures = failures
+        self._failed_before = len(failures)
+        self._stopped = stopped
+        self.notes: list[str] = []
+
+    def documents(self) -> Sequence[Document]:
+        """List the documents of the source.
+
+        Raises:
+            ConfigurationError: If it does not exist, or holds no document.
+            DataProcessingError: If a folder or the entry point of a catalog cannot be read.
+        """
+        source, kind = local_path(self._config.source), self._config.source_type
+        if not os.path.lexists(source):
+            if not glob.has_magic(source):
+                raise ConfigurationError(f"source {self._config.source!r} does not exist")
+            if kind in ("items_directory", "collection"):
+                raise ConfigurationError(f"source_type {kind!r} needs a path, not the glob {source!r}")
+            return self._glob(source)
+        if os.path.isdir(source):
+            return self._folder(source)
+        if not os.path.isfile(source):
+            raise ConfigurationError(f"source {source!r} is not a regular file or folder")
+        if kind == "items_directory":
+            raise ConfigurationError(f"source {source!r} is a file; source_type 'items_directory' needs a folder")
+        if kind == "collection" or (kind == "auto" and self._is_entry_point(source)):
+            return self._catalog([source])
+        return [Document(source, self._form or format_of_name(source) or "json")]
+
+    def _is_entry_point(self, path: str) -> bool:
+        """Tell whether a file is a Catalog or Collection, whatever its name."""
+        if os.path.basename(path) in ENTRY_FILES:
+            return True
+        if self._form not in (None, "json") or (format_of_name(path) or "json") != "json":
+            return False
+        try:
+            return os.path.getsize(path) <= PEEK_BYTES and is_catalog(load(path))
+        except (OSError, ValueError):
+            return False
+
+    # Globs
+
+    def _glob(self, pattern: str) -> Sequence[Document]:
+        matches = sorted(expand(pattern, self._failures))
+        entries = [path for path in matches if os.path.basename(path) in ENTRY_FILES]
+        paths: list[str] = []
+        for path in matches:
+            if os.path.isdir(path):
+                if _is_data_set(os.path.basename(path)):
+                    paths += self._below(path)
+            elif self._wanted(path) and os.path.basename(path) not in ENTRY_FILES and self._is_regular(path):
+                paths.append(path)
+        if not paths and entries and self._form in (None, "json"):
+            return self._catalog(entries)
+        if not paths and len(self._failures) == self._failed_before:
+            raise ConfigurationError(f"source {pattern!r} matches no {_kinds(self._form)} file")
+        return Folder("", list(dict.fromkeys(paths)), self._form)
+
+    # Folders
+
+    def _folder(self, source: str) -> Sequence[Document]:
+        kind = self._config.source_type
+        entries = [each for name in ENTRY_FILES if os.path.isfile(each := os.path.join(source, name))]
+        if kind == "file":
+            raise ConfigurationError(f"source {source!r} is a folder; source_type 'file' needs a file")
+        if kind == "collection" and not entries:
+            raise ConfigurationError(f"source {source!r} holds no collection.json or catalog.json")
+        if entries and kind != "items_directory" and self._form in (None, "json"):
+            return self._catalog(entries)
+        names, data_sets, others = self._listed(source)
+        if not names and not data_sets:
+            raise ConfigurationError(self._nothing_in(source, others))
+        if kind == "auto" and len(names) == 1 and not data_sets:
+            only = os.path.join(source, names[0])
+            if self._is_entry_point(only):
+                return self._catalog([only])
+        if kind != "items_directory":
+            self._note_left_out([os.path.join(source, name) for name in others], "in folders below not read", None)
+        if not data_sets:
+            return Folder(source, names, self._form)
+        paths = [os.path.join(source, name) for name in names]
+        for name in data_sets:
+            paths += self._below(os.path.join(source, name))
+        return Folder("", sorted(paths), self._form)
+
+    def _listed(self, folder: str) -> tuple[list[str], list[str], list[str]]:
+        """Return the data files right in a folder, the folders in it that are data sets, and the other ones.
+
+        The kind of each file comes with the listing, so that a large folder costs no system call a file. Hidden files
+        are left out. Files that carry a data suffix but are no regular files (pipes, devices, dangling links) are never
+        opened: they become failures.
+        """
+        names: list[str] = []
+        data_sets: list[str] = []
+        others: list[str] = []
+        odd: list[str] = []
+        plain = {suffix for suffix, found in SUFFIXES.items() if self._form in (None, found)}
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if name[0] == ".":
+                        continue
+                    wanted = name[name.rfind(".") :] in plain or self._wanted(name)
+                    if wanted and is_(entry.is_file):
+                        names.append(name)
+                    elif is_(entry.is_dir):
+                        (data_sets if _is_data_set(name) else others).append(name)
+                    elif wanted:
+                        odd.append(name)
+        except OSError as error:
+            raise DataProcessingError(f"{folder}: cannot be listed: {error.strerror}") from error
+        for name in sorted(odd):
+            self._is_regular(os.path.join(folder, name))
+        return sorted(set(names).difference(ENTRY_FILES)), sorted(data_sets), sorted(others)
+
+    def _below(self, folder: str) -> list[str]:
+        """Return the data files of a folder at any depth, by name; folders that begin with `_` or `.` are metadata."""
+        paths: list[str] = []
+        waiting, seen = [folder], set()
+        while waiting and not self._stopped.is_set():
+            here = waiting.pop()
+            found = os.stat(here)
+            if (found.st_dev, found.st_ino) in seen:
+                continue
+            seen.add((found.st_dev, found.st_ino))
+            names, data_sets, others = self._listed(here)
+            paths += [os.path.join(here, name) for name in names]
+            waiting += [os.path.join(here, name) for name in (*data_sets, *others) if name[0] != "_"]
+        return sorted(paths)
+
+    def _wanted(self, name: str) -> bool:
+        found = format_of_name(name)
+        return found is not None and self._form in (None, found)
+
+    def _is_regular(self, path: str) -> bool:
+        reason = why_not_regular(path)
+        if reason is not None:
+            self._failures.add(path, reason)
+        return reason is None
+
+    # Catalogs
+
+    def _catalog(self, entries: list[str]) -> Sequence[Document]:
+        walk = Walk(self._failures, self._below, self._stopped)
+        for entry in entries:
+            walk.follow(entry)
+        folder = os.path.dirname(entries[0])
+        if not walk.paths and not walk.elsewhere:
+            listed = [os.path.join(folder, name) for name in self._listed(folder or os.curdir)[0]]
+            beside = [each for each in listed if not walk.knows(os.path.normpath(each))]
+            beside = [each for each in beside if not self._is_entry_point(each)]
+            if beside:
+                self.notes.append(
+                    f"{entries[0]} links to no items: read instead: {len(beside)} data {_files(len(beside))} beside it"
+                )
+                return Folder("", beside)
+        if not walk.paths and walk.elsewhere:
+            raise ConfigurationError(
+                f"{entries[0]}: its items are remote ({walk.first_elsewhere}); use the URL of the catalog itself"
+            )
+        if not walk.paths and len(self._failures) == self._failed_before:
+            raise ConfigurationError(
+                f"{entries[0]}: the collection has neither 'item' or 'child' links, neither a folder 'items', nor "
+                f"features; for files elsewhere give their folder, or a glob such as "
+                f"{os.path.join(folder, '**', '*.json')!r}"
+            )
+        if walk.elsewhere:
+            self.notes.append(
+                f"{walk.elsewhere} links lead to other places and were not followed, the first: {walk.first_elsewhere}"
+            )
+        self._note_left_out([folder or os.curdir], "not linked from the catalog and not read", walk)
+        return Folder("", walk.paths)
+
+    # Words
+
+    def _note_left_out(self, folders: Iterable[str], what: str, walk: Walk | None) -> None:
+        """Count the data files below folders that are not read, as far as that is cheap."""
+        count, first, looked_at = 0, "", 0
+        waiting = list(folders)
+        while waiting and looked_at < MOST_ENTRIES_COUNTED and not self._stopped.is_set():
+            here = waiting.pop()
+            try:
+                with os.scandir(here) as entries:
+                    for entry in entries:
+                        looked_at += 1
+                        if entry.name[0] == ".":
+                            continue
+                        if is_(partial(entry.is_dir, follow_symlinks=False)):
+                            waiting.append(entry.path)
+                        elif self._wanted(entry.name) and not (walk and walk.knows(os.path.normpath(entry.path))):
+                            if walk is None and entry.name in ENTRY_FILES:
+                                continue
+                            count += 1
+                            first = min(first or entry.path, entry.path)
+            except OSError:
+                continue  # what cannot be looked at is not counted
+        if count:
+            more = "at least " if waiting else ""
+            self.notes.append(f"{more}{count} data {_files(count)} {what}, the first: {printable(first)}")
+
+    def _nothing_in(self, source: str, folders: list[str]) -> str:
+        """Say that a folder holds nothing to read, and where there may be something."""
+        for name in folders:
+            for entry in ENTRY_FILES:
+                if os.path.isfile(path := os.path.join(source, name, entry)):
+                    return f"source {source!r} holds no {_kinds(self._form)} file; did you mean {path!r}?"
+        return (
+            f"source {source!r} holds no {_kinds(self._form)} file; for files in folders below it, "
+            f"give a glob: {os.path.join(source, '**', '*.json')!r}"
+        )
+
+
+def discover(
+    config: IngestConfig,
+    failures: FailureCollector,
+    notes: list[str] | None = None,
+    stopped: threading.Event | None = None,
+) -> Sequence[Document]:
+    """List the documents that `config.source` stands for.
+
+    Args:
+        failures: Receives what is no regular file or is missing.
+        notes: Receives what is left out, in sentences.
+        stopped: When set, the listing ends early.
 
     Raises:
         ConfigurationError: If the source does not exist, or holds no document.
-        DataProcessingError: If a folder or `collection.json` cannot be read.
+        DataProcessingError: If a folder or the entry point of a catalog cannot be read.
     """
-    source = config.source
-    if not os.path.lexists(source) and glob.has_magic(source):
-        return _keep_regular(_glob(config), failures)
-    if not os.path.lexists(source):
-        raise ConfigurationError(f"source {source!r} does not exist")
-    if os.path.isdir(source):
-        return _folder(config, failures)
-    if not os.path.isfile(source):
-        raise ConfigurationError(f"source {source!r} is not a regular file or folder")
-    if config.source_type == "items_directory":
-        raise ConfigurationError(f"source {source!r} is a file; source_type 'items_directory' needs a folder")
-    if config.source_type == "collection" or (
-        config.source_type == "auto" and os.path.basename(source) == COLLECTION_FILE
-    ):
-        return _collection(source, config, failures)
-    return [Document(source, _format_of_file(source, config.format))]
-
-
-def _glob(config: IngestConfig) -> list[Document]:
-    """Expand a glob; `**` stands for any depth of folders."""
-    if config.source_type in ("items_directory", "collection"):
-        raise ConfigurationError(f"source_type {config.source_type!r} needs a path, not the glob {config.source!r}")
-    paths = sorted(path for path in _expanded(config.source) if not os.path.isdir(path))
-    documents = [Document(path, form) for path in paths if (form := config.format or format_of_name(path))]
-    if not documents:
-        raise ConfigurationError(f"source {config.source!r} matches no {_kinds(config.format)} file")
+    discovery = Discovery(config, failures, stopped or threading.Event())
+    documents = discovery.documents()
+    if notes is not None:
+        notes += discovery.notes
     return documents
 
 
-def _expanded(pattern: str) -> set[str]:
-    """Expand a glob, without going round in links that lead to a folder above themselves, as `glob` would."""
-    found = _ANY_DEPTH.search(pattern)
-    if found is None:
-        return set(glob.iglob(pattern))
-    head, tail = pattern[: found.start()], pattern[found.end() :] or "*"
-    tops = [top for top in glob.iglob(head) if os.path.isdir(top)] if head else [""]
-    return {path for top in tops for folder in _folders(top, ()) for path in _expanded(glob.escape(folder) + tail)}
+def local_path(source: str) -> str:
+    """Return the path that a `file:` URL or a `~` stands for, where there is no file of that very name."""
+    if os.path.lexists(source):
+        return source
+    if source.lower().startswith("file:"):
+        return urllib.request.url2pathname(urllib.parse.urlsplit(source).path)
+    return os.path.expanduser(source)
 
 
-def _folders(top: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
-    """Yield a folder (with a separator at its end) and those at any depth below it, without hidden ones."""
-    try:
-        found = os.stat(top or os.curdir)
-        with os.scandir(top or os.curdir) as entries:
-            names = [entry.name for entry in entries if entry.name[0] != "." and _is(entry.is_dir)]
-    except OSError:
-        return
-    this = (found.st_dev, found.st_ino)
-    if this in above:
-        return
-    yield top
-    for name in names:
-        yield from _folders(os.path.join(top, name, ""), (*above, this))
+def _is_data_set(name: str) -> bool:
+    """Tell whether a folder's name says that it is a table in parts: `x.parquet`, `year=2024`."""
+    return format_of_name(name) is not None or ("=" in name[1:] and name[0] not in "._")
 
 
-def _folder(config: IngestConfig, failures: FailureCollector) -> Sequence[Document]:
-    source = config.source
-    collection = os.path.join(source, COLLECTION_FILE)
-    if config.source_type == "file":
-        raise ConfigurationError(f"source {source!r} is a folder; source_type 'file' needs a file")
-    if config.source_type == "collection" and not os.path.isfile(collection):
-        raise ConfigurationError(f"source {source!r} holds no {COLLECTION_FILE}")
-    if config.source_type == "collection" or (config.source_type == "auto" and os.path.isfile(collection)):
-        return _collection(collection, config, failures)
-    documents = _items_directory(source, config.format, failures)
-    if not documents:
-        raise ConfigurationError(
-            f"source {source!r} holds no {_kinds(config.format)} file; for files in folders below it, "
-            f"give a glob: {os.path.join(source, '**', '*.json')!r}"
-        )
-    return documents
-
-
-def _items_directory(folder: str, form: Format | None, failures: FailureCollector) -> Sequence[Document]:
-    """List the data files right in `folder`: by suffix, without hidden ones.
-
-    The kind of each file comes with the listing, so that a large folder costs no system call a file.
-    """
-    names: list[str] = []
-    others: list[str] = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                name = entry.name
-                if (
-                    (found := format_of_name(name))
-                    and form in (None, found)
-                    and name not in NOT_ITEM_FILES
-                    and name[0] != "."
-                ):
-                    (names if _is(entry.is_file) else others).append(name)
-    except OSError as error:
-        raise DataProcessingError(f"{folder}: cannot be listed: {error.strerror}") from error
-    names.sort()
-    for name in sorted(others):
-        path = os.path.join(folder, name)
-        if not os.path.isdir(path):
-            failures.add(path, _why_not_regular(path))
-    return Folder(folder, names)
-
-
-def _is(kind: Callable[[], bool]) -> bool:
-    try:
-        return kind()
-    except OSError:  # a link in a circle
-        return False
-
-
-def _collection(path: str, config: IngestConfig, failures: FailureCollector) -> Sequence[Document]:
-    """List the documents of a collection: those in `items/`, else its `item` links, else its inline features."""
-    root = os.path.dirname(path)
-    items = os.path.join(root, "items")
-    if os.path.isdir(items):
-        documents = _items_directory(items, config.format, failures)
-        if documents:
-            return documents
-    collection = _load_collection(path)
-    linked = list(_linked_items(collection.get("links"), path))
-    if linked:
-        return _keep_regular(linked, failures)
-    if isinstance(collection.get("features"), list):
-        return [Document(path, "json")]
-    raise ConfigurationError(f"{path}: the collection has neither a folder 'items', nor 'item' links, nor features")
-
-
-def _load_collection(path: str) -> dict[str, Any]:
-    try:
-        document = orjson.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise DataProcessingError(f"{path}: cannot be read: {error.strerror}") from error
-    except orjson.JSONDecodeError as error:
-        raise DataProcessingError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
-    if not isinstance(document, dict) or document.get("type") not in ("Collection", "FeatureCollection"):
-        raise DataProcessingError(f"{path}: not a STAC Collection")
-    return document
-
-
-def _linked_items(links: object, collection_path: str) -> Iterator[Document]:
-    """Resolve `item` links to local paths, in the order of their names; remote ones are a clear error."""
-    root = os.path.dirname(collection_path)
-    hrefs = [
-        link["href"]
-        for link in (links if isinstance(links, list) else [])
-        if isinstance(link, dict) and link.get("rel") == "item" and isinstance(link.get("href"), str)
-    ]
-    remote = next((href for href in hrefs if is_http(href)), None)
-    if remote is not None:
-        raise ConfigurationError(
-            f"{collection_path}: its items are remote ({remote}); use mode 'api' with their server"
-        )
-    paths = {os.path.normpath(os.path.join(root, _local_path(href))) for href in hrefs}
-    return (Document(path, "json") for path in sorted(paths))
-
-
-def _local_path(href: str) -> str:
-    """Turn a link into a path: `file:` URLs and per cent escapes as RFC 3986 has them."""
-    try:
-        parts = urllib.parse.urlsplit(href)
-    except ValueError:  # no URL: whether there is such a file is asked next
-        return href
-    return urllib.parse.unquote(parts.path) if parts.scheme == "file" or "%" in href else href
-
-
-def _keep_regular(documents: Iterable[Document], failures: FailureCollector) -> list[Document]:
-    kept = []
-    for document in documents:
-        if os.path.isfile(document.path):
-            kept.append(document)
-        else:
-            failures.add(document.path, _why_not_regular(document.path))
-    return kept
-
-
-def _why_not_regular(path: str) -> str:
-    try:
-        os.stat(path)
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    except ValueError:
-        return "cannot be read: there is a null byte in its name"
-    return "not a regular file"
-
-
-def _format_of_file(path: str, form: Format | None) -> Format:
-    return form or format_of_name(path) or "json"
+def _files(count: int) -> str:
+    return "file" if count == 1 else "files"
 
 
 def _kinds(form: Format | None) -> str:

@@ -46,20 +46,21 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
         ConfigurationError: If the source does not exist or holds no document.
         DataProcessingError: If the system allows no more open files.
     """
-    failures, stats = FailureCollector(), FileStats()
-    return await asyncio.to_thread(_plan, config, max(partition_items, 1), failures, stats)
+    return await asyncio.to_thread(_plan, config, max(partition_items, 1))
 
 
-def _plan(config: IngestConfig, partition_items: int, failures: FailureCollector, stats: FileStats) -> Plan:
-    documents = discover(config, failures)
+def _plan(config: IngestConfig, partition_items: int) -> Plan:
+    failures = FailureCollector()
+    notes: list[str] = []
+    documents = discover(config, failures, notes)
     try:
         partitions = tuple(_divided(documents, partition_items))
     except OSError as error:
         raise DataProcessingError(f"{config.source}: cannot be planned: {error.strerror}") from error
     rows = [partition.estimate for partition in partitions if isinstance(partition, RowGroups)]
     counted = sum(filter(None, rows)) if len(rows) == len(partitions) else None
-    notes = tuple(f"left out: {failure}" for failure in failures.get_all())
-    return Plan(printable(config.source), "document", partitions, counted, notes)
+    notes += [f"left out: {failure}" for failure in failures.get_all()]
+    return Plan(printable(config.source), "document", partitions, counted, tuple(map(printable, notes)))
 
 
 def _divided(documents: Iterable[Document], partition_items: int) -> Iterator[Partition]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, closing, suppress
 from functools import partial
@@ -44,7 +45,7 @@ async def read(
     """
     failed_before = len(failures)
     filters = filters_of(config, collection_id)
-    documents = await asyncio.to_thread(discover, config, failures)
+    documents = await discovered(config, failures, stats.notes)
     async with aclosing(read_documents(documents, config, filters, failures, stats, config.max_items)) as parts:
         async for part in parts:
             yield part
@@ -52,6 +53,15 @@ async def read(
                 return
     if not stats.items and (len(failures) > failed_before or not filters.may_be_empty):
         raise _nothing_delivered(config.source, filters, failures, failed_before)
+
+
+async def discovered(config: IngestConfig, failures: FailureCollector, notes: list[str]) -> Sequence[Document]:
+    """List the documents of the source in a thread, which ends soon when this is cancelled."""
+    stopped = threading.Event()
+    try:
+        return await asyncio.to_thread(discover, config, failures, notes, stopped)
+    finally:
+        stopped.set()
 
 
 async def read_documents(

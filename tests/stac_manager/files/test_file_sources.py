@@ -277,4 +277,4 @@ async def test_a_link_to_a_name_with_a_null_byte_is_a_failure(write: Write) -> N
     write("b.json", ITEMS[0])
     context = WorkflowContext.create()
     assert await fetch({"source": str(root)}, context) == ITEMS[:1]
-    assert "null byte" in str(context.failure_collector.get_all()[0])
+    assert "cannot be read" in str(context.failure_collector.get_all()[0])

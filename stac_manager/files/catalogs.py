@@ -1,0 +1,240 @@
+"""Catalogs and Collections on disk: from an entry point along its links to the items, each once, in link order."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import orjson
+
+from stac_manager.context import FailureCollector
+from stac_manager.exceptions import DataProcessingError
+from stac_manager.files.compression import Unpacked
+from stac_manager.files.formats import BOM, magic
+from stac_manager.files.links import Anchor, anchor_of, resolve
+from stac_manager.files.opening import TOO_MANY_OPEN, open_file
+from stac_manager.files.window import FileSource, Window
+from stac_manager.stats import FileStats
+
+ENTRY_FILES = ("catalog.json", "collection.json")
+MOST_CATALOG_BYTES = 268_435_456
+MOST_ANCHORS = 8
+"""So many `self` links of catalogs above, the nearest ones, are tried for a link that is absolute."""
+ITEM_ROLES = {"stac-items", "collection-mirror"}
+ITEM_MEDIA_TYPES = ("application/vnd.apache.parquet", "application/x-parquet", "application/geo+json", "ndjson")
+
+
+def is_catalog(document: object) -> bool:
+    """Tell whether JSON is a Catalog or Collection of any version: before 1.0.0 they had no `type`."""
+    if not isinstance(document, dict):
+        return False
+    kind = document.get("type")
+    if kind in ("Catalog", "Collection"):
+        return True
+    return kind is None and isinstance(document.get("links"), list) and "geometry" not in document
+
+
+def load(path: str) -> Any:
+    """Read a JSON document, compressed or not.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is no JSON, or too large.
+    """
+    with open(open_file(path), "rb") as file:
+        data = file.read(MOST_CATALOG_BYTES + 1)
+    kind = magic(data[:4])
+    if kind == "gzip" or kind == "zstd":
+        with closing(Window(Unpacked(FileSource(open_file(path), FileStats()), kind))) as window:
+            while window.more():
+                pass
+            data = bytes(window.view[: window.end])
+    if len(data) > MOST_CATALOG_BYTES:
+        raise ValueError(f"larger than {MOST_CATALOG_BYTES >> 20} MB")
+    try:
+        return orjson.loads(data.removeprefix(BOM))
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from None
+
+
+class Walk:
+    """Follows the links of catalogs.
+
+    Attributes:
+        paths: The documents that hold items, in the order of the links.
+        elsewhere: How many links lead to other places than this disk.
+        first_elsewhere: The first of them.
+    """
+
+    def __init__(
+        self, failures: FailureCollector, data_files: Callable[[str], list[str]], stopped: threading.Event
+    ) -> None:
+        self._failures = failures
+        self._stopped = stopped
+        self._data_files = data_files
+        self._seen: set[int] = set()
+        self._catalogs: set[tuple[int, int]] = set()
+        self.paths: list[str] = []
+        self.elsewhere = 0
+        self.first_elsewhere = ""
+
+    def knows(self, path: str) -> bool:
+        """Tell whether a file was met."""
+        return hash(path) in self._seen
+
+    def follow(self, entry: str) -> None:
+        """Follow the links of a catalog and of all that it leads to.
+
+        Raises:
+            DataProcessingError: If the entry point itself cannot be read or is no catalog.
+        """
+        folder = os.path.dirname(entry)
+        try:
+            self._is_new_catalog(entry)
+            document = load(entry)
+        except OSError as error:
+            raise DataProcessingError(f"{entry}: cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise DataProcessingError(f"{entry}: {error}") from None
+        if not is_catalog(document):
+            raise DataProcessingError(f"{entry}: not a STAC Catalog or Collection")
+        waiting = [self._links(document, entry, folder, ())]
+        while waiting and not self._stopped.is_set():
+            found = next(waiting[-1], None)
+            if found is None:
+                waiting.pop()
+            else:
+                waiting.append(found)
+
+    def _links(
+        self, document: dict[str, Any], path: str, folder: str, anchors: tuple[Anchor, ...]
+    ) -> Iterator[Iterator[Any]]:
+        """Take the items that a catalog links to, and yield what goes through each of its children."""
+        self._seen.add(hash(os.path.normpath(path)))
+        links = [link for link in _list(document.get("links")) if isinstance(link, dict)]
+        own = anchor_of(next((link.get("href") for link in links if link.get("rel") == "self"), None), folder)
+        anchors = anchors if own is None else (own, *anchors[: MOST_ANCHORS - 1])
+        followed = False
+        for link in links:
+            rel, href = link.get("rel"), link.get("href")
+            if rel not in ("item", "child") or not isinstance(href, str):
+                continue
+            target = resolve(href, folder, anchors)
+            if target is None:
+                self._leads_elsewhere(href)
+                continue
+            followed = True
+            if rel == "item":
+                self._item(target)
+            else:
+                child = self._child(target, anchors)
+                if child is not None:
+                    yield child
+        if not followed:
+            self._data_beside(document, path, folder, links, anchors)
+
+    def _leads_elsewhere(self, href: str) -> None:
+        self.first_elsewhere = self.first_elsewhere or href
+        self.elsewhere += 1
+
+    def _item(self, path: str) -> None:
+        identity = hash(path)
+        if identity in self._seen:
+            return
+        self._seen.add(identity)
+        reason = why_not_regular(path)
+        if reason is None:
+            self.paths.append(path)
+        else:
+            self._failures.add(path, reason)
+
+    def _child(self, path: str, anchors: tuple[Anchor, ...]) -> Iterator[Any] | None:
+        """Return what goes through a child; None where it is missing, known, or an item after all."""
+        try:
+            if not path.endswith(".json") and os.path.isdir(path):
+                path = next((each for name in ENTRY_FILES if os.path.isfile(each := os.path.join(path, name))), path)
+            if not self._is_new_catalog(path):
+                return None
+            reason = why_not_regular(path)
+            document = {} if reason is not None else load(path)
+        except OSError as error:
+            if error.errno in TOO_MANY_OPEN:
+                raise DataProcessingError(f"{path}: cannot be read: {error.strerror}") from error
+            reason = f"cannot be read: {error.strerror}"
+        except ValueError as error:
+            reason = str(error) or "cannot be read"
+        if reason is not None:
+            self._seen.add(hash(path))
+            self._failures.add(path, reason)
+            return None
+        if not is_catalog(document):
+            self._item(path)
+            return None
+        return self._links(document, path, os.path.dirname(path), anchors)
+
+    def _is_new_catalog(self, path: str) -> bool:
+        """Tell whether a catalog is met for the first time, under whatever name."""
+        found = os.stat(path)
+        identity = (found.st_dev, found.st_ino)
+        if identity in self._catalogs:
+            return False
+        self._catalogs.add(identity)
+        return True
+
+    def _data_beside(
+        self,
+        document: dict[str, Any],
+        path: str,
+        folder: str,
+        links: list[dict[str, Any]],
+        anchors: tuple[Anchor, ...],
+    ) -> None:
+        """Take the items of a catalog without links to any: a folder `items`, pages, features in it, assets."""
+        before = len(self.paths)
+        items = os.path.join(folder, "items")
+        if os.path.isdir(items):
+            for each in self._data_files(items):
+                self._item(each)
+        hrefs = [link.get("href") for link in links if link.get("rel") == "items"]
+        if len(self.paths) == before:
+            self._take_existing(hrefs, folder, anchors)
+        if len(self.paths) == before and isinstance(document.get("features"), list):
+            self.paths.append(path)
+        if len(self.paths) == before:
+            assets = document.get("assets")
+            found = list(assets.values()) if isinstance(assets, dict) else []
+            self._take_existing([asset.get("href") for asset in found if _holds_items(asset)], folder, anchors)
+
+    def _take_existing(self, hrefs: list[Any], folder: str, anchors: tuple[Anchor, ...]) -> None:
+        for href in hrefs:
+            target = resolve(href, folder, anchors) if isinstance(href, str) else None
+            if target is not None and os.path.lexists(target):
+                self._item(target)
+
+
+def _holds_items(asset: object) -> bool:
+    """Tell whether an asset of a Collection holds its items (stac-geoparquet: roles `stac-items`, older names)."""
+    if not isinstance(asset, dict):
+        return False
+    roles = {role for role in _list(asset.get("roles")) if isinstance(role, str)}
+    media = str(asset.get("type", ""))
+    return bool(roles & ITEM_ROLES) and any(kind in media for kind in ITEM_MEDIA_TYPES)
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def why_not_regular(path: str) -> str | None:
+    """Return why a file cannot be opened for reading, None where nothing speaks against it."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except ValueError:
+        return "cannot be read: there is a null byte in its name"
+    return None if stat.S_ISREG(found.st_mode) else "not a regular file"
