@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
@@ -19,8 +20,8 @@ from stac_manager.api.bodies import BodyTooLargeError, DamagedBodyError
 from stac_manager.api.connection import Connection, Rate
 from stac_manager.api.features import Outline
 from stac_manager.api.retrying import REFUSALS, Pause
-from stac_manager.concurrency import Limiter
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.limiter import Limiter, Outcome
 from stac_manager.stats import ApiStats
 
 Method: TypeAlias = Literal["GET", "POST"]
@@ -34,6 +35,8 @@ SHORTEST_SECRET = 6
 # With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.
 REDIRECTS_THAT_KEEP_THE_METHOD = (301, 302, 307, 308)
 REDIRECTS = (303, *REDIRECTS_THAT_KEEP_THE_METHOD)
+# The last page of a partition is shorter: it says something of the server while it is at least half a page.
+LEAST_SHARE_OF_A_FULL_PAGE = 0.5
 # Turns of the event loop without news after which nothing more is on its way, and the most turns spent on it.
 IDLE_TURNS = 3
 MAX_TURNS = 200
@@ -58,6 +61,14 @@ class Answer:
     size_bytes: int
     outline: Outline | None = None
     """Where the features are not parsed yet: `document` is every other member."""
+
+    @property
+    def size(self) -> int:
+        """How many members an item collection has; 0 of anything else."""
+        if self.outline is not None:
+            return int(self.document["numberReturned"])
+        features = self.document.get("features")
+        return len(features) if isinstance(features, list) else 0
 
 
 class StatusError(DataProcessingError):
@@ -141,7 +152,13 @@ class Client:
         await self._session.close()
 
     async def send(
-        self, request: Request, *, attempts: int | None = None, shrinkable: bool = False, outline: bool = False
+        self,
+        request: Request,
+        *,
+        attempts: int | None = None,
+        shrinkable: bool = False,
+        outline: bool = False,
+        full: int | None = None,
     ) -> Answer:
         """Send one request, again where the fault may be passing, and parse the answer.
 
@@ -150,6 +167,7 @@ class Client:
             attempts: How often it is sent at most, within what `retries` allows; refusals (429, 503) while others get
                 through are not counted.
             outline: Leave the items undecoded where the rest can be read without them.
+            full: The size of a full page, where this asks for one: only such answers say what level is good.
             shrinkable: Raise `TooLargeError` early, for the caller to ask for less.
 
         Raises:
@@ -165,7 +183,7 @@ class Client:
             await self._pause.over()
             await self._rate.turn()
             try:
-                answer = await self._send_once(request, outline)
+                answer = await self._send_once(request, outline, full)
                 self._spoke_json = True
                 return answer
             except _TransientError as error:
@@ -206,7 +224,7 @@ class Client:
             if idle == IDLE_TURNS:
                 return
 
-    async def _send_once(self, request: Request, outline: bool) -> Answer:
+    async def _send_once(self, request: Request, outline: bool, full: int | None) -> Answer:
         url, method, body = URL(request.url, encoded=True), request.method, request.body
         asked = _origin_of(url)
         for _ in range(MAX_REDIRECTS + 1):
@@ -214,11 +232,13 @@ class Client:
             if self._credentials and _origin_of(url) != self._origin:
                 place += " (without the headers, which are for the origin of the source only)"
             link_headers = request.headers if _origin_of(url) == asked else {}
-            response, data = await self._exchange(place, method, url, body, link_headers)
+            response, data, observe = await self._exchange(place, method, url, body, link_headers)
             if response.status not in REDIRECTS or "Location" not in response.headers:
                 started = perf_counter()
                 try:
-                    return _answer(place, response, data, outline, self._secrets)
+                    answer = _answer(place, response, data, outline, self._secrets)
+                    observe("page" if full and answer.size >= LEAST_SHARE_OF_A_FULL_PAGE * full else "other")
+                    return answer
                 finally:
                     self._stats.seconds_decoding += perf_counter() - started
             url = linked(url, response.headers["Location"])
@@ -228,7 +248,7 @@ class Client:
 
     async def _exchange(
         self, place: str, method: Method, url: URL, body: Mapping[str, Any] | None, link_headers: Mapping[str, str]
-    ) -> tuple[aiohttp.ClientResponse, bytes]:
+    ) -> tuple[aiohttp.ClientResponse, bytes, Callable[[Outcome], None]]:
         """Send and read, without following redirects: the next host may not be one to show credentials to."""
         if url.scheme not in ("http", "https"):
             raise DataProcessingError(f"refused to follow a link to {shown(url)}: not http or https")
@@ -239,9 +259,13 @@ class Client:
         if body is not None:
             data = orjson.dumps(body)
             headers["Content-Type"] = "application/json"
+        while self._limiter and (wait := self._limiter.delay(perf_counter())) > 0:  # noqa: ASYNC110 - it may grow
+            await asyncio.sleep(wait)
         self._stats.requests += 1
         self._count_in_flight(+1)
         started = perf_counter()
+        if self._limiter:
+            self._limiter.sent(started)
         try:
             async with self._session.request(
                 method, url, data=data, headers=headers, allow_redirects=False, proxy=self._connection.proxy_for(url)
@@ -250,8 +274,7 @@ class Client:
         except BodyTooLargeError as error:
             raise DataProcessingError(f"{place}: {error}") from error
         except TimeoutError as error:
-            if self._limiter:
-                self._limiter.refused()
+            self._observe("failed", started, self._in_flight)
             connected = not isinstance(error, aiohttp.ConnectionTimeoutError)  # else it is not for the size of the page
             raise _TransientError(f"{place}: no answer in time", slow=connected) from error
         except aiohttp.ClientSSLError as error:
@@ -274,9 +297,9 @@ class Client:
         except ValueError as error:  # a host name that is none, a header of a link that is none
             raise DataProcessingError(f"{place}: cannot be asked: {error}") from error
         finally:
-            in_flight = self._in_flight
+            in_flight, now = self._in_flight, perf_counter()
             self._count_in_flight(-1)
-        self._note(response, perf_counter() - started, in_flight)
+        self._note(response, started, in_flight)
         self._stats.bytes_received += len(received)
         try:
             decoded = await bodies.decompressed(received, response.headers.get("Content-Encoding", ""))
@@ -285,7 +308,7 @@ class Client:
         except DataProcessingError as error:
             raise DataProcessingError(f"{place}: {error}") from error
         self._stats.bytes_decoded += len(decoded)
-        return response, decoded
+        return response, decoded, partial(self._observe, started=started, in_flight=in_flight, now=now)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         """Read a body as it comes over the wire, up to the cap."""
@@ -300,17 +323,23 @@ class Client:
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _note(self, response: aiohttp.ClientResponse, latency: float, in_flight: int) -> None:
-        """Count an answer, and tell the limiter of it."""
-        self._stats.add_latency(latency)
+    def _note(self, response: aiohttp.ClientResponse, started: float, in_flight: int) -> None:
+        """Count an answer."""
+        self._stats.add_latency(perf_counter() - started)
         if response.status in REFUSALS:
             self._stats.refusals += 1
-            if self._limiter:
-                self._limiter.refused(retrying.retry_after_seconds(response.headers.get("Retry-After")))
+            self._observe(
+                "refused", started, in_flight, says=retrying.retry_after_seconds(response.headers.get("Retry-After"))
+            )
         else:
             self._answered += 1
-            if self._limiter and response.status < 300:
-                self._limiter.succeeded(latency, in_flight)
+
+    def _observe(
+        self, outcome: Outcome, started: float, in_flight: int, *, now: float | None = None, says: float | None = None
+    ) -> None:
+        if self._limiter:
+            now = now or perf_counter()
+            self._limiter.observe(outcome, latency=now - started, in_flight=in_flight, now=now, retry_after=says)
 
     def _count_in_flight(self, change: int) -> None:
         now = perf_counter()

@@ -85,7 +85,7 @@ async def fetch_page(
     while True:
         try:
             shrinkable = limit is not None and limit > 1
-            return page_of(await client.send(request, shrinkable=shrinkable, outline=outline), first), first
+            return page_of(await client.send(request, shrinkable=shrinkable, outline=outline, full=limit), first), first
         except TooLargeError as error:
             limit = (limit or 2) // 2
             smaller, smaller_first = with_limit(request, limit), with_limit(first, limit)

@@ -24,9 +24,9 @@ from stac_manager.api.search import Search
 from stac_manager.api.splitting import OVERSIZE, Sizes
 from stac_manager.api.survey import survey
 from stac_manager.completeness import combine
-from stac_manager.concurrency import limiter
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
+from stac_manager.limiter import limiter
 from stac_manager.plan import Interval, Partition, Plan, Whole
 from stac_manager.reader import Done, Parts
 from stac_manager.stats import ApiStats

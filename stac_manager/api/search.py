@@ -25,10 +25,10 @@ from stac_manager.api.reading import CIRCLES, Reading, Share
 from stac_manager.api.splitting import OVERLAP, REPAIR_DEPTH, Splitter, again, put_together
 from stac_manager.api.survey import is_unknown, survey
 from stac_manager.completeness import judge
-from stac_manager.concurrency import Limiter, limiter
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.limiter import Limiter, limiter
 from stac_manager.plan import Interval, Whole
 from stac_manager.protocols import Item
 from stac_manager.reader import Parts

@@ -1,0 +1,324 @@
+"""How much at once: a level that the user asked for, or one found while running.
+
+Pure: what happened and when goes in, a level and a delay come out. No clock, no I/O, no randomness.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal, Protocol, TypeAlias
+
+Outcome: TypeAlias = Literal["page", "other", "refused", "failed"]
+"""A full page of a search; any other answer; a 429 or 503; no answer in time."""
+
+AUTO_START = 10
+AUTO_FLOOR = 4
+AUTO_CEILING = 64
+# What a search is cut for before the level is known.
+AUTO_PLANNED = 20
+
+# Doubling the level must raise the throughput by this factor, or the server is full (BBR's startup asks for 1.25).
+STARTUP_GAIN = 1.2
+STARTUP_ROUNDS_WITHOUT_GAIN = 2
+# A level is as good as another one that has this share of its throughput: the lower one is taken.
+AS_GOOD = 0.95
+LATENCY_SMOOTHING = 0.2
+# A trial goes this far up or down, and needs so many answers a worker, more after each trial in vain.
+TRIAL_STEP = 1.3
+ANSWERS_A_WORKER = 3
+MOST_PATIENCE = 16
+BETTER = 1.05
+DECREASE = 0.7
+# Answers that say nothing of a level: fewer requests were in flight than this share of it.
+LEVEL_USED = 0.75
+
+# Servers count by these stretches of time, in seconds.
+USUAL_WINDOWS = (1.0, 5.0, 10.0, 60.0)
+# Clocks differ, and requests do not arrive as evenly as they are sent.
+WINDOW_MARGIN = 1.05
+# A learned rate is raised after so many windows without a refusal: twice as many, and by less, once that was in vain.
+WINDOWS_BEFORE_PROBE = 2
+PROBE_STEP, SMALL_PROBE_STEP = 1.25, 1.05
+
+
+class Limiter(Protocol):
+    """Says how many requests may be in flight and when the next may be sent, and is told how each one ended."""
+
+    @property
+    def level(self) -> int:
+        """The number of requests that may be in flight now."""
+        ...
+
+    @property
+    def ceiling(self) -> int:
+        """The number that is never exceeded."""
+        ...
+
+    @property
+    def planned(self) -> int:
+        """The number to divide the work by."""
+        ...
+
+    def delay(self, now: float) -> float:
+        """Seconds to wait before another request may be sent."""
+        ...
+
+    def sent(self, now: float) -> None:
+        """Take note of a request that is sent."""
+        ...
+
+    def observe(
+        self, outcome: Outcome, *, latency: float, in_flight: int, now: float, retry_after: float | None = None
+    ) -> None:
+        """Take note of how a request ended.
+
+        Args:
+            outcome: What it ended with.
+            latency: Seconds from sending it to its end.
+            in_flight: How many requests were in flight until now, this one included.
+            now: Seconds on any clock that only goes forward.
+            retry_after: How long a refusal asks to wait, in seconds.
+        """
+        ...
+
+
+class FixedLimiter:
+    """The level that the user asked for."""
+
+    def __init__(self, level: int) -> None:
+        self.level = self.ceiling = self.planned = level
+
+    def delay(self, now: float) -> float:
+        """Nothing to wait for."""
+        return 0.0
+
+    def sent(self, now: float) -> None:
+        """Nothing to learn."""
+
+    def observe(
+        self, outcome: Outcome, *, latency: float, in_flight: int, now: float, retry_after: float | None = None
+    ) -> None:
+        """Nothing to learn: the level stays, and the pause of all workers is the answer to a refusal."""
+
+
+class AutoLimiter:
+    """Finds the level by its throughput, and the rate from refusals.
+
+    The start is that of TCP's slow start and of BBR (Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM
+    Queue 14, 2016): each full page adds one, until twice the requests no longer bring `STARTUP_GAIN` times the pages.
+    From then on it climbs as .NET's thread pool does (Hellerstein et al., "Optimizing Concurrency Levels in the .NET
+    ThreadPool", 2008): now and then another level is tried for a while, and kept where the throughput is higher, or
+    the same with fewer requests. Latency is never compared with the least one seen: a server with a long tail, or with
+    a cache in front of some answers, would look full from the beginning.
+
+    A refusal is a limit on the rate: see `RateWindow`. The level is then no more than that rate needs by Little's law
+    (Operations Research 9, 1961), and a refusal takes off 30 % at most once for all requests that were on their way
+    (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms", 1989).
+    """
+
+    def __init__(self, start: int = AUTO_START, ceiling: int = AUTO_CEILING) -> None:
+        self.ceiling = ceiling
+        self.planned = min(AUTO_PLANNED, ceiling)
+        self._rate = RateWindow()
+        self._climb = Climb(min(start, ceiling), ceiling)
+        self._deaf_until = 0.0
+
+    @property
+    def level(self) -> int:
+        if self._rate.blocked:
+            return 1  # to see when the server takes requests again
+        needed = self._rate.level_for(self._climb.latency)
+        return self._climb.level if needed is None else min(needed, self.ceiling)
+
+    def delay(self, now: float) -> float:
+        return self._rate.delay(now)
+
+    def sent(self, now: float) -> None:
+        self._rate.sent(now)
+
+    def observe(
+        self, outcome: Outcome, *, latency: float, in_flight: int, now: float, retry_after: float | None = None
+    ) -> None:
+        began = now - latency
+        if outcome in ("page", "other"):
+            self._rate.passed(began, now)
+        if outcome == "page":
+            self._climb.page(latency, in_flight, now, growing=self._rate.limit is None)
+        elif outcome == "refused":
+            self._rate.refused(now, retry_after)
+        elif outcome == "failed" and began >= self._deaf_until:
+            self._deaf_until = now
+            self._climb.back_off(now)
+
+
+@dataclass
+class _Trial:
+    """Pages counted at one level, from a moment on."""
+
+    level: int
+    since: float
+    pages: int = 0
+
+    def rate(self, now: float) -> float:
+        """Pages a second."""
+        return self.pages / max(now - self.since, 1e-9)
+
+
+class Climb:
+    """The level with the highest throughput, and the fewest requests among equals."""
+
+    def __init__(self, start: int, ceiling: int) -> None:
+        self.level = start
+        self.latency = 0.0
+        self._ceiling, self._floor = ceiling, min(AUTO_FLOOR, start)
+        self._starting = True
+        self._best = (0.0, start)  # pages a second, and at which level
+        self._in_vain = 0
+        self._up = True
+        self._trial = _Trial(start, -1.0)
+
+    def page(self, latency: float, in_flight: int, now: float, *, growing: bool) -> None:
+        """Take note of a full page; without `growing`, something else than the level limits the search."""
+        self.latency += (latency - self.latency) * (LATENCY_SMOOTHING if self.latency else 1.0)
+        trial = self._trial
+        if trial.since < 0:
+            trial.since = now - latency
+        if not growing or in_flight < LEVEL_USED * trial.level:
+            return
+        if self._starting:
+            if self._in_vain == 0 and trial.pages >= self._best[0] * (now - trial.since):
+                self.level = min(self.level + 1, self._ceiling)
+            trial.pages += 1
+            if trial.pages >= trial.level:
+                self._end_round(now)
+        elif now - latency >= trial.since:  # else it was sent at another level
+            trial.pages += 1
+            if trial.pages >= ANSWERS_A_WORKER * trial.level * (1 + self._in_vain):
+                self._end_trial(now)
+
+    def _end_round(self, now: float) -> None:
+        """The level has doubled in this round: does that bring more?"""
+        rate = self._trial.rate(now)
+        self._in_vain = 0 if rate > STARTUP_GAIN * self._best[0] else self._in_vain + 1
+        if rate > self._best[0] / AS_GOOD:
+            self._best = (rate, self._trial.level)
+        if self._in_vain >= STARTUP_ROUNDS_WITHOUT_GAIN or self._trial.level == self._ceiling:
+            self._starting, self._in_vain, self._up = False, 0, True
+        if self._in_vain or not self._starting:
+            self.level = self._best[1]
+        self._trial = _Trial(self.level, now)
+
+    def _end_trial(self, now: float) -> None:
+        """Keep the level that was tried, or go back; then measure there, or try the other way."""
+        trial, (best, steady) = self._trial, self._best
+        rate = trial.rate(now)
+        if trial.level == steady:
+            self._best = (rate, steady)
+            self._try_another(now)
+        elif rate >= (BETTER if trial.level > steady else AS_GOOD) * best:
+            self._best, self._in_vain = (rate, trial.level), 0
+            self._try_another(now)
+        else:
+            self._in_vain = min(self._in_vain + 1, MOST_PATIENCE)
+            self._up = not self._up
+            self._begin(steady, now)
+
+    def _try_another(self, now: float) -> None:
+        steady = self._best[1]
+        higher = min(max(round(steady * TRIAL_STEP), steady + 1), self._ceiling)
+        lower = max(round(steady / TRIAL_STEP), self._floor)
+        level = higher if self._up else lower
+        self._up = self._up if level != steady else not self._up
+        self._begin(level, now)
+
+    def _begin(self, level: int, now: float) -> None:
+        self.level = level
+        self._trial = _Trial(level, now)
+
+    def back_off(self, now: float) -> None:
+        """Take off some after a time-out, and start again from there."""
+        self._begin(max(int(self.level * DECREASE), self._floor), now)
+        self._starting, self._best, self._in_vain = True, (0.0, self.level), 0
+
+
+class RateWindow:
+    """What refusals tell of a limit on the rate: so many requests in so many seconds.
+
+    From the first request until the first refusal some number has passed; once requests pass again, a window of the
+    server is over. What is sent later is kept below that number in any such stretch of time, so that no request is
+    refused for the rate alone. Most servers round `Retry-After` up and count by usual stretches: of those that fit, the
+    shortest is taken. What was measured too low (a token bucket gives more at first than later) is corrected by rare
+    steps up.
+    """
+
+    def __init__(self) -> None:
+        self.limit: float | None = None  # requests in a window; None while nothing was refused
+        self.window = 0.0
+        self._sent: deque[float] = deque(maxlen=4_096)
+        self._passed = 0
+        self._began: float | None = None  # when this measurement began
+        self._refused: tuple[float, float] | None = None  # until when a window lasts at least; the last refusal
+        self._step, self._raised = PROBE_STEP, False
+        self._probe_at, self._patience = 0.0, WINDOWS_BEFORE_PROBE
+
+    @property
+    def blocked(self) -> bool:
+        """Whether requests were refused and none has passed since."""
+        return self._refused is not None
+
+    def sent(self, now: float) -> None:
+        self._sent.append(now)
+        if self._began is None:
+            self._began = now
+
+    def passed(self, began: float, now: float) -> None:
+        """A request was answered that was sent at `began`."""
+        if self._refused is not None and began > self._refused[1]:
+            self._learn(began, now)
+        self._passed += 1
+        if self._refused is None and self.limit is not None and now >= self._probe_at:
+            self.limit, self._raised = self.limit * self._step, True
+            self._probe_at = now + self._patience * self.window
+
+    def refused(self, now: float, retry_after: float | None = None) -> None:
+        """A request was refused. A window lasts no less than until then, and than what it says rounded down."""
+        still = now + max((retry_after or 0.0) - 1, 0.0)
+        self._refused = (max(self._refused[0], still) if self._refused else still), now
+        if self._sent:
+            self._sent.pop()  # servers do not count what they refuse
+
+    def _learn(self, began: float, now: float) -> None:
+        """Requests pass again."""
+        assert self._began is not None
+        assert self._refused is not None
+        shortest, longest = self._refused[0] - self._began, max(began - self._began, 1e-3)
+        if self.limit is None:
+            window = next((usual for usual in USUAL_WINDOWS if shortest < usual <= longest), longest)
+            self.limit, self.window = float(max(self._passed, 1)), WINDOW_MARGIN * window
+        else:
+            measured = max(self._passed / longest * self.window, self.limit / 4)
+            self.limit = self.limit / self._step if self._raised else min(measured, DECREASE * self.limit)
+            self._patience, self._step = 2 * self._patience, SMALL_PROBE_STEP
+        self._began, self._passed, self._refused, self._raised = began, 0, None, False
+        self._probe_at = now + self._patience * self.window
+
+    def delay(self, now: float) -> float:
+        if self.limit is None:
+            return 0.0
+        count = max(int(self.limit + 1e-6), 1)
+        if len(self._sent) < count:
+            return 0.0
+        return max(self._sent[-count] + self.window * max(1.0, 1 / self.limit) - now, 0.0)
+
+    def level_for(self, latency: float) -> int | None:
+        """How many requests in flight use all of the rate, by Little's law, twice that for bursts; None without one."""
+        if self.limit is None:
+            return None
+        return max(ceil(2 * self.limit / self.window * latency), AUTO_FLOOR)
+
+
+def limiter(concurrency: int | Literal["auto"]) -> Limiter:
+    """Make the limiter for an option `concurrency`."""
+    return AutoLimiter() if concurrency == "auto" else FixedLimiter(concurrency)

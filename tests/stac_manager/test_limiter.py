@@ -1,0 +1,192 @@
+"""The level that `auto` finds, in hundreds of worlds on a clock of their own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from statistics import fmean
+
+import pytest
+from simulated import Run, Server
+
+from stac_manager.limiter import (
+    AUTO_CEILING,
+    AUTO_FLOOR,
+    AUTO_START,
+    AutoLimiter,
+    FixedLimiter,
+    Limiter,
+    Outcome,
+    RateWindow,
+    limiter,
+)
+
+FIXED = (1, 2, 5, 10, 20)
+Latency = Callable[[random.Random], float]
+
+
+def long_tailed(median: float, sigma: float) -> Latency:
+    return lambda draw: median * draw.lognormvariate(0.0, sigma)
+
+
+def two_humped(quick: float, slow: float, share: float) -> Latency:
+    return lambda draw: slow if draw.random() < share else quick
+
+
+WORLDS = {
+    "constant": Server(),
+    "long tail": Server(latency=long_tailed(0.08, 0.7)),
+    "two humps": Server(latency=two_humped(0.08, 1.0, 0.1)),
+    "eight at once": Server(at_once=8),
+    "three at once": Server(at_once=3),
+    "twenty at once, long tail": Server(latency=long_tailed(0.08, 0.7), at_once=20),
+    "30 a second": Server(rate=30, refusal_latency=0.01),
+    "30 a second, mute": Server(rate=30, says=False, refusal_latency=0.01),
+    "5 a second": Server(rate=5, refusal_latency=0.01),
+    "an outage": Server(outages=((0.3, 3.3),)),
+}
+
+
+def best_fixed(server: Server, pages: int, seed: int) -> tuple[float, int]:
+    """Seconds and refusals of the quickest fixed level."""
+    runs = [Run(server, FixedLimiter(level), pages, seed) for level in FIXED]
+    return min((run.seconds(), run.refusals) for run in runs)
+
+
+@pytest.mark.parametrize("pages", [60, 600])
+@pytest.mark.parametrize("name", WORLDS)
+def test_auto_is_as_good_as_the_best_fixed_level(name: str, pages: int) -> None:
+    ratios, refusals = [], []
+    for seed in range(4):
+        best, refused = best_fixed(WORLDS[name], pages, seed)
+        run = Run(WORLDS[name], AutoLimiter(), pages, seed)
+        ratios.append(best / run.seconds())
+        refusals.append(run.refusals - refused)
+    assert fmean(ratios) >= 0.9, ratios
+    assert fmean(refusals) <= 5, refusals
+
+
+def some_worlds(count: int) -> Iterator[Server]:
+    """Servers nobody has thought of."""
+    draw = random.Random(7)
+    for _ in range(count):
+        median = draw.choice([0.02, 0.1, 0.5, 2.0])
+        latency = draw.choice([
+            lambda _, median=median: median,
+            long_tailed(median, draw.uniform(0.2, 1.2)),
+            two_humped(median, median * draw.uniform(3, 15), draw.uniform(0.02, 0.3)),
+        ])  # fmt: skip
+        yield Server(
+            latency=latency,
+            at_once=draw.choice([None, None, draw.randint(1, 40)]),
+            degrades_beyond=draw.choice([None, None, None, draw.randint(15, 40)]),
+        )
+
+
+def test_auto_is_good_in_hundreds_of_worlds() -> None:
+    ratios = []
+    for seed, server in enumerate(some_worlds(200)):
+        best, _ = best_fixed(server, 300, seed)
+        run = Run(server, AutoLimiter(), 300, seed)
+        ratios.append(best / run.seconds())
+        assert run.peak <= AUTO_CEILING
+        assert min(run.levels) >= AUTO_FLOOR
+    ratios.sort()
+    assert ratios[0] >= 0.45, ratios[:5]
+    assert ratios[len(ratios) // 20] >= 0.7, ratios[: len(ratios) // 20]
+    assert fmean(ratios) >= 1.2, "the best fixed level is no more than 20, and many servers can do more"
+
+
+def some_limits(count: int) -> Iterator[Server]:
+    draw = random.Random(8)
+    for _ in range(count):
+        window = draw.choice([1.0, 1.0, 2.0, 10.0])
+        rate = max(round(draw.choice([2, 5, 10, 30, 50]) * window), 1)
+        yield Server(
+            latency=long_tailed(draw.choice([0.05, 0.1, 0.3]), 0.3),
+            rate=rate,
+            window=window,
+            says=draw.random() < 0.5,
+            bucket=draw.choice([None, None, rate]),
+            refusal_latency=draw.choice([0.005, 0.05]),
+        )
+
+
+def test_auto_learns_the_rate_and_keeps_to_it() -> None:
+    shares, refused = [], []
+    for seed, server in enumerate(some_limits(100)):
+        assert server.rate is not None
+        pages = 20 * server.rate
+        run = Run(server, AutoLimiter(), pages, seed)
+        possible = (pages - server.rate) / server.rate * server.window
+        shares.append(possible / run.seconds())
+        refused.append(run.refusals / pages)
+    shares.sort()
+    assert fmean(shares) >= 0.75
+    assert shares[0] >= 0.4
+    assert fmean(refused) <= 0.12, "of every hundred requests twelve were refused"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "level"),
+    [
+        ([], AUTO_START),
+        (["other"] * 50, AUTO_START),  # the landing page says nothing
+        (["page"] * 5, AUTO_START + 5),
+        (["failed"], int(0.7 * AUTO_START)),
+        (["failed"] * 50, int(0.7 * AUTO_START)),  # once for all that were on their way
+        (["refused"], 1),
+        (["refused", "page"], 1),  # sent before the refusal came
+    ],
+)
+def test_what_each_outcome_means(outcomes: list[Outcome], level: int) -> None:
+    auto = AutoLimiter()
+    for _ in range(AUTO_START):
+        auto.sent(0.0)
+    for number, outcome in enumerate(outcomes):
+        now = 0.1 + number / 1000
+        auto.observe(outcome, latency=now, in_flight=AUTO_START, now=now)
+    assert auto.level == level
+
+
+@pytest.mark.parametrize(
+    ("passed", "blocked_until", "limit", "window"),
+    [
+        (5, 1.2, 5, 1.0),  # rounded up to whole seconds
+        (30, 0.9, 30, 0.9),  # shorter than any usual stretch
+        (30, 8.0, 30, 1.0),
+        (100, 70.0, 100, 1.0),
+    ],
+)
+def test_a_window_is_measured(passed: int, blocked_until: float, limit: float, window: float) -> None:
+    rate = RateWindow()
+    for number in range(passed):
+        rate.sent(number / 1000)
+        rate.passed(number / 1000, 0.2)
+    rate.sent(0.2)
+    rate.refused(0.25)
+    assert rate.blocked
+    rate.sent(blocked_until)
+    rate.passed(blocked_until, blocked_until + 0.1)
+    assert not rate.blocked
+    assert rate.limit == limit
+    assert rate.window == pytest.approx(window, rel=0.06)
+
+
+def test_a_learned_rate_spaces_requests() -> None:
+    rate = RateWindow()
+    rate.limit, rate.window = 2.0, 1.0
+    assert rate.delay(10.0) == 0.0
+    rate.sent(10.0)
+    assert rate.delay(10.1) == 0.0
+    rate.sent(10.1)
+    assert rate.delay(10.2) == pytest.approx(0.8)
+    assert rate.delay(11.0) == 0.0
+
+
+def test_the_option() -> None:
+    fixed: Limiter = limiter(7)
+    for outcome in ("page", "other", "refused", "failed"):
+        fixed.observe(outcome, latency=9.0, in_flight=7, now=9.0)
+    assert (fixed.level, fixed.ceiling, fixed.planned, fixed.delay(9.0)) == (7, 7, 7, 0.0)
+    assert isinstance(limiter("auto"), AutoLimiter)
