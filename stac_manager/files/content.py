@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
+from typing import BinaryIO
 
 from stac_manager.context import FailureCollector
 from stac_manager.files.compression import DamagedError, Unpacked
@@ -120,8 +121,26 @@ def parts_of_parquet(document: Document, failures: FailureCollector) -> Generato
             while batch := list(islice(items, ROWS_PER_BATCH)):
                 yield iter(batch)
             return
-        for number, rows in items_of_parquet(found, document.first, document.stop):
-            yield _items_of_rows(enumerate(rows, number), document.path, failures)
+        yield from _batches(found, document, failures)
+
+
+def items_of_parquet_rows(
+    file: BinaryIO, document: Document, failures: FailureCollector
+) -> Generator[Iterator[Item | None], None, None]:
+    """Decode a Parquet file that is open, as `parts_of_parquet` does one on the disk.
+
+    Raises:
+        ConfigurationError: If pyarrow is not installed.
+    """
+    with failure_if_unreadable(document.path, failures):
+        yield from _batches(file, document, failures)
+
+
+def _batches(
+    source: str | BinaryIO, document: Document, failures: FailureCollector
+) -> Generator[Iterator[Item | None], None, None]:
+    for number, rows in items_of_parquet(source, document.first, document.stop):
+        yield _items_of_rows(enumerate(rows, number), document.path, failures)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from typing import Any
+from typing import Any, BinaryIO
 
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.files.columns import Array, Convert, Converters, Member, fields, nullable, objects
@@ -54,7 +54,9 @@ def row_groups(path: str) -> tuple[int, ...]:
         return _rows_of_groups(file)
 
 
-def items_of_parquet(path: str, first: int = 0, stop: int | None = None) -> Iterator[tuple[int, Iterator[object]]]:
+def items_of_parquet(
+    source: str | BinaryIO, first: int = 0, stop: int | None = None
+) -> Iterator[tuple[int, Iterator[object]]]:
     """Read the row groups [first, stop) of a Parquet file and yield their rows in batches, in their order.
 
     With each batch comes the number, from 1, of its first row in the file. A row is an item, a `BadRow`, or a dict that
@@ -67,30 +69,30 @@ def items_of_parquet(path: str, first: int = 0, stop: int | None = None) -> Iter
             has no form in JSON. What stands before the damage has been yielded.
         OSError: If the file cannot be read.
     """
-    with _opened(path) as file:
+    with _opened(source) as file:
         groups = _rows_of_groups(file)
         rows_of_batch = _Rows(file).of_batch
         number = 1 + sum(groups[:first])
         chosen = range(first, min(len(groups) if stop is None else stop, len(groups)))
-        for indexes, size in _runs(file, chosen, os.path.getsize(path)):
-            for batch in file.iter_batches(size, row_groups=indexes, use_threads=False):
+        for indexes, size in _runs(file, chosen, _size_of(source)):
+            for batch in _batches(source, file, indexes, size):
                 yield number, rows_of_batch(batch)
                 number += batch.num_rows
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[Any]:
+def _opened(source: str | BinaryIO) -> Iterator[Any]:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
         raise ConfigurationError(
-            f"{path}: Parquet needs {error.name}; install it with: pip install 'stac-manager[parquet]'"
+            f"Parquet needs {error.name}; install it with: pip install 'stac-manager[parquet]'"
         ) from None
     try:
         with (
-            pyarrow.OSFile(os.fsencode(path)) as source,
-            pyarrow.parquet.ParquetFile(source, pre_buffer=False, buffer_size=READ_BUFFER_BYTES) as file,
+            _arrow_file(pyarrow, source) as opened,
+            pyarrow.parquet.ParquetFile(opened, pre_buffer=False, buffer_size=READ_BUFFER_BYTES) as file,
         ):
             yield file
     except (pyarrow.ArrowException, ValueError, RecursionError) as error:
@@ -99,6 +101,38 @@ def _opened(path: str) -> Iterator[Any]:
         if error.errno is not None:
             raise
         raise ValueError(f"not a Parquet file of STAC items: {error}") from error  # Arrow's word for damaged
+
+
+def _arrow_file(pyarrow: Any, source: str | BinaryIO) -> Any:
+    return pyarrow.OSFile(os.fsencode(source)) if isinstance(source, str) else pyarrow.PythonFile(source, mode="r")
+
+
+def _size_of(source: str | BinaryIO) -> int:
+    if isinstance(source, str):
+        return os.path.getsize(source)
+    at = source.tell()
+    size = source.seek(0, os.SEEK_END)
+    source.seek(at)
+    return size
+
+
+def _batches(source: str | BinaryIO, file: Any, indexes: list[int], size: int) -> Iterator[Any]:
+    """Read row groups. Of a file far away, the columns of one are fetched at once before they are read by pieces."""
+    fetch = getattr(source, "fetch", None)
+    for run in [[index] for index in indexes] if fetch is not None else [indexes]:
+        if fetch is not None:
+            fetch(_spans(file.metadata.row_group(run[0])))
+        yield from file.iter_batches(size, row_groups=run, use_threads=False)
+
+
+def _spans(group: Any) -> Iterator[tuple[int, int]]:
+    """Yield where the columns of a row group begin and end in the file."""
+    for index in range(group.num_columns):
+        column = group.column(index)
+        first = column.data_page_offset
+        if column.dictionary_page_offset is not None:
+            first = min(first, column.dictionary_page_offset)
+        yield first, first + column.total_compressed_size
 
 
 # Budgets

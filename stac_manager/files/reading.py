@@ -10,7 +10,7 @@ from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
-from stac_manager.config import IngestConfig
+from stac_manager.config import IngestConfig, is_remote
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.content import parts_of_parquet
@@ -45,14 +45,21 @@ async def read(
     """
     failed_before = len(failures)
     filters = filters_of(config, collection_id)
+    if is_remote(config.source):
+        from stac_manager.files.remote import reading as remote
+
+        async with aclosing(remote.read(config, filters, failures, stats)) as parts:
+            async for part in parts:
+                yield part
+        return
     documents = await discovered(config, failures, stats.notes)
     async with aclosing(read_documents(documents, config, filters, failures, stats, config.max_items)) as parts:
         async for part in parts:
             yield part
             if stats.items == config.max_items:
                 return
-    if not stats.items and (len(failures) > failed_before or not filters.may_be_empty):
-        raise _nothing_delivered(config.source, filters, failures, failed_before)
+    if not stats.items and (not filters.may_be_empty or len(failures) - failed_before >= stats.documents > 0):
+        raise nothing_delivered(config.source, filters, failures, failed_before)
 
 
 async def discovered(config: IngestConfig, failures: FailureCollector, notes: list[str]) -> Sequence[Document]:
@@ -125,12 +132,12 @@ async def _next_batch(batches: Iterator[Iterator[Item | None]], stats: FileStats
     """Let Arrow read and decompress the next rows of a Parquet file."""
     started = perf_counter()
     try:
-        return await _in_thread(next, batches, None)
+        return await in_thread(next, batches, None)
     finally:
         stats.seconds_reading += perf_counter() - started
 
 
-async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
+async def in_thread(function: Callable[..., T], *arguments: object) -> T:
     """Call `function` in a thread, and when cancelled wait until it has ended: what it uses is closed next."""
     future = asyncio.get_running_loop().run_in_executor(None, partial(function, *arguments))
     try:
@@ -141,7 +148,7 @@ async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
                 await asyncio.wait([future])
 
 
-def _nothing_delivered(
+def nothing_delivered(
     source: str, filters: Filters, failures: FailureCollector, failed_before: int
 ) -> DataProcessingError:
     failed = failures.get_all()[failed_before:]

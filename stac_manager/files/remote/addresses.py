@@ -1,0 +1,109 @@
+"""URLs of documents: what a link means, and which links are not followed. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import urllib.parse
+
+from stac_manager.files.formats import format_of_name
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+STORES = {"s3": "S3", "s3a": "S3", "gs": "GCS", "az": "Azure", "adl": "Azure", "azure": "Azure", "abfs": "Azure",
+          "abfss": "Azure"}  # fmt: skip
+"""What obstore reads, by scheme, and the name of its class."""
+_LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost", "metadata.google.internal")
+_RESOLVED_AS_HTTP = "http"
+
+
+def scheme_of(url: str) -> str:
+    """Return the scheme of a URL in lower case; nothing for a path."""
+    found = _SCHEME.match(url)
+    return found[1].lower() if found else ""
+
+
+def shown(url: str) -> str:
+    """Return a URL fit for messages: without user, query and fragment, where secrets travel."""
+    parts = urllib.parse.urlsplit(url)
+    host = parts.netloc if parts.scheme in STORES else parts.netloc.rpartition("@")[2]
+    return urllib.parse.urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def joined(base: str, href: str) -> str:
+    """Resolve a link against the address of its document (RFC 3986, 5.2), whatever the scheme.
+
+    In http URLs, spaces and other characters that no URL has are escaped, for catalogs have them; keys of object
+    stores stay as they are. The fragment is left out.
+
+    Raises:
+        ValueError: If it leads to no address.
+    """
+    scheme = scheme_of(base)
+    if not scheme_of(href):
+        # urljoin resolves paths for schemes that it knows.
+        base = _RESOLVED_AS_HTTP + base[len(scheme) :]
+        joint = urllib.parse.urljoin(base, href if scheme in STORES else _escaped(href))
+        url = scheme + joint[len(_RESOLVED_AS_HTTP) :]
+    else:
+        url = href if scheme_of(href) in STORES else _escaped(href)
+    parts = urllib.parse.urlsplit(url)
+    _ = parts.port  # may be no number
+    if parts.scheme.lower() in ("http", "https", *STORES) and not parts.netloc:
+        raise ValueError("it names no host")
+    return urllib.parse.urldefrag(url)[0]
+
+
+def _escaped(href: str) -> str:
+    return urllib.parse.quote(href, safe="%/:?#[]@!$&'()*+,;=-._~")
+
+
+def origin_of(url: str) -> tuple[str, str]:
+    """Return scheme and host with port, or the bucket: whom credentials are for."""
+    parts = urllib.parse.urlsplit(url)
+    scheme = parts.scheme.lower()
+    if scheme in STORES:
+        return scheme, parts.netloc
+    host = parts.netloc.rpartition("@")[2].lower()
+    default = {"http": ":80", "https": ":443"}.get(scheme, "")
+    return scheme, host.removesuffix(default) if default else host
+
+
+def refusal(url: str, source: str) -> str | None:
+    """Return why a link in a remote document is not followed; None if it may be.
+
+    A document from elsewhere must not make this process read local files or ask machines of its own network. Where
+    the source itself is on such a machine, others may be.
+    """
+    scheme = scheme_of(url)
+    if scheme not in ("http", "https", *STORES):
+        return f"links to {scheme or 'local'}: addresses are not followed from a remote document"
+    if origin_of(url) == origin_of(source) or scheme in STORES:
+        return None
+    if is_private(_host(url)) and not is_private(_host(source)):
+        return "links to private addresses are not followed from a remote document"
+    return None
+
+
+def is_private(host: str) -> bool:
+    """Tell whether a host is this machine, or an address that the public network does not have."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        pass
+    if re.fullmatch(r"[0-9.]+|0x[0-9a-f.x]+", host):  # short and octal forms of IPv4, which systems resolve
+        return True
+    return host in _LOCAL_NAMES or host.endswith((".localhost", ".local", ".internal"))
+
+
+def _host(url: str) -> str:
+    return (urllib.parse.urlsplit(url).hostname or "").rstrip(".").lower()
+
+
+def name_of(url: str) -> str:
+    """Return the last part of a URL's path, unescaped."""
+    return urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
+
+
+def is_data(url: str) -> bool:
+    """Tell whether the name in a URL is that of a data file."""
+    return format_of_name(name_of(url)) is not None

@@ -1,0 +1,116 @@
+"""A remote document as a file: blocks of it are fetched when they are asked for, and some ahead. For other threads."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections import OrderedDict
+from collections.abc import Iterable
+from concurrent.futures import Future
+
+from stac_manager.files.remote.faults import RemoteError
+from stac_manager.files.remote.transport import Transport
+
+BLOCK_BYTES = 1_048_576
+MOST_BLOCKS = 48
+"""So many blocks are kept or on their way at one time."""
+
+
+class RemoteFile(io.RawIOBase):
+    """A document of known size that is read by ranges. Its methods block, and must not run in the event loop's thread.
+
+    Raises:
+        OSError: From every read that fails.
+    """
+
+    def __init__(self, transport: Transport, url: str, size: int, loop: asyncio.AbstractEventLoop, ahead: int) -> None:
+        super().__init__()
+        self._transport = transport
+        self._url = url
+        self._size = size
+        self._loop = loop
+        self._ahead = min(ahead, MOST_BLOCKS // 2)
+        self._blocks: OrderedDict[int, Future[bytes]] = OrderedDict()
+        self._at = 0
+        self._last = -1
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def size(self) -> int:
+        """Return the number of bytes of the document."""
+        return self._size
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        return self._at
+
+    def readinto(self, target: memoryview) -> int:  # type: ignore[override]
+        view = memoryview(target).cast("B")
+        index, offset = divmod(self._at, BLOCK_BYTES)
+        if self._at >= self._size or not len(view):
+            return 0
+        block = self._block(index)
+        count = min(len(view), len(block) - offset)
+        if count <= 0:
+            raise OSError("the document has become shorter while it was read")
+        view[:count] = memoryview(block)[offset : offset + count]
+        self._at += count
+        return count
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = max(self._size - self._at, 0) if size is None or size < 0 else size
+        parts = bytearray(min(wanted, max(self._size - self._at, 0)))
+        view, count = memoryview(parts), 0
+        self.fetch([(self._at, self._at + len(parts))])
+        while count < len(parts) and (more := self.readinto(view[count:])):
+            count += more
+        return bytes(view[:count])
+
+    def fetch(self, spans: Iterable[tuple[int, int]]) -> None:
+        """Begin to fetch the bytes [start, stop) of each span, as far as there is room."""
+        wanted = dict.fromkeys(
+            index for start, stop in spans for index in range(start // BLOCK_BYTES, -(-stop // BLOCK_BYTES))
+        )
+        for index in list(wanted)[: MOST_BLOCKS // 2]:
+            if index * BLOCK_BYTES < self._size:
+                self._begin(index)
+
+    def close(self) -> None:
+        for block in self._blocks.values():
+            block.cancel()
+        self._blocks.clear()
+        super().close()
+
+    def _block(self, index: int) -> bytes:
+        block = self._begin(index)
+        if index == self._last + 1:  # read from the beginning to the end
+            self.fetch([((index + 1) * BLOCK_BYTES, (index + 1 + self._ahead) * BLOCK_BYTES)] if self._ahead else [])
+        self._last = index
+        try:
+            return block.result()
+        except RemoteError as error:
+            self._blocks.pop(index, None)
+            raise OSError(str(error)) from None
+
+    def _begin(self, index: int) -> Future[bytes]:
+        block = self._blocks.get(index)
+        if block is None:
+            block = self._blocks[index] = asyncio.run_coroutine_threadsafe(self._fetched(index), self._loop)
+            while len(self._blocks) > MOST_BLOCKS:
+                self._blocks.popitem(last=False)[1].cancel()
+        self._blocks.move_to_end(index)
+        return block
+
+    async def _fetched(self, index: int) -> bytes:
+        span = (index * BLOCK_BYTES, min((index + 1) * BLOCK_BYTES, self._size))
+        fetched = await self._transport.get(self._url, span, BLOCK_BYTES)
+        if fetched.data is None or len(fetched.data) != span[1] - span[0]:
+            raise RemoteError("the server gave another range than was asked for")
+        return fetched.data

@@ -1,0 +1,62 @@
+"""What a document of a static catalog is, and where its links lead. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from stac_manager.files.remote.addresses import is_data, joined, refusal, shown
+
+Kind: TypeAlias = Literal["entry", "child", "item"]
+
+
+class Link(NamedTuple):
+    """Where a document leads.
+
+    Attributes:
+        url: The address.
+        kind: `child` leads to a catalog, `item` to items, `entry` to either: a document that was named by the user.
+        refused: Why it is not followed; None where it is.
+    """
+
+    url: str
+    kind: Kind
+    refused: str | None = None
+
+
+def is_catalog(document: object) -> bool:
+    """Tell whether parsed JSON is a Catalog or a Collection of any version: before 1.0.0 they have no `type`."""
+    if not isinstance(document, dict) or isinstance(document.get("features"), list):
+        return False
+    kind = document.get("type")
+    if kind in ("Catalog", "Collection"):
+        return True
+    return kind is None and "stac_version" in document and isinstance(document.get("links"), list)
+
+
+def links_of(document: dict[str, Any], url: str, source: str) -> list[Link]:
+    """Return the links of a catalog to items and further catalogs, in their order.
+
+    A Collection without any may name a document that holds all of its items by a link `items` to a data file.
+    """
+    found = list(_links(document, url, source, {"item": "item", "child": "child"}))
+    if found:
+        return found
+    return [link for link in _links(document, url, source, {"items": "item"}) if is_data(link.url)]
+
+
+def _links(document: dict[str, Any], url: str, source: str, wanted: dict[str, Kind]) -> list[Link]:
+    links = document.get("links")
+    found = []
+    for link in links if isinstance(links, list) else []:
+        if not isinstance(link, dict) or not isinstance(link.get("href"), str):
+            continue
+        kind = wanted.get(link["rel"]) if isinstance(link.get("rel"), str) else None
+        if kind is None:
+            continue
+        try:
+            target = joined(url, link["href"].strip())
+        except ValueError as error:
+            found.append(Link(f"{shown(url)} -> {link['href'][:200]}", kind, f"the link leads to no address: {error}"))
+            continue
+        found.append(Link(target, kind, refusal(target, source)))
+    return found

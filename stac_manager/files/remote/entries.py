@@ -1,0 +1,125 @@
+"""From the URL of a source to the documents where it begins."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from stac_manager.config import IngestConfig
+from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from stac_manager.files.formats import format_of_name
+from stac_manager.files.remote.addresses import STORES, is_data, name_of, scheme_of, shown
+from stac_manager.files.remote.catalogs import Link
+from stac_manager.files.remote.faults import RemoteError
+from stac_manager.files.remote.transport import Transport
+
+ENTRY_POINTS = ("catalog.json", "collection.json")
+MOST_OBJECTS = 10_000_000
+_MAGIC = re.compile(r"[*?\[]")
+
+
+async def entries_of(config: IngestConfig, transport: Transport) -> list[Link]:
+    """Return where a source begins: the document that it names, the entry point of a folder, or the objects in it.
+
+    Raises:
+        ConfigurationError: If there is none.
+        DataProcessingError: If the store cannot be asked.
+    """
+    source = config.source
+    scheme = scheme_of(source)
+    if scheme not in ("http", "https", *STORES):
+        raise ConfigurationError(
+            f"source {source!r}: {scheme} URLs are not known; known: http, https, {', '.join(STORES)}"
+        )
+    if config.source_type == "file":
+        return [Link(source, "entry")]
+    try:
+        if scheme in STORES:
+            return await _of_prefix(config, transport)
+        return [Link(source, "entry")] if is_data(source) else [await _of_address(source, transport)]
+    except RemoteError as error:
+        raise DataProcessingError(f"{shown(source)}: {error}") from None
+
+
+async def _of_address(source: str, transport: Transport) -> Link:
+    """Look for an entry point at an address on a server, which lists nothing."""
+    folder = source if source.endswith("/") else f"{source}/"
+    candidates = [folder + name for name in ENTRY_POINTS]
+    if "?" in source or not source.endswith("/"):
+        candidates.insert(0, source)
+    for url in candidates:
+        try:
+            await transport.get(url)
+        except RemoteError as error:
+            if error.status not in (404, 410):
+                raise
+        else:
+            return Link(url, "entry")
+    raise ConfigurationError(
+        f"source {shown(source)!r}: there is no {' and no '.join(ENTRY_POINTS)}; "
+        "a server lists no folders: name a document, or use mode 'api' for a STAC API"
+    )
+
+
+async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
+    source = config.source
+    if _MAGIC.search(source):
+        prefix = source[: _MAGIC.search(source).start()].rpartition("/")[0]  # type: ignore[union-attr]
+        pattern = re.compile(pattern_of(source), re.DOTALL)
+        return _links(config, [url for url in await _names(transport, prefix) if pattern.fullmatch(url)])
+    if is_data(source) and not source.endswith("/") and await _exists(transport, source):
+        return [Link(source, "entry")]
+    folder = source.rstrip("/") + "/"
+    names = await _names(transport, folder)
+    if not names and is_data(source):
+        raise RemoteError("not found (404)", status=404)
+    for entry_point in ENTRY_POINTS:
+        if folder + entry_point in names and config.source_type != "items_directory":
+            return [Link(folder + entry_point, "entry")]
+    return _links(config, names)
+
+
+async def _names(transport: Transport, prefix: str) -> list[str]:
+    store: Any = transport.store_of(prefix)
+    names: list[str] = []
+    async for url in store.names(prefix):
+        names.append(url)
+        if len(names) > MOST_OBJECTS:
+            raise RemoteError(f"holds more than {MOST_OBJECTS:,} objects; name a part of it")
+    return sorted(names)
+
+
+async def _exists(transport: Transport, url: str) -> bool:
+    try:
+        await transport.get(url, (0, 1))
+    except RemoteError as error:
+        if error.status == 404:
+            return False
+        if "range" not in str(error):
+            raise
+    return True
+
+
+def _links(config: IngestConfig, names: list[str]) -> list[Link]:
+    """Return the data files among names, at any depth, without entry points and hidden ones."""
+    chosen = [
+        Link(url, "item")
+        for url in names
+        if (format_of_name(name_of(url)) if config.format is None else config.format) is not None
+        and (config.format is None or format_of_name(name_of(url)) in (None, config.format))
+        and name_of(url) not in ENTRY_POINTS
+        and not any(part.startswith((".", "_")) for part in url.split("/")[3:])
+    ]
+    if not chosen:
+        raise ConfigurationError(f"source {shown(config.source)!r} holds no data file")
+    return chosen
+
+
+def pattern_of(glob: str) -> str:
+    """Turn a glob into a regular expression: `**` for any depth, `*` and `?` within a name."""
+    pieces = re.findall(r"\*\*/|\*\*|\*|\?|\[!?[^\]]+\]|.", glob, re.DOTALL)
+    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(
+        meaning.get(piece) or (piece.replace("[!", "[^") if piece[0] == "[" and len(piece) > 1 else re.escape(piece))
+        for piece in pieces
+    )

@@ -1,0 +1,174 @@
+"""Objects on S3, Google Cloud Storage and Azure, through obstore. Its own words are never shown: they hold URLs."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from stac_manager.exceptions import ConfigurationError
+from stac_manager.files.remote.addresses import STORES, origin_of, scheme_of
+from stac_manager.files.remote.faults import RemoteError, of_status
+from stac_manager.files.remote.fetched import Fetched
+
+HINT = "for public data give storage_options={'skip_signature': True}, else credentials, as obstore has them"
+_STATUS = re.compile(r"status code: (\d{3})")
+_NOT_OF_A_STORE = ("client_options", "retry_config", "credential_provider")
+_WITHOUT_SECRETS = ("endpoint", "endpoint_url", "region", "virtual_hosted_style_request", "account_name")
+"""Options that stores other than the source's get, too: where they are, and never who asks."""
+
+
+class ObjectStores:
+    """Gets objects by the URLs of object stores.
+
+    `options` are for the bucket of `source`; others are asked anonymously.
+
+    Raises:
+        ConfigurationError: If obstore is not installed, or an option is none of the store.
+    """
+
+    def __init__(self, source: str, options: Mapping[str, Any]) -> None:
+        self._source = source
+        self._options = dict(options)
+        self._stores: dict[tuple[str, str], Any] = {}
+        if scheme_of(source) in STORES:
+            self._of(source)
+
+    async def get(self, url: str, most: int, span: tuple[int, int] | None = None) -> Fetched:
+        """Get an object, or the bytes [start, stop) of it. One of more than `most` bytes is not read: `data` is None.
+
+        Its key is the path as it is written; where there is none, the path unescaped.
+
+        Raises:
+            RemoteError: If it cannot be had.
+        """
+        keys = list(dict.fromkeys([_key(url), urllib.parse.unquote(_key(url))]))
+        for key in keys:
+            try:
+                return await self._get(url, key, most, span)
+            except RemoteError as error:
+                if error.status != 404 or key == keys[-1]:
+                    raise
+        raise AssertionError("there is a key")
+
+    async def _get(self, url: str, key: str, most: int, span: tuple[int, int] | None) -> Fetched:
+        with_errors = _Translated()
+        with with_errors:
+            store = self._of(url)
+            answer = await store.get_async(key, options=None if span is None else {"range": span})
+            size = int(answer.meta["size"])
+            if span is None and size > most:
+                return Fetched(url, None, size, ranged=True)
+            data = bytes(await answer.bytes_async())
+            return Fetched(url, data, size, ranged=True)
+        raise AssertionError("errors are raised")
+
+    async def names(self, url: str) -> AsyncIterator[str]:
+        """Yield the URLs of all objects under a prefix, as they are listed.
+
+        Raises:
+            RemoteError: If they cannot be listed.
+        """
+        scheme, bucket = origin_of(url)
+        with _Translated():
+            stream = self._of(url).list(_key(url) or None)
+            async for batch in stream:
+                for each in batch:
+                    yield f"{scheme}://{bucket}/{each['path']}"
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        self._stores.clear()
+
+    def _of(self, url: str) -> Any:
+        origin = origin_of(url)
+        if origin not in self._stores:
+            self._stores[origin] = self._made(origin)
+        return self._stores[origin]
+
+    def _made(self, origin: tuple[str, str]) -> Any:
+        from_url, errors = _obstore(self._source)
+        own = origin == origin_of(self._source)
+        config = {name: value for name, value in self._options.items() if name not in _NOT_OF_A_STORE}
+        client = dict(self._options.get("client_options") or {})
+        if not own:
+            config = {name: value for name, value in config.items() if _plain(name) in _WITHOUT_SECRETS}
+            config["skip_signature"] = True
+            client.pop("default_headers", None)
+        endpoint = next((str(value) for name, value in config.items() if _plain(name).startswith("endpoint")), "")
+        if endpoint.startswith("http://"):
+            client.setdefault("allow_http", True)
+        further = {"credential_provider": self._options.get("credential_provider")} if own else {}
+        further = {name: value for name, value in further.items() if value is not None}
+        try:
+            return from_url(
+                "://".join(origin),
+                config=config,
+                client_options=client,
+                retry_config=self._options.get("retry_config", {"max_retries": 0}),
+                **further,
+            )
+        except errors.UnknownConfigurationKeyError as error:
+            words = str(error).split("\n", 1)[0]
+            raise ConfigurationError(f"option 'storage_options': {words}") from None
+        except (errors.BaseError, ValueError, TypeError):
+            raise ConfigurationError(
+                f"option 'storage_options': {STORES[origin[0]]} cannot be asked with these; what it needs: "
+                f"https://developmentseed.org/obstore/latest/api/store/{STORES[origin[0]].lower()}/ (az: account_name)"
+            ) from None
+
+
+def _obstore(source: str) -> tuple[Callable[..., Any], Any]:
+    try:
+        import obstore.exceptions
+        from obstore.store import from_url
+    except ImportError:
+        raise ConfigurationError(
+            f"source {source!r}: {STORES[scheme_of(source)]} URLs need obstore; "
+            'install it with: pip install "stac-manager[remote]"'
+        ) from None
+    return from_url, obstore.exceptions
+
+
+def _plain(name: str) -> str:
+    """Return the name of an option without the prefix that obstore allows."""
+    return re.sub(r"^(aws|google|azure(_storage)?)_", "", name.lower())
+
+
+def _key(url: str) -> str:
+    """Return what follows the bucket."""
+    return url.split("://", 1)[1].partition("/")[2]
+
+
+class _Translated:
+    """Turns obstore's errors into `RemoteError`."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        import obstore.exceptions as errors
+
+        if isinstance(error, (FileNotFoundError, errors.NotFoundError)):
+            raise of_status(404, HINT) from None
+        if isinstance(error, (errors.BaseError, ValueError, OSError)):
+            raise _translated(str(error)) from None
+
+
+def _translated(text: str) -> RemoteError:
+    """Tell from obstore's words what happened, without repeating them."""
+    found = _STATUS.search(text)
+    if "169.254.169.254" in text or "redential" in text:
+        return RemoteError(f"no credentials were found; {HINT}")
+    if found:
+        return of_status(int(found[1]), HINT)
+    if "parse path" in text:
+        return RemoteError("not a path that an object store can have")
+    if "requested range" in text.lower() or "Range" in text:
+        return RemoteError("the store does not give that range")
+    if "timed out" in text or "TimedOut" in text:
+        return RemoteError("the store did not answer in time", passing=True)
+    if "error sending request" in text:
+        return RemoteError("the store cannot be reached", passing=True)
+    return RemoteError("the connection to the store failed", passing=True)

@@ -1,0 +1,194 @@
+"""Remote sources: from a URL to its items, in the order of the links, with the next documents on their way."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import tempfile
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
+from contextlib import ExitStack, aclosing, closing, suppress
+from itertools import islice
+from time import perf_counter
+from typing import IO, Any
+
+from stac_manager.config import IngestConfig
+from stac_manager.context import FailureCollector
+from stac_manager.files.content import ParquetFoundError, items_of, items_of_parquet_rows
+from stac_manager.files.filters import Filters
+from stac_manager.files.formats import Document, format_of_name
+from stac_manager.files.reading import in_thread, nothing_delivered
+from stac_manager.files.remote.addresses import STORES, name_of, scheme_of, shown
+from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile
+from stac_manager.files.remote.entries import entries_of
+from stac_manager.files.remote.faults import RemoteError
+from stac_manager.files.remote.fetched import Fetched
+from stac_manager.files.remote.transport import Transport
+from stac_manager.files.remote.walk import Walk
+from stac_manager.files.turns import TURN_SECONDS, collection_of_path
+from stac_manager.files.window import Window
+from stac_manager.protocols import Item
+from stac_manager.stats import FileStats
+
+ITEMS_A_BATCH = 200
+MOST_DOWNLOAD_BYTES = 17_179_869_184
+"""A large document on a server that knows no ranges needs so much room for temporary files at the most."""
+
+
+async def read(
+    config: IngestConfig, filters: Filters, failures: FailureCollector, stats: FileStats
+) -> AsyncGenerator[Iterable[Item], None]:
+    """Yield the items of `config.source` in parts.
+
+    Raises:
+        ConfigurationError: If the source is none, or a package that it needs is not installed.
+        DataProcessingError: If no item could be delivered, or the server is gone.
+    """
+    failed_before = len(failures)
+    transport = Transport(config, stats)
+    try:
+        entries = await entries_of(config, transport)
+        walk = Walk(transport, entries, config.source, lambda url: _format(config, url) == "parquet", failures, stats)
+        reader = _Reader(config, filters, transport, failures, stats)
+        async with aclosing(walk.documents()) as documents:
+            async for fetched in documents:
+                async with aclosing(reader.parts_of(fetched)) as parts:
+                    async for part in parts:
+                        yield part
+                        if stats.items == config.max_items:
+                            return
+    finally:
+        await transport.close()
+    if not stats.items and (not filters.may_be_empty or len(failures) - failed_before >= max(stats.documents, 1)):
+        raise nothing_delivered(shown(config.source), filters, failures, failed_before)
+
+
+def _format(config: IngestConfig, url: str) -> str:
+    return config.format or format_of_name(name_of(url)) or "json"
+
+
+class _Reader:
+    """Turns fetched documents into items."""
+
+    def __init__(
+        self, config: IngestConfig, filters: Filters, transport: Transport, failures: FailureCollector, stats: FileStats
+    ) -> None:
+        self._config = config
+        self._matches = filters.matches if filters else None
+        self._transport = transport
+        self._failures = failures
+        self._stats = stats
+
+    async def parts_of(self, fetched: Fetched) -> AsyncGenerator[Iterable[Item], None]:
+        """Yield the items of a document in parts."""
+        document = Document(shown(fetched.url), _format(self._config, fetched.url))  # type: ignore[arg-type]
+        try:
+            if fetched.data is None:
+                async for part in self._parts_of_large(fetched, document):
+                    yield part
+                return
+            try:
+                items = iter(items_of(memoryview(fetched.data), document, self._failures))
+            except ParquetFoundError:
+                async for part in self._in_batches(self._rows(io.BytesIO(fetched.data), document)):
+                    yield part
+                return
+        except RemoteError as error:
+            self._failures.add(document.path, str(error))
+            return
+        ended = False
+        while not ended:
+            turn = _Turn(self._selected(items, document), self._stats, self._config.max_items)
+            yield turn
+            ended = turn.ended
+            if not ended:
+                await asyncio.sleep(0)
+
+    async def _parts_of_large(self, fetched: Fetched, document: Document) -> AsyncGenerator[Iterable[Item], None]:
+        """Read a document by ranges, or from a temporary file where the server knows none."""
+        with ExitStack() as stack:
+            file = await self._opened(fetched, stack)
+            text = document.format != "parquet"
+            items = self._text(file, document) if text else self._rows(file, document)
+            async for part in self._in_batches(items):
+                yield part
+
+    def _text(self, file: Any, document: Document) -> Iterator[Item | None]:
+        try:
+            yield from items_of(Window(file), document, self._failures)
+        except ParquetFoundError:
+            file.seek(0)
+            yield from self._rows(file, document)
+
+    def _rows(self, file: Any, document: Document) -> Iterator[Item | None]:
+        for batch in items_of_parquet_rows(file, document, self._failures):
+            yield from batch
+
+    async def _opened(self, fetched: Fetched, stack: ExitStack) -> IO[bytes] | RemoteFile:
+        first = await self._transport.get(fetched.url, (0, BLOCK_BYTES), BLOCK_BYTES)
+        if first.ranged and first.size is not None:
+            ahead = self._transport.level - 1
+            loop = asyncio.get_running_loop()
+            return stack.enter_context(closing(RemoteFile(self._transport, first.url, first.size, loop, ahead)))
+        if scheme_of(fetched.url) in STORES:
+            raise RemoteError("the store does not say how large it is")
+        file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+        await self._transport.store_of(fetched.url).download(fetched.url, file.write, MOST_DOWNLOAD_BYTES)
+        file.seek(0)
+        return file
+
+    async def _in_batches(self, items: Iterator[Item | None]) -> AsyncGenerator[Iterable[Item], None]:
+        """Decode in a thread, for it waits for the store."""
+
+        def batch() -> list[Item | None]:
+            return list(islice(items, ITEMS_A_BATCH))
+
+        try:
+            while found := await in_thread(batch):
+                yield _Turn(self._selected(iter(found), None), self._stats, self._config.max_items, whole=True)
+        finally:
+            if isinstance(items, Generator):
+                with suppress(ValueError):  # it runs: the thread ends by itself
+                    items.close()
+
+    def _selected(self, items: Iterator[Item | None], document: Document | None) -> Iterator[Item | None]:
+        matches = self._matches
+        given = collection_of_path(document.path) if document is not None else None
+        for item in items:
+            if item is not None and given is not None and item.get("collection") is None:
+                item["collection"] = given
+            yield item if item is None or matches is None or matches(item) else None
+
+
+class _Turn:
+    """Some of the items of a document: until it is the event loop's turn, or all that are wanted were taken.
+
+    Attributes:
+        ended: There is no further one.
+    """
+
+    def __init__(
+        self, items: Iterator[Item | None], stats: FileStats, most: int | None, *, whole: bool = False
+    ) -> None:
+        self._items = items
+        self._stats = stats
+        self._most = most
+        self._whole = whole
+        self.ended = False
+
+    def __iter__(self) -> Iterator[Item]:
+        stats = self._stats
+        started = perf_counter()
+        turn = started + TURN_SECONDS
+        for item in self._items:
+            if item is not None:
+                stats.items += 1
+                handed_over = perf_counter()
+                stats.seconds_decoding += handed_over - started
+                yield item
+                started = perf_counter()
+                stats.seconds_consumer += started - handed_over
+                if stats.items == self._most:
+                    return
+            if not self._whole and perf_counter() >= turn:
+                return
+        self.ended = True

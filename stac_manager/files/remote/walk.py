@@ -1,0 +1,240 @@
+"""From a catalog to its documents, in the order of the links, with the next ones on their way.
+
+The documents of a catalog are a tree: a link `item` is a leaf, a link `child` a branch. They are delivered depth first,
+each once, where it is linked first. What is fetched ahead is always the first in that order that nobody has asked for
+yet, so that as many requests are in flight as the limiter allows, and what waits is what comes next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import orjson
+
+from stac_manager.context import FailureCollector
+from stac_manager.files.remote.addresses import shown
+from stac_manager.files.remote.catalogs import Link, is_catalog, links_of
+from stac_manager.files.remote.faults import RemoteError
+from stac_manager.files.remote.fetched import Fetched
+from stac_manager.files.remote.transport import Transport
+from stac_manager.stats import FileStats
+
+AHEAD_BYTES = 33_554_432
+"""What is fetched and waits for the consumer takes no more, and one document."""
+AHEAD_DOCUMENTS = 1_024
+MOST_DEPTH = 500
+MOST_CATALOGS_WITHOUT_ITEM = 100_000
+"""A catalog that leads from catalog to catalog and never to an item is left after so many in a row."""
+SLOW_BYTES = 1_048_576
+"""A catalog of more bytes is parsed in a thread."""
+
+
+@dataclass(eq=False)
+class _Branch:
+    """The links of one catalog."""
+
+    links: Sequence[Link]
+    place: tuple[int, ...]
+    size: int = 0
+    started: int = 0
+    delivered: int = 0
+
+
+@dataclass(eq=False)
+class _Load:
+    """A document that is on its way or waits.
+
+    Attributes:
+        result: A document, the branch of a catalog, or what went wrong.
+    """
+
+    task: asyncio.Task[None] | None = None
+    result: Fetched | _Branch | RemoteError | None = None
+    size: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Walk:
+    """Follows the links from the entry points of a source.
+
+    Args:
+        transport: Gets the documents.
+        entries: Where it begins, in order.
+        source: Decides which links are followed.
+        ranged: Tells which URLs are not fetched whole: they are delivered without data.
+        failures: Receives what cannot be had.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        entries: Sequence[Link],
+        source: str,
+        ranged: Callable[[str], bool],
+        failures: FailureCollector,
+        stats: FileStats,
+    ) -> None:
+        self._transport = transport
+        self._source = source
+        self._ranged = ranged
+        self._failures = failures
+        self._stats = stats
+        self._root = _Branch(entries, ())
+        self._unstarted: list[tuple[tuple[int, ...], int, _Branch]] = []
+        self._loads: dict[str, _Load] = {}
+        self._delivered: set[bytes] = set()
+        self._running = 0
+        self._waiting_bytes = 0
+        self._problem: Exception | None = None
+        self._count = 0
+
+    async def documents(self) -> AsyncGenerator[Fetched, None]:
+        """Yield every document that may hold items.
+
+        Raises:
+            DataProcessingError: If one after another cannot be had.
+        """
+        self._push(self._root)
+        stack = [self._root]
+        barren = 0
+        try:
+            while stack:
+                branch = stack[-1]
+                if branch.delivered == len(branch.links):
+                    stack.pop()
+                    self._waiting_bytes -= branch.size
+                    continue
+                link = branch.links[branch.delivered]
+                branch.delivered += 1
+                load = await self._next(link)
+                if load is None:
+                    continue
+                result, load.result = load.result, None
+                if isinstance(result, _Branch):
+                    barren += 1
+                    if barren > MOST_CATALOGS_WITHOUT_ITEM or len(stack) > MOST_DEPTH:
+                        self._fail(link, "the catalog leads on and on without an item; it is left here")
+                        self._waiting_bytes -= result.size
+                        continue
+                    stack.append(result)
+                elif isinstance(result, Fetched):
+                    barren = 0
+                    self._waiting_bytes -= load.size
+                    yield result
+                else:
+                    self._fail(link, str(result))
+        finally:
+            await self._end()
+
+    async def _next(self, link: Link) -> _Load | None:
+        """Wait for the document of a link; None where there is nothing to wait for."""
+        key = _digest(link.url)
+        if key in self._delivered:
+            return None
+        self._delivered.add(key)
+        if link.refused is not None:
+            self._fail(link, link.refused)
+            return None
+        load = self._loads.get(link.url)
+        if load is None:  # there was no room to fetch it ahead
+            load = self._start(link, ())
+        self._fill()
+        await load.ended.wait()
+        if self._problem is not None:
+            raise self._problem
+        del self._loads[link.url]
+        return load
+
+    def _fail(self, link: Link, reason: str) -> None:
+        self._failures.add(shown(link.url), reason)
+
+    def _push(self, branch: _Branch) -> None:
+        if branch.started < len(branch.links):
+            self._count += 1
+            heapq.heappush(self._unstarted, ((*branch.place, branch.started), self._count, branch))
+
+    def _fill(self) -> None:
+        """Start the next documents in order, as long as requests may be sent and there is room for what comes."""
+        while self._unstarted and self._running < self._transport.level and self._has_room():
+            place, _, branch = heapq.heappop(self._unstarted)
+            link = branch.links[branch.started]
+            branch.started = max(branch.started + 1, branch.delivered)
+            self._push(branch)
+            if link.refused is None and link.url not in self._loads and _digest(link.url) not in self._delivered:
+                self._start(link, place)
+
+    def _has_room(self) -> bool:
+        expected = self._running * (self._stats.bytes / self._stats.documents if self._stats.documents else 0)
+        return self._waiting_bytes + expected < AHEAD_BYTES and len(self._loads) < AHEAD_DOCUMENTS
+
+    def _start(self, link: Link, place: tuple[int, ...]) -> _Load:
+        load = self._loads[link.url] = _Load()
+        self._running += 1
+        load.task = asyncio.create_task(self._load(link, place, load))
+        self._stats.peak_buffer = max(self._stats.peak_buffer, len(self._loads))
+        return load
+
+    async def _load(self, link: Link, place: tuple[int, ...], load: _Load) -> None:
+        """Fetch a document, and if it is a catalog make a branch of it."""
+        try:
+            if self._ranged(link.url):
+                load.result = Fetched(link.url, None, None, ranged=True)
+            else:
+                load.result = await self._fetched(link, place)
+                load.size = load.result.size or 0
+                self._waiting_bytes += load.size
+        except RemoteError as error:
+            load.result = error
+        except Exception as error:  # noqa: BLE001 - raised where the documents are taken
+            self._problem = error
+        finally:
+            self._running -= 1
+            load.ended.set()
+            if self._problem is not None:
+                for each in self._loads.values():
+                    each.ended.set()
+        if isinstance(load.result, _Branch):
+            self._push(load.result)
+        self._fill()
+
+    async def _fetched(self, link: Link, place: tuple[int, ...]) -> Fetched | _Branch:
+        fetched = await self._transport.get(link.url)
+        self._stats.documents += 1
+        data = fetched.data
+        if data is None or link.kind == "item" or (link.kind == "entry" and not _may_be_catalog(data)):
+            return Fetched(fetched.url, data, len(data) if data is not None else None, fetched.ranged)
+        parsed = await asyncio.to_thread(_parsed, data) if len(data) > SLOW_BYTES else _parsed(data)
+        if not isinstance(parsed, dict) or not is_catalog(parsed):
+            if link.kind == "child" and parsed is None:
+                raise RemoteError("not JSON")
+            return Fetched(fetched.url, data, len(data), fetched.ranged)
+        links = links_of(parsed, fetched.url, self._source)
+        if not links and link.kind == "entry":
+            raise RemoteError("a catalog without links to items or further catalogs")
+        return _Branch(links, place, size=len(data))
+
+    async def _end(self) -> None:
+        tasks = [load.task for load in self._loads.values() if load.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._loads.clear()
+
+
+def _digest(url: str) -> bytes:
+    return blake2b(url.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+
+
+def _may_be_catalog(data: bytes) -> bool:
+    return data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+
+
+def _parsed(data: bytes) -> object:
+    try:
+        return orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError:
+        return None

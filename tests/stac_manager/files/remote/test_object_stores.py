@@ -1,0 +1,131 @@
+"""Sources on S3, against moto's server."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
+
+boto3 = pytest.importorskip("boto3")
+pytest.importorskip("obstore")
+moto_server = pytest.importorskip("moto.server")
+
+SECRET = "s3cret-access-key"
+
+
+def item(identity: str, collection: str | None = "c") -> dict[str, Any]:
+    made = {"type": "Feature", "stac_version": "1.0.0", "id": identity, "properties": {}, "links": [], "assets": {}}
+    return made if collection is None else {**made, "collection": collection}
+
+
+def document(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def catalog(*links: tuple[str, str]) -> bytes:
+    made = [{"rel": rel, "href": href} for rel, href in links]
+    return document({"type": "Catalog", "stac_version": "1.0.0", "id": "c", "description": "c", "links": made})
+
+
+OBJECTS = {
+    "stac/catalog.json": catalog(("child", "./x/collection.json"), ("item", "b c.json"), ("item", "gone.json")),
+    "stac/x/collection.json": catalog(
+        ("item", "s3://bucket/stac/x/1.json"), ("item", "2%20.json"), ("item", "3%20.json")
+    ),
+    "stac/x/1.json": document(item("1")),
+    "stac/x/2%20.json": document(item("2")),  # a key as it is written
+    "stac/x/3 .json": document(item("3")),  # or as a URL has it
+    "stac/b c.json": document(item("b c")),
+    "parts/collection=a/1.ndjson": document(item("p1", None)) + b"\n" + document(item("p2", None)),
+    "parts/collection=b/2.ndjson": document(item("p3", None)),
+    "parts/_SUCCESS": b"",
+    "parts/readme.txt": b"no data",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[dict[str, Any]]:
+    """Return the storage options of a bucket with the objects."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    client = boto3.client(
+        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    client.create_bucket(Bucket="bucket")
+    for key, body in OBJECTS.items():
+        client.put_object(Bucket="bucket", Key=key, Body=body)
+    client.create_bucket(Bucket="other-bucket")
+    client.put_object(Bucket="other-bucket", Key="o.json", Body=document(item("o")), ACL="public-read")
+    client.put_object(Bucket="other-bucket", Key="private.json", Body=document(item("private")))
+    links = [("item", "s3://other-bucket/o.json"), ("item", "s3://other-bucket/private.json")]
+    client.put_object(Bucket="bucket", Key="linking.json", Body=catalog(*links))
+    client.close()
+    yield {"endpoint": endpoint, "region": "us-east-1", "access_key_id": "AKID", "secret_access_key": SECRET}
+    server.stop()
+
+
+def fetch(source: str, options: dict[str, Any], **further: Any) -> tuple[list[dict[str, Any]], list[str]]:
+    context = WorkflowContext.create()
+    items = list(IngestModule({"source": source, "storage_options": options, **further}).iter_items(context))
+    return items, [str(failure) for failure in context.failure_collector.get_all()]
+
+
+@pytest.mark.parametrize("source", ["s3://bucket/stac/catalog.json", "s3://bucket/stac/", "s3://bucket/stac"])
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_catalog_in_a_bucket(store: dict[str, Any], source: str, concurrency: int) -> None:
+    items, failures = fetch(source, store, concurrency=concurrency)
+    assert [each["id"] for each in items] == ["1", "2", "3", "b c"]
+    assert failures == ["s3://bucket/stac/gone.json: not found (404)"]
+
+
+def test_a_prefix_of_parts(store: dict[str, Any]) -> None:
+    items, failures = fetch("s3://bucket/parts/", store, concurrency=4)
+    assert [(each["id"], each["collection"]) for each in items] == [("p1", "a"), ("p2", "a"), ("p3", "b")]
+    assert failures == []
+    assert [each["id"] for each in fetch("s3://bucket/**/2.nd*", store)[0]] == ["p3"]
+
+
+def test_other_buckets_are_asked_anonymously(store: dict[str, Any]) -> None:
+    items, failures = fetch("s3://bucket/linking.json", store)
+    assert [each["id"] for each in items] == ["o"]
+    assert failures[0].startswith("s3://other-bucket/private.json: access denied (403)")
+
+
+@pytest.mark.parametrize(
+    ("source", "change", "error", "said"),
+    [
+        ("s3://bucket/no.json", {}, DataProcessingError, "s3://bucket/no.json: not found (404)"),
+        ("s3://no-bucket/", {}, DataProcessingError, "not found (404)"),
+        ("s3://bucket/none/", {}, ConfigurationError, "holds no data file"),
+        ("s3://bucket/stac/", {"skip_signature": True}, DataProcessingError, "access denied (403); for public data"),
+        ("s3://bucket/stac/", {"regio": "x"}, ConfigurationError, "'regio' is not valid for store 'S3'"),
+        ("ftp://bucket/stac/", {}, ConfigurationError, "ftp URLs are not known"),
+    ],
+)  # fmt: skip
+def test_what_goes_wrong_is_named_and_shows_no_secret(
+    store: dict[str, Any], source: str, change: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error) as caught:
+        fetch(source, {**store, **change})
+    assert said in str(caught.value)
+    assert SECRET not in repr(caught.value)
+
+
+def test_options_are_never_shown(store: dict[str, Any]) -> None:
+    module = IngestModule({"source": "s3://bucket/stac/", "storage_options": store})
+    assert SECRET not in repr(module.config)
+
+
+def test_without_obstore_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("obstore", "obstore.store", "obstore.exceptions"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ConfigurationError, match=r'S3 URLs need obstore; .*pip install "stac-manager\[remote\]"'):
+        fetch("s3://bucket/catalog.json", {})

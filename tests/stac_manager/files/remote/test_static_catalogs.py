@@ -1,0 +1,288 @@
+"""Static catalogs and data files on an HTTP server: what comes, in which order, with how many requests."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import json
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from servers.static_server import Documents, serving
+from stac_geoparquet.arrow import parse_stac_items_to_arrow
+
+from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
+
+Fetched = tuple[list[str], list[str], IngestModule]
+
+
+def item(identity: str) -> dict[str, Any]:
+    return {
+        "type": "Feature", "stac_version": "1.0.0", "id": identity, "collection": "c", "links": [],
+        "assets": {"image": {"href": "image.tif"}},
+        "geometry": {"type": "Point", "coordinates": [1, 2]}, "bbox": [1, 2, 1, 2],
+        "properties": {"datetime": "2024-05-01T00:00:00Z"},
+    }  # fmt: skip
+
+
+def document(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def catalog(*links: tuple[str, str]) -> bytes:
+    made = [{"rel": rel, "href": href} for rel, href in links]
+    return document({"type": "Catalog", "stac_version": "1.0.0", "id": "c", "description": "c", "links": made})
+
+
+def fetch(url: str, **options: Any) -> Fetched:
+    """Return the ids of the items, the failures, and the module."""
+    module, context = IngestModule({"source": url, "mode": "file", **options}), WorkflowContext.create()
+    ids = [each["id"] for each in module.iter_items(context)]
+    return ids, [str(failure) for failure in context.failure_collector.get_all()], module
+
+
+NESTED = {
+    "/a/catalog.json": catalog(
+        ("item", "./2.json"), ("child", "x/catalog.json"), ("item", "../z.json"), ("child", "/y.json")
+    ),
+    "/a/2.json": document(item("2")),
+    "/a/x/catalog.json": catalog(
+        ("root", "../catalog.json"), ("child", "../catalog.json"), ("item", "b c.json"), ("item", "gone.json")
+    ),
+    "/a/x/b c.json": document(item("b c")),
+    "/z.json": document(item("z")),
+    "/y.json": catalog(("item", "a/2.json"), ("item", "file:///etc/passwd"), ("item", "q.ndjson")),
+    "/q.ndjson": document(item("q1")) + b"\n" + document(item("q2")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, "auto"])
+def test_a_nested_catalog_is_read_in_the_order_of_its_links(concurrency: int | str) -> None:
+    with serving(NESTED) as server:
+        ids, failures, _ = fetch(f"{server.url}/a/catalog.json", concurrency=concurrency)
+    assert ids == ["2", "b c", "z", "q1", "q2"]
+    assert failures == [
+        f"{server.url}/a/x/gone.json: not found (404)",
+        "file:///etc/passwd: links to file: addresses are not followed from a remote document",
+    ]
+    assert max(server.asked.values()) == 1  # each document once, circles and repeated links included
+
+
+trees = st.recursive(st.just("item"), lambda inner: st.lists(inner, max_size=4), max_leaves=30)
+
+
+@settings(max_examples=25, deadline=None)
+@given(trees.filter(lambda tree: isinstance(tree, list)), st.sampled_from([1, 2, 7]))
+def test_any_tree_is_read_depth_first(tree: Any, concurrency: int) -> None:
+    answers: dict[str, bytes] = {}
+    expected: list[str] = []
+
+    def plant(node: Any, path: str) -> None:
+        links = []
+        for index, child in enumerate(node):
+            name = f"{path}-{index}"
+            links.append(("item" if child == "item" else "child", f"{name}.json"))
+            if child == "item":
+                expected.append(name)
+                answers[f"/{name}.json"] = document(item(name))
+            else:
+                plant(child, name)
+        answers[f"/{path}.json"] = catalog(*links)
+
+    plant(tree, "r")
+    with serving(answers) as server:
+        if expected:
+            assert fetch(f"{server.url}/r.json", concurrency=concurrency)[0] == expected
+        else:
+            with pytest.raises(DataProcessingError):
+                fetch(f"{server.url}/r.json", concurrency=concurrency)
+    assert max(server.asked.values()) == 1
+
+
+def wide(count: int, **options: Any) -> dict[str, bytes]:
+    answers = {f"/{index}.json": document(item(f"{index:03}")) for index in range(count)}
+    return {"/catalog.json": catalog(*[("item", f"{index}.json") for index in range(count)]), **answers}
+
+
+@pytest.mark.parametrize(("concurrency", "peak"), [(1, 1), (8, 8)])
+def test_concurrency_is_documents_in_flight(concurrency: int, peak: int) -> None:
+    with serving(wide(40), latency=0.01) as server:
+        ids, _, module = fetch(f"{server.url}/catalog.json", concurrency=concurrency)
+    assert ids == sorted(ids)
+    assert len(ids) == 40
+    assert server.peak == peak
+    assert module.stats.concurrency == concurrency
+
+
+def test_what_is_left_early_is_not_fetched_to_its_end() -> None:
+    with serving(wide(3000)) as server:
+        assert len(fetch(f"{server.url}/catalog.json", concurrency=4, max_items=3)[0]) == 3
+    assert sum(server.asked.values()) < 2000
+
+
+def test_conditions_hold_for_remote_items() -> None:
+    with serving(NESTED) as server:
+        assert fetch(f"{server.url}/a/catalog.json", ids=["z", "q2"])[0] == ["z", "q2"]
+        assert fetch(f"{server.url}/a/catalog.json", datetime="2025-01-01/..", ids=["z"])[0] == []
+
+
+def failing(times: int, status: int, answer: bytes, **headers: str) -> Any:
+    def respond(server: Documents, request: web.Request) -> web.Response:
+        failed = server.asked[request.path] <= times
+        return web.Response(status=status, headers=headers) if failed else web.Response(body=answer)
+
+    return respond
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_faults_that_pass_cost_a_retry_and_no_item(status: int) -> None:
+    answers: dict[str, Any] = {**wide(5), "/2.json": failing(2, status, document(item("002")), **{"Retry-After": "0"})}
+    with serving(answers) as server:
+        ids, failures, _ = fetch(f"{server.url}/catalog.json", concurrency=3)
+    assert (len(ids), failures, server.asked["/2.json"]) == (5, [], 3)
+
+
+def test_a_body_that_is_cut_off_is_asked_for_again() -> None:
+    def respond(server: Documents, request: web.Request) -> web.Response:
+        body = document(item("1"))
+        if server.asked[request.path] == 1:
+            response = web.Response(body=body, headers={"Content-Length": str(len(body) + 5)})
+            response.force_close()
+            return response
+        return web.Response(body=body)
+
+    with serving({**wide(3), "/1.json": respond}) as server:
+        ids, failures, _ = fetch(f"{server.url}/catalog.json")
+    assert (len(ids), failures) == (3, [])
+
+
+def test_a_server_that_is_gone_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stac_manager.files.remote.transport.backoff_seconds", lambda attempt: 0.0)
+    answers: dict[str, Any] = {path: failing(9_999, 500, b"") for path in wide(200)}
+    answers["/catalog.json"] = wide(200)["/catalog.json"]
+    with serving(answers) as server, pytest.raises(DataProcessingError, match="documents in a row"):
+        fetch(f"{server.url}/catalog.json", concurrency=8)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(404, "not found (404)"), (403, "access denied (403); if it needs credentials, give them as 'headers'")],
+)
+def test_an_entry_point_that_cannot_be_had_is_named(status: int, said: str) -> None:
+    answers = {"/catalog.json": failing(99, status, b"")}
+    with serving(answers) as server, pytest.raises(DataProcessingError) as caught:
+        fetch(f"{server.url}/catalog.json?sig=s3cret", headers={"Authorization": "Bearer s3cret"})
+    assert f"{server.url}/catalog.json: {said}" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_headers_go_to_the_origin_of_the_source_only() -> None:
+    def elsewhere(server: Documents, request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": f"{other.url}/moved.json"})
+
+    with serving({"/linked.json": document(item("l")), "/moved.json": document(item("m"))}) as other:
+        answers: dict[str, Any] = {
+            "/catalog.json": catalog(("item", f"{other.url}/linked.json"), ("item", "r.json"), ("item", "own.json")),
+            "/r.json": elsewhere,
+            "/own.json": document(item("o")),
+        }
+        with serving(answers) as server:
+            ids, _, _ = fetch(f"{server.url}/catalog.json", headers={"X-Key": "s3cret"})
+    assert ids == ["l", "m", "o"]
+    assert {headers.get("X-Key") for _, headers in server.headers} == {"s3cret"}
+    assert {headers.get("X-Key") for _, headers in other.headers} == {None}
+
+
+def test_a_redirect_to_a_file_is_not_followed() -> None:
+    def away(server: Documents, request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": "file:///etc/passwd"})
+
+    with serving(
+        {**wide(1), "/catalog.json": catalog(("item", "r.json"), ("item", "0.json")), "/r.json": away}
+    ) as server:
+        ids, failures, _ = fetch(f"{server.url}/catalog.json")
+    assert ids == ["000"]
+    assert "not followed" in failures[0]
+
+
+def test_a_folder_on_a_server_is_its_entry_point() -> None:
+    with serving({"/c/collection.json": catalog(("item", "../0.json")), "/0.json": document(item("0"))}) as server:
+        assert fetch(f"{server.url}/c/")[0] == ["0"]
+        with pytest.raises(ConfigurationError, match="a server lists no folders"):
+            fetch(f"{server.url}/nothing/")
+
+
+# Data files
+
+MANY = [item(f"{index:05}") for index in range(3_000)]
+
+
+def parquet() -> bytes:
+    file = io.BytesIO()
+    table = parse_stac_items_to_arrow(MANY).read_all()
+    pyarrow.parquet.write_table(table, file, row_group_size=500)
+    return file.getvalue()
+
+
+def chunked(body: bytes) -> Any:
+    """Give a document without saying how long it is."""
+
+    def respond(server: Documents, request: web.Request) -> web.Response:
+        response = web.Response(body=body)
+        response.enable_chunked_encoding()
+        return response
+
+    return respond
+
+
+LINES = b"\n".join(map(document, MANY))
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize(
+    ("name", "body", "count"),
+    [
+        ("items.ndjson", LINES, 3_000),  # more than is read at once: by ranges, or by way of a temporary file
+        ("items.ndjson.gz", gzip.compress(LINES, 1), 3_000),
+        ("items.json", document({"type": "FeatureCollection", "features": MANY[:2000]}), 2_000),
+        ("items.parquet", None, 3_000),
+        ("items.bin", None, 3_000),  # Parquet by its first bytes
+        ("items.geojson", document(MANY[0]), 1),
+    ],
+)
+def test_data_files_of_every_format(
+    name: str, body: bytes | None, count: int, ranges: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 200_000)
+    body = parquet() if body is None else body
+    with serving({f"/{name}": body}, ranges=ranges) as server:
+        ids, failures, _ = fetch(f"{server.url}/{name}", concurrency=4, source_type="file")
+    assert failures == []
+    assert ids == [each["id"] for each in MANY[:count]]
+
+
+def test_a_document_of_unknown_length_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 200_000)
+    with serving({"/items.ndjson": chunked(LINES)}, ranges=False) as server:
+        assert len(fetch(f"{server.url}/items.ndjson")[0]) == 3_000
+
+
+async def test_a_cancelled_fetch_leaves_nothing_behind() -> None:
+    with serving({**wide(50), "/items.ndjson": LINES}, latency=0.05) as server:
+        for source in ("catalog.json", "items.ndjson"):
+            module = IngestModule({"source": f"{server.url}/{source}", "concurrency": 5})
+            items = module.fetch(WorkflowContext.create())
+            await anext(items)
+            task = asyncio.ensure_future(anext(items))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task], timeout=5)
+            assert task.done()
+            await items.aclose()
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert left == []
