@@ -11,14 +11,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jsonschema
 import psutil
 import pytest
 from support import ROOT, make_item
 
-from tools import local_api
+from tools import benchmark_ingest, local_api
 from tools.measuring_options import Levels
 
 PROGRAM = [sys.executable, ROOT / "tools" / "benchmark_ingest.py"]
@@ -26,11 +26,30 @@ SCHEMA = json.loads((ROOT / "tools" / "render" / "results.schema.json").read_tex
 HEADING = "| Strategy   | Concurrency | Time (s) | Throughput (items/s) | Memory (MB) | Speedup |"
 
 
-def run(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, *map(str, arguments)],
-        cwd=cwd, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-    )  # fmt: skip
+class Run(Protocol):
+    def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """The program in this process: starting Python for each line would take longer than all that it does."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # and what the program makes of it is undone
+    at_first = signal.getsignal(signal.SIGTERM)
+
+    def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        code = 0
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            try:
+                benchmark_ingest.main(list(map(str, arguments)))
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    yield call
+    signal.signal(signal.SIGTERM, at_first)
 
 
 @pytest.fixture
@@ -66,10 +85,8 @@ def test_levels_are_sorted_with_auto_last(given: str, levels: tuple[int | str, .
     assert Levels().convert(given, None, None) == levels
 
 
-def test_file_measures_a_folder_of_mine(folder: Path, tmp_path: Path) -> None:
-    done = run(
-        "file", "--source", "mine", "--concurrency", "1,5", "--budget", 1, "--output", "out/mine.json", cwd=tmp_path
-    )
+def test_file_measures_a_folder_of_mine(run: Run, folder: Path, tmp_path: Path) -> None:
+    done = run("file", "--source", "mine", "--concurrency", "1,5", "--budget", 1, "--output", "out/mine.json")
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "out" / "mine.json").read_text())
     jsonschema.validate(written, SCHEMA)
@@ -96,19 +113,19 @@ def test_file_measures_a_folder_of_mine(folder: Path, tmp_path: Path) -> None:
     assert "20 Items of mine" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
     for form, suffix in (("html", ".html"), ("json", ".json"), ("md", ".md")):
-        again = run("report", "--from", "out/mine.json", "--format", form, "--output", f"r{suffix}", cwd=tmp_path)
+        again = run("report", "--from", "out/mine.json", "--format", form, "--output", f"r{suffix}")
         assert again.returncode == 0, again.stderr
     assert "20 Items of mine" in (tmp_path / "r.html").read_text()
     assert json.loads((tmp_path / "r.json").read_text()) == written
     assert HEADING in (tmp_path / "r.md").read_text()
     assert (tmp_path / "r.svg").read_text().startswith("<?xml")
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
-    shown = run("report", "--from", "out/mine.json", "--format", "terminal", cwd=tmp_path)
+    shown = run("report", "--from", "out/mine.json", "--format", "terminal")
     assert "20 Items of mine" in shown.stdout
     assert "Written" not in shown.stderr
 
 
-def test_report_puts_peers_and_another_commit_beside(tmp_path: Path) -> None:
+def test_report_puts_peers_and_another_commit_beside(run: Run, tmp_path: Path) -> None:
     """From result files as asv writes them."""
     results = tmp_path / "results"
     (results / "box").mkdir(parents=True)
@@ -126,11 +143,11 @@ def test_report_puts_peers_and_another_commit_beside(tmp_path: Path) -> None:
         content = {"version": 2, "commit_hash": commit, "date": date, "env_name": "e", "python": "3.11"}
         content |= {"result_columns": columns, "results": rows, "requirements": {}}
         (results / "box" / f"{commit[:8]}-e.json").write_text(json.dumps(content))
-    peers = run("report", "--results", "results", "--peers", "--format", "terminal", cwd=tmp_path)
+    peers = run("report", "--results", "results", "--peers", "--format", "terminal")
     assert peers.returncode == 0, peers.stderr
     assert ["pystac", "n/a", "8.0", "125", "n/a", "0.1x"] in [line.split() for line in peers.stdout.splitlines()]
     for form in ("md", "json", "html"):
-        done = run("report", "--results", "results", "--compare", "aaaa", "--format", form, cwd=tmp_path)
+        done = run("report", "--results", "results", "--compare", "aaaa", "--format", form)
         assert done.returncode == 0, done.stderr
     assert "Faster at concurrency 1." in (tmp_path / "results" / "report.md").read_text()
     assert "Faster at concurrency 1." in (tmp_path / "results" / "report.html").read_text()
@@ -138,17 +155,19 @@ def test_report_puts_peers_and_another_commit_beside(tmp_path: Path) -> None:
     assert [level["change"] for level in changes["levels"]] == ["faster", "no change"]
 
 
-def test_file_measures_generated_items(tmp_path: Path) -> None:
-    done = run("file", "--test-size", 200, "--concurrency", 1, "--repeat", 2, "--output", "q.json", cwd=tmp_path)
+def test_file_measures_generated_items(run: Run, tmp_path: Path) -> None:
+    done = run("file", "--test-size", 200, "--concurrency", 1, "--repeat", 2, "--output", "q.json")
     assert done.returncode == 0, done.stderr
     (data_set,) = json.loads((tmp_path / "q.json").read_text())["data_sets"]
     assert (data_set["title"], data_set["items"]) == ("200 JSON Files", 200)
     assert len(data_set["levels"][0]["samples"]) == 2
 
 
-def test_api_measures_a_catalogue_and_sends_no_more_requests_than_it_says(server: str, tmp_path: Path) -> None:
+def test_api_measures_a_catalogue_and_sends_no_more_requests_than_it_says(
+    run: Run, server: str, tmp_path: Path
+) -> None:
     arguments = ("--catalog-url", server, "--collection-id", "scenes", "--max-items", 25, "--limit", 10)
-    done = run("api", *arguments, "--concurrency", 1, "--output", "api.json", cwd=tmp_path)
+    done = run("api", *arguments, "--concurrency", 1, "--output", "api.json")
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "api.json").read_text())
     jsonschema.validate(written, SCHEMA)
@@ -161,10 +180,10 @@ def test_api_measures_a_catalogue_and_sends_no_more_requests_than_it_says(server
     assert 0 < (sent if isinstance(sent, int) else sum(sent.values())) <= promised
 
 
-def test_headers_reach_the_server_and_nothing_else(server: str, tmp_path: Path) -> None:
+def test_headers_reach_the_server_and_nothing_else(run: Run, server: str, tmp_path: Path) -> None:
     done = run(
         "api", "--catalog-url", f"{server}?key=s3cret", "--header", "X-Api-Key=MY_KEY", "--concurrency", 1,
-        "--max-items", 5, "--output", "api.json", cwd=tmp_path, MY_KEY="s3cret",
+        "--max-items", 5, "--output", "api.json", MY_KEY="s3cret",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     written = "".join(path.read_text() for path in tmp_path.glob("api*.[jm]*"))
@@ -197,11 +216,13 @@ def test_headers_reach_the_server_and_nothing_else(server: str, tmp_path: Path) 
         (("frobnicate",), 2, "No such command 'frobnicate'"),
     ],
 )
-def test_wrong_input_ends_with_one_clear_line(arguments: tuple[str, ...], code: int, said: str, tmp_path: Path) -> None:
+def test_wrong_input_ends_with_one_clear_line(
+    run: Run, arguments: tuple[str, ...], code: int, said: str, tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "x.json").write_text("{")
-    done = run(*arguments, cwd=tmp_path)
+    done = run(*arguments)
     assert done.returncode == code
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("This sends up to")]
     assert line.startswith("error: ")
@@ -211,14 +232,14 @@ def test_wrong_input_ends_with_one_clear_line(arguments: tuple[str, ...], code: 
 
 
 @pytest.mark.parametrize("name", ["nope", "/nope"])
-def test_an_unknown_collection_is_told_which_there_are(server: str, tmp_path: Path, name: str) -> None:
-    done = run("api", "--catalog-url", server, "--collection-id", name, cwd=tmp_path)
+def test_an_unknown_collection_is_told_which_there_are(run: Run, server: str, tmp_path: Path, name: str) -> None:
+    done = run("api", "--catalog-url", server, "--collection-id", name)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(f"there is no collection {name!r}; it has scenes")
 
 
-def test_a_server_that_stops_answering_is_an_error_of_one_line(tmp_path: Path, folder: Path) -> None:
-    done = run("api", "--catalog-url", f"file://{folder}", cwd=tmp_path)
+def test_a_server_that_stops_answering_is_an_error_of_one_line(run: Run, tmp_path: Path, folder: Path) -> None:
+    done = run("api", "--catalog-url", f"file://{folder}")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 

@@ -131,6 +131,7 @@ def api_command(
     search.update({name: value for name, value in given.items() if value})
     if headers:
         search["headers"] = dict(_header(header) for header in headers)
+    IngestConfig.parse({**search, "source": catalog_url or "http://localhost/"})  # before anything is made or started
     with ExitStack() as stack:
         if catalog_url is None:
             spec = _spec(max_items, None, "ndjson")
@@ -140,7 +141,6 @@ def api_command(
         else:
             url, shown = catalog_url, f"{_without_query(catalog_url)}, {limit} items a page"
         options = {**search, "source": url}
-        IngestConfig.parse(options)
         if catalog_url is not None:
             repeat = repeat or 1
             pages = -(-max_items // limit)
