@@ -1,5 +1,6 @@
 """One data set, or two, and what follows from the numbers; it knows neither asv's files nor any page."""
 
+from .analysis import Analysed, Analysis, Findings, Line, analyse, analyse_report
 from .comparison import Comparison, compare
 from .model import (
     Concurrency,
@@ -19,23 +20,26 @@ from .model import (
     summarised_level,
     title_of,
 )
-from .verdict import Verdict, judge
 
 __all__ = [
+    "Analysed",
+    "Analysis",
     "Comparison",
     "Concurrency",
     "DataSet",
     "Environment",
+    "Findings",
     "Kind",
     "Level",
+    "Line",
     "Peer",
     "Report",
     "Usage",
-    "Verdict",
+    "analyse",
+    "analyse_report",
     "as_peer",
     "compare",
     "is_quick",
-    "judge",
     "make_data_set",
     "mean_usage",
     "measured_level",

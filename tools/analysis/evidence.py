@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tools.words import listed, share
+
 from .model import Kind, Level
 
 # A process that waited longer than this for a CPU shared the machine with others, and its times say little.
 CROWDED_SHARE = 0.10
-# A stage that takes less than this is not worth a word.
-_SMALLEST_SHARE = 0.005
+# A stage that takes less than this is below the noise.
+_SMALLEST_SHARE = 0.01
 # The stages that happen on one thread whatever the number of workers is.
 _ONE_THREAD = ("decoding", "consumer")
 
@@ -22,17 +24,19 @@ class Evidence:
     Attributes:
         busy: Seconds of CPU for each second in which the machine let the process run: 0.1 is a process that waits,
             1 one that keeps a core busy, more one that uses several.
+        cores: Seconds of CPU for each second of wall-clock time.
         queue: The share of the time that the process was ready and the machine ran others; None: not known.
-        shares: Of the clock on the wall, by stage, without overlap.
+        shares: Of the wall-clock time, by stage, without overlap.
         tasks: Pages or documents that the workers had to share; None: not known.
-        refusals: Answers "asked too often" of one run; None: not known.
+        refusals: Answers 429 or 503 of one run; 0 where nobody counted.
     """
 
     busy: float
+    cores: float
     queue: float | None
     shares: Mapping[str, float]
     tasks: float | None
-    refusals: float | None
+    refusals: float
 
     @property
     def serial(self) -> float:
@@ -41,18 +45,13 @@ class Evidence:
         return min(1.0, max(self.busy, on_one_thread))
 
     @property
-    def ceiling(self) -> float | None:
-        """The speedup that the serial share allows at most (Amdahl's law); None when nothing limits it."""
-        return 1 / self.serial if self.serial > _SMALLEST_SHARE else None
-
-    @property
     def crowded(self) -> bool:
         return self.queue is not None and self.queue > CROWDED_SHARE
 
 
 def evidence(level: Level | None) -> Evidence | None:
     """What is known of a level; None where only its speed was measured."""
-    if level is None or level.usage is None:
+    if level is None or level.usage is None or level.usage.wall_seconds <= 0:
         return None
     usage = level.usage
     wall, queue = usage.wall_seconds, usage.queue_seconds
@@ -60,10 +59,11 @@ def evidence(level: Level | None) -> Evidence | None:
     granted = wall if queue is None else max(wall - queue, wall * 0.01)
     return Evidence(
         busy=usage.cpu_seconds / granted,
+        cores=usage.cpu_seconds / wall,
         queue=None if queue is None else min(1.0, queue / wall),
         shares={name: seconds / wall for name, seconds in _apart(usage.stages or {}, wall).items()},
         tasks=usage.tasks,
-        refusals=usage.refusals,
+        refusals=usage.refusals or 0.0,
     )
 
 
@@ -87,34 +87,24 @@ def _apart(stages: Mapping[str, float], wall: float) -> dict[str, float]:
 
 
 def shares_in_words(found: Evidence, kind: Kind) -> str:
-    """ "waiting for the server 91 %, decoding 7 %, the rest 2 %; the CPU was busy 8 % of the time"."""
-    shown = {name: share for name, share in found.shares.items() if share >= _SMALLEST_SHARE}
-    ordered = sorted(shown.items(), key=lambda pair: -pair[1])
-    parts = [f"{stage_in_words(name, kind)} {percent(share)}" for name, share in ordered]
+    """ "94 % waiting for the server, 4 % decoding and 2 % other; the CPU was busy 8 % of the time"."""
+    shown = {name: part for name, part in found.shares.items() if part >= _SMALLEST_SHARE}
+    parts = [f"{share(part)} {_stage(name, kind)}" for name, part in sorted(shown.items(), key=lambda pair: -pair[1])]
     rest = 1 - sum(shown.values())
     if parts and rest >= _SMALLEST_SHARE:
-        parts.append(f"the rest {percent(rest)}")
-    return "; ".join(filter(None, [", ".join(parts), f"the CPU was busy {percent(min(1.0, found.busy))} of the time"]))
+        parts.append(f"{share(rest)} other")
+    return "; ".join(filter(None, [listed(parts), f"the CPU was busy {busy_in_words(found)} of the time"]))
 
 
-def stage_in_words(stage: str, kind: Kind) -> str:
-    match stage:
-        case "waiting":
-            return waiting_in_words(kind)
-        case "consumer":
-            return "the code that takes the items"
-        case "paused":
-            return "pausing because the server asked for it"
-        case _:
-            return stage.replace("_", " ")
+def busy_in_words(found: Evidence) -> str:
+    return share(min(1.0, found.busy))
+
+
+def _stage(stage: str, kind: Kind) -> str:
+    named = {"waiting": waiting_in_words(kind), "consumer": "in the code that takes the items",
+             "paused": "pausing because the server asked for it"}  # fmt: skip
+    return named.get(stage, stage.replace("_", " "))
 
 
 def waiting_in_words(kind: Kind) -> str:
     return "waiting for the server" if kind == "api" else "waiting for the disk"
-
-
-def percent(share: float) -> str:
-    """A share of 1 in words; what is not nothing does not read as nothing."""
-    if 0 < share < 0.01:
-        return "under 1 %"
-    return f"{share * 100:.0f} %"

@@ -1,25 +1,29 @@
-"""The report as data: what was measured, where, and what follows by arithmetic alone.
+"""What was measured and where, as data, and what follows by arithmetic alone.
 
 Times are seconds, sizes are bytes, throughput is items a second. A quantity that was not measured is None
 and never zero; every renderer shows it as "n/a".
 """
 
 import math
+import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from .significance import ratio_interval
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BASELINE_CONCURRENCY = 1
 MEASUREMENT_SAMPLES = 5
 
 Concurrency = int | str
+"""How many workers; "auto", which is found while running; "2 processes"."""
 Kind = Literal["file", "api"]
 Status = Literal["ok", "n/a", "failed"]
-Strategy = Literal["sequential", "concurrent", "auto"]
+Strategy = Literal["sequential", "concurrent", "processes", "auto"]
+
+_PROCESSES = re.compile(r"(\d+) process(es)?")
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ class Usage:
     `cpu_seconds` is of all threads of the benchmark process together, so it can exceed `wall_seconds`.
     `queue_seconds` is how long the process was ready to run while the machine ran others; None where the system
     does not say. `stages` are named by the package that was measured ("waiting", "reading", "decoding",
-    "consumer") and are of the clock on the wall. `tasks` is how many pages or documents the workers had to share;
-    `refusals` is how often a server answered that it was asked too often.
+    "consumer") and are wall-clock time. `tasks` is how many pages or documents the workers had to share;
+    `refusals` is how often a server answered 429 or 503.
     """
 
     runs: int
@@ -59,17 +63,14 @@ class Usage:
     refusals: float | None = None
 
 
-@dataclass(frozen=True)
-class Level:
-    """One concurrency level of a data set.
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """What levels and peers have in common.
 
-    `peak_bytes` is the peak resident set size of the benchmark process; `net_bytes` is what is left of it
-    without the peak of a process that only imports the package. `speedup` is the median of the baseline
-    level divided by this level's median, `speedup_interval` its 95 % interval.
+    `speedup` is the median of the data set's baseline divided by this median, `speedup_interval` its 95 % interval;
+    the baseline itself has none. `peak_bytes` is the peak resident set size of the benchmark process.
     """
 
-    concurrency: Concurrency
-    strategy: Strategy
     status: Status
     samples: tuple[float, ...] = ()
     sample_count: int = 0
@@ -79,33 +80,38 @@ class Level:
     items: int | None = None
     throughput: float | None = None
     peak_bytes: int | None = None
-    net_bytes: int | None = None
     speedup: float | None = None
     speedup_interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level(Timing):
+    """One concurrency level. `net_bytes` is `peak_bytes` less the peak of a process that only imports the package."""
+
+    concurrency: Concurrency
+    net_bytes: int | None = None
     usage: Usage | None = None
 
+    @property
+    def strategy(self) -> Strategy:
+        if isinstance(self.concurrency, str):
+            return "processes" if _PROCESSES.fullmatch(self.concurrency) else "auto"
+        return "sequential" if self.concurrency == BASELINE_CONCURRENCY else "concurrent"
 
-@dataclass(frozen=True)
-class Peer:
-    """Another way to the same items: a library, a bare loop. `speedup` is against the data set's baseline level."""
+
+@dataclass(frozen=True, kw_only=True)
+class Peer(Timing):
+    """Another way to the same items: a library, a bare loop."""
 
     name: str
-    status: Status
-    samples: tuple[float, ...] = ()
-    sample_count: int = 0
-    median_seconds: float | None = None
-    q25_seconds: float | None = None
-    q75_seconds: float | None = None
-    items: int | None = None
-    throughput: float | None = None
-    peak_bytes: int | None = None
-    speedup: float | None = None
-    speedup_interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """One input, measured at several levels; levels are in ascending concurrency, words after numbers."""
+    """One input, measured at several levels: numbers ascending, then processes, then "auto".
+
+    `command` is what measured it, as typed into a shell; None where nobody knows.
+    """
 
     title: str
     key: str
@@ -114,6 +120,7 @@ class DataSet:
     items: int | None
     levels: tuple[Level, ...]
     peers: tuple[Peer, ...] = ()
+    command: str | None = None
 
     @property
     def measured(self) -> tuple[Level, ...]:
@@ -132,8 +139,8 @@ class DataSet:
             return None
         level = next((x for x in self.levels if x.concurrency == BASELINE_CONCURRENCY), None)
         if level is None:
-            return "the baseline, concurrency 1, was not measured"
-        return f"the baseline, concurrency 1, {'failed' if level.status == 'failed' else 'is n/a'}"
+            return "1 worker, the baseline, was not measured"
+        return f"1 worker, the baseline, {'failed' if level.status == 'failed' else 'is n/a'}"
 
 
 @dataclass(frozen=True)
@@ -164,19 +171,12 @@ def measured_level(
     seconds = tuple(float(sample) for sample in samples)
     if not seconds or not all(math.isfinite(sample) and sample > 0 for sample in seconds):
         raise ValueError(f"a measured level needs positive finite samples, got {seconds!r}")
-    q25, q75 = _quartiles(seconds)
-    return summarised_level(
-        concurrency,
-        statistics.median(seconds),
-        samples=seconds,
-        sample_count=len(seconds),
-        q25_seconds=q25,
-        q75_seconds=q75,
-        items=items,
-        peak_bytes=peak_bytes,
-        import_bytes=import_bytes,
-        usage=usage,
-    )
+    # As asv and numpy define quartiles; one run has none.
+    q25, _, q75 = statistics.quantiles(seconds, n=4, method="inclusive") if len(seconds) > 1 else (None,) * 3
+    level = summarised_level(concurrency, statistics.median(seconds), sample_count=len(seconds), q25_seconds=q25,
+                             q75_seconds=q75, items=items, peak_bytes=peak_bytes, import_bytes=import_bytes,
+                             usage=usage)  # fmt: skip
+    return replace(level, samples=seconds)
 
 
 def summarised_level(
@@ -184,7 +184,6 @@ def summarised_level(
     median_seconds: float,
     *,
     sample_count: int,
-    samples: tuple[float, ...] = (),
     q25_seconds: float | None = None,
     q75_seconds: float | None = None,
     items: int | None = None,
@@ -193,19 +192,14 @@ def summarised_level(
     usage: Usage | None = None,
 ) -> Level:
     """A level of which only the median is known, and the quartiles where there are any."""
-    return Level(
-        concurrency=concurrency,
-        strategy=strategy_of(concurrency),
+    return replace(
+        missing_level(concurrency, "failed", items=items, peak_bytes=peak_bytes, import_bytes=import_bytes),
         status="ok",
-        samples=samples,
         sample_count=sample_count,
         median_seconds=median_seconds,
         q25_seconds=q25_seconds,
         q75_seconds=q75_seconds,
-        items=items,
         throughput=None if items is None else items / median_seconds,
-        peak_bytes=peak_bytes,
-        net_bytes=_net(peak_bytes, import_bytes),
         usage=usage,
     )
 
@@ -219,34 +213,30 @@ def missing_level(
     import_bytes: int | None = None,
 ) -> Level:
     """A level without a time: it failed, or there was nothing to run."""
-    return Level(
-        concurrency=concurrency,
-        strategy=strategy_of(concurrency),
-        status=status,
-        items=items,
-        peak_bytes=peak_bytes,
-        net_bytes=_net(peak_bytes, import_bytes),
-    )
+    net = None if peak_bytes is None or import_bytes is None else peak_bytes - import_bytes
+    return Level(concurrency=concurrency, status=status, items=items, peak_bytes=peak_bytes, net_bytes=net)
 
 
 def as_peer(name: str, level: Level) -> Peer:
     """What was timed as one level, under the name of a peer."""
-    return Peer(name, **{field.name: getattr(level, field.name) for field in fields(Peer) if field.name != "name"})
+    return Peer(name=name, **{field.name: getattr(level, field.name) for field in fields(Timing)})
 
 
 def mean_usage(runs: Sequence[Usage]) -> Usage | None:
     """The mean of several runs; what is not known of one is not known of all."""
     if not runs:
         return None
-    stages = set.intersection(*(set(run.stages or ()) for run in runs))
+
+    def mean(values: list[Any]) -> Any:
+        return None if None in values else statistics.fmean(values)
+
+    names = [field.name for field in fields(Usage) if field.name not in ("runs", "stages")]
+    shared = set.intersection(*(set(run.stages or ()) for run in runs))
+    stages = {name: mean([(run.stages or {})[name] for run in runs]) for name in sorted(shared)}
     return Usage(
         runs=sum(run.runs for run in runs),
-        wall_seconds=statistics.fmean(run.wall_seconds for run in runs),
-        cpu_seconds=statistics.fmean(run.cpu_seconds for run in runs),
-        queue_seconds=_mean([run.queue_seconds for run in runs]),
-        stages={name: statistics.fmean((run.stages or {})[name] for run in runs) for name in sorted(stages)} or None,
-        tasks=_mean([run.tasks for run in runs]),
-        refusals=_mean([run.refusals for run in runs]),
+        stages=stages or None,
+        **{name: mean([getattr(run, name) for run in runs]) for name in names},
     )
 
 
@@ -261,23 +251,33 @@ def make_data_set(
     items: int | None,
     levels: Sequence[Level],
     peers: Sequence[Peer] = (),
+    command: str | None = None,
 ) -> DataSet:
     """A data set with its levels in order and every speedup computed, the fastest peers first.
 
     Raises:
         ValueError: a level is there twice.
     """
-    ordered = sorted(levels, key=lambda level: _order(level.concurrency))
+    ordered = sorted(levels, key=lambda level: order_of(level.concurrency))
     names = [level.concurrency for level in ordered]
     if len(set(names)) < len(names):
         raise ValueError(f"{key}: a concurrency level is there twice in {names}")
-    data_set = DataSet(title, key, kind, source, items, tuple(ordered))
+    by_time = sorted(peers, key=lambda peer: (peer.median_seconds is None, peer.median_seconds or 0.0, peer.name))
+    data_set = DataSet(title, key, kind, source, items, tuple(ordered), command=command)
     base = data_set.baseline
     return replace(
         data_set,
         levels=tuple(_compared(base, level) for level in ordered),
-        peers=tuple(_compared(base, peer) for peer in sorted(peers, key=_peer_order)),
+        peers=tuple(_compared(base, peer) for peer in by_time),
     )
+
+
+def order_of(concurrency: Concurrency) -> tuple[int, int, str]:
+    """The place of a level among the others: numbers, processes, other words."""
+    if isinstance(concurrency, int):
+        return 0, concurrency, ""
+    found = _PROCESSES.fullmatch(concurrency)
+    return (1, int(found[1]), concurrency) if found else (2, 0, concurrency)
 
 
 def is_quick(data_sets: Iterable[DataSet]) -> bool:
@@ -291,52 +291,18 @@ def title_of(kind: Kind, items: int) -> str:
     return f"{count} {'JSON Files' if kind == 'file' else 'API Items'}"
 
 
-def sample_counts(levels: tuple[Level, ...]) -> str:
+def sample_counts(levels: Sequence[Timing]) -> str:
     """How often each level was timed: "5 samples a level", "1 to 3 samples a level"."""
     counts = sorted({level.sample_count for level in levels if level.status == "ok"})
     if not counts:
         return "no samples"
-    if counts == [1]:
-        return "1 sample a level"
-    return f"{counts[0]} samples a level" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} samples a level"
-
-
-def strategy_of(concurrency: Concurrency) -> Strategy:
-    """The word for a level: one worker is sequential, a level that is not a number is found while running."""
-    if isinstance(concurrency, str):
-        return "auto"
-    return "sequential" if concurrency == BASELINE_CONCURRENCY else "concurrent"
-
-
-def _quartiles(seconds: tuple[float, ...]) -> tuple[float | None, float | None]:
-    """The quartiles as asv and numpy define them; one run has no spread."""
-    if len(seconds) < 2:
-        return None, None
-    q25, _, q75 = statistics.quantiles(seconds, n=4, method="inclusive")
-    return q25, q75
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known and len(known) == len(values) else None
-
-
-def _net(peak_bytes: int | None, import_bytes: int | None) -> int | None:
-    return None if peak_bytes is None or import_bytes is None else peak_bytes - import_bytes
+    number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"{number} {'sample' if counts == [1] else 'samples'} a level"
 
 
 def _compared(base: Level | None, timed: _Timed) -> _Timed:
     """The same with its speedup over the baseline; the baseline itself is no estimate and has no interval."""
     if base is None or base.median_seconds is None or timed.median_seconds is None:
         return replace(timed, speedup=None, speedup_interval=None)
-    speedup = base.median_seconds / timed.median_seconds
     interval = None if timed is base else ratio_interval(base, timed)
-    return replace(timed, speedup=speedup, speedup_interval=interval)
-
-
-def _peer_order(peer: Peer) -> tuple[bool, float, str]:
-    return (peer.median_seconds is None, peer.median_seconds or 0.0, peer.name)
-
-
-def _order(concurrency: Concurrency) -> tuple[int, int, str]:
-    return (1, 0, concurrency) if isinstance(concurrency, str) else (0, concurrency, "")
+    return replace(timed, speedup=base.median_seconds / timed.median_seconds, speedup_interval=interval)

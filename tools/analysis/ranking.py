@@ -1,31 +1,22 @@
-"""Which level is best, which to use, and which are too many."""
+"""Which level is best and which to use: only what the samples show."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Literal
 
-from .model import BASELINE_CONCURRENCY, Concurrency, DataSet, Level
-from .significance import is_slower
+from .evidence import evidence
+from .model import DataSet, Level, order_of
+from .significance import is_slower, ratio_interval
 
+# Speedups, as the table shows them, from which the words change.
+SIGNIFICANT_SPEEDUP = 3.0
+MODEST_SPEEDUP = 1.2
 # A level pays when it has at least this much of the throughput of the level it is compared with.
 PAYING_GAIN = 1.10
-# A level is retrograde when it has less than this much of the throughput of a smaller one.
-RETROGRADE_LOSS = 0.95
 # Peaks of memory that are this close are alike: an allocator rounds more than that.
 SAME_MEMORY_BYTES = 16_000_000
 
-
-@dataclass(frozen=True)
-class Loss:
-    """A level with less throughput than a smaller one."""
-
-    level: Level
-    smaller: Level
-
-    @property
-    def kept(self) -> float:
-        """The share of the smaller level's throughput."""
-        return seconds(self.smaller) / seconds(self.level)
+Effect = Literal["significant", "modest", "none", "inconclusive", "unknown"]
 
 
 def seconds(level: Level) -> float:
@@ -34,65 +25,116 @@ def seconds(level: Level) -> float:
 
 
 def fastest(levels: tuple[Level, ...]) -> Level:
-    """The fastest level; of equals the first, which is the smallest."""
+    """The level with the shortest median; of equals the first, which is the smallest."""
     return min(levels, key=seconds)
 
 
-def counted(data_set: DataSet) -> tuple[Level, ...]:
-    """The measured levels whose concurrency is a number."""
-    return tuple(level for level in data_set.measured if isinstance(level.concurrency, int))
+def counted(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    """The levels whose concurrency is a number."""
+    return tuple(level for level in levels if isinstance(level.concurrency, int))
 
 
-def best(data_set: DataSet) -> Level:
-    """The smallest level that cannot be told from the fastest."""
-    first = fastest(data_set.measured)
-    return next(level for level in data_set.measured if level is first or not is_slower(level, first))
+def compared(data_set: DataSet) -> tuple[Level, ...]:
+    """The levels whose samples order them: with a speedup interval, or one against another where 1 was not measured."""
+    if data_set.baseline is not None:
+        return tuple(level for level in data_set.measured if level.speedup_interval is not None)
+    levels = data_set.measured
+    return tuple(x for x in levels if any(y is not x and ratio_interval(x, y) is not None for y in levels))
 
 
-def recommended(data_set: DataSet) -> Concurrency:
-    """The default to use where workers bring a speedup: the smallest level over which no further one pays.
+def differing_items(data_set: DataSet) -> bool:
+    """Whether the levels delivered different numbers of items, so that their times are not of the same work."""
+    return len({level.items for level in data_set.measured if level.items is not None}) > 1
 
-    A further level pays when it has 10 % more throughput and its memory does not grow by more than its throughput.
-    It is never larger than the best level.
+
+def best(data_set: DataSet) -> Level | None:
+    """The smallest level that cannot be told from the fastest of those that are shown to be faster than 1 worker.
+
+    None where no level is. Where 1 worker was not measured, of all whose samples order them.
     """
-    levels, top = counted(data_set), best(data_set)
+    levels = () if differing_items(data_set) else compared(data_set)
+    if data_set.baseline is not None:
+        levels = tuple(level for level in levels if level.speedup_interval and level.speedup_interval[0] > 1)
     if not levels:
-        return top.concurrency
-    if isinstance(top.concurrency, str) and seconds(fastest(levels)) / seconds(top) >= PAYING_GAIN:
-        # The level found while running beats every number.
-        return top.concurrency
-    for place, level in enumerate(levels):
-        if not any(pays(further, level) for further in levels[place + 1 :]):
-            break
+        return None
+    top = fastest(levels)
+    return next(level for level in levels if level is top or not is_slower(level, top))
+
+
+def effect_of(data_set: DataSet, top: Level | None) -> Effect:
+    """How much workers help: by the best level, and by what the others might still be."""
+    levels = compared(data_set)
+    if data_set.baseline is None or not levels or differing_items(data_set):
+        return "unknown"
+    speedup = rounded(top)
+    if speedup >= MODEST_SPEEDUP:
+        return "significant" if speedup >= SIGNIFICANT_SPEEDUP else "modest"
+    if any(low <= 1 and high >= MODEST_SPEEDUP for low, high in (x.speedup_interval or (1, 1) for x in levels)):
+        return "inconclusive"
+    # A level that is in the table without an interval might be the one.
+    return "none" if len(levels) + 1 == len(data_set.measured) else "unknown"
+
+
+def rounded(level: Level | None) -> float:
+    """The speedup as the table shows it, so that the words change where the numbers do."""
+    return 1.0 if level is None else round(level.speedup or 1.0, 1)
+
+
+def refused(data_set: DataSet) -> tuple[Level, ...]:
+    """The levels at which the server answered that it was asked too often."""
+    return tuple(x for x in data_set.measured if (found := evidence(x)) is not None and found.refusals > 0)
+
+
+def recommended(data_set: DataSet, top: Level) -> Level | None:
+    """The default to use where `top` is the best level: the smallest over which no larger one pays.
+
+    A larger level pays when it is shown to be faster, has 10 % more throughput, and its memory does not grow by more
+    than its throughput. The default is never larger than the best level, and neither a level at which the server
+    refused nor one above it. 1 worker where no other is left, and None where not even that is.
+    """
+    usable = allowed(data_set)
+    base = data_set.baseline
+    worth = tuple(x for x in compared(data_set) if x in usable and (base is None or is_worth(x)))
+    numbers = counted(worth)
     if isinstance(top.concurrency, int):
-        level = min(level, top, key=lambda x: levels.index(x))
-    # One worker is no answer to a speedup worth having: then the best level is, which has no number.
-    return top.concurrency if level.concurrency == BASELINE_CONCURRENCY else level.concurrency
+        numbers = tuple(level for level in numbers if order_of(level.concurrency) <= order_of(top.concurrency))
+    elif top in worth and all(pays(top, level) for level in numbers):
+        return top
+    for place, level in enumerate(numbers):
+        if not any(pays(larger, level) for larger in numbers[place + 1 :]):
+            return level
+    return base if base in usable else None
 
 
-def pays(further: Level, level: Level) -> bool:
-    return gains(further, level) and not is_dear(further, level)
+def is_worth(level: Level) -> bool:
+    """Whether a speedup worth having is shown."""
+    return level.speedup_interval is not None and level.speedup_interval[0] > 1 and rounded(level) >= MODEST_SPEEDUP
 
 
-def gains(further: Level, level: Level) -> bool:
-    return seconds(level) / seconds(further) >= PAYING_GAIN
+def allowed(data_set: DataSet) -> tuple[Level, ...]:
+    """The measured levels below the first at which the server refused."""
+    limits = refused(data_set)
+    numbers = [level.concurrency for level in limits if isinstance(level.concurrency, int)]
+    return tuple(
+        level
+        for level in data_set.measured
+        if level not in limits
+        and not (numbers and isinstance(level.concurrency, int) and level.concurrency > min(numbers))
+    )
 
 
-def is_dear(further: Level, level: Level) -> bool:
+def pays(larger: Level, level: Level) -> bool:
+    return gains(larger, level) and not is_dear(larger, level)
+
+
+def gains(larger: Level, level: Level) -> bool:
+    return seconds(level) / seconds(larger) >= PAYING_GAIN and is_slower(level, larger)
+
+
+def is_dear(larger: Level, level: Level) -> bool:
     """Whether memory grows by a larger factor than throughput; peaks that are alike cost nothing."""
-    if further.peak_bytes is None or not level.peak_bytes:
+    if larger.peak_bytes is None or not level.peak_bytes:
         return False
-    if further.peak_bytes - level.peak_bytes <= SAME_MEMORY_BYTES:
+    if larger.peak_bytes - level.peak_bytes <= SAME_MEMORY_BYTES:
         return False
-    return further.peak_bytes / level.peak_bytes > seconds(level) / seconds(further)
-
-
-def losses(data_set: DataSet) -> list[Loss]:
-    """The retrograde levels, each against the fastest of the smaller ones."""
-    levels = counted(data_set)
-    found = [Loss(level, fastest(levels[:place])) for place, level in enumerate(levels[1:], start=1)]
-    return [loss for loss in found if loss.kept < RETROGRADE_LOSS]
-
-
-def above(level: Level, concurrency: Concurrency) -> bool:
-    return isinstance(level.concurrency, int) and isinstance(concurrency, int) and level.concurrency > concurrency
+    return larger.peak_bytes / level.peak_bytes > seconds(level) / seconds(larger)

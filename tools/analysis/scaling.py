@@ -9,11 +9,9 @@ and what makes throughput fall again. (N. Gunther, "Guerrilla Capacity Planning"
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
+from tools.words import share, significant
 
 from .model import DataSet
 
@@ -37,7 +35,6 @@ class ScalingLaw:
         coherency: 0 where workers do not disturb each other.
         largest_miss: How far the curve is off the level that it fits worst, as a share of its throughput.
         peak_workers: Where the throughput is highest; None when that is beyond what the levels can tell.
-        peak_throughput: The throughput there.
     """
 
     single: float
@@ -45,10 +42,10 @@ class ScalingLaw:
     coherency: float
     largest_miss: float
     peak_workers: float | None
-    peak_throughput: float | None
 
     def throughput(self, workers: float) -> float:
-        return float(_law(workers, self.single, self.contention, self.coherency))
+        cost = 1 + self.contention * (workers - 1) + self.coherency * workers * (workers - 1)
+        return self.single * workers / cost
 
 
 @dataclass(frozen=True)
@@ -60,62 +57,55 @@ class NoLaw:
 
 def fit(data_set: DataSet) -> ScalingLaw | NoLaw:
     """Fit the law to the levels that are numbers, each weighted alike by its relative error."""
-    levels = [(level.concurrency, level) for level in data_set.measured if isinstance(level.concurrency, int)]
-    if len(levels) < MINIMUM_LEVELS:
-        return NoLaw(f"it takes {MINIMUM_LEVELS} levels with a time, and there are {len(levels)}")
-    workers = [float(concurrency) for concurrency, _ in levels]
-    throughput = [(data_set.items or 1) / (level.median_seconds or math.nan) for _, level in levels]
-    found = _fit(workers, throughput)
-    if found is None:
-        return NoLaw("the fit did not converge")
-    single, contention, coherency = found
-    misses = [_law(n, *found) / x - 1 for n, x in zip(workers, throughput, strict=True)]
-    worst = max(range(len(misses)), key=lambda place: abs(misses[place]))
-    if abs(misses[worst]) > LARGEST_MISS:
-        return NoLaw(f"it misses the throughput of level {workers[worst]:g} by {abs(misses[worst]) * 100:.0f} %")
-    peak = _peak(contention, coherency)
-    at_peak = None if peak is None else _law(peak, *found)
-    if peak is None or at_peak is None or peak > FURTHEST_PEAK * max(workers):
-        peak = at_peak = None
-    elif at_peak < HIGHEST_PLATEAU * _law(max(workers), *found):
-        # A plateau: where exactly its highest place is depends on noise.
-        peak = at_peak = None
-    return ScalingLaw(single, contention, coherency, abs(misses[worst]), peak, at_peak)
+    points = [
+        (level.concurrency, (data_set.items or 1) / level.median_seconds)
+        for level in data_set.measured
+        if isinstance(level.concurrency, int) and level.median_seconds
+    ]
+    if len(points) < MINIMUM_LEVELS:
+        return NoLaw(f"it takes {MINIMUM_LEVELS} levels with a time, and there are {len(points)}")
+    # Loaded when there is something to fit: they are slow to import.
+    import numpy as np
+    from scipy.optimize import nnls
+
+    # N / X(N) is linear in three numbers that are not negative; times X(N) / N each level's relative error counts.
+    n, x = (np.asarray(column, dtype=float) for column in zip(*points, strict=True))
+    # Of the order of 1, whatever the unit of the throughput is.
+    unit = float(x[0] / n[0])
+    weights = x / unit / n
+    (first, serial, pairs), _ = nnls(
+        np.column_stack([weights, weights * (n - 1), weights * n * (n - 1)]), np.ones(len(n))
+    )
+    if first <= 0 or serial > first:
+        return NoLaw("the levels do not follow it")
+    law = ScalingLaw(float(unit / first), float(serial / first), float(pairs / first), 0.0, None)
+    misses = {workers: abs(law.throughput(workers) / rate - 1) for workers, rate in points}
+    worst = max(misses, key=lambda workers: misses[workers])
+    if misses[worst] > LARGEST_MISS:
+        return NoLaw(f"it misses the throughput of {worst} workers by {share(misses[worst])}")
+    return ScalingLaw(law.single, law.contention, law.coherency, misses[worst], _peak(law, max(misses)))
 
 
-def _law(workers: float, single: float, contention: float, coherency: float) -> float:
-    return single * workers / (1 + contention * (workers - 1) + coherency * workers * (workers - 1))
+def law_in_words(found: ScalingLaw | NoLaw, largest: int) -> str:
+    """The law in a sentence, with the numbers that show above the misses of the fit."""
+    if isinstance(found, NoLaw):
+        return f"The Universal Scalability Law is not shown: {found.reason}."
+    costs = {"contention": (found.contention, largest - 1), "coherency": (found.coherency, largest * (largest - 1))}
+    words = [
+        f"{name} {significant(value * 100)} %" if value * factor > found.largest_miss else f"no measurable {name}"
+        for name, (value, factor) in costs.items()
+    ]
+    peak = "no peak within twice the largest level"
+    if found.peak_workers is not None:
+        peak = f"a predicted peak at {found.peak_workers:.0f} workers"
+    return f"Universal Scalability Law: {', '.join(words)}, {peak} (every level within {share(found.largest_miss)})."
 
 
-def _fit(workers: Sequence[float], throughput: Sequence[float]) -> tuple[float, float, float] | None:
-    # Loaded when there is something to fit: it is slow to import.
-    from scipy.optimize import OptimizeWarning, curve_fit
-
-    # X(1) has no value of its own where level 1 was not measured; logarithms make every relative error count alike.
-    first = throughput[0] / workers[0]
-    scaled = np.asarray(throughput) / first
-
-    def logarithm(n: np.ndarray, single: float, contention: float, coherency: float) -> np.ndarray:
-        return np.asarray(np.log(single * n / (1 + contention * (n - 1) + coherency * n * (n - 1))))
-
-    try:
-        with warnings.catch_warnings():
-            # Flat data determine fewer than three numbers; the misses tell whether the curve is any good.
-            warnings.simplefilter("ignore", OptimizeWarning)
-            (single, contention, coherency), _ = curve_fit(
-                logarithm,
-                np.asarray(workers),
-                np.log(scaled),
-                p0=(1.0, 0.1, 0.001),
-                bounds=([1e-3, 0.0, 0.0], [1e3, 1.0, 1.0]),
-            )
-    except (RuntimeError, ValueError):
+def _peak(law: ScalingLaw, largest: int) -> float | None:
+    """Where the throughput is highest; on a plateau that depends on noise, and far out it is not known."""
+    if law.coherency < 1e-9:
         return None
-    return float(single) * first, float(contention), float(coherency)
-
-
-def _peak(contention: float, coherency: float) -> float | None:
-    """Where the law has its maximum; with next to no coherency it has none."""
-    if coherency < 1e-9:
+    peak = max(1.0, math.sqrt((1 - law.contention) / law.coherency))
+    if peak > FURTHEST_PEAK * largest or law.throughput(peak) < HIGHEST_PLATEAU * law.throughput(largest):
         return None
-    return max(1.0, math.sqrt((1 - contention) / coherency))
+    return peak

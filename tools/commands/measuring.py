@@ -163,13 +163,14 @@ def _made(spec: test_data_generator.DataSetSpec) -> test_data_generator.DataSet:
 def _measure(request: Request, output: Path) -> None:
     from rich.console import Console
 
-    from tools import measuring, render
+    from tools import analysis, measuring, render
 
     measurement = measuring.measure(request, Console(stderr=True))
     for remark in measurement.remarks:
         say(f"note: {remark}")
-    render.write(measurement.report, output)
-    write_report(measurement.report, "md", output.with_name(f"{output.stem}_report.md"))
+    found = analysis.analyse_report(measurement.report)
+    render.write(found, output)
+    write_report(found, "md", output.with_name(f"{output.stem}_report.md"))
     say(f"Written: {output}")
 
 

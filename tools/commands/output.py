@@ -12,26 +12,27 @@ if TYPE_CHECKING:
     from tools import analysis
 
 
-def write_report(content: analysis.Report, form: str, output: Path | None) -> None:
+def write_report(found: analysis.Analysed, form: str, output: Path | None) -> None:
     """Write the report in one form; it is shown on the terminal beside Markdown too."""
     from tools import render
     from tools.atomic import write_bytes
 
     written = [output]
+    page = render.report_page(found)
     if form in ("md", "terminal"):
-        render.show(content)
+        render.show(page)
     if output is None:
         return
     if form == "md":
         plots = [output.with_suffix(suffix) for suffix in (".png", ".svg")]
         for plot in plots:
-            render.draw(content, plot)
-        write_bytes(output, render.render(content, plot=plots[0].name).encode())
+            render.draw(found, plot)
+        write_bytes(output, render.render_markdown(page, plot=plots[0].name).encode())
         written += plots
     elif form == "html":
-        write_bytes(output, render.render_html(content).encode())
+        write_bytes(output, render.render_html(page).encode())
     else:
-        render.write(content, output)
+        render.write(found, output)
     say(f"Written: {', '.join(map(str, written))}")
 
 

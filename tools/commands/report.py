@@ -56,7 +56,7 @@ def report_command(
     else:
         found = read_report(results_dir, commit=commit, machine=machine, peers=peers)
     if compare is None:
-        write_report(found, form, output)
+        write_report(analysis.analyse_report(found), form, output)
     else:
         before = read_report(results_dir, commit=compare, machine=machine)
         _write_comparison(analysis.compare(before, found), form, output)
@@ -66,13 +66,14 @@ def _write_comparison(content: analysis.Comparison, form: str, output: Path | No
     from tools import render
     from tools.atomic import write_bytes
 
+    page = render.comparison_page(content)
     if form in ("md", "terminal"):
-        render.show_comparison(content)
+        render.show(page)
     if output is None:
         return
     if form == "json":
         render.write_comparison(content, output)
     else:
-        page = render.render_comparison_html if form == "html" else render.render_comparison
-        write_bytes(output, page(content).encode())
+        text = render.render_html(page) if form == "html" else render.render_markdown(page, title=True)
+        write_bytes(output, text.encode())
     say(f"Written: {output}")

@@ -14,10 +14,10 @@ from typing import Any
 
 from asv.results import iter_results_for_machine
 
-from tools.analysis import DataSet, Level, Report, is_quick, judge
+from tools.analysis import DataSet, Level, Report, analyse, is_quick
 from tools.analysis.model import Kind
 from tools.asv.results import read_reports
-from tools.render.text import cells, environment_lines, memory_note
+from tools.render.page import cells, environment_facts, memory_note
 from tools.words import significant
 
 WAY_PARAMETER = "way"
@@ -72,46 +72,43 @@ def _size(variant: str) -> str:
 
 
 def _run(report: Report, data_set: DataSet, date: int, peers: list[tuple[Kind, int, dict[str, Any]]]) -> dict[str, Any]:
-    verdict = judge(data_set)
-    best = next((level for level in data_set.levels if level.concurrency == verdict.best_concurrency), None)
+    found = analyse(data_set)
+    best = next((level for level in data_set.levels if level.concurrency == found.best_concurrency), None)
     return {
         "commit": report.environment.commit,
         "date": date,
         "quick": is_quick([data_set]),
         "title": data_set.title,
-        "levels": [_level(level) for level in data_set.levels],
-        "bestLine": verdict.best_line.replace("*", ""),
-        "bottleneckLine": verdict.bottleneck_line.replace("*", ""),
-        "sentences": list(verdict.sentences),
-        "note": memory_note(data_set),
-        "source": data_set.source,
-        "recommended": verdict.recommended,
-        "best": verdict.best_concurrency,
+        "levels": [_level(level, data_set.baseline) for level in data_set.levels],
+        "lines": [[line.label, line.text, line.command] for line in found.lines],
+        "details": [*found.details, memory_note(data_set), f"Source: {data_set.source}."],
+        "recommended": found.recommended,
+        "best": found.best_concurrency,
         "bestSpeedup": best and best.speedup,
-        "environment": environment_lines(report)[1:-2],
+        "environment": environment_facts(report)[1:-2],
         "measured": report.created,
         "peers": [peer for kind, size, peer in peers if (kind, size) == (data_set.kind, data_set.items)],
     }
 
 
-def _level(level: Level) -> dict[str, Any]:
+def _level(level: Level, base: Level | None) -> dict[str, Any]:
     slow, fast = (
         None if level.items is None or not seconds else level.items / seconds
         for seconds in (level.q75_seconds, level.q25_seconds)
     )
+    first = base.median_seconds if base is not None else None
     return {
         "concurrency": level.concurrency,
         "status": level.status,
         "cells": cells(level),
-        "samples": level.sample_count,
-        "seconds": level.median_seconds,
         "throughput": level.throughput,
         "throughputLow": slow,
         "throughputHigh": fast,
+        "throughputSamples": [level.items / sample for sample in level.samples] if level.items else [],
         "speedup": level.speedup,
         "speedupInterval": level.speedup_interval,
+        "speedupSamples": [first / sample for sample in level.samples] if first else [],
         "peakBytes": level.peak_bytes,
-        "netBytes": level.net_bytes,
     }
 
 

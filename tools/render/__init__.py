@@ -1,20 +1,23 @@
-"""A report as Markdown, HTML, JSON, a plot, or on a terminal."""
+"""A page as Markdown, as HTML, or on a terminal; results as JSON and as a plot."""
 
-from .html import render_comparison_html, render_html
+from .html import render_html
 from .json_file import read, write, write_comparison
-from .markdown import render, render_comparison
+from .markdown import render_markdown
+from .page import Page, Row, Section, comparison_page, report_page
 from .plot import draw
-from .terminal import show, show_comparison
+from .terminal import show
 
 __all__ = [
+    "Page",
+    "Row",
+    "Section",
+    "comparison_page",
     "draw",
     "read",
-    "render",
-    "render_comparison",
-    "render_comparison_html",
     "render_html",
+    "render_markdown",
+    "report_page",
     "show",
-    "show_comparison",
     "write",
     "write_comparison",
 ]

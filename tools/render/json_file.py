@@ -7,8 +7,21 @@ import math
 from pathlib import Path
 from typing import Any
 
-from tools.analysis.comparison import Comparison
-from tools.analysis.model import SCHEMA_VERSION, DataSet, Environment, Level, Peer, Report, Usage
+from tools.analysis import (
+    Analysed,
+    Comparison,
+    DataSet,
+    Environment,
+    Level,
+    Report,
+    Usage,
+    as_peer,
+    make_data_set,
+    measured_level,
+    missing_level,
+    summarised_level,
+)
+from tools.analysis.model import SCHEMA_VERSION
 from tools.atomic import write_bytes
 from tools.errors import ReportError
 
@@ -16,15 +29,17 @@ SCHEMA_PATH = Path(__file__).with_name("results.schema.json")
 _RUN_AGAIN = "run the benchmark again to write it anew"
 
 
-def write(report: Report, path: Path) -> None:
-    """Write the report in one step.
+def write(found: Analysed, path: Path) -> None:
+    """Write the report and its analysis in one step.
 
     Raises:
         ReportError: the place cannot be written.
         ValueError: the report holds NaN or an infinity, which JSON has no words for.
     """
-    text = json.dumps(dataclasses.asdict(report), indent=2, allow_nan=False)
-    write_bytes(path, f"{text}\n".encode())
+    content = _content(found.report)
+    for data_set, analysis in zip(content["data_sets"], found.analyses, strict=True):
+        data_set["analysis"] = analysis.as_json()
+    _write(content, path)
 
 
 def write_comparison(found: Comparison, path: Path) -> None:
@@ -44,16 +59,23 @@ def write_comparison(found: Comparison, path: Path) -> None:
         }
         for data_set in found.data_sets
     ]
-    content = {
-        "before": dataclasses.asdict(found.before),
-        "after": dataclasses.asdict(found.after),
-        "changes": changes,
-    }
+    _write({"before": _content(found.before), "after": _content(found.after), "changes": changes}, path)
+
+
+def _write(content: dict[str, Any], path: Path) -> None:
     write_bytes(path, f"{json.dumps(content, indent=2, allow_nan=False)}\n".encode())
 
 
+def _content(report: Report) -> dict[str, Any]:
+    content = dataclasses.asdict(report)
+    for data_set, written in zip(report.data_sets, content["data_sets"], strict=True):
+        for level, entry in zip(data_set.levels, written["levels"], strict=True):
+            entry["strategy"] = level.strategy
+    return content
+
+
 def read(path: Path) -> Report:
-    """Read what `write` wrote, and what older versions of it wrote.
+    """Read what `write` wrote, and what older versions of it wrote; what follows from the samples is computed anew.
 
     Raises:
         ReportError: the file cannot be read, is newer than this program, or does not fit the schema.
@@ -68,12 +90,15 @@ def read(path: Path) -> Report:
     problem = _first_problem(data)
     if problem:
         raise ReportError(f"{path} is not a benchmark result: {problem}; {_RUN_AGAIN}.")
-    return _report(data)
+    try:
+        return _report(data)
+    except ValueError as error:
+        raise ReportError(f"{path} is not a benchmark result: {error}; {_RUN_AGAIN}.") from error
 
 
 def _parse(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_constant, parse_float=_finite_float)
+        return json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_constant, parse_float=_number)
     except FileNotFoundError as error:
         raise ReportError(f"{path} does not exist; run a benchmark with this output first.") from error
     except OSError as error:
@@ -86,11 +111,12 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not allowed")
 
 
-def _finite_float(text: str) -> float:
+def _number(text: str) -> float:
+    """JSON has one kind of number: 5.0 workers are 5."""
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"{text} is too large")
-    return value
+    return int(value) if value.is_integer() else value
 
 
 @functools.cache
@@ -118,74 +144,28 @@ def _report(data: dict[str, Any]) -> Report:
     return Report(
         created=data["created"],
         quick=data["quick"],
-        environment=Environment(**{**data["environment"], "cores": _int(data["environment"]["cores"])}),
-        data_sets=tuple(_data_set(entry) for entry in data["data_sets"]),
+        environment=Environment(**data["environment"]),
+        data_sets=tuple(map(_data_set, data["data_sets"])),
     )
 
 
 def _data_set(data: dict[str, Any]) -> DataSet:
-    return DataSet(
-        title=data["title"],
-        key=data["key"],
-        kind=data["kind"],
-        source=data["source"],
-        items=_int(data["items"]),
-        levels=tuple(_level(entry) for entry in data["levels"]),
-        peers=tuple(_peer(entry) for entry in data.get("peers", ())),
+    return make_data_set(
+        **{name: data[name] for name in ("title", "key", "kind", "source", "items")},
+        levels=[_level(entry, entry["concurrency"]) for entry in data["levels"]],
+        peers=[as_peer(entry["name"], _level(entry, entry["name"])) for entry in data.get("peers", ())],
+        command=data.get("command"),
     )
 
 
-def _level(data: dict[str, Any]) -> Level:
-    concurrency = data["concurrency"]
-    return Level(
-        concurrency=concurrency if isinstance(concurrency, str) else int(concurrency),
-        strategy=data["strategy"],
-        net_bytes=_int(data["net_bytes"]),
-        usage=_usage(data.get("usage")),
-        **_timed(data),
-    )
-
-
-def _peer(data: dict[str, Any]) -> Peer:
-    return Peer(name=data["name"], **_timed(data))
-
-
-def _timed(data: dict[str, Any]) -> dict[str, Any]:
-    """What levels and peers have in common."""
-    interval = data.get("speedup_interval")
-    return {
-        "status": data["status"],
-        "samples": tuple(float(sample) for sample in data["samples"]),
-        "sample_count": int(data["sample_count"]),
-        "median_seconds": _float(data["median_seconds"]),
-        "q25_seconds": _float(data["q25_seconds"]),
-        "q75_seconds": _float(data["q75_seconds"]),
-        "items": _int(data["items"]),
-        "throughput": _float(data["throughput"]),
-        "peak_bytes": _int(data["peak_bytes"]),
-        "speedup": _float(data["speedup"]),
-        "speedup_interval": None if interval is None else (float(interval[0]), float(interval[1])),
-    }
-
-
-def _usage(data: dict[str, Any] | None) -> Usage | None:
-    if data is None:
-        return None
-    stages = data["stages"]
-    return Usage(
-        runs=int(data["runs"]),
-        wall_seconds=float(data["wall_seconds"]),
-        cpu_seconds=float(data["cpu_seconds"]),
-        queue_seconds=_float(data["queue_seconds"]),
-        stages=None if stages is None else {name: float(seconds) for name, seconds in stages.items()},
-        tasks=_float(data["tasks"]),
-        refusals=_float(data["refusals"]),
-    )
-
-
-def _int(value: float | None) -> int | None:
-    return None if value is None else int(value)
-
-
-def _float(value: float | None) -> float | None:
-    return None if value is None else float(value)
+def _level(data: dict[str, Any], concurrency: int | str) -> Level:
+    common = {"items": data["items"], "peak_bytes": data["peak_bytes"]}
+    usage = None if data.get("usage") is None else Usage(**data["usage"])
+    if data["status"] != "ok":
+        level = missing_level(concurrency, data["status"], **common)
+    elif data["samples"]:
+        level = measured_level(concurrency, data["samples"], usage=usage, **common)
+    else:
+        summary = {name: data[name] for name in ("median_seconds", "sample_count", "q25_seconds", "q75_seconds")}
+        level = summarised_level(concurrency, usage=usage, **summary, **common)
+    return dataclasses.replace(level, net_bytes=data.get("net_bytes"))

@@ -1,74 +1,47 @@
-"""The report as Markdown."""
+"""A page as Markdown."""
 
+import re
 from urllib.parse import quote
 
-from tools.analysis import comparison
-from tools.analysis.comparison import Comparison, DataSetChange
-from tools.analysis.model import DataSet, Report
-from tools.analysis.verdict import judge
+from tools.analysis import Line
+from tools.words import plain
 
-from .text import COLUMNS, environment_lines, memory_note, peers_note, rows
+from .page import COLUMNS, Page, Section
 
 # "sequential" is the widest word under the first heading; "baseline" fills its cell to the edge.
 _WIDTHS = (len("sequential"), *map(len, COLUMNS[1:]))
 _MAY_TOUCH_EDGE = 1
+_SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+# What would begin a heading, a list or a quotation, as the last character of a match.
+_STARTS_A_BLOCK = re.compile(r"^(\d*)([#+>.)=-])(?=[#=\s]|$)")
 
 
-def render(report: Report, *, plot: str | None = None) -> str:
+def render_markdown(page: Page, *, plot: str | None = None, title: bool = False) -> str:
     """The whole page; `plot` is the file name of the picture beside it."""
-    parts = [_section(data_set) for data_set in report.data_sets]
-    if not parts:
-        parts = ["No data sets were measured."]
+    parts = [f"# {escaped(page.title)}"] if title else []
+    parts += map(_section, page.sections) if page.sections else ["No data sets were measured."]
     if plot is not None:
         parts.append(f"![Throughput and speedup against concurrency]({quote(plot)})")
-    return "\n\n".join([*parts, "## Environment", _environment(report)]) + "\n"
+    for name, facts in page.environments:
+        parts += [f"## {name}", "\n".join(f"- {key}: {escaped(value)}" for key, value in facts)]
+    return "\n\n".join(filter(None, [*parts, page.note])) + "\n"
 
 
-def render_comparison(found: Comparison) -> str:
-    """Two commits side by side: a table for each data set, and both verdicts."""
-    parts = [_changes(data_set) for data_set in found.data_sets]
-    if not parts:
-        parts = ["No data sets were measured."]
-    names = [report.environment.commit_short or "?" for report in (found.before, found.after)]
-    parts.insert(0, f"# {names[0]} → {names[1]}")
-    for name, report in (("before", found.before), ("after", found.after)):
-        parts += [f"## Environment {name}", _environment(report)]
-    return "\n\n".join([*parts, comparison.NOTE]) + "\n"
+def _section(section: Section) -> str:
+    table = _table([section.columns, *(row.cells for row in section.rows)])
+    details = [f"- {escaped(text)}" for text in section.details]
+    block = ["<details>\n<summary>Details</summary>", "\n".join(details), "</details>"] if details else []
+    return "\n\n".join([f"## {escaped(section.title)}", table, *map(_line, section.lines), *block])
 
 
-def _changes(data_set: DataSetChange) -> str:
-    words = [f"- {sentence}" for sentence in comparison.summary(data_set)]
-    for name, side in (("Before", data_set.before), ("After", data_set.after)):
-        if side is not None:
-            verdict = judge(side)
-            words.append(f"- {name}: {_inline(verdict.best)}; bottleneck: {_inline(verdict.bottleneck_words)}.")
-    lines = [comparison.COLUMNS, *(comparison.cells(level) for level in data_set.levels)]
-    return "\n\n".join(
-        [f"## {_inline(data_set.title)}", _table(lines, (0,) * len(comparison.COLUMNS)), "\n".join(words)]
-    )
+def _line(line: Line) -> str:
+    label = f"**{escaped(line.label)}**: " if line.label else ""
+    return f"{label}{escaped(line.text)}{f': {_code(line.command)}' if line.command else ''}"
 
 
-def _environment(report: Report) -> str:
-    return "\n".join(f"- {name}: {_inline(value)}" for name, value in environment_lines(report))
-
-
-def _section(data_set: DataSet) -> str:
-    verdict = judge(data_set)
-    sentences = [*verdict.sentences, *peers_note(data_set)]
-    return "\n\n".join(
-        [
-            f"## {_inline(data_set.title)}",
-            _table([COLUMNS, *rows(data_set)], _WIDTHS),
-            verdict.best_line,
-            _inline(verdict.bottleneck_line),
-            "\n".join(f"- {_inline(sentence)}" for sentence in sentences),
-            f"Source: {_inline(data_set.source)}. {memory_note(data_set)}",
-        ]
-    )
-
-
-def _table(lines: list[tuple[str, ...]], least: tuple[int, ...]) -> str:
-    rows = [tuple(_inline(cell).replace("|", r"\|") for cell in row) for row in lines]
+def _table(lines: list[tuple[str, ...]]) -> str:
+    rows = [tuple(escaped(cell) for cell in row) for row in lines]
+    least = _WIDTHS if lines[0] == COLUMNS else (0,) * len(lines[0])
     widths = [
         width if longest <= width + _MAY_TOUCH_EDGE else longest
         for width, longest in zip(least, (max(map(len, column)) for column in zip(*rows, strict=True)), strict=True)
@@ -81,6 +54,14 @@ def _table(lines: list[tuple[str, ...]], least: tuple[int, ...]) -> str:
     return "\n".join([drawn[0], rule, *drawn[1:]])
 
 
-def _inline(text: str) -> str:
-    """One line, and no tags: titles and sources may hold names of files."""
-    return " ".join(text.split()).replace("<", "&lt;")
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is: titles, sources and names come from others."""
+    entities = plain(text).replace("&", "&amp;").replace("<", "&lt;")
+    return _STARTS_A_BLOCK.sub(r"\1\\\2", _SPECIAL.sub(r"\\\g<0>", entities))
+
+
+def _code(text: str) -> str:
+    """A code span, fenced by more backticks than it holds."""
+    inner = plain(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", inner)), default=0))
+    return f"{fence}{inner}{fence}" if len(fence) == 1 else f"{fence} {inner} {fence}"

@@ -9,12 +9,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tools.analysis.model import DataSet, Level, Report, is_quick
+from tools.analysis import Analysed, Analysis, DataSet, Level, Report, is_quick
 from tools.analysis.scaling import ScalingLaw
-from tools.analysis.verdict import Verdict, judge
 from tools.atomic import write_bytes
 from tools.errors import ReportError
-from tools.words import significant, times, workers
+from tools.words import clipped, plain, significant, times, workers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +28,11 @@ _PANEL_INCHES = (5.0, 3.5)
 _POINTS_PER_STEP = 12
 # A name beside a panel, as a share of its height.
 _LINE_OF_TEXT = 0.055
-_POINTS_AND_BARS = "points: medians; bars: quartiles of the throughput, 95 % interval of the speedup"
-# Okabe and Ito's, without the yellow that is too pale on white.
+# The strip of samples beside its median, in inches.
+_STRIP = 0.13
+# An interval is drawn this many times further than the samples go; beyond that an arrow shows that it goes on.
+_FURTHEST_BAR = 2.0
+_FOOT = "large points: medians; small points: every sample; bars: quartiles (throughput), 95 % interval (speedup)"
 
 
 @dataclass(frozen=True)
@@ -74,26 +76,49 @@ _DARK = _Theme("#16181D", "#E6E6E6", "#A0A4AB", "#2C3038", "#22252C", "#56B4E9",
 Panel = Literal["throughput", "speedup"]
 
 
-def draw(report: Report, path: Path) -> None:
+@dataclass(frozen=True)
+class _Point:
+    """A level with a value: where it stands, its samples, and the ends of its bar."""
+
+    place: int
+    level: Level
+    value: float
+    samples: tuple[float, ...]
+    bar: tuple[float, float]
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """The lowest and the highest thing drawn; of a bar without end, a part."""
+        values = (self.value, *self.samples)
+        low, high = min(values), max(values)
+        return (
+            min(low, max(self.bar[0], low / _FURTHEST_BAR)),
+            max(high, min(self.bar[1], high * _FURTHEST_BAR)),
+        )
+
+
+def draw(found: Analysed, path: Path) -> None:
     """Draw the report as PNG or SVG, by the suffix of `path`.
 
     Raises:
         ReportError: the suffix is neither, or the place cannot be written.
     """
-    kind = _kind_of(path)
+    kind = path.suffix.lower()
+    if kind not in SUFFIXES:
+        raise ReportError(f"{path} is neither .png nor .svg, the two kinds of picture there are.")
     # Loaded when a picture is wanted: it is slow to import.
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context(_LIGHT.style):
-        rows = max(1, len(report.data_sets))
+        rows = max(1, len(found.analyses))
         figure = Figure(figsize=(_WIDTH_INCHES, _ROW_INCHES * rows + _FOOT_INCHES), layout="constrained")
-        _fill(figure, report, _LIGHT)
-        content = _saved(figure, kind, _LIGHT)
+        _fill(figure, found, _LIGHT)
+        content = _saved(figure, kind[1:], _LIGHT)
     write_bytes(path, content)
 
 
-def panel(data_set: DataSet, which: Panel, *, dark: bool = False) -> bytes:
+def panel(analysis: Analysis, which: Panel, *, dark: bool = False) -> bytes:
     """One panel of one data set as SVG, for a page with a light or a dark background."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -102,15 +127,8 @@ def panel(data_set: DataSet, which: Panel, *, dark: bool = False) -> bytes:
     with rc_context(theme.style):
         figure = Figure(figsize=_PANEL_INCHES, layout="constrained")
         axes = figure.subplots()
-        (_throughput if which == "throughput" else _speedup)(axes, data_set, judge(data_set), theme)
+        (_throughput if which == "throughput" else _speedup)(axes, analysis, theme)
         return _saved(figure, "svg", theme)
-
-
-def _kind_of(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ReportError(f"{path} is neither .png nor .svg, the two kinds of picture there are.")
-    return suffix[1:]
 
 
 def _saved(figure: Figure, kind: str, theme: _Theme) -> bytes:
@@ -123,99 +141,101 @@ def _saved(figure: Figure, kind: str, theme: _Theme) -> bytes:
     return content.getvalue()
 
 
-def _fill(figure: Figure, report: Report, theme: _Theme) -> None:
-    if not report.data_sets:
+def _fill(figure: Figure, found: Analysed, theme: _Theme) -> None:
+    if not found.analyses:
         figure.text(0.5, 0.5, "No data sets were measured.", ha="center", color=theme.quiet)
         return
-    rows = figure.subfigures(len(report.data_sets), 1, squeeze=False)
-    for row, data_set in zip(rows[:, 0], report.data_sets, strict=True):
-        verdict = judge(data_set)
-        row.suptitle(_title(data_set), x=0.012, ha="left", fontsize=13, fontweight="bold")
+    rows = figure.subfigures(len(found.analyses), 1, squeeze=False)
+    for row, analysis in zip(rows[:, 0], found.analyses, strict=True):
+        quick = " (quick run)" if is_quick([analysis.data_set]) else ""
+        title = f"{clipped(plain(analysis.data_set.title), 80)}{quick}"
+        row.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
         left, right = row.subplots(1, 2)
-        _throughput(left, data_set, verdict, theme)
-        _speedup(right, data_set, verdict, theme)
-    figure.supxlabel(_foot(report, _POINTS_AND_BARS), x=0.012, ha="left", fontsize=8, color=theme.quiet)
+        _throughput(left, analysis, theme)
+        _speedup(right, analysis, theme)
+    figure.supxlabel(_foot(found.report), x=0.012, ha="left", fontsize=8, color=theme.quiet)
 
 
-def _title(data_set: DataSet) -> str:
-    return _clipped(data_set.title) + (" (quick run)" if is_quick([data_set]) else "")
-
-
-def _clipped(title: str, longest: int = 80) -> str:
-    return title if len(title) <= longest else f"{title[: longest - 3]}..."
-
-
-def _foot(report: Report, points: str) -> str:
+def _foot(report: Report) -> str:
     where = report.environment
     facts = [
         f"commit {where.commit_short}" if where.commit_short else "",
         where.cpu or "",
         f"{where.cores} cores" if where.cores else "",
         f"Python {where.python}" if where.python else "",
-        points,
+        _FOOT,
     ]
-    return "  ·  ".join(fact for fact in facts if fact)
+    return "  ·  ".join(plain(fact) for fact in facts if fact)
 
 
-def _throughput(axes: Axes, data_set: DataSet, verdict: Verdict, theme: _Theme) -> None:
+def _throughput(axes: Axes, analysis: Analysis, theme: _Theme) -> None:
+    data_set = analysis.data_set
     axes.set_ylabel("Throughput (items/s)")
-    points = [
-        (place, level, level.throughput, level.items)
-        for place, level in enumerate(data_set.levels)
-        if level.throughput is not None
-    ]
-    _frame(axes, data_set, [place for place, *_ in points], theme)
+    points = []
+    for place, level in enumerate(data_set.levels):
+        if level.throughput is not None and level.median_seconds and level.items:
+            rates = tuple(level.items / sample for sample in level.samples)
+            slow, fast = level.q75_seconds or level.median_seconds, level.q25_seconds or level.median_seconds
+            points.append(_Point(place, level, level.throughput, rates, (level.items / slow, level.items / fast)))
+    _frame(axes, data_set, points, theme)
     if not points:
         _explain(axes, "n/a: no level has a throughput", theme)
         return
-    for place, level, value, items in points:
-        low = value if not items or level.q75_seconds is None else items / level.q75_seconds
-        high = value if not items or level.q25_seconds is None else items / level.q25_seconds
-        _point(axes, place, level, value, (low, high), theme.throughput)
-        _label(axes, place, max(value, high), significant(value), theme)
-    _join(axes, [(place, level, value) for place, level, value, _ in points], theme.throughput)
-    if isinstance(verdict.law, ScalingLaw) and data_set.items:
-        _law(axes, data_set, verdict.law, theme)
+    if isinstance(analysis.findings.law, ScalingLaw) and data_set.items:
+        _law(axes, data_set, analysis.findings.law, theme)
     _peers(axes, data_set, theme)
-    top = max(axes.dataLim.y1, *(value for _, _, value, _ in points))
-    axes.set_ylim(0, top * 1.15)
+    top = max(axes.dataLim.y1, *(point.extent[1] for point in points)) * 1.15
+    axes.set_ylim(0, top)
+    for point in points:
+        _draw_point(axes, point, theme.throughput)
+        _label(axes, point.place, point.extent[1], significant(point.value), theme)
+    _join(axes, points, theme.throughput)
     _name_peers(axes, data_set, theme)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if top >= 10 else f"{value:g}")
-    _mark_recommended(axes, [(place, level, value) for place, level, value, _ in points], verdict, theme)
+    _mark_recommended(axes, points, analysis, theme)
 
 
-def _speedup(axes: Axes, data_set: DataSet, verdict: Verdict, theme: _Theme) -> None:
+def _speedup(axes: Axes, analysis: Analysis, theme: _Theme) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
+    data_set, base = analysis.data_set, analysis.data_set.baseline
     axes.set_ylabel("Speedup against 1 worker")
-    points = [(place, level, level.speedup) for place, level in enumerate(data_set.levels) if level.speedup is not None]
-    _frame(axes, data_set, [place for place, *_ in points], theme)
+    points = [
+        _Point(
+            place,
+            level,
+            level.speedup,
+            tuple(base.median_seconds / sample for sample in level.samples),
+            level.speedup_interval or (level.speedup, level.speedup),
+        )
+        for place, level in enumerate(data_set.levels)
+        if level.speedup is not None and base is not None and base.median_seconds
+    ]
+    _frame(axes, data_set, points, theme)
     if not points:
         _explain(axes, f"n/a: {data_set.speedup_missing_because}", theme)
         return
     numbers = [(place, x.concurrency) for place, x in enumerate(data_set.levels) if isinstance(x.concurrency, int)]
     axes.set_yscale("log", base=2)
-    axes.plot(
-        *zip(*numbers, strict=True), color=theme.quiet, linestyle=(0, (4, 3)), linewidth=1.3, label="ideal", zorder=1
-    )
-    largest = max(number for _, number in numbers)
-    if verdict.ceiling is not None and verdict.ceiling < largest:
-        axes.axhline(verdict.ceiling, color=theme.quiet, linestyle=":", linewidth=1.5, zorder=1, label="ceiling")
-    for place, level, value in points:
-        is_base = level is data_set.baseline
-        _point(axes, place, level, value, level.speedup_interval or (value, value), theme.speedup)
+    dashes = (0, (4, 3))
+    axes.plot(*zip(*numbers, strict=True), color=theme.quiet, linestyle=dashes, linewidth=1.3, label="ideal", zorder=1)
+    ceiling = analysis.findings.ceiling
+    if ceiling is not None and ceiling < max(number for _, number in numbers):
+        axes.axhline(ceiling, color=theme.quiet, linestyle=":", linewidth=1.5, zorder=1, label="ceiling")
+    bottom = min(1.0, *(point.extent[0] for point in points)) / 1.8
+    top = max(2.0, axes.dataLim.y1, *(point.extent[1] for point in points)) * 1.3
+    axes.set_ylim(bottom, top)
+    for point in points:
+        _draw_point(axes, point, theme.speedup)
         # The ideal line rises above the points, so the space below is free.
-        lowest = min(value, (level.speedup_interval or (value,))[0])
-        _label(axes, place, lowest, "baseline" if is_base else times(value), theme, below=True)
+        text = "baseline" if point.level is base else times(point.value)
+        _label(axes, point.place, point.extent[0], text, theme, below=True)
     _join(axes, points, theme.speedup)
-    low_end = min(axes.dataLim.y0, 1.0)
-    high_end = max(axes.dataLim.y1, 2.0)
-    axes.set_ylim(low_end / 1.8, high_end * 1.3)
-    ticks = [2.0**power for power in range(-10, 20) if low_end / 1.8 <= 2.0**power <= high_end * 1.3]
-    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    low, high = math.ceil(math.log2(bottom)), math.floor(math.log2(top))
+    axes.yaxis.set_major_locator(FixedLocator([2.0**power for power in range(low, high + 1, 1 + (high - low) // 10)]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}x")
-    _mark_recommended(axes, points, verdict, theme)
+    _mark_recommended(axes, points, analysis, theme)
 
 
 def _law(axes: Axes, data_set: DataSet, law: ScalingLaw, theme: _Theme) -> None:
@@ -246,7 +266,7 @@ def _name_peers(axes: Axes, data_set: DataSet, theme: _Theme) -> None:
         height = max(throughput / top, free)
         free = height + _LINE_OF_TEXT
         axes.annotate(
-            _clipped(name, 20),
+            clipped(plain(name), 20),
             (1, height),
             xycoords="axes fraction",
             xytext=(3, 0),
@@ -257,11 +277,12 @@ def _name_peers(axes: Axes, data_set: DataSet, theme: _Theme) -> None:
         )
 
 
-def _frame(axes: Axes, data_set: DataSet, filled: list[int], theme: _Theme) -> None:
+def _frame(axes: Axes, data_set: DataSet, points: list[_Point], theme: _Theme) -> None:
     """The measured levels at even distances; one without a time keeps its place and says so."""
+    filled = [point.place for point in points]
     axes.set_xlabel("Concurrency (workers)")
     axes.set_xlim(-0.5, max(1, len(data_set.levels)) - 0.5)
-    axes.set_xticks(range(len(data_set.levels)), [_clipped(str(level.concurrency), 12) for level in data_set.levels])
+    axes.set_xticks(range(len(data_set.levels)), [_tick(level) for level in data_set.levels])
     axes.grid(axis="y", color=theme.faint, linewidth=0.8)
     axes.tick_params(length=3)
     for place, level in enumerate(data_set.levels):
@@ -280,38 +301,48 @@ def _frame(axes: Axes, data_set: DataSet, filled: list[int], theme: _Theme) -> N
         )
 
 
+def _tick(level: Level) -> str:
+    return clipped(plain(str(level.concurrency)), 12).replace(" ", "\n", 1)
+
+
 def _explain(axes: Axes, text: str, theme: _Theme) -> None:
     axes.set_yticks([])
     axes.text(0.5, 0.92, text, transform=axes.transAxes, ha="center", va="center", color=theme.quiet)
 
 
-def _point(axes: Axes, place: int, level: Level, value: float, bar: tuple[float, float], color: str) -> None:
-    low, high = bar
-    axes.errorbar(
-        [place],
-        [value],
-        yerr=None if low == high else [[max(0.0, value - low)], [max(0.0, high - value)]],
-        fmt="D" if isinstance(level.concurrency, str) else "o",
-        color=color,
-        markersize=6,
-        capsize=4,
-        elinewidth=1.4,
-        zorder=3,
-    )
+def _draw_point(axes: Axes, point: _Point, color: str) -> None:
+    """The median with its bar, which ends inside of the axes, and every sample beside it."""
+    from matplotlib.transforms import ScaledTranslation
+
+    low, high = point.extent
+    ends = ((point.bar[0], low, "v"), (point.bar[1], high, "^"))
+    if point.bar[0] < point.bar[1]:
+        axes.vlines(point.place, max(point.bar[0], low), min(point.bar[1], high), color=color, linewidth=1.4, zorder=3)
+        for end, furthest, arrow in ends:
+            goes_on = end < furthest if arrow == "v" else end > furthest
+            axes.plot(
+                [point.place],
+                [furthest if goes_on else end],
+                marker=arrow if goes_on else "_",
+                color=color,
+                markersize=7,
+                zorder=3,
+            )
+    marker = "D" if isinstance(point.level.concurrency, str) else "o"
+    axes.plot([point.place], [point.value], marker=marker, color=color, markersize=6, zorder=3)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    beside = axes.transData + ScaledTranslation(_STRIP, 0, figure.dpi_scale_trans)
+    places = [point.place] * len(point.samples)
+    axes.scatter(places, point.samples, s=9, color=color, alpha=0.5, linewidths=0, zorder=3, transform=beside)
 
 
-def _join(axes: Axes, points: list[tuple[int, Level, float]], color: str) -> None:
+def _join(axes: Axes, points: list[_Point], color: str) -> None:
     """A line through the numbers; it breaks where a level has no time, and leaves out what is no number."""
-    runs: list[list[tuple[int, float]]] = [[]]
-    for place, level, value in points:
-        if isinstance(level.concurrency, str):
-            continue
-        if runs[-1] and place != runs[-1][-1][0] + 1:
-            runs.append([])
-        runs[-1].append((place, value))
-    for run in runs:
-        if len(run) > 1:
-            axes.plot(*zip(*run, strict=True), color=color, linewidth=2, zorder=2)
+    numbers = [point for point in points if isinstance(point.level.concurrency, int)]
+    for left, right in pairwise(numbers):
+        if right.place == left.place + 1:
+            axes.plot([left.place, right.place], [left.value, right.value], color=color, linewidth=2, zorder=2)
 
 
 def _label(axes: Axes, place: int, value: float, text: str, theme: _Theme, *, below: bool = False) -> None:
@@ -331,19 +362,19 @@ def _label(axes: Axes, place: int, value: float, text: str, theme: _Theme, *, be
     )
 
 
-def _mark_recommended(axes: Axes, points: list[tuple[int, Level, float]], verdict: Verdict, theme: _Theme) -> None:
-    for place, level, value in points:
-        if level.concurrency == verdict.recommended:
+def _mark_recommended(axes: Axes, points: list[_Point], analysis: Analysis, theme: _Theme) -> None:
+    for point in points:
+        if point.level is analysis.findings.default:
             axes.plot(
-                [place],
-                [value],
+                [point.place],
+                [point.value],
                 marker="o",
                 markersize=14,
                 markerfacecolor="none",
                 markeredgecolor=theme.recommended,
                 markeredgewidth=1.8,
                 linestyle="none",
-                label=f"recommended: {workers(level.concurrency)}",
+                label=f"recommended: {workers(point.level.concurrency)}",
                 zorder=4,
             )
     if axes.get_legend_handles_labels()[1]:

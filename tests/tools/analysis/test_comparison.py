@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tools.analysis import Environment, Level, Report, compare, make_data_set, measured_level, missing_level
 from tools.errors import ReportError
-from tools.render import render_comparison, show_comparison, write_comparison
+from tools.render import comparison_page, render_markdown, show, write_comparison
 
 STEADY = (0.98, 0.99, 1.0, 1.01, 1.02)
 
@@ -49,14 +49,14 @@ def test_what_the_samples_show() -> None:
 
 def test_markdown_and_terminal() -> None:
     found = compare(BEFORE, AFTER)
-    page = render_comparison(found)
+    page = render_markdown(comparison_page(found), title=True)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"]
     assert rows[3][:4] == ["5", "2.0", "2.6", "+30 %"]
     assert rows[3][-1] == "slower"
     assert "100 → 120" in rows[2]
-    assert "- Slower at concurrency 5.\n- Faster at concurrency 10." in page
+    assert "Slower at concurrency 5.\n\nFaster at concurrency 10." in page
     output = io.StringIO()
-    show_comparison(found, Console(file=output, width=80))
+    show(comparison_page(found), Console(file=output, width=80))
     assert max(map(len, output.getvalue().splitlines())) <= 80
     assert "…" not in output.getvalue()
 
@@ -64,7 +64,7 @@ def test_markdown_and_terminal() -> None:
 def test_what_only_one_has_measured() -> None:
     found = compare(BEFORE, report("bbbb", level(1, 4.0), key="other"))
     assert [x.key for x in found.data_sets] == ["other", "k"]
-    assert "Only the commit after has measured this." in render_comparison(found)
+    assert "Only the commit after has measured this." in render_markdown(comparison_page(found))
 
 
 def test_json_is_strict(tmp_path: Path) -> None:

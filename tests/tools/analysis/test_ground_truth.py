@@ -9,7 +9,7 @@ import pytest
 from scratch_asv import measure_scratch_project
 from support import ROOT
 
-from tools.analysis import DataSet, judge
+from tools.analysis import DataSet, analyse
 from tools.analysis.evidence import evidence
 from tools.asv.results import read_report
 
@@ -48,11 +48,12 @@ def is_crowded(data_set: DataSet) -> bool:
 
 @pytest.mark.parametrize("name", NATURES)
 def test_the_verdict_names_the_nature(name: str, data_sets: dict[str, DataSet]) -> None:
-    verdict = judge(data_sets[name])
+    found = analyse(data_sets[name])
+    verdict = found.findings
     nature, effect = NATURES[name]
     # Where other programs took the CPU, the report may know less. It never may name another nature.
     allowed = {nature, *LESS_IS_KNOWN.get(nature, ["inconclusive"])} if is_crowded(data_sets[name]) else {nature}
-    assert verdict.bottleneck in allowed, "\n".join(verdict.sentences)
+    assert verdict.bottleneck in allowed, "\n".join(line.text for line in found.lines)
     if not is_crowded(data_sets[name]):
         # That more CPU-bound workers are no faster is hard to show on a noisy machine; what binds them is not.
         assert verdict.effect == effect or (name, verdict.effect) == ("Cpu", "inconclusive")

@@ -31,13 +31,22 @@ def test_levels_are_ordered_and_refer_to_one_worker() -> None:
     levels = [
         measured_level("auto", [1.0]),
         measured_level(10, [2.0]),
+        measured_level("4 processes", [0.5]),
+        measured_level("2 processes", [0.8]),
         missing_level(5, "failed"),
         measured_level(1, [8.0]),
     ]
     data_set = make_data_set("t", "k", "file", "s", None, levels)
-    assert [x.concurrency for x in data_set.levels] == [1, 5, 10, "auto"]
-    assert [x.strategy for x in data_set.levels] == ["sequential", "concurrent", "concurrent", "auto"]
-    assert [x.speedup for x in data_set.levels] == [1.0, None, 4.0, 8.0]
+    assert [x.concurrency for x in data_set.levels] == [1, 5, 10, "2 processes", "4 processes", "auto"]
+    assert [x.strategy for x in data_set.levels] == [
+        "sequential",
+        "concurrent",
+        "concurrent",
+        "processes",
+        "processes",
+        "auto",
+    ]
+    assert [x.speedup for x in data_set.levels] == [1.0, None, 4.0, 10.0, 16.0, 8.0]
 
 
 def test_a_level_is_there_once() -> None:

@@ -1,6 +1,8 @@
 """Intervals hold what they promise, whatever the noise looks like."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ NOISES: dict[str, Noise] = {
 
 
 @pytest.mark.parametrize("noise", NOISES)
-@pytest.mark.parametrize("samples", [3, 5, 10])
+@pytest.mark.parametrize("samples", [2, 3, 5, 10])
 def test_the_interval_holds_the_true_ratio_nineteen_times_of_twenty(noise: str, samples: int) -> None:
     random = np.random.default_rng(1)
     held = 0
@@ -42,16 +44,31 @@ def test_equal_work_is_rarely_called_slower() -> None:
 
 
 def test_the_interval_holds_the_ratio_of_the_medians() -> None:
-    one, other = measured_level(1, [1.0, 1.0, 1.0, 1.0, 90.0]), measured_level(5, [1.0] * 5)
+    one, other = measured_level(1, [1.0, 1.0, 1.0, 1.0, 90.0]), measured_level(5, [0.9, 1.0, 1.0, 1.0, 1.1])
     interval = ratio_interval(one, other)
     assert interval is not None
     assert interval[0] <= 1.0 <= interval[1]
 
 
-def test_without_noise_there_is_no_width() -> None:
-    assert ratio_interval(measured_level(1, [4.0] * 5), measured_level(5, [2.0] * 5)) == pytest.approx((2.0, 2.0))
+@pytest.mark.parametrize("samples", [[4.0], [4.0] * 5, [0.1] * 10])
+def test_one_sample_and_samples_without_spread_have_no_interval(samples: list[float]) -> None:
+    spread = measured_level(5, [1.9, 2.0, 2.1])
+    assert ratio_interval(measured_level(1, samples), spread) is None
+    assert ratio_interval(spread, measured_level(1, samples)) is None
+    assert ratio_interval(summarised_level(1, 4.0, sample_count=9), spread) is None
 
 
-def test_too_few_samples_have_no_interval() -> None:
-    assert ratio_interval(measured_level(1, [4.0, 4.1]), measured_level(5, [2.0] * 5)) is None
-    assert ratio_interval(summarised_level(1, 4.0, sample_count=9), measured_level(5, [2.0] * 5)) is None
+def test_an_interval_is_a_number_however_unsure() -> None:
+    low, high = ratio_interval(measured_level(1, [1e-9, 1e9]), measured_level(5, [1e-9, 1e9])) or (0.0, 0.0)
+    assert 0 < low < 1 < high < math.inf
+
+
+def test_quartiles_stand_in_for_samples() -> None:
+    random = np.random.default_rng(3)
+    held = 0
+    for _ in range(REPETITIONS):
+        full = [measured_level(n, NOISES["log-normal"](random, 9) * ratio) for n, ratio in ((1, RATIO), (5, 1.0))]
+        one, other = (replace(level, samples=()) for level in full)
+        low, high = ratio_interval(one, other) or (0.0, 0.0)
+        held += low <= RATIO <= high
+    assert held / REPETITIONS > 0.93

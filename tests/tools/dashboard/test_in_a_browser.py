@@ -13,7 +13,7 @@ import pytest
 from dashboard_results import API, FILE, PEAK, PEERS, TIME, Dashboard
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tools.analysis import judge
+from tools.analysis import analyse
 from tools.asv.results import read_report
 
 FLAGS = [
@@ -152,17 +152,18 @@ def test_numbers_are_those_of_the_result_files(page: Page, address: str, dashboa
 def test_words_are_those_of_the_report(page: Page, address: str, dashboard: Dashboard) -> None:
     for commit in dashboard.commits:
         for data_set in read_report(dashboard.results, commit=commit, machine="box").data_sets:
-            verdict = judge(data_set)
+            found = analyse(data_set)
             benchmark, _, size = data_set.key.removesuffix(")").partition("(")
             show(page, address, benchmark=benchmark, size=size, commit=commit[:8])
             assert page.locator("#title").inner_text() == data_set.title
-            assert page.locator("#best").inner_text() == verdict.best_line.replace("*", "")
-            assert page.locator("#bottleneck").inner_text() == verdict.bottleneck_line.replace("*", "")
-            assert page.locator("#sentences li").all_inner_texts() == list(verdict.sentences)
+            lines = [f"{x.label}: {x.text}{f': {x.command}' if x.command else ''}" for x in found.lines]
+            assert page.locator("#lines p").all_inner_texts() == lines
+            details = page.locator("#details li").all_text_contents()
+            assert details[: len(found.details)] == list(found.details)
             # The history beside the words says the same.
             history = {row[0]: row[2] for row in table(page, "#history-best")}
             best = history[commit[:8]]
-            assert verdict.best.startswith(f"{best} worker" if best != "n/a" else "cannot be judged")
+            assert found.line("Best Performance").startswith(f"{best} worker" if best != "n/a" else "not judged")
 
 
 def test_history_and_peers(page: Page, address: str, dashboard: Dashboard) -> None:

@@ -6,8 +6,13 @@ from html.parser import HTMLParser
 
 from test_markdown import documented_report
 
-from tools.analysis import as_peer, compare, make_data_set, measured_level
-from tools.render import render_comparison_html, render_html
+from tools.analysis import Report, analyse_report, as_peer, compare, make_data_set, measured_level
+from tools.render import comparison_page, render_html, report_page
+
+
+def rendered(report: Report) -> str:
+    return render_html(report_page(analyse_report(report)))
+
 
 VOID = {"meta", "img", "source"}
 
@@ -41,15 +46,15 @@ class Page(HTMLParser):
 
 
 def test_it_shows_the_table_and_the_words() -> None:
-    page = Page(text := render_html(documented_report()))
+    page = Page(text := rendered(documented_report()))
     assert page.cells[:6] == ["sequential", "1", "45.2", "221", "120", "baseline"]
     assert page.cells[6:] == ["concurrent", "10", "8.7", "1,149", "250", "5.2x"]
-    assert "Significant speedup (5.19x)" in text
+    assert "<strong>Use 10 workers</strong>: 5.2x the throughput of 1 worker" in text
     assert "10 workers with 5.2x speedup" in text
 
 
 def test_it_asks_for_nothing_from_outside() -> None:
-    page = Page(text := render_html(documented_report()))
+    page = Page(text := rendered(documented_report()))
     assert page.addresses
     assert all(address.startswith("data:image/svg+xml;base64,") for address in page.addresses)
     assert not {"script", "link", "iframe"} & set(page.tags)
@@ -58,7 +63,7 @@ def test_it_asks_for_nothing_from_outside() -> None:
 
 
 def test_it_has_a_picture_for_dark_screens() -> None:
-    page = Page(text := render_html(documented_report()))
+    page = Page(text := rendered(documented_report()))
     assert len(set(page.addresses)) == 4  # two panels, each light and dark
     assert text.count('media="(prefers-color-scheme: dark)"') == 2
     assert 'alt="Speedup against concurrency: 1.0x at 1, 5.2x at 10"' in text
@@ -66,7 +71,7 @@ def test_it_has_a_picture_for_dark_screens() -> None:
 
 def test_names_are_text_and_not_markup() -> None:
     evil = make_data_set("<script>x</script>", "k", "file", "<b>", None, [measured_level(1, [1.0])])
-    text = render_html(replace(documented_report(), data_sets=(evil,)))
+    text = rendered(replace(documented_report(), data_sets=(evil,)))
     assert "<script" not in text
     assert "&lt;script&gt;" in text
 
@@ -75,11 +80,11 @@ def test_peers_are_rows_of_the_table() -> None:
     (data_set,) = documented_report().data_sets
     peers = [as_peer("pystac", measured_level(1, [90.4, 90.4, 90.4], items=10_000))]
     with_peers = make_data_set("t", "k", "file", "s", 10_000, data_set.levels, peers)
-    page = Page(render_html(replace(documented_report(), data_sets=(with_peers,))))
+    page = Page(rendered(replace(documented_report(), data_sets=(with_peers,))))
     assert page.cells[12:] == ["pystac", "n/a", "90.4", "111", "n/a", "0.5x"]
 
 
 def test_a_comparison_is_a_page_too() -> None:
-    page = Page(text := render_comparison_html(compare(documented_report(), documented_report())))
+    page = Page(text := render_html(comparison_page(compare(documented_report(), documented_report()))))
     assert page.cells[:4] == ["1", "45.2", "45.2", "+0.0 %"]
     assert re.search(r"<h1>01234567 → 01234567</h1>", text)

@@ -17,17 +17,24 @@ from tools.analysis import (
     Level,
     Report,
     Usage,
+    analyse_report,
     as_peer,
     make_data_set,
     measured_level,
     missing_level,
 )
 from tools.errors import ReportError
-from tools.render import read, write
+from tools.render import read
+from tools.render import write as write_analysed
 from tools.render.json_file import SCHEMA_PATH
 
+
+def write(report: Report, path: Path) -> None:
+    write_analysed(analyse_report(report), path)
+
+
 SECONDS = st.floats(min_value=1e-9, max_value=1e9)
-BYTES = st.none() | st.integers(min_value=0, max_value=2**60)
+BYTES = st.none() | st.integers(min_value=0, max_value=10**15)
 TEXT = st.none() | st.text()
 MEANS = st.none() | st.floats(min_value=0, max_value=1e9)
 USAGES = st.none() | st.builds(
@@ -40,7 +47,7 @@ USAGES = st.none() | st.builds(
     tasks=MEANS,
     refusals=MEANS,
 )
-LEVEL_NAMES = st.integers(min_value=1, max_value=10_000) | st.sampled_from(["auto", "adaptive"])
+LEVEL_NAMES = st.integers(min_value=1, max_value=10_000) | st.sampled_from(["auto", "adaptive", "2 processes"])
 
 
 @st.composite
@@ -109,11 +116,24 @@ def test_a_file_of_the_first_version_is_read(tmp_path: Path) -> None:
     data = json.loads(path.read_text())
     data["schema_version"] = 1
     for data_set in data["data_sets"]:
-        del data_set["peers"]
+        del data_set["peers"], data_set["command"], data_set["analysis"]
         for level in data_set["levels"]:
             del level["usage"], level["speedup_interval"]
     path.write_text(json.dumps(data))
     assert read(path) == SMALL
+
+
+def test_what_follows_from_the_samples_is_computed_anew(tmp_path: Path) -> None:
+    path = changed(tmp_path / "report.json", "data_sets", 0, "levels", 0, "speedup", to=99.0)
+    assert read(path) == SMALL
+
+
+def test_the_analysis_is_in_the_file(tmp_path: Path) -> None:
+    write(SMALL, tmp_path / "report.json")
+    (data_set,) = json.loads((tmp_path / "report.json").read_text())["data_sets"]
+    assert data_set["analysis"]["recommended"] is None
+    assert data_set["analysis"]["lines"][0] == ["No advice yet", "only 1 worker has a time", None]
+    assert [level["strategy"] for level in data_set["levels"]] == ["sequential", "concurrent"]
 
 
 def test_schema_is_a_schema() -> None:
@@ -165,14 +185,15 @@ def changed(path: Path, *keys: str | int, to: object) -> Path:
 @pytest.mark.parametrize(
     ("keys", "value", "words"),
     [
-        (["schema_version"], 3, "newer version of this program (schema_version 3, this one reads 2); update"),
-        (["schema_version"], 0, "at schema_version, 0 is not one of [1, 2]"),
+        (["schema_version"], 4, "newer version of this program (schema_version 4, this one reads 3); update"),
+        (["schema_version"], 0, "at schema_version, 0 is not one of [1, 2, 3]"),
         (["quick"], "no", "at quick, 'no' is not of type 'boolean'"),
         (["data_sets", 0, "levels", 0, "median_seconds"], None, "at data_sets/0/levels/0/median_seconds"),
         (["data_sets", 0, "levels", 0, "samples"], [math.nan], "NaN is not allowed"),
         (["data_sets", 0, "levels", 0, "extra"], 1, "'extra' was unexpected"),
         (["data_sets", 0, "levels", 1, "status"], "ok", "at data_sets/0/levels/1"),
         (["environment"], {}, "at environment"),
+        (["data_sets", 0, "levels", 1, "concurrency"], 1, "k: a concurrency level is there twice in [1, 1]"),
     ],
 )
 def test_wrong_content(tmp_path: Path, keys: list[str | int], value: object, words: str) -> None:

@@ -1,9 +1,22 @@
 """The page, byte for byte where it is documented."""
 
+import re
 from dataclasses import replace
 
-from tools.analysis import Environment, Report, make_data_set, measured_level, missing_level, summarised_level, title_of
-from tools.render import render
+import pytest
+
+from tools.analysis import (
+    Environment,
+    Report,
+    analyse_report,
+    make_data_set,
+    measured_level,
+    missing_level,
+    summarised_level,
+    title_of,
+)
+from tools.render import render_markdown, report_page
+from tools.render.markdown import escaped
 
 MB = 1_000_000
 
@@ -15,8 +28,14 @@ DOCUMENTED = """\
 | sequential | 1           | 45.2     | 221                  | 120         | baseline|
 | concurrent | 10          | 8.7      | 1,149                | 250         | 5.2x    |
 
+**Use 10 workers**: 5.2x the throughput of 1 worker
+
 **Best Performance**: 10 workers with 5.2x speedup
 """
+
+
+def render(report: Report, plot: str | None = None) -> str:
+    return render_markdown(report_page(analyse_report(report)), plot=plot)
 
 
 def documented_report() -> Report:
@@ -48,9 +67,10 @@ def test_documented_example_byte_for_byte() -> None:
 
 def test_words_follow_the_table() -> None:
     page = render(documented_report())
-    assert "Significant speedup (5.19x): the work is I/O-bound, use a worker pool with 10 workers." in page
-    assert "Net of a process that only imports: 80 at 1, 210 at 10." in page
-    assert "peak resident set size of the benchmark process in 10^6 bytes" in page
+    table, details = page.split("<details>\n<summary>Details</summary>\n\n")
+    assert "**Next**: Measure larger levels, the largest still paid: `--concurrency 1,10,20,40`\n" in table
+    assert "- Source: made by the test.\n" in details
+    assert "net of the imports, 80 with 1 worker, 210 with 10 workers.\n\n</details>\n" in details
 
 
 def test_environment_is_stated() -> None:
@@ -83,8 +103,8 @@ def test_missing_levels_are_shown() -> None:
     assert rows(page)["5"] == ["concurrent", "5", "failed", "n/a", "90", "n/a"]
     assert rows(page)["10"] == ["concurrent", "10", "n/a", "n/a", "n/a", "n/a"]
     assert rows(page)["auto"] == ["auto", "auto", "0.123", "4,065", "n/a", "16.7x"]
-    assert "Levels that failed: 5." in page
-    assert "Levels that are n/a (not run, or not offered by this commit): 10." in page
+    assert "**Note**: 5 workers failed\n" in page
+    assert "- 10 workers: n/a (not run, or not offered by this commit)." in page
 
 
 def test_missing_baseline_is_explained() -> None:
@@ -96,20 +116,10 @@ def test_missing_baseline_is_explained() -> None:
     ):
         data_set = make_data_set("t", "k", "file", "s", None, levels)
         page = render(replace(documented_report(), data_sets=(data_set,)))
-        assert f"Speedup is n/a: the baseline, concurrency 1, {reason}." in page
+        assert f"1 worker, the baseline, {reason}" in page
         assert rows(page)["5"][-1] == "n/a"
         assert "baseline|" not in page
         assert "**Best Performance**: 10 workers, speedup n/a\n" in page
-
-
-def test_quick_run_says_so() -> None:
-    report = documented_report()
-    levels = [measured_level(1, [2.0]), measured_level(5, [1.0])]
-    data_set = make_data_set("t", "k", "file", "s", None, levels)
-    sentence = "This was a quick run (1 sample a level): it is not a measurement."
-    assert sentence in render(replace(report, data_sets=(data_set,)))
-    enough = make_data_set("t", "k", "file", "s", None, [measured_level(n, [1.0] * 5) for n in (1, 5)])
-    assert "quick run" not in render(replace(report, data_sets=(enough,)))
 
 
 def test_plot_is_referred_to_by_an_address() -> None:
@@ -129,3 +139,26 @@ def test_wide_cells_keep_the_table_straight() -> None:
 def test_no_data_sets() -> None:
     page = render(replace(documented_report(), data_sets=()))
     assert page.startswith("No data sets were measured.\n\n## Environment")
+
+
+HOSTILE = "*b* _i_ <script>alert(1)</script> [x](http://y) `c` \x1b[31mred\x07 | $x$ \u202e &lt; ~~s~~ \\\n# h"
+SHOWN = (
+    r"\*b\* \_i\_ &lt;script>alert(1)&lt;/script> \[x\](http://y) \`c\` \\x1b\[31mred\\x07 \| \$x\$ \\u202e &amp;lt; "
+    r"\~\~s\~\~ \\ # h"
+)
+
+
+def test_text_of_others_is_shown_as_it_is() -> None:
+    levels = [measured_level(1, [2.0, 2.1]), measured_level(HOSTILE, [1.0])]
+    data_set = make_data_set(HOSTILE, "k", "file", HOSTILE, 1, levels, command=f"python x.py '{HOSTILE}'")
+    page = render(Report("x", True, Environment(machine=HOSTILE), (data_set,)))
+    assert page.count(SHOWN) == 6  # title, source, twice as a level, machine, samples
+    assert page.isprintable() or all(x.isprintable() or x == "\n" for x in page)
+    table = [line for line in page.splitlines() if line.startswith("|")]
+    assert {len(line.replace(r"\|", "").split("|")) for line in table} == {8}
+
+
+@pytest.mark.parametrize("text", ["# a", "- a", "+ a", "1. a", "=== a", "> a", "#"])
+def test_the_start_of_a_block_is_text_too(text: str) -> None:
+    assert re.match(r"\d*\\", escaped(text))
+    assert escaped("0.123") == "0.123"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from tools.analysis import Environment, Report, make_data_set, measured_level, missing_level
+from tools.analysis import Analysed, Environment, Report, analyse_report, make_data_set, measured_level, missing_level
 from tools.errors import ReportError
 from tools.render import draw
 
@@ -33,8 +33,8 @@ NO_BASELINE = make_data_set("t", "b", "api", "s", None, [missing_level(1, "faile
 NOTHING = make_data_set("t", "c", "api", "s", None, [])
 
 
-def report(*data_sets: object, quick: bool = False) -> Report:
-    return Report("2026-01-02T03:04:05+00:00", quick, Environment(cores=2), data_sets)  # type: ignore[arg-type]
+def report(*data_sets: object, quick: bool = False) -> Analysed:
+    return analyse_report(Report("2026-01-02T03:04:05+00:00", quick, Environment(cores=2), data_sets))  # type: ignore[arg-type]
 
 
 def pixels(path: Path) -> np.ndarray:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from tools.analysis import Environment, Report, make_data_set, measured_level, missing_level
-from tools.render import show
+from tools.analysis import Environment, Report, analyse_report, make_data_set, measured_level, missing_level
+from tools.render import report_page, show
 
 LEVELS = [
     measured_level(1, [45.1, 45.2, 45.3], items=10_000, peak_bytes=120_000_000),
@@ -24,7 +24,8 @@ REPORT = Report(
 
 def shown(report: Report, *, terminal: bool = False) -> str:
     output = io.StringIO()
-    show(report, Console(file=output, width=80, force_terminal=terminal, color_system="standard" if terminal else None))
+    page = report_page(analyse_report(report))
+    show(page, Console(file=output, width=80, force_terminal=terminal, color_system="standard" if terminal else None))
     return output.getvalue()
 
 
@@ -36,7 +37,7 @@ def test_table_and_words() -> None:
     assert ["concurrent", "20", "failed", "n/a", "n/a", "n/a"] in found
     assert ["concurrent", "50", "n/a", "n/a", "n/a", "n/a"] in found
     assert "Best Performance: 10 workers with 5.2x speedup" in text
-    assert "Significant speedup (5.19x)" in text
+    assert "Use 10 workers: 5.2x the throughput of 1 worker" in text
     # A title is text, not markup.
     assert text.startswith("[bold]10K JSON Files\n")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tools.analysis import title_of
-from tools.words import listed, megabytes, significant, times, times_exact, workers
+from tools.words import listed, megabytes, plain, share, significant, times, workers
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,21 @@ def test_megabytes_are_of_a_million_bytes() -> None:
 
 def test_speedups() -> None:
     assert [times(x) for x in (5.195, 0.96, 0.04, None)] == ["5.2x", "1.0x", "0.04x", "n/a"]
-    # A limit is not reached by rounding.
-    assert [times_exact(x) for x in (2.999, 3.0, 1.1999, 2.3)] == ["2.99x", "3.00x", "1.19x", "2.30x"]
+    assert [times(x) for x in (1e9, 1e-9)] == ["over 1,000,000x", "under 0.001x"]
+    assert [share(x) for x in (0.0, 0.001, 0.5)] == ["0 %", "under 1 %", "50 %"]
+
+
+def test_text_of_others_is_one_line_without_controls() -> None:
+    assert plain("a\x1b[31m\tb\n\u202ec \x07\x9b") == "a\\x1b[31m b \\u202ec \\x07\\x9b"
 
 
 def test_words() -> None:
-    assert [workers(x) for x in (1, 10, "auto")] == ["1 worker", "10 workers", "auto concurrency"]
+    assert [workers(x) for x in (1, 10, "auto", "2 processes")] == [
+        "1 worker",
+        "10 workers",
+        "auto concurrency",
+        "2 processes",
+    ]
     assert [listed(x) for x in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
 
 

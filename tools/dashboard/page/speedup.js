@@ -80,10 +80,12 @@
     at("title").textContent = run.title;
     at("subtitle").textContent =
       `Commit ${short(run)} of ${day(run.date)}, measured ${moment(run.measured)} on ${series.machine}.`;
-    at("best").textContent = run.bestLine;
-    at("bottleneck").textContent = run.bottleneckLine;
-    at("sentences").replaceChildren(...run.sentences.map((sentence) => element("li", sentence)));
-    at("note").textContent = `${run.note} Source: ${run.source}.`;
+    at("lines").replaceChildren(...run.lines.map(([label, text, command]) => {
+      const line = element("p", "");
+      line.append(element("strong", label), `: ${text}`, ...(command ? [": ", element("code", command)] : []));
+      return line;
+    }));
+    at("details").replaceChildren(...run.details.map((sentence) => element("li", sentence)));
     at("levels").replaceChildren(
       table(COLUMNS, run.levels.map((level) => level.cells), {
         caption: `Commit ${short(run)}${run.recommended === null ? "" : `; marked: the recommended default, ${run.recommended}`}`,
@@ -156,12 +158,25 @@
       return status === "ok" ? `${name}` : [`${name}`, status];
     });
 
-  function byLevel(id, title, run, other, levels, value, { bars, barsAre, format = number, extra = [], more = {} } = {}) {
+  /** The lowest and the highest thing drawn: of a bar that goes far beyond the samples, a part. */
+  function extent(sets) {
+    const ends = sets.flatMap(({ data, samples, whiskers }) => data.flatMap((value, place) => {
+      if (value === null || value === undefined) return [];
+      const measured = [value, ...(samples?.[place] ?? [])];
+      const [low, high] = [Math.min(...measured), Math.max(...measured)];
+      const bar = whiskers?.[place] ?? [low, high];
+      return [Math.min(low, Math.max(bar[0], low / 2)), Math.max(high, Math.min(bar[1], high * 2))];
+    }));
+    return ends.length ? [Math.min(...ends), Math.max(...ends)] : [1, 1];
+  }
+
+  function byLevel(id, title, run, other, levels, value, { bars, barsAre, samples, format = number, extra = [], scale } = {}) {
     const runs = [[run, "--first", []], ...(other ? [[other, "--second", [6, 4]]] : [])];
     const datasets = runs.map(([one, colour, dash]) => ({
       label: short(one),
       data: values(one, levels, value),
       whiskers: bars ? values(one, levels, bars) : undefined,
+      samples: samples ? values(one, levels, samples) : undefined,
       whiskersAre: barsAre,
       borderColor: css(colour),
       backgroundColor: css(colour),
@@ -178,7 +193,8 @@
       summary: `${title} of commit ${short(run)}: ${levels.map((name, place) => `${format(datasets[0].data[place])} at concurrency ${name}`).join(", ")}.`,
       columns: ["Concurrency", ...runs.map(([one]) => short(one))],
       rows: levels.map((name, place) => [`${name}`, ...datasets.map((set) => format(set.data[place]))]),
-      config: { type: "line", data: { labels: levelLabels(run, levels), datasets: [...datasets, ...extra] }, ...more },
+      config: { type: "line", data: { labels: levelLabels(run, levels), datasets: [...datasets, ...extra] },
+        scale: (scale ?? ((low, high) => ({ beginAtZero: true, suggestedMax: high * 1.08 })))(...extent(datasets)) },
       x: "Concurrency (workers)",
       format,
       legend: Boolean(other) || extra.length > 0,
@@ -189,6 +205,7 @@
     byLevel("throughput", "Throughput (items/s)", run, other, levels, (level) => level.throughput, {
       bars: (level) => (level.throughputLow && level.throughputHigh ? [level.throughputLow, level.throughputHigh] : null),
       barsAre: "quartiles",
+      samples: (level) => level.throughputSamples,
     });
   }
 
@@ -207,8 +224,9 @@
       format: ratio,
       bars: (level) => level.speedupInterval,
       barsAre: "95 % interval",
+      samples: (level) => level.speedupSamples,
       extra: [ideal],
-      more: { scale: ratioScale(Math.max(...[run, other].flatMap((one) => one?.levels.map((level) => level.speedup) ?? []))) },
+      scale: ratioScale,
     });
   }
 
@@ -342,11 +360,11 @@
   };
 
   /** The axis of ratios: 2x looks as far from 1x as 0.5x. What is measured fills it; the ideal line may leave it. */
-  const ratioScale = (largest) => ({
+  const ratioScale = (low, high) => ({
     type: "logarithmic",
     afterDataLimits: (scale) => {
-      scale.min = Math.min(scale.min, 0.9) / 1.1;
-      scale.max = 2.2 * Math.max(largest, 1);
+      scale.min = Math.min(low, 0.9) / 1.1;
+      scale.max = 1.6 * Math.max(high, 1);
     },
     afterBuildTicks: (scale) => {
       scale.ticks = [];
@@ -357,27 +375,39 @@
     },
   });
 
-  /** Quartiles and intervals as error bars. */
+  /** Quartiles and intervals as error bars, which end inside of the axes, and every sample beside its median. */
   const whiskers = {
     id: "whiskers",
     afterDatasetDraw(chart, { index, meta }) {
       const dataset = chart.data.datasets[index];
-      if (!dataset.whiskers || meta.hidden) return;
-      const { ctx: pen, scales } = chart;
+      if (meta.hidden) return;
+      const { ctx: pen, scales, chartArea: area } = chart;
       pen.save();
-      pen.strokeStyle = dataset.borderColor;
+      pen.strokeStyle = pen.fillStyle = dataset.borderColor;
       pen.lineWidth = 1.5;
       pen.beginPath();
-      dataset.whiskers.forEach((range, place) => {
+      dataset.whiskers?.forEach((range, place) => {
         if (!range) return;
         const { x } = meta.data[place];
-        const [low, high] = range.map((value) => scales.y.getPixelForValue(value));
-        for (const [fromX, fromY, toX, toY] of [[x, low, x, high], [x - 4, low, x + 4, low], [x - 4, high, x + 4, high]]) {
-          pen.moveTo(fromX, fromY);
-          pen.lineTo(toX, toY);
+        const [low, high] = range.map((value) => Math.min(area.bottom, Math.max(area.top, scales.y.getPixelForValue(value))));
+        pen.moveTo(x, low);
+        pen.lineTo(x, high);
+        // A bar that goes on beyond the axis ends in an arrow.
+        for (const [end, edge, inwards] of [[low, area.bottom, -5], [high, area.top, 5]]) {
+          const back = end === edge ? inwards : 0;
+          pen.moveTo(x - 4, end + back);
+          pen.lineTo(x, end);
+          pen.lineTo(x + 4, end + back);
         }
       });
       pen.stroke();
+      pen.globalAlpha = 0.5;
+      const aside = Math.min(12, area.width / chart.data.labels.length / 4) * (index === 0 ? 1 : -1);
+      dataset.samples?.forEach((samples, place) => samples?.forEach((value) => {
+        pen.beginPath();
+        pen.arc(meta.data[place].x + aside, scales.y.getPixelForValue(value), 2.5, 0, 7);
+        pen.fill();
+      }));
       pen.restore();
     },
   };

@@ -1,0 +1,29 @@
+"""Data sets made up for tests: levels with some noise, and where their time went."""
+
+from typing import Any
+
+from tools.analysis import DataSet, Kind, Level, Usage, make_data_set, measured_level
+
+STEPS = (-2, -1, 0, 1, 2)
+MB = 1_000_000
+
+
+def level(concurrency: int | str, seconds: float, busy: float | None = None, *, noise: float = 0.01, count: int = 5,
+          peak_bytes: int | None = None, items: int = 1000, **usage: Any) -> Level:  # fmt: skip
+    """Samples around a median; with `busy`, the share of the time in which the CPU was busy."""
+    samples = [seconds * (1 + noise * step) for step in STEPS[:count]]
+    used = None
+    if busy is not None:
+        stages = {"waiting": seconds * max(0.0, 1 - busy), "decoding": seconds * min(busy, 1.0)}
+        used = Usage(
+            **{"runs": count, "wall_seconds": seconds, "cpu_seconds": seconds * busy, "stages": stages, **usage}
+        )
+    return measured_level(concurrency, samples, items=items, peak_bytes=peak_bytes, usage=used)
+
+
+def data_set(*levels: Level, kind: Kind = "file", command: str | None = None) -> DataSet:
+    return make_data_set("t", "k", kind, "s", 1000, levels, command=command)
+
+
+def timed(seconds: dict[int | str, float], busy: float | None = None, kind: Kind = "file") -> DataSet:
+    return data_set(*(level(name, value, busy) for name, value in seconds.items()), kind=kind)

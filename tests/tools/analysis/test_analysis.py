@@ -1,0 +1,267 @@
+"""What is decided from the numbers, and what is said of it: tables of cases."""
+
+import pytest
+from made_data_sets import MB, data_set, level, timed
+
+from tools.analysis import DataSet, Usage, analyse, make_data_set, measured_level, missing_level, summarised_level
+from tools.analysis.scaling import ScalingLaw
+
+PROGRAM = "python tools/benchmark_ingest.py api --max-items 1000"
+
+
+def said(found: DataSet) -> str:
+    """Everything under the table, as a page shows it."""
+    lines = analyse(found).lines
+    return "\n".join(f"{line.label}: {line.text}{f': {line.command}' if line.command else ''}" for line in lines)
+
+
+def details(found: DataSet) -> str:
+    return "\n".join(analyse(found).details)
+
+
+IDLE, HALF, BUSY = 0.05, 0.5, 0.97
+
+
+@pytest.mark.parametrize(
+    ("made", "effect", "bottleneck", "best", "recommended"),
+    [
+        # How much workers help, by the speedup as the table shows it.
+        (timed({1: 3.0, 10: 1.0}, IDLE), "significant", "waiting", 10, 10),
+        (timed({1: 2.94, 10: 1.0}, HALF), "modest", "mixed", 10, 10),
+        (timed({1: 1.2, 10: 1.0}, HALF), "modest", "mixed", 10, 10),
+        (timed({1: 1.1, 10: 1.0}, BUSY), "none", "cpu", 10, 1),
+        (timed({1: 1.0, 10: 1.5}, BUSY), "none", "cpu", 1, 1),
+        (timed({1: 1.0, 10: 1.0}, BUSY), "none", "cpu", 1, 1),
+        # The smallest level that cannot be told from the fastest is the best one.
+        (timed({1: 10.0, 5: 1.02, 10: 1.01, 20: 1.0}, IDLE), "significant", "limited", 5, 5),
+        # 10 % more throughput pays, and small steps add up.
+        (timed({1: 10.0, 5: 1.15, 10: 1.0}, IDLE), "significant", "waiting", 10, 10),
+        (timed({1: 10.0, 5: 1.07, 10: 1.0}, IDLE), "significant", "limited", 10, 5),
+        (timed({1: 10.0, 5: 1.2, 10: 1.12, 20: 1.05}, IDLE), "significant", "limited", 20, 10),
+        (timed({1: 10.0, 5: 2.2, 10: 1.05, 20: 1.0, 50: 0.97}, IDLE), "significant", "limited", 50, 10),
+        # A level that is no number must beat the numbers by as much.
+        (timed({1: 4.0, 5: 2.0, "auto": 1.0}, IDLE), "significant", "waiting", "auto", "auto"),
+        (timed({1: 4.0, 5: 1.0, "auto": 0.95}, IDLE), "significant", "waiting", "auto", 5),
+        (timed({1: 4.0, 5: 2.0, "2 processes": 1.0}, IDLE), "significant", "waiting", "2 processes", "2 processes"),
+        # An idle CPU contradicts "CPU-bound"; a busy one contradicts "waiting".
+        (timed({1: 1.0, 5: 1.0, 10: 1.0}, 0.1), "none", "serialised", 1, 1),
+        (data_set(level(1, 4.0, 0.99), level(4, 1.0, 3.9)), "significant", "cpu", 4, 4),
+        (data_set(level(1, 4.0, 0.6), level(4, 1.0, 2.2)), "significant", "mixed", 4, 4),
+        # A small pool that does all that it can is bound by what it waits for.
+        (data_set(level(1, 2.0, 0.02), level(2, 1.02, 0.04)), "modest", "waiting", 2, 2),
+        # On a crowded machine CPU-bound work has little CPU for its time on the wall.
+        (data_set(*(level(n, 1.0, 0.4, queue_seconds=0.58) for n in (1, 5))), "none", "cpu", 1, 1),
+        (data_set(*(level(n, 1.0, 0.2, queue_seconds=0.5) for n in (1, 5))), "none", "unknown", 1, 1),
+        # A plateau with an idle CPU is a limit outside; with too little to share it is none.
+        (timed({1: 8, 2: 4, 4: 2, 8: 2, 16: 2}, IDLE), "significant", "limited", 4, 4),
+        (data_set(*(level(n, t, IDLE, tasks=4) for n, t in {1: 8, 2: 4, 4: 2, 8: 2, 16: 2}.items())),
+         "significant", "waiting", 4, 4),
+        (data_set(*(level(n, t, 0.1, tasks=7) for n, t in {1: 0.9, 5: 0.45, 10: 0.45}.items())),
+         "modest", "waiting", 5, 5),
+        (data_set(*(level(n, t, 0.1, tasks=70) for n, t in {1: 0.9, 5: 0.45, 10: 0.45}.items())),
+         "modest", "limited", 5, 5),
+        # Workers that hinder each other.
+        (timed({n: 10 * (1 + 0.03 * n * (n - 1)) / n for n in (1, 2, 4, 8, 16)}, IDLE),
+         "modest", "contention", 4, 4),
+        # Noise is no verdict, but the CPU may know better than the clock.
+        (data_set(level(1, 1.3, 0.3, noise=0.3), level(5, 1.0, 0.3, noise=0.3)),
+         "inconclusive", "inconclusive", None, None),
+        (data_set(level(1, 1.3, BUSY, noise=0.3), level(5, 1.0, BUSY, noise=0.3)), "inconclusive", "cpu", None, 1),
+        # Without CPU times: from the speedup alone.
+        (timed({1: 5.0, 10: 1.0}), "significant", "waiting", 10, 10),
+        (timed({1: 1.0, 10: 1.0}), "none", "cpu", 1, 1),
+        # A server that refuses is a limit on the rate, and no level at which it refused is recommended, nor one above.
+        (data_set(level(1, 8, IDLE, refusals=0), level(5, 4, IDLE, refusals=6), level(10, 2, IDLE), kind="api"),
+         "significant", "limited", 10, 1),
+        (data_set(level(1, 8, IDLE), level(2, 4, IDLE), level(5, 2, IDLE, refusals=1)), "significant", "limited", 5, 2),
+        (data_set(level(1, 8, IDLE, refusals=1), level(5, 2, IDLE, refusals=6)), "significant", "limited", 5, None),
+        # What orders nothing: one sample, no spread, other items, no baseline, one level, none.
+        (data_set(level(1, 9.0, IDLE, count=1), level(5, 1.0, IDLE, count=1)), "unknown", "unknown", None, None),
+        (data_set(level(1, 9.0, IDLE), level(5, 1.0, IDLE, count=1)), "unknown", "waiting", None, None),
+        (data_set(level(1, 9.0, noise=0), level(5, 1.0, noise=0)), "unknown", "unknown", None, None),
+        (data_set(level(1, 9.0, items=10), level(5, 1.0, items=9)), "unknown", "unknown", None, None),
+        (timed({5: 2.0, 10: 1.0, 20: 0.95}, IDLE), "unknown", "unknown", 20, 10),
+        (data_set(level(1, 1.0, IDLE), missing_level(5, "n/a")), "unknown", "waiting", None, None),
+        (data_set(missing_level(1, "failed")), "unknown", "unknown", None, None),
+        (data_set(), "unknown", "unknown", None, None),
+    ],
+)  # fmt: skip
+def test_decisions(made: DataSet, effect: str, bottleneck: str, best: object, recommended: object) -> None:
+    found = analyse(made)
+    decided = (found.findings.effect, found.findings.bottleneck, found.best_concurrency, found.recommended)
+    assert decided == (effect, bottleneck, best, recommended), said(made)
+
+
+def throttled() -> DataSet:
+    """Every speedup is shown, and the server refused at every level but the first."""
+    levels = [
+        level(1, 6.71, 0.08, noise=0.005, count=3, refusals=0.0, tasks=50),
+        level(5, 3.66, 0.11, noise=0.1, count=3, refusals=6.3, tasks=52),
+        level(10, 3.45, 0.11, noise=0.1, count=3, refusals=12.0, tasks=55),
+        level(20, 3.33, 0.12, noise=0.04, count=3, refusals=15.3, tasks=60),
+    ]
+    return data_set(*levels, kind="api", command=f"{PROGRAM} --concurrency=1,5,10,20 --repeat 3")
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (
+            data_set(level(1, 10.9, 0.06), level(10, 1.29, 0.4), level(20, 0.797, 0.5), level(50, 0.77, 0.53),
+                     kind="api"),
+            "Use 20 workers: 13.7x the throughput of 1 worker; 50 workers are only 4 % faster\n"
+            "Best Performance: 50 workers with 14.2x speedup\n"
+            "Bottleneck: waiting for the server (1 worker keeps the CPU busy 6 % of the time)\n"
+            "Next: See whether fewer than 20 workers do: --concurrency 1,10,12,15,18,20",
+        ),
+        (
+            throttled(),
+            "Use 1 worker: the server refused requests at 5, 10 and 20 workers, which reached 2.2x at most\n"
+            "Best Performance: 5 workers with 2.0x speedup (10 and 20 workers are not measurably faster)\n"
+            "Bottleneck: the server's rate limit (refused requests in a run: 6 at 5 workers, 12 at 10 workers, "
+            "15 at 20 workers)\n"
+            "Note: only 3 samples a level, so the intervals are wide\n"
+            f"Next: Find the highest rate that the server accepts: {PROGRAM} --repeat 3 --concurrency 1,2,3,4",
+        ),
+        (
+            timed({1: 1.0, 5: 1.0}, BUSY),
+            "Use 1 worker: more workers are not measurably faster\n"
+            "Best Performance: 1 worker (sequential), nothing is faster\n"
+            "Bottleneck: the CPU (1 worker keeps it busy 97 % of the time)",
+        ),
+        (
+            data_set(level(1, 1.1, HALF), level(5, 1.0, HALF)),
+            "Use 1 worker: the 1.1x of 5 workers is not worth the extra load\n"
+            "Best Performance: 5 workers with 1.1x speedup\n"
+            "Bottleneck: a serial resource, such as a lock or a server that handles one request at a time (1 worker "
+            "keeps the CPU busy 50 % of the time)",
+        ),
+        (
+            data_set(level(1, 1.3, 0.3, noise=0.3), level(5, 1.0, 0.3, noise=0.3), command=PROGRAM),
+            "No advice yet: the samples are too noisy to judge (5 workers: 0.59x to 2.89x)\n"
+            "Best Performance: too noisy to judge\n"
+            "Bottleneck: inconclusive, the samples are too noisy (1 worker keeps the CPU busy 30 % of the time)\n"
+            f"Next: Repeat each level: {PROGRAM} --repeat 10",
+        ),
+        (
+            # A polite run of somebody else's API.
+            data_set(*(level(n, t, 0.1, count=1, tasks=6) for n, t in {1: 9.0, 5: 2.0}.items()), kind="api",
+                     command=f"{PROGRAM} --repeat 1"),
+            "No advice yet: one run a level shows that it works and where the time goes, not which level is faster\n"
+            "Best Performance: not judged\n"
+            "Bottleneck: unknown (with 1 worker, 90 % waiting for the server and 10 % decoding; the CPU was busy 10 % "
+            "of the time)\n"
+            f"Next: Repeat each level (about 60 requests): {PROGRAM} --repeat 5",
+        ),
+        (
+            data_set(level(1, 10, 0.1, tasks=7), level(5, 2, 0.3, tasks=7), level(10, 1.5, 0.3, tasks=7), kind="api",
+                     command=PROGRAM),
+            "Use 10 workers: 6.7x the throughput of 1 worker\n"
+            "Best Performance: 10 workers with 6.7x speedup\n"
+            "Bottleneck: waiting for the server (1 worker keeps the CPU busy 10 % of the time)\n"
+            "Note: only 7 pages to share, too few for 10 workers\n"
+            "Next: Measure more items, so that every worker has work: python tools/benchmark_ingest.py api "
+            "--max-items 15000",
+        ),
+        (
+            data_set(level(1, 10, peak_bytes=100 * MB), level(2, 5, peak_bytes=150 * MB),
+                     level(50, 4, peak_bytes=900 * MB)),
+            "Use 2 workers: 2.0x the throughput of 1 worker; 50 workers are 25 % faster, at 6.0x the memory\n"
+            "Best Performance: 50 workers with 2.5x speedup\n"
+            "Bottleneck: partly waiting for the disk, partly the CPU (from the speedup alone)\n"
+            "Next: See whether fewer than 2 workers do: --concurrency 1,2",
+        ),
+        (
+            data_set(level(1, 8, 0.1), level(10, 1, 0.4), missing_level(20, "failed"), missing_level("auto", "n/a")),
+            "Use 10 workers: 8.0x the throughput of 1 worker\n"
+            "Best Performance: 10 workers with 8.0x speedup\n"
+            "Bottleneck: waiting for the disk (1 worker keeps the CPU busy 10 % of the time)\n"
+            "Note: 20 workers failed\n"
+            "Next: Measure larger levels, the largest still paid: --concurrency 1,10,20,40",
+        ),
+        (
+            timed({5: 2.0, 10: 1.0, 20: 0.95}),
+            "Use 10 workers: 1 worker, the baseline, was not measured, so the speedup is unknown; 20 workers are only "
+            "5 % faster\n"
+            "Best Performance: 20 workers, speedup n/a\n"
+            "Bottleneck: unknown\n"
+            "Next: Measure 1 worker too: --concurrency 1,5,10,20",
+        ),
+        (
+            data_set(missing_level(1, "failed"), missing_level(5, "failed"), command=PROGRAM),
+            "No advice yet: no level has a time\n"
+            "Best Performance: not judged\n"
+            "Bottleneck: unknown\n"
+            "Note: 1 and 5 workers failed\n"
+            f"Next: Mend what failed and measure again: {PROGRAM}",
+        ),
+    ],
+)  # fmt: skip
+def test_words(made: DataSet, words: str) -> None:
+    assert said(made) == words
+
+
+def test_details_hold_the_rest() -> None:
+    made = data_set(
+        *(level(n, t, 0.07, peak_bytes=n * 10 * MB) for n, t in {1: 10.0, 5: 2.1, 10: 1.3}.items()), kind="api"
+    )
+    assert details(made).splitlines() == [
+        "Speedups with 95 % intervals: 5 workers 4.8x (4.65x to 4.87x), 10 workers 7.7x (7.52x to 7.87x).",
+        "With 1 worker: 93 % waiting for the server and 7 % decoding; the CPU was busy 7 % of the time.",
+        "One thread does 7 % of that, which limits the speedup to 14x (Amdahl's law).",
+        "10 workers kept the CPU busy 7 % of the time.",
+        "Peak memory: 10 MB with 1 worker, 50 MB with 5 workers.",
+        "Every sample (s), 1 worker: 9.8, 9.9, 10.0, 10.1, 10.2; 5 workers: 2.06, 2.08, 2.1, 2.12, 2.14; "
+        "10 workers: 1.27, 1.29, 1.3, 1.31, 1.33.",
+    ]
+    assert "from 3 samples a level" in details(throttled())
+
+
+def test_the_scaling_law_is_among_the_details() -> None:
+    found = analyse(timed({n: 10 * (1 + 0.03 * n * (n - 1)) / n for n in (1, 2, 4, 8, 16)}, IDLE))
+    assert isinstance(found.findings.law, ScalingLaw)
+    assert found.findings.law.coherency == pytest.approx(0.03, rel=0.05)
+    assert found.findings.law.peak_workers == pytest.approx(5.8, abs=0.3)
+    law = "Universal Scalability Law: no measurable contention, coherency 3.0 %, a predicted peak at 6 workers"
+    assert law in "\n".join(found.details)
+    assert "Slower with more workers: 16 workers than 8." in found.details
+
+
+@pytest.mark.parametrize(
+    ("stages", "words"),
+    [
+        # Reading includes the wait for the disk, the wait for a server its pauses and what is decoded meanwhile.
+        ({"waiting": 6.0, "reading": 7.0, "decoding": 2.0},
+         "60 % waiting for the disk, 20 % decoding, 10 % reading and 10 %"),
+        ({"waiting": 9.0, "paused": 7.0, "decoding": 1.0},
+         "70 % pausing because the server asked for it, 20 % waiting for the disk and 10 % decoding;"),
+        ({"waiting": 9.0, "paused": 9.5, "decoding": 1.0},
+         "90 % pausing because the server asked for it and 10 % decoding;"),
+        ({"waiting": 9.0, "decoding": 2.0, "consumer": 1.0},
+         "70 % waiting for the disk, 20 % decoding and 10 % in the code that takes the items;"),
+    ],
+)  # fmt: skip
+def test_stages_are_not_counted_twice(stages: dict[str, float], words: str) -> None:
+    usage = Usage(1, 10.0, 3.0, stages=stages)
+    assert words in details(data_set(measured_level(1, [9.9, 10.0, 10.1], usage=usage), level(5, 2.0)))
+
+
+def test_asv_results_without_samples_are_judged_by_their_quartiles() -> None:
+    def summary(name: int, median: float, spread: float) -> object:
+        return summarised_level(name, median, sample_count=9, q25_seconds=median - spread, q75_seconds=median + spread)
+
+    clear = analyse(data_set(summary(1, 2.5, 0.1), summary(5, 1.5, 0.1)))
+    assert clear.findings.effect == "modest"
+    assert analyse(data_set(summary(1, 2.5, 1.0), summary(5, 1.9, 0.9))).findings.effect == "inconclusive"
+
+
+def test_asv_s_levels_are_those_of_the_suite() -> None:
+    """What takes other levels is the program, where it has the same data; else asv measures again what it has."""
+    asv = "asv run --append-samples --bench FileIngest abcd1234^!"
+    levels = [level(1, 8, 0.1), level(10, 1, 0.4)]
+    plain = make_data_set("1K JSON Files", "k", "file", "s", 1000, levels, command=asv)
+    assert analyse(plain).lines[-1].command == (
+        "python tools/benchmark_ingest.py file --test-size 1000 --concurrency 1,10,20,40"
+    )
+    cold = make_data_set("1K JSON Files, cold", "k", "file", "s", 1000, levels, command=asv)
+    assert analyse(cold).lines[-1].command == asv

@@ -1,0 +1,159 @@
+"""The one judge of a data set: everything that a page says about it, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .bottleneck import Bottleneck, bottleneck_of, ceiling_of
+from .evidence import Evidence, evidence
+from .model import MEASUREMENT_SAMPLES, Concurrency, DataSet, Level, Report
+from .ranking import Effect, best, compared, differing_items, effect_of, recommended, refused
+from .scaling import NoLaw, ScalingLaw, fit
+
+Quality = Literal["enough", "few samples", "one sample", "no spread", "no samples"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A sentence of a page: a label in bold, the text, and a command or options to type, if any."""
+
+    label: str
+    text: str
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What follows from the numbers of one data set.
+
+    Attributes:
+        quality: Of the samples: "few samples" are two to four a level; "one sample", samples without any spread and
+            no samples order nothing.
+        effect: How much workers help: "significant" (3x or more), "modest" (1.2x or more), "none", "inconclusive"
+            (an interval spans 1 and reaches 1.2), "unknown" (nothing can be compared).
+        best: The smallest level that cannot be told from the fastest; None where no level is shown to be faster than
+            1 worker.
+        default: The level to use; None where nothing can be recommended.
+        refused: The levels at which the server refused requests.
+        bottleneck: What keeps the work from being faster: "waiting" (for the disk or the server), "cpu", "mixed",
+            "serialised" (something serves one at a time), "limited" (a limit outside of the process, as of a rate),
+            "contention" (workers hinder each other), "inconclusive", "unknown".
+        one: Where the time of 1 worker went; None where only its speed was measured.
+        ceiling: The speedup that the time on one thread allows at most (Amdahl's law); None: not known, or no limit.
+        law: The Universal Scalability Law of the levels, or why there is none.
+    """
+
+    data_set: DataSet
+    quality: Quality
+    effect: Effect
+    best: Level | None
+    default: Level | None
+    refused: tuple[Level, ...]
+    bottleneck: Bottleneck
+    one: Evidence | None
+    ceiling: float | None
+    law: ScalingLaw | NoLaw
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The findings and their words: `lines` stand under the table, the advice first, `details` in a block to open."""
+
+    findings: Findings
+    lines: tuple[Line, ...]
+    details: tuple[str, ...]
+
+    @property
+    def data_set(self) -> DataSet:
+        return self.findings.data_set
+
+    @property
+    def recommended(self) -> Concurrency | None:
+        return None if self.findings.default is None else self.findings.default.concurrency
+
+    @property
+    def best_concurrency(self) -> Concurrency | None:
+        """The best level; 1 where nothing is faster, None where that is not known."""
+        if self.findings.best is not None:
+            return self.findings.best.concurrency
+        return 1 if self.findings.effect == "none" else None
+
+    def line(self, label: str) -> str:
+        """The text of the line with this label."""
+        return next(line.text for line in self.lines if line.label == label)
+
+    def as_json(self) -> dict[str, Any]:
+        found = self.findings
+        return {
+            "effect": found.effect,
+            "bottleneck": found.bottleneck,
+            "best": self.best_concurrency,
+            "recommended": self.recommended,
+            "samples": found.quality,
+            "refused": [level.concurrency for level in found.refused],
+            "ceiling": found.ceiling,
+            "lines": [[line.label, line.text, line.command] for line in self.lines],
+            "details": list(self.details),
+        }
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """A report and the analysis of each of its data sets: what every renderer takes."""
+
+    report: Report
+    analyses: tuple[Analysis, ...]
+
+
+def analyse_report(report: Report) -> Analysed:
+    return Analysed(report, tuple(map(analyse, report.data_sets)))
+
+
+def analyse(data_set: DataSet) -> Analysis:
+    """Judge the levels of one data set against each other."""
+    from .words import details_of, lines_of
+
+    found = find(data_set)
+    lines, more = lines_of(found)
+    return Analysis(found, lines, (*more, *details_of(found)))
+
+
+def find(data_set: DataSet) -> Findings:
+    """The decisions, without the words."""
+    top = best(data_set)
+    effect = effect_of(data_set, top)
+    bottleneck = bottleneck_of(data_set, effect, top)
+    return Findings(
+        data_set=data_set,
+        quality=quality_of(data_set),
+        effect=effect,
+        best=top,
+        default=_default(data_set, effect, top, bottleneck),
+        refused=refused(data_set),
+        bottleneck=bottleneck,
+        one=evidence(data_set.baseline),
+        ceiling=ceiling_of(data_set),
+        law=fit(data_set),
+    )
+
+
+def _default(data_set: DataSet, effect: Effect, top: Level | None, bottleneck: Bottleneck) -> Level | None:
+    base = data_set.baseline
+    if effect == "none" or (effect == "inconclusive" and bottleneck == "cpu"):
+        return None if base in refused(data_set) else base
+    if top is None or (effect not in ("significant", "modest") and base is not None):
+        return None
+    return recommended(data_set, top)
+
+
+def quality_of(data_set: DataSet) -> Quality:
+    """What the samples can carry: that of the level with the fewest."""
+    levels = data_set.measured
+    if any(level.sample_count == 1 for level in levels):
+        return "one sample"
+    if not levels or any(not level.samples and level.q25_seconds is None for level in levels):
+        return "no samples"
+    if len(compared(data_set)) < len(levels) - (data_set.baseline is not None) and not differing_items(data_set):
+        return "no spread"
+    return "few samples" if any(level.sample_count < MEASUREMENT_SAMPLES for level in levels) else "enough"

@@ -1,0 +1,120 @@
+"""What to run next: the command with its options, where a further run would tell more."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from .bottleneck import number, too_few_tasks
+from .evidence import evidence
+from .model import BASELINE_CONCURRENCY, DataSet, title_of
+from .ranking import counted, differing_items
+
+if TYPE_CHECKING:
+    from .analysis import Findings
+
+PROGRAM = "python tools/benchmark_ingest.py"
+ENOUGH_REPEATS = 5
+# Tasks for each worker, so that all have work up to the end.
+TASKS_PER_WORKER = 10
+# A default is not looked for between levels that are closer than this.
+WORTH_NARROWING = 1.5
+
+
+def next_run(found: Findings) -> tuple[str, str] | None:
+    """Why to measure again, and the command; where that is not known, the options. None: nothing more to measure."""
+    data_set, levels = found.data_set, counted(found.data_set.measured)
+    names = [number(level) for level in levels]
+    if not data_set.measured:
+        return _again(data_set, "Mend what failed and measure again")
+    if differing_items(data_set):
+        return _again(data_set, "Measure again, with the same items at each level")
+    if found.refused:
+        below = _below_the_refusal(found)
+        return _again(data_set, "Find the highest rate that the server accepts", concurrency=below) if below else None
+    if data_set.baseline is None:
+        return _again(data_set, "Measure 1 worker too", concurrency=[BASELINE_CONCURRENCY, *names])
+    if len(data_set.measured) < 2:
+        return _again(data_set, "Measure more levels", concurrency=[BASELINE_CONCURRENCY, 5, 10])
+    if found.quality == "no spread" and found.effect == "unknown":
+        return _again(data_set, "Measure more items, the runs are too short for the clock",
+                      **_items(data_set, 10))  # fmt: skip
+    if found.effect == "inconclusive" or (found.effect == "unknown" and found.default is None):
+        most = max(level.sample_count for level in data_set.measured)
+        repeats = max(ENOUGH_REPEATS, 2 * most)
+        quiet = " on a quiet machine" if any(x and x.crowded for x in map(evidence, data_set.measured)) else ""
+        return _again(data_set, f"Repeat each level{quiet}{_cost(data_set, repeats)}", repeat=repeats)
+    few = too_few_tasks(data_set)
+    if few is not None:
+        factor = round(TASKS_PER_WORKER * max(number(level) for level in few[1]) / few[0]) + 1
+        return _again(data_set, "Measure more items, so that every worker has work", **_items(data_set, factor))
+    return _nearer(found, names)
+
+
+def _nearer(found: Findings, names: list[int]) -> tuple[str, str] | None:
+    """Levels that would move the default: above it where the largest one still paid, else just below it."""
+    default = None if found.default is None else found.default.concurrency
+    if not isinstance(default, int) or default == BASELINE_CONCURRENCY:
+        return None
+    if default == names[-1]:
+        return _again(found.data_set, "Measure larger levels, the largest still paid",
+                      concurrency=[BASELINE_CONCURRENCY, default, 2 * default, 4 * default])  # fmt: skip
+    below = names[names.index(default) - 1]
+    if default / below < WORTH_NARROWING:
+        return None
+    levels = sorted({BASELINE_CONCURRENCY, *(round(below + (default - below) * part / 4) for part in range(5))})
+    return _again(found.data_set, f"See whether fewer than {default} workers do", concurrency=levels)
+
+
+def _below_the_refusal(found: Findings) -> list[int] | None:
+    """The levels between the largest that was accepted and the smallest that was refused."""
+    refused = [number(level) for level in counted(found.refused)]
+    accepted = [number(level) for level in counted(found.data_set.measured) if level not in found.refused]
+    if not refused or not accepted or not min(accepted) < min(refused) - 1:
+        return None
+    low, high = max(n for n in accepted if n < min(refused)), min(refused)
+    levels = sorted({BASELINE_CONCURRENCY, *(round(low + (high - 1 - low) * part / 3) for part in range(4))})
+    return levels if high - low > 1 else None
+
+
+def _items(data_set: DataSet, factor: int) -> dict[str, int]:
+    name = "test_size" if data_set.kind == "file" and "--source" not in (data_set.command or "") else "max_items"
+    return {name: (data_set.items or 100) * max(factor, 2)}
+
+
+def _cost(data_set: DataSet, repeats: int) -> str:
+    """How many requests that would take: it is somebody's server."""
+    tasks = [found.tasks for found in map(evidence, data_set.measured) if found is not None and found.tasks]
+    if data_set.kind != "api" or not tasks:
+        return ""
+    requests = max(tasks) * repeats * len(data_set.levels)
+    return f" (about {float(f'{requests:.2g}'):,.0f} requests)"
+
+
+def _again(data_set: DataSet, why: str, **options: int | list[int]) -> tuple[str, str]:
+    """The command that measured the data set, with other options."""
+    command = data_set.command or ""
+    if command.startswith("asv") and set(options) != {"repeat"} and data_set.title == title_of(
+        data_set.kind, data_set.items or 0
+    ):  # fmt: skip
+        # asv's levels are those of the suite; the program takes others, of the same data.
+        size = "--test-size" if data_set.kind == "file" else "--max-items"
+        command = f"{PROGRAM} {data_set.kind} {size} {data_set.items}"
+    words = shlex.split(command)
+    if words[:1] == ["asv"]:
+        return why, command
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        words = _without(words, option)
+        words += [option, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
+    return why, shlex.join(words)
+
+
+def _without(words: list[str], option: str) -> list[str]:
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if not skip and word != option and not word.startswith(f"{option}="):
+            kept.append(word)
+        skip = word == option
+    return kept

@@ -1,0 +1,300 @@
+"""The sentences of an analysis: at most five under the table, the advice first, what to run next last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from tools.words import listed, megabytes, share, significant, times, workers
+
+from .bottleneck import bottleneck_in_words, hindered, kept, number, plateau, too_few_tasks
+from .evidence import busy_in_words, evidence, shares_in_words
+from .model import DataSet, Level, sample_counts
+from .next_run import next_run
+from .ranking import SAME_MEMORY_BYTES, compared, counted, differing_items, fastest, is_dear, pays, seconds
+from .scaling import ScalingLaw, law_in_words
+from .significance import Timed, is_slower
+
+if TYPE_CHECKING:
+    from .analysis import Findings, Line
+
+# More than this is more than one core's worth.
+SEVERAL_CORES = 1.2
+
+
+def lines_of(found: Findings) -> tuple[tuple[Line, ...], tuple[str, ...]]:
+    """The sentences under the table, and the cautions that had no room there."""
+    from .analysis import Line
+
+    lines = [
+        Line(*_advice(found)),
+        Line("Best Performance", _best(found)),
+        Line("Bottleneck", _bottleneck(found)),
+    ]
+    cautions = _cautions(found)
+    further = next_run(found)
+    if cautions:
+        lines.append(Line("Note", cautions[0]))
+    if further is not None:
+        lines.append(Line("Next", further[0], further[1] or None))
+    return tuple(lines), tuple(f"{_capital(caution)}." for caution in cautions[1:])
+
+
+def details_of(found: Findings) -> tuple[str, ...]:
+    """The rest: what the sentences rest on."""
+    data_set = found.data_set
+    sentences = [
+        _intervals(data_set),
+        *_time(found),
+        _equals(data_set),
+        _slower(data_set),
+        _memory(found),
+        law_in_words(found.law, max(number(x) for x in counted(data_set.measured)))
+        if isinstance(found.law, ScalingLaw) and found.effect != "unknown"
+        else "",
+        _samples(data_set),
+    ]
+    return tuple(filter(None, sentences))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _advice(found: Findings) -> tuple[str, str]:
+    default, data_set = found.default, found.data_set
+    if default is None:
+        return "No advice yet", _no_advice(found)
+    use = f"Use {workers(default.concurrency)}"
+    if found.effect == "inconclusive" and found.one is not None:
+        return use, f"it keeps the CPU busy {busy_in_words(found.one)} of the time, so more workers can hardly help"
+    if default is data_set.baseline:
+        return use, _why_one(found)
+    if default.speedup is None:
+        return use, f"{data_set.speedup_missing_because}, so the speedup is unknown{_beside_the_best(found, default)}"
+    return use, f"{times(default.speedup)} the throughput of 1 worker{_beside_the_best(found, default)}"
+
+
+def _why_one(found: Findings) -> str:
+    if found.refused:
+        top = max(level.speedup or 1.0 for level in found.refused)
+        reach = f", which reached {times(top)} at most" if found.best in found.refused else ""
+        return f"the server refused requests at {named(found.refused)}{reach}"
+    if found.best is not None:
+        return f"the {times(found.best.speedup)} of {workers(found.best.concurrency)} is not worth the extra load"
+    if all(level.speedup_interval and level.speedup_interval[1] < 1 for level in compared(found.data_set)):
+        return "more workers are slower"
+    return "more workers are not measurably faster"
+
+
+def _beside_the_best(found: Findings, default: Level) -> str:
+    """Why the default is not the best level, or not the one with the shortest time in the table."""
+    top = found.best
+    if top is None or top is default:
+        return ""
+    if top in found.refused:
+        return f"; the server refused requests at {workers(top.concurrency)}"
+    if not is_slower(default, top):
+        return f"; {_is(top)} not measurably faster"
+    faster = share(seconds(default) / seconds(top) - 1)
+    if not pays(top, default) and is_dear(top, default):
+        return f"; {_is(top)} {faster} faster, at {times((top.peak_bytes or 0) / (default.peak_bytes or 1))} the memory"
+    return f"; {_is(top)} only {faster} faster"
+
+
+def _is(level: Level) -> str:
+    return f"{workers(level.concurrency)} {_be([level])}"
+
+
+def _be(levels: Sequence[Level]) -> str:
+    return "are" if len(levels) > 1 or workers(levels[0].concurrency).endswith("s") else "is"
+
+
+def named(levels: Iterable[Level]) -> str:
+    """ "5, 10 and 20 workers", "20 workers and auto concurrency"."""
+    names = [level.concurrency for level in levels]
+    numbers = [f"{name:,}" for name in names if isinstance(name, int)]
+    words = [workers(name) for name in names if isinstance(name, str)]
+    if len(numbers) > 1:
+        return ", ".join(numbers) + f" workers and {listed(words)}" if words else f"{listed(numbers)} workers"
+    return listed([*(workers(name) for name in names if isinstance(name, int)), *words])
+
+
+def _no_advice(found: Findings) -> str:
+    data_set = found.data_set
+    if not data_set.measured:
+        return "no level has a time"
+    if differing_items(data_set):
+        counts = ", ".join(f"{x.items:,} at {workers(x.concurrency)}" for x in data_set.measured if x.items is not None)
+        return f"the levels delivered different numbers of items ({counts}), so their times cannot be compared"
+    if found.refused and data_set.baseline in found.refused:
+        return "the server refused requests even at 1 worker"
+    if found.effect == "inconclusive":
+        wide = max(compared(data_set), key=lambda level: (level.speedup_interval or (0, 0))[1])
+        low, high = wide.speedup_interval or (0.0, 0.0)
+        return f"the samples are too noisy to judge ({workers(wide.concurrency)}: {_exact(low)} to {_exact(high)})"
+    if len(data_set.measured) < 2:
+        return f"only {workers(data_set.measured[0].concurrency)} has a time" if data_set.baseline else (
+            "only one level has a time")  # fmt: skip
+    once = [level for level in data_set.measured if level.sample_count == 1]
+    if len(once) == len(data_set.measured):
+        return "one run a level shows that it works and where the time goes, not which level is faster"
+    if once:
+        return f"{named(once)} ran only once, which orders nothing"
+    if found.quality == "no samples":
+        return "asv kept neither samples nor quartiles"
+    if found.quality == "no spread":
+        return "the samples of a level are all the same, which orders nothing"
+    return data_set.speedup_missing_because or "no level can be compared"
+
+
+def _best(found: Findings) -> str:
+    if found.best is not None:
+        level = found.best
+        speedup = ", speedup n/a" if level.speedup is None else f" with {times(level.speedup)} speedup"
+        equals = [x for x in compared(found.data_set) if seconds(x) < seconds(level)]
+        tie = f" ({named(equals)} {_be(equals)} not measurably faster)" if equals else ""
+        return f"{workers(level.concurrency)}{speedup}{tie}"
+    if found.effect == "none":
+        return "1 worker (sequential), nothing is faster"
+    return "too noisy to judge" if found.effect == "inconclusive" else "not judged"
+
+
+def _bottleneck(found: Findings) -> str:
+    words = bottleneck_in_words(found.bottleneck, found.data_set.kind, rate_limited=bool(found.refused))
+    why = _why_bottleneck(found)
+    return f"{words} ({why})" if why else words
+
+
+def _why_bottleneck(found: Findings) -> str:
+    data_set, one = found.data_set, found.one
+    if found.refused:
+        return f"refused requests in a run: {', '.join(_refusals(level) for level in found.refused)}"
+    if found.bottleneck == "unknown":
+        if one is not None and one.crowded:
+            return "the machine was busy with other work"
+        return "" if one is None else f"with 1 worker, {shares_in_words(one, data_set.kind)}"
+    flat, lost = plateau(data_set), hindered(data_set)
+    if found.bottleneck == "limited" and flat is not None:
+        rate = "" if flat.throughput is None else f" at {significant(flat.throughput)} items/s"
+        return f"from {workers(flat.concurrency)} on, throughput stands still{rate} while the CPU is idle"
+    if found.bottleneck == "contention" and lost is not None:
+        level, smaller = lost
+        return (f"{workers(level.concurrency)} have {share(kept(level, smaller))} of the throughput of "
+                f"{workers(smaller.concurrency)}")  # fmt: skip
+    if one is None:
+        return "" if found.bottleneck == "inconclusive" else "from the speedup alone"
+    busy = f"1 worker keeps {'it' if found.bottleneck == 'cpu' else 'the CPU'} busy {busy_in_words(one)} of the time"
+    return ", ".join(filter(None, [busy, _cores(found)]))
+
+
+def _cores(found: Findings) -> str:
+    """How many cores the best level keeps busy, where it is more than one."""
+    many = evidence(found.best)
+    if many is None or found.best is None or many.cores < SEVERAL_CORES:
+        return ""
+    return f"{workers(found.best.concurrency)} keep {many.cores:.1f} cores busy"
+
+
+def _refusals(level: Level) -> str:
+    found = evidence(level)
+    count = found.refusals if found else 0
+    return f"{f'{count:,.0f}' if count >= 1 else 'under 1'} at {workers(level.concurrency)}"
+
+
+def _cautions(found: Findings) -> list[str]:
+    """What limits the findings, the gravest first."""
+    data_set = found.data_set
+    absent = {status: [x for x in data_set.levels if x.status == status] for status in ("failed", "n/a")}
+    crowded = [level for level in data_set.measured if (seen := evidence(level)) is not None and seen.crowded]
+    few = too_few_tasks(data_set)
+    unjudged = [x for x in data_set.measured if x is not data_set.baseline and x not in compared(data_set)]
+    parts = "pages" if data_set.kind == "api" else "documents"
+    text = [
+        (absent["failed"], f"{named(absent['failed'])} failed"),
+        (crowded, f"the machine was busy with other work at {named(crowded)}"),
+        (few, "" if few is None else f"only {few[0]:g} {parts} to share, too few for {named(few[1])}"),
+        (found.quality == "few samples", f"only {sample_counts(data_set.measured)}, so the intervals are wide"),
+        (found.effect != "unknown" and unjudged, f"{named(unjudged)} had too few samples to be compared"),
+        (absent["n/a"], f"{named(absent['n/a'])}: n/a (not run, or not offered by this commit)"),
+    ]
+    return [words for condition, words in text if condition]
+
+
+def _intervals(data_set: DataSet) -> str:
+    shown = [
+        f"{workers(level.concurrency)} {times(level.speedup)} ({_exact(low)} to {_exact(high)})"
+        for level in compared(data_set)
+        if level.speedup_interval is not None
+        for low, high in [level.speedup_interval]
+    ]
+    few = {x.sample_count for x in data_set.measured if x.sample_count < 5}
+    basis = f", from {sample_counts(data_set.measured)}" if few else ""
+    return f"Speedups with 95 % intervals{basis}: {', '.join(shown)}." if shown else ""
+
+
+def _exact(ratio: float) -> str:
+    """The end of an interval, so that what is above 1 reads as above 1."""
+    if ratio >= 9.95 or ratio < 0.01:
+        return times(ratio)
+    return f"{ratio:.2f}x" if abs(ratio - 1) >= 0.005 else f"{ratio:.5g}x"
+
+
+def _time(found: Findings) -> list[str]:
+    """Where the time went with 1 worker, what that allows, and how busy the CPU was with the best level."""
+    if found.one is None:
+        return ["Only the speed was recorded, no CPU and stage times."] if found.effect != "unknown" else []
+    text = [f"With 1 worker: {shares_in_words(found.one, found.data_set.kind)}."]
+    if found.ceiling is not None and found.effect in ("significant", "modest"):
+        limit = f"{found.ceiling:.0f}x" if found.ceiling >= 10 else times(found.ceiling)
+        text.append(
+            f"One thread does {share(found.one.serial)} of that, which limits the speedup to {limit} (Amdahl's law)."
+        )
+    many = evidence(found.best)
+    if many is not None and found.best is not None:
+        busy = _cores(found) or f"{workers(found.best.concurrency)} kept the CPU busy {busy_in_words(many)} of the time"
+        text.append(f"{_capital(busy)}.")
+    return text
+
+
+def _equals(data_set: DataSet) -> str:
+    """Neighbours in speed whose order is noise."""
+    levels = [x for x in data_set.measured if x is data_set.baseline or x in compared(data_set)]
+    by_speed = sorted(levels, key=seconds)
+    pairs = [sorted(pair, key=levels.index) for pair in pairwise(by_speed) if not is_slower(pair[1], pair[0])]
+    text = "; ".join(f"{one.concurrency} and {other.concurrency}" for one, other in pairs)
+    return f"Not measurably different: {text}." if text else ""
+
+
+def _slower(data_set: DataSet) -> str:
+    """Levels with less throughput than a smaller one."""
+    levels = counted(data_set.measured)
+    pairs = [(level, fastest(levels[:place])) for place, level in enumerate(levels[1:], start=1)]
+    text = [f"{workers(x.concurrency)} than {least.concurrency}" for x, least in pairs if is_slower(x, least)]
+    return f"Slower with more workers: {listed(text)}." if text else ""
+
+
+def _memory(found: Findings) -> str:
+    known = [level for level in found.data_set.measured if level.peak_bytes]
+    if len(known) < 2:
+        return "" if known else "Memory was not measured."
+    low, high = known[0], found.default if found.default in known[1:] else max(known, key=lambda x: x.peak_bytes or 0)
+    assert high is not None
+    grown = (high.peak_bytes or 0) - (low.peak_bytes or 0)
+    if abs(grown) <= SAME_MEMORY_BYTES:
+        return f"Peak memory: {megabytes(low.peak_bytes)} MB, about the same with {workers(high.concurrency)}."
+    return (
+        f"Peak memory: {megabytes(low.peak_bytes)} MB with {workers(low.concurrency)}, {megabytes(high.peak_bytes)} MB "
+        f"with {workers(high.concurrency)}."
+    )
+
+
+def _samples(data_set: DataSet) -> str:
+    """Every timed run."""
+    shown: list[tuple[str, Timed]] = [
+        (workers(level.concurrency), level) for level in data_set.measured if level.samples
+    ]
+    shown += [(peer.name, peer) for peer in data_set.peers if peer.samples]
+    parts = [f"{name}: {', '.join(significant(sample) for sample in timed.samples)}" for name, timed in shown]
+    return f"Every sample (s), {'; '.join(parts)}." if parts else ""
