@@ -17,6 +17,8 @@ FEWEST_TIMES = 8
 SAME_DENSITY = 1.5
 # A burst is in no more than this share of a slice.
 BURST_SHARE = 0.125
+# Nanoseconds since 1970 in 64 bits: from 1677 to 2262. What lies beyond belongs to the first and last interval.
+FARTHEST_EDGE = 9_223_372_036
 
 
 class Cutter:
@@ -98,7 +100,8 @@ class Cutter:
     def _is_inside(self, edge: int, piece: Interval) -> bool:
         start, end = piece.start, piece.end
         return (
-            (start is None or edge * SECOND > start)
+            abs(edge) <= FARTHEST_EDGE
+            and (start is None or edge * SECOND > start)
             and (end is None or edge * SECOND < end)
             and (self._bounds.low is None or edge > self._bounds.low)
             and (self._bounds.high is None or edge < self._bounds.high)

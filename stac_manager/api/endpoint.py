@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from yarl import URL
@@ -15,6 +16,7 @@ from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 
 FILTER_CLASS = "item-search#filter"
+NOT_A_CATALOG = ("Collection", "Feature", "FeatureCollection")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Endpoint:
     filters: bool = False
     aggregate: URL | None = None
     collections: URL | None = None
+    of_one_collection: bool = False
+    """Whether it is the items of one Collection, which a request need not name."""
 
     @classmethod
     def guess(cls, source: str) -> Endpoint:
@@ -38,11 +42,14 @@ class Endpoint:
         """Build the first request of a search: POST where the landing page offers it, else GET."""
         if self.post:
             return Request("POST", str(self.search), body)
+        if self.of_one_collection:
+            body = {name: value for name, value in body.items() if name != "collections"}
         return Request("GET", str(self.search.extend_query({name: as_query(value) for name, value in body.items()})))
 
 
-async def find_endpoint(client: Client, source: str) -> Endpoint:
-    """Read the landing page.
+async def find_endpoint(client: Client, source: str, collection_id: str | None = None) -> Endpoint:
+    """Read the landing page. Without a link to a search, try the address of the specification, and then the items of
+    the one Collection that is named.
 
     Raises:
         DataProcessingError: If it is none, or offers no search.
@@ -58,7 +65,12 @@ async def find_endpoint(client: Client, source: str) -> Endpoint:
     }
     href = by_method.get("POST") or by_method.get("GET")
     if not isinstance(href, str):
-        raise DataProcessingError(f"{shown(landing.url)}: {_no_landing_page(landing)}")
+        unlisted = (
+            None if landing.document.get("type") in NOT_A_CATALOG else await _unlisted(client, source, collection_id)
+        )
+        if unlisted is None:
+            raise DataProcessingError(f"{shown(landing.url)}: {_no_landing_page(landing)}")
+        return unlisted
     conforms_to = landing.document.get("conformsTo")
     return Endpoint(
         linked(landing.url, href),
@@ -69,11 +81,27 @@ async def find_endpoint(client: Client, source: str) -> Endpoint:
     )
 
 
+async def _unlisted(client: Client, source: str, collection_id: str | None) -> Endpoint | None:
+    """Find a search that the landing page does not name."""
+    guess = replace(Endpoint.guess(source), post=False)
+    places = [guess]
+    if collection_id is not None and guess.collections is not None:
+        items = guess.collections.joinpath(quote(collection_id, safe=""), "items", encoded=True)
+        places.append(replace(guess, search=items, of_one_collection=True))
+    for place in places:
+        named = {"collections": [collection_id]} if collection_id else {}
+        with suppress(DataProcessingError):
+            answer = await client.send(place.request({**named, "limit": 1}), attempts=2)
+            if isinstance(answer.document.get("features"), list):
+                return place
+    return None
+
+
 def _no_landing_page(answer: Answer) -> str:
     """Say what a document without a link to a search is, and where its landing page may be."""
     kind = answer.document.get("type")
     words = "the server offers no item search (its landing page has no link 'search')"
-    if kind in ("Collection", "Feature", "FeatureCollection"):
+    if kind in NOT_A_CATALOG:
         words = f"a {kind}, not the landing page of a STAC API"
     root = _link(answer, "root")
     if root is not None and shown(root).rstrip("/") != shown(answer.url).rstrip("/"):

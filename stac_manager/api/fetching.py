@@ -6,8 +6,11 @@ from stac_manager.api import page_sizes
 from stac_manager.api.http import Client, Request
 from stac_manager.api.paging import Page, PageSizeError, fetch_page, limit_of, make_sure, with_limit
 from stac_manager.api.reading import Reading
+from stac_manager.exceptions import DataProcessingError
 
 PAGE_BYTES_SMOOTHING = 0.1
+MOST_ERRORS = 20
+"""So many pages in a row that cannot be had are the end of a search."""
 
 
 class Fetcher:
@@ -28,6 +31,8 @@ class Fetcher:
         self.page_bytes = 0.0
         self.next_links_seen = False
         self.outlines = True
+        self.given: Page | None = None  # the first page, where it is there before the search begins
+        self._errors_in_a_row: int | None = None
 
     async def fetch(self, reading: Reading, *, enough: int | None = None) -> Page | None:
         """Fetch the next page of a reading; None where it has to begin anew with smaller ones.
@@ -47,16 +52,32 @@ class Fetcher:
         try:
             page, reading.first = await fetch_page(self._client, request, reading.first, outline=self.outlines)
         except PageSizeError as error:
-            self._shrink(error.limit)
+            self.shrink(error.limit)
             reading.begin_anew(with_limit(reading.first, self.page_size) or reading.first)
             return None
+        self._errors_in_a_row = 0
         works = limit_of(reading.first)
         if asked is not None and works is not None and works < asked:
-            self._shrink(works)
+            self.shrink(works)
         if reading.counted is None:
             page = await self.make_sure(request, reading.first, page, enough)
         self.learn(page)
         return page
+
+    def take_given(self) -> Page | None:
+        """Take the first page, if it is there."""
+        page, self.given = self.given, None
+        if page is not None:
+            self._errors_in_a_row = 0
+        return page
+
+    def bears(self, error: DataProcessingError) -> bool:
+        """Tell whether a search can go on after a page that could not be had: not before the first one came, and not
+        where one after another fails."""
+        if self._errors_in_a_row is None:
+            return False
+        self._errors_in_a_row += 1
+        return self._errors_in_a_row <= MOST_ERRORS
 
     async def make_sure(self, request: Request, first: Request, page: Page, enough: int | None = None) -> Page:
         """Look twice at a page without a next link, where no count tells whether it is the last."""
@@ -79,6 +100,7 @@ class Fetcher:
         """Tell whether a page is as large as this server's pages get."""
         return page.size >= min(self.page_size, self.largest or self.page_size)
 
-    def _shrink(self, limit: int) -> None:
+    def shrink(self, limit: int) -> None:
+        """Ask for smaller pages from now on."""
         self.page_size = min(self.page_size, limit)
         page_sizes.remember(self._source, self.page_size)

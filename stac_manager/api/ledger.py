@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
-import orjson
-
-from stac_manager.api.ownership import Owner, owner, time_of
+from stac_manager.api.http import shown
+from stac_manager.api.ownership import Asked, Owner, owner, time_of
 from stac_manager.api.paging import Page
-from stac_manager.api.reading import Reading
-from stac_manager.api.seen import digest_of, identity_of, mark_of
+from stac_manager.api.reading import LOST, Reading
+from stac_manager.api.seen import canonical, digest_of, identity_of, mark_of
 from stac_manager.context import FailureCollector
 from stac_manager.plan import Interval, Partition
 from stac_manager.protocols import Item
@@ -30,10 +29,16 @@ class Ledger:
     """
 
     def __init__(
-        self, stats: ApiStats, failures: FailureCollector, left: int | None, alone: Partition | None = None
+        self,
+        stats: ApiStats,
+        failures: FailureCollector,
+        asked: Asked,
+        left: int | None,
+        alone: Partition | None = None,
     ) -> None:
         self._stats = stats
         self._failures = failures
+        self._asked = None if asked == Asked() else asked
         self._alone = alone  # the one partition that is read here, while others are read elsewhere
         self._claimed: set[int] = set()
         self.left = left
@@ -67,11 +72,18 @@ class Ledger:
             if self.left == 0:
                 return
         if not reading.stopped:
-            reading.finish_page(marks, page.size)
+            reading.finish_page(marks, page)
+
+    def failed_pages(self, reading: Reading) -> None:
+        """Take note of pages that nobody can have."""
+        self._failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
 
     def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page) -> bool:
         tally, partition = reading.tally, reading.share.partition
         verdict = owner(member, partition) if isinstance(member, dict) else Owner.UNCLEAR
+        if self._asked is not None and isinstance(member, dict) and not self._is_meant(reading, member):
+            verdict = Owner.FOREIGN
+            reading.end(LOST)
         if not reading.memory.is_new(mark, own=verdict is Owner.OWN):
             self._repeated(reading)
             return False
@@ -90,6 +102,15 @@ class Ledger:
             self._failures.add(page.url, "not a STAC item: it has no id")
             return False
         return True
+
+    def _is_meant(self, reading: Reading, member: Any) -> bool:
+        """Whether the user asked for an item. The answer to a request of our own is believed, also where a Collection
+        goes by another name; links may lose conditions."""
+        assert self._asked is not None
+        if reading.tally.read == 0:
+            self._asked = self._asked.also(member.get("collection"))
+            return True
+        return self._asked.means(member)
 
     def _claims(self, reading: Reading, member: Any, mark: int) -> bool:
         """Whether an item with an unclear owner is delivered here: by the first that sees it in one run; where a
@@ -115,7 +136,7 @@ class Ledger:
         """What is remembered of a member, and whether it is an item; with `fields` all but the id may be left out."""
         if _is_item(member):
             return mark_of(identity_of(member)), True
-        return mark_of(orjson.dumps(member, option=orjson.OPT_SORT_KEYS)), False
+        return mark_of(canonical(member)), False
 
     def _timed(self, features: Iterator[Any]) -> Iterator[Any]:
         """Add up the time in which features are parsed."""

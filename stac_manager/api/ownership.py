@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -35,6 +36,43 @@ def owner(item: Mapping[str, Any], partition: Partition) -> Owner:
         case Tile():
             return _by_place(item, partition)
     return Owner.OWN
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user asked for, as far as an item tells whether it is meant: links of servers lose conditions.
+
+    Attributes:
+        collections: The Collections; None for all.
+        start, end: The interval in nanoseconds since 1970, None where it is open.
+    """
+
+    collections: frozenset[str] | None = None
+    start: int | None = None
+    end: int | None = None
+
+    def also(self, collection: object) -> Asked:
+        """The same with one more Collection."""
+        if self.collections is None or not isinstance(collection, str) or collection in self.collections:
+            return self
+        return replace(self, collections=self.collections | {collection})
+
+    def means(self, item: Mapping[str, Any]) -> bool:
+        """Tell whether an item may be meant; servers differ in which of its times they compare."""
+        collection = item.get("collection")
+        if self.collections is not None and isinstance(collection, str) and collection not in self.collections:
+            return False
+        if self.start is None and self.end is None:
+            return True
+        properties = item.get("properties")
+        if not isinstance(properties, dict):
+            return True
+        times = [nanoseconds(properties.get(name)) for name in ("datetime", "start_datetime", "end_datetime")]
+        known = [time for time in times if time is not None]
+        return not known or (
+            (self.start is None or max(known) >= self.start - SECOND)
+            and (self.end is None or min(known) <= self.end + SECOND)
+        )
 
 
 def _by_time(item: Mapping[str, Any], start: int | None, end: int | None) -> Owner:

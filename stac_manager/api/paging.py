@@ -9,6 +9,7 @@ from typing import Any
 
 from stac_manager.api.features import Outline
 from stac_manager.api.http import Answer, Client, Request, StatusError, TooLargeError, linked, shown
+from stac_manager.api.links import numbers_of
 from stac_manager.exceptions import DataProcessingError
 
 NO_NEXT = "a full page has no next link: there may be more"
@@ -46,6 +47,11 @@ class Page:
     outline: Outline | None = None
     listed: list[Any] = field(default_factory=list)
     doubt: str | None = None
+
+    @property
+    def counting(self) -> bool:
+        """Whether its next link counts, so that items which come or go move the pages after it."""
+        return self.following is not None and bool(numbers_of(self.following))
 
     def features(self) -> Iterator[Any]:
         """Give the members, not yet checked, parsed one by one where they are not parsed yet.
@@ -150,7 +156,7 @@ def page_of(answer: Answer, first: Request) -> Page:
     features = document.get("features")
     if not isinstance(features, list):
         raise DataProcessingError(f"{shown(answer.url)}: the answer is no item collection: it has no 'features'")
-    following = next_request(answer, first) if features else None
+    following = next_request(answer, first)
     size = len(features)
     return Page(shown(answer.url), size, answer.size_bytes, matched_of(document), following, listed=features)
 

@@ -10,19 +10,18 @@ from math import ceil, inf
 from time import time
 
 from stac_manager.api import page_sizes
+from stac_manager.api.connection import Connection
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.density import Density
-from stac_manager.api.endpoint import body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.paging import page_of
-from stac_manager.api.planning import Planned, plan_partitions, why_sequential
+from stac_manager.api.paging import Page, page_of
+from stac_manager.api.planning import Planned, Planner, why_never_split
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.reading import Share
 from stac_manager.api.search import Search
 from stac_manager.api.splitting import OVERSIZE, Sizes
-from stac_manager.api.survey import survey
 from stac_manager.completeness import combine
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
@@ -45,37 +44,40 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
     Raises:
         DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
     """
-    reason = why_sequential(config.model_copy(update={"concurrency": 2, "max_items": None}))
+    reason = why_never_split(config)
     if reason:
         return Plan(config.source, "whole", (Whole(),), notes=(reason,))
     stats, level = ApiStats(), limiter(config.concurrency)
-    body = body_of(config, collection_id, page_sizes.working(config.source, config.limit))
-    async with Client(config.source, config.headers, stats, level) as client:
-        known = await survey(client, config.source, body, at_once=level.level)
-        query = Query(known.endpoint, body, Bounds.parse(config.datetime))
-        counted = known.page.matched
-        parts = BLIND_PARTITIONS if counted is None else min(ceil(counted / partition_items), MOST_PARTITIONS)
-        planned = await plan_partitions(client, query, known, parts, workers=level.planned)
-        if planned.reason is not None or planned.cutter is None or parts < 2:
+    async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
+        fetcher = Fetcher(client, config.source, page_sizes.working(config.source, config.limit))
+        whole = config.model_copy(update={"max_items": None})
+        planner = Planner(client, whole, collection_id, fetcher)
+        planned = await planner.plan(level.planned, level.level, lambda page: _parts(page, partition_items))
+        counted = planned.page.matched if planned.page else None
+        if planned.cuts is None or len(planned.partitions) < 2:
             notes = (planned.reason,) if planned.reason else ()
             return Plan(config.source, "whole", (Whole(estimate=counted),), counted, notes)
         partitions = planned.partitions
         if counted is not None:
             turn = asyncio.Semaphore(level.level)
-            partitions = await _counted(client, query, planned, partition_items, turn)
+            partitions = await _counted(client, planned, partition_items, turn)
     return Plan(config.source, "time", tuple(partitions), counted)
 
 
-async def _counted(
-    client: Client, query: Query, planned: Planned, partition_items: int, turn: asyncio.Semaphore
-) -> list[Partition]:
+def _parts(page: Page, partition_items: int) -> int:
+    if page.matched is None:
+        return BLIND_PARTITIONS
+    return min(ceil(page.matched / partition_items), MOST_PARTITIONS)
+
+
+async def _counted(client: Client, planned: Planned, partition_items: int, turn: asyncio.Semaphore) -> list[Partition]:
     """Ask how many items each interval holds, and cut the crowded ones again."""
-    assert planned.cutter is not None
-    cutter, to_count = planned.cutter, list(planned.partitions)
+    assert planned.cuts is not None
+    cutter, to_count = planned.cuts, list(planned.partitions)
     found: list[Partition] = []
     for round_ in range(ROUNDS):
         async with asyncio.TaskGroup() as tasks:
-            counts = [tasks.create_task(_count(client, query, partition, turn)) for partition in to_count]
+            counts = [tasks.create_task(_count(client, planned.query, partition, turn)) for partition in to_count]
         crowded: list[Partition] = []
         for partition, count in zip(to_count, (task.result() for task in counts), strict=True):
             if count is not None and isinstance(partition, Interval):
@@ -136,20 +138,13 @@ async def read(
         DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
     """
     level = limiter(config.concurrency)
-    body = body_of(config.model_copy(update={"max_items": None}), collection_id, config.limit)
-    async with Client(config.source, config.headers, stats, level) as client:
-        query = Query(await find_endpoint(client, config.source), body, Bounds.parse(config.datetime))
+    whole = config.model_copy(update={"max_items": None})
+    async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
         fetcher = Fetcher(client, config.source, page_sizes.working(config.source, config.limit))
-        ledger = Ledger(stats, failures, None, alone=partition)
-        planned = Planned(None)
-        shares: Sequence[Partition] = [partition]
-        if isinstance(partition, Interval):
-            cutter = Cutter(query.bounds, _even(partition, query.bounds))
-            size = inf if partition.estimate is None else max(partition.estimate / level.planned, config.limit)
-            planned = Planned(None, cutter=cutter, sizes=Sizes(size, level.planned, partition.estimate))
-            if partition.estimate and level.planned > 1:
-                shares = cutter.cut(partition, ceil(partition.estimate / size)) or shares
-        run = Search(query, fetcher, ledger, planned, level, stats)
+        query = await Planner(client, whole, collection_id, fetcher).query()
+        ledger = Ledger(stats, failures, query.asked, None, alone=partition)
+        planned, shares = _divided(partition, query, level.planned, config.limit)
+        run = Search(planned, fetcher, ledger, level, stats)
         run.begin([Share(share) for share in shares], None)
         async with aclosing(run.parts(client.read_what_is_there)) as parts:
             async for part in parts:
@@ -160,6 +155,18 @@ async def read(
     place = {"datetime": query.datetime(partition), "place": query.place(partition)}
     proof_of_all = combine(partition.key, proof.partitions, **totals, **digests, **place)
     done(replace(proof_of_all, duplicates=proof.duplicates_removed))
+
+
+def _divided(partition: Partition, query: Query, workers: int, page_size: int) -> tuple[Planned, Sequence[Partition]]:
+    """Divide a partition among those who read it here."""
+    if not isinstance(partition, Interval):
+        return Planned(query), [partition]
+    cutter = Cutter(query.bounds, _even(partition, query.bounds))
+    size = inf if partition.estimate is None else max(partition.estimate / workers, page_size)
+    planned = Planned(query, cuts=cutter, sizes=Sizes(size, workers, partition.estimate))
+    if not partition.estimate or workers == 1:
+        return planned, [partition]
+    return planned, cutter.cut(partition, ceil(partition.estimate / size)) or [partition]
 
 
 def _even(partition: Interval, bounds: Bounds) -> Density:

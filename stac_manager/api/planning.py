@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from math import ceil, inf
 from time import time
+from typing import Any
 
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.density import Density
+from stac_manager.api.endpoint import body_of, find_endpoint
+from stac_manager.api.fetching import Fetcher
 from stac_manager.api.http import Client
-from stac_manager.api.paging import Page
+from stac_manager.api.paging import Page, limit_of
 from stac_manager.api.query import Bounds, Query
-from stac_manager.api.splitting import Sizes, times_on
-from stac_manager.api.survey import Survey, null_datetime_search
+from stac_manager.api.splitting import Cuts, Sizes, times_on
+from stac_manager.api.survey import Survey, null_datetime_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.plan import Interval, NoDatetime, Partition
 from stac_manager.timestamps import YEAR_SECONDS
@@ -40,15 +44,19 @@ class Planned:
     """How a search is read.
 
     Attributes:
+        query: What is asked.
         reason: Why it is read one page after another; None where it is split, empty where that needs no words.
+        page: Its first page, where that is there.
         partitions: What it is cut into, oldest first.
-        cutter: Cuts them further.
+        cuts: Cuts them further.
         sizes: What they should be like.
     """
 
-    reason: str | None
+    query: Query
+    reason: str | None = None
+    page: Page | None = None
     partitions: list[Partition] = field(default_factory=list)
-    cutter: Cutter | None = None
+    cuts: Cuts | None = None
     sizes: Sizes = field(default_factory=Sizes)
 
 
@@ -56,6 +64,11 @@ def why_sequential(config: IngestConfig) -> str | None:
     """Why a search is not split, known before anything is asked: empty where no words are needed, None if it is."""
     if config.concurrency == 1 or (config.max_items or config.limit + 1) <= config.limit:
         return ""
+    return why_never_split(config)
+
+
+def why_never_split(config: IngestConfig) -> str | None:
+    """Why a search cannot be split, at any concurrency."""
     if config.ordered:
         return IN_ORDER
     if config.ids is not None:
@@ -63,25 +76,64 @@ def why_sequential(config: IngestConfig) -> str | None:
     return None if Bounds.parse(config.datetime).splittable else TOO_SHORT
 
 
-async def plan_partitions(client: Client, query: Query, known: Survey, parts: int, workers: int) -> Planned:
-    """Cut a search into about so many partitions, or say why not."""
-    page, bounds = known.page, query.bounds
-    if not page.size or (page.following is None and not _is_cut_off(page)):
-        return Planned("")
-    if not known.honours_datetime:
-        return Planned(IGNORES_DATETIME)
-    nulls = False
-    if "datetime" not in query.body and (page.matched is None or known.reachable != page.matched):
-        found = await null_datetime_search(client, query)
-        if found is None:
-            return Planned(NULLS_LOST)
-        nulls = found.size > 0
-    cutter = Cutter(bounds, _expected(known, bounds))
-    intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts)
-    if not intervals:
-        return Planned(TOO_CLOSE)
-    sizes = Sizes(page.matched / parts if page.matched is not None else inf, workers, page.matched)
-    return Planned(None, [*intervals, *([NoDatetime()] if nulls else [])], cutter, sizes)
+class Planner:
+    """Asks a server what there is to be cut, when it is needed."""
+
+    def __init__(self, client: Client, config: IngestConfig, collection_id: str | None, fetcher: Fetcher) -> None:
+        self._client = client
+        self._config = config
+        self._collection_id = collection_id
+        self._fetcher = fetcher
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return body_of(self._config, self._collection_id, self._fetcher.page_size)
+
+    async def query(self) -> Query:
+        """Find out where to ask."""
+        endpoint = await find_endpoint(self._client, self._config.source, self._collection_id)
+        return Query(endpoint, self.body, Bounds.parse(self._config.datetime))
+
+    async def plan(self, workers: int, at_once: int, parts: Callable[[Page], int]) -> Planned:
+        """Ask what there is, and cut the search into about so many partitions, or say why not.
+
+        Raises:
+            DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
+        """
+        body, fetcher = self.body, self._fetcher
+        known = await survey(self._client, self._config.source, body, at_once=at_once)
+        works = limit_of(known.first) or fetcher.page_size
+        if works < fetcher.page_size:
+            fetcher.shrink(works)
+        fetcher.page_size = works
+        page = await fetcher.make_sure(known.first, known.first, known.page, self._config.max_items)
+        fetcher.learn(page)
+        bounds = Bounds.parse(self._config.datetime)
+        if known.closed_only:
+            bounds = bounds.closed
+        known.page = page
+        query = Query(known.endpoint, {**body, "limit": works}, bounds)
+        return await self._cut_by_time(Planned(query, "", page), known, parts(page), workers)
+
+    async def _cut_by_time(self, planned: Planned, known: Survey, parts: int, workers: int) -> Planned:
+        page, query = known.page, planned.query
+        if page.following is None and not _is_cut_off(page):
+            return planned
+        if not known.honours_datetime:
+            return replace(planned, reason=IGNORES_DATETIME)
+        nulls = False
+        if "datetime" not in query.body and (page.matched is None or known.reachable != page.matched):
+            found = await null_datetime_search(self._client, query)
+            if found is None:
+                return replace(planned, reason=NULLS_LOST)
+            nulls = found.size > 0
+        cutter = Cutter(query.bounds, _expected(known, query.bounds))
+        intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts)
+        if not intervals:
+            return replace(planned, reason=TOO_CLOSE)
+        sizes = Sizes(page.matched / parts if page.matched is not None else inf, workers, page.matched)
+        partitions: list[Partition] = [*intervals, *([NoDatetime()] if nulls else [])]
+        return replace(planned, reason=None, partitions=partitions, cuts=cutter, sizes=sizes)
 
 
 def _is_cut_off(page: Page) -> bool:

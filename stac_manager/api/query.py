@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stac_manager.api.endpoint import Endpoint
 from stac_manager.api.http import Request
+from stac_manager.api.ownership import Asked
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile
 from stac_manager.timestamps import SECOND, seconds, text_of_second
 
@@ -18,6 +19,7 @@ MARGIN_DEGREES = 1e-6
 SHORTEST_SECONDS = 4
 """Less is not worth cutting."""
 OPEN = ".."
+FIRST_TEXT, LAST_TEXT = "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,12 @@ class Bounds:
         return cls(low_text, high_text, seconds(low_text), seconds(high_text))
 
     @property
+    def closed(self) -> Bounds:
+        """The same for a server that refuses open intervals."""
+        low, high = (FIRST_TEXT if self.low_text == OPEN else self.low_text), self.high_text
+        return replace(self, low_text=low, high_text=LAST_TEXT if high == OPEN else high)
+
+    @property
     def splittable(self) -> bool:
         return bool(self.high_text) and (
             self.low is None or self.high is None or self.high - self.low >= SHORTEST_SECONDS
@@ -57,7 +65,7 @@ class Bounds:
             low_text = text_of_second(low)
         if high is not None and (self.high is None or high < self.high):
             high_text = text_of_second(high)
-        if low_text == high_text == OPEN:
+        if low_text in (OPEN, FIRST_TEXT) and high_text in (OPEN, LAST_TEXT):
             return None
         return low_text if not high_text else f"{low_text}/{high_text}"
 
@@ -74,6 +82,16 @@ class Query:
         """Build the request for the first page of a partition."""
         members = {**self.body, "limit": limit, **self._narrowed(partition)}
         return self.endpoint.request({name: value for name, value in members.items() if value is not None})
+
+    @property
+    def asked(self) -> Asked:
+        """What the user asked for, as far as an item tells whether it is meant."""
+        low, high = self.bounds.low, self.bounds.high
+        return Asked(
+            frozenset(self.body["collections"]) if self.body.get("collections") else None,
+            None if low is None else int(low * SECOND),
+            None if high is None else int(high * SECOND),
+        )
 
     def datetime(self, partition: Partition) -> str | None:
         """The interval that a partition is, its edges shared with its neighbours; None without bounds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stac_manager.api.http import Request
@@ -13,7 +13,12 @@ from stac_manager.plan import Partition, PartitionReport
 LOOP = "the server's next link leads back to a page already read"
 REPEAT = "the server repeats a page"
 CIRCLES = (LOOP, REPEAT)
+SHIFTED = "items came or went while pages were read: the server's count changed"
+MOVED = "items came again on later pages, which count: items that came or went have moved them"
+LOST = "a next link has lost a condition of the search"
 STALE_PAGES = 20
+EMPTY_PAGES = 5
+"""So many empty pages in a row are the end where there is no count."""
 STALE = f"{STALE_PAGES} pages in a row held nothing new"
 
 
@@ -43,7 +48,7 @@ class Tally:
         duplicates: Members that came again, here or where a share was read before.
         foreign: Members that belong to other partitions.
         failed: Members that are no items.
-        stale: Pages in a row without a new member.
+        stale: Pages in a row without a new member, `empty` without any.
         last_was_full: Whether the latest page was as large as this server's pages get.
     """
 
@@ -55,6 +60,7 @@ class Tally:
     foreign: int = 0
     failed: int = 0
     stale: int = 0
+    empty: int = 0
     last_was_full: bool = False
 
 
@@ -67,6 +73,7 @@ class Memory:
     pages: set[int] = field(default_factory=set)
     asked: set[int] = field(default_factory=set)
     new_on_page: int = 0
+    anew: bool = False
 
     def is_new(self, mark: int, *, own: bool) -> bool:
         """Tell whether a member has not come before in this reading, and remember it."""
@@ -79,6 +86,23 @@ class Memory:
         return len(self.own) + len(self.others)
 
 
+@dataclass(slots=True)
+class Ending:
+    """Why the end of a partition cannot be believed.
+
+    Attributes:
+        problem: That, in words.
+        doubtful: Whether it is no more than a doubt: nothing shows that items are missing.
+        error: What went wrong with a page, so that others may help.
+        shifted: Why pages may have moved while they were read.
+    """
+
+    problem: str | None = None
+    doubtful: bool = False
+    error: str | None = None
+    shifted: str | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Reading:
     """A share, the request for its next page, and what came of it so far.
@@ -87,9 +111,7 @@ class Reading:
         first: The request for its first page.
         following: The request for its next page; None once there is none.
         counted: The server's own number of items, None where it gives none.
-        problem: Why its end cannot be believed, or what went wrong.
-        doubtful_end: Whether the problem is no more than that.
-        shifted: Why its pages may have moved while they were read.
+        ending: Why its end cannot be believed.
         stopped: Whether others read the rest of it.
     """
 
@@ -97,10 +119,8 @@ class Reading:
     first: Request
     following: Request | None
     counted: int | None = None
-    problem: str | None = None
-    doubtful_end: bool = False
-    shifted: str | None = None
     stopped: bool = False
+    ending: Ending = field(default_factory=Ending)
     tally: Tally = field(default_factory=Tally)
     memory: Memory = field(default_factory=Memory)
 
@@ -118,29 +138,49 @@ class Reading:
         self.tally.members += page.size
         if self.counted is None:  # some servers count on some pages only
             self.counted = page.matched
+        elif page.matched not in (None, self.counted):
+            self.ending.shifted = SHIFTED
         self.memory.asked.add(hash(identity_of_request(self.following or self.first)))
         self.following = page.following
-        if page.following is not None and hash(identity_of_request(page.following)) in self.memory.asked:
+        self.tally.empty = 0 if page.size else self.tally.empty + 1
+        if not page.size and self._is_over:
+            self.following = None
+        elif page.following is not None and hash(identity_of_request(page.following)) in self.memory.asked:
             self.end(LOOP if page.size else STALE)
         elif page.doubt and self.counted is None:
-            self.problem, self.doubtful_end = page.doubt, True
+            self.ending.problem, self.ending.doubtful = page.doubt, True
 
-    def finish_page(self, marks: Iterable[int], size: int) -> None:
+    @property
+    def _is_over(self) -> bool:
+        """Whether an empty page is the end, though it has a next link: some servers filter after they page."""
+        if self.counted is not None and self.counted <= self.tally.members:
+            return True
+        return self.tally.empty >= (EMPTY_PAGES if self.counted is None else STALE_PAGES)
+
+    def finish_page(self, marks: Sequence[int], page: Page) -> None:
         """Take note of a page that was delivered, and end what does not end by itself."""
         tally, memory = self.tally, self.memory
         tally.read += 1
         tally.stale = 0 if memory.new_on_page else tally.stale + 1
+        if page.counting and 0 < memory.new_on_page < len(marks) and not memory.anew:
+            self.ending.shifted = MOVED
         memory.new_on_page = 0
-        page = hash(frozenset(marks))
-        if size and page in memory.pages:
+        mark = hash(frozenset(marks))
+        if marks and mark in memory.pages:
             self.end(REPEAT)
         elif tally.stale >= STALE_PAGES:
             self.end(STALE)
-        memory.pages.add(page)
+        memory.pages.add(mark)
 
     def end(self, problem: str) -> None:
         """Ask for no more pages."""
-        self.problem = self.problem or problem
+        self.ending.problem = self.ending.problem or problem
+        self.following = None
+
+    def fail(self, error: str) -> None:
+        """Take note that its next page cannot be had."""
+        self.ending.error = error
+        self.ending.problem = error
         self.following = None
 
     def begin_anew(self, first: Request) -> None:
@@ -148,15 +188,18 @@ class Reading:
         self.first = self.following = first
         self.memory.asked.clear()
         self.memory.pages.clear()
+        self.memory.anew = True
 
     def missing(self) -> str | None:
         """Why items may be missing, once it was read to its end; None where nothing speaks for it."""
         if self.counted is None:
-            return self.problem
+            return self.ending.problem
         missing = self.counted - self.memory.different
         if missing <= 0:
             return None
-        return f"{missing} of {self.counted} items did not come" + (f": {self.problem}" if self.problem else "")
+        return f"{missing} of {self.counted} items did not come" + (
+            f": {self.ending.problem}" if self.ending.problem else ""
+        )
 
     def report(self, datetime: str | None, place: str | None) -> PartitionReport:
         """Say what came of it."""
@@ -172,8 +215,8 @@ class Reading:
             requests=tally.fetched,
             failed=tally.failed,
             problem=self.missing(),
-            doubtful_end=self.doubtful_end and self.counted is None,
-            shifted=self.shifted,
+            doubtful_end=self.ending.doubtful and self.counted is None,
+            shifted=self.ending.shifted,
             datetime=datetime,
             place=place,
         )

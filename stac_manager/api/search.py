@@ -9,21 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from time import perf_counter
 
 from stac_manager.api import page_sizes
 from stac_manager.api.connection import Connection
-from stac_manager.api.endpoint import body_of, find_endpoint
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.http import Client, shown
+from stac_manager.api.http import Client, StatusError, shown
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.paging import Page, limit_of
-from stac_manager.api.planning import Planned, parts_for, plan_partitions, why_sequential
-from stac_manager.api.query import Bounds, Query
+from stac_manager.api.paging import Page
+from stac_manager.api.planning import Planned, Planner, parts_for, why_never_split, why_sequential
 from stac_manager.api.reading import CIRCLES, Reading, Share
 from stac_manager.api.splitting import OVERLAP, REPAIR_DEPTH, Splitter, again, put_together
-from stac_manager.api.survey import is_unknown, survey
+from stac_manager.api.survey import REFUSED_METHOD, is_unknown
 from stac_manager.completeness import judge
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
@@ -42,6 +41,10 @@ BUFFER_BYTES = 40_000_000
 TURN_SECONDS = 0.03
 """After so long with the items of one page the event loop has its turn."""
 
+REFUSED = (401, 403)
+MOST_AT_ONCE = 4
+"""What a search is cut for that was meant to be read in sequence."""
+
 OVERLAPPING = (
     "Few requests at once from somewhere on: slices of time hold the same items again (long ranges of time, or counts "
     "that cannot be right)."
@@ -56,33 +59,27 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
     """
     level = limiter(config.concurrency)
     stats.concurrency = level.level
-    body = body_of(config, collection_id, page_sizes.working(config.source, config.limit))
     async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
-        fetcher = Fetcher(client, config.source, body["limit"])
-        ledger = Ledger(stats, failures, config.max_items)
-        reason, page = why_sequential(config), None
-        planned = Planned(reason)
-        if reason is None:
-            with _waiting(stats):
-                known = await survey(client, config.source, body, at_once=level.level)
-                fetcher.page_size = limit_of(known.first) or fetcher.page_size
-                if fetcher.page_size < body["limit"]:
-                    page_sizes.remember(config.source, fetcher.page_size)
-                page = await fetcher.make_sure(known.first, known.first, known.page, config.max_items)
-                fetcher.learn(page)
-                known.page = page
-                query = Query(known.endpoint, body, Bounds.parse(config.datetime))
-                planned = await plan_partitions(client, query, known, parts_for(page, level.planned), level.planned)
-            stats.completeness.counted = page.matched
-        else:
-            query = Query(await find_endpoint(client, config.source), body, Bounds.parse(config.datetime))
-        run = Search(query, fetcher, ledger, planned, level, stats)
-        run.begin([Share(part) for part in planned.partitions] or [Share(Whole())], page)
+        page_size = min(page_sizes.working(config.source, config.limit), config.max_items or config.limit)
+        fetcher = Fetcher(client, config.source, page_size)
+        planner = Planner(client, config, collection_id, fetcher)
+        reason = why_sequential(config)
+        with _waiting(stats):
+            planned = (
+                await planner.plan(level.planned, level.level, lambda page: parts_for(page, level.planned))
+                if reason is None
+                else Planned(await planner.query(), reason)
+            )
+        stats.completeness.counted = planned.page.matched if planned.page else None
+        ledger = Ledger(stats, failures, planned.query.asked, config.max_items)
+        helped = None if why_never_split(config) is not None or planned.reason else planner
+        run = Search(planned, fetcher, ledger, level, stats, helped)
+        run.begin([Share(part) for part in planned.partitions or [Whole()]], planned.page)
         async with aclosing(run.parts(client.read_what_is_there)) as parts:
             async for part in parts:
                 yield part
         run.conclude(failures)
-        if not stats.completeness.items and await is_unknown(client, query.endpoint, collection_id):
+        if not stats.completeness.items and await is_unknown(client, planned.query.endpoint, collection_id):
             stats.notes.append(f"The server has no Collection {collection_id!r}.")
 
 
@@ -90,23 +87,29 @@ class Search:
     """One search under way: a queue of shares, the readings of those that are read, and what was delivered."""
 
     def __init__(
-        self, query: Query, fetcher: Fetcher, ledger: Ledger, planned: Planned, level: Limiter, stats: ApiStats
+        self,
+        planned: Planned,
+        fetcher: Fetcher,
+        ledger: Ledger,
+        level: Limiter,
+        stats: ApiStats,
+        planner: Planner | None = None,
     ) -> None:
-        self._query, self._fetcher, self._ledger, self._stats = query, fetcher, ledger, stats
-        self._splitter = splitter = Splitter(planned.cutter, planned.sizes) if planned.cutter else None
+        self._query, self._fetcher, self._ledger, self._stats = planned.query, fetcher, ledger, stats
+        self._planner = planner  # helps once, where a search that is read in sequence does not come to its end
+        self._splitter = Splitter(planned.cuts, planned.sizes) if planned.cuts else None
         if planned.reason:
             stats.notes.append(planned.reason)
         self._readings: set[Reading] = set()
-        self._first_page: Page | None = None
         self._slots = Slots(lambda: level.level)
-        self._room = Room(BUFFER_BYTES, lambda: level.level + PAGES_WAITING if splitter else 1)
+        self._room = Room(BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._splitter else 1)
         self._runner: Runner[Share, tuple[Reading, Page | None]] = Runner(
             self._read, lambda: level.level, lambda share: share.partition.estimate or 0, self._share_work
         )
 
     def begin(self, shares: Iterable[Share], first_page: Page | None) -> None:
         """Queue the shares; where that is the search as a whole, its first page may be there already."""
-        self._first_page = first_page
+        self._fetcher.given = first_page
         self._runner.add(shares)
 
     # --- Fetching -----------------------------------------------------------------------------------------------
@@ -120,7 +123,11 @@ class Search:
             size = int(self._fetcher.page_bytes)
             await self._room.enter(size, when=lambda: self._is_wanted(reading))
             self._stats.peak_buffer = max(self._stats.peak_buffer, self._room.pages)
-            page = await self._page_of(reading)
+            try:
+                page = await self._page_of(reading)
+            except DataProcessingError as error:
+                page = None
+                self._survive(reading, error)
             if page is None or reading.stopped:
                 self._room.leave(size)
                 continue
@@ -142,11 +149,25 @@ class Search:
     async def _page_of(self, reading: Reading) -> Page | None:
         if reading.following is None or reading.stopped:  # ended while it waited for room
             return None
-        if self._splitter is None and self._first_page is not None:
-            page, self._first_page = self._first_page, None
+        if self._splitter is None and (page := self._fetcher.take_given()) is not None:
             return page
         async with self._slots.one():
             return None if reading.stopped else await self._fetcher.fetch(reading, enough=self._ledger.left)
+
+    def _survive(self, reading: Reading, error: DataProcessingError) -> None:
+        """Go on without a page that cannot be had, where others can.
+
+        Raises:
+            DataProcessingError: The error, where nothing else can be had either.
+        """
+        endpoint, status = self._query.endpoint, error.status if isinstance(error, StatusError) else 0
+        if status == REFUSED_METHOD and endpoint.post and not reading.tally.fetched:
+            self._query = replace(self._query, endpoint=replace(endpoint, post=False))
+            reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
+            return
+        if status in REFUSED or not self._fetcher.bears(error):
+            raise error
+        reading.fail(str(error))
 
     # --- Splitting ----------------------------------------------------------------------------------------------
 
@@ -216,7 +237,7 @@ class Search:
                     return
                 reading, page = part
                 if page is None:
-                    self._finish(reading)
+                    await self._finish(reading)
                     continue
                 items = self._items_of(reading, page)
                 while (first := next(items, None)) is not None:
@@ -243,22 +264,40 @@ class Search:
 
     # --- Ending -------------------------------------------------------------------------------------------------
 
-    def _finish(self, reading: Reading) -> None:
+    async def _finish(self, reading: Reading) -> None:
         """Compare what came with what was counted; read again what lacks items."""
         self._readings.discard(reading)
+        if not reading.stopped and (problem := reading.missing()):
+            if self._splitter is None:
+                await self._help(reading)
+            if self._splitter is not None:
+                self._replace(reading, self._splitter.repaired(reading, self._fetcher.largest))
+            elif reading.ending.problem in CIRCLES:
+                raise DataProcessingError(f"{reading.first.method} {shown(reading.first.url)}: {problem}")
         self._runner.finished()
         if reading.stopped:
             return
-        problem = reading.missing()
-        if problem and self._splitter:
-            self._replace(reading, self._splitter.repaired(reading, self._fetcher.largest))
-            if reading.stopped:
-                return
-        if problem and self._splitter is None and reading.problem in CIRCLES:
-            raise DataProcessingError(f"{reading.first.method} {shown(reading.first.url)}: {problem}")
+        if reading.ending.error:
+            self._ledger.failed_pages(reading)
         partition = reading.share.partition
         report = reading.report(self._query.datetime(partition), self._query.place(partition))
         self._stats.completeness.partitions.append(report)
+
+    async def _help(self, reading: Reading) -> None:
+        """Cut what was read in sequence after all, where that did not come to its end."""
+        planner, self._planner = self._planner, None
+        if planner is None or not reading.tally.members:
+            return
+        try:
+            planned = await planner.plan(MOST_AT_ONCE, 1, lambda page: max(parts_for(page, 1), 2))
+        except DataProcessingError:
+            if reading.ending.error is not None:  # and nothing else can be had
+                raise DataProcessingError(reading.ending.error) from None
+            return
+        if planned.cuts is not None:
+            self._query, self._splitter = planned.query, Splitter(planned.cuts, planned.sizes)
+            before = (reading.memory.own,)
+            self._replace(reading, [Share(part, before) for part in planned.partitions])
 
     def conclude(self, failures: FailureCollector) -> None:
         """Judge a search of which every partition was read. What is missing goes to `failures` as well."""

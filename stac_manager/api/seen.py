@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
-
-import orjson
 
 SMALL = 4_096
 BUCKETS = 4_096
@@ -22,7 +21,12 @@ def identity_of(item: Mapping[str, Any]) -> bytes:
     collection = item.get("collection")
     if isinstance(collection, str):
         return f"{collection}\n{item['id']}".encode("utf-8", "surrogatepass")
-    return orjson.dumps({name: value for name, value in item.items() if name != "links"}, option=orjson.OPT_SORT_KEYS)
+    return canonical({name: value for name, value in item.items() if name != "links"})
+
+
+def canonical(value: Any) -> bytes:
+    """Write a JSON value in one way, numbers of any length included."""
+    return json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass")
 
 
 def digest_of(item: Mapping[str, Any]) -> str:

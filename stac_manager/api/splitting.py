@@ -135,19 +135,22 @@ class Splitter:
 
     def repaired(self, reading: Reading, largest: int) -> list[Share]:
         """What to read again of a partition that lacks items; nothing where that was tried enough."""
-        share, full = reading.share, reading.tally.last_was_full
+        share, full, ending = reading.share, reading.tally.last_was_full, reading.ending
+        able = self._cuts.can_cut(share.partition)
+        if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
+            return self._cut(reading, 2) if able else []
         if not isinstance(share.partition, Interval) or self._in_vain >= REPAIRS_IN_VAIN:
             return []
-        depth = share.depth + (not reading.doubtful_end and not full)
+        depth = share.depth + (not ending.doubtful and not full and ending.error is None)
         if depth > REPAIR_DEPTH:
             return []
-        self._in_vain += not reading.doubtful_end
+        self._in_vain += not ending.doubtful
         parts = 2
         if reading.counted is not None and full:
             parts = min(max(ceil(reading.counted / max(largest, 1) * OVERSIZE), 2), MOST_PARTS)
-        if self._cuts.can_cut(share.partition) and (shares := self._cut(reading, parts, depth)):
+        if able and (shares := self._cut(reading, parts, depth)):
             return shares
-        return [again(reading)] if share.depth < REPAIR_DEPTH else []
+        return [again(reading)] if share.depth < REPAIR_DEPTH and ending.error is None else []
 
     def delivered(self, reading: Reading) -> None:
         """Take note of a page with new items: repairs are not in vain."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +24,7 @@ BEFORE_FAR_FUTURE = "../2200-01-01T00:00:00.000Z"
 HARDLY_ANYTHING = "2200-01-01T00:00:00.000Z/2200-01-01T00:00:01.000Z"
 # These questions only make things faster: they are not worth long retries.
 ATTEMPTS = 3
+REFUSED_METHOD = 405
 
 
 @dataclass(slots=True)
@@ -34,6 +35,7 @@ class Survey:
         endpoint: Where it is asked.
         first: Its request as a whole.
         page: Its first page.
+        closed_only: Whether it refuses intervals with an open end.
         honours_datetime: Whether the server was seen to leave items out when asked for other times.
         reachable: How many items a datetime filter without a beginning finds; None where that is not known.
         extent: The first and last second of the Collections concerned.
@@ -43,6 +45,7 @@ class Survey:
     endpoint: Endpoint
     first: Request
     page: Page
+    closed_only: bool
     honours_datetime: bool
     reachable: int | None
     extent: tuple[float | None, float | None]
@@ -70,7 +73,7 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], *, at_onc
     early = asyncio.create_task(_ask(client, guess, body, turn))
     try:
         async with turn:
-            endpoint = await find_endpoint(client, source)
+            endpoint = await find_endpoint(client, source, *body.get("collections", ())[:1])
         if (endpoint.search, endpoint.post) == (guess.search, guess.post):
             answers = await early
         else:
@@ -78,16 +81,24 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], *, at_onc
             answers = await _ask(client, endpoint, body, turn)
     finally:
         await _end(early)
-    first = endpoint.request(body)
     if answers.first is None:
-        page, first = await fetch_page(client, first, first)
+        try:
+            page, first = await fetch_page(client, endpoint.request(body), endpoint.request(body))
+        except StatusError as error:
+            if error.status != REFUSED_METHOD or not endpoint.post:
+                raise
+            endpoint = replace(endpoint, post=False)
+            answers = await _ask(client, endpoint, body, turn)
+            page, first = await fetch_page(client, endpoint.request(body), endpoint.request(body))
     else:
+        first = endpoint.request(body)
         page = page_of(answers.first, first)
     far = answers.before_far_future
     return Survey(
         endpoint,
         first,
         page,
+        "datetime" not in body and far is None and answers.hardly_anything is not None,
         _honours_datetime(answers.hardly_anything, page),
         None if far is None else matched_of(far.document),
         extent_of(_collections_in(answers.collections)),

@@ -276,7 +276,7 @@ def answering(server: Adversary) -> Iterator[str]:
 
         @asynccontextmanager
         async def request(
-            self, method: str, url: URL, *, data: bytes | None, headers: Any, allow_redirects: bool
+            self, method: str, url: URL, *, data: bytes | None, headers: Any, **options: Any
         ) -> AsyncIterator[Reply]:
             yield await server.answer(method, url, None if data is None else json.loads(data))
 

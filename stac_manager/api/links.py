@@ -1,0 +1,74 @@
+"""Links that count: where one number in a `next` link says which page it leads to, pages can be asked for directly.
+
+Only numbers under names that are known to count are believed, and only where the second link shows by how much they
+grow. Tokens, cursors and `search_after` are opaque, whatever they look like (STAC API, item-search, paging).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from stac_manager.api.http import Request
+
+COUNTING = ("offset", "_o", "skip", "page", "startIndex", "startindex", "start")
+"""`offset`: pygeoapi, stac-fastapi-geoparquet; `_o`: datacube-explorer; `skip`: rustac; `startIndex`: OGC servers."""
+LARGEST_NUMBER = 10**12
+
+_IN_QUERY = re.compile(rf"(?<=[?&])({'|'.join(COUNTING)})=(\d{{1,12}})(?=&|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """How the links of a search count.
+
+    Attributes:
+        request: The request for its second page.
+        parameter: The name of the number.
+        step: By how much it grows a page.
+        origin: Its value on the page number 0.
+    """
+
+    request: Request
+    parameter: str
+    step: int
+    origin: int
+
+    def page(self, number: int) -> Request:
+        """Build the request for a page, from 0."""
+        return with_number(self.request, self.parameter, self.origin + number * self.step)
+
+
+def counter_of(second: Request, third: Request, page_size: int) -> Counter | None:
+    """Read from the links to the second and to the third page how they count; None where they do not, plainly."""
+    before, after = numbers_of(second), numbers_of(third)
+    grown = [name for name in before if name in after and after[name] != before[name]]
+    if len(grown) != 1:
+        return None
+    name = grown[0]
+    step = after[name] - before[name]
+    if step not in (page_size, 1) or with_number(second, name, after[name]) != third:
+        return None
+    origin = before[name] - step
+    if step == 1 and page_size > 1:
+        return Counter(second, name, step, origin) if name in ("page", "_o") and origin in (0, 1) else None
+    return Counter(second, name, step, origin) if origin in (0, 1) else None
+
+
+def numbers_of(request: Request) -> Mapping[str, int]:
+    """The numbers of a request that may count, by name."""
+    found = {name: int(value) for name, value in _IN_QUERY.findall(request.url)}
+    for name in COUNTING:
+        value: Any = (request.body or {}).get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_NUMBER:
+            found[name] = value
+    return found
+
+
+def with_number(request: Request, name: str, value: int) -> Request:
+    """The same request with another number; an address is not written anew, but for the digits."""
+    if request.body is not None and name in request.body:
+        return replace(request, body={**request.body, name: value})
+    return replace(request, url=re.sub(rf"(?<=[?&]){name}=\d+", f"{name}={value}", request.url))
