@@ -65,7 +65,10 @@ class Folder:
             self.disk.make_folder(self.layout.parts)
             shutil.rmtree(self.layout.temporary, ignore_errors=True)
             self.disk.make_folder(self.layout.temporary)
-            yield
+            try:
+                yield
+            finally:  # the workers have ended, also those that could not clear away
+                shutil.rmtree(self.layout.temporary, ignore_errors=True)
 
     def _check_place(self) -> None:
         dest = self.layout.dest

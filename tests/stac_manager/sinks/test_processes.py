@@ -1,0 +1,116 @@
+"""Several processes: the same items, and nobody is left, whoever dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from support import make_items
+
+from stac_manager.sinks import Sink, write
+from stac_manager.sinks.layout import layout_of
+from stac_manager.sinks.verifying import verify
+
+ITEMS = 200
+PROGRAM = [sys.executable, "-m", "stac_manager"]
+SECONDS = 60.0
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source.ndjson"
+    path.write_text("".join(json.dumps(item) + "\n" for item in make_items(ITEMS)))
+    return path
+
+
+def until(true: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_whole(dest: Path, source: Path) -> bool:
+    found = sorted(line for path in dest.glob("*.ndjson") for line in path.read_text().splitlines())
+    wanted = sorted(source.read_text().splitlines())
+    return list(map(json.loads, found)) == list(map(json.loads, wanted)) and not verify(dest, unique=True).problems
+
+
+def workers_of(parent: int) -> list[psutil.Process]:
+    """The workers; not the tracker of resources, which ends by itself."""
+    children = psutil.Process(parent).children()
+    return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
+
+
+def test_two_processes_write_what_one_does(source: Path, tmp_path: Path) -> None:
+    for format in ("ndjson", "geoparquet"):
+        manifests = [
+            write(
+                Sink({"source": source}, tmp_path / f"{format}-{workers}", format, partition_items=50), workers=workers
+            )
+            for workers in (1, 2)
+        ]
+        assert [part["file"] for part in manifests[0].parts] == [part["file"] for part in manifests[1].parts]
+        assert [part["items"] for part in manifests[0].parts] == [part["items"] for part in manifests[1].parts]
+    assert is_whole(tmp_path / "ndjson-2", source)
+    assert not workers_of(os.getpid())
+
+
+def test_a_worker_that_dies_is_replaced_and_its_partition_done_again(source: Path, tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill_one(progress: Any) -> None:
+        if progress.done == 1 and not killed:
+            worker = workers_of(os.getpid())[0]
+            killed.append(worker.pid)
+            worker.kill()
+
+    manifest = write(
+        Sink({"source": source}, tmp_path / "out", partition_items=10, on_progress=kill_one), workers=2
+    )  # fmt: skip
+    assert killed
+    assert manifest.items == ITEMS
+    assert is_whole(tmp_path / "out", source)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_however_the_parent_ends_no_process_part_or_lock_is_left(
+    ending: signal.Signals, source: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for number in range(40):
+        (folder / f"{number:03}.ndjson").write_text(source.read_text())
+    dest = tmp_path / "out"
+    command = [*PROGRAM, "ingest", folder, dest, "--workers", "2", "--partition-items", "100"]
+    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: layout_of(dest).journal.exists())
+        workers = workers_of(program.pid)
+        assert workers
+        program.send_signal(ending)
+        _, told = program.communicate(timeout=SECONDS)
+    finally:
+        program.kill()
+    assert program.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[ending]
+    assert "Traceback" not in told
+    until(lambda: not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers))
+    if ending != signal.SIGKILL:
+        assert not layout_of(dest).temporary.exists()
+    assert not (dest / "manifest.json").exists()
+    done = len(list(dest.glob("*.ndjson")))
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "partitions are done; going on with the rest" in again.stderr
+    assert done
+    assert verify(dest).items == 40 * ITEMS
+    assert not verify(dest).problems

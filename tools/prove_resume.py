@@ -1,0 +1,107 @@
+"""Kill `stac-manager ingest` at random moments, start it again, and compare what comes out with the source.
+
+python tools/prove_resume.py SOURCE.ndjson --kills 100 --workers 2
+
+Prints a line for each kill and how many partitions were done again; exit code 1 if one run was not equal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+PROGRAM = [sys.executable, "-m", "stac_manager", "ingest"]
+DEADLINE_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run that was killed, and the one after it.
+
+    Attributes:
+        killed_after: Seconds.
+        done: Partitions that were noted when it was killed.
+        again: Partitions whose parts were there or begun, and that were done again.
+        equal: Whether the items are those of the source, each once.
+    """
+
+    killed_after: float
+    done: int
+    again: int
+    equal: bool
+
+
+def trial(source: Path, dest: Path, workers: int, partition_items: int, seconds: float) -> Trial:
+    """Kill a run after so many seconds, finish it, and compare."""
+    command = [*PROGRAM, str(source), str(dest), "--workers", str(workers), "--partition-items", str(partition_items)]
+    begun = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(seconds)
+    begun.kill()
+    begun.wait()
+    noted = _noted(dest)
+    there = {path.name.split(".")[0] for path in dest.glob("*.ndjson")} if dest.exists() else set()
+    temporary = dest / ".stac-manager" / "tmp"
+    there |= {path.name.split(".")[0] for path in temporary.iterdir()} if temporary.exists() else set()
+    finished = subprocess.run([*command, "--quiet"], capture_output=True, timeout=DEADLINE_SECONDS, check=False)
+    equal = finished.returncode == 0 and digest_of([source]) == digest_of(dest.glob("*.ndjson"))
+    return Trial(seconds, len(noted), len(there - noted), equal)
+
+
+def _noted(dest: Path) -> set[str]:
+    journal = dest / ".stac-manager" / "journal.jsonl"
+    if not journal.exists():
+        return set()
+    return {json.loads(line)["key"] for line in journal.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")}
+
+
+def digest_of(paths: object) -> str:
+    """Return a digest of the lines of files, in any order: the sum of their digests, and their number."""
+    total = count = 0
+    for path in paths:  # type: ignore[attr-defined]
+        with open(path, "rb") as file:
+            for line in file:
+                total += int.from_bytes(hashlib.blake2b(line.strip(), digest_size=16).digest(), "big")
+                count += 1
+    return f"{count} {total % 2**128:032x}"
+
+
+@click.command(help=__doc__)
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--kills", default=100, show_default=True)
+@click.option("--workers", default=2, show_default=True)
+@click.option("--partition-items", default=500, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def main(source: Path, kills: int, workers: int, partition_items: int, seed: int) -> None:
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.monotonic()
+        trial(source, Path(folder) / "whole", workers, partition_items, 0.0)
+        longest = time.monotonic() - started
+        trials = []
+        for number in range(kills):
+            dest = Path(folder) / str(number)
+            found = trial(source, dest, workers, partition_items, chance.uniform(0.0, longest))
+            trials.append(found)
+            click.echo(
+                f"{number:3}  killed after {found.killed_after:5.2f} s, {found.done:3} partitions noted, "
+                f"{found.again} done again, {'equal' if found.equal else 'DIFFERENT'}"
+            )
+            subprocess.run(["rm", "-rf", dest], check=True)
+    equal = sum(each.equal for each in trials)
+    most = max(each.again for each in trials)
+    between = sum(each.done > 0 for each in trials)
+    click.echo(f"{equal} of {kills} equal; at most {most} partitions done again; {between} were killed between parts")
+    sys.exit(equal != kills or most > workers)
+
+
+if __name__ == "__main__":
+    main()
