@@ -1,0 +1,151 @@
+"""A STAC API into a sink: an expired token, secrets, and what is newer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from support import make_item
+
+from stac_manager import DataProcessingError
+from stac_manager.sinks import Sink, write
+from stac_manager.sinks.verifying import verify
+from tools import local_api
+
+SECRET = "hunter2-0123456789"
+ITEMS = 60
+
+
+def item_of_day(number: int, **properties: Any) -> dict[str, Any]:
+    day = f"2024-{1 + number // 28:02}-{1 + number % 28:02}T00:00:00Z"
+    return make_item(f"item-{number:03}", properties={"datetime": day, "updated": day, **properties})
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> Path:
+    path = tmp_path / "items.ndjson"
+    path.write_text("".join(json.dumps(item_of_day(number)) + "\n" for number in range(ITEMS)))
+    return path
+
+
+class Guarded:
+    """A door in front of an API that wants a token, and takes it for so many requests."""
+
+    def __init__(self, behind: str) -> None:
+        self.left = 10**9
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._pass(None)
+
+            def do_POST(self) -> None:
+                self._pass(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def _pass(self, body: bytes | None) -> None:
+                import urllib.request
+
+                outer.left -= 1
+                if self.headers["Authorization"] != f"Bearer {SECRET}" or outer.left < 0:
+                    self.send_response(401)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
+                request = urllib.request.Request(behind + self.path, data=body, method=self.command)
+                request.add_header("Content-Type", "application/json")
+                with urllib.request.urlopen(request) as answer:
+                    content = answer.read().replace(behind.encode(), outer.url.encode())
+                self.send_response(200)
+                self.send_header("Content-Type", answer.headers["Content-Type"])
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def guarded(items: Path) -> Iterator[Guarded]:
+    with local_api.running(items, latency_seconds=0.0) as url:
+        door = Guarded(url.rstrip("/"))
+        yield door
+        door.close()
+
+
+def test_a_token_that_expires_ends_the_run_and_the_next_goes_on(
+    guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", f"Bearer {SECRET}")
+    dest = tmp_path / "out"
+    sink = Sink(
+        {"source": guarded.url, "limit": 5, "retries": 0}, dest, header_variables={"Authorization": "MY_TOKEN"},
+        partition_items=10,
+    )  # fmt: skip
+    guarded.left = 12
+    with pytest.raises(DataProcessingError, match="401") as caught:
+        write(sink)
+    assert "partitions are done" in str(caught.value)
+    guarded.left = 10**9
+    manifest = write(sink)
+    assert (manifest.items, manifest.status) == (ITEMS, "complete")
+    assert not verify(dest, unique=True).problems
+    written = b"".join(path.read_bytes() for path in dest.rglob("*") if path.is_file())
+    assert SECRET.encode() not in written + str(caught.value).encode()
+
+
+def test_the_command_takes_tokens_from_the_environment_and_shows_them_nowhere(
+    guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", f"Bearer {SECRET}")
+    command = [sys.executable, "-m", "stac_manager", "ingest", f"{guarded.url}/?key=abc", tmp_path / "out"]
+    done = subprocess.run(
+        [*map(str, command), "--header", "Authorization=MY_TOKEN", "--workers", "2", "--partition-items", "10"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert SECRET.encode() not in written + done.stderr.encode()
+    assert b"key=abc" not in written + done.stderr.encode()
+    wrong = subprocess.run(
+        [*map(str, command), "--header", f"Authorization={SECRET}"], capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 2
+    assert SECRET not in wrong.stderr
+
+
+@pytest.mark.parametrize("format", ["ndjson", "geoparquet"])
+def test_an_update_takes_what_is_newer_and_merges_it(format: str, items: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "out"
+    with local_api.running(items, latency_seconds=0.0) as url:
+        first = write(Sink({"source": url}, dest, format, partition_items=10))
+        port = int(url.rstrip("/").rsplit(":", 1)[1])
+    changed = item_of_day(ITEMS - 1, title="changed")
+    new = item_of_day(ITEMS, title="new")
+    lines = [*items.read_text().splitlines()[:-1], json.dumps(changed), json.dumps(new)]
+    items.write_text("\n".join(lines) + "\n")
+    with local_api.running(items, latency_seconds=0.0, options=("--port", str(port))) as url:
+        second = write(Sink({"source": url}, dest, format, partition_items=10, update=True))
+        third = write(Sink({"source": url}, dest, format, partition_items=10, update=True))
+    assert (first.items, second.items, third.items) == (ITEMS, ITEMS + 1, ITEMS + 1)
+    found = verify(dest, unique=True)
+    assert (found.items, found.problems) == (ITEMS + 1, ())
+    if format == "ndjson":
+        held = [json.loads(line) for path in dest.glob("*.ndjson") for line in path.read_text().splitlines()]
+        assert sorted(each["properties"].get("title", "") for each in held)[-2:] == ["changed", "new"]
+        assert sum(part["items"] for part in third.parts if "-" in part["file"]) <= 3
