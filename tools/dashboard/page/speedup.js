@@ -155,7 +155,7 @@
   const levelLabels = (run, levels) =>
     levels.map((name) => {
       const status = levelOf(run, name)?.status ?? "n/a";
-      return status === "ok" ? `${name}` : [`${name}`, status];
+      return [...`${name}`.split(" "), ...(status === "ok" ? [] : [status])];
     });
 
   /** The lowest and the highest thing drawn: of a bar that goes far beyond the samples, a part. */
@@ -318,11 +318,13 @@
     canvas.setAttribute("aria-label", `${summary} Left and right arrow keys go from point to point; a table follows.`);
     plot.append(canvas);
     const sideways = config.indexAxis === "y";
+    // Levels are few, and each is named; commits may be many.
+    const everyTick = config.data.labels.length <= 8;
     const axis = (text, isValue) => ({
       title: { display: Boolean(text), text, color: css("--quiet") },
       grid: { color: css("--line"), display: isValue },
       border: { color: css("--line") },
-      ticks: { color: css("--quiet"), maxRotation: 60, autoSkipPadding: 12, ...(isValue && { callback: format === ratio ? ratio : (value) => number(value) }) },
+      ticks: { color: css("--quiet"), maxRotation: everyTick ? 0 : 60, autoSkip: !everyTick, autoSkipPadding: 12, ...(isValue && { callback: format === ratio ? ratio : (value) => number(value) }) },
       ...(isValue ? (config.scale ?? { beginAtZero: true, grace: "8%" }) : { offset: true }),
     });
     const chart = new Chart(canvas, {
@@ -342,7 +344,7 @@
           tooltip: {
             filter: (item) => !item.dataset.silent,
             callbacks: {
-              title: (items) => (items.length ? (heading ? heading(items[0].dataIndex) : `${x}: ${[items[0].label].flat()[0]}`) : ""),
+              title: (items) => (items.length ? (heading ? heading(items[0].dataIndex) : `${x}: ${[items[0].label].flat().join(" ")}`) : ""),
               label: (item) => `${item.dataset.label}: ${format(item.raw)}${spread(item, format)}`,
             },
           },
