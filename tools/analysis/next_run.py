@@ -39,11 +39,13 @@ def next_run(found: Findings) -> tuple[str, str] | None:
     if found.quality == "no spread" and found.effect == "unknown":
         return _again(data_set, "Measure more items, the runs are too short for the clock",
                       **_items(data_set, 10))  # fmt: skip
+    quiet = " on a quiet machine" if any(x and x.crowded for x in map(evidence, data_set.measured)) else ""
     if found.effect == "inconclusive" or (found.effect == "unknown" and found.default is None):
         most = max(level.sample_count for level in data_set.measured)
         repeats = max(ENOUGH_REPEATS, 2 * most)
-        quiet = " on a quiet machine" if any(x and x.crowded for x in map(evidence, data_set.measured)) else ""
         return _again(data_set, f"Repeat each level{quiet}{_cost(data_set, repeats)}", repeat=repeats)
+    if quiet:
+        return _again(data_set, f"Measure again{quiet}")
     few = too_few_tasks(data_set)
     if few is not None:
         factor = round(TASKS_PER_WORKER * max(number(level) for level in few[1]) / few[0]) + 1

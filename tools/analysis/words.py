@@ -172,9 +172,8 @@ def _why_bottleneck(found: Findings) -> str:
     if found.refused:
         return f"refused requests in a run: {', '.join(_refusals(level) for level in found.refused)}"
     if found.bottleneck == "unknown":
-        if one is not None and one.crowded:
-            return "the machine was busy with other work"
-        return "" if one is None else f"with 1 worker, {shares_in_words(one, data_set.kind)}"
+        # That the machine was busy is noted.
+        return "" if one is None or one.crowded else f"with 1 worker, {shares_in_words(one, data_set.kind)}"
     flat, lost = plateau(data_set), hindered(data_set)
     if found.bottleneck == "limited" and flat is not None:
         rate = "" if flat.throughput is None else f" at {significant(flat.throughput)} items/s"

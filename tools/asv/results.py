@@ -12,6 +12,7 @@ import json
 import math
 import platform
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -292,10 +293,10 @@ def _data_sets(file: _ResultFile, benchmarks: Mapping[str, Any], *, with_peers: 
             if all(level.status == "n/a" for level in levels):
                 continue  # skipped as a whole, such as a catalog that nobody named; asv writes that down, too
             peers = _peers(file, benchmarks, name, rest, levels[0].items) if with_peers else []
-            yield _data_set(name, rest, levels, peers)
+            yield _data_set(name, rest, levels, peers, file.commit)
 
 
-def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer]) -> DataSet:
+def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer], commit: str) -> DataSet:
     kind, owner = _kind(name), _owner(name)
     items = levels[0].items
     others = [f"{key}={_value(text)}" for key, text in rest]
@@ -313,6 +314,7 @@ def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer]) -
         items=items,
         levels=levels,
         peers=peers,
+        command=shlex.join(["asv", "run", "--append-samples", "--bench", f"^{re.escape(name)}", f"{commit[:8]}^!"]),
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -168,7 +171,8 @@ def _measure(request: Request, output: Path) -> None:
     measurement = measuring.measure(request, Console(stderr=True))
     for remark in measurement.remarks:
         say(f"note: {remark}")
-    found = analysis.analyse_report(measurement.report)
+    data_sets = tuple(replace(data_set, command=_as_typed(sys.argv)) for data_set in measurement.report.data_sets)
+    found = analysis.analyse_report(replace(measurement.report, data_sets=data_sets))
     render.write(found, output)
     write_report(found, "md", output.with_name(f"{output.stem}_report.md"))
     say(f"Written: {output}")
@@ -185,6 +189,15 @@ def _header(text: str) -> tuple[str, str]:
     if not name or value is None:
         raise click.UsageError(f"--header takes NAME=VARIABLE, and the environment variable {variable!r} must be set")
     return name, value
+
+
+def _as_typed(words: list[str]) -> str | None:
+    """The command that runs, for whoever wants to run it again; of addresses what may be shown."""
+    program, *others = words
+    if Path(program).name != "benchmark_ingest.py":
+        return None
+    shown = (re.sub("//[^/@]*@", "//", _without_query(word)) if "://" in word else word for word in others)
+    return shlex.join(["python", "tools/benchmark_ingest.py", *shown])
 
 
 def _without_query(url: str) -> str:

@@ -180,6 +180,14 @@ def throttled() -> DataSet:
             "Next: Measure larger levels, the largest still paid: --concurrency 1,10,20,40",
         ),
         (
+            data_set(*(level(n, 1.0, 0.2, queue_seconds=0.5) for n in (1, 5)), command=PROGRAM),
+            "Use 1 worker: more workers are not measurably faster\n"
+            "Best Performance: 1 worker (sequential), nothing is faster\n"
+            "Bottleneck: unknown\n"
+            "Note: the machine was busy with other work at 1 and 5 workers\n"
+            f"Next: Measure again on a quiet machine: {PROGRAM}",
+        ),
+        (
             timed({5: 2.0, 10: 1.0, 20: 0.95}),
             "Use 10 workers: 1 worker, the baseline, was not measured, so the speedup is unknown; 20 workers are only "
             "5 % faster\n"

@@ -370,3 +370,9 @@ def test_broken_files(made: Made) -> None:
     (made.root / "benchmarks.json").unlink()
     with pytest.raises(ReportError, match=r"benchmarks\.json is missing"):
         read_report(made.root)
+
+
+def test_a_data_set_knows_how_to_measure_it_again(made: Made) -> None:
+    made.commit("abcd" * 10, one_level(1.0))
+    (data_set,) = read_report(made.root).data_sets
+    assert data_set.command == r"asv run --append-samples --bench '^file_ingest\.FileIngest\.time_ingest' 'abcdabcd^!'"
