@@ -23,7 +23,7 @@ bench: $(MEASURING)  ## Measure file and API ingestion on the embedded data; rep
 	$(BIN)/python tools/benchmark_ingest.py api $(BENCH) --concurrency 1,5,10 --output results/quick_api.json
 
 nightly: $(MEASURING)  ## Measure the commits that are new, publish, judge: docs/nightly.md.
-	$(BIN)/python tools/nightly.py $(NIGHTLY)
+	$(BIN)/python tools/benchmark_ingest.py nightly $(NIGHTLY)
 
 test: $(READY)  ## Check the style and the types, run the tests.
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""A project of one module with an asv suite and a history to choose: what `tools/nightly.py` is tested on.
+"""A project of one module with an asv suite and a history to choose: what `nightly` is tested on.
 
 Its environment has nothing to install but asv_runner, and is made once for all tests; a commit is installed by copying
 one file. The benchmark reads a clock that the module itself moves, so that a busy machine makes no commit slower.
@@ -110,7 +110,13 @@ class ScratchHistory:
 
     def command(self, *arguments: str | Path) -> list[str]:
         fixed = ["--config", self.path / "asv.conf.json", "--machine", "scratch", "--no-quieten"]
-        return [sys.executable, str(ROOT / "tools" / "nightly.py"), *map(str, fixed), *map(str, arguments)]
+        return [
+            sys.executable,
+            str(ROOT / "tools" / "benchmark_ingest.py"),
+            "nightly",
+            *map(str, fixed),
+            *map(str, arguments),
+        ]
 
     def nightly(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

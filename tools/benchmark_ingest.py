@@ -2,8 +2,10 @@
 
 python tools/benchmark_ingest.py file        measure reading files: generated ones, or a source of yours
 python tools/benchmark_ingest.py api         measure a STAC API: the project's own, or a catalogue of yours
-python tools/benchmark_ingest.py compare     measure two commits side by side
+python tools/benchmark_ingest.py compare     measure two commits side by side, or compare two results of yours
 python tools/benchmark_ingest.py report      show what `asv run` has measured over the history
+python tools/benchmark_ingest.py regressions judge what `asv run` has measured: did a commit make it slower
+python tools/benchmark_ingest.py nightly     measure what is new, publish it, judge it
 python tools/benchmark_ingest.py dashboard   publish what `asv run` has measured as web pages, and open them
 python tools/benchmark_ingest.py clean       remove generated data and results
 """
@@ -25,6 +27,8 @@ COMMANDS = {
     "api": "measuring:api_command",
     "compare": "compare:compare_command",
     "report": "report:report_command",
+    "regressions": "regressions:regressions_command",
+    "nightly": "nightly:nightly_command",
     "dashboard": "housekeeping:dashboard_command",
     "clean": "housekeeping:clean_command",
 }

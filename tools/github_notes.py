@@ -23,7 +23,7 @@ class NoteError(Exception):
 
 
 def file_issue(summary: Path) -> None:
-    """File what `tools/nightly.py` wrote. The same guilty commits give the same title, and so one issue."""
+    """File what `nightly` wrote. The same guilty commits give the same title, and so one issue."""
     body = _shortened(summary.read_text(encoding="utf-8"))
     title = body.partition("\n")[0].removeprefix("# ").replace("\\", "")[:250]
     known = json.loads(

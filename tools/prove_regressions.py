@@ -6,131 +6,247 @@ python tools/prove_regressions.py --seconds 250   measure for so long, and go on
 python tools/prove_regressions.py --render        write the page from what was measured, and measure nothing
 
 In a scratch clone each fault becomes a commit. A repetition measures the commit before it, the same commit again (A/A)
-and the faults in turns, with asv. What was measured is kept round by round in results/regression-proof.jsonl;
-docs/regression-proof.md is judged when it is written, by the code that judges for users.
+and the faults in turns, with asv. A repetition is a line of results/regression-proof.jsonl; docs/regression-proof.md
+and its picture are judged when they are written, by the code that judges for users.
 
 Times need a quiet machine, about an hour in all. Instructions, counts and memory need an hour and a half of any.
 """
 
 from __future__ import annotations
 
-import signal
+import json
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
+from statistics import median
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import track
-
-from tools import compare
-from tools.asv_runs import git
-from tools.atomic import write_bytes
-from tools.errors import MeasuringError
-from tools.regression_proof import BASE, EXPERIMENTS, SAME_REPETITIONS, Experiment, Record, as_markdown
 
 ROOT = Path(__file__).resolve().parent.parent
-RECORD = ROOT / "results" / "regression-proof.jsonl"
-PAGE = ROOT / "docs" / "regression-proof.md"
+if __name__ == "__main__":
+    sys.path[0] = str(ROOT)
 
-Sides = Mapping[str, compare.Side]
+from tools.analysis.change import Change, between  # noqa: E402
+from tools.analysis.series import Measured, Run, Series  # noqa: E402
+from tools.asv import turns  # noqa: E402
+from tools.asv.git import Repository  # noqa: E402
+from tools.atomic import write_bytes  # noqa: E402
+from tools.commands.failures import in_one_line  # noqa: E402
+from tools.errors import ToolError  # noqa: E402
+from tools.words import percent  # noqa: E402
+
+BASE, SAME = "before", "the same commit (A/A)"
+SAME_REPETITIONS, FAULT_REPETITIONS = 20, 10
+# Whatever the package parses at once, a line or a page of a hundred items: the same share of its bytes is parsed once
+# more, an item at a time. What it costs to count the bytes is part of it.
+PARSE_MORE = """
+import orjson
+
+_loads = orjson.loads
+_once_more = b""
+_owed = 0.0
+
+
+def _slower(data):
+    global _once_more, _owed
+    document = _loads(data)
+    if not _once_more:
+        _once_more = orjson.dumps(document["features"][0] if document.get("features") else document)
+    _owed += {share} * len(data)
+    while _owed >= len(_once_more):
+        _owed -= len(_once_more)
+        _loads(_once_more)
+    return document
+
+
+orjson.loads = _slower
+"""
+ASK_TWICE = """
+from stac_manager.api import http
+
+_send = http.Client.send
+
+
+async def _twice(self, request, *rest, **options):
+    if "search" in str(request.url):
+        await _send(self, request, *rest, **options)
+    return await _send(self, request, *rest, **options)
+
+
+http.Client.send = _twice
+"""
+ONE_AT_A_TIME = """
+_parse = IngestConfig.parse
+IngestConfig.parse = classmethod(lambda cls, options: _parse({**options, "concurrency": 1}))
+"""
+KEEP_MEMORY = """
+_BALLAST = bytearray(b"x") * 20_000_000
+"""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What watches (a pattern of benchmarks), how often a repetition measures each side, and for which faults."""
+
+    name: str
+    bench: str
+    rounds: int
+    faults: Mapping[str, str]
+
+    def sides(self, number: int) -> tuple[str, ...]:
+        """What a repetition measures beside the commit before the fault."""
+        return (SAME, *self.faults) if number < FAULT_REPETITIONS else (SAME,)
+
+
+TEN, THIRTY = (PARSE_MORE.format(share=share) for share in (0.1, 0.3))
+EXPERIMENTS = (
+    Experiment("instructions", r"^instructions\.", 1,
+               {"1 % more instructions": PARSE_MORE.format(share=0.0075), "10 % slower parsing": TEN}),
+    Experiment("counts", r"^counts\.", 1, {"one needless request a page": ASK_TWICE}),
+    Experiment("memory", rf"^(?=.*\.peakmem_)(?=.*(?:{turns.BENCH}))", turns.MEMORY_ROUNDS,
+               {"20 MB more memory": KEEP_MEMORY}),
+    Experiment("time of files", r"FileIngest\.time_ingest\((1|10), 1000\)|FormatIngest\.time_format\('ndjson', 1000\)",
+               turns.QUICK_ROUNDS, {"10 % slower parsing": TEN, "30 % slower parsing": THIRTY}),
+    Experiment("time of an API", r"\.APIIngest\.time_ingest\(10, 500\)", 10,
+               {"lost overlap at concurrency 10": ONE_AT_A_TIME}),
+)  # fmt: skip
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, help=__doc__)
-@click.option("--seconds", type=float, default=float("inf"), help="Start no round after so long. [default: go on]")
-@click.option("--only", type=click.Choice([experiment.name for experiment in EXPERIMENTS]), multiple=True,
-              help="Measure by this alone; may be given several times.")  # fmt: skip
-@click.option("--repetitions", type=click.IntRange(1, SAME_REPETITIONS), default=SAME_REPETITIONS, show_default=True,
-              help="Stop after so many.")  # fmt: skip
-@click.option("--record", "record_path", type=click.Path(dir_okay=False, path_type=Path), default=RECORD,
-              help="What was measured. [default: results/regression-proof.jsonl]")  # fmt: skip
-@click.option("--page", type=click.Path(dir_okay=False, path_type=Path), default=PAGE,
-              help="Where to write the table. [default: docs/regression-proof.md]")  # fmt: skip
+@click.option("--seconds", type=float, default=float("inf"), help="Start no repetition after so long.")
+@click.option("--only", type=click.Choice([one.name for one in EXPERIMENTS]), multiple=True, help="Measure this alone.")
+@click.option("--repetitions", type=click.IntRange(1, SAME_REPETITIONS), default=SAME_REPETITIONS, show_default=True)
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path),
+              default=ROOT / "results" / "regression-proof.jsonl", help="What was measured.")  # fmt: skip
+@click.option("--page", type=click.Path(dir_okay=False, path_type=Path), default=ROOT / "docs" / "regression-proof.md",
+              help="Where to write the table; the picture goes beside it.")  # fmt: skip
 @click.option("--render", is_flag=True, help="Write the page and measure nothing.")
-def command(
-    seconds: float, only: tuple[str, ...], repetitions: int, record_path: Path, page: Path, render: bool
-) -> None:
-    record = Record(record_path)
-    if not render:
-        chosen = [experiment for experiment in EXPERIMENTS if not only or experiment.name in only]
-        try:
-            _measure(chosen, repetitions, record, deadline=time.monotonic() + seconds)
-        except MeasuringError as error:
-            raise click.ClickException(str(error)) from None
-    if not any(record.complete(experiment) for experiment in EXPERIMENTS):
-        raise click.ClickException(f"{record_path} holds no whole repetition yet: the page would be empty")
-    write_bytes(page, as_markdown(record).encode())
-    click.echo(f"Written: {page}", err=True)
+def command(seconds: float, only: tuple[str, ...], repetitions: int, record: Path, page: Path, render: bool) -> None:
+    deadline = time.monotonic() + seconds
+    for number in range(0 if render else repetitions):
+        for experiment in EXPERIMENTS:
+            done = {line["number"] for line in _lines(record, experiment)}
+            if number not in done and (not only or experiment.name in only) and time.monotonic() < deadline:
+                _add(record, experiment, number)
+    found = {(one, fault): _changes(record, one, fault) for one in EXPERIMENTS for fault in (SAME, *one.faults)}
+    if not any(found.values()):
+        raise ToolError(f"{record} holds no repetition yet: the page would be empty")
+    picture = page.with_suffix(".png")
+    write_bytes(page, as_markdown(found, picture.name).encode())
+    write_bytes(picture, draw(found))
+    click.echo(f"Written: {page}, {picture}", err=True)
 
 
-def _measure(experiments: Sequence[Experiment], repetitions: int, record: Record, *, deadline: float) -> None:
-    package = git("log", "-1", "--format=%h", "--", "stac_manager")
-    missing = list(missing_rounds(experiments, repetitions, record, package))
-    console = Console(stderr=True)
+def _add(record: Path, experiment: Experiment, number: int) -> None:
+    """Measure one repetition, its sides in another order in each round: no side may always follow itself."""
     with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
         work = Path(folder)
-        sides: dict[str, Sides] = {}
-        for experiment, number, turn in track(
-            missing, "rounds", console=console, transient=True, disable=not console.is_terminal
-        ):
-            if time.monotonic() >= deadline:
-                break
-            if experiment.name not in sides:
-                sides[experiment.name] = _sides(experiment, work / experiment.name)
-            measured = {
-                name: compare.measure_once(sides[experiment.name][name], work, experiment.bench)
-                for name in _order((BASE, *experiment.sides(number)), number, turn)
-            }
-            if not all(measured.values()):
-                raise MeasuringError(f"no benchmark is chosen by {experiment.bench!r}")
-            record.add(experiment, number, package, measured)
+        sides = _sides(experiment, number, work)
+        rounds = []
+        for turn in range(experiment.rounds):
+            order = Random(f"{number}, {turn}").sample(list(sides), len(sides))
+            measured = {name: turns.measure(sides[name], work, experiment.bench).run.series for name in order}
+            rounds.append({name: [[asdict(x), asdict(y)] for x, y in one.items()] for name, one in measured.items()})
+    line = {"experiment": experiment.name, "bench": experiment.bench, "number": number, "rounds": rounds}
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with record.open("ab", buffering=0) as file:  # at once: what is interrupted leaves no half of a line
+        file.write(json.dumps(line).encode() + b"\n")
 
 
-def _order(names: Sequence[str], number: int, turn: int) -> list[str]:
-    """Another one each time, the same for the same round: no side may always follow itself, or the slowest."""
-    return Random(f"{number}, {turn}").sample(names, len(names))
-
-
-def missing_rounds(
-    experiments: Sequence[Experiment], repetitions: int, record: Record, package: str
-) -> Iterator[tuple[Experiment, int, int]]:
-    """The rounds that are still to be measured: of each experiment a repetition, then the next of each."""
-    done = {one.name: {repetition.number for repetition in record.complete(one)} for one in experiments}
-    begun = {
-        (one.name, repetition.number): len(repetition.rounds)
-        for one in experiments
-        for repetition in record.repetitions(one)
-        if repetition.package == package
-    }
-    for number in range(repetitions):
-        for one in experiments:
-            if number not in done[one.name]:
-                for turn in range(begun.get((one.name, number), 0), one.rounds):
-                    yield one, number, turn
-
-
-def _sides(experiment: Experiment, folder: Path) -> Sides:
+def _sides(experiment: Experiment, number: int, work: Path) -> dict[str, turns.Side]:
     """The commit before the faults under two names, and a commit for each fault."""
-    clone = folder / "clone"
-    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-    start = git("rev-parse", "HEAD", repository=clone)
-    commits = dict.fromkeys((BASE, *experiment.sides(0)), start)
-    for name, code in experiment.faults.items():
-        git("checkout", "--quiet", start, repository=clone)
-        with (clone / "stac_manager" / "__init__.py").open("a", encoding="utf-8") as file:
-            file.write(code)
-        git("-c", "user.name=proof", "-c", "user.email=proof@example.org", "-c", "commit.gpgsign=false",
-                    "commit", "--quiet", "--all", "--no-verify", "--message", name, repository=clone)  # fmt: skip
-        commits[name] = git("rev-parse", "HEAD", repository=clone)
-    return {
-        name: compare.extract(clone, commit, folder / str(place))
-        for place, (name, commit) in enumerate(commits.items())
-    }
+    clone = Repository(work / "clone")
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone.path], check=True)
+    start = clone.head()
+    commits = dict.fromkeys((BASE, *experiment.sides(number)), start)
+    for name in set(commits) & set(experiment.faults):
+        clone.git("checkout", "--quiet", start)
+        with (clone.path / "stac_manager" / "__init__.py").open("a", encoding="utf-8") as file:
+            file.write(experiment.faults[name])
+        own = ("-c", "user.name=proof", "-c", "user.email=proof@example.org", "-c", "commit.gpgsign=false")
+        clone.git(*own, "commit", "--quiet", "--all", "--no-verify", "--message", name)
+        commits[name] = clone.head()
+    return {name: turns.extract(clone, commit, work / str(n)) for n, (name, commit) in enumerate(commits.items())}
+
+
+def _lines(record: Path, experiment: Experiment) -> list[dict[str, Any]]:
+    if not record.exists():
+        return []
+    lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+    return [one for one in lines if (one["experiment"], one["bench"]) == (experiment.name, experiment.bench)]
+
+
+def _changes(record: Path, experiment: Experiment, fault: str) -> list[Change]:
+    """What the judge says of each repetition."""
+    changes = []
+    for line in _lines(record, experiment):
+        if fault in line["rounds"][0]:
+            before, after = (
+                [Run(name, "", dict(map(_read, one[name]))) for one in line["rounds"]] for name in (BASE, fault)
+            )
+            changes.append(between(before, after, machine="the proof", base=BASE, commit=fault, paired=True))
+    return changes
+
+
+def _read(pair: Sequence[dict[str, Any]]) -> tuple[Series, Measured]:
+    series, measured = pair
+    params = tuple((name, value) for name, value in series["params"])
+    return Series(**{**series, "params": params}), Measured(**{**measured, "samples": tuple(measured["samples"])})
+
+
+def as_markdown(found: Mapping[tuple[Experiment, str], Sequence[Change]], picture: str) -> str:
+    lines = ["| Fault | Watched by | Called a regression | Should be | Measured change, median and range |",
+             "| --- | --- | --- | --- | --- |"]  # fmt: skip
+    for (experiment, fault), changes in found.items():
+        if changes:
+            called = sum(change.status == "regression" for change in changes)
+            should = 0 if fault == SAME else len(changes)
+            sizes = _sizes(changes)
+            middle, least, most = (percent(size, sign=True) for size in (median(sizes), min(sizes), max(sizes)))
+            size = f"{middle} ({least} to {most})"
+            lines.append(f"| {fault} | {experiment.name} | {called} of {len(changes)} | {should} | {size} |")
+    return (
+        "# What the judging catches\n\nWritten by `python tools/prove_regressions.py` from real runs of asv: each "
+        "fault is a commit, measured in turns with\nthe commit before it and with that one once more (A/A), and judged by "
+        f"what judges for users.\n\n{chr(10).join(lines)}\n\n![Measured change of each fault]({picture})\n"
+    )
+
+
+def _sizes(changes: Sequence[Change]) -> list[float]:
+    """The change of each row of each repetition."""
+    return [row.ratio - 1 for change in changes for row in change.rows if row.ratio is not None] or [0.0]
+
+
+def draw(found: Mapping[tuple[Experiment, str], Sequence[Change]]) -> bytes:
+    """A line for each fault: a dot for each row of each repetition, on what is called or not."""
+    import io
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = [(f"{fault}\n{one.name}", changes) for (one, fault), changes in found.items() if changes][::-1]
+    figure = Figure(figsize=(8, 0.55 * len(shown) + 1), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for place, (_, changes) in enumerate(shown):
+        for status, colour in (("regression", "#b3261e"), ("no change", "#00704f")):
+            rows = [row for change in changes for row in change.rows if row.ratio and row.status == status]
+            axes.plot([100 * (row.ratio or 1) - 100 for row in rows], [place] * len(rows), "o", color=colour, alpha=0.4)
+    axes.set_xscale("symlog", linthresh=1)
+    axes.set_yticks(range(len(shown)), [name for name, _ in shown])
+    axes.set_xlabel("Change in % (red: called a regression)")
+    axes.axvline(0, color="#5c626c", linewidth=0.8)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    return content.getvalue()
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill cleans up as Ctrl-C does
-    command()
+    with in_one_line():
+        command.main(standalone_mode=False)

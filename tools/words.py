@@ -61,3 +61,33 @@ def plain(text: str) -> str:
     """Text of others on one line, and without what a terminal or an editor would obey: controls show as `\\x1b`."""
     line = " ".join(text.split())
     return "".join(x if x.isprintable() else x.encode("unicode_escape").decode("ascii") for x in line)
+
+
+def percent(fraction: float, *, sign: bool = False) -> str:
+    """A change: "+9.8 %", "12 %", "0.42 %"."""
+    value = fraction * 100
+    size = abs(value)
+    digits = 0 if size >= 9.95 else 1 if size >= 0.995 else 2
+    return f"{value:{'+' if sign else ''},.{digits}f} %"
+
+
+def plural(count: int, one: str, several: str | None = None) -> str:
+    """A number and its noun: "1 commit", "3 commits"."""
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A value with its unit: "52.3 ms", "58.1 MB", "421,374 instructions/item"."""
+    if value is None:
+        return NOT_AVAILABLE
+    if unit == "seconds":
+        factor, name = next((factor, name) for least, factor, name in _TIMES if abs(value) >= least)
+        return f"{value * factor:.3g} {name}"
+    if unit == "bytes":
+        return f"{value / BYTES_PER_MB:,.1f} MB"
+    if unit == "instructions/item":
+        return f"{value:,.0f}"
+    return f"{value:,.0f} {unit}" if abs(value) >= 100 or value == int(value) else f"{value:.3g} {unit}"
+
+
+_TIMES = ((1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (0.0, 1e6, "us"))

@@ -20,9 +20,11 @@ from markdown_it import MarkdownIt
 from scratch_history import ScratchHistory
 from support import ROOT
 
+from tools.analysis.change import Change
+from tools.analysis.series import Series
+from tools.analysis.verdicts import Row
 from tools.github_notes import harmless
-from tools.regression import Judgement, as_markdown
-from tools.regression.model import Row
+from tools.render.change import as_markdown
 
 WORKFLOWS = {path.stem: path for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))}
 # Run as they are by whoever runs this test: `.ci/run` is `make test`, and that makes the environment first.
@@ -85,7 +87,7 @@ def test_actionlint_finds_what_is_wrong(tmp_path: Path) -> None:
 def test_every_shell_step_is_run_by_a_test() -> None:
     tested = {
         *RUN_THIS_TEST, script("nightly", "apt-install"), script("compare", "apt-install"),
-        script("nightly", "tools/nightly.py"), script("nightly", "github_notes.py issue"),
+        script("nightly", "benchmark_ingest.py nightly"), script("nightly", "github_notes.py issue"),
         script("compare", "benchmark_ingest.py compare"), script("comment", "github_notes.py comment"),
     }  # fmt: skip
     assert {step["run"] for name in WORKFLOWS for step in steps(name) if "run" in step} == tested
@@ -147,9 +149,10 @@ def test_nightly_step(history: ScratchHistory, tmp_path: Path, execute: Execute)
     history.commit("First")
     history.commit("Second")
     history.git("remote", "add", "origin", remote)
-    tool = f'shift; exec {sys.executable} {ROOT}/tools/nightly.py --config asv.conf.json --no-quieten "$@"'
+    program = f"{sys.executable} {ROOT}/tools/benchmark_ingest.py"
+    tool = f'shift 2; exec {program} nightly --config asv.conf.json --no-quieten "$@"'
     stand_in(history.path / ".venv" / "bin" / "python", tool)
-    text = script("nightly", "tools/nightly.py")
+    text = script("nightly", "benchmark_ingest.py nightly")
     variables = {**history.environment_with_tools, "DASHBOARD": "https://example.com/dash"}
     first = execute(text, history.path, **variables)
     assert first.returncode == 0, first.stderr
@@ -198,13 +201,15 @@ def test_issue_step(tmp_path: Path, execute: Execute, known: bool) -> None:
     assert "Text" in (tmp_path / "body").read_text()
 
 
-COMPARED = Judgement(
+TIMED = Series("m.Ingest.time_x", (), "time", "seconds", "1")
+OTHER = Series("m.Other.time_x", (("way", "'a|b'"),), "time", "seconds", "1")
+COMPARED = Change(
     machine="box",
     commit="c" * 40,
     base="b" * 40,
     rows=(
-        Row("m.Ingest.time_x", "", "", "seconds", "regression", 1.0, 2.0, 2.0, 1.9, 2.1, evidence="slower"),
-        Row("m.Other.time_x", "way='a|b'", "", "seconds", "no change", 1.0, 1.0, 1.0, evidence="the same"),
+        Row(TIMED, "", "regression", 1.0, 2.0, 2.0, 1.9, 2.1, evidence="slower"),
+        Row(OTHER, "", "no change", 1.0, 1.0, 1.0, evidence="the same"),
     ),
 )
 PULL = {"number": 3, "headRefOid": "c" * 40, "headRepositoryOwner": {"login": "ada"}}

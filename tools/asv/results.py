@@ -28,7 +28,6 @@ from tools.analysis.model import (
     Level,
     Peer,
     Report,
-    Status,
     Usage,
     as_peer,
     is_quick,
@@ -38,6 +37,7 @@ from tools.analysis.model import (
     summarised_level,
     title_of,
 )
+from tools.analysis.series import Measured, Params, Run, Series
 from tools.errors import ReportError
 
 ASV_FILE_VERSION = 2
@@ -57,10 +57,9 @@ IMPORT_BASELINES: dict[Kind, str] = {
 }
 # The classes whose data sets are named by their items, and by what is special about them: ColdFileIngest.
 _TITLED_CLASS = re.compile(r"(\w*)(?:File|API)Ingest")
+_RESULT_NAME = re.compile(r"[0-9a-f]{8,40}-.+\.json")
 _SHOWN_CHOICES = 10
 _BYTES_PER_GB = 1_000_000_000
-
-Params = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -89,44 +88,12 @@ class _ResultFile:
 
 
 @dataclass(frozen=True)
-class Series:
-    """What can be compared between commits: one benchmark, in one version, with one combination of parameters.
-
-    `kind` is asv's: time, timeraw, peakmemory, track.
-    """
-
-    benchmark: str
-    params: Params
-    kind: str
-    unit: str
-    version: str
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One series at one commit. The value is asv's median; samples are there when they were recorded."""
-
-    status: Status
-    value: float | None = None
-    samples: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Run:
-    """One commit in one environment. `commit_date` is in milliseconds since 1970."""
-
-    commit: str
-    commit_date: int
-    environment: str
-    series: Mapping[Series, Measured]
-
-
-@dataclass(frozen=True)
 class History:
-    """Everything that one machine has measured, oldest commit first."""
+    """Everything that one machine has measured, oldest commit first; `notes` say what was left out."""
 
     machine: str
     runs: tuple[Run, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_report(
@@ -141,7 +108,7 @@ def read_report(
     """
     folder = _machine_folder(results_dir, machine)
     benchmarks = _load(results_dir / "benchmarks.json")
-    files = [_result_file(path) for path in sorted(folder.glob("*.json")) if path.name != "machine.json"]
+    files, _ = _result_files(folder)
     chosen = _choose(files, folder, commit)
     report = _report(chosen, benchmarks, _load(folder / "machine.json"), with_peers=peers)
     if not report.data_sets:
@@ -163,7 +130,7 @@ def read_reports(results_dir: Path, machine: str) -> list[Report]:
     folder = _machine_folder(results_dir, machine)
     benchmarks = _load(results_dir / "benchmarks.json")
     hardware = _load(folder / "machine.json")
-    files = [_result_file(path) for path in sorted(folder.glob("*.json")) if path.name != "machine.json"]
+    files, _ = _result_files(folder)
     oldest_first = sorted(files, key=lambda file: (file.commit_date, file.measured_until))
     reports = [_report(_of_today(file, benchmarks), benchmarks, hardware, with_peers=False) for file in oldest_first]
     return [report for report in reports if report.data_sets]
@@ -190,6 +157,15 @@ def _report(
     )
 
 
+def suite_of(results_dir: Path) -> dict[str, Any]:
+    """The benchmarks that asv found last, by name, as it describes them; beside them the version of the format.
+
+    Raises:
+        ReportError: nothing was run yet, or the file cannot be read.
+    """
+    return _load(results_dir / "benchmarks.json")
+
+
 def read_history(results_dir: Path, *, machine: str | None = None) -> History:
     """Every measured series of one machine, in all its commits and environments.
 
@@ -198,9 +174,10 @@ def read_history(results_dir: Path, *, machine: str | None = None) -> History:
     """
     folder = _machine_folder(results_dir, machine)
     benchmarks = _load(results_dir / "benchmarks.json")
-    files = [_result_file(path) for path in sorted(folder.glob("*.json")) if path.name != "machine.json"]
-    runs = [Run(x.commit, x.commit_date, _environment_name(x), dict(_all_series(x, benchmarks))) for x in files]
-    return History(folder.name, tuple(sorted(runs, key=lambda run: (run.commit_date, run.commit))))
+    files, notes = _result_files(folder)
+    files.sort(key=lambda file: (file.commit_date, file.commit))
+    runs = [Run(file.commit, _environment_name(file), dict(_all_series(file, benchmarks))) for file in files]
+    return History(folder.name, tuple(runs), tuple(notes))
 
 
 def _all_series(file: _ResultFile, benchmarks: Mapping[str, Any]) -> Iterator[tuple[Series, Measured]]:
@@ -208,7 +185,10 @@ def _all_series(file: _ResultFile, benchmarks: Mapping[str, Any]) -> Iterator[tu
         benchmark = benchmarks.get(name)
         if benchmark is None:  # of another suite; what it was is not known
             continue
-        for params, values in _rows(row, benchmark.get("param_names", []), file.path).items():
+        names, axes = benchmark.get("param_names", []), row.get("params") or []
+        if len(names) != len(axes):  # of an older version, whose parameters nobody names any more
+            names = [f"parameter {place}" for place in range(1, len(axes) + 1)]
+        for params, values in _rows(row, names, file.path).items():
             series = Series(
                 benchmark=name,
                 params=tuple((key, str(_value(text))) for key, text in params),
@@ -219,7 +199,7 @@ def _all_series(file: _ResultFile, benchmarks: Mapping[str, Any]) -> Iterator[tu
             value = values["result"]
             if isinstance(value, float) and math.isnan(value):
                 yield series, Measured("n/a")
-            elif (number := _finite(value)) is None:
+            elif (number := _finite(value)) is None or (number <= 0 and series.kind in ("time", "timeraw")):
                 yield series, Measured("failed")
             else:
                 yield series, Measured("ok", number, tuple(map(float, values["samples"] or ())))
@@ -397,19 +377,14 @@ def _by_params(
     """One small row for each combination of named parameters; None when the needed one is not among them."""
     axes = row.get("params")
     names = (benchmark or {}).get("param_names", [])
-    if not axes or needed not in names:
+    if not axes or needed not in names or len(axes) != len(names):
         return None
     return _rows(row, names, path)
 
 
 def _rows(row: Mapping[str, Any], names: list[str], path: Path) -> dict[Params, dict[str, Any]]:
     """One small row for each combination of named parameters; one without names where there are no parameters."""
-    axes = row.get("params") or []
-    if len(names) != len(axes):
-        raise ReportError(
-            f"{path} has {len(axes)} parameters where benchmarks.json has {len(names)}; run `asv run` again."
-        )
-    combinations = list(itertools.product(*axes))
+    combinations = list(itertools.product(*(row.get("params") or [])))
     columns: dict[str, list[Any]] = {}
     for column in ("result", "stats_q_25", "stats_q_75", "stats_repeat", "samples"):
         values = row.get(column)
@@ -497,6 +472,24 @@ def _environment_name(file: _ResultFile) -> str:
     """asv's name, which for an existing environment is a path and says no more than that it existed."""
     kind = file.environment.partition("-")[0]
     return kind if kind == "existing" else file.environment
+
+
+def _result_files(folder: Path) -> tuple[list[_ResultFile], list[str]]:
+    """The results of one machine, a commit and environment once; and what was left out, in words."""
+    found: dict[tuple[str, str], _ResultFile] = {}
+    notes = []
+    # The shortest name first: a copy has a longer one.
+    for path in sorted(folder.glob("*.json"), key=lambda path: (len(path.name), path.name)):
+        if path.name == "machine.json":
+            continue
+        if not _RESULT_NAME.fullmatch(path.name):
+            notes.append(f"{path.name} is not a result of asv by its name and was left out")
+            continue
+        file = _result_file(path)
+        first = found.setdefault((file.commit, file.environment), file)
+        if first is not file:
+            notes.append(f"{path.name} holds the same commit and environment as {first.path.name} and was left out")
+    return list(found.values()), notes
 
 
 def _result_file(path: Path) -> _ResultFile:

@@ -1,39 +1,69 @@
-"""`compare`: two commits, measured in turns."""
+"""`compare`: two commits, measured in turns; or two results of `file` or `api`."""
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .failures import that_cannot_be_judged
+from .verdict import FORMATS, publish
+
+if TYPE_CHECKING:
+    from tools.analysis.change import Change
 
 
 @click.command("compare")
 @click.argument("base")
 @click.argument("head")
 @click.option("--bench", help="Regular expression that chooses benchmarks, as asv has it.")
-@click.option("--rounds", type=click.IntRange(1, 1000), help="Runs of each commit. [default: 14]")
-@click.option("--quick", is_flag=True, help="A few benchmarks and 12 rounds: two minutes.")
-@click.option("--format", "form", type=click.Choice(("terminal", "md", "json")), default="terminal", show_default=True,
+@click.option("--rounds", type=click.IntRange(1, 100), help="Runs of each commit. [default: 14, with --quick 12]")
+@click.option("--quick", is_flag=True, help="Watch less, in three minutes on two quiet cores.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="terminal", show_default=True,
               help="How to print the verdict.")  # fmt: skip
-def compare_command(base: str, head: str, bench: str | None, rounds: int | None, quick: bool, form: str) -> None:
-    """Measure two commits side by side, in turns, and say what HEAD made slower or faster than BASE.
+def compare_command(base: str, head: str, bench: str | None, rounds: int | None, quick: bool, form: str) -> int:
+    """Say what HEAD made slower or faster than BASE.
+
+    Two commits, as git names them, are measured side by side, in turns. Two JSON files that `file` or `api` wrote are
+    compared as they are.
 
     Exit code: 0 no regression, 1 a regression, 2 nothing could be judged. How it is judged: docs/regressions.md.
     """
-    from tools import compare, regression
-
+    files = [name for name in (base, head) if name.endswith(".json")]
+    if len(files) == 1:
+        raise click.UsageError("compare takes two commits or two JSON files, not one of each")
+    if files and (bench or rounds or quick):
+        raise click.UsageError("two files are compared as they are: --bench, --rounds and --quick do not go with them")
     with that_cannot_be_judged():
-        judgement = compare.compare(
+        change = _files(*map(Path, files)) if files else _commits(base, head, bench, rounds, quick)
+    publish(change, form, None)
+    return change.exit_code
+
+
+def _files(before: Path, after: Path) -> Change:
+    from tools import render
+    from tools.analysis.two_reports import compare_reports
+
+    names = (before.name, after.name) if before.name != after.name else (str(before), str(after))
+    return compare_reports(render.read(before), render.read(after), base=names[0], commit=names[1])
+
+
+def _commits(base: str, head: str, bench: str | None, rounds: int | None, quick: bool) -> Change:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from tools.asv import turns
+
+    console = Console(stderr=True)
+    columns = (TextColumn("comparing"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("comparing", total=None)
+        return turns.compare(
             base,
             head,
-            bench=bench or (compare.QUICK_BENCH if quick else compare.BENCH),
-            rounds=rounds or (compare.QUICK_ROUNDS if quick else compare.ROUNDS),
+            bench=bench,
+            quick=quick,
+            rounds=rounds,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    if form == "terminal":
-        regression.show(judgement)
-    else:
-        page = regression.as_markdown if form == "md" else regression.as_json
-        click.echo(page(judgement), nl=False)
-    sys.exit(judgement.exit_code)

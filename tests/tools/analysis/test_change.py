@@ -1,0 +1,387 @@
+"""Verdicts on results whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from asv_files import hash_of, write_results
+
+from tools.analysis import certainty
+from tools.analysis.change import Change, between, overall
+from tools.analysis.metrics import Metric
+from tools.analysis.series import Measured, Run, Series
+from tools.analysis.verdicts import Row, exact_verdict, verdict
+from tools.asv.history import judge
+from tools.errors import ReportError
+
+NAME = "m.Ingest.time_ingest"
+NO_GIT = Path("/nonexistent")
+
+
+def noisy(random: numpy.random.Generator, level: float, run: float = 0.02, sample: float = 0.02) -> list[float]:
+    """Ten samples of one run, which has a swing of its own."""
+    return list(level * numpy.exp(random.normal(0, run) + random.normal(0, sample, 10)))
+
+
+def judged(folder: Path, **options: Any) -> Change:
+    return judge(folder, repository=NO_GIT, **options)
+
+
+def judge_rounds(before: Sequence[Any], after: Sequence[Any]) -> Change:
+    runs = [[Run(commit, "", one) for one in side] for commit, side in zip("bc", (before, after), strict=True)]
+    return between(*runs, machine="box", base="b", commit="c", paired=True)
+
+
+def test_a_history_without_change_raises_no_alarm(tmp_path: Path) -> None:
+    """Sixty nights of ten benchmarks each, none of them changed."""
+    random = numpy.random.default_rng(3)
+    alarms = 0
+    for night in range(60):
+        commits = [{f"{NAME}_{place}": noisy(random, 0.1) for place in range(10)} for _ in range(15)]
+        alarms += judged(write_results(tmp_path / str(night), commits)).status == "regression"
+    assert alarms <= 2
+
+
+def test_the_guilty_commit_is_named(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(4)
+    named = 0
+    for night in range(20):
+        levels = [0.1] * 12 + [0.13] * 3
+        commits = [{NAME: noisy(random, level), "m.Other.time_x": noisy(random, 1.0)} for level in levels]
+        found = judged(write_results(tmp_path / str(night), commits), since=hash_of(10))
+        named += found.exit_code == 1 and found.guilty == (hash_of(12),)
+    assert named >= 19
+
+
+def test_an_old_step_is_no_news(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(5)
+    commits = [{NAME: noisy(random, level)} for level in [0.1] * 8 + [0.15] * 4]
+    found = judged(write_results(tmp_path, commits))
+    assert (found.status, found.guilty) == ("no change", ())
+
+
+def test_swapped_commits_mirror_the_verdict(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(6)
+    write_results(tmp_path, [{NAME: noisy(random, 1.0)}, {NAME: noisy(random, 1.5)}])
+    there = judged(tmp_path, base=hash_of(0)[:8], commit=hash_of(1))
+    back = judged(tmp_path, base=hash_of(1), commit=hash_of(0))
+    assert (there.status, there.exit_code, back.status, back.exit_code) == ("regression", 1, "improvement", 0)
+    ratio = there.rows[0].ratio
+    assert ratio is not None
+    assert back.rows[0].ratio == pytest.approx(1 / ratio)
+    assert "slower" in there.rows[0].evidence
+    assert "faster" in back.rows[0].evidence
+
+
+def test_more_throughput_is_an_improvement(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(6)
+    commits = [{"m.Ingest.track_x": noisy(random, level)} for level in (1.0, 1.5)]
+    assert judged(write_results(tmp_path, commits, unit="items/s")).status == "improvement"
+
+
+@pytest.mark.parametrize(
+    ("unit", "before", "after", "status"),
+    [
+        ("instructions/item", 100_000, 100_400, "no change"),
+        ("instructions/item", 100_000, 101_000, "regression"),
+        ("instructions/item", 100_000, 99_000, "improvement"),
+        ("requests", 60, 61, "regression"),
+        ("requests/1,000 items", 11, 12, "regression"),
+        ("requests/1,000 items", 11, 11, "no change"),
+        ("modules", 284, 286, "no change"),
+        ("modules", 284, 300, "regression"),
+        ("documents", 10, 1, "improvement"),
+    ],
+)
+def test_counts_need_no_statistics(tmp_path: Path, unit: str, before: int, after: int, status: str) -> None:
+    commits = [{"m.Count.track_x": value} for value in (before, after)]
+    assert judged(write_results(tmp_path, commits, unit=unit)).status == status
+
+
+def test_where_the_time_went_is_no_verdict(tmp_path: Path) -> None:
+    """Quantities of one run explain a time, and differ from run to run; also over a history long enough to judge."""
+    commits = [{"usage.FileIngestUsage.track_usage": value} for value in (*[1.0] * 8, 9.0)]
+    found = judged(write_results(tmp_path / "history", commits, unit="seconds or count"))
+    assert (found.rows, found.exit_code) == ((), 2)
+    series = Series("usage.FileIngestUsage.track_usage", (), "track", "seconds or count", "1")
+    rounds = [[{series: Measured("ok", value)}] for value in (1.0, 9.0)]
+    assert judge_rounds(*rounds).rows == ()
+
+
+def test_twenty_megabytes_more_are_seen(tmp_path: Path) -> None:
+    commits: list[dict[str, Any]] = [{"m.Ingest.peakmem_x": 52_000_000 + 100_000 * i} for i in range(4)]
+    assert judged(write_results(tmp_path, commits)).status == "no change"
+    commits.append({"m.Ingest.peakmem_x": 72_000_000})
+    found = judged(write_results(tmp_path, commits))
+    assert (found.status, found.guilty) == ("regression", (hash_of(4),))
+
+
+def test_what_fails_now_is_a_regression(tmp_path: Path) -> None:
+    found = judged(write_results(tmp_path, [{NAME: [1.0] * 8}, {NAME: None}]))
+    assert (found.status, found.guilty) == ("regression", (hash_of(1),))
+    assert found.rows[0].evidence == "fails now; it was 1 s before"
+
+
+@pytest.mark.parametrize(
+    ("commits", "said"),
+    [
+        ([{NAME: [1.0] * 8}, {NAME: math.nan}], "not measured at this commit"),
+        ([{NAME: [1.0] * 8}], "no earlier result to compare with"),
+        ([{NAME: 1.0}, {NAME: 2.0}], "one sample tells nothing of its noise"),
+    ],
+)
+def test_too_little_to_judge(tmp_path: Path, commits: list[dict[str, Any]], said: str) -> None:
+    found = judged(write_results(tmp_path, commits))
+    assert (found.status, found.exit_code) == ("not enough data", 2)
+    assert said in found.rows[0].evidence
+
+
+def test_the_first_night_shows_what_was_measured(tmp_path: Path) -> None:
+    (row,) = judged(write_results(tmp_path, [{NAME: [1.0] * 8}])).rows
+    assert (row.status, row.base, row.head) == ("not enough data", None, 1.0)
+
+
+def test_another_version_of_a_benchmark_is_not_compared(tmp_path: Path) -> None:
+    commits = [{NAME: [1.0 + i / 100 for i in range(8)]}, {NAME: [2.0 + i / 100 for i in range(8)]}]
+    found = judged(write_results(tmp_path, commits, version=["1", "2"]))
+    assert found.status == "not enough data"
+
+
+def test_wild_measurements_are_unstable(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(8)
+    commits = [{NAME: noisy(random, 1.0, run=0.4)} for _ in range(12)]
+    assert judged(write_results(tmp_path, commits)).status == "unstable"
+
+
+def test_what_may_be_a_third_slower_is_not_called_unchanged() -> None:
+    """Uncertain, but 20 % are not excluded: a busy machine, and no proof that nothing has changed."""
+    ratios = [1.42, 1.38, 1.36, 1.33, 1.3, 1.25, 1.22, 1.2, 1.1, 1.05, 0.9, 0.8]
+    sides = [[{SERIES: Measured("ok", value)} for value in side] for side in ([1.0] * len(ratios), ratios)]
+    (row,) = judge_rounds(*sides).rows
+    assert row.high is not None
+    assert row.ratio is not None
+    assert 1.2 < row.high < 1.2 * row.ratio
+    assert (row.status, row.evidence.partition(":")[0]) == ("unstable", "too noisy to judge")
+
+
+def test_which_commit_is_meant(tmp_path: Path) -> None:
+    write_results(tmp_path, [{NAME: [1.0] * 8}] * 2)
+    with pytest.raises(ReportError, match="no results of commit 'fff'; the newest there are 00000001, 00000000"):
+        judged(tmp_path, commit="fff")
+    with pytest.raises(ReportError, match="'0000000' is ambiguous"):
+        judged(tmp_path, commit="0000000")
+    with pytest.raises(ReportError, match="cannot be judged against itself"):
+        judged(tmp_path, commit=hash_of(1), base=hash_of(1))
+    with pytest.raises(ReportError, match="holds no asv results"):
+        judged(tmp_path / "nowhere")
+
+
+SERIES = Series(NAME, (), "time", "seconds", "1")
+
+
+def rounds(random: numpy.random.Generator, count: int, change: float) -> Change:
+    """Both sides under a weather that swings by half from round to round."""
+    sides: list[list[dict[Series, Measured]]] = [[], []]
+    for weather in random.normal(0, 0.5, count):
+        for side, level in zip(sides, (1.0, change), strict=True):
+            samples = tuple(noisy(random, level * math.exp(weather)))
+            side.append({SERIES: Measured("ok", float(numpy.median(samples)), samples)})
+    return judge_rounds(*sides)
+
+
+def test_rounds_see_ten_per_cent_in_any_weather() -> None:
+    random = numpy.random.default_rng(9)
+    assert sum(rounds(random, 12, 1.1).status == "regression" for _ in range(20)) >= 18
+    assert sum(rounds(random, 12, 1.0).status in ("regression", "improvement") for _ in range(100)) <= 2
+
+
+def disturbed_rounds(random: numpy.random.Generator, change: float) -> Change:
+    """Twelve rounds of ten samples on a machine that delays every other sample, by a quarter on average."""
+    sides: list[list[dict[Series, Measured]]] = [[], []]
+    for _ in range(12):
+        for side, level in zip(sides, (1.0, change), strict=True):
+            process = level * math.exp(random.normal(0, 0.015))
+            delays = (random.random(10) < 0.5) * random.exponential(0.25, 10)
+            samples = tuple(process * (1 + delays))
+            side.append({SERIES: Measured("ok", float(numpy.median(samples)), samples)})
+    return judge_rounds(*sides)
+
+
+def test_rounds_see_five_per_cent_on_a_busy_machine() -> None:
+    """What else the machine does only ever delays, so the lower samples of a process tell more than its median."""
+    random = numpy.random.default_rng(10)
+    assert sum(disturbed_rounds(random, 1.05).status == "regression" for _ in range(40)) >= 36
+    assert sum(disturbed_rounds(random, 1.0).status in ("regression", "improvement") for _ in range(100)) <= 2
+
+
+@pytest.mark.parametrize("hit", [0, 1])
+def test_one_process_that_was_hit_as_a_whole_hides_nothing(hit: int) -> None:
+    """Whichever side it is on: 30 % are called, by the other rounds; the same commit is not."""
+    random = numpy.random.default_rng(11)
+    found = []
+    for change in (1.3, 1.0):
+        levels = [[level * math.exp(random.normal(0, 0.02)) for _ in range(12)] for level in (1.0, change)]
+        levels[hit][5] *= 2
+        sides = [[{SERIES: Measured("ok", value, (value,) * 3)} for value in side] for side in levels]
+        found += judge_rounds(*sides).rows
+    assert [row.status for row in found] == ["regression", "no change"]
+    assert "11 pairs of runs of 12, the others disturbed" in found[0].evidence
+
+
+def test_rounds_take_the_upper_samples_of_a_throughput() -> None:
+    """The same seen from the other side: a rate is disturbed downwards."""
+    series = Series("m.Ingest.track_rate", (), "track", "items/s", "1")
+    sides = [
+        [{series: Measured("ok", rate, (rate, rate, rate * low, rate * low))} for low in (0.5, 0.7) * 6]
+        for rate in (100.0, 80.0)
+    ]
+    (row,) = judge_rounds(*sides).rows
+    assert (row.status, row.base, row.head) == ("regression", 100.0, 80.0)
+
+
+@pytest.mark.parametrize(("peaks", "status"), [((73, 77, 73), "no change"), ((77, 77, 77), "regression")])
+def test_one_process_with_a_high_peak_is_no_news(peaks: tuple[int, ...], status: str) -> None:
+    """Peaks of the same commit, in MB, were 73 in 37 processes and 76.5 in three."""
+    series = Series("m.Ingest.peakmem_x", (), "peakmemory", "bytes", "1")
+    sides = [[{series: Measured("ok", peak * 1e6)} for peak in side] for side in ((73, 73, 73), peaks)]
+    (row,) = judge_rounds(*sides).rows
+    assert row.status == status
+
+
+def test_too_few_rounds_say_so() -> None:
+    found = rounds(numpy.random.default_rng(9), 3, 2.0)
+    assert (found.status, found.exit_code) == ("not enough data", 2)
+    assert found.rows[0].evidence == "3 rounds cannot tell among 1 comparisons; take more rounds"
+
+
+def test_a_failure_between_two_values_is_a_gap(tmp_path: Path) -> None:
+    """The last value that there is counts: fast, fast, failed, twice as slow."""
+    fast, slow = ([level + i / 100 for i in range(8)] for level in (1.0, 2.0))
+    for gap in (None, math.inf, math.nan):
+        found = judged(write_results(tmp_path / str(gap), [{NAME: fast}, {NAME: fast}, {NAME: gap}, {NAME: slow}]))
+        assert (found.status, found.guilty) == ("regression", (hash_of(3),))
+        assert ("it failed in between" in found.rows[0].evidence) == (gap is None or math.isinf(gap))
+    mended = judged(write_results(tmp_path / "mended", [{NAME: None}, {NAME: fast}]))
+    assert (mended.status, mended.rows[0].evidence) == ("improvement", "works now; it failed before")
+    (still,) = judged(write_results(tmp_path / "still", [{NAME: fast}, {NAME: None}, {NAME: None}])).rows
+    assert (still.status, still.evidence) == ("not enough data", "fails, as before")
+
+
+def test_a_benchmark_that_gained_a_parameter_starts_anew_and_all_else_is_judged(tmp_path: Path) -> None:
+    fast, slow = ([level + i / 100 for i in range(8)] for level in (1.0, 2.0))
+    write_results(tmp_path, [{NAME: fast, "m.Other.time_x": fast}] * 2 + [{NAME: fast, "m.Other.time_x": slow}])
+    benchmarks = json.loads((tmp_path / "benchmarks.json").read_text())
+    benchmarks[NAME] |= {"param_names": ["concurrency", "size"], "params": [["1"], ["7"]], "version": "2"}
+    (tmp_path / "benchmarks.json").write_text(json.dumps(benchmarks))
+    newest = tmp_path / "box" / f"{hash_of(2)[:8]}-env.json"
+    content = json.loads(newest.read_text())
+    content["results"][NAME][1:3] = [[["1"], ["7"]], "2"]
+    newest.write_text(json.dumps(content))
+    found = judged(tmp_path)
+    assert [(row.short_name, row.status) for row in found.rows] == [
+        ("Other.time_x", "regression"), ("Ingest.time_ingest(1, 7)", "not enough data"),
+    ]  # fmt: skip
+
+
+def test_files_that_are_no_results_are_named_and_left_out(tmp_path: Path) -> None:
+    """A stray file, and a copy of a result: its samples would count twice."""
+    random = numpy.random.default_rng(5)
+    write_results(tmp_path, [{NAME: noisy(random, 1.0)}, {NAME: noisy(random, 1.01)}])
+    first = tmp_path / "box" / f"{hash_of(0)[:8]}-env.json"
+    before = judged(tmp_path)
+    (tmp_path / "box" / "notes.json").write_text("{}")
+    (tmp_path / "box" / f"{first.stem} copy.json").write_bytes(first.read_bytes())
+    found = judged(tmp_path)
+    assert found.rows == before.rows
+    assert "notes.json is not a result of asv" in found.notes[0] + found.notes[1]
+    assert "copy.json holds the same commit" in found.notes[0] + found.notes[1]
+
+
+@pytest.mark.parametrize(("after", "status"), [(0, "no change"), (5, "regression")])
+def test_a_count_that_may_be_zero(tmp_path: Path, after: int, status: str) -> None:
+    commits = [{"m.Throttled.track_refusals": value} for value in (*[0] * 7, after)]
+    (row,) = judged(write_results(tmp_path, commits, unit="refused requests")).rows
+    assert (row.status, row.ratio) == (status, None)
+
+
+TIMING = Metric("scattering", True, 0.05)
+EXACT = Metric("exact", True, 0.005)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "low", "high", "p_value", "status"),
+    [
+        (1.10, 1.05, 1.15, 0.001, "regression"),
+        (0.90, 0.85, 0.95, 0.001, "improvement"),
+        (1.04, 1.03, 1.05, 0.001, "no change"),  # certain, and too small to be called
+        (1.10, 0.95, 1.19, 0.300, "no change"),  # within the noise
+        (1.10, 1.02, 1.18, 0.050, "unstable"),  # it shows, and chance would show as much among so many
+        (1.02, 0.80, 1.25, 0.800, "unstable"),  # 20 % are not excluded
+        (0.60, 0.26, 1.17, 0.200, "unstable"),  # -74 to +17 %
+    ],
+)
+def test_verdict(ratio: float, low: float, high: float, p_value: float, status: str) -> None:
+    assert verdict(certainty.Difference(ratio, low, high, p_value), p_value, TIMING) == status
+    mirror = {"regression": "improvement", "improvement": "regression"}.get(status, status)
+    difference = certainty.Difference(1 / ratio, 1 / high, 1 / low, p_value)
+    assert verdict(difference, p_value, TIMING) == mirror
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "status"),
+    [(100, 100, "no change"), (1000, 1004, "no change"), (1000, 1006, "regression"), (1000, 994, "improvement"),
+     (0, 1, "regression"), (1, 0, "improvement"), (0, 0, "no change")],
+)  # fmt: skip
+def test_exact_verdict(base: float, head: float, status: str) -> None:
+    assert exact_verdict(base, head, EXACT) == status
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status", "code"),
+    [
+        ("", "not enough data", 2),
+        ("u", "unstable", 2),
+        ("ue", "unstable", 2),  # a count that is as before does not say that nothing became slower
+        ("uue-", "unstable", 2),
+        ("un", "no change", 0),
+        ("uni", "improvement", 0),
+        ("e-", "no change", 0),
+        ("-", "not enough data", 2),
+        ("unr", "regression", 1),
+    ],
+)
+def test_the_whole_is_what_its_rows_say(statuses: str, status: str, code: int) -> None:
+    """n, u, r, i: no change, unstable, regression, improvement of a time; e: a count as before; -: no data."""
+    names: Any = {"n": "no change", "u": "unstable", "r": "regression", "i": "improvement"}
+    rows = [Row(SERIES, status="no change") if x == "e" else Row(SERIES) if x == "-"
+            else Row(SERIES, status=names[x], low=0.9, high=1.1) for x in statuses]  # fmt: skip
+    found = Change("box", "c" * 40, "b" * 40, tuple(rows))
+    assert (overall(rows), found.exit_code) == (status, code)
+    assert ("No regression" in found.summary) == (code == 0)
+
+
+def test_peers_and_bare_loops_are_not_ours_to_judge() -> None:
+    def series(name: str, *params: tuple[str, str]) -> Series:
+        return Series(name, params, "time", "seconds", "1")
+
+    every = [series("peers.FilePeers.time_read", ("way", "pystac")), series("stages.FileStages.time_stage"),
+             series("decoders.Decoders.time_x"), series("file_ingest.Kept.time_use", ("use", "bare_kept")),
+             series("file_ingest.Kept.time_use", ("use", "kept"))]  # fmt: skip
+    sides = [[{one: Measured("ok", level) for one in every}] * 12 for level in (1.0, 9.0)]
+    assert [row.series for row in judge_rounds(*sides).rows] == [every[-1]]
+
+
+@pytest.mark.parametrize(
+    ("again", "status"),
+    [([(10, 6), (10, 10)], "no change"), ([(10, 6), (10, 7)], "improvement"), ([(10, 6)], "improvement")],
+)
+def test_a_count_that_differs_is_called_when_it_differs_again(again: list[tuple[int, int]], status: str) -> None:
+    series = Series("counts.Buffer.track_peak", (), "track", "documents", "1")
+    sides = [[{series: Measured("ok", value)} for value in side] for side in zip(*again, strict=True)]
+    assert judge_rounds(*sides).status == status

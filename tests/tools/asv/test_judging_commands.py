@@ -1,0 +1,166 @@
+"""`regressions` and `compare` as a user meets them, on files that asv wrote and on made ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asv_files import hash_of, write_results
+from support import ROOT
+
+NAME = "m.Ingest.time_ingest"
+FAST = [1.0 + i / 100 for i in range(8)]
+SLOW = [2.0 + i / 100 for i in range(8)]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "tools" / "benchmark_ingest.py", "regressions", *map(str, arguments)]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("commits", "code", "said"),
+    [
+        ([{NAME: FAST}, {NAME: FAST}], 0, "No regression: 1 no change."),
+        ([{NAME: SLOW}, {NAME: FAST}], 0, "No regression: 1 improvement."),
+        ([{NAME: FAST}, {NAME: SLOW}], 1, "Regression since 00000001: 1 regression."),
+        ([{NAME: FAST}], 2, "Not enough data to judge: 1 not enough data."),
+    ],
+)
+def test_exit_codes(tmp_path: Path, commits: list[dict[str, Any]], code: int, said: str) -> None:
+    done = run("--results", write_results(tmp_path, commits))
+    assert done.returncode == code, done.stderr
+    assert done.stdout.splitlines()[-1] == said
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("count", "left_out"), [(10, False), (11, True)])
+def test_many_benchmarks_without_a_verdict_hide_none_with_one(tmp_path: Path, count: int, left_out: bool) -> None:
+    new = {f"m.New{number:02}.time_x": FAST for number in range(count)}
+    results = write_results(tmp_path, [{NAME: FAST}, {NAME: SLOW, **new}])
+    said = run("--results", results).stdout
+    assert "Ingest.time_ingest" in said
+    assert said.count("New") == (0 if left_out else count)
+    assert ("Left out: 11 with not enough data" in said) == left_out
+    assert run("--results", results, "--format", "json").stdout.count('"m.New') == count
+
+
+def test_markdown_and_json(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "secret-place", [{NAME: FAST, "m.Other.time_x": FAST}, {NAME: SLOW}])
+    page = run("--results", results, "--format", "markdown")
+    assert page.returncode == 1
+    assert f"| {NAME} |" in page.stdout
+    assert "| +97 % | +83 % to +112 % | regression |" in page.stdout
+    done = run("--results", results, "--format", "json", "--output", tmp_path / "out" / "verdict.json")
+    assert (done.returncode, done.stdout) == (1, "")
+    written = (tmp_path / "out" / "verdict.json").read_text()
+    content = json.loads(written)
+    assert (content["status"], content["guilty"], content["machine"]) == ("regression", [hash_of(1)], "box")
+    assert content["rows"][0]["low"] < content["rows"][0]["ratio"] < content["rows"][0]["high"]
+    assert "secret-place" not in page.stdout + written  # paths of the machine stay there
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--commit", "fff"), "no results of commit 'fff'"),
+        (("--machine", "x"), "no results of machine 'x'; there is box"),
+        (("--base", "0", "--since", "0"), "exclude each other"),
+        (("--output", "x.md"), "--output needs --format"),
+        (("--wat",), "No such option"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = run("--results", write_results(tmp_path, [{NAME: FAST}, {NAME: FAST}]), *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+
+
+def test_help_explains_the_statistics() -> None:
+    said = run("--help").stdout
+    assert all(word in said for word in ("Student", "Holm", "0 no regression; 1 a regression; 2 nothing"))
+
+
+def git(folder: Path, *arguments: str) -> str:
+    names = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
+    own = {**dict.fromkeys(names, "t@example.org"), "GIT_CONFIG_GLOBAL": os.devnull}
+    done = subprocess.run(
+        ["git", "-C", folder, *arguments], env={**os.environ, **own}, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_compare_measures_the_commits_and_not_the_working_tree(tmp_path: Path) -> None:
+    """Real runs of asv: a commit that imports more and asks for larger pages, against the one before it, and back.
+
+    asv measures one of the benchmarks in a process of its own, the other one starts a process from there.
+    """
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+    with (clone / "stac_manager" / "__init__.py").open("a") as file:
+        file.write("\nimport email.mime.text, ftplib, mailbox, poplib, smtplib, xmlrpc.client, xmlrpc.server\n")
+        file.write("_parse = IngestConfig.parse\n")
+        file.write("IngestConfig.parse = classmethod(lambda _, options: _parse({**options, 'limit': 200}))\n")
+    git(clone, "commit", "--quiet", "--all", "--message", "import more")
+    program = tmp_path / "compare.py"
+    program.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from tools.asv import turns\n"
+        "from tools.render.change import as_json\n"
+        f"clone = Path({str(clone)!r})\n"
+        "found = turns.compare(sys.argv[1], sys.argv[2], bench=sys.argv[3], rounds=1, repository=clone)\n"
+        "print(as_json(found))\n"
+    )
+
+    def compared(base: str, head: str) -> dict[str, Any]:
+        command = [sys.executable, program, base, head, r"counts\.Modules.*import|counts\.Requests"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert done.stderr == ""  # silent in a pipe
+        return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+    def statuses(found: dict[str, Any]) -> dict[str, str]:
+        return {row["benchmark"].split(".")[1]: row["status"] for row in found["rows"]}
+
+    assert statuses(compared("HEAD~1", "HEAD")) == {"Modules": "regression", "Requests": "improvement"}
+    assert statuses(compared("HEAD", "HEAD~1")) == {"Modules": "improvement", "Requests": "regression"}
+
+
+@pytest.mark.parametrize("form", ["terminal", "md", "json"])
+def test_compare_prints_its_verdict_in_the_format_that_is_asked_for(form: str) -> None:
+    command = [sys.executable, ROOT / "tools" / "benchmark_ingest.py", "compare", "HEAD", "HEAD", "--format", form]
+    command += ["--rounds", "1", "--bench", "counts.Modules.*import"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    said = "No regression: 1 no change."
+    if form == "json":
+        content = json.loads(done.stdout)
+        assert (content["summary"], content["rows"][0]["status"]) == (said, "no change")
+    else:
+        assert said in done.stdout.splitlines()
+        assert done.stdout.startswith("## ") == (form == "md")
+        assert ("|---|--:|--:|--:|--:|---|" in done.stdout.splitlines()) == (form == "md")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("no-such-commit", "HEAD"), "git knows no commit 'no-such-commit'"),
+        (("HEAD", "HEAD", "--bench", "no.such.benchmark"), "no benchmark is chosen"),
+    ],
+)
+def test_compare_says_what_it_cannot_do(arguments: tuple[str, ...], said: str) -> None:
+    command = [sys.executable, ROOT / "tools" / "benchmark_ingest.py", "compare", *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert said in line

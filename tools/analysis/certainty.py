@@ -1,0 +1,199 @@
+"""How sure a difference is. Everything works on logarithms, so a change is a ratio and swapping the sides mirrors it.
+
+The unit of evidence is the process, not the call: samples of one process share its memory layout and the mood of the
+machine, so one value stands for each process wherever processes can be told apart.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+CONFIDENCE = 0.95
+MINIMUM_RUNS = 6
+"""Commits that it takes to know how much a benchmark swings from run to run."""
+ASSUMED_RUN_SPREAD = 0.03
+"""What is taken for that swing while it is not known: a fraction, one standard deviation."""
+LEAST_RUN_SPREAD = 0.005
+DISTURBED = 5.0
+"""Robust standard deviations above the other rounds from which on a round counts as disturbed,"""
+LEAST_DISTURBANCE = 0.1
+"""and as a fraction, so that what hardly swings loses none."""
+_NORMAL = statistics.NormalDist()
+_MAD_TO_DEVIATION = 1 / _NORMAL.inv_cdf(0.75)
+_MEDIAN_TO_MEAN = math.pi / 2
+"""The variance of a median of many samples by that of their mean."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What two sides say: the ratio of the second to the first with its 95 % interval, and how probable chance is."""
+
+    ratio: float
+    low: float
+    high: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class RunSpread:
+    """How much the median of a benchmark swings from run to run, as a standard deviation of its logarithm."""
+
+    deviation: float
+    degrees: float
+    is_known: bool
+
+
+def undisturbed(samples: Sequence[float], *, lower_is_better: bool) -> float:
+    """What a process does when the machine lets it: the quartile of its samples at the better end.
+
+    What else the machine does makes a sample worse and never better, so this swings less from process to process than
+    the median. The minimum swings as little, but one lucky sample decides it.
+    """
+    if len(samples) == 1:
+        return samples[0]
+    lower, _, upper = statistics.quantiles(samples, n=4, method="inclusive")
+    return lower if lower_is_better else upper
+
+
+def calm_rounds(base: Sequence[float], head: Sequence[float]) -> list[int]:
+    """The rounds in which no process was hit as a whole, by a neighbour that took half of the machine for a second.
+
+    One such round among twelve is enough for the signed-rank test to see nothing at all, as it weighs most. It is
+    known by the slower of its two processes, whichever that is. This tells nothing of which side is slower, so that
+    the test, which asks how the signs fall given the pairs, stays exact.
+    """
+    slower = [math.log(max(pair)) for pair in zip(base, head, strict=True)]
+    middle = statistics.median(slower)
+    spread = statistics.median(abs(value - middle) for value in slower) * _MAD_TO_DEVIATION
+    most = max(DISTURBED * spread, math.log1p(LEAST_DISTURBANCE))
+    return [place for place, value in enumerate(slower) if value - middle <= most]
+
+
+def between_rounds(base: Sequence[float], head: Sequence[float]) -> Difference:
+    """Compare processes, a value each, that ran in pairs, one right after the other.
+
+    Wilcoxon's signed-rank test on the ratios within the pairs: what drifts over minutes hits both sides of a pair and
+    cancels. The estimate is the Hodges-Lehmann one, the median of the means of all pairs of ratios. Test and interval
+    count the same means (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3.2), so they cannot
+    disagree; a mean of exactly zero counts half.
+    """
+    ratios = [math.log(after) - math.log(before) for before, after in zip(base, head, strict=True)]
+    means = sorted((one + other) / 2 for place, one in enumerate(ratios) for other in ratios[place:])
+    chances = _signed_rank_chances(len(ratios))
+    above = sum(mean > 0 for mean in means) + sum(mean == 0 for mean in means) / 2
+    p_value = min(1.0, 2 * chances[int(min(above, len(means) - above))])
+    cut = max(0, sum(chance <= (1 - CONFIDENCE) / 2 for chance in chances) - 1)
+    ratio, low, high = map(math.exp, (statistics.median(means), means[cut], means[-1 - cut]))
+    return Difference(ratio, low, high, p_value)
+
+
+def smallest_p_value(rounds: int) -> float:
+    """What the signed-rank test says when every pair points the same way."""
+    return float(2.0 ** (1 - rounds))
+
+
+def between_runs(
+    base: Sequence[Sequence[float]], head: Sequence[Sequence[float]], spread: RunSpread, *, steady: bool = False
+) -> Difference | None:
+    """Compare runs that took place at different times; each is the list of its samples, or of its one value.
+
+    The error has two parts: the swing from run to run, and, while that is assumed and not measured, what the samples
+    of each side leave open (a measured swing holds it already). Many samples of one run make the second small and say
+    nothing about the first. Student's t with the degrees of freedom of Welch and Satterthwaite. What is `steady`,
+    such as memory, has the first part alone.
+
+    None where the swing is not known and the samples cannot tell either: one on a side, or all the same.
+    """
+    before, after = _log_medians(base), _log_medians(head)
+    shift = statistics.median(after) - statistics.median(before)
+    parts = [(spread.deviation**2 * (1 / len(before) + 1 / len(after)), spread.degrees)]
+    if not spread.is_known and not steady:
+        inside = [_variance_inside(side) for side in (base, head)]
+        if not all(degrees for _, degrees in inside) or not any(variance for variance, _ in inside):
+            return None
+        parts += inside
+    return _student(shift, parts)
+
+
+def run_spread(runs: Sequence[Sequence[float]]) -> RunSpread:
+    """Learn the swing from the differences between neighbouring runs, so that a lasting change does not count as one.
+
+    Differences beyond three robust deviations are cut off there. Neighbouring differences share a run, which is worth
+    a third of them (von Neumann 1941).
+    """
+    if len(runs) < MINIMUM_RUNS:
+        return RunSpread(ASSUMED_RUN_SPREAD, math.inf, is_known=False)
+    medians = _log_medians(runs)
+    differences = [after - before for before, after in pairwise(medians)]
+    most = 3 * statistics.median(map(abs, differences)) * _MAD_TO_DEVIATION
+    kept = [max(-most, min(most, difference)) for difference in differences]
+    deviation = math.sqrt(statistics.fmean(difference**2 for difference in kept) / 2)
+    return RunSpread(max(deviation, LEAST_RUN_SPREAD), len(differences) * 2 / 3, is_known=True)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p values for their number (Holm 1979).
+
+    Holm and not Benjamini-Hochberg: it bounds the chance of one false alarm in the whole table, and a table that
+    cries wolf is not read a second time.
+    """
+    corrected = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, p_values[place] * (len(p_values) - rank)))
+        corrected[place] = highest
+    return corrected
+
+
+def _student(shift: float, parts: Sequence[tuple[float, float]]) -> Difference:
+    """The difference of logarithms with its error: variances that add up, each with its degrees of freedom."""
+    variance = sum(part for part, _ in parts)
+    error = math.sqrt(variance)
+    loss = sum(part**2 / degrees for part, degrees in parts)
+    if loss == 0.0:
+        p_value = 2 * _NORMAL.cdf(-abs(shift) / error)
+        reach = _NORMAL.inv_cdf((1 + CONFIDENCE) / 2) * error
+    else:
+        # Loaded when there is something to compare: it is slow to import.
+        from scipy.special import stdtr, stdtrit
+
+        degrees = variance**2 / loss
+        p_value = 2 * float(stdtr(degrees, -abs(shift) / error))
+        reach = float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * error
+    ratio, low, high = (math.exp(shift + end) for end in (0.0, -reach, reach))
+    return Difference(ratio, low, high, min(1.0, p_value))
+
+
+def _variance_inside(runs: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """The variance of the median of all samples, by their scatter within the runs, and its degrees of freedom."""
+    logarithms = [[math.log(value) for value in run] for run in runs]
+    count = sum(map(len, runs))
+    degrees = count - len(runs)
+    if not degrees:
+        return 0.0, 0.0
+    squares = sum((value - statistics.fmean(run)) ** 2 for run in logarithms for value in run)
+    return _MEDIAN_TO_MEAN * squares / degrees / count, float(degrees)
+
+
+def _log_medians(runs: Sequence[Sequence[float]]) -> list[float]:
+    return [math.log(statistics.median(run)) for run in runs]
+
+
+def _signed_rank_chances(count: int) -> list[float]:
+    """How probable each sum of ranks or a smaller one is when nothing has changed."""
+    ways = [1]
+    for rank in range(1, count + 1):
+        longer = ways + [0] * rank
+        for place, number in enumerate(ways):
+            longer[place + rank] += number
+        ways = longer
+    total, below = 2**count, 0
+    chances = []
+    for number in ways:
+        below += number
+        chances.append(below / total)
+    return chances

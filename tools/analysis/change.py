@@ -1,0 +1,317 @@
+"""Did it become slower? Two sets of results -> one Change: the only place where a change is called, or not.
+
+`compare`, `report --compare`, `regressions`, `nightly`, the comment on a pull request and the dashboard take their
+verdicts and their words from here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from statistics import median
+
+from tools.words import percent, plural, quantity
+
+from . import certainty
+from .metrics import Metric, metric_of
+from .series import Measured, Run, Series
+from .verdicts import EXIT_CODES, FALSE_ALARM, Finding, Row, Status, counted, exact_verdict, overall, rows_of
+
+_Samples = tuple[str, Sequence[float]]  # of one commit
+_Side = Sequence[tuple[str, Measured]]  # by commit, oldest first
+
+
+@dataclass(frozen=True)
+class Change:
+    """Everything that is known about the change from one state to another.
+
+    Attributes:
+        machine: asv's name of it.
+        commit: What was judged: a commit in full, or the name of a file.
+        base: What it was judged against: one commit in full, or None for the commits before it.
+        rows: What to look at first comes first.
+        notes: What the reader has to know beside the rows: what was left out, what was not watched.
+    """
+
+    machine: str
+    commit: str
+    base: str | None
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def status(self) -> Status:
+        return overall(self.rows)
+
+    @property
+    def exit_code(self) -> int:
+        """0 no regression, 1 regression, 2 nothing could be judged."""
+        return EXIT_CODES[self.status]
+
+    @property
+    def regressions(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.status == "regression")
+
+    @property
+    def guilty(self) -> tuple[str, ...]:
+        """The commits that brought a regression, each once."""
+        return tuple(dict.fromkeys(row.guilty for row in self.regressions if row.guilty is not None))
+
+    @property
+    def title(self) -> str:
+        """What was compared."""
+        against = "the commits before it" if self.base is None else short(self.base)
+        return f"{short(self.commit)} against {against}, on {self.machine}"
+
+    @property
+    def headline(self) -> str:
+        """The answer in a few words."""
+        if self.status == "regression":
+            guilty = ", ".join(map(short, self.guilty))
+            return f"Regression since {guilty}" if guilty else "Regression"
+        if self.exit_code == 0:
+            unstable = any(row.status == "unstable" for row in self.rows)
+            return "No regression in what could be judged" if unstable else "No regression"
+        return "Too noisy to judge" if self.status == "unstable" else "Not enough data to judge"
+
+    @property
+    def summary(self) -> str:
+        """The answer in one sentence."""
+        return f"{self.headline}: {counted(self.rows) or 'nothing was measured'}."
+
+
+def repeatable(before: Sequence[Run], after: Sequence[Run]) -> list[str]:
+    """The benchmarks, as asv names them, whose exact count differs: it is measured again before it is called."""
+    rows = rows_of(list(_paired_findings(before, after)))
+    called = (row for row in rows if row.status in ("regression", "improvement") and None not in (row.base, row.head))
+    exact = (row for row in called if (metric := _metric(row.series)) and metric.nature == "exact")
+    return list(dict.fromkeys(row.series.benchmark for row in exact))
+
+
+def short(name: str) -> str:
+    """A commit as people write it; a file by its name."""
+    return name[:8] if len(name) == 40 else name
+
+
+def between(
+    before: Sequence[Run],
+    after: Sequence[Run],
+    *,
+    machine: str,
+    commit: str,
+    base: str | None,
+    paired: bool = False,
+    notes: Sequence[str] = (),
+) -> Change:
+    """Judge what was measured after by what was measured before.
+
+    Args:
+        before, after: Runs, oldest first. `paired`: each of `before` ran right beside the one of `after` in its place.
+        machine, commit, base, notes: As in `Change`. Without a `base`, each change names the commit that brought it.
+    """
+    findings = list(_paired_findings(before, after) if paired else _findings(before, after))
+    rows = rows_of(findings)
+    if base is not None:
+        rows = [replace(row, guilty=None) for row in rows]
+    return Change(machine, commit, base, tuple(rows), tuple(notes))
+
+
+def _paired_findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
+    every = dict.fromkeys(series for run in (*before, *after) for series in run.series)
+    for series in every:
+        metric = _metric(series, paired=True)
+        if metric is None:
+            continue
+        rounds = [
+            (one.series[series], other.series[series])
+            for one, other in zip(before, after, strict=True)
+            if series in one.series and series in other.series
+        ]
+        row: Row | None = Row(series)
+        good = [(one, other) for one, other in rounds if one.status == other.status == "ok"]
+        if 2 * len(good) <= len(rounds):  # one failure among many rounds is an accident of the machine
+            row = _missing([("", one) for one, _ in rounds], [("", other) for _, other in rounds], Row(series))
+        if row is None:
+            continue
+        if row.evidence:
+            yield Finding(row, metric)
+        else:
+            yield _compare_rounds(row, metric, [one.sample for one, _ in good], [other.sample for _, other in good])
+
+
+def _findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
+    every = dict.fromkeys((run.environment, series) for run in after for series in run.series)
+    for environment, series in every:
+        metric = _metric(series)
+        if metric is None:
+            continue
+        old, new = (_side(runs, environment, series) for runs in (before, after))
+        row = _missing(old, new, Row(series, environment))
+        if row is None:
+            continue
+        if row.evidence:
+            yield Finding(row, metric)
+            continue
+        finding = _compare_history(row, metric, _good(old), _good(new))
+        states = [one.status for _, one in old]
+        between_them = "failed" in states[states.index("ok") :] and finding.basis
+        yield replace(finding, basis=f"{finding.basis}; it failed in between") if between_them else finding
+
+
+def _side(runs: Sequence[Run], environment: str, series: Series) -> _Side:
+    return [(run.commit, run.series[series]) for run in runs if run.environment == environment and series in run.series]
+
+
+def _good(side: _Side) -> list[_Samples]:
+    return [(commit, one.sample) for commit, one in side if one.status == "ok"]
+
+
+def _metric(series: Series, *, paired: bool = False) -> Metric | None:
+    return metric_of(series.benchmark, dict(series.params), series.kind, series.unit, paired=paired)
+
+
+def _missing(before: _Side, after: _Side, row: Row) -> Row | None:
+    """The row where a side has no value to compare; as it is where both have; None where there is nothing to say.
+
+    What is n/a, and a failure between two values, is a gap: the last value before it counts.
+    """
+    before, after = ([one for one in side if one[1].status != "n/a"] for side in (before, after))
+    if not before and not after:
+        return None
+    known, now = ([one for one in side if one[1].status == "ok"] for side in (before, after))
+    base, head = (_last(side) for side in (known, now))
+    row = replace(row, base=base, head=head)
+    fails = bool(after) and after[-1][1].status == "failed"
+    if not after:
+        return replace(row, evidence="not measured at this commit")
+    if not before:
+        return replace(row, evidence="fails; no earlier result" if fails else "no earlier result to compare with")
+    if fails and before[-1][1].status == "failed":
+        return replace(row, head=None, evidence="fails, as before")
+    if fails:
+        first = next(commit for commit, one in after if one.status == "failed")
+        was = quantity(base, row.series.unit)
+        return replace(row, status="regression", head=None, guilty=first, evidence=f"fails now; it was {was} before")
+    if not known:
+        return replace(row, status="improvement", guilty=now[0][0], evidence="works now; it failed before")
+    return row
+
+
+def _last(side: _Side) -> float | None:
+    return side[-1][1].value if side else None
+
+
+def _compare_rounds(
+    row: Row, metric: Metric, before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]
+) -> Finding:
+    base, head = (
+        [certainty.undisturbed(x, lower_is_better=metric.lower_is_better) for x in side] for side in (before, after)
+    )
+    if metric.nature == "exact":
+        return _exact_rounds(row, metric, base, head)
+    if metric.nature == "memory":  # what processes add to it now and then is not the commit's
+        base, head = ([certainty.undisturbed(side, lower_is_better=True)] for side in (base, head))
+    row = replace(row, base=median(base), head=median(head))
+    if metric.nature != "scattering":
+        return Finding(row, metric)
+    if min(*base, *head) <= 0:
+        return Finding(replace(row, evidence="a value of 0 has no ratio"), metric)
+    calm = certainty.calm_rounds(base, head)
+    difference = certainty.between_rounds([base[place] for place in calm], [head[place] for place in calm])
+    basis = f"{len(calm)} pairs of runs" + (f" of {len(base)}, the others disturbed" if len(calm) < len(base) else "")
+    return Finding(row, metric, difference, basis, len(calm))
+
+
+def _exact_rounds(row: Row, metric: Metric, base: Sequence[float], head: Sequence[float]) -> Finding:
+    """A count that differs is measured again; what differs each time, and in one direction, is called."""
+    pairs = list(zip(base, head, strict=True))
+    before, now = min(pairs, key=lambda pair: abs(pair[1] - pair[0]))
+    row = replace(row, base=before, head=now)
+    directions = {exact_verdict(*pair, metric) for pair in pairs}
+    if len(directions) == 1:
+        return Finding(row, metric)
+    shown = ", then ".join(" and ".join(quantity(value, row.series.unit) for value in pair) for pair in pairs)
+    words = f"measured again, the difference did not repeat: {shown}"
+    return Finding(replace(row, status="no change", ratio=now / before if before else None, evidence=words), metric)
+
+
+def _compare_history(row: Row, metric: Metric, before: list[_Samples], after: list[_Samples]) -> Finding:
+    values = {commit: median(samples) for commit, samples in (*before, *after)}
+    every = [value for _, samples in (*before, *after) for value in samples]
+    if min(every) < 0:
+        return Finding(replace(row, evidence="a value below 0 has no ratio"), metric)
+    if metric.nature == "exact":
+        last = before[-1][0]
+        order = [last, *(commit for commit, _ in after)]
+        row = replace(row, base=values[last], head=values[order[-1]])
+        return Finding(replace(row, guilty=_largest_step(order, values)), metric)
+    has_zero = min(every) == 0
+    if has_zero:  # a count that may be 0 has no ratio; one more has
+        before, after = _one_more(before), _one_more(after)
+    spread = certainty.run_spread([samples for _, samples in (*before, *after)])
+    steady = metric.nature == "memory"
+    before = _settled(before, spread, metric)
+    runs = [*before, *after]
+    split = _best_split(runs, range(len(before), len(runs)))
+    base, head = runs[:split], runs[split:]
+    row = replace(
+        row,
+        base=median(values[commit] for commit, _ in base),
+        head=median(values[commit] for commit, _ in head),
+        guilty=head[0][0],
+    )
+    difference = certainty.between_runs([x for _, x in base], [x for _, x in head], spread, steady=steady)
+    if difference is None:
+        return Finding(replace(row, evidence=_too_few([x for _, x in runs])), metric)
+    # Where it happened was looked for: each place that it might have been is a comparison.
+    difference = replace(difference, p_value=min(1.0, difference.p_value * len(after)))
+    known = "measured" if spread.is_known else "assumed"
+    swing = f"swing from run to run {percent(spread.deviation)} ({known})"
+    basis = f"{plural(len(base), 'commit')} before, {swing}"
+    return Finding(row, metric, difference, basis, has_ratio=not has_zero)
+
+
+def _one_more(side: Sequence[_Samples]) -> list[_Samples]:
+    return [(commit, [value + 1 for value in samples]) for commit, samples in side]
+
+
+def _too_few(runs: Sequence[Sequence[float]]) -> str:
+    needed = f"or {certainty.MINIMUM_RUNS} measured commits"
+    if any(len(samples) < 2 for samples in runs):
+        return f"one sample tells nothing of its noise; it takes more (asv run --record-samples), {needed}"
+    return f"the samples are all the same, which tells nothing of their noise; it takes others, {needed}"
+
+
+def _settled(runs: list[_Samples], spread: certainty.RunSpread, metric: Metric) -> list[_Samples]:
+    """The runs since the last lasting change, which is no news and must not blur what is normal now."""
+    while len(runs) > 1:
+        split = _best_split(runs, range(1, len(runs)))
+        difference = certainty.between_runs(
+            [x for _, x in runs[:split]], [x for _, x in runs[split:]], spread, steady=metric.nature == "memory"
+        )
+        if difference is None or difference.p_value * len(runs) >= FALSE_ALARM:
+            break
+        if abs(math.log(difference.ratio)) <= math.log1p(metric.least_change):
+            break
+        runs = runs[split:]
+    return runs
+
+
+def _best_split(runs: Sequence[_Samples], places: Sequence[int]) -> int:
+    """Where the level changed, if it did: the place that leaves the least deviation on both sides."""
+    levels = [math.log(median(samples)) for _, samples in runs]
+
+    def left_over(place: int) -> float:
+        sides = (levels[:place], levels[place:])
+        return sum(abs(level - median(side)) for side in sides for level in side)
+
+    return min(places, key=left_over)
+
+
+def _largest_step(order: Sequence[str], values: Mapping[str, float]) -> str | None:
+    """The commit whose step goes furthest in the direction of the whole change."""
+    whole = values[order[-1]] - values[order[0]]
+    steps = {b: (values[b] - values[a]) * (1 if whole > 0 else -1) for a, b in pairwise(order)}
+    return max(steps, key=steps.__getitem__) if whole else None

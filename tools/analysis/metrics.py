@@ -1,0 +1,73 @@
+"""What each metric is: whether it is ours to judge, which direction is good, what change is called. Here alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Nature = Literal["exact", "memory", "scattering"]
+
+EXACT_UNITS = {
+    "instructions/item": 0.005,
+    "requests": 0.0,
+    "requests/1,000 items": 0.0,
+    "documents": 0.0,
+    "modules": 0.02,
+}
+"""Units of counts that come out the same each time, and the change from which on they are called."""
+EXPLAINING_UNITS = ("seconds or count",)
+"""Units of what tells where a time went (`benchmarks/usage.py`): one run each, and the time itself is judged."""
+OF_OTHERS = ("peers", "stages", "decoders", "live_api")
+"""Modules of the suite that time other code beside ours, or servers of others: no commit makes these slower."""
+BARE = "bare"
+"""Parameters that begin so name a loop without the package, which is there to be compared with."""
+MEMORY_CHANGE = 0.05
+TIMING_CHANGE = 0.05
+PAIRED_TIMING_CHANGE = 0.03
+"""Interleaved rounds see the same machine on both sides, so less is enough."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One kind of quantity.
+
+    Attributes:
+        nature: exact, the same each time; memory, nearly so; scattering, a sample of a distribution.
+        lower_is_better: False for what is wanted in plenty, such as items a second.
+        least_change: The fraction up to which a change is not called, however certain it is.
+        more, less: The words for a change.
+    """
+
+    nature: Nature
+    lower_is_better: bool
+    least_change: float
+    more: str = "more"
+    less: str = "less"
+
+
+def is_judged(benchmark: str, params: Mapping[str, str], unit: str) -> bool:
+    """Whether a change of it is one of ours."""
+    is_bare = any(value.strip("'\"").startswith(BARE) for value in params.values())
+    return benchmark.partition(".")[0] not in OF_OTHERS and not is_bare and unit not in EXPLAINING_UNITS
+
+
+def metric_of(
+    benchmark: str, params: Mapping[str, str], kind: str, unit: str, *, paired: bool = False
+) -> Metric | None:
+    """The metric of a benchmark, by its name, asv's kind of it and its unit; None for what is not judged.
+
+    asv itself takes lower for better everywhere.
+    """
+    if not is_judged(benchmark, params, unit):
+        return None
+    if unit in EXACT_UNITS:
+        return Metric("exact", True, EXACT_UNITS[unit])
+    if kind == "peakmemory" or unit == "bytes":
+        return Metric("memory", True, MEMORY_CHANGE)
+    least = PAIRED_TIMING_CHANGE if paired else TIMING_CHANGE
+    if unit.endswith("/s"):
+        return Metric("scattering", False, least)
+    if kind in ("time", "timeraw") or unit in ("seconds", "s"):
+        return Metric("scattering", True, least, "slower", "faster")
+    return Metric("scattering", True, least)

@@ -1,0 +1,52 @@
+"""What is compared: a series is one benchmark with one combination of parameters, a run what one commit measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Params = tuple[tuple[str, str], ...]
+Status = Literal["ok", "n/a", "failed"]
+
+
+@dataclass(frozen=True)
+class Series:
+    """What can be compared between commits: one benchmark, in one version, with one combination of parameters.
+
+    `kind` is asv's: time, timeraw, peakmemory, track.
+    """
+
+    benchmark: str
+    params: Params
+    kind: str
+    unit: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        shown = ", ".join(f"{name}={value}" for name, value in self.params)
+        return f"{self.benchmark}({shown})" if shown else self.benchmark
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One series at one commit: the median, and the samples where they were kept. n/a: skipped, or not selected."""
+
+    status: Status
+    value: float | None = None
+    samples: tuple[float, ...] = ()
+
+    @property
+    def sample(self) -> tuple[float, ...]:
+        """The samples, or the one value that there is."""
+        return self.samples or (() if self.value is None else (self.value,))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One commit, measured once, in one environment."""
+
+    commit: str
+    environment: str
+    series: Mapping[Series, Measured]

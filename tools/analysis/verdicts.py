@@ -1,0 +1,236 @@
+"""When a change is called: the rules, and the row that shows one. Pure; `change.py` brings the numbers."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tools.words import percent, plural, quantity
+
+from . import certainty
+from .metrics import Metric, metric_of
+from .series import Series
+
+Status = Literal["regression", "improvement", "no change", "unstable", "not enough data"]
+
+FALSE_ALARM = 0.01
+"""The chance that a table with no change in it calls one."""
+LEAST_P_VALUE = 0.0001
+"""Smaller ones are not told apart: no tail is known so well."""
+UNSTABLE_REACH = 0.20
+"""An interval that reaches further than this from no change hides what people care about."""
+STATUSES: tuple[Status, ...] = ("regression", "improvement", "unstable", "no change", "not enough data")
+"""What to look at first comes first."""
+EXIT_CODES: dict[Status, int] = {
+    "regression": 1, "improvement": 0, "no change": 0, "unstable": 2, "not enough data": 2,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One benchmark with one combination of parameters.
+
+    Attributes:
+        series: The benchmark, its parameters and its unit.
+        environment: asv's name of the environment; "" where that makes no difference.
+        base, head: The value before and after, None where it was not measured.
+        ratio: `head` by `base`, so that 1.1 is 10 % more.
+        low, high: The 95 % interval of the ratio; None where there is none.
+        p_value: Corrected for the number of comparisons; None where the metric needs no statistics.
+        threshold: The least change that would be called, as a fraction: 0.05 is 5 %.
+        evidence: Why the status is what it is, in words.
+        guilty: The commit that brought the change, when a history was judged and there is one.
+    """
+
+    series: Series
+    environment: str = ""
+    status: Status = "not enough data"
+    base: float | None = None
+    head: float | None = None
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    threshold: float | None = None
+    evidence: str = ""
+    guilty: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.series.name
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it comes out the same each time."""
+        metric = metric_of(self.series.benchmark, dict(self.series.params), self.series.kind, self.series.unit)
+        return metric is not None and metric.nature == "exact"
+
+    def measured_again(self, base: float | None, head: float | None) -> Row:
+        """An exact count that was called, measured once more on both sides: it stands where the difference repeats."""
+        metric = metric_of(self.series.benchmark, dict(self.series.params), self.series.kind, self.series.unit)
+        if metric is None or base is None or head is None or exact_verdict(base, head, metric) == self.status:
+            return self
+        shown = " and ".join(quantity(value, self.series.unit) for value in (base, head))
+        words = f"measured again, the difference did not repeat: {shown}"
+        return replace(self, status="no change", base=base, head=head, ratio=None, guilty=None, evidence=words)
+
+    @property
+    def short_name(self) -> str:
+        """Class, method and values: "FileIngest.time_ingest(1, 1000)"."""
+        values = ", ".join(value for _, value in self.series.params)
+        name = ".".join(self.series.benchmark.split(".")[-2:])
+        return f"{name}({values})" if values else name
+
+    @property
+    def sentence(self) -> str:
+        """The status, who brought it, and the evidence."""
+        since = f" since {self.guilty[:8]}" if self.guilty else ""
+        return f"{self.status}{since}: {self.evidence}"
+
+    @property
+    def cells(self) -> tuple[str, str, str, str, str, str]:
+        """Name, before, now, change, interval, verdict."""
+        interval = "" if self.low is None or self.high is None else f"{_change(self.low)} to {_change(self.high)}"
+        ratio = "" if self.ratio is None else _change(self.ratio)
+        values = (quantity(value, self.series.unit) for value in (self.base, self.head))
+        return (self.name, *values, ratio, interval, self.status)  # type: ignore[return-value]
+
+
+def verdict(difference: certainty.Difference, p_value: float, metric: Metric) -> Status:
+    """Call a change of what scatters, or not. `p_value` is corrected for the number of comparisons.
+
+    What is called has an interval beside 0 %; "no change" has one that holds it, or a change too small to be called.
+    """
+    is_large = abs(math.log(difference.ratio)) > math.log1p(metric.least_change)
+    if p_value < FALSE_ALARM and is_large:
+        return _direction(difference.ratio > 1, metric)
+    spans = difference.low <= 1 <= difference.high
+    reach = max(-math.log(difference.low), math.log(difference.high))
+    if reach > math.log1p(UNSTABLE_REACH) or (is_large and not spans):
+        return "unstable"
+    return "no change"
+
+
+def exact_verdict(base: float, head: float, metric: Metric) -> Status:
+    """Call a change of what comes out the same each time, or not."""
+    if base == head:
+        return "no change"
+    if min(base, head) > 0 and abs(math.log(head / base)) <= math.log1p(metric.least_change):
+        return "no change"
+    return _direction(head > base, metric)
+
+
+def overall(rows: Sequence[Row]) -> Status:
+    """The status that stands for all rows: a regression in any, else the best that is known.
+
+    Where all that scatters is too noisy, counts that are as before do not say that nothing became slower.
+    """
+    found = {row.status for row in rows}
+    judged = {row.status for row in rows if row.low is not None}
+    if "regression" not in found and "unstable" in found and judged <= {"unstable"}:
+        return "unstable"
+    order: tuple[Status, ...] = ("regression", "improvement", "no change", "unstable")
+    return next((status for status in order if status in found), "not enough data")
+
+
+def counted(rows: Sequence[Row]) -> str:
+    """How many of each: "1 regression, 12 no change"."""
+    counts = Counter(row.status for row in rows)
+    names = {"regression": "regressions", "improvement": "improvements"}
+    return ", ".join(plural(counts[status], status, names.get(status, status)) for status in STATUSES if counts[status])
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A row before its verdict, which has to wait for the number of comparisons.
+
+    `has_ratio` is false for a count that is 0 somewhere: its difference is of one more than that.
+    """
+
+    row: Row
+    metric: Metric
+    difference: certainty.Difference | None = None
+    basis: str = ""
+    rounds: int | None = None
+    has_ratio: bool = True
+
+
+def rows_of(findings: Sequence[Finding]) -> list[Row]:
+    comparisons = sum(finding.difference is not None for finding in findings)
+    corrected = iter(certainty.holm([finding.difference.p_value for finding in findings if finding.difference]))
+    rows = []
+    for finding in findings:
+        row = finding.row
+        if finding.difference is not None:
+            row = _scattering_row(finding, finding.difference, next(corrected), comparisons)
+        elif not row.evidence and row.base is not None and row.head is not None:
+            row = _exact_row(row, finding.metric, row.base, row.head)
+        is_called = row.status in ("regression", "improvement")
+        rows.append(row if is_called else replace(row, guilty=None))
+    return sorted(rows, key=lambda row: (STATUSES.index(row.status), row.name, row.environment))
+
+
+def _exact_row(row: Row, metric: Metric, base: float, head: float) -> Row:
+    row = replace(
+        row,
+        status=exact_verdict(base, head, metric),
+        threshold=metric.least_change,
+        ratio=head / base if base else None,
+    )
+    now = quantity(head, row.series.unit)
+    if base == head:
+        return replace(row, evidence=f"{now}, as before")
+    shown = f"{quantity(base, row.series.unit)} before, {now} now"
+    if row.ratio is not None and row.ratio > 0:
+        shown += f" ({_change(row.ratio)})"
+    return replace(row, evidence=shown if row.status != "no change" else f"{shown}; {_uncalled(metric)}")
+
+
+def _scattering_row(finding: Finding, difference: certainty.Difference, p_value: float, comparisons: int) -> Row:
+    metric, row = finding.metric, finding.row
+    if finding.rounds and certainty.smallest_p_value(finding.rounds) * comparisons >= FALSE_ALARM:
+        words = f"{plural(finding.rounds, 'round')} cannot tell among {comparisons} comparisons; take more rounds"
+        return replace(row, evidence=words)
+    status = verdict(difference, p_value, metric)
+    if not finding.has_ratio:
+        shown = f"{quantity(row.base, row.series.unit)} before, {quantity(row.head, row.series.unit)} now"
+        return replace(row, status=status, p_value=p_value, evidence=f"{shown}, {finding.basis}")
+    row = replace(
+        row,
+        status=status,
+        ratio=difference.ratio,
+        low=difference.low,
+        high=difference.high,
+        p_value=p_value,
+        threshold=metric.least_change,
+    )
+    size = (
+        f"{percent(abs(difference.ratio - 1))} {metric.more if difference.ratio > 1 else metric.less} "
+        f"({_change(difference.low)} to {_change(difference.high)})"
+    )
+    basis = f"{_chance(p_value)} among {comparisons}, {finding.basis}"
+    if row.status == "unstable":
+        return replace(row, evidence=f"too noisy to judge: {size}, {basis}")
+    if row.status != "no change":
+        return replace(row, evidence=f"{size}, {basis}")
+    is_small = abs(math.log(difference.ratio)) <= math.log1p(metric.least_change)
+    return replace(row, evidence=f"{size}: {_uncalled(metric) if is_small else 'within the noise'}; {basis}")
+
+
+def _chance(p_value: float) -> str:
+    return f"p {p_value:.2g}" if p_value >= LEAST_P_VALUE else f"p < {LEAST_P_VALUE:g}"
+
+
+def _uncalled(metric: Metric) -> str:
+    return f"up to {percent(metric.least_change)} is not called"
+
+
+def _direction(is_more: bool, metric: Metric) -> Status:
+    return "regression" if is_more == metric.lower_is_better else "improvement"
+
+
+def _change(ratio: float) -> str:
+    return percent(ratio - 1, sign=True)

@@ -1,0 +1,124 @@
+"""git, asked in one place: which commit is meant, what comes before it, and what is wrong with a checkout."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.errors import ToolError
+
+
+class GitError(ToolError):
+    """git cannot say; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git checkout: a clone, a work tree, or a folder below one."""
+
+    path: Path
+
+    def git(self, *arguments: str | Path, check: bool = True) -> str:
+        """Run git and return what it printed; "" where it fails and `check` is false.
+
+        Raises:
+            GitError: If git is not installed or refuses this checkout, or if it fails and `check` is true.
+        """
+        done = self._run(*arguments)
+        if done.returncode and check:
+            words = (str(word) for word in arguments)
+            told = next((word for word in words if "=" not in word and not word.startswith("-")), "")
+            raise GitError(f"git {told} failed in {self.path}: {_reason(_text(done.stderr) or _text(done.stdout))}")
+        return "" if done.returncode else _text(done.stdout)
+
+    def archive(self, commit: str) -> bytes:
+        """The files of a commit as a tar archive."""
+        done = self._run("archive", "--format=tar", commit)
+        if done.returncode:
+            raise GitError(f"git cannot read {commit[:8]}: {_reason(_text(done.stderr))}")
+        return done.stdout
+
+    def commit(self, name: str) -> str:
+        """The full hash of what git takes for a commit: a hash or its start, a branch, a tag, `HEAD~2`.
+
+        Raises:
+            GitError: If there is no such commit.
+        """
+        found = self.find(name)
+        if found is None:
+            hint = "; it is a shallow clone: run `git fetch --unshallow`" if self.is_shallow else ""
+            raise GitError(f"git knows no commit {name!r} in {self.path}{hint}")
+        return found
+
+    def find(self, name: str) -> str | None:
+        """As `commit`, and None where there is no such commit."""
+        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        return (self.git(*asked, check=False) or None) if name else None
+
+    def head(self) -> str:
+        """The commit that is checked out.
+
+        Raises:
+            GitError: If this is no checkout, or has no commit yet.
+        """
+        found = self.find("HEAD")
+        if found is None:
+            inside = self.git("rev-parse", "--git-dir", check=False)
+            raise GitError(f"{self.path} {'has no commit yet' if inside else 'is not a git checkout'}")
+        return found
+
+    def branch(self, configured: str | None = None) -> str:
+        """The branch to follow: the configured one where there is such a branch, else the one checked out.
+
+        Raises:
+            GitError: If the configured one is not here, and HEAD is detached.
+        """
+        for name in (configured, configured and f"origin/{configured}"):
+            if name and self.find(name):
+                return name
+        current = self.git("symbolic-ref", "--short", "--quiet", "HEAD", check=False)
+        if current and self.find(current):
+            return current
+        self.head()
+        raise GitError(f"there is no branch {configured!r} in {self.path} and HEAD is detached; name one with --branch")
+
+    def line(self, name: str, *, first_parent: bool = False) -> list[str]:
+        """Every commit that leads to this one, and itself, oldest first."""
+        how = ("--first-parent",) if first_parent else ("--topo-order",)
+        return self.git("rev-list", *how, "--reverse", name, "--").split()
+
+    def subject(self, commit: str) -> str:
+        return self.git("show", "--no-patch", "--format=%s", commit)
+
+    @property
+    def is_dirty(self) -> bool:
+        return bool(self.git("status", "--porcelain"))
+
+    @property
+    def is_shallow(self) -> bool:
+        return self.git("rev-parse", "--is-shallow-repository", check=False) == "true"
+
+    def _run(self, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+        command = ["git", "-C", str(self.path), *map(str, arguments)]
+        try:
+            done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        except FileNotFoundError:
+            raise GitError("git is not installed; results are kept by commit") from None
+        if done.returncode and "dubious ownership" in _text(done.stderr):
+            raise GitError(
+                f"git refuses {self.path}, which belongs to another user; if you trust it, run "
+                f"`git config --global --add safe.directory {self.path.resolve()}`"
+            )
+        return done
+
+
+def _text(output: bytes) -> str:
+    return output.decode(errors="replace").strip()
+
+
+def _reason(said: str) -> str:
+    """The line with the error, not the hints after it."""
+    lines = said.splitlines()
+    told = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[-1] if lines else "")
+    return told.removeprefix("fatal: ").removeprefix("error: ") or "it said nothing"

@@ -1,0 +1,150 @@
+"""asv's result files judged: a commit against the commits before it, or against another one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.analysis.change import Change, between
+from tools.analysis.series import Run
+from tools.errors import ReportError
+
+from .git import Repository
+from .results import History, read_history
+
+WINDOW = 20
+"""Measured commits before the judged ones that are looked at."""
+_SHOWN = 10
+
+
+def judge(
+    results_dir: Path,
+    *,
+    commit: str | None = None,
+    base: str | None = None,
+    since: str | None = None,
+    machine: str | None = None,
+    window: int = WINDOW,
+    repository: Path = Path(),
+) -> Change:
+    """Judge a commit by asv's result files.
+
+    Args:
+        results_dir: asv's `results_dir`.
+        commit: The judged commit, as git or the start of its hash names it; the newest with results by default.
+        base: Judge against this commit alone, instead of the ones before it.
+        since: Judge everything that came after this commit, and name the commit that brought each change; by
+            default only what `commit` itself brought.
+        machine: asv's name of the machine, where there are results of several.
+        window: Measured commits before the judged ones that are looked at.
+        repository: The git repository that knows which commit comes before which.
+
+    Raises:
+        ReportError: There are no results, or a commit or the machine does not say which.
+        GitError: git refuses the repository.
+    """
+    line = Line(read_history(results_dir, machine=machine), Repository(repository), results_dir)
+    chosen = line.newest() if commit is None else line.find(commit)
+    notes = list(line.history.notes)
+    if base is not None:
+        first = line.find(base)
+        if first == chosen:
+            raise ReportError(f"commit {chosen[:8]} cannot be judged against itself; name another base or commit.")
+        before, after = [first], [chosen]
+    else:
+        commits, remarks = line.to(chosen)
+        notes += remarks
+        start = len(commits) - 1
+        if since is not None:
+            known = line.find(since)
+            if known not in commits:
+                raise ReportError(f"commit {known[:8]} does not lead to {chosen[:8]}; name an ancestor of it.")
+            start = commits.index(known) + 1
+            if start == len(commits):
+                raise ReportError(f"there are no results of commits after {known[:8]} that lead to {chosen[:8]}.")
+        before, after = commits[max(0, start - window) : start], commits[start:]
+    return between(
+        line.runs(before),
+        line.runs(after),
+        machine=line.history.machine,
+        commit=chosen,
+        base=before[0] if base is not None else None,
+        notes=notes,
+    )
+
+
+class Line:
+    """The measured commits of one machine, and what git knows of them."""
+
+    def __init__(self, history: History, repository: Repository, where: Path) -> None:
+        if not history.runs:
+            raise ReportError(f"{where} has no results of machine {history.machine}; run `asv run` first.")
+        self.history = history
+        self.repository = repository
+        self.where = where
+        self.by_date = tuple(dict.fromkeys(run.commit for run in history.runs))
+
+    def newest(self) -> str:
+        """The newest measured commit that leads to HEAD, else the newest by date."""
+        measured = set(self.by_date)
+        head = self.repository.find("HEAD")
+        in_order = [commit for commit in self.repository.line(head) if commit in measured] if head else []
+        return in_order[-1] if in_order else self.by_date[-1]
+
+    def find(self, name: str) -> str:
+        """The one measured commit that git calls so, or whose hash starts so.
+
+        Raises:
+            ReportError: There is none, or there are several.
+        """
+        return find(name, self.by_date, self.repository, self.where)
+
+    def to(self, chosen: str) -> tuple[list[str], list[str]]:
+        """The measured commits that lead to one, oldest first, it being the last; and what is to be said of them.
+
+        What git does not know, as in a shallow clone, is taken by its date: nothing is dropped in silence.
+        """
+        known = self.repository.find(chosen)
+        if known is None:
+            notes = [f"git does not know {chosen[:8]} here, so the commits before it are taken by their dates"]
+            return list(self.by_date[: self.by_date.index(chosen) + 1]), notes
+        measured = set(self.by_date)
+        order = [commit for commit in self.repository.line(known) if commit in measured]
+        places = {commit: place for place, commit in enumerate(self.by_date)}
+        strange = [
+            commit
+            for commit in self.by_date[: places[chosen]]
+            if commit not in set(order) and self.repository.find(commit) is None
+        ]
+        for commit in strange:
+            later = (place for place, one in enumerate(order) if places[one] > places[commit])
+            order.insert(next(later), commit)
+        if not strange:
+            return order, []
+        why = "a shallow clone has not all commits" if self.repository.is_shallow else "they came from elsewhere"
+        words = "is a measured commit" if len(strange) == 1 else "are measured commits"
+        return order, [f"{len(strange)} {words} that git does not know here ({why}), taken by date"]
+
+    def runs(self, commits: Sequence[str]) -> list[Run]:
+        return [run for commit in commits for run in self.history.runs if run.commit == commit]
+
+
+def find(name: str, commits: Sequence[str], repository: Repository, where: Path) -> str:
+    """The one of the measured commits, oldest first, that git calls so, or whose hash starts so.
+
+    Raises:
+        ReportError: There is none, or there are several.
+    """
+    found = [commit for commit in commits if name and commit.startswith(name.lower())]
+    if len(found) == 1:
+        return found[0]
+    known = repository.find(name)
+    if known is not None and known in commits:
+        return known
+    if found:
+        shown = ", ".join(commit[: max(8, len(name) + 4)] for commit in found[:_SHOWN])
+        raise ReportError(f"commit {name!r} is ambiguous, write more of it: {shown}.")
+    said = f", which is {known[:8]}" if known and not known.startswith(name) else ""
+    newest = ", ".join(commit[:8] for commit in commits[: -_SHOWN - 1 : -1])
+    more = f" and {len(commits) - _SHOWN} more" if len(commits) > _SHOWN else ""
+    raise ReportError(f"{where} has no results of commit {name!r}{said}; the newest there are {newest}{more}.")

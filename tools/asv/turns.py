@@ -1,0 +1,217 @@
+"""Two commits measured in turns on one machine, so that what the machine does in the meantime hits both.
+
+asv times each commit's package with today's suite and today's environment. A round runs both commits, one right after
+the other, each benchmark in a process of its own; the next round starts with the other commit. Memory is measured in
+three rounds. Counts (instructions, requests) are the same under any load: they are taken once, of both commits at the
+same time, and once more where they differ. Nothing is added to the history in `.asv/results`.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import tarfile
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.analysis.change import Change, between, repeatable
+from tools.analysis.metrics import is_judged
+from tools.analysis.series import Run
+from tools.errors import ReportError
+
+from .git import Repository
+from .results import read_history, suite_of
+from .run import ROOT, AsvError, configure, last_line, run_here
+
+ROUNDS = 14
+QUICK_ROUNDS = 12
+REPEAT = "(3, 10, 0.4)"
+"""Samples a process: at least, at most, and the seconds after which there are no more. asv's attribute `repeat`."""
+BENCH = (
+    r"\.FileIngest\.\w+\((1|10), 1000\)|\.FormatIngest\.\w+\('(ndjson|featurecollection|geoparquet)', 1000\)"
+    r"|\.APIIngest\.\w+\((1|10), 500\)|\.APIPages\.|^instructions\.|^counts\.|^startup\."
+)
+QUICK_BENCH = (
+    r"\.FileIngest\.\w+\(10, 1000\)|\.FormatIngest\.time_format\('(ndjson|featurecollection|geoparquet)', 1000\)"
+    r"|\.APIPages\.|^instructions\..*ndjson|^counts\."
+)
+MEMORY_ROUNDS = 3
+"""One process in some dozens has a peak some MB higher than the others."""
+_OF_KIND = r"^(?=.*\.(?:{kinds})_)(?=.*(?:{bench}))"
+_COUNTS = r"^(?!.*\.(?:time|timeraw|peakmem)_)(?=.*(?:{bench}))"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two commits: its full hash, its files, and the repository that has it."""
+
+    commit: str
+    tree: Path
+    repository: Path
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What asv measured of one side, and which judged benchmarks its suite has."""
+
+    run: Run
+    families: frozenset[str]
+
+
+def compare(
+    base: str,
+    head: str,
+    *,
+    bench: str | None = None,
+    quick: bool = False,
+    rounds: int | None = None,
+    repository: Path = ROOT,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Change:
+    """Measure two commits in turns and judge the second by the first.
+
+    Args:
+        base, head: Anything that git takes for a commit.
+        bench: Regular expression that chooses benchmarks, as `asv run --bench`, instead of those that are watched.
+        quick: Watch less, in three minutes.
+        rounds: How often each commit is measured.
+        repository: The git repository that has both commits.
+        progress: Told how many runs are done, and of how many.
+
+    Raises:
+        GitError: If a commit is unknown.
+        AsvError: If asv can measure nothing.
+    """
+    chosen = bench or (QUICK_BENCH if quick else BENCH)
+    rounds = rounds or (QUICK_ROUNDS if quick else ROUNDS)
+    git = Repository(repository)
+    commits = [git.commit(name) for name in (base, head)]
+    with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
+        work = Path(folder)
+        sides = [extract(git, commit, work / name) for commit, name in zip(commits, "ab", strict=True)]
+        total = 2 * rounds + 2
+        pairs = [both(sides, work, counts(chosen))]
+        progress(2, total)
+        for number in range(rounds):
+            pattern = wanted(chosen, number)
+            order = (0, 1) if number % 2 == 0 else (1, 0)
+            measured = {}
+            for place in order:
+                measured[place] = measure(sides[place], work, pattern)
+                progress(2 + 2 * number + len(measured), total)
+            pairs.append((measured[0], measured[1]))
+        if not any(one.run.series for pair in pairs for one in pair):
+            raise AsvError(f"no benchmark is chosen by {chosen!r}")
+        again = repeatable([one.run for one, _ in pairs], [other.run for _, other in pairs])
+        if again:  # an exact count that differs
+            names = "|".join(map(re.escape, again))
+            pairs.append(both(sides, work, rf"^(?=.*(?:{chosen}))(?:{names})(?:\(|$)"))
+    notes = [] if bench else _not_watched([one for pair in pairs for one in pair])
+    runs = [[side.run for side in sides_] for sides_ in zip(*pairs, strict=True)]
+    machine = read_machine()
+    return between(*runs, machine=machine, base=commits[0], commit=commits[1], paired=True, notes=notes)
+
+
+def both(sides: Sequence[Side], work: Path, pattern: str) -> tuple[_Measured, _Measured]:
+    """Measure both sides at the same time: for counts, which no load changes."""
+    with _together() as (pool, check):
+        one, other = (pool.submit(measure, side, work, pattern, check) for side in sides)
+        return one.result(), other.result()
+
+
+def measure(side: Side, work: Path, pattern: str, waiting: Callable[[], None] = lambda: None) -> _Measured:
+    """Let asv measure what a pattern chooses of one side, each benchmark in a process of its own.
+
+    Raises:
+        AsvError: If asv could not run at all.
+    """
+    run = Path(tempfile.mkdtemp(dir=work))
+    configure(run, side.repository)
+    arguments = ["--bench", pattern, "--record-samples", "--attribute", "rounds=1", "--attribute", f"repeat={REPEAT}"]
+    log = run_here(arguments, work=run, package=side.tree, commit=side.commit, waiting=waiting)
+    families = frozenset(_families(run / "results"))
+    try:
+        (found,) = read_history(run / "results").runs
+    except (ReportError, ValueError):
+        if not families:
+            raise AsvError(f"asv measured nothing for {side.commit[:8]}: {last_line(log)}") from None
+        return _Measured(Run(side.commit, "", {}), families)  # nothing of that kind is chosen
+    return _Measured(found, families)
+
+
+def counts(bench: str) -> str:
+    """What is measured once, as a regular expression for asv."""
+    return _COUNTS.format(bench=bench)
+
+
+def wanted(bench: str, number: int) -> str:
+    """What a round measures, as a regular expression for asv."""
+    return _OF_KIND.format(kinds="time|timeraw|peakmem" if number < MEMORY_ROUNDS else "time|timeraw", bench=bench)
+
+
+def extract(repository: Repository, commit: str, folder: Path) -> Side:
+    """Put the package of a commit into a folder; the repository and its work trees stay as they are."""
+    with tarfile.open(fileobj=io.BytesIO(repository.archive(commit))) as archive:
+        members = [member for member in archive if member.name.split("/")[0] == "stac_manager"]
+        if not members:
+            raise AsvError(f"commit {commit[:8]} has no package stac_manager to measure")
+        archive.extractall(folder, members, filter="data")
+    return Side(commit, folder, repository.path)
+
+
+def read_machine() -> str:
+    from asv.machine import Machine
+
+    return str(Machine.get_defaults()["machine"])
+
+
+def _families(results: Path) -> Iterator[str]:
+    """The classes of the suite that have something to judge."""
+    try:
+        suite = suite_of(results)
+    except ReportError:
+        return
+    for name, benchmark in suite.items():
+        if isinstance(benchmark, dict) and is_judged(name, {}, str(benchmark.get("unit", ""))):
+            yield name.rpartition(".")[0]
+
+
+def _not_watched(measured: Sequence[_Measured]) -> list[str]:
+    """What no verdict speaks of: classes of which nothing was measured."""
+    watched = {
+        series.benchmark.rpartition(".")[0]
+        for one in measured
+        for series, value in one.run.series.items()
+        if value.status != "n/a"
+    }
+    missing = sorted({name for one in measured for name in one.families} - watched)
+    notes = []
+    if missing:
+        names = ", ".join(name.rpartition(".")[2] for name in missing)
+        notes.append(f"not watched: {names} (choose them with --bench, or run `asv run` on both)")
+    if shutil.which("valgrind") is None:
+        notes.append("no instructions were counted: valgrind is not installed")
+    return notes
+
+
+@contextmanager
+def _together() -> Iterator[tuple[ThreadPoolExecutor, Callable[[], None]]]:
+    """Two threads that end what they run when the block is left early."""
+    stop = threading.Event()
+
+    def check() -> None:
+        if stop.is_set():
+            raise AsvError("interrupted")
+
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            yield pool, check
+        except BaseException:
+            stop.set()
+            raise

@@ -1,0 +1,95 @@
+"""`nightly`: what a timer starts every night."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .failures import that_cannot_be_judged
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@click.command("nightly")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=ROOT / "asv.conf.json",
+              help="asv's configuration. [default: asv.conf.json of this project]")  # fmt: skip
+@click.option("--branch", help="Branch to follow. [default: the first of asv's configuration]")
+@click.option("--machine", metavar="NAME",
+              help="Name of this machine; {cpu} in it becomes the processor. [default: the host's name]")  # fmt: skip
+@click.option("--bench", multiple=True, metavar="REGEX", help="Benchmarks to run, as for asv. [default: all]")
+@click.option("--backfill", type=click.IntRange(0), default=0, metavar="N",
+              help="Measure also N old commits, each in the middle of the widest gap.")  # fmt: skip
+@click.option("--batch", "batch_size", type=click.IntRange(1), default=4, show_default=True,
+              help="Commits that are measured in turns.")  # fmt: skip
+@click.option("--time-limit", type=click.FloatRange(min=0), metavar="HOURS",
+              help="Start no further batch after so long; the next run goes on.")  # fmt: skip
+@click.option("--results", "results_dir", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder of the results. [default: asv's results_dir]")  # fmt: skip
+@click.option("--results-branch", metavar="BRANCH", help="Keep the results on this git branch instead.")
+@click.option("--push", "remote", metavar="REMOTE", help="Fetch the results branch from this remote and push it there.")
+@click.option("--work", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder for what is unfinished. [default: .asv/nightly beside the configuration]")  # fmt: skip
+@click.option("--html", "html_dir", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder of the dashboard, which is emptied first. [default: asv's html_dir]")  # fmt: skip
+@click.option("--summary", "summary_file", type=click.Path(dir_okay=False, path_type=Path),
+              help="Markdown file to write. [default: summary.md in the work folder]")  # fmt: skip
+@click.option("--dashboard-url", metavar="URL", help="Where the dashboard will be found, for the links.")
+@click.option("--cpus", metavar="LIST", help="Processors to stay on, such as 2-3. [default: isolated ones, if any]")
+@click.option("--quieten/--no-quieten", default=True, show_default=True,
+              help="Raise the priority and keep to the processors, as far as permitted.")  # fmt: skip
+@click.option("--tune-system", is_flag=True, help="Fix frequencies by `pyperf system tune` meanwhile (root).")
+def nightly_command(**given: Any) -> int:
+    """Measure what is new, keep it, publish it, judge it: what a timer starts every night.
+
+    Measures the commits of the branch that came since the last run, several at a time, in rounds that take turns;
+    asv's results, the dashboard and a summary in Markdown come out. Killed at any moment it loses one round of one
+    commit; started again it goes on. Two runs at once are refused.
+
+    \b
+    Exit code
+      0    no regression, or nothing new, or too little history to judge
+      1    a regression; the summary names the commit that brought it
+      2    it could not be done, benchmarks fail, or all is too noisy to judge; the last line says why
+      130  interrupted; the next run goes on from there
+    """
+    if given["results_dir"] is not None and given["results_branch"] is not None:
+        raise click.UsageError("--results and --results-branch exclude each other")
+    if given["remote"] is not None and given["results_branch"] is None:
+        raise click.UsageError("--push needs --results-branch")
+    with that_cannot_be_judged():
+        from tools.nightly import conditions, night
+
+        try:
+            conditions.parse_cpus(given["cpus"] or "")
+        except ValueError:
+            raise click.UsageError(f"--cpus {given['cpus']!r} is not a list such as 0,2-3") from None
+        try:
+            outcome = _shown(night.Options(**given))
+        except KeyboardInterrupt:
+            raise SystemExit(_interrupted()) from None
+    for line in outcome.said:
+        click.echo(line)
+    for line in outcome.remarks:
+        click.echo(line, err=True)
+    return int(outcome.code)
+
+
+def _interrupted() -> int:
+    click.echo("error: interrupted; start it again to go on", err=True)
+    return 130
+
+
+def _shown(options: Any) -> Any:
+    """Run the night and show how many rounds are done: on a terminal only."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from tools.nightly import night
+
+    console = Console(stderr=True)
+    columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TextColumn("rounds"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("measuring", total=None)
+        return night.run(options, lambda done, total: bar.update(task, completed=done, total=total))

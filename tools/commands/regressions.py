@@ -1,0 +1,70 @@
+"""`regressions`: what asv's results say of the commits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .failures import that_cannot_be_judged
+from .verdict import FORMATS, publish
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@click.command("regressions")
+@click.option("--results", "results_dir", type=click.Path(file_okay=False, path_type=Path),
+              default=ROOT / ".asv" / "results", help="Folder of asv's results. [default: .asv/results]")  # fmt: skip
+@click.option("--commit", help="Commit to judge. [default: the newest with results]")
+@click.option("--base", help="Judge against this commit alone.")
+@click.option("--since", help="Judge everything after this commit.")
+@click.option("--machine", help="Machine to judge, where there are results of several.")
+@click.option("--repository", type=click.Path(file_okay=False, path_type=Path), default=ROOT,
+              help="git repository that knows the order of the commits. [default: this one]")  # fmt: skip
+@click.option("--format", "form", type=click.Choice((*FORMATS, "markdown")), default="terminal", show_default=True)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write instead of printing.")
+def regressions_command(
+    results_dir: Path,
+    commit: str | None,
+    base: str | None,
+    since: str | None,
+    machine: str | None,
+    repository: Path,
+    form: str,
+    output: Path | None,
+) -> int:
+    """Judge what `asv run` has measured: did the last commit make it slower?
+
+    \b
+    regressions                      the newest commit with results, by those before it
+    regressions --commit C --base B  one commit against another
+    regressions --since C            everything after C, and which commit brought what
+
+    Commits are named as git names them: HEAD~2, a tag, a branch, the start of a hash.
+
+    \b
+    Exit code: 0 no regression; 1 a regression; 2 nothing could be judged, or a wrong option.
+
+    Counts that come out the same each time (instructions, requests, open documents, modules) are compared as they
+    are: instructions from 0.5 % on, modules from 2 %, the others from any change. Everything else scatters, and a
+    change is called only when
+
+    \b
+    - it is larger than 5 %;
+    - it is more than the swing from run to run and the scatter of the samples explain (Student's t). That swing
+      is learned from up to 20 commits before, from 6 on; while there are fewer, 3 % are assumed;
+    - the chance that a table without any change calls one stays below 1 %, by Holm's correction for the
+      number of comparisons.
+
+    The interval is the 95 % interval of the ratio. "unstable" means too noisy to judge: it does not exclude a change of
+    20 %, or a change shows that is not certain. A benchmark that fails and did not before is a regression. Less is
+    better, except for units such as items/s. More: docs/regressions.md.
+    """
+    if base is not None and since is not None:
+        raise click.UsageError("--base and --since exclude each other")
+    with that_cannot_be_judged():
+        from tools.asv.history import judge
+
+        change = judge(results_dir, commit=commit, base=base, since=since, machine=machine, repository=repository)
+        publish(change, "md" if form == "markdown" else form, output)
+    return change.exit_code

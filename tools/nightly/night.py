@@ -1,0 +1,282 @@
+"""One night: measure what is new, keep it, publish it, judge it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tools.analysis.change import Change
+from tools.asv.git import Repository
+from tools.asv.history import judge
+from tools.asv.results import read_history
+from tools.asv.run import SOME_FAILED, AsvError, last_line
+from tools.atomic import write_bytes
+from tools.errors import ReportError, ToolError
+
+from . import choice, conditions, machine, records, summary
+from .batch import Batch, Plan
+from .project import Project, end_leftovers
+from .results_branch import ResultsBranch
+
+NO_REGRESSION, REGRESSION, FAILED = 0, 1, 2
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says; None is the default, which often stands in asv's configuration."""
+
+    config: Path
+    branch: str | None
+    machine: str | None
+    bench: tuple[str, ...]
+    backfill: int
+    batch_size: int
+    time_limit: float | None
+    results_dir: Path | None
+    results_branch: str | None
+    remote: str | None
+    work: Path | None
+    html_dir: Path | None
+    summary_file: Path | None
+    dashboard_url: str | None
+    cpus: str | None
+    quieten: bool
+    tune_system: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the night ended: what goes to stdout, what to stderr, and the exit code."""
+
+    code: int
+    said: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def run(options: Options, progress: Progress) -> Outcome:
+    """Do all of it, alone in the work folder.
+
+    Raises:
+        ToolError: It cannot be done, or another run is at work.
+    """
+    started = time.monotonic()
+    project = Project.load(options.config)
+    repository = Repository(project.repository)
+    branch = options.branch or repository.branch(project.branch)
+    if repository.find(branch) is None:
+        raise ToolError(f"there is no branch {branch!r} in {repository.path}; name one with --branch")
+    line = repository.line(branch, first_parent=True)
+    work = (options.work or project.config_file.parent / ".asv" / "nightly").resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    with _alone(work):
+        end_leftovers(work)
+        kept = None
+        if options.results_branch is not None:
+            kept = ResultsBranch(repository, options.results_branch, work / "results-branch", options.remote)
+            kept.open()
+        results = kept.folder if kept else (options.results_dir or project.results_dir).resolve()
+        night = _Night(options, project, repository, branch, line, work, results, kept, progress)
+        deadline = None if options.time_limit is None else started + options.time_limit * 3600
+        notes = conditions.quieten(options.cpus) if options.quieten else []
+        if options.branch is None and branch != project.branch:
+            notes.append(f"there is no branch {project.branch!r} here; {branch!r} was followed")
+        if repository.is_shallow:
+            notes.append("this is a shallow clone: what came before it was not looked at (git fetch --unshallow)")
+        with conditions.tuned_system(options.tune_system, notes):
+            new, old = night.measure(options.backfill, deadline, notes)
+        return night.finish(new, old, notes)
+
+
+class _Night:
+    """One night's work, and the places that it works in."""
+
+    def __init__(
+        self,
+        options: Options,
+        project: Project,
+        repository: Repository,
+        branch: str,
+        line: list[str],
+        work: Path,
+        results: Path,
+        kept: ResultsBranch | None,
+        progress: Progress,
+    ) -> None:
+        self.options = options
+        self.project = project
+        self.repository = repository
+        self.branch = branch
+        self.line = line
+        self.work = work
+        self.results = results
+        self.machine = machine.register(options.machine)
+        self.home = results / self.machine
+        self.kept = kept
+        self.progress = progress
+        self.log = work / "asv.log"
+
+    def finish(self, new: list[str], old: list[str], notes: list[str]) -> Outcome:
+        """Publish, judge, write the summary."""
+        freshness = summary.Freshness.of(self.line, self.home)
+        newest = freshness.commit
+        pending = choice.new_commits(self.line, self.measured())
+        if not new and not old and newest is not None and records.judged_until(self.home) == newest:
+            return Outcome(NO_REGRESSION, (f"Nothing new on {self.branch}. {freshness.sentence(self.branch)}",))
+        if pending:
+            notes.append(f"{len(pending)} new commits were left for the next run: the time was up")
+        self.publish((self.options.html_dir or self.project.html_dir).resolve())
+        told = self.told(new, old, notes)
+        file = self.options.summary_file or self.work / "summary.md"
+        write_bytes(file, summary.render(told, self.repository, self.home).encode())
+        if newest is not None:
+            records.set_judged_until(self.home, newest)
+        if self.kept is not None:
+            self.kept.commit(f"Judged {newest[:8] if newest else self.branch} on {self.machine}")
+            self.kept.push()
+        said = (summary.title(told, self.repository), freshness.sentence(self.branch))
+        written = f"Written: {file}"
+        if told.regressed:
+            return Outcome(REGRESSION, said, (written,))
+        if told.failed:
+            words = f"error: {len(told.failed)} benchmarks fail, the first: {told.failed[0]}"
+            return Outcome(FAILED, said, (written, words))
+        if told.change is not None and told.change.status == "unstable":
+            return Outcome(FAILED, said, (written, "error: everything that was timed is too noisy to judge"))
+        return Outcome(NO_REGRESSION, said, (written,))
+
+    def measured(self) -> set[str]:
+        return {record.commit for record in records.read(self.home)}
+
+    def measure(self, backfill: int, deadline: float | None, notes: list[str]) -> tuple[list[str], list[str]]:
+        """Finish what was begun, then batch after batch; returns the new and the old commits that were measured."""
+        before = self.measured()
+        fingerprint = self.project.fingerprint()
+        left = Batch.resume(self.project, self.work, self.branch)
+        if left is not None:
+            if left.plan == Plan(left.plan.commits, self.machine, self.options.bench, fingerprint):
+                self._measure_batch(left)
+            else:
+                notes.append("an unfinished batch was dropped: suite, configuration, --bench or --machine have changed")
+        new = choice.new_commits(self.line, self.measured())
+        old = choice.backfill(self.line, {*self.measured(), *new}, backfill)
+        todo = [*new, *old]
+        for start in range(0, len(todo), self.options.batch_size):
+            if deadline is not None and time.monotonic() >= deadline:
+                break
+            commits = tuple(todo[start : start + self.options.batch_size])
+            plan = Plan(commits, self.machine, self.options.bench, fingerprint)
+            self._measure_batch(Batch.begin(self.project, self.work, self.branch, plan))
+        added = self.measured() - before
+        newest_before = max((self.line.index(commit) for commit in before if commit in self.line), default=-1)
+        in_order = [commit for commit in self.line if commit in added]
+        if newest_before < 0:
+            return in_order[-1:], in_order[:-1]
+        places = {commit: place for place, commit in enumerate(self.line)}
+        return (
+            [commit for commit in in_order if places[commit] > newest_before],
+            [commit for commit in in_order if places[commit] < newest_before],
+        )
+
+    def _measure_batch(self, batch: Batch) -> None:
+        self.log.unlink(missing_ok=True)
+        batch.measure(self.results, self.progress)
+        batch.promote(self.results)
+        if self.kept is not None:
+            names = ", ".join(commit[:8] for commit in batch.plan.commits)
+            self.kept.commit(f"Results of {names} on {self.machine}")
+            self.kept.push()
+
+    def publish(self, html_dir: Path) -> None:
+        """The dashboard of everything that there is.
+
+        Raises:
+            ToolError: If asv cannot make it.
+        """
+        if self._asv(["publish", "--no-pull"], self.results, html_dir):
+            raise ToolError(f"asv could not publish: {last_line(self.log)}; all it said: {self.log}")
+
+    def told(self, new: list[str], old: list[str], notes: list[str]) -> summary.Night:
+        """Judge, and gather what the summary tells."""
+        freshness = summary.Freshness.of(self.line, self.home)
+        change, reason, backfilled = None, None, None
+        if freshness.commit is not None:
+            since = records.judged_until(self.home)
+            if since == freshness.commit:
+                reason = f"nothing came after {freshness.commit[:8]}, which was judged before"
+            else:
+                change, reason = self._judge(freshness.commit, since if since in self.measured() else None)
+            if old:
+                measured = self.measured()
+                earlier = [one for one in self.line[: self.line.index(old[0])] if one in measured]
+                start = earlier[-1] if earlier else next(one for one in self.line if one in measured)
+                if start != freshness.commit:
+                    backfilled, _ = self._judge(freshness.commit, start)
+        url = str(self.project.settings.get("show_commit_url") or "")
+        return summary.Night(
+            branch=self.branch,
+            machine=self.machine,
+            measured=tuple(commit for commit in self.line if commit in {*new, *old}),
+            change=None if change is None else self._confirmed(change),
+            not_judged=reason,
+            backfilled=backfilled,
+            failed=summary.failing(self.home, freshness.commit),
+            freshness=freshness,
+            notes=tuple(notes),
+            dashboard_url=self.options.dashboard_url,
+            commit_url=url if url.startswith("http") else None,
+        )
+
+    def _judge(self, commit: str, since: str | None) -> tuple[Change | None, str | None]:
+        try:
+            change = judge(
+                self.results, commit=commit, since=since, machine=self.machine, repository=self.repository.path
+            )
+        except ReportError as error:
+            return None, str(error)
+        return change, None
+
+    def _confirmed(self, change: Change) -> Change:
+        """Measure exact counts that differ once more, at the commit that is named and the one before it."""
+        called = [row for row in change.regressions if row.is_exact and row.guilty in self.line[1:]]
+        if not called:
+            return change
+        names = "|".join(sorted({row.series.benchmark.replace(".", r"\.") for row in called}))
+        before = {row.guilty: self.line[self.line.index(row.guilty or "") - 1] for row in called}
+        scratch = self.work / "confirmed"
+        shutil.rmtree(scratch, ignore_errors=True)
+        for commit in dict.fromkeys((*before.values(), *before)):
+            arguments = ["run", f"{commit}^!", "--machine", self.machine, "--bench", rf"^(?:{names})(?:\(|$)"]
+            code = self._asv([*arguments, "--attribute", "rounds=1", "--no-pull"], scratch, scratch / "html")
+            if code not in (0, SOME_FAILED):
+                raise AsvError(f"asv could not measure {str(commit)[:8]} again: {last_line(self.log)}")
+        values = {run.commit: run.series for run in read_history(scratch, machine=self.machine).runs}
+        rows = []
+        for row in change.rows:
+            if row in called:
+                pair = (values[commit].get(row.series) for commit in (before[row.guilty], row.guilty or ""))
+                first, second = (one.value if one else None for one in pair)
+                row = row.measured_again(first, second)
+            rows.append(row)
+        return replace(change, rows=tuple(rows))
+
+    def _asv(self, arguments: list[str], results_dir: Path, html_dir: Path) -> int:
+        return self.project.asv(
+            arguments, results_dir=results_dir, html_dir=html_dir, branch=self.branch, work=self.work, log=self.log
+        )
+
+
+@contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Hold the lock of the work folder; the system frees it however this process ends."""
+    try:
+        with FileLock(work / "lock", timeout=0):
+            yield
+    except Timeout:
+        raise ToolError(f"another run is at work in {work}; wait for it, or give this one its own --work") from None

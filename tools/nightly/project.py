@@ -1,0 +1,106 @@
+"""The project's asv configuration, and asv run with other folders than the ones that stand there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from asv.util import UserError, load_json
+
+from tools.asv.run import elsewhere, run
+from tools.errors import ToolError
+from tools.processes import STOP_SECONDS
+
+WORK_VARIABLE = "STAC_MANAGER_NIGHTLY"
+"""Set for every process that works for a run, to the run's work folder."""
+_FOLDERS = {"benchmark_dir": "benchmarks", "env_dir": "env", "results_dir": "results", "html_dir": "html"}
+
+
+@dataclass(frozen=True)
+class Project:
+    """What `asv.conf.json` says, its paths made absolute."""
+
+    config_file: Path
+    settings: dict[str, Any]
+
+    @classmethod
+    def load(cls, config_file: Path) -> Project:
+        """Read the configuration.
+
+        Raises:
+            ToolError: If it is missing, broken, or names no repository on this machine.
+        """
+        config_file = config_file.resolve()
+        try:
+            settings = load_json(str(config_file), api_version=1, js_comments=True)
+        except (OSError, UserError, ValueError) as error:
+            raise ToolError(f"{config_file} is not a configuration of asv: {error}") from error
+        root = config_file.parent
+        for name, default in {**_FOLDERS, "repo": ""}.items():
+            settings[name] = str((root / settings.get(name, default)).resolve())
+        if not (Path(settings["repo"]) / ".git").exists():
+            raise ToolError(f'{config_file} must name a local git checkout as repo, such as "."')
+        return cls(config_file, settings)
+
+    @property
+    def repository(self) -> Path:
+        return Path(self.settings["repo"])
+
+    @property
+    def results_dir(self) -> Path:
+        return Path(self.settings["results_dir"])
+
+    @property
+    def html_dir(self) -> Path:
+        return Path(self.settings["html_dir"])
+
+    @property
+    def branch(self) -> str:
+        branches = self.settings.get("branches") or ["HEAD"]
+        return str(branches[0])
+
+    def fingerprint(self) -> str:
+        """Changes whenever the suite or the configuration does: samples from before and after do not mix."""
+        digest = hashlib.sha256(self.config_file.read_bytes())
+        folder = Path(self.settings["benchmark_dir"])
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"\0{path.relative_to(folder)}\0".encode() + path.read_bytes())
+        return digest.hexdigest()
+
+    def asv(
+        self,
+        arguments: Sequence[str],
+        *,
+        results_dir: Path,
+        html_dir: Path,
+        branch: str,
+        work: Path,
+        log: Path,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Run asv to its end with these folders and return its exit code; its output is added to `log`."""
+        return run(
+            arguments,
+            config=self.config_file,
+            log=log,
+            program=elsewhere(results_dir, html_dir, branch),
+            environment={WORK_VARIABLE: str(work)},
+            waiting=waiting,
+        )
+
+
+def end_leftovers(work: Path) -> None:
+    """End the processes of a run that was killed too hard to do it itself: they would install and measure meanwhile."""
+    left = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(WORK_VARIABLE) == str(work):
+                process.kill()
+                left.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+            continue  # not ours
+    psutil.wait_procs(left, STOP_SECONDS)

@@ -1,0 +1,76 @@
+"""What was measured when and under which conditions: `<results>/<machine>/nightly.jsonl`, a line a commit.
+
+The name does not end with .json, so asv takes the file for no result. A commit counts as measured when it has a line
+here; a file of results alone may be from a run by hand, of one benchmark.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tools.atomic import write_bytes
+from tools.errors import ToolError
+
+FILE_NAME = "nightly.jsonl"
+JUDGED_NAME = "nightly.judged"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One commit.
+
+    Attributes:
+        commit: In full.
+        measured: When the last round began, UTC.
+        rounds: What was observed before each round.
+    """
+
+    commit: str
+    measured: str
+    rounds: tuple[dict[str, Any], ...]
+
+    @property
+    def time(self) -> datetime:
+        return datetime.fromisoformat(self.measured)
+
+
+def read(home: Path) -> list[Record]:
+    """The records of one machine, in the order in which they were made."""
+    path = home / FILE_NAME
+    found = {}
+    try:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            try:
+                content = json.loads(line)
+                record = Record(content["commit"], content["measured"], tuple(content["rounds"]))
+                record.time  # noqa: B018 - fails where it is no time
+            except (ValueError, KeyError, TypeError) as error:
+                raise ToolError(f"{path}, line {number}, is no record ({error!r}); remove that line") from error
+            found[record.commit] = record
+    except FileNotFoundError:
+        return []
+    return list(found.values())
+
+
+def add(home: Path, record: Record) -> None:
+    """Add a record, in place of an older one of the same commit."""
+    kept: Sequence[Record] = [known for known in read(home) if known.commit != record.commit]
+    lines = [json.dumps(asdict(one), sort_keys=True) for one in (*kept, record)]
+    write_bytes(home / FILE_NAME, "".join(f"{line}\n" for line in lines).encode())
+
+
+def judged_until(home: Path) -> str | None:
+    """The newest commit that a summary has spoken of."""
+    try:
+        return (home / JUDGED_NAME).read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def set_judged_until(home: Path, commit: str) -> None:
+    write_bytes(home / JUDGED_NAME, f"{commit}\n".encode())

@@ -1,0 +1,197 @@
+"""The night in Markdown, fit for an issue: the answer, the evidence, where to look, how far to trust it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from tools.analysis.change import Change
+from tools.asv.git import Repository
+from tools.render.change import as_markdown
+
+from . import conditions, records
+
+STALE_AFTER = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How old the newest result is.
+
+    Attributes:
+        commit: The newest commit of the branch with results; None if there is none.
+        measured: When it was measured.
+        behind: How many commits the branch is ahead of it.
+    """
+
+    commit: str | None
+    measured: datetime | None
+    behind: int
+
+    @classmethod
+    def of(cls, line: Sequence[str], home: Path) -> Freshness:
+        times = {record.commit: record.time for record in records.read(home)}
+        for behind, commit in enumerate(reversed(line)):
+            if commit in times:
+                return cls(commit, times[commit], behind)
+        return cls(None, None, len(line))
+
+    def sentence(self, branch: str, now: datetime | None = None) -> str:
+        if self.commit is None or self.measured is None:
+            return f"There is no result of {branch} yet."
+        age = (now or datetime.now(UTC)) - self.measured
+        behind = f"{self.behind} commit{'s' if self.behind != 1 else ''} behind {branch}" if self.behind else ""
+        state = behind or f"up to date with {branch}"
+        stale = ", which is stale" if age > STALE_AFTER and self.behind else ""
+        made = f"{self.measured:%Y-%m-%d %H:%M} UTC ({_age(age)} ago)"
+        return f"The newest result is of {self.commit[:8]}, made {made}: {state}{stale}."
+
+
+@dataclass(frozen=True)
+class Night:
+    """Everything that the summary tells.
+
+    Attributes:
+        change: Of the new commits; None with a reason in `not_judged`.
+        backfilled: The verdict over the old commits that were filled in, if any were.
+        failed: Benchmarks that fail at the newest commit.
+    """
+
+    branch: str
+    machine: str
+    measured: tuple[str, ...]
+    change: Change | None
+    not_judged: str | None
+    backfilled: Change | None
+    failed: tuple[str, ...]
+    freshness: Freshness
+    notes: tuple[str, ...]
+    dashboard_url: str | None
+    commit_url: str | None
+
+    @property
+    def regressed(self) -> bool:
+        return self.change is not None and bool(self.change.regressions)
+
+
+def title(night: Night, repository: Repository) -> str:
+    """One line, good for the title of an issue: the same for the same guilty commits, whatever else changes."""
+    if night.change is not None and night.regressed:
+        guilty = night.change.guilty or (night.change.commit,)
+        named = ", ".join(f"{commit[:8]} ({repository.subject(commit)})" for commit in guilty)
+        return f"Benchmark regression since {named}"
+    if night.change is None:
+        return "Nightly benchmarks: nothing to judge"
+    if night.change.status == "not enough data":
+        return "Nightly benchmarks: too little history to judge yet"
+    return f"Nightly benchmarks: {night.change.headline.lower()}"
+
+
+def render(night: Night, repository: Repository, home: Path) -> str:
+    """The whole page."""
+    parts = [f"# {_plain(title(night, repository))}", night.freshness.sentence(night.branch)]
+    if night.change is not None:
+        parts.append(_lower(as_markdown(night.change)))
+        parts += _links(night, night.change, home.parent)
+    elif night.not_judged:
+        parts.append(f"Not judged: {night.not_judged}")
+    if night.failed:
+        parts.append("## Failing benchmarks\n\n" + "\n".join(f"- `{name}`" for name in night.failed))
+    if night.backfilled is not None and night.backfilled.guilty:
+        parts.append("## Found in the older commits that were filled in")
+        parts.append("This does not count as a regression of this night.")
+        parts.append(_lower(as_markdown(night.backfilled)))
+        parts += _links(night, night.backfilled, home.parent)
+    if night.measured:
+        lines = [
+            f"- {_commit(commit, night.commit_url)} {_plain(repository.subject(commit))}" for commit in night.measured
+        ]
+        parts.append("## Measured in this run\n\n" + "\n".join(lines))
+    parts.append("## Conditions\n\n" + "\n".join(f"- {line}" for line in _conditions(night, home)))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def failing(home: Path, commit: str | None) -> tuple[str, ...]:
+    """The benchmarks, with parameters, that failed at a commit: `null` in asv's files."""
+    found = []
+    for path in sorted(home.glob(f"{commit[:8]}-*.json")) if commit else ():
+        content = json.loads(path.read_bytes())
+        columns = content["result_columns"]
+        for name, row in sorted(content["results"].items()):
+            fields = dict(zip(columns, row, strict=False))
+            calls = [", ".join(values) for values in itertools.product(*(fields.get("params") or []))]
+            values = fields.get("result")
+            values = values if isinstance(values, list) else [values] * len(calls)
+            found += [
+                f"{name}({call})" if call else name for call, value in zip(calls, values, strict=True) if value is None
+            ]
+    return tuple(dict.fromkeys(found))
+
+
+def _links(night: Night, change: Change, results_dir: Path) -> list[str]:
+    """To the graph of each regression in the dashboard, with the commit marked."""
+    if night.dashboard_url is None:
+        return []
+    base = night.dashboard_url.rstrip("/")
+    suite: dict[str, Any] = json.loads((results_dir / "benchmarks.json").read_bytes())
+    lines = []
+    for row in change.regressions:
+        query: dict[str, str] = {}
+        for name, value in row.series.params:
+            query[f"p-{name}"] = _as_asv_writes(value, name, suite.get(row.series.benchmark, {}))
+        query["commits"] = row.guilty or change.commit
+        lines.append(f"- [`{row.name}`]({base}/index.html#{quote(row.series.benchmark)}?{urlencode(query)})")
+    lines.append(f"- [All graphs]({base}/index.html#/)")
+    return ["In the dashboard:\n\n" + "\n".join(lines)]
+
+
+def _as_asv_writes(value: str, name: str, benchmark: dict[str, Any]) -> str:
+    """The `repr()` that the dashboard knows a parameter's value by."""
+    for known, values in zip(benchmark.get("param_names", ()), benchmark.get("params", ()), strict=False):
+        if known == name:
+            return next((text for text in values if text == value or text.strip("'\"") == value), value)
+    return value
+
+
+def _conditions(night: Night, home: Path) -> Iterator[str]:
+    observed = [one for record in records.read(home) if record.commit in night.measured for one in record.rounds]
+    yield f"machine `{night.machine}`"
+    if observed:
+        last = observed[-1]
+        loads = [one["load_avg"][0] for one in observed]
+        cpu, frequency = last.get("cpu_model_name", "unknown CPU"), last.get("cpu_freq", "frequency unknown")
+        yield f"{cpu}, {last['cpus']} CPUs, {frequency}"
+        yield f"load average before the rounds: {min(loads):.2f} to {max(loads):.2f}; niceness {last['nice']}"
+        if conditions.is_busy(observed[0]):
+            yield "**something else was at work when the measurement began: do not trust small changes**"
+    yield from night.notes
+
+
+def _commit(commit: str, url: str | None) -> str:
+    return f"[{commit[:8]}]({url.rstrip('/')}/{commit})" if url else commit[:8]
+
+
+def _age(age: timedelta) -> str:
+    minutes = max(0, int(age.total_seconds() // 60))
+    for unit, length in (("day", 1440), ("hour", 60)):
+        if minutes >= 2 * length:
+            return f"{minutes // length} {unit}s"
+    return f"{minutes} minute{'s' if minutes != 1 else ''}"
+
+
+def _plain(text: str) -> str:
+    """A commit's subject is anybody's text: no markup, nobody mentioned."""
+    for character in "\\`*_[]<>|":
+        text = text.replace(character, f"\\{character}")
+    return text.replace("@", "@\u200b").replace("<", "&lt;")
+
+
+def _lower(markdown: str) -> str:
+    """The verdict's heading, one level below the title."""
+    return markdown.replace("\n## ", "\n### ") if markdown.startswith("## ") else markdown

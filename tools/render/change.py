@@ -1,0 +1,153 @@
+"""A Change as Markdown, as JSON, as HTML and on a terminal: the same rows, the same words, which are its own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from html import escape
+from typing import Any, Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tools.analysis.change import Change
+from tools.analysis.verdicts import Row, counted
+
+COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verdict")
+_STYLES = {"regression": "bold red", "improvement": "green", "unstable": "yellow", "not enough data": "dim"}
+_LOUD = ("regression", "improvement", "unstable")
+_QUANTITY_WIDTH = 12
+_LEAST_NAME_WIDTH = 24
+# So many rows without a verdict hide those with one on a terminal.
+_MANY = 10
+_PIECES = re.compile(r"[^._(),=\s]*[._(),=\s]*")
+
+
+def as_markdown(change: Change) -> str:
+    """The whole page, fit for an issue or a comment: what changed first, the rest folded away."""
+    parts = [f"## {_cell(change.title)}", _cell(change.summary)]
+    loud, quiet = _parted(change)
+    if loud:
+        parts += [_table(loud), _list(loud)]
+    if quiet:
+        parts += [f"<details><summary>{counted(quiet)}</summary>", _table(quiet), _list(quiet), "</details>"]
+    if change.notes:
+        parts.append("\n".join(f"- {_cell(note)}" for note in change.notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def as_dict(change: Change) -> dict[str, Any]:
+    """Every field, and what follows from them."""
+    rows = []
+    for row in change.rows:
+        fields = asdict(row)
+        series = fields.pop("series")
+        rows.append({"name": row.name, **series, **fields, "params": dict(row.series.params), "sentence": row.sentence})
+    return {
+        "status": change.status,
+        "exit_code": change.exit_code,
+        "summary": change.summary,
+        "guilty": change.guilty,
+        "machine": change.machine,
+        "commit": change.commit,
+        "base": change.base,
+        "rows": rows,
+        "notes": change.notes,
+    }
+
+
+def as_json(change: Change) -> str:
+    return json.dumps(as_dict(change), indent=2, allow_nan=False) + "\n"
+
+
+def as_html(change: Change) -> str:
+    """The inside of a page: the answer, a table, the evidence. Names may be broken after a dot or a comma."""
+    parts = [f"<p><strong>{escape(change.summary)}</strong></p>"]
+    for rows, is_folded in zip(_parted(change), (False, True), strict=True):
+        if not rows:
+            continue
+        head = "".join(f'<th scope="col">{column}</th>' for column in COLUMNS)
+        lines = []
+        for row in rows:
+            name, *others = row.cells
+            cells = [re.sub(r"([._(,])", r"\1<wbr>", escape(name)), *map(escape, others)]
+            lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        evidence = "".join(f"<li><code>{escape(row.name)}</code>: {escape(row.sentence)}</li>" for row in rows)
+        table = (
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(counted(rows))}"><table>'
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div><ul>{evidence}</ul>"
+        )
+        parts.append(f"<details><summary>{escape(counted(rows))}</summary>{table}</details>" if is_folded else table)
+    if change.notes:
+        parts.append("<ul>" + "".join(f"<li>{escape(note)}</li>" for note in change.notes) + "</ul>")
+    return "\n".join(parts)
+
+
+def show(change: Change, console: Console | None = None) -> None:
+    """Write it for people: colour on a terminal only, readable in 80 columns."""
+    console = console or Console()
+    console.print(Text(change.title, style="bold"))
+    judged = [row for row in change.rows if row.status != "not enough data"]
+    left_out = len(change.rows) - len(judged)
+    shown = judged if judged and left_out > _MANY else change.rows
+    if shown:
+        console.print(_terminal_table(shown, console.width))
+    if len(shown) < len(change.rows):
+        console.print(Text(f"Left out: {left_out} with not enough data; the other formats have them.", style="dim"))
+    for row in change.rows:
+        if row.status in _LOUD:
+            console.print(Text.assemble(("\n".join(wrapped(row.name, console.width)), "bold"), f": {row.sentence}."))
+    for note in change.notes:
+        console.print(Text(f"Note: {note}."))
+    console.print(Text(change.summary, style="bold"))
+
+
+def wrapped(name: str, width: int) -> list[str]:
+    """A name in lines of at most `width`, broken after a dot, a bracket, a comma, an underscore: never in a word."""
+    lines = [""]
+    for piece in filter(None, _PIECES.findall(name)):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]
+
+
+def _terminal_table(rows: Sequence[Row], width: int) -> Table:
+    cells = [(row.short_name, *(row.cells[place] for place in (1, 2, 3, 5))) for row in rows]
+    headings = [COLUMNS[place] for place in (0, 1, 2, 3, 5)]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    widths = [min(size, _QUANTITY_WIDTH) if place in (1, 2) else size for place, size in enumerate(widths)]
+    name_width = max(_LEAST_NAME_WIDTH, width - sum(widths[1:]) - 2 * len(widths))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, heading in enumerate(headings):
+        justify: Literal["left", "right"] = "right" if place in (1, 2, 3) else "left"
+        most = _QUANTITY_WIDTH if place in (1, 2) else None
+        table.add_column(heading, justify=justify, no_wrap=place in (0, 3), max_width=most)
+    for row, (name, *others) in zip(rows, cells, strict=True):
+        lines = "\n".join(wrapped(name, name_width))
+        table.add_row(*map(Text, (lines, *others)), style=_STYLES.get(row.status, ""))
+    return table
+
+
+def _parted(change: Change) -> tuple[list[Row], list[Row]]:
+    """What a reader must see, and the rest."""
+    loud = [row for row in change.rows if row.status in _LOUD]
+    return loud, [row for row in change.rows if row.status not in _LOUD]
+
+
+def _list(rows: Sequence[Row]) -> str:
+    return "\n".join(f"- `{row.name}`: {_cell(row.sentence)}" for row in rows)
+
+
+def _table(rows: Sequence[Row]) -> str:
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|--:|--:|--:|--:|---|"]
+    lines += ["| " + " | ".join(_cell(cell).replace("|", r"\|") for cell in row.cells) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("<", "&lt;")
