@@ -213,8 +213,8 @@ def as_markdown(found: Mapping[tuple[Experiment, str], Sequence[Change]], pictur
             lines.append(f"| {fault} | {experiment.name} | {called} of {len(changes)} | {should} | {size} |")
     return (
         "# What the judging catches\n\nWritten by `python tools/prove_regressions.py` from real runs of asv: each "
-        "fault is a commit, measured in turns with\nthe commit before it and with that one once more (A/A), and judged by "
-        f"what judges for users.\n\n{chr(10).join(lines)}\n\n![Measured change of each fault]({picture})\n"
+        "fault is a commit, measured in turns with\nthe commit before it and with that one once more (A/A), and "
+        f"judged by what judges for users.\n\n{chr(10).join(lines)}\n\n![Measured change of each fault]({picture})\n"
     )
 
 

@@ -14,7 +14,7 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,6 +164,18 @@ def suite_of(results_dir: Path) -> dict[str, Any]:
         ReportError: nothing was run yet, or the file cannot be read.
     """
     return _load(results_dir / "benchmarks.json")
+
+
+def selected(suite: Mapping[str, Any], patterns: Sequence[str]) -> list[str]:
+    """The benchmarks that asv's `--bench` chooses, by its own rule: any pattern, in the name or in any call of it."""
+    found = []
+    for name, benchmark in sorted(suite.items()):
+        if isinstance(benchmark, dict):
+            calls = [f"{name}({', '.join(values)})" for values in itertools.product(*benchmark["params"])]
+            names = calls if benchmark["params"] else [name]
+            if not patterns or any(re.search(pattern, call) for pattern in patterns for call in names):
+                found.append(name)
+    return found
 
 
 def read_history(results_dir: Path, *, machine: str | None = None) -> History:

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tools.analysis.change import Change, between, repeatable
 from tools.analysis.metrics import is_judged
@@ -26,7 +27,7 @@ from tools.analysis.series import Run
 from tools.errors import ReportError
 
 from .git import Repository
-from .results import read_history, suite_of
+from .results import read_history, selected, suite_of
 from .run import ROOT, AsvError, configure, last_line, run_here
 
 ROUNDS = 14
@@ -58,10 +59,10 @@ class Side:
 
 @dataclass(frozen=True)
 class _Measured:
-    """What asv measured of one side, and which judged benchmarks its suite has."""
+    """What asv measured of one side, and the suite that it found."""
 
     run: Run
-    families: frozenset[str]
+    suite: dict[str, Any]
 
 
 def compare(
@@ -98,16 +99,19 @@ def compare(
         total = 2 * rounds + 2
         pairs = [both(sides, work, counts(chosen))]
         progress(2, total)
+        suite = pairs[0][0].suite
+        if not selected(suite, [chosen]):
+            raise AsvError(f"no benchmark is chosen by {chosen!r}")
         for number in range(rounds):
             pattern = wanted(chosen, number)
+            if not selected(suite, [pattern]):
+                break
             order = (0, 1) if number % 2 == 0 else (1, 0)
             measured = {}
             for place in order:
                 measured[place] = measure(sides[place], work, pattern)
                 progress(2 + 2 * number + len(measured), total)
             pairs.append((measured[0], measured[1]))
-        if not any(one.run.series for pair in pairs for one in pair):
-            raise AsvError(f"no benchmark is chosen by {chosen!r}")
         again = repeatable([one.run for one, _ in pairs], [other.run for _, other in pairs])
         if again:  # an exact count that differs
             names = "|".join(map(re.escape, again))
@@ -135,14 +139,15 @@ def measure(side: Side, work: Path, pattern: str, waiting: Callable[[], None] = 
     configure(run, side.repository)
     arguments = ["--bench", pattern, "--record-samples", "--attribute", "rounds=1", "--attribute", f"repeat={REPEAT}"]
     log = run_here(arguments, work=run, package=side.tree, commit=side.commit, waiting=waiting)
-    families = frozenset(_families(run / "results"))
+    try:
+        suite = suite_of(run / "results")
+    except ReportError:
+        raise AsvError(f"asv measured nothing for {side.commit[:8]}: {last_line(log)}") from None
     try:
         (found,) = read_history(run / "results").runs
     except (ReportError, ValueError):
-        if not families:
-            raise AsvError(f"asv measured nothing for {side.commit[:8]}: {last_line(log)}") from None
-        return _Measured(Run(side.commit, "", {}), families)  # nothing of that kind is chosen
-    return _Measured(found, families)
+        return _Measured(Run(side.commit, "", {}), suite)  # nothing of that kind is chosen
+    return _Measured(found, suite)
 
 
 def counts(bench: str) -> str:
@@ -171,17 +176,6 @@ def read_machine() -> str:
     return str(Machine.get_defaults()["machine"])
 
 
-def _families(results: Path) -> Iterator[str]:
-    """The classes of the suite that have something to judge."""
-    try:
-        suite = suite_of(results)
-    except ReportError:
-        return
-    for name, benchmark in suite.items():
-        if isinstance(benchmark, dict) and is_judged(name, {}, str(benchmark.get("unit", ""))):
-            yield name.rpartition(".")[0]
-
-
 def _not_watched(measured: Sequence[_Measured]) -> list[str]:
     """What no verdict speaks of: classes of which nothing was measured."""
     watched = {
@@ -190,7 +184,9 @@ def _not_watched(measured: Sequence[_Measured]) -> list[str]:
         for series, value in one.run.series.items()
         if value.status != "n/a"
     }
-    missing = sorted({name for one in measured for name in one.families} - watched)
+    suite = {name: one for name, one in measured[0].suite.items() if isinstance(one, dict)}
+    ours = {name.rpartition(".")[0] for name, one in suite.items() if is_judged(name, {}, str(one.get("unit", "")))}
+    missing = sorted(ours - watched)
     notes = []
     if missing:
         names = ", ".join(name.rpartition(".")[2] for name in missing)

@@ -9,7 +9,6 @@ finished batch is copied file by file (each in one step) to the results; done tw
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import shutil
@@ -18,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.asv.results import selected
 from tools.asv.run import SOME_FAILED, last_line
 from tools.atomic import write_bytes
 from tools.errors import ToolError
@@ -161,15 +161,7 @@ class Batch:
     def _selected(self) -> list[tuple[str, int]]:
         """The benchmarks asked for, by asv's own rule, each with its rounds."""
         suite: dict[str, Any] = json.loads(self._suite_file.read_bytes())
-        selected = []
-        for name, benchmark in sorted(suite.items()):
-            if not isinstance(benchmark, dict):
-                continue
-            calls = [f"{name}({', '.join(values)})" for values in itertools.product(*benchmark["params"])]
-            names = calls if benchmark["params"] else [name]
-            if not self.plan.bench or any(re.search(p, call) for p in self.plan.bench for call in names):
-                selected.append((name, int(benchmark.get("rounds", 1))))
-        return selected
+        return [(name, int(suite[name].get("rounds", 1))) for name in selected(suite, self.plan.bench)]
 
 
 def _result_files(folder: Path, commit: str | None = None) -> Sequence[Path]:

@@ -20,7 +20,7 @@ from tools.analysis.verdicts import Row, counted
 COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verdict")
 _STYLES = {"regression": "bold red", "improvement": "green", "unstable": "yellow", "not enough data": "dim"}
 _LOUD = ("regression", "improvement", "unstable")
-_QUANTITY_WIDTH = 12
+_QUANTITY_WIDTH = 14
 _LEAST_NAME_WIDTH = 24
 # So many rows without a verdict hide those with one on a terminal.
 _MANY = 10
@@ -121,7 +121,7 @@ def _terminal_table(rows: Sequence[Row], width: int) -> Table:
     headings = [COLUMNS[place] for place in (0, 1, 2, 3, 5)]
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
     widths = [min(size, _QUANTITY_WIDTH) if place in (1, 2) else size for place, size in enumerate(widths)]
-    name_width = max(_LEAST_NAME_WIDTH, width - sum(widths[1:]) - 2 * len(widths))
+    name_width = max(_LEAST_NAME_WIDTH, width - sum(widths[1:]) - 3 * len(widths))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, heading in enumerate(headings):
         justify: Literal["left", "right"] = "right" if place in (1, 2, 3) else "left"
