@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import webbrowser
 from collections.abc import Callable
@@ -12,9 +11,8 @@ from typing import Any
 
 from asv.config import Config
 
-from tools.asv_runs import ROOT
+from tools.asv.run import ROOT, run
 from tools.errors import MeasuringError
-from tools.processes import stopped
 
 
 def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> None:
@@ -42,13 +40,7 @@ def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> Non
 
 def _publish() -> None:
     """Let asv write the pages; what it says goes to stderr as it comes."""
-    asv = subprocess.Popen(
-        [sys.executable, "-m", "asv", "publish"], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr,
-        start_new_session=True,
-    )  # fmt: skip
-    with stopped(asv):
-        code = asv.wait()
-    if code:
+    if run(["publish"], config=ROOT / "asv.conf.json"):
         raise MeasuringError("asv could not publish; what it says stands above")
 
 

@@ -183,15 +183,16 @@ def _environment() -> Environment:
     # Loaded when it is needed: asv is slow to import.
     from asv.machine import Machine
 
+    from tools.asv.git import Repository
     from tools.asv.results import ram_of
-    from tools.asv_runs import git
+    from tools.asv.run import ROOT
 
-    machine = Machine.get_defaults()
-    commit, cores = git("rev-parse", "HEAD"), str(machine["num_cpu"])
+    machine, git = Machine.get_defaults(), Repository(ROOT)
+    commit, cores = git.head(), str(machine["num_cpu"])
     return Environment(
         commit=commit,
         commit_short=commit[:8],
-        dirty=bool(git("status", "--porcelain")),
+        dirty=git.is_dirty,
         machine=machine["machine"],
         os=machine["os"] or None,
         cpu=machine["cpu"] or None,
