@@ -16,8 +16,8 @@ from stac_manager import IngestModule, WorkflowContext
 from stac_manager.stats import ApiStats
 from tools.test_data_generator import DataSetSpec, ensure
 
-GENERATED_ITEMS = 10_000
-LIMIT = 250
+GENERATED_ITEMS = 2_000
+LIMIT = 50
 
 Items = dict[tuple[str, str], dict[str, Any]]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from tools.measuring.progress import in_words
+from tools.measuring.progress import in_words, shown
 from tools.measuring.schedule import MOST_SAMPLES, WIDTH, Rules, next_level, reach, seconds_left
 
 STEADY = [1.0, 1.01, 0.99, 1.0, 1.0]
@@ -111,3 +113,13 @@ def test_time_left_in_words() -> None:
     assert [in_words(seconds) for seconds in (0.2, 41.0, 99.0, 130.0)] == [
         "about 1 s", "about 41 s", "about 99 s", "about 3 min",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_bar_shows_the_time_left_on_a_terminal_only(terminal: bool) -> None:
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
+    with shown(console, Rules(budget_seconds=30.0)) as show:
+        show({1: [2.0], 5: [1.0]}, 3.0)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert ("2 runs, about 12 s left" in said) == terminal
+    assert (said == "") == (not terminal)
