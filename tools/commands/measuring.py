@@ -83,7 +83,9 @@ def file_command(
     if source is not None:
         if test_size or profile or layout:
             raise click.UsageError("--source is data of yours: --test-size, --profile and --layout do not go with it")
-        title, shown, expected = f"{{items:,}} Items of {Path(source).name or source}", source, None
+        shown, expected = _without_query(source), None
+        name = (Path(shown).name or shown).replace("{", "{{").replace("}", "}}")
+        title = f"{{items:,}} Items of {name}"
     else:
         spec = _spec(test_size or 1000, profile, layout)
         data = _made(spec)
@@ -94,9 +96,9 @@ def file_command(
     if max_items is not None:
         options["max_items"] = max_items
     source_check.check_file_source(options)
-    options["source"] = os.path.abspath(source)
     rules = measuring.Rules(repeat, budget)
-    _measure(measuring.Request(title, shown, options, concurrency, rules, warm_up=True, items=expected), output)
+    request = measuring.Request(title, shown, options, concurrency, rules, warm_up=True, items=expected)
+    _measure(request, output)
 
 
 @click.command("api")
@@ -155,7 +157,8 @@ def api_command(
         title = "{items:,} API Items" if catalog_url else analysis.title_of("api", max_items)
         expected = max_items if catalog_url is None and not (datetime or bbox or collection_id) else None
         rules = measuring.Rules(repeat, budget)
-        _measure(measuring.Request(title, shown, options, concurrency, rules, warm_up=False, items=expected), output)
+        request = measuring.Request(title, shown, options, concurrency, rules, warm_up=False, items=expected)
+        _measure(request, output)
 
 
 def _made(spec: test_data_generator.DataSetSpec) -> test_data_generator.DataSet:
@@ -200,5 +203,6 @@ def _as_typed(words: list[str]) -> str | None:
     return shlex.join(["python", "tools/benchmark_ingest.py", *shown])
 
 
-def _without_query(url: str) -> str:
-    return url.split("?", 1)[0]
+def _without_query(source: str) -> str:
+    """An address without what may be secret in it; a path, in which "?" is part of a pattern, as it is."""
+    return source.split("?", 1)[0] if "://" in source else source
