@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,22 +29,45 @@ class Failure:
         return printable(f"{place}: {self.reason}")
 
 
+FAILURES_KEPT = 1_000
+"""So many failures are kept, and behind them the first of each kind, as many kinds at the most."""
+KIND_CHARACTERS = 200
+_VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
+
+
 class FailureCollector:
-    """Failures in the order in which they were met."""
+    """Failures in the order in which they were met: all are counted, the first thousand and one a kind are kept."""
 
     def __init__(self) -> None:
-        self._failures: list[Failure] = []
+        self._count = 0
+        self._kept: list[Failure] = []
+        self._kinds: set[str] = set()
+        self._latest: str | None = None
 
     def add(self, source: str, reason: str, *, line: int | None = None) -> None:
-        """Remember that `source` (or one line of it) could not be delivered, and why."""
-        self._failures.append(Failure(source, reason, line))
+        """Count that `source` (or one line of it) could not be delivered, and remember why."""
+        self._count += 1
+        known = len(self._kinds) > FAILURES_KEPT or self._is_known(reason)
+        if known and self._count > FAILURES_KEPT:
+            return
+        self._kept.append(Failure(source, reason, line))
+
+    def _is_known(self, reason: str) -> bool:
+        """Tell whether a reason differs from earlier ones in numbers and quoted text alone."""
+        if reason == self._latest:
+            return True
+        self._latest = reason
+        kind = _VARIABLE.sub("?", reason[:KIND_CHARACTERS])
+        known = kind in self._kinds
+        self._kinds.add(kind)
+        return known
 
     def get_all(self) -> list[Failure]:
-        """Return every failure so far, oldest first, as a list of the caller's own."""
-        return list(self._failures)
+        """Return the failures that were kept, oldest first, as a list of the caller's own. `len()` counts all."""
+        return list(self._kept)
 
     def __len__(self) -> int:
-        return len(self._failures)
+        return self._count
 
 
 @dataclass(slots=True)

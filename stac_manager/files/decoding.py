@@ -8,7 +8,7 @@ yield None where they were busy without an item, so that others can have their t
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, TypeAlias
 
 import orjson
@@ -27,6 +27,7 @@ LONG_LINE_BYTES = 1_048_576
 """A longer line is read member by member, and is never in memory as a whole."""
 FIRST_VALUE_BYTES = 1_048_576
 """So far the first value of a file of lines is followed when it does not end with its line."""
+_AROUND_VALUES = b" \t\r\n\x1e"
 MOST_DEPTH = 3
 """Arrays of pages of features: containers within containers are looked into so deep."""
 
@@ -176,6 +177,7 @@ def _lines(window: Window, path: str, failures: FailureCollector, separator: byt
         try:
             candidate = loads(window.view[begin:found])
         except orjson.JSONDecodeError as error:
+            yield None
             yield from _odd_line(window, begin, found, error, path, failures)
             continue
         if is_plain_item(candidate):
@@ -187,19 +189,18 @@ def _lines(window: Window, path: str, failures: FailureCollector, separator: byt
 
 def _odd_line(
     window: Window, begin: int, end: int, error: orjson.JSONDecodeError, path: str, failures: FailureCollector
-) -> Items:
+) -> Iterable[Item | None]:
     """Decode a line that does not parse as it is: an empty one, one with record separators, or one that is no JSON."""
     data = window.view[begin:end]
-    line = data.tobytes().strip(b" \t\r\n\x1e")
-    if line:
-        number = window.line_at(begin) + error.lineno - 1 + window.lines_before()
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            failures.add(path, f"not JSON: {why_not_json(error, data)}", line=number)
-        else:
-            yield from _walk(value, "", number, path, failures)
-    yield None
+    line = data.tobytes().strip(_AROUND_VALUES)
+    if not line:
+        return ()
+    number = window.line_at(begin) + error.lineno - 1 + window.lines_before()
+    if len(line) < end - begin:
+        with suppress(orjson.JSONDecodeError):
+            return _walk(orjson.loads(line), "", number, path, failures)
+    failures.add(path, f"not JSON: {why_not_json(error, data)}", line=number)
+    return ()
 
 
 def _long_line(window: Window, path: str, failures: FailureCollector, separator: bytes) -> Items:

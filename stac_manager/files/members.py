@@ -11,6 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -25,6 +26,10 @@ TRUNCATED_CHARACTERS = 16
 BEGINNING_BYTES = 256
 MEMBER_BYTES = 1_024
 """How long a value is taken to be at first, where its end has to be found. A larger one is looked at again, doubled."""
+FURTHEST_BYTES = 65_536
+"""A separator is looked for as far as four times the length of the member before, and this."""
+WHOLE_BYTES = 16_777_216
+"""The rest of a document is parsed at once where it is no more."""
 MEMBERS_A_TURN = 100
 """After so many members of an object that are passed over, the caller may let others have their turn."""
 
@@ -170,7 +175,9 @@ class _Reader:
                 value = self._value(keep=not found)
                 kind = value if name == "type" else kind
                 if kind == "Feature" and not found:
-                    break
+                    self.at = self._window.start
+                    yield Whole(self._rest())
+                    return
             passed += 1
             if not passed % MEMBERS_A_TURN:
                 yield Pause()
@@ -178,11 +185,9 @@ class _Reader:
             if not ended:
                 self.at += 1
                 self.next_byte()
-        if found:
-            self.expect(b"}")
-            return
-        self.at = self._window.start
-        yield Whole(self.exact())
+        self.expect(b"}")
+        if not found:
+            yield Whole(self._parsed(self._window.start, self.at))
 
     def array(self) -> Generator[Any, None, None]:
         """Yield the members of the array that begins here, and go behind it."""
@@ -217,11 +222,26 @@ class _Reader:
         begin = self.at
         self.at += length
         self._on_one_line = window.buffer.find(b"\n", begin, self.at) < 0
+        return self._parsed(begin, self.at)
+
+    def _parsed(self, begin: int, end: int) -> Any:
+        data = self._window.view[begin:end]
         try:
-            return orjson.loads(window.view[begin : self.at])
+            return orjson.loads(data)
         except orjson.JSONDecodeError as error:
-            reason = why_not_json(error, window.view[begin : self.at])
-            return BrokenMember(reason, window.line_at(begin) + error.lineno - 1)
+            return BrokenMember(why_not_json(error, data), self._window.line_at(begin) + error.lineno - 1)
+
+    def _rest(self) -> Any:
+        """Parse the value that begins here, which is most often all of the document, and go behind it."""
+        window = self._window
+        while window.end - self.at <= WHOLE_BYTES and self.more():
+            pass
+        if window.end - self.at <= WHOLE_BYTES:
+            with suppress(orjson.JSONDecodeError):
+                value = orjson.loads(window.view[self.at : window.end])
+                self.at = window.end
+                return value
+        return self.exact()
 
     def _value(self, *, keep: bool) -> Any:
         """Parse the value that begins here and go behind it; with `keep`, nothing of the document is used up."""
@@ -251,9 +271,10 @@ class _Reader:
         searched = self.at
         failed = 0
         while failed < GUESSES:
-            found = window.buffer.find(needle, searched, window.end - behind)
+            limit = self.at + 4 * self._length + FURTHEST_BYTES
+            found = window.buffer.find(needle, searched, min(window.end - behind, limit))
             if found < 0:
-                if window.end - self.at > 4 * self._length + len(window.buffer) // 2:
+                if window.end - behind >= limit:
                     return
                 distance = max(window.end - behind - len(needle) - self.at, 0)
                 if not self.more():
