@@ -8,6 +8,7 @@ parsing (docs/file-mode.md). Young objects are collected as ever; the older gene
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,8 @@ GARBAGE_OBJECTS = 5_000
 A few there always are: asyncio makes some, and so does everything before the fetch that was not collected yet.
 """
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+"""Reentrant: `__del__` may be called while it is held."""
 _users = 0
 _before: tuple[int, int, int] | None = None
 _raised: tuple[int, int, int] | None = None
@@ -31,8 +33,11 @@ class OlderCollectionsDeferred:
     """Raises the collector's second threshold for the whole process, until the last of its users leaves.
 
     Does nothing where the caller has switched the collector off, and takes itself back once the collector finds cyclic
-    garbage (`look`). Thresholds that somebody else has set meanwhile stay.
+    garbage (`look`). Thresholds that somebody else has set meanwhile stay. A user that is dropped without leaving (its
+    event loop was closed early) leaves as it is dropped, and a forked child gets the thresholds as they were.
     """
+
+    _entered = False
 
     def __enter__(self) -> Self:
         global _users
@@ -40,13 +45,23 @@ class OlderCollectionsDeferred:
             _users += 1
             if _users == 1:
                 _raise_threshold()
+        self._entered, self._process = True, os.getpid()
         self._at_first = _youngest()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._leave()
+
+    def __del__(self) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         global _users
+        if not self._entered or self._process != os.getpid():
+            return
+        self._entered = False
         with _lock:
             _users -= 1
             if not _users and _restore():
@@ -98,3 +113,15 @@ def _age_survivors() -> None:
     if not gc.get_freeze_count():
         gc.freeze()
         gc.unfreeze()
+
+
+def _forget_in_child() -> None:
+    """Give a forked child the collector as it was: nobody there will leave."""
+    global _users, _lock
+    _lock = threading.RLock()
+    _users = 0
+    _restore()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)

@@ -17,6 +17,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.files.formats import BOM, RECORD_SEPARATOR, Document
 from stac_manager.files.items import is_plain_item, why_not_an_item
 from stac_manager.files.members import BrokenMember, NotJSONError, Pause, Whole, members, why_not_json
+from stac_manager.files.numbers import any_has_large_number, exact, has_large_number
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.files.window import Window
 from stac_manager.protocols import Item
@@ -45,7 +46,12 @@ def items_of_json(data: memoryview, document: Document, failures: FailureCollect
         return items_of_text(Window(data=bytes(data)), document, failures)
     if isinstance(value, dict) and isinstance(value.get("features"), list) and _is_ambiguous(value, plain):
         return items_of_text(Window(data=bytes(data)), document, failures)
-    return _walk(value, "", None, document.path, failures)
+    return _walk(_exact_members(value, plain), "", None, document.path, failures)
+
+
+def _exact_members(value: Any, data: memoryview | bytes) -> Any:
+    """Keep integers of any length in what a document or line holds."""
+    return exact(value, data) if any_has_large_number(value if isinstance(value, list) else [value]) else value
 
 
 def _is_ambiguous(value: dict[str, Any], data: memoryview) -> bool:
@@ -181,8 +187,9 @@ def _lines(window: Window, path: str, failures: FailureCollector, separator: byt
             yield from _odd_line(window, begin, found, error, path, failures)
             continue
         if is_plain_item(candidate):
-            yield candidate
+            yield exact(candidate, window.view[begin:found]) if has_large_number(candidate) else candidate
         else:
+            candidate = _exact_members(candidate, window.view[begin:found])
             yield from _walk(candidate, "", window.line_at(begin) + window.lines_before(), path, failures)
         del candidate
 
@@ -198,7 +205,7 @@ def _odd_line(
     number = window.line_at(begin) + error.lineno - 1 + window.lines_before()
     if len(line) < end - begin:
         with suppress(orjson.JSONDecodeError):
-            return _walk(orjson.loads(line), "", number, path, failures)
+            return _walk(_exact_members(orjson.loads(line), line), "", number, path, failures)
     failures.add(path, f"not JSON: {why_not_json(error, data)}", line=number)
     return ()
 

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.window import Window
 
 GUESSES = 3
@@ -54,7 +55,7 @@ class NotJSONError(ValueError):
 
 def why_not_json(error: orjson.JSONDecodeError, data: memoryview) -> str:
     """Put into words why `data` are not JSON."""
-    found = _NOT_A_NUMBER.search(data) if error.msg.startswith("unexpected character") else None
+    found = _NOT_A_NUMBER.search(data)
     return f"{found[1].decode()} is no number that JSON has" if found else error.msg
 
 
@@ -227,7 +228,8 @@ class _Reader:
     def _parsed(self, begin: int, end: int) -> Any:
         data = self._window.view[begin:end]
         try:
-            return orjson.loads(data)
+            value = orjson.loads(data)
+            return exact(value, data) if has_large_number(value) else value
         except orjson.JSONDecodeError as error:
             return BrokenMember(why_not_json(error, data), self._window.line_at(begin) + error.lineno - 1)
 
@@ -238,9 +240,9 @@ class _Reader:
             pass
         if window.end - self.at <= WHOLE_BYTES:
             with suppress(orjson.JSONDecodeError):
-                value = orjson.loads(window.view[self.at : window.end])
+                value = orjson.loads(data := window.view[self.at : window.end])
                 self.at = window.end
-                return value
+                return exact(value, data) if has_large_number(value) else value
         return self.exact()
 
     def _value(self, *, keep: bool) -> Any:
@@ -285,7 +287,8 @@ class _Reader:
             try:
                 if window.buffer[end : end + further] != separator:
                     return
-                member = loads(window.view[self.at : end])
+                data = window.view[self.at : end]
+                member = loads(data)
             except orjson.JSONDecodeError:
                 failed += 1
                 searched = found + 1
@@ -293,7 +296,7 @@ class _Reader:
             failed = 0
             self._length = end - self.at
             self.at = window.start = searched = end + further
-            yield member
+            yield exact(member, data) if has_large_number(member) else member
             del member
 
     def _parsed_slowly(self) -> tuple[Any, int]:

@@ -16,6 +16,7 @@ from stac_manager.files.content import ParquetFoundError, items_of
 from stac_manager.files.filters import Filters
 from stac_manager.files.formats import Document
 from stac_manager.files.items import is_plain_item
+from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.files.readahead import Content, ReadAhead
 from stac_manager.protocols import Item
@@ -83,6 +84,8 @@ class Turns:
                 except orjson.JSONDecodeError:
                     item = None
                 if is_plain_item(item):
+                    if has_large_number(item):
+                        item = exact(item, content)
                     if matches is not None and not matches(item):
                         started = clock()
                         continue

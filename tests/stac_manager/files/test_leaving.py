@@ -6,7 +6,10 @@ import asyncio
 import gc
 import json
 import os
+import subprocess
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -145,3 +148,36 @@ async def test_defer_gc_can_be_switched_off(folder: Path) -> None:
     thresholds = gc.get_threshold()
     async for _ in IngestModule(options(folder, defer_gc=False)).fetch(WorkflowContext.create()):
         assert gc.get_threshold() == thresholds
+
+
+def test_a_loop_that_is_closed_early_gives_the_collector_back(folder: Path) -> None:
+    loop = asyncio.new_event_loop()
+    items = IngestModule(options(folder)).fetch(WorkflowContext.create())
+    loop.run_until_complete(anext(items))
+    assert gc.get_threshold()[1] > 1_000
+    loop.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python says that the generator was never closed
+        del items
+        gc.collect()
+    assert gc.get_threshold()[1] < 1_000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_has_the_collector_as_it_was(folder: Path) -> None:
+    program = (
+        "import asyncio, gc, os, sys\n"
+        "from stac_manager import IngestModule, WorkflowContext\n"
+        "async def main():\n"
+        "    before = gc.get_threshold()\n"
+        f"    items = IngestModule({{'source': {str(folder)!r}}}).fetch(WorkflowContext.create())\n"
+        "    await anext(items)\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        "        os._exit(gc.get_threshold() != before)\n"
+        "    assert os.waitpid(child, 0)[1] == 0\n"
+        "    assert gc.get_threshold() != before\n"
+        "    await items.aclose()\n"
+        "asyncio.run(main())\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,200 @@
+"""Catalogs and Collections on disk: every item once, in link order; what is missing or left out is named."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import fetch, ids, make_item
+
+from stac_manager import ConfigurationError, IngestModule, WorkflowContext
+from stac_manager.files.links import anchor_of, candidates
+from stac_manager.stats import FileStats
+
+Write = Callable[..., Path]
+
+
+def catalog(*links: tuple[str, str], **members: Any) -> dict[str, Any]:
+    return {"type": "Catalog", "links": [{"rel": rel, "href": href} for rel, href in links], **members}
+
+
+async def fetched(source: object) -> tuple[list[str], list[str], list[str]]:
+    """Return the ids, the failures and the notes of a fetch."""
+    module, context = IngestModule({"source": str(source)}), WorkflowContext.create()
+    found = [item["id"] async for item in module.fetch(context)]
+    assert isinstance(module.stats, FileStats)
+    return found, [str(failure) for failure in context.failure_collector.get_all()], module.stats.notes
+
+
+TREE: dict[str, Any] = {
+    "catalog.json": catalog(
+        ("root", "./catalog.json"),
+        ("child", "a/collection.json"),
+        ("item", "top.json"),
+        ("child", "./b%20b/catalog.json"),
+    ),
+    "top.json": make_item("top"),
+    "a/collection.json": {
+        **catalog(
+            ("parent", "../catalog.json"), ("item", "./2.json"), ("item", "1.json"), ("child", "deep/x/catalog.json")
+        ),
+        "type": "Collection",
+    },
+    "a/1.json": make_item("1"),
+    "a/2.json": make_item("2"),
+    "a/deep/x/catalog.json": {"stac_version": "0.9.0", "id": "old", "links": catalog(("item", "../3.json"))["links"]},
+    "a/deep/3.json": make_item("3"),
+    "b b/catalog.json": catalog(("child", "../catalog.json"), ("item", "../a/1.json"), ("item", "4%3A.json")),
+    "b b/4%3A.json": make_item("4"),
+}
+
+
+async def test_links_are_followed_to_any_depth_in_their_order_and_items_come_once(write: Write, tmp_path: Path) -> None:
+    for name, document in TREE.items():
+        write(f"c/{name}", document)
+    expected = ["2", "1", "3", "top", "4"]
+    for source in ("c", "c/catalog.json", "c/catalo?.json"):
+        assert await fetched(tmp_path / source) == (expected, [], [])
+    assert sorted((await fetched(tmp_path / "c" / "**" / "*.json"))[0]) == sorted(expected)
+
+
+async def test_what_is_not_linked_is_counted_and_named(write: Write, tmp_path: Path) -> None:
+    write("c/collection.json", catalog(("item", "items/a.json"), ("item", "items/2024/b.json")))
+    for name in ("items/a", "items/2024/b", "items/c", "else/d"):
+        write(f"c/{name}.json", make_item(name[-1]))
+    found, failures, notes = await fetched(tmp_path / "c")
+    assert (found, failures) == (["a", "b"], [])
+    assert notes == [
+        f"2 data files not linked from the catalog and not read, the first: {tmp_path / 'c' / 'else' / 'd.json'}"
+    ]
+
+
+async def test_missing_and_broken_children_are_failures_and_the_rest_arrives(write: Write, tmp_path: Path) -> None:
+    links = [("child", "gone/catalog.json"), ("child", "bad/catalog.json"), ("item", "lost.json"), ("item", "a.json")]
+    root = write("catalog.json", catalog(*links, ("child", "https://elsewhere.example/catalog.json")))
+    write("bad/catalog.json", b"{")
+    write("a.json", make_item("a"))
+    found, failures, notes = await fetched(root)
+    assert found == ["a"]
+    assert [failure.removeprefix(f"{tmp_path}/").split(":")[0] for failure in failures] == [
+        "gone/catalog.json",
+        "bad/catalog.json",
+        "lost.json",
+    ]
+    assert notes == [
+        "1 links lead to other places and were not followed, the first: https://elsewhere.example/catalog.json"
+    ]
+
+
+async def test_a_published_catalog_is_read_where_it_was_copied_to(write: Write, tmp_path: Path) -> None:
+    url = "https://example.com/cat"
+    write("c/catalog.json", catalog(("self", f"{url}/catalog.json"), ("child", f"{url}/a%20b/collection.json")))
+    links = [("item", f"{url}/a%20b/x/1.json"), ("item", "./2.json"), ("item", "/cat/3.json")]
+    write("c/a b/collection.json", catalog(*links))  # without a self link: the parent's holds
+    for name in ("a b/x/1", "a b/2", "3"):
+        write(f"c/{name}.json", make_item(name[-1]))
+    assert await fetched(tmp_path / "c") == (["1", "2", "3"], [], [])
+
+
+@pytest.mark.parametrize(
+    ("href", "expected"),
+    [
+        ("./x.json", ["/d/x.json"]),
+        ("../y/x.json", ["/y/x.json"]),
+        ("a%20b.json", ["/d/a%20b.json", "/d/a b.json"]),
+        ("a.json?v=1#x", ["/d/a.json?v=1#x", "/d/a.json"]),
+        (".\\a\\b.json", ["/d/.\\a\\b.json", "/d/a/b.json"]),
+        ("/abs/x.json", ["/abs/x.json", "/abs/x.json"]),
+        ("file:///abs/x%20y.json", ["/abs/x%20y.json", "/abs/x y.json"]),
+        ("https://e.com/cat/x.json", ["/d/x.json"]),
+        ("https://e.com/x.json", ["/x.json"]),
+        ("http://e.com/cat/x.json", []),
+        ("https://other.com/cat/x.json", []),
+        ("s3://bucket/x.json", []),
+    ],
+)
+def test_where_a_link_may_lead(href: str, expected: list[str]) -> None:
+    anchor = anchor_of("https://e.com/cat/catalog.json", "/d")
+    assert anchor is not None
+    found = list(dict.fromkeys(candidates(href, "/d", (anchor,))))
+    assert [path for path in expected if path not in found] == []
+    assert bool(found) == bool(expected)
+    assert found[:1] == expected[:1]
+
+
+@pytest.mark.parametrize(
+    ("beside", "document"),
+    [
+        ("items/2024/a.json", {}),
+        ("pages.json", {"links": [{"rel": "items", "href": "./pages.json"}]}),
+        ("a.json", {}),
+        ("x.json", {"assets": {"items": {"href": "x.json", "type": "application/geo+json", "roles": ["stac-items"]}}}),
+    ],
+)
+async def test_collections_without_links_to_items(
+    beside: str, document: dict[str, Any], write: Write, tmp_path: Path
+) -> None:
+    write("c/collection.json", {"type": "Collection", "links": [], **document})
+    write(f"c/{beside}", {"type": "FeatureCollection", "features": [make_item("a")]})
+    for source in ("c", "c/collection.json"):
+        assert (await fetched(tmp_path / source))[:2] == (["a"], [])
+
+
+async def test_a_collection_by_another_name(write: Write, tmp_path: Path) -> None:
+    write("c/sentinel.json", {**catalog(("item", "a/a.json")), "type": "Collection"})
+    write("c/a/a.json", make_item("a"))
+    for source in ("c", "c/sentinel.json"):
+        assert (await fetched(tmp_path / source))[0] == ["a"]
+
+
+async def test_a_folder_one_level_too_high_names_the_catalog(write: Write, tmp_path: Path) -> None:
+    entry = write("data/c/catalog.json", catalog(("item", "a.json")))
+    with pytest.raises(ConfigurationError, match="did you mean") as caught:
+        await fetch({"source": str(tmp_path / "data")})
+    assert str(entry) in str(caught.value)
+
+
+async def test_folders_below_a_plain_folder_are_counted(write: Write, tmp_path: Path) -> None:
+    write("d/a.json", make_item("a"))
+    write("d/2024/b.json", make_item("b"))
+    found, _, notes = await fetched(tmp_path / "d")
+    assert found == ["a"]
+    assert notes == [f"1 data file in folders below not read, the first: {tmp_path / 'd' / '2024' / 'b.json'}"]
+
+
+async def test_file_urls_and_home_are_just_read(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write("a b.json", make_item("a"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for source in (path.as_uri(), "~/a b.json"):
+        assert ids(await fetch({"mode": "file", "source": source})) == ["a"]
+
+
+async def test_a_file_named_as_a_glob_is_a_file(write: Write, tmp_path: Path) -> None:
+    path = write("[a]*.json", make_item("a"))
+    write("a.json", make_item("b"))
+    assert ids(await fetch({"source": str(path)})) == ["a"]
+
+
+async def test_globs_with_many_stars_end(tmp_path: Path) -> None:
+    folder = tmp_path
+    for _ in range(30):
+        folder = folder / "a"
+    folder.mkdir(parents=True)
+    (folder / "x.json").write_text(json.dumps(make_item("x")))
+    pattern = tmp_path / os.path.join(*["**"] * 12) / "a" / os.path.join(*["**"] * 12) / "*.json"
+    assert ids(await fetch({"source": str(pattern)})) == ["x"]
+
+
+async def test_catalogs_of_very_many_children(tmp_path: Path) -> None:
+    """Links in a circle and to one file under many names: as many documents as names, and little on the disk."""
+    count = 3_000
+    for number in range(count):
+        (tmp_path / f"{number}.json").write_text(json.dumps(catalog(("child", f"{(number + 1) % count}.json"))))
+    (tmp_path / "i.json").write_text(json.dumps(make_item("i")))
+    links = [("child", f"{number}.json") for number in range(count)]
+    (tmp_path / "catalog.json").write_text(json.dumps(catalog(*links, ("item", "i.json"), ("item", "./i.json"))))
+    assert (await fetched(tmp_path))[0] == ["i"]

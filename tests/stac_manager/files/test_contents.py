@@ -1,0 +1,198 @@
+"""What a file holds is told by its first bytes and its first line, whatever its name."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from support import fetch, ids, make_item, make_items
+
+from stac_manager import DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.files import compression
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+Write = Callable[..., Path]
+ITEMS = make_items(5)
+LINES = "".join(json.dumps(item) + "\n" for item in ITEMS)
+COLLECTION = {"type": "FeatureCollection", "features": ITEMS}
+
+
+def parquet(items: list[dict[str, Any]]) -> bytes:
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(items), sink)
+    return sink.getvalue()
+
+
+def pretty(items: list[dict[str, Any]], before: str = "") -> str:
+    return "".join(before + json.dumps(item, indent=1) + "\n" for item in items)
+
+
+CONTENTS: dict[str, tuple[str, str | bytes]] = {
+    "NDJSON called .json": ("x.json", LINES),
+    "a FeatureCollection on a line": ("x.ndjson", json.dumps(COLLECTION)),
+    "FeatureCollections on lines": (
+        "x.json",
+        "".join(json.dumps({**COLLECTION, "features": [i]}) + "\n" for i in ITEMS),
+    ),
+    "an array on a line": ("x.ndjson", json.dumps(ITEMS)),
+    "record separators (RFC 8142)": ("x.geojsons", "".join(f"\x1e{line}\n" for line in LINES.splitlines())),
+    "record separators in .json": ("x.json", "".join(f"\x1e{line}\n" for line in LINES.splitlines())),
+    "record separators, pretty": ("x.geojsonl", pretty(ITEMS, "\x1e")),
+    "pretty-printed items in .ndjson": ("x.ndjson", pretty(ITEMS)),
+    "pretty-printed items in .json": ("x.json", "\n" + pretty(ITEMS)),
+    "items without anything between them": ("x.json", LINES.replace("\n", "")),
+    "an array of pages": ("x.json", json.dumps([{**COLLECTION, "features": [item]} for item in ITEMS])),
+    "type at the end": ("x.json", json.dumps({"features": ITEMS, "type": "FeatureCollection"})),
+    "repeated features": ("x.json", f'{{"features": {json.dumps(ITEMS[:2])}, "features": {json.dumps(ITEMS[2:])}}}'),
+    "Parquet called .json": ("x.json", parquet(ITEMS)),
+    "Parquet without a suffix": ("x", parquet(ITEMS)),
+    "Parquet called .pq": ("x.pq", parquet(ITEMS)),
+    "JSON called .parquet": ("x.parquet", json.dumps(COLLECTION)),
+    "NDJSON called .parquet": ("x.parquet", LINES),
+    "another suffix": ("x.txt", LINES),
+}
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "gzip of two members and padding": lambda data: gzip.compress(data[:99]) + gzip.compress(data[99:]) + bytes(9),
+    "zstd": zstd.compress,
+    "zstd of two frames": lambda data: zstd.compress(data[:99]) + zstd.compress(data[99:]),
+}
+
+
+@pytest.mark.parametrize("packed", PACKED)
+@pytest.mark.parametrize("kind", CONTENTS)
+async def test_contents(kind: str, packed: str, write: Write) -> None:
+    name, content = CONTENTS[kind]
+    data = content if isinstance(content, bytes) else content.encode()
+    path = write(name, PACKED[packed](data))
+    assert await fetch({"mode": "file", "source": str(path)}) == ITEMS
+
+
+async def test_the_same_rule_for_large_documents(write: Write) -> None:
+    """Larger than any buffer: read through a window, and compressed, too."""
+    many = [make_item(f"{number:05}", filler="x" * 300) for number in range(5_000)]
+    halves = f'{{"features": {json.dumps(many[:2_500])}, "x": 1, "features": {json.dumps(many[2_500:])}}}'
+    for data in (halves, json.dumps(many), "".join(json.dumps(item) + "\n" for item in many), pretty(many, "\x1e")):
+        for pack in (bytes, gzip.compress, zstd.compress):
+            assert await fetch({"source": str(write("x.json", pack(data.encode())))}) == many
+
+
+async def test_a_folder_of_compressed_files(write: Write, tmp_path: Path) -> None:
+    for number, (suffix, pack) in enumerate({"gz": gzip.compress, "zst": zstd.compress}.items()):
+        write(f"d/{number}.json.{suffix}", pack(json.dumps(ITEMS[number]).encode()))
+        write(f"d/{number}.parquet.{suffix}", pack(parquet(ITEMS[number : number + 1])))
+        write(f"d/{number}.txt.{suffix}", b"no data")
+    assert len(await fetch({"source": str(tmp_path / "d")})) == 4
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
+async def test_what_is_cut_off_says_so_and_gives_what_precedes(pack: Callable[[bytes], bytes], write: Write) -> None:
+    many = "".join(json.dumps(make_item(f"{n:05}", filler=str(hash(str(n)) ** 9))) + "\n" for n in range(3_000))
+    data = pack(many.encode())
+    context = WorkflowContext.create()
+    found = ids(await fetch({"source": str(write("x.ndjson", data[: len(data) // 2]))}, context))
+    assert found == [f"{n:05}" for n in range(len(found))]
+    assert len(found) > 100
+    (failure,) = context.failure_collector.get_all()
+    assert "cut off" in failure.reason
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (gzip.compress(b"{}")[:5], "cut off"),
+        (gzip.compress(b"{}")[:-8] + bytes(8), "damaged"),
+        (gzip.compress(b"{}\n") + b"more", "no gzip"),
+        (zstd.compress(b"{}")[:5], "cut off"),
+        (gzip.compress(gzip.compress(b"{}")), "gzip within gzip"),
+        (b"\x28\xb5\x2f\xfd" + b"\xff" * 40, "damaged"),
+    ],
+)
+async def test_damaged_archives(data: bytes, said: str, write: Write) -> None:
+    with pytest.raises(DataProcessingError, match=said):
+        await fetch({"source": str(write("x.json", data))})
+
+
+@pytest.mark.parametrize("name", ["x.json", "x.ndjson"])
+async def test_an_archive_that_unpacks_to_too_much_is_refused(
+    name: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compression, "RATIO_FROM_BYTES", 1_000_000)
+    bomb = zstd.compress(b" " * 30_000_000)
+    with pytest.raises(DataProcessingError, match="1,000 times their size"):
+        await fetch({"source": str(write(name, bomb))})
+
+
+NOT_JSON = {
+    "NaN": ('{"type": "Feature", "id": "a", "stac_version": "1.0.0", "x": NaN}', "NaN is no number that JSON has"),
+    "Infinity": ('{"type": "Feature", "id": "a", "stac_version": "1.0.0", "x": [-Infinity]}', "-Infinity is no number"),
+}
+
+
+@pytest.mark.parametrize("form", ["%s", "[%s]", '{"features": [%s]}', "%s\n"])
+@pytest.mark.parametrize("kind", NOT_JSON)
+async def test_numbers_that_json_does_not_have(kind: str, form: str, write: Write) -> None:
+    text, said = NOT_JSON[kind]
+    for name in ("x.json", "x.ndjson"):
+        with pytest.raises(DataProcessingError, match=said):
+            await fetch({"source": str(write(name, form % text))})
+
+
+async def test_not_a_number_in_parquet_fails_its_row_alone(tmp_path: Path) -> None:
+    values = [1.0, float("nan"), None, float("-inf"), 1e300, 1e308]
+    rows = [make_item(f"{n}", properties={"datetime": None, "x": x, "l": [x]}) for n, x in enumerate(values)]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "x.parquet")
+    context = WorkflowContext.create()
+    assert ids(await fetch({"source": str(tmp_path / "x.parquet")}, context)) == ["0", "2", "4", "5"]
+    reasons = [failure.reason for failure in context.failure_collector.get_all()]
+    assert [reason[:5] for reason in reasons] == ["row 2", "row 4"]
+    assert "x holds nan, which JSON does not have" in reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("item_id", "said"), [(42, "id must be a string, got 42"), (None, "got None"), ("", "its id is empty")]
+)
+async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write) -> None:
+    with pytest.raises(DataProcessingError, match=said):
+        await fetch({"source": str(write("x.json", make_item("x") | {"id": item_id}))})
+
+
+async def test_all_failures_are_counted_and_the_first_ones_and_kinds_kept(write: Write) -> None:
+    path = write("x.ndjson", "{}\n" * 5_000 + '{"type": "Feature", "id": 7}\n' * 3 + json.dumps(ITEMS[0]))
+    module, context = IngestModule({"source": str(path)}), WorkflowContext.create()
+    assert [item async for item in module.fetch(context)] == ITEMS[:1]
+    kept = context.failure_collector.get_all()
+    assert (len(context.failure_collector), module.stats.failures, len(kept)) == (5_003, 5_003, 1_001)
+    assert (kept[999].line, kept[1_000].line) == (1_000, 5_001)
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**40 + 1, 2**64 - 1, -3.4028234663852886e38, 0.1 + 0.2])
+async def test_numbers_of_any_length_are_exact(number: float, write: Write) -> None:
+    """As `json.loads` has them, in items, lines and documents of any size."""
+    nested = make_item("a", properties={"datetime": None, "list": [{"n": [number]}]})
+    many = [make_item("b", properties={"datetime": None, "n": number}), nested, make_item("c", n=number), *ITEMS] * 900
+    contents = {
+        "item.json": json.dumps(nested),
+        "items.json": json.dumps(many[:9]),
+        "large.json": json.dumps(many),
+        "pages.json": json.dumps([{"features": many[:9]}]),
+        "lines.ndjson": "".join(json.dumps(item) + "\n" for item in many[:9]),
+        "one.ndjson": json.dumps(nested),
+        "records.geojsons": pretty(many[:9], "\x1e"),
+    }
+    for name, text in contents.items():
+        found = await fetch({"source": str(write(name, text))})
+        assert json.dumps(found) == json.dumps(many[: len(found)] if len(found) > 1 else [nested]), name
