@@ -11,6 +11,7 @@ import numpy
 
 COLUMNS = ["result", "params", "version", "started_at", "duration", "stats_ci_99_a", "stats_ci_99_b", "stats_q_25",
            "stats_q_75", "stats_number", "stats_repeat", "samples"]  # fmt: skip
+KINDS = {"peakmem_": "peakmemory", "track_": "track"}
 UNITS = {"time": "seconds", "peakmemory": "bytes"}
 
 
@@ -19,16 +20,27 @@ def hash_of(number: int) -> str:
 
 
 def write_results(
-    folder: Path, commits: Sequence[Mapping[str, Any]], *, unit: str | None = None, version: Sequence[str] = ()
+    folder: Path,
+    commits: Sequence[Mapping[str, Any]],
+    *,
+    unit: str | None = None,
+    version: Sequence[str] = (),
+    params: Sequence[str] = (),
 ) -> Path:
     """One mapping of benchmark name to samples, a single value, None (failed) or NaN (n/a) for each commit."""
     machine = folder / "box"
     machine.mkdir(parents=True, exist_ok=True)
     (machine / "machine.json").write_text('{"machine": "box", "version": 1}')
     names = {name for commit in commits for name in commit}
-    kinds = {name: "peakmemory" if "peakmem_" in name else "track" if "track_" in name else "time" for name in names}
+    kinds = {name: next((kind for start, kind in KINDS.items() if start in name), "time") for name in names}
     benchmarks: dict[str, Any] = {
-        name: {"param_names": [], "params": [], "type": kind, "unit": unit or UNITS.get(kind, "unit"), "version": "1"}
+        name: {
+            "param_names": list(params),
+            "params": [["1"] for _ in params],
+            "type": kind,
+            "unit": unit or UNITS.get(kind, "unit"),
+            "version": "1",
+        }
         for name, kind in kinds.items()
     }
     (folder / "benchmarks.json").write_text(json.dumps({**benchmarks, "version": 2}))
@@ -38,7 +50,7 @@ def write_results(
             samples = list(value) if isinstance(value, Sequence | numpy.ndarray) else None
             result = float(numpy.median(samples)) if samples else value
             of_version = version[number] if version else "1"
-            results[name] = [[result], [], of_version, *[None] * 8, [samples]]
+            results[name] = [[result], [["1"] for _ in params], of_version, *[None] * 8, [samples]]
         content = {
             "version": 2, "commit_hash": hash_of(number), "date": number * 1000, "env_name": "env", "python": "3.11",
             "requirements": {}, "params": {}, "env_vars": {}, "durations": {}, "results": results,

@@ -131,7 +131,9 @@ def test_report_puts_peers_and_another_commit_beside(run: Run, tmp_path: Path) -
     (results / "box").mkdir(parents=True)
     (results / "box" / "machine.json").write_text('{"machine": "box", "version": 1}')
     axes = {"file_ingest.FileIngest.time_ingest": "concurrency", "peers.FilePeers.time_read": "way"}
-    declared = {name: {"param_names": [axis, "test_size"]} for name, axis in axes.items()}
+    declared = {
+        name: {"param_names": [axis, "test_size"], "type": "time", "unit": "seconds"} for name, axis in axes.items()
+    }
     (results / "benchmarks.json").write_text(json.dumps({"version": 2, **declared}))
     columns = ["result", "params", "samples"]
     for commit, date, seconds in (("a" * 40, 1, 4.0), ("b" * 40, 2, 1.0)):
@@ -149,10 +151,10 @@ def test_report_puts_peers_and_another_commit_beside(run: Run, tmp_path: Path) -
     for form in ("md", "json", "html"):
         done = run("report", "--results", "results", "--compare", "aaaa", "--format", form)
         assert done.returncode == 0, done.stderr
-    assert "Faster at concurrency 1." in (tmp_path / "results" / "report.md").read_text()
-    assert "Faster at concurrency 1." in (tmp_path / "results" / "report.html").read_text()
-    (changes,) = json.loads((tmp_path / "results" / "report.json").read_text())["changes"]
-    assert [level["change"] for level in changes["levels"]] == ["faster", "no change"]
+    assert "improvement: 75 % faster" in (tmp_path / "results" / "report.md").read_text()
+    assert "improvement: 75 % faster" in (tmp_path / "results" / "report.html").read_text()
+    change = json.loads((tmp_path / "results" / "report.json").read_text())["change"]
+    assert [row["status"] for row in change["rows"]] == ["improvement", "no change"]
 
 
 def test_file_measures_generated_items(run: Run, tmp_path: Path) -> None:

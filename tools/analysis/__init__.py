@@ -1,7 +1,6 @@
 """One data set, or two, and what follows from the numbers; it knows neither asv's files nor any page."""
 
 from .analysis import Analysed, Analysis, Findings, Line, analyse, analyse_report
-from .comparison import Comparison, compare
 from .model import (
     Concurrency,
     DataSet,
@@ -24,7 +23,6 @@ from .model import (
 __all__ = [
     "Analysed",
     "Analysis",
-    "Comparison",
     "Concurrency",
     "DataSet",
     "Environment",
@@ -38,7 +36,6 @@ __all__ = [
     "analyse",
     "analyse_report",
     "as_peer",
-    "compare",
     "is_quick",
     "make_data_set",
     "mean_usage",

@@ -63,6 +63,11 @@ class Row:
         return self.series.name
 
     @property
+    def is_loud(self) -> bool:
+        """Whether a reader must see it."""
+        return self.status in ("regression", "improvement", "unstable")
+
+    @property
     def is_exact(self) -> bool:
         """Whether it comes out the same each time."""
         metric = metric_of(self.series.benchmark, dict(self.series.params), self.series.kind, self.series.unit)

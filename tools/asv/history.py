@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from tools.analysis.change import Change, between
-from tools.analysis.series import Run
 from tools.errors import ReportError
 
 from .git import Repository
@@ -63,14 +63,15 @@ def judge(
             if start == len(commits):
                 raise ReportError(f"there are no results of commits after {known[:8]} that lead to {chosen[:8]}.")
         before, after = commits[max(0, start - window) : start], commits[start:]
-    return between(
-        line.runs(before),
-        line.runs(after),
-        machine=line.history.machine,
-        commit=chosen,
-        base=before[0] if base is not None else None,
-        notes=notes,
-    )
+    return before_and_after(line.history, before, after, base=before[0] if base is not None else None, notes=notes)
+
+
+def before_and_after(
+    history: History, before: Sequence[str], after: Sequence[str], *, base: str | None, notes: Sequence[str] = ()
+) -> Change:
+    """Judge some measured commits, of which the last one is named, by others; both oldest first."""
+    runs = ([run for commit in commits for run in history.runs if run.commit == commit] for commits in (before, after))
+    return between(*runs, machine=history.machine, commit=after[-1], base=base, notes=notes)
 
 
 class Line:
@@ -125,9 +126,6 @@ class Line:
         words = "is a measured commit" if len(strange) == 1 else "are measured commits"
         return order, [f"{len(strange)} {words} that git does not know here ({why}), taken by date"]
 
-    def runs(self, commits: Sequence[str]) -> list[Run]:
-        return [run for commit in commits for run in self.history.runs if run.commit == commit]
-
 
 def find(name: str, commits: Sequence[str], repository: Repository, where: Path) -> str:
     """The one of the measured commits, oldest first, that git calls so, or whose hash starts so.
@@ -148,3 +146,10 @@ def find(name: str, commits: Sequence[str], repository: Repository, where: Path)
     newest = ", ".join(commit[:8] for commit in commits[: -_SHOWN - 1 : -1])
     more = f" and {len(commits) - _SHOWN} more" if len(commits) > _SHOWN else ""
     raise ReportError(f"{where} has no results of commit {name!r}{said}; the newest there are {newest}{more}.")
+
+
+def meant(name: str, repository: Path) -> str:
+    """A name of git's, such as HEAD~2 or a tag, as the hash of the commit; the start of a hash as it is."""
+    if re.fullmatch(r"[0-9a-fA-F]{4,40}", name):
+        return name
+    return Repository(repository).find(name) or name

@@ -12,12 +12,13 @@ from .output import check_output, say, write_report
 if TYPE_CHECKING:
     from tools import analysis
 
-HISTORY = Path(__file__).resolve().parent.parent.parent / ".asv" / "results"
+ROOT = Path(__file__).resolve().parent.parent.parent
+HISTORY = ROOT / ".asv" / "results"
 FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
 
 
 @click.command("report")
-@click.option("--commit", help="Commit to show, by the start of its hash. [default: the newest with results]")
+@click.option("--commit", help="Commit to show, as git names it. [default: the newest with results]")
 @click.option("--machine", help="Machine to show, where there are results of several.")
 @click.option("--results", "results_dir", type=click.Path(file_okay=False, path_type=Path), default=HISTORY,
               help="Folder of asv's results. [default: .asv/results]")  # fmt: skip
@@ -41,6 +42,7 @@ def report_command(
 ) -> None:
     """Show what `asv run` has measured: the newest commit, or the one named."""
     from tools import analysis, render
+    from tools.asv.history import meant
     from tools.asv.results import read_report
 
     if source is not None and (commit or machine or compare or peers):
@@ -54,26 +56,32 @@ def report_command(
     if source is not None:
         found = render.read(source)
     else:
-        found = read_report(results_dir, commit=commit, machine=machine, peers=peers)
+        found = read_report(results_dir, commit=commit and meant(commit, ROOT), machine=machine, peers=peers)
     if compare is None:
         write_report(analysis.analyse_report(found), form, output)
     else:
-        before = read_report(results_dir, commit=compare, machine=machine)
-        _write_comparison(analysis.compare(before, found), form, output)
+        _write_change(results_dir, compare, found, machine, form, output)
 
 
-def _write_comparison(content: analysis.Comparison, form: str, output: Path | None) -> None:
+def _write_change(
+    results_dir: Path, base: str, after: analysis.Report, machine: str | None, form: str, output: Path | None
+) -> None:
     from tools import render
+    from tools.asv.history import judge
+    from tools.asv.results import read_report
     from tools.atomic import write_bytes
+    from tools.render.change import show
 
-    page = render.comparison_page(content)
+    change = judge(results_dir, commit=after.environment.commit, base=base, machine=machine, repository=ROOT)
+    before = read_report(results_dir, commit=change.base, machine=machine)
     if form in ("md", "terminal"):
-        render.show(page)
+        show(change)
     if output is None:
         return
     if form == "json":
-        render.write_comparison(content, output)
+        render.write_change(change, before, after, output)
     else:
+        page = render.change_page(change, before, after)
         text = render.render_html(page) if form == "html" else render.render_markdown(page, title=True)
         write_bytes(output, text.encode())
     say(f"Written: {output}")

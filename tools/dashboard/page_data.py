@@ -15,14 +15,19 @@ from typing import Any
 from asv.results import iter_results_for_machine
 
 from tools.analysis import DataSet, Level, Report, analyse, is_quick
+from tools.analysis.change import Change
 from tools.analysis.model import Kind
-from tools.asv.results import read_reports
+from tools.analysis.verdicts import Row
+from tools.asv.history import WINDOW, before_and_after
+from tools.asv.results import read_history, read_reports
 from tools.render.page import cells, environment_facts, memory_note
 from tools.words import significant
 
 WAY_PARAMETER = "way"
 SIZE_PARAMETER = "test_size"
 OWN_WAY = "stac_manager"
+JUDGED_COMMITS = 20
+"""The newest ones, of which the page says what they changed."""
 
 Peers = dict[tuple[str, str], list[tuple[Kind, int, dict[str, Any]]]]
 
@@ -42,6 +47,7 @@ def page_data(
     series: dict[tuple[str, str, str], dict[str, Any]] = {}
     for folder in sorted(path.parent for path in results_dir.glob("*/machine.json")):
         peers = _peers(results_dir, folder.name, benchmarks)
+        changes = _changes(results_dir, folder.name, order)
         reports = [x for x in read_reports(results_dir, folder.name) if x.environment.commit in order]
         several = len({report.environment.env_name for report in reports}) > 1
         for report in sorted(reports, key=lambda x: order[x.environment.commit or ""]):
@@ -54,12 +60,36 @@ def page_data(
                     (name, benchmark, variant),
                     {"machine": name, "benchmark": benchmark, "size": variant, "sizeLabel": _size(variant), "runs": []},
                 )
-                entry["runs"].append(_run(report, data_set, dates[where.commit or ""], beside))
+                run = _run(report, data_set, dates[where.commit or ""], beside)
+                change = changes.get(where.commit or "")
+                if change is not None:
+                    rows = [row for row in change.rows if _is_of(row, benchmark, variant, where.env_name)]
+                    run["lines"] += [["Change", f"{row.short_name}: {row.sentence}", ""] for row in rows if row.is_loud]
+                    run["details"] += [f"{row.short_name}: {row.sentence}" for row in rows if not row.is_loud]
+                entry["runs"].append(run)
     return {
         "project": project,
         "published": datetime.now(UTC).isoformat(timespec="seconds"),
         "series": list(series.values()),
     }
+
+
+def _changes(results_dir: Path, machine: str, order: Mapping[str, int]) -> dict[str, Change]:
+    """What the newest commits changed, each by those before it, as `regressions --commit` says it."""
+    history = read_history(results_dir, machine=machine)
+    commits = sorted({run.commit for run in history.runs if run.commit in order}, key=order.__getitem__)
+    return {
+        commit: before_and_after(history, commits[max(0, place - WINDOW) : place], [commit], base=None)
+        for place, commit in enumerate(commits)
+        if place >= len(commits) - JUDGED_COMMITS
+    }
+
+
+def _is_of(row: Row, benchmark: str, variant: str, environment: str | None) -> bool:
+    """Whether a row is of a data set: of one of its levels, or its memory."""
+    rest = ", ".join(f"{name}={value}" for name, value in row.series.params if name != "concurrency")
+    owner = row.series.benchmark.rpartition(".")[0]
+    return (owner, rest, row.environment) == (benchmark, variant, environment)
 
 
 def _size(variant: str) -> str:

@@ -1,9 +1,9 @@
 """A page as Markdown, as HTML, or on a terminal; results as JSON and as a plot."""
 
 from .html import render_html
-from .json_file import read, write, write_comparison
+from .json_file import read, write, write_change
 from .markdown import render_markdown
-from .page import Page, Row, Section, comparison_page, report_page
+from .page import Page, Row, Section, change_page, report_page
 from .plot import draw
 from .terminal import show
 
@@ -11,7 +11,7 @@ __all__ = [
     "Page",
     "Row",
     "Section",
-    "comparison_page",
+    "change_page",
     "draw",
     "read",
     "render_html",
@@ -19,5 +19,5 @@ __all__ = [
     "report_page",
     "show",
     "write",
-    "write_comparison",
+    "write_change",
 ]

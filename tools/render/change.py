@@ -1,4 +1,4 @@
-"""A Change as Markdown, as JSON, as HTML and on a terminal: the same rows, the same words, which are its own."""
+"""A Change as Markdown, as JSON and on a terminal: the same rows, the same words, which are its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
-from html import escape
 from typing import Any, Literal
 
 from rich import box
@@ -17,9 +16,9 @@ from rich.text import Text
 from tools.analysis.change import Change
 from tools.analysis.verdicts import Row, counted
 
-COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verdict")
+from .page import CHANGE_COLUMNS
+
 _STYLES = {"regression": "bold red", "improvement": "green", "unstable": "yellow", "not enough data": "dim"}
-_LOUD = ("regression", "improvement", "unstable")
 _QUANTITY_WIDTH = 14
 _LEAST_NAME_WIDTH = 24
 # So many rows without a verdict hide those with one on a terminal.
@@ -64,29 +63,6 @@ def as_json(change: Change) -> str:
     return json.dumps(as_dict(change), indent=2, allow_nan=False) + "\n"
 
 
-def as_html(change: Change) -> str:
-    """The inside of a page: the answer, a table, the evidence. Names may be broken after a dot or a comma."""
-    parts = [f"<p><strong>{escape(change.summary)}</strong></p>"]
-    for rows, is_folded in zip(_parted(change), (False, True), strict=True):
-        if not rows:
-            continue
-        head = "".join(f'<th scope="col">{column}</th>' for column in COLUMNS)
-        lines = []
-        for row in rows:
-            name, *others = row.cells
-            cells = [re.sub(r"([._(,])", r"\1<wbr>", escape(name)), *map(escape, others)]
-            lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-        evidence = "".join(f"<li><code>{escape(row.name)}</code>: {escape(row.sentence)}</li>" for row in rows)
-        table = (
-            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(counted(rows))}"><table>'
-            f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div><ul>{evidence}</ul>"
-        )
-        parts.append(f"<details><summary>{escape(counted(rows))}</summary>{table}</details>" if is_folded else table)
-    if change.notes:
-        parts.append("<ul>" + "".join(f"<li>{escape(note)}</li>" for note in change.notes) + "</ul>")
-    return "\n".join(parts)
-
-
 def show(change: Change, console: Console | None = None) -> None:
     """Write it for people: colour on a terminal only, readable in 80 columns."""
     console = console or Console()
@@ -99,7 +75,7 @@ def show(change: Change, console: Console | None = None) -> None:
     if len(shown) < len(change.rows):
         console.print(Text(f"Left out: {left_out} with not enough data; the other formats have them.", style="dim"))
     for row in change.rows:
-        if row.status in _LOUD:
+        if row.is_loud:
             console.print(Text.assemble(("\n".join(wrapped(row.name, console.width)), "bold"), f": {row.sentence}."))
     for note in change.notes:
         console.print(Text(f"Note: {note}."))
@@ -118,7 +94,7 @@ def wrapped(name: str, width: int) -> list[str]:
 
 def _terminal_table(rows: Sequence[Row], width: int) -> Table:
     cells = [(row.short_name, *(row.cells[place] for place in (1, 2, 3, 5))) for row in rows]
-    headings = [COLUMNS[place] for place in (0, 1, 2, 3, 5)]
+    headings = [CHANGE_COLUMNS[place] for place in (0, 1, 2, 3, 5)]
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
     widths = [min(size, _QUANTITY_WIDTH) if place in (1, 2) else size for place, size in enumerate(widths)]
     name_width = max(_LEAST_NAME_WIDTH, width - sum(widths[1:]) - 3 * len(widths))
@@ -135,8 +111,8 @@ def _terminal_table(rows: Sequence[Row], width: int) -> Table:
 
 def _parted(change: Change) -> tuple[list[Row], list[Row]]:
     """What a reader must see, and the rest."""
-    loud = [row for row in change.rows if row.status in _LOUD]
-    return loud, [row for row in change.rows if row.status not in _LOUD]
+    loud = [row for row in change.rows if row.is_loud]
+    return loud, [row for row in change.rows if not row.is_loud]
 
 
 def _list(rows: Sequence[Row]) -> str:
@@ -144,7 +120,7 @@ def _list(rows: Sequence[Row]) -> str:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|--:|--:|--:|--:|---|"]
+    lines = ["| " + " | ".join(CHANGE_COLUMNS) + " |", "|---|--:|--:|--:|--:|---|"]
     lines += ["| " + " | ".join(_cell(cell).replace("|", r"\|") for cell in row.cells) + " |" for row in rows]
     return "\n".join(lines)
 

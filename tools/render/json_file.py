@@ -9,7 +9,6 @@ from typing import Any
 
 from tools.analysis import (
     Analysed,
-    Comparison,
     DataSet,
     Environment,
     Level,
@@ -21,9 +20,12 @@ from tools.analysis import (
     missing_level,
     summarised_level,
 )
+from tools.analysis.change import Change
 from tools.analysis.model import SCHEMA_VERSION
 from tools.atomic import write_bytes
 from tools.errors import ReportError
+
+from .change import as_dict
 
 SCHEMA_PATH = Path(__file__).with_name("results.schema.json")
 _RUN_AGAIN = "run the benchmark again to write it anew"
@@ -42,24 +44,13 @@ def write(found: Analysed, path: Path) -> None:
     _write(content, path)
 
 
-def write_comparison(found: Comparison, path: Path) -> None:
-    """Write two commits side by side: both reports as `write` writes them, and the changes.
+def write_change(change: Change, before: Report, after: Report, path: Path) -> None:
+    """Write two commits side by side: both reports as `write` writes them, and what changed.
 
     Raises:
         ReportError: the place cannot be written.
     """
-    changes = [
-        {
-            "key": data_set.key,
-            "title": data_set.title,
-            "levels": [
-                {"concurrency": x.concurrency, "ratio": x.ratio, "interval": x.interval, "change": x.change}
-                for x in data_set.levels
-            ],
-        }
-        for data_set in found.data_sets
-    ]
-    _write({"before": _content(found.before), "after": _content(found.after), "changes": changes}, path)
+    _write({"before": _content(before), "after": _content(after), "change": as_dict(change)}, path)
 
 
 def _write(content: dict[str, Any], path: Path) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tools.analysis import Analysed, Analysis, Comparison, Line, comparison
+from tools.analysis import Analysed, Analysis, Line
+from tools.analysis.change import Change
 from tools.analysis.model import BASELINE_CONCURRENCY, DataSet, Environment, Level, Report, Timing, sample_counts
 from tools.words import NOT_AVAILABLE, clipped, megabytes, significant, times, workers
 
 COLUMNS = ("Strategy", "Concurrency", "Time (s)", "Throughput (items/s)", "Memory (MB)", "Speedup")
+
+CHANGE_COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verdict")
 
 # Longer names would leave no room for the numbers on a terminal.
 _NAME = 20
@@ -62,27 +65,26 @@ def report_page(found: Analysed) -> Page:
     )
 
 
-def comparison_page(found: Comparison) -> Page:
-    """Two commits side by side."""
-    names = [report.environment.commit_short or "?" for report in (found.before, found.after)]
-    sections = tuple(
-        Section(
-            data_set.title,
-            comparison.COLUMNS,
-            tuple(Row(comparison.cells(level), level.change) for level in data_set.levels),
-            tuple(Line("", sentence) for sentence in comparison.summary(data_set)),
-        )
-        for data_set in found.data_sets
+def change_page(change: Change, before: Report, after: Report) -> Page:
+    """Two commits side by side: what changed first, the rest in the details."""
+    styles = {"regression": "slower", "improvement": "faster", "not enough data": "n/a"}
+    loud = [row for row in change.rows if row.is_loud]
+    quiet = [f"{row.name}: {row.sentence}" for row in change.rows if not row.is_loud]
+    section = Section(
+        change.summary,
+        CHANGE_COLUMNS,
+        tuple(Row(row.cells, styles.get(row.status, "")) for row in change.rows),
+        tuple(Line(row.name, row.sentence) for row in loud) + tuple(Line("", f"{note}.") for note in change.notes),
+        tuple(quiet),
     )
     return Page(
-        title=f"{names[0]} → {names[1]}",
+        title=change.title,
         subtitle="Ingestion benchmark, two commits side by side",
-        sections=sections,
+        sections=(section,),
         environments=(
-            ("Environment before", environment_facts(found.before)),
-            ("Environment after", environment_facts(found.after)),
+            ("Environment before", environment_facts(before)),
+            ("Environment after", environment_facts(after)),
         ),
-        note=comparison.NOTE,
     )
 
 

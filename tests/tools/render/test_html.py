@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 
 from test_markdown import documented_report
 
-from tools.analysis import Report, analyse_report, as_peer, compare, make_data_set, measured_level
-from tools.render import comparison_page, render_html, report_page
+from tools.analysis import Report, analyse_report, as_peer, make_data_set, measured_level
+from tools.analysis.two_reports import compare_reports
+from tools.render import change_page, render_html, report_page
 
 
 def rendered(report: Report) -> str:
@@ -85,6 +86,8 @@ def test_peers_are_rows_of_the_table() -> None:
 
 
 def test_a_comparison_is_a_page_too() -> None:
-    page = Page(text := render_html(comparison_page(compare(documented_report(), documented_report()))))
-    assert page.cells[:4] == ["1", "45.2", "45.2", "+0.0 %"]
-    assert re.search(r"<h1>01234567 → 01234567</h1>", text)
+    report = documented_report()
+    change = compare_reports(report, report, base="a.json", commit="b.json")
+    page = Page(text := render_html(change_page(change, report, report)))
+    assert page.cells[1:3] == ["120.0 MB", "120.0 MB"]
+    assert re.search(r"<h1>b\.json against a\.json, on [^<]+</h1>", text)
