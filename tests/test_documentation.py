@@ -92,11 +92,13 @@ def test_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> N
             check_preview(clone, [*command.split(), "--no-open"])
             continue
         shortened = command.replace("https://example.com/stac", url)
-        shortened = shortened.replace("--max-items 10000 --concurrency 1,5,10,20,50,auto --repeat 5", "--repeat 1")
+        shortened = shortened.replace(
+            "--max-items 10000 --concurrency 1,5,10,20,50,auto --repeat 5", "--max-items 500 --repeat 1"
+        )
         if command == "make nightly":
             shortened += """ NIGHTLY="--no-quieten --bench 'FileIngest.time_ingest.1, 1000.'" """
         if command == "make bench":
-            shortened += ' BENCH="--repeat 1"'
+            shortened += ' BENCH="--repeat 1 --max-items 500"'
         if command in ("make bench", "make nightly"):
             shortened += " --assume-old .venv/.ready --assume-old pyproject.toml --assume-old requirements.lock"
         if command.startswith("asv run"):

@@ -1,8 +1,9 @@
-"""Looks whether a source can be measured at all, before asv is started."""
+"""Looks whether a source can be measured at all, and what that will ask of a server, before it is."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any, cast
 from urllib.parse import quote
@@ -12,9 +13,27 @@ from yarl import URL
 from stac_manager import DataProcessingError, IngestModule, IngestOptions, WorkflowContext
 from stac_manager.api.http import Client, Request, StatusError, shown
 from stac_manager.stats import ApiStats
+from tools.analysis.model import Concurrency
 
 REQUESTS = 4
 """The most requests that `check_api_source` sends."""
+PLANNING_REQUESTS = 6
+"""What it takes to plan a search that is shared by several, on servers of all kinds, seldom more."""
+AUTO_LEVEL = 20
+"""For the estimate: a level that `auto` does not often exceed."""
+
+
+def requests_of(pages: int, levels: Sequence[Concurrency], repeat: int) -> int:
+    """About how many requests a measurement sends, rather too many than too few.
+
+    One worker asks for the landing page and page by page. Several plan first, and each may end with a page of its own
+    that is not full.
+    """
+    total = REQUESTS
+    for level in levels:
+        workers = AUTO_LEVEL if isinstance(level, str) else level
+        total += repeat * (1 + pages + (PLANNING_REQUESTS + min(workers, pages) if workers > 1 else 0))
+    return total
 
 
 def check_file_source(options: dict[str, Any]) -> None:

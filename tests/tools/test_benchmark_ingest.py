@@ -18,7 +18,7 @@ import psutil
 import pytest
 from support import ROOT, make_item
 
-from tools import benchmark_ingest, local_api
+from tools import benchmark_ingest, local_api, source_check
 from tools.measuring_options import Levels
 
 PROGRAM = [sys.executable, ROOT / "tools" / "benchmark_ingest.py"]
@@ -67,7 +67,9 @@ def folder(tmp_path: Path) -> Path:
 def server(tmp_path: Path) -> Iterator[str]:
     """The project's own STAC API with 25 items of one collection."""
     items = tmp_path / "items.ndjson"
-    items.write_text("".join(json.dumps(make_item(f"item-{index:02}")) + "\n" for index in range(25)))
+    days = [{"datetime": f"2024-05-{1 + index:02}T10:00:00Z"} for index in range(25)]
+    made = [make_item(f"item-{index:02}", properties=day) for index, day in enumerate(days)]
+    items.write_text("".join(json.dumps(item) + "\n" for item in made))
     with local_api.running(items, latency_seconds=0.0) as url:
         yield url
 
@@ -165,21 +167,34 @@ def test_file_measures_generated_items(run: Run, tmp_path: Path) -> None:
     assert len(data_set["levels"][0]["samples"]) == 2
 
 
-def test_api_measures_a_catalogue_and_sends_no_more_requests_than_it_says(
+def test_a_catalogue_of_others_is_asked_once_a_level_and_no_more_than_it_says(
     run: Run, server: str, tmp_path: Path
 ) -> None:
     arguments = ("--catalog-url", server, "--collection-id", "scenes", "--max-items", 25, "--limit", 10)
-    done = run("api", *arguments, "--concurrency", 1, "--output", "api.json")
+    done = run("api", *arguments, "--concurrency", "1,10,auto", "--output", "api.json")
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "api.json").read_text())
     jsonschema.validate(written, SCHEMA)
-    (level,) = written["data_sets"][0]["levels"]
-    assert (level["items"], len(level["samples"])) == (25, 1)
+    levels = written["data_sets"][0]["levels"]
+    assert [(level["items"], len(level["samples"])) for level in levels] == [(25, 1)] * 3
     assert written["quick"] is True
-    assert "**No advice yet**: only 1 worker has a time" in (tmp_path / "api_report.md").read_text()
-    promised = int(done.stderr.split("This sends up to ")[1].split()[0])
+    page = (tmp_path / "api_report.md").read_text()
+    assert "**No advice yet**: one run a level shows that it works and where the time goes, not which level" in page
+    promised = int(done.stderr.split("This sends about ")[1].split()[0])
     sent = stats(server)["requests"]
     assert 0 < (sent if isinstance(sent, int) else sum(sent.values())) <= promised
+
+
+@pytest.mark.parametrize(
+    ("pages", "levels", "repeat", "about"),
+    [
+        (5, (1,), 1, 4 + 6),
+        (5, (1, 5, 10), 1, 4 + 6 + 17 + 17),  # no more partitions than pages end with one that is not full
+        (50, (10, "auto"), 3, 4 + 3 * (67 + 77)),
+    ],
+)
+def test_requests_of_a_measurement(pages: int, levels: tuple[int | str, ...], repeat: int, about: int) -> None:
+    assert source_check.requests_of(pages, levels, repeat) == about
 
 
 def test_headers_reach_the_server_and_nothing_else(run: Run, server: str, tmp_path: Path) -> None:
@@ -226,7 +241,7 @@ def test_wrong_input_ends_with_one_clear_line(
     (tmp_path / "broken" / "x.json").write_text("{")
     done = run(*arguments)
     assert done.returncode == code
-    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("This sends up to")]
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("This sends about")]
     assert line.startswith("error: ")
     assert said in line
     assert "s3cret" not in line

@@ -148,9 +148,8 @@ def api_command(
         options = {**search, "source": url}
         if catalog_url is not None:
             repeat = repeat or 1
-            pages = -(-max_items // limit)
-            total = source_check.REQUESTS + len(concurrency) * repeat * (1 + pages)
-            say(f"This sends up to {total:,} requests to {_without_query(catalog_url)}.")
+            total = source_check.requests_of(-(-max_items // limit), concurrency, repeat)
+            say(f"This sends about {total:,} requests to {_without_query(catalog_url)}.")
         found = source_check.check_api_source(options)
         if found is not None:
             shown = f"{shown}, collection {found}"
