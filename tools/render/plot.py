@@ -7,13 +7,15 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tools.analysis import Analysed, Analysis, DataSet, Level, Report, is_quick
 from tools.analysis.scaling import ScalingLaw
 from tools.atomic import write_bytes
 from tools.errors import ReportError
 from tools.words import clipped, plain, significant, times, workers
+
+from .theme import DARK, LIGHT, Theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,44 +36,6 @@ _STRIP = 0.13
 _FURTHEST_BAR = 2.0
 _FOOT = "large points: medians; small points: every sample; bars: quartiles (throughput), 95 % interval (speedup)"
 
-
-@dataclass(frozen=True)
-class _Theme:
-    """Colours; the data are in Okabe and Ito's palette, which colour-blind readers can tell apart."""
-
-    background: str
-    ink: str
-    quiet: str
-    faint: str
-    band: str
-    throughput: str
-    speedup: str
-    recommended: str
-    peer: str
-
-    @property
-    def style(self) -> Any:
-        return {
-            "font.size": 9.5,
-            "text.color": self.ink,
-            "axes.edgecolor": self.quiet,
-            "axes.facecolor": self.background,
-            "axes.labelcolor": self.ink,
-            "xtick.color": self.ink,
-            "ytick.color": self.ink,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.axisbelow": True,
-            "figure.constrained_layout.w_pad": 0.12,
-            "figure.constrained_layout.h_pad": 0.08,
-            "svg.hashsalt": "report",
-            # Titles hold names of files, in which a dollar sign is a dollar sign.
-            "text.parse_math": False,
-        }
-
-
-_LIGHT = _Theme("white", "#222222", "#666666", "#E4E4E4", "#F1F1F1", "#0072B2", "#D55E00", "#009E73", "#8A5A83")
-_DARK = _Theme("#16181D", "#E6E6E6", "#A0A4AB", "#2C3038", "#22252C", "#56B4E9", "#E69F00", "#2FCB9C", "#CC99C4")
 
 Panel = Literal["throughput", "speedup"]
 
@@ -110,11 +74,11 @@ def draw(found: Analysed, path: Path) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(_LIGHT.style):
+    with rc_context(LIGHT.style):
         rows = max(1, len(found.analyses))
         figure = Figure(figsize=(_WIDTH_INCHES, _ROW_INCHES * rows + _FOOT_INCHES), layout="constrained")
-        _fill(figure, found, _LIGHT)
-        content = _saved(figure, kind[1:], _LIGHT)
+        _fill(figure, found, LIGHT)
+        content = _saved(figure, kind[1:], LIGHT)
     write_bytes(path, content)
 
 
@@ -123,7 +87,7 @@ def panel(analysis: Analysis, which: Panel, *, dark: bool = False) -> bytes:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    theme = _DARK if dark else _LIGHT
+    theme = DARK if dark else LIGHT
     with rc_context(theme.style):
         figure = Figure(figsize=_PANEL_INCHES, layout="constrained")
         axes = figure.subplots()
@@ -131,7 +95,7 @@ def panel(analysis: Analysis, which: Panel, *, dark: bool = False) -> bytes:
         return _saved(figure, "svg", theme)
 
 
-def _saved(figure: Figure, kind: str, theme: _Theme) -> bytes:
+def _saved(figure: Figure, kind: str, theme: Theme) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
@@ -141,7 +105,7 @@ def _saved(figure: Figure, kind: str, theme: _Theme) -> bytes:
     return content.getvalue()
 
 
-def _fill(figure: Figure, found: Analysed, theme: _Theme) -> None:
+def _fill(figure: Figure, found: Analysed, theme: Theme) -> None:
     if not found.analyses:
         figure.text(0.5, 0.5, "No data sets were measured.", ha="center", color=theme.quiet)
         return
@@ -168,7 +132,7 @@ def _foot(report: Report) -> str:
     return "  ·  ".join(plain(fact) for fact in facts if fact)
 
 
-def _throughput(axes: Axes, analysis: Analysis, theme: _Theme) -> None:
+def _throughput(axes: Axes, analysis: Analysis, theme: Theme) -> None:
     data_set = analysis.data_set
     axes.set_ylabel("Throughput (items/s)")
     points = []
@@ -195,7 +159,7 @@ def _throughput(axes: Axes, analysis: Analysis, theme: _Theme) -> None:
     _mark_recommended(axes, points, analysis, theme)
 
 
-def _speedup(axes: Axes, analysis: Analysis, theme: _Theme) -> None:
+def _speedup(axes: Axes, analysis: Analysis, theme: Theme) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
     data_set, base = analysis.data_set, analysis.data_set.baseline
@@ -238,7 +202,7 @@ def _speedup(axes: Axes, analysis: Analysis, theme: _Theme) -> None:
     _mark_recommended(axes, points, analysis, theme)
 
 
-def _law(axes: Axes, data_set: DataSet, law: ScalingLaw, theme: _Theme) -> None:
+def _law(axes: Axes, data_set: DataSet, law: ScalingLaw, theme: Theme) -> None:
     """The fitted curve; between two levels the axis is logarithmic, so that even distances are even factors."""
     numbers = [(place, x.concurrency) for place, x in enumerate(data_set.levels) if isinstance(x.concurrency, int)]
     places: list[float] = []
@@ -251,14 +215,14 @@ def _law(axes: Axes, data_set: DataSet, law: ScalingLaw, theme: _Theme) -> None:
     axes.plot(places, values, color=theme.quiet, linestyle=":", linewidth=1.5, label="scalability law", zorder=1)
 
 
-def _peers(axes: Axes, data_set: DataSet, theme: _Theme) -> None:
+def _peers(axes: Axes, data_set: DataSet, theme: Theme) -> None:
     """Each peer as a line across."""
     for peer in data_set.peers:
         if peer.throughput is not None:
             axes.axhline(peer.throughput, color=theme.peer, linewidth=1, zorder=1)
 
 
-def _name_peers(axes: Axes, data_set: DataSet, theme: _Theme) -> None:
+def _name_peers(axes: Axes, data_set: DataSet, theme: Theme) -> None:
     """The name of each peer at the right end of its line, or above it where others are as fast."""
     top = axes.get_ylim()[1]
     free = 0.0
@@ -277,7 +241,7 @@ def _name_peers(axes: Axes, data_set: DataSet, theme: _Theme) -> None:
         )
 
 
-def _frame(axes: Axes, data_set: DataSet, points: list[_Point], theme: _Theme) -> None:
+def _frame(axes: Axes, data_set: DataSet, points: list[_Point], theme: Theme) -> None:
     """The measured levels at even distances; one without a time keeps its place and says so."""
     filled = [point.place for point in points]
     axes.set_xlabel("Concurrency (workers)")
@@ -305,7 +269,7 @@ def _tick(level: Level) -> str:
     return clipped(plain(str(level.concurrency)), 12).replace(" ", "\n", 1)
 
 
-def _explain(axes: Axes, text: str, theme: _Theme) -> None:
+def _explain(axes: Axes, text: str, theme: Theme) -> None:
     axes.set_yticks([])
     axes.text(0.5, 0.92, text, transform=axes.transAxes, ha="center", va="center", color=theme.quiet)
 
@@ -345,7 +309,7 @@ def _join(axes: Axes, points: list[_Point], color: str) -> None:
             axes.plot([left.place, right.place], [left.value, right.value], color=color, linewidth=2, zorder=2)
 
 
-def _label(axes: Axes, place: int, value: float, text: str, theme: _Theme, *, below: bool = False) -> None:
+def _label(axes: Axes, place: int, value: float, text: str, theme: Theme, *, below: bool = False) -> None:
     from matplotlib.patheffects import withStroke
 
     axes.annotate(
@@ -362,7 +326,7 @@ def _label(axes: Axes, place: int, value: float, text: str, theme: _Theme, *, be
     )
 
 
-def _mark_recommended(axes: Axes, points: list[_Point], analysis: Analysis, theme: _Theme) -> None:
+def _mark_recommended(axes: Axes, points: list[_Point], analysis: Analysis, theme: Theme) -> None:
     for point in points:
         if point.level is analysis.findings.default:
             axes.plot(

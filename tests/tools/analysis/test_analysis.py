@@ -30,6 +30,7 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
         (timed({1: 2.94, 10: 1.0}, HALF), "modest", "mixed", 10, 10),
         (timed({1: 1.2, 10: 1.0}, HALF), "modest", "mixed", 10, 10),
         (timed({1: 1.1, 10: 1.0}, BUSY), "none", "cpu", 10, 1),
+        (data_set(level(1, 1.12, HALF, noise=0.035), level(5, 1.0, HALF, noise=0.035)), "none", "serialised", 5, 1),
         (timed({1: 1.0, 10: 1.5}, BUSY), "none", "cpu", 1, 1),
         (timed({1: 1.0, 10: 1.0}, BUSY), "none", "cpu", 1, 1),
         # The smallest level that cannot be told from the fastest is the best one.
