@@ -26,8 +26,9 @@ from tools.analysis.metrics import is_judged
 from tools.analysis.series import Run
 from tools.errors import ReportError
 
+from .files import selected, suite_of
 from .git import Repository
-from .results import read_history, selected, suite_of
+from .results import read_history
 from .run import ROOT, AsvError, configure, last_line, run_here
 
 ROUNDS = 14

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.asv.results import selected
+from tools.asv.files import selected
 from tools.asv.run import SOME_FAILED, last_line
 from tools.atomic import write_bytes
 from tools.errors import ToolError

@@ -1,0 +1,224 @@
+"""asv's own result files, row by row.
+
+asv keeps `<results_dir>/<machine>/<hash8>-<env>.json`, one row a benchmark; a row is zipped with the file's
+`result_columns` and loses its trailing nulls. Values come in the product order of the parameters, which are
+`repr()` strings. `null` is a failure, `NaN` a level that was skipped or not selected, so the files are not
+strict JSON. asv does not record whether it ran with `--quick`; a level that was timed less than five times tells.
+"""
+
+import ast
+import itertools
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.analysis.model import Concurrency
+from tools.analysis.series import Params
+from tools.errors import ReportError
+
+ASV_FILE_VERSION = 2
+TIME_METHOD = "time_ingest"
+LEVEL_PARAMETER = "concurrency"
+_RESULT_NAME = re.compile(r"[0-9a-f]{8,40}-.+\.json")
+_SHOWN_CHOICES = 10
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """One commit in one environment."""
+
+    path: Path
+    commit: str
+    commit_date: int
+    environment: str
+    python: str
+    requirements: Mapping[str, str | None]
+    rows: Mapping[str, dict[str, Any]]
+
+    @property
+    def ingest_names(self) -> list[str]:
+        return [name for name in self.rows if name.endswith(f".{TIME_METHOD}")]
+
+    @property
+    def measured_until(self) -> int:
+        """Milliseconds since 1970, of the newest of the rows that the report shows."""
+        return max(
+            (int(self.rows[name].get("started_at") or 0) for name in self.ingest_names),
+            default=0,
+        )
+
+
+def machine_folder(results_dir: Path, machine: str | None) -> Path:
+    names = sorted(path.parent.name for path in results_dir.glob("*/machine.json"))
+    if not names:
+        raise ReportError(f"{results_dir} holds no asv results; run `asv run` first.")
+    if machine is None and len(names) > 1:
+        raise ReportError(f"{results_dir} has results of several machines, name one: {choices(names)}.")
+    if machine is not None and machine not in names:
+        raise ReportError(f"{results_dir} has no results of machine {machine!r}; there is {choices(names)}.")
+    return results_dir / (machine or names[0])
+
+
+def chosen(files: list[ResultFile], folder: Path, prefix: str | None) -> ResultFile:
+    with_ingest = [file for file in files if file.ingest_names]
+    if not with_ingest:
+        raise ReportError(f"{folder} holds no results of {TIME_METHOD}; run `asv run` first.")
+    newest_first = sorted(with_ingest, key=lambda x: (x.commit_date, x.measured_until), reverse=True)
+    commits = list(dict.fromkeys(file.commit for file in newest_first))
+    if prefix is not None:
+        found = [commit for commit in commits if prefix and commit.startswith(prefix.lower())]
+        if not found:
+            raise ReportError(
+                f"{folder} has no ingestion results of commit {prefix!r}; there is {choices(_short(commits))}."
+            )
+        if len(found) > 1:
+            raise ReportError(
+                f"commit {prefix!r} is ambiguous, write more of it: {choices(_short(found, len(prefix) + 4))}."
+            )
+        commits = found
+    same = [file for file in with_ingest if file.commit == commits[0]]
+    return max(same, key=lambda file: (file.measured_until, file.environment))
+
+
+def _short(commits: list[str], length: int = 8) -> list[str]:
+    return [commit[: max(length, 8)] for commit in commits]
+
+
+def suite_of(results_dir: Path) -> dict[str, Any]:
+    """The benchmarks that asv found last, by name, as it describes them; beside them the version of the format.
+
+    Raises:
+        ReportError: nothing was run yet, or the file cannot be read.
+    """
+    return load(results_dir / "benchmarks.json")
+
+
+def selected(suite: Mapping[str, Any], patterns: Sequence[str]) -> list[str]:
+    """The benchmarks that asv's `--bench` chooses, by its own rule: any pattern, in the name or in any call of it."""
+    found = []
+    for name, benchmark in sorted(suite.items()):
+        if isinstance(benchmark, dict):
+            calls = [f"{name}({', '.join(values)})" for values in itertools.product(*benchmark["params"])]
+            names = calls if benchmark["params"] else [name]
+            if not patterns or any(re.search(pattern, call) for pattern in patterns for call in names):
+                found.append(name)
+    return found
+
+
+def result_files(folder: Path) -> tuple[list[ResultFile], list[str]]:
+    """The results of one machine, a commit and environment once; and what was left out, in words."""
+    found: dict[tuple[str, str], ResultFile] = {}
+    notes = []
+    # The shortest name first: a copy has a longer one.
+    for path in sorted(folder.glob("*.json"), key=lambda path: (len(path.name), path.name)):
+        if path.name == "machine.json":
+            continue
+        if not _RESULT_NAME.fullmatch(path.name):
+            notes.append(f"{path.name} is not a result of asv by its name and was left out")
+            continue
+        file = _result_file(path)
+        first = found.setdefault((file.commit, file.environment), file)
+        if first is not file:
+            notes.append(f"{path.name} holds the same commit and environment as {first.path.name} and was left out")
+    return list(found.values()), notes
+
+
+def _result_file(path: Path) -> ResultFile:
+    data = load(path)
+    try:
+        columns = data["result_columns"]
+        rows = {name: dict(zip(columns, row, strict=False)) for name, row in data["results"].items()}
+        return ResultFile(
+            path=path,
+            commit=data["commit_hash"],
+            commit_date=int(data["date"]),
+            environment=data["env_name"],
+            python=data.get("python") or "",
+            requirements=data.get("requirements") or {},
+            rows=rows,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReportError(f"{path} is not a result file of asv ({error!r}); delete it and run again.") from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """One of asv's files; its NaN and Infinity are let through."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ReportError(f"{path} is missing; run `asv run` to write it.") from error
+    except OSError as error:
+        raise ReportError(f"{path} cannot be read ({error.strerror or error}).") from error
+    except ValueError as error:
+        raise ReportError(f"{path} is not JSON ({error}); delete it and run `asv run` again.") from error
+    version = data.get("version") if isinstance(data, dict) else None
+    # machine.json has a numbering of its own.
+    if not isinstance(data, dict) or (path.name != "machine.json" and version != ASV_FILE_VERSION):
+        raise ReportError(
+            f"{path} has version {version!r} of asv's format and this reads {ASV_FILE_VERSION}; "
+            "run `asv update` to convert old results."
+        )
+    return data
+
+
+def by_params(
+    row: Mapping[str, Any], benchmark: Mapping[str, Any] | None, path: Path, needed: str = LEVEL_PARAMETER
+) -> dict[Params, dict[str, Any]] | None:
+    """One small row for each combination of named parameters; None when the needed one is not among them."""
+    axes = row.get("params")
+    names = (benchmark or {}).get("param_names", [])
+    if not axes or needed not in names or len(axes) != len(names):
+        return None
+    return rows_of(row, names, path)
+
+
+def rows_of(row: Mapping[str, Any], names: list[str], path: Path) -> dict[Params, dict[str, Any]]:
+    """One small row for each combination of named parameters; one without names where there are no parameters."""
+    combinations = list(itertools.product(*(row.get("params") or [])))
+    columns: dict[str, list[Any]] = {}
+    for column in ("result", "stats_q_25", "stats_q_75", "stats_repeat", "samples"):
+        values = row.get(column)
+        columns[column] = values if isinstance(values, list) else [values] * len(combinations)
+        if len(columns[column]) != len(combinations):
+            raise ReportError(
+                f"{path} has {len(columns[column])} values of {column} for {len(combinations)} combinations of "
+                "parameters; delete it and run `asv run` again."
+            )
+    return {
+        tuple(zip(names, values, strict=True)): {name: column[place] for name, column in columns.items()}
+        for place, values in enumerate(combinations)
+    }
+
+
+def environment_name(file: ResultFile) -> str:
+    """asv's name, which for an existing environment is a path and says no more than that it existed."""
+    kind = file.environment.partition("-")[0]
+    return kind if kind == "existing" else file.environment
+
+
+def value_of(text: str) -> Concurrency:
+    """What a `repr()` string stands for."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    return value if isinstance(value, int | str) and not isinstance(value, bool) else text
+
+
+def finite(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def whole(value: object) -> int | None:
+    number = finite(value)
+    return None if number is None else round(number)
+
+
+def choices(names: list[str]) -> str:
+    more = len(names) - _SHOWN_CHOICES
+    shown = ", ".join(names[:_SHOWN_CHOICES])
+    return f"{shown} and {more} more" if more > 0 else shown
