@@ -229,16 +229,8 @@ def _name_peers(axes: Axes, data_set: DataSet, theme: Theme) -> None:
     for throughput, name in sorted((x.throughput, x.name) for x in data_set.peers if x.throughput is not None):
         height = max(throughput / top, free)
         free = height + _LINE_OF_TEXT
-        axes.annotate(
-            clipped(plain(name), 20),
-            (1, height),
-            xycoords="axes fraction",
-            xytext=(3, 0),
-            textcoords="offset points",
-            va="center",
-            color=theme.peer,
-            fontsize=8,
-        )
+        named = axes.annotate(clipped(plain(name), 20), (1, height), (3, 0), "axes fraction", "offset points")
+        named.set(va="center", color=theme.peer, fontsize=8)
 
 
 def _frame(axes: Axes, data_set: DataSet, points: list[_Point], theme: Theme) -> None:
