@@ -11,6 +11,8 @@ from typing import BinaryIO
 from stac_manager.context import FailureCollector
 from stac_manager.files.compression import DamagedError, Unpacked
 from stac_manager.files.decoding import failure_if_unreadable, items_of_json, items_of_text
+from stac_manager.files.fields import WHOLE, Decode
+from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.formats import BOM, Document, Magic, magic
 from stac_manager.files.items import why_not_an_item
 from stac_manager.files.opening import open_file
@@ -30,28 +32,32 @@ class ParquetFoundError(Exception):
     """The document turns out to be Parquet, which is read by its path."""
 
 
-def items_of(content: memoryview | Window, document: Document, failures: FailureCollector) -> Iterable[Item | None]:
+def items_of(
+    content: memoryview | Window, document: Document, failures: FailureCollector, decode: Decode = WHOLE
+) -> Iterable[Item | None]:
     """Return what decodes the content of a document. A window is closed by it.
 
     Raises:
         ParquetFoundError: If it is Parquet, or compressed Parquet.
     """
     if isinstance(content, memoryview) and document.format == "json" and magic(bytes(content[:MAGIC_BYTES])) is None:
-        return items_of_json(content, document, failures)
+        return items_of_json(content, document, failures, decode)
     window = content if isinstance(content, Window) else Window(data=bytes(content))
     with failure_if_unreadable(document.path, failures):
         try:
-            return _items_of_window(window, document, failures)
+            return _items_of_window(window, document, failures, decode)
         except BaseException:
             window.close()
             raise
     return ()
 
 
-def _items_of_window(window: Window, document: Document, failures: FailureCollector) -> Iterable[Item | None]:
+def _items_of_window(
+    window: Window, document: Document, failures: FailureCollector, decode: Decode
+) -> Iterable[Item | None]:
     kind = _kind(window)
     if kind is None:
-        return items_of_text(window, document, failures)
+        return items_of_text(window, document, failures, decode)
     inner = _unpacked(window, kind)
     if document.format == "json":
         ended = False
@@ -59,8 +65,8 @@ def _items_of_window(window: Window, document: Document, failures: FailureCollec
             ended = not inner.more()
         if ended:
             with closing(inner):
-                return items_of_json(inner.view[: inner.end], document, failures)
-    return items_of_text(inner, document, failures)
+                return items_of_json(inner.view[: inner.end], document, failures, decode)
+    return items_of_text(inner, document, failures, decode)
 
 
 def _unpacked(window: Window, kind: Magic) -> Window:
@@ -109,7 +115,9 @@ class _Rest:
 # Parquet
 
 
-def parts_of_parquet(document: Document, failures: FailureCollector) -> Generator[Iterator[Item | None], None, None]:
+def parts_of_parquet(
+    document: Document, failures: FailureCollector, filters: Filters = EVERYTHING
+) -> Generator[Iterator[Item | None], None, None]:
     """Decode a Parquet file or some of its row groups, a batch of rows a part. It may also be text with that suffix.
 
     Raises:
@@ -117,15 +125,15 @@ def parts_of_parquet(document: Document, failures: FailureCollector) -> Generato
     """
     with failure_if_unreadable(document.path, failures), _path_or_text(document.path) as found:
         if isinstance(found, Window):
-            items = items_of_text(found, document, failures)
+            items = items_of_text(found, document, failures, filters.decode)
             while batch := list(islice(items, ROWS_PER_BATCH)):
                 yield iter(batch)
             return
-        yield from _batches(found, document, failures)
+        yield from _batches(found, document, failures, filters)
 
 
 def items_of_parquet_rows(
-    file: BinaryIO, document: Document, failures: FailureCollector
+    file: BinaryIO, document: Document, failures: FailureCollector, filters: Filters = EVERYTHING
 ) -> Generator[Iterator[Item | None], None, None]:
     """Decode a Parquet file that is open, as `parts_of_parquet` does one on the disk.
 
@@ -133,14 +141,14 @@ def items_of_parquet_rows(
         ConfigurationError: If pyarrow is not installed.
     """
     with failure_if_unreadable(document.path, failures):
-        yield from _batches(file, document, failures)
+        yield from _batches(file, document, failures, filters)
 
 
 def _batches(
-    source: str | BinaryIO, document: Document, failures: FailureCollector
+    source: str | BinaryIO, document: Document, failures: FailureCollector, filters: Filters
 ) -> Generator[Iterator[Item | None], None, None]:
-    for number, rows in items_of_parquet(source, document.first, document.stop):
-        yield _items_of_rows(enumerate(rows, number), document.path, failures)
+    for number, rows in items_of_parquet(source, document.first, document.stop, filters):
+        yield iter(filters.decode.kept(_items_of_rows(enumerate(rows, number), document.path, failures)))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from stac_manager.context import FailureCollector
+from stac_manager.files.fields import WHOLE, Decode
 from stac_manager.files.formats import BOM, RECORD_SEPARATOR, Document
 from stac_manager.files.items import is_plain_item, why_not_an_item
 from stac_manager.files.members import BrokenMember, NotJSONError, Pause, Whole, members, why_not_json
@@ -33,7 +34,9 @@ MOST_DEPTH = 3
 """Arrays of pages of features: containers within containers are looked into so deep."""
 
 
-def items_of_json(data: memoryview, document: Document, failures: FailureCollector) -> Iterable[Item | None]:
+def items_of_json(
+    data: memoryview, document: Document, failures: FailureCollector, decode: Decode = WHOLE
+) -> Iterable[Item | None]:
     """Decode a JSON document that is in memory: an Item, a FeatureCollection, an array, or what holds several of them.
 
     What is no STAC item becomes a failure, with the line where there is one, and the reason. Of a broken array or
@@ -41,12 +44,12 @@ def items_of_json(data: memoryview, document: Document, failures: FailureCollect
     """
     plain = data[len(BOM) :] if data[: len(BOM)] == BOM else data
     try:
-        value = orjson.loads(plain)
+        value = decode.loads(plain)
     except orjson.JSONDecodeError:
-        return items_of_text(Window(data=bytes(data)), document, failures)
+        return items_of_text(Window(data=bytes(data)), document, failures, decode)
     if isinstance(value, dict) and isinstance(value.get("features"), list) and _is_ambiguous(value, plain):
-        return items_of_text(Window(data=bytes(data)), document, failures)
-    return _walk(_exact_members(value, plain), "", None, document.path, failures)
+        return items_of_text(Window(data=bytes(data)), document, failures, decode)
+    return decode.kept(_walk(_exact_members(value, plain), "", None, document.path, failures))
 
 
 def _exact_members(value: Any, data: memoryview | bytes) -> Any:
@@ -59,7 +62,7 @@ def _is_ambiguous(value: dict[str, Any], data: memoryview) -> bool:
     return value.get("type") == "Feature" or bytes(data).count(b'"features"') > 1
 
 
-def items_of_text(window: Window, document: Document, failures: FailureCollector) -> Items:
+def items_of_text(window: Window, document: Document, failures: FailureCollector, decode: Decode = WHOLE) -> Items:
     """Decode a document of any size through a window, which is closed at the end."""
     path = document.path
     with closing(window), failure_if_unreadable(path, failures):
@@ -67,11 +70,11 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
         if window.buffer.startswith(BOM):
             window.start = len(BOM)
         if document.stop is None and _first_byte(window) == RECORD_SEPARATOR:
-            yield from _lines(window, path, failures, bytes((RECORD_SEPARATOR,)))
+            yield from _lines(window, path, failures, bytes((RECORD_SEPARATOR,)), decode)
         elif document.stop is not None or has_lines(window, document):
-            yield from _lines(window, path, failures, b"\n")
+            yield from _lines(window, path, failures, b"\n", decode)
         else:
-            yield from _values(window, path, failures)
+            yield from decode.kept(_values(window, path, failures))
 
 
 def _first_byte(window: Window) -> int | None:
@@ -162,9 +165,9 @@ def _values(window: Window, path: str, failures: FailureCollector) -> Items:
         failures.add(path, f"not JSON: {error}{rest}", line=error.line)
 
 
-def _lines(window: Window, path: str, failures: FailureCollector, separator: bytes) -> Items:
+def _lines(window: Window, path: str, failures: FailureCollector, separator: bytes, decode: Decode) -> Items:
     """Decode a value a line, or one behind each record separator."""
-    loads = orjson.loads
+    loads, kept = decode.loads, decode.kept
     ended = False
     while True:
         found = window.buffer.find(separator, window.start, window.end)
@@ -175,22 +178,28 @@ def _lines(window: Window, path: str, failures: FailureCollector, separator: byt
                 ended = not window.more()
                 continue
             if not ended:
-                yield from _long_line(window, path, failures, separator)
+                yield from kept(_long_line(window, path, failures, separator))
                 continue
             found = window.end
         begin = window.start
-        window.start = min(found + 1, window.end)
+        if separator == b"\n" and found < window.end:
+            window.pass_line(found)
+        else:
+            window.start = min(found + 1, window.end)
         try:
             candidate = loads(window.view[begin:found])
         except orjson.JSONDecodeError as error:
             yield None
-            yield from _odd_line(window, begin, found, error, path, failures)
+            yield from kept(_odd_line(window, begin, found, error, path, failures))
             continue
         if is_plain_item(candidate):
-            yield exact(candidate, window.view[begin:found]) if has_large_number(candidate) else candidate
+            if has_large_number(candidate):
+                yield from kept([exact(candidate, window.view[begin:found])])
+            else:
+                yield candidate
         else:
             candidate = _exact_members(candidate, window.view[begin:found])
-            yield from _walk(candidate, "", window.line_at(begin) + window.lines_before(), path, failures)
+            yield from kept(_walk(candidate, "", window.line_at(begin) + window.lines_before(), path, failures))
         del candidate
 
 

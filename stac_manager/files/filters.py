@@ -1,4 +1,4 @@
-"""Which items a configuration asks for: one predicate, and what it lets a reader leave out.
+"""Which items a configuration asks for, and what of them: one predicate, and what it lets a reader leave out.
 
 The conditions are those of a STAC API (item-search), all of which must hold: `collection_id` or `collections`, `ids`,
 `datetime`, `bbox`, `intersects`, `filter`.
@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from stac_manager.config import IngestConfig
 from stac_manager.files import expressions
 from stac_manager.files.boxes import Box, boxes_of, item_matches
+from stac_manager.files.fields import WHOLE, Decode, Fields
 from stac_manager.protocols import Item
 from stac_manager.timestamps import interval, nanoseconds
 
@@ -25,19 +26,29 @@ class Filters:
 
     Attributes:
         predicates: All must hold, the cheapest first.
-        paths: The members that they read, as paths with dots.
         period: First and last nanosecond since 1970 that the user asked for; None is open.
         boxes: Where the geometry must be, in degrees; nothing for everywhere.
         description: In words, for messages.
+        fields: What is kept of an item; None for all of it.
         may_be_empty: They select among the items, so that none may be left. A collection has some, or is none.
     """
 
     predicates: tuple[Predicate, ...] = ()
-    paths: frozenset[str] = frozenset()
     period: tuple[int | None, int | None] = (None, None)
     boxes: tuple[Box, ...] = ()
     description: str = ""
     may_be_empty: bool = False
+    fields: Fields | None = None
+
+    @property
+    def decode(self) -> Decode:
+        """What decodes JSON: of an item, no more than is wanted."""
+        return WHOLE if self.fields is None else self.fields.decode
+
+    @property
+    def keep(self) -> Callable[[Item], Item] | None:
+        """What leaves out of an item what only the conditions had to read; None where that is nothing."""
+        return None if self.fields is None or self.fields.is_exact else self.fields.keep
 
     def __bool__(self) -> bool:
         return bool(self.predicates)
@@ -45,6 +56,9 @@ class Filters:
     def matches(self, item: Item) -> bool:
         """Tell whether an item meets every condition."""
         return all(predicate(item) for predicate in self.predicates)
+
+
+EVERYTHING = Filters()
 
 
 def filters_of(config: IngestConfig, collection_id: str | None = None) -> Filters:
@@ -87,7 +101,8 @@ def filters_of(config: IngestConfig, collection_id: str | None = None) -> Filter
         paths |= {path for each in names for path in (each, f"properties.{each}")}
         words.append(f"that the {name!r} lets through")
     may_be_empty = len(predicates) > bool(collections)
-    return Filters(tuple(predicates), frozenset(paths), period, boxes, ", ".join(words), may_be_empty)
+    fields = None if config.fields is None else Fields(config.fields, paths)
+    return Filters(tuple(predicates), period, boxes, ", ".join(words), may_be_empty, fields)
 
 
 def _one_of(member: str, wanted: frozenset[str]) -> Predicate:

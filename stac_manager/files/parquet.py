@@ -11,13 +11,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
+from itertools import accumulate, repeat
 from typing import Any, BinaryIO
 
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.files.columns import Array, Convert, Converters, Member, fields, nullable, objects
+from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.geometries import NATIVE_TYPES, geojson, native_geometries
 from stac_manager.files.geoparquet import ITEM_MEMBERS, Layout, layout_of
+from stac_manager.files.pushdown import may_match
 from stac_manager.protocols import Item
 
 ROWS_PER_BATCH = 200
@@ -55,13 +57,16 @@ def row_groups(path: str) -> tuple[int, ...]:
 
 
 def items_of_parquet(
-    source: str | BinaryIO, first: int = 0, stop: int | None = None
+    source: str | BinaryIO, first: int = 0, stop: int | None = None, filters: Filters = EVERYTHING
 ) -> Iterator[tuple[int, Iterator[object]]]:
     """Read the row groups [first, stop) of a Parquet file and yield their rows in batches, in their order.
 
     With each batch comes the number, from 1, of its first row in the file. A row is an item, a `BadRow`, or a dict that
     lacks what an item must have: the caller looks. Its dicts are built when it is taken, which needs the file no more.
     Take all rows of a batch before those of the next.
+
+    Of the row groups and columns, those are read that the conditions and the fields of `filters` call for. The caller
+    looks at each item itself.
 
     Raises:
         ConfigurationError: If pyarrow is not installed.
@@ -71,13 +76,19 @@ def items_of_parquet(
     """
     with _opened(source) as file:
         groups = _rows_of_groups(file)
-        rows_of_batch = _Rows(file).of_batch
-        number = 1 + sum(groups[:first])
+        starts = (1, *(1 + rows for rows in accumulate(groups)))
+        columns = None if filters.fields is None else filters.fields.columns(file.schema_arrow, _layout(file).names)
+        rows: _Rows | None = None
         chosen = range(first, min(len(groups) if stop is None else stop, len(groups)))
-        for indexes, size in _runs(file, chosen, _size_of(source)):
-            for batch in _batches(source, file, indexes, size):
-                yield number, rows_of_batch(batch)
+        wanted = [index for index in chosen if may_match(file, index, filters)]
+        for indexes, size in _runs(file, wanted, _size_of(source)):
+            number = starts[indexes[0]]
+            for batch in _batches(source, file, indexes, size, columns):
+                rows = rows or _Rows(file, batch.schema)
+                yield number, rows.of_batch(batch)
                 number += batch.num_rows
+        if rows is None:
+            _Rows(file, file.schema_arrow)  # says what is wrong with the file
 
 
 @contextmanager
@@ -116,19 +127,24 @@ def _size_of(source: str | BinaryIO) -> int:
     return size
 
 
-def _batches(source: str | BinaryIO, file: Any, indexes: list[int], size: int) -> Iterator[Any]:
+def _batches(
+    source: str | BinaryIO, file: Any, indexes: list[int], size: int, columns: list[str] | None
+) -> Iterator[Any]:
     """Read row groups. Of a file far away, the columns of one are fetched at once before they are read by pieces."""
     fetch = getattr(source, "fetch", None)
     for run in [[index] for index in indexes] if fetch is not None else [indexes]:
         if fetch is not None:
-            fetch(_spans(file.metadata.row_group(run[0])))
-        yield from file.iter_batches(size, row_groups=run, use_threads=False)
+            fetch(_spans(file.metadata.row_group(run[0]), columns))
+        yield from file.iter_batches(size, row_groups=run, columns=columns, use_threads=False)
 
 
-def _spans(group: Any) -> Iterator[tuple[int, int]]:
-    """Yield where the columns of a row group begin and end in the file."""
+def _spans(group: Any, columns: list[str] | None) -> Iterator[tuple[int, int]]:
+    """Yield where the columns of a row group that are read begin and end in the file."""
     for index in range(group.num_columns):
         column = group.column(index)
+        path = column.path_in_schema
+        if columns is not None and not any(path == each or path.startswith(f"{each}.") for each in columns):
+            continue
         first = column.data_page_offset
         if column.dictionary_page_offset is not None:
             first = min(first, column.dictionary_page_offset)
@@ -142,7 +158,7 @@ def _rows_of_groups(file: Any) -> tuple[int, ...]:
     return tuple(file.metadata.row_group(index).num_rows for index in range(file.metadata.num_row_groups))
 
 
-def _runs(file: Any, chosen: range, file_bytes: int) -> Iterator[tuple[list[int], int]]:
+def _runs(file: Any, chosen: Iterable[int], file_bytes: int) -> Iterator[tuple[list[int], int]]:
     """Yield row groups that follow each other, and how many rows of them a batch may hold.
 
     Raises:
@@ -155,7 +171,7 @@ def _runs(file: Any, chosen: range, file_bytes: int) -> Iterator[tuple[list[int]
     size = 0
     for index in chosen:
         found = _batch_rows(file.metadata.row_group(index).total_byte_size, file_bytes)
-        if run and found != size:
+        if run and (found != size or index != run[-1] + 1):
             yield run, size
             run = []
         size = found
@@ -182,12 +198,11 @@ def _batch_rows(unpacked: int, file_bytes: int) -> int:
 class _Rows:
     """What is known of a file's rows."""
 
-    def __init__(self, file: Any) -> None:
-        schema = file.schema_arrow
+    def __init__(self, file: Any, schema: Any) -> None:
         for name in ("id", "stac_version"):
             if name not in schema.names:
                 raise ValueError(f"it has no column {name!r}")
-        layout = layout_of(schema.names, schema.metadata or {}, _extensions(schema))
+        layout = _layout(file)
         self._converters = Converters()
         self._converters.geometries.update(
             {name: self._converters.each(geojson) for name, form in layout.encodings.items() if form == "wkb"}
@@ -255,6 +270,11 @@ def _empty_for_null(convert: Convert) -> Convert:
         return ({} if assets is None else assets for assets in convert(array))
 
     return converted
+
+
+def _layout(file: Any) -> Layout:
+    schema = file.schema_arrow
+    return layout_of(schema.names, schema.metadata or {}, _extensions(schema))
 
 
 def _extensions(schema: Any) -> dict[str, str]:

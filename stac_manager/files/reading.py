@@ -96,7 +96,7 @@ async def read_documents(
             if turns.parquet is not None:
                 if config.concurrency != 1 and (following := next(upcoming, None)) is not None:
                     await asyncio.to_thread(hint, following)
-                with closing(parts_of_parquet(turns.parquet, failures)) as batches:
+                with closing(parts_of_parquet(turns.parquet, failures, filters)) as batches:
                     while (batch := await _next_batch(batches, stats)) is not None:
                         yield turns.take_all(batch)
                 turns.parquet = None

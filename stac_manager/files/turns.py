@@ -47,6 +47,7 @@ class Turns:
         stats: FileStats,
     ) -> None:
         self._reader = reader
+        self._filters = filters
         self._matches = filters.matches if filters else None
         self._max_items = sys.maxsize if max_items is None else max_items
         self._failures = failures
@@ -60,7 +61,9 @@ class Turns:
     def take(self) -> Generator[Item, None, None]:
         """Yield items until it is the event loop's turn, and count them and the time in which the consumer has them."""
         stats, reader, matches, most = self._stats, self._reader, self._matches, self._max_items
-        loads, clock = orjson.loads, perf_counter
+        decode, clock = self._filters.decode, perf_counter
+        loads = decode.loads
+        keep = self._filters.keep
         started = clock()
         turn = started + TURN_SECONDS
         if self._current is not None:
@@ -85,10 +88,12 @@ class Turns:
                     item = None
                 if is_plain_item(item):
                     if has_large_number(item):
-                        item = exact(item, content)
+                        (item,) = decode.kept([exact(item, content)])
                     if matches is not None and not matches(item):
                         started = clock()
                         continue
+                    if keep is not None:
+                        item = keep(item)
                     stats.items += 1
                     handed_over = clock()
                     stats.seconds_decoding += handed_over - done
@@ -124,7 +129,7 @@ class Turns:
             self._failures.add(document.path, f"cannot be read: {content.strerror or content}")
             return True
         try:
-            self._current = iter(items_of(content, document, self._failures))
+            self._current = iter(items_of(content, document, self._failures, self._filters.decode))
         except ParquetFoundError:
             self.parquet = document
             return False
@@ -134,6 +139,7 @@ class Turns:
         """Yield items of the document at hand, until there are none or it is the event loop's turn."""
         stats, clock, matches, most = self._stats, perf_counter, self._matches, self._max_items
         assert self._current is not None
+        keep = self._filters.keep
         given = collection_of_path(self._path)
         started = clock()
         reading = stats.seconds_reading
@@ -144,6 +150,8 @@ class Turns:
                 if clock() >= turn:
                     return
                 continue
+            if keep is not None:
+                item = keep(item)
             stats.items += 1
             handed_over = clock()
             stats.seconds_decoding += handed_over - started - (stats.seconds_reading - reading)

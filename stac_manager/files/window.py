@@ -108,6 +108,15 @@ class Window:
             self._counted = position
         return newlines + 1
 
+    def pass_line(self, newline: int) -> None:
+        """Go behind the next newline, which is at this byte. So it need not be counted: that costs a fifth of a line."""
+        if self._counted < self.start:
+            self.line_at(self.start)
+        elif self._counted > self.start:
+            self._newlines -= self.buffer.count(b"\n", self.start, self._counted)
+        self._newlines += 1
+        self.start = self._counted = newline + 1
+
     def lines_before(self) -> int:
         """Return how many lines of the file are before the window's first byte."""
         return self._lines_before() if self._lines_before is not None else 0

@@ -73,6 +73,7 @@ class _Reader:
         self, config: IngestConfig, filters: Filters, transport: Transport, failures: FailureCollector, stats: FileStats
     ) -> None:
         self._config = config
+        self._filters = filters
         self._matches = filters.matches if filters else None
         self._transport = transport
         self._failures = failures
@@ -87,7 +88,7 @@ class _Reader:
                     yield part
                 return
             try:
-                items = iter(items_of(memoryview(fetched.data), document, self._failures))
+                items = iter(items_of(memoryview(fetched.data), document, self._failures, self._filters.decode))
             except ParquetFoundError:
                 async for part in self._in_batches(self._rows(io.BytesIO(fetched.data), document)):
                     yield part
@@ -114,13 +115,13 @@ class _Reader:
 
     def _text(self, file: Any, document: Document) -> Iterator[Item | None]:
         try:
-            yield from items_of(Window(file), document, self._failures)
+            yield from items_of(Window(file), document, self._failures, self._filters.decode)
         except ParquetFoundError:
             file.seek(0)
             yield from self._rows(file, document)
 
     def _rows(self, file: Any, document: Document) -> Iterator[Item | None]:
-        for batch in items_of_parquet_rows(file, document, self._failures):
+        for batch in items_of_parquet_rows(file, document, self._failures, self._filters):
             yield from batch
 
     async def _opened(self, fetched: Fetched, stack: ExitStack) -> IO[bytes] | RemoteFile:
@@ -152,11 +153,14 @@ class _Reader:
 
     def _selected(self, items: Iterator[Item | None], document: Document | None) -> Iterator[Item | None]:
         matches = self._matches
+        keep = self._filters.keep
         given = collection_of_path(document.path) if document is not None else None
         for item in items:
             if item is not None and given is not None and item.get("collection") is None:
                 item["collection"] = given
-            yield item if item is None or matches is None or matches(item) else None
+            if item is not None and matches is not None and not matches(item):
+                item = None
+            yield item if item is None or keep is None else keep(item)
 
 
 class _Turn:
