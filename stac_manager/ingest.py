@@ -16,7 +16,7 @@ from stac_manager.garbage import OlderCollectionsDeferred
 from stac_manager.options import IngestOptions
 from stac_manager.plan import Partition, Plan
 from stac_manager.protocols import Item
-from stac_manager.reader import PartitionReader, Parts, counted, modified
+from stac_manager.reader import Modifier, PartitionReader, Parts, counted, modified
 from stac_manager.stats import ApiStats, FileStats, IngestStats
 
 if TYPE_CHECKING:
@@ -159,15 +159,34 @@ class IngestModule:
 
             file_stats = FileStats()
             read_file = partial(files.read, partition, self.config, collection_id, failures, file_stats)
-            return PartitionReader(partition, read_file, file_stats, self.config.modifier)
+            return PartitionReader(partition, read_file, file_stats, self._modifier)
         from stac_manager.api import partitions as searches
 
         api_stats = ApiStats()
         read_api = partial(searches.read, partition, self.config, collection_id, failures, api_stats)
-        return PartitionReader(partition, read_api, api_stats, self.config.modifier)
+        return PartitionReader(partition, read_api, api_stats, self._modifier)
 
     def _collection_id(self, context: WorkflowContext | None) -> str | None:
         return self.config.collection_id or (context.data.get("collection_id") if context else None)
+
+    @property
+    def _modifier(self) -> Modifier | None:
+        """What changes an item before it is delivered. Files give their fields alone; servers may give more."""
+        modifier = self.config.modifier
+        if self.config.mode == "file" or self.config.fields is None:
+            return modifier
+        from stac_manager.fields import Fields
+
+        keep = Fields(self.config.fields).keep
+        if modifier is None:
+            return keep
+
+        def kept_and_modified(item: Item) -> Item:
+            kept = keep(item)
+            changed = modifier(kept)
+            return kept if changed is None else changed
+
+        return kept_and_modified
 
     async def _parts(self, context: WorkflowContext) -> Parts:
         """Yield the items in parts, as documents and pages hold them, and count what passes."""
@@ -185,7 +204,7 @@ class IngestModule:
             self.stats = api_stats = ApiStats()
             pages = search(self.config, collection_id, context.failure_collector, api_stats)
             parts = _counted_pages(pages, api_stats)
-        stats, modifier = self.stats, self.config.modifier
+        stats, modifier = self.stats, self._modifier
         started = perf_counter()
         deferred = OlderCollectionsDeferred() if self.config.defer_gc else nullcontext()
         try:

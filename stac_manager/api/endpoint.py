@@ -16,6 +16,10 @@ from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 
 FILTER_CLASS = "item-search#filter"
+FIELDS_CLASS = "item-search#fields"
+# What tells items apart, and which partition owns one, is asked for whatever the user wants.
+NEEDED_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "properties.datetime",
+                 "properties.start_datetime", "properties.end_datetime")  # fmt: skip
 NOT_A_CATALOG = ("Collection", "Feature", "FeatureCollection")
 
 
@@ -30,6 +34,8 @@ class Endpoint:
     collections: URL | None = None
     of_one_collection: bool = False
     """Whether it is the items of one Collection, which a request need not name."""
+    fields: bool = False
+    """Whether it gives partial items (Fields extension)."""
 
     @classmethod
     def guess(cls, source: str) -> Endpoint:
@@ -40,6 +46,8 @@ class Endpoint:
 
     def request(self, body: Mapping[str, Any]) -> Request:
         """Build the first request of a search: POST where the landing page offers it, else GET."""
+        if not self.fields:
+            body = {name: value for name, value in body.items() if name != "fields"}
         if self.post:
             return Request("POST", str(self.search), body)
         if self.of_one_collection:
@@ -72,12 +80,14 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
             raise DataProcessingError(f"{shown(landing.url)}: {_no_landing_page(landing)}")
         return unlisted
     conforms_to = landing.document.get("conformsTo")
+    classes = [str(name) for name in conforms_to] if isinstance(conforms_to, list) else []
     return Endpoint(
         linked(landing.url, href),
         "POST" in by_method,
-        any(FILTER_CLASS in str(name) for name in conforms_to) if isinstance(conforms_to, list) else False,
+        any(FILTER_CLASS in name for name in classes),
         _link(landing, "aggregate"),
         _link(landing, "data"),
+        fields=any(FIELDS_CLASS in name for name in classes),
     )
 
 
@@ -132,6 +142,7 @@ def body_of(config: IngestConfig, collection_id: str | None, limit: int) -> dict
         "query": config.query,
         "filter": config.filter,
         "filter-lang": None if config.filter is None else _filter_language(config.filter),
+        "fields": None if config.fields is None else {"include": list(dict.fromkeys((*NEEDED_FIELDS, *config.fields)))},
         "limit": limit if config.max_items is None else min(limit, config.max_items),
     }
     return {name: value for name, value in members.items() if value is not None}
@@ -143,6 +154,8 @@ def _filter_language(expression: dict[str, Any] | str) -> str:
 
 def as_query(value: Any) -> str:
     """Write a member as a query parameter: lists with commas, objects as JSON (STAC API, item-search)."""
+    if isinstance(value, dict) and isinstance(value.get("include"), list):  # of the Fields extension
+        value = value["include"]
     if isinstance(value, list):
         return ",".join(map(str, value))
     return orjson.dumps(value).decode() if isinstance(value, dict) else str(value)

@@ -9,9 +9,9 @@ from itertools import islice
 from typing import BinaryIO
 
 from stac_manager.context import FailureCollector
+from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.compression import DamagedError, Unpacked
 from stac_manager.files.decoding import failure_if_unreadable, items_of_json, items_of_text
-from stac_manager.files.fields import WHOLE, Decode
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.formats import BOM, Document, Magic, magic
 from stac_manager.files.items import why_not_an_item

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from stac_manager.context import FailureCollector
-from stac_manager.files.fields import WHOLE, Decode
+from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.formats import BOM, RECORD_SEPARATOR, Document
 from stac_manager.files.items import is_plain_item, why_not_an_item
 from stac_manager.files.members import BrokenMember, NotJSONError, Pause, Whole, members, why_not_json

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from stac_manager.config import IngestConfig
+from stac_manager.fields import WHOLE, Decode, Fields
 from stac_manager.files import expressions
 from stac_manager.files.boxes import Box, boxes_of, item_matches
-from stac_manager.files.fields import WHOLE, Decode, Fields
 from stac_manager.protocols import Item
 from stac_manager.timestamps import interval, nanoseconds
 

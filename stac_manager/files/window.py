@@ -109,7 +109,7 @@ class Window:
         return newlines + 1
 
     def pass_line(self, newline: int) -> None:
-        """Go behind the next newline, which is at this byte. So it need not be counted: that costs a fifth of a line."""
+        """Go behind the next newline, which is at this byte. It need not be counted then, which costs a fifth."""
         if self._counted < self.start:
             self.line_at(self.start)
         elif self._counted > self.start:

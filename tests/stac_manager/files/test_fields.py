@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stac_geoparquet.arrow import parse_stac_items_to_arrow
 
 from stac_manager import IngestModule, WorkflowContext
-from stac_manager.files.fields import Fields
+from stac_manager.fields import Fields
 from stac_manager.files.items import is_plain_item
 
 FIELDS = ("properties.datetime", "bbox", "assets.B04.href", "eo:cloud_cover", "properties.missing")
@@ -82,6 +82,15 @@ def test_partial_items_of_every_layout(layout: str, tmp_path: Path) -> None:
     )
     expected = [each for each in ITEMS if each["properties"]["eo:cloud_cover"] < 3 and each["bbox"][0] <= 9]
     assert some == [{name: each[name] for name in ("type", "stac_version", "id", "collection")} for each in expected]
+
+
+@pytest.mark.parametrize("suffix", ["json", "ndjson"])
+def test_large_numbers_are_exact_and_bring_nothing_else(suffix: str, tmp_path: Path) -> None:
+    text = json.dumps(ITEMS[0]).replace('"eo:cloud_cover": 0', f'"eo:cloud_cover": {2**70}, "a": 1e30')
+    (tmp_path / f"a.{suffix}").write_text(text + "\n")
+    (found,) = fetch(tmp_path / f"a.{suffix}", fields=["eo:cloud_cover", "a"])
+    assert found["properties"] == {"eo:cloud_cover": 2**70, "a": 1e30}
+    assert set(found) == {"type", "stac_version", "id", "collection", "properties"}
 
 
 def test_fields_of_geoparquet_are_those_of_its_whole_items(tmp_path: Path) -> None:
