@@ -47,6 +47,20 @@ def ingest_module(mode, source, **options):
     return module
 
 
+def remote_module(source, **options):
+    """Make the module of a file or catalog far away.
+
+    Raises:
+        NotImplementedError: If the commit reads none.
+    """
+    require()
+    if importlib.util.find_spec("stac_manager.files") is None or (
+        importlib.util.find_spec("stac_manager.files.remote") is None
+    ):
+        raise NotImplementedError("this commit reads nothing far away")
+    return ingest_module("file", source, **options)
+
+
 def drain(module, expected=None):
     """Fetch every item, keep none, and return their number and the failures.
 

@@ -118,3 +118,18 @@ class KeptFileIngest(_timing.Timed):
             os.close(file)
         if len(items) != expected:
             raise RuntimeError(f"{len(items)} items came out, {expected} went in")
+
+
+class PartialFileIngest(_timing.Timed):
+    """Four fields of each item, and all of it, in the layouts from which a part can be read for less."""
+
+    param_names = ["fields", "layout", "test_size"]
+    params = (["four", "all"], ["directory", "ndjson", "geoparquet"], [10_000])
+    version = "1"
+
+    def setup(self, fields, layout, test_size):
+        wanted = {"fields": ["id", "properties.datetime", "bbox", "assets.green.href"]} if fields == "four" else {}
+        self.module = _compat.ingest_module("file", _datasets.data_set(test_size, layout), **wanted)
+
+    def time_fields(self, fields, layout, test_size):
+        _compat.drain(self.module, test_size)
