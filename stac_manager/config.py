@@ -61,7 +61,7 @@ class IngestConfig(BaseModel):
     fields: tuple[str, ...] | None = Field(default=None, min_length=1)
     limit: int = Field(default=100, ge=1, le=10_000)
     max_items: int | None = Field(default=None, ge=1)
-    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    headers: dict[str, str] | Callable[[], Any] = Field(default_factory=dict, repr=False)
     storage_options: dict[str, Any] = Field(default_factory=dict, repr=False)
     timeout: float | None = Field(default=None, gt=0, le=3_600)
     retries: int = Field(default=6, ge=0, le=100)
@@ -194,12 +194,9 @@ class IngestConfig(BaseModel):
 
     @field_validator("headers")
     @classmethod
-    def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
-        for name, value in headers.items():
-            if not _HEADER_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is not a header name")
-            if "\r" in value or "\n" in value or "\0" in value:
-                raise ValueError(f"the value of {name!r} has a line break in it")
+    def _check_headers(cls, headers: dict[str, str] | Callable[[], Any]) -> dict[str, str] | Callable[[], Any]:
+        if not callable(headers):
+            check_headers(headers)
         return headers
 
     @model_validator(mode="after")
@@ -216,6 +213,8 @@ class IngestConfig(BaseModel):
             _check_remote(self)
         elif self.storage_options or (self.mode == "file" and self.headers):
             raise ValueError("headers, storage_options: only for sources that are URLs; this is a local path")
+        if self.mode == "file" and callable(self.headers):
+            raise ValueError("headers: a function is for mode 'api'; give a dict")
         if self.collections is not None and self.collection_id is not None:
             raise ValueError("collection_id, collections: give one of them")
         if self.bbox is not None and self.intersects is not None:
@@ -235,6 +234,23 @@ def mode_of(source: str) -> Literal["file", "api"]:
 def is_remote(source: str) -> bool:
     """Tell whether `source` is a URL and no local path."""
     return _URL.match(source) is not None and not source.lower().startswith("file:")
+
+
+def check_headers(headers: object) -> None:
+    """Check that these can be sent as header lines.
+
+    Raises:
+        ValueError: If not. Values are never quoted.
+    """
+    if not isinstance(headers, Mapping):
+        raise ValueError(f"must be a dict of names and values, not {type(headers).__name__}")
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a header name")
+        if not isinstance(value, str):
+            raise ValueError(f"the value of {name!r} is not text")
+        if "\r" in value or "\n" in value or "\0" in value:
+            raise ValueError(f"the value of {name!r} has a line break in it")
 
 
 def is_http(source: str) -> bool:

@@ -1,22 +1,41 @@
-"""Bodies of answers: decompressed up to a cap, and decoded."""
+"""Bodies of answers: decompressed within bounds, decoded without holding up the event loop.
+
+Nothing of what a server says about sizes is believed. Bounded are the bytes of one answer, on the wire and unpacked,
+how much more it becomes by unpacking, its gzip members, its codings, and the bytes of all answers together.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import zlib
-from collections.abc import Iterable
-from typing import Any
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 import brotli
 import orjson
 
 from stac_manager.exceptions import DataProcessingError
 
+MEGABYTE = 1_048_576
 # The largest page there is: 10,000 items of 16 KB are 160 MB.
-MAX_RESPONSE_BYTES = 256 * 1_048_576
-STEP_BYTES = 1_048_576
-MAX_MESSAGE_CHARACTERS = 300
+MAX_RESPONSE_BYTES = 256 * MEGABYTE
+# JSON of items shrinks to a fifth to a fiftieth. Below so many bytes no ratio is wrong: short texts repeat themselves.
+MAX_RATIO = 200
+RATIO_FREE_BYTES = 16 * MEGABYTE
+MAX_MEMBERS = 10_000
+MAX_CODINGS = 3
+# Of all answers that are being read or unpacked, together; the oldest of them is never held up.
+BYTES_IN_FLIGHT = 128 * MEGABYTE
+# Bytes made at once: what fits is unpacked on the spot, the rest in a thread, a step at a time.
+STEP_BYTES = MEGABYTE
+PIECE_BYTES = 65_536
+ON_THE_SPOT_BYTES = 262_144
+# orjson parses some 250 MB a second and nothing else runs meanwhile: what is larger is parsed by a thread that others
+# can interrupt.
+DECODED_AT_ONCE_BYTES = 12 * MEGABYTE
 
 CODINGS = ("gzip", "deflate", "br")
 
@@ -26,97 +45,192 @@ class DamagedBodyError(Exception):
 
 
 class BodyTooLargeError(DataProcessingError):
-    """A body of more bytes than the cap, on the wire or after decompression."""
+    """A body that is refused for its size."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or f"the answer is larger than {MAX_RESPONSE_BYTES} bytes; ask with a lower limit")
+
+
+class Budget:
+    """Bytes that all answers together may take while they are read. What exceeds it waits, but never the oldest."""
 
     def __init__(self) -> None:
-        super().__init__(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes; ask with a lower limit")
+        self._held: dict[object, int] = {}
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def take(self, holder: object, count: int) -> None:
+        """Count bytes for an answer, once there is room for them."""
+        held = self._held
+        held.setdefault(holder, 0)
+        while sum(held.values()) + count > BYTES_IN_FLIGHT and next(iter(held)) is not holder:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
+        held[holder] += count
+
+    def release(self, holder: object) -> None:
+        """Forget an answer: what it was made into is counted elsewhere."""
+        self._held.pop(holder, None)
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
 
 
-async def decompressed(data: bytes, coding: str) -> bytes:
-    """Undo a Content-Encoding, never making more bytes than the cap.
+class _Decoder(Protocol):
+    @property
+    def done(self) -> bool: ...
+
+    def step(self) -> bytes:
+        """Make the next `STEP_BYTES`, or what is left."""
+        ...
+
+
+class _Inflater:
+    """gzip, with all its members, and deflate, with or without the header of zlib."""
+
+    def __init__(self, data: bytes, coding: str) -> None:
+        raw = coding == "deflate" and (data[0] & 0x0F != 8 or int.from_bytes(data[:2], "big") % 31)
+        self._window = -zlib.MAX_WBITS if raw else zlib.MAX_WBITS | (0 if coding == "deflate" else 16)
+        self._decoder = zlib.decompressobj(self._window)
+        self._data, self._at, self._rest = memoryview(data), 0, b""
+        self._members = 1
+        self.done = False
+
+    def step(self) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while size < STEP_BYTES and not self.done:
+                parts.append(self._feed(STEP_BYTES - size))
+                size += len(parts[-1])
+        except zlib.error as error:
+            raise DamagedBodyError from error
+        return b"".join(parts)
+
+    def _feed(self, most: int) -> bytes:
+        piece = self._rest
+        if not piece:
+            piece = bytes(self._data[self._at : self._at + PIECE_BYTES])
+            self._at += len(piece)
+        if not piece:
+            raise DamagedBodyError
+        part = self._decoder.decompress(piece, most)
+        self._rest = self._decoder.unconsumed_tail
+        if self._decoder.eof:
+            self._rest = self._decoder.unused_data
+            self.done = not self._rest and self._at == len(self._data)
+            self._members += 1
+            if self._members > MAX_MEMBERS + 1:
+                raise BodyTooLargeError(f"the answer has more than {MAX_MEMBERS} gzip members; it is not read")
+            self._decoder = zlib.decompressobj(self._window)
+        return part
+
+
+class _Unbrotler:
+    def __init__(self, data: bytes) -> None:
+        self._decoder = brotli.Decompressor()
+        self._data = data
+
+    @property
+    def done(self) -> bool:
+        return bool(self._decoder.is_finished())
+
+    def step(self) -> bytes:
+        data, self._data = self._data, b""
+        try:
+            part: bytes = self._decoder.process(data, output_buffer_limit=STEP_BYTES)
+        except brotli.error as error:
+            raise DamagedBodyError from error
+        if not part and not data and not self.done:
+            raise DamagedBodyError
+        return part
+
+
+async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable[None]] | None = None) -> bytes:
+    """Undo a Content-Encoding, never making more bytes than the bounds allow.
+
+    Args:
+        data: The body as it came over the wire.
+        coding: The header; several codings are undone from the last one on.
+        take: Awaited before bytes are made, with their number.
 
     Raises:
         DamagedBodyError: If the body is cut off or garbled.
-        BodyTooLargeError: If it holds more than `MAX_RESPONSE_BYTES`.
+        BodyTooLargeError: If it holds more than a bound allows.
         DataProcessingError: If the coding is none that was asked for.
     """
-    coding = coding.strip().lower()
-    if coding in ("", "identity") or not data:
-        return data
-    try:
-        if coding in ("gzip", "x-gzip", "deflate"):
-            return await asyncio.to_thread(_inflated, data, coding)
-        if coding == "br":
-            return await asyncio.to_thread(_unbrotlied, data)
-    except (zlib.error, EOFError) as error:
-        raise DamagedBodyError(f"the answer is cut off or damaged ({coding})") from error
-    raise DataProcessingError(f"the answer has an unknown Content-Encoding {coding!r}")
+    codings = [name for part in coding.lower().split(",") if (name := part.strip()) not in ("", "identity")]
+    if len(codings) > MAX_CODINGS:
+        raise DataProcessingError(f"the answer has {len(codings)} codings; no more than {MAX_CODINGS} are undone")
+    most = max(MAX_RATIO * len(data), RATIO_FREE_BYTES)
+    for name in reversed(codings):
+        if not data:
+            return data
+        if name not in ("gzip", "x-gzip", *CODINGS):
+            raise DataProcessingError(f"the answer has an unknown Content-Encoding {name[:40]!r}")
+        try:
+            data = await _unpacked(data, name, most, take)
+        except DamagedBodyError:
+            raise DamagedBodyError(f"the answer is cut off or damaged ({name})") from None
+    return data
 
 
-def _inflated(data: bytes, coding: str) -> bytes:
-    raw_deflate = coding == "deflate" and (data[0] & 0x0F != 8 or int.from_bytes(data[:2], "big") % 31)
-    window = -zlib.MAX_WBITS if raw_deflate else zlib.MAX_WBITS | (0 if coding == "deflate" else 16)
+async def _unpacked(data: bytes, coding: str, most: int, take: Callable[[int], Awaitable[None]] | None) -> bytes:
+    decoder: _Decoder = _Unbrotler(data) if coding == "br" else _Inflater(data, coding)
+    on_the_spot = len(data) <= ON_THE_SPOT_BYTES
     parts: list[bytes] = []
     size = 0
-    while data:  # a gzip body may have several members
-        decoder = zlib.decompressobj(window)
-        parts.append(decoder.decompress(data, MAX_RESPONSE_BYTES - size + 1))
-        size += len(parts[-1])
+    while not decoder.done:
+        part = decoder.step() if on_the_spot else await asyncio.to_thread(decoder.step)
+        size += len(part)
         if size > MAX_RESPONSE_BYTES:
             raise BodyTooLargeError
-        if not decoder.eof:
-            raise EOFError
-        data = decoder.unused_data
-    return b"".join(parts)
-
-
-def _unbrotlied(data: bytes) -> bytes:
-    decoder = brotli.Decompressor()
-    parts: list[bytes] = []
-    size = 0
-    try:
-        while not decoder.is_finished():
-            part = decoder.process(data, output_buffer_limit=STEP_BYTES)
-            if not part and not data:
-                raise EOFError
-            data = b""
-            size += len(part)
-            if size > MAX_RESPONSE_BYTES:
-                raise BodyTooLargeError
-            parts.append(part)
-    except brotli.error as error:
-        raise EOFError from error
-    return b"".join(parts)
+        if size > most:
+            raise BodyTooLargeError(f"the answer unpacks to more than {MAX_RATIO} times its size; it is not read")
+        on_the_spot = False
+        if take is not None:
+            await take(len(part))
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def decoded(data: bytes) -> Any:
     """Parse JSON, the garbage collector off: thousands of new dicts, none of them garbage, would start it many times.
 
-    Other threads do not run meanwhile, and see nothing of it.
+    Other threads do not run meanwhile, and see nothing of it. What orjson refuses and others write (`NaN`, a byte order
+    mark) is left to the standard library.
+
+    Raises:
+        ValueError: If it is no JSON.
     """
     collecting = gc.isenabled()
     gc.disable()
     try:
         return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        if not data.startswith(b"\xef\xbb\xbf") and b"NaN" not in data and b"Infinity" not in data:
+            raise
+        return _loosely_decoded(data)
     finally:
         if collecting:
             gc.enable()
 
 
-def server_message(data: bytes, secrets: Iterable[str] = ()) -> str:
-    """Find the server's own words in an error body: `description` in STAC API, `detail` in FastAPI.
+async def decoded_aside(data: bytes) -> Any:
+    """Parse JSON without holding up the event loop for long.
 
-    Servers quote what they did not like: the secrets among it are left out.
+    Raises:
+        ValueError: If it is no JSON.
     """
-    text = data.decode("utf-8", "replace").strip()
+    if len(data) <= DECODED_AT_ONCE_BYTES:
+        return decoded(data)
+    return await asyncio.to_thread(_loosely_decoded, data)
+
+
+def _loosely_decoded(data: bytes) -> Any:
     try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        document = None
-    if isinstance(document, dict):
-        words = (document.get(name) for name in ("description", "detail", "message", "errorMessage", "title"))
-        text = next((str(word) for word in words if word), text)
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    text = " ".join(text.split())
-    return text if len(text) <= MAX_MESSAGE_CHARACTERS else f"{text[:MAX_MESSAGE_CHARACTERS]}..."
+        # The hook is Python code, between whose lines other threads have their turn.
+        return json.loads(data.decode("utf-8-sig"), object_hook=lambda members: members)
+    except RecursionError:
+        raise ValueError("too deeply nested") from None

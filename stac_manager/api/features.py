@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from stac_manager.api.bodies import decoded
+
 OUTLINE_BYTES = 65_536
 GUESSES = 3
 """So many wrong ends of an item are tried before the rest of a page is parsed at once."""
@@ -110,8 +112,8 @@ class Outline:
                 yield feature
                 del feature
         try:
-            rest = loads(b"[" + view[at:end] + b"]")
-        except orjson.JSONDecodeError:
+            rest = decoded(b"[" + view[at:end] + b"]")
+        except ValueError:
             raise DamagedPageError from None
         yield from rest
 

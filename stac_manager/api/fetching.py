@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stac_manager.api import page_sizes
 from stac_manager.api.http import Client, Request
+from stac_manager.api.page_sizes import PageSize
 from stac_manager.api.paging import Page, PageSizeError, fetch_page, limit_of, make_sure, with_limit
 from stac_manager.api.reading import Reading
 from stac_manager.exceptions import DataProcessingError
@@ -17,7 +17,6 @@ class Fetcher:
     """Fetches pages, and learns what those of this server are like.
 
     Attributes:
-        page_size: How many items to ask for.
         largest: The most members of a page with a next link.
         page_bytes: What a full page weighs.
         outlines: Whether pages may be parsed item by item; not where that went wrong.
@@ -25,14 +24,18 @@ class Fetcher:
 
     def __init__(self, client: Client, source: str, page_size: int) -> None:
         self._client = client
-        self._source = source
-        self.page_size = page_size
+        self._sizes = PageSize(source, page_size)
         self.largest = 0
         self.page_bytes = 0.0
         self.next_links_seen = False
         self.outlines = True
         self.given: Page | None = None  # the first page, where it is there before the search begins
         self._errors_in_a_row: int | None = None
+
+    @property
+    def page_size(self) -> int:
+        """How many items to ask for."""
+        return self._sizes.now
 
     async def fetch(self, reading: Reading, *, enough: int | None = None) -> Page | None:
         """Fetch the next page of a reading; None where it has to begin anew with smaller ones.
@@ -46,8 +49,7 @@ class Fetcher:
         """
         request = reading.following
         assert request is not None
-        if request is reading.first and (limit_of(request) or 0) > self.page_size:
-            request = reading.first = with_limit(request, self.page_size) or request
+        request = self._sized(reading, request)
         asked = limit_of(request) or limit_of(reading.first)
         try:
             page, reading.first = await fetch_page(self._client, request, reading.first, outline=self.outlines)
@@ -63,6 +65,18 @@ class Fetcher:
             page = await self.make_sure(request, reading.first, page, enough)
         self.learn(page)
         return page
+
+    def _sized(self, reading: Reading, request: Request) -> Request:
+        """Ask a request for pages of the size that works now: fewer items at the beginning of a reading, more again
+        where its pages had been made smaller than the others."""
+        first = limit_of(reading.first) or self.page_size
+        if request is reading.first and first > self.page_size:
+            request = reading.first = with_limit(request, self.page_size) or request
+        elif first < self.page_size and limit_of(request) == first:
+            larger, larger_first = with_limit(request, self.page_size), with_limit(reading.first, self.page_size)
+            if larger is not None and larger_first is not None:
+                request, reading.first = larger, larger_first
+        return request
 
     def take_given(self) -> Page | None:
         """Take the first page, if it is there."""
@@ -94,6 +108,7 @@ class Fetcher:
             self.largest = max(self.largest, page.size)
         if page.size:
             full = page.size_bytes / page.size * self.page_size
+            self._sizes.came(page.size)
             self.page_bytes = max(full, self.page_bytes + PAGE_BYTES_SMOOTHING * (full - self.page_bytes))
 
     def is_full(self, page: Page) -> bool:
@@ -101,6 +116,5 @@ class Fetcher:
         return page.size >= min(self.page_size, self.largest or self.page_size)
 
     def shrink(self, limit: int) -> None:
-        """Ask for smaller pages from now on."""
-        self.page_size = min(self.page_size, limit)
-        page_sizes.remember(self._source, self.page_size)
+        """Ask for smaller pages for now."""
+        self._sizes.failed(limit)

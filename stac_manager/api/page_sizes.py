@@ -1,4 +1,4 @@
-"""The size of page that works, remembered for each host while this process runs."""
+"""How many items to ask for at once: halved where a page cannot be had, grown again, remembered for a while."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from yarl import URL
 
 # A server that could not make large pages may have been ill, not small.
 REMEMBERED_SECONDS = 600.0
+# So many pages of a size come before one twice as large is tried, and twice as many each time that this was in vain.
+PAGES_BEFORE_GROWING = 4
 
 _sizes: dict[str, tuple[int, float]] = {}
-
-
-def remember(source: str, limit: int) -> None:
-    """Take note that pages of this size work, and larger ones did not."""
-    _sizes[str(URL(source).origin())] = limit, monotonic() + REMEMBERED_SECONDS
 
 
 def working(source: str, limit: int) -> int:
@@ -25,3 +22,40 @@ def working(source: str, limit: int) -> int:
 
 def forget() -> None:
     _sizes.clear()
+
+
+class PageSize:
+    """The size of page that a search asks for.
+
+    Attributes:
+        now: How many items.
+    """
+
+    def __init__(self, source: str, wanted: int, now: int | None = None) -> None:
+        self._source = source
+        self._wanted = wanted
+        self.now = wanted if now is None else min(wanted, now)
+        self._came = 0
+        self._needed = PAGES_BEFORE_GROWING
+        self._grew_from: int | None = None
+
+    def failed(self, size: int) -> None:
+        """A page could be had of this size only: others are asked for as small ones for now."""
+        if size >= self.now:
+            return
+        if self._grew_from is not None:
+            self._needed *= 2
+        self.now, self._came, self._grew_from = max(size, 1), 0, None
+
+    def came(self, size: int) -> None:
+        """A full page came."""
+        if size < self.now or self.now == self._wanted:
+            return
+        self._came += 1
+        if self._came == 1 or self._needed > PAGES_BEFORE_GROWING:
+            _sizes[str(URL(self._source).origin())] = self.now, monotonic() + REMEMBERED_SECONDS
+        if self._came >= self._needed:
+            self._grew_from, self._came = self.now, 0
+            self.now = min(2 * self.now, self._wanted)
+            if self.now == self._wanted:
+                _sizes.pop(str(URL(self._source).origin()), None)

@@ -103,9 +103,7 @@ class Planner:
         body, fetcher = self.body, self._fetcher
         known = await survey(self._client, self._config.source, body, at_once=at_once)
         works = limit_of(known.first) or fetcher.page_size
-        if works < fetcher.page_size:
-            fetcher.shrink(works)
-        fetcher.page_size = works
+        fetcher.shrink(works)
         page = await fetcher.make_sure(known.first, known.first, known.page, self._config.max_items)
         fetcher.learn(page)
         bounds = Bounds.parse(self._config.datetime)

@@ -34,7 +34,7 @@ class Transport:
 
     def __init__(self, config: IngestConfig, stats: FileStats) -> None:
         self._source = config.source
-        self._headers = config.headers
+        self._headers = {} if callable(config.headers) else config.headers
         self._options = config.storage_options
         self._stores: dict[str, Store] = {}
         self._limiter = limiter(config.concurrency)

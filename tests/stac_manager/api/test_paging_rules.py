@@ -398,8 +398,15 @@ async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path, concurrency
     assert not module.stats.retries  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("status", [401, 429])
-async def test_a_server_that_says_the_credentials_back_is_not_quoted(status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (401, "401 Unauthorized$"),
+        (403, "403 Forbidden$"),
+        (429, r"429 Too Many Requests: \(the server's words are left"),
+    ],
+)
+async def test_a_server_that_says_the_credentials_back_is_not_quoted(status: int, says: str) -> None:
     def answer(request: web.Request, body: Any) -> web.Response:
         token = request.headers["Authorization"].split()[1]
         words = (
@@ -409,10 +416,9 @@ async def test_a_server_that_says_the_credentials_back_is_not_quoted(status: int
 
     headers = {"Authorization": "Bearer s3cret-token", "X-Key": "s3cret key"}
     async with serving(Scripted(answer)) as server:
-        with pytest.raises(DataProcessingError, match=r": \*\*\* is no token \(") as caught:
+        with pytest.raises(DataProcessingError, match=says) as caught:
             await fetch({"source": server.url, "headers": headers})
     assert "s3cret" not in str(caught.value)
-    assert "Bearer it is not" in str(caught.value)
 
 
 async def test_a_server_that_moves_to_another_origin_gets_no_credentials_and_the_error_says_so() -> None:

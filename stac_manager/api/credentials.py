@@ -1,0 +1,65 @@
+"""The headers that the user gives: as they are, or from a function that is asked again once the server refuses them."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping
+
+from stac_manager.api.messages import Secrets
+from stac_manager.config import check_headers
+from stac_manager.exceptions import ConfigurationError
+from stac_manager.options import Headers
+
+
+class Credentials:
+    """The headers in use, and how to get new ones.
+
+    Args:
+        headers: A mapping, or a function that returns one (or an awaitable of one).
+        complete: Adds what is known from elsewhere, such as netrc.
+    """
+
+    def __init__(
+        self,
+        headers: Headers,
+        complete: Callable[[Mapping[str, str]], Mapping[str, str]] = dict,
+    ) -> None:
+        self._headers, self._complete = headers, complete
+        self._known: Mapping[str, str] | None = None
+        self._lock = asyncio.Lock()
+        self.issue = 0
+        """How often they were asked for."""
+        self.secrets: Secrets | None = None
+        """What must not be shown; None where there is nothing to send."""
+
+    @property
+    def renewable(self) -> bool:
+        return callable(self._headers)
+
+    async def current(self) -> Mapping[str, str]:
+        """Return the headers, asking for them the first time."""
+        if self._known is None:
+            await self.renew(self.issue)
+        assert self._known is not None
+        return self._known
+
+    async def renew(self, issue: int) -> None:
+        """Ask for new ones, unless somebody did since `issue`.
+
+        Raises:
+            ConfigurationError: If the function fails, or returns no headers. Never quotes them.
+        """
+        async with self._lock:
+            if self.issue != issue:
+                return
+            headers = self._headers() if callable(self._headers) else self._headers
+            if inspect.isawaitable(headers):
+                headers = await headers
+            try:
+                check_headers(headers)
+            except ValueError as error:
+                raise ConfigurationError(f"option 'headers': {error}") from None
+            self._known = dict(self._complete(headers))
+            self.issue += 1
+            self.secrets = Secrets(self._known) if self._known else None

@@ -1,0 +1,225 @@
+"""One request and its answer, as bytes: credentials for one origin only, limits in time and bytes, no redirects."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from stac_manager.api import bodies
+from stac_manager.api.addresses import GuardedResolver, origin_of, refuse_foreign
+from stac_manager.api.connection import Connection
+from stac_manager.api.credentials import Credentials
+from stac_manager.api.retrying import REFUSALS, Fault, retry_after_seconds
+from stac_manager.exceptions import DataProcessingError
+from stac_manager.limiter import Limiter, Outcome
+from stac_manager.stats import ApiStats
+
+# Servers put whole searches into their links: more than aiohttp's default of 8,190 bytes a header line.
+MAX_HEADER_BYTES = 1_048_576
+READ_BUFFER_BYTES = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back, decompressed, and how it came.
+
+    Attributes:
+        own: Whether it came from the origin of the source, which gets the credentials.
+        issue: Which credentials were sent, as `Credentials` counts them.
+    """
+
+    url: URL
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    started: float
+    ended: float
+    in_flight: int
+    own: bool
+    issue: int
+
+    @property
+    def retry_after(self) -> float | None:
+        return retry_after_seconds(self.headers.get("Retry-After"))
+
+
+class Wire:
+    """The session with one server."""
+
+    def __init__(
+        self, source: URL, credentials: Credentials, connection: Connection, stats: ApiStats, limiter: Limiter | None
+    ) -> None:
+        self._source, self._connection = source, connection
+        self._stats, self._limiter = stats, limiter
+        self._budget = bodies.Budget()
+        self._flights = _Flights(stats)
+        self.credentials = credentials
+        self.chunks = 0
+        """Pieces of bodies that were read."""
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0, ssl=self._connection.certificates(), resolver=GuardedResolver(self._source)
+            ),
+            headers={
+                "Accept": "application/geo+json, application/json",
+                "Accept-Encoding": ", ".join(bodies.CODINGS),
+                "User-Agent": self._connection.agent(),
+            },
+            timeout=self._connection.times(),
+            auto_decompress=False,
+            read_bufsize=READ_BUFFER_BYTES,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def exchange(
+        self, place: str, method: str, url: URL, body: Mapping[str, Any] | None, headers: Mapping[str, str]
+    ) -> Reply:
+        """Send and read.
+
+        Raises:
+            Fault: If that failed in a way that may pass.
+            DataProcessingError: If it must not or cannot be sent, or the answer is too large.
+        """
+        refuse_foreign(url, self._source)
+        own = origin_of(url) == origin_of(self._source)
+        headers = {**headers, **(await self.credentials.current() if own else {})}
+        issue, data = self.credentials.issue, None
+        if body is not None:
+            data = _json(place, body)
+            headers["Content-Type"] = "application/json"
+        while self._limiter and (wait := self._limiter.delay(perf_counter())) > 0:  # noqa: ASYNC110 - it may grow
+            await asyncio.sleep(wait)
+        self._flights.change(+1)
+        started = perf_counter()
+        if self._limiter:
+            self._limiter.sent(started)
+        holder = object()
+        try:
+            try:
+                async with self._session.request(
+                    method, url, data=data, headers=headers, allow_redirects=False,
+                    proxy=self._connection.proxy_for(url),
+                ) as response:  # fmt: skip
+                    received = await self._read(response, holder)
+            except (TimeoutError, aiohttp.ClientError, ValueError) as error:
+                if isinstance(error, TimeoutError):
+                    self.observe("failed", started, perf_counter(), self._flights.count)
+                raise _explained(place, error) from error
+            except bodies.BodyTooLargeError as error:
+                raise DataProcessingError(f"{place}: {error}") from error
+            finally:
+                in_flight, ended = self._flights.count, perf_counter()
+                self._flights.change(-1)
+            self._stats.add_latency(ended - started)
+            self._stats.bytes_received += len(received)
+            coding = response.headers.get("Content-Encoding", "")
+            decoded = await _decompressed(place, received, coding, partial(self._budget.take, holder))
+        finally:
+            self._budget.release(holder)
+        self._stats.bytes_decoded += len(decoded)
+        reply = Reply(
+            response.url, response.status, response.headers, decoded, started, ended, in_flight, own, issue
+        )  # fmt: skip
+        if reply.status in REFUSALS:
+            self._stats.refusals += 1
+            self.observe("refused", started, ended, in_flight, reply.retry_after)
+        return reply
+
+    def observe(
+        self, outcome: Outcome, started: float, ended: float, in_flight: int, says: float | None = None
+    ) -> None:
+        """Tell the limiter how a request ended."""
+        if self._limiter:
+            self._limiter.observe(outcome, latency=ended - started, in_flight=in_flight, now=ended, retry_after=says)
+
+    async def _read(self, response: aiohttp.ClientResponse, holder: object) -> bytes:
+        """Read a body as it comes over the wire, up to the cap."""
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_any():
+            self.chunks += 1
+            size += len(chunk)
+            if size > bodies.MAX_RESPONSE_BYTES:
+                response.close()
+                raise bodies.BodyTooLargeError
+            await self._budget.take(holder, len(chunk))
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class _Flights:
+    """How many requests are in flight, the most and the mean."""
+
+    def __init__(self, stats: ApiStats) -> None:
+        self._stats = stats
+        self.count = 0
+        self._busy_seconds = 0.0  # requests in flight, summed over time
+        self._since = self._first = perf_counter()
+
+    def change(self, change: int) -> None:
+        now = perf_counter()
+        self._busy_seconds += self.count * (now - self._since)
+        self._since = now
+        self.count += change
+        self._stats.requests += change > 0
+        self._stats.peak_in_flight = max(self._stats.peak_in_flight, self.count)
+        self._stats.mean_in_flight = self._busy_seconds / max(now - self._first, 1e-9)
+
+
+def _json(place: str, body: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError as error:  # nested too deep, a number too large: from a link of the server
+        raise DataProcessingError(f"{place}: the body of the server's link cannot be sent: {error}") from None
+
+
+async def _decompressed(place: str, received: bytes, coding: str, take: Any) -> bytes:
+    try:
+        return await bodies.decompressed(received, coding, take)
+    except bodies.DamagedBodyError as error:
+        raise Fault(f"{place}: {error}", "garbled") from error
+    except DataProcessingError as error:
+        raise DataProcessingError(f"{place}: {error}") from error
+
+
+def _explained(place: str, error: Exception) -> DataProcessingError:
+    """Say in words why a request did not get through, and whether that may pass."""
+    match error:
+        case TimeoutError():
+            connected = not isinstance(error, aiohttp.ConnectionTimeoutError)  # else it is not for the size of the page
+            return Fault(f"{place}: no answer in time", "slow" if connected else "lost")
+        case aiohttp.ClientSSLError():
+            cause = error.__cause__
+            reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or type(error).__name__
+            unknown = isinstance(error, aiohttp.ClientConnectorCertificateError)
+            hint = "; name your own authority with ca_bundle" if unknown else ""
+            return DataProcessingError(f"{place}: no secure connection: {reason}{hint}")
+        case aiohttp.ClientHttpProxyError():
+            return DataProcessingError(f"{place}: the proxy answered {error.status}")
+        case aiohttp.ClientConnectorError():
+            number = error.os_error.errno or 0  # those of the resolver are negative, and have words of their own
+            reason = os.strerror(number) if number > 0 else error.os_error.strerror or str(error.os_error)
+            return Fault(f"{place}: cannot be reached: {reason}", "lost")
+        case aiohttp.ClientError():
+            return Fault(f"{place}: the connection failed: {type(error).__name__}", "lost")
+        case _:  # a host name that is none, a header of a link that is none
+            return DataProcessingError(f"{place}: cannot be asked: {error}")

@@ -1,0 +1,81 @@
+"""What an outage, a refusal and a page that is too large cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from stac_manager.api import retrying
+
+from .habits import LargestPage, Outage
+from .server import Ask, Habit, Json, Refusal, World, running
+from .test_worlds import LEVELS, spread, visit
+
+COUNT = 600
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(("seconds", "status"), [(3, 504), (5, 502), (10, 504)])
+async def test_an_outage_costs_little_and_is_noted(
+    seconds: float, status: int, level: int | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a time that runs twenty times as fast."""
+    monkeypatch.setattr(retrying, "RETRY_BASE_SECONDS", 0.5 / 20)
+    monkeypatch.setattr(retrying, "RETRY_CAP_SECONDS", 30 / 20)
+    requests = []
+    for habits in ([], [Outage(30, seconds / 20, status)]):
+        world = World(spread(COUNT), habits)
+        async with running(world):
+            came = await visit(world, level)
+        assert came.error is None
+        assert len(set(came.keys)) == len(came.keys) == COUNT
+        requests.append(came.stats.requests)
+    assert requests[1] <= 1.5 * requests[0]
+    assert [note for note in came.stats.notes if note.startswith("The server was out for")]
+    assert [ask.limit for ask in world.asked[-10:] if ask.limit > 1].count(10) >= 5, "pages have stayed small"
+
+
+class NobodyThere(Habit):
+    """From one request on nobody answers."""
+
+    async def arrives(self, ask: Ask) -> None:
+        if ask.number > 20:
+            raise Refusal(504, {"message": "Endpoint request timed out"})
+
+
+@pytest.mark.parametrize("level", LEVELS)
+async def test_an_outage_that_does_not_end_ends_the_search(level: int | str) -> None:
+    world = World(spread(COUNT), [NobodyThere()])
+    async with running(world):
+        came = await visit(world, level)
+    assert came.error is not None or came.failures
+    assert len(world.asked) <= 20 + 8 * 40
+    assert came.stats.completeness.status != "complete"
+
+
+class HeavyStretch(Habit):
+    """Only pages of a few items can be made of those in the middle: they are large."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        heavy = [item for item in page["features"] if "item-0200" <= item["id"] <= "item-0219"]
+        if len(heavy) > 2:
+            raise Refusal(502, {"message": "too large"})
+
+
+@pytest.mark.parametrize("level", LEVELS)
+async def test_a_few_large_items_do_not_make_all_pages_small(level: int | str) -> None:
+    world = World(spread(COUNT), [HeavyStretch()])
+    async with running(world):
+        came = await visit(world, level)
+    assert came.error is None
+    assert len(set(came.keys)) == len(came.keys) == COUNT
+    assert came.stats.requests <= 3 * COUNT / 10
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_a_cap_on_pages_is_found_once(silent: bool) -> None:
+    world = World(spread(COUNT), [LargestPage(6, silent=silent)])
+    async with running(world):
+        came = await visit(world, 1)
+    assert came.error is None
+    assert len(came.keys) == COUNT
+    assert came.stats.requests <= 2.5 * COUNT / 6
