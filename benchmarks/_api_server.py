@@ -51,13 +51,13 @@ def stop(server):
 
 
 @functools.cache
-def start(items_path, throttle=None):
+def start(items_path, throttle=None, latency_seconds=LATENCY_SECONDS):
     """Start a server once in this process, and return its address.
 
     Above `throttle` requests a second it answers 429.
     """
     options = ("--throttle", str(throttle)) if throttle else ()
-    server, address = launch(items_path, LATENCY_SECONDS, options)
+    server, address = launch(items_path, latency_seconds, options)
     atexit.register(stop, server)
     return address
 

@@ -1,0 +1,24 @@
+"""API mode: what a page costs this process. The server answers at once, as 100 ms a request would hide it."""
+
+from . import _api_server, _compat, _datasets, _timing
+
+PAGE_ITEMS = 100
+
+
+class APIPages(_timing.Timed):
+    """Time and peak memory of fetching `test_size` items, 100 a page, one page after the other."""
+
+    param_names = ["test_size"]
+    params = ([1000],)
+    version = "1"
+
+    def setup(self, test_size):
+        _compat.require()
+        server = _api_server.start(_datasets.data_set(test_size, "ndjson"), latency_seconds=0.0)
+        self.module = _compat.ingest_module("api", server, concurrency=1, limit=PAGE_ITEMS)
+
+    def time_pages(self, test_size):
+        _compat.drain(self.module, test_size)
+
+    def peakmem_pages(self, test_size):
+        _compat.drain(self.module, test_size)
