@@ -109,7 +109,7 @@ def _again(data_set: DataSet, why: str, **options: int | list[int]) -> tuple[str
         option = f"--{name.replace('_', '-')}"
         words = _without(words, option)
         words += [option, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
-    return why, shlex.join(words)
+    return why if command or not words else f"{why}, by the same command with", shlex.join(words)
 
 
 def _without(words: list[str], option: str) -> list[str]:

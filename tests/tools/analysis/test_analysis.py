@@ -113,7 +113,7 @@ def throttled() -> DataSet:
             "Use 20 workers: 13.7x the throughput of 1 worker; 50 workers are only 4 % faster\n"
             "Best Performance: 50 workers with 14.2x speedup\n"
             "Bottleneck: waiting for the server (1 worker keeps the CPU busy 6 % of the time)\n"
-            "Next: See whether fewer than 20 workers do: --concurrency 1,10,12,15,18,20",
+            "Next: See whether fewer than 20 workers do, by the same command with: --concurrency 1,10,12,15,18,20",
         ),
         (
             throttled(),
@@ -170,7 +170,7 @@ def throttled() -> DataSet:
             "Use 2 workers: 2.0x the throughput of 1 worker; 50 workers are 25 % faster, at 6.0x the memory\n"
             "Best Performance: 50 workers with 2.5x speedup\n"
             "Bottleneck: partly waiting for the disk, partly the CPU (from the speedup alone)\n"
-            "Next: See whether fewer than 2 workers do: --concurrency 1,2",
+            "Next: See whether fewer than 2 workers do, by the same command with: --concurrency 1,2",
         ),
         (
             data_set(level(1, 8, 0.1), level(10, 1, 0.4), missing_level(20, "failed"), missing_level("auto", "n/a")),
@@ -178,7 +178,7 @@ def throttled() -> DataSet:
             "Best Performance: 10 workers with 8.0x speedup\n"
             "Bottleneck: waiting for the disk (1 worker keeps the CPU busy 10 % of the time)\n"
             "Note: 20 workers failed\n"
-            "Next: Measure larger levels, the largest still paid: --concurrency 1,10,20,40",
+            "Next: Measure larger levels, the largest still paid, by the same command with: --concurrency 1,10,20,40",
         ),
         (
             data_set(*(level(n, 1.0, 0.2, queue_seconds=0.5) for n in (1, 5)), command=PROGRAM),
@@ -194,7 +194,7 @@ def throttled() -> DataSet:
             "5 % faster\n"
             "Best Performance: 20 workers, speedup n/a\n"
             "Bottleneck: unknown\n"
-            "Next: Measure 1 worker too: --concurrency 1,5,10,20",
+            "Next: Measure 1 worker too, by the same command with: --concurrency 1,5,10,20",
         ),
         (
             data_set(missing_level(1, "failed"), missing_level(5, "failed"), command=PROGRAM),
