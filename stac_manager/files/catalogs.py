@@ -207,7 +207,7 @@ class Walk:
         if len(self.paths) == before:
             assets = document.get("assets")
             found = list(assets.values()) if isinstance(assets, dict) else []
-            self._take_existing([asset.get("href") for asset in found if _holds_items(asset)], folder, anchors)
+            self._take_existing([asset.get("href") for asset in found if holds_items(asset)], folder, anchors)
 
     def _take_existing(self, hrefs: list[Any], folder: str, anchors: tuple[Anchor, ...]) -> None:
         for href in hrefs:
@@ -216,7 +216,7 @@ class Walk:
                 self._item(target)
 
 
-def _holds_items(asset: object) -> bool:
+def holds_items(asset: object) -> bool:
     """Tell whether an asset of a Collection holds its items (stac-geoparquet: roles `stac-items`, older names)."""
     if not isinstance(asset, dict):
         return False

@@ -13,7 +13,7 @@ from contextlib import aclosing, closing, suppress
 from itertools import pairwise
 from typing import TypeAlias, cast, get_args
 
-from stac_manager.config import IngestConfig
+from stac_manager.config import IngestConfig, is_remote
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError, printable
 from stac_manager.files.decoding import has_lines
@@ -46,6 +46,10 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
         ConfigurationError: If the source does not exist or holds no document.
         DataProcessingError: If the system allows no more open files.
     """
+    if is_remote(config.source):
+        from stac_manager.files.remote import reading as remote
+
+        return await remote.plan(config)
     return await asyncio.to_thread(_plan, config, max(partition_items, 1))
 
 
@@ -159,11 +163,17 @@ async def read(
         ValueError: If the partition is none of files.
     """
     own, counts = _OwnFailures(failures), FileStats()
-    documents = _documents_of(partition)
-    changed = await asyncio.to_thread(_changed, documents)
-    shares = [document for _, document in documents]
     filters = filters_of(config, collection_id)
-    async with aclosing(read_documents(shares, config, filters, own, counts)) as parts:
+    changed: list[str] = []
+    if is_remote(config.source):
+        from stac_manager.files.remote import reading as remote
+
+        found = remote.read(config, filters, own, counts, remote.links_of_partition(partition, config))
+    else:
+        documents = _documents_of(partition)
+        changed = await asyncio.to_thread(_changed, documents)
+        found = read_documents([document for _, document in documents], config, filters, own, counts)
+    async with aclosing(found) as parts:
         async for part in parts:
             yield part
             _copy(counts, stats)

@@ -12,8 +12,11 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 STORES = {"s3": "S3", "s3a": "S3", "gs": "GCS", "az": "Azure", "adl": "Azure", "azure": "Azure", "abfs": "Azure",
           "abfss": "Azure"}  # fmt: skip
 """What obstore reads, by scheme, and the name of its class."""
+_MAY_HIDE = re.compile(r"[@?#]")
 _LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost", "metadata.google.internal")
 _RESOLVED_AS_HTTP = "http"
+_PLAIN = re.compile(r"(?:\./)?((?:[\w~-][\w.~-]*/)*[\w~-][\w.~-]*)", re.ASCII)
+"""Most links: names below the folder of their document, with nothing in them that has a meaning in URLs."""
 
 
 def scheme_of(url: str) -> str:
@@ -24,6 +27,8 @@ def scheme_of(url: str) -> str:
 
 def shown(url: str) -> str:
     """Return a URL fit for messages: without user, query and fragment, where secrets travel."""
+    if not _MAY_HIDE.search(url):
+        return url
     parts = urllib.parse.urlsplit(url)
     host = parts.netloc if parts.scheme in STORES else parts.netloc.rpartition("@")[2]
     return urllib.parse.urlunsplit((parts.scheme, host, parts.path, "", ""))
@@ -38,6 +43,9 @@ def joined(base: str, href: str) -> str:
     Raises:
         ValueError: If it leads to no address.
     """
+    plain = _PLAIN.fullmatch(href)
+    if plain is not None and "?" not in base and "#" not in base and base.count("/") > len("://"):
+        return f"{base.rpartition('/')[0]}/{plain[1]}"
     scheme = scheme_of(base)
     if not scheme_of(href):
         # urljoin resolves paths for schemes that it knows.
@@ -66,6 +74,11 @@ def origin_of(url: str) -> tuple[str, str]:
     host = parts.netloc.rpartition("@")[2].lower()
     default = {"http": ":80", "https": ":443"}.get(scheme, "")
     return scheme, host.removesuffix(default) if default else host
+
+
+def is_relative(href: str) -> bool:
+    """Tell whether a link leads to the origin of its document whatever that is."""
+    return not scheme_of(href) and not href.startswith("//")
 
 
 def refusal(url: str, source: str) -> str | None:
@@ -101,7 +114,8 @@ def _host(url: str) -> str:
 
 def name_of(url: str) -> str:
     """Return the last part of a URL's path, unescaped."""
-    return urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
+    path = urllib.parse.urlsplit(url).path if _MAY_HIDE.search(url) else url
+    return urllib.parse.unquote(path.rpartition("/")[2])
 
 
 def is_data(url: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from stac_manager.files.remote.addresses import is_data, joined, refusal, shown
+from stac_manager.files.catalogs import holds_items
+from stac_manager.files.remote.addresses import is_data, is_relative, joined, refusal, shown
 
 Kind: TypeAlias = Literal["entry", "child", "item"]
 
@@ -36,12 +37,18 @@ def is_catalog(document: object) -> bool:
 def links_of(document: dict[str, Any], url: str, source: str) -> list[Link]:
     """Return the links of a catalog to items and further catalogs, in their order.
 
-    A Collection without any may name a document that holds all of its items by a link `items` to a data file.
+    A Collection without any may name a document that holds all of its items by a link `items` to a data file, or by an
+    asset.
     """
-    found = list(_links(document, url, source, {"item": "item", "child": "child"}))
+    found = _links(document, url, source, {"item": "item", "child": "child"})
     if found:
         return found
-    return [link for link in _links(document, url, source, {"items": "item"}) if is_data(link.url)]
+    found = [link for link in _links(document, url, source, {"items": "item"}) if is_data(link.url)]
+    if found:
+        return found
+    assets = document.get("assets")
+    held = [asset for asset in (assets.values() if isinstance(assets, dict) else ()) if holds_items(asset)]
+    return _links({"links": [{**asset, "rel": "item"} for asset in held]}, url, source, {"item": "item"})
 
 
 def _links(document: dict[str, Any], url: str, source: str, wanted: dict[str, Kind]) -> list[Link]:
@@ -54,9 +61,10 @@ def _links(document: dict[str, Any], url: str, source: str, wanted: dict[str, Ki
         if kind is None:
             continue
         try:
-            target = joined(url, link["href"].strip())
+            href = link["href"].strip()
+            target = joined(url, href)
         except ValueError as error:
             found.append(Link(f"{shown(url)} -> {link['href'][:200]}", kind, f"the link leads to no address: {error}"))
             continue
-        found.append(Link(target, kind, refusal(target, source)))
+        found.append(Link(target, kind, None if is_relative(href) else refusal(target, source)))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, aclosing, closing, suppress
 from itertools import islice
 from time import perf_counter
@@ -19,6 +19,7 @@ from stac_manager.files.formats import Document, format_of_name
 from stac_manager.files.reading import in_thread, nothing_delivered
 from stac_manager.files.remote.addresses import STORES, name_of, scheme_of, shown
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile
+from stac_manager.files.remote.catalogs import Link
 from stac_manager.files.remote.entries import entries_of
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched
@@ -26,18 +27,54 @@ from stac_manager.files.remote.transport import Transport
 from stac_manager.files.remote.walk import Walk
 from stac_manager.files.turns import TURN_SECONDS, collection_of_path
 from stac_manager.files.window import Window
+from stac_manager.plan import Document as PlannedDocument
+from stac_manager.plan import Documents, Partition, Plan
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
 
 ITEMS_A_BATCH = 200
+PARTITION_DOCUMENTS = 100
+"""So many data files under a prefix are one partition: nobody knows how large they are."""
 MOST_DOWNLOAD_BYTES = 17_179_869_184
 """A large document on a server that knows no ranges needs so much room for temporary files at the most."""
 
 
+async def plan(config: IngestConfig) -> Plan:
+    """Divide the data files under a prefix into partitions. A catalog is one: two of its links may lead to one item.
+
+    Raises:
+        ConfigurationError, DataProcessingError: As `read`.
+    """
+    transport = Transport(config, FileStats())
+    try:
+        links = await entries_of(config, transport)
+    finally:
+        await transport.close()
+    documents = [PlannedDocument(shown(link.url), _format(config, link.url)) for link in links]
+    shares = [documents[first : first + PARTITION_DOCUMENTS] for first in range(0, len(documents), PARTITION_DOCUMENTS)]
+    return Plan(shown(config.source), "document", tuple(Documents(tuple(share)) for share in shares))
+
+
+def links_of_partition(partition: Partition, config: IngestConfig) -> list[Link]:
+    """Return where the reading of a partition begins. A plan holds no secrets: the source's are taken from the source.
+
+    Raises:
+        ValueError: If the partition is none of whole documents.
+    """
+    if not isinstance(partition, Documents):
+        raise ValueError(f"a partition of kind {partition.kind!r} is none of files far away")
+    paths = [document.path for document in partition.documents]
+    return [Link(config.source if path == shown(config.source) else path, "entry") for path in paths]
+
+
 async def read(
-    config: IngestConfig, filters: Filters, failures: FailureCollector, stats: FileStats
+    config: IngestConfig,
+    filters: Filters,
+    failures: FailureCollector,
+    stats: FileStats,
+    links: Sequence[Link] | None = None,
 ) -> AsyncGenerator[Iterable[Item], None]:
-    """Yield the items of `config.source` in parts.
+    """Yield the items of `config.source`, or those behind some links, in parts.
 
     Raises:
         ConfigurationError: If the source is none, or a package that it needs is not installed.
@@ -46,7 +83,7 @@ async def read(
     failed_before = len(failures)
     transport = Transport(config, stats)
     try:
-        entries = await entries_of(config, transport)
+        entries = await entries_of(config, transport) if links is None else links
         walk = Walk(transport, entries, config.source, lambda url: _format(config, url) == "parquet", failures, stats)
         reader = _Reader(config, filters, transport, failures, stats)
         async with aclosing(walk.documents()) as documents:
@@ -58,7 +95,11 @@ async def read(
                             return
     finally:
         await transport.close()
-    if not stats.items and (not filters.may_be_empty or len(failures) - failed_before >= max(stats.documents, 1)):
+    if (
+        links is None
+        and not stats.items
+        and (not filters.may_be_empty or len(failures) - failed_before >= max(stats.documents, 1))
+    ):
         raise nothing_delivered(shown(config.source), filters, failures, failed_before)
 
 

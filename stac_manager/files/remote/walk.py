@@ -136,6 +136,8 @@ class Walk:
         if key in self._delivered:
             return None
         self._delivered.add(key)
+        if link.kind == "entry":
+            self._delivered.add(_digest(shown(link.url)))  # as its own documents link to it, without a signature
         if link.refused is not None:
             self._fail(link, link.refused)
             return None

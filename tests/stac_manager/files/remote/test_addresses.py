@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote, urldefrag, urljoin
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stac_manager.files.remote.addresses import is_private, joined, origin_of, refusal, shown
 from stac_manager.files.remote.catalogs import is_catalog, links_of
@@ -33,6 +36,17 @@ BASE = "https://example.com/a/b/catalog.json"
 )  # fmt: skip
 def test_links_are_resolved_against_their_document(base: str, href: str, url: str) -> None:
     assert joined(base, href) == url
+
+
+@given(
+    st.lists(st.sampled_from([".", "..", "a", "b.json", "c-d", "é", " ", "%20", ""]), min_size=1, max_size=4).map(
+        "/".join
+    ),
+    st.sampled_from([BASE, BASE + "?q=/x/y", "https://example.com/catalog.json", "https://example.com"]),
+)
+def test_the_short_way_to_resolve_a_link_is_as_the_long_one(href: str, base: str) -> None:
+    short = joined(base, href)
+    assert short == urldefrag(urljoin(base, quote(href, safe="%/:.-")))[0]
 
 
 @pytest.mark.parametrize("href", ["http:///c.json", "http://host:port/c.json", "http://[::1/c.json"])
@@ -112,6 +126,9 @@ def test_links_keep_their_order_and_odd_ones_are_named() -> None:
     ]  # fmt: skip
     assert [link.refused is None for link in found] == [True, True, True, False]
     assert [link.url for link in links_of({"links": links[-1:]}, BASE, BASE)] == ["https://example.com/a/b/all.ndjson"]
+    mirror = {"href": "items.parquet", "roles": ["stac-items"], "type": "application/vnd.apache.parquet"}
+    found = links_of({"links": [], "assets": {"thumbnail": {"href": "t.png"}, "mirror": mirror}}, BASE, BASE)
+    assert [link.url for link in found] == ["https://example.com/a/b/items.parquet"]
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,16 @@ def test_a_prefix_of_parts(store: dict[str, Any]) -> None:
     assert [each["id"] for each in fetch("s3://bucket/**/2.nd*", store)[0]] == ["p3"]
 
 
+async def test_a_plan_of_a_prefix_gives_the_same_items(store: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stac_manager.files.remote.reading.PARTITION_DOCUMENTS", 1)
+    module = IngestModule({"source": "s3://bucket/parts/", "storage_options": store})
+    plan = await module.plan()
+    assert len(plan) == 2
+    assert SECRET not in str(plan.to_json())
+    readers = [module.read(partition, WorkflowContext.create()) for partition in plan]
+    assert [each["id"] for reader in readers for each in [each async for each in reader]] == ["p1", "p2", "p3"]
+
+
 def test_other_buckets_are_asked_anonymously(store: dict[str, Any]) -> None:
     items, failures = fetch("s3://bucket/linking.json", store)
     assert [each["id"] for each in items] == ["o"]

@@ -217,6 +217,17 @@ def test_a_folder_on_a_server_is_its_entry_point() -> None:
             fetch(f"{server.url}/nothing/")
 
 
+async def test_a_catalog_is_one_partition_and_its_secrets_stay_here() -> None:
+    with serving(NESTED) as server:
+        module = IngestModule({"source": f"{server.url}/a/catalog.json?sig=s3cret", "mode": "file", "concurrency": 3})
+        plan = await module.plan()
+        (partition,) = plan
+        reader = module.read(partition, WorkflowContext.create())
+        assert [each["id"] async for each in reader] == ["2", "b c", "z", "q1", "q2"]
+    assert (reader.report.items, reader.report.failed) == (5, 2)
+    assert "s3cret" not in str(plan.to_json())
+
+
 # Data files
 
 MANY = [item(f"{index:05}") for index in range(3_000)]
