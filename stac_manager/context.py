@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from stac_manager.events import Event
 from stac_manager.exceptions import printable
 
 
@@ -76,13 +78,16 @@ class WorkflowContext:
 
     Attributes:
         failure_collector: Receives what could not be delivered.
-        logger: Receives messages; never headers, tokens or query strings.
+        logger: Receives the events of a fetch, once each: a pause as a warning, a retry or a fallback as info, a split
+            or a partition that is done as debug. Never headers, tokens or query strings.
+        on_event: Receives the same as values, for metrics; what it raises ends the fetch.
         data: Values from other steps. `collection_id` is used where the configuration names none.
     """
 
     failure_collector: FailureCollector
     logger: logging.Logger
     data: dict[str, Any] = field(default_factory=dict)
+    on_event: Callable[[Event], None] | None = None
 
     @classmethod
     def create(
@@ -91,10 +96,18 @@ class WorkflowContext:
         data: dict[str, Any] | None = None,
         logger: logging.Logger | None = None,
         failure_collector: FailureCollector | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> WorkflowContext:
         """Make a context; whatever is not given is new and empty."""
         return cls(
             failure_collector=FailureCollector() if failure_collector is None else failure_collector,
             logger=logging.getLogger("stac_manager") if logger is None else logger,
             data={} if data is None else data,
+            on_event=on_event,
         )
+
+    def tell(self, event: Event) -> None:
+        """Send an event to the logger, and to `on_event`."""
+        self.logger.log(event.level, "%s", event)
+        if self.on_event is not None:
+            self.on_event(event)

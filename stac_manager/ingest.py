@@ -17,7 +17,7 @@ from stac_manager.options import IngestOptions
 from stac_manager.plan import Partition, Plan
 from stac_manager.protocols import Item
 from stac_manager.reader import Modifier, PartitionReader, Parts, counted, modified
-from stac_manager.stats import ApiStats, FileStats, IngestStats
+from stac_manager.stats import ApiStats, FileStats, IngestStats, Told
 
 if TYPE_CHECKING:
     import geopandas
@@ -157,12 +157,12 @@ class IngestModule:
         if self.config.mode == "file":
             from stac_manager.files import partitions as files
 
-            file_stats = FileStats()
+            file_stats = FileStats(tell=context.tell)
             read_file = partial(files.read, partition, self.config, collection_id, failures, file_stats)
             return PartitionReader(partition, read_file, file_stats, self._modifier)
         from stac_manager.api import partitions as searches
 
-        api_stats = ApiStats()
+        api_stats = ApiStats(tell=context.tell)
         read_api = partial(searches.read, partition, self.config, collection_id, failures, api_stats)
         return PartitionReader(partition, read_api, api_stats, self._modifier)
 
@@ -196,15 +196,16 @@ class IngestModule:
         if self.config.mode == "file":
             from stac_manager.files.reading import read
 
-            self.stats = file_stats = FileStats()
+            self.stats = file_stats = FileStats(tell=context.tell)
             parts = read(self.config, collection_id, context.failure_collector, file_stats)
         else:
             from stac_manager.api.search import search
 
-            self.stats = api_stats = ApiStats()
+            self.stats = api_stats = ApiStats(tell=context.tell)
             pages = search(self.config, collection_id, context.failure_collector, api_stats)
             parts = _counted_pages(pages, api_stats)
         stats, modifier = self.stats, self._modifier
+        told = Told(stats)
         started = perf_counter()
         deferred = OlderCollectionsDeferred() if self.config.defer_gc else nullcontext()
         try:
@@ -214,11 +215,13 @@ class IngestModule:
                         yield part if modifier is None else modified(part, modifier)
                         stats.failures = len(context.failure_collector) - failed_before
                         stats.seconds = perf_counter() - started
+                        told.tell_what_is_new()
                         if collections is not None:
                             collections.look()
         finally:
             stats.failures = len(context.failure_collector) - failed_before
             stats.seconds = perf_counter() - started
+            told.tell_what_is_new()
 
 
 async def _counted_pages(pages: Parts, stats: IngestStats) -> Parts:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from stac_manager.plan import Partition, PartitionReport
 from stac_manager.protocols import Item
-from stac_manager.stats import IngestStats
+from stac_manager.stats import IngestStats, Told
 
 Parts: TypeAlias = AsyncGenerator[Iterable[Item], None]
 """Items in parts, as documents and pages hold them. Take all of one part before the next."""
@@ -59,13 +59,16 @@ class PartitionReader:
             DataProcessingError: If nothing of it can be read.
         """
         started = perf_counter()
+        told = Told(self.stats)
         try:
             async with aclosing(self._start(self._done)) as parts:
                 async for part in parts:
                     part = counted(part, self.stats)
                     yield part if self._modifier is None else modified(part, self._modifier)
+                    told.tell_what_is_new()
         finally:
             self.stats.seconds = perf_counter() - started
+            told.tell_what_is_new()
 
     async def __aiter__(self) -> AsyncIterator[Item]:
         async with aclosing(self.parts()) as parts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
@@ -162,14 +162,12 @@ class Runner(Generic[Share, Part]):
                     return
                 self._news.clear()
                 await self._news.wait()
-        except BaseExceptionGroup as group:
-            raise _first(group) from None
         finally:
             owner.cancel()
             await asyncio.gather(owner, return_exceptions=True)
 
     async def _own(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
+        async with owned_tasks() as tasks:
             while self._unfinished:
                 while self.queue and self._active < self._level():
                     share = max(self.queue, key=self._weight)
@@ -188,6 +186,16 @@ class Runner(Generic[Share, Part]):
         finally:
             self._active -= 1
             self._changed.set()
+
+
+@asynccontextmanager
+async def owned_tasks() -> AsyncIterator[asyncio.TaskGroup]:
+    """Own tasks as `asyncio.TaskGroup` does, and raise the first error, which ended the others, as it is."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+    except BaseExceptionGroup as group:
+        raise _first(group) from None
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

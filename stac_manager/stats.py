@@ -5,9 +5,15 @@ Seconds are of the clock on the wall.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stac_manager.completeness import Completeness as Completeness
+from stac_manager.events import Event, Fallback, PartitionDone
+
+
+def _nobody(event: Event) -> None:
+    """Nobody listens."""
 
 
 @dataclass(slots=True)
@@ -20,6 +26,8 @@ class IngestStats:
         concurrency: The level in use; with "auto", the level that it has settled on so far.
         seconds: From the start of the fetch to its end, or to the latest part of it.
         seconds_consumer: In the hands of the code that takes the items.
+        notes: What was left out, and how else than usual the source was read, in sentences.
+        tell: Takes the events of this fetch.
     """
 
     items: int = 0
@@ -27,6 +35,8 @@ class IngestStats:
     concurrency: int = 0
     seconds: float = 0.0
     seconds_consumer: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    tell: Callable[[Event], None] = field(default=_nobody, repr=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -41,7 +51,6 @@ class FileStats(IngestStats):
             unpacking them and turning columns into values.
         seconds_decoding: Turning documents into dicts.
         peak_buffer: The most documents read ahead at one time, the one being decoded included.
-        notes: What was left out, and how else the source was understood, in sentences.
     """
 
     documents: int = 0
@@ -50,7 +59,6 @@ class FileStats(IngestStats):
     seconds_reading: float = 0.0
     seconds_decoding: float = 0.0
     peak_buffer: int = 0
-    notes: list[str] = field(default_factory=list)
 
 
 LATENCIES_KEPT = 1_024
@@ -75,7 +83,6 @@ class ApiStats(IngestStats):
         peak_in_flight: The most requests in flight at one time.
         mean_in_flight: The mean number, from the first request to the last answer.
         completeness: What was proved about the result.
-        notes: What the user should know about how it was done, in sentences.
     """
 
     requests: int = 0
@@ -92,7 +99,6 @@ class ApiStats(IngestStats):
     peak_in_flight: int = 0
     mean_in_flight: float = 0.0
     completeness: Completeness = field(default_factory=Completeness)
-    notes: list[str] = field(default_factory=list)
     _latencies: list[float] = field(default_factory=list, repr=False)
     _answers: int = field(default=0, repr=False)
 
@@ -108,3 +114,22 @@ class ApiStats(IngestStats):
         """Return a quantile (0 to 1) of the seconds from a request to the end of its answer; 0 before the first."""
         ordered = sorted(self._latencies)
         return ordered[min(int(quantile * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+
+
+class Told:
+    """Tells of the notes and the finished partitions of a fetch, each once."""
+
+    def __init__(self, stats: IngestStats) -> None:
+        self._stats = stats
+        self._notes = self._partitions = 0
+
+    def tell_what_is_new(self) -> None:
+        """Tell of what came since the last time."""
+        stats = self._stats
+        for note in stats.notes[self._notes :]:
+            self._notes += 1
+            stats.tell(Fallback(note))
+        if isinstance(stats, ApiStats):
+            for report in stats.completeness.partitions[self._partitions :]:
+                self._partitions += 1
+                stats.tell(PartitionDone(report))

@@ -21,6 +21,7 @@ from stac_manager.api.credentials import Credentials
 from stac_manager.api.exchange import Reply, Wire
 from stac_manager.api.features import Outline
 from stac_manager.api.retrying import Fault, Gate, Tries, decide
+from stac_manager.events import Retry
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter
 from stac_manager.options import Headers
@@ -185,6 +186,7 @@ class Client:
         if decision == "smaller":
             raise TooLargeError(str(fault)) from fault
         wait = max(retrying.backoff_seconds(tries.attempts), fault.retry_after or 0.0)
+        self._stats.tell(Retry(str(fault), tries.attempts, wait))
         if fault.refused:
             self._gate.pause(wait)
         return 0.0 if fault.refused or is_out else wait

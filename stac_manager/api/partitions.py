@@ -28,6 +28,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.limiter import limiter
 from stac_manager.plan import Interval, Partition, Plan, Whole
 from stac_manager.reader import Done, Parts
+from stac_manager.run import owned_tasks
 from stac_manager.stats import ApiStats
 from stac_manager.timestamps import SECOND, YEAR_SECONDS
 
@@ -76,7 +77,7 @@ async def _counted(client: Client, planned: Planned, partition_items: int, turn:
     cutter, to_count = planned.cuts, list(planned.partitions)
     found: list[Partition] = []
     for round_ in range(ROUNDS):
-        async with asyncio.TaskGroup() as tasks:
+        async with owned_tasks() as tasks:
             counts = [tasks.create_task(_count(client, planned.query, partition, turn)) for partition in to_count]
         crowded: list[Partition] = []
         for partition, count in zip(to_count, (task.result() for task in counts), strict=True):

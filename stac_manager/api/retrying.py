@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from time import perf_counter
 from typing import Literal, TypeAlias
 
+from stac_manager.events import Pause
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.stats import ApiStats
 
@@ -151,6 +152,8 @@ class Gate:
         resume_at = max(self._resume_at, now + seconds)
         self._stats.pauses += self._resume_at < now
         self._stats.seconds_paused += resume_at - max(self._resume_at, now)
+        if self._resume_at < now:
+            self._stats.tell(Pause(seconds))
         self._resume_at = resume_at
 
     def suspect(self, began: float) -> bool:

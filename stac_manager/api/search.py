@@ -26,6 +26,7 @@ from stac_manager.api.survey import REFUSED_METHOD, is_unknown
 from stac_manager.completeness import judge
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
+from stac_manager.events import Split
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.plan import Interval, Whole
@@ -195,6 +196,7 @@ class Search:
         """Let others read the rest of a reading."""
         if shares:
             reading.stopped = True
+            self._stats.tell(Split(reading.share.partition.key, tuple(share.partition.key for share in shares)))
             if self._splitter:
                 self._splitter.forget(reading)
             self._runner.add(shares)

@@ -18,6 +18,7 @@ from stac_manager.api.paging import Page, fetch_page, matched_of, page_of
 from stac_manager.api.query import Query
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import NoDatetime
+from stac_manager.run import owned_tasks
 
 # Elasticsearch and stac-fastapi keep times as nanoseconds since 1970 in 64 bits, so that 2262 is the end.
 BEFORE_FAR_FUTURE = "../2200-01-01T00:00:00.000Z"
@@ -114,7 +115,7 @@ async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any], turn
     async def search(**members: Any) -> Answer | None:
         return await in_turn(endpoint.request({**body, **members}))
 
-    async with asyncio.TaskGroup() as tasks:
+    async with owned_tasks() as tasks:
         first = tasks.create_task(search())
         probe = tasks.create_task(search(limit=1, datetime=HARDLY_ANYTHING))
         far = None if "datetime" in body else tasks.create_task(search(limit=1, datetime=BEFORE_FAR_FUTURE))

@@ -1,0 +1,97 @@
+"""What happens during a fetch reaches the logger and `on_event`, each once."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from support import ids, make_item
+
+from stac_manager import ApiIngest, FileIngest, WorkflowContext
+from stac_manager.events import Event, Fallback, PartitionDone, Pause, Retry, Split
+
+from .habits import IgnoresTime, Outage, RateLimit
+from .server import Habit, World, running
+from .test_worlds import LIMIT, spread
+
+
+async def events_of(
+    habits: Sequence[Habit], concurrency: int | str, **options: object
+) -> tuple[list[Event], ApiIngest]:
+    seen: list[Event] = []
+    async with running(World(spread(), habits)) as world:
+        module = ApiIngest({"source": world.url, "limit": LIMIT, "concurrency": concurrency, **options})  # type: ignore[misc]
+        async for _ in module.fetch(WorkflowContext.create(on_event=seen.append)):
+            pass
+    return seen, module
+
+
+def of(kind: type[Event], events: list[Event]) -> list[Event]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8, "auto"])
+async def test_each_partition_is_done_once_and_their_items_are_all(concurrency: int | str) -> None:
+    seen, module = await events_of([], concurrency)
+    done = [event.report for event in seen if isinstance(event, PartitionDone)]
+    assert done == module.stats.completeness.partitions
+    assert sum(report.items for report in done) == 120
+    assert of(Retry, seen) == of(Pause, seen) == []
+
+
+async def test_every_retry_and_every_pause_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "stac_manager"):
+        seen, module = await events_of([RateLimit(5, 0.05)], 8, headers={"Authorization": "Bearer s3cret-word"})
+    assert len(of(Retry, seen)) == module.stats.retries > 0
+    assert len(of(Pause, seen)) == module.stats.pauses > 0
+    assert all(isinstance(event, Retry) and "429" in event.reason for event in of(Retry, seen))
+    assert [record.getMessage() for record in caplog.records] == list(map(str, seen))
+    assert {record.levelno for record in caplog.records if "pause" in record.getMessage()} == {logging.WARNING}
+    assert "s3cret" not in caplog.text
+    assert "?" not in caplog.text
+
+
+async def test_a_fallback_is_told_once() -> None:
+    seen, module = await events_of([IgnoresTime()], 8)
+    assert [event.note for event in seen if isinstance(event, Fallback)] == module.stats.notes != []
+
+
+async def test_a_split_names_what_takes_its_place() -> None:
+    """Without counts the partitions turn out to be unequal, and idle workers take a share."""
+    seen: list[Event] = []
+    items = spread()
+    for number, item in enumerate(items[:100]):
+        item["properties"]["datetime"] = f"2024-01-01T12:{number // 60:02}:{number % 60:02}Z"
+    async with running(World(items, counts=False)) as world:
+        module = ApiIngest(source=world.url, limit=2, concurrency=8)
+        async for _ in module.fetch(WorkflowContext.create(on_event=seen.append)):
+            pass
+    splits = [event for event in seen if isinstance(event, Split)]
+    assert splits
+    assert all(len(split.parts) > 1 and split.key not in split.parts for split in splits)
+
+
+async def test_what_a_listener_raises_ends_the_fetch() -> None:
+    def broken(event: Event) -> None:
+        raise LookupError("metrics")
+
+    async with running(World(spread(), [Outage(0.0, 0.02)])) as world:
+        with pytest.raises(LookupError, match="metrics"):
+            async for _ in ApiIngest(source=world.url, concurrency=4).fetch(WorkflowContext.create(on_event=broken)):
+                pass
+
+
+async def test_files_tell_what_is_left_out(tmp_path: Path) -> None:
+    links = [{"rel": "item", "href": "./a.json"}]
+    collection = {"type": "Collection", "stac_version": "1.0.0", "id": "scenes", "links": links}
+    (tmp_path / "collection.json").write_text(json.dumps(collection))
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(make_item(name)))
+    seen: list[Event] = []
+    module = FileIngest(source=tmp_path)
+    assert ids([item async for item in module.fetch(WorkflowContext.create(on_event=seen.append))]) == ["a"]
+    assert seen == [Fallback(note) for note in module.stats.notes]
+    assert any("b.json" in str(event) for event in seen)
