@@ -82,7 +82,7 @@ def _why_one(found: Findings) -> str:
         reach = f", which reached {times(top)} at most" if found.best in found.refused else ""
         return f"the server refused requests at {named(found.refused)}{reach}"
     if found.best is not None:
-        return f"the {times(found.best.speedup)} of {workers(found.best.concurrency)} is not worth the extra load"
+        return f"{_is(found.best)} only {share((found.best.speedup or 1) - 1)} faster"
     if all(level.speedup_interval and level.speedup_interval[1] < 1 for level in compared(found.data_set)):
         return "more workers are slower"
     return "more workers are not measurably faster"

@@ -132,7 +132,7 @@ def throttled() -> DataSet:
         ),
         (
             data_set(level(1, 1.1, HALF), level(5, 1.0, HALF)),
-            "Use 1 worker: the 1.1x of 5 workers is not worth the extra load\n"
+            "Use 1 worker: 5 workers are only 10 % faster\n"
             "Best Performance: 5 workers with 1.1x speedup\n"
             "Bottleneck: a serial resource, such as a lock or a server that handles one request at a time (1 worker "
             "keeps the CPU busy 50 % of the time)",
