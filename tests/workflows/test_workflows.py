@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -87,7 +88,9 @@ def test_actionlint_finds_what_is_wrong(tmp_path: Path) -> None:
 def test_every_shell_step_is_run_by_a_test() -> None:
     tested = {
         *RUN_THIS_TEST, script("nightly", "apt-install"), script("compare", "apt-install"),
-        script("nightly", "benchmark_ingest.py nightly"), script("nightly", "github_notes.py issue"),
+        script("nightly", "benchmark_ingest.py nightly"),
+        script("nightly", "git branch --no-track"), script("nightly", "git push"),
+        script("nightly", "github_notes.py issue"),
         script("compare", "benchmark_ingest.py compare"), script("comment", "github_notes.py comment"),
     }  # fmt: skip
     assert {step["run"] for name in WORKFLOWS for step in steps(name) if "run" in step} == tested
@@ -142,29 +145,71 @@ def test_step_that_cannot_install_fails(tmp_path: Path, execute: Execute, failin
     assert execute(script("nightly", "apt-install"), tmp_path).returncode != 0
 
 
-def test_nightly_step(history: ScratchHistory, tmp_path: Path, execute: Execute) -> None:
-    """On a scratch project, twice: first results, then a regression; the branch is pushed."""
+def test_nightly_steps(history: ScratchHistory, tmp_path: Path, execute: Execute) -> None:
+    """On a scratch project, two nights: first results, then a regression. What was measured is pushed from a clone of
+    its own, by git alone, also when somebody else has pushed meanwhile."""
     remote = tmp_path / "remote.git"
     subprocess.run(["git", "init", "--quiet", "--bare", remote], check=True)
     history.commit("First")
     history.commit("Second")
     history.git("remote", "add", "origin", remote)
+    history.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
     program = f"{sys.executable} {ROOT}/tools/benchmark_ingest.py"
     tool = f'shift 2; exec {program} nightly --config asv.conf.json --no-quieten "$@"'
     stand_in(history.path / ".venv" / "bin" / "python", tool)
-    text = script("nightly", "benchmark_ingest.py nightly")
+    measure = script("nightly", "benchmark_ingest.py nightly")
+    bring_in, push = script("nightly", "git branch --no-track"), script("nightly", "git push")
     variables = {**history.environment_with_tools, "DASHBOARD": "https://example.com/dash"}
-    first = execute(text, history.path, **variables)
-    assert first.returncode == 0, first.stderr
+
+    def night(number: int) -> None:
+        assert execute(bring_in, history.path).returncode == 0
+        done = execute(measure, history.path, **variables)
+        assert done.returncode == 0, done.stderr
+        clone = tmp_path / f"push-{number}"
+        subprocess.run(["git", "clone", "--quiet", "--branch", "main", remote, clone], check=True)
+        (clone / "downloaded").mkdir()
+        shutil.copy(history.path / "results.bundle", clone / "downloaded")
+        pushed = execute(push, clone, TOKEN="s3cret-word", REMOTE=str(remote))
+        assert pushed.returncode == 0, pushed.stderr
+        assert "s3cret" not in pushed.stdout + pushed.stderr
+
+    night(1)
+    other = tmp_path / "another machine"
+    subprocess.run(["git", "clone", "--quiet", "--branch", "asv-results", remote, other], check=True)
+    (other / "theirs.jsonl").write_text("{}\n")
+    for arguments in (["add", "."], ["commit", "-qm", "Theirs"], ["push", "--quiet"]):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=other, check=True)
     history.commit("Slower", cost=0.003, requests=2)
-    second = execute(text, history.path, **variables)
-    assert second.returncode == 0, second.stderr
+    night(2)
     assert (tmp_path / "outputs").read_text() == "code=0\ndashboard=yes\ncode=1\ndashboard=yes\n"
     assert (history.path / ".asv" / "nightly" / "summary.md").read_text().startswith("# Benchmark regression since")
-    heads = subprocess.run(["git", "-C", remote, "branch"], check=True, capture_output=True, text=True).stdout
-    assert "asv-results" in heads
-    third = execute(text + "\n", history.path, **{**variables, "HOME": "/dev/null"})
-    assert third.returncode == 1, "what could not be done must fail the step"
+    listed = subprocess.run(
+        ["git", "-C", remote, "ls-tree", "-r", "--name-only", "asv-results"], check=True, capture_output=True, text=True
+    ).stdout
+    assert "theirs.jsonl" in listed
+    assert "benchmarks.json" in listed
+    failed = execute(measure, history.path, **{**variables, "HOME": "/dev/null"})
+    assert failed.returncode == 1, "what could not be done must fail the step"
+
+
+def test_what_runs_installed_code_may_not_write() -> None:
+    """And the job that pushes runs none: no program of this repository, no package, no action but GitHub's own."""
+    for name in WORKFLOWS:
+        for job in load(name)["jobs"].values():
+            runs = " ".join(step.get("run", "") for step in job["steps"])
+            if "write" in job.get("permissions", {}).values():
+                assert not re.search(r"\.venv|make |pip |\.ci/", runs), name
+
+
+def test_zizmor_finds_nothing() -> None:
+    program = Path(sys.executable).with_name("zizmor")
+    done = subprocess.run(
+        [program, "--offline", "--no-progress", "--quiet", ROOT / ".github"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("code", "said", "fine"), [(0, "table", 0), (1, "table", 0), (2, "table", 0), (2, "", 1)])
