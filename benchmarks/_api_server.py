@@ -51,12 +51,12 @@ def stop(server):
 
 
 @functools.cache
-def start(items_path, throttle=None, latency_seconds=LATENCY_SECONDS):
+def start(items_path, throttle=None, latency_seconds=LATENCY_SECONDS, options=()):
     """Start a server once in this process, and return its address.
 
-    Above `throttle` requests a second it answers 429.
+    Above `throttle` requests a second it answers 429. `options` are further ones of the server.
     """
-    options = ("--throttle", str(throttle)) if throttle else ()
+    options = (*options, "--throttle", str(throttle)) if throttle else options
     server, address = launch(items_path, latency_seconds, options)
     atexit.register(stop, server)
     return address

@@ -4,6 +4,17 @@ from . import _api_server, _compat, _datasets, _timing
 
 PAGE_ITEMS = 100
 THROTTLE_REQUESTS_A_SECOND = 30
+# Options of the local server, each a way in which public servers differ from one that always takes 100 ms.
+WORLDS = {
+    "cached documents": ("--instant-documents",),
+    "lognormal": ("--instant-documents", "--spread", "lognormal"),
+    "bimodal": ("--instant-documents", "--spread", "bimodal"),
+    "eight at once": ("--instant-documents", "--at-once", "8"),
+    "by size": ("--instant-documents", "--seconds-per-megabyte", "0.1"),
+    "throttled": ("--instant-documents", "--throttle", "30"),
+    "throttled, mute": ("--instant-documents", "--throttle", "30", "--mute"),
+    "outage": ("--instant-documents", "--outage", "20:3"),
+}
 
 
 def search(concurrency, test_size, *, skew=0.0, throttle=None):
@@ -137,6 +148,26 @@ class ThrottledAPIIngestAuto(_timing.Timed):
         return _api_server.served(self.server)["refused"]
 
     track_refusals.unit = "refused requests"
+
+
+class AutoAPIIngest(_timing.Timed):
+    """Servers as there are: the level found while running beside fixed ones, 50 pages of 100 items."""
+
+    param_names = ["world", "concurrency"]
+    params = (list(WORLDS), [5, 20, "auto"])
+    version = "1"
+    repeat = 1
+    rounds = 1
+    warmup_time = 0
+
+    def setup(self, world, concurrency):
+        _compat.ingest_module("api", "http://localhost/", concurrency=concurrency)
+        server = _api_server.start(_datasets.data_set(5000, "ndjson"), options=WORLDS[world])
+        _api_server.reset(server)
+        self.module = _compat.ingest_module("api", server, concurrency=concurrency, limit=PAGE_ITEMS)
+
+    def time_ingest(self, world, concurrency):
+        _compat.drain(self.module, 5000)
 
 
 class APIRequests:

@@ -13,7 +13,10 @@ Items are ordered newest first: by the start of their range, then by id, both de
 `start_datetime` to `end_datetime` when both are set, else `datetime` twice; it matches a datetime filter when the two
 overlap, ends included, at nanosecond precision (digits beyond that are ignored).
 
-`--throttle N` refuses what comes above N requests a second with 429 and `Retry-After`, as public APIs do.
+`--throttle N` refuses what comes above N requests a second with 429 and `Retry-After`, as public APIs do; `--mute`
+leaves that header out. `--instant-documents` answers landing page, Collections and pages of one item at once, as caches
+do. `--spread` makes latencies lognormal or bimodal, `--at-once N` works on N requests while others queue,
+`--seconds-per-megabyte` prolongs large answers, and `--outage FIRST:SECONDS` answers 504 for a while.
 `--fail-every N` answers every N-th search with 500.
 `--aggregations` adds `/aggregate` (STAC API - Aggregation) with `total_count` and `datetime_frequency`: how many items
 there are in each month, by the start of their range.

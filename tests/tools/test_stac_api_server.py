@@ -1,5 +1,6 @@
 """The local STAC API, run as the program it is: what it serves, what it refuses, how it starts and stops."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from http.client import HTTPConnection
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import quote, urlencode, urlsplit
 
 import pystac_client
@@ -25,8 +27,9 @@ from support import REAL_ITEMS, ROOT
 from tools.stac_api.catalog import Catalog
 from tools.stac_api.instants import format_instant, parse_instant
 from tools.stac_api.items import Item, read_items
+from tools.stac_api.manners import Manners
+from tools.stac_api.options import parse_arguments
 from tools.stac_api.search import Filters, Search
-from tools.stac_api.throttle import Throttle
 
 SERVER = ROOT / "tools" / "stac_api_server.py"
 START_SECONDS = 20.0
@@ -699,11 +702,67 @@ def test_throttle_refuses_what_is_too_much_and_says_when_to_come_again(files: li
         assert [running.raw("/search?limit=1")[0] for _ in range(5)] == [200] * 5
 
 
+def manners(*arguments: str) -> Manners:
+    return Manners(parse_arguments(["items.ndjson", "--latency", "0.1", *arguments]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "median", "most"),
+    [
+        ([], 0.1, 0.1),
+        (["--spread", "lognormal"], 0.1, 2.0),
+        (["--spread", "bimodal"], 0.1, 1.0),
+        (["--jitter", "0.1"], 0.15, 0.2),
+    ],
+)
+def test_latencies_are_spread_and_the_same_in_every_run(arguments: list[str], median: float, most: float) -> None:
+    first, again = manners(*arguments), manners(*arguments)
+    latencies = sorted(first.seconds() for _ in range(1001))
+    assert latencies == sorted(again.seconds() for _ in range(1001))
+    assert latencies[500] == pytest.approx(median, rel=0.1)
+    assert latencies[-1] <= most
+    assert arguments == [] or latencies[-1] > 1.2 * median
+
+
+def test_an_outage_begins_and_ends_and_a_refusal_can_be_mute() -> None:
+    server = manners("--outage", "3:5", "--throttle", "1", "--mute")
+    assert [server.fault(now) is not None for now in (0, 1, 2, 3, 6.9, 7, 8)] == [
+        False,
+        False,
+        *[True] * 3,
+        False,
+        False,
+    ]
+    assert server.refusal(0.0) is None
+    refusal = server.refusal(0.5)
+    assert refusal is not None
+    assert "Retry-After" not in refusal.headers
+
+
+async def test_requests_queue_and_large_answers_take_longer() -> None:
+    """Measured by what was slept, not by a clock."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        busy.append(busy[-1] + 1)
+        await real_sleep(0)
+        busy.append(busy[-1] - 1)
+
+    busy, real_sleep = [0], asyncio.sleep
+    server = manners("--at-once", "2", "--seconds-per-megabyte", "0.5", "--instant-documents")
+    with mock.patch.object(asyncio, "sleep", sleep):
+        await asyncio.gather(*(server.wait(page_bytes=2_000_000, instant=False) for _ in range(6)))
+        await server.wait(page_bytes=2_000_000, instant=True)
+    assert slept == [pytest.approx(1.1)] * 6
+    assert max(busy) == 2
+
+
 @given(rate=st.integers(1, 5), gaps=st.lists(st.integers(0, 12).map(lambda eighths: eighths / 8), max_size=40))
 def test_no_second_has_more_requests_than_the_throttle_lets_pass(rate: int, gaps: list[float]) -> None:
-    throttle = Throttle(rate)
+    throttle = Manners(parse_arguments(["items.ndjson", "--throttle", str(rate)]))
     times = list(accumulate(gaps))
-    passed = [now for now in times if throttle.refuses(now) is None]
+    passed = [now for now in times if throttle.refusal(now) is None]
     assert all(later - earlier >= 1 for earlier, later in zip(passed, passed[rate:], strict=False))
     for now in set(times) - set(passed):
         assert sum(now - 1 < earlier <= now for earlier in passed) == rate

@@ -27,7 +27,13 @@ class Options:
     no_post: bool
     no_counts: bool
     throttle: int | None
+    mute: bool
     fail_every: int | None
+    instant_documents: bool
+    spread: str
+    at_once: int | None
+    seconds_per_megabyte: float
+    outage: tuple[int, float] | None
     aggregations: bool
 
     @property
@@ -94,6 +100,32 @@ def parse_arguments(argv: Sequence[str] | None) -> Options:
         metavar="N",
         help="answer every N-th search with 500 (default: never)",
     )
+    add("--mute", action="store_true", help="refuse without Retry-After")
+    add(
+        "--instant-documents",
+        action="store_true",
+        help="landing page, Collections and pages of one item come at once, as from a cache",
+    )
+    add(
+        "--spread",
+        choices=("none", "lognormal", "bimodal"),
+        default="none",
+        help="spread the latency: lognormal around it (sigma 0.7), or ten times as long for one in ten",
+    )
+    add("--at-once", type=positive_integer, metavar="N", help="work on N requests at a time; others queue")
+    add(
+        "--seconds-per-megabyte",
+        type=seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="prolong an answer by this for each megabyte (default: %(default)s)",
+    )
+    add(
+        "--outage",
+        type=outage,
+        metavar="FIRST:SECONDS",
+        help="answer 504 for some seconds, from the FIRST-th search on (default: never)",
+    )
     add(
         "--aggregations",
         action="store_true",
@@ -107,6 +139,11 @@ def seconds(text: str) -> float:
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(text)
     return value
+
+
+def outage(text: str) -> tuple[int, float]:
+    first, _, length = text.partition(":")
+    return positive_integer(first), seconds(length)
 
 
 def positive_integer(text: str) -> int:

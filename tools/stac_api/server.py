@@ -1,7 +1,6 @@
 """All endpoints behind one door, where a request waits, is counted, and may be refused."""
 
-import asyncio
-import random
+import re
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -15,13 +14,16 @@ from .counters import Stats
 from .documents import Documents
 from .errors import SearchError
 from .item_pages import ItemPages
+from .manners import Manners
 from .options import Options
-from .throttle import Throttle
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+LIMIT_OF_ONE = re.compile(rb'"limit"\s*:\s*1\s*[,}]')
 PASSED_ON = ("Allow", "Retry-After")
 """Headers of errors that reach the client."""
+QUICKLY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GATEWAY_TIMEOUT)
+"""What a gateway answers by itself."""
 
 
 class Server:
@@ -29,9 +31,7 @@ class Server:
         self.catalog = catalog
         self.options = options
         self.stats = Stats()
-        self.throttle = Throttle(options.throttle)
-        self.random = random.Random(0)
-        self.searches = 0
+        self.manners = Manners(options)
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self.answer], client_max_size=0)
@@ -50,33 +50,34 @@ class Server:
         if route.startswith("/_stats"):
             return await handler(request)
         with self.stats.request(f"{request.method} {route}"):
-            refusal = self.throttle.refuses(time.monotonic())
             await request.read()  # now, so that a client that gives up during the wait is no error
-            await asyncio.sleep(self.options.latency + self.random.uniform(0, self.options.jitter))
-            try:
-                if refusal:
-                    raise refusal
-                self._fail_now_and_then(route)
-                response = await handler(request)
-            except SearchError as error:
-                response = error_answer(HTTPStatus.BAD_REQUEST, str(error))
-            except web.HTTPException as error:
-                response = error_answer(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}")
-                self.stats.refused += error.status == HTTPStatus.TOO_MANY_REQUESTS
-                response.headers.update({name: error.headers[name] for name in PASSED_ON if name in error.headers})
+            response = await self._answer(request, handler, route)
+            one = request.query.get("limit") == "1" or bool(LIMIT_OF_ONE.search(await request.read()))
+            instant = response.status in QUICKLY or route != "/search" or one
+            await self.manners.wait(page_bytes=response.content_length or 0, instant=instant)
             self.stats.bytes += response.content_length or 0
         return response
 
-    def _fail_now_and_then(self, route: str) -> None:
-        self.searches += route == "/search"
-        if self.options.fail_every and route == "/search" and self.searches % self.options.fail_every == 0:
-            raise web.HTTPInternalServerError(reason="every now and then, as I was told")
+    async def _answer(self, request: web.Request, handler: Handler, route: str) -> web.StreamResponse:
+        """Make the answer that is sent after a while."""
+        now = time.monotonic()
+        try:
+            refusal = self.manners.refusal(now) or (self.manners.fault(now) if route == "/search" else None)
+            if refusal:
+                raise refusal
+            return await handler(request)
+        except SearchError as error:
+            return error_answer(HTTPStatus.BAD_REQUEST, str(error))
+        except web.HTTPException as error:
+            response = error_answer(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}")
+            self.stats.refused += error.status == HTTPStatus.TOO_MANY_REQUESTS
+            response.headers.update({name: error.headers[name] for name in PASSED_ON if name in error.headers})
+            return response
 
     async def show_stats(self, request: web.Request) -> web.Response:
         return json_answer(self.stats.as_json())
 
     async def reset_stats(self, request: web.Request) -> web.Response:
         self.stats.reset()
-        self.throttle = Throttle(self.options.throttle)
-        self.searches = 0
+        self.manners = Manners(self.options)
         return json_answer(self.stats.as_json())
