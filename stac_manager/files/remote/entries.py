@@ -8,12 +8,11 @@ from typing import Any
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.formats import format_of_name
-from stac_manager.files.remote.addresses import STORES, is_data, name_of, scheme_of, shown
+from stac_manager.files.remote.addresses import ENTRY_POINTS, STORES, is_data, name_of, scheme_of, shown
 from stac_manager.files.remote.catalogs import Link
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.transport import Transport
 
-ENTRY_POINTS = ("catalog.json", "collection.json")
 MOST_OBJECTS = 10_000_000
 _MAGIC = re.compile(r"[*?\[]")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import zlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -16,7 +17,8 @@ from hashlib import blake2b
 import orjson
 
 from stac_manager.context import FailureCollector
-from stac_manager.files.remote.addresses import shown
+from stac_manager.files.formats import GZIP
+from stac_manager.files.remote.addresses import ENTRY_POINTS, name_of, shown
 from stac_manager.files.remote.catalogs import Link, is_catalog, links_of
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched
@@ -29,8 +31,9 @@ AHEAD_DOCUMENTS = 1_024
 MOST_DEPTH = 500
 MOST_CATALOGS_WITHOUT_ITEM = 100_000
 """A catalog that leads from catalog to catalog and never to an item is left after so many in a row."""
-SLOW_BYTES = 1_048_576
+SLOW_BYTES = 262_144
 """A catalog of more bytes is parsed in a thread."""
+MOST_CATALOG_BYTES = 134_217_728
 
 
 @dataclass(eq=False)
@@ -204,7 +207,8 @@ class Walk:
         self._fill()
 
     async def _fetched(self, link: Link, place: tuple[int, ...]) -> Fetched | _Branch:
-        fetched = await self._transport.get(link.url)
+        is_expected = link.kind == "child" or name_of(link.url).startswith(ENTRY_POINTS)
+        fetched = await self._transport.get(link.url, most=MOST_CATALOG_BYTES if is_expected else None)
         self._stats.documents += 1
         data = fetched.data
         if data is None or link.kind == "item" or (link.kind == "entry" and not _may_be_catalog(data)):
@@ -232,11 +236,14 @@ def _digest(url: str) -> bytes:
 
 
 def _may_be_catalog(data: bytes) -> bool:
-    return data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+    return data[:2] == GZIP or data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
 
 
 def _parsed(data: bytes) -> object:
+    """Parse a document that may be a catalog, and may be compressed, as stores keep them; None if it is no JSON."""
     try:
+        if data[:2] == GZIP:
+            data = zlib.decompressobj(wbits=31).decompress(data, MOST_CATALOG_BYTES)
         return orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, zlib.error):
         return None

@@ -73,6 +73,19 @@ def test_a_nested_catalog_is_read_in_the_order_of_its_links(concurrency: int | s
     assert max(server.asked.values()) == 1  # each document once, circles and repeated links included
 
 
+def test_a_catalog_of_any_size_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 1_000)
+    with serving({**wide(100), "/top/catalog.json": catalog(("child", "../catalog.json"))}) as server:
+        assert len(fetch(f"{server.url}/catalog.json", concurrency=8)[0]) == 100
+        assert len(fetch(f"{server.url}/top/catalog.json", concurrency=8)[0]) == 100
+
+
+def test_compressed_documents_of_a_catalog_are_read() -> None:
+    packed = {path: gzip.compress(body) for path, body in NESTED.items()}
+    with serving(packed) as server:
+        assert fetch(f"{server.url}/a/catalog.json", concurrency=3)[0] == ["2", "b c", "z", "q1", "q2"]
+
+
 trees = st.recursive(st.just("item"), lambda inner: st.lists(inner, max_size=4), max_leaves=30)
 
 
