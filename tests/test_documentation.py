@@ -101,7 +101,11 @@ def test_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> N
             shortened += ' BENCH="--repeat 1 --max-items 500"'
         if command in ("make bench", "make nightly"):
             shortened += " --assume-old .venv/.ready --assume-old pyproject.toml --assume-old requirements.lock"
-        if command.startswith("asv run"):
+        if command == "asv run HEAD^!":
+            shortened = (
+                f"asv run HASHFILE:{first_and_last(clone)} --quick --bench 'Startup|FileIngest.*ingest.1, 1000.'"
+            )
+        elif command.startswith("asv run"):
             shortened = re.sub(r" --bench '[^']*'", "", command)
             shortened += " --quick --bench 'Startup|FileIngest.*ingest.1, 1000.'"
         if " file " in command:
@@ -114,6 +118,18 @@ def test_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> N
             shortened, shell=True, cwd=clone, env=environment(clone), input="y\n", capture_output=True, text=True
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        if command == "asv run HEAD^!":
+            assert "n/a" in done.stdout  # the first commit has nothing to measure yet
+            assert len(list((clone / ".asv" / "results").glob("*/*-virtualenv-*.json"))) == 2
+
+
+def first_and_last(clone: Path) -> Path:
+    """A file that names two commits to asv: the suite of today runs at any."""
+    asked = ["git", "-C", str(clone), "rev-list", "--max-parents=0", "HEAD"]
+    first = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()[0]
+    commits = clone.parent / "commits"
+    commits.write_text(f"{first}\nHEAD\n")
+    return commits
 
 
 def ensure_results(clone: Path) -> None:

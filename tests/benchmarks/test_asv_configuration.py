@@ -1,11 +1,8 @@
-"""asv.conf.json: pinned, and good for a run over the history from a fresh clone."""
+"""asv.conf.json: pinned. That it is good for a run from a fresh clone, `tests/test_documentation.py` shows."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -47,32 +44,3 @@ def test_processes_are_spawned_in_virtual_environments(configuration: Config) ->
     assert configuration.launch_method == "spawn"
     assert configuration.environment_type == "virtualenv"
     assert any("--no-deps" in command for command in configuration.build_command)
-
-
-def test_run_and_publish_from_a_fresh_clone(tmp_path: Path) -> None:
-    """The commands of the README, over two commits: HEAD, and the first one, which has nothing to measure yet."""
-    clone = tmp_path / "clone"
-    home = tmp_path / "home"
-    home.mkdir()
-    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-    git = ["git", "-C", clone]
-    subprocess.run([*git, "checkout", "--quiet", "-B", "main"], check=True)
-    first = subprocess.run(
-        [*git, "rev-list", "--max-parents=0", "HEAD"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    (tmp_path / "commits").write_text(f"{first}\nHEAD\n")
-
-    def asv(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "asv", *arguments],
-            cwd=clone, env={**os.environ, "HOME": str(home)}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    asv("machine", "--yes")
-    said = asv("run", f"HASHFILE:{tmp_path / 'commits'}", "--quick", "--bench", "Startup")
-    assert "n/a" in said
-    asv("publish")
-    assert (clone / ".asv" / "html" / "index.html").is_file()
-    assert len(list((clone / ".asv" / "results").glob("*/*-virtualenv-*.json"))) == 2
