@@ -123,8 +123,8 @@ class Line:
         if not strange:
             return order, []
         why = "a shallow clone has not all commits" if self.repository.is_shallow else "they came from elsewhere"
-        words = "is a measured commit" if len(strange) == 1 else "are measured commits"
-        return order, [f"{len(strange)} {words} that git does not know here ({why}), taken by date"]
+        words = "measured commit" if len(strange) == 1 else "measured commits"
+        return order, [f"{len(strange)} {words} that git does not know here ({why}) taken by date"]
 
 
 def find(name: str, commits: Sequence[str], repository: Repository, where: Path) -> str:

@@ -1,0 +1,92 @@
+"""Checkouts as they really are: shallow, detached, of another branch, of another user, work trees."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from asv_files import write_results
+
+from tools.asv.git import GitError, Repository
+from tools.asv.history import judge
+
+NAMES = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
+FAST, SLOW = ([level + i / 100 for i in range(8)] for level in (1.0, 2.0))
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Repository:
+    """A repository of three commits on a branch that is not called main, the second one tagged."""
+    path = tmp_path / "made"
+    subprocess.run(["git", "init", "--quiet", "--initial-branch", "trunk", path], check=True)
+    repository = Repository(path)
+    for number in range(3):
+        (path / "file").write_text(str(number))
+        repository.git("add", "--all")
+        repository.git(*NAMES, "commit", "--quiet", "--message", f"Commit {number}")
+        if number == 1:
+            repository.git("tag", "second")
+    return repository
+
+
+def results_of(repository: Repository, folder: Path) -> Path:
+    """Results of its commits, the last one slower."""
+    write_results(folder, [{"m.Ingest.time_x": one} for one in (FAST, FAST, SLOW)])
+    for number, commit in enumerate(repository.line("HEAD")):
+        (old,) = (folder / "box").glob(f"{number:08x}-env.json")
+        text = old.read_text().replace(f"{number:08x}" + "0" * 32, commit)
+        old.unlink()
+        (folder / "box" / f"{commit[:8]}-env.json").write_text(text)
+    return folder
+
+
+def test_commits_are_named_as_git_names_them(made: Repository, tmp_path: Path) -> None:
+    results = results_of(made, tmp_path / "results")
+    first, second, third = made.line("HEAD")
+    for name in ("HEAD~1", "second", "trunk~1", second[:6]):
+        assert judge(results, base=name, repository=made.path).base == second
+    assert judge(results, since="HEAD~2", repository=made.path).guilty == (third,)
+    assert judge(results, commit="second", repository=made.path).commit == second
+    assert first != second
+
+
+def test_a_detached_head_and_a_work_tree(made: Repository, tmp_path: Path) -> None:
+    results = results_of(made, tmp_path / "results")
+    tree = tmp_path / "tree"
+    made.git("worktree", "add", "--quiet", "--detach", tree, "HEAD~1")
+    assert judge(results, repository=tree).commit == made.commit("second")
+    assert Repository(tree).branch("trunk") == "trunk"
+    with pytest.raises(GitError, match=r"there is no branch 'main' in .* and HEAD is detached; name one with --branch"):
+        Repository(tree).branch("main")
+
+
+def test_a_branch_that_is_not_called_main_is_followed(made: Repository) -> None:
+    assert made.branch("main") == "trunk"
+
+
+def test_a_shallow_clone_drops_no_measured_commit(made: Repository, tmp_path: Path) -> None:
+    results = results_of(made, tmp_path / "results")
+    shallow = tmp_path / "shallow"
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", f"file://{made.path}", shallow], check=True)
+    found = judge(results, repository=shallow)
+    assert (found.status, found.guilty) == ("regression", (made.head(),))
+    assert "2 measured commits that git does not know here" in found.notes[0]
+    with pytest.raises(GitError, match=r"git knows no commit 'HEAD~1' .* shallow clone: run `git fetch --unshallow`"):
+        Repository(shallow).commit("HEAD~1")
+
+
+def test_a_checkout_of_another_user_is_told_in_one_line(made: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    with pytest.raises(GitError, match=r"belongs to another user; .*safe.directory"):
+        made.head()
+
+
+def test_what_is_no_checkout_says_so(made: Repository, tmp_path: Path) -> None:
+    with pytest.raises(GitError, match="is not a git checkout"):
+        Repository(tmp_path).head()
+    empty = tmp_path / "empty"
+    subprocess.run(["git", "init", "--quiet", empty], check=True)
+    with pytest.raises(GitError, match="has no commit yet"):
+        Repository(empty).head()

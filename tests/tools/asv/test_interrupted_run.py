@@ -1,0 +1,40 @@
+"""`asv run` says how long it takes, and Ctrl-C in the middle of it keeps what is done: a real run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from scratch_history import ScratchHistory
+from support import ROOT
+
+ENDLESS = "import pathlib, time\n\ndef track_z():\n    pathlib.Path({!r}).touch()\n    time.sleep(600)\n"
+
+
+def test_ctrl_c_keeps_what_is_done(history: ScratchHistory, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    (history.path / "benchmarks" / "zzz.py").write_text(ENDLESS.format(str(there)))
+    (history.path / "tools").symlink_to(ROOT / "tools")
+    configuration = json.loads((history.path / "asv.conf.json").read_text())
+    (history.path / "asv.conf.json").write_text(json.dumps({**configuration, "plugins": [".tools.asv.keeping"]}))
+    history.commit("The only one")
+    where = {"cwd": history.path, "env": history.environment_with_tools}
+    subprocess.run([sys.executable, "-m", "asv", "machine", "--yes"], **where, check=True, capture_output=True)
+    command = [sys.executable, "-m", "asv", "run", "HEAD^!"]
+    with subprocess.Popen(command, **where, stdout=subprocess.PIPE, text=True, start_new_session=True) as asv:
+        deadline = time.monotonic() + 300
+        while not there.exists():
+            assert asv.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(asv.pid, signal.SIGINT)
+        said = asv.communicate(timeout=120)[0]
+    assert "This commit takes about 1 min; Ctrl-C keeps what is done" in said
+    (path,) = (history.path / ".asv" / "results").glob("*/*-virtualenv*.json")
+    kept = set(json.loads(path.read_text())["results"])
+    assert kept == {"tiny_bench.Tiny.time_work", "tiny_bench.Counts.track_requests"}

@@ -1,0 +1,68 @@
+"""A plugin of asv: `asv run` says beforehand how long it takes, and Ctrl-C in the middle keeps what is done.
+
+Named in asv.conf.json as ".tools.asv.keeping". asv itself saves a commit's results when the last benchmark has ended.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from asv.commands import run as asv_run
+from asv.console import log
+from asv.results import iter_results
+from asv.util import UserError
+
+GUESSED_SECONDS = 8.0
+"""What a benchmark with one combination of parameters takes, while nobody knows: the mean of this project's suite."""
+
+
+def estimate(benchmarks: Mapping[str, Any], durations: Mapping[str, float]) -> float:
+    """The seconds that the chosen benchmarks take: as long as the last time, or a guess for what never ran."""
+    total = 0.0
+    for name, benchmark in benchmarks.items():
+        count = 1
+        for values in benchmark.get("params", ()):
+            count *= len(values)
+        total += durations.get(name) or GUESSED_SECONDS * count
+    return total
+
+
+def _durations(results_dir: Path) -> Iterator[tuple[str, float]]:
+    """By benchmark, the newest commits last."""
+    found = sorted(iter_results(str(results_dir)), key=lambda results: results.date or 0)
+    for results in found:
+        yield from ((name, seconds) for name, seconds in results.duration.items() if seconds)
+
+
+def install() -> None:
+    """Wrap what runs the benchmarks of one commit."""
+    run, run_benchmarks = asv_run.Run.run.__func__, asv_run.run_benchmarks
+    state: dict[str, Any] = {}
+
+    @functools.wraps(run)
+    def remembering(cls: type, conf: Any, *arguments: Any, **options: Any) -> Any:
+        state.update(results_dir=conf.results_dir, saves=not options.get("dry_run"))
+        return run(cls, conf, *arguments, **options)
+
+    @functools.wraps(run_benchmarks)
+    def keeping(benchmarks: Any, env: Any, results: Any = None, **options: Any) -> Any:
+        results_dir = state.get("results_dir")
+        if results_dir is not None and results is not None:
+            minutes = estimate(benchmarks, dict(_durations(Path(results_dir)))) / 60
+            log.info(f"This commit takes about {max(1, round(minutes))} min; Ctrl-C keeps what is done")
+        try:
+            return run_benchmarks(benchmarks, env, results=results, **options)
+        except (KeyboardInterrupt, UserError):  # which asv makes of Ctrl-C in a benchmark
+            if results_dir is not None and results is not None and state["saves"] and results.commit_hash:
+                results.save(results_dir)
+                log.info("Interrupted: what was measured until now is kept")
+            raise
+
+    asv_run.Run.run = classmethod(remembering)
+    asv_run.run_benchmarks = keeping
+
+
+install()
