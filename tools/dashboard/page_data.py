@@ -64,7 +64,7 @@ def page_data(
                 change = changes.get(where.commit or "")
                 if change is not None:
                     rows = [row for row in change.rows if _is_of(row, benchmark, variant, where.env_name)]
-                    run["lines"] += [["Change", f"{row.short_name}: {row.sentence}", ""] for row in rows if row.is_loud]
+                    run["changes"] = [f"{row.short_name}: {row.sentence}" for row in rows if row.is_loud]
                     run["details"] += [f"{row.short_name}: {row.sentence}" for row in rows if not row.is_loud]
                 entry["runs"].append(run)
     return {
@@ -112,6 +112,7 @@ def _run(report: Report, data_set: DataSet, date: int, peers: list[tuple[Kind, i
         "levels": [_level(level, data_set.baseline) for level in data_set.levels],
         "lines": [[line.label, line.text, line.command] for line in found.lines],
         "details": [*found.details, memory_note(data_set), f"Source: {data_set.source}."],
+        "changes": [],
         "recommended": found.recommended,
         "best": found.best_concurrency,
         "bestSpeedup": best and best.speedup,

@@ -85,6 +85,7 @@
       line.append(element("strong", label), `: ${text}`, ...(command ? [": ", element("code", command)] : []));
       return line;
     }));
+    at("changes").replaceChildren(...run.changes.map((sentence) => element("li", sentence)));
     at("details").replaceChildren(...run.details.map((sentence) => element("li", sentence)));
     at("levels").replaceChildren(
       table(COLUMNS, run.levels.map((level) => level.cells), {
