@@ -35,7 +35,12 @@ def is_catalog(document: object) -> bool:
     kind = document.get("type")
     if kind in ("Catalog", "Collection"):
         return True
-    return kind is None and isinstance(document.get("links"), list) and "geometry" not in document
+    return (
+        kind is None
+        and isinstance(document.get("id"), str)
+        and isinstance(document.get("links"), list)
+        and "geometry" not in document
+    )
 
 
 def load(path: str) -> Any:

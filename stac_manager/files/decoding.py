@@ -18,7 +18,7 @@ from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.formats import BOM, RECORD_SEPARATOR, Document
 from stac_manager.files.items import is_plain_item, why_not_an_item
 from stac_manager.files.members import BrokenMember, NotJSONError, Pause, Whole, members, why_not_json
-from stac_manager.files.numbers import any_has_large_number, exact, has_large_number
+from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.files.window import Window
 from stac_manager.protocols import Item
@@ -54,7 +54,7 @@ def items_of_json(
 
 def _exact_members(value: Any, data: memoryview | bytes) -> Any:
     """Keep integers of any length in what a document or line holds."""
-    return exact(value, data) if any_has_large_number(value if isinstance(value, list) else [value]) else value
+    return exact(value, data) if has_large_number(value) else value
 
 
 def _is_ambiguous(value: dict[str, Any], data: memoryview) -> bool:

@@ -208,7 +208,7 @@ class Discovery:
         for entry in entries:
             walk.follow(entry)
         folder = os.path.dirname(entries[0])
-        if not walk.paths and not walk.elsewhere:
+        if not walk.paths and not walk.elsewhere and os.path.basename(entries[0]) in ENTRY_FILES:
             listed = [os.path.join(folder, name) for name in self._listed(folder or os.curdir)[0]]
             beside = [each for each in listed if not walk.knows(os.path.normpath(each))]
             beside = [each for each in beside if not self._is_entry_point(each)]

@@ -133,6 +133,7 @@ class _Reader:
         self.at = window.start
         self._length = MEMBER_BYTES
         self._on_one_line = False
+        self._invalid = False
 
     def fail(self, reason: str) -> NoReturn:
         raise NotJSONError(reason, self._window.line_at(self.at))
@@ -180,6 +181,9 @@ class _Reader:
                     yield Whole(self._rest())
                     return
             passed += 1
+            if self._invalid:
+                self._invalid = False
+                yield Whole(BrokenMember("a text is not valid UTF-8", self._window.line_at(self.at)))
             if not passed % MEMBERS_A_TURN:
                 yield Pause()
             ended = self.next_byte() != b","
@@ -250,6 +254,10 @@ class _Reader:
         if not keep:
             self._window.start = self.at
         value, length = self._parsed_slowly()
+        try:
+            codecs.utf_8_decode(self._window.view[self.at : self.at + length], "strict", True)
+        except UnicodeDecodeError:
+            self._invalid = True
         self.at += length
         return value
 

@@ -6,29 +6,21 @@ import json
 from typing import Any
 
 LIMIT = float(2**63)
+MOST_DEPTH = 3
 
 
-def has_large_number(value: Any) -> bool:
-    """Tell whether an item, or one of the members of a container, has a double that may have been such an integer.
+def has_large_number(value: Any, depth: int = MOST_DEPTH) -> bool:
+    """Tell whether an item, or one in a container, has a double that may have been such an integer.
 
-    Looked at are its own members and all that is in its `properties`. To look at everything would cost as much as to
-    parse it.
+    Looked at are an item's own members and all that is in its `properties`. To look at everything would cost as much as
+    to parse it.
     """
     if type(value) is dict:
-        properties = value.get("properties")
+        properties, features = value.get("properties"), value.get("features")
+        if type(features) is list and depth and has_large_number(features, depth - 1):
+            return True
         return _has_large(value) or (type(properties) is dict and _has_large(properties, deep=True))
-    return False
-
-
-def any_has_large_number(values: list[Any], depth: int = 3) -> bool:
-    """Tell it of the members of a container, and of those in containers in it."""
-    for value in values:
-        if has_large_number(value):
-            return True
-        features = value.get("features") if type(value) is dict else None
-        if type(features) is list and depth and any_has_large_number(features, depth - 1):
-            return True
-    return False
+    return type(value) is list and any(has_large_number(each, depth) for each in value if type(each) is dict)
 
 
 def _has_large(members: dict[str, Any], *, deep: bool = False) -> bool:
