@@ -16,6 +16,13 @@ def require():
         raise NotImplementedError("this commit has no IngestModule")
 
 
+def require_module(name):
+    """Raise NotImplementedError where the commit has no such module. For setup, where that means n/a."""
+    require()
+    if importlib.util.find_spec(name) is None:
+        raise NotImplementedError(f"this commit has no {name}")
+
+
 def import_package():
     """Import the package and nothing else."""
     importlib.import_module("stac_manager")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from . import _api_server, _compat, _datasets, _timing
+from . import _api_server, _compat, _datasets, _timing, catalog_ingest
 
 
 def _require(module):
@@ -130,6 +130,35 @@ class ParquetPeers(_timing.Timed):
 
 AT_ONCE = 10
 SLICES_A_WORKER = 4
+
+
+class CatalogPeers(_timing.Timed):
+    """This package and pystac on the nested static catalog of CatalogIngest."""
+
+    param_names = ["way", "test_size"]
+    params = (["stac_manager", "pystac"], [1000])
+    version = "1"
+
+    def setup(self, way, test_size):
+        if way == "pystac":
+            _require("pystac")
+        else:
+            _compat.require_module("stac_manager.files.catalogs")
+        self.entry = catalog_ingest.nested_catalog(test_size)
+        self.run = getattr(self, f"_{way}")
+
+    def time_read(self, way, test_size):
+        count = self.run()
+        if count != test_size:
+            raise RuntimeError(f"{count} items came out, {test_size} went in")
+
+    def _stac_manager(self):
+        return _compat.drain(_compat.ingest_module("file", self.entry))[0]
+
+    def _pystac(self):
+        import pystac
+
+        return sum(item.id != "" for item in pystac.Catalog.from_file(str(self.entry)).get_items(recursive=True))
 
 
 class _APIPeers:

@@ -10,6 +10,8 @@ from stac_manager.files.formats import GZIP
 from stac_manager.files.window import Source
 
 PACKED_BYTES = 65_536
+UNPACKED_BYTES = 65_536
+"""Larger pieces cost fresh memory each."""
 MOST_RATIO = 1_000
 """Nothing that people write unpacks to more than so many times its size..."""
 RATIO_FROM_BYTES = 67_108_864
@@ -59,35 +61,50 @@ class Unpacked:
         self._members = 0
         self._bytes_in = 0
         self._bytes_out = 0
+        self._damage: DamagedError | None = None
 
     def readinto(self, target: memoryview) -> int:
-        """Unpack into `target`.
+        """Unpack into `target`, as much as fits: what precedes damage comes before the error.
 
         Raises:
             DamagedError: If it is cut off, damaged, or unpacks to more than it may.
             OSError: If the source cannot be read.
         """
-        while True:
+        filled = 0
+        while filled < len(target) and self._damage is None:
+            try:
+                data = self._unpacked(min(len(target) - filled, UNPACKED_BYTES))
+            except DamagedError as error:
+                self._damage = error
+                break
+            if not data:
+                break
+            target[filled : filled + len(data)] = data
+            filled += len(data)
+        if self._damage is not None and not filled:
+            raise self._damage
+        return filled
+
+    def _unpacked(self, most: int) -> bytes:
+        """Return the next bytes, nothing at the end."""
+        data = b""
+        while not data:
             if self._decoder is None and not self._next_member():
-                return 0
+                return b""
             try:
                 if self._decoder.needs_input and not self._waiting and not self._read():
                     raise DamagedError(f"the {self._kind} data are cut off after {self._bytes_out:,} bytes of content")
                 given, self._waiting = self._waiting, b""
-                data = self._decoder.decompress(given, len(target))
+                data = self._decoder.decompress(given, most)
             except (zlib.error, _zstd().ZstdError) as error:
                 raise DamagedError(f"the {self._kind} data are damaged: {error}") from None
             if self._decoder.eof:
                 self._waiting = self._decoder.unused_data
                 self._decoder = None
-            if data:
-                self._bytes_out += len(data)
-                if self._bytes_out > RATIO_FROM_BYTES and self._bytes_out > MOST_RATIO * self._bytes_in:
-                    raise DamagedError(
-                        f"the {self._kind} data unpack to more than {MOST_RATIO:,} times their size; that is refused"
-                    )
-                target[: len(data)] = data
-                return len(data)
+        self._bytes_out += len(data)
+        if self._bytes_out > RATIO_FROM_BYTES and self._bytes_out > MOST_RATIO * self._bytes_in:
+            raise DamagedError(f"the {self._kind} data unpack to more than {MOST_RATIO:,} times their size; refused")
+        return data
 
     def close(self) -> None:
         self._packed.close()
