@@ -119,6 +119,7 @@ class Runner(Generic[Share, Part]):
         self._ready: deque[Part] = deque()
         self._active = 0
         self._unfinished = 0
+        self._spawned: list[Coroutine[object, object, None]] = []
         self._changed = asyncio.Event()
         self._news = asyncio.Event()
 
@@ -139,10 +140,20 @@ class Runner(Generic[Share, Part]):
         self._unfinished -= 1
         self._changed.set()
 
+    @property
+    def is_last(self) -> bool:
+        """Whether no more than one share is not finished."""
+        return self._unfinished == 1
+
     def put(self, part: Part) -> None:
         """Hand something to the consumer."""
         self._ready.append(part)
         self._news.set()
+        self._changed.set()
+
+    def spawn(self, work: Coroutine[object, object, None]) -> None:
+        """Do something beside the shares; it ends with them at the latest."""
+        self._spawned.append(work)
         self._changed.set()
 
     async def parts(self) -> AsyncGenerator[Part, None]:
@@ -168,7 +179,10 @@ class Runner(Generic[Share, Part]):
 
     async def _own(self) -> None:
         async with owned_tasks() as tasks:
+            beside: list[asyncio.Task[None]] = []
             while self._unfinished:
+                while self._spawned:
+                    beside.append(tasks.create_task(self._spawned.pop()))
                 while self.queue and self._active < self._level():
                     share = max(self.queue, key=self._weight)
                     self.queue.remove(share)
@@ -179,6 +193,10 @@ class Runner(Generic[Share, Part]):
                     continue
                 self._changed.clear()
                 await self._changed.wait()
+            for task in beside:
+                task.cancel()
+            for work in self._spawned:
+                work.close()
 
     async def _work_on(self, share: Share) -> None:
         try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from stac_manager.api.density import Density, stretch
+from stac_manager.api.ownership import time_of
 from stac_manager.api.query import Bounds
 from stac_manager.plan import Interval, Partition
 from stac_manager.timestamps import FIRST_SECOND, SECOND
@@ -33,7 +35,7 @@ class Cutter:
         assert isinstance(piece, Interval)
         self._density.set_weight(*self._stretch(piece), counted)
 
-    def extrapolate(self, piece: Partition, times: Sequence[float], left: int) -> bool:
+    def extrapolate(self, piece: Partition, members: Sequence[Any], left: int) -> bool:
         """Learn from the first page of a slice, newest first, that the `left` items of the slice are behind its end.
 
         They are taken for as close together as the end of that page where that is a burst. Cutting by counts alone
@@ -42,6 +44,7 @@ class Cutter:
         Returns:
             Whether the items turned out to be a burst, in a small part of the slice.
         """
+        times = times_of(members)
         if len(times) < FEWEST_TIMES or any(later < earlier for later, earlier in pairwise(times)):
             return False
         assert isinstance(piece, Interval)
@@ -109,3 +112,9 @@ class Cutter:
 
     def _stretch(self, piece: Interval) -> tuple[float, float]:
         return stretch(piece, self._bounds, self._density)
+
+
+def times_of(members: Sequence[Any]) -> list[float]:
+    """The times of items in seconds, as far as they can be read."""
+    times = [time_of(member)[0] for member in members]
+    return [time / SECOND for time in times if time is not None]

@@ -7,6 +7,7 @@ from stac_manager.api.page_sizes import PageSize
 from stac_manager.api.paging import Page, PageSizeError, fetch_page, limit_of, make_sure, with_limit
 from stac_manager.api.reading import Reading
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.plan import Pages
 
 PAGE_BYTES_SMOOTHING = 0.1
 MOST_ERRORS = 20
@@ -24,6 +25,8 @@ class Fetcher:
 
     def __init__(self, client: Client, source: str, page_size: int) -> None:
         self._client = client
+        self._source = source
+        self._asked_size = page_size
         self._sizes = PageSize(source, page_size)
         self.largest = 0
         self.page_bytes = 0.0
@@ -61,7 +64,7 @@ class Fetcher:
         works = limit_of(reading.first)
         if asked is not None and works is not None and works < asked:
             self.shrink(works)
-        if reading.counted is None:
+        if reading.counted is None and not isinstance(reading.share.partition, Pages):
             page = await self.make_sure(request, reading.first, page, enough)
         self.learn(page)
         return page
@@ -91,6 +94,7 @@ class Fetcher:
         if self._errors_in_a_row is None:
             return False
         self._errors_in_a_row += 1
+        self._sizes = PageSize(self._source, self._asked_size)  # smaller pages did not help
         return self._errors_in_a_row <= MOST_ERRORS
 
     async def make_sure(self, request: Request, first: Request, page: Page, enough: int | None = None) -> Page:

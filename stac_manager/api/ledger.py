@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
 from stac_manager.api.http import shown
 from stac_manager.api.ownership import Asked, Owner, owner, time_of
 from stac_manager.api.paging import Page
-from stac_manager.api.reading import LOST, Reading
-from stac_manager.api.seen import canonical, digest_of, identity_of, mark_of
+from stac_manager.api.reading import LOST, MOVED, Reading
+from stac_manager.api.seen import Seen, canonical, digest_of, identity_of, mark_of
+from stac_manager.api.space import boxes_of, is_outside
 from stac_manager.context import FailureCollector
-from stac_manager.plan import Interval, Partition
+from stac_manager.plan import Interval, Partition, Tile
 from stac_manager.protocols import Item
 from stac_manager.stats import ApiStats
 
@@ -23,6 +25,7 @@ class Ledger:
     Attributes:
         left: How many items are still wanted; None for all.
         failed: Members that are no items.
+        delivered: What was delivered, where the items alone do not tell which partition they come from.
         foreign: Items that came for a partition that does not own them.
         doubtful: Digests of items with an unclear owner that were left to others.
         settled: Digests of such that were delivered, where others may have seen them.
@@ -38,13 +41,23 @@ class Ledger:
     ) -> None:
         self._stats = stats
         self._failures = failures
-        self._asked = None if asked == Asked() else asked
+        self._asked = None if replace(asked, bbox=None) == Asked() else asked
         self._alone = alone  # the one partition that is read here, while others are read elsewhere
+        self._boxes = boxes_of(asked.bbox)
         self._claimed: set[int] = set()
         self.left = left
         self.foreign = self.failed = 0
+        self.delivered: Seen | None = None
+        self.by_number = False
         self.doubtful: dict[str, None] = {}
         self.settled: dict[str, None] = {}
+
+    def lacks(self, counted: int | None) -> bool:
+        """Whether partitions that know nothing of time or pages have left something out. Asked once."""
+        if self.delivered is None or self.by_number or counted is None or self.left is not None:
+            return False
+        self.by_number = True
+        return self._stats.completeness.items + self.failed < counted
 
     def items(self, reading: Reading, page: Page) -> Iterator[Item]:
         """Yield the items of a page that this partition owns and that did not come before.
@@ -81,6 +94,8 @@ class Ledger:
     def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page) -> bool:
         tally, partition = reading.tally, reading.share.partition
         verdict = owner(member, partition) if isinstance(member, dict) else Owner.UNCLEAR
+        if verdict is Owner.FOREIGN and isinstance(partition, Tile) and is_outside(self._boxes, member):
+            verdict = Owner.UNCLEAR
         if self._asked is not None and isinstance(member, dict) and not self._is_meant(reading, member):
             verdict = Owner.FOREIGN
             reading.end(LOST)
@@ -95,6 +110,11 @@ class Ledger:
             return False
         if any(mark in before for before in reading.share.before):
             self._repeated(reading)
+            return False
+        if self.delivered is not None and not self.delivered.add(mark):
+            self._repeated(reading)
+            if self.by_number:
+                reading.ending.shifted = MOVED
             return False
         if not item:
             tally.failed += 1

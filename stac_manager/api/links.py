@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stac_manager.api.http import Request
+from stac_manager.plan import Pages
 
 COUNTING = ("offset", "_o", "skip", "page", "startIndex", "startindex", "start")
 """`offset`: pygeoapi, stac-fastapi-geoparquet; `_o`: datacube-explorer; `skip`: rustac; `startIndex`: OGC servers."""
 LARGEST_NUMBER = 10**12
+SHARES_A_WORKER = 8
 
 _IN_QUERY = re.compile(rf"(?<=[?&])({'|'.join(COUNTING)})=(\d{{1,12}})(?=&|$)")
 
@@ -72,3 +74,31 @@ def with_number(request: Request, name: str, value: int) -> Request:
     if request.body is not None and name in request.body:
         return replace(request, body={**request.body, name: value})
     return replace(request, url=re.sub(rf"(?<=[?&]){name}=\d+", f"{name}={value}", request.url))
+
+
+class Frontier:
+    """Hands out the pages of a search whose links count, in order, a few at a time.
+
+    Attributes:
+        next_page: The first page that was not handed out.
+        ended: Whether the last page came.
+    """
+
+    def __init__(self, counter: Counter, page_size: int, next_page: int, counted: int | None) -> None:
+        self.counter = counter
+        self.next_page = next_page
+        self.ended = False
+        self._page_size = page_size
+        self._last = None if counted is None else -(-counted // page_size)
+
+    def take(self, workers: int) -> Pages | None:
+        """Hand out the next pages: several where there are many, so that their number stays small."""
+        if self.ended or (self._last is not None and self.next_page >= self._last):
+            return None
+        first = self.next_page
+        left = first if self._last is None else self._last - first
+        self.next_page = first + max(left // (SHARES_A_WORKER * workers), 1)
+        if self._last is not None:
+            self.next_page = min(self.next_page, self._last)
+        counter = self.counter
+        return Pages(first, self.next_page, self._page_size, counter.parameter, counter.step, counter.origin)

@@ -45,11 +45,13 @@ class Asked:
     Attributes:
         collections: The Collections; None for all.
         start, end: The interval in nanoseconds since 1970, None where it is open.
+        bbox: The box, None for the world.
     """
 
     collections: frozenset[str] | None = None
     start: int | None = None
     end: int | None = None
+    bbox: tuple[float, ...] | None = None
 
     def also(self, collection: object) -> Asked:
         """The same with one more Collection."""

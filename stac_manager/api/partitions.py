@@ -13,6 +13,7 @@ from stac_manager.api import page_sizes
 from stac_manager.api.connection import Connection
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.density import Density
+from stac_manager.api.execution import Search
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
@@ -20,7 +21,6 @@ from stac_manager.api.paging import Page, page_of
 from stac_manager.api.planning import Planned, Planner, why_never_split
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.reading import Share
-from stac_manager.api.search import Search
 from stac_manager.api.splitting import OVERSIZE, Sizes
 from stac_manager.completeness import combine
 from stac_manager.config import IngestConfig

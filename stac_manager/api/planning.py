@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
 from time import time
 from typing import Any
 
-from stac_manager.api.cutting import Cutter
+from stac_manager.api.cutting import Cutter, times_of
 from stac_manager.api.density import Density
 from stac_manager.api.endpoint import body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.http import Client
-from stac_manager.api.paging import Page, limit_of
-from stac_manager.api.query import Bounds, Query
-from stac_manager.api.splitting import Cuts, Sizes, times_on
-from stac_manager.api.survey import Survey, null_datetime_search, survey
+from stac_manager.api.http import Client, Request
+from stac_manager.api.paging import Page, limit_of, page_of
+from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query
+from stac_manager.api.space import SpaceCuts, points_of, tiles_of
+from stac_manager.api.splitting import Cuts, Sizes, members_on
+from stac_manager.api.survey import ATTEMPTS, Survey, null_datetime_search, survey
 from stac_manager.config import IngestConfig
-from stac_manager.plan import Interval, NoDatetime, Partition
-from stac_manager.timestamps import YEAR_SECONDS
+from stac_manager.exceptions import DataProcessingError
+from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
+from stac_manager.run import owned_tasks
+from stac_manager.timestamps import SECOND, YEAR_SECONDS, seconds
 
 # Counts that cannot be right make no plan that is too long to make.
 MOST_SLICES_A_WORKER = 8
+# Items that last a larger share of the extent are in too many slices of time.
+LONG_SHARE = 0.05
+# A box in which there is hardly anything: a metre of the Pacific, as far from land as one can be.
+NOWHERE = (-123.39333, -48.87667, -123.39332, -48.87666)
 # Without counts: slices for each worker.
 BLIND_SLICES = 4
 # Slices of a page or two should rather hold a bit less than a page than a bit more.
@@ -31,6 +39,7 @@ FULLEST_SMALL_SLICE = 0.85
 IDS = "One request after another: a search for ids is not split."
 TOO_SHORT = "One request after another: a search in less than four seconds is not split."
 IGNORES_DATETIME = "One request after another: the server does not show that it heeds datetime."
+NOT_BY_TIME = "One request after another: the items are all of one time, or last too long to be cut by time."
 TOO_CLOSE = "One request after another: the items are too close in time to be split."
 IN_ORDER = "One request after another: in the server's own order."
 NULLS_LOST = (
@@ -84,6 +93,9 @@ class Planner:
         self._config = config
         self._collection_id = collection_id
         self._fetcher = fetcher
+        self._known: Survey | None = None
+        self._looked = False
+        self.turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
     @property
     def body(self) -> dict[str, Any]:
@@ -117,11 +129,16 @@ class Planner:
         page, query = known.page, planned.query
         if page.following is None and not _is_cut_off(page):
             return planned
+        self._known = known
         if not known.honours_datetime:
             return replace(planned, reason=IGNORES_DATETIME)
+        members = members_on(page)
+        if not self._looked and (ranges_are_long(members, known.extent) or at_one_instant(members)):
+            return replace(planned, reason=NOT_BY_TIME)
         nulls = False
         if "datetime" not in query.body and (page.matched is None or known.reachable != page.matched):
-            found = await null_datetime_search(self._client, query)
+            async with self.turn():
+                found = await null_datetime_search(self._client, query)
             if found is None:
                 return replace(planned, reason=NULLS_LOST)
             nulls = found.size > 0
@@ -132,6 +149,91 @@ class Planner:
         sizes = Sizes(page.matched / parts if page.matched is not None else inf, workers, page.matched)
         partitions: list[Partition] = [*intervals, *([NoDatetime()] if nulls else [])]
         return replace(planned, reason=None, partitions=partitions, cuts=cutter, sizes=sizes)
+
+    async def another_way(self, planned: Planned, workers: int) -> Planned | None:
+        """Find another way to cut a search of which the first page did not look as if time cut it, or cannot: by time
+        after all, if its items only look alike at first, or by space. Asked while it is read in sequence."""
+        known, page = self._known, planned.page
+        if known is None or page is None or planned.query.body.get("intersects") is not None:
+            return None
+        members = members_on(page)
+        alike = planned.reason == NOT_BY_TIME and not ranges_are_long(members, known.extent)
+        if alike and await self._others_than(planned.query, members):
+            self._looked = True
+            by_time = await self._cut_by_time(replace(planned, reason=""), known, parts_for(page, workers), workers)
+            if by_time.cuts is not None:
+                return by_time
+        return await self._cut_by_space(planned, page, workers)
+
+    async def _others_than(self, query: Query, members: list[Any]) -> bool:
+        """Whether there are items before or after those of one instant."""
+        time = round(times_of(members)[0] * SECOND)
+        gap = (SHORTEST_SECONDS + MARGIN_SECONDS) * SECOND
+        around = Interval(None, time - gap), Interval(time + gap, None)
+        async with owned_tasks() as tasks:
+            asked = [tasks.create_task(self._count(query.request(each, 1))) for each in around]
+        return any(task.result() for task in asked)
+
+    async def _cut_by_space(self, planned: Planned, page: Page, workers: int) -> Planned | None:
+        """Cut by space where the server heeds bbox, and items without a geometry can be had, or would be missed."""
+        query = planned.query
+        nowhere = replace(query, body={**query.body, "bbox": list(NOWHERE)})
+        async with owned_tasks() as tasks:
+            empty = tasks.create_task(self._count(nowhere.request(Whole(), 1)))
+            nulls = tasks.create_task(self._count(query.request(NoGeometry(), 1) if query.endpoint.filters else None))
+        members = members_on(page)
+        without = empty.result(), nulls.result()
+        if (
+            without[0] is None
+            or (page.matched is not None and without[0] > page.matched // 2)
+            or (page.matched is None and without[0] > 0)
+        ):
+            return None
+        if page.matched is None and without[1] is None:
+            return None
+        parts = parts_for(page, workers)
+        tiles = tiles_of(query.body.get("bbox"), points_of(members), parts)
+        if len(tiles) < 2:
+            return None
+        found: list[Partition] = [*tiles, *([NoGeometry()] if without[1] else [])]
+        sizes = Sizes(page.matched / parts if page.matched is not None else inf, workers, page.matched)
+        return replace(planned, reason=None, partitions=found, cuts=SpaceCuts(points_of(members)), sizes=sizes)
+
+    async def _count(self, request: Request | None) -> int | None:
+        """How many items a search finds, at least; None where that cannot be told."""
+        if request is None:
+            return None
+        try:
+            async with self.turn():
+                page = page_of(await self._client.send(request, attempts=ATTEMPTS), request)
+        except DataProcessingError:
+            return None
+        return page.size if page.matched is None else page.matched
+
+
+def at_one_instant(members: list[Any]) -> bool:
+    """Whether all items of a page have the same time."""
+    times = times_of(members)
+    return len(times) > 1 and len(times) == len(members) and max(times) - min(times) < SHORTEST_SECONDS
+
+
+def ranges_are_long(members: list[Any], extent: tuple[float | None, float | None]) -> bool:
+    """Whether most items of a page last so long that they are in many slices of time at once."""
+    ranges = [pair for member in members if (pair := _range_of(member)) is not None]
+    if 2 * len(ranges) <= len(members):
+        return False
+    low = min(start for start, _ in ranges) if extent[0] is None else extent[0]
+    high = max(end for _, end in ranges) if extent[1] is None else extent[1]
+    lengths = sorted(end - start for start, end in ranges)
+    return lengths[len(lengths) // 2] > LONG_SHARE * max(high - low, 1.0)
+
+
+def _range_of(member: Any) -> tuple[float, float] | None:
+    properties = member.get("properties")
+    if not isinstance(properties, dict):
+        return None
+    start, end = seconds(properties.get("start_datetime")), seconds(properties.get("end_datetime"))
+    return None if start is None or end is None else (start, end)
 
 
 def _is_cut_off(page: Page) -> bool:
@@ -154,7 +256,7 @@ def _expected(known: Survey, bounds: Bounds) -> Density:
     """What is known of the times of the items before the first slice is read."""
     if known.histogram is not None:
         return known.histogram
-    times = times_on(known.page)
+    times = times_of(members_on(known.page))
     low, high = known.extent
     if high is None:
         high = max(times, default=time()) + 1

@@ -91,6 +91,7 @@ class Query:
             frozenset(self.body["collections"]) if self.body.get("collections") else None,
             None if low is None else int(low * SECOND),
             None if high is None else int(high * SECOND),
+            tuple(self.body["bbox"]) if self.body.get("bbox") else None,
         )
 
     def datetime(self, partition: Partition) -> str | None:

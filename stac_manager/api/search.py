@@ -7,49 +7,23 @@ read one page after another: as one partition.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import aclosing, contextmanager
-from dataclasses import replace
-from time import perf_counter
+from contextlib import aclosing
 
 from stac_manager.api import page_sizes
 from stac_manager.api.connection import Connection
-from stac_manager.api.features import DamagedPageError
+from stac_manager.api.execution import Search, waiting
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.http import Client, StatusError, shown
+from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.paging import Page
 from stac_manager.api.planning import Planned, Planner, parts_for, why_never_split, why_sequential
-from stac_manager.api.reading import CIRCLES, Reading, Share
-from stac_manager.api.splitting import OVERLAP, REPAIR_DEPTH, Splitter, again, put_together
-from stac_manager.api.survey import REFUSED_METHOD, is_unknown
-from stac_manager.completeness import judge
+from stac_manager.api.reading import Share
+from stac_manager.api.survey import is_unknown
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
-from stac_manager.events import Split
-from stac_manager.exceptions import DataProcessingError
-from stac_manager.limiter import Limiter, limiter
-from stac_manager.plan import Interval, Whole
-from stac_manager.protocols import Item
+from stac_manager.limiter import limiter
+from stac_manager.plan import Whole
 from stac_manager.reader import Parts
-from stac_manager.run import Room, Runner, Slots
 from stac_manager.stats import ApiStats
-
-PAGES_WAITING = 4
-"""Pages that wait for the consumer, beside those in flight."""
-BUFFER_BYTES = 40_000_000
-"""Pages in flight, waiting or with the consumer are no more than fit in here, whatever the level."""
-TURN_SECONDS = 0.03
-"""After so long with the items of one page the event loop has its turn."""
-
-REFUSED = (401, 403)
-MOST_AT_ONCE = 4
-"""What a search is cut for that was meant to be read in sequence."""
-
-OVERLAPPING = (
-    "Few requests at once from somewhere on: slices of time hold the same items again (long ranges of time, or counts "
-    "that cannot be right)."
-)
 
 
 async def search(config: IngestConfig, collection_id: str | None, failures: FailureCollector, stats: ApiStats) -> Parts:
@@ -65,7 +39,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
         fetcher = Fetcher(client, config.source, page_size)
         planner = Planner(client, config, collection_id, fetcher)
         reason = why_sequential(config)
-        with _waiting(stats):
+        with waiting(stats):
             planned = (
                 await planner.plan(level.planned, level.level, lambda page: parts_for(page, level.planned))
                 if reason is None
@@ -73,8 +47,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
             )
         stats.completeness.counted = planned.page.matched if planned.page else None
         ledger = Ledger(stats, failures, planned.query.asked, config.max_items)
-        helped = None if why_never_split(config) is not None or planned.reason else planner
-        run = Search(planned, fetcher, ledger, level, stats, helped)
+        run = Search(planned, fetcher, ledger, level, stats, planner if why_never_split(config) is None else None)
         run.begin([Share(part) for part in planned.partitions or [Whole()]], planned.page)
         async with aclosing(run.parts(client.read_what_is_there)) as parts:
             async for part in parts:
@@ -82,252 +55,3 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
         run.conclude(failures)
         if not stats.completeness.items and await is_unknown(client, planned.query.endpoint, collection_id):
             stats.notes.append(f"The server has no Collection {collection_id!r}.")
-
-
-class Search:
-    """One search under way: a queue of shares, the readings of those that are read, and what was delivered."""
-
-    def __init__(
-        self,
-        planned: Planned,
-        fetcher: Fetcher,
-        ledger: Ledger,
-        level: Limiter,
-        stats: ApiStats,
-        planner: Planner | None = None,
-    ) -> None:
-        self._query, self._fetcher, self._ledger, self._stats = planned.query, fetcher, ledger, stats
-        self._planner = planner  # helps once, where a search that is read in sequence does not come to its end
-        self._splitter = Splitter(planned.cuts, planned.sizes) if planned.cuts else None
-        if planned.reason:
-            stats.notes.append(planned.reason)
-        self._readings: set[Reading] = set()
-        self._slots = Slots(lambda: level.level)
-        self._room = Room(BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._splitter else 1)
-        self._runner: Runner[Share, tuple[Reading, Page | None]] = Runner(
-            self._read, lambda: level.level, lambda share: share.partition.estimate or 0, self._share_work
-        )
-
-    def begin(self, shares: Iterable[Share], first_page: Page | None) -> None:
-        """Queue the shares; where that is the search as a whole, its first page may be there already."""
-        self._fetcher.given = first_page
-        self._runner.add(shares)
-
-    # --- Fetching -----------------------------------------------------------------------------------------------
-
-    async def _read(self, share: Share) -> None:
-        """Fetch the pages of a share, one after another."""
-        request = self._query.request(share.partition, self._fetcher.page_size)
-        reading = Reading(share, request, request)
-        self._readings.add(reading)
-        while reading.following is not None and not reading.stopped:
-            size = int(self._fetcher.page_bytes)
-            await self._room.enter(size, when=lambda: self._is_wanted(reading))
-            self._stats.peak_buffer = max(self._stats.peak_buffer, self._room.pages)
-            try:
-                page = await self._page_of(reading)
-            except DataProcessingError as error:
-                page = None
-                self._survive(reading, error)
-            if page is None or reading.stopped:
-                self._room.leave(size)
-                continue
-            reading.accept(page)
-            reading.tally.last_was_full = self._fetcher.is_full(page)
-            if self._is_replaced(reading, page):
-                self._room.leave(size)
-                continue
-            self._room.resize(size, page.size_bytes)
-            self._stats.completeness.pages += 1
-            self._runner.put((reading, page))
-        self._runner.put((reading, None))
-
-    def _is_wanted(self, reading: Reading) -> bool:
-        """Tell whether the pages that are there or on their way do not hold enough already."""
-        left = self._ledger.left
-        return left is None or reading.stopped or self._room.pages * self._fetcher.page_size < left
-
-    async def _page_of(self, reading: Reading) -> Page | None:
-        if reading.following is None or reading.stopped:  # ended while it waited for room
-            return None
-        if self._splitter is None and (page := self._fetcher.take_given()) is not None:
-            return page
-        async with self._slots.one():
-            return None if reading.stopped else await self._fetcher.fetch(reading, enough=self._ledger.left)
-
-    def _survive(self, reading: Reading, error: DataProcessingError) -> None:
-        """Go on without a page that cannot be had, where others can.
-
-        Raises:
-            DataProcessingError: The error, where nothing else can be had either.
-        """
-        endpoint, status = self._query.endpoint, error.status if isinstance(error, StatusError) else 0
-        if status == REFUSED_METHOD and endpoint.post and not reading.tally.fetched:
-            self._query = replace(self._query, endpoint=replace(endpoint, post=False))
-            reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
-            return
-        if status in REFUSED or not self._fetcher.bears(error):
-            raise error
-        reading.fail(str(error))
-
-    # --- Splitting ----------------------------------------------------------------------------------------------
-
-    def _is_replaced(self, reading: Reading, page: Page) -> bool:
-        """Learn from the first page of a partition, and read smaller ones in its place if it is too large."""
-        if self._splitter is None:
-            if reading.counted is not None:
-                self._stats.completeness.counted = reading.counted
-            return False
-        if reading.tally.fetched > 1 or page.matched is None or not isinstance(reading.share.partition, Interval):
-            return False
-        if self._splitter.learn(reading, page, self._fetcher.page_size):
-            self._stop_dividing()
-        if not reading.stopped:
-            self._replace(reading, self._splitter.oversized(reading, page, self._fetcher.page_size))
-        return reading.stopped
-
-    def _share_work(self, idle: int) -> bool:
-        shared = self._splitter and self._splitter.shared(self._readings, idle, self._fetcher.page_size)
-        if shared:
-            self._replace(*shared)
-        return bool(shared)
-
-    def _replace(self, reading: Reading, shares: list[Share]) -> None:
-        """Let others read the rest of a reading."""
-        if shares:
-            reading.stopped = True
-            self._stats.tell(Split(reading.share.partition.key, tuple(share.partition.key for share in shares)))
-            if self._splitter:
-                self._splitter.forget(reading)
-            self._runner.add(shares)
-            self._room.changed()
-
-    def _stop_dividing(self) -> None:
-        """Put partitions that are not read to their end together again, where cutting only multiplies the work."""
-        assert self._splitter is not None
-        if not self._splitter.divides:
-            return
-        self._splitter.divides = False
-        if not self._fetcher.next_links_seen:
-            return
-        self._stats.notes.append(OVERLAPPING)
-        reading_of = {each.share: each for each in self._readings if each.following is not None and not each.stopped}
-        rests = {Share(share.partition, (*share.before, each.memory.own)): each for share, each in reading_of.items()}
-        for members, whole in put_together([*rests, *self._runner.queue]):
-            self._runner.add([whole])
-            for share in members:
-                if share in rests:
-                    rests[share].stopped = True
-                    self._splitter.forget(rests[share])
-                else:
-                    self._runner.withdraw(share)
-        self._room.changed()
-
-    # --- Delivering ---------------------------------------------------------------------------------------------
-
-    async def parts(self, look: Callable[[], Awaitable[None]]) -> Parts:
-        """Yield the new items of each page. Take all of one part before the next.
-
-        Args:
-            look: Lets what has arrived meanwhile be read, before the items of a page are.
-        """
-        async with aclosing(self._runner.parts()) as parts:
-            while self._ledger.left != 0:
-                with _waiting(self._stats):
-                    part = await anext(parts, None)
-                if part is None:
-                    return
-                reading, page = part
-                if page is None:
-                    await self._finish(reading)
-                    continue
-                items = self._items_of(reading, page)
-                while (first := next(items, None)) is not None:
-                    await look()
-                    yield _for_a_while(first, items)
-                self._room.leave(page.size_bytes)
-
-    def _items_of(self, reading: Reading, page: Page) -> Iterator[Item]:
-        before = self._stats.completeness.items
-        try:
-            yield from self._ledger.items(reading, page)
-        except DamagedPageError:
-            self._fetcher.outlines = False
-            if reading.share.depth >= REPAIR_DEPTH:
-                message = f"{page.url}: the answer is damaged, or says a wrong number of items"
-                raise DataProcessingError(message) from None
-            self._replace(reading, [again(reading)])
-        if self._splitter is None:
-            return
-        if self._stats.completeness.items > before:
-            self._splitter.delivered(reading)
-        if self._ledger.foreign > OVERLAP * self._stats.completeness.items + 4 * self._fetcher.page_size:
-            self._stop_dividing()
-
-    # --- Ending -------------------------------------------------------------------------------------------------
-
-    async def _finish(self, reading: Reading) -> None:
-        """Compare what came with what was counted; read again what lacks items."""
-        self._readings.discard(reading)
-        if not reading.stopped and (problem := reading.missing()):
-            if self._splitter is None:
-                await self._help(reading)
-            if self._splitter is not None:
-                self._replace(reading, self._splitter.repaired(reading, self._fetcher.largest))
-            elif reading.ending.problem in CIRCLES:
-                raise DataProcessingError(f"{reading.first.method} {shown(reading.first.url)}: {problem}")
-        self._runner.finished()
-        if reading.stopped:
-            return
-        if reading.ending.error:
-            self._ledger.failed_pages(reading)
-        partition = reading.share.partition
-        report = reading.report(self._query.datetime(partition), self._query.place(partition))
-        self._stats.completeness.partitions.append(report)
-
-    async def _help(self, reading: Reading) -> None:
-        """Cut what was read in sequence after all, where that did not come to its end."""
-        planner, self._planner = self._planner, None
-        if planner is None or not reading.tally.members:
-            return
-        try:
-            planned = await planner.plan(MOST_AT_ONCE, 1, lambda page: max(parts_for(page, 1), 2))
-        except DataProcessingError:
-            if reading.ending.error is not None:  # and nothing else can be had
-                raise DataProcessingError(reading.ending.error) from None
-            return
-        if planned.cuts is not None:
-            self._query, self._splitter = planned.query, Splitter(planned.cuts, planned.sizes)
-            before = (reading.memory.own,)
-            self._replace(reading, [Share(part, before) for part in planned.partitions])
-
-    def conclude(self, failures: FailureCollector) -> None:
-        """Judge a search of which every partition was read. What is missing goes to `failures` as well."""
-        if self._ledger.left == 0:
-            return
-        proof = self._stats.completeness
-        verdict = judge("time", proof.counted, proof.partitions, came=proof.items + self._ledger.failed)
-        proof.status, proof.problems = verdict.status, [*verdict.missing, *verdict.unproved]
-        for words in verdict.missing:
-            failures.add("the search", words)
-
-
-def _for_a_while(first: Item, items: Iterator[Item]) -> Iterator[Item]:
-    """Give items until a turn is over."""
-    until = perf_counter() + TURN_SECONDS
-    yield first
-    del first
-    for item in items:
-        yield item
-        del item
-        if perf_counter() > until:
-            return
-
-
-@contextmanager
-def _waiting(stats: ApiStats) -> Iterator[None]:
-    """Add up the time in which there is nothing to do but to wait for the server."""
-    started, decoding = perf_counter(), stats.seconds_decoding
-    yield
-    decoded = stats.seconds_decoding - decoding
-    stats.seconds_waiting += perf_counter() - started - decoded

@@ -81,6 +81,13 @@ class Seen:
         self._count += 1
         return True
 
+    def copy(self) -> Seen:
+        """A set of the same marks."""
+        other = Seen()
+        for mark in self:
+            other.add(mark)
+        return other
+
     def _spread(self) -> None:
         assert self._few is not None
         self._buckets = [array("Q") for _ in range(BUCKETS)]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
-from typing import Protocol
+from typing import Any, Protocol
 
 from stac_manager.api.features import DamagedPageError
-from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import Reading, Share
-from stac_manager.plan import Interval, Partition
-from stac_manager.timestamps import SECOND
+from stac_manager.plan import Interval, Partition, Tile
 
 OVERSIZE = 1.3
 """A partition is cut once it holds so many times what it should."""
@@ -38,8 +36,8 @@ class Cuts(Protocol):
         """Take note of how many items a partition holds."""
         ...
 
-    def extrapolate(self, partition: Partition, times: Sequence[float], left: int) -> bool:
-        """Learn from the times of a first page; tell whether the rest is a burst."""
+    def extrapolate(self, partition: Partition, members: Sequence[Any], left: int) -> bool:
+        """Learn from the members of a first page; tell whether the rest is a burst."""
         ...
 
     def can_cut(self, partition: Partition) -> bool:
@@ -117,7 +115,7 @@ class Splitter:
             return self._cut(reading, parts) if reading.tally.last_was_full else []
         if not parts_of_oversized(counted, page_size, self._sizes):
             return []
-        burst = self._cuts.extrapolate(partition, times_on(page), counted - page.size)
+        burst = self._cuts.extrapolate(partition, members_on(page), counted - page.size)
         return self._cut(reading, parts_of_oversized(counted, page_size, self._sizes, burst=burst))
 
     def shared(self, readings: Iterable[Reading], idle: int, page_size: int) -> tuple[Reading, list[Share]] | None:
@@ -139,7 +137,7 @@ class Splitter:
         able = self._cuts.can_cut(share.partition)
         if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
             return self._cut(reading, 2) if able else []
-        if not isinstance(share.partition, Interval) or self._in_vain >= REPAIRS_IN_VAIN:
+        if not isinstance(share.partition, Interval | Tile) or self._in_vain >= REPAIRS_IN_VAIN:
             return []
         depth = share.depth + (not ending.doubtful and not full and ending.error is None)
         if depth > REPAIR_DEPTH:
@@ -190,10 +188,9 @@ def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
     return together
 
 
-def times_on(page: Page) -> list[float]:
-    """The times of the items of a page that is not delivered, in seconds, as far as they can be read."""
+def members_on(page: Page) -> list[Any]:
+    """The members of a page that is not delivered, as far as they can be read."""
     try:
-        times = [time_of(item)[0] for item in page.features() if isinstance(item, dict)]
+        return [member for member in page.features() if isinstance(member, dict)]
     except DamagedPageError:
         return []
-    return [time / SECOND for time in times if time is not None]

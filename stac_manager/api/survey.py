@@ -82,18 +82,19 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], *, at_onc
             answers = await _ask(client, endpoint, body, turn)
     finally:
         await _end(early)
-    if answers.first is None:
+    first = endpoint.request(body)
+    if answers.first is not None:
+        page = page_of(answers.first, first)
+    else:
         try:
-            page, first = await fetch_page(client, endpoint.request(body), endpoint.request(body))
+            page, first = await fetch_page(client, first, first)
         except StatusError as error:
             if error.status != REFUSED_METHOD or not endpoint.post:
                 raise
             endpoint = replace(endpoint, post=False)
             answers = await _ask(client, endpoint, body, turn)
-            page, first = await fetch_page(client, endpoint.request(body), endpoint.request(body))
-    else:
-        first = endpoint.request(body)
-        page = page_of(answers.first, first)
+            first = endpoint.request(body)
+            page, first = await fetch_page(client, first, first)
     far = answers.before_far_future
     return Survey(
         endpoint,

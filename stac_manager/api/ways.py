@@ -1,0 +1,133 @@
+"""Other ways to read a search that is read in sequence: by links that count, by space, by time after all."""
+
+from __future__ import annotations
+
+from stac_manager.api.fetching import Fetcher
+from stac_manager.api.http import Request
+from stac_manager.api.ledger import Ledger
+from stac_manager.api.links import Frontier, counter_of
+from stac_manager.api.paging import Page, limit_of
+from stac_manager.api.planning import Planned, Planner, parts_for
+from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
+from stac_manager.exceptions import DataProcessingError
+from stac_manager.plan import Pages, Partition, Whole
+
+FEWEST_PAGES = 4
+"""Fewer that are left are not worth another way."""
+MOST_AT_ONCE = 4
+"""What a search is cut for that was meant to be read in sequence."""
+
+
+class Ways:
+    """Looks for another way while a search is read in sequence.
+
+    Args:
+        planner: Asks the server; None where the search must be read in sequence.
+        planned: How it is read.
+        workers: For how many it would be divided.
+    """
+
+    def __init__(
+        self, planner: Planner | None, planned: Planned, fetcher: Fetcher, ledger: Ledger, workers: int
+    ) -> None:
+        self._planner = planner
+        self._planned = planned
+        self._fetcher = fetcher
+        self._ledger = ledger
+        self._workers = workers
+        self._frontier: Frontier | None = None
+        self._counted: int | None = None
+        self._in_vain = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether pages are asked for by number."""
+        return self._frontier is not None
+
+    @property
+    def note(self) -> str | None:
+        """How it was read, where that needs words."""
+        if self._frontier is not None:
+            return f"Pages were asked for by their number: the next links count ({self._frontier.counter.parameter})."
+        return self._planned.reason
+
+    def first_request(self, partition: Partition) -> Request | None:
+        """The request for the first page of a range of pages; None for other partitions."""
+        if isinstance(partition, Pages) and self._frontier is not None:
+            return self._frontier.counter.page(partition.first)
+        return None
+
+    def accept(self, reading: Reading, sent: Request, page: Page) -> list[Share]:
+        """Look at how the links of a search count; what to read in other hands from here on.
+
+        Pages that are asked for by number have no count of their own, and their next page is the next number.
+        """
+        partition, frontier = reading.share.partition, self._frontier
+        if isinstance(partition, Pages) and frontier is not None:
+            self._follow(reading, partition, frontier, page)
+            return []
+        if not isinstance(partition, Whole) or self._workers < 2 or self._planner is None or frontier is not None:
+            return []
+        if reading.tally.fetched != 2 or page.following is None or not self._is_worth_it(reading):
+            return []
+        counter = counter_of(sent, page.following, limit_of(page.following) or page.size)
+        if counter is None or counter.step not in (1, page.size):
+            return []
+        self._frontier = Frontier(counter, page.size, 2, reading.counted)
+        self._counted, reading.counted, reading.following = reading.counted, None, None
+        self._ledger.delivered = reading.memory.own.copy()
+        self._ledger.by_number = True
+        return self.more(self._workers)
+
+    def _is_worth_it(self, reading: Reading) -> bool:
+        return reading.counted is None or reading.pages_left(self._fetcher.page_size) >= FEWEST_PAGES
+
+    def _follow(self, reading: Reading, partition: Pages, frontier: Frontier, page: Page) -> None:
+        if self._counted is not None and page.matched not in (None, self._counted):
+            reading.ending.shifted = SHIFTED
+        reading.counted = None
+        if page.following is None and page.size < partition.page_size:
+            frontier.ended = True
+        number = partition.first + reading.tally.fetched
+        more = not frontier.ended and partition.stop is not None and number < partition.stop
+        reading.following = frontier.counter.page(number) if more else None
+
+    def finished(self, reading: Reading) -> None:
+        """Hand out no more pages where one after another holds nothing new."""
+        if self._frontier is not None and isinstance(reading.share.partition, Pages):
+            self._in_vain = 0 if reading.tally.items else self._in_vain + 1
+            if self._in_vain >= STALE_PAGES and not self._frontier.ended:
+                self._frontier.ended = True
+                reading.ending.problem = STALE
+
+    def more(self, idle: int) -> list[Share]:
+        """The next ranges of pages, as many as there are idle hands."""
+        taken = (self._frontier.take(self._workers) for _ in range(idle) if self._frontier is not None)
+        return [Share(pages) for pages in taken if pages is not None]
+
+    async def look(self, reading: Reading) -> Planned | None:
+        """Look for another way to cut what is being read in sequence."""
+        planner = self._planner
+        if planner is None or self._workers < 2 or not self._planned.reason or not self._is_worth_it(reading):
+            return None
+        found = await planner.another_way(self._planned, self._workers)
+        if found is not None:
+            self._planned = found
+        return found
+
+    async def help(self, reading: Reading) -> Planned | None:
+        """Cut by time what was read in sequence and did not come to its end.
+
+        Raises:
+            DataProcessingError: What went wrong, where nothing else can be had either.
+        """
+        planner, self._planner = self._planner, None
+        if planner is None or not reading.tally.members or self._planned.reason:
+            return None
+        try:
+            planned = await planner.plan(MOST_AT_ONCE, 1, lambda page: max(parts_for(page, 1), 2))
+            return planned if planned.cuts is not None else await planner.another_way(planned, MOST_AT_ONCE)
+        except DataProcessingError:
+            if reading.ending.error is not None:
+                raise DataProcessingError(reading.ending.error) from None
+            return None
