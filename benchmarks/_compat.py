@@ -141,3 +141,57 @@ def load(mode):
 def _import_fetch(mode):
     """Import what the package imports when a mode is first used: two tenths of a second that are no fetch's own."""
     importlib.import_module({"file": "stac_manager.files.reading", "api": "stac_manager.api.search"}[mode])
+
+
+def writer(options, partition_items):
+    """Return a function that writes what `options` read to a folder: `write(dest, **how)`.
+
+    Raises:
+        NotImplementedError: If the commit has no sinks.
+    """
+    require()
+    try:
+        from stac_manager import sinks
+    except ImportError as error:
+        raise NotImplementedError("this commit has no sinks") from error
+
+    def write(dest, *, workers=1, **how):
+        return sinks.write(sinks.Sink(options, dest, partition_items=partition_items, **how), workers=workers)
+
+    return write
+
+
+def written(write, dest, expected=None, **how):
+    """Write to `dest` and return the items and the failures.
+
+    Raises:
+        RuntimeError: As `drain`.
+    """
+    manifest = write(dest, **how)
+    if expected is not None and (manifest.items != expected or manifest.failed):
+        raise RuntimeError(f"{manifest.items} items came out, {expected} went in; failures: {manifest.failures[:3]}")
+    return manifest.items, manifest.failures
+
+
+def half_written(write, dest):
+    """Interrupt a run when half of its partitions are done."""
+
+    def stop(progress):
+        if progress.done * 2 >= progress.partitions:
+            raise KeyboardInterrupt
+
+    with suppress(KeyboardInterrupt):
+        write(dest, on_progress=stop)
+
+
+def dask_engine(client):
+    """Return what writes with a Dask cluster.
+
+    Raises:
+        NotImplementedError: If the commit has no such engine.
+    """
+    try:
+        from stac_manager.dask import Cluster
+    except ImportError as error:
+        raise NotImplementedError("this commit does not use Dask") from error
+    return Cluster(client)
