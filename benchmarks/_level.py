@@ -1,9 +1,10 @@
 """One concurrency level in a process of its own, so that its memory is its own: what `tools/measuring` starts.
 
 The first line on standard input is a JSON object: `options` of the IngestModule without `concurrency`, `concurrency`,
-and `items`, the number that must come out, or null. Each line after it asks for one run. Each is answered with one
-JSON object: `{}` or `missing` to the first, what was observed or `error` to a run. When the input ends, however the one
-who wrote it ended, so does this process.
+`items`, the number that must come out, or null, and `written`: whether items are written as NDJSON, by as many
+processes as the level says ("2 processes"), in place of being read only. Each line after it asks for one run. Each is
+answered with one JSON object: `{}` or `missing` to the first, what was observed or `error` to a run. When the input
+ends, however the one who wrote it ended, so does this process.
 """
 
 import gc
@@ -12,8 +13,11 @@ import os
 import queue
 import signal
 import sys
+import tempfile
 import threading
 from pathlib import Path
+
+PARTITION_ITEMS = 1_000
 
 
 def main():
@@ -44,6 +48,8 @@ def _prepared(request):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from benchmarks import _compat, _memory
 
+    if request.get("written"):
+        return _prepared_to_write(request)
     options, items = {**request["options"], "concurrency": request["concurrency"]}, request["items"]
     try:
         _compat.load(options["mode"])
@@ -52,6 +58,40 @@ def _prepared(request):
         return None, {"missing": str(error)}
     import_bytes = _memory.peak_bytes()
     return lambda: _run(options, items, import_bytes), {}
+
+
+def _prepared_to_write(request):
+    from benchmarks import _compat, _memory
+
+    try:
+        write = _compat.writer(request["options"], PARTITION_ITEMS)
+    except NotImplementedError as error:
+        return None, {"missing": str(error)}
+    workers, import_bytes = int(str(request["concurrency"]).split()[0]), _memory.peak_bytes()
+    return lambda: _write(write, workers, request["items"], import_bytes), {}
+
+
+def _write(write, workers, items, import_bytes):
+    """Write once to a folder that is removed. CPU seconds are those of all processes, memory is that of this one."""
+    from benchmarks import _compat, _memory, _usage
+
+    usage, before = {}, os.times()
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with _usage.measured(usage):
+                count, failures = _compat.written(write, Path(folder) / "out", items, workers=workers)
+        except Exception as error:  # noqa: BLE001 - it is shown to the user
+            return {"error": f"{error}" or type(error).__name__}
+    after = os.times()
+    usage["cpu_seconds"] += sum(after[2:4]) - sum(before[2:4])
+    return {
+        "items": count,
+        "failed": len(failures),
+        "first_failure": str(failures[0]) if failures else None,
+        "peak_bytes": _memory.peak_bytes(),
+        "import_bytes": import_bytes,
+        "usage": {**usage, **_usage.counted(None)},
+    }
 
 
 def _run(options, items, import_bytes):

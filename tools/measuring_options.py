@@ -30,6 +30,20 @@ class Levels(click.ParamType[tuple[Concurrency, ...]]):
         return (*sorted(map(int, numbers)), *(parts & {AUTO}))
 
 
+class Processes(Levels):
+    """Numbers of processes as a list with commas: 1,2,4. They are levels as reports name them: 1, "2 processes"."""
+
+    name = "processes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Concurrency, ...]:
+        if isinstance(value, tuple):
+            return value
+        levels = super().convert(value, param, ctx)
+        if AUTO in levels:
+            self.fail(f"{value!r} is not a list of numbers such as 1,2,4", param, ctx)
+        return tuple(1 if level == 1 else f"{level} processes" for level in levels)
+
+
 def all_of(*options: Decorator) -> Decorator:
     """Add several options to a command, which `--help` shows in this order."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,18 @@ class Folder:
                 yield
             finally:  # the workers have ended, also those that could not clear away
                 shutil.rmtree(self.layout.temporary, ignore_errors=True)
+                self._leave()
+
+    def _leave(self) -> None:
+        """Remove the state of a file that is finished, and of a run that has not even a plan."""
+        layout = self.layout
+        begun = layout.plan.exists() or layout.previous.exists()
+        if layout.file and layout.manifest.exists():
+            shutil.rmtree(layout.state, ignore_errors=True)
+        elif not begun and not layout.manifest.exists():
+            shutil.rmtree(layout.state, ignore_errors=True)
+            with suppress(OSError):  # there is something in it
+                layout.parts.rmdir()
 
     def _check_place(self) -> None:
         dest = self.layout.dest

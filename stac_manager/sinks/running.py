@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -249,8 +248,6 @@ class Run:
             self.folder.write_manifest(manifest)
         except OSError as error:
             raise disk_error(error, self.layout.dest) from error
-        if self.layout.file:
-            shutil.rmtree(self.layout.state, ignore_errors=True)
         return manifest
 
     def _with_one_schema(self, records: Sequence[PartRecord]) -> list[PartRecord]:

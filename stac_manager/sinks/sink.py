@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,9 +105,6 @@ def _finished(folder: Folder, request: Request) -> Manifest | None:
         there = [request.layout.dest]
     gone = next((path for path, part in zip(there, manifest.parts, strict=True) if not _has(path, part["bytes"])), None)
     if gone is None and not manifest.failed and manifest.status != "incomplete":
-        if request.layout.file:
-            shutil.rmtree(request.layout.state, ignore_errors=True)
-            request.layout.state.mkdir()
         return manifest
     folder.disk.remove(request.layout.manifest)
     folder.disk.sync_folder(request.layout.manifest.parent)

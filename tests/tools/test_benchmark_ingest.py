@@ -127,6 +127,24 @@ def test_file_measures_a_folder_of_mine(run: Run, folder: Path, tmp_path: Path) 
     assert "Written" not in shown.stderr
 
 
+def test_file_measures_processes_as_a_strategy_of_their_own(folder: Path, tmp_path: Path, run: Run) -> None:
+    (folder / "bad.json").unlink()
+    arguments = ("file", "--source", "mine", "--repeat", 1, "--output", "p.json")
+    done = run(*arguments, "--workers", "2,1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (data_set,) = json.loads((tmp_path / "p.json").read_text())["data_sets"]
+    levels = {level["concurrency"]: level for level in data_set["levels"]}
+    assert [(name, level["strategy"]) for name, level in levels.items()] == [
+        (1, "sequential"),
+        ("2 processes", "processes"),
+    ]
+    assert data_set["items"] == 20
+    assert levels["2 processes"]["usage"]["cpu_seconds"] > levels[1]["usage"]["cpu_seconds"]  # its children's too
+    assert "| processes" in (tmp_path / "p_report.md").read_text()
+    assert run(*arguments, "--workers", "auto", cwd=tmp_path).returncode == 2
+    assert run(*arguments, "--workers", "1", "--concurrency", "5", cwd=tmp_path).returncode == 2
+
+
 def test_report_puts_peers_and_another_commit_beside(run: Run, tmp_path: Path) -> None:
     """From result files as asv writes them."""
     results = tmp_path / "results"

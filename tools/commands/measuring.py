@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from tools import test_data_generator
-from tools.measuring_options import Decorator, Levels, all_of
+from tools.measuring_options import Decorator, Levels, Processes, all_of
 
 from .output import check_output, say, write_report
 
@@ -64,13 +65,17 @@ def _measuring_options(output: str, repeat: str) -> Decorator:
 @click.option("--layout", type=click.Choice(test_data_generator.LAYOUTS), help="How the generated items lie on disk.")
 @click.option("--source", help="A folder, file or glob of yours, instead of generated items.")
 @click.option("--max-items", type=click.IntRange(min=1), help="Stop after so many items.")
+@click.option("--workers", type=Processes(), help="Write NDJSON with so many processes, such as 1,2, instead.")
 @_measuring_options("results/file.json", UNTIL_NARROW)
+@click.pass_context
 def file_command(
+    context: click.Context,
     test_size: int | None,
     profile: str | None,
     layout: str | None,
     source: str | None,
     max_items: int | None,
+    workers: tuple[Concurrency, ...] | None,
     concurrency: tuple[Concurrency, ...],
     repeat: int | None,
     budget: float,
@@ -80,6 +85,10 @@ def file_command(
     from tools import analysis, measuring, source_check
 
     check_output(output)
+    if workers is not None:
+        if max_items or context.get_parameter_source("concurrency") is not ParameterSource.DEFAULT:
+            raise click.UsageError("--workers writes all items: --concurrency and --max-items do not go with it")
+        concurrency = workers
     if source is not None:
         if test_size or profile or layout:
             raise click.UsageError("--source is data of yours: --test-size, --profile and --layout do not go with it")
@@ -97,7 +106,11 @@ def file_command(
         options["max_items"] = max_items
     source_check.check_file_source(options)
     rules = measuring.Rules(repeat, budget)
-    request = measuring.Request(title, shown, options, concurrency, rules, warm_up=True, items=expected)
+    if workers is not None:
+        title, shown = f"{title}, written", f"{shown}, written as NDJSON"
+    request = measuring.Request(
+        title, shown, options, concurrency, rules, warm_up=True, items=expected, written=workers is not None
+    )
     _measure(request, output)
 
 

@@ -49,6 +49,7 @@ class Request:
         rules: How often.
         warm_up: Run each level once untimed before, so that the page cache is warm.
         items: How many items must come out; None if nobody knows before.
+        written: Write the items as NDJSON, with as many processes as the level says, in place of only reading them.
     """
 
     title: str
@@ -58,6 +59,7 @@ class Request:
     rules: schedule.Rules
     warm_up: bool
     items: int | None = None
+    written: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -100,7 +102,8 @@ def measure(request: Request, console: Console) -> Measurement:
         MeasuringError: If no level could be measured.
     """
     seen: dict[Concurrency, _Seen] = {level: _Seen() for level in request.concurrency}
-    with workers({"options": request.options, "items": request.items}, request.concurrency) as started:
+    asked = {"options": request.options, "items": request.items, "written": request.written}
+    with workers(asked, request.concurrency) as started:
         _run_all(request, started, seen, console)
     levels = [_level(level, found) for level, found in seen.items()]
     items = max((level.items for level in levels if level.items is not None), default=None)

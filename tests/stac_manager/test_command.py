@@ -1,0 +1,147 @@
+"""The `stac-manager` command as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support import make_items
+
+from stac_manager.command.progress import duration, line
+from stac_manager.sinks.running import Progress
+
+PROGRAM = [sys.executable, "-m", "stac_manager"]
+
+
+def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *map(str, arguments)], env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source.ndjson"
+    path.write_text("".join(json.dumps(item) + "\n" for item in make_items(30)))
+    return path
+
+
+@pytest.mark.parametrize("name", ["out", "out.ndjson", "out.ndjson.zst", "out.parquet"])
+def test_ingest_verify_and_ingest_again(name: str, source: Path, tmp_path: Path) -> None:
+    dest = tmp_path / name
+    done = run("ingest", source, dest, "--partition-items", 10)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("30 items in ")
+    assert "\x1b" not in done.stderr
+    verified = run("verify", dest, "--unique")
+    assert (verified.returncode, verified.stdout[:11]) == (0, "30 items in")
+    again = run("ingest", source, dest)
+    assert again.returncode == 0, again.stderr
+    assert "nothing is left to do" in again.stderr
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    if name == "out.ndjson":
+        assert [json.loads(each) for each in dest.read_text().splitlines()] == make_items(30)
+        dest.write_text(dest.read_text()[:-50])
+        damaged = run("verify", dest)
+        assert damaged.returncode == 1
+        assert "wrong: " in damaged.stderr
+
+
+def test_standard_output_gets_all_items_and_may_close_early(source: Path) -> None:
+    done = run("ingest", source, "-")
+    assert [json.loads(each)["id"] for each in done.stdout.splitlines()] == [item["id"] for item in make_items(30)]
+    assert done.returncode == 0
+    shell = f"{sys.executable} -m stac_manager ingest {source} - | true; exit ${{PIPESTATUS[0]}}"
+    closed = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert (closed.returncode, closed.stderr) == (0, "")
+
+
+def test_plan_shows_the_partitions(source: Path) -> None:
+    shown = run("plan", source, "--partition-items", 10)
+    assert shown.returncode == 0
+    assert "partitions  3" in shown.stdout
+    document = json.loads(run("plan", source, "--partition-items", 10, "--json").stdout)
+    assert len(document["partitions"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 2, "Missing argument"),
+        (("nowhere", "{tmp}/x"), 2, "nowhere"),
+        (("{source}", "{tmp}/x", "--bbox", "1,2,3"), 2, "bbox"),
+        (("{source}", "{tmp}/x", "--bbox", "a,b,c,d"), 2, "'a' is not a number"),
+        (("{source}", "{tmp}/x", "--header", "A=VARIABLE_THAT_IS_NOT_SET"), 2, "VARIABLE_THAT_IS_NOT_SET is not set"),
+        (("{source}", "-", "--workers", "2"), 2, "standard output"),
+        (("{source}", "{tmp}/x", "--workers", "2", "--max-items", "1"), 2, "--max-items"),
+        (("{source}", "{tmp}/x.parquet", "--format", "ndjson"), 2, "holds geoparquet"),
+        (("{source}", "{tmp}/x", "--concurrency", "many"), 2, "auto"),
+    ],
+)
+def test_wrong_usage_is_said_in_a_line(
+    arguments: tuple[str, ...], code: int, said: str, source: Path, tmp_path: Path
+) -> None:
+    done = run("ingest", *(each.format(source=source, tmp=tmp_path) for each in arguments))
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_what_failed_is_named_with_exit_code_1(source: Path, tmp_path: Path) -> None:
+    with source.open("a") as file:
+        file.write('{"broken": \n')
+    done = run("ingest", source, tmp_path / "out")
+    assert done.returncode == 1
+    assert f"not delivered: {source}" in done.stderr
+    assert "incomplete" in done.stderr
+
+
+def test_interruption_is_exit_code_130(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    content = "".join(json.dumps(item) + "\n" for item in make_items(500))
+    for number in range(200):
+        (folder / f"{number}.ndjson").write_text(content)
+    command = [*PROGRAM, "ingest", folder, tmp_path / "out", "--partition-items", "500"]
+    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not list((tmp_path / "out").glob("*.ndjson")):
+        assert program.poll() is None
+        time.sleep(0.01)
+    program.send_signal(signal.SIGINT)
+    _, told = program.communicate(timeout=60)
+    assert (program.returncode, told.strip()) == (130, "interrupted")
+
+
+def test_completion_and_version_need_no_source() -> None:
+    assert run("--version").stdout.startswith("stac-manager ")
+    for shell in ("bash", "zsh", "fish"):
+        assert "_STAC_MANAGER_COMPLETE" in run("completion", shell).stdout
+    words = run(_STAC_MANAGER_COMPLETE="bash_complete", COMP_WORDS="stac-manager ingest --form", COMP_CWORD="2")
+    assert "--format" in words.stdout
+
+
+@pytest.mark.parametrize(
+    ("progress", "seconds", "expected"),
+    [
+        (Progress(0, None, 0, 4), 0.0, "0 of 4 partitions, 0 items"),
+        (Progress(500, 1_000, 2, 4), 10.0, "50 %, 2 of 4 partitions, 500 items, 50/s, 10 s left"),
+        (Progress(500, 1_000, 2, 4, 400), 10.0, "50 %, 2 of 4 partitions, 500 items, 10/s, 50 s left"),
+        (Progress(500, None, 2, 4), 10.0, "2 of 4 partitions, 500 items, 50/s, 10 s left"),
+        (Progress(1_200, 1_000, 4, 4), 10.0, "100 %, 4 of 4 partitions, 1,200 items, 120/s"),
+    ],
+)
+def test_progress_in_words(progress: Progress, seconds: float, expected: str) -> None:
+    assert line(progress, seconds) == expected
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.4, "0 s"), (75, "1 min 15 s"), (7_500, "2 h 05 min")])
+def test_durations_in_words(seconds: float, expected: str) -> None:
+    assert duration(seconds) == expected
