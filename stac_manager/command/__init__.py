@@ -40,6 +40,8 @@ def _run() -> int:
     def end(number: int, frame: object) -> None:
         nonlocal ended_by
         ended_by = signal.SIGTERM
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell has started us in the background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.raise_signal(signal.SIGINT)  # the one signal that everything below knows how to end on
 
     signal.signal(signal.SIGTERM, end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,8 @@ def write(sink: Sink, *, workers: int = 1, plan: Plan | None = None) -> Manifest
     layout = layout_of(sink.dest, sink.format)
     if sink.engine is None:
         headers_of(sink.header_variables)  # missing ones are said before any work is done
+    if layout.format == "geoparquet":
+        _require_arrow()
     request = request_for(sink.config, layout, sink.header_variables, sink.partition_items)
     folder = Folder(layout, sink.disk)
     run = Run(
@@ -88,6 +91,15 @@ def write(sink: Sink, *, workers: int = 1, plan: Plan | None = None) -> Manifest
             run.write_plan(plan)
         made = run.planned()
         return run.finish(made, run.run(made))
+
+
+def _require_arrow() -> None:
+    try:
+        import_module("stac_manager.sinks.geoparquet")
+    except ImportError as error:
+        raise ConfigurationError(
+            f'GeoParquet needs {error.name}, which is not installed: pip install "stac-manager[geoparquet]"'
+        ) from None
 
 
 def _finished(folder: Folder, request: Request) -> Manifest | None:

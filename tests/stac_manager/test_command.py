@@ -19,6 +19,11 @@ from stac_manager.sinks.running import Progress
 PROGRAM = [sys.executable, "-m", "stac_manager"]
 
 
+def heed_interrupts() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would what that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*PROGRAM, *map(str, arguments)], env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
@@ -111,7 +116,7 @@ def test_interruption_is_exit_code_130(tmp_path: Path) -> None:
     for number in range(200):
         (folder / f"{number}.ndjson").write_text(content)
     command = [*PROGRAM, "ingest", folder, tmp_path / "out", "--partition-items", "500"]
-    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     while not list((tmp_path / "out").glob("*.ndjson")):
         assert program.poll() is None
         time.sleep(0.01)

@@ -32,6 +32,11 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
+def heed_interrupts() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would what that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def until(true: Callable[[], Any]) -> None:
     deadline = time.monotonic() + SECONDS
     while not true():
@@ -92,7 +97,7 @@ def test_however_the_parent_ends_no_process_part_or_lock_is_left(
         (folder / f"{number:03}.ndjson").write_text(source.read_text())
     dest = tmp_path / "out"
     command = [*PROGRAM, "ingest", folder, dest, "--workers", "2", "--partition-items", "100"]
-    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     try:
         until(lambda: layout_of(dest).journal.exists())
         workers = workers_of(program.pid)
