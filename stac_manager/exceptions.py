@@ -1,9 +1,18 @@
 """The errors a caller can expect. Every message says what was wrong, where, and what to do."""
 
+from unicodedata import category
+
+STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode categories of what is not shown as it is: controls, formats (also of direction), surrogates, separators."""
+
 
 def printable(text: str) -> str:
-    """Return `text` as UTF-8 can have it: file names may hold bytes that are none, which Python keeps as surrogates."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Return `text` fit for a terminal and for UTF-8: servers and file names may hold characters that steer a terminal,
+    and bytes that are no text, which Python keeps as surrogates. They are shown as escapes; lines stay lines."""
+    return "".join(
+        ascii(character)[1:-1] if character not in "\n\t" and category(character) in STEERING else character
+        for character in text
+    )
 
 
 class StacManagerError(Exception):

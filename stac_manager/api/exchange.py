@@ -150,6 +150,7 @@ class Wire:
         """Tell the limiter how a request ended."""
         if self._limiter:
             self._limiter.observe(outcome, latency=ended - started, in_flight=in_flight, now=ended, retry_after=says)
+            self._stats.concurrency = self._limiter.level
 
     async def _read(self, response: aiohttp.ClientResponse, holder: object) -> bytes:
         """Read a body as it comes over the wire, up to the cap."""

@@ -14,6 +14,9 @@ MAX_MESSAGE_BYTES = 65_536
 MAX_MESSAGE_CHARACTERS = 300
 SECRET_CHARACTERS = 8
 """So many letters and digits of a secret in a row, and a message is not shown."""
+SHORTEST_SECRET = 6
+"""A secret with fewer letters and digits than that may be any word."""
+SCHEMES = ("basic", "bearer", "token", "apikey", "digest", "negotiate")
 LEFT_OUT = "(the server's words are left out: they repeat credentials)"
 DENIED = (401, 403)
 """Their text is never shown where credentials were sent: that is where servers quote them."""
@@ -28,6 +31,7 @@ class Secrets:
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         parts = {part for value in headers.values() for part in (value, *value.split())}
+        parts -= {part for part in parts if part.lower() in SCHEMES}
         encoded = {
             b64encode(b"\0" * shift + part.encode())[2 * shift :].decode().rstrip("=")
             for part in parts
@@ -40,7 +44,9 @@ class Secrets:
             if len(letters := _letters(part)) >= SECRET_CHARACTERS
             for start in range(len(letters) - SECRET_CHARACTERS + 1)
         }
-        self._short = {letters for part in parts if 4 <= len(letters := _letters(part)) < SECRET_CHARACTERS}
+        self._short = {
+            letters for part in parts if SHORTEST_SECRET <= len(letters := _letters(part)) < SECRET_CHARACTERS
+        }
 
     def are_in(self, text: str) -> bool:
         """Tell whether a text has part of a secret: encoded, escaped, in other case, or broken in pieces."""

@@ -49,7 +49,10 @@ class PageSize:
 
     def came(self, size: int) -> None:
         """A full page came."""
-        if size < self.now or self.now == self._wanted:
+        if size < self.now:
+            return
+        self._grew_from = None
+        if self.now == self._wanted:
             return
         self._came += 1
         if self._came == 1 or self._needed > PAGES_BEFORE_GROWING:

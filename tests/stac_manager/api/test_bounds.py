@@ -1,0 +1,277 @@
+"""What bounds the wire: bytes, secrets, addresses, retries, sizes of pages. Pure rules, as tables."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import json
+import zlib
+from collections.abc import Callable
+from unittest import mock
+from urllib.parse import quote
+
+import brotli
+import pytest
+from yarl import URL
+
+from stac_manager import ConfigurationError, DataProcessingError
+from stac_manager.api import bodies, page_sizes
+from stac_manager.api.addresses import is_private, refuse_foreign
+from stac_manager.api.credentials import Credentials
+from stac_manager.api.messages import LEFT_OUT, Secrets, of_error, server_message
+from stac_manager.api.page_sizes import PAGES_BEFORE_GROWING, PageSize
+from stac_manager.api.retrying import Decision, Fault, Tries, decide
+
+TOKEN = "s3cret/Token+value=="
+SECRETS = Secrets({"Authorization": f"Bearer {TOKEN}", "X-Key": "k3y-0000-1111-2222"})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"no such token {TOKEN}",
+        f"no such token {TOKEN.upper()}",
+        f"no such token {quote(TOKEN, safe='')}",
+        f"no such token {quote(quote(TOKEN, safe=''), safe='')}",
+        f"no such token {base64.b64encode(TOKEN.encode()).decode()}",
+        f"no such token {base64.b64encode(b'user:' + TOKEN.encode()).decode()}",
+        f"no such token {TOKEN.encode().hex()}",
+        "no such token " + "".join(f"\\u{ord(character):04x}" for character in TOKEN),
+        "no such token " + "".join(f"\\x{ord(character):02x}" for character in TOKEN),
+        f"no such token {TOKEN[:6]}\n{TOKEN[6:]}",
+        f"no such token {' '.join(TOKEN)}",
+        f"no such token {TOKEN[:-4]}...",
+        "wrong key k3y 0000 1111 2222",
+    ],
+)
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
+def test_no_message_repeats_credentials(said: str, status: int) -> None:
+    body = json.dumps({"description": said}).encode()
+    words = of_error(status, body, SECRETS)
+    assert words.partition(": ")[2] == ("" if status in (401, 403) else LEFT_OUT)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_other_messages_are_shown(status: int) -> None:
+    body = json.dumps({"description": "bbox is required, and so is a bearer"}).encode()
+    assert of_error(status, body, None).endswith(": bbox is required, and so is a bearer")
+    assert of_error(404, body, SECRETS) == "404 Not Found: bbox is required, and so is a bearer"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"detail": "a\\u001b[31mb\\u0007c\\u202ed\\u0085e"}', "a [31mb c d e"),
+        (b"\x1b]0;title\x07 plain \x9b text", "]0;title plain � text"),
+        (b"[" * 300 + b"]" * 300, "[" * 300 + "..."),
+        (b"x" * 10_000_000, "x" * 300 + "..."),
+        (b"", ""),
+    ],
+)
+def test_messages_are_short_and_printable(body: bytes, message: str) -> None:
+    assert server_message(body) == message
+
+
+@pytest.mark.parametrize(
+    ("host", "private"),
+    [
+        ("127.0.0.1", True), ("127.9.9.9", True), ("localhost", True), ("LOCALHOST.", True), ("a.localhost", True),
+        ("10.0.0.1", True), ("192.168.1.1", True), ("172.16.0.1", True), ("169.254.169.254", True), ("0.0.0.0", True),
+        ("::1", True), ("fe80::1", True), ("fd00::1", True), ("::ffff:10.0.0.1", True), ("100.64.0.1", True),
+        ("metadata.google.internal", True), ("8.8.8.8", False), ("2606:4700::1", False), ("example.com", False),
+    ],
+)  # fmt: skip
+def test_private_networks(host: str, private: bool) -> None:
+    assert is_private(host) is private
+    link = URL.build(scheme="http", host=host, path="/x")
+    refuse_foreign(link, URL("http://127.0.0.1:8080/"))
+    refuse_foreign(link, URL.build(scheme="https", host=host))
+    if private:
+        with pytest.raises(DataProcessingError, match="private network"):
+            refuse_foreign(link, URL("https://example.org/"))
+    else:
+        refuse_foreign(link, URL("https://example.org/"))
+
+
+@pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://example.org/x", "javascript:alert(1)"])
+def test_other_schemes(link: str) -> None:
+    with pytest.raises(DataProcessingError, match="not http or https"):
+        refuse_foreign(URL(link), URL("https://example.org/"))
+
+
+def deflated(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+NESTED: list[tuple[str, Callable[[bytes], bytes]]] = [
+    ("gzip, gzip", lambda data: gzip.compress(gzip.compress(data))),
+    ("deflate, br", lambda data: brotli.compress(deflated(data))),
+    ("gzip, identity, br", lambda data: brotli.compress(gzip.compress(data))),
+]
+
+
+@pytest.mark.parametrize(("coding", "pack"), NESTED)
+async def test_nested_codings_are_undone(coding: str, pack: Callable[[bytes], bytes]) -> None:
+    data = json.dumps(list(range(200_000))).encode()
+    assert await bodies.decompressed(pack(data), coding) == data
+
+
+BOMB = b" " * (40 * bodies.MEGABYTE)
+BOMBS: list[tuple[str, Callable[[], bytes], str]] = [
+    ("gzip", lambda: gzip.compress(BOMB), "200 times"),
+    ("deflate", lambda: zlib.compress(BOMB), "200 times"),
+    ("br", lambda: brotli.compress(BOMB, quality=2), "200 times"),
+    ("gzip, gzip", lambda: gzip.compress(gzip.compress(BOMB)), "200 times"),
+    ("gzip", lambda: gzip.compress(b" " * bodies.MEGABYTE) * 40, "200 times"),
+    ("gzip", lambda: gzip.compress(b"") * 20_000, "more than 10000 gzip members"),
+    ("gzip, gzip, gzip, gzip", lambda: b"x", "4 codings"),
+    ("zstd" + "\x1b" * 99, lambda: b"x", "unknown Content-Encoding 'zstd"),
+]
+
+
+@pytest.mark.parametrize(("coding", "bomb", "says"), BOMBS)
+async def test_bombs_are_not_unpacked(coding: str, bomb: Callable[[], bytes], says: str) -> None:
+    taken = 0
+
+    async def take(count: int) -> None:
+        nonlocal taken
+        taken += count
+
+    with pytest.raises(DataProcessingError, match=says) as caught:
+        await bodies.decompressed(bomb(), coding, take)
+    assert str(caught.value).isprintable()
+    assert taken <= bodies.RATIO_FREE_BYTES + bodies.STEP_BYTES
+
+
+async def test_all_answers_together_are_bounded_and_the_oldest_goes_on() -> None:
+    budget = bodies.Budget()
+    order = []
+
+    async def read(name: str, pieces: int) -> None:
+        for _ in range(pieces):
+            await budget.take(name, 60)
+        order.append(name)
+        budget.release(name)
+
+    with mock.patch.object(bodies, "BYTES_IN_FLIGHT", 100):
+        await budget.take("old", 60)
+        young = asyncio.create_task(read("young", 2))
+        await asyncio.sleep(0)
+        assert not young.done()
+        await read("old", 5)
+        await young
+    assert order == ["old", "young"]
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b'{"a": NaN, "b": -Infinity}', None),
+        (b"\xef\xbb\xbf[1]", [1]),
+        (b"[" * 300 + b"]" * 300, None),
+        (b"[" * 100_000 + b"]" * 100_000, ValueError),
+        (b"1" * 5000, ValueError),
+        (b"[NaN," + b"1" * 5000 + b"]", ValueError),
+        (b"\xff\xfe", ValueError),
+        (b'{"a": NaN', ValueError),
+    ],
+)
+async def test_what_others_write_is_decoded_or_refused(data: bytes, value: object) -> None:
+    for most in (bodies.DECODED_AT_ONCE_BYTES, 0):
+        with mock.patch.object(bodies, "DECODED_AT_ONCE_BYTES", most):
+            if value is ValueError and not (most == 0 and data.isdigit()):
+                with pytest.raises(ValueError):  # noqa: PT011 - every decoder has words of its own
+                    await bodies.decoded_aside(data)
+            elif value is not ValueError:
+                found = await bodies.decoded_aside(data)
+                assert value is None or found == value
+
+
+STATUS_500, STATUS_504 = Fault("", "status", status=500), Fault("", "status", status=504)
+LOST, SLOW, REFUSED = Fault("", "lost"), Fault("", "slow"), Fault("", "status", status=429)
+
+
+@pytest.mark.parametrize(
+    ("fault", "attempts", "shrinkable", "others", "rounds", "proven", "decision"),
+    [
+        (STATUS_500, 1, True, False, 0, True, "again"),
+        (STATUS_500, 2, True, False, 0, True, "smaller"),
+        (STATUS_500, 2, False, False, 0, True, "again"),
+        (STATUS_500, 7, False, False, 0, True, "give up"),
+        (STATUS_504, 2, True, False, 1, True, "again"),  # an outage: this size came before
+        (STATUS_504, 2, True, True, 0, True, "smaller"),  # others get through: it is this page
+        (STATUS_504, 2, True, False, 1, False, "smaller"),  # the first page of this size
+        (STATUS_504, 9, True, False, 9, True, "smaller"),  # an outage that does not end, or this page
+        (STATUS_504, 1, False, False, 8, True, "again"),
+        (STATUS_504, 1, False, False, 9, True, "give up"),
+        (LOST, 6, True, False, 0, False, "again"),
+        (LOST, 7, True, False, 0, False, "give up"),
+        (SLOW, 1, True, False, 0, True, "smaller"),
+        (SLOW, 1, False, False, 0, True, "again"),
+        (REFUSED, 3, True, False, 0, True, "again"),
+        (REFUSED, 7, True, False, 0, True, "give up"),
+    ],
+)
+def test_what_follows_a_fault(
+    fault: Fault, attempts: int, shrinkable: bool, others: bool, rounds: int, proven: bool, decision: Decision
+) -> None:
+    tries = Tries(7, shrinkable, attempts=attempts)
+    assert decide(fault, tries, others_pass=others, rounds=rounds, proven=proven) == decision
+
+
+def test_the_same_garbled_answer_again_is_no_passing_fault() -> None:
+    fault = Fault("", "garbled", digest=7)
+    for before, decision in ((0, "again"), (8, "again"), (7, "give up")):
+        tries = Tries(7, attempts=2, digest=before)
+        assert decide(fault, tries, others_pass=False, rounds=0, proven=True) == decision
+
+
+def test_sizes_of_pages_shrink_grow_and_are_remembered() -> None:
+    page_sizes.forget()
+    size = PageSize("http://a.example/x", 100)
+    size.failed(25)
+    assert size.now == 25
+    assert page_sizes.working("http://a.example/", 100) == 100, "nothing came of that size yet"
+    seen = []
+    for _ in range(3 * PAGES_BEFORE_GROWING):
+        size.came(size.now)
+        seen.append(size.now)
+    assert seen[PAGES_BEFORE_GROWING - 1] == 50
+    assert seen[-1] == 100
+    assert page_sizes.working("http://a.example/", 100) == 100, "large pages work again"
+    size.failed(50)
+    for _ in range(PAGES_BEFORE_GROWING):
+        size.came(50)
+    assert size.now == 100
+    size.failed(50)  # growing was in vain: longer until the next time
+    for _ in range(PAGES_BEFORE_GROWING):
+        size.came(50)
+    assert size.now == 50
+    assert page_sizes.working("http://a.example/y", 100) == 50
+    assert page_sizes.working("http://b.example/", 100) == 100
+
+
+async def test_credentials_come_from_a_mapping_or_a_function() -> None:
+    calls = 0
+
+    async def headers() -> dict[str, str]:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0)
+        return {"Authorization": f"Bearer {calls}"}
+
+    credentials = Credentials(headers)
+    assert (await credentials.current())["Authorization"] == "Bearer 1"
+    issue = credentials.issue
+    await asyncio.gather(*(credentials.renew(issue) for _ in range(5)))
+    assert (await credentials.current())["Authorization"] == "Bearer 2", "five requests ask for new ones once"
+    assert not Credentials({"A": "b"}).renewable
+    assert await Credentials(lambda: {"A": "b"}).current() == {"A": "b"}
+
+
+@pytest.mark.parametrize("wrong", [None, ["a"], {"a b": "c"}, {"a": 1}, {"a": "b\r\nc"}])
+async def test_a_function_that_returns_no_headers_is_named(wrong: object) -> None:
+    with pytest.raises(ConfigurationError, match="option 'headers': "):
+        await Credentials(lambda: wrong).current()  # type: ignore[arg-type, return-value]
