@@ -120,6 +120,7 @@ async def test_what_is_cut_off_says_so_and_gives_what_precedes(pack: Callable[[b
         (gzip.compress(gzip.compress(b"{}")), "gzip within gzip"),
         (b"\x28\xb5\x2f\xfd" + b"\xff" * 40, "damaged"),
     ],
+    ids=["gzip cut", "gzip checksum", "gzip and more", "zstd cut", "gzip twice", "zstd damaged"],
 )
 async def test_damaged_archives(data: bytes, said: str, write: Write) -> None:
     with pytest.raises(DataProcessingError, match=said):
