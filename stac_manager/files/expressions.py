@@ -7,13 +7,15 @@ the item, then as a path (`assets.B04.type`).
 
 from __future__ import annotations
 
-import operator
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from stac_manager.exceptions import ConfigurationError
+from stac_manager.files.cql2 import SPATIAL, parsed, spatial
+from stac_manager.files.operators import ARITHMETIC, COMPARISONS, RELATIONS
+
+from stac_manager.files.operators import comparable, extent_of, like_regex, moment_of, without_accents  # isort: skip
 from stac_manager.protocols import Item
 from stac_manager.timestamps import DAY_SECONDS, SECOND, nanoseconds
 
@@ -21,8 +23,6 @@ Value: TypeAlias = Callable[[Item], Any]
 """From an item to a value of the expression; None is null, and unknown for conditions."""
 
 MOST_LEVELS = 100
-SPATIAL = frozenset(("s_intersects", "s_contains", "s_within", "s_disjoint", "s_equals", "s_crosses", "s_overlaps",
-                     "s_touches"))  # fmt: skip
 TIMES = frozenset(("datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires"))
 """Properties that are times (item-spec, common metadata): text beside them is read as a time."""
 
@@ -35,28 +35,10 @@ def compiled(expression: Mapping[str, Any] | str) -> tuple[Callable[[Item], bool
     Raises:
         ConfigurationError: If it is no CQL2, uses what is not known here, or needs a package that is not installed.
     """
-    document = _parsed(expression) if isinstance(expression, str) else expression
+    document = parsed(expression) if isinstance(expression, str) else expression
     names: set[str] = set()
     value = _compile(document, names, 0)
     return (lambda item: value(item) is True), frozenset(names)
-
-
-def _parsed(text: str) -> Any:
-    cql2 = _cql2("text")
-    try:
-        return cql2.parse_text(text).to_json()
-    except Exception as error:  # noqa: BLE001 - its own classes, and panics of its parser, are no subclasses of one
-        raise ConfigurationError(f"option 'filter': not CQL2 text: {_first_line(error)}") from None
-
-
-def _cql2(kind: str) -> Any:
-    try:
-        import cql2
-    except ImportError:
-        raise ConfigurationError(
-            f"option 'filter': CQL2 {kind} needs the package cql2; install it with: pip install 'stac-manager[filter]'"
-        ) from None
-    return cql2
 
 
 def _compile(node: Any, names: set[str], level: int) -> Value:
@@ -78,7 +60,7 @@ def _compile(node: Any, names: set[str], level: int) -> Value:
     if not isinstance(name, str) or not isinstance(arguments, list):
         raise ConfigurationError(f"option 'filter': not CQL2: {_short(node)}")
     if name in SPATIAL:
-        return _spatial(node, names)
+        return spatial(node, names)
     found = _OPERATORS.get(name.lower())
     if found is None:
         raise ConfigurationError(f"option 'filter': operator {name!r} is not known")
@@ -91,10 +73,6 @@ def _compile(node: Any, names: set[str], level: int) -> Value:
 def _short(node: Any) -> str:
     text = repr(node)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__
 
 
 def _known(moment: int | None, text: str) -> int:
@@ -163,29 +141,15 @@ def _is_null(name: str, arguments: list[Any], names: set[str], level: int) -> Va
     return lambda item: part(item) is None
 
 
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
-
-
 def _comparison(name: str, arguments: list[Any], names: set[str], level: int) -> Value:
     left, right = _of_one_kind(arguments, names, level)
-    compare = _COMPARISONS[name]
+    compare = COMPARISONS[name]
 
     def value(item: Item) -> bool | None:
         a, b = left(item), right(item)
-        return compare(a, b) if _comparable(a, b) else None
+        return compare(a, b) if comparable(a, b) else None
 
     return value
-
-
-def _comparable(a: Any, b: Any) -> bool:
-    """Numbers with numbers, text with text, truth values with their like; nothing with null."""
-    if isinstance(a, bool) or isinstance(b, bool):
-        return isinstance(a, bool) and isinstance(b, bool)
-    if isinstance(a, (int, float)):
-        return isinstance(b, (int, float))
-    return isinstance(a, str) and isinstance(b, str)
 
 
 def _between(name: str, arguments: list[Any], names: set[str], level: int) -> Value:
@@ -210,17 +174,10 @@ def _like(name: str, arguments: list[Any], names: set[str], level: int) -> Value
             return None
         if pattern not in patterns:
             patterns.clear()
-            patterns[pattern] = re.compile(_like_regex(pattern), re.DOTALL)
+            patterns[pattern] = re.compile(like_regex(pattern), re.DOTALL)
         return patterns[pattern].fullmatch(text) is not None
 
     return value
-
-
-def _like_regex(pattern: str) -> str:
-    pieces = re.findall(r"\\.|%+|_|[^\\%_]+|\\", pattern, re.DOTALL)
-    meaning = {"%": ".*", "_": "."}
-    return "".join(meaning.get(piece[:1]) or re.escape(piece[1:] if len(piece) == 2 and piece[0] == "\\" else piece)
-                   for piece in pieces)  # fmt: skip
 
 
 # Values
@@ -228,7 +185,7 @@ def _like_regex(pattern: str) -> str:
 
 def _text(name: str, arguments: list[Any], names: set[str], level: int) -> Value:
     part = _compile(arguments[0], names, level)
-    change = str.casefold if name == "casei" else _without_accents
+    change = str.casefold if name == "casei" else without_accents
 
     def value(item: Item) -> str | None:
         found = part(item)
@@ -237,23 +194,13 @@ def _text(name: str, arguments: list[Any], names: set[str], level: int) -> Value
     return value
 
 
-def _without_accents(text: str) -> str:
-    return "".join(each for each in unicodedata.normalize("NFD", text) if not unicodedata.combining(each))
-
-
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "%": operator.mod,
-    "div": operator.floordiv, "^": lambda a, b: float(a) ** float(b),
-}  # fmt: skip
-
-
 def _arithmetic(name: str, arguments: list[Any], names: set[str], level: int) -> Value:
     left, right = (_compile(argument, names, level) for argument in arguments)
-    calculate = _ARITHMETIC[name]
+    calculate = ARITHMETIC[name]
 
     def value(item: Item) -> Any:
         a, b = left(item), right(item)
-        if isinstance(a, str) or isinstance(b, str) or not _comparable(a, b):
+        if isinstance(a, str) or isinstance(b, str) or not comparable(a, b):
             return None
         try:
             result = calculate(a, b)
@@ -309,15 +256,9 @@ def _of_one_kind(arguments: list[Any], names: set[str], level: int) -> tuple[Val
 
 def _as_time(value: Value) -> Value:
     def moment(item: Item) -> Any:
-        return _moment(value(item))
+        return moment_of(value(item))
 
     return moment
-
-
-def _moment(found: Any) -> int | None:
-    if isinstance(found, str):
-        return nanoseconds(found)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
 def _interval(bounds: Sequence[Any], names: set[str], level: int) -> Value:
@@ -329,74 +270,19 @@ def _interval(bounds: Sequence[Any], names: set[str], level: int) -> Value:
     last = DAY_SECONDS * SECOND - 1 if isinstance(bounds[1], str) and len(bounds[1]) == len("2024-05-01") else 0
 
     def value(item: Item) -> tuple[int, int] | None:
-        start, end = (_moment(bound(item)) for bound in ends)
+        start, end = (moment_of(bound(item)) for bound in ends)
         return None if start is None or end is None else (start, end + last)
 
     return value
 
 
-_RELATIONS: dict[str, Callable[[int, int, int, int], bool]] = {
-    "t_after": lambda a, b, c, d: a > d,
-    "t_before": lambda a, b, c, d: b < c,
-    "t_contains": lambda a, b, c, d: a < c and b > d,
-    "t_disjoint": lambda a, b, c, d: b < c or a > d,
-    "t_during": lambda a, b, c, d: a > c and b < d,
-    "t_equals": lambda a, b, c, d: a == c and b == d,
-    "t_finishedby": lambda a, b, c, d: a < c and b == d,
-    "t_finishes": lambda a, b, c, d: a > c and b == d,
-    "t_intersects": lambda a, b, c, d: a <= d and b >= c,
-    "t_meets": lambda a, b, c, d: b == c,
-    "t_metby": lambda a, b, c, d: a == d,
-    "t_overlappedby": lambda a, b, c, d: c < a < d < b,
-    "t_overlaps": lambda a, b, c, d: a < c < b < d,
-    "t_startedby": lambda a, b, c, d: a == c and b > d,
-    "t_starts": lambda a, b, c, d: a == c and b < d,
-}
-"""Relations of two closed intervals (CQL2, table 9; Allen, 1983). An instant is an interval that ends as it begins."""
-
-
 def _temporal(name: str, arguments: list[Any], names: set[str], level: int) -> Value:
     left, right = (_compile(argument, names, level) for argument in arguments)
-    holds = _RELATIONS[name]
+    holds = RELATIONS[name]
 
     def value(item: Item) -> bool | None:
-        a, b = _extent(left(item)), _extent(right(item))
+        a, b = extent_of(left(item)), extent_of(right(item))
         return None if a is None or b is None else holds(*a, *b)
-
-    return value
-
-
-def _extent(found: Any) -> tuple[int, int] | None:
-    if isinstance(found, tuple):
-        return found
-    moment = _moment(found)
-    return None if moment is None else (moment, moment)
-
-
-# Space
-
-
-def _spatial(node: Mapping[str, Any], names: set[str]) -> Value:
-    """Leave geometry to the package cql2, with nothing of the item but the members that the condition names."""
-    cql2 = _cql2("with geometries")
-    own = {
-        argument["property"] for argument in node["args"] if isinstance(argument, Mapping) and "property" in argument
-    }
-    names |= own
-    try:
-        expression = cql2.Expr(dict(node))
-        expression.validate()
-    except Exception as error:  # noqa: BLE001 - as above
-        raise ConfigurationError(f"option 'filter': {node['op']!r}: {_first_line(error)}") from None
-
-    def value(item: Item) -> bool | None:
-        members = {name: item[name] for name in own if isinstance(item.get(name), dict)}
-        if len(members) < len(own):
-            return None
-        try:
-            return bool(expression.matches(members))
-        except Exception:  # noqa: BLE001 - a geometry that is none: unknown
-            return None
 
     return value
 
@@ -405,9 +291,9 @@ Compile: TypeAlias = Callable[[str, list[Any], set[str], int], Value]
 
 _OPERATORS: dict[str, tuple[int | None, Compile]] = {
     "and": (None, _all_of), "or": (None, _all_of), "not": (1, _not), "isnull": (1, _is_null),
-    **dict.fromkeys(_COMPARISONS, (2, _comparison)),
+    **dict.fromkeys(COMPARISONS, (2, _comparison)),
     "between": (3, _between), "in": (2, _in), "like": (2, _like), "casei": (1, _text), "accenti": (1, _text),
-    **dict.fromkeys(_ARITHMETIC, (2, _arithmetic)),
+    **dict.fromkeys(ARITHMETIC, (2, _arithmetic)),
     **dict.fromkeys(("a_equals", "a_contains", "a_containedby", "a_overlaps"), (2, _array)),
-    **dict.fromkeys(_RELATIONS, (2, _temporal)),
+    **dict.fromkeys(RELATIONS, (2, _temporal)),
 }  # fmt: skip
