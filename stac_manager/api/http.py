@@ -203,14 +203,13 @@ class Client:
 
     async def _send_once(self, request: Request, outline: bool, full: int | None) -> Answer:
         url, method, body = URL(request.url, encoded=True), request.method, request.body
-        asked = origin_of(url)
         renewals = 0
         for _ in range(MAX_REDIRECTS + MAX_RENEWALS + 1):
             place = f"{method} {shown(url)}"
             credentials = self._wire.credentials
             if credentials.secrets and origin_of(url) != origin_of(self._source):
                 place += " (without the headers, which are for the origin of the source only)"
-            link_headers = request.headers if origin_of(url) == asked else {}
+            link_headers = request.headers if origin_of(url) == origin_of(self._source) else {}
             reply = await self._wire.exchange(place, method, url, body, link_headers)
             if reply.status == 401 and reply.own and credentials.renewable and renewals < MAX_RENEWALS:
                 renewals += 1

@@ -223,5 +223,5 @@ def limit_of(request: Request) -> int | None:
     if request.body is not None:
         limit = request.body.get("limit")
         return limit if isinstance(limit, int) else None
-    found = re.search(r"[?&]limit=(\d+)", request.url)
+    found = re.search(r"[?&]limit=(\d{1,9})(?!\d)", request.url)
     return int(found[1]) if found else None

@@ -19,8 +19,10 @@ from stac_manager import ConfigurationError, DataProcessingError
 from stac_manager.api import bodies, page_sizes
 from stac_manager.api.addresses import is_private, refuse_foreign
 from stac_manager.api.credentials import Credentials
+from stac_manager.api.http import Request
 from stac_manager.api.messages import LEFT_OUT, Secrets, of_error, server_message
 from stac_manager.api.page_sizes import PAGES_BEFORE_GROWING, PageSize
+from stac_manager.api.paging import limit_of
 from stac_manager.api.retrying import Decision, Fault, Tries, decide
 
 TOKEN = "s3cret/Token+value=="
@@ -275,3 +277,8 @@ async def test_credentials_come_from_a_mapping_or_a_function() -> None:
 async def test_a_function_that_returns_no_headers_is_named(wrong: object) -> None:
     with pytest.raises(ConfigurationError, match="option 'headers': "):
         await Credentials(lambda: wrong).current()  # type: ignore[arg-type, return-value]
+
+
+def test_a_limit_of_5000_digits_is_no_size_of_page() -> None:
+    assert limit_of(Request("GET", f"http://a.example/search?limit={'9' * 5000}")) is None
+    assert limit_of(Request("GET", "http://a.example/search?x=1&limit=250")) == 250
