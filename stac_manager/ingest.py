@@ -66,9 +66,13 @@ class IngestModule:
         """What the latest fetch did, during it and after it. `FileIngest` and `ApiIngest` know which of both."""
 
     async def fetch(self, context: WorkflowContext) -> AsyncGenerator[Item, None]:
-        """Yield every item of the source once, in a fixed order: files by name, a search in the server's order.
+        """Yield every item of the source once.
 
-        What cannot be delivered goes to `context.failure_collector`, and the rest is delivered.
+        Files come in a fixed order, by name or by link. A search comes in the server's order at concurrency 1 and with
+        `ordered`; else as its pages come, each page in the server's order.
+
+        What cannot be delivered goes to `context.failure_collector`, and the rest is delivered: a page that cannot be
+        had costs what nobody can have of it. `stats.completeness` says whether all came, and why that is not sure.
 
         Raises:
             ConfigurationError: If the source does not exist or holds no documents, before any item is read.

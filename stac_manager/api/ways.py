@@ -10,8 +10,9 @@ from stac_manager.api.paging import Page, limit_of
 from stac_manager.api.planning import Planned, Planner, parts_for
 from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.plan import Pages, Partition, Whole
+from stac_manager.plan import Pages, Partition, Tile, Whole
 
+BY_SPACE = "Cut by space: time does not cut this search."
 FEWEST_PAGES = 4
 """Fewer that are left are not worth another way."""
 MOST_AT_ONCE = 4
@@ -49,6 +50,8 @@ class Ways:
         """How it was read, where that needs words."""
         if self._frontier is not None:
             return f"Pages were asked for by their number: the next links count ({self._frontier.counter.parameter})."
+        if any(isinstance(partition, Tile) for partition in self._planned.partitions):
+            return BY_SPACE
         return self._planned.reason
 
     def first_request(self, partition: Partition) -> Request | None:

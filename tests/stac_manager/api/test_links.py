@@ -1,0 +1,55 @@
+"""Which next links count, and which are opaque."""
+
+from typing import Any
+
+import pytest
+
+from stac_manager.api.http import Request
+from stac_manager.api.links import Frontier, counter_of
+
+URL = "http://host/search?limit=10"
+
+
+def get(query: str) -> Request:
+    return Request("GET", f"{URL}&{query}")
+
+
+def post(**members: Any) -> Request:
+    return Request("POST", "http://host/search", {"limit": 10, **members})
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "tenth"),
+    [
+        (get("offset=10"), get("offset=20"), get("offset=100")),
+        (get("_o=10&x=1"), get("_o=20&x=1"), get("_o=100&x=1")),
+        (get("page=2"), get("page=3"), get("page=11")),
+        (get("page=1"), get("page=2"), get("page=10")),
+        (post(skip=10), post(skip=20), post(skip=100)),
+        (get("startIndex=11"), get("startIndex=21"), get("startIndex=101")),
+        (get("token=10"), get("token=20"), None),
+        (get("token=next:a10"), get("token=next:a20"), None),
+        (get("search_after=10"), get("search_after=20"), None),
+        (get("offset=10"), get("offset=25"), None),
+        (get("offset=10&t=a"), get("offset=20&t=b"), None),
+        (get("offset=10"), get("offset=10"), None),
+        (post(skip=10, token="a"), post(skip=20, token="b"), None),
+        (get("page=7"), get("page=8"), None),  # no beginning at 0 or 1
+        (get("offset=1"), get("offset=2"), None),  # not pages
+    ],
+)
+def test_counter(second: Request, third: Request, tenth: Request | None) -> None:
+    counter = counter_of(second, third, 10)
+    assert (None if counter is None else counter.page(10)) == tenth
+
+
+@pytest.mark.parametrize(("counted", "pages"), [(95, 10), (100, 10), (101, 11), (20, 2)])
+def test_counted_pages_are_handed_out_once(counted: int, pages: int) -> None:
+    counter = counter_of(get("offset=10"), get("offset=20"), 10)
+    assert counter is not None
+    frontier = Frontier(counter, 10, 2, counted)
+    taken = []
+    while (part := frontier.take(3)) is not None:
+        assert part.stop is not None
+        taken += range(part.first, part.stop)
+    assert taken == list(range(2, pages))

@@ -1,0 +1,125 @@
+"""Which partition owns an item, decided by the item alone."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stac_manager.api.ownership import Asked, Owner, first_vertex, owner, time_of
+from stac_manager.api.seen import SMALL, Seen, identity_of
+from stac_manager.api.space import WORLD, Point, boxes_of, cut, is_outside
+from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Tile, Whole
+from stac_manager.timestamps import SECOND, text_of_second
+
+OWN, FOREIGN, UNCLEAR = Owner.OWN, Owner.FOREIGN, Owner.UNCLEAR
+MAY = 1_714_521_600 * SECOND
+FIRST, LATER = "2024-05-01T00:00:00Z", "2024-05-02T00:00:00Z"
+
+
+def item(geometry: Any = None, **properties: Any) -> dict[str, Any]:
+    return {"id": "a", "geometry": geometry, "properties": properties}
+
+
+def point(x: float, y: float) -> dict[str, Any]:
+    return {"type": "Point", "coordinates": [x, y]}
+
+
+@pytest.mark.parametrize(
+    ("partition", "member", "expected"),
+    [
+        (Interval(MAY, None), item(datetime=FIRST), OWN),
+        (Interval(None, MAY), item(datetime=FIRST), FOREIGN),
+        (Interval(None, MAY + 1), item(datetime=FIRST), OWN),
+        (Interval(MAY + 1, None), item(datetime=FIRST), FOREIGN),
+        (Interval(MAY, None), item(datetime=None, start_datetime=FIRST, end_datetime=LATER), OWN),
+        (Interval(MAY, None, by_start=False), item(datetime=None, start_datetime=FIRST, end_datetime=LATER), FOREIGN),
+        (Interval(None, None), item(datetime=None), UNCLEAR),
+        (Interval(None, None), item(datetime="soon"), UNCLEAR),
+        (Interval(None, None), item(datetime=FIRST, start_datetime="soon"), UNCLEAR),
+        (Interval(MAY, None), item(datetime=FIRST, start_datetime=LATER, end_datetime=LATER), UNCLEAR),
+        (Interval(None, None), {"id": "a"}, UNCLEAR),
+        (NoDatetime(), item(datetime=None), OWN),
+        (NoDatetime(), item(datetime=FIRST), FOREIGN),
+        (NoGeometry(), item(), OWN),
+        (NoGeometry(), item(point(1, 2)), FOREIGN),
+        (Tile(0, 0, 10, 10), item(point(0, 0)), OWN),
+        (Tile(0, 0, 10, 10), item(point(10, 0)), FOREIGN),
+        (Tile(0, 0, 180, 90), item(point(180, 90)), OWN),
+        (Tile(-180, 0, 0, 90), item(point(181, 5)), OWN),  # across the antimeridian
+        (Tile(0, 0, 10, 10), item(), FOREIGN),
+        (Tile(0, 0, 10, 10, MAY, None), item(point(1, 1), datetime=FIRST), OWN),
+        (Tile(0, 0, 10, 10, None, MAY), item(point(1, 1), datetime=FIRST), FOREIGN),
+        (Whole(), item(), OWN),
+    ],
+)
+def test_owner(partition: Partition, member: dict[str, Any], expected: Owner) -> None:
+    assert owner(member, partition) is expected
+
+
+@pytest.mark.parametrize(
+    ("geometry", "expected"),
+    [
+        (point(1, 2), (1, 2)),
+        ({"type": "Polygon", "coordinates": [[[3, 4], [5, 6], [3, 4]]]}, (3, 4)),
+        ({"type": "MultiPolygon", "coordinates": [[[[3, 4, 100], [5, 6, 0]]]]}, (3, 4)),
+        ({"type": "GeometryCollection", "geometries": [point(7, 8)]}, (7, 8)),
+        *((nothing, None) for nothing in (None, {}, {"coordinates": []}, {"coordinates": ["a", "b"]}, 5, [[[]]])),
+    ],
+)
+def test_first_vertex(geometry: Any, expected: Point | None) -> None:
+    assert first_vertex(geometry) == expected
+
+
+POINTS = st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), max_size=40)
+
+
+@given(POINTS, st.integers(2, 20), POINTS)
+def test_every_vertex_has_one_tile(sample: list[Point], parts: int, others: list[Point]) -> None:
+    tiles = cut(WORLD, sample, parts)
+    for x, y in [*sample, *others, (180.0, 90.0), (-180.0, -90.0)]:
+        assert [owner(item(point(x, y)), tile) for tile in tiles].count(OWN) == 1
+
+
+@given(st.sets(st.integers(-(10**6), 10**9), max_size=6), st.integers(-(10**6), 10**9))
+def test_every_time_has_one_interval(edges: set[int], second: int) -> None:
+    inside = [edge * SECOND for edge in sorted(edges)]
+    intervals = [Interval(*pair) for pair in zip([None, *inside], [*inside, None], strict=True)]
+    member = item(datetime=text_of_second(second))
+    assert [owner(member, each) for each in intervals].count(OWN) == 1
+
+
+def test_a_box_across_the_antimeridian_is_two_and_what_reaches_in_from_outside_is_unclear() -> None:
+    boxes = boxes_of([170.0, -10.0, -170.0, 10.0])
+    assert [(box.west, box.east) for box in boxes] == [(170.0, 180.0), (-180.0, -170.0)]
+    assert not is_outside(boxes, item(point(175, 0)))
+    assert is_outside(boxes, item(point(0, 0)))
+
+
+def test_what_the_user_asked_for() -> None:
+    asked = Asked(frozenset({"a"}), MAY, MAY + 86_400 * SECOND)
+    assert asked.means({"collection": "a", **item(datetime=FIRST)})
+    assert not asked.means({"collection": "b", **item(datetime=FIRST)})
+    assert asked.also("b").means({"collection": "b", **item(datetime=FIRST)})
+    assert not asked.means({"collection": "a", **item(datetime="2024-05-03T00:00:00Z")})
+    assert asked.means({"collection": "a", **item(datetime="2023-01-01T00:00:00Z", end_datetime=FIRST)})
+    assert time_of(item(datetime=FIRST)) == (MAY, True)
+
+
+def test_items_without_a_collection_are_told_apart_by_all_they_have() -> None:
+    one, other = item(datetime=FIRST), item(datetime=LATER)
+    assert identity_of(one) != identity_of(other)
+    assert identity_of({**one, "collection": "c"}) == identity_of({**other, "collection": "c"})
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=30), st.integers(0, 2 * SMALL))
+def test_seen_is_a_set(marks: list[int], spread: int) -> None:
+    seen, known = Seen(), set()
+    for mark in [*range(0, spread * 2**50, 2**50), *marks, *marks]:
+        mark %= 2**64
+        assert seen.add(mark) == (mark not in known)
+        known.add(mark)
+    assert set(seen) == known
+    assert len(seen) == len(known)
+    assert all(mark in seen for mark in known)
+    assert set(seen.copy()) == known
