@@ -74,7 +74,7 @@ def environment(clone: Path) -> dict[str, str]:
 
 def test_there_are_commands_to_test() -> None:
     assert {"make bench", "make test"} <= set(commands(PAGES[0]))
-    assert len([command for command in commands(PAGES[0]) if "benchmark_ingest.py" in command]) == 7
+    assert len([command for command in commands(PAGES[0]) if "benchmark_ingest.py" in command]) == 6
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -153,10 +153,13 @@ def check_preview(clone: Path, preview_command: Sequence[str | Path]) -> None:
         assert b"airspeed velocity" in answer.read()
 
 
-def test_python_example(clone: Path) -> None:
-    (example,) = re.findall(r"^```python\n(.*?)^```", PAGES[0].read_text(), flags=re.MULTILINE | re.DOTALL)
-    done = subprocess.run([sys.executable, "-c", example], cwd=clone, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [f"item-{index:02}" for index in range(25)]
+def test_python_examples(clone: Path) -> None:
+    """A script, and then a cell of a notebook that goes on where the script has ended."""
+    script, cell = re.findall(r"^```python\n(.*?)^```", PAGES[0].read_text(), flags=re.MULTILINE | re.DOTALL)
+    as_notebooks_do = "import ast, asyncio; asyncio.run(eval(compile({!r}, 'cell', 'exec', ast.{})))"
+    program = f"{script}\n{as_notebooks_do.format(cell, 'PyCF_ALLOW_TOP_LEVEL_AWAIT')}"
+    done = subprocess.run([sys.executable, "-c", program], cwd=clone, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == 2 * [f"item-{index:02}" for index in range(25)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
