@@ -229,7 +229,7 @@ class Discovery:
             )
         if walk.elsewhere:
             self.notes.append(
-                f"{walk.elsewhere} links lead to other places and were not followed, the first: {walk.first_elsewhere}"
+                f"links to other places that were not followed: {walk.elsewhere}, the first: {walk.first_elsewhere}"
             )
         self._note_left_out([folder or os.curdir], "not linked from the catalog and not read", walk)
         return Folder("", walk.paths)

@@ -86,7 +86,7 @@ async def test_missing_and_broken_children_are_failures_and_the_rest_arrives(wri
         "lost.json",
     ]
     assert notes == [
-        "1 links lead to other places and were not followed, the first: https://elsewhere.example/catalog.json"
+        "links to other places that were not followed: 1, the first: https://elsewhere.example/catalog.json"
     ]
 
 

@@ -1,0 +1,113 @@
+"""Parquet as others write it: other primary columns, an index of pandas, parts and hive partitions; and its budgets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+import shapely
+from support import fetch, ids, make_item, make_items
+
+from stac_manager import DataProcessingError, IngestModule, WorkflowContext
+
+POINT = {"type": "Point", "coordinates": [1.0, 2.0]}
+WKB = shapely.to_wkb(shapely.Point(1, 2))
+
+
+def write(path: Path, rows: list[dict[str, Any]], **metadata: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pyarrow.Table.from_pylist(rows)
+    table = table.replace_schema_metadata({name: json.dumps(value) for name, value in metadata.items()})
+    pyarrow.parquet.write_table(table, path)
+
+
+def row(item_id: str, **columns: Any) -> dict[str, Any]:
+    return {"id": item_id, "stac_version": "1.0.0", "datetime": "2024-01-01T00:00:00Z", **columns}
+
+
+async def test_the_primary_column_is_the_geometry_whatever_its_name(tmp_path: Path) -> None:
+    box = {"xmin": 1.0, "ymin": 2.0, "xmax": 1.0, "ymax": 2.0}
+    covering = {"bbox": {edge: ["cover", edge] for edge in box}}
+    geo = {"primary_column": "geom", "columns": {"geom": {"encoding": "WKB", "covering": covering}}}
+    write(tmp_path / "x.parquet", [row("a", geom=WKB, cover=box)], geo=geo)
+    (item,) = await fetch({"source": str(tmp_path / "x.parquet")})
+    assert (item["geometry"], item["bbox"]) == (POINT, [1.0, 2.0, 1.0, 2.0])
+    assert list(item["properties"]) == ["datetime"]
+
+
+async def test_an_index_of_pandas_is_no_member_unless_it_is_named_as_one(tmp_path: Path) -> None:
+    pandas = {"index_columns": ["__index_level_0__", "fid", "id", "datetime"]}
+    write(tmp_path / "x.parquet", [row("a", __index_level_0__=7, fid=8, n=9)], pandas=pandas)
+    (item,) = await fetch({"source": str(tmp_path / "x.parquet")})
+    assert item["id"] == "a"
+    assert item["properties"] == {"datetime": "2024-01-01T00:00:00Z", "n": 9}
+
+
+async def test_an_asset_is_never_null(tmp_path: Path) -> None:
+    assets = [{"data": {"href": "x", "title": None}, "thumb": None}, {"data": None, "thumb": None}]
+    write(tmp_path / "x.parquet", [row(str(n), assets=each) for n, each in enumerate(assets)])
+    found = await fetch({"source": str(tmp_path / "x.parquet")})
+    assert [item["assets"] for item in found] == [{"data": {"href": "x", "title": None}}, {}]
+
+
+async def test_folders_of_parts_and_hive_partitions(tmp_path: Path) -> None:
+    write(tmp_path / "d" / "b.parquet" / "part.0.parquet", [row("parts")])
+    write(tmp_path / "d" / "a.parquet", [row("file")])
+    hive = tmp_path / "d" / "collection=my%20scenes"
+    write(hive / "year=2024" / "0.parquet", [row("hive", collection=None), row("x", collection="own")])
+    write(hive / "_temporary" / "0.parquet", [row("no")])
+    (tmp_path / "d" / "b.parquet" / "_SUCCESS").touch()
+    found = await fetch({"source": str(tmp_path / "d")})
+    assert {item["id"]: item.get("collection") for item in found} == {
+        "file": None, "parts": None, "hive": "my scenes", "x": "own",
+    }  # fmt: skip
+    assert all("year" not in {**item, **item["properties"]} for item in found)
+    assert ids(await fetch({"source": str(tmp_path / "d" / "*.parquet")})) == ["file", "parts"]
+
+
+async def test_small_files_that_unpack_to_too_much_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    for count, filler, said in ((300, "z" * 1_000_000, "unpacks to"), (5_000_000, "z", "claims 5,000,000 rows")):
+        columns = {name: pyarrow.repeat("x", count) for name in ("id", "stac_version")}
+        big = pyarrow.repeat(filler, count)
+        options = {"use_dictionary": count > 300, "row_group_size": count}
+        pyarrow.parquet.write_table(pyarrow.table({**columns, "big": big}), path, compression="zstd", **options)
+        with pytest.raises(DataProcessingError, match=said):
+            await fetch({"source": str(path), "max_items": 5})
+
+
+@pytest.mark.parametrize("concurrency", [1, 50])
+async def test_a_fetch_waits_where_no_more_files_can_be_opened(concurrency: int, tmp_path: Path) -> None:
+    for item in make_items(100):
+        (tmp_path / f"{item['id']}.json").write_text(json.dumps(make_item(item["id"])))
+    context, held, found = WorkflowContext.create(), [], []
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 60, limits[1]))
+
+    async def let_go() -> None:
+        await asyncio.sleep(0.2)
+        while held:
+            os.close(held.pop())
+
+    try:
+        async for item in IngestModule({"source": tmp_path, "concurrency": concurrency}).fetch(context):
+            found.append(item["id"])
+            if len(found) == 5:
+                try:
+                    while True:
+                        held.append(os.open(os.devnull, os.O_RDONLY))
+                except OSError:
+                    releasing = asyncio.create_task(let_go())
+        await releasing
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        while held:
+            os.close(held.pop())
+    assert (len(found), len(context.failure_collector)) == (100, 0)
