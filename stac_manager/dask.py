@@ -28,7 +28,7 @@ from stac_manager.sinks.engine import Outcome, Shared
 from stac_manager.sinks.folder import DiskError
 from stac_manager.sinks.job import Done, Job, Worker, run_coroutine
 from stac_manager.sinks.layout import layout_of
-from stac_manager.sinks.running import plan_of_source, request_for
+from stac_manager.sinks.request import plan_of_source, request_for
 
 CONNECT_SECONDS = 10
 TASKS_A_THREAD = 2

@@ -21,7 +21,7 @@ def plan_command(config: dict[str, Any], variables: Mapping[str, str], partition
     import orjson
 
     from stac_manager.sinks.job import module_of
-    from stac_manager.sinks.running import without_query
+    from stac_manager.sinks.request import without_query
 
     module = module_of(config, variables)
     plan = asyncio.run(module.plan(partition_items=partition_items))

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stac_manager.completeness import merge
-from stac_manager.config import SECRETS, IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.plan import Lines, Partition, Plan, digest
+from stac_manager.plan import Lines, Partition, Plan
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine, Outcome, Shared, in_process
 from stac_manager.sinks.folder import Folder, Header, disk_error
-from stac_manager.sinks.job import Job, documents_of, run_coroutine, why_changed
-from stac_manager.sinks.layout import Layout
+from stac_manager.sinks.job import documents_of, why_changed
 from stac_manager.sinks.model import Manifest, PartRecord, total
+from stac_manager.sinks.request import Request, plan_of_source
 
 FAILURES_IN_A_ROW = 3
 """So many partitions may fail one after another, and as many as there are workers, before a run gives up."""
 FAILURES_NAMED = 5
-IRRELEVANT = (
-    "concurrency", "ordered", "defer_gc", "timeout", "retries", "rate_limit", "user_agent", "ca_bundle", "client_cert",
-    "trust_env",
-)  # fmt: skip
-"""Options that do not decide which items there are."""
 
 
 @dataclass(frozen=True)
@@ -48,70 +41,6 @@ class Progress:
     done: int
     partitions: int
     items_before: int = 0
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to write, and where.
-
-    Attributes:
-        config: The source and what to take of it.
-        secrets: The options of it that may hold credentials, as they were given.
-        layout: Where it goes.
-        variables: Header names, and the environment variables with their values.
-        partition_items: About how many items a partition should hold.
-    """
-
-    config: IngestConfig
-    secrets: Mapping[str, Any] = field(repr=False)
-    layout: Layout
-    variables: Mapping[str, str]
-    partition_items: int
-
-    @property
-    def header(self) -> Header:
-        """The first line of the plan."""
-        options = options_of(self.config)
-        kept = {name: value for name, value in options.items() if name not in IRRELEVANT}
-        source = without_query(self.config.source)
-        return Header(digest(kept), source, {**kept, "source": source}, self.layout.format)
-
-    @property
-    def job(self) -> Job:
-        """The same for workers. A partition does not know how many items the others have: `max_items` stays here."""
-        options = {name: value for name, value in options_of(self.config).items() if name != "max_items"}
-        return Job(options, self.layout, self.variables, self.secrets)
-
-
-def options_of(config: IngestConfig) -> dict[str, Any]:
-    """Return the options of a configuration as JSON, without secrets, a local source with its whole path."""
-    options = config.to_json()
-    if config.mode == "file" and "://" not in config.source:
-        options["source"] = os.path.abspath(config.source)
-    return options
-
-
-def without_query(source: str) -> str:
-    """Return a URL as it may be shown: a query can hold a token."""
-    return source.split("?", 1)[0] if "://" in source else source
-
-
-def plan_of_source(request: Request) -> Plan:
-    """Divide the source into partitions."""
-    module = replace(request.job, options=options_of(request.config)).module()
-    return run_coroutine(module.plan(partition_items=request.partition_items))
-
-
-def request_for(
-    config: Mapping[str, Any], layout: Layout, variables: Mapping[str, str], partition_items: int
-) -> Request:
-    """Check a configuration and part it from its secrets.
-
-    Raises:
-        ConfigurationError: If an option is wrong.
-    """
-    secrets = {name: config[name] for name in SECRETS if config.get(name)}
-    return Request(IngestConfig.parse(config), secrets, layout, variables, partition_items)
 
 
 class Run:

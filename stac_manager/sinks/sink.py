@@ -16,7 +16,8 @@ from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.job import headers_of
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.model import Manifest
-from stac_manager.sinks.running import Progress, Request, Run, request_for
+from stac_manager.sinks.request import Request, request_for
+from stac_manager.sinks.running import Progress, Run
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from stac_manager.sinks.job import documents_of
 from stac_manager.sinks.layout import MANIFEST, STATE, Layout
 from stac_manager.sinks.model import Manifest, Mark
 from stac_manager.sinks.ndjson import NdjsonPart, ZstdNdjsonPart
-from stac_manager.sinks.running import Run, options_of, plan_of_source
+from stac_manager.sinks.request import options_of, plan_of_source
+from stac_manager.sinks.running import Run
 from stac_manager.sinks.verifying import identities, identity_of_line, lines
 
 _NUMBERED = re.compile(r"-(\d+)\.")
