@@ -38,7 +38,7 @@ REDIRECTS = (303, *REDIRECTS_THAT_KEEP_THE_METHOD)
 # The last page of a partition is shorter: it says something of the server while it is at least half a page.
 LEAST_SHARE_OF_A_FULL_PAGE = 0.5
 # How often new credentials are asked for, for one request.
-MAX_RENEWALS = 2
+MAX_RENEWALS = 5
 # Turns of the event loop without news after which nothing more is on its way, and the most turns spent on it.
 IDLE_TURNS = 3
 MAX_TURNS = 200
