@@ -30,7 +30,7 @@ from stac_manager.stats import ApiStats
 
 PAGES_WAITING = 4
 """Pages that wait for the consumer, beside those in flight."""
-BUFFER_BYTES = 40_000_000
+BUFFER_BYTES = 28_000_000
 """Pages in flight, waiting or with the consumer are no more than fit in here, whatever the level."""
 TURN_SECONDS = 0.03
 """After so long with the items of one page the event loop has its turn."""
@@ -96,7 +96,7 @@ class Search:
             except DataProcessingError as error:
                 page = None
                 self._survive(reading, error)
-            if page is None or reading.stopped:
+            if page is None or reading.stopped or reading.following is None:  # or ended while this was on its way
                 self._room.leave(size)
                 continue
             reading.accept(page)
