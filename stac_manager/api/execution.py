@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from dataclasses import replace
-from time import perf_counter
 
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
@@ -16,6 +15,7 @@ from stac_manager.api.planning import Planned, Planner
 from stac_manager.api.reading import CIRCLES, Reading, Share
 from stac_manager.api.splitting import OVERLAP, REPAIR_DEPTH, Splitter, again, put_together
 from stac_manager.api.survey import REFUSED_METHOD
+from stac_manager.api.turns import for_a_while, waiting
 from stac_manager.api.ways import Ways
 from stac_manager.completeness import judge
 from stac_manager.context import FailureCollector
@@ -32,8 +32,6 @@ PAGES_WAITING = 4
 """Pages that wait for the consumer, beside those in flight."""
 BUFFER_BYTES = 28_000_000
 """Pages in flight, waiting or with the consumer are no more than fit in here, whatever the level."""
-TURN_SECONDS = 0.03
-"""After so long with the items of one page the event loop has its turn."""
 
 REFUSED = (401, 403)
 
@@ -222,7 +220,7 @@ class Search:
                 items = self._items_of(reading, page)
                 while (first := next(items, None)) is not None:
                     await look()
-                    yield _for_a_while(first, items)
+                    yield for_a_while(first, items)
                 self._room.leave(page.size_bytes)
 
     def _items_of(self, reading: Reading, page: Page) -> Iterator[Item]:
@@ -291,24 +289,3 @@ class Search:
         proof.status, proof.problems = verdict.status, [*verdict.missing, *verdict.unproved]
         for words in verdict.missing:
             failures.add("the search", words)
-
-
-def _for_a_while(first: Item, items: Iterator[Item]) -> Iterator[Item]:
-    """Give items until a turn is over."""
-    until = perf_counter() + TURN_SECONDS
-    yield first
-    del first
-    for item in items:
-        yield item
-        del item
-        if perf_counter() > until:
-            return
-
-
-@contextmanager
-def waiting(stats: ApiStats) -> Iterator[None]:
-    """Add up the time in which there is nothing to do but to wait for the server."""
-    started, decoding = perf_counter(), stats.seconds_decoding
-    yield
-    decoded = stats.seconds_decoding - decoding
-    stats.seconds_waiting += perf_counter() - started - decoded

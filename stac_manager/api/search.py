@@ -11,13 +11,14 @@ from contextlib import aclosing
 
 from stac_manager.api import page_sizes
 from stac_manager.api.connection import Connection
-from stac_manager.api.execution import Search, waiting
+from stac_manager.api.execution import Search
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.planning import Planned, Planner, parts_for, why_never_split, why_sequential
 from stac_manager.api.reading import Share
 from stac_manager.api.survey import is_unknown
+from stac_manager.api.turns import waiting
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.limiter import limiter
