@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
@@ -14,6 +14,7 @@ from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.garbage import OlderCollectionsDeferred
 from stac_manager.options import IngestOptions
+from stac_manager.owning import Stream, owning
 from stac_manager.plan import Partition, Plan
 from stac_manager.protocols import Item
 from stac_manager.reader import Modifier, PartitionReader, Parts, counted, modified
@@ -65,7 +66,7 @@ class IngestModule:
         self.stats: FileStats | ApiStats = FileStats() if self.config.mode == "file" else ApiStats()
         """What the latest fetch did, during it and after it. `FileIngest` and `ApiIngest` know which of both."""
 
-    async def fetch(self, context: WorkflowContext) -> AsyncGenerator[Item, None]:
+    def fetch(self, context: WorkflowContext) -> AsyncGenerator[Item, None]:
         """Yield every item of the source once.
 
         Files come in a fixed order, by name or by link. A search comes in the server's order at concurrency 1 and with
@@ -78,7 +79,10 @@ class IngestModule:
             ConfigurationError: If the source does not exist or holds no documents, before any item is read.
             DataProcessingError: If nothing could be delivered, or the server refuses.
         """
-        async with aclosing(self._parts(context)) as parts:
+        return Stream(self._items(context))
+
+    async def _items(self, context: WorkflowContext) -> AsyncGenerator[Item, None]:
+        async with owning(self._parts(context)) as parts:
             async for part in parts:
                 for item in part:
                     yield item
@@ -214,8 +218,8 @@ class IngestModule:
         deferred = OlderCollectionsDeferred() if self.config.defer_gc else nullcontext()
         try:
             with deferred as collections:
-                async with aclosing(parts):
-                    async for part in parts:
+                async with owning(parts) as owned:
+                    async for part in owned:
                         yield part if modifier is None else modified(part, modifier)
                         stats.failures = len(context.failure_collector) - failed_before
                         stats.seconds = perf_counter() - started
@@ -229,8 +233,8 @@ class IngestModule:
 
 
 async def _counted_pages(pages: Parts, stats: IngestStats) -> Parts:
-    async with aclosing(pages):
-        async for page in pages:
+    async with owning(pages) as owned:
+        async for page in owned:
             yield counted(page, stats)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
-from contextlib import aclosing
 from time import perf_counter
 from typing import TypeAlias
 
+from stac_manager.owning import owning
 from stac_manager.plan import Partition, PartitionReport
 from stac_manager.protocols import Item
 from stac_manager.stats import IngestStats, Told
@@ -61,7 +61,7 @@ class PartitionReader:
         started = perf_counter()
         told = Told(self.stats)
         try:
-            async with aclosing(self._start(self._done)) as parts:
+            async with owning(self._start(self._done)) as parts:
                 async for part in parts:
                     part = counted(part, self.stats)
                     yield part if self._modifier is None else modified(part, self._modifier)
@@ -71,7 +71,7 @@ class PartitionReader:
             told.tell_what_is_new()
 
     async def __aiter__(self) -> AsyncIterator[Item]:
-        async with aclosing(self.parts()) as parts:
+        async with owning(self.parts()) as parts:
             async for part in parts:
                 for item in part:
                     yield item

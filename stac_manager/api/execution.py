@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import aclosing
 from dataclasses import replace
 
 from stac_manager.api.features import DamagedPageError
@@ -22,6 +21,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.events import Split
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter
+from stac_manager.owning import owning
 from stac_manager.plan import Interval, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.reader import Parts
@@ -207,7 +207,7 @@ class Search:
         Args:
             look: Lets what has arrived meanwhile be read, before the items of a page are.
         """
-        async with aclosing(self._runner.parts()) as parts:
+        async with owning(self._runner.parts()) as parts:
             while self._ledger.left != 0:
                 with waiting(self._stats):
                     part = await anext(parts, None)

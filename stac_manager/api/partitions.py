@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import replace
 from math import ceil, inf
 from time import time
@@ -26,6 +25,7 @@ from stac_manager.completeness import combine
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.limiter import limiter
+from stac_manager.owning import owning
 from stac_manager.plan import Interval, Partition, Plan, Whole
 from stac_manager.reader import Done, Parts
 from stac_manager.run import owned_tasks
@@ -147,7 +147,7 @@ async def read(
         planned, shares = _divided(partition, query, level.planned, config.limit)
         run = Search(planned, fetcher, ledger, level, stats)
         run.begin([Share(share) for share in shares], None)
-        async with aclosing(run.parts(client.read_what_is_there)) as parts:
+        async with owning(run.parts(client.read_what_is_there)) as parts:
             async for part in parts:
                 yield part
     proof = stats.completeness

@@ -7,8 +7,6 @@ read one page after another: as one partition.
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
 from stac_manager.api import page_sizes
 from stac_manager.api.connection import Connection
 from stac_manager.api.execution import Search
@@ -22,6 +20,7 @@ from stac_manager.api.turns import waiting
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.limiter import limiter
+from stac_manager.owning import owning
 from stac_manager.plan import Whole
 from stac_manager.reader import Parts
 from stac_manager.stats import ApiStats
@@ -50,7 +49,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
         ledger = Ledger(stats, failures, planned.query.asked, config.max_items)
         run = Search(planned, fetcher, ledger, level, stats, planner if why_never_split(config) is None else None)
         run.begin([Share(part) for part in planned.partitions or [Whole()]], planned.page)
-        async with aclosing(run.parts(client.read_what_is_there)) as parts:
+        async with owning(run.parts(client.read_what_is_there)) as parts:
             async for part in parts:
                 yield part
         run.conclude(failures)

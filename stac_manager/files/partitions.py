@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import aclosing, closing, suppress
+from contextlib import closing, suppress
 from itertools import pairwise
 from typing import TypeAlias, cast, get_args
 
@@ -24,6 +24,7 @@ from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.parquet import row_groups
 from stac_manager.files.reading import read_documents
 from stac_manager.files.window import FileSource, Window
+from stac_manager.owning import owning
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Lines, Partition, PartitionReport, Plan, RowGroups
 from stac_manager.reader import Done, Parts
@@ -173,7 +174,7 @@ async def read(
         documents = _documents_of(partition)
         changed = await asyncio.to_thread(_changed, documents)
         found = read_documents([document for _, document in documents], config, filters, own, counts)
-    async with aclosing(found) as parts:
+    async with owning(found) as parts:
         async for part in parts:
             yield part
             _copy(counts, stats)

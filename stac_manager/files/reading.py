@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from contextlib import aclosing, closing, suppress
+from contextlib import closing, suppress
 from functools import partial
 from time import perf_counter
 from typing import TypeVar
@@ -20,6 +20,7 @@ from stac_manager.files.formats import Document
 from stac_manager.files.opening import hint
 from stac_manager.files.readahead import ReadAhead
 from stac_manager.files.turns import Turns
+from stac_manager.owning import owning
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
 
@@ -48,12 +49,12 @@ async def read(
     if is_remote(config.source):
         from stac_manager.files.remote import reading as remote
 
-        async with aclosing(remote.read(config, filters, failures, stats)) as parts:
+        async with owning(remote.read(config, filters, failures, stats)) as parts:
             async for part in parts:
                 yield part
         return
     documents = await discovered(config, failures, stats.notes)
-    async with aclosing(read_documents(documents, config, filters, failures, stats, config.max_items)) as parts:
+    async with owning(read_documents(documents, config, filters, failures, stats, config.max_items)) as parts:
         async for part in parts:
             yield part
             if stats.items == config.max_items:

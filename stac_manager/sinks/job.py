@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -15,6 +15,7 @@ from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.ingest import IngestModule
 from stac_manager.options import IngestOptions
+from stac_manager.owning import owning
 from stac_manager.plan import Document, Documents, Lines, Partition, PartitionReport, RowGroups
 from stac_manager.protocols import Item
 from stac_manager.sinks.disk import Disk
@@ -135,7 +136,7 @@ class Worker:
         part = _open_part(layout, self._folder.disk, temporary, columns)
         try:
             try:
-                async with aclosing(reader.parts()) as parts:
+                async with owning(reader.parts()) as parts:
                     async for items in parts:
                         part.write(_first(marks.of(items), most_items, part.items))
                         if part.items == most_items:

@@ -6,7 +6,7 @@ import asyncio
 import io
 import tempfile
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, aclosing, closing, suppress
+from contextlib import ExitStack, closing, suppress
 from itertools import islice
 from time import perf_counter
 from typing import IO, Any
@@ -27,6 +27,7 @@ from stac_manager.files.remote.transport import Transport
 from stac_manager.files.remote.walk import Walk
 from stac_manager.files.turns import TURN_SECONDS, collection_of_path
 from stac_manager.files.window import Window
+from stac_manager.owning import owning
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Partition, Plan
 from stac_manager.protocols import Item
@@ -86,9 +87,9 @@ async def read(
         entries = await entries_of(config, transport) if links is None else links
         walk = Walk(transport, entries, config.source, lambda url: _format(config, url) == "parquet", failures, stats)
         reader = _Reader(config, filters, transport, failures, stats)
-        async with aclosing(walk.documents()) as documents:
+        async with owning(walk.documents()) as documents:
             async for fetched in documents:
-                async with aclosing(reader.parts_of(fetched)) as parts:
+                async with owning(reader.parts_of(fetched)) as parts:
                     async for part in parts:
                         yield part
                         if stats.items == config.max_items:

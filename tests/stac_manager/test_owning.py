@@ -1,0 +1,102 @@
+"""Leaving an `async for` early, right before the end of the loop or long before: all is closed, and nothing is said."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+
+import pytest
+from support import ROOT
+
+from stac_manager.owning import Stream, owning
+
+LEAVES = """
+import asyncio, sys
+sys.path[:0] = [{root!r}, {root!r} + "/tests"]
+from worlds.server import World, running
+from worlds.test_worlds import spread
+from stac_manager import IngestModule, WorkflowContext
+
+async def main():
+    async with running(World(spread())) as world:
+        module = IngestModule(source=world.url, limit=5, concurrency={level!r})
+        async for item in module.fetch(WorkflowContext.create()):
+            break
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("level", [1, 8])
+def test_a_search_that_is_left_right_before_the_end_says_nothing(level: int) -> None:
+    command = [sys.executable, "-W", "error", "-c", LEAVES.format(root=str(ROOT), level=level)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+async def numbers(
+    closed: list[str], name: str, source: AsyncGenerator[int, None] | None = None
+) -> AsyncGenerator[int, None]:
+    """Numbers, from another generator where there is one; it takes a turn of the loop to close."""
+    try:
+        if source is None:
+            for number in range(10):
+                yield number
+        else:
+            async with owning(source) as owned:
+                async for number in owned:
+                    yield number
+    finally:
+        await asyncio.sleep(0)
+        closed.append(name)
+
+
+def stream(closed: list[str]) -> Stream[int]:
+    return Stream(numbers(closed, "outer", numbers(closed, "middle", numbers(closed, "inner"))))
+
+
+def test_the_end_of_the_loop_closes_from_the_inside_out() -> None:
+    closed: list[str] = []
+
+    async def leave() -> None:
+        async for _ in stream(closed):
+            break
+
+    asyncio.run(leave())
+    assert closed == ["inner", "middle", "outer"]
+
+
+def test_a_loop_that_goes_on_closes_at_once() -> None:
+    closed: list[str] = []
+
+    async def leave() -> None:
+        async for _ in stream(closed):
+            break
+        gc.collect()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert closed == ["inner", "middle", "outer"]
+
+    asyncio.run(leave())
+
+
+def test_a_stream_is_a_generator_in_all_else() -> None:
+    async def use() -> None:
+        closed: list[str] = []
+        assert [number async for number in stream(closed)] == list(range(10))
+        assert closed == ["inner", "middle", "outer"]
+        thrown = stream([])
+        assert await anext(thrown) == 0
+        with pytest.raises(LookupError, match="thrown"):
+            await thrown.athrow(LookupError("thrown"))
+        closed.clear()
+        left = stream(closed)
+        assert await left.asend(None) == 0
+        await left.aclose()
+        assert closed == ["inner", "middle", "outer"]
+        assert [number async for number in left] == []
+
+    asyncio.run(use())
