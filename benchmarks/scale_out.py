@@ -94,7 +94,7 @@ class Resume(_Written):
         self.time_resume(source)
         return _api_server.served(self.server)["requests"]
 
-    track_requests.unit = "requests"
+    track_requests.unit = "requests sent"
 
 
 @functools.cache

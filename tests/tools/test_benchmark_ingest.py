@@ -130,7 +130,7 @@ def test_file_measures_a_folder_of_mine(run: Run, folder: Path, tmp_path: Path) 
 def test_file_measures_processes_as_a_strategy_of_their_own(folder: Path, tmp_path: Path, run: Run) -> None:
     (folder / "bad.json").unlink()
     arguments = ("file", "--source", "mine", "--repeat", 1, "--output", "p.json")
-    done = run(*arguments, "--workers", "2,1", cwd=tmp_path)
+    done = run(*arguments, "--workers", "2,1")
     assert done.returncode == 0, done.stderr
     (data_set,) = json.loads((tmp_path / "p.json").read_text())["data_sets"]
     levels = {level["concurrency"]: level for level in data_set["levels"]}
@@ -141,8 +141,8 @@ def test_file_measures_processes_as_a_strategy_of_their_own(folder: Path, tmp_pa
     assert data_set["items"] == 20
     assert levels["2 processes"]["usage"]["cpu_seconds"] > levels[1]["usage"]["cpu_seconds"]  # its children's too
     assert "| processes" in (tmp_path / "p_report.md").read_text()
-    assert run(*arguments, "--workers", "auto", cwd=tmp_path).returncode == 2
-    assert run(*arguments, "--workers", "1", "--concurrency", "5", cwd=tmp_path).returncode == 2
+    assert run(*arguments, "--workers", "auto").returncode == 2
+    assert run(*arguments, "--workers", "1", "--concurrency", "5").returncode == 2
 
 
 def test_report_puts_peers_and_another_commit_beside(run: Run, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_headers_reach_the_server_and_nothing_else(run: Run, server: str, tmp_pa
         (("file", "--concurrency", "1,x"), 2, "'1,x' is not a list of levels"),
         (("api", "--concurrency", "1,Auto"), 2, "'1,Auto' is not a list of levels"),
         (("file", "--concurrency", "0"), 2, "'0' is not a list of levels"),
-        (("file", "--sorce", "x"), 2, "Did you mean '--source'?"),
+        (("file", "--outputt", "x"), 2, "Did you mean '--output'?"),
         (("file", "--source", "x", "--test-size", "5"), 2, "do not go with it"),
         (("file", "--output", "x.txt"), 2, "must end with .json"),
         (("file", "--output", "/dev/null/x.json"), 2, "cannot be written"),
