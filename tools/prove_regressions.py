@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -36,6 +36,7 @@ from tools.analysis.change import Change, between  # noqa: E402
 from tools.analysis.series import Measured, Run, Series  # noqa: E402
 from tools.asv import turns  # noqa: E402
 from tools.asv.git import Repository  # noqa: E402
+from tools.asv.run import OURS  # noqa: E402
 from tools.atomic import write_bytes  # noqa: E402
 from tools.commands.failures import in_one_line  # noqa: E402
 from tools.errors import ToolError  # noqa: E402
@@ -90,7 +91,7 @@ _BALLAST = bytearray(b"x") * 20_000_000
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Experiment:
     """What watches (a pattern of benchmarks), how often a repetition measures each side, and for which faults."""
 
@@ -172,7 +173,10 @@ def _sides(experiment: Experiment, number: int, work: Path) -> dict[str, turns.S
         own = ("-c", "user.name=proof", "-c", "user.email=proof@example.org", "-c", "commit.gpgsign=false")
         clone.git(*own, "commit", "--quiet", "--all", "--no-verify", "--message", name)
         commits[name] = clone.head()
-    return {name: turns.extract(clone, commit, work / str(n)) for n, (name, commit) in enumerate(commits.items())}
+    project = replace(OURS, repository=clone.path)
+    return {
+        name: turns.extract(clone, commit, work / str(n), project) for n, (name, commit) in enumerate(commits.items())
+    }
 
 
 def _lines(record: Path, experiment: Experiment) -> list[dict[str, Any]]:

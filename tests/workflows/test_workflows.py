@@ -212,6 +212,28 @@ def test_zizmor_finds_nothing() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_action_judges_another_repository(history: ScratchHistory, tmp_path: Path, execute: Execute) -> None:
+    """Its one step as it stands, with an environment that is made already."""
+    history.commit("First")
+    history.commit("Slower", requests=2)
+    action = yaml.safe_load((ROOT / ".github" / "actions" / "compare" / "action.yml").read_text(encoding="utf-8"))
+    (step,) = [one for one in action["runs"]["steps"] if "run" in one]
+    assert "${{" not in step["run"]
+    installed = tmp_path / "installed"
+    for name in ("tools", "benchmarks", "stac_manager"):
+        installed.mkdir(exist_ok=True)
+        (installed / name).symlink_to(ROOT / name)
+    stand_in(installed / ".venv" / "bin" / "python", f'exec {sys.executable} "$@"')
+    stand_in(tmp_path / "bin" / "make", "true")
+    (installed / ".github" / "actions" / "compare").mkdir(parents=True)
+    variables = {"BASE": "HEAD~1", "HEAD": "HEAD", "CONFIG": "asv.conf.json", "REQUIREMENTS": "", "ROUNDS": "1"}
+    place = {"GITHUB_ACTION_PATH": str(installed / ".github" / "actions" / "compare"), "BENCH": "Counts"}
+    done = execute(step["run"], history.path, **variables, **place)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "outputs").read_text().splitlines()[0] == "code=1"
+    assert "Regression: 2 regressions." in (history.path / "comparison.md").read_text()
+
+
 @pytest.mark.parametrize(("code", "said", "fine"), [(0, "table", 0), (1, "table", 0), (2, "table", 0), (2, "", 1)])
 def test_compare_step(tmp_path: Path, execute: Execute, code: int, said: str, fine: int) -> None:
     """A verdict of any kind is posted; a comparison that printed nothing has failed."""

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.errors import ToolError
@@ -89,18 +90,55 @@ def run_here(
     return log
 
 
-def configure(work: Path, repository: Path = ROOT) -> None:
+@dataclass(frozen=True)
+class Project:
+    """A project that has an asv suite.
+
+    Attributes:
+        name: What asv calls it.
+        repository: Where its commits are.
+        benchmarks: The folder of its suite, as it is in the work tree.
+        package: The folder of its package at the top of a commit; None for whatever a commit holds.
+    """
+
+    name: str
+    repository: Path
+    benchmarks: Path
+    package: str | None = None
+
+    @classmethod
+    def of(cls, config: Path) -> Project:
+        """Read an `asv.conf.json`.
+
+        Raises:
+            AsvError: If it is none.
+        """
+        from asv.config import Config
+        from asv.util import UserError
+
+        try:
+            found = Config.load(str(config))
+        except (UserError, OSError, ValueError) as error:
+            raise AsvError(f"{config}: not a configuration of asv: {error}") from None
+        folder = config.resolve().parent
+        return cls(found.project, folder / (found.repo or "."), folder / found.benchmark_dir)
+
+
+OURS = Project("stac-manager", ROOT, ROOT / "benchmarks", "stac_manager")
+
+
+def configure(work: Path, project: Project = OURS) -> None:
     """Write what `run_here` needs: today's suite, and the commits of a repository."""
     from asv.machine import Machine, MachineCollection
 
     configuration = {
         "version": 1,
-        "project": "stac-manager",
-        "repo": str(repository),
+        "project": project.name,
+        "repo": str(project.repository),
         "branches": ["HEAD"],
         "environment_type": "existing",
         "launch_method": "spawn",
-        "benchmark_dir": str(ROOT / "benchmarks"),
+        "benchmark_dir": str(project.benchmarks),
         "results_dir": str(work / "results"),
         "html_dir": str(work / "html"),
         "env_dir": str(work / "env"),

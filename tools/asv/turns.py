@@ -29,7 +29,7 @@ from tools.errors import ReportError
 from .files import selected, suite_of
 from .git import Repository
 from .results import read_history
-from .run import ROOT, AsvError, configure, last_line, run_here
+from .run import OURS, AsvError, Project, configure, last_line, run_here
 
 ROUNDS = 14
 QUICK_ROUNDS = 12
@@ -51,11 +51,11 @@ _COUNTS = r"^(?!.*\.(?:time|timeraw|peakmem)_)(?=.*(?:{bench}))"
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two commits: its full hash, its files, and the repository that has it."""
+    """One of the two commits: its full hash, its files, and the project that it is of."""
 
     commit: str
     tree: Path
-    repository: Path
+    project: Project
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def compare(
     bench: str | None = None,
     quick: bool = False,
     rounds: int | None = None,
-    repository: Path = ROOT,
+    project: Project = OURS,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Change:
     """Measure two commits in turns and judge the second by the first.
@@ -83,20 +83,21 @@ def compare(
         bench: Regular expression that chooses benchmarks, as `asv run --bench`, instead of those that are watched.
         quick: Watch less, in three minutes.
         rounds: How often each commit is measured.
-        repository: The git repository that has both commits.
+        project: Whose commits they are.
         progress: Told how many runs are done, and of how many.
 
     Raises:
         GitError: If a commit is unknown.
         AsvError: If asv can measure nothing.
     """
-    chosen = bench or (QUICK_BENCH if quick else BENCH)
+    ours = project.benchmarks == OURS.benchmarks
+    chosen = bench or (".*" if not ours else QUICK_BENCH if quick else BENCH)
     rounds = rounds or (QUICK_ROUNDS if quick else ROUNDS)
-    git = Repository(repository)
+    git = Repository(project.repository)
     commits = [git.commit(name) for name in (base, head)]
     with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
         work = Path(folder)
-        sides = [extract(git, commit, work / name) for commit, name in zip(commits, "ab", strict=True)]
+        sides = [extract(git, commit, work / name, project) for commit, name in zip(commits, "ab", strict=True)]
         total = 2 * rounds + 2
         pairs = [both(sides, work, counts(chosen))]
         progress(2, total)
@@ -117,7 +118,7 @@ def compare(
         if again:  # an exact count that differs
             names = "|".join(map(re.escape, again))
             pairs.append(both(sides, work, rf"^(?=.*(?:{chosen}))(?:{names})(?:\(|$)"))
-    notes = [] if bench else _not_watched([one for pair in pairs for one in pair])
+    notes = [] if bench or not ours else _not_watched([one for pair in pairs for one in pair])
     runs = [[side.run for side in sides_] for sides_ in zip(*pairs, strict=True)]
     machine = read_machine()
     return between(*runs, machine=machine, base=commits[0], commit=commits[1], paired=True, notes=notes)
@@ -137,9 +138,9 @@ def measure(side: Side, work: Path, pattern: str, waiting: Callable[[], None] = 
         AsvError: If asv could not run at all.
     """
     run = Path(tempfile.mkdtemp(dir=work))
-    configure(run, side.repository)
+    configure(run, side.project)
     arguments = ["--bench", pattern, "--record-samples", "--attribute", "rounds=1", "--attribute", f"repeat={REPEAT}"]
-    log = run_here(arguments, work=run, package=side.tree, commit=side.commit, waiting=waiting)
+    log = run_here(arguments, work=run, package=package_in(side.tree), commit=side.commit, waiting=waiting)
     try:
         suite = suite_of(run / "results")
     except ReportError:
@@ -161,14 +162,19 @@ def wanted(bench: str, number: int) -> str:
     return _OF_KIND.format(kinds="time|timeraw|peakmem" if number < MEMORY_ROUNDS else "time|timeraw", bench=bench)
 
 
-def extract(repository: Repository, commit: str, folder: Path) -> Side:
+def extract(repository: Repository, commit: str, folder: Path, project: Project = OURS) -> Side:
     """Put the package of a commit into a folder; the repository and its work trees stay as they are."""
     with tarfile.open(fileobj=io.BytesIO(repository.archive(commit))) as archive:
-        members = [member for member in archive if member.name.split("/")[0] == "stac_manager"]
+        members = [one for one in archive if project.package in (None, one.name.split("/")[0])]
         if not members:
-            raise AsvError(f"commit {commit[:8]} has no package stac_manager to measure")
+            raise AsvError(f"commit {commit[:8]} has no package {project.package} to measure")
         archive.extractall(folder, members, filter="data")
-    return Side(commit, folder, repository.path)
+    return Side(commit, folder, project)
+
+
+def package_in(tree: Path) -> Path:
+    """The folder that is imported from: `src`, where a project has its packages there."""
+    return tree / "src" if (tree / "src").is_dir() else tree
 
 
 def read_machine() -> str:

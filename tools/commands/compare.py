@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 @click.option("--bench", help="Regular expression that chooses benchmarks, as asv has it.")
 @click.option("--rounds", type=click.IntRange(1, 100), help="Runs of each commit. [default: 14, with --quick 12]")
 @click.option("--quick", is_flag=True, help="Watch less, in three minutes on two quiet cores.")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The asv.conf.json of another project, whose commits are measured with its own suite.",
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="terminal", show_default=True,
               help="How to print the verdict.")  # fmt: skip
-def compare_command(base: str, head: str, bench: str | None, rounds: int | None, quick: bool, form: str) -> int:
+def compare_command(
+    base: str, head: str, bench: str | None, rounds: int | None, quick: bool, config: Path | None, form: str
+) -> int:
     """Say what HEAD made slower or faster than BASE.
 
     Two commits, as git names them, are measured side by side, in turns. Two JSON files that `file` or `api` wrote are
@@ -33,10 +40,10 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
     files = [name for name in (base, head) if name.endswith(".json")]
     if len(files) == 1:
         raise click.UsageError("compare takes two commits or two JSON files, not one of each")
-    if files and (bench or rounds or quick):
-        raise click.UsageError("two files are compared as they are: --bench, --rounds and --quick do not go with them")
+    if files and (bench or rounds or quick or config):
+        raise click.UsageError("two files are compared as they are: no option but --format goes with them")
     with that_cannot_be_judged():
-        change = _files(*map(Path, files)) if files else _commits(base, head, bench, rounds, quick)
+        change = _files(*map(Path, files)) if files else _commits(base, head, bench, rounds, quick, config)
     publish(change, form, None)
     return change.exit_code
 
@@ -49,11 +56,12 @@ def _files(before: Path, after: Path) -> Change:
     return compare_reports(render.read(before), render.read(after), base=names[0], commit=names[1])
 
 
-def _commits(base: str, head: str, bench: str | None, rounds: int | None, quick: bool) -> Change:
+def _commits(base: str, head: str, bench: str | None, rounds: int | None, quick: bool, config: Path | None) -> Change:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from tools.asv import turns
+    from tools.asv.run import OURS, Project
 
     console = Console(stderr=True)
     columns = (TextColumn("comparing"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"), TimeRemainingColumn())
@@ -65,5 +73,6 @@ def _commits(base: str, head: str, bench: str | None, rounds: int | None, quick:
             bench=bench,
             quick=quick,
             rounds=rounds,
+            project=Project.of(config) if config else OURS,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from asv_files import hash_of, write_results
+from scratch_history import ScratchHistory
 from support import ROOT
 
 from tools.prove_regressions import ASK_TWICE
@@ -115,10 +116,12 @@ def test_compare_measures_the_commits_and_not_the_working_tree(tmp_path: Path) -
     program.write_text(
         "import sys\n"
         "from pathlib import Path\n"
+        "from dataclasses import replace\n"
         "from tools.asv import turns\n"
+        "from tools.asv.run import OURS\n"
         "from tools.render.change import as_json\n"
-        f"clone = Path({str(clone)!r})\n"
-        "found = turns.compare(sys.argv[1], sys.argv[2], bench=sys.argv[3], rounds=1, repository=clone)\n"
+        f"clone = replace(OURS, repository=Path({str(clone)!r}))\n"
+        "found = turns.compare(sys.argv[1], sys.argv[2], bench=sys.argv[3], rounds=1, project=clone)\n"
         "print(as_json(found))\n"
     )
 
@@ -133,6 +136,19 @@ def test_compare_measures_the_commits_and_not_the_working_tree(tmp_path: Path) -
 
     assert statuses(compared("HEAD~1", "HEAD")) == {"Modules": "regression", "Requests": "regression"}
     assert statuses(compared("HEAD", "HEAD~1")) == {"Modules": "improvement", "Requests": "improvement"}
+
+
+def test_compare_judges_the_commits_of_another_project_with_its_own_suite(history: ScratchHistory) -> None:
+    history.commit("First")
+    history.commit("Slower, and asks twice", cost=0.003, requests=2)
+    command = [sys.executable, ROOT / "tools" / "benchmark_ingest.py", "compare", "HEAD~1", "HEAD", "--format", "json"]
+    command += ["--config", history.path / "asv.conf.json", "--rounds", "9"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, ""), done.stdout
+    rows = json.loads(done.stdout)["rows"]
+    assert {row["benchmark"]: row["status"] for row in rows} == {
+        "tiny_bench.Tiny.time_work": "regression", "tiny_bench.Counts.track_requests": "regression",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("form", ["terminal", "md", "json"])
