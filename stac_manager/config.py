@@ -296,7 +296,7 @@ def _instant(text: str) -> str:
     try:
         _moment(text)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text!r} is no day of the calendar: {error}") from None
+        raise ValueError(f"{text!r} is not a valid date: {error}") from None
     return text
 
 

@@ -78,7 +78,7 @@ def connected(address: str) -> Iterator[Any]:
     try:
         from distributed import Client
     except ImportError:
-        raise ConfigurationError('--dask needs a further package: pip install "stac-manager[dask]"') from None
+        raise ConfigurationError("--dask needs the package distributed: pip install distributed") from None
     try:
         client = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:

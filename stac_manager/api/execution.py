@@ -36,8 +36,7 @@ BUFFER_BYTES = 28_000_000
 REFUSED = (401, 403)
 
 OVERLAPPING = (
-    "Few requests at once from somewhere on: slices of time hold the same items again (long ranges of time, or counts "
-    "that cannot be right)."
+    "Fewer requests at once: the time slices hold the same items again (items that span long ranges, or wrong counts)."
 )
 
 

@@ -36,15 +36,15 @@ BLIND_SLICES = 4
 # Slices of a page or two should rather hold a bit less than a page than a bit more.
 FULLEST_SMALL_SLICE = 0.85
 
-IDS = "One request after another: a search for ids is not split."
-TOO_SHORT = "One request after another: a search in less than four seconds is not split."
-IGNORES_DATETIME = "One request after another: the server does not show that it heeds datetime."
-NOT_BY_TIME = "One request after another: the items are all of one time, or last too long to be cut by time."
-TOO_CLOSE = "One request after another: the items are too close in time to be split."
-IN_ORDER = "One request after another: in the server's own order."
+IDS = "Paging sequentially: a search for ids is not split."
+TOO_SHORT = "Paging sequentially: the interval is shorter than four seconds."
+IGNORES_DATETIME = "Paging sequentially: the server ignores `datetime`."
+NOT_BY_TIME = "Paging sequentially: the items share one time, or span most of the search."
+TOO_CLOSE = "Paging sequentially: the items are too close in time to split."
+IN_ORDER = "Paging sequentially, in the server's order."
 NULLS_LOST = (
-    "One request after another: items without a datetime may be lost in a split search, and the server offers no "
-    "filter to find them. A search with a datetime is split."
+    "Paging sequentially: a split search could miss items without a datetime, and the server has no filter to find "
+    "them. A search with `datetime` is split."
 )
 
 
@@ -175,7 +175,7 @@ class Planner:
         return any(task.result() for task in asked)
 
     async def _cut_by_space(self, planned: Planned, page: Page, workers: int) -> Planned | None:
-        """Cut by space where the server heeds bbox, and items without a geometry can be had, or would be missed."""
+        """Cut by space where the server filters by bbox, and items without a geometry can be had or would be missed."""
         query = planned.query
         nowhere = replace(query, body={**query.body, "bbox": list(NOWHERE)})
         async with owned_tasks() as tasks:

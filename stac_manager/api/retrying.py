@@ -143,7 +143,7 @@ class Gate:
         if self._out is not None:
             seconds = perf_counter() - self._out[0]
             if self.rounds >= ROUNDS_WORTH_A_NOTE:
-                self._stats.notes.append(f"The server was out for {seconds:.1f} s; the search waited and went on.")
+                self._stats.notes.append(f"The server was down for {seconds:.1f} s; the search waited and went on.")
             self._out, self.rounds = None, 0
 
     def pause(self, seconds: float) -> None:

@@ -12,7 +12,7 @@ from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
 
-BY_SPACE = "Cut by space: time does not cut this search."
+BY_SPACE = "Split by area: time does not split this search."
 FEWEST_PAGES = 4
 """Fewer that are left are not worth another way."""
 MOST_AT_ONCE = 4

@@ -29,9 +29,7 @@ def _cql2(kind: str) -> Any:
     try:
         import cql2
     except ImportError:
-        raise ConfigurationError(
-            f"option 'filter': CQL2 {kind} needs the package cql2; install it with: pip install 'stac-manager[filter]'"
-        ) from None
+        raise ConfigurationError(f"option 'filter': CQL2 {kind} needs the package cql2; pip install cql2") from None
     return cql2
 
 

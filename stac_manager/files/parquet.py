@@ -97,9 +97,7 @@ def _opened(source: str | BinaryIO) -> Iterator[Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise ConfigurationError(
-            f"Parquet needs {error.name}; install it with: pip install 'stac-manager[parquet]'"
-        ) from None
+        raise ConfigurationError(f"Parquet needs {error.name}; pip install pyarrow") from None
     try:
         with (
             _arrow_file(pyarrow, source) as opened,

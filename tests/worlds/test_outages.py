@@ -30,7 +30,7 @@ async def test_an_outage_costs_little_and_is_noted(
         assert len(set(came.keys)) == len(came.keys) == COUNT
         requests.append(came.stats.requests)
     assert requests[1] <= 1.5 * requests[0]
-    assert [note for note in came.stats.notes if note.startswith("The server was out for")]
+    assert [note for note in came.stats.notes if note.startswith("The server was down for")]
     assert [ask.limit for ask in world.asked[-10:] if ask.limit > 1].count(10) >= 5, "pages have stayed small"
 
 

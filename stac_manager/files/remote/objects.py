@@ -125,8 +125,7 @@ def _obstore(source: str) -> tuple[Callable[..., Any], Any]:
         from obstore.store import from_url
     except ImportError:
         raise ConfigurationError(
-            f"source {source!r}: {STORES[scheme_of(source)]} URLs need obstore; "
-            'install it with: pip install "stac-manager[remote]"'
+            f"source {source!r}: {STORES[scheme_of(source)]} URLs need obstore; pip install obstore"
         ) from None
     return from_url, obstore.exceptions
 

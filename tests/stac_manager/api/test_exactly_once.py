@@ -385,4 +385,4 @@ def test_short_pages_without_a_link_and_a_count_are_doubted(loop: asyncio.Runner
 def test_a_search_for_ids_is_not_split_and_says_so(loop: asyncio.Runner) -> None:
     _, stats, _ = audited(loop, Adversary(catalog_of(SCENES)), concurrency=8, ids=["i1"])
     assert stats.peak_in_flight == 1
-    assert stats.notes == ["One request after another: a search for ids is not split."]
+    assert stats.notes == ["Paging sequentially: a search for ids is not split."]
