@@ -30,6 +30,8 @@ class Credentials:
         self._lock = asyncio.Lock()
         self.issue = 0
         """How often they were asked for."""
+        self.accepted = 0
+        """How many requests were answered that were sent with them, of any issue."""
         self.secrets: Secrets | None = None
         """What must not be shown; None where there is nothing to send."""
 
@@ -44,15 +46,18 @@ class Credentials:
         assert self._known is not None
         return self._known
 
-    async def renew(self, issue: int) -> None:
-        """Ask for new ones, unless somebody did since `issue`.
+    async def renew(self, issue: int) -> bool:
+        """Ask for new ones, unless somebody did since `issue`. One at a time asks, the others wait for what comes.
+
+        Returns:
+            Whether they were asked for.
 
         Raises:
             ConfigurationError: If the function fails, or returns no headers. Never quotes them.
         """
         async with self._lock:
             if self.issue != issue:
-                return
+                return False
             headers = self._headers() if callable(self._headers) else self._headers
             if inspect.isawaitable(headers):
                 headers = await headers
@@ -63,3 +68,4 @@ class Credentials:
             self._known = dict(self._complete(headers))
             self.issue += 1
             self.secrets = Secrets(self._known) if self._known else None
+            return True

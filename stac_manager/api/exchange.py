@@ -101,13 +101,13 @@ class Wire:
         """
         refuse_foreign(url, self._source)
         own = origin_of(url) == origin_of(self._source)
+        while self._limiter and (wait := self._limiter.delay(perf_counter())) > 0:  # noqa: ASYNC110 - it may grow
+            await asyncio.sleep(wait)
         headers = {**headers, **(await self.credentials.current() if own else {})}
         issue, data = self.credentials.issue, None
         if body is not None:
             data = _json(place, body)
             headers["Content-Type"] = "application/json"
-        while self._limiter and (wait := self._limiter.delay(perf_counter())) > 0:  # noqa: ASYNC110 - it may grow
-            await asyncio.sleep(wait)
         self._flights.change(+1)
         started = perf_counter()
         if self._limiter:
@@ -139,6 +139,7 @@ class Wire:
         reply = Reply(
             response.url, response.status, response.headers, decoded, started, ended, in_flight, own, issue
         )  # fmt: skip
+        self.credentials.accepted += own and reply.status < 400
         if reply.status in REFUSALS:
             self._stats.refusals += 1
             self.observe("refused", started, ended, in_flight, reply.retry_after)

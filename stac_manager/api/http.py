@@ -37,7 +37,7 @@ REDIRECTS_THAT_KEEP_THE_METHOD = (301, 302, 307, 308)
 REDIRECTS = (303, *REDIRECTS_THAT_KEEP_THE_METHOD)
 # The last page of a partition is shorter: it says something of the server while it is at least half a page.
 LEAST_SHARE_OF_A_FULL_PAGE = 0.5
-# How often new credentials are asked for, for one request.
+# How often one request is refused (401) with credentials that were asked for before it is given up.
 MAX_RENEWALS = 5
 # Turns of the event loop without news after which nothing more is on its way, and the most turns spent on it.
 IDLE_TURNS = 3
@@ -203,20 +203,22 @@ class Client:
 
     async def _send_once(self, request: Request, outline: bool, full: int | None) -> Answer:
         url, method, body = URL(request.url, encoded=True), request.method, request.body
-        renewals = 0
-        for _ in range(MAX_REDIRECTS + MAX_RENEWALS + 1):
+        redirects = renewals = 0
+        while redirects <= MAX_REDIRECTS:
             place = f"{method} {shown(url)}"
             credentials = self._wire.credentials
             if credentials.secrets and origin_of(url) != origin_of(self._source):
                 place += " (without the headers, which are for the origin of the source only)"
             link_headers = request.headers if origin_of(url) == origin_of(self._source) else {}
+            accepted = credentials.accepted
             reply = await self._wire.exchange(place, method, url, body, link_headers)
             if reply.status == 401 and reply.own and credentials.renewable and renewals < MAX_RENEWALS:
-                renewals += 1
-                await credentials.renew(reply.issue)
+                # Not counted where it was sent with old ones, and others have got through with newer ones meanwhile.
+                renewals += await credentials.renew(reply.issue) or credentials.accepted == accepted
                 continue
             if reply.status not in REDIRECTS or "Location" not in reply.headers:
                 return await self._answer(place, reply, outline, full)
+            redirects += 1
             url = linked(url, reply.headers["Location"])
             if reply.status not in REDIRECTS_THAT_KEEP_THE_METHOD:
                 method, body = "GET", None

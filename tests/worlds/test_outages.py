@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from stac_manager import ApiStats
 from stac_manager.api import retrying
+from stac_manager.api.http import MAX_RENEWALS, Client, Request, StatusError
 
-from .habits import LargestPage, Outage
+from .habits import ExpiringToken, LargestPage, Outage
 from .server import Ask, Habit, Json, Refusal, World, running
 from .test_worlds import LEVELS, spread, visit
 
@@ -79,3 +83,13 @@ async def test_a_cap_on_pages_is_found_once(silent: bool) -> None:
     assert came.error is None
     assert len(came.keys) == COUNT
     assert came.stats.requests <= 2.5 * COUNT / 6
+
+
+async def test_credentials_that_are_never_accepted_are_not_asked_for_without_end() -> None:
+    token = ExpiringToken(0)
+    async with running(World([], [token])) as world, Client(world.url, token.headers, ApiStats()) as client:
+        search = Request("GET", f"{world.url}search")
+        answers = await asyncio.gather(*(client.send(search) for _ in range(8)), return_exceptions=True)
+    assert [answer.status for answer in answers if isinstance(answer, StatusError)] == [401] * 8
+    assert len(world.asked) == 8 * (MAX_RENEWALS + 1)
+    assert token.issued <= 1 + 8 * MAX_RENEWALS
