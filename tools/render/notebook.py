@@ -1,0 +1,43 @@
+"""Reports and data sets in a notebook: `%load_ext tools.render.notebook`, then a report, or a data set, as a cell.
+
+from pathlib import Path
+from tools import render
+
+report = render.read(Path("results/mine.json"))
+report                 # tables, words and plots
+report.data_sets[0]    # one of them
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from tools.analysis import DataSet, Environment, Report, analyse_report
+
+from .html import render_html
+from .page import report_page
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+HEIGHT_PIXELS = 700
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Let this notebook show reports and data sets as tables and plots."""
+    formatters: Any = shell.display_formatter
+    formatters.formatters["text/html"].for_type(Report, report_html)
+    formatters.formatters["text/html"].for_type(DataSet, data_set_html)
+
+
+def report_html(report: Report) -> str:
+    """A report in a frame of its own, so that its style and the notebook's do not meet."""
+    page = escape(render_html(report_page(analyse_report(report))), quote=True)
+    size = f'width="100%" height="{HEIGHT_PIXELS}" frameborder="0"'
+    return f'<iframe title="Benchmark report" srcdoc="{page}" {size}></iframe>'
+
+
+def data_set_html(data_set: DataSet) -> str:
+    """One data set, as a report of its own."""
+    return report_html(Report(created="", quick=False, environment=Environment(), data_sets=(data_set,)))
