@@ -60,19 +60,22 @@ class HeavyStretch(Habit):
     """Only pages of a few items can be made of those in the middle: they are large."""
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
-        heavy = [item for item in page["features"] if "item-0200" <= item["id"] <= "item-0219"]
+        heavy = [item for item in page["features"] if "item-0560" <= item["id"] <= "item-0579"]
         if len(heavy) > 2:
             raise Refusal(502, {"message": "too large"})
 
 
 @pytest.mark.parametrize("level", LEVELS)
 async def test_a_few_large_items_do_not_make_all_pages_small(level: int | str) -> None:
+    """Pages that stay at two items take half as many requests as there are items with one worker, and a fifth of
+    them are such pages with several. How many it takes beside that depends on what is in flight when a page fails."""
     world = World(spread(COUNT), [HeavyStretch()])
     async with running(world):
         came = await visit(world, level)
     assert came.error is None
     assert len(set(came.keys)) == len(came.keys) == COUNT
-    assert came.stats.requests <= 3 * COUNT / 10
+    assert came.stats.requests < COUNT / 2
+    assert [ask.limit for ask in world.asked].count(2) < COUNT / 6
 
 
 @pytest.mark.parametrize("silent", [False, True])
