@@ -31,8 +31,13 @@ MOST_SLICES_A_WORKER = 8
 LONG_SHARE = 0.05
 # A box in which there is hardly anything: a metre of the Pacific, as far from land as one can be.
 NOWHERE = (-123.39333, -48.87667, -123.39332, -48.87666)
-# Without counts: slices for each worker.
-BLIND_SLICES = 4
+# Without counts: slices for each worker. A search may be small: each slice costs a request, and those that turn out
+# to be long are cut again.
+BLIND_SLICES = 2
+# Without next links: slices in all.
+SLICES_WITHOUT_LINKS = 4
+# A search of so many pages is there as soon in sequence: a cut one takes two rounds after its first page as well.
+PAGES_IN_SEQUENCE = 3
 # Slices of a page or two should rather hold a bit less than a page than a bit more.
 FULLEST_SMALL_SLICE = 0.85
 
@@ -127,7 +132,7 @@ class Planner:
 
     async def _cut_by_time(self, planned: Planned, known: Survey, parts: int, workers: int) -> Planned:
         page, query = known.page, planned.query
-        if page.following is None and not _is_cut_off(page):
+        if parts < 2 or (page.following is None and not _is_cut_off(page)):
             return planned
         self._known = known
         if not known.honours_datetime:
@@ -245,8 +250,10 @@ def parts_for(page: Page, workers: int) -> int:
     if not page.size:
         return 1
     if page.matched is None:
-        return BLIND_SLICES * workers if page.following else BLIND_SLICES
+        return BLIND_SLICES * workers if page.following else SLICES_WITHOUT_LINKS
     pages_in_all = page.matched / page.size
+    if page.following is not None and 1 < pages_in_all <= PAGES_IN_SEQUENCE:
+        return 1
     each = pages_in_all / workers
     each = each if each > 2 else max(each, FULLEST_SMALL_SLICE)
     return min(ceil(pages_in_all / each), MOST_SLICES_A_WORKER * workers)
