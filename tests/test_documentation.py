@@ -87,6 +87,8 @@ def test_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> N
         if command == "asv preview":
             check_preview(clone, [BIN / "asv", "preview"])
             continue
+        if "results/before.json results/after.json" in command:
+            make_two_results(clone)
         if command == "python tools/benchmark_ingest.py dashboard":
             ensure_results(clone)
             check_preview(clone, [*command.split(), "--no-open"])
@@ -110,7 +112,7 @@ def test_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> N
             shortened += " --quick --bench 'Startup|FileIngest.*ingest.1, 1000.'"
         if " file " in command:
             shortened += " --budget 0"
-        if " compare " in command:
+        if " compare " in command and ".json" not in command:
             shortened += " --rounds 1 --bench 'counts.Modules.*import'"
         if command.startswith("PYTHONPATH=tests "):
             shortened = command.replace("PYTHONPATH=tests", "PYTHONPATH=tests:.")
@@ -130,6 +132,14 @@ def first_and_last(clone: Path) -> Path:
     commits = clone.parent / "commits"
     commits.write_text(f"{first}\nHEAD\n")
     return commits
+
+
+def make_two_results(clone: Path) -> None:
+    """Two results to compare: the same one twice."""
+    program = [BIN / "python", "tools/benchmark_ingest.py", "file", "--test-size", "100", "--concurrency", "1,5"]
+    program += ["--repeat", "5", "--output", "results/before.json"]
+    subprocess.run(program, cwd=clone, env=environment(clone), check=True, capture_output=True)
+    shutil.copy(clone / "results" / "before.json", clone / "results" / "after.json")
 
 
 def ensure_results(clone: Path) -> None:

@@ -261,7 +261,10 @@ async def _parsed(place: str, reply: Reply, outline: bool) -> Answer:
         if reply.headers.get("Content-Type", "").startswith("text/html"):
             raise Fault(f"{place}: the answer is a web page, not JSON", "web page", digest=hash(data)) from None
         reason = str(getattr(error, "msg", None) or error)[:100]
-        raise Fault(f"{place}: the answer is not JSON: {reason}", "garbled", digest=hash(data)) from None
+        broke_off = data.lstrip()[:1] == b"{" and data.rstrip()[-1:] != b"}"  # which may pass, also twice
+        raise Fault(
+            f"{place}: the answer is not JSON: {reason}", "garbled", digest=0 if broke_off else hash(data)
+        ) from None
     if not isinstance(document, dict):
         raise DataProcessingError(f"{place}: the answer is not a JSON object")
     if document.get("errors") and "features" not in document and "links" not in document:

@@ -181,7 +181,7 @@ class _Reader:
                     yield Whole(self._rest())
                     return
             passed += 1
-            if self._invalid:
+            if self._invalid and found:  # else all of it is parsed below, and says the same
                 self._invalid = False
                 yield Whole(BrokenMember("a text is not valid UTF-8", self._window.line_at(self.at)))
             if not passed % MEMBERS_A_TURN:

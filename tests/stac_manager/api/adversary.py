@@ -198,7 +198,7 @@ class Adversary:
     @staticmethod
     def _flat(value: Any) -> Any:
         if isinstance(value, list):
-            return ",".join(value)
+            return ",".join(map(str, value))
         return json.dumps(value) if isinstance(value, dict) else value
 
     def _fault(self, fault: str, url: URL) -> Reply:

@@ -16,7 +16,7 @@ from stac_manager.api import page_sizes
 
 from .adversary import BASE, Adversary, answering, nanoseconds_of, text_of
 
-CASES = int(os.environ.get("STAC_MANAGER_CASES", "3000"))
+CASES = int(os.environ.get("STAC_MANAGER_CASES", "500"))
 SECOND = 10**9
 SPAN = 300
 CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
