@@ -82,6 +82,7 @@ class Frontier:
     Attributes:
         next_page: The first page that was not handed out.
         ended: Whether the last page came.
+        last: The number of pages by the server's count; None without one.
     """
 
     def __init__(self, counter: Counter, page_size: int, next_page: int, counted: int | None) -> None:
@@ -89,16 +90,16 @@ class Frontier:
         self.next_page = next_page
         self.ended = False
         self._page_size = page_size
-        self._last = None if counted is None else -(-counted // page_size)
+        self.last = None if counted is None else -(-counted // page_size)
 
     def take(self, workers: int) -> Pages | None:
         """Hand out the next pages: several where there are many, so that their number stays small."""
-        if self.ended or (self._last is not None and self.next_page >= self._last):
+        if self.ended or (self.last is not None and self.next_page >= self.last):
             return None
         first = self.next_page
-        left = first if self._last is None else self._last - first
+        left = first if self.last is None else self.last - first
         self.next_page = first + max(left // (SHARES_A_WORKER * workers), 1)
-        if self._last is not None:
-            self.next_page = min(self.next_page, self._last)
+        if self.last is not None:
+            self.next_page = min(self.next_page, self.last)
         counter = self.counter
         return Pages(first, self.next_page, self._page_size, counter.parameter, counter.step, counter.origin)

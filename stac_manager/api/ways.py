@@ -92,7 +92,10 @@ class Ways:
         if page.following is None and page.size < partition.page_size:
             frontier.ended = True
         number = partition.first + reading.tally.fetched
-        more = not frontier.ended and partition.stop is not None and number < partition.stop
+        within = partition.stop is not None and number < partition.stop
+        # More came than was counted: whoever reads the last page goes on.
+        beyond = frontier.last is not None and number >= frontier.last and page.following is not None
+        more = not frontier.ended and (within or beyond)
         reading.following = frontier.counter.page(number) if more else None
 
     def finished(self, reading: Reading) -> None:
