@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from types import SimpleNamespace
 
-from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.formatters import DisplayFormatter
 from test_markdown import documented_report
 
 from tools.analysis import DataSet, Report
+from tools.render.notebook import load_ipython_extension
 
 
 def shown(value: object) -> str:
     """The page in the frame that a cell with this value shows."""
-    shell = InteractiveShell()
-    shell.extension_manager.load_extension("tools.render.notebook")
-    data, _ = shell.display_formatter.format(value)
+    formatter = DisplayFormatter()
+    load_ipython_extension(SimpleNamespace(display_formatter=formatter))  # type: ignore[arg-type]
+    data, _ = formatter.format(value)
     found = re.fullmatch(r'<iframe title="Benchmark report" srcdoc="([^"]*)" [^<>]*></iframe>', data["text/html"])
     assert found is not None
     return unescape(found[1])
