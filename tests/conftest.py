@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Callable
@@ -38,6 +39,9 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def history(tmp_path: Path, environments: Path) -> ScratchHistory:
     return ScratchHistory.create(tmp_path, environments)
 
+
+asyncio.set_event_loop(None)
+"""Python 3.11 makes a loop for whoever asks when none was ever set. pytest-asyncio asks, and nobody closes that one."""
 
 hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True)
 if os.environ.get("CI"):
