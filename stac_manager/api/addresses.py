@@ -3,19 +3,14 @@ that is none of the server's business."""
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import aiohttp
 from yarl import URL
 
 from stac_manager.exceptions import DataProcessingError, printable
+from stac_manager.network.private import PRIVATE, is_private
 
 Origin: TypeAlias = tuple[str, str | None, int | None]
-
-LOCAL_NAMES = ("localhost", ".localhost", ".local", ".internal")
-PRIVATE = "an address of a private network, which only a source in one may link to"
 
 
 def origin_of(url: URL) -> Origin:
@@ -43,20 +38,6 @@ def linked(base: URL, href: str) -> URL:
     return url if url.user is None and url.password is None else url.with_user(None)  # not the server's to choose
 
 
-def is_private(host: str | None) -> bool:
-    """Tell whether a host is this machine or in a private network, by its name or number alone."""
-    if not host:
-        return False
-    name = host.rstrip(".").lower()
-    if name == LOCAL_NAMES[0] or name.endswith(LOCAL_NAMES[1:]):
-        return True
-    try:
-        address = ipaddress.ip_address(name.partition("%")[0])
-    except ValueError:
-        return False
-    return not (getattr(address, "ipv4_mapped", None) or address).is_global
-
-
 def refuse_foreign(url: URL, source: URL) -> None:
     """Raise where a link or redirect leads to what a server has no reason to send us to.
 
@@ -67,21 +48,3 @@ def refuse_foreign(url: URL, source: URL) -> None:
         raise DataProcessingError(f"refused to follow a link to {shown(url)}: not http or https")
     if url.host != source.host and is_private(url.host) and not is_private(source.host):
         raise DataProcessingError(f"refused to follow a link to {shown(url)}: {PRIVATE}")
-
-
-class GuardedResolver(aiohttp.ThreadedResolver):
-    """Looks names up, and refuses those that lead into a private network, unless the source is in one itself."""
-
-    def __init__(self, source: URL) -> None:
-        super().__init__()
-        self._source = source.host or ""
-        self._private = is_private(source.host)
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[Any]:
-        found = await super().resolve(host, port, family)
-        private = any(is_private(each["host"]) for each in found)
-        if host == self._source:
-            self._private |= private
-        elif private and not self._private:
-            raise OSError(None, f"{PRIVATE}: {host}")
-        return found

@@ -16,12 +16,14 @@ import orjson
 from yarl import URL
 
 from stac_manager.api import bodies
-from stac_manager.api.addresses import GuardedResolver, origin_of, refuse_foreign
-from stac_manager.api.connection import Connection
-from stac_manager.api.credentials import Credentials
-from stac_manager.api.retrying import REFUSALS, Fault, retry_after_seconds
+from stac_manager.api.addresses import origin_of, refuse_foreign
+from stac_manager.api.retrying import Fault
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, Outcome
+from stac_manager.network.backoff import REFUSALS, retry_after_seconds
+from stac_manager.network.connection import Connection
+from stac_manager.network.credentials import Credentials
+from stac_manager.network.private import GuardedResolver
 from stac_manager.stats import ApiStats
 
 # Servers put whole searches into their links: more than aiohttp's default of 8,190 bytes a header line.
@@ -70,7 +72,9 @@ class Wire:
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=0, ssl=self._connection.certificates(), resolver=GuardedResolver(self._source)
+                limit=0,
+                ssl=self._connection.certificates(),
+                resolver=GuardedResolver(self._source.host, self._connection.proxy_hosts()),
             ),
             headers={
                 "Accept": "application/geo+json, application/json",

@@ -16,14 +16,16 @@ from yarl import URL
 
 from stac_manager.api import bodies, messages, retrying
 from stac_manager.api.addresses import linked, origin_of, shown
-from stac_manager.api.connection import Connection, Rate
-from stac_manager.api.credentials import Credentials
 from stac_manager.api.exchange import Reply, Wire
 from stac_manager.api.features import Outline
 from stac_manager.api.retrying import Fault, Gate, Tries, decide
 from stac_manager.events import Retry
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter
+from stac_manager.network.backoff import backoff_seconds
+from stac_manager.network.connection import Connection, Rate
+from stac_manager.network.credentials import Credentials
+from stac_manager.network.secrets import Secrets
 from stac_manager.options import Headers
 from stac_manager.stats import ApiStats
 
@@ -185,7 +187,7 @@ class Client:
         self._stats.retries += 1
         if decision == "smaller":
             raise TooLargeError(str(fault)) from fault
-        wait = max(retrying.backoff_seconds(tries.attempts), fault.retry_after or 0.0)
+        wait = max(backoff_seconds(tries.attempts), fault.retry_after or 0.0)
         self._stats.tell(Retry(str(fault), tries.attempts, wait))
         if fault.refused:
             self._gate.pause(wait)
@@ -237,7 +239,7 @@ class Client:
         return answer
 
 
-def _refusal(place: str, reply: Reply, secrets: messages.Secrets | None) -> DataProcessingError:
+def _refusal(place: str, reply: Reply, secrets: Secrets | None) -> DataProcessingError:
     """Say what an error status means, and whether it may pass."""
     words = f"{place}: the server answered {messages.of_error(reply.status, reply.body, secrets)}"
     throttled = (

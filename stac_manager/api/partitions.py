@@ -9,7 +9,6 @@ from math import ceil, inf
 from time import time
 
 from stac_manager.api import page_sizes
-from stac_manager.api.connection import Connection
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.density import Density
 from stac_manager.api.execution import Search
@@ -25,6 +24,7 @@ from stac_manager.completeness import combine
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.limiter import limiter
+from stac_manager.network.connection import Connection
 from stac_manager.owning import owning
 from stac_manager.plan import Interval, Partition, Plan, Whole
 from stac_manager.reader import Done, Parts

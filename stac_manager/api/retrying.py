@@ -1,4 +1,4 @@
-"""When a request is sent again: which faults may pass, how long to wait, and the gate that all requests go through."""
+"""When a request is sent again: which faults may pass, and the gate that all requests go through."""
 
 from __future__ import annotations
 
@@ -7,21 +7,16 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from time import perf_counter
 from typing import Literal, TypeAlias
 
 from stac_manager.events import Pause
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.network.backoff import REFUSALS, outage_seconds
 from stac_manager.stats import ApiStats
 
-RETRY_BASE_SECONDS = 0.5
-RETRY_CAP_SECONDS = 30.0
-RETRY_AFTER_CAP_SECONDS = 60.0
 # A refused request waits as long as others get through; this many times in all.
 MAX_REFUSALS = 50
-REFUSALS = (429, 503)
 RETRIED = (408, 500, 502, 504, *REFUSALS)
 # Signs that a page is too large to make. 413 says so; the others are tried once more as they are.
 TOO_LARGE = (413, 500, 502, 504)
@@ -173,33 +168,3 @@ class Gate:
             self._out = (self._out[0], now)
             self._resume_at = max(self._resume_at, now + outage_seconds(self.rounds))
         return True
-
-
-def backoff_seconds(attempt: int) -> float:
-    """Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015)."""
-    return random.uniform(0.0, _ceiling(attempt))
-
-
-def outage_seconds(attempt: int) -> float:
-    """The same with equal jitter: one request asks for all, and not at once."""
-    return random.uniform(0.5, 1.0) * _ceiling(attempt)
-
-
-def _ceiling(attempt: int) -> float:
-    seconds: float = RETRY_BASE_SECONDS * 2.0 ** min(attempt - 1, 30)
-    return min(RETRY_CAP_SECONDS, seconds)
-
-
-def retry_after_seconds(value: str | None) -> float | None:
-    """Read `Retry-After`, in seconds or as an HTTP date (RFC 9110, 10.2.3), up to a cap; None for nonsense."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            then = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        seconds = (then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), RETRY_AFTER_CAP_SECONDS) if seconds == seconds else None

@@ -8,7 +8,6 @@ read one page after another: as one partition.
 from __future__ import annotations
 
 from stac_manager.api import page_sizes
-from stac_manager.api.connection import Connection
 from stac_manager.api.execution import Search
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.http import Client
@@ -20,6 +19,7 @@ from stac_manager.api.turns import waiting
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.limiter import limiter
+from stac_manager.network.connection import Connection
 from stac_manager.owning import owning
 from stac_manager.plan import Whole
 from stac_manager.reader import Parts

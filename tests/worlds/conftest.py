@@ -7,14 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from stac_manager.api import page_sizes, retrying
+from stac_manager.api import page_sizes
+from stac_manager.network import backoff
 
 
 @pytest.fixture(autouse=True)
 def hundredfold(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Waits are a hundredth of what they are outside: an outage of 0.1 s is one of 10 s."""
     for name in ("RETRY_BASE_SECONDS", "RETRY_CAP_SECONDS"):
-        monkeypatch.setattr(retrying, name, getattr(retrying, name) / 100)
+        monkeypatch.setattr(backoff, name, getattr(backoff, name) / 100)
     page_sizes.forget()
     yield
     page_sizes.forget()

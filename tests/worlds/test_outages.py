@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from stac_manager import ApiStats
-from stac_manager.api import retrying
 from stac_manager.api.http import MAX_RENEWALS, Client, Request, StatusError
+from stac_manager.network import backoff
 
 from .habits import ExpiringToken, LargestPage, Outage
 from .server import Ask, Habit, Json, Refusal, World, running
@@ -23,8 +23,8 @@ async def test_an_outage_costs_little_and_is_noted(
     seconds: float, status: int, level: int | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a time that runs twenty times as fast."""
-    monkeypatch.setattr(retrying, "RETRY_BASE_SECONDS", 0.5 / 20)
-    monkeypatch.setattr(retrying, "RETRY_CAP_SECONDS", 30 / 20)
+    monkeypatch.setattr(backoff, "RETRY_BASE_SECONDS", 0.5 / 20)
+    monkeypatch.setattr(backoff, "RETRY_CAP_SECONDS", 30 / 20)
     requests = []
     for habits in ([], [Outage(30, seconds / 20, status)]):
         world = World(spread(COUNT), habits)

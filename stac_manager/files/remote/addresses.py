@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import urllib.parse
 
 from stac_manager.files.formats import format_of_name
+from stac_manager.network.private import is_private
 
 ENTRY_POINTS = ("catalog.json", "collection.json")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
@@ -14,7 +14,6 @@ STORES = {"s3": "S3", "s3a": "S3", "gs": "GCS", "az": "Azure", "adl": "Azure", "
           "abfss": "Azure"}  # fmt: skip
 """What obstore reads, by scheme, and the name of its class."""
 _MAY_HIDE = re.compile(r"[@?#]")
-_LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost", "metadata.google.internal")
 _RESOLVED_AS_HTTP = "http"
 _PLAIN = re.compile(r"(?:\./)?((?:[\w~-][\w.~-]*/)*[\w~-][\w.~-]*)", re.ASCII)
 """Most links: names below the folder of their document, with nothing in them that has a meaning in URLs."""
@@ -96,17 +95,6 @@ def refusal(url: str, source: str) -> str | None:
     if is_private(_host(url)) and not is_private(_host(source)):
         return "links to private addresses are not followed from a remote document"
     return None
-
-
-def is_private(host: str) -> bool:
-    """Tell whether a host is this machine, or an address that the public network does not have."""
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        pass
-    if re.fullmatch(r"[0-9.]+|0x[0-9a-f.x]+", host):  # short and octal forms of IPv4, which systems resolve
-        return True
-    return host in _LOCAL_NAMES or host.endswith((".localhost", ".local", ".internal"))
 
 
 def _host(url: str) -> str:

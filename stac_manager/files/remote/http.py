@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from stac_manager.files.remote.addresses import is_private, joined, origin_of, refusal
+from stac_manager.files.remote.addresses import joined, origin_of, refusal
 from stac_manager.files.remote.faults import RemoteError, of_status
 from stac_manager.files.remote.fetched import Fetched
+from stac_manager.network.private import GuardedResolver, PrivateAddressError
 
 CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 30.0, 60.0, 300.0
 MOST_REDIRECTS = 10
@@ -51,13 +50,11 @@ class HttpStore:
                         continue
                     return await self._read(url, answer, most, span)
             raise RemoteError(f"redirected more than {MOST_REDIRECTS} times")
-        except _PrivateAddressError as error:
-            raise RemoteError(str(error)) from None
         except (TimeoutError, aiohttp.ServerTimeoutError):
             raise RemoteError("the server did not answer in time", passing=True) from None
         except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, _PrivateAddressError):
-                raise RemoteError(str(error.os_error)) from None
+            if isinstance(error.os_error, PrivateAddressError):
+                raise RemoteError(f"links to {error.os_error.strerror}") from None
             raise RemoteError(f"cannot connect: {error.os_error.strerror or 'no route'}", passing=True) from None
         except aiohttp.ClientPayloadError:
             raise RemoteError("the answer was cut off", passing=True) from None
@@ -73,9 +70,7 @@ class HttpStore:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            private = is_private(URL(self._source).host or "")
-            own_host = None if private else URL(self._source).host
-            resolver = None if private else _PublicResolver(own_host)
+            resolver = GuardedResolver(URL(self._source).host)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, resolver=resolver),
                 timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
@@ -141,26 +136,3 @@ class HttpStore:
                     await asyncio.to_thread(write, part)
         except (aiohttp.ClientError, OSError) as error:
             raise RemoteError(f"the connection failed ({type(error).__name__}) after {count:,} bytes") from None
-
-
-class _PrivateAddressError(OSError):
-    pass
-
-
-class _PublicResolver(AbstractResolver):
-    """Resolves names, and refuses those of others than the source that stand for private addresses."""
-
-    def __init__(self, own_host: str | None) -> None:
-        self._own_host = own_host
-        self._resolver = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        if host != self._own_host and any(is_private(each["host"].partition("%")[0]) for each in found):
-            raise _PrivateAddressError("a link leads to a host with a private address, which is not asked")
-        return found
-
-    async def close(self) -> None:
-        await self._resolver.close()

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from stac_manager.api import page_sizes, retrying
+from stac_manager.api import page_sizes
+from stac_manager.network import backoff
 
 
 @pytest.fixture(autouse=True)
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(retrying, "RETRY_BASE_SECONDS", 0.0001)
-    monkeypatch.setattr(retrying, "RETRY_CAP_SECONDS", 0.001)
+    monkeypatch.setattr(backoff, "RETRY_BASE_SECONDS", 0.0001)
+    monkeypatch.setattr(backoff, "RETRY_CAP_SECONDS", 0.001)
     page_sizes.forget()
     yield
     page_sizes.forget()

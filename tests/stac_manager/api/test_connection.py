@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.api.connection import Connection, Rate
+from stac_manager.network.connection import Connection, Rate
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 # A name that only the proxy can find.
@@ -137,6 +137,19 @@ async def test_a_proxy_that_refuses_shows_no_password(proxy: str, monkeypatch: p
             await ids(f"{scheme}://{HOST}:9/")
         assert "407" in str(raised.value)
         assert "s3cret" not in str(raised.value)
+
+
+async def test_a_proxy_in_a_private_network_is_used_for_a_source_that_is_in_none(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy is found by a name, and the source by nobody but the proxy."""
+    async with serving() as port:
+        monkeypatch.setenv("http_proxy", proxy.replace("127.0.0.1", "localhost").removeprefix("http://"))
+        assert await ids(f"http://{HOST}:{port}/") == ["only"]
+    monkeypatch.setenv("http_proxy", "http://ada:s3cret-word@:3128")
+    with pytest.raises(ConfigurationError, match="http_proxy: not the URL of a proxy") as raised:
+        await ids(f"http://{HOST}:9/")
+    assert "s3cret" not in str(raised.value)
 
 
 async def test_what_needs_no_proxy_meets_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,8 @@ from aiohttp import web
 from support import ROOT, make_item
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.api import bodies, connection, page_sizes, retrying
+from stac_manager.api import bodies, page_sizes
+from stac_manager.network import backoff, connection
 
 from .adversary import Adversary
 
@@ -35,8 +36,8 @@ ITEMS = [
     for n in range(COUNT)
 ]
 QUICK = {
-    (retrying, "RETRY_BASE_SECONDS"): 0.001,
-    (retrying, "RETRY_CAP_SECONDS"): 0.01,
+    (backoff, "RETRY_BASE_SECONDS"): 0.001,
+    (backoff, "RETRY_CAP_SECONDS"): 0.01,
     (bodies, "MAX_RESPONSE_BYTES"): MEGABYTE,
 }
 

@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.api import connection, retrying
+from stac_manager.network import backoff, connection
 
 from .adversary import Adversary
 from .test_faults import ITEMS, serving
@@ -74,7 +74,7 @@ async def test_retry_after_is_waited_for_up_to_the_cap(status: int, says: str, w
         return web.Response(status=status, headers={"Retry-After": says}) if number == 2 else whole
 
     times: list[float] = []
-    with mock.patch.object(retrying, "RETRY_AFTER_CAP_SECONDS", 0.2):
+    with mock.patch.object(backoff, "RETRY_AFTER_CAP_SECONDS", 0.2):
         stats = await fetched(refuse_once)
     assert times[2] - times[1] >= waits - 0.001
     if status == 500:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stac_manager.files.remote.addresses import is_private, joined, origin_of, refusal, shown
+from stac_manager.files.remote.addresses import joined, origin_of, refusal, shown
 from stac_manager.files.remote.catalogs import is_catalog, links_of
 from stac_manager.files.remote.entries import pattern_of
 from stac_manager.files.remote.objects import _translated
+from stac_manager.network.private import is_private
 
 BASE = "https://example.com/a/b/catalog.json"
 

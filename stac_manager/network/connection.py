@@ -96,10 +96,31 @@ class Connection:
 
     def proxy_for(self, url: URL) -> str | None:
         """Return the proxy that the environment names for an address; none for this machine's own addresses."""
-        if not self.trust_env or not url.host or _is_loopback(url.host) or proxy_bypass(url.host):
+        if not url.host or _is_loopback(url.host) or (self.trust_env and proxy_bypass(url.host)):
             return None
-        proxies = getproxies()
+        proxies = self.proxies()
         return proxies.get(url.scheme) or proxies.get("all")
+
+    def proxies(self) -> dict[str, str]:
+        """Return the proxies that the environment names, by the scheme of what they are for, or `all`.
+
+        Raises:
+            ConfigurationError: If one is no URL. It is not quoted, for it may hold a password.
+        """
+        found = getproxies() if self.trust_env else {}
+        found = {name: url if "://" in url else f"http://{url}" for name, url in found.items() if name != "no"}
+        for name, url in found.items():
+            try:
+                host = URL(url).host
+            except ValueError:
+                host = None
+            if not host:
+                raise ConfigurationError(f"{name}_proxy: not the URL of a proxy; mend it, or set trust_env to False")
+        return found
+
+    def proxy_hosts(self) -> set[str]:
+        """Return the hosts of these proxies: they may well be in a private network."""
+        return {str(URL(proxy).host) for proxy in self.proxies().values()}
 
     def credentials(self, source: URL, headers: Mapping[str, str]) -> dict[str, str]:
         """Return the headers for the source, with what netrc has for its host where they do not say who asks.

@@ -1,0 +1,57 @@
+"""Hosts that a server's links and redirects must not lead to: this machine, and those of private networks."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Collection
+from typing import Any
+
+import aiohttp
+
+LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
+LOCAL_SUFFIXES = (".localhost", ".local", ".internal")
+PRIVATE = "an address of a private network, which only a source in one may link to"
+_SHORT_NUMBERS = re.compile(r"[0-9.]+|0x[0-9a-f.x]+")
+"""Short, octal and hexadecimal forms of IPv4, which systems resolve."""
+
+
+class PrivateAddressError(OSError):
+    """A name stands for a private address."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(None, f"{PRIVATE}: {host}")
+
+
+def is_private(host: str | None) -> bool:
+    """Tell whether a host is this machine or in a private network, by its name or number alone."""
+    name = (host or "").rstrip(".").lower()
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return name in LOCAL_NAMES or name.endswith(LOCAL_SUFFIXES) or _SHORT_NUMBERS.fullmatch(name) is not None
+    return not (getattr(address, "ipv4_mapped", None) or address).is_global
+
+
+class GuardedResolver(aiohttp.ThreadedResolver):
+    """Looks names up, and refuses those that lead into a private network, unless the source is in one itself.
+
+    Args:
+        source: The host of the source.
+        trusted: Hosts that the user or the environment named, such as proxies.
+    """
+
+    def __init__(self, source: str | None, trusted: Collection[str] = ()) -> None:
+        super().__init__()
+        self._source, self._trusted = source, trusted
+        self._private = is_private(source)
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[Any]:
+        found = await super().resolve(host, port, family)
+        private = any(is_private(each["host"]) for each in found)
+        if host == self._source:
+            self._private |= private
+        elif private and not self._private and host not in self._trusted:
+            raise PrivateAddressError(host)
+        return found

@@ -1,0 +1,54 @@
+"""Credentials in a text, in any way of writing them: such a text is not shown."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from urllib.parse import unquote_plus
+
+SECRET_CHARACTERS = 8
+"""So many letters and digits of a secret in a row, and a message is not shown."""
+SHORTEST_SECRET = 6
+"""A secret with fewer letters and digits than that may be any word."""
+SCHEMES = ("basic", "bearer", "token", "apikey", "digest", "negotiate")
+
+_NO_LETTERS = re.compile(r"[^0-9a-z]+")
+_ESCAPES = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
+
+
+class Secrets:
+    """What must never be shown, in any way of writing it."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        parts = {part for value in headers.values() for part in (value, *value.split())}
+        parts -= {part for part in parts if part.lower() in SCHEMES}
+        encoded = {
+            b64encode(b"\0" * shift + part.encode())[2 * shift :].decode().rstrip("=")
+            for part in parts
+            for shift in range(3)
+        }
+        hexed = {part.encode().hex() for part in parts}
+        self._windows = {
+            letters[start : start + SECRET_CHARACTERS]
+            for part in parts | encoded | hexed
+            if len(letters := _letters(part)) >= SECRET_CHARACTERS
+            for start in range(len(letters) - SECRET_CHARACTERS + 1)
+        }
+        self._short = {
+            letters for part in parts if SHORTEST_SECRET <= len(letters := _letters(part)) < SECRET_CHARACTERS
+        }
+
+    def are_in(self, text: str) -> bool:
+        """Tell whether a text has part of a secret: encoded, escaped, in other case, or broken in pieces."""
+        plain = _ESCAPES.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+        for form in {text, plain, unquote_plus(plain), unquote_plus(unquote_plus(plain))}:
+            letters = _letters(form)
+            windows = (letters[start : start + SECRET_CHARACTERS] for start in range(len(letters)))
+            if any(window in self._windows for window in windows) or any(short in letters for short in self._short):
+                return True
+        return False
+
+
+def _letters(text: str) -> str:
+    return _NO_LETTERS.sub("", text.lower())
