@@ -113,12 +113,18 @@ def _no_landing_page(answer: Answer) -> str:
     words = "the server offers no item search (its landing page has no link 'search')"
     if kind in NOT_A_CATALOG:
         words = f"a {kind}, not the landing page of a STAC API"
+    if kind in ("Catalog", "Collection") and "conformsTo" not in answer.document and _leads_down(answer):
+        words += "; it looks like a static catalog: read it with mode 'file'"
     root = _link(answer, "root")
     if root is not None and shown(root).rstrip("/") != shown(answer.url).rstrip("/"):
         words += f"; its root is {shown(root)}"
         if kind == "Collection":
             words += f": use that as the source, with collection_id {answer.document.get('id')!r}"
     return words
+
+
+def _leads_down(answer: Answer) -> bool:
+    return _link(answer, "child") is not None or _link(answer, "item") is not None
 
 
 def _link(landing: Answer, relation: str) -> URL | None:

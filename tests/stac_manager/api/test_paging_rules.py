@@ -337,6 +337,7 @@ ROOT_LINK = {"rel": "root", "href": "./"}
     ("document", "said"),
     [
         ({"type": "Catalog", "links": []}, "offers no item search"),
+        ({"type": "Catalog", "links": [{"rel": "child", "href": "./a"}]}, "a static catalog: read it with mode 'file'"),
         ({"collections": [], "links": [ROOT_LINK]}, r"offers no item search .*; its root is http://\S*/stac/$"),
         (
             {"type": "Collection", "id": "scenes", "links": [ROOT_LINK]},
