@@ -79,16 +79,16 @@ def between_rounds(base: Sequence[float], head: Sequence[float]) -> Difference:
     Wilcoxon's signed-rank test on the ratios within the pairs: what drifts over minutes hits both sides of a pair and
     cancels. The estimate is the Hodges-Lehmann one, the median of the means of all pairs of ratios. Test and interval
     count the same means (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3.2), so they cannot
-    disagree; a mean of exactly zero counts half.
+    disagree; a mean of exactly zero counts on both sides.
     """
     ratios = [math.log(after) - math.log(before) for before, after in zip(base, head, strict=True)]
     means = sorted((one + other) / 2 for place, one in enumerate(ratios) for other in ratios[place:])
     chances = _signed_rank_chances(len(ratios))
-    above = sum(mean > 0 for mean in means) + sum(mean == 0 for mean in means) / 2
-    p_value = min(1.0, 2 * chances[int(min(above, len(means) - above))])
+    as_ratios = [math.exp(mean) for mean in means]
+    fewer = min(sum(mean >= 1 for mean in as_ratios), sum(mean <= 1 for mean in as_ratios))
+    p_value = min(1.0, 2 * chances[fewer])
     cut = max(0, sum(chance <= (1 - CONFIDENCE) / 2 for chance in chances) - 1)
-    ratio, low, high = map(math.exp, (statistics.median(means), means[cut], means[-1 - cut]))
-    return Difference(ratio, low, high, p_value)
+    return Difference(math.exp(statistics.median(means)), as_ratios[cut], as_ratios[-1 - cut], p_value)
 
 
 def smallest_p_value(rounds: int) -> float:

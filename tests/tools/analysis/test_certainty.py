@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tools.analysis import certainty as tests
@@ -14,6 +14,7 @@ Pairs = st.lists(st.tuples(st.floats(0.01, 100.0), st.floats(0.01, 100.0)), min_
 
 
 @given(Pairs, st.floats(0.001, 1000.0))
+@example([(1.0, 1.0), *[(2.0, 1.0)] * 5], 1.0)
 @settings(max_examples=50, deadline=None)
 def test_rounds_another_unit_changes_nothing_and_swapping_mirrors(pairs: list[tuple[float, float]], k: float) -> None:
     base, head = (list(side) for side in zip(*pairs, strict=True))
