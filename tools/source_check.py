@@ -12,9 +12,12 @@ from yarl import URL
 
 from stac_manager import DataProcessingError, IngestModule, IngestOptions, WorkflowContext
 from stac_manager.api.http import Client, Request, StatusError, shown
+from stac_manager.network.connection import Connection
 from stac_manager.stats import ApiStats
 from tools.analysis.model import Concurrency
 
+RETRIES = 1
+"""Whoever has mistyped an address is waiting for an answer: less patience than the measurement has."""
 REQUESTS = 4
 """The most requests that `check_api_source` sends."""
 PLANNING_REQUESTS = 6
@@ -51,6 +54,7 @@ def check_api_source(options: dict[str, Any]) -> str | None:
     Raises:
         DataProcessingError: If there is no such collection, or the search finds nothing.
     """
+    options = {**options, "retries": RETRIES}
     collection = options.get("collection_id")
     if collection is not None:
         asyncio.run(_check_collection(options["source"], options.get("headers", {}), collection))
@@ -68,7 +72,7 @@ async def _first_item(options: dict[str, Any]) -> bool:
 async def _check_collection(source: str, headers: dict[str, str], collection: str) -> None:
     root = URL(source, encoded=True)
     place = root.with_path(f"{root.path.rstrip('/')}/collections", keep_query=True)
-    async with Client(source, headers, ApiStats()) as client:
+    async with Client(source, headers, ApiStats(), connection=Connection(retries=RETRIES)) as client:
         try:
             await client.send(Request("GET", str(place.joinpath(quote(collection, safe=""), encoded=True))))
         except StatusError as error:
