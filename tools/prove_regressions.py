@@ -3,11 +3,11 @@
 \b
 python tools/prove_regressions.py                 measure until all is done
 python tools/prove_regressions.py --seconds 250   measure for so long, and go on from there the next time
-python tools/prove_regressions.py --render        write the page from what was measured, and measure nothing
+python tools/prove_regressions.py --render        write the table from what was measured, and measure nothing
 
 In a scratch clone each fault becomes a commit. A repetition measures the commit before it, the same commit again (A/A)
-and the faults in turns, with asv. A repetition is a line of results/regression-proof.jsonl; docs/regression-proof.md
-and its picture are judged when they are written, by the code that judges for users.
+and the faults in turns, with asv. A repetition is a line of results/regression-proof.jsonl; the table of
+docs/regression-proof.md and its picture are judged when they are written, by the code that judges for users.
 
 Times need a quiet machine, about an hour in all. Instructions, counts and memory need an hour and a half of any.
 """
@@ -23,7 +23,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
-from statistics import median
 from typing import Any
 
 import click
@@ -126,8 +125,8 @@ EXPERIMENTS = (
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path),
               default=ROOT / "results" / "regression-proof.jsonl", help="What was measured.")  # fmt: skip
 @click.option("--page", type=click.Path(dir_okay=False, path_type=Path), default=ROOT / "docs" / "regression-proof.md",
-              help="Where to write the table; the picture goes beside it.")  # fmt: skip
-@click.option("--render", is_flag=True, help="Write the page and measure nothing.")
+              help="Page whose table is replaced; the picture goes beside it.")  # fmt: skip
+@click.option("--render", is_flag=True, help="Write the table and measure nothing.")
 def command(seconds: float, only: tuple[str, ...], repetitions: int, record: Path, page: Path, render: bool) -> None:
     deadline = time.monotonic() + seconds
     for number in range(0 if render else repetitions):
@@ -139,7 +138,7 @@ def command(seconds: float, only: tuple[str, ...], repetitions: int, record: Pat
     if not any(found.values()):
         raise ToolError(f"{record} holds no repetition yet: the page would be empty")
     picture = page.with_suffix(".png")
-    write_bytes(page, as_markdown(found, picture.name).encode())
+    write_bytes(page, put_in(page, as_table(found), picture.name).encode())
     write_bytes(picture, draw(found))
     click.echo(f"Written: {page}, {picture}", err=True)
 
@@ -204,22 +203,27 @@ def _read(pair: Sequence[dict[str, Any]]) -> tuple[Series, Measured]:
     return Series(**{**series, "params": params}), Measured(**{**measured, "samples": tuple(measured["samples"])})
 
 
-def as_markdown(found: Mapping[tuple[Experiment, str], Sequence[Change]], picture: str) -> str:
-    lines = ["| Fault | Watched by | Called a regression | Should be | Measured change, median and range |",
+def as_table(found: Mapping[tuple[Experiment, str], Sequence[Change]]) -> str:
+    lines = ["| Fault | Watched by | Called a regression | Should be | Measured change, all that watch |",
              "| --- | --- | --- | --- | --- |"]  # fmt: skip
     for (experiment, fault), changes in found.items():
         if changes:
-            called = sum(change.status == "regression" for change in changes)
-            should = 0 if fault == SAME else len(changes)
-            sizes = _sizes(changes)
-            middle, least, most = (percent(size, sign=True) for size in (median(sizes), min(sizes), max(sizes)))
-            size = f"{middle} ({least} to {most})"
-            lines.append(f"| {fault} | {experiment.name} | {called} of {len(changes)} | {should} | {size} |")
-    return (
-        "# What the judging catches\n\nWritten by `python tools/prove_regressions.py` from real runs of asv: each "
-        "fault is a commit, measured in turns with\nthe commit before it and with that one once more (A/A), and "
-        f"judged by what judges for users.\n\n{chr(10).join(lines)}\n\n![Measured change of each fault]({picture})\n"
-    )
+            called, runs = sum(change.status == "regression" for change in changes), len(changes)
+            least, most = (percent(end(_sizes(changes)), sign=True) for end in (min, max))
+            should = f"{0 if fault == SAME else runs} of {runs}"
+            lines.append(f"| {fault} | {experiment.name} | {called} of {runs} | {should} | {least} to {most} |")
+    return "\n".join(lines) + "\n"
+
+
+def put_in(page: Path, table: str, picture: str) -> str:
+    """The page with its table replaced: what stands around it in words stays. A new page where there is none."""
+    if not page.exists():
+        return f"# What the judging catches\n\n{table}\n![Measured change of each fault]({picture})\n"
+    lines = page.read_text(encoding="utf-8").splitlines(keepends=True)
+    of_table = [number for number, line in enumerate(lines) if line.startswith("|")]
+    if not of_table:
+        raise ToolError(f"{page} has no table to replace")
+    return "".join([*lines[: of_table[0]], table, *lines[of_table[-1] + 1 :]])
 
 
 def _sizes(changes: Sequence[Change]) -> list[float]:
