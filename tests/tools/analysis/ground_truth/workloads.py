@@ -1,7 +1,11 @@
-"""Workloads whose nature is known, for asv to measure and the report to name."""
+"""Workloads whose nature is known, for asv to measure and the report to name.
+
+Their clocks move only by what they wait and compute, so that no busy machine changes their nature.
+"""
 
 import asyncio
-import time
+import selectors
+from types import SimpleNamespace
 
 from . import _usage
 
@@ -11,6 +15,36 @@ WAIT_SECONDS = 0.02
 CPU_SECONDS = 0.005
 COHERENCY = 0.15
 """What each pair of workers costs each other, as in the Universal Scalability Law."""
+
+
+class _Clock:
+    wall = cpu = 0.0
+    calls = 0
+
+    @classmethod
+    def pass_by(cls, seconds):
+        """Let time pass, now a little more and now a little less: samples have a spread."""
+        cls.calls += 1
+        cls.wall += seconds * (1 + cls.calls % 7 / 200)
+
+
+class _Selector(selectors.DefaultSelector):
+    """An event loop waits here: the clock moves on instead."""
+
+    def select(self, timeout=None):
+        if timeout:
+            _Clock.pass_by(timeout)
+        return super().select(0)
+
+
+def _loop():
+    loop = asyncio.SelectorEventLoop(_Selector())
+    loop.time = lambda: _Clock.wall
+    return loop
+
+
+_usage.time = SimpleNamespace(perf_counter=lambda: _Clock.wall, process_time=lambda: _Clock.cpu)
+_usage._queue_seconds = lambda: 0.0
 
 
 class _Workload:
@@ -23,6 +57,7 @@ class _Workload:
     warmup_time = 0
     timeout = 60
     tasks = TASKS
+    timer = staticmethod(lambda: _Clock.wall)
 
     def time_ingest(self, concurrency):
         self.run(concurrency)
@@ -39,7 +74,8 @@ class _Workload:
             await asyncio.gather(*(worker(left) for _ in range(concurrency)))
 
         self.workers, self.lock, self.next_start = concurrency, asyncio.Lock(), 0.0
-        asyncio.run(pool())
+        with asyncio.Runner(loop_factory=_loop) as runner:
+            runner.run(pool())
 
 
 class Wait(_Workload):
@@ -77,9 +113,9 @@ class RateLimit(_Workload):
     """No more than four starts in the time of one task."""
 
     async def task(self):
-        start = max(time.perf_counter(), self.next_start)
+        start = max(_Clock.wall, self.next_start)
         self.next_start = start + WAIT_SECONDS / 4
-        await asyncio.sleep(start - time.perf_counter())
+        await asyncio.sleep(start - _Clock.wall)
         await asyncio.sleep(WAIT_SECONDS)
 
 
@@ -137,7 +173,7 @@ def _runs(workload):
 
 
 def _compute(seconds):
-    """Keep a core busy, for seconds of CPU: a crowded machine makes it longer, not less."""
-    until = time.thread_time() + seconds
-    while time.thread_time() < until:
-        sum(range(200))
+    """Keep a core busy."""
+    before = _Clock.wall
+    _Clock.pass_by(seconds)
+    _Clock.cpu += _Clock.wall - before
