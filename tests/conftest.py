@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +48,9 @@ LONGEST = ("documentation", "readme", "nightly", "judging", "worlds", "outages",
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not any(name in item.path.stem for name in LONGEST))
 
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""A shell starts what runs in the background with SIGINT ignored, and all that the tests start would inherit that."""
 
 asyncio.set_event_loop(None)
 """Python 3.11 makes a loop for whoever asks when none was ever set. pytest-asyncio asks, and nobody closes that one."""

@@ -108,15 +108,13 @@ class ScratchHistory:
         self.git("commit", "--quiet", "--message", subject)
         return self.git("rev-parse", "HEAD")
 
+    def arguments(self, *arguments: str | Path) -> list[str]:
+        """What the program is told for a night here."""
+        fixed = ("--config", self.path / "asv.conf.json", "--machine", "scratch", "--no-quieten")
+        return ["nightly", *map(str, fixed), *map(str, arguments)]
+
     def command(self, *arguments: str | Path) -> list[str]:
-        fixed = ["--config", self.path / "asv.conf.json", "--machine", "scratch", "--no-quieten"]
-        return [
-            sys.executable,
-            str(ROOT / "tools" / "benchmark_ingest.py"),
-            "nightly",
-            *map(str, fixed),
-            *map(str, arguments),
-        ]
+        return [sys.executable, str(ROOT / "tools" / "benchmark_ingest.py"), *self.arguments(*arguments)]
 
     def nightly(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

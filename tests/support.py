@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from stac_manager import IngestModule, WorkflowContext
 
 ROOT = Path(__file__).parent.parent
 REAL_ITEMS = ROOT.parent / "shared" / "real-items"
+
+
+class Run(Protocol):
+    """Runs the program of `tools` with arguments; environment variables are keywords."""
+
+    def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]: ...
 
 
 def make_item(item_id: str, **members: Any) -> dict[str, Any]:

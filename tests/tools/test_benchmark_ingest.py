@@ -11,45 +11,19 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import jsonschema
 import psutil
 import pytest
-from support import ROOT, make_item
+from support import ROOT, Run, make_item
 
-from tools import benchmark_ingest, local_api, source_check
+from tools import local_api, source_check
 from tools.measuring_options import Levels
 
 PROGRAM = [sys.executable, ROOT / "tools" / "benchmark_ingest.py"]
 SCHEMA = json.loads((ROOT / "tools" / "render" / "results.schema.json").read_text())
 HEADING = "| Strategy   | Concurrency | Time (s) | Throughput (items/s) | Memory (MB) | Speedup |"
-
-
-class Run(Protocol):
-    def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]: ...
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """The program in this process: starting Python for each line would take longer than all that it does."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # and what the program makes of it is undone
-    at_first = signal.getsignal(signal.SIGTERM)
-
-    def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        code = 0
-        with monkeypatch.context() as patch:
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            try:
-                benchmark_ingest.main(list(map(str, arguments)))
-            except SystemExit as ended:
-                code = int(ended.code or 0)
-        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
-
-    yield call
-    signal.signal(signal.SIGTERM, at_first)
 
 
 @pytest.fixture

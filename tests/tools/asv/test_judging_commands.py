@@ -5,25 +5,23 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asv_files import hash_of, write_results
 from scratch_history import ScratchHistory
-from support import ROOT
+from support import ROOT, Run
 
+from tools.asv import turns
+from tools.asv.history import judge
+from tools.asv.run import OURS
 from tools.prove_regressions import ASK_TWICE
 
 NAME = "m.Ingest.time_ingest"
 FAST = [1.0 + i / 100 for i in range(8)]
 SLOW = [2.0 + i / 100 for i in range(8)]
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "tools" / "benchmark_ingest.py", "regressions", *map(str, arguments)]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -35,8 +33,8 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         ([{NAME: FAST}], 2, "Not enough data to judge: 1 not enough data."),
     ],
 )
-def test_exit_codes(tmp_path: Path, commits: list[dict[str, Any]], code: int, said: str) -> None:
-    done = run("--results", write_results(tmp_path, commits))
+def test_exit_codes(run: Run, tmp_path: Path, commits: list[dict[str, Any]], code: int, said: str) -> None:
+    done = run("regressions", "--results", write_results(tmp_path, commits))
     assert done.returncode == code, done.stderr
     assert done.stdout.splitlines()[-1] == said
     assert "\x1b" not in done.stdout
@@ -44,23 +42,25 @@ def test_exit_codes(tmp_path: Path, commits: list[dict[str, Any]], code: int, sa
 
 
 @pytest.mark.parametrize(("count", "left_out"), [(10, False), (11, True)])
-def test_many_benchmarks_without_a_verdict_hide_none_with_one(tmp_path: Path, count: int, left_out: bool) -> None:
+def test_many_benchmarks_without_a_verdict_hide_none_with_one(
+    run: Run, tmp_path: Path, count: int, left_out: bool
+) -> None:
     new = {f"m.New{number:02}.time_x": FAST for number in range(count)}
     results = write_results(tmp_path, [{NAME: FAST}, {NAME: SLOW, **new}])
-    said = run("--results", results).stdout
+    said = run("regressions", "--results", results).stdout
     assert "Ingest.time_ingest" in said
     assert said.count("New") == (0 if left_out else count)
     assert ("Left out: 11 with not enough data" in said) == left_out
-    assert run("--results", results, "--format", "json").stdout.count('"name": "m.New') == count
+    assert run("regressions", "--results", results, "--format", "json").stdout.count('"name": "m.New') == count
 
 
-def test_markdown_and_json(tmp_path: Path) -> None:
+def test_markdown_and_json(run: Run, tmp_path: Path) -> None:
     results = write_results(tmp_path / "secret-place", [{NAME: FAST, "m.Other.time_x": FAST}, {NAME: SLOW}])
-    page = run("--results", results, "--format", "markdown")
+    page = run("regressions", "--results", results, "--format", "markdown")
     assert page.returncode == 1
     assert f"| {NAME} |" in page.stdout
     assert "| +97 % | +80 % to +114 % | regression |" in page.stdout
-    done = run("--results", results, "--format", "json", "--output", tmp_path / "out" / "verdict.json")
+    done = run("regressions", "--results", results, "--format", "json", "--output", tmp_path / "out" / "verdict.json")
     assert (done.returncode, done.stdout) == (1, "")
     written = (tmp_path / "out" / "verdict.json").read_text()
     content = json.loads(written)
@@ -79,16 +79,16 @@ def test_markdown_and_json(tmp_path: Path) -> None:
         (("--wat",), "No such option"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
-    done = run("--results", write_results(tmp_path, [{NAME: FAST}, {NAME: FAST}]), *arguments)
+def test_a_mistake_is_one_line_and_exit_code_2(run: Run, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = run("regressions", "--results", write_results(tmp_path, [{NAME: FAST}, {NAME: FAST}]), *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
     assert said in line
 
 
-def test_help_explains_the_statistics() -> None:
-    said = run("--help").stdout
+def test_help_explains_the_statistics(run: Run) -> None:
+    said = run("regressions", "--help").stdout
     assert all(word in said for word in ("Student", "Holm", "0 no regression; 1 a regression; 2 nothing"))
 
 
@@ -102,7 +102,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def test_compare_measures_the_commits_and_not_the_working_tree(tmp_path: Path) -> None:
-    """Real runs of asv: a commit that imports more and asks twice, against the one before it, and back.
+    """A real run of asv: a commit that imports more and asks twice, against the one before it.
 
     asv measures one of the benchmarks in a process of its own, the other one starts a process from there.
     """
@@ -112,50 +112,40 @@ def test_compare_measures_the_commits_and_not_the_working_tree(tmp_path: Path) -
         file.write("\nimport email.mime.text, ftplib, mailbox, poplib, smtplib, xmlrpc.client, xmlrpc.server\n")
         file.write(ASK_TWICE)
     git(clone, "commit", "--quiet", "--all", "--message", "import more")
-    program = tmp_path / "compare.py"
-    program.write_text(
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from dataclasses import replace\n"
-        "from tools.asv import turns\n"
-        "from tools.asv.run import OURS\n"
-        "from tools.render.change import as_json\n"
-        f"clone = replace(OURS, repository=Path({str(clone)!r}))\n"
-        "found = turns.compare(sys.argv[1], sys.argv[2], bench=sys.argv[3], rounds=1, project=clone)\n"
-        "print(as_json(found))\n"
+    project = replace(OURS, repository=clone)
+    found = turns.compare(
+        "HEAD~1", "HEAD", bench=r"counts\.Modules.*import|counts\.Requests", rounds=1, project=project
     )
-
-    def compared(base: str, head: str) -> dict[str, Any]:
-        command = [sys.executable, program, base, head, r"counts\.Modules.*import|counts\.Requests"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        assert done.stderr == ""  # silent in a pipe
-        return json.loads(done.stdout)  # type: ignore[no-any-return]
-
-    def statuses(found: dict[str, Any]) -> dict[str, str]:
-        return {row["benchmark"].split(".")[1]: row["status"] for row in found["rows"]}
-
-    assert statuses(compared("HEAD~1", "HEAD")) == {"Modules": "regression", "Requests": "regression"}
-    assert statuses(compared("HEAD", "HEAD~1")) == {"Modules": "improvement", "Requests": "improvement"}
+    called = {row.series.benchmark.split(".")[1]: row.status for row in found.rows}
+    assert called == {"Modules": "regression", "Requests": "regression"}
 
 
-def test_compare_judges_the_commits_of_another_project_with_its_own_suite(history: ScratchHistory) -> None:
+def test_compare_judges_the_commits_of_another_project_with_its_own_suite(history: ScratchHistory, run: Run) -> None:
     history.commit("First")
     history.commit("Slower, and asks twice", cost=0.003, requests=2)
-    command = [sys.executable, ROOT / "tools" / "benchmark_ingest.py", "compare", "HEAD~1", "HEAD", "--format", "json"]
-    command += ["--config", history.path / "asv.conf.json", "--rounds", "9"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    command = ("compare", "HEAD~1", "HEAD", "--config", history.path / "asv.conf.json")
+    done = run(*command, "--format", "json", "--rounds", 2)
     assert (done.returncode, done.stderr) == (1, ""), done.stdout
-    rows = json.loads(done.stdout)["rows"]
-    assert {row["benchmark"]: row["status"] for row in rows} == {
-        "tiny_bench.Tiny.time_work": "regression", "tiny_bench.Counts.track_requests": "regression",
-    }  # fmt: skip
+    rows = {(row["benchmark"], *row["params"].values()): row for row in json.loads(done.stdout)["rows"]}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        ("tiny_bench.Tiny.time_work", "1"): "not enough data",  # two rounds prove nothing of a time
+        ("tiny_bench.Tiny.time_work", "2"): "not enough data",
+        ("tiny_bench.Counts.track_requests", "100"): "regression",
+        ("tiny_bench.Counts.track_requests", "250"): "regression",
+    }
+    timed = rows["tiny_bench.Tiny.time_work", "1"]
+    assert timed["head"] / timed["base"] == pytest.approx(3, rel=0.01)
+    done = run(*command, "--bench", "no.such.benchmark")
+    assert (done.returncode, done.stderr) == (2, "error: no benchmark is chosen by 'no.such.benchmark'\n")
 
 
 @pytest.mark.parametrize("form", ["terminal", "md", "json"])
-def test_compare_prints_its_verdict_in_the_format_that_is_asked_for(form: str) -> None:
-    command = [sys.executable, ROOT / "tools" / "benchmark_ingest.py", "compare", "HEAD", "HEAD", "--format", form]
-    command += ["--rounds", "1", "--bench", "counts.Modules.*import"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+def test_compare_prints_its_verdict_in_the_format_that_is_asked_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
+) -> None:
+    change = judge(write_results(tmp_path, [{NAME: FAST}, {NAME: FAST}]))
+    monkeypatch.setattr(turns, "compare", lambda *names, **options: change)
+    done = run("compare", "HEAD", "HEAD", "--format", form)
     assert (done.returncode, done.stderr) == (0, "")
     said = "No regression: 1 no change."
     if form == "json":
@@ -167,17 +157,8 @@ def test_compare_prints_its_verdict_in_the_format_that_is_asked_for(form: str) -
         assert ("|---|--:|--:|--:|--:|---|" in done.stdout.splitlines()) == (form == "md")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("no-such-commit", "HEAD"), "git knows no commit 'no-such-commit'"),
-        (("HEAD", "HEAD", "--bench", "no.such.benchmark"), "no benchmark is chosen"),
-    ],
-)
-def test_compare_says_what_it_cannot_do(arguments: tuple[str, ...], said: str) -> None:
-    command = [sys.executable, ROOT / "tools" / "benchmark_ingest.py", "compare", *arguments]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+def test_compare_names_a_commit_that_git_does_not_know(run: Run) -> None:
+    done = run("compare", "no-such-commit", "HEAD")
+    assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert said in line
+    assert line.startswith("error: git knows no commit 'no-such-commit'")

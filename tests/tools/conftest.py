@@ -1,0 +1,37 @@
+"""The program, run in the process of a test."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import ROOT, Run
+
+from tools import benchmark_ingest
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """The program in this process: starting Python for each line would take longer than all that it does."""
+    (tmp_path / ".home").mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / ".home"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # and what the program makes of it is undone
+    at_first = signal.getsignal(signal.SIGTERM)
+
+    def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        code = 0
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            try:
+                benchmark_ingest.main(list(map(str, arguments)))
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    yield call
+    signal.signal(signal.SIGTERM, at_first)
