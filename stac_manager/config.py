@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from stac_manager.exceptions import ConfigurationError
 
 NETWORK = ("timeout", "retries", "rate_limit", "user_agent", "ca_bundle", "client_cert", "trust_env")
-API_ONLY = ("query", "limit", "ordered", *NETWORK)
+API_ONLY = ("query", "limit", "ordered")
 FILE_ONLY = ("source_type", "format", "storage_options")
 FILTERS = ("collections", "ids", "datetime", "bbox", "intersects", "filter")
 ITEM_MEMBERS = ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "properties", "links", "assets",
@@ -211,10 +211,8 @@ class IngestConfig(BaseModel):
             _check_url(self.source)
         if self.mode == "file" and is_remote(self.source):
             _check_remote(self)
-        elif self.storage_options or (self.mode == "file" and self.headers):
-            raise ValueError("headers, storage_options: only for sources that are URLs; this is a local path")
-        if self.mode == "file" and callable(self.headers):
-            raise ValueError("headers: a function is for mode 'api'; give a dict")
+        elif self.mode == "file":
+            _check_local(self)
         if self.collections is not None and self.collection_id is not None:
             raise ValueError("collection_id, collections: give one of them")
         if self.bbox is not None and self.intersects is not None:
@@ -266,6 +264,17 @@ def _check_remote(config: IngestConfig) -> None:
             raise ValueError("storage_options: for s3, gs and az URLs; for an http or https URL give 'headers'")
     elif config.headers:
         raise ValueError(f"headers: for http and https; for {_scheme(config.source)} give 'storage_options'")
+    elif config.client_cert:
+        raise ValueError(f"client_cert: for http and https; {_scheme(config.source)} are asked without one")
+    elif "retry_config" in config.storage_options and "retries" in config.model_fields_set:
+        raise ValueError("retries, retry_config of 'storage_options': give one of them")
+
+
+def _check_local(config: IngestConfig) -> None:
+    given = [name for name in ("headers", "storage_options", *NETWORK) if name in config.model_fields_set]
+    given = [name for name in given if getattr(config, name) not in ({}, None)]
+    if given:
+        raise ValueError(f"{', '.join(given)}: only for sources that are URLs; this is a local path")
 
 
 def _check_url(source: str) -> None:

@@ -44,9 +44,10 @@ class IngestModule:
     storage_options (of obstore, for s3://, gs://, az:// and https:// sources).
 
     APIs: limit (items a page, default 100), query (the Query extension), ordered (the server's order also at a
-    concurrency above 1), headers (a dict, or a function that gives one and is asked again at a 401).
+    concurrency above 1).
 
-    The network: timeout (seconds a request), retries, rate_limit (requests a second), user_agent, ca_bundle,
+    The network, for APIs and remote files: headers (a dict, or a function that gives one and is asked again at a 401;
+    not for object stores), timeout (seconds a request), retries, rate_limit (requests a second), user_agent, ca_bundle,
     client_cert, trust_env (proxies, netrc and CA bundles of the environment; default True).
 
     Raises:

@@ -21,7 +21,7 @@ from stac_manager.api.retrying import Fault
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, Outcome
 from stac_manager.network.backoff import REFUSALS, retry_after_seconds
-from stac_manager.network.connection import Connection
+from stac_manager.network.connection import CA_HINT, Connection
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.private import GuardedResolver
 from stac_manager.stats import ApiStats
@@ -217,8 +217,7 @@ def _explained(place: str, error: Exception) -> DataProcessingError:
             cause = error.__cause__
             reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or type(error).__name__
             unknown = isinstance(error, aiohttp.ClientConnectorCertificateError)
-            hint = "; name your own authority with ca_bundle" if unknown else ""
-            return DataProcessingError(f"{place}: no secure connection: {reason}{hint}")
+            return DataProcessingError(f"{place}: no secure connection: {reason}{CA_HINT if unknown else ''}")
         case aiohttp.ClientHttpProxyError():
             return DataProcessingError(f"{place}: the proxy answered {error.status}")
         case aiohttp.ClientConnectorError():

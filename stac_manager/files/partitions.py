@@ -15,6 +15,7 @@ from typing import TypeAlias, cast, get_args
 
 from stac_manager.config import IngestConfig, is_remote
 from stac_manager.context import FailureCollector
+from stac_manager.events import PartitionDone
 from stac_manager.exceptions import DataProcessingError, printable
 from stac_manager.files.decoding import has_lines
 from stac_manager.files.discovery import discover
@@ -163,7 +164,7 @@ async def read(
         DataProcessingError: If the system allows no more open files for a while.
         ValueError: If the partition is none of files.
     """
-    own, counts = _OwnFailures(failures), FileStats()
+    own, counts = _OwnFailures(failures), FileStats(tell=stats.tell)
     filters = filters_of(config, collection_id)
     changed: list[str] = []
     if is_remote(config.source):
@@ -193,6 +194,7 @@ async def read(
         place=_place(partition),
     )
     done(report)
+    stats.tell(PartitionDone(report))
 
 
 def _documents_of(partition: Partition) -> list[tuple[PlannedDocument, Document]]:

@@ -30,6 +30,7 @@ TOTAL_SECONDS = 300.0
 RETRIES = 6
 # What requests and curl read; SSL_CERT_FILE and SSL_CERT_DIR are read by OpenSSL itself.
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+CA_HINT = "; name your own authority with ca_bundle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +65,18 @@ class Connection:
         """Return the `User-Agent`: ours unless the user names another one."""
         return self.user_agent or f"stac-manager/{version('stac-manager')} aiohttp/{aiohttp.__version__}"
 
-    def certificates(self) -> ssl.SSLContext | bool:
-        """Return whom to trust, and who we are: True for the defaults.
+    def certificates(self, *, identified: bool = True) -> ssl.SSLContext | bool:
+        """Return whom to trust and, where we are `identified`, who we are: True for the defaults.
 
         Raises:
             ConfigurationError: If a file of certificates cannot be read.
         """
-        named = [("ca_bundle", self.ca_bundle)] if self.ca_bundle else []
-        if self.trust_env and not named:
-            named = [(name, os.environ[name]) for name in CA_VARIABLES if os.environ.get(name)][:1]
-        if not named and not self.client_cert:
+        authority = self.authority()
+        if authority is None and not (self.client_cert and identified):
             return True
         context = ssl.create_default_context()
-        for name, path in named:
+        if authority is not None:
+            name, path = authority
             try:
                 if Path(path).is_dir():
                     context = ssl.create_default_context(capath=path)
@@ -84,7 +84,7 @@ class Connection:
                     context = ssl.create_default_context(cafile=path)
             except OSError as error:
                 raise ConfigurationError(f"{name}: no certificates in {path!r}: {_reason(error)}") from None
-        if self.client_cert:
+        if self.client_cert and identified:
             try:
                 context.load_cert_chain(self.client_cert[0], *self.client_cert[1:], password=_no_password)  # type: ignore[misc]
             except (OSError, ValueError) as error:
@@ -93,6 +93,14 @@ class Connection:
                     f"client_cert: no certificate with its key in {files}: {_reason(error)}"
                 ) from None
         return context
+
+    def authority(self) -> tuple[str, str] | None:
+        """Return where the certificates of one's own authority are, behind the option or variable that says so."""
+        if self.ca_bundle:
+            return "ca_bundle", self.ca_bundle
+        return next(
+            ((name, os.environ[name]) for name in CA_VARIABLES if self.trust_env and os.environ.get(name)), None
+        )
 
     def proxy_for(self, url: URL) -> str | None:
         """Return the proxy that the environment names for an address; none for this machine's own addresses."""

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import random
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 
-ATTEMPTS = 6
-"""A document is asked for so often when faults may pass..."""
-MOST_REFUSALS = 40
-"""...and so often when the server only says that it is asked too much."""
-BACKOFF_SECONDS, BACKOFF_CAP_SECONDS = 0.25, 15.0
-RETRY_AFTER_CAP_SECONDS = 60.0
-REFUSED = (429, 503)
-PASSING = (408, 425, 500, 502, 504, *REFUSED)
+from stac_manager.network.backoff import REFUSALS, retry_after_seconds
+
+MOST_REFUSALS = 50
+"""A refused request waits as long as others get through; this many times in all."""
+PASSING = (408, 425, 500, 502, 504, *REFUSALS)
 
 _MEANINGS = {
     401: "access denied (401)",
@@ -44,7 +39,7 @@ class RemoteError(Exception):
     @property
     def refused(self) -> bool:
         """The server says that it is asked too much."""
-        return self.status in REFUSED
+        return self.status in REFUSALS
 
 
 def of_status(status: int, hint: str, retry_after: str | None = None) -> RemoteError:
@@ -55,21 +50,28 @@ def of_status(status: int, hint: str, retry_after: str | None = None) -> RemoteE
     return RemoteError(words, status=status, passing=status in PASSING, retry_after=retry_after_seconds(retry_after))
 
 
-def retry_after_seconds(value: str | None) -> float | None:
-    """Read `Retry-After`, in seconds or as an HTTP date (RFC 9110, 10.2.3), up to a cap; None for nonsense."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            then = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        seconds = (then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), RETRY_AFTER_CAP_SECONDS) if seconds == seconds else None
+@dataclass(slots=True)
+class Tries:
+    """What came of one request so far.
 
+    Attributes:
+        most: How often it is sent at most.
+        passed: How many requests of all had been answered at its last fault; None before the first.
+    """
 
-def backoff_seconds(attempt: int) -> float:
-    """Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015)."""
-    return random.uniform(0.0, min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2 ** (attempt - 1)))
+    most: int
+    attempts: int = 0
+    refusals: int = 0
+    passed: int | None = None
+
+    def is_last(self, error: RemoteError, passed: int) -> bool:
+        """Count a fault, and tell whether the request is given up.
+
+        A refusal counts anew where others got through since the last one: the server wants fewer requests, and it
+        answers.
+        """
+        others_pass = self.passed is not None and self.passed != passed
+        self.passed = passed
+        self.refusals += error.refused
+        self.attempts = 1 if error.refused and others_pass else self.attempts + 1
+        return not error.passing or self.attempts >= self.most or self.refusals >= MOST_REFUSALS

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -13,21 +15,36 @@ from yarl import URL
 from stac_manager.files.remote.addresses import joined, origin_of, refusal
 from stac_manager.files.remote.faults import RemoteError, of_status
 from stac_manager.files.remote.fetched import Fetched
+from stac_manager.network.connection import CA_HINT, READ_SECONDS, Connection, Rate
+from stac_manager.network.credentials import Credentials
 from stac_manager.network.private import GuardedResolver, PrivateAddressError
+from stac_manager.options import Headers
 
-CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 30.0, 60.0, 300.0
 MOST_REDIRECTS = 10
+MOST_RENEWALS = 5
+"""How often a document is refused (401) with credentials that were asked for before it is given up."""
 REDIRECTS = (301, 302, 303, 307, 308)
 HINT = "if it needs credentials, give them as 'headers'"
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 class HttpStore:
-    """Gets documents by http and https. `headers` go to the origin of `source` and nowhere else."""
+    """Gets documents by http and https.
 
-    def __init__(self, source: str, headers: Mapping[str, str]) -> None:
+    Headers, what netrc has, and the client certificate are for the origin of `source`, and nobody else sees them.
+
+    Raises:
+        ConfigurationError: If certificates, proxies or the netrc file cannot be used.
+    """
+
+    def __init__(self, source: str, headers: Headers, connection: Connection, rate: Rate) -> None:
         self._source = source
-        self._headers = dict(headers)
+        self._connection = connection
+        self._rate = rate
+        self._credentials = Credentials(headers, lambda given: connection.credentials(URL(source), given))
+        self._own_certificates = connection.certificates()
+        self._certificates = connection.certificates(identified=False) if connection.client_cert else True
+        self._proxies = connection.proxy_hosts()
         self._session: aiohttp.ClientSession | None = None
 
     async def get(self, url: str, most: int, span: tuple[int, int] | None = None) -> Fetched:
@@ -38,49 +55,86 @@ class HttpStore:
 
         Raises:
             RemoteError: If it cannot be had.
+            ConfigurationError: If the function that gives the headers fails.
         """
         headers = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}", "Accept-Encoding": "identity"}
         try:
-            for _ in range(MOST_REDIRECTS + 1):
-                async with self._opened().get(
-                    URL(url, encoded=True), headers={**headers, **self._credentials(url)}, allow_redirects=False
-                ) as answer:
-                    if answer.status in REDIRECTS and "Location" in answer.headers:
-                        url = self._redirected(url, answer.headers["Location"])
-                        continue
-                    return await self._read(url, answer, most, span)
-            raise RemoteError(f"redirected more than {MOST_REDIRECTS} times")
-        except (TimeoutError, aiohttp.ServerTimeoutError):
-            raise RemoteError("the server did not answer in time", passing=True) from None
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, PrivateAddressError):
-                raise RemoteError(f"links to {error.os_error.strerror}") from None
-            raise RemoteError(f"cannot connect: {error.os_error.strerror or 'no route'}", passing=True) from None
-        except aiohttp.ClientPayloadError:
-            raise RemoteError("the answer was cut off", passing=True) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise RemoteError(f"the connection failed ({type(error).__name__})", passing=True) from None
-        except ValueError as error:
-            raise RemoteError(f"not an address: {error}") from None
+            async with self._answer(url, headers, self._connection.times()) as (found_at, answer):
+                return await _read(found_at, answer, most, span)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise _explained(error) from None
+
+    async def download(self, url: str, write: Callable[[bytes], Any], most: int) -> None:
+        """Write a document of up to `most` bytes to a file as it arrives. `timeout` is for each read of it.
+
+        Raises:
+            RemoteError: If it cannot be had, or is larger.
+        """
+        count = 0
+        limits = self._connection.times()
+        limits = aiohttp.ClientTimeout(connect=limits.connect, sock_read=self._connection.timeout or READ_SECONDS)
+        try:
+            async with self._answer(url, {}, limits) as (_, answer):
+                if answer.status != 200:
+                    raise of_status(answer.status, HINT, answer.headers.get("Retry-After"))
+                async for part in answer.content.iter_chunked(1_048_576):
+                    count += len(part)
+                    if count > most:
+                        raise RemoteError(f"larger than {most >> 30} GB, on a server that knows no ranges")
+                    await asyncio.to_thread(write, part)
+        except (TimeoutError, aiohttp.ClientError, ValueError) as error:
+            raise _explained(error) from None
 
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
 
+    @asynccontextmanager
+    async def _answer(
+        self, url: str, headers: Mapping[str, str], limits: aiohttp.ClientTimeout
+    ) -> AsyncIterator[tuple[str, aiohttp.ClientResponse]]:
+        """Follow redirects, with new headers after a 401, and give the answer with its address."""
+        redirects = renewals = 0
+        credentials = self._credentials
+        while True:
+            own = origin_of(url) == origin_of(self._source)
+            given = await credentials.current() if own else {}
+            issue, accepted = credentials.issue, credentials.accepted
+            target = URL(url, encoded=True)
+            async with self._opened().get(
+                target, headers={**headers, **given}, allow_redirects=False, timeout=limits,
+                proxy=self._connection.proxy_for(target) if self._proxies else None,
+                ssl=self._own_certificates if own else self._certificates,
+            ) as answer:  # fmt: skip
+                credentials.accepted += own and answer.status < 400
+                if answer.status == 401 and own and credentials.renewable and renewals < MOST_RENEWALS:
+                    # Not counted where others have got through with newer ones meanwhile.
+                    renewals += await credentials.renew(issue) or credentials.accepted == accepted
+                elif answer.status in REDIRECTS and "Location" in answer.headers:
+                    redirects += 1
+                    if redirects > MOST_REDIRECTS:
+                        raise RemoteError(f"redirected more than {MOST_REDIRECTS} times")
+                    url = self._redirected(url, answer.headers["Location"])
+                else:
+                    yield url, answer
+                    return
+            await self._rate.turn()
+
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            resolver = GuardedResolver(URL(self._source).host)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, resolver=resolver),
-                timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
-                headers={"Accept": "application/geo+json, application/json, */*", "Accept-Encoding": "gzip"},
+                connector=aiohttp.TCPConnector(
+                    limit=0, resolver=GuardedResolver(URL(self._source).host, self._proxies)
+                ),
+                headers={
+                    "Accept": "application/geo+json, application/json, */*",
+                    "Accept-Encoding": "gzip",
+                    "User-Agent": self._connection.agent(),
+                },
                 read_bufsize=262_144,
             )
         return self._session
-
-    def _credentials(self, url: str) -> Mapping[str, str]:
-        return self._headers if self._headers and origin_of(url) == origin_of(self._source) else {}
 
     def _redirected(self, url: str, location: str) -> str:
         target = joined(url, location)
@@ -91,48 +145,56 @@ class HttpStore:
             raise RemoteError(reason)
         return target
 
-    async def _read(self, url: str, answer: aiohttp.ClientResponse, most: int, span: tuple[int, int] | None) -> Fetched:
-        if answer.status == 416 and span is not None:
-            return Fetched(url, b"", None, ranged=True)
-        if answer.status not in (200, 206):
-            raise of_status(answer.status, HINT, answer.headers.get("Retry-After"))
-        ranged = answer.status == 206
-        found = _RANGE.fullmatch(answer.headers.get("Content-Range", "")) if ranged else None
-        length = answer.content_length
-        if ranged and (span is None or found is None or int(found[1]) != span[0]):
-            raise RemoteError("the server answered with another range than was asked for")
-        if span is not None and not ranged:
-            answer.close()
-            return Fetched(url, None, length, ranged=False)
-        size = int(found[3]) if found else (length if "Content-Encoding" not in answer.headers else None)
-        if not ranged and length is not None and length > most:
-            answer.close()
-            return Fetched(url, None, size, ranged=answer.headers.get("Accept-Ranges") == "bytes")
-        parts: list[bytes] = []
-        count = 0
-        async for part in answer.content.iter_any():
-            count += len(part)
-            if count > most:
-                answer.close()
-                return Fetched(url, None, None, ranged=answer.headers.get("Accept-Ranges") == "bytes")
-            parts.append(part)
-        return Fetched(url, parts[0] if len(parts) == 1 else b"".join(parts), size, ranged=ranged)
 
-    async def download(self, url: str, write: Any, most: int) -> None:
-        """Write a document of up to `most` bytes to a file as it arrives.
+async def _read(url: str, answer: aiohttp.ClientResponse, most: int, span: tuple[int, int] | None) -> Fetched:
+    if answer.status == 416 and span is not None:
+        return Fetched(url, b"", None, ranged=True)
+    if answer.status not in (200, 206):
+        raise of_status(answer.status, HINT, answer.headers.get("Retry-After"))
+    ranged = answer.status == 206
+    found = _RANGE.fullmatch(answer.headers.get("Content-Range", "")) if ranged else None
+    length = answer.content_length
+    if ranged and (span is None or found is None or int(found[1]) != span[0]):
+        raise RemoteError("the server answered with another range than was asked for")
+    if span is not None and not ranged:
+        answer.close()
+        return Fetched(url, None, length, ranged=False)
+    size = int(found[3]) if found else (length if "Content-Encoding" not in answer.headers else None)
+    if not ranged and length is not None and length > most:
+        answer.close()
+        return Fetched(url, None, size, ranged=answer.headers.get("Accept-Ranges") == "bytes")
+    parts: list[bytes] = []
+    count = 0
+    async for part in answer.content.iter_any():
+        count += len(part)
+        if count > most:
+            answer.close()
+            return Fetched(url, None, None, ranged=answer.headers.get("Accept-Ranges") == "bytes")
+        parts.append(part)
+    return Fetched(url, parts[0] if len(parts) == 1 else b"".join(parts), size, ranged=ranged)
 
-        Raises:
-            RemoteError: If it cannot be had, or is larger.
-        """
-        count = 0
-        try:
-            async with self._opened().get(URL(url, encoded=True), headers=self._credentials(url)) as answer:
-                if answer.status != 200:
-                    raise of_status(answer.status, HINT)
-                async for part in answer.content.iter_chunked(1_048_576):
-                    count += len(part)
-                    if count > most:
-                        raise RemoteError(f"larger than {most >> 30} GB, on a server that knows no ranges")
-                    await asyncio.to_thread(write, part)
-        except (aiohttp.ClientError, OSError) as error:
-            raise RemoteError(f"the connection failed ({type(error).__name__}) after {count:,} bytes") from None
+
+def _explained(error: Exception) -> RemoteError:
+    """Say in words why a request did not get through, and whether that may pass."""
+    match error:
+        case TimeoutError():
+            return RemoteError("the server did not answer in time", passing=True)
+        case aiohttp.ClientSSLError():
+            cause = error.__cause__
+            reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or type(error).__name__
+            unknown = isinstance(error, aiohttp.ClientConnectorCertificateError)
+            return RemoteError(f"no secure connection: {reason}{CA_HINT if unknown else ''}")
+        case aiohttp.ClientHttpProxyError():
+            return RemoteError(f"the proxy answered {error.status}")
+        case aiohttp.ClientConnectorError(os_error=PrivateAddressError()):
+            return RemoteError(f"links to {error.os_error.strerror}")
+        case aiohttp.ClientConnectorError():
+            number = error.os_error.errno or 0  # those of the resolver are negative, and have words of their own
+            reason = os.strerror(number) if number > 0 else error.os_error.strerror or "no route"
+            return RemoteError(f"cannot connect: {reason}", passing=True)
+        case aiohttp.ClientPayloadError():
+            return RemoteError("the answer was cut off", passing=True)
+        case aiohttp.ClientError() | OSError():
+            return RemoteError(f"the connection failed ({type(error).__name__})", passing=True)
+        case _:
+            return RemoteError(f"not an address: {error}")

@@ -9,8 +9,10 @@ from typing import Any
 
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.files.remote.addresses import STORES, origin_of, scheme_of
+from stac_manager.files.remote.clients import client_options
 from stac_manager.files.remote.faults import RemoteError, of_status
 from stac_manager.files.remote.fetched import Fetched
+from stac_manager.network.connection import CA_HINT, Connection
 
 HINT = "for public data give storage_options={'skip_signature': True}, else credentials, as obstore has them"
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -28,8 +30,9 @@ class ObjectStores:
         ConfigurationError: If obstore is not installed, or an option is none of the store.
     """
 
-    def __init__(self, source: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, source: str, options: Mapping[str, Any], connection: Connection | None = None) -> None:
         self._source = source
+        self._connection = connection or Connection()
         self._options = dict(options)
         self._stores: dict[tuple[str, str], Any] = {}
         if scheme_of(source) in STORES:
@@ -97,8 +100,10 @@ class ObjectStores:
             config["skip_signature"] = True
             client.pop("default_headers", None)
         endpoint = next((str(value) for name, value in config.items() if _plain(name).startswith("endpoint")), "")
-        if endpoint.startswith("http://"):
+        is_plain = endpoint.lower().startswith("http://")
+        if is_plain:
             client.setdefault("allow_http", True)
+        client = client_options(self._connection, client, scheme="http" if is_plain else "https")
         further = {"credential_provider": self._options.get("credential_provider")} if own else {}
         further = {name: value for name, value in further.items() if value is not None}
         try:
@@ -162,6 +167,10 @@ def _translated(text: str) -> RemoteError:
         return RemoteError(f"no credentials were found; {HINT}")
     if found:
         return of_status(int(found[1]), HINT)
+    if "ProxyAuthRequired" in text:
+        return RemoteError("the proxy answered 407")
+    if "InvalidCertificate" in text:
+        return RemoteError(f"no secure connection: the certificate of the store is not trusted{CA_HINT}")
     if "parse path" in text:
         return RemoteError("not a path that an object store can have")
     if "requested range" in text.lower() or "Range" in text:

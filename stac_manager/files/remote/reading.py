@@ -175,7 +175,7 @@ class _Reader:
         if scheme_of(fetched.url) in STORES:
             raise RemoteError("the store does not say how large it is")
         file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
-        await self._transport.store_of(fetched.url).download(fetched.url, file.write, MOST_DOWNLOAD_BYTES)
+        await self._transport.download(fetched.url, file, MOST_DOWNLOAD_BYTES)
         file.seek(0)
         return file
 

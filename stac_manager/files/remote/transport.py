@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from time import perf_counter
-from typing import Any
+from typing import IO, Any, TypeVar
 
 from stac_manager.config import IngestConfig
+from stac_manager.events import Pause, Retry
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.files.remote.addresses import STORES, scheme_of
-from stac_manager.files.remote.faults import (
-    ATTEMPTS,
-    BACKOFF_SECONDS,
-    MOST_REFUSALS,
-    RemoteError,
-    backoff_seconds,
-)
+from stac_manager.files.remote.addresses import STORES, scheme_of, shown
+from stac_manager.files.remote.faults import RemoteError, Tries
 from stac_manager.files.remote.fetched import Fetched, Store
 from stac_manager.files.remote.http import HttpStore
 from stac_manager.files.remote.objects import ObjectStores
 from stac_manager.limiter import Outcome, limiter
+from stac_manager.network.backoff import backoff_seconds
+from stac_manager.network.connection import Connection, Rate
+from stac_manager.options import Headers
 from stac_manager.stats import FileStats
+
+T = TypeVar("T")
 
 WHOLE_BYTES = 8_388_608
 """A larger document is read in parts."""
@@ -34,15 +35,17 @@ class Transport:
 
     def __init__(self, config: IngestConfig, stats: FileStats) -> None:
         self._source = config.source
-        self._headers = {} if callable(config.headers) else config.headers
+        self._headers: Headers = config.headers
         self._options = config.storage_options
+        self._connection = Connection.of(config)
+        self._rate = Rate(self._connection.rate_limit)
         self._stores: dict[str, Store] = {}
         self._limiter = limiter(config.concurrency)
         self._stats = stats
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._resume_at = 0.0
-        self._lost = 0
+        self._lost = self._passed = 0
         self.store_of(config.source)  # says what is missing before any work is done
         stats.concurrency = self._limiter.level
 
@@ -56,9 +59,9 @@ class Transport:
         kind = "objects" if scheme_of(url) in STORES else "http"
         if kind not in self._stores:
             self._stores[kind] = (
-                ObjectStores(self._source, self._options)
+                ObjectStores(self._source, self._options, self._connection)
                 if kind == "objects"
-                else HttpStore(self._source, self._headers)
+                else HttpStore(self._source, self._headers, self._connection, self._rate)
             )
         return self._stores[kind]
 
@@ -69,25 +72,44 @@ class Transport:
             RemoteError: If it cannot be had.
             DataProcessingError: If one after another could not.
         """
-        attempt = refusals = 0
+        most = WHOLE_BYTES if most is None else most
+
+        async def send() -> Fetched:
+            fetched: Fetched = await self.store_of(url).get(url, most, span)
+            self._stats.bytes += len(fetched.data or b"")
+            return fetched
+
+        return await self._repeated(url, send)
+
+    async def download(self, url: str, file: IO[bytes], most: int) -> None:
+        """Write a document of up to `most` bytes to a file, from its beginning again as long as the fault may pass.
+
+        Raises:
+            RemoteError, DataProcessingError: As `get`.
+        """
+
+        async def send() -> None:
+            file.seek(0)
+            file.truncate()
+            await self.store_of(url).download(url, file.write, most)
+
+        await self._repeated(url, send)
+
+    async def _repeated(self, url: str, send: Callable[[], Awaitable[T]]) -> T:
+        tries = Tries(self._connection.retries + 1)
         while True:
             await self._turn()
             try:
-                fetched = await self._once(url, span, WHOLE_BYTES if most is None else most)
+                result = await self._observed(send)
             except RemoteError as error:
-                refusals += error.refused
-                attempt += not error.refused
-                if not error.passing:
-                    self._lost = 0
-                    raise
-                if attempt >= ATTEMPTS or refusals >= MOST_REFUSALS:
-                    self._count_lost(error)
-                    raise RemoteError(f"{error}, {attempt + refusals} times", status=error.status) from None
-                pause = 0.0 if error.refused else backoff_seconds(attempt)
-                self._hold_back(error, attempt + refusals)
+                if tries.is_last(error, self._passed):
+                    self._lost = self._lost + 1 if error.passing else 0
+                    raise self._given_up(error, tries) from None
+                pause = self._before_next(f"GET {shown(url)}: {error}", error, tries.attempts)
             else:
                 self._lost = 0
-                return fetched
+                self._passed += 1
+                return result
             finally:
                 self._release()
             await asyncio.sleep(pause)
@@ -97,24 +119,23 @@ class Transport:
         for store in self._stores.values():
             await store.close()
 
-    async def _once(self, url: str, span: tuple[int, int] | None, most: int) -> Fetched:
+    async def _observed(self, send: Callable[[], Awaitable[T]]) -> T:
+        """Send a request, and tell the limiter how it ended."""
         started = perf_counter()
         self._limiter.sent(started)
         in_flight = self._in_flight
+        outcome: Outcome = "page"
+        says = None
         try:
-            fetched: Fetched = await self.store_of(url).get(url, most, span)
+            return await send()
         except RemoteError as error:
-            now = perf_counter()
-            outcome: Outcome = "refused" if error.refused else "failed" if error.passing else "other"
-            self._limiter.observe(
-                outcome, latency=now - started, in_flight=in_flight, now=now, retry_after=error.retry_after
-            )
+            outcome = "refused" if error.refused else "failed" if error.passing else "other"
+            says = error.retry_after
             raise
-        now = perf_counter()
-        self._limiter.observe("page", latency=now - started, in_flight=in_flight, now=now)
-        self._stats.concurrency = self._limiter.level
-        self._stats.bytes += len(fetched.data or b"")
-        return fetched
+        finally:
+            now = perf_counter()
+            self._limiter.observe(outcome, latency=now - started, in_flight=in_flight, now=now, retry_after=says)
+            self._stats.concurrency = self._limiter.level
 
     async def _turn(self) -> None:
         """Wait until another request may be sent, and count it."""
@@ -131,6 +152,7 @@ class Transport:
         try:
             while (delay := self._delay()) > 0:  # noqa: ASYNC110 - others may prolong it
                 await asyncio.sleep(delay)
+            await self._rate.turn()
         except BaseException:
             self._release()
             raise
@@ -151,17 +173,22 @@ class Transport:
                 future.set_result(None)
                 free -= 1
 
-    def _hold_back(self, error: RemoteError, attempts: int) -> None:
-        """After a refusal all requests wait, as long as the server says or longer each time."""
-        if error.refused:
-            seconds = (
-                error.retry_after if error.retry_after is not None else backoff_seconds(attempts) + BACKOFF_SECONDS
-            )
-            self._resume_at = max(self._resume_at, perf_counter() + seconds)
+    def _before_next(self, what: str, error: RemoteError, attempts: int) -> float:
+        """Tell of a retry, and return how long this request waits. After a refusal all of them do."""
+        wait = max(backoff_seconds(attempts), error.retry_after or 0.0)
+        self._stats.tell(Retry(what, attempts, wait))
+        if not error.refused:
+            return wait
+        now = perf_counter()
+        if self._resume_at < now:
+            self._stats.tell(Pause(wait))
+        self._resume_at = max(self._resume_at, now + wait)
+        return 0.0
 
-    def _count_lost(self, error: RemoteError) -> None:
-        self._lost += 1
+    def _given_up(self, error: RemoteError, tries: Tries) -> Exception:
         if self._lost >= MOST_LOST_IN_A_ROW:
-            raise DataProcessingError(
+            return DataProcessingError(
                 f"{self._lost} documents in a row could not be fetched, each after several attempts; the last: {error}"
             )
+        sent = max(tries.attempts, tries.refusals)
+        return RemoteError(f"{error}, {sent} times", status=error.status) if error.passing and sent > 1 else error

@@ -8,8 +8,6 @@ import ssl
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,30 +17,15 @@ import trustme
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from servers.network import HOST, serving
 from yarl import URL
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.network.connection import Connection, Rate
 
-PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-# A name that only the proxy can find.
-HOST = "catalog.test"
-RESOLVER = """
-from proxy.http.proxy import HttpProxyBasePlugin
-class Resolver(HttpProxyBasePlugin):
-    def resolve_dns(self, host, port):
-        return ("127.0.0.1", None) if host == "catalog.test" else (None, None)
-"""
 ITEM = {"type": "Feature", "stac_version": "1.0.0", "id": "only", "properties": {"datetime": "2024-01-01T00:00:00Z"}}
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in (*PROXY_VARIABLES, "ssl_cert_file", "requests_ca_bundle", "curl_ca_bundle", "netrc"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 async def one_item(request: web.Request) -> web.StreamResponse:
@@ -54,69 +37,13 @@ async def one_item(request: web.Request) -> web.StreamResponse:
     return web.json_response({"type": "FeatureCollection", "features": [ITEM], "numberMatched": 1, "links": []})
 
 
-@asynccontextmanager
-async def serving(handler: Handler = one_item, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    runner = web.ServerRunner(web.Server(handler))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    try:
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
-
-
 async def ids(source: str, **options: Any) -> list[str]:
     module = IngestModule({"source": source, "retries": 0, **options})
     return [item["id"] async for item in module.fetch(WorkflowContext.create())]
 
 
-@pytest.fixture
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def tls(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1", HOST).configure_cert(context)
-    return context
-
-
-@pytest.fixture
-def bundle(authority: trustme.CA, tmp_path: Path) -> Path:
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A proxy that asks for a name and a password."""
-    folder = tmp_path_factory.mktemp("proxy")
-    (folder / "resolver.py").write_text(RESOLVER)
-    command = [
-        sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0", "--port-file", folder / "port",
-        "--num-workers", "1", "--num-acceptors", "1", "--basic-auth", "ada:s3cret-word", "--data-dir", folder,
-        "--plugins", "resolver.Resolver",
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        command, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)},
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        for _ in range(600):
-            if (folder / "port").exists() and (text := (folder / "port").read_text().strip()):
-                break
-            assert process.poll() is None, "the proxy has ended"
-            subprocess.run(["sleep", "0.1"], check=True)
-        yield f"http://ada:s3cret-word@127.0.0.1:{text.split()[0]}"
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
 async def test_http_goes_through_the_proxy_of_the_environment(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving() as port:
+    async with serving(one_item) as port:
         monkeypatch.setenv("http_proxy", proxy)
         assert await ids(f"http://{HOST}:{port}/") == ["only"]
 
@@ -124,7 +51,7 @@ async def test_http_goes_through_the_proxy_of_the_environment(proxy: str, monkey
 async def test_https_goes_through_the_proxy_with_a_ca_of_its_own(
     proxy: str, tls: ssl.SSLContext, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with serving(context=tls) as port:
+    async with serving(one_item, tls) as port:
         monkeypatch.setenv("https_proxy", proxy)
         assert await ids(f"https://{HOST}:{port}/", ca_bundle=str(bundle)) == ["only"]
 
@@ -143,7 +70,7 @@ async def test_a_proxy_in_a_private_network_is_used_for_a_source_that_is_in_none
     proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The proxy is found by a name, and the source by nobody but the proxy."""
-    async with serving() as port:
+    async with serving(one_item) as port:
         monkeypatch.setenv("http_proxy", proxy.replace("127.0.0.1", "localhost").removeprefix("http://"))
         assert await ids(f"http://{HOST}:{port}/") == ["only"]
     monkeypatch.setenv("http_proxy", "http://ada:s3cret-word@:3128")
@@ -155,7 +82,7 @@ async def test_a_proxy_in_a_private_network_is_used_for_a_source_that_is_in_none
 async def test_what_needs_no_proxy_meets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy that is named does not exist."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    async with serving() as port:
+    async with serving(one_item) as port:
         assert await ids(f"http://127.0.0.1:{port}/") == ["only"]
     assert Connection().proxy_for(URL("http://one.test/")) == "http://127.0.0.1:9"
     assert Connection(trust_env=False).proxy_for(URL("http://one.test/")) is None
@@ -167,7 +94,7 @@ async def test_what_needs_no_proxy_meets_none(monkeypatch: pytest.MonkeyPatch) -
 async def test_a_ca_of_ones_own_is_trusted(
     variable: str, tls: ssl.SSLContext, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with serving(context=tls) as port:
+    async with serving(one_item, tls) as port:
         url = f"https://127.0.0.1:{port}/"
         with pytest.raises(DataProcessingError, match=r"no secure connection: .*certificate.*ca_bundle"):
             await ids(url)
@@ -203,7 +130,7 @@ async def test_a_client_certificate_is_shown(
     client.private_key_and_cert_chain_pem.write_to_path(both)
     client.cert_chain_pems[0].write_to_path(cert)
     client.private_key_pem.write_to_path(key)
-    async with serving(context=tls) as port:
+    async with serving(one_item, tls) as port:
         url = f"https://127.0.0.1:{port}/"
         for shown in (str(both), (str(cert), str(key))):
             assert await ids(url, ca_bundle=str(bundle), client_cert=shown) == ["only"]
@@ -304,7 +231,7 @@ async def test_the_rate_holds_for_a_whole_search() -> None:
             taken += 1
             return super().reserve()
 
-    async with serving() as port:
+    async with serving(one_item) as port:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("stac_manager.api.http.Rate", Counting)
             module = IngestModule({"source": f"http://127.0.0.1:{port}/", "rate_limit": 1000})
