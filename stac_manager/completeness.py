@@ -90,14 +90,14 @@ def judge(
     """Say what the reports on all partitions prove, of which `unread` were not read.
 
     Args:
-        came: How many members were delivered or failed, where the reports do not say it all: partitions were replaced
-            by others.
+        came: How many members were delivered, left out or failed, where the reports do not say it all: partitions
+            were replaced by others.
     """
     reports = list(reports)
     if rule == "document":
         return _judge_documents(reports, unread)
     if came is None:
-        came = sum(report.items + report.failed for report in reports)
+        came = sum(report.items + report.left_out + report.failed for report in reports)
     lost = _nobodys(reports)
     doubts = [f"{report.name}: {report.problem}" for report in reports if report.problem and report.doubtful_end]
     moved = [f"{report.name}: {report.shifted}" for report in reports if report.shifted]

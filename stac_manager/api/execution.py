@@ -281,10 +281,14 @@ class Search:
         """Judge a search of which every partition was read. What is missing goes to `failures` as well."""
         if note := self._ways.note:
             self._stats.notes.append(note)
+        if out := self._ledger.left_out:
+            self._stats.notes.append(
+                f"The server returned {out} items that do not meet the search; they were left out."
+            )
         if self._ledger.left == 0:
             return
         proof = self._stats.completeness
-        verdict = judge("time", proof.counted, proof.partitions, came=proof.items + self._ledger.failed)
+        verdict = judge("time", proof.counted, proof.partitions, came=self._ledger.came)
         proof.status, proof.problems = verdict.status, [*verdict.missing, *verdict.unproved]
         for words in verdict.missing:
             failures.add("the search", words)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from itertools import chain
 from time import perf_counter
 from typing import Any
 
 from stac_manager.api.http import shown
-from stac_manager.api.ownership import Asked, Owner, owner, time_of
+from stac_manager.api.ownership import ROUNDED, Asked, Owner, collection_of, owner, time_of
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import LOST, MOVED, Reading
 from stac_manager.api.seen import Seen, canonical, digest_of, identity_of, mark_of
@@ -27,6 +27,8 @@ class Ledger:
         failed: Members that are no items.
         delivered: What was delivered, where the items alone do not tell which partition they come from.
         foreign: Items that came for a partition that does not own them.
+        left_out: Items that do not meet the conditions of the search.
+        ignores: Whether the server was seen to ignore some of them, or to read them in a wider sense.
         doubtful: Digests of items with an unclear owner that were left to others.
         settled: Digests of such that were delivered, where others may have seen them.
     """
@@ -41,23 +43,29 @@ class Ledger:
     ) -> None:
         self._stats = stats
         self._failures = failures
-        self._asked = None if replace(asked, bbox=None) == Asked() else asked
+        self._asked = None if asked == Asked() else asked
         self._alone = alone  # the one partition that is read here, while others are read elsewhere
         self._boxes = boxes_of(asked.bbox)
         self._claimed: set[int] = set()
         self.left = left
-        self.foreign = self.failed = 0
+        self.foreign = self.left_out = self.failed = 0
+        self.ignores = False
         self.delivered: Seen | None = None
         self.by_number = False
         self.doubtful: dict[str, None] = {}
         self.settled: dict[str, None] = {}
+
+    @property
+    def came(self) -> int:
+        """How many members were delivered, left out or failed."""
+        return self._stats.completeness.items + self.left_out + self.failed
 
     def lacks(self, counted: int | None) -> bool:
         """Whether partitions that know nothing of time or pages have left something out. Asked once."""
         if self.delivered is None or self.by_number or counted is None or self.left is not None:
             return False
         self.by_number = True
-        return self._stats.completeness.items + self.failed < counted
+        return self.came < counted
 
     def items(self, reading: Reading, page: Page) -> Iterator[Item]:
         """Yield the items of a page that this partition owns and that did not come before.
@@ -69,7 +77,7 @@ class Ledger:
         """
         self._stats.pages += page.size > 0
         marks: list[int] = []
-        for member in self._timed(page.features()):
+        for member in self._members(reading, page):
             if reading.stopped:
                 return
             mark, item = self._marked(member)
@@ -85,6 +93,9 @@ class Ledger:
             if self.left == 0:
                 return
         if not reading.stopped:
+            if reading.ending.problem != LOST:
+                self._leave_out(reading, reading.tally.near)
+            reading.tally.near = 0
             reading.finish_page(marks, page)
 
     def failed_pages(self, reading: Reading) -> None:
@@ -96,9 +107,9 @@ class Ledger:
         verdict = owner(member, partition) if isinstance(member, dict) else Owner.UNCLEAR
         if verdict is Owner.FOREIGN and isinstance(partition, Tile) and is_outside(self._boxes, member):
             verdict = Owner.UNCLEAR
-        if self._asked is not None and isinstance(member, dict) and not self._is_meant(reading, member):
+        meant = self._asked is None or not isinstance(member, dict) or self._is_meant(reading, member)
+        if not meant and reading.ending.problem == LOST:
             verdict = Owner.FOREIGN
-            reading.end(LOST)
         if not reading.memory.is_new(mark, own=verdict is Owner.OWN):
             self._repeated(reading)
             return False
@@ -116,6 +127,12 @@ class Ledger:
             if self.by_number:
                 reading.ending.shifted = MOVED
             return False
+        if not meant:
+            if self.ignores:
+                self._leave_out(reading, 1)
+            else:
+                tally.near += 1
+            return False
         if not item:
             tally.failed += 1
             self.failed += 1
@@ -124,13 +141,35 @@ class Ledger:
         return True
 
     def _is_meant(self, reading: Reading, member: Any) -> bool:
-        """Whether the user asked for an item. The answer to a request of our own is believed, also where a Collection
-        goes by another name; links may lose conditions."""
+        """Whether the user asked for an item. What is not meant in the answer to a request of our own shows that the
+        server ignores a condition, or reads it in a wider sense. Links may lose conditions."""
         assert self._asked is not None
-        if reading.tally.read == 0:
-            self._asked = self._asked.also(member.get("collection"))
+        if self._asked.means(member):
             return True
-        return self._asked.means(member)
+        if reading.tally.read == 0:
+            self.ignores = True
+        elif not self.ignores and not self._asked.means(member, margin=ROUNDED):
+            reading.end(LOST)
+        return False
+
+    def _members(self, reading: Reading, page: Page) -> Iterator[Any]:
+        """The members of a page. The answer to a request of our own is believed where Collections go by other names."""
+        members = self._timed(page.features())
+        asked = self._asked.collections if self._asked else None
+        if asked is None or reading.tally.read:
+            return members
+        first = next(members, None)
+        if collection_of(first) in asked:
+            return chain([first], members)
+        whole = [] if first is None else [first, *members]
+        names = {name for member in whole if (name := collection_of(member)) is not None}
+        if self._asked is not None and names.isdisjoint(asked) and len(names) <= len(asked):
+            self._asked = self._asked.also(names)
+        return iter(whole)
+
+    def _leave_out(self, reading: Reading, members: int) -> None:
+        reading.tally.left_out += members
+        self.left_out += members
 
     def _claims(self, reading: Reading, member: Any, mark: int) -> bool:
         """Whether an item with an unclear owner is delivered here: by the first that sees it in one run; where a

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Tile
 from stac_manager.timestamps import SECOND, nanoseconds
+
+ROUNDED = 2 * 86_400 * SECOND
+"""Servers that round times to days, in a time zone of their own, are not off by more."""
+ROUNDED_DEGREES = 0.1
 
 
 class Owner(Enum):
@@ -40,29 +44,37 @@ def owner(item: Mapping[str, Any], partition: Partition) -> Owner:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the user asked for, as far as an item tells whether it is meant: links of servers lose conditions.
+    """What the user asked for, as far as an item tells whether it is meant: servers ignore conditions, and their links
+    lose some.
 
     Attributes:
-        collections: The Collections; None for all.
+        collections, ids: The Collections and the ids; None for all.
         start, end: The interval in nanoseconds since 1970, None where it is open.
         bbox: The box, None for the world.
     """
 
     collections: frozenset[str] | None = None
+    ids: frozenset[str] | None = None
     start: int | None = None
     end: int | None = None
     bbox: tuple[float, ...] | None = None
 
-    def also(self, collection: object) -> Asked:
-        """The same with one more Collection."""
-        if self.collections is None or not isinstance(collection, str) or collection in self.collections:
-            return self
-        return replace(self, collections=self.collections | {collection})
+    def also(self, collections: Iterable[str]) -> Asked:
+        """The same with more names of Collections."""
+        return self if self.collections is None else replace(self, collections=self.collections.union(collections))
 
-    def means(self, item: Mapping[str, Any]) -> bool:
-        """Tell whether an item may be meant; servers differ in which of its times they compare."""
+    def means(self, item: Mapping[str, Any], *, margin: int = SECOND) -> bool:
+        """Tell whether an item may be meant; servers differ in which of its times they compare, and how exactly.
+
+        Args:
+            margin: By how many nanoseconds a time may lie outside.
+        """
         collection = item.get("collection")
         if self.collections is not None and isinstance(collection, str) and collection not in self.collections:
+            return False
+        if self.ids is not None and isinstance(item.get("id"), str) and item["id"] not in self.ids:
+            return False
+        if self.bbox is not None and _is_clear_of(item, self.bbox):
             return False
         if self.start is None and self.end is None:
             return True
@@ -72,9 +84,27 @@ class Asked:
         times = [nanoseconds(properties.get(name)) for name in ("datetime", "start_datetime", "end_datetime")]
         known = [time for time in times if time is not None]
         return not known or (
-            (self.start is None or max(known) >= self.start - SECOND)
-            and (self.end is None or min(known) <= self.end + SECOND)
+            (self.start is None or max(known) >= self.start - margin)
+            and (self.end is None or min(known) <= self.end + margin)
         )
+
+
+def _is_clear_of(item: Mapping[str, Any], bbox: tuple[float, ...]) -> bool:
+    """Whether nothing of an item can be in a box: not even the box around it. What crosses the antimeridian may be."""
+    half = len(bbox) // 2
+    west, south, east, north = bbox[0], bbox[1], bbox[half], bbox[half + 1]
+    vertex = first_vertex(item.get("geometry"))
+    if vertex is None or west > east or (west <= vertex[0] <= east and south <= vertex[1] <= north):
+        return False
+    xs, ys = zip(*_positions(item["geometry"]), strict=True)
+    if max(xs) - min(xs) > 180:
+        return False
+    return bool(
+        max(xs) < west - ROUNDED_DEGREES
+        or min(xs) > east + ROUNDED_DEGREES
+        or max(ys) < south - ROUNDED_DEGREES
+        or min(ys) > north + ROUNDED_DEGREES
+    )
 
 
 def _by_time(item: Mapping[str, Any], start: int | None, end: int | None) -> Owner:
@@ -121,6 +151,12 @@ def time_of(item: Mapping[str, Any]) -> tuple[int | None, bool]:
     return time, (low is None or low <= time + SECOND) and (high is None or time <= high + SECOND)
 
 
+def collection_of(member: Any) -> str | None:
+    """The Collection of an item; None where it names none."""
+    collection = member.get("collection") if isinstance(member, dict) else None
+    return collection if isinstance(collection, str) else None
+
+
 def has_null_datetime(item: Any) -> bool:
     """Tell whether an item has no `datetime`."""
     properties = item.get("properties") if isinstance(item, dict) else None
@@ -142,3 +178,17 @@ def first_vertex(geometry: Any) -> tuple[float, float] | None:
     if not all(isinstance(each, int | float) and not isinstance(each, bool) and abs(each) < 1e6 for each in (x, y)):
         return None
     return ((x + 180) % 360 - 180 if not -180 <= x <= 180 else x), min(max(y, -90.0), 90.0)
+
+
+def _positions(geometry: Any) -> Iterator[tuple[float, float]]:
+    """Every position of a GeoJSON geometry that has one; nothing is nested deeper than a GeometryCollection may be."""
+    waiting: list[Any] = [geometry]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            waiting += [each.get("coordinates"), each.get("geometries")]
+        elif isinstance(each, list) and each and isinstance(each[0], int | float):
+            if len(each) > 1 and isinstance(each[1], int | float):
+                yield each[0], each[1]
+        elif isinstance(each, list):
+            waiting += each

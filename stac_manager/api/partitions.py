@@ -151,7 +151,13 @@ async def read(
             async for part in parts:
                 yield part
     proof = stats.completeness
-    totals = {"items": proof.items, "failed": ledger.failed, "pages": proof.pages, "requests": stats.requests}
+    totals = {
+        "items": proof.items,
+        "left_out": ledger.left_out,
+        "failed": ledger.failed,
+        "pages": proof.pages,
+        "requests": stats.requests,
+    }
     digests = {"doubtful": tuple(ledger.doubtful), "settled": tuple(ledger.settled)}
     place = {"datetime": query.datetime(partition), "place": query.place(partition)}
     proof_of_all = combine(partition.key, proof.partitions, **totals, **digests, **place)

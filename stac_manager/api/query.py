@@ -89,6 +89,7 @@ class Query:
         low, high = self.bounds.low, self.bounds.high
         return Asked(
             frozenset(self.body["collections"]) if self.body.get("collections") else None,
+            frozenset(self.body["ids"]) if self.body.get("ids") else None,
             None if low is None else int(low * SECOND),
             None if high is None else int(high * SECOND),
             tuple(self.body["bbox"]) if self.body.get("bbox") else None,

@@ -47,6 +47,8 @@ class Tally:
         items: Items delivered.
         duplicates: Members that came again, here or where a share was read before.
         foreign: Members that belong to other partitions.
+        left_out: Members that do not meet the conditions of the search.
+        near: Those of the page at hand that hardly miss them, and came over a link.
         failed: Members that are no items.
         stale: Pages in a row without a new member, `empty` without any.
         last_was_full: Whether the latest page was as large as this server's pages get.
@@ -58,6 +60,8 @@ class Tally:
     items: int = 0
     duplicates: int = 0
     foreign: int = 0
+    left_out: int = 0
+    near: int = 0
     failed: int = 0
     stale: int = 0
     empty: int = 0
@@ -213,6 +217,7 @@ class Reading:
             counted=self.counted,
             pages=tally.read,
             requests=tally.fetched,
+            left_out=tally.left_out,
             failed=tally.failed,
             problem=self.missing(),
             doubtful_end=self.ending.doubtful and self.counted is None,

@@ -187,9 +187,14 @@ class DatetimeOnly(Habit):
         return moment is not None and low <= moment_of(moment) <= high
 
 
-class IgnoresTime(Habit):
+class Ignores(Habit):
+    """Some conditions of a search change nothing (pygeoapi over a file, static search proxies)."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
     def understood(self, conditions: Json) -> Json:
-        return {name: value for name, value in conditions.items() if name != "datetime"}
+        return {name: value for name, value in conditions.items() if name not in self.names}
 
 
 class Refuses(Habit):

@@ -13,7 +13,7 @@ from support import ids, make_item
 from stac_manager import ApiIngest, FileIngest, WorkflowContext
 from stac_manager.events import Event, Fallback, PartitionDone, Pause, Retry, Split
 
-from .habits import IgnoresTime, Outage, RateLimit
+from .habits import Ignores, Outage, RateLimit
 from .server import Habit, World, running
 from .test_worlds import LIMIT, spread
 
@@ -55,7 +55,7 @@ async def test_every_retry_and_every_pause_is_told(caplog: pytest.LogCaptureFixt
 
 
 async def test_a_fallback_is_told_once() -> None:
-    seen, module = await events_of([IgnoresTime()], 8)
+    seen, module = await events_of([Ignores("datetime")], 8)
     assert [event.note for event in seen if isinstance(event, Fallback)] == module.stats.notes != []
 
 

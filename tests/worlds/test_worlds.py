@@ -23,7 +23,7 @@ from .habits import (
     ErrorsIn200,
     ExpiringToken,
     FiltersAfterPaging,
-    IgnoresTime,
+    Ignores,
     ItemsComeAndGo,
     ItemsEndpointOnly,
     LargestPage,
@@ -121,6 +121,12 @@ class Case:
 GLOBE = {"type": "Polygon", "coordinates": [[[-90, -90], [90, -90], [90, 90], [-90, 90], [-90, -90]]]}
 LATER = text_of(FIRST + timedelta(hours=7 * 30))
 EARLIER = text_of(FIRST + timedelta(hours=7 * 90))
+
+
+def between(item: Json) -> bool:
+    return LATER <= item["properties"]["datetime"] <= EARLIER
+
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 CASES: dict[str, Callable[[], Case]] = {
@@ -138,12 +144,12 @@ CASES: dict[str, Callable[[], Case]] = {
     "next has lost a condition": lambda: Case(
         [NextLink("lost_condition")],
         options={"datetime": f"{LATER}/{EARLIER}"},
-        wanted=lambda item: LATER <= item["properties"]["datetime"] <= EARLIER,
+        wanted=between,
     ),
     "next has lost a condition, GET": lambda: Case(
         [NextLink("lost_condition"), Refuses("POST")],
         options={"datetime": f"{LATER}/{EARLIER}"},
-        wanted=lambda item: LATER <= item["properties"]["datetime"] <= EARLIER,
+        wanted=between,
     ),
     "next is absent": lambda: Case([NextLink("absent")]),
     "next is absent, without counts": lambda: Case([NextLink("absent")], world={"counts": False}),
@@ -177,7 +183,33 @@ CASES: dict[str, Callable[[], Case]] = {
     "times by the hour": lambda: Case([CoarseTimes(HOUR)]),
     "times by the day": lambda: Case([CoarseTimes(DAY)]),
     "times by the day, without counts": lambda: Case([CoarseTimes(DAY)], world={"counts": False}),
-    "times are ignored": lambda: Case([IgnoresTime()]),
+    "times are ignored": lambda: Case([Ignores("datetime")]),
+    "a datetime is ignored": lambda: Case(
+        [Ignores("datetime")], options={"datetime": f"{LATER}/{EARLIER}"}, wanted=between, world={"paging": "offset"}
+    ),
+    "a datetime and a bbox are ignored": lambda: Case(
+        [ItemsEndpointOnly(), Ignores("datetime", "bbox")],
+        options={"datetime": f"{LATER}/{EARLIER}", "bbox": [-90, -90, 90, 90]},
+        wanted=lambda item: between(item) and -90 <= item["geometry"]["coordinates"][0] <= 90,
+    ),
+    "ids are ignored": lambda: Case(
+        [Ignores("ids")], options={"ids": ["item-0003"]}, wanted=lambda item: item["id"] == "item-0003"
+    ),
+    "collections are ignored": lambda: Case(
+        [Ignores("collections")],
+        equal_ids,
+        options={"collection_id": "scenes"},
+        wanted=lambda item: item.get("collection") in ("scenes", None),
+    ),
+    "a datetime is rounded to days": lambda: Case(
+        [CoarseTimes(DAY)], options={"datetime": f"{LATER}/{EARLIER}"}, wanted=between
+    ),
+    "a datetime is rounded to days, hourly items": lambda: Case(
+        [CoarseTimes(DAY)],
+        lambda: [make_item(n, datetime=text_of(FIRST + timedelta(hours=n))) for n in range(COUNT)],
+        options={"datetime": f"{text_of(FIRST + timedelta(hours=30))}/{text_of(FIRST + timedelta(hours=90))}"},
+        wanted=lambda item: "item-0030" <= item["id"] <= "item-0090",
+    ),
     "datetime only": lambda: Case([DatetimeOnly()], some_without_datetime),
     "datetime only, without filters": lambda: Case([DatetimeOnly()], some_without_datetime, world={"filters": False}),
     "null datetimes": lambda: Case([], some_without_datetime),

@@ -97,13 +97,38 @@ def test_a_box_across_the_antimeridian_is_two_and_what_reaches_in_from_outside_i
 
 
 def test_what_the_user_asked_for() -> None:
-    asked = Asked(frozenset({"a"}), MAY, MAY + 86_400 * SECOND)
+    asked = Asked(frozenset({"a"}), None, MAY, MAY + 86_400 * SECOND)
     assert asked.means({"collection": "a", **item(datetime=FIRST)})
     assert not asked.means({"collection": "b", **item(datetime=FIRST)})
-    assert asked.also("b").means({"collection": "b", **item(datetime=FIRST)})
+    assert asked.also(["b"]).means({"collection": "b", **item(datetime=FIRST)})
     assert not asked.means({"collection": "a", **item(datetime="2024-05-03T00:00:00Z")})
     assert asked.means({"collection": "a", **item(datetime="2023-01-01T00:00:00Z", end_datetime=FIRST)})
     assert time_of(item(datetime=FIRST)) == (MAY, True)
+
+
+@pytest.mark.parametrize(
+    ("geometry", "meant"),
+    [
+        (point(5, 5), True),
+        (point(20.05, 5), True),  # by so little servers round
+        (point(21, 5), False),
+        (point(5, -91e5), True),  # no place on Earth
+        ({"type": "LineString", "coordinates": [[30, 5], [15, 5]]}, True),
+        ({"type": "LineString", "coordinates": [[30, 5], [25, 5]]}, False),
+        ({"type": "LineString", "coordinates": [[179, 5], [-179, 5]]}, True),  # across the antimeridian, or the world
+        ({"type": "GeometryCollection", "geometries": [point(30, 5), point(15, 5)]}, True),
+        ({"type": "Point", "coordinates": []}, True),
+        (None, True),
+    ],
+)
+def test_what_cannot_be_in_the_box_of_the_search_is_not_meant(geometry: object, meant: bool) -> None:
+    asked = Asked(bbox=(0.0, 0.0, 20.0, 20.0))
+    assert asked.means({"geometry": geometry}) is meant
+
+
+def test_an_id_that_was_not_asked_for_is_not_meant() -> None:
+    assert Asked(ids=frozenset({"a"})).means({"id": "a"})
+    assert not Asked(ids=frozenset({"a"})).means({"id": "b"})
 
 
 def test_items_without_a_collection_are_told_apart_by_all_they_have() -> None:
