@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .bottleneck import Bottleneck, bottleneck_of, ceiling_of
-from .evidence import Evidence, evidence
+from .evidence import Evidence
 from .model import MEASUREMENT_SAMPLES, Concurrency, DataSet, Level, Report
 from .ranking import Effect, best, compared, differing_items, effect_of, recommended, refused
 from .scaling import NoLaw, ScalingLaw, fit
@@ -121,7 +121,7 @@ def analyse(data_set: DataSet) -> Analysis:
 
 def find(data_set: DataSet) -> Findings:
     """The decisions, without the words."""
-    top = best(data_set)
+    top, base = best(data_set), data_set.baseline
     effect = effect_of(data_set, top)
     bottleneck = bottleneck_of(data_set, effect, top)
     return Findings(
@@ -132,7 +132,7 @@ def find(data_set: DataSet) -> Findings:
         default=_default(data_set, effect, top, bottleneck),
         refused=refused(data_set),
         bottleneck=bottleneck,
-        one=evidence(data_set.baseline),
+        one=None if base is None else base.evidence,
         ceiling=ceiling_of(data_set),
         law=fit(data_set),
     )

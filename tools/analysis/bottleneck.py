@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .evidence import Evidence, evidence, waiting_in_words
+from .evidence import Evidence, waiting_in_words
 from .model import BASELINE_CONCURRENCY, DataSet, Kind, Level
 from .ranking import MODEST_SPEEDUP, PAYING_GAIN, SIGNIFICANT_SPEEDUP, Effect, counted, fastest, refused, seconds
 from .significance import is_slower
@@ -33,8 +33,8 @@ Bottleneck = Literal["waiting", "cpu", "mixed", "serialised", "limited", "conten
 
 def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottleneck:
     """Name what limits a data set whose levels have this effect, and this best level."""
-    one = evidence(data_set.baseline)
     base = data_set.baseline
+    one = None if base is None else base.evidence
     if refused(data_set):
         return "limited"
     if effect == "unknown":
@@ -72,7 +72,7 @@ def _of_one_worker(one: Evidence | None) -> Bottleneck:
 
 def _modest_though_idle(level: Level) -> Bottleneck:
     """One worker waits for the most part; either the pool is too small to show it, or something else holds it up."""
-    found = evidence(level)
+    found = level.evidence
     ideal = level.concurrency if isinstance(level.concurrency, int) else None
     if ideal is not None and (level.speedup or 0.0) >= NEARLY_IDEAL * ideal:
         return "waiting"
@@ -119,14 +119,14 @@ def plateau(data_set: DataSet) -> Level | None:
 
 def too_few_tasks(data_set: DataSet) -> tuple[float, list[Level]] | None:
     """How many tasks there were, and the levels that had more workers than tasks."""
-    known = [(found.tasks, x) for x in counted(data_set.measured) if (found := evidence(x)) is not None and found.tasks]
+    known = [(x.evidence.tasks, x) for x in counted(data_set.measured) if x.evidence is not None and x.evidence.tasks]
     short = [(tasks, level) for tasks, level in known if tasks < number(level)]
     return (min(tasks for tasks, _ in short), [level for _, level in short]) if short else None
 
 
 def ceiling_of(data_set: DataSet) -> float | None:
     """The speedup that the time on one thread allows at most (Amdahl's law); None: not known, or no limit."""
-    found = evidence(data_set.baseline)
+    found = None if data_set.baseline is None else data_set.baseline.evidence
     if found is None or found.serial <= 0.005:
         return None
     seen = max((level.speedup or 0.0 for level in data_set.measured), default=0.0)
@@ -139,12 +139,11 @@ def number(level: Level) -> int:
 
 
 def _is_crowded(level: Level) -> bool:
-    found = evidence(level)
-    return found is not None and found.crowded
+    return level.evidence is not None and level.evidence.crowded
 
 
 def _is_idle_with_work(level: Level) -> bool:
-    found = evidence(level)
+    found = level.evidence
     return found is not None and found.busy < HALF_BUSY and not found.crowded and _has_work(found, level)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tools.words import listed, share
 
-from .model import Kind, Level
+if TYPE_CHECKING:
+    from .model import Kind, Usage
 
 # A process that waited longer than this for a CPU shared the machine with others, and its times say little.
 CROWDED_SHARE = 0.10
@@ -49,11 +51,10 @@ class Evidence:
         return self.queue is not None and self.queue > CROWDED_SHARE
 
 
-def evidence(level: Level | None) -> Evidence | None:
-    """What is known of a level; None where only its speed was measured."""
-    if level is None or level.usage is None or level.usage.wall_seconds <= 0:
+def evidence_of(usage: Usage | None) -> Evidence | None:
+    """What the usage of a level says; None where only its speed was measured."""
+    if usage is None or usage.wall_seconds <= 0:
         return None
-    usage = level.usage
     wall, queue = usage.wall_seconds, usage.queue_seconds
     # A queue as long as the whole run would be a fault of the clock.
     granted = wall if queue is None else max(wall - queue, wall * 0.01)

@@ -9,8 +9,10 @@ import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 
+from .evidence import Evidence, evidence_of
 from .significance import ratio_interval
 
 SCHEMA_VERSION = 3
@@ -97,6 +99,11 @@ class Level(Timing):
         if isinstance(self.concurrency, str):
             return "processes" if _PROCESSES.fullmatch(self.concurrency) else "auto"
         return "sequential" if self.concurrency == BASELINE_CONCURRENCY else "concurrent"
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """Where its time went; None where only its speed was measured."""
+        return evidence_of(self.usage)
 
 
 @dataclass(frozen=True, kw_only=True)

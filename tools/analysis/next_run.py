@@ -6,7 +6,6 @@ import shlex
 from typing import TYPE_CHECKING
 
 from .bottleneck import number, too_few_tasks
-from .evidence import evidence
 from .model import BASELINE_CONCURRENCY, DataSet, title_of
 from .ranking import counted, differing_items
 
@@ -39,7 +38,7 @@ def next_run(found: Findings) -> tuple[str, str] | None:
     if found.quality == "no spread" and found.effect == "unknown":
         return _again(data_set, "Measure more items, the runs are too short for the clock",
                       **_items(data_set, 10))  # fmt: skip
-    quiet = " on a quiet machine" if any(x and x.crowded for x in map(evidence, data_set.measured)) else ""
+    quiet = " on a quiet machine" if any(x.evidence and x.evidence.crowded for x in data_set.measured) else ""
     if found.effect == "inconclusive" or (found.effect == "unknown" and found.default is None):
         most = max(level.sample_count for level in data_set.measured)
         repeats = max(ENOUGH_REPEATS, 2 * most)
@@ -86,7 +85,7 @@ def _items(data_set: DataSet, factor: int) -> dict[str, int]:
 
 def _cost(data_set: DataSet, repeats: int) -> str:
     """How many requests that would take: it is somebody's server."""
-    tasks = [found.tasks for found in map(evidence, data_set.measured) if found is not None and found.tasks]
+    tasks = [x.evidence.tasks for x in data_set.measured if x.evidence is not None and x.evidence.tasks]
     if data_set.kind != "api" or not tasks:
         return ""
     requests = max(tasks) * repeats * len(data_set.levels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .evidence import evidence
 from .model import DataSet, Level, order_of
 from .significance import is_slower, ratio_interval
 
@@ -82,7 +81,7 @@ def rounded(level: Level | None) -> float:
 
 def refused(data_set: DataSet) -> tuple[Level, ...]:
     """The levels at which the server answered that it was asked too often."""
-    return tuple(x for x in data_set.measured if (found := evidence(x)) is not None and found.refusals > 0)
+    return tuple(x for x in data_set.measured if x.evidence is not None and x.evidence.refusals > 0)
 
 
 def recommended(data_set: DataSet, top: Level) -> Level | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tools.words import listed, megabytes, share, significant, times, workers
 
 from .bottleneck import bottleneck_in_words, hindered, kept, number, plateau, too_few_tasks
-from .evidence import busy_in_words, evidence, shares_in_words
+from .evidence import busy_in_words, shares_in_words
 from .model import DataSet, Level, sample_counts
 from .next_run import next_run
 from .ranking import SAME_MEMORY_BYTES, compared, counted, differing_items, fastest, is_dear, pays, seconds
@@ -190,15 +190,13 @@ def _why_bottleneck(found: Findings) -> str:
 
 def _cores(found: Findings) -> str:
     """How many cores the best level keeps busy, where it is more than one."""
-    many = evidence(found.best)
-    if many is None or found.best is None or many.cores < SEVERAL_CORES:
+    if found.best is None or found.best.evidence is None or found.best.evidence.cores < SEVERAL_CORES:
         return ""
-    return f"{workers(found.best.concurrency)} keep {many.cores:.1f} cores busy"
+    return f"{workers(found.best.concurrency)} keep {found.best.evidence.cores:.1f} cores busy"
 
 
 def _refusals(level: Level) -> str:
-    found = evidence(level)
-    count = found.refusals if found else 0
+    count = level.evidence.refusals if level.evidence else 0
     return f"{f'{count:,.0f}' if count >= 1 else 'under 1'} at {workers(level.concurrency)}"
 
 
@@ -206,7 +204,7 @@ def _cautions(found: Findings) -> list[str]:
     """What limits the findings, the gravest first."""
     data_set = found.data_set
     absent = {status: [x for x in data_set.levels if x.status == status] for status in ("failed", "n/a")}
-    crowded = [level for level in data_set.measured if (seen := evidence(level)) is not None and seen.crowded]
+    crowded = [level for level in data_set.measured if level.evidence is not None and level.evidence.crowded]
     few = too_few_tasks(data_set)
     unjudged = [x for x in data_set.measured if x is not data_set.baseline and x not in compared(data_set)]
     parts = "pages" if data_set.kind == "api" else "documents"
@@ -250,9 +248,11 @@ def _time(found: Findings) -> list[str]:
         text.append(
             f"One thread does {share(found.one.serial)} of that, which limits the speedup to {limit} (Amdahl's law)."
         )
-    many = evidence(found.best)
-    if many is not None and found.best is not None:
-        busy = _cores(found) or f"{workers(found.best.concurrency)} kept the CPU busy {busy_in_words(many)} of the time"
+    best = found.best
+    if best is not None and best.evidence is not None:
+        busy = (
+            _cores(found) or f"{workers(best.concurrency)} kept the CPU busy {busy_in_words(best.evidence)} of the time"
+        )
         text.append(f"{_capital(busy)}.")
     return text
 
