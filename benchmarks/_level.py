@@ -73,7 +73,7 @@ def _prepared_to_write(request):
 
 def _write(write, workers, items, import_bytes):
     """Write once to a folder that is removed. CPU seconds are those of all processes, memory is that of this one."""
-    from benchmarks import _compat, _memory, _usage
+    from benchmarks import _compat, _usage
 
     usage, before = {}, os.times()
     with tempfile.TemporaryDirectory() as folder:
@@ -84,19 +84,12 @@ def _write(write, workers, items, import_bytes):
             return {"error": f"{error}" or type(error).__name__}
     after = os.times()
     usage["cpu_seconds"] += sum(after[2:4]) - sum(before[2:4])
-    return {
-        "items": count,
-        "failed": len(failures),
-        "first_failure": str(failures[0]) if failures else None,
-        "peak_bytes": _memory.peak_bytes(),
-        "import_bytes": import_bytes,
-        "usage": {**usage, **_usage.counted(None)},
-    }
+    return _outcome(count, failures, import_bytes, usage, None)
 
 
 def _run(options, items, import_bytes):
     """Fetch once, the garbage collector off meanwhile as in all timings of asv."""
-    from benchmarks import _compat, _memory, _usage
+    from benchmarks import _compat, _usage
 
     usage = {}
     module = _compat.ingest_module(**options)
@@ -109,13 +102,19 @@ def _run(options, items, import_bytes):
         return {"error": f"{error}" or type(error).__name__}
     finally:
         gc.enable()
+    return _outcome(count, failures, import_bytes, usage, getattr(module, "stats", None))
+
+
+def _outcome(count, failures, import_bytes, usage, stats):
+    from benchmarks import _memory, _usage
+
     return {
         "items": count,
         "failed": len(failures),
         "first_failure": str(failures[0]) if failures else None,
         "peak_bytes": _memory.peak_bytes(),
         "import_bytes": import_bytes,
-        "usage": {**usage, **_usage.counted(getattr(module, "stats", None))},
+        "usage": {**usage, **_usage.counted(stats)},
     }
 
 

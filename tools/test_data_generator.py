@@ -24,35 +24,7 @@ from pathlib import Path
 if not __package__:  # Started as a program: the folder above is not on the path.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from tools.test_data import (
-    DATETIME_KINDS,
-    GENERATOR_VERSION,
-    LAYOUTS,
-    PROFILE_NAMES,
-    DataSet,
-    DataSetSpec,
-    ensure,
-    find,
-    generate_item,
-    iter_items,
-    main,
-    progress_bar,
-)
-
-__all__ = [
-    "DATETIME_KINDS",
-    "GENERATOR_VERSION",
-    "LAYOUTS",
-    "PROFILE_NAMES",
-    "DataSet",
-    "DataSetSpec",
-    "ensure",
-    "find",
-    "generate_item",
-    "iter_items",
-    "main",
-    "progress_bar",
-]
+from tools.test_data.program import main
 
 if __name__ == "__main__":
     sys.exit(main())

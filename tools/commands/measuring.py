@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tools import test_data_generator
+from tools import test_data
 from tools.measuring_options import Decorator, Levels, Processes, all_of
 
 from .output import check_output, say, write_report
@@ -61,8 +61,8 @@ def _measuring_options(output: str, repeat: str) -> Decorator:
 
 @click.command("file")
 @click.option("--test-size", type=click.IntRange(1, 10_000_000), help="Generated items. [default: 1000]")
-@click.option("--profile", type=click.Choice(test_data_generator.PROFILE_NAMES), help="Kind of the generated items.")
-@click.option("--layout", type=click.Choice(test_data_generator.LAYOUTS), help="How the generated items lie on disk.")
+@click.option("--profile", type=click.Choice(test_data.PROFILE_NAMES), help="Kind of the generated items.")
+@click.option("--layout", type=click.Choice(test_data.LAYOUTS), help="How the generated items lie on disk.")
 @click.option("--source", help="A folder, file or glob of yours, instead of generated items.")
 @click.option("--max-items", type=click.IntRange(min=1), help="Stop after so many items.")
 @click.option("--workers", type=Processes(), help="Write NDJSON with so many processes, such as 1,2, instead.")
@@ -173,9 +173,9 @@ def api_command(
         _measure(request, output)
 
 
-def _made(spec: test_data_generator.DataSetSpec) -> test_data_generator.DataSet:
-    with test_data_generator.progress_bar(spec) as advance:
-        return test_data_generator.ensure(spec, TEST_DATA, advance=advance)
+def _made(spec: test_data.DataSetSpec) -> test_data.DataSet:
+    with test_data.progress_bar(spec) as advance:
+        return test_data.ensure(spec, TEST_DATA, advance=advance)
 
 
 def _measure(request: Request, output: Path) -> None:
@@ -193,8 +193,8 @@ def _measure(request: Request, output: Path) -> None:
     say(f"Written: {output}")
 
 
-def _spec(items: int, profile: str | None, layout: str | None) -> test_data_generator.DataSetSpec:
-    default = test_data_generator.DataSetSpec()
+def _spec(items: int, profile: str | None, layout: str | None) -> test_data.DataSetSpec:
+    default = test_data.DataSetSpec()
     return replace(default, items=items, profile=profile or default.profile, layout=layout or default.layout)
 
 

@@ -1,7 +1,7 @@
 """Realistic STAC items, the same for the same seed, on disk in the layouts that file ingestion reads."""
 
 from .items import generate_item, iter_items
-from .program import main, progress_bar
+from .program import progress_bar
 from .sets import DataSet, ensure, find
 from .spec import DATETIME_KINDS, GENERATOR_VERSION, LAYOUTS, PROFILE_NAMES, DataSetSpec
 
@@ -16,6 +16,5 @@ __all__ = [
     "find",
     "generate_item",
     "iter_items",
-    "main",
     "progress_bar",
 ]

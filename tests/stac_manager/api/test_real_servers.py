@@ -14,7 +14,7 @@ from support import real_item_files
 
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.stats import ApiStats
-from tools.test_data_generator import DataSetSpec, ensure
+from tools.test_data import DataSetSpec, ensure
 
 GENERATED_ITEMS = 2_000
 LIMIT = 50

@@ -26,7 +26,7 @@ from support import fetch, ids, make_item, make_items, real_item_files
 
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from tools.test_data_generator import PROFILE_NAMES, DataSetSpec, iter_items
+from tools.test_data import PROFILE_NAMES, DataSetSpec, iter_items
 
 Items = list[dict[str, Any]]
 TIMES = ("datetime", "start_datetime", "end_datetime", "created", "updated", "expires", "published", "unpublished")
