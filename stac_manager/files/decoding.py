@@ -29,6 +29,8 @@ LONG_LINE_BYTES = 1_048_576
 """A longer line is read member by member, and is never in memory as a whole."""
 FIRST_VALUE_BYTES = 1_048_576
 """So far the first value of a file of lines is followed when it does not end with its line."""
+LINES_LOOKED_AT = 8
+"""Behind a broken first line, so many lines are looked at for an item."""
 _AROUND_VALUES = b" \t\r\n\x1e"
 MOST_DEPTH = 3
 """Arrays of pages of features: containers within containers are looked into so deep."""
@@ -94,7 +96,7 @@ def has_lines(window: Window, document: Document) -> bool:
     """Tell whether a document holds a value a line, and no record separators.
 
     A file that is called so does, unless its first value ends on a later line. Another one does where its first line
-    is an object or array and something follows.
+    is an object or array and something follows, and where that line is broken and the second one is an item.
     """
     if _first_byte(window) == RECORD_SEPARATOR:
         return False
@@ -105,7 +107,9 @@ def has_lines(window: Window, document: Document) -> bool:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return document.format == "ndjson" and not _parses_over_lines(window)
+        if document.format != "ndjson" and not _is_item_behind(line, window, end):
+            return False
+        return not _parses_over_lines(window)
     return document.format == "ndjson" or (isinstance(value, dict | list) and _something_follows(window, end))
 
 
@@ -125,16 +129,39 @@ def _end_of_first_line(window: Window) -> int | None:
         searched = window.start + length
 
 
+def _is_item_behind(line: bytes, window: Window, end: int) -> bool:
+    """Tell whether a line that does not parse, and is no part of a container, is followed soon by an item."""
+    if line.rstrip()[-1:] in (b"[", b"{", b",", b":"):
+        return False
+    begin = end + 1 - window.start
+    for _ in range(LINES_LOOKED_AT):
+        while (found := window.buffer.find(b"\n", window.start + begin, window.end)) < 0:
+            if window.end - window.start - begin > LONG_LINE_BYTES or not window.more():
+                found = window.end
+                break
+        try:
+            if is_plain_item(orjson.loads(window.view[window.start + begin : found])):
+                return True
+        except orjson.JSONDecodeError:
+            pass
+        begin = found + 1 - window.start
+        if window.start + begin >= window.end:
+            return False
+    return False
+
+
 def _parses_over_lines(window: Window) -> bool:
-    """Tell whether a value that several lines hold begins here."""
+    """Tell whether an object or array that several lines hold begins here."""
     while window.end - window.start < FIRST_VALUE_BYTES and window.more():
         pass
     data = bytes(window.view[window.start : min(window.end, window.start + FIRST_VALUE_BYTES)])
+    if data.lstrip()[:1] not in (b"{", b"["):
+        return False
     try:
-        next(members(Window(data=data)))
+        first = next(members(Window(data=data)))
     except (NotJSONError, StopIteration):
         return False
-    return True
+    return not (isinstance(first, Whole) and isinstance(first.value, BrokenMember))
 
 
 def _something_follows(window: Window, end: int) -> bool:

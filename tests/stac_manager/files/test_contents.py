@@ -197,3 +197,30 @@ async def test_numbers_of_any_length_are_exact(number: float, write: Write) -> N
     for name, text in contents.items():
         found = await fetch({"source": str(write(name, text))})
         assert json.dumps(found) == json.dumps(many[: len(found)] if len(found) > 1 else [nested]), name
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.ndjson"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b'"type": "Feature", "id": "x"}',  # begins with what is a value by itself
+        b'{"type": "Feature", "id": "x"',
+        b'{"type" "Feature"}\n{"id" "x"}',
+        b'{"id": "\\ud800"}',  # the standard library takes half a character for one
+        b"true{}",
+    ],
+)
+async def test_a_broken_first_line_costs_no_other_one(name: str, broken: bytes, write: Callable[..., Path]) -> None:
+    path = write(name, b"\n".join([broken, *(json.dumps(make_item(f"i{n}")).encode() for n in range(3))]))
+    context = WorkflowContext.create()
+    assert ids(await fetch({"source": path}, context)) == ["i0", "i1", "i2"]
+    lines = [failure.line for failure in context.failure_collector.get_all()]
+    assert lines == list(range(1, 2 + broken.count(b"\n")))
+
+
+async def test_a_broken_document_over_lines_is_not_one_of_lines(write: Callable[..., Path]) -> None:
+    item = json.dumps(make_item("i0"))
+    path = write("a.json", f'{{"type": "FeatureCollection", "features": [\n{item}\n{item}\n]}}')
+    context = WorkflowContext.create()
+    assert ids(await fetch({"source": path}, context)) == ["i0"]
+    assert len(context.failure_collector) == 1
