@@ -132,7 +132,7 @@ class _Reader:
             try:
                 items = iter(items_of(memoryview(fetched.data), document, self._failures, self._filters.decode))
             except ParquetFoundError:
-                async for part in self._in_batches(self._rows(io.BytesIO(fetched.data), document)):
+                async for part in self._in_batches(self._rows(io.BytesIO(fetched.data), document), document):
                     yield part
                 return
         except RemoteError as error:
@@ -152,7 +152,7 @@ class _Reader:
             file = await self._opened(fetched, stack)
             text = document.format != "parquet"
             items = self._text(file, document) if text else self._rows(file, document)
-            async for part in self._in_batches(items):
+            async for part in self._in_batches(items, document):
                 yield part
 
     def _text(self, file: Any, document: Document) -> Iterator[Item | None]:
@@ -179,7 +179,9 @@ class _Reader:
         file.seek(0)
         return file
 
-    async def _in_batches(self, items: Iterator[Item | None]) -> AsyncGenerator[Iterable[Item], None]:
+    async def _in_batches(
+        self, items: Iterator[Item | None], document: Document
+    ) -> AsyncGenerator[Iterable[Item], None]:
         """Decode in a thread, for it waits for the store."""
 
         def batch() -> list[Item | None]:
@@ -187,16 +189,16 @@ class _Reader:
 
         try:
             while found := await in_thread(batch):
-                yield _Turn(self._selected(iter(found), None), self._stats, self._config.max_items, whole=True)
+                yield _Turn(self._selected(iter(found), document), self._stats, self._config.max_items, whole=True)
         finally:
             if isinstance(items, Generator):
                 with suppress(ValueError):  # it runs: the thread ends by itself
                     items.close()
 
-    def _selected(self, items: Iterator[Item | None], document: Document | None) -> Iterator[Item | None]:
+    def _selected(self, items: Iterator[Item | None], document: Document) -> Iterator[Item | None]:
         matches = self._matches
         keep = self._filters.keep
-        given = collection_of_path(document.path) if document is not None else None
+        given = collection_of_path(document.path)
         for item in items:
             if item is not None and given is not None and item.get("collection") is None:
                 item["collection"] = given

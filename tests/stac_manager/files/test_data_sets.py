@@ -111,3 +111,21 @@ async def test_a_fetch_waits_where_no_more_files_can_be_opened(concurrency: int,
         while held:
             os.close(held.pop())
     assert (len(found), len(context.failure_collector)) == (100, 0)
+
+
+@pytest.mark.parametrize("fields", [None, ["id"]])
+async def test_a_hive_partition_gives_its_collection_to_items_of_every_format(
+    fields: list[str] | None, tmp_path: Path
+) -> None:
+    folder = tmp_path / "collection=scenes"
+    folder.mkdir()
+    items = [make_item(name) for name in ("one", "line", "own")]
+    for item in items[:2]:
+        del item["collection"]
+    items[2]["collection"] = "own"
+    (folder / "1.json").write_text(json.dumps(items[0]))
+    (folder / "2.ndjson").write_text(json.dumps(items[1]))
+    (folder / "3.json").write_text(json.dumps(items[2]))
+    source = {"source": tmp_path, "fields": fields}
+    assert [item["collection"] for item in await fetch(source)] == ["scenes", "scenes", "own"]
+    assert ids(await fetch({**source, "collection_id": "scenes"})) == ["one", "line"]

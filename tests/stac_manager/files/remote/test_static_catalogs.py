@@ -296,6 +296,22 @@ def test_a_document_of_unknown_length_is_read(monkeypatch: pytest.MonkeyPatch) -
         assert len(fetch(f"{server.url}/items.ndjson")[0]) == 3_000
 
 
+def test_a_hive_partition_gives_its_collection_to_large_files_and_parquet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 2_000)
+    file = io.BytesIO()
+    items = [{**item(f"{number}"), "collection": None} for number in range(20)]
+    pyarrow.parquet.write_table(parse_stac_items_to_arrow(items).read_all(), file)
+    lines = b"\n".join(map(document, items))
+    for name, body in (
+        ("a.parquet", file.getvalue()),
+        ("a.ndjson", lines),
+        ("b.ndjson", lines[:900].rpartition(b"\n")[0]),
+    ):
+        with serving({f"/collection=scenes/{name}": body}) as server:
+            found = IngestModule({"source": f"{server.url}/collection=scenes/{name}", "mode": "file"})
+            assert {each["collection"] for each in found.iter_items(WorkflowContext.create())} == {"scenes"}, name
+
+
 async def test_a_cancelled_fetch_leaves_nothing_behind() -> None:
     with serving({**wide(50), "/items.ndjson": LINES}, latency=0.05) as server:
         for source in ("catalog.json", "items.ndjson"):
