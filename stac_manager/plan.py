@@ -49,7 +49,8 @@ class Partition:
 
     def to_json(self) -> dict[str, Any]:
         """Return the partition as a JSON object; `partition_of` is the way back."""
-        members = {name: value for name, value in asdict(self).items() if value is not None}
+        found = ((each.name, getattr(self, each.name)) for each in fields(self))
+        members = {name: value for name, value in found if value is not None}
         if "document" in members:
             members["document"] = _document_to_json(members["document"])
         if "documents" in members:
@@ -74,14 +75,18 @@ class Document:
     modified_ns: int | None = None
 
 
-def _document_to_json(members: dict[str, Any]) -> dict[str, Any]:
+def _document_to_json(document: Document) -> dict[str, Any]:
     """Names of files may hold bytes that are no UTF-8, which JSON cannot have: these go as hexadecimal digits."""
-    path = members["path"]
+    members: dict[str, Any] = {"path": document.path, "format": document.format}
     try:
-        path.encode()
+        document.path.encode()
     except UnicodeEncodeError:
-        members = {**members, "path": None, "path_hex": os.fsencode(path).hex()}
-    return {name: value for name, value in members.items() if value is not None}
+        members = {"format": document.format, "path_hex": os.fsencode(document.path).hex()}
+    if document.size is not None:
+        members["size"] = document.size
+    if document.modified_ns is not None:
+        members["modified_ns"] = document.modified_ns
+    return members
 
 
 def _document_of(members: Mapping[str, Any]) -> Document:
@@ -238,7 +243,7 @@ class Plan:
 
     source: str
     rule: Rule
-    partitions: tuple[Partition, ...]
+    partitions: tuple[Partition, ...] = field(repr=False)
     counted: int | None = None
     notes: tuple[str, ...] = ()
 
