@@ -19,6 +19,7 @@ from stac_manager.plan import Partition, Plan
 from stac_manager.protocols import Item
 from stac_manager.reader import Modifier, PartitionReader, Parts, counted, modified
 from stac_manager.stats import ApiStats, FileStats, IngestStats, Told
+from stac_manager.texts import Texts
 
 if TYPE_CHECKING:
     import geopandas
@@ -167,8 +168,9 @@ class IngestModule:
             from stac_manager.files import partitions as files
 
             file_stats = FileStats(tell=context.tell)
-            read_file = partial(files.read, partition, self.config, collection_id, failures, file_stats)
-            return PartitionReader(partition, read_file, file_stats, self._modifier)
+            texts = Texts()
+            read_file = partial(files.read, partition, self.config, collection_id, failures, file_stats, texts)
+            return PartitionReader(partition, read_file, file_stats, self._modifier, texts)
         from stac_manager.api import partitions as searches
 
         api_stats = ApiStats(tell=context.tell)

@@ -14,7 +14,8 @@ import click
 from stac_manager.context import WorkflowContext
 from stac_manager.ingest import IngestModule
 from stac_manager.sinks.job import module_of
-from stac_manager.sinks.ndjson import BUFFER_BYTES, line_of
+from stac_manager.sinks.ndjson import BUFFER_BYTES
+from stac_manager.texts import text_of
 
 
 def stream(config: dict[str, Any], variables: Mapping[str, str]) -> int:
@@ -39,8 +40,9 @@ async def _stream(module: IngestModule, context: WorkflowContext) -> None:
     try:
         async with aclosing(module.fetch(context)) as items:
             async for item in items:
-                lines.append(line_of(item))
-                pending += len(lines[-1])
+                text = text_of(item)
+                lines += (text, b"\n")
+                pending += len(text)
                 if at_once or pending >= BUFFER_BYTES:
                     _put(output, lines)
                     pending = 0

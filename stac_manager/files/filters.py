@@ -30,6 +30,7 @@ class Filters:
         boxes: Where the geometry must be, in degrees; nothing for everywhere.
         description: In words, for messages.
         fields: What is kept of an item; None for all of it.
+        whole: What decodes items of which all is kept.
         may_be_empty: They select among the items, so that none may be left. A collection has some, or is none.
     """
 
@@ -39,11 +40,12 @@ class Filters:
     description: str = ""
     may_be_empty: bool = False
     fields: Fields | None = None
+    whole: Decode = WHOLE
 
     @property
     def decode(self) -> Decode:
         """What decodes JSON: of an item, no more than is wanted."""
-        return WHOLE if self.fields is None else self.fields.decode
+        return self.whole if self.fields is None else self.fields.decode
 
     @property
     def keep(self) -> Callable[[Item], Item] | None:

@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from itertools import pairwise
 from typing import TypeAlias, cast, get_args
 
@@ -17,6 +18,7 @@ from stac_manager.config import IngestConfig, is_remote
 from stac_manager.context import FailureCollector
 from stac_manager.events import PartitionDone
 from stac_manager.exceptions import DataProcessingError, printable
+from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.decoding import has_lines
 from stac_manager.files.discovery import discover
 from stac_manager.files.filters import filters_of
@@ -30,6 +32,7 @@ from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Lines, Partition, PartitionReport, Plan, RowGroups
 from stac_manager.reader import Done, Parts
 from stac_manager.stats import FileStats
+from stac_manager.texts import Texts
 
 MEMBER_BYTES = 20_000
 """How large an item is taken to be in a document that holds several."""
@@ -156,16 +159,19 @@ async def read(
     collection_id: str | None,
     failures: FailureCollector,
     stats: FileStats,
+    texts: Texts,
     done: Done,
 ) -> Parts:
     """Yield the items that a partition owns, in parts, and call `done` with the report after the last.
+
+    `texts` keeps the text of the latest item, where all of it is wanted.
 
     Raises:
         DataProcessingError: If the system allows no more open files for a while.
         ValueError: If the partition is none of files.
     """
     own, counts = _OwnFailures(failures), FileStats(tell=stats.tell)
-    filters = filters_of(config, collection_id)
+    filters = replace(filters_of(config, collection_id), whole=Decode(texts.loads, WHOLE.kept))
     changed: list[str] = []
     if is_remote(config.source):
         from stac_manager.files.remote import reading as remote

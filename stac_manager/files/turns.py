@@ -146,7 +146,7 @@ class Turns:
         reading = stats.seconds_reading
         for item in self._current:
             if item is not None and given is not None and item.get("collection") is None:
-                item["collection"] = given
+                item = {**item, "collection": given}  # not in place: the item is no longer what its text says
             if item is None or (matches is not None and not matches(item)):
                 if clock() >= turn:
                     return

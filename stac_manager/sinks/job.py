@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -133,7 +133,7 @@ class Worker:
         layout = self._job.layout
         temporary = layout.temporary / f"{partition.key}.{os.getpid()}.{os.urandom(4).hex()}"
         marks = Marks()
-        part = _open_part(layout, self._folder.disk, temporary, columns)
+        part = _open_part(layout, self._folder.disk, temporary, columns, reader.text_of)
         try:
             try:
                 async with owning(reader.parts()) as parts:
@@ -169,13 +169,13 @@ class Worker:
             raise disk_error(error, self._job.layout.dest) from error
 
 
-def _open_part(layout: Layout, disk: Disk, path: Path, columns: bytes | None) -> Part:
+def _open_part(layout: Layout, disk: Disk, path: Path, columns: bytes | None, text_of: Callable[[Item], bytes]) -> Part:
     try:
         if layout.format == "geoparquet":
             from stac_manager.sinks.geoparquet import GeoParquetPart
 
             return GeoParquetPart(disk, path, columns)
-        return (NdjsonPart if layout.format == "ndjson" else ZstdNdjsonPart)(disk, path)
+        return (NdjsonPart if layout.format == "ndjson" else ZstdNdjsonPart)(disk, path, text_of)
     except OSError as error:
         raise disk_error(error, layout.dest) from error
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-import orjson
-
 from stac_manager.protocols import Item
 from stac_manager.sinks.disk import Disk
+from stac_manager.texts import text_of
 
 BUFFER_BYTES = 1 << 18
 """Lines are handed to the system in pieces of about this size: little enough to stay in the processor's cache."""
@@ -43,26 +41,33 @@ class Part(Protocol):
 
 
 class NdjsonPart:
-    """NDJSON, an item a line, in UTF-8."""
+    """NDJSON, an item a line, in UTF-8.
+
+    Args:
+        disk: Writes.
+        path: Where.
+        text_of: Makes an item JSON on one line, before the next is taken.
+    """
 
     columns: bytes | None = None
 
-    def __init__(self, disk: Disk, path: Path) -> None:
+    def __init__(self, disk: Disk, path: Path, text_of: Callable[[Item], bytes] = text_of) -> None:
         self.items = 0
+        self._text_of = text_of
         self._disk = disk
         self._file = disk.create(path)
-        self._lines: list[bytes] = []
+        self._buffers: list[bytes] = []
         self._pending = self._bytes = 0
 
     def write(self, items: Iterable[Item]) -> None:
-        self.write_lines(map(line_of, items))
+        self.write_texts(map(self._text_of, items))
 
-    def write_lines(self, lines: Iterable[bytes]) -> None:
-        """Add items that are lines of JSON already."""
-        for line in lines:
+    def write_texts(self, texts: Iterable[bytes]) -> None:
+        """Add items that are JSON on one line already."""
+        for text in texts:
             self.items += 1
-            self._lines.append(line)
-            self._pending += len(line)
+            self._buffers += (text, b"\n")
+            self._pending += len(text)
             if self._pending >= BUFFER_BYTES:
                 self._flush()
 
@@ -76,8 +81,8 @@ class NdjsonPart:
         self._file.close()
 
     def _flush(self) -> None:
-        self._put(self._lines)
-        self._lines.clear()
+        self._put(self._buffers)
+        self._buffers.clear()
         self._pending = 0
 
     def _put(self, buffers: list[bytes]) -> None:
@@ -91,23 +96,15 @@ class NdjsonPart:
 class ZstdNdjsonPart(NdjsonPart):
     """The same as one zstd frame; frames may follow each other in a file (RFC 8878, section 3)."""
 
-    def __init__(self, disk: Disk, path: Path) -> None:
+    def __init__(self, disk: Disk, path: Path, text_of: Callable[[Item], bytes] = text_of) -> None:
         self._compressor = _compressor()
-        super().__init__(disk, path)
+        super().__init__(disk, path, text_of)
 
     def _put(self, buffers: list[bytes]) -> None:
         super()._put([self._compressor.compress(b"".join(buffers))])
 
     def _end(self, file: BinaryIO) -> None:
         super()._put([self._compressor.flush()])
-
-
-def line_of(item: Item) -> bytes:
-    """Return an item as a line of JSON, whatever its values: numbers of any size, and text that is no UTF-8."""
-    try:
-        return orjson.dumps(item, None, orjson.OPT_APPEND_NEWLINE)
-    except TypeError:
-        return json.dumps(item, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def open_zstd() -> Any:

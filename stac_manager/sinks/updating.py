@@ -225,7 +225,8 @@ def _without(folder: Folder, part: dict[str, Any], replaced: set[bytes]) -> dict
 def _filter_lines(disk: Disk, path: Path, temporary: Path, replaced: set[bytes], layout: Layout) -> None:
     part = (NdjsonPart if layout.format == "ndjson" else ZstdNdjsonPart)(disk, temporary)
     try:
-        part.write_lines(line for line in lines(path, layout.format) if identity_of_line(line) not in replaced)
+        texts = (line.rstrip(b"\n") for line in lines(path, layout.format) if identity_of_line(line) not in replaced)
+        part.write_texts(texts)
         part.finish()
     finally:
         part.abort()

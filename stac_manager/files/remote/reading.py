@@ -201,7 +201,7 @@ class _Reader:
         given = collection_of_path(document.path)
         for item in items:
             if item is not None and given is not None and item.get("collection") is None:
-                item["collection"] = given
+                item = {**item, "collection": given}
             if item is not None and matches is not None and not matches(item):
                 item = None
             yield item if item is None or keep is None else keep(item)
