@@ -36,8 +36,7 @@ def next_run(found: Findings) -> tuple[str, str] | None:
     if len(data_set.measured) < 2:
         return _again(data_set, "Measure more levels", concurrency=[BASELINE_CONCURRENCY, 5, 10])
     if found.quality == "no spread" and found.effect == "unknown":
-        return _again(data_set, "Measure more items, the runs are too short for the clock",
-                      **_items(data_set, 10))  # fmt: skip
+        return _more_items(data_set, "the runs are too short for the clock", 10)
     quiet = " on a quiet machine" if any(x.evidence and x.evidence.crowded for x in data_set.measured) else ""
     if found.effect == "inconclusive" or (found.effect == "unknown" and found.default is None):
         most = max(level.sample_count for level in data_set.measured)
@@ -48,7 +47,7 @@ def next_run(found: Findings) -> tuple[str, str] | None:
     few = too_few_tasks(data_set)
     if few is not None:
         factor = round(TASKS_PER_WORKER * max(number(level) for level in few[1]) / few[0]) + 1
-        return _again(data_set, "Measure more items, so that every worker has work", **_items(data_set, factor))
+        return _more_items(data_set, "so that every worker has work", factor)
     return _nearer(found, names)
 
 
@@ -78,9 +77,13 @@ def _below_the_refusal(found: Findings) -> list[int] | None:
     return levels if high - low > 1 else None
 
 
-def _items(data_set: DataSet, factor: int) -> dict[str, int]:
-    name = "test_size" if data_set.kind == "file" and "--source" not in (data_set.command or "") else "max_items"
-    return {name: (data_set.items or 100) * max(factor, 2)}
+def _more_items(data_set: DataSet, why: str, factor: int) -> tuple[str, str] | None:
+    """The same with more items, where there can be more: somebody's own files are as many as they are."""
+    own = data_set.kind == "file" and "--source" in (data_set.command or "")
+    if own and "--max-items" not in (data_set.command or ""):
+        return None
+    name = "test_size" if data_set.kind == "file" and not own else "max_items"
+    return _again(data_set, f"Measure more items, {why}", **{name: (data_set.items or 100) * max(factor, 2)})
 
 
 def _cost(data_set: DataSet, repeats: int) -> str:

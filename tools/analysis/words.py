@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from statistics import quantiles
 from typing import TYPE_CHECKING
 
 from tools.words import listed, megabytes, share, significant, times, workers
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # More than this is more than one core's worth.
 SEVERAL_CORES = 1.2
+# So many samples of a level are listed one by one.
+READABLE = 20
 
 
 def lines_of(found: Findings) -> tuple[tuple[Line, ...], tuple[str, ...]]:
@@ -207,11 +210,14 @@ def _cautions(found: Findings) -> list[str]:
     crowded = [level for level in data_set.measured if level.evidence is not None and level.evidence.crowded]
     few = too_few_tasks(data_set)
     unjudged = [x for x in data_set.measured if x is not data_set.baseline and x not in compared(data_set)]
-    parts = "pages" if data_set.kind == "api" else "documents"
+    part = "page" if data_set.kind == "api" else "document"
     text = [
         (absent["failed"], f"{named(absent['failed'])} failed"),
         (crowded, f"the machine was busy with other work at {named(crowded)}"),
-        (few, "" if few is None else f"only {few[0]:g} {parts} to share, too few for {named(few[1])}"),
+        (
+            few,
+            "" if few is None else f"only {few[0]:g} {part}{'s' * (few[0] != 1)} to share, too few for {named(few[1])}",
+        ),
         (found.quality == "few samples", f"only {sample_counts(data_set.measured)}, so the intervals are wide"),
         (found.effect != "unknown" and unjudged, f"{named(unjudged)} had too few samples to be compared"),
         (absent["n/a"], f"{named(absent['n/a'])}: n/a (not run, or not offered by this commit)"),
@@ -290,10 +296,19 @@ def _memory(found: Findings) -> str:
 
 
 def _samples(data_set: DataSet) -> str:
-    """Every timed run."""
+    """Every timed run; of many, where they lie."""
     shown: list[tuple[str, Timed]] = [
         (workers(level.concurrency), level) for level in data_set.measured if level.samples
     ]
     shown += [(peer.name, peer) for peer in data_set.peers if peer.samples]
-    parts = [f"{name}: {', '.join(significant(sample) for sample in timed.samples)}" for name, timed in shown]
-    return f"Every sample (s), {'; '.join(parts)}." if parts else ""
+    parts = [f"{name}: {_listed(timed.samples)}" for name, timed in shown]
+    every = "Every sample" if all(len(timed.samples) <= READABLE for _, timed in shown) else "Samples"
+    return f"{every} (s), {'; '.join(parts)}." if parts else ""
+
+
+def _listed(samples: Sequence[float]) -> str:
+    if len(samples) <= READABLE:
+        return ", ".join(map(significant, samples))
+    low, _, high = quantiles(samples, n=4)
+    ends = f"{significant(min(samples))} to {significant(max(samples))}"
+    return f"{len(samples)} from {ends}, half of them from {significant(low)} to {significant(high)}"

@@ -165,6 +165,15 @@ def throttled() -> DataSet:
             "--max-items 15000",
         ),
         (
+            # One file of one's own: more items than it has cannot be measured.
+            data_set(level(1, 0.1, 1.0, tasks=1), level(5, 0.1, 1.0, tasks=1), kind="file",
+                     command="python tools/benchmark_ingest.py file --source mine.ndjson"),
+            "Use 1 worker: more workers are not measurably faster\n"
+            "Best Performance: 1 worker (sequential), nothing is faster\n"
+            "Bottleneck: the CPU (1 worker keeps it busy 100 % of the time)\n"
+            "Note: only 1 document to share, too few for 5 workers",
+        ),
+        (
             data_set(level(1, 10, peak_bytes=100 * MB), level(2, 5, peak_bytes=150 * MB),
                      level(50, 4, peak_bytes=900 * MB)),
             "Use 2 workers: 2.0x the throughput of 1 worker; 50 workers are 25 % faster, at 6.0x the memory\n"
@@ -224,6 +233,11 @@ def test_details_hold_the_rest() -> None:
         "10 workers: 1.27, 1.29, 1.3, 1.31, 1.33.",
     ]
     assert "from 3 samples a level" in details(throttled())
+
+
+def test_details_sum_up_what_is_too_much_to_read() -> None:
+    made = measured_level(1, [10 + n / 10 for n in range(21)], items=1000)
+    assert "Samples (s), 1 worker: 21 from 10.0 to 12.0, half of them from 10.4 to 11.6." in details(data_set(made))
 
 
 def test_the_scaling_law_is_among_the_details() -> None:
