@@ -35,7 +35,7 @@ class SpeedupPage(OutputPublisher):  # type: ignore[misc]  # asv is not typed
         html_dir = Path(conf.html_dir)
         try:
             dates = {commit: repo.get_date_from_name(commit) for commit in revisions}
-            data = page_data.page_data(Path(conf.results_dir), conf.project, benchmarks, revisions, dates)
+            data = page_data.page_data(Path(conf.results_dir), conf.project, revisions, dates)
             page.write(html_dir / "speedup.html", data, _chart_library())
             stock_pages.link_speedup_page(html_dir)
             if where == LOCAL:

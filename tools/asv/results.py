@@ -96,7 +96,7 @@ def read_report(
     return report
 
 
-def read_reports(results_dir: Path, machine: str) -> list[Report]:
+def read_reports(results_dir: Path, machine: str, *, peers: bool = False) -> list[Report]:
     """Every commit of a machine that has ingestion results, oldest first, once for each of its environments.
 
     Results of another version of a benchmark than today's are left out, as asv does: they cannot be compared.
@@ -109,7 +109,7 @@ def read_reports(results_dir: Path, machine: str) -> list[Report]:
     hardware = load(folder / "machine.json")
     files, _ = result_files(folder)
     oldest_first = sorted(files, key=lambda file: (file.commit_date, file.measured_until))
-    reports = [_report(_of_today(file, benchmarks), benchmarks, hardware, with_peers=False) for file in oldest_first]
+    reports = [_report(_of_today(file, benchmarks), benchmarks, hardware, with_peers=peers) for file in oldest_first]
     return [report for report in reports if report.data_sets]
 
 
@@ -231,27 +231,17 @@ def _level(
     import_bytes: int | None,
     usage: Usage | None,
 ) -> Level:
-    median = row.get("result")
+    median, samples = row.get("result"), row.get("samples")
+    sizes = {"items": items, "peak_bytes": peak_bytes, "import_bytes": import_bytes}
     if not isinstance(median, int | float) or not math.isfinite(median) or median <= 0:
         skipped = isinstance(median, float) and math.isnan(median)
-        status: Any = "n/a" if skipped else "failed"
-        return missing_level(concurrency, status, items=items, peak_bytes=peak_bytes, import_bytes=import_bytes)
-    samples = row.get("samples")
+        return missing_level(concurrency, "n/a" if skipped else "failed", **sizes)
     if samples:
-        return measured_level(
-            concurrency, samples, items=items, peak_bytes=peak_bytes, import_bytes=import_bytes, usage=usage
-        )
+        return measured_level(concurrency, samples, usage=usage, **sizes)
     count = int(row.get("stats_repeat") or 1)
+    low, high = (finite(row.get(f"stats_q_{quarter}")) if count > 1 else None for quarter in (25, 75))
     return summarised_level(
-        concurrency,
-        float(median),
-        sample_count=count,
-        q25_seconds=finite(row.get("stats_q_25")) if count > 1 else None,
-        q75_seconds=finite(row.get("stats_q_75")) if count > 1 else None,
-        items=items,
-        peak_bytes=peak_bytes,
-        import_bytes=import_bytes,
-        usage=usage,
+        concurrency, float(median), sample_count=count, q25_seconds=low, q75_seconds=high, usage=usage, **sizes
     )
 
 

@@ -1,40 +1,32 @@
 """What the Speedup page shows, as data: every machine, benchmark and size, commit by commit.
 
-Numbers and words come from `tools.analysis`; peers, which it does not read, from asv's own reader of results.
+Numbers and words come from `tools.analysis`.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from asv.results import iter_results_for_machine
-
 from tools.analysis import DataSet, Level, Report, analyse, is_quick
 from tools.analysis.change import Change
-from tools.analysis.model import Kind
+from tools.analysis.model import Peer
 from tools.analysis.verdicts import Row
 from tools.asv.history import WINDOW, before_and_after
 from tools.asv.results import read_history, read_reports
 from tools.render.page import cells, environment_facts, memory_note
 from tools.words import significant
 
-WAY_PARAMETER = "way"
 SIZE_PARAMETER = "test_size"
 OWN_WAY = "stac_manager"
 JUDGED_COMMITS = 20
 """The newest ones, of which the page says what they changed."""
 
-Peers = dict[tuple[str, str], list[tuple[Kind, int, dict[str, Any]]]]
 
-
-def page_data(
-    results_dir: Path, project: str, benchmarks: Mapping[str, Any], order: Mapping[str, int], dates: Mapping[str, int]
-) -> dict[str, Any]:
+def page_data(results_dir: Path, project: str, order: Mapping[str, int], dates: Mapping[str, int]) -> dict[str, Any]:
     """Everything, oldest commit first.
 
     Args:
@@ -46,21 +38,19 @@ def page_data(
     """
     series: dict[tuple[str, str, str], dict[str, Any]] = {}
     for folder in sorted(path.parent for path in results_dir.glob("*/machine.json")):
-        peers = _peers(results_dir, folder.name, benchmarks)
         changes = _changes(results_dir, folder.name, order)
-        reports = [x for x in read_reports(results_dir, folder.name) if x.environment.commit in order]
+        reports = [x for x in read_reports(results_dir, folder.name, peers=True) if x.environment.commit in order]
         several = len({report.environment.env_name for report in reports}) > 1
         for report in sorted(reports, key=lambda x: order[x.environment.commit or ""]):
             where = report.environment
             name = f"{folder.name}, {where.env_name}" if several else folder.name
-            beside = peers.get((where.commit or "", where.env_name or ""), [])
             for data_set in report.data_sets:
                 benchmark, _, variant = data_set.key.removesuffix(")").partition("(")
                 entry = series.setdefault(
                     (name, benchmark, variant),
                     {"machine": name, "benchmark": benchmark, "size": variant, "sizeLabel": _size(variant), "runs": []},
                 )
-                run = _run(report, data_set, dates[where.commit or ""], beside)
+                run = _run(report, data_set, dates[where.commit or ""])
                 change = changes.get(where.commit or "")
                 if change is not None:
                     rows = [row for row in change.rows if _is_of(row, benchmark, variant, where.env_name)]
@@ -101,8 +91,8 @@ def _size(variant: str) -> str:
     return ", ".join(parts) or "one size"
 
 
-def _run(report: Report, data_set: DataSet, date: int, peers: list[tuple[Kind, int, dict[str, Any]]]) -> dict[str, Any]:
-    found = analyse(data_set)
+def _run(report: Report, data_set: DataSet, date: int) -> dict[str, Any]:
+    found = analyse(replace(data_set, peers=()))  # which have a chart of their own
     best = next((level for level in data_set.levels if level.concurrency == found.best_concurrency), None)
     return {
         "commit": report.environment.commit,
@@ -118,7 +108,7 @@ def _run(report: Report, data_set: DataSet, date: int, peers: list[tuple[Kind, i
         "bestSpeedup": best and best.speedup,
         "environment": environment_facts(report)[1:-2],
         "measured": report.created,
-        "peers": [peer for kind, size, peer in peers if (kind, size) == (data_set.kind, data_set.items)],
+        "peers": list(map(_peer, data_set.peers)),
     }
 
 
@@ -143,43 +133,12 @@ def _level(level: Level, base: Level | None) -> dict[str, Any]:
     }
 
 
-def _peers(results_dir: Path, machine: str, benchmarks: Mapping[str, Any]) -> Peers:
-    """What the other ways to the same items take, by commit and environment."""
-    names = [
-        name
-        for name, benchmark in benchmarks.items()
-        if set(benchmark["param_names"]) == {WAY_PARAMETER, SIZE_PARAMETER} and benchmark["type"] == "time"
-    ]
-    found: Peers = {}
-    for result in iter_results_for_machine(str(results_dir), machine):
-        rows = found.setdefault((result.commit_hash, _environment(result.env_name)), [])
-        for name in set(names) & set(result.get_result_keys(benchmarks)):
-            rows += _ways(name, result.get_result_value(name, benchmarks[name]["params"]), benchmarks[name])
-        rows.sort(key=lambda row: (row[2]["seconds"] is None, row[2]["seconds"], row[2]["way"]))
-    return found
-
-
-def _environment(name: str) -> str:
-    """As the report calls it."""
-    return "existing" if name.startswith("existing") else name
-
-
-def _ways(name: str, values: list[Any], benchmark: Mapping[str, Any]) -> Iterator[tuple[Kind, int, dict[str, Any]]]:
-    kind: Kind = "api" if name.split(".")[-2].upper().startswith("API") else "file"
-    for combination, value in zip(itertools.product(*benchmark["params"]), values, strict=True):
-        params = dict(zip(benchmark["param_names"], combination, strict=True))
-        way, size = params[WAY_PARAMETER].strip("'\""), int(params[SIZE_PARAMETER])
-        seconds = value if isinstance(value, int | float) and math.isfinite(value) and value > 0 else None
-        status = "ok" if seconds else "failed" if value is None else "n/a"
-        throughput = size / seconds if seconds else None
-        yield (
-            kind,
-            size,
-            {
-                "way": way,
-                "own": way == OWN_WAY,
-                "seconds": seconds,
-                "throughput": throughput,
-                "cells": [way, significant(seconds) if seconds else status, significant(throughput)],
-            },
-        )
+def _peer(peer: Peer) -> dict[str, Any]:
+    seconds = significant(peer.median_seconds) if peer.status == "ok" else peer.status
+    return {
+        "way": peer.name,
+        "own": peer.name == OWN_WAY,
+        "seconds": peer.median_seconds,
+        "throughput": peer.throughput,
+        "cells": [peer.name, seconds, significant(peer.throughput)],
+    }
