@@ -82,7 +82,8 @@ def run(options: Options, progress: Progress) -> Outcome:
             kept = ResultsBranch(repository, options.results_branch, work / "results-branch", options.remote)
             kept.open()
         results = kept.folder if kept else (options.results_dir or project.results_dir).resolve()
-        night = _Night(options, project, repository, branch, line, work, results, kept, progress)
+        name = machine.register(options.machine)
+        night = _Night(options, project, repository, branch, line, work, results, name, kept, progress)
         deadline = None if options.time_limit is None else started + options.time_limit * 3600
         notes = conditions.quieten(options.cpus) if options.quieten else []
         if options.branch is None and branch != project.branch:
@@ -94,33 +95,29 @@ def run(options: Options, progress: Progress) -> Outcome:
         return night.finish(new, old, notes)
 
 
+@dataclass(frozen=True)
 class _Night:
     """One night's work, and the places that it works in."""
 
-    def __init__(
-        self,
-        options: Options,
-        project: Project,
-        repository: Repository,
-        branch: str,
-        line: list[str],
-        work: Path,
-        results: Path,
-        kept: ResultsBranch | None,
-        progress: Progress,
-    ) -> None:
-        self.options = options
-        self.project = project
-        self.repository = repository
-        self.branch = branch
-        self.line = line
-        self.work = work
-        self.results = results
-        self.machine = machine.register(options.machine)
-        self.home = results / self.machine
-        self.kept = kept
-        self.progress = progress
-        self.log = work / "asv.log"
+    options: Options
+    project: Project
+    repository: Repository
+    branch: str
+    line: list[str]
+    work: Path
+    results: Path
+    machine: str
+    kept: ResultsBranch | None
+    progress: Progress
+
+    @property
+    def home(self) -> Path:
+        """The machine's results."""
+        return self.results / self.machine
+
+    @property
+    def log(self) -> Path:
+        return self.work / "asv.log"
 
     def finish(self, new: list[str], old: list[str], notes: list[str]) -> Outcome:
         """Publish, judge, write the summary."""
@@ -226,12 +223,20 @@ class _Night:
             change=None if change is None else self._confirmed(change),
             not_judged=reason,
             backfilled=backfilled,
-            failed=summary.failing(self.home, freshness.commit),
+            failed=self._failing(freshness.commit),
             freshness=freshness,
             notes=tuple(notes),
             dashboard_url=self.options.dashboard_url,
             commit_url=url if url.startswith("http") else None,
         )
+
+    def _failing(self, commit: str | None) -> tuple[str, ...]:
+        """The benchmarks, with parameters, that fail at a commit."""
+        if commit is None:
+            return ()
+        runs = [run for run in read_history(self.results, machine=self.machine).runs if run.commit == commit]
+        failed = {x.name for run in runs for x, measured in run.series.items() if measured.status == "failed"}
+        return tuple(sorted(failed))
 
     def _judge(self, commit: str, since: str | None) -> tuple[Change | None, str | None]:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -115,23 +114,6 @@ def render(night: Night, repository: Repository, home: Path) -> str:
         parts.append("## Measured in this run\n\n" + "\n".join(lines))
     parts.append("## Conditions\n\n" + "\n".join(f"- {line}" for line in _conditions(night, home)))
     return "\n\n".join(part.strip() for part in parts) + "\n"
-
-
-def failing(home: Path, commit: str | None) -> tuple[str, ...]:
-    """The benchmarks, with parameters, that failed at a commit: `null` in asv's files."""
-    found = []
-    for path in sorted(home.glob(f"{commit[:8]}-*.json")) if commit else ():
-        content = json.loads(path.read_bytes())
-        columns = content["result_columns"]
-        for name, row in sorted(content["results"].items()):
-            fields = dict(zip(columns, row, strict=False))
-            calls = [", ".join(values) for values in itertools.product(*(fields.get("params") or []))]
-            values = fields.get("result")
-            values = values if isinstance(values, list) else [values] * len(calls)
-            found += [
-                f"{name}({call})" if call else name for call, value in zip(calls, values, strict=True) if value is None
-            ]
-    return tuple(dict.fromkeys(found))
 
 
 def _links(night: Night, change: Change, results_dir: Path) -> list[str]:

@@ -193,7 +193,7 @@ def test_a_commit_that_breaks_a_benchmark(copied: ScratchHistory) -> None:
     assert done.returncode == 1, done.stderr
     told = (copied.path / ".asv" / "nightly" / "summary.md").read_text()
     assert f"regression since {broken[:8]}" in told
-    assert "- `tiny_bench.Tiny.time_work(1)`" in told
+    assert "- `tiny_bench.Tiny.time_work(size=1)`" in told
 
 
 def test_results_by_hand_are_kept(copied: ScratchHistory) -> None:
