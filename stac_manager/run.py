@@ -141,9 +141,9 @@ class Runner(Generic[Share, Part]):
         self._changed.set()
 
     @property
-    def is_last(self) -> bool:
-        """Whether no more than one share is not finished."""
-        return self._unfinished == 1
+    def unfinished(self) -> int:
+        """How many shares are not finished."""
+        return self._unfinished
 
     def put(self, part: Part) -> None:
         """Hand something to the consumer."""

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.http import Request, StatusError, shown
+from stac_manager.api.http import StatusError, shown
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import Planned, Planner
 from stac_manager.api.reading import CIRCLES, Reading, Share
+from stac_manager.api.requests import Request
+from stac_manager.api.retrying import OutageError
 from stac_manager.api.splitting import OVERLAP, REPAIR_DEPTH, Splitter, again, put_together
 from stac_manager.api.survey import REFUSED_METHOD
 from stac_manager.api.turns import for_a_while, waiting
@@ -130,7 +132,7 @@ class Search:
             self._query = replace(self._query, endpoint=replace(endpoint, post=False))
             reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
             return
-        if status in REFUSED or not self._fetcher.bears(error):
+        if isinstance(error, OutageError) or status in REFUSED or not self._fetcher.bears(error):
             raise error
         reading.fail(str(error))
 
@@ -205,7 +207,26 @@ class Search:
 
         Args:
             look: Lets what has arrived meanwhile be read, before the items of a page are.
+
+        Raises:
+            DataProcessingError: If the rest cannot be had.
         """
+        try:
+            async with owning(self._parts(look)) as parts:
+                async for part in parts:
+                    yield part
+        except OutageError as error:
+            raise self._broken_off(error) from error
+
+    def _broken_off(self, error: OutageError) -> DataProcessingError:
+        """Say what is missing where the server no longer answers."""
+        proof, left = self._stats.completeness, self._runner.unfinished
+        came = f"{proof.items} items" if proof.counted is None else f"{proof.items} of {proof.counted} items"
+        rest = f"{left} partition{'' if left == 1 else 's'} not read to the end"
+        proof.status, proof.problems = "incomplete", [f"the server no longer answers: {rest}"]
+        return DataProcessingError(f"{error}: {came} came, {rest}")
+
+    async def _parts(self, look: Callable[[], Awaitable[None]]) -> Parts:
         async with owning(self._runner.parts()) as parts:
             while self._ledger.left != 0:
                 with waiting(self._stats):
@@ -254,7 +275,11 @@ class Search:
                 self._replace(reading, self._splitter.repaired(reading, self._fetcher.largest))
             elif reading.ending.problem in CIRCLES:
                 raise DataProcessingError(f"{reading.first.method} {shown(reading.first.url)}: {problem}")
-        if self._runner.is_last and not reading.stopped and self._ledger.lacks(self._stats.completeness.counted):
+        if (
+            self._runner.unfinished == 1
+            and not reading.stopped
+            and self._ledger.lacks(self._stats.completeness.counted)
+        ):
             self._runner.add([Share(Whole())])  # what no tile has, such as items without a geometry
         self._runner.finished()
         if reading.stopped and reading.ending.shifted is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from stac_manager.api.http import Client, Request
+from stac_manager.api.http import Client
 from stac_manager.api.page_sizes import PageSize
-from stac_manager.api.paging import Page, PageSizeError, fetch_page, limit_of, make_sure, with_limit
+from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure
 from stac_manager.api.reading import Reading
+from stac_manager.api.requests import Request, limit_of, with_limit
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages
 

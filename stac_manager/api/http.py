@@ -6,11 +6,10 @@ What goes over the wire and comes back is the business of `exchange`; when a req
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self
 
 from yarl import URL
 
@@ -18,6 +17,7 @@ from stac_manager.api import bodies, messages, retrying
 from stac_manager.api.addresses import linked, origin_of, shown
 from stac_manager.api.exchange import Reply, Wire
 from stac_manager.api.features import Outline
+from stac_manager.api.requests import Request, with_limit
 from stac_manager.api.retrying import Fault, Gate, Tries, decide
 from stac_manager.events import Retry
 from stac_manager.exceptions import DataProcessingError
@@ -31,8 +31,6 @@ from stac_manager.stats import ApiStats
 
 __all__ = ["Answer", "Client", "Request", "StatusError", "TooLargeError", "linked", "origin_of", "shown"]
 
-Method: TypeAlias = Literal["GET", "POST"]
-
 MAX_REDIRECTS = 10
 # With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.
 REDIRECTS_THAT_KEEP_THE_METHOD = (301, 302, 307, 308)
@@ -44,16 +42,6 @@ MAX_RENEWALS = 5
 # Turns of the event loop without news after which nothing more is on its way, and the most turns spent on it.
 IDLE_TURNS = 3
 MAX_TURNS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is sent. Two equal requests ask the same."""
-
-    method: Method
-    url: str
-    body: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +92,9 @@ class Client:
         self._stats = stats
         self._wire = Wire(source, credentials, self._connection, stats, limiter)
         self._rate = Rate(self._connection.rate_limit)
-        self._gate = Gate(stats)
-        self._proven = 0  # the largest page that came
+        looks = self._connection.retries and self._connection.retries + 1 + retrying.OUTAGE_ATTEMPTS
+        self._gate = Gate(stats, self._look, looks)
+        self._sample: Request | None = None  # a small request that was answered
         self._spoke_json = False
 
     async def __aenter__(self) -> Self:
@@ -144,41 +133,42 @@ class Client:
         most = self._connection.retries + 1
         tries = Tries(most if attempts is None else min(attempts, most), shrinkable)
         while True:
-            async with self._gate.turn():
-                await self._rate.turn()
-                began = perf_counter()
-                try:
-                    answer = await self._send_once(request, outline, full)
-                except Fault as fault:
-                    wait = self._after(fault, tries, began, proven=self._proven >= (full or 1))
-                except StatusError as error:
-                    if shrinkable and error.status == 413:
-                        self._stats.retries += 1
-                        raise TooLargeError(str(error)) from error
-                    raise
-                else:
-                    self._gate.passed()
-                    self._spoke_json = True
-                    if full:
-                        self._proven = max(self._proven, answer.size)
-                    return answer
-            await asyncio.sleep(wait)
+            await self._gate.turn()
+            await self._rate.turn()
+            try:
+                answer = await self._send_once(request, outline, full)
+            except Fault as fault:
+                await self._bear(fault, tries)
+            except StatusError as error:
+                if shrinkable and error.status == 413:
+                    self._stats.retries += 1
+                    raise TooLargeError(str(error)) from error
+                raise
+            else:
+                self._gate.passed()
+                self._spoke_json = True
+                if self._sample is None and answer.size:
+                    self._sample = with_limit(request, 1)
+                return answer
 
-    def _after(self, fault: Fault, tries: Tries, began: float, *, proven: bool) -> float:
-        """Decide what follows a fault, and return how long to wait before the request is sent again.
+    async def _bear(self, fault: Fault, tries: Tries) -> None:
+        """Wait until a request can be sent again after a fault.
 
         Raises:
             DataProcessingError: If it is not sent again.
         """
         if fault.kind == "web page" and not self._spoke_json:  # what is there is no API: the address is wrong
             raise DataProcessingError(f"{fault}; the source must be the landing page of a STAC API") from fault
-        others_pass = tries.answered is not None and tries.answered != self._gate.answered
-        tries.answered = self._gate.answered
+        gate = self._gate
+        others_pass = tries.answered is not None and tries.answered != gate.answered
+        tries.answered = gate.answered
         tries.refusals += fault.refused
         tries.attempts = 1 if fault.refused and others_pass else tries.attempts + 1
-        is_out = fault.is_outage and not others_pass and self._gate.suspect(began)
-        rounds = self._gate.rounds if is_out else 0
-        decision = decide(fault, tries, others_pass=others_pass, rounds=rounds, proven=proven)
+        may_be_out = fault.is_outage and not others_pass and self._sample is not None and gate.suspect()
+        if may_be_out and await gate.turn():
+            tries.attempts -= 1  # which was not for this request
+            return
+        decision = decide(fault, tries)
         tries.digest = fault.digest
         if decision == "give up":
             raise (
@@ -190,8 +180,21 @@ class Client:
         wait = max(backoff_seconds(tries.attempts), fault.retry_after or 0.0)
         self._stats.tell(Retry(str(fault), tries.attempts, wait))
         if fault.refused:
-            self._gate.pause(wait)
-        return 0.0 if fault.refused or is_out else wait
+            gate.pause(wait)
+        else:
+            await asyncio.sleep(wait)
+
+    async def _look(self) -> Fault | None:
+        """Send what was answered before; return the fault where nobody answers any more."""
+        assert self._sample is not None
+        try:
+            await self._rate.turn()
+            await self._send_once(self._sample, outline=False, full=None)
+        except Fault as fault:
+            return fault if fault.is_outage else None
+        except DataProcessingError:
+            pass  # also an answer
+        return None
 
     async def read_what_is_there(self) -> None:
         """Let the answers that have arrived be read and the requests that follow them be sent, before other work."""

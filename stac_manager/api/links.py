@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stac_manager.api.http import Request
+from stac_manager.api.requests import Request
 from stac_manager.plan import Pages
 
 COUNTING = ("offset", "_o", "skip", "page", "startIndex", "startindex", "start")

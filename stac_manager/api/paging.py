@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from stac_manager.api.features import Outline
-from stac_manager.api.http import Answer, Client, Request, StatusError, TooLargeError, linked, shown
+from stac_manager.api.http import Answer, Client, StatusError, TooLargeError, linked, shown
 from stac_manager.api.links import numbers_of
+from stac_manager.api.requests import Request, limit_of, with_limit
 from stac_manager.exceptions import DataProcessingError
 
 NO_NEXT = "a full page has no next link: there may be more"
@@ -18,10 +18,6 @@ DOUBTS = (NO_NEXT, NO_NEXT_LINKS)
 
 # Headers that say how a request travels: not for a link to set.
 OF_THE_CONNECTION = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
-
-_LIMIT_IN_QUERY = re.compile(r"([?&]limit=)\d+")
-# A link that counts pages means other items once the pages are smaller.
-_PAGE_IN_QUERY = re.compile(r"[?&]page=")
 
 
 @dataclass(slots=True)
@@ -197,31 +193,3 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     if str(link.get("method", "GET")).upper() != "POST":
         return Request("GET", url, headers=headers)
     return Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers)
-
-
-def identity_of_request(request: Request) -> str:
-    """Return what makes a request the same request; a `next` link may tell its pages apart by a header."""
-    return f"{request.method} {request.url} {request.body!r} {request.headers!r}"
-
-
-def with_limit(request: Request, limit: int) -> Request | None:
-    """Return the request for a page of another size; None where the request does not say its size, or counts pages.
-
-    An opaque address is not written anew: only the digits of its limit change.
-    """
-    if request.method == "POST":
-        if request.body is None or "limit" not in request.body or "page" in request.body:
-            return None
-        return replace(request, body={**request.body, "limit": limit})
-    if not _LIMIT_IN_QUERY.search(request.url) or _PAGE_IN_QUERY.search(request.url):
-        return None
-    return replace(request, url=_LIMIT_IN_QUERY.sub(rf"\g<1>{limit}", request.url))
-
-
-def limit_of(request: Request) -> int | None:
-    """The size of page that a request asks for, where it says so."""
-    if request.body is not None:
-        limit = request.body.get("limit")
-        return limit if isinstance(limit, int) else None
-    found = re.search(r"[?&]limit=(\d{1,9})(?!\d)", request.url)
-    return int(found[1]) if found else None

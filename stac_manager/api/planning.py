@@ -13,9 +13,10 @@ from stac_manager.api.cutting import Cutter, times_of
 from stac_manager.api.density import Density
 from stac_manager.api.endpoint import body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.http import Client, Request
-from stac_manager.api.paging import Page, limit_of, page_of
+from stac_manager.api.http import Client
+from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query
+from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.space import SpaceCuts, points_of, tiles_of
 from stac_manager.api.splitting import Cuts, Sizes, members_on
 from stac_manager.api.survey import ATTEMPTS, Survey, null_datetime_search, survey

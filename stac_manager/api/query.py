@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stac_manager.api.endpoint import Endpoint
-from stac_manager.api.http import Request
 from stac_manager.api.ownership import Asked
+from stac_manager.api.requests import Request
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile
 from stac_manager.timestamps import SECOND, seconds, text_of_second
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from stac_manager.api.http import Request
-from stac_manager.api.paging import Page, identity_of_request
+from stac_manager.api.paging import Page
+from stac_manager.api.requests import Request, identity_of_request
 from stac_manager.api.seen import Seen
 from stac_manager.plan import Partition, PartitionReport
 

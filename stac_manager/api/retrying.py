@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Literal, TypeAlias
 
-from stac_manager.events import Pause
+from stac_manager.events import Pause, Retry
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.backoff import REFUSALS, outage_seconds
 from stac_manager.stats import ApiStats
@@ -23,9 +22,9 @@ TOO_LARGE = (413, 500, 502, 504)
 ATTEMPTS_BEFORE_SMALLER = 2
 # Signs that nobody is there behind a gateway, which is so for all requests alike.
 OUTAGES = (502, 504)
-# A server that was there before and answers nobody now is waited for this much longer than `retries` allow.
+# A server that was there before and answers nobody now is asked this much more often than `retries` allow: for a minute
+# at least.
 OUTAGE_ATTEMPTS = 3
-ROUNDS_WORTH_A_NOTE = 1
 
 Kind: TypeAlias = Literal["status", "slow", "lost", "garbled", "web page"]
 
@@ -52,8 +51,12 @@ class Fault(DataProcessingError):
 
     @property
     def is_outage(self) -> bool:
-        """Whether others should not be sent either, until one gets through."""
-        return self.kind == "lost" or self.status in OUTAGES
+        """Whether it may be that nobody is answered any more."""
+        return self.kind in ("lost", "slow") or self.status in OUTAGES
+
+
+class OutageError(DataProcessingError):
+    """The server was there before and answers nobody any more: the end of a search."""
 
 
 @dataclass(slots=True)
@@ -77,69 +80,86 @@ class Tries:
 Decision: TypeAlias = Literal["again", "smaller", "give up"]
 
 
-def decide(fault: Fault, tries: Tries, *, others_pass: bool, rounds: int, proven: bool) -> Decision:
-    """Decide what follows a fault of a request.
+def decide(fault: Fault, tries: Tries) -> Decision:
+    """Decide what follows a fault of a request, while the server answers others.
 
     Args:
         fault: What happened.
-        tries: What happened to it before, this fault counted.
-        others_pass: Whether other requests were answered since its last fault.
-        rounds: How often some request has looked whether the server is back, while it is out.
-        proven: Whether a page of this size was answered before: then the size alone is not the reason.
+        tries: What happened to the request before, this fault counted.
     """
-    out = fault.is_outage and not others_pass
-    attempts = rounds + 1 if out and rounds else tries.attempts
-    most = tries.most + (OUTAGE_ATTEMPTS if out and proven and tries.most > 1 else 0)
-    over = attempts >= most
-    if tries.shrinkable:
-        large = fault.status in TOO_LARGE and attempts >= ATTEMPTS_BEFORE_SMALLER
-        if fault.kind == "slow" or (large and (not out or not proven or over)):
-            return "smaller"
-    if over or tries.refusals >= MAX_REFUSALS or (fault.digest and fault.digest == tries.digest):
-        return "give up"
-    return "again"
+    large = fault.status in TOO_LARGE and tries.attempts >= ATTEMPTS_BEFORE_SMALLER
+    if tries.shrinkable and (fault.kind == "slow" or large):
+        return "smaller"
+    over = tries.attempts >= tries.most or tries.refusals >= MAX_REFUSALS
+    return "give up" if over or (fault.digest and fault.digest == tries.digest) else "again"
 
 
 class Gate:
-    """Holds every request of a search back while the server refuses, and lets one at a time through while it is out."""
+    """Holds every request of a search back while the server refuses, and while it is out.
 
-    def __init__(self, stats: ApiStats) -> None:
-        self._stats = stats
+    Args:
+        look: Sends a small request that was answered before; returns the fault where still nobody answers it.
+        most_looks: How often that is sent in one outage.
+    """
+
+    def __init__(self, stats: ApiStats, look: Callable[[], Awaitable[Fault | None]], most_looks: int) -> None:
+        self._stats, self._look, self._most_looks = stats, look, most_looks
         self._resume_at = 0.0
-        self._out: tuple[float, float] | None = None  # since when, and when the last look at it ended
-        self._alone = asyncio.Lock()
+        self._out_since: float | None = None
+        self._looks = 0  # in vain, in the latest outage
+        self._looking = asyncio.Lock()
         self._suspected_at = -1
-        self.rounds = 0
-        """How often some request has looked whether the server is back."""
+        self._over: str | None = None
         self.answered = 0
         """How many requests were answered."""
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait until nothing holds the requests back; then not all at the same moment."""
-        await self._over()
-        if self._out is None:
-            yield
-            return
-        async with self._alone:
-            await self._over()
-            if self._out is not None:
-                yield
-                return
-        yield
+    async def turn(self) -> bool:
+        """Wait until nothing holds the requests back; then not all at the same moment.
 
-    async def _over(self) -> None:
+        Returns:
+            Whether that was an outage, of which this request has suffered.
+
+        Raises:
+            OutageError: If it does not end.
+        """
+        if self._out_since is None:
+            await self._pause()
+            return False
+        async with self._looking:
+            while self._out_since is not None:
+                await self._look_again()
+        return self._looks > 0
+
+    async def _look_again(self) -> None:
+        if self._over is not None:
+            raise OutageError(self._over)
+        await self._pause()
+        fault = await self._look()
+        if fault is None:
+            self.passed()
+        elif self._out_since is not None:
+            self._looks += 1
+            seconds = perf_counter() - self._out_since
+            if self._looks >= self._most_looks:
+                self._over = f"{fault}; the server has been down for {seconds:.0f} s"
+                raise OutageError(self._over)
+            wait = outage_seconds(self._looks)
+            self._stats.retries += 1
+            self._stats.tell(Retry(str(fault), self._looks, wait))
+            await asyncio.sleep(wait)
+
+    async def _pause(self) -> None:
         while (left := self._resume_at - perf_counter()) > 0:  # noqa: ASYNC110 - others may prolong it
             await asyncio.sleep(left * random.uniform(1.0, 1.1))
 
     def passed(self) -> None:
         """A request was answered."""
         self.answered += 1
-        if self._out is not None:
-            seconds = perf_counter() - self._out[0]
-            if self.rounds >= ROUNDS_WORTH_A_NOTE:
+        if self._out_since is not None:
+            seconds = perf_counter() - self._out_since
+            if self._looks:
                 self._stats.notes.append(f"The server was down for {seconds:.1f} s; the search waited and went on.")
-            self._out, self.rounds = None, 0
+            self._out_since = None
 
     def pause(self, seconds: float) -> None:
         """The server has refused: nobody asks for so long."""
@@ -151,20 +171,14 @@ class Gate:
             self._stats.tell(Pause(seconds))
         self._resume_at = resume_at
 
-    def suspect(self, began: float) -> bool:
-        """A request that began then found nobody. The second in a row means that the server is out.
+    def suspect(self) -> bool:
+        """A request found nobody. Where that happens twice and nobody else is answered meanwhile, the server may be
+        out: one request at a time looks, less and less often.
 
         Returns:
-            Whether it is: one request at a time looks whether that is over, less and less often.
+            Whether it may be.
         """
-        now = perf_counter()
-        if self._out is None:
-            if self._suspected_at != self.answered:
-                self._suspected_at = self.answered
-                return False
-            self._out = (now, 0.0)
-        if began >= self._out[1]:
-            self.rounds += 1
-            self._out = (self._out[0], now)
-            self._resume_at = max(self._resume_at, now + outage_seconds(self.rounds))
-        return True
+        if self._most_looks and self._out_since is None and self._suspected_at == self.answered:
+            self._out_since, self._looks = perf_counter(), 0
+        self._suspected_at = self.answered
+        return self._out_since is not None

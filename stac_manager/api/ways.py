@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.http import Request
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.links import Frontier, counter_of
-from stac_manager.api.paging import Page, limit_of
+from stac_manager.api.paging import Page
 from stac_manager.api.planning import Planned, Planner, parts_for
 from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
+from stac_manager.api.requests import Request, limit_of
+from stac_manager.api.retrying import OutageError
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
 
@@ -133,6 +134,8 @@ class Ways:
         try:
             planned = await planner.plan(MOST_AT_ONCE, 1, lambda page: max(parts_for(page, 1), 2))
             return planned if planned.cuts is not None else await planner.another_way(planned, MOST_AT_ONCE)
+        except OutageError:
+            raise
         except DataProcessingError:
             if reading.ending.error is not None:
                 raise DataProcessingError(reading.ending.error) from None

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
 from stac_manager import ApiStats
+from stac_manager.api import retrying
 from stac_manager.api.http import MAX_RENEWALS, Client, Request, StatusError
+from stac_manager.limiter import AUTO_PLANNED
 from stac_manager.network import backoff
+from stac_manager.network.connection import RETRIES
 
 from .habits import ExpiringToken, LargestPage, Outage
 from .server import Ask, Habit, Json, Refusal, World, running
 from .test_worlds import LEVELS, spread, visit
 
 COUNT = 600
+LOOKS = RETRIES + 1 + retrying.OUTAGE_ATTEMPTS
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -51,9 +56,13 @@ async def test_an_outage_that_does_not_end_ends_the_search(level: int | str) -> 
     world = World(spread(COUNT), [NobodyThere()])
     async with running(world):
         came = await visit(world, level)
-    assert came.error is not None or came.failures
-    assert len(world.asked) <= 20 + 8 * 40
-    assert came.stats.completeness.status != "complete"
+    assert came.error is not None
+    assert "504" in came.error
+    said = r"; the server has been down for \d+ s: \d+ of 600 items came, \d+ partitions? not read to the end"
+    assert re.search(said, came.error)
+    assert 0 < len(set(came.keys)) == len(came.keys) == came.stats.completeness.items, "what came stays"
+    assert len(world.asked) <= 20 + 2 * AUTO_PLANNED + LOOKS, "each partition has waited for itself"
+    assert came.stats.completeness.status == "incomplete"
 
 
 class HeavyStretch(Habit):

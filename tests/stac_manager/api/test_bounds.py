@@ -18,10 +18,9 @@ from yarl import URL
 from stac_manager import ConfigurationError, DataProcessingError
 from stac_manager.api import bodies, page_sizes
 from stac_manager.api.addresses import refuse_foreign
-from stac_manager.api.http import Request
 from stac_manager.api.messages import LEFT_OUT, Secrets, of_error, server_message
 from stac_manager.api.page_sizes import PAGES_BEFORE_GROWING, PageSize
-from stac_manager.api.paging import limit_of
+from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.retrying import Decision, Fault, Tries, decide
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.private import is_private
@@ -197,38 +196,30 @@ LOST, SLOW, REFUSED = Fault("", "lost"), Fault("", "slow"), Fault("", "status", 
 
 
 @pytest.mark.parametrize(
-    ("fault", "attempts", "shrinkable", "others", "rounds", "proven", "decision"),
+    ("fault", "attempts", "shrinkable", "decision"),
     [
-        (STATUS_500, 1, True, False, 0, True, "again"),
-        (STATUS_500, 2, True, False, 0, True, "smaller"),
-        (STATUS_500, 2, False, False, 0, True, "again"),
-        (STATUS_500, 7, False, False, 0, True, "give up"),
-        (STATUS_504, 2, True, False, 1, True, "again"),  # an outage: this size came before
-        (STATUS_504, 2, True, True, 0, True, "smaller"),  # others get through: it is this page
-        (STATUS_504, 2, True, False, 1, False, "smaller"),  # the first page of this size
-        (STATUS_504, 9, True, False, 9, True, "smaller"),  # an outage that does not end, or this page
-        (STATUS_504, 1, False, False, 8, True, "again"),
-        (STATUS_504, 1, False, False, 9, True, "give up"),
-        (LOST, 6, True, False, 0, False, "again"),
-        (LOST, 7, True, False, 0, False, "give up"),
-        (SLOW, 1, True, False, 0, True, "smaller"),
-        (SLOW, 1, False, False, 0, True, "again"),
-        (REFUSED, 3, True, False, 0, True, "again"),
-        (REFUSED, 7, True, False, 0, True, "give up"),
+        (STATUS_500, 1, True, "again"),
+        (STATUS_500, 2, True, "smaller"),
+        (STATUS_500, 2, False, "again"),
+        (STATUS_500, 7, False, "give up"),
+        (STATUS_504, 1, True, "again"),
+        (STATUS_504, 2, True, "smaller"),
+        (LOST, 6, True, "again"),
+        (LOST, 7, True, "give up"),
+        (SLOW, 1, True, "smaller"),
+        (SLOW, 1, False, "again"),
+        (REFUSED, 3, True, "again"),
+        (REFUSED, 7, True, "give up"),
     ],
 )
-def test_what_follows_a_fault(
-    fault: Fault, attempts: int, shrinkable: bool, others: bool, rounds: int, proven: bool, decision: Decision
-) -> None:
-    tries = Tries(7, shrinkable, attempts=attempts)
-    assert decide(fault, tries, others_pass=others, rounds=rounds, proven=proven) == decision
+def test_what_follows_a_fault(fault: Fault, attempts: int, shrinkable: bool, decision: Decision) -> None:
+    assert decide(fault, Tries(7, shrinkable, attempts=attempts)) == decision
 
 
 def test_the_same_garbled_answer_again_is_no_passing_fault() -> None:
     fault = Fault("", "garbled", digest=7)
     for before, decision in ((0, "again"), (8, "again"), (7, "give up")):
-        tries = Tries(7, attempts=2, digest=before)
-        assert decide(fault, tries, others_pass=False, rounds=0, proven=True) == decision
+        assert decide(fault, Tries(7, attempts=2, digest=before)) == decision
 
 
 def test_sizes_of_pages_shrink_grow_and_are_remembered() -> None:
