@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from math import floor
 from typing import Any
 
 from stac_manager.api.density import Density, stretch
@@ -73,16 +74,24 @@ class Cutter:
         low, high = self._stretch(piece)
         return high - low >= 2
 
-    def plan(self, whole: Interval, parts: int) -> list[Interval]:
-        """Cut a search into about so many intervals of as many items each, oldest first."""
-        low, high = self._stretch(whole)
-        return self._cut_at(whole, set(self._density.edges(low, high, parts)))
+    def plan(self, whole: Interval, parts: int, reached: float | None = None) -> list[Interval]:
+        """Cut a search into about so many intervals of as many items each, oldest first.
 
-    def cut(self, piece: Partition, parts: int) -> list[Interval]:
+        What has been read of it, from the second `reached` on, is one of them.
+        """
+        low, high = self._stretch(whole)
+        return self._cut_at(whole, self._edges(low, high, parts, reached))
+
+    def _edges(self, low: float, high: float, parts: int, reached: float | None) -> set[int]:
+        if reached is None or not low + 1 < reached < high:
+            return set(self._density.edges(low, high, parts))
+        return {floor(reached), *self._density.edges(low, floor(reached), parts - 1)}
+
+    def cut(self, piece: Partition, parts: int, reached: float | None = None) -> list[Interval]:
         """Cut an interval likewise; none where it cannot be cut."""
         assert isinstance(piece, Interval)
         low, high = self._stretch(piece)
-        edges = set(self._density.edges(low, high, parts)) if high > low else set()
+        edges = self._edges(low, high, parts, reached) if high > low else set()
         # What lies outside of all that is known is looked at by itself.
         if piece.start is None and self._bounds.low is None:
             edges.add(int(low) + 1)

@@ -17,7 +17,7 @@ from stac_manager.api.retrying import OutageError
 from stac_manager.api.splitting import OVERLAP, REPAIR_DEPTH, Splitter, again, put_together
 from stac_manager.api.survey import REFUSED_METHOD
 from stac_manager.api.turns import for_a_while, waiting
-from stac_manager.api.ways import Ways
+from stac_manager.api.ways import Ways, look_at
 from stac_manager.completeness import judge
 from stac_manager.context import FailureCollector
 from stac_manager.events import Split
@@ -35,6 +35,8 @@ PAGES_WAITING = 4
 BUFFER_BYTES = 28_000_000
 """Pages in flight, waiting or with the consumer are no more than fit in here, whatever the level."""
 
+ATTEMPTS_AROUND = 2
+"""How often a page is asked for while a search is cut around one that cannot be had."""
 REFUSED = (401, 403)
 
 OVERLAPPING = (
@@ -119,7 +121,14 @@ class Search:
         if self._splitter is None and (page := self._fetcher.take_given()) is not None:
             return page
         async with self._slots.one():
-            return None if reading.stopped else await self._fetcher.fetch(reading, enough=self._ledger.left)
+            if reading.stopped:
+                return None
+            # Where to cut next is all that a failing page tells.
+            attempts = ATTEMPTS_AROUND if reading.share.failing and self._splitter_cuts(reading) else None
+            return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=attempts)
+
+    def _splitter_cuts(self, reading: Reading) -> bool:
+        return self._splitter is not None and self._splitter.can_cut(reading)
 
     def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can.
@@ -145,7 +154,7 @@ class Search:
                 self._stats.completeness.counted = reading.counted
             if sent is not None:
                 self._runner.add(self._ways.accept(reading, sent, page))
-            if reading.following is not None and reading.tally.fetched == 2:
+            if reading.following is not None and reading.tally.fetched == look_at(reading):
                 self._runner.spawn(self._look(reading))
             return False
         if (
@@ -164,7 +173,9 @@ class Search:
         if more := self._ways.more(idle):
             self._runner.add(more)
             return True
-        shared = self._splitter and self._splitter.shared(self._readings, idle, self._fetcher.page_size)
+        shared = self._splitter and self._splitter.shared(
+            self._readings, idle, self._fetcher.page_size, self._stats.completeness.pages
+        )
         if shared:
             self._replace(*shared)
         return bool(shared)
@@ -294,13 +305,16 @@ class Search:
         """Cut what is read in sequence another way, if there is one."""
         found = await self._ways.look(reading)
         if found is not None and reading.following is not None and not reading.stopped:
-            self._ledger.delivered = reading.memory.own.copy()
+            if any(isinstance(partition, Tile) for partition in found.partitions):
+                self._ledger.delivered = reading.memory.own.copy()
             self._cut_after_all(reading, found)
 
     def _cut_after_all(self, reading: Reading, planned: Planned) -> None:
         if planned.cuts is not None:
             self._query, self._splitter = planned.query, Splitter(planned.cuts, planned.sizes)
-            self._replace(reading, [Share(part, (reading.memory.own,)) for part in planned.partitions])
+            failing = reading.ending.error is not None
+            shares = [Share(part, (reading.memory.own,), failing=failing) for part in planned.partitions]
+            self._replace(reading, shares)
 
     def conclude(self, failures: FailureCollector) -> None:
         """Judge a search of which every partition was read. What is missing goes to `failures` as well."""

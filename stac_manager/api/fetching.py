@@ -41,12 +41,13 @@ class Fetcher:
         """How many items to ask for."""
         return self._sizes.now
 
-    async def fetch(self, reading: Reading, *, enough: int | None = None) -> Page | None:
+    async def fetch(self, reading: Reading, *, enough: int | None = None, attempts: int | None = None) -> Page | None:
         """Fetch the next page of a reading; None where it has to begin anew with smaller ones.
 
         Args:
             reading: What is read.
             enough: How many items are wanted at most: no matter whether more follow.
+            attempts: How often the page is asked for, and no smaller one then; None for as usual.
 
         Raises:
             DataProcessingError: If the server refuses, or answers something else than items.
@@ -56,7 +57,9 @@ class Fetcher:
         request = self._sized(reading, request)
         asked = limit_of(request) or limit_of(reading.first)
         try:
-            page, reading.first = await fetch_page(self._client, request, reading.first, outline=self.outlines)
+            page, reading.first = await fetch_page(
+                self._client, request, reading.first, outline=self.outlines, attempts=attempts
+            )
         except PageSizeError as error:
             self.shrink(error.limit)
             reading.begin_anew(with_limit(reading.first, self.page_size) or reading.first)
@@ -95,7 +98,8 @@ class Fetcher:
         if self._errors_in_a_row is None:
             return False
         self._errors_in_a_row += 1
-        self._sizes = PageSize(self._source, self._asked_size)  # smaller pages did not help
+        if not self._sizes.works:
+            self._sizes = PageSize(self._source, self._asked_size)  # smaller pages did not help
         return self._errors_in_a_row <= MOST_ERRORS
 
     async def make_sure(self, request: Request, first: Request, page: Page, enough: int | None = None) -> Page:

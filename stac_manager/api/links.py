@@ -27,7 +27,7 @@ class Counter:
     """How the links of a search count.
 
     Attributes:
-        request: The request for its second page.
+        request: A request for one of its pages.
         parameter: The name of the number.
         step: By how much it grows a page.
         origin: Its value on the page number 0.
@@ -43,8 +43,11 @@ class Counter:
         return with_number(self.request, self.parameter, self.origin + number * self.step)
 
 
-def counter_of(second: Request, third: Request, page_size: int) -> Counter | None:
-    """Read from the links to the second and to the third page how they count; None where they do not, plainly."""
+def counter_of(second: Request, third: Request, page_size: int, number: int = 2) -> Counter | None:
+    """Read from the links to the second and to the third page how they count; None where they do not, plainly.
+
+    With a `number` they lead to the page of that number and to the one after it, from 1.
+    """
     before, after = numbers_of(second), numbers_of(third)
     grown = [name for name in before if name in after and after[name] != before[name]]
     if len(grown) != 1:
@@ -53,7 +56,7 @@ def counter_of(second: Request, third: Request, page_size: int) -> Counter | Non
     step = after[name] - before[name]
     if step not in (page_size, 1) or with_number(second, name, after[name]) != third:
         return None
-    origin = before[name] - step
+    origin = before[name] - (number - 1) * step
     if step == 1 and page_size > 1:
         return Counter(second, name, step, origin) if name in ("page", "_o") and origin in (0, 1) else None
     return Counter(second, name, step, origin) if origin in (0, 1) else None
@@ -81,20 +84,24 @@ class Frontier:
 
     Attributes:
         next_page: The first page that was not handed out.
-        ended: Whether the last page came.
+        end: The number after that of the last page; None until it came. Pages before it may still be on their way.
         last: The number of pages by the server's count; None without one.
     """
 
     def __init__(self, counter: Counter, page_size: int, next_page: int, counted: int | None) -> None:
         self.counter = counter
         self.next_page = next_page
-        self.ended = False
+        self.end: int | None = None
         self._page_size = page_size
         self.last = None if counted is None else -(-counted // page_size)
 
+    def end_at(self, number: int) -> None:
+        """Take note that there is no page of this number."""
+        self.end = number if self.end is None else min(self.end, number)
+
     def take(self, workers: int) -> Pages | None:
         """Hand out the next pages: several where there are many, so that their number stays small."""
-        if self.ended or (self.last is not None and self.next_page >= self.last):
+        if self.end is not None or (self.last is not None and self.next_page >= self.last):
             return None
         first = self.next_page
         left = first if self.last is None else self.last - first

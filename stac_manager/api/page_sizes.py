@@ -39,6 +39,11 @@ class PageSize:
         self._needed = PAGES_BEFORE_GROWING
         self._grew_from: int | None = None
 
+    @property
+    def works(self) -> bool:
+        """Whether pages of this size came, of which one twice as large could not be had."""
+        return self._came > 1
+
     def failed(self, size: int) -> None:
         """A page could be had of this size only: others are asked for as small ones for now."""
         if size >= self.now:

@@ -71,10 +71,10 @@ class PageSizeError(DataProcessingError):
 
 
 async def fetch_page(
-    client: Client, request: Request, first: Request, *, outline: bool = False
+    client: Client, request: Request, first: Request, *, outline: bool = False, attempts: int | None = None
 ) -> tuple[Page, Request]:
     """Fetch one page, a smaller one where the server cannot make it that large. Returns it with the `first` request
-    of the same size, which later pages are built from.
+    of the same size, which later pages are built from. With `attempts` it is asked for so often, and no smaller one.
 
     A server that refuses POST on its own `next` link is asked again with GET.
 
@@ -86,8 +86,9 @@ async def fetch_page(
     limit = limit_of(request) or limit_of(first)
     while True:
         try:
-            shrinkable = limit is not None and limit > 1
-            return page_of(await client.send(request, shrinkable=shrinkable, outline=outline, full=limit), first), first
+            shrinkable = limit is not None and limit > 1 and attempts is None
+            answer = await client.send(request, attempts=attempts, shrinkable=shrinkable, outline=outline, full=limit)
+            return page_of(answer, first), first
         except TooLargeError as error:
             limit = (limit or 2) // 2
             smaller, smaller_first = with_limit(request, limit), with_limit(first, limit)

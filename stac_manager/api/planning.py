@@ -32,9 +32,10 @@ MOST_SLICES_A_WORKER = 8
 LONG_SHARE = 0.05
 # A box in which there is hardly anything: a metre of the Pacific, as far from land as one can be.
 NOWHERE = (-123.39333, -48.87667, -123.39332, -48.87666)
-# Without counts: slices for each worker. A search may be small: each slice costs a request, and those that turn out
-# to be long are cut again.
-BLIND_SLICES = 2
+# A search without counts is read in sequence until it proves long: until this page.
+LONG_FROM_PAGE = 4
+# Then it is cut into so many at most, which are cut again where they prove long.
+PARTS_WITHOUT_COUNTS = 8
 # Without next links: slices in all.
 SLICES_WITHOUT_LINKS = 4
 # A search of so many pages is there as soon in sequence: a cut one takes two rounds after its first page as well.
@@ -62,6 +63,7 @@ class Planned:
         query: What is asked.
         reason: Why it is read one page after another; None where it is split, empty where that needs no words.
         page: Its first page, where that is there.
+        later: Whether it is cut once it proves long, as nobody knows how long it is.
         partitions: What it is cut into, oldest first.
         cuts: Cuts them further.
         sizes: What they should be like.
@@ -70,6 +72,7 @@ class Planned:
     query: Query
     reason: str | None = None
     page: Page | None = None
+    later: bool = False
     partitions: list[Partition] = field(default_factory=list)
     cuts: Cuts | None = None
     sizes: Sizes = field(default_factory=Sizes)
@@ -77,7 +80,8 @@ class Planned:
 
 def why_sequential(config: IngestConfig) -> str | None:
     """Why a search is not split, known before anything is asked: empty where no words are needed, None if it is."""
-    if config.concurrency == 1 or (config.max_items or config.limit + 1) <= config.limit:
+    few = config.max_items is not None and config.max_items <= PAGES_IN_SEQUENCE * config.limit
+    if config.concurrency == 1 or few:
         return ""
     return why_never_split(config)
 
@@ -112,8 +116,14 @@ class Planner:
         endpoint = await find_endpoint(self._client, self._config.source, self._collection_id)
         return Query(endpoint, self.body, Bounds.parse(self._config.datetime))
 
-    async def plan(self, workers: int, at_once: int, parts: Callable[[Page], int]) -> Planned:
+    async def plan(self, workers: int, at_once: int, parts: Callable[[Page], int], *, blindly: bool = True) -> Planned:
         """Ask what there is, and cut the search into about so many partitions, or say why not.
+
+        Args:
+            workers: How many read at once.
+            at_once: How many requests may be in flight.
+            parts: Says from the first page how many partitions there should be.
+            blindly: Whether to cut a search that has no count before it proves long.
 
         Raises:
             DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
@@ -129,9 +139,21 @@ class Planner:
             bounds = bounds.closed
         known.page = page
         query = Query(known.endpoint, {**body, "limit": works}, bounds)
-        return await self._cut_by_time(Planned(query, "", page), known, parts(page), workers)
+        planned = Planned(query, "", page)
+        if page.matched is None and page.following is not None and not blindly:
+            self._known = known
+            return replace(planned, later=True)
+        return await self._cut_by_time(planned, known, parts(page), workers)
 
-    async def _cut_by_time(self, planned: Planned, known: Survey, parts: int, workers: int) -> Planned:
+    async def plan_later(self, planned: Planned, workers: int, reached: float | None) -> Planned:
+        """Cut a search that has proved long, of which the items from `reached` on were read, or say why not."""
+        assert self._known is not None
+        parts = min(workers, PARTS_WITHOUT_COUNTS)
+        return await self._cut_by_time(replace(planned, later=False), self._known, parts, workers, reached)
+
+    async def _cut_by_time(
+        self, planned: Planned, known: Survey, parts: int, workers: int, reached: float | None = None
+    ) -> Planned:
         page, query = known.page, planned.query
         if parts < 2 or (page.following is None and not _is_cut_off(page)):
             return planned
@@ -149,10 +171,12 @@ class Planner:
                 return replace(planned, reason=NULLS_LOST)
             nulls = found.size > 0
         cutter = Cutter(query.bounds, _expected(known, query.bounds))
-        intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts)
+        intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts, reached)
         if not intervals:
             return replace(planned, reason=TOO_CLOSE)
         sizes = Sizes(page.matched / parts if page.matched is not None else inf, workers, page.matched)
+        if page.matched is None:  # nobody knows how many are where
+            intervals = [replace(interval, estimate=None) for interval in intervals]
         partitions: list[Partition] = [*intervals, *([NoDatetime()] if nulls else [])]
         return replace(planned, reason=None, partitions=partitions, cuts=cutter, sizes=sizes)
 
@@ -251,7 +275,7 @@ def parts_for(page: Page, workers: int) -> int:
     if not page.size:
         return 1
     if page.matched is None:
-        return BLIND_SLICES * workers if page.following else SLICES_WITHOUT_LINKS
+        return min(workers, PARTS_WITHOUT_COUNTS) if page.following else SLICES_WITHOUT_LINKS
     pages_in_all = page.matched / page.size
     if page.following is not None and 1 < pages_in_all <= PAGES_IN_SEQUENCE:
         return 1

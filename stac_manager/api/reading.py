@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
+from stac_manager.api.features import DamagedPageError
+from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import Page
 from stac_manager.api.requests import Request, identity_of_request
 from stac_manager.api.seen import Seen
 from stac_manager.plan import Partition, PartitionReport
+from stac_manager.timestamps import SECOND
 
 LOOP = "the server's next link leads back to a page already read"
 REPEAT = "the server repeats a page"
@@ -30,11 +34,13 @@ class Share:
         partition: What to read.
         before: Items of it that were delivered already, as far as they can come again.
         depth: How often it was cut out of a larger one because something was wrong with that.
+        failing: Whether that was a page which cannot be had: it may be in here.
     """
 
     partition: Partition
     before: tuple[Seen, ...] = ()
     depth: int = 0
+    failing: bool = False
 
 
 @dataclass(slots=True)
@@ -115,6 +121,7 @@ class Reading:
         first: The request for its first page.
         following: The request for its next page; None once there is none.
         counted: The server's own number of items, None where it gives none.
+        reached: Without a count: the second down to which it was read, as long as pages come newest first.
         ending: Why its end cannot be believed.
         stopped: Whether others read the rest of it.
     """
@@ -123,6 +130,7 @@ class Reading:
     first: Request
     following: Request | None
     counted: int | None = None
+    reached: float | None = inf
     stopped: bool = False
     ending: Ending = field(default_factory=Ending)
     tally: Tally = field(default_factory=Tally)
@@ -144,6 +152,9 @@ class Reading:
             self.counted = page.matched
         elif page.matched not in (None, self.counted):
             self.ending.shifted = SHIFTED
+        if self.counted is None and page.size and self.reached is not None:
+            time = _first_time(page)
+            self.reached = time if time is not None and time <= self.reached else None
         self.memory.asked.add(hash(identity_of_request(self.following or self.first)))
         self.following = page.following
         self.tally.empty = 0 if page.size else self.tally.empty + 1
@@ -225,3 +236,13 @@ class Reading:
             datetime=datetime,
             place=place,
         )
+
+
+def _first_time(page: Page) -> float | None:
+    """The time of the first member of a page in seconds; None where it cannot be read."""
+    try:
+        member = next(page.features(), None)
+    except DamagedPageError:
+        return None
+    time = time_of(member)[0] if isinstance(member, dict) else None
+    return None if time is None else time / SECOND

@@ -111,7 +111,7 @@ class SpaceCuts:
             and max(partition.east - partition.west, partition.north - partition.south) > 4 * SMALLEST_DEGREES
         )
 
-    def cut(self, partition: Partition, parts: int) -> list[Tile]:
+    def cut(self, partition: Partition, parts: int, reached: float | None = None) -> list[Tile]:
         """Cut a tile into about so many of as many items each."""
         assert isinstance(partition, Tile)
         points = [point for point in self._points if _holds(partition, point)]

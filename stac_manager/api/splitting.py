@@ -25,6 +25,7 @@ REPAIRS_IN_VAIN = 50
 OVERLAP = 2
 """Partitions that have so many times the items of the whole are not parts of it: long ranges are in all of them."""
 FEWEST_PAGES_TO_SHARE = 4
+FOR_SHARING, SPARE_REQUESTS = 0.25, 5
 WORTH_SHARING = 0.7
 """Work is shared where that ends it within this share of the time."""
 
@@ -44,8 +45,9 @@ class Cuts(Protocol):
         """Tell whether it can be cut at all."""
         ...
 
-    def cut(self, partition: Partition, parts: int) -> Sequence[Partition]:
-        """Cut a partition into about so many of as many items each; none where that does not work."""
+    def cut(self, partition: Partition, parts: int, reached: float | None = None) -> Sequence[Partition]:
+        """Cut a partition into about so many of as many items each; none where that does not work. What has been read
+        of it, from the second `reached` on, is one of them."""
         ...
 
 
@@ -91,6 +93,7 @@ class Splitter:
         self._sizes = sizes
         self._counted = 0
         self._in_vain = 0
+        self._spent = 0  # requests for sharing work of which nobody knows how much it is
         self.divides = True
 
     def learn(self, reading: Reading, page: Page, page_size: int) -> bool:
@@ -105,6 +108,10 @@ class Splitter:
         """Take note that others are read in place of this one."""
         self._counted -= reading.counted or 0
 
+    def can_cut(self, reading: Reading) -> bool:
+        """Tell whether a partition can be cut at all."""
+        return self._cuts.can_cut(reading.share.partition)
+
     def oversized(self, reading: Reading, page: Page, page_size: int) -> list[Share]:
         """Cut a partition of which the first page shows that it holds far more than it should."""
         counted, partition = reading.counted, reading.share.partition
@@ -118,8 +125,14 @@ class Splitter:
         burst = self._cuts.extrapolate(partition, members_on(page), counted - page.size)
         return self._cut(reading, parts_of_oversized(counted, page_size, self._sizes, burst=burst))
 
-    def shared(self, readings: Iterable[Reading], idle: int, page_size: int) -> tuple[Reading, list[Share]] | None:
-        """Cut the partition with the most work left, where that ends the search earlier."""
+    def shared(
+        self, readings: Iterable[Reading], idle: int, page_size: int, pages: int
+    ) -> tuple[Reading, list[Share]] | None:
+        """Cut the partition with the most work left, where that ends the search earlier.
+
+        Without counts nobody knows what is left: then no more requests are spent on it than a share of the `pages`
+        that came.
+        """
         if not self.divides:
             return None
         able = [each for each in readings if each.following is not None and not each.stopped and each.tally.fetched]
@@ -128,7 +141,11 @@ class Splitter:
         if reading is None:
             return None
         parts = parts_to_share(reading.tally.fetched, reading.pages_left(page_size), idle)
-        shares = self._cut(reading, parts) if parts else []
+        cost = reading.tally.fetched + parts if reading.counted is None else 0
+        if self._spent + cost > FOR_SHARING * pages + SPARE_REQUESTS:
+            return None
+        shares = self._cut(reading, parts, reached=reading.reached) if parts else []
+        self._spent += cost if shares else 0
         return (reading, shares) if shares else None
 
     def repaired(self, reading: Reading, largest: int) -> list[Share]:
@@ -155,17 +172,21 @@ class Splitter:
         if reading.share.depth:
             self._in_vain = 0
 
-    def _cut(self, reading: Reading, parts: int, depth: int | None = None) -> list[Share]:
+    def _cut(self, reading: Reading, parts: int, depth: int | None = None, reached: float | None = None) -> list[Share]:
         share = reading.share
         before = (*share.before, reading.memory.own) if len(reading.memory.own) else share.before
         depth = share.depth if depth is None else depth
-        return [Share(part, before, depth) for part in self._cuts.cut(share.partition, parts)]
+        failing = share.failing or reading.ending.error is not None
+        found = self._cuts.cut(share.partition, parts, reached)
+        if reading.counted is None:  # nobody knows
+            found = [replace(part, estimate=None) for part in found]
+        return [Share(part, before, depth, failing) for part in found]
 
 
 def again(reading: Reading) -> Share:
     """The same partition, to be read from its beginning over what came."""
     share = reading.share
-    return Share(share.partition, (*share.before, reading.memory.own), share.depth + 1)
+    return replace(share, before=(*share.before, reading.memory.own), depth=share.depth + 1)
 
 
 def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:

@@ -6,7 +6,7 @@ from stac_manager.api.fetching import Fetcher
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.links import Frontier, counter_of
 from stac_manager.api.paging import Page
-from stac_manager.api.planning import Planned, Planner, parts_for
+from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner, parts_for
 from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.retrying import OutageError
@@ -18,6 +18,11 @@ FEWEST_PAGES = 4
 """Fewer that are left are not worth another way."""
 MOST_AT_ONCE = 4
 """What a search is cut for that was meant to be read in sequence."""
+
+
+def look_at(reading: Reading) -> int:
+    """After which page of a sequential search to look for another way."""
+    return 2 if reading.counted is not None else LONG_FROM_PAGE
 
 
 class Ways:
@@ -40,6 +45,7 @@ class Ways:
         self._frontier: Frontier | None = None
         self._counted: int | None = None
         self._in_vain = 0
+        self._came = 0
 
     @property
     def counts(self) -> bool:
@@ -67,17 +73,19 @@ class Ways:
         Pages that are asked for by number have no count of their own, and their next page is the next number.
         """
         partition, frontier = reading.share.partition, self._frontier
+        self._came += 1
         if isinstance(partition, Pages) and frontier is not None:
             self._follow(reading, partition, frontier, page)
             return []
         if not isinstance(partition, Whole) or self._workers < 2 or self._planner is None or frontier is not None:
             return []
-        if reading.tally.fetched != 2 or page.following is None or not self._is_worth_it(reading):
+        number = reading.tally.fetched
+        if number != look_at(reading) or page.following is None or not self._is_worth_it(reading):
             return []
-        counter = counter_of(sent, page.following, limit_of(page.following) or page.size)
+        counter = counter_of(sent, page.following, limit_of(page.following) or page.size, number)
         if counter is None or counter.step not in (1, page.size):
             return []
-        self._frontier = Frontier(counter, page.size, 2, reading.counted)
+        self._frontier = Frontier(counter, page.size, number, reading.counted)
         self._counted, reading.counted, reading.following = reading.counted, None, None
         self._ledger.delivered = reading.memory.own.copy()
         self._ledger.by_number = True
@@ -90,32 +98,40 @@ class Ways:
         if self._counted is not None and page.matched not in (None, self._counted):
             reading.ending.shifted = SHIFTED
         reading.counted = None
-        if page.following is None and page.size < partition.page_size:
-            frontier.ended = True
         number = partition.first + reading.tally.fetched
+        if page.following is None and page.size < partition.page_size:
+            frontier.end_at(number)
         within = partition.stop is not None and number < partition.stop
         # More came than was counted: whoever reads the last page goes on.
         beyond = frontier.last is not None and number >= frontier.last and page.following is not None
-        more = not frontier.ended and (within or beyond)
+        more = (within or beyond) and (frontier.end is None or number < frontier.end)
         reading.following = frontier.counter.page(number) if more else None
 
     def finished(self, reading: Reading) -> None:
         """Hand out no more pages where one after another holds nothing new."""
         if self._frontier is not None and isinstance(reading.share.partition, Pages):
             self._in_vain = 0 if reading.tally.items else self._in_vain + 1
-            if self._in_vain >= STALE_PAGES and not self._frontier.ended:
-                self._frontier.ended = True
+            if self._in_vain >= STALE_PAGES and self._frontier.end is None:
+                self._frontier.end_at(self._frontier.next_page)
                 reading.ending.problem = STALE
 
     def more(self, idle: int) -> list[Share]:
-        """The next ranges of pages, as many as there are idle hands."""
+        """The next ranges of pages, as many as there are idle hands; without a count no more than came so far."""
+        if self._frontier is not None and self._frontier.last is None:
+            idle = min(idle, 2 * self._came - self._frontier.next_page)
         taken = (self._frontier.take(self._workers) for _ in range(idle) if self._frontier is not None)
         return [Share(pages) for pages in taken if pages is not None]
 
     async def look(self, reading: Reading) -> Planned | None:
         """Look for another way to cut what is being read in sequence."""
         planner = self._planner
-        if planner is None or self._workers < 2 or not self._planned.reason or not self._is_worth_it(reading):
+        if planner is None or self._workers < 2 or not self._is_worth_it(reading):
+            return None
+        if self._planned.later:
+            self._planned = await planner.plan_later(self._planned, self._workers, reading.reached)
+            if self._planned.cuts is not None:
+                return self._planned
+        if not self._planned.reason:
             return None
         found = await planner.another_way(self._planned, self._workers)
         if found is not None:

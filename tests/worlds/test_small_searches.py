@@ -1,13 +1,15 @@
-"""What a search of a few pages costs, whatever the concurrency."""
+"""What a search costs in requests, whatever the concurrency: no more than its pages while it may be short."""
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from .server import World, running
-from .test_worlds import at_one_instant, spread, visit
+from .server import Ask, Habit, Json, World, running
+from .test_worlds import FIRST, LIMIT, at_one_instant, make_item, spread, text_of, visit
 
 PAGES = 3
 PROBES = 2
@@ -24,3 +26,59 @@ async def test_three_pages_take_three_requests(items: Any, options: dict[str, An
     assert len(set(came.keys)) == len(came.keys) == 25
     assert came.stats.completeness.status == "complete"
     assert len(world.asked) <= PAGES + (0 if level == 1 else PROBES)
+
+
+WITHOUT_COUNTS: list[dict[str, Any]] = [{}, {"paging": "offset"}, {"filters": False}]
+
+
+def year(count: int) -> list[Json]:
+    """Items spread over the year that the Collection says it has."""
+    step = timedelta(days=360) / count
+    return [make_item(n, datetime=text_of(FIRST + n * step)) for n in range(count)]
+
+
+def one_instant(count: int) -> list[Json]:
+    return [make_item(n, datetime=text_of(FIRST)) for n in range(count)]
+
+
+@pytest.mark.parametrize("level", [8, "auto"])
+@pytest.mark.parametrize(("items", "share"), [(year, 0.3), (one_instant, 0.8)])
+@pytest.mark.parametrize("options", WITHOUT_COUNTS)
+async def test_without_counts_a_search_is_read_in_sequence_until_it_proves_long(
+    items: Any, share: float, options: dict[str, Any], level: int | str
+) -> None:
+    """It is cut after page 4, into 8 at most: what was read before is asked for again then."""
+    for pages in (1, 4, 5, 20):
+        world = World(items(LIMIT * pages - 3), counts=False, **options)
+        async with running(world):
+            came = await visit(world, level)
+        assert len(set(came.keys)) == len(came.keys) == len(world.items)
+        beyond = 1 if pages <= 4 else share * pages + 15
+        assert len(world.asked) <= pages + PROBES + beyond, f"{pages} pages"
+
+
+@pytest.mark.parametrize("level", [1, 8, "auto"])
+@pytest.mark.parametrize("counts", [True, False])
+async def test_a_few_items_cost_their_pages_and_nothing_else(counts: bool, level: int | str) -> None:
+    for most in (1, 10, 11, 25, 30):
+        world = World(spread(), counts=counts)
+        async with running(world):
+            came = await visit(world, level, max_items=most)
+        assert len(came.keys) == most
+        assert len(world.asked) == -(-most // LIMIT)
+
+
+class LastPageFirst(Habit):
+    """The pages before the last one take their time."""
+
+    async def arrives(self, ask: Ask) -> None:
+        if 1_450 <= ask.conditions.get("offset", 0) < 1_590:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("level", [8, "auto"])
+async def test_pages_that_are_on_their_way_when_the_last_one_comes_are_read(level: int | str) -> None:
+    world = World(year(1_597), [LastPageFirst()], counts=False, paging="offset")
+    async with running(world):
+        came = await visit(world, level)
+    assert len(set(came.keys)) == len(came.keys) == len(world.items)
