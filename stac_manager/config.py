@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from stac_manager.exceptions import ConfigurationError
 
 NETWORK = ("timeout", "retries", "rate_limit", "user_agent", "ca_bundle", "client_cert", "trust_env")
-API_ONLY = ("query", "limit", "ordered")
+API_ONLY = ("query", "limit", "sortby", "ordered")
 FILE_ONLY = ("source_type", "format", "storage_options")
 FILTERS = ("collections", "ids", "datetime", "bbox", "intersects", "filter")
 ITEM_MEMBERS = ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "properties", "links", "assets",
@@ -71,6 +71,7 @@ class IngestConfig(BaseModel):
     client_cert: str | tuple[str, str] | None = None
     trust_env: bool = True
     concurrency: int | Literal["auto"] = 1
+    sortby: tuple[dict[str, str], ...] | None = Field(default=None, min_length=1)
     ordered: bool = False
     modifier: Callable[[dict[str, Any]], dict[str, Any] | None] | None = Field(default=None, repr=False)
     defer_gc: bool = True
@@ -168,6 +169,17 @@ class IngestConfig(BaseModel):
                 )
         paths = (name if name.split(".")[0] in ITEM_MEMBERS else f"properties.{name}" for name in fields)
         return tuple(dict.fromkeys(paths))
+
+    @field_validator("sortby", mode="before")
+    @classmethod
+    def _check_sortby(cls, keys: object) -> object:
+        """Write each key as an object, as a POST search has them (STAC API, Sort extension)."""
+        if keys is None:
+            return None
+        listed = keys.split(",") if isinstance(keys, str) else keys
+        if not isinstance(listed, list | tuple):
+            raise ValueError("names the fields to sort by, such as '-properties.datetime,+id'")
+        return tuple(map(_sort_key, listed))
 
     @field_validator("query", "filter", "intersects")
     @classmethod
@@ -297,6 +309,22 @@ def _check_url(source: str) -> None:
 
 def _scheme(source: str) -> str:
     return f"{source.split('://', 1)[0].lower()} URLs"
+
+
+def _sort_key(key: object) -> dict[str, str]:
+    """Read one key of `sortby`: a field with + or - before it, or an object with `field` and `direction`."""
+    name: object = None
+    direction: object = "asc"
+    if isinstance(key, str):
+        text = key.strip()
+        name, direction = text[text[:1] in ("+", "-") :], "desc" if text[:1] == "-" else "asc"
+    elif isinstance(key, Mapping) and not set(key) - {"field", "direction"}:
+        name, direction = key.get("field"), key.get("direction", "asc")
+    if not isinstance(name, str) or not name or not name.isprintable() or direction not in ("asc", "desc"):
+        raise ValueError(
+            f"has '-properties.datetime' or {{'field': 'properties.datetime', 'direction': 'desc'}}, not {_short(key)}"
+        )
+    return {"field": name, "direction": str(direction)}
 
 
 def _instant(text: str) -> str:

@@ -44,8 +44,8 @@ class IngestModule:
     Files: source_type ("auto", "file", "items_directory", "collection"), format ("json", "ndjson", "parquet"),
     storage_options (of obstore, for s3://, gs://, az:// and https:// sources).
 
-    APIs: limit (items a page, default 100), query (the Query extension), ordered (the server's order also at a
-    concurrency above 1).
+    APIs: limit (items a page, default 100), query (the Query extension), sortby (the Sort extension, such as
+    "-properties.datetime"), ordered (newest first, or the server's order, at any concurrency).
 
     The network, for APIs and remote files: headers (a dict, or a function that gives one and is asked again at a 401;
     not for object stores), timeout (seconds a request), retries, rate_limit (requests a second), user_agent, ca_bundle,

@@ -26,6 +26,7 @@ class IngestOptions(TypedDict, total=False):
     query: Mapping[str, Any] | None
     filter: Mapping[str, Any] | str | None
     fields: Sequence[str] | None
+    sortby: str | Sequence[str | Mapping[str, str]] | None
     limit: int
     max_items: int | None
     headers: Headers

@@ -17,6 +17,7 @@ from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 
 FILTER_CLASS = "item-search#filter"
+SORT_CLASS = "item-search#sort"
 FIELDS_CLASS = "item-search#fields"
 # What tells items apart, and which partition owns one, is asked for whatever the user wants.
 NEEDED_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "properties.datetime",
@@ -35,6 +36,8 @@ class Endpoint:
     collections: URL | None = None
     of_one_collection: bool = False
     """Whether it is the items of one Collection, which a request need not name."""
+    sorts: bool = False
+    """Whether it sorts (Sort extension)."""
     fields: bool = False
     """Whether it gives partial items (Fields extension)."""
 
@@ -88,6 +91,7 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
         any(FILTER_CLASS in name for name in classes),
         _link(landing, "aggregate"),
         _link(landing, "data"),
+        sorts=any(SORT_CLASS in name for name in classes),
         fields=any(FIELDS_CLASS in name for name in classes),
     )
 
@@ -149,6 +153,7 @@ def body_of(config: IngestConfig, collection_id: str | None, limit: int) -> dict
         "query": config.query,
         "filter": config.filter,
         "filter-lang": None if config.filter is None else _filter_language(config.filter),
+        "sortby": None if config.sortby is None else list(config.sortby),
         "fields": None if config.fields is None else {"include": list(dict.fromkeys((*NEEDED_FIELDS, *config.fields)))},
         "limit": limit if config.max_items is None else min(limit, config.max_items),
     }
@@ -163,6 +168,8 @@ def as_query(value: Any) -> str:
     """Write a member as a query parameter: lists with commas, objects as JSON (STAC API, item-search)."""
     if isinstance(value, dict) and isinstance(value.get("include"), list):  # of the Fields extension
         value = value["include"]
+    if isinstance(value, list) and value and isinstance(value[0], dict):  # of the Sort extension
+        value = [f"{'-' if key['direction'] == 'desc' else '+'}{key['field']}" for key in value]
     if isinstance(value, list):
         return ",".join(map(str, value))
     return orjson.dumps(value).decode() if isinstance(value, dict) else str(value)

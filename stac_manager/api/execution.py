@@ -10,7 +10,7 @@ from stac_manager.api.fetching import Fetcher
 from stac_manager.api.http import StatusError, shown
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
-from stac_manager.api.planning import Planned, Planner
+from stac_manager.api.planning import NEWEST_FIRST, Planned, Planner
 from stac_manager.api.reading import CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import OutageError
@@ -38,6 +38,8 @@ BUFFER_BYTES = 28_000_000
 ATTEMPTS_AROUND = 2
 """How often a page is asked for while a search is cut around one that cannot be had."""
 REFUSED = (401, 403)
+REFUSED_SORT = (400, 422)
+"""Asked to sort as nobody but us wanted: then in its own order."""
 
 OVERLAPPING = (
     "Fewer requests at once: the time slices hold the same items again (items that span long ranges, or wrong counts)."
@@ -139,6 +141,11 @@ class Search:
         endpoint, status = self._query.endpoint, error.status if isinstance(error, StatusError) else 0
         if status == REFUSED_METHOD and endpoint.post and not reading.tally.fetched:
             self._query = replace(self._query, endpoint=replace(endpoint, post=False))
+            reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
+            return
+        if status in REFUSED_SORT and self._query.body.get("sortby") is NEWEST_FIRST and not reading.tally.fetched:
+            body = {name: value for name, value in self._query.body.items() if name != "sortby"}
+            self._query = replace(self._query, body=body)
             reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
             return
         if isinstance(error, OutageError) or status in REFUSED or not self._fetcher.bears(error):

@@ -13,7 +13,7 @@ from stac_manager.api.cutting import Cutter, times_of
 from stac_manager.api.density import Density
 from stac_manager.api.endpoint import body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.http import Client
+from stac_manager.api.http import Client, shown
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query
 from stac_manager.api.requests import Request, limit_of
@@ -49,6 +49,9 @@ IGNORES_DATETIME = "Paging sequentially: the server ignores `datetime`."
 NOT_BY_TIME = "Paging sequentially: the items share one time, or span most of the search."
 TOO_CLOSE = "Paging sequentially: the items are too close in time to split."
 IN_ORDER = "Paging sequentially, in the server's order."
+NO_SORT = "sortby: the server does not sort (it does not conform to the Sort extension)"
+# What `ordered` asks for where it can be asked for.
+NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, {"field": "id", "direction": "asc"}]
 NULLS_LOST = (
     "Paging sequentially: a split search could miss items without a datetime, and the server has no filter to find "
     "them. A search with `datetime` is split."
@@ -88,7 +91,7 @@ def why_sequential(config: IngestConfig) -> str | None:
 
 def why_never_split(config: IngestConfig) -> str | None:
     """Why a search cannot be split, at any concurrency."""
-    if config.ordered:
+    if config.ordered or config.sortby is not None:
         return IN_ORDER
     if config.ids is not None:
         return IDS
@@ -112,9 +115,17 @@ class Planner:
         return body_of(self._config, self._collection_id, self._fetcher.page_size)
 
     async def query(self) -> Query:
-        """Find out where to ask."""
-        endpoint = await find_endpoint(self._client, self._config.source, self._collection_id)
-        return Query(endpoint, self.body, Bounds.parse(self._config.datetime))
+        """Find out where to ask.
+
+        Raises:
+            DataProcessingError: If there is no search, or it cannot sort as the user asks.
+        """
+        endpoint, body = await find_endpoint(self._client, self._config.source, self._collection_id), self.body
+        if not endpoint.sorts and self._config.sortby is not None:
+            raise DataProcessingError(f"{shown(self._config.source)}: {NO_SORT}")
+        if endpoint.sorts and self._config.ordered and self._config.sortby is None:
+            body["sortby"] = NEWEST_FIRST
+        return Query(endpoint, body, Bounds.parse(self._config.datetime))
 
     async def plan(self, workers: int, at_once: int, parts: Callable[[Page], int], *, blindly: bool = True) -> Planned:
         """Ask what there is, and cut the search into about so many partitions, or say why not.

@@ -78,6 +78,7 @@ _OPTIONS = (
     click.option("--filter", type=JsonOrText(text=True), help="CQL2, as JSON or text."),
     click.option("--query", type=JsonOrText(text=False), help="Condition of the query extension."),
     click.option("--fields", metavar="NAME,-NAME", help="Members to take, or with '-' to leave out."),
+    click.option("--sortby", metavar="-FIELD,+FIELD", help="The order, from servers that sort."),
     click.option("--limit", type=click.IntRange(1, 10_000), help="Items a page."),
     click.option("--header", "headers", type=Header(), multiple=True,
                  help="Send a header with the value of an environment variable."),
@@ -102,7 +103,7 @@ def source_options(command: F) -> F:
 
 
 _NAMES = (
-    "mode", "collection_id", "bbox", "datetime", "intersects", "ids", "filter", "query", "fields", "limit",
+    "mode", "collection_id", "bbox", "datetime", "intersects", "ids", "filter", "query", "fields", "sortby", "limit",
     "concurrency",
 )  # fmt: skip
 

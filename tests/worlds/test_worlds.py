@@ -41,7 +41,7 @@ ALL, SEVERAL = LEVELS, LEVELS[1:]
 COUNT = 120
 LIMIT = 10
 FIRST = datetime(2024, 1, 1, 12, tzinfo=UTC)
-MOST_REQUESTS = 500
+MOST_REQUESTS = 1_000
 """A search of 12 pages that takes more than this does not end by itself. What is usual is far below."""
 
 

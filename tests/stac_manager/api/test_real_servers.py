@@ -12,7 +12,7 @@ import pytest
 from servers import pgstac_server, rustac_server
 from support import real_item_files
 
-from stac_manager import IngestModule, WorkflowContext
+from stac_manager import DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.stats import ApiStats
 from tools.test_data import DataSetSpec, ensure
 
@@ -88,3 +88,14 @@ async def test_the_same_items_as_pystac_client(
     assert (completeness.status, completeness.counted) == (
         ("complete", len(expected)) if server is pgstac_server else ("unverified", None)
     )
+
+
+async def test_sortby_is_the_order_where_the_server_sorts(server: Any, url: str) -> None:
+    module = IngestModule({"source": url, "limit": LIMIT, "concurrency": 10, "sortby": "-id", "max_items": 3 * LIMIT})
+    if server is rustac_server:
+        with pytest.raises(DataProcessingError, match="sortby: the server does not sort"):
+            await anext(module.fetch(WorkflowContext.create()))
+        return
+    ids = [item["id"] async for item in module.fetch(WorkflowContext.create())]
+    assert ids == sorted(ids, reverse=True)
+    assert len(ids) == 3 * LIMIT
