@@ -79,7 +79,8 @@ class IngestModule:
 
         Raises:
             ConfigurationError: If the source does not exist or holds no documents, before any item is read.
-            DataProcessingError: If nothing could be delivered, or the server refuses.
+            DataProcessingError: If nothing could be delivered, the server refuses or stays down, or a budget is spent
+                (`docs/api-faults.md`). What was yielded before stays valid.
         """
         return Stream(self._items(context))
 

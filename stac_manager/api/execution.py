@@ -13,7 +13,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.planning import NEWEST_FIRST, Planned, Planner
 from stac_manager.api.reading import CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
-from stac_manager.api.retrying import OutageError
+from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.splitting import OVERLAP, REPAIR_DEPTH, Splitter, again, put_together
 from stac_manager.api.survey import REFUSED_METHOD
 from stac_manager.api.turns import for_a_while, waiting
@@ -148,7 +148,7 @@ class Search:
             self._query = replace(self._query, body=body)
             reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
             return
-        if isinstance(error, OutageError) or status in REFUSED or not self._fetcher.bears(error):
+        if isinstance(error, SearchEndsError) or status in REFUSED or not self._fetcher.bears(error):
             raise error
         reading.fail(str(error))
 
@@ -233,15 +233,15 @@ class Search:
             async with owning(self._parts(look)) as parts:
                 async for part in parts:
                     yield part
-        except OutageError as error:
+        except SearchEndsError as error:
             raise self._broken_off(error) from error
 
-    def _broken_off(self, error: OutageError) -> DataProcessingError:
-        """Say what is missing where the server no longer answers."""
+    def _broken_off(self, error: SearchEndsError) -> DataProcessingError:
+        """Say what is missing where a search ends early."""
         proof, left = self._stats.completeness, self._runner.unfinished
         came = f"{proof.items} items" if proof.counted is None else f"{proof.items} of {proof.counted} items"
         rest = f"{left} partition{'' if left == 1 else 's'} not read to the end"
-        proof.status, proof.problems = "incomplete", [f"the server no longer answers: {rest}"]
+        proof.status, proof.problems = "incomplete", [f"{error}: {rest}"]
         return DataProcessingError(f"{error}: {came} came, {rest}")
 
     async def _parts(self, look: Callable[[], Awaitable[None]]) -> Parts:

@@ -18,7 +18,7 @@ from stac_manager.api.addresses import linked, origin_of, shown
 from stac_manager.api.exchange import Reply, Wire
 from stac_manager.api.features import Outline
 from stac_manager.api.requests import Request, with_limit
-from stac_manager.api.retrying import Fault, Gate, Tries, decide
+from stac_manager.api.retrying import Fault, Gate, Tries, check_budget, decide
 from stac_manager.events import Retry
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter
@@ -135,6 +135,7 @@ class Client:
         while True:
             await self._gate.turn()
             await self._rate.turn()
+            check_budget(self._stats.requests, self._stats.completeness.items)
             try:
                 answer = await self._send_once(request, outline, full)
             except Fault as fault:
@@ -216,6 +217,8 @@ class Client:
                 place += " (without the headers, which are for the origin of the source only)"
             link_headers = request.headers if origin_of(url) == origin_of(self._source) else {}
             accepted = credentials.accepted
+            if body is not None:
+                self._refuse_elsewhere(request, url)
             reply = await self._wire.exchange(place, method, url, body, link_headers)
             if reply.status == 401 and reply.own and credentials.renewable and renewals < MAX_RENEWALS:
                 # Not counted where it was sent with old ones, and others have got through with newer ones meanwhile.
@@ -228,6 +231,17 @@ class Client:
             if reply.status not in REDIRECTS_THAT_KEEP_THE_METHOD:
                 method, body = "GET", None
         raise DataProcessingError(f"{request.method} {shown(request.url)}: more than {MAX_REDIRECTS} redirects")
+
+    def _refuse_elsewhere(self, request: Request, url: URL) -> None:
+        """Refuse to send the body of a link to another origin than that of the source, or of who gave the link.
+
+        Raises:
+            DataProcessingError: If it would go there.
+        """
+        if request.given_by is None or origin_of(url) in (origin_of(self._source), origin_of(URL(request.given_by))):
+            return
+        raise DataProcessingError(f"{request.method} {shown(url)}: a link of {shown(request.given_by)} has a body for "
+                                  "another origin, which is not sent")  # fmt: skip
 
     async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None) -> Answer:
         if reply.status >= 300:

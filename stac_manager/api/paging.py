@@ -191,6 +191,7 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     if not isinstance(link_headers, dict) or not isinstance(body, dict):
         raise DataProcessingError(f"{shown(answer.url)}: headers or body of the server's next link are no JSON object")
     headers = {name: str(value) for name, value in link_headers.items() if name.lower() not in OF_THE_CONNECTION}
+    giver = str(answer.url)
     if str(link.get("method", "GET")).upper() != "POST":
-        return Request("GET", url, headers=headers)
-    return Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers)
+        return Request("GET", url, headers=headers, given_by=giver)
+    return Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, giver)

@@ -16,12 +16,17 @@ _PAGE_IN_QUERY = re.compile(r"[?&]page=")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent. Two equal requests ask the same."""
+    """What is sent. Two equal requests ask the same.
+
+    Attributes:
+        given_by: Where the link to it stood; None of a request of our own.
+    """
 
     method: Method
     url: str
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    given_by: str | None = field(default=None, compare=False)
 
 
 def identity_of_request(request: Request) -> str:

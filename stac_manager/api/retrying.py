@@ -26,6 +26,11 @@ OUTAGES = (502, 504)
 # at least.
 OUTAGE_ATTEMPTS = 3
 
+# The most requests of a search, retries included, and for each item that came: every page of it could be asked for ten
+# times with one item a page.
+REQUESTS_A_SEARCH = 10_000
+REQUESTS_AN_ITEM = 10
+
 Kind: TypeAlias = Literal["status", "slow", "lost", "garbled", "web page"]
 
 
@@ -55,8 +60,26 @@ class Fault(DataProcessingError):
         return self.kind in ("lost", "slow") or self.status in OUTAGES
 
 
-class OutageError(DataProcessingError):
-    """The server was there before and answers nobody any more: the end of a search."""
+class SearchEndsError(DataProcessingError):
+    """Nothing more can be had: the end of a search, not of a page."""
+
+
+class OutageError(SearchEndsError):
+    """The server was there before and answers nobody any more."""
+
+
+class BudgetError(SearchEndsError):
+    """A search has sent more requests than any that ends by itself."""
+
+
+def check_budget(requests: int, items: int) -> None:
+    """Check that a search has requests left, after so many of them and so many items.
+
+    Raises:
+        BudgetError: If not.
+    """
+    if requests >= REQUESTS_A_SEARCH + REQUESTS_AN_ITEM * items:
+        raise BudgetError(f"the search ends after {requests} requests, which is far more than its items need")
 
 
 @dataclass(slots=True)

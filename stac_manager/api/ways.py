@@ -9,7 +9,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner, parts_for
 from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
 from stac_manager.api.requests import Request, limit_of
-from stac_manager.api.retrying import OutageError
+from stac_manager.api.retrying import SearchEndsError
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
 
@@ -150,7 +150,7 @@ class Ways:
         try:
             planned = await planner.plan(MOST_AT_ONCE, 1, lambda page: max(parts_for(page, 1), 2))
             return planned if planned.cuts is not None else await planner.another_way(planned, MOST_AT_ONCE)
-        except OutageError:
+        except SearchEndsError:
             raise
         except DataProcessingError:
             if reading.ending.error is not None:

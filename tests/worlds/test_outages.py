@@ -14,7 +14,7 @@ from stac_manager.limiter import AUTO_PLANNED
 from stac_manager.network import backoff
 from stac_manager.network.connection import RETRIES
 
-from .habits import ExpiringToken, LargestPage, Outage
+from .habits import ExpiringToken, LargestPage, Outage, PoisonedItem
 from .server import Ask, Habit, Json, Refusal, World, running
 from .test_worlds import LEVELS, spread, visit
 
@@ -62,6 +62,20 @@ async def test_an_outage_that_does_not_end_ends_the_search(level: int | str) -> 
     assert re.search(said, came.error)
     assert 0 < len(set(came.keys)) == len(came.keys) == came.stats.completeness.items, "what came stays"
     assert len(world.asked) <= 20 + 2 * AUTO_PLANNED + LOOKS, "each partition has waited for itself"
+    assert came.stats.completeness.status == "incomplete"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+async def test_a_search_has_no_more_requests_than_a_budget(level: int | str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying, "REQUESTS_A_SEARCH", 40)
+    monkeypatch.setattr(retrying, "REQUESTS_AN_ITEM", 0)
+    world = World(spread(COUNT), [PoisonedItem("item-0303")])
+    async with running(world):
+        came = await visit(world, level)
+    assert came.error is not None
+    assert re.search(r"ends after \d+ requests, .* of 600 items came, \d+ partitions? not read to the end", came.error)
+    assert 0 < len(set(came.keys)) == len(came.keys) == came.stats.completeness.items, "what came stays"
+    assert len(world.asked) <= 40 + AUTO_PLANNED
     assert came.stats.completeness.status == "incomplete"
 
 

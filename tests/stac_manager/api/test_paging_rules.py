@@ -219,6 +219,27 @@ async def test_the_headers_of_a_link_stay_with_the_server_that_it_leads_to() -> 
     assert "s3cret" not in json.dumps(other.asked)
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("by", ["link", "redirect"])
+async def test_the_body_of_a_link_goes_to_no_other_origin(by: str, concurrency: int) -> None:
+    async with serving(Scripted(lambda request, body: page(ITEMS[3:]))) as other:
+
+        def answer(request: web.Request, body: Any) -> Any:
+            if request.path.endswith("more"):
+                return web.Response(status=307, headers={"Location": other.url + "search"})
+            href = "more" if by == "redirect" else other.url + "search"
+            return page(ITEMS[:3], href=href, method="POST", body={"token": "inner"})
+
+        context = WorkflowContext.create()
+        async with serving(Scripted(answer)) as server:
+            module = IngestModule({"source": server.url, "limit": 3, "concurrency": concurrency})
+            assert [item async for item in module.fetch(context)] == ITEMS[:3]
+    assert not other.asked
+    assert isinstance(module.stats, ApiStats)
+    assert "another origin, which is not sent" in str(module.stats.completeness)
+    assert context.failure_collector.get_all()
+
+
 @pytest.mark.parametrize("counts", [{}, {"numberMatched": 0}])
 async def test_empty_pages_end_the_search_though_they_have_next_links(counts: dict[str, int]) -> None:
     """Servers that filter after they page have empty ones in between; but these would never end."""
