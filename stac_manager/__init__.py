@@ -5,13 +5,17 @@
 ...     print(item["id"])
 """
 
-from stac_manager.config import IngestConfig
-from stac_manager.context import Failure, FailureCollector, WorkflowContext
-from stac_manager.exceptions import ConfigurationError, DataProcessingError, StacManagerError
-from stac_manager.ingest import ApiIngest, FileIngest, IngestModule
-from stac_manager.options import IngestOptions
-from stac_manager.protocols import Fetcher, Item
-from stac_manager.stats import ApiStats, FileStats, IngestStats
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stac_manager.config import IngestConfig
+    from stac_manager.context import Failure, FailureCollector, WorkflowContext
+    from stac_manager.exceptions import ConfigurationError, DataProcessingError, StacManagerError
+    from stac_manager.ingest import ApiIngest, FileIngest, IngestModule
+    from stac_manager.options import IngestOptions
+    from stac_manager.protocols import Fetcher, Item
+    from stac_manager.stats import ApiStats, FileStats, IngestStats
 
 __version__ = "0.1.0"
 
@@ -33,3 +37,27 @@ __all__ = [
     "StacManagerError",
     "WorkflowContext",
 ]
+
+_PLACES = {
+    "config": ("IngestConfig",),
+    "context": ("Failure", "FailureCollector", "WorkflowContext"),
+    "exceptions": ("ConfigurationError", "DataProcessingError", "StacManagerError"),
+    "ingest": ("ApiIngest", "FileIngest", "IngestModule"),
+    "options": ("IngestOptions",),
+    "protocols": ("Fetcher", "Item"),
+    "stats": ("ApiStats", "FileStats", "IngestStats"),
+}
+_MODULES = {name: module for module, names in _PLACES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import a name where it is first used (PEP 562): all of them together take half a second."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,6 +1,8 @@
 """What the distribution promises before anything is ingested."""
 
 import re
+import subprocess
+import sys
 from importlib.metadata import requires, version
 from pathlib import Path
 
@@ -17,3 +19,13 @@ def test_every_dependency_is_locked() -> None:
     names = [re.split(r"[\[<>=;~! ]", line)[0] for line in requires("stac-manager") or []]
     assert names
     assert {name.lower().replace("_", "-") for name in names} - {"stac-manager"} <= locked
+
+
+def test_public_names_are_there_and_cost_nothing_before_they_are_used() -> None:
+    assert {name: getattr(stac_manager, name).__name__ for name in stac_manager.__all__ if name != "Item"} == {
+        name: name for name in stac_manager.__all__ if name != "Item"
+    }
+    assert set(stac_manager.__all__) <= set(dir(stac_manager))
+    program = "import sys, stac_manager.command; print({'pydantic', 'aiohttp', 'orjson'} & sys.modules.keys() or '')"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout == "\n"

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import click
 
+from stac_manager import __version__
 from stac_manager.command.completion import completion_command
 from stac_manager.command.ingest import ingest_command
 from stac_manager.command.plan import plan_command
@@ -20,7 +21,7 @@ INTERRUPTED, TERMINATED = 130, 143
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="stac-manager", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Bring STAC items from files or a STAC API to where you want them, exactly once."""
 

@@ -77,7 +77,7 @@ _OPTIONS = (
     click.option("--ids", metavar="ID,ID", help="Only these items."),
     click.option("--filter", type=JsonOrText(text=True), help="CQL2, as JSON or text."),
     click.option("--query", type=JsonOrText(text=False), help="Condition of the query extension."),
-    click.option("--fields", metavar="NAME,-NAME", help="Members to take, or with '-' to leave out."),
+    click.option("--fields", metavar="NAME,NAME", help="Only these members of each item, such as properties.datetime."),
     click.option("--sortby", metavar="-FIELD,+FIELD", help="The order, from servers that sort."),
     click.option("--limit", type=click.IntRange(1, 10_000), help="Items a page."),
     click.option("--header", "headers", type=Header(), multiple=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,8 @@ ROWS_SHOWN = 40
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan_command(config: dict[str, Any], variables: Mapping[str, str], partition_items: int, as_json: bool) -> int:
     """Show how SOURCE would be divided, without fetching its items."""
+    import asyncio
+
     import orjson
 
     from stac_manager.sinks.job import module_of
