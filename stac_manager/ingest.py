@@ -80,7 +80,7 @@ class IngestModule:
         Raises:
             ConfigurationError: If the source does not exist or holds no documents, before any item is read.
             DataProcessingError: If nothing could be delivered, the server refuses or stays down, or a budget is spent
-                (`docs/api-faults.md`). What was yielded before stays valid.
+                (`docs/budgets.md`). What was yielded before stays valid.
         """
         return Stream(self._items(context))
 

@@ -262,7 +262,8 @@ async def table() -> str:
 
 
 def committed_table() -> str:
-    lines = (ROOT / TABLE).read_text(encoding="utf-8").splitlines(keepends=True)
+    text = (ROOT / TABLE).read_text(encoding="utf-8")
+    lines = text[text.index("| Fault |") :].splitlines(keepends=True)
     return "".join(line for line in lines if line.startswith("|"))
 
 
