@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tools.errors import ToolError
 from tools.processes import stopped
@@ -18,6 +19,8 @@ ELSEWHERE = Path(__file__).with_name("elsewhere.py")
 SOME_FAILED = 2
 """asv's exit code when benchmarks fail; the others have results."""
 POLL_SECONDS = 0.1
+LaunchMethod = Literal["spawn", "forkserver"]
+"""How asv starts the process of each benchmark."""
 
 
 class AsvError(ToolError):
@@ -127,7 +130,7 @@ class Project:
 OURS = Project("stac-manager", ROOT, ROOT / "benchmarks", "stac_manager")
 
 
-def configure(work: Path, project: Project = OURS) -> None:
+def configure(work: Path, project: Project = OURS, launch_method: LaunchMethod = "spawn") -> None:
     """Write what `run_here` needs: today's suite, and the commits of a repository."""
     from asv.machine import Machine, MachineCollection
 
@@ -137,7 +140,7 @@ def configure(work: Path, project: Project = OURS) -> None:
         "repo": str(project.repository),
         "branches": ["HEAD"],
         "environment_type": "existing",
-        "launch_method": "spawn",
+        "launch_method": launch_method,
         "benchmark_dir": str(project.benchmarks),
         "results_dir": str(work / "results"),
         "html_dir": str(work / "html"),
