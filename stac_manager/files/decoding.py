@@ -17,6 +17,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.formats import BOM, RECORD_SEPARATOR, Document
 from stac_manager.files.items import is_plain_item, why_not_an_item
+from stac_manager.files.lines import LONG_LINE_BYTES, first_byte, has_lines
 from stac_manager.files.members import BrokenMember, NotJSONError, Pause, Whole, members, why_not_json
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.opening import TOO_MANY_OPEN
@@ -25,12 +26,6 @@ from stac_manager.protocols import Item
 
 Items: TypeAlias = Generator[Item | None, None, None]
 
-LONG_LINE_BYTES = 1_048_576
-"""A longer line is read member by member, and is never in memory as a whole."""
-FIRST_VALUE_BYTES = 1_048_576
-"""So far the first value of a file of lines is followed when it does not end with its line."""
-LINES_LOOKED_AT = 8
-"""Behind a broken first line, so many lines are looked at for an item."""
 _AROUND_VALUES = b" \t\r\n\x1e"
 MOST_DEPTH = 3
 """Arrays of pages of features: containers within containers are looked into so deep."""
@@ -71,7 +66,7 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
         window.more()
         if window.buffer.startswith(BOM):
             window.start = len(BOM)
-        if document.stop is None and _first_byte(window) == RECORD_SEPARATOR:
+        if document.stop is None and first_byte(window) == RECORD_SEPARATOR:
             yield from _lines(window, path, failures, bytes((RECORD_SEPARATOR,)), decode)
         elif document.stop is not None or has_lines(window, document):
             yield from _lines(window, path, failures, b"\n", decode)
@@ -79,104 +74,11 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
             yield from decode.kept(_values(window, path, failures))
 
 
-def _first_byte(window: Window) -> int | None:
-    """Return the first byte that is no white space, None where there is none."""
-    at = window.start
-    while True:
-        while at < window.end:
-            if window.buffer[at] not in b" \t\r\n":
-                return window.buffer[at]
-            at += 1
-        at -= window.start
-        if not window.more():
-            return None
-
-
-def has_lines(window: Window, document: Document) -> bool:
-    """Tell whether a document holds a value a line, and no record separators.
-
-    A file that is called so does, unless its first value ends on a later line. Another one does where its first line
-    is an object or array and something follows, and where that line is broken and the second one is an item.
-    """
-    if _first_byte(window) == RECORD_SEPARATOR:
-        return False
-    end = _end_of_first_line(window)
-    if end is None:
-        return document.format == "ndjson"
-    line = bytes(window.view[window.start : end])
-    try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        if document.format != "ndjson" and not _is_item_behind(line, window, end):
-            return False
-        return not _parses_over_lines(window)
-    return document.format == "ndjson" or (isinstance(value, dict | list) and _something_follows(window, end))
-
-
-def _end_of_first_line(window: Window) -> int | None:
-    """Return where the first line with something on it ends; None where it is the last or a very long one."""
-    searched = window.start
-    while True:
-        found = window.buffer.find(b"\n", searched, window.end)
-        if found >= 0 and window.view[window.start : found].tobytes().strip():
-            return found
-        if found >= 0:
-            searched = found + 1
-            continue
-        length = window.end - window.start
-        if length > LONG_LINE_BYTES or not window.more():
-            return None
-        searched = window.start + length
-
-
-def _is_item_behind(line: bytes, window: Window, end: int) -> bool:
-    """Tell whether a line that does not parse, and is no part of a container, is followed soon by an item."""
-    if line.rstrip()[-1:] in (b"[", b"{", b",", b":"):
-        return False
-    begin = end + 1 - window.start
-    for _ in range(LINES_LOOKED_AT):
-        while (found := window.buffer.find(b"\n", window.start + begin, window.end)) < 0:
-            if window.end - window.start - begin > LONG_LINE_BYTES or not window.more():
-                found = window.end
-                break
-        try:
-            if is_plain_item(orjson.loads(window.view[window.start + begin : found])):
-                return True
-        except orjson.JSONDecodeError:
-            pass
-        begin = found + 1 - window.start
-        if window.start + begin >= window.end:
-            return False
-    return False
-
-
-def _parses_over_lines(window: Window) -> bool:
-    """Tell whether an object or array that several lines hold begins here."""
-    while window.end - window.start < FIRST_VALUE_BYTES and window.more():
-        pass
-    data = bytes(window.view[window.start : min(window.end, window.start + FIRST_VALUE_BYTES)])
-    if data.lstrip()[:1] not in (b"{", b"["):
-        return False
-    try:
-        first = next(members(Window(data=data)))
-    except (NotJSONError, StopIteration):
-        return False
-    return not (isinstance(first, Whole) and isinstance(first.value, BrokenMember))
-
-
-def _something_follows(window: Window, end: int) -> bool:
-    length = end - window.start
-    while not window.view[window.start + length : window.end].tobytes().strip():
-        if not window.more():
-            return False
-    return True
-
-
 def _values(window: Window, path: str, failures: FailureCollector) -> Items:
     """Decode values that follow each other, member by member."""
     delivered, first = 0, True
     try:
-        while first or _first_byte(window) is not None:
+        while first or first_byte(window) is not None:
             first = False
             for index, member in enumerate(members(window)):
                 if is_plain_item(member):

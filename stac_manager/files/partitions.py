@@ -19,10 +19,10 @@ from stac_manager.context import FailureCollector
 from stac_manager.events import PartitionDone
 from stac_manager.exceptions import DataProcessingError, printable
 from stac_manager.fields import WHOLE, Decode
-from stac_manager.files.decoding import has_lines
 from stac_manager.files.discovery import discover
 from stac_manager.files.filters import filters_of
 from stac_manager.files.formats import Document, Format, magic
+from stac_manager.files.lines import has_lines
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.parquet import row_groups
 from stac_manager.files.reading import read_documents

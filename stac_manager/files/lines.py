@@ -1,0 +1,110 @@
+"""Whether a document holds a value a line, by its first lines. Looks, and uses nothing of the window up."""
+
+from __future__ import annotations
+
+import orjson
+
+from stac_manager.files.formats import RECORD_SEPARATOR, Document
+from stac_manager.files.items import is_plain_item
+from stac_manager.files.members import BrokenMember, NotJSONError, Whole, members
+from stac_manager.files.window import Window
+
+LONG_LINE_BYTES = 1_048_576
+"""A longer line is read member by member, and is never in memory as a whole."""
+FIRST_VALUE_BYTES = 1_048_576
+"""So far the first value of a file of lines is followed when it does not end with its line."""
+LINES_LOOKED_AT = 8
+"""Behind a broken first line, so many lines are looked at for an item."""
+
+
+def first_byte(window: Window) -> int | None:
+    """Return the first byte that is no white space, None where there is none."""
+    at = window.start
+    while True:
+        while at < window.end:
+            if window.buffer[at] not in b" \t\r\n":
+                return window.buffer[at]
+            at += 1
+        at -= window.start
+        if not window.more():
+            return None
+
+
+def has_lines(window: Window, document: Document) -> bool:
+    """Tell whether a document holds a value a line, and no record separators.
+
+    A file that is called so does, unless its first value ends on a later line. Another one does where its first line
+    is an object or array and something follows, and where that line is broken and the second one is an item.
+    """
+    if first_byte(window) == RECORD_SEPARATOR:
+        return False
+    end = _end_of_first_line(window)
+    if end is None:
+        return document.format == "ndjson"
+    line = bytes(window.view[window.start : end])
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        if document.format != "ndjson" and not _is_item_behind(line, window, end):
+            return False
+        return not _parses_over_lines(window)
+    return document.format == "ndjson" or (isinstance(value, dict | list) and _something_follows(window, end))
+
+
+def _end_of_first_line(window: Window) -> int | None:
+    """Return where the first line with something on it ends; None where it is the last or a very long one."""
+    searched = window.start
+    while True:
+        found = window.buffer.find(b"\n", searched, window.end)
+        if found >= 0 and window.view[window.start : found].tobytes().strip():
+            return found
+        if found >= 0:
+            searched = found + 1
+            continue
+        length = window.end - window.start
+        if length > LONG_LINE_BYTES or not window.more():
+            return None
+        searched = window.start + length
+
+
+def _is_item_behind(line: bytes, window: Window, end: int) -> bool:
+    """Tell whether a line that does not parse, and is no part of a container, is followed soon by an item."""
+    if line.rstrip()[-1:] in (b"[", b"{", b",", b":"):
+        return False
+    begin = end + 1 - window.start
+    for _ in range(LINES_LOOKED_AT):
+        while (found := window.buffer.find(b"\n", window.start + begin, window.end)) < 0:
+            if window.end - window.start - begin > LONG_LINE_BYTES or not window.more():
+                found = window.end
+                break
+        try:
+            if is_plain_item(orjson.loads(window.view[window.start + begin : found])):
+                return True
+        except orjson.JSONDecodeError:
+            pass
+        begin = found + 1 - window.start
+        if window.start + begin >= window.end:
+            return False
+    return False
+
+
+def _parses_over_lines(window: Window) -> bool:
+    """Tell whether an object or array that several lines hold begins here."""
+    while window.end - window.start < FIRST_VALUE_BYTES and window.more():
+        pass
+    data = bytes(window.view[window.start : min(window.end, window.start + FIRST_VALUE_BYTES)])
+    if data.lstrip()[:1] not in (b"{", b"["):
+        return False
+    try:
+        first = next(members(Window(data=data)))
+    except (NotJSONError, StopIteration):
+        return False
+    return not (isinstance(first, Whole) and isinstance(first.value, BrokenMember))
+
+
+def _something_follows(window: Window, end: int) -> bool:
+    length = end - window.start
+    while not window.view[window.start + length : window.end].tobytes().strip():
+        if not window.more():
+            return False
+    return True
