@@ -15,7 +15,8 @@ def verify_command(dest: str, unique: bool) -> int:
     found = verify(dest, unique=unique)
     for problem in found.problems:
         click.echo(f"wrong: {problem}", err=True)
+    parts = "part" if found.parts == 1 else "parts"
     click.echo(
-        f"{found.items:,} items in {found.parts:,} parts: {'wrong' if found.problems else 'as the manifest says'}"
+        f"{found.items:,} items in {found.parts:,} {parts}: {'wrong' if found.problems else 'as the manifest says'}"
     )
     return 1 if found.problems else 0

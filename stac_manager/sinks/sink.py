@@ -99,7 +99,7 @@ def _require_arrow() -> None:
         import_module("stac_manager.sinks.geoparquet")
     except ImportError as error:
         raise ConfigurationError(
-            f"GeoParquet needs {error.name}, which is not installed: pip install pyarrow"
+            f"GeoParquet needs {error.name}, which is not installed: pip install pyarrow shapely"
         ) from None
 
 
