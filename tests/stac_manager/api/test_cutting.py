@@ -1,0 +1,89 @@
+"""Where a search is cut, and into how many parts: pure rules, as tables."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import inf
+
+import pytest
+
+from stac_manager.api.cutting import Cutter
+from stac_manager.api.density import Density
+from stac_manager.api.paging import Page
+from stac_manager.api.planning import PARTS_WITHOUT_COUNTS, parts_for
+from stac_manager.api.query import Bounds
+from stac_manager.api.requests import Request
+from stac_manager.api.splitting import Sizes, parts_of_oversized, parts_to_share
+from stac_manager.plan import Interval
+from stac_manager.timestamps import SECOND
+
+NEXT = Request("GET", "http://a.example/search?token=a")
+
+
+@pytest.mark.parametrize(
+    ("size", "matched", "following", "parts"),
+    [
+        (100, 10_000, True, 10),
+        (100, 1_000, True, 10),
+        (100, 500, True, 6),  # of less than a page, so that none of them takes two
+        (100, 300, True, 1),  # three pages are there as soon in sequence
+        (100, 10**10, True, 10),
+        (100, None, True, PARTS_WITHOUT_COUNTS),
+        (100, None, False, 4),
+        (0, 0, False, 1),
+    ],
+)
+def test_into_how_many_parts_ten_workers_cut(size: int, matched: int | None, following: bool, parts: int) -> None:
+    assert parts_for(Page("", size, 1, matched, NEXT if following else None), 10) == parts
+
+
+@pytest.mark.parametrize(
+    ("counted", "burst", "parts"),
+    [(1_000, False, 0), (1_400, False, 0), (1_500, False, 2), (5_000, False, 5), (5_000, True, 8), (10**9, False, 20)],
+)
+def test_a_partition_of_a_thousand_is_cut_where_it_holds_far_more(counted: int, burst: bool, parts: int) -> None:
+    assert parts_of_oversized(counted, 100, Sizes(1_000, 10, 10**6), burst=burst) == parts
+    assert parts_of_oversized(counted, 100, Sizes(inf, 10)) == 0
+
+
+@pytest.mark.parametrize(
+    ("fetched", "left", "idle", "parts"),
+    [(1, 3, 9, 0), (1, 4, 9, 4), (1, 10, 9, 10), (1, 10, 1, 2), (5, 5, 9, 5), (4, 4, 9, 0), (50, 5, 9, 0)],
+)
+def test_work_is_shared_where_that_ends_it_sooner(fetched: int, left: float, idle: int, parts: int) -> None:
+    assert parts_to_share(fetched, left, idle) == parts
+
+
+EVEN = Density([0, 100], [100])
+SKEWED = Density([0, 90, 100], [10, 90])
+
+
+@pytest.mark.parametrize(
+    ("density", "parts", "reached", "edges"),
+    [
+        (EVEN, 1, None, []),
+        (EVEN, 4, None, [25, 50, 75]),
+        (EVEN, 4, 60.5, [20, 40, 60]),  # from second 60 on it was read
+        (EVEN, 4, 200.0, [25, 50, 75]),
+        (SKEWED, 2, None, [94]),
+        (SKEWED, 10, None, [78, 91, 92, 93, 94, 95, 96, 98, 99]),  # an empty stretch is believed a little
+        (Density([0, 2], [100]), 10, None, [1]),  # whole seconds
+    ],
+)
+def test_edges_have_as_many_items_between_them(
+    density: Density, parts: int, reached: float | None, edges: list[int]
+) -> None:
+    cutter = Cutter(Bounds.parse(None), Density(list(density.times), list(density.weights)))
+    intervals = cutter.plan(Interval(None, None, by_start=True), parts, reached)
+    assert [part.start // SECOND for part in intervals[1:] if part.start is not None] == edges
+    assert all(before.end == after.start for before, after in pairwise(intervals))
+    if intervals:
+        assert intervals[0].start is None
+        assert intervals[-1].end is None
+
+
+def test_what_is_learned_moves_the_edges() -> None:
+    density = Density([0, 100], [100])
+    density.set_weight(0, 50, 900)
+    assert density.weight(0, 100) == pytest.approx(950)
+    assert density.edges(0, 100, 2) == [27]
