@@ -1,61 +1,25 @@
-"""Every command and every example of the README and of docs/ runs."""
+"""Every command of the pages in docs/ runs, and every link leads to a file."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
 import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers.processes import answers, serving_on_a_free_port
-from support import ROOT, make_item
+from documented_commands import BIN, PAGES, README, commands, environment, make_clone, run_commands
+from support import ROOT
 
 from tools import local_api
-
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BIN = Path(sys.executable).parent
-# `make test` is what runs this test.
-RUNS_ITSELF = {"make test"}
-
-
-def commands(page: Path) -> list[str]:
-    blocks = re.findall(r"^```console\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone with the working tree's files, this environment as its `.venv`, and data of a user's own."""
-    path = tmp_path_factory.mktemp("documentation") / "clone"
-    subprocess.run(["git", "clone", "--quiet", ROOT, path], check=True)
-    listed = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, path / name)
-    subprocess.run(["git", "-C", path, "checkout", "--quiet", "-B", "main"], check=True)
-    (path / ".venv").symlink_to(BIN.parent)
-    items = [make_item(f"item-{index:02}") for index in range(25)]
-    (path / "my" / "items").mkdir(parents=True)
-    for item in items:
-        (path / "my" / "items" / f"{item['id']}.json").write_text(json.dumps(item))
-    (path / "items.ndjson").write_text("".join(json.dumps(item) + "\n" for item in items))
+    """A clone on a machine that asv knows: the README's commands come first."""
+    path = make_clone(tmp_path_factory.mktemp("documentation"))
+    subprocess.run([BIN / "asv", "machine", "--yes"], cwd=path, env=environment(path), check=True, capture_output=True)
     return path
-
-
-@pytest.fixture(scope="module")
-def done_before() -> set[str]:
-    """The commands that a page before this one has run: they stand on several."""
-    return set()
 
 
 @pytest.fixture(scope="module")
@@ -64,115 +28,18 @@ def url(clone: Path) -> Iterator[str]:
         yield address
 
 
-def environment(clone: Path) -> dict[str, str]:
-    """The clone's own modules first, and a home folder of its own."""
-    home = clone.parent / "home"
-    home.mkdir(exist_ok=True)
-    own = {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "HOME": str(home)}
-    return {**os.environ, **own, "PYTHONPATH": str(clone)}
-
-
-def test_there_are_commands_to_test() -> None:
-    assert {"make bench", "make test"} <= set(commands(PAGES[0]))
-    assert len([command for command in commands(PAGES[0]) if "benchmark_ingest.py" in command]) == 6
+@pytest.fixture(scope="module")
+def done_before() -> set[str]:
+    """The commands that a page before this one has run, or the README: they stand on several."""
+    return set(commands(README)) - {"python tools/benchmark_ingest.py dashboard"}  # which leaves what others show
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> None:
-    """In the order in which they stand there. What takes minutes is told to do less of the same."""
-    for command in commands(page):
-        if command in RUNS_ITSELF | done_before:
-            continue
-        done_before.add(command)
-        if command == "asv preview":
-            check_preview(clone, [BIN / "asv", "preview"])
-            continue
-        if "results/before.json results/after.json" in command:
-            make_two_results(clone)
-        if command == "python tools/benchmark_ingest.py dashboard":
-            ensure_results(clone)
-            check_preview(clone, [*command.split(), "--no-open"])
-            continue
-        shortened = command.replace("https://example.com/stac", url)
-        shortened = shortened.replace(
-            "--max-items 10000 --concurrency 1,5,10,20,50,auto --repeat 5", "--max-items 500 --repeat 1"
-        )
-        if command == "make nightly":
-            shortened += """ NIGHTLY="--no-quieten --bench 'FileIngest.time_ingest.1, 1000.'" """
-        if command == "make bench":
-            shortened += ' BENCH="--repeat 1 --max-items 500"'
-        if command in ("make bench", "make nightly"):
-            shortened += " --assume-old .venv/.measuring"  # `.venv` is a link: it must not be installed into
-        if command == "asv run HEAD^!":
-            shortened = (
-                f"asv run HASHFILE:{first_and_last(clone)} --quick --bench 'Startup|FileIngest.*ingest.1, 1000.'"
-            )
-        elif command.startswith("asv run"):
-            shortened = re.sub(r" --bench '[^']*'", "", command)
-            shortened += " --quick --bench 'Startup|FileIngest.*ingest.1, 1000.'"
-        if " file " in command:
-            shortened += " --budget 0"
-        if " compare " in command and ".json" not in command:
-            shortened += " --rounds 1 --bench 'counts.Modules.*import'"
-        if command.startswith("PYTHONPATH=tests "):
-            shortened = command.replace("PYTHONPATH=tests", "PYTHONPATH=tests:.")
-        done = subprocess.run(
-            shortened, shell=True, cwd=clone, env=environment(clone), input="y\n", capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        if command == "asv run HEAD^!":
-            assert "n/a" in done.stdout  # the first commit has nothing to measure yet
-            assert len(list((clone / ".asv" / "results").glob("*/*-virtualenv-*.json"))) == 2
+    run_commands(page, clone, url, done_before)
 
 
-def first_and_last(clone: Path) -> Path:
-    """A file that names two commits to asv: the suite of today runs at any."""
-    asked = ["git", "-C", str(clone), "rev-list", "--max-parents=0", "HEAD"]
-    first = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()[0]
-    commits = clone.parent / "commits"
-    commits.write_text(f"{first}\nHEAD\n")
-    return commits
-
-
-def make_two_results(clone: Path) -> None:
-    """Two results to compare: the same one twice."""
-    program = [BIN / "python", "tools/benchmark_ingest.py", "file", "--test-size", "100", "--concurrency", "1,5"]
-    program += ["--repeat", "5", "--output", "results/before.json"]
-    subprocess.run(program, cwd=clone, env=environment(clone), check=True, capture_output=True)
-    shutil.copy(clone / "results" / "before.json", clone / "results" / "after.json")
-
-
-def ensure_results(clone: Path) -> None:
-    """The README's commands leave some; a page that is tested by itself has none to publish."""
-    if not (clone / ".asv" / "results" / "benchmarks.json").exists():
-        for arguments in (["machine", "--yes"], ["run", "HEAD^!", "--quick", "--bench", "Startup"]):
-            subprocess.run([BIN / "asv", *arguments], cwd=clone, env=environment(clone), check=True)
-
-
-def check_preview(clone: Path, preview_command: Sequence[str | Path]) -> None:
-    with (
-        serving_on_a_free_port(
-            lambda port: [*preview_command, "--port", str(port)],
-            lambda port: answers(f"http://127.0.0.1:{port}/index.html"),
-            clone.parent / "preview.log",
-            cwd=clone,
-            env=environment(clone),
-        ) as port,
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/index.html") as answer,
-    ):
-        assert b"airspeed velocity" in answer.read()
-
-
-def test_python_examples(clone: Path) -> None:
-    """A script, and then a cell of a notebook that goes on where the script has ended."""
-    script, cell = re.findall(r"^```python\n(.*?)^```", PAGES[0].read_text(), flags=re.MULTILINE | re.DOTALL)
-    as_notebooks_do = "import ast, asyncio; asyncio.run(eval(compile({!r}, 'cell', 'exec', ast.{})))"
-    program = f"{script}\n{as_notebooks_do.format(cell, 'PyCF_ALLOW_TOP_LEVEL_AWAIT')}"
-    done = subprocess.run([sys.executable, "-c", program], cwd=clone, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == 2 * [f"item-{index:02}" for index in range(25)]
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
 def test_links_lead_to_files(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
