@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypedDict
 import msgspec
 import orjson
 
-from stac_manager.config import ITEM_MEMBERS
+from stac_manager.checks import ITEM_MEMBERS
 from stac_manager.protocols import Item
 
 Tree: TypeAlias = dict[str, "Tree | None"]

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 
-from stac_manager.config import check_headers
+from stac_manager.checks import check_headers
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.network.secrets import Secrets
 from stac_manager.options import Headers

@@ -1,0 +1,182 @@
+"""What the values of options must be: each check gives the value as it is used, or says what is wrong with it.
+
+Raises:
+    ValueError: From every check here, in words that go on from the option's name.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, nanoseconds
+
+ITEM_MEMBERS = ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "properties", "links", "assets",
+                "collection")  # fmt: skip
+OPEN = ".."
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_INSTANT = re.compile(
+    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?"
+    r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)",
+    re.IGNORECASE,
+)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_GEOMETRY_MEMBER = {
+    **dict.fromkeys(("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"), "coordinates"),
+    "GeometryCollection": "geometries",
+}
+
+Json = TypeVar("Json", dict[str, Any], dict[str, Any] | str)
+Modifier = TypeVar("Modifier", bound=Callable[..., Any])
+Headers = TypeVar("Headers", bound=object)
+
+
+def bbox(numbers: tuple[float, ...]) -> tuple[float, ...]:
+    """Check against RFC 7946, section 5. West may exceed east: the box then crosses the antimeridian."""
+    if len(numbers) not in (4, 6):
+        raise ValueError(f"needs 4 numbers (west, south, east, north) or 6 with heights, not {len(numbers)}")
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("must be finite numbers")
+    half = len(numbers) // 2
+    west, south, east, north = numbers[0], numbers[1], numbers[half], numbers[half + 1]
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= 90 and -90 <= north <= 90):
+        raise ValueError("must be longitude and latitude in degrees (west, south, east, north)")
+    if south > north:
+        raise ValueError(f"has south ({south:g}) above north ({north:g}); the order is west, south, east, north")
+    return numbers
+
+
+def interval(text: str) -> str:
+    """Check an RFC 3339 instant or interval (STAC API, item-search); plain dates become whole days."""
+    bounds = text.split("/")
+    if len(bounds) > 2:
+        raise ValueError("is one instant, or an interval 'start/end' with '..' for an open end")
+    if len(bounds) == 1 and _DATE.fullmatch(text):
+        bounds = [text, text]
+    if len(bounds) == 1:
+        return _instant(text)
+    start = _bound(bounds[0], "T00:00:00Z")
+    end = _bound(bounds[1], "T23:59:59.999999Z")
+    if start == end == OPEN:
+        raise ValueError("is open at both ends; leave it out instead")
+    first, last = nanoseconds(start), nanoseconds(end)
+    if first is not None and last is not None and first > last:
+        raise ValueError(f"ends before it begins: {start} is after {end}")
+    return f"{start}/{end}"
+
+
+def geometry(value: dict[str, Any]) -> dict[str, Any]:
+    """Check that this is a GeoJSON geometry by its members."""
+    member = _GEOMETRY_MEMBER.get(value.get("type", ""))
+    if member is None or not isinstance(value.get(member), list):
+        raise ValueError("must be a GeoJSON geometry with 'type' and 'coordinates' (not a Feature)")
+    return json_value(value)
+
+
+def json_value(value: Json) -> Json:
+    """Check that a search can be sent with this."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"cannot be written as JSON: {error}") from None
+    return value
+
+
+def concurrency(level: object) -> object:
+    """Check that this is a number of workers, or "auto"."""
+    if level != "auto" and (not isinstance(level, int) or isinstance(level, bool) or level < 1):
+        raise ValueError(f"is a number from 1 up, or 'auto' (got {short(level)})")
+    return level
+
+
+def paths(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Write each as a path from the item: what is no member of an item is one of its properties."""
+    for name in names:
+        if not all(name.split(".")) or name.startswith("-"):
+            raise ValueError(f"names members to keep, such as 'properties.datetime' or 'assets.B04.href', not {name!r}")
+    written = (name if name.split(".")[0] in ITEM_MEMBERS else f"properties.{name}" for name in names)
+    return tuple(dict.fromkeys(written))
+
+
+def sort_keys(keys: object) -> object:
+    """Write each key as an object, as a POST search has them (STAC API, Sort extension)."""
+    listed = keys.split(",") if isinstance(keys, str) else keys
+    if not isinstance(listed, list | tuple):
+        raise ValueError("names the fields to sort by, such as '-properties.datetime,+id'")
+    return tuple(map(_sort_key, listed))
+
+
+def modifier(function: Modifier) -> Modifier:
+    """Check that items can be given to this."""
+    if inspect.iscoroutinefunction(function):
+        raise ValueError("must be a plain function, not a coroutine: it is called for each item as it is delivered")
+    return function
+
+
+def header_text(text: str) -> str:
+    """Check that this can stand in a header line."""
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("must be printable ASCII")
+    return text
+
+
+def headers(given: Headers) -> Headers:
+    """Check that these can be sent as header lines; a function is asked later. Values are never quoted."""
+    if not callable(given):
+        check_headers(given)
+    return given
+
+
+def check_headers(headers: object) -> None:
+    """Check that these can be sent as header lines. Values are never quoted."""
+    if not isinstance(headers, Mapping):
+        raise ValueError(f"must be a dict of names and values, not {type(headers).__name__}")
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a header name")
+        if not isinstance(value, str):
+            raise ValueError(f"the value of {name!r} is not text")
+        if "\r" in value or "\n" in value or "\0" in value:
+            raise ValueError(f"the value of {name!r} has a line break in it")
+
+
+def _sort_key(key: object) -> dict[str, str]:
+    """Read one key of `sortby`: a field with + or - before it, or an object with `field` and `direction`."""
+    name: object = None
+    direction: object = "asc"
+    if isinstance(key, str):
+        text = key.strip()
+        name, direction = text[text[:1] in ("+", "-") :], "desc" if text[:1] == "-" else "asc"
+    elif isinstance(key, Mapping) and not set(key) - {"field", "direction"}:
+        name, direction = key.get("field"), key.get("direction", "asc")
+    if not isinstance(name, str) or not name or not name.isprintable() or direction not in ("asc", "desc"):
+        raise ValueError(
+            f"has '-properties.datetime' or {{'field': 'properties.datetime', 'direction': 'desc'}}, not {short(key)}"
+        )
+    return {"field": name, "direction": str(direction)}
+
+
+def _instant(text: str) -> str:
+    if not _INSTANT.fullmatch(text):
+        raise ValueError(f"{text!r} is not an RFC 3339 instant such as 2024-05-01T00:00:00Z")
+    since = nanoseconds(text)
+    if since is None or not FIRST_SECOND <= since // SECOND <= LAST_SECOND:  # in UTC
+        raise ValueError(f"{text!r} is not a valid date")
+    return text
+
+
+def _bound(text: str, time_of_day: str) -> str:
+    if text in ("", OPEN):
+        return OPEN
+    return _instant(text + time_of_day if _DATE.fullmatch(text) else text)
+
+
+def short(value: object) -> str:
+    """Quote a value in a message, its end left out where that is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
