@@ -20,10 +20,15 @@ from stac_manager.command.verify import verify_command
 INTERRUPTED, TERMINATED = 130, 143
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, invoke_without_command=True
+)
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Bring STAC items from files or a STAC API to where you want them, exactly once."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 for command in (ingest_command, plan_command, verify_command, completion_command):

@@ -38,6 +38,12 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_bare_command_prints_its_help() -> None:
+    done = run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "verify" in done.stdout
+
+
 @pytest.mark.parametrize("name", ["out", "out.ndjson", "out.ndjson.zst", "out.parquet"])
 def test_ingest_verify_and_ingest_again(name: str, source: Path, tmp_path: Path) -> None:
     dest = tmp_path / name
