@@ -11,7 +11,6 @@ in the environment of the workers (`header_variables` names them), and never in 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -144,14 +143,13 @@ def _refuse_values(job: Job) -> None:
 
 # In the worker
 
-_local = threading.local()
-
 
 def _do(job: Job, partition: Partition, columns: bytes | None) -> Done:
-    if getattr(_local, "job", None) != job:
-        _local.job, _local.worker = job, Worker(job)
-    worker: Worker = _local.worker
-    return worker.do(partition, columns)
+    worker = Worker(job)
+    try:
+        return worker.do(partition, columns)
+    finally:
+        worker.close()
 
 
 def _items(job: Job, partition: Partition) -> list[Item]:

@@ -70,10 +70,11 @@ class Wire:
         """Pieces of bodies that were read."""
 
     async def __aenter__(self) -> Self:
+        self._own_certificates = self._connection.certificates()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
-                ssl=self._connection.certificates(),
+                ssl=self._connection.certificates(identified=False),
                 resolver=GuardedResolver(self._source.host, self._connection.proxy_hosts()),
             ),
             headers={
@@ -121,7 +122,7 @@ class Wire:
             try:
                 async with self._session.request(
                     method, url, data=data, headers=headers, allow_redirects=False,
-                    proxy=self._connection.proxy_for(url),
+                    proxy=self._connection.proxy_for(url), ssl=self._own_certificates if own else True,
                 ) as response:  # fmt: skip
                     received = await self._read(response, holder)
             except (TimeoutError, aiohttp.ClientError, ValueError) as error:

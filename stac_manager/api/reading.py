@@ -26,6 +26,14 @@ EMPTY_PAGES = 5
 STALE = f"{STALE_PAGES} pages in a row held nothing new"
 
 
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The partition that one was cut out of: its key, and how many items it has by the server's count."""
+
+    key: str
+    counted: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Share:
     """A partition to read, or what is left of one.
@@ -35,12 +43,14 @@ class Share:
         before: Items of it that were delivered already, as far as they can come again.
         depth: How often it was cut out of a larger one because something was wrong with that.
         failing: Whether that was a page which cannot be had: it may be in here.
+        parent: What it was cut out of, where that was counted.
     """
 
     partition: Partition
     before: tuple[Seen, ...] = ()
     depth: int = 0
     failing: bool = False
+    parent: Parent | None = None
 
 
 @dataclass(slots=True)

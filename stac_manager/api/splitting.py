@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.paging import Page
-from stac_manager.api.reading import Reading, Share
+from stac_manager.api.reading import Parent, Reading, Share
 from stac_manager.plan import Interval, Partition, Tile
 
 OVERSIZE = 1.3
@@ -24,6 +24,10 @@ REPAIRS_IN_VAIN = 50
 """How often a partition that lacks items is read again, and how many are without anything new to show for it."""
 OVERLAP = 2
 """Partitions that have so many times the items of the whole are not parts of it: long ranges are in all of them."""
+UNDIMINISHED = 0.9
+"""A part with this share of what was cut holds all of it: one may, where all lies in one place."""
+MOST_TWINS, TWINS_A_CUT = 10, 0.75
+"""So many more than one such part, and so many a cut, are more than items at the edges explain."""
 FEWEST_PAGES_TO_SHARE = 4
 FOR_SHARING, SPARE_REQUESTS = 0.25, 5
 WORTH_SHARING = 0.7
@@ -92,6 +96,8 @@ class Splitter:
         self._cuts = cuts
         self._sizes = sizes
         self._counted = 0
+        self._undiminished: dict[str, int] = {}  # parts that hold all of the partition that was cut, by its key
+        self._twins = 0  # such parts beside the first of each
         self._in_vain = 0
         self._spent = 0  # requests for sharing work of which nobody knows how much it is
         self.divides = True
@@ -101,8 +107,21 @@ class Splitter:
         assert page.matched is not None
         self._cuts.learn(reading.share.partition, page.matched)
         self._counted += page.matched
+        if self._is_cut_in_vain(reading.share.parent, page.matched):
+            return True
         whole = self._sizes.counted
         return whole is not None and self._counted > OVERLAP * whole + 4 * page_size
+
+    def _is_cut_in_vain(self, parent: Parent | None, counted: int) -> bool:
+        """Tell whether cutting only multiplies the work: the parts hold all that the partition held, each of them.
+        So it is where a server rounds times, or where items last long."""
+        if parent is None:
+            return False
+        parts = self._undiminished.setdefault(parent.key, 0)
+        if 0 < UNDIMINISHED * parent.counted <= counted:
+            self._undiminished[parent.key] = parts + 1
+            self._twins += parts > 0
+        return self._twins > max(MOST_TWINS, TWINS_A_CUT * len(self._undiminished))
 
     def forget(self, reading: Reading) -> None:
         """Take note that others are read in place of this one."""
@@ -180,7 +199,8 @@ class Splitter:
         found = self._cuts.cut(share.partition, parts, reached)
         if reading.counted is None:  # nobody knows
             found = [replace(part, estimate=None) for part in found]
-        return [Share(part, before, depth, failing) for part in found]
+        parent = None if reading.counted is None else Parent(share.partition.key, reading.counted)
+        return [Share(part, before, depth, failing, parent) for part in found]
 
 
 def again(reading: Reading) -> Share:

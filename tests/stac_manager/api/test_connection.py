@@ -138,6 +138,28 @@ async def test_a_client_certificate_is_shown(
             await ids(url, ca_bundle=str(bundle))
 
 
+async def test_a_client_certificate_is_shown_to_the_origin_of_the_source_only(
+    authority: trustme.CA, tls: ssl.SSLContext, bundle: Path, tmp_path: Path
+) -> None:
+    tls.verify_mode = ssl.CERT_OPTIONAL
+    authority.configure_trust(tls)
+    authority.issue_cert("somebody@example.com").private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
+    shown: dict[str, set[bool]] = {"/": set(), "/search": set()}
+
+    async def noting(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        shown[request.path].add(bool(request.transport.get_extra_info("peercert")))
+        if request.path == "/search":
+            return await one_item(request)
+        link = {"rel": "search", "href": f"https://127.0.0.1:{other}/search"}
+        return web.json_response({"stac_version": "1.0.0", "conformsTo": [], "links": [link]})
+
+    async with serving(noting, tls) as other, serving(noting, tls) as port:
+        options = {"ca_bundle": str(bundle), "client_cert": str(tmp_path / "client.pem")}
+        assert await ids(f"https://127.0.0.1:{port}/", **options) == ["only"]
+    assert shown == {"/": {True}, "/search": {False}}
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
