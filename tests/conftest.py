@@ -52,6 +52,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """A shell starts what runs in the background with SIGINT ignored, and all that the tests start would inherit that."""
 
+os.environ["PIP_NO_COMPILE"] = "1"
+"""Of what asv installs in its environments little is imported, and that is compiled then."""
+
 asyncio.set_event_loop(None)
 """Python 3.11 makes a loop for whoever asks when none was ever set. pytest-asyncio asks, and nobody closes that one."""
 
