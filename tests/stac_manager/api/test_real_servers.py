@@ -91,11 +91,11 @@ async def test_the_same_items_as_pystac_client(
 
 
 async def test_sortby_is_the_order_where_the_server_sorts(server: Any, url: str) -> None:
-    module = IngestModule({"source": url, "limit": LIMIT, "concurrency": 10, "sortby": "-id", "max_items": 3 * LIMIT})
+    module = IngestModule({"source": url, "limit": LIMIT, "concurrency": 10, "sortby": "-id", "max_items": 2 * LIMIT})
     if server is rustac_server:
         with pytest.raises(DataProcessingError, match="sortby: the server does not sort"):
             await anext(module.fetch(WorkflowContext.create()))
         return
     ids = [item["id"] async for item in module.fetch(WorkflowContext.create())]
     assert ids == sorted(ids, reverse=True)
-    assert len(ids) == 3 * LIMIT
+    assert len(ids) == 2 * LIMIT
