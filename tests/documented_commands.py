@@ -17,6 +17,8 @@ from support import ROOT, make_item
 
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+WITH_ENVIRONMENT = [page for page in PAGES if page.name in ("concurrency.md", "full_run.md", "nightly.md")]
+"""Pages that measure in an environment of asv's: they are tested where the README's commands have made one."""
 BIN = Path(sys.executable).parent
 # `make test` is what runs this test.
 RUNS_ITSELF = {"make test"}

@@ -1,4 +1,4 @@
-"""Every command and every example of the README runs."""
+"""Every command and every example of the README runs, and then those of the pages that measure as it does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from documented_commands import README, commands, make_clone, run_commands
+from documented_commands import README, WITH_ENVIRONMENT, commands, make_clone, run_commands
 
 from tools import local_api
 
@@ -30,8 +30,14 @@ def test_there_are_commands_to_test() -> None:
     assert len([command for command in commands(README) if "benchmark_ingest.py" in command]) == 6
 
 
-def test_commands(clone: Path, url: str) -> None:
-    run_commands(README, clone, url, set())
+@pytest.fixture(scope="module")
+def done_before() -> set[str]:
+    return set()
+
+
+@pytest.mark.parametrize("page", [README, *WITH_ENVIRONMENT], ids=lambda page: page.name)
+def test_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> None:
+    run_commands(page, clone, url, done_before)
 
 
 def test_python_examples(clone: Path) -> None:

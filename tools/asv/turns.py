@@ -82,7 +82,7 @@ def compare(
     Args:
         base, head: Anything that git takes for a commit.
         bench: Regular expression that chooses benchmarks, as `asv run --bench`, instead of those that are watched.
-        quick: Watch less, in three minutes.
+        quick: Watch less, in four to five minutes.
         rounds: How often each commit is measured.
         project: Whose commits they are.
         progress: Told how many runs are done, and of how many.
