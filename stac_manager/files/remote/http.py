@@ -43,7 +43,9 @@ class HttpStore:
         self._rate = rate
         self._credentials = Credentials(headers, lambda given: connection.credentials(URL(source), given))
         self._own_certificates = connection.certificates()
-        self._certificates = connection.certificates(identified=False) if connection.client_cert else True
+        self._certificates = (
+            connection.certificates(identified=False) if connection.client_cert else self._own_certificates
+        )
         self._proxies = connection.proxy_hosts()
         self._session: aiohttp.ClientSession | None = None
 

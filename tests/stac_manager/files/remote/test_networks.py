@@ -154,8 +154,9 @@ async def test_a_client_certificate_is_shown_to_the_origin_of_the_source_only(
         url = f"https://127.0.0.1:{port}/moved/catalog.json"
         options = {"ca_bundle": str(bundle), "client_cert": str(tmp_path / "client.pem")}
         assert await ids(url, **options) == IDS
-    assert shown[0] == ("/moved/catalog.json", True)
-    assert {was for _, was in shown[1:]} == {False}
+        assert shown[0] == ("/moved/catalog.json", True)
+        assert {was for _, was in shown[1:]} == {False}
+        assert await ids(url, ca_bundle=str(bundle)) == IDS  # it is trusted for every origin
 
 
 # Credentials
