@@ -155,16 +155,16 @@ class Ledger:
     def _members(self, reading: Reading, page: Page) -> Iterator[Any]:
         """The members of a page. The answer to a request of our own is believed where Collections go by other names."""
         members = self._timed(page.features())
-        asked = self._asked.collections if self._asked else None
-        if asked is None or reading.tally.read:
+        asked = self._asked
+        if asked is None or asked.collections is None or reading.tally.read:
             return members
         first = next(members, None)
-        if collection_of(first) in asked:
+        if collection_of(first) in asked.collections:
             return chain([first], members)
         whole = [] if first is None else [first, *members]
         names = {name for member in whole if (name := collection_of(member)) is not None}
-        if self._asked is not None and names.isdisjoint(asked) and len(names) <= len(asked):
-            self._asked = self._asked.also(names)
+        if names.isdisjoint(asked.collections) and len(names) <= len(asked.collections):
+            self._asked = asked.also(names)
         return iter(whole)
 
     def _leave_out(self, reading: Reading, members: int) -> None:

@@ -69,8 +69,7 @@ class Asked:
         Args:
             margin: By how many nanoseconds a time may lie outside.
         """
-        collection = item.get("collection")
-        if self.collections is not None and isinstance(collection, str) and collection not in self.collections:
+        if self.collections is not None and (name := collection_of(item)) is not None and name not in self.collections:
             return False
         if self.ids is not None and isinstance(item.get("id"), str) and item["id"] not in self.ids:
             return False
