@@ -3,6 +3,7 @@
 from . import _api_server, _compat, _datasets, _timing
 
 PAGE_ITEMS = 100
+FEW_PAGE_ITEMS = 10
 
 
 class APIPages(_timing.Timed):
@@ -21,4 +22,20 @@ class APIPages(_timing.Timed):
         _compat.drain(self.module, test_size)
 
     def peakmem_pages(self, test_size):
+        _compat.drain(self.module, test_size)
+
+
+class APISmallPages(_timing.Timed):
+    """Time of fetching `test_size` items, 10 a page, one page after the other: what every page costs shows here."""
+
+    param_names = ["test_size"]
+    params = ([500],)
+    version = "1"
+
+    def setup(self, test_size):
+        _compat.require()
+        server = _api_server.start(_datasets.data_set(test_size, "ndjson"), latency_seconds=0.0)
+        self.module = _compat.ingest_module("api", server, concurrency=1, limit=FEW_PAGE_ITEMS)
+
+    def time_pages(self, test_size):
         _compat.drain(self.module, test_size)

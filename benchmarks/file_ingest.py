@@ -50,11 +50,14 @@ class ColdFileIngest(_timing.Timed):
         _compat.drain(self.module, test_size)
 
 
+LAYOUTS = ["directory", "ndjson", "featurecollection", "geoparquet"]
+
+
 class FormatIngest(_timing.Timed):
     """The same items in each layout that file mode reads, page cache warm."""
 
     param_names = ["layout", "test_size"]
-    params = (["directory", "ndjson", "featurecollection", "geoparquet"], [1000])
+    params = (LAYOUTS, [1000])
     version = "1"
 
     def setup(self, layout, test_size):
@@ -65,6 +68,22 @@ class FormatIngest(_timing.Timed):
 
     def peakmem_format(self, layout, test_size):
         _compat.drain(self.module, test_size)
+
+
+class EveryFormatIngest(_timing.Timed):
+    """The layouts of FormatIngest one after the other: one timing that every way of decoding is part of."""
+
+    param_names = ["test_size"]
+    params = ([250],)
+    version = "1"
+
+    def setup(self, test_size):
+        sources = [_datasets.data_set(test_size, layout) for layout in LAYOUTS]
+        self.modules = [_compat.ingest_module("file", source) for source in sources]
+
+    def time_formats(self, test_size):
+        for module in self.modules:
+            _compat.drain(module, test_size)
 
 
 class AutoFileIngest(_timing.Timed):

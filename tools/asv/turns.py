@@ -32,7 +32,7 @@ from .results import read_history
 from .run import OURS, AsvError, LaunchMethod, Project, configure, last_line, run_here
 
 ROUNDS = 14
-QUICK_ROUNDS = 11
+QUICK_ROUNDS = 10
 REPEAT = "(3, 10, 0.4)"
 """Samples a process: at least, at most, and the seconds after which there are no more. asv's attribute `repeat`."""
 BENCH = (
@@ -40,10 +40,11 @@ BENCH = (
     r"|\.APIIngest\.\w+\((1|10), 500\)|\.APIPages\.|^instructions\.|^counts\.|^startup\."
 )
 QUICK_BENCH = (
-    r"\.FileIngest\.time_ingest\(10, 1000\)|\.FormatIngest\.time_format\('(featurecollection|geoparquet)', 1000\)"
-    r"|\.APIPages\.|^instructions\..*ndjson|^counts\.Requests\."
+    r"\.EveryFormatIngest\.|\.APISmallPages\.|\.APIPages\.peakmem|^counts\.Requests\."
+    r"|^instructions\..*(directory|ndjson|featurecollection)"
 )
-"""A benchmark of each way that items are decoded. Eleven rounds tell among four timings, one round disturbed."""
+"""Two timings, of which each way of decoding and each page is a part, and the counts that tell which. Ten rounds tell
+between two timings, one round disturbed."""
 MEMORY_ROUNDS = 3
 """One process in some dozens has a peak some MB higher than the others."""
 _OF_KIND = r"^(?=.*\.(?:{kinds})_)(?=.*(?:{bench}))"
@@ -82,7 +83,7 @@ def compare(
     Args:
         base, head: Anything that git takes for a commit.
         bench: Regular expression that chooses benchmarks, as `asv run --bench`, instead of those that are watched.
-        quick: Watch less, in four to five minutes.
+        quick: Watch less, in about three minutes.
         rounds: How often each commit is measured.
         project: Whose commits they are.
         progress: Told how many runs are done, and of how many.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @click.argument("base")
 @click.argument("head")
 @click.option("--bench", help="Regular expression that chooses benchmarks, as asv has it.")
-@click.option("--rounds", type=click.IntRange(1, 100), help="Runs of each commit. [default: 14, with --quick 11]")
-@click.option("--quick", is_flag=True, help="Watch less, in four to five minutes on two quiet cores.")
+@click.option("--rounds", type=click.IntRange(1, 100), help="Runs of each commit. [default: 14, with --quick 10]")
+@click.option("--quick", is_flag=True, help="Watch less, in about three minutes on two quiet cores.")
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
