@@ -5,7 +5,7 @@
 ...     ingest({"source": "https://example.com/stac"}, "/shared/items", client)
 
 Each worker reads and writes by itself: DEST is a folder that all of them reach, and a file source as well. Tokens are
-in the environment of the workers (`header_variables` names them), and never in a graph.
+in the environment of the workers (`header_variables`, `storage_variables` name them), and never in a graph.
 """
 
 from __future__ import annotations
@@ -50,7 +50,11 @@ def write_with(client: Any, sink: Sink) -> Manifest:
 
 
 def to_bag(
-    config: Mapping[str, Any], *, header_variables: Mapping[str, str] | None = None, partition_items: int = 5_000
+    config: Mapping[str, Any],
+    *,
+    header_variables: Mapping[str, str] | None = None,
+    storage_variables: Mapping[str, str] | None = None,
+    partition_items: int = 5_000,
 ) -> Any:
     """Return a Dask bag of the items of a source, a partition of the bag for each of the plan.
 
@@ -59,7 +63,8 @@ def to_bag(
     import dask.bag
     from dask.delayed import delayed
 
-    request = request_for(config, layout_of("-"), header_variables or {}, partition_items)
+    variables = {"headers": header_variables or {}, "storage_options": storage_variables or {}}
+    request = request_for(config, layout_of("-"), variables, partition_items)
     _refuse_values(request.job)
     plan = plan_of_source(request)
     read = delayed(_items, pure=True)
@@ -137,7 +142,8 @@ def _refuse_values(job: Job) -> None:
     if job.secrets:
         raise ConfigurationError(
             f"{', '.join(job.secrets)}: credentials would be in the graph of the cluster; put them into the "
-            "environment of the workers, and name headers with header_variables={'Authorization': 'MY_VARIABLE'}"
+            "environment of the workers and name the variables, as header_variables={'Authorization': 'MY_VARIABLE'} "
+            "or storage_variables={'aws_access_key_id': 'MY_VARIABLE'}"
         )
 
 

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from stac_manager.command.options import source_options
+from stac_manager.command.options import Place, source_options
+
+if TYPE_CHECKING:
+    from stac_manager.sinks.job import Variables
 
 FAILURES_SHOWN = 20
 
 
 @click.command("ingest")
 @source_options
-@click.argument("dest")
+@click.argument("dest", type=Place())
 @click.option("--format", type=click.Choice(("ndjson", "ndjson.zst", "geoparquet")),
               help="Of the parts. [default: by the name of DEST, else ndjson]")  # fmt: skip
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes on this machine.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Processes on this machine.",
+)
 @click.option("--dask", "dask_address", metavar="ADDRESS", help="Scheduler of a Dask cluster that does the work.")
-@click.option("--max-items", type=click.IntRange(min=1), help="Stop after so many items.")
+@click.option("--max-items", type=click.IntRange(min=1), metavar="N", help="Stop after so many items.")
 @click.option("--update", is_flag=True, help="Take only what is newer than the last run has taken, and merge it by id.")
 @click.option("--restart", is_flag=True, help="Forget what an earlier run has done at DEST.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 def ingest_command(
     config: dict[str, Any],
-    variables: Mapping[str, str],
+    variables: Variables,
     partition_items: int,
     dest: str,
     format: str | None,
@@ -60,8 +69,8 @@ def ingest_command(
 
     with Bar(hidden=quiet) as bar:
         sink = Sink(
-            config, dest, format, variables, partition_items, restart=restart, update=update, on_progress=bar.show,
-            say=bar.say,
+            config, dest, format, variables["headers"], partition_items, restart=restart, update=update,
+            on_progress=bar.show, say=bar.say, storage_variables=variables["storage_options"],
         )  # fmt: skip
         manifest = _write(sink, workers, dask_address)
     for failure in manifest.failures[:FAILURES_SHOWN]:

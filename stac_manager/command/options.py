@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,8 +32,17 @@ class Level(ParamType):
         return int(value)
 
 
-class Header(ParamType):
-    """NAME=VARIABLE: a header with the value of an environment variable."""
+class Place(click.Path):
+    """A path or URL; `~` is the home folder where no shell has seen to it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not value:
+            self.fail("it is empty", param, ctx)
+        return os.path.expanduser(os.fspath(value))
+
+
+class Variable(ParamType):
+    """NAME=VARIABLE: something with the value of an environment variable."""
 
     name = "NAME=VARIABLE"
 
@@ -69,42 +79,62 @@ class JsonOrText(ParamType):
 
 
 _OPTIONS = (
-    click.option("--mode", type=click.Choice(("file", "api")), help="What SOURCE is. [default: api for a URL]"),
+    click.option("--mode", type=click.Choice(("file", "api")),
+                 help="What SOURCE is. [default: api for a URL without the ending of a data file]"),
     click.option("--collection-id", metavar="ID", help="Only items of this collection."),
+    click.option("--collections", metavar="ID,ID", help="Only items of these collections."),
     click.option("--bbox", metavar="W,S,E,N", help="Only items in this box, in degrees."),
     click.option("--datetime", metavar="INTERVAL", help="RFC 3339 instant or interval, '..' for an open end."),
-    click.option("--intersects", type=JsonOrText(text=False), help="Only items that meet this GeoJSON geometry."),
+    click.option("--intersects", type=JsonOrText(text=False), help="Only items that intersect this GeoJSON geometry."),
     click.option("--ids", metavar="ID,ID", help="Only these items."),
     click.option("--filter", type=JsonOrText(text=True), help="CQL2, as JSON or text."),
-    click.option("--query", type=JsonOrText(text=False), help="Condition of the query extension."),
+    click.option("--query", type=JsonOrText(text=False), help="Condition of the Query extension."),
     click.option("--fields", metavar="NAME,NAME", help="Only these members of each item, such as properties.datetime."),
-    click.option("--sortby", metavar="-FIELD,+FIELD", help="The order, from servers that sort."),
-    click.option("--limit", type=click.IntRange(1, 10_000), help="Items a page."),
-    click.option("--header", "headers", type=Header(), multiple=True,
+    click.option("--sortby", metavar="-FIELD,+FIELD", help="Order, from servers that sort."),
+    click.option("--limit", type=click.IntRange(1, 10_000), metavar="N", help="Items per page. [default: 100]"),
+    click.option("--concurrency", type=Level(), metavar="N|auto",
+                 help="Requests or reads at once. [default: auto for an API, else 1]"),
+    click.option("--partition-items", type=click.IntRange(1, 1_000_000), metavar="N", default=5_000, show_default=True,
+                 help="Items per partition, about: at most one per worker is done again after a crash."),
+    # The network
+    click.option("--header", "headers", type=Variable(), multiple=True,
                  help="Send a header with the value of an environment variable."),
-    click.option("--concurrency", type=Level(), help="Requests or reads at once. [default: auto for an API]"),
-    click.option("--partition-items", type=click.IntRange(1, 1_000_000), default=5_000, show_default=True,
-                 help="Items a partition: the most that is done again after a crash, by each worker."),
+    click.option("--storage-option", "storage_options", type=Variable(), multiple=True,
+                 help="Credentials and settings for s3, gs and az URLs, from environment variables."),
+    click.option("--timeout", type=float, metavar="SECONDS", help="For one request. [default: 300, reads 60]"),
+    click.option("--retries", type=int, metavar="N", help="How often a failed request is sent again. [default: 6]"),
+    click.option("--rate-limit", type=float, metavar="N", help="Requests per second at most, over all workers."),
+    click.option("--user-agent", metavar="TEXT", help="User-Agent header; name a contact for long runs."),
+    click.option("--ca-bundle", type=Place(), help="Certificates of your own authority: a PEM file or a folder."),
+    click.option("--client-cert", type=Place(), help="Client certificate: a PEM file."),
+    click.option("--client-key", type=Place(), help="Its private key, where that is in a file of its own."),
+    click.option("--trust-env/--no-trust-env", default=None,
+                 help="Use the proxies, netrc and CA bundles of the environment. [default: yes]"),
 )  # fmt: skip
-_LISTS = ("bbox", "ids", "fields")
+_LISTS = ("collections", "bbox", "ids", "fields")
+_VARIABLES = ("headers", "storage_options")
 
 
 def source_options(command: F) -> F:
     """Add SOURCE and its options to a command: it is called with `config`, `variables` and `partition_items`."""
 
     @functools.wraps(command)
-    def wrapped(source: str, headers: tuple[tuple[str, str], ...], **options: Any) -> Any:
-        given = {name: options.pop(name) for name in list(options) if name in _NAMES}
-        return command(config=config_of(source, given), variables=dict(headers), **options)
+    def wrapped(source: str, partition_items: int, **options: Any) -> Any:
+        variables = {name: dict(options.pop(name)) for name in _VARIABLES}
+        given = {name: options.pop(name) for name in _NAMES}
+        return command(
+            config=config_of(source, given), variables=variables, partition_items=partition_items, **options
+        )  # fmt: skip
 
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)
-    return click.argument("source")(wrapped)  # type: ignore[return-value]
+    return click.argument("source", type=Place())(wrapped)  # type: ignore[return-value]
 
 
 _NAMES = (
-    "mode", "collection_id", "bbox", "datetime", "intersects", "ids", "filter", "query", "fields", "sortby", "limit",
-    "concurrency",
+    "mode", "collection_id", "collections", "bbox", "datetime", "intersects", "ids", "filter", "query", "fields",
+    "sortby", "limit", "concurrency", "timeout", "retries", "rate_limit", "user_agent", "ca_bundle", "client_cert",
+    "client_key", "trust_env",
 )  # fmt: skip
 
 
@@ -112,14 +142,25 @@ def config_of(source: str, given: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration for what was given on the command line."""
     config = {name: value for name, value in given.items() if value is not None}
     for name in _LISTS:
-        if isinstance(config.get(name), str):
-            config[name] = [piece.strip() for piece in config[name].split(",")]
+        if name in config:
+            config[name] = _pieces(name, config[name])
     if "bbox" in config:
         config["bbox"] = [_number(piece) for piece in config["bbox"]]
+    if (key := config.pop("client_key", None)) is not None:
+        if "client_cert" not in config:
+            raise click.UsageError("--client-key needs the --client-cert that it belongs to")
+        config["client_cert"] = (config["client_cert"], key)
     is_api = config.get("mode", "api" if source.lower().startswith(("http://", "https://")) else "file") == "api"
     if is_api:
         config.setdefault("concurrency", "auto")
     return {"source": source, **config}
+
+
+def _pieces(name: str, text: str) -> list[str]:
+    pieces = [piece.strip() for piece in text.split(",")]
+    if "" in pieces:
+        raise click.BadParameter(f"{text!r} has an empty entry", param_hint=f"--{name}")
+    return pieces
 
 
 def _number(text: str) -> float:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stac_manager.command.options import source_options
+
+if TYPE_CHECKING:
+    from stac_manager.sinks.job import Variables
 
 ROWS_SHOWN = 40
 
@@ -15,7 +18,7 @@ ROWS_SHOWN = 40
 @click.command("plan")
 @source_options
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-def plan_command(config: dict[str, Any], variables: Mapping[str, str], partition_items: int, as_json: bool) -> int:
+def plan_command(config: dict[str, Any], variables: Variables, partition_items: int, as_json: bool) -> int:
     """Show how SOURCE would be divided, without fetching its items."""
     import asyncio
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -13,12 +12,12 @@ import click
 
 from stac_manager.context import WorkflowContext
 from stac_manager.ingest import IngestModule
-from stac_manager.sinks.job import module_of
+from stac_manager.sinks.job import Variables, module_of
 from stac_manager.sinks.ndjson import BUFFER_BYTES
 from stac_manager.texts import text_of
 
 
-def stream(config: dict[str, Any], variables: Mapping[str, str]) -> int:
+def stream(config: dict[str, Any], variables: Variables) -> int:
     """Write items as NDJSON and return the exit code."""
     module = module_of(config, variables)
     context = WorkflowContext.create()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from stac_manager.command.options import Place
+
 
 @click.command("verify")
-@click.argument("dest")
+@click.argument("dest", type=Place())
 @click.option("--unique", is_flag=True, help="Also look for items that are there twice: 100 bytes of memory an item.")
 def verify_command(dest: str, unique: bool) -> int:
     """Count the items at DEST again and compare them with its manifest."""

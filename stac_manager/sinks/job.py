@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
@@ -25,6 +25,8 @@ from stac_manager.sinks.model import FAILURES_KEPT, Mark, PartRecord
 from stac_manager.sinks.ndjson import NdjsonPart, Part, ZstdNdjsonPart
 
 T = TypeVar("T")
+Variables: TypeAlias = Mapping[str, Mapping[str, str]]
+"""Of options, the names in them and the environment variables with their values."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,19 @@ class Job:
     Attributes:
         options: Options of the IngestModule as JSON, without secrets.
         layout: Where the parts go.
-        variables: Header names, and the environment variables that hold their values: names only, the worker looks.
+        variables: Of `headers` and `storage_options`, the names and the environment variables that hold their values:
+            names only, the worker looks.
         secrets: Options that may hold credentials, by value: for processes of this machine, to which they travel
             through a pipe, and written nowhere.
     """
 
     options: Mapping[str, Any]
     layout: Layout
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Variables = field(default_factory=dict)
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def module(self) -> IngestModule:
-        """Make the IngestModule, with the headers of this process's environment.
+        """Make the IngestModule, with the credentials of this process's environment.
 
         Raises:
             ConfigurationError: If a variable is not set here, or an option is wrong.
@@ -63,29 +66,34 @@ class Job:
         return replace(self, options=options)
 
 
-def module_of(options: Mapping[str, Any], variables: Mapping[str, str]) -> IngestModule:
-    """Make an IngestModule, with headers from the environment beside those of the options.
+def module_of(options: Mapping[str, Any], variables: Variables) -> IngestModule:
+    """Make an IngestModule, with what the environment holds beside its options.
 
     Raises:
         ConfigurationError: If a variable is not set here, or an option is wrong.
     """
-    given = options.get("headers") or {}
-    if variables and callable(given):
-        raise ConfigurationError("headers from a function and from the environment do not go together")
-    headers = {**given, **headers_of(variables)} if variables else given
-    return IngestModule(cast(IngestOptions, {**options, **({"headers": headers} if headers else {})}))
+    given = dict(options)
+    for option, values in from_environment(variables).items():
+        if callable(given.get(option)):
+            raise ConfigurationError(f"{option} from a function and from the environment do not go together")
+        given[option] = {**(given.get(option) or {}), **values}
+    return IngestModule(cast(IngestOptions, given))
 
 
-def headers_of(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return headers with the values of environment variables.
+def from_environment(variables: Variables) -> dict[str, dict[str, str]]:
+    """Return options with the values of environment variables.
 
     Raises:
         ConfigurationError: If a variable is not set.
     """
-    missing = [variable for variable in variables.values() if not os.environ.get(variable)]
+    missing = [each for wanted in variables.values() for each in wanted.values() if not os.environ.get(each)]
     if missing:
-        raise ConfigurationError(f"the environment variable {missing[0]} is not set; a header takes its value")
-    return {name: os.environ[variable] for name, variable in variables.items()}
+        raise ConfigurationError(f"the environment variable {missing[0]} is not set")
+    return {
+        option: {name: os.environ[variable] for name, variable in wanted.items()}
+        for option, wanted in variables.items()
+        if wanted
+    }
 
 
 @dataclass(frozen=True)

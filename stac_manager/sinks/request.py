@@ -10,7 +10,7 @@ from typing import Any
 from stac_manager.config import SECRETS, IngestConfig
 from stac_manager.plan import Plan, digest
 from stac_manager.sinks.folder import Header
-from stac_manager.sinks.job import Job, run_coroutine
+from stac_manager.sinks.job import Job, Variables, run_coroutine
 from stac_manager.sinks.layout import Layout
 
 IRRELEVANT = (
@@ -28,14 +28,14 @@ class Request:
         config: The source and what to take of it.
         secrets: The options of it that may hold credentials, as they were given.
         layout: Where it goes.
-        variables: Header names, and the environment variables with their values.
+        variables: Names in its options, and the environment variables with their values.
         partition_items: About how many items a partition should hold.
     """
 
     config: IngestConfig
     secrets: Mapping[str, Any] = field(repr=False)
     layout: Layout
-    variables: Mapping[str, str]
+    variables: Variables
     partition_items: int
 
     @property
@@ -72,9 +72,7 @@ def plan_of_source(request: Request) -> Plan:
     return run_coroutine(module.plan(partition_items=request.partition_items))
 
 
-def request_for(
-    config: Mapping[str, Any], layout: Layout, variables: Mapping[str, str], partition_items: int
-) -> Request:
+def request_for(config: Mapping[str, Any], layout: Layout, variables: Variables, partition_items: int) -> Request:
     """Check a configuration and part it from its secrets.
 
     Raises:

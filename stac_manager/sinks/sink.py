@@ -13,7 +13,7 @@ from stac_manager.plan import Plan
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine
 from stac_manager.sinks.folder import Folder
-from stac_manager.sinks.job import headers_of
+from stac_manager.sinks.job import Variables, from_environment
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.model import Manifest
 from stac_manager.sinks.request import Request, request_for
@@ -36,6 +36,7 @@ class Sink:
         engine: What does the partitions, in place of processes.
         on_progress: Called after each partition.
         say: Called with what the user should know, in a line.
+        storage_variables: As `header_variables`, for the `storage_options` of s3, gs and az URLs.
     """
 
     config: Mapping[str, Any] = field(repr=False)
@@ -49,6 +50,12 @@ class Sink:
     on_progress: Callable[[Progress], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
     disk: Disk | None = None
+    storage_variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> Variables:
+        """What workers look up in their environment, by option."""
+        return {"headers": self.header_variables, "storage_options": self.storage_variables}
 
 
 def write(sink: Sink, *, workers: int = 1, plan: Plan | None = None) -> Manifest:
@@ -68,10 +75,10 @@ def write(sink: Sink, *, workers: int = 1, plan: Plan | None = None) -> Manifest
 
     layout = layout_of(sink.dest, sink.format)
     if sink.engine is None:
-        headers_of(sink.header_variables)  # missing ones are said before any work is done
+        from_environment(sink.variables)  # missing ones are said before any work is done
     if layout.format == "geoparquet":
         _require_arrow()
-    request = request_for(sink.config, layout, sink.header_variables, sink.partition_items)
+    request = request_for(sink.config, layout, sink.variables, sink.partition_items)
     folder = Folder(layout, sink.disk)
     run = Run(
         request, sink.engine or engine_for(workers), disk=sink.disk, on_progress=sink.on_progress, say=sink.say,
