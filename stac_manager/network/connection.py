@@ -74,16 +74,9 @@ class Connection:
         authority = self.authority()
         if authority is None and not (self.client_cert and identified):
             return True
-        context = ssl.create_default_context()
-        if authority is not None:
-            name, path = authority
-            try:
-                if Path(path).is_dir():
-                    context = ssl.create_default_context(capath=path)
-                else:
-                    context = ssl.create_default_context(cafile=path)
-            except OSError as error:
-                raise ConfigurationError(f"{name}: no certificates in {path!r}: {_reason(error)}") from None
+        context = _trusting(*authority) if authority else ssl.create_default_context()
+        if authority and authority[0] in CA_VARIABLES and (also := os.environ.get("SSL_CERT_FILE")):
+            _trusting("SSL_CERT_FILE", also, context)  # both variables were set for a reason
         if self.client_cert and identified:
             try:
                 context.load_cert_chain(self.client_cert[0], *self.client_cert[1:], password=_no_password)  # type: ignore[misc]
@@ -174,6 +167,18 @@ def _netrc_entry(host: str) -> tuple[str, str] | None:
         place = f"line {error.lineno}" if isinstance(error, netrc.NetrcParseError) else _reason(error)
         raise ConfigurationError(f"{path}: not a netrc file ({place}); mend it, or set trust_env to False") from None
     return (found[0], found[2] or "") if found else None
+
+
+def _trusting(name: str, path: str, context: ssl.SSLContext | None = None) -> ssl.SSLContext:
+    """Trust the certificates of a file or folder: in a context, or them alone in a new one."""
+    file, folder = (None, path) if Path(path).is_dir() else (path, None)
+    try:
+        if context is None:
+            return ssl.create_default_context(cafile=file, capath=folder)
+        context.load_verify_locations(file, folder)
+    except OSError as error:
+        raise ConfigurationError(f"{name}: no certificates in {path!r}: {_reason(error)}") from None
+    return context
 
 
 def _is_loopback(host: str) -> bool:

@@ -92,7 +92,7 @@ async def test_what_needs_no_proxy_meets_none(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("variable", ["ca_bundle", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 async def test_a_ca_of_ones_own_is_trusted(
-    variable: str, tls: ssl.SSLContext, bundle: Path, monkeypatch: pytest.MonkeyPatch
+    variable: str, tls: ssl.SSLContext, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving(one_item, tls) as port:
         url = f"https://127.0.0.1:{port}/"
@@ -106,8 +106,10 @@ async def test_a_ca_of_ones_own_is_trusted(
                 "async def run(): return [i['id'] async for i in m.fetch(WorkflowContext.create())]\n"
                 "print(asyncio.run(run()))"
             )
+            trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))  # a variable beside it changes nothing
+            variables = {variable: str(bundle), "REQUESTS_CA_BUNDLE": str(tmp_path / "other.pem")}
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", program, env={**os.environ, variable: str(bundle)}, stdout=subprocess.PIPE
+                sys.executable, "-c", program, env={**os.environ, **variables}, stdout=subprocess.PIPE
             )
             said, _ = await process.communicate()
             assert said.decode().strip() == "['only']"
