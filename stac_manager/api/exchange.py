@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,9 +20,10 @@ from stac_manager.api.retrying import Fault
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, Outcome
 from stac_manager.network.backoff import REFUSALS, retry_after_seconds
-from stac_manager.network.connection import CA_HINT, Connection
+from stac_manager.network.connection import Connection
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.private import GuardedResolver
+from stac_manager.network.unreached import explained
 from stac_manager.stats import ApiStats
 
 # Servers put whole searches into their links: more than aiohttp's default of 8,190 bytes a header line.
@@ -210,22 +210,9 @@ async def _decompressed(place: str, received: bytes, coding: str, take: Any) -> 
 
 def _explained(place: str, error: Exception) -> DataProcessingError:
     """Say in words why a request did not get through, and whether that may pass."""
-    match error:
-        case TimeoutError():
-            connected = not isinstance(error, aiohttp.ConnectionTimeoutError)  # else it is not for the size of the page
-            return Fault(f"{place}: no answer in time", "slow" if connected else "lost")
-        case aiohttp.ClientSSLError():
-            cause = error.__cause__
-            reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or type(error).__name__
-            unknown = isinstance(error, aiohttp.ClientConnectorCertificateError)
-            return DataProcessingError(f"{place}: no secure connection: {reason}{CA_HINT if unknown else ''}")
-        case aiohttp.ClientHttpProxyError():
-            return DataProcessingError(f"{place}: the proxy answered {error.status}")
-        case aiohttp.ClientConnectorError():
-            number = error.os_error.errno or 0  # those of the resolver are negative, and have words of their own
-            reason = os.strerror(number) if number > 0 else error.os_error.strerror or str(error.os_error)
-            return Fault(f"{place}: cannot be reached: {reason}", "lost")
-        case aiohttp.ClientError():
-            return Fault(f"{place}: the connection failed: {type(error).__name__}", "lost")
-        case _:  # a host name that is none, a header of a link that is none
-            return DataProcessingError(f"{place}: cannot be asked: {error}")
+    words, passing = explained(error)
+    if not passing:
+        return DataProcessingError(f"{place}: {words}")
+    # An answer that does not end in time may be too large; a connection that is not made has nothing to do with that.
+    slow = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
+    return Fault(f"{place}: {words}", "slow" if slow else "lost")

@@ -26,6 +26,7 @@ from stac_manager.network.backoff import backoff_seconds
 from stac_manager.network.connection import Connection, Rate
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.secrets import Secrets
+from stac_manager.network.unreached import PROXY_DENIED
 from stac_manager.options import Headers
 from stac_manager.stats import ApiStats
 
@@ -258,6 +259,8 @@ class Client:
 
 def _refusal(place: str, reply: Reply, secrets: Secrets | None) -> DataProcessingError:
     """Say what an error status means, and whether it may pass."""
+    if reply.status == 407:
+        return StatusError(f"{place}: {PROXY_DENIED}", reply.status)
     words = f"{place}: the server answered {messages.of_error(reply.status, reply.body, secrets)}"
     throttled = (
         reply.status == 403

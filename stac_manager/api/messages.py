@@ -32,7 +32,7 @@ def of_error(status: int, data: bytes, secrets: Secrets | None) -> str:
     message = server_message(data)
     if secrets is not None and secrets.are_in(message):
         message = LEFT_OUT
-    return f"{words}: {message}" if message else words
+    return f"{words}: {message}" if message and message.lower() not in words.lower() else words
 
 
 def server_message(data: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stac_manager.network.backoff import REFUSALS, retry_after_seconds
+from stac_manager.network.unreached import PROXY_DENIED
 
 MOST_REFUSALS = 50
 """A refused request waits as long as others get through; this many times in all."""
@@ -14,6 +15,7 @@ _MEANINGS = {
     401: "access denied (401)",
     403: "access denied (403)",
     404: "not found (404)",
+    407: PROXY_DENIED,
     410: "gone (410)",
     301: "the store answered 301: the bucket is in another region",
 }

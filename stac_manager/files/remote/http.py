@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,9 +14,10 @@ from yarl import URL
 from stac_manager.files.remote.addresses import joined, origin_of, refusal
 from stac_manager.files.remote.faults import RemoteError, of_status
 from stac_manager.files.remote.fetched import Fetched
-from stac_manager.network.connection import CA_HINT, READ_SECONDS, Connection, Rate
+from stac_manager.network.connection import READ_SECONDS, Connection, Rate
 from stac_manager.network.credentials import Credentials
-from stac_manager.network.private import GuardedResolver, PrivateAddressError
+from stac_manager.network.private import GuardedResolver
+from stac_manager.network.unreached import explained
 from stac_manager.options import Headers
 
 MOST_REDIRECTS = 10
@@ -177,26 +177,5 @@ async def _read(url: str, answer: aiohttp.ClientResponse, most: int, span: tuple
 
 
 def _explained(error: Exception) -> RemoteError:
-    """Say in words why a request did not get through, and whether that may pass."""
-    match error:
-        case TimeoutError():
-            return RemoteError("the server did not answer in time", passing=True)
-        case aiohttp.ClientSSLError():
-            cause = error.__cause__
-            reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or type(error).__name__
-            unknown = isinstance(error, aiohttp.ClientConnectorCertificateError)
-            return RemoteError(f"no secure connection: {reason}{CA_HINT if unknown else ''}")
-        case aiohttp.ClientHttpProxyError():
-            return RemoteError(f"the proxy answered {error.status}")
-        case aiohttp.ClientConnectorError(os_error=PrivateAddressError()):
-            return RemoteError(f"links to {error.os_error.strerror}")
-        case aiohttp.ClientConnectorError():
-            number = error.os_error.errno or 0  # those of the resolver are negative, and have words of their own
-            reason = os.strerror(number) if number > 0 else error.os_error.strerror or "no route"
-            return RemoteError(f"cannot connect: {reason}", passing=True)
-        case aiohttp.ClientPayloadError():
-            return RemoteError("the answer was cut off", passing=True)
-        case aiohttp.ClientError() | OSError():
-            return RemoteError(f"the connection failed ({type(error).__name__})", passing=True)
-        case _:
-            return RemoteError(f"not an address: {error}")
+    words, passing = explained(error)
+    return RemoteError(words, passing=passing)

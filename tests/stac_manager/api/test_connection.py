@@ -62,8 +62,14 @@ async def test_a_proxy_that_refuses_shows_no_password(proxy: str, monkeypatch: p
     for scheme in ("http", "https"):
         with pytest.raises(DataProcessingError) as raised:
             await ids(f"{scheme}://{HOST}:9/")
-        assert "407" in str(raised.value)
+        assert "the proxy does not take this user and password (407); see HTTP_PROXY" in str(raised.value)
         assert "s3cret" not in str(raised.value)
+
+
+async def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://ada:s3cret@127.0.0.1:9")
+    with pytest.raises(DataProcessingError, match=r"the proxy 127\.0\.0\.1:9 cannot be reached: Connection refused; "):
+        await ids(f"http://{HOST}:9/")
 
 
 async def test_a_proxy_in_a_private_network_is_used_for_a_source_that_is_in_none(
