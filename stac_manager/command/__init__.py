@@ -1,10 +1,11 @@
 """The `stac-manager` command: what it is asked, and how it ends.
 
-Exit codes: 0 all is done; 1 something failed, and is named; 2 a wrong option or source; 130 interrupted.
+Exit codes: 0 success; 1 something failed, and is named; 2 a wrong option or source; 130 interrupted.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -26,7 +27,10 @@ INTERRUPTED, TERMINATED = 130, 143
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Bring STAC items from files or a STAC API to where you want them, exactly once."""
+    """Copy STAC items from files or a STAC API to NDJSON or GeoParquet, each exactly once.
+
+    Exit codes: 0 success, 1 something failed and is named, 2 wrong usage or source, 130 interrupted.
+    """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -50,6 +54,7 @@ def _run() -> int:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.raise_signal(signal.SIGINT)  # the one signal that everything below knows how to end on
 
+    _replace_closed_streams()
     signal.signal(signal.SIGTERM, end)
     try:
         # With the standalone mode, click would turn every interruption into exit code 1.
@@ -60,12 +65,29 @@ def _run() -> int:
     except (KeyboardInterrupt, click.Abort):
         say("interrupted")
         return INTERRUPTED if ended_by == signal.SIGINT else TERMINATED
+    except OSError as error:  # of the output: sources and DEST have errors of their own
+        say(f"Error: {error.filename or 'standard output'}: cannot be written: {error.strerror or error}")
+        sys.stdout = os.fdopen(
+            os.open(os.devnull, os.O_WRONLY), "w"
+        )  # what is left in its buffer cannot be written either
+        return 1
     except Exception as error:
         code = _code_of(error)
         if code is None:
             raise
-        say(f"error: {error}")
+        say(f"Error: {error}")
         return code
+
+
+def _replace_closed_streams() -> None:
+    """Let streams that were closed lead nowhere, so that no file that is opened takes their numbers.
+
+    Writing to a standard output that was closed stays an error.
+    """
+    for name, flags in (("stdin", os.O_RDONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, flags)
+            setattr(sys, name, os.fdopen(nowhere, "r" if name == "stdin" else "w"))
 
 
 def _code_of(error: Exception) -> int | None:

@@ -18,7 +18,7 @@ FAILURES_SHOWN = 20
 @source_options
 @click.argument("dest", type=Place())
 @click.option("--format", type=click.Choice(("ndjson", "ndjson.zst", "geoparquet")),
-              help="Of the parts. [default: by the name of DEST, else ndjson]")  # fmt: skip
+              help="Format of DEST. [default: by its name, else ndjson]")  # fmt: skip
 @click.option(
     "--workers",
     type=click.IntRange(1, 256),
@@ -27,10 +27,12 @@ FAILURES_SHOWN = 20
     show_default=True,
     help="Processes on this machine.",
 )
-@click.option("--dask", "dask_address", metavar="ADDRESS", help="Scheduler of a Dask cluster that does the work.")
+@click.option("--dask", "dask_address", metavar="ADDRESS", help="Scheduler of a Dask cluster to run on.")
 @click.option("--max-items", type=click.IntRange(min=1), metavar="N", help="Stop after so many items.")
-@click.option("--update", is_flag=True, help="Take only what is newer than the last run has taken, and merge it by id.")
-@click.option("--restart", is_flag=True, help="Forget what an earlier run has done at DEST.")
+@click.option(
+    "--update", is_flag=True, help="Take only what is newer than the last run took, and merge it by collection and id."
+)
+@click.option("--restart", is_flag=True, help="Discard what an earlier run has written to DEST.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
 def ingest_command(
     config: dict[str, Any],
@@ -47,20 +49,22 @@ def ingest_command(
 ) -> int:
     """Write the items of SOURCE to DEST.
 
-    SOURCE is a file, folder or glob, or the landing page of a STAC API. DEST is a folder for parts, one file that ends
-    in .ndjson, .ndjson.zst or .parquet, or - for standard output.
+    SOURCE: a file, folder, glob or URL of items (JSON, NDJSON, GeoParquet), a catalog or collection, or the landing
+    page of a STAC API.
 
-    Started again after a crash, a full disk or Ctrl-C, it does only what is missing.
+    DEST: a folder for parts; a file ending in .ndjson, .ndjson.zst or .parquet; or - for NDJSON on standard output.
+
+    After a crash, a full disk or Ctrl-C, run the same command again: it does only what is missing.
     """
     if max_items is not None:
         config["max_items"] = max_items
         if workers > 1 or dask_address:
-            raise click.UsageError("--max-items ends after so many items in all: one process counts them")
+            raise click.UsageError("--max-items counts items in one process: leave out --workers and --dask")
     if dask_address and workers > 1:
-        raise click.UsageError("--workers and --dask: the work is done by processes here or by a cluster, not both")
+        raise click.UsageError("--workers (processes on this machine) and --dask (a cluster): give one of them")
     if dest == "-":
         if workers > 1 or dask_address or update or restart or format not in (None, "ndjson"):
-            raise click.UsageError("to standard output goes NDJSON from one process, and no run can be resumed there")
+            raise click.UsageError("standard output takes NDJSON from one process, without --update and --restart")
         from stac_manager.command.streaming import stream
 
         return stream(config, variables)

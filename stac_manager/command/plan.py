@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 ROWS_SHOWN = 40
 
 
-@click.command("plan")
+@click.command("plan", short_help="Show how SOURCE would be partitioned.")
 @source_options
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan_command(config: dict[str, Any], variables: Variables, partition_items: int, as_json: bool) -> int:
-    """Show how SOURCE would be divided, without fetching its items."""
+    """Show how SOURCE would be partitioned, without fetching its items."""
     import asyncio
 
     import orjson
@@ -43,7 +43,7 @@ def lines_of(document: Mapping[str, Any], keys: list[str]) -> list[str]:
     counted = document["counted"]
     lines = [
         f"source      {document['source']}",
-        f"counted     {'nobody knows' if counted is None else f'{counted:,} items'}",
+        f"counted     {'unknown' if counted is None else f'{counted:,} items'}",
         f"divided by  {document['rule']}",
         f"partitions  {len(partitions):,}",
         *(f"note        {note}" for note in document["notes"]),

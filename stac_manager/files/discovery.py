@@ -15,7 +15,7 @@ from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
 from stac_manager.files.catalogs import ENTRY_FILES, Walk, is_catalog, load, why_not_regular
-from stac_manager.files.formats import SUFFIXES, Document, Format, format_of_name, suffix_of
+from stac_manager.files.formats import SUFFIXES, Document, Format, format_of_name, is_manifest, suffix_of
 from stac_manager.files.globbing import expand, is_
 
 PEEK_BYTES = 1_048_576
@@ -149,8 +149,8 @@ class Discovery:
         """Return the data files right in a folder, the folders in it that are data sets, and the other ones.
 
         The kind of each file comes with the listing, so that a large folder costs no system call a file. Hidden files
-        are left out. Files that carry a data suffix but are no regular files (pipes, devices, dangling links) are never
-        opened: they become failures.
+        and manifests of sinks are left out. Files that carry a data suffix but are no regular files (pipes, devices,
+        dangling links) are never opened: they become failures.
         """
         names: list[str] = []
         data_sets: list[str] = []
@@ -161,7 +161,7 @@ class Discovery:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     name = entry.name
-                    if name[0] == ".":
+                    if name[0] == "." or (name[0] == "_" and is_manifest(name)):
                         continue
                     wanted = name[name.rfind(".") :] in plain or self._wanted(name)
                     if wanted and is_(entry.is_file):
@@ -193,7 +193,7 @@ class Discovery:
 
     def _wanted(self, name: str) -> bool:
         found = format_of_name(name)
-        return found is not None and self._form in (None, found)
+        return found is not None and self._form in (None, found) and not is_manifest(name)
 
     def _is_regular(self, path: str) -> bool:
         reason = why_not_regular(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal, NamedTuple, TypeAlias
 
 Format: TypeAlias = Literal["json", "ndjson", "parquet"]
@@ -45,6 +46,11 @@ class Document(NamedTuple):
     format: Format
     first: int = 0
     stop: int | None = None
+
+
+def is_manifest(name: str) -> bool:
+    """Tell whether a file is the manifest of a sink, which is beside its parts."""
+    return name.endswith("manifest.json") and os.path.basename(name).startswith("_")
 
 
 def format_of_name(name: str) -> Format | None:

@@ -30,7 +30,9 @@ _WKB = {
     b"ARROW:extension:name": b"geoarrow.wkb",
     b"ARROW:extension:metadata": b'{"crs":"OGC:CRS84","crs_type":"authority_code"}',
 }
-_INSTEAD = "; GeoParquet cannot hold both: write NDJSON instead"
+_INSTEAD = "; write NDJSON instead"
+_BOTH = f"; GeoParquet cannot hold both{_INSTEAD}"
+_MIXED_BOXES = f"bbox has 4 numbers in some items and 6 in others{_BOTH}"
 
 
 def batch_of(items: Sequence[Item]) -> Any:
@@ -40,6 +42,7 @@ def batch_of(items: Sequence[Item]) -> Any:
         DataProcessingError: If an item does not fit the layout, or two of them have no common type for a member.
     """
     rows = [_row(item) for item in items]
+    _check_boxes(rows)
     _pack([(row, "geometry") for row in rows])
     _pack([(row, _PROJECTED) for row in rows if _PROJECTED in row])
     assets = [asset for row in rows for asset in _objects(row.get("assets"))]
@@ -76,9 +79,9 @@ def joined(first: Columns, second: Columns) -> Columns:
         wide = pa.unify_schemas([first, second], promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
         found = _conflict(pa.struct(list(first)), pa.struct(list(second)), "")
-        raise DataProcessingError(f"{found}{_INSTEAD}" if found else f"columns differ: {error}") from None
+        raise DataProcessingError(f"{found}{_BOTH}" if found else f"columns differ: {error}") from None
     if len({each.field("bbox").type.num_fields for each in (first, second) if _has_boxes(each)}) > 1:
-        raise DataProcessingError(f"column bbox: some have 4 numbers, some 6{_INSTEAD}")
+        raise DataProcessingError(f"column {_MIXED_BOXES}")
     return wide
 
 
@@ -100,9 +103,7 @@ def _row(item: Item) -> dict[str, Any]:
     properties = item.pop("properties", None) or {}
     twice = item.keys() & properties.keys()
     if twice:
-        raise DataProcessingError(
-            f"item {item.get('id')!r}: {min(twice)!r} is a member and a property at once{_INSTEAD}"
-        )
+        raise DataProcessingError(f"item {item.get('id')!r}: {min(twice)!r} is a member and a property at once{_BOTH}")
     item.update(properties)
     item.setdefault("geometry", None)
     bbox = item.get("bbox")
@@ -112,6 +113,14 @@ def _row(item: Item) -> dict[str, Any]:
             raise DataProcessingError(f"item {item.get('id')!r}: its bbox has {len(bbox)} numbers")
         item["bbox"] = dict(zip(corners, map(float, bbox), strict=True))
     return item
+
+
+def _check_boxes(rows: Sequence[dict[str, Any]]) -> None:
+    """Refuse boxes with and without heights: readers of the struct take nulls in it for numbers."""
+    first = next((row["bbox"] for row in rows if row.get("bbox")), None)
+    other = next((row for row in rows if row.get("bbox") and len(row["bbox"]) != len(first or ())), None)
+    if other is not None:
+        raise DataProcessingError(f"item {other.get('id')!r}: {_MIXED_BOXES}")
 
 
 def _objects(assets: object) -> list[dict[str, Any]]:
@@ -139,14 +148,30 @@ def _parses(text: bytes | None) -> bool:
 def _with_times(batch: Any) -> Any:
     for name in TIMES:
         index = batch.schema.get_field_index(name)
-        if index < 0:
-            continue
-        try:
-            column = batch.column(index).cast(TIME)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise DataProcessingError(f"property {name}: not a time that GeoParquet can hold: {error}") from None
-        batch = batch.set_column(index, pa.field(name, TIME), column)
+        if index >= 0:
+            column = _times(batch.column(index))
+            if column is None:
+                raise DataProcessingError(_bad_time(batch, name))
+            batch = batch.set_column(index, pa.field(name, TIME), column)
     return batch
+
+
+def _times(column: Any) -> Any:
+    """Return texts as times, None if one is none. A number would become one, too."""
+    if not (pa.types.is_string(column.type) or pa.types.is_null(column.type)):
+        return None
+    try:
+        return column.cast(TIME)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _bad_time(batch: Any, name: str) -> str:
+    """Name the first item of which a time is none."""
+    column = batch.column(name)
+    bad = next(row for row in range(batch.num_rows) if column[row].is_valid and _times(column.slice(row, 1)) is None)
+    found = f"item {batch.column('id')[bad].as_py()!r}: {name} {column[bad].as_py()!r}"
+    return f"{found} is not an RFC 3339 time of at most 6 decimals{_INSTEAD}"
 
 
 def _tagged(batch: Any) -> Any:
@@ -204,7 +229,7 @@ def _culprit(rows: Sequence[dict[str, Any]]) -> str | None:
         except (pa.ArrowException, OverflowError) as error:
             return f"item {row.get('id')!r}: cannot be a row of a table: {error}"
         if kind is not None and (found := _conflict(kind, own, "")):
-            return f"item {row.get('id')!r}: {found}{_INSTEAD}"
+            return f"item {row.get('id')!r}: {found}{_BOTH}"
         kind = own if kind is None else pa.struct(list(joined(pa.schema(list(kind)), pa.schema(list(own)))))
     return None
 

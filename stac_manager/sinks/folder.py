@@ -7,6 +7,7 @@ disk, and the manifest means that every partition has such a line.
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -15,15 +16,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.plan import Plan, partition_of
+from stac_manager.plan import Plan, Rule, partition_of
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.layout import MANIFEST, STATE, Layout
 from stac_manager.sinks.lock import locked
-from stac_manager.sinks.model import VERSION, Format, Manifest, PartRecord, manifest_of, record_of
+from stac_manager.sinks.model import (
+    REMOVE,
+    VERSION,
+    Format,
+    Manifest,
+    PartRecord,
+    check_version,
+    manifest_of,
+    record_of,
+)  # fmt: skip
 
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""Errors after which a run can go on, once there is room or the disk is well."""
 _PART = re.compile(r"[0-9a-f]{32}(-\d+)?\.(ndjson|ndjson\.zst|parquet)")
 
 
@@ -42,6 +55,16 @@ class Header:
     source: str
     options: dict[str, Any]
     format: Format
+
+
+@dataclass(frozen=True)
+class _First(Header):
+    """The first line of a plan."""
+
+    rule: Rule
+    counted: int | None
+    notes: tuple[str, ...]
+    partitions: int
 
 
 class Folder:
@@ -117,16 +140,16 @@ class Folder:
         except FileNotFoundError:
             return None
         try:
-            first = orjson.loads(lines[0])
-            if first["version"] != VERSION:
-                raise ConfigurationError(f"{path}: version {first['version']!r}, this program reads {VERSION}")
-            if len(lines) != 1 + first["partitions"]:
-                raise ValueError(f"{len(lines) - 1} of {first['partitions']} partitions")
-            header = Header(**{name: first[name] for name in ("identity", "source", "options", "format")})
+            document = orjson.loads(lines[0]) if lines else None
+            check_version(document, str(path))
+            first = msgspec.convert(document, _First)
+            if len(lines) != 1 + first.partitions:
+                raise ValueError(f"{len(lines) - 1} of {first.partitions} partitions")
             partitions = tuple(partition_of(orjson.loads(line)) for line in lines[1:])
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except ValueError as error:
             raise ConfigurationError(f"{path}: damaged ({error}); start anew with --restart") from None
-        return header, Plan(header.source, first["rule"], partitions, first["counted"], tuple(first["notes"]))
+        header = Header(first.identity, first.source, first.options, first.format)
+        return header, Plan(first.source, first.rule, partitions, first.counted, first.notes)
 
     # The journal
 
@@ -207,7 +230,7 @@ class Folder:
         except FileNotFoundError:
             return None
         except orjson.JSONDecodeError as error:
-            raise ConfigurationError(f"{path}: not JSON: {error}") from None
+            raise ConfigurationError(f"{path}: not JSON: {error}{REMOVE}") from None
 
 
 class DiskError(DataProcessingError):
@@ -216,9 +239,10 @@ class DiskError(DataProcessingError):
 
 def disk_error(error: OSError, where: Path) -> DiskError:
     """Put an error of the disk into words that say what to do."""
-    return DiskError(
-        f"{where}: cannot be written: {error.strerror or error}; what is done is kept, start again to go on"
-    )
+    what = f"{where}: cannot be written: {error.strerror or error}"
+    if error.errno in PASSING:
+        return DiskError(f"{what}; what is done is kept, start again to go on")
+    return DiskError(f"{what} ({error.filename})" if error.filename not in (None, str(where)) else what)
 
 
 def _line(document: dict[str, Any]) -> bytes:

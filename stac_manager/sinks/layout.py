@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,21 @@ from stac_manager.exceptions import ConfigurationError
 from stac_manager.sinks.model import FORMATS, SUFFIXES, Format
 
 STATE = ".stac-manager"
-MANIFEST = "manifest.json"
+MANIFEST = "_manifest.json"
+"""Readers of folders of Parquet files (pyarrow, Dask, Spark) leave out names that begin with `_`."""
 _FILE_SUFFIXES: dict[str, Format] = {
     **{suffix: name for name, suffix in SUFFIXES.items()},
     ".jsonl": "ndjson",
     ".jsonl.zst": "ndjson.zst",
     ".geoparquet": "geoparquet",
 }
+
+
+OTHER_FILES = (
+    "json", "geojson", "geojsonl", "geojsons", "ndgeojson", "pq", "arrow", "feather", "fgb", "gpkg", "csv", "tsv",
+    "txt", "gz", "zst", "bz2", "xz", "zip", "tar", "tgz",
+)  # fmt: skip
+"""Endings of files that a sink does not write: a folder of such a name is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -84,18 +93,26 @@ def layout_of(dest: str | Path, format: str | None = None) -> Layout:
     Raises:
         ConfigurationError: If the format is unknown or contradicts the name.
     """
-    path = Path(dest)
+    if not os.fspath(dest):
+        raise ConfigurationError("DEST is empty")
+    path = Path(os.path.realpath(dest) if os.path.islink(dest) else dest)
     if format is not None and format not in FORMATS:
         raise ConfigurationError(f"format {format!r} is unknown; known: {', '.join(FORMATS)}")
     by_name = next((_FILE_SUFFIXES[suffix] for suffix in _suffixes(path.name) if suffix in _FILE_SUFFIXES), None)
-    if by_name is None or path.is_dir() or str(dest).endswith("/"):
+    if by_name is None or path.is_dir() or str(dest).endswith(("/", os.sep)):
+        ending = path.name.lower().rpartition(".")[2]
+        if ending in OTHER_FILES and not path.is_dir() and not str(dest).endswith(("/", os.sep)):
+            raise ConfigurationError(
+                f"{dest}: .{ending} files are not written; end the name in .ndjson, .ndjson.zst or .parquet, or in / "
+                "for a folder"
+            )
         chosen: Format = next((each for each in FORMATS if each == format), "ndjson")
         state = path / STATE
         return Layout(path, chosen, False, path, state, path / MANIFEST)
     if format not in (None, by_name):
         raise ConfigurationError(f"{dest}: a file of this name holds {by_name}, not {format}; name a folder for parts")
     state = path.parent / f".{path.name}{STATE}"
-    return Layout(path, by_name, True, state / "parts", state, path.with_name(f"{path.name}.{MANIFEST}"))
+    return Layout(path, by_name, True, state / "parts", state, path.with_name(f"_{path.name}.manifest.json"))
 
 
 def _suffixes(name: str) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, TypeAlias, get_args
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, get_args
+
+import msgspec
 
 from stac_manager.context import Failure
 from stac_manager.exceptions import ConfigurationError, printable
@@ -18,6 +20,18 @@ VERSION = 1
 """Of the files that a sink keeps. A sink of another version is refused."""
 FAILURES_KEPT = 1_000
 """Failures of one partition that are named; the rest is counted."""
+REMOVE = "; remove this file and start again: what is done is kept"
+
+FileName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^/]+\.\w+$")]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class PartEntry(TypedDict):
+    """A part in the manifest: its name, items and bytes."""
+
+    file: FileName
+    items: Count
+    bytes: Count
 
 
 @dataclass(frozen=True)
@@ -52,9 +66,9 @@ class PartRecord:
     """
 
     key: str
-    file: str | None
-    items: int
-    bytes: int
+    file: FileName | None
+    items: Count
+    bytes: Count
     report: PartitionReport
     failures: tuple[Failure, ...] = ()
     updated: Mark = Mark()
@@ -71,24 +85,13 @@ class PartRecord:
         return {**asdict(self), "report": self.report.to_json(), "failures": failures}
 
 
-def record_of(document: Mapping[str, Any]) -> PartRecord:
+def record_of(document: object) -> PartRecord:
     """Make the record that `PartRecord.to_json` wrote.
 
     Raises:
         ValueError: If it is none.
     """
-    try:
-        report = {**document["report"], "doubtful": tuple(document["report"].get("doubtful", ()))}
-        known = {each.name for each in fields(PartitionReport)}
-        return PartRecord(
-            **{name: document[name] for name in ("key", "file", "items", "bytes")},
-            report=PartitionReport(**{name: value for name, value in report.items() if name in known}),
-            failures=tuple(Failure(**each) for each in document["failures"]),
-            updated=Mark(**document["updated"]),
-            datetime=Mark(**document["datetime"]),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a record of a part: {error!r}") from None
+    return msgspec.convert(document, PartRecord)
 
 
 @dataclass(frozen=True)
@@ -117,15 +120,15 @@ class Manifest:
     options: dict[str, Any]
     identity: str
     format: Format
-    items: int
-    bytes: int
+    items: Count
+    bytes: Count
     counted: int | None
     status: str
     problems: tuple[str, ...]
     notes: tuple[str, ...]
     failed: int
     failures: tuple[str, ...]
-    parts: tuple[dict[str, Any], ...]
+    parts: tuple[PartEntry, ...]
     updated: Mark
     datetime: Mark
     finished: str
@@ -134,33 +137,44 @@ class Manifest:
     def summary(self) -> str:
         """What came of it, in a line."""
         failed = f", {self.failed:,} not delivered" if self.failed else ""
-        parts = "part" if len(self.parts) == 1 else "parts"
         size = f"{self.bytes / 1e6:,.1f} MB"
-        return f"{self.items:,} items in {len(self.parts):,} {parts}, {size}{failed}: {self.status}"
+        return f"{many(self.items, 'item')} in {many(len(self.parts), 'part')}, {size}{failed}: {self.status}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the manifest as a JSON object; `manifest_of` is the way back."""
         return {"version": VERSION, **asdict(self)}
 
 
-def manifest_of(document: Any, where: str) -> Manifest:
+def manifest_of(document: object, where: str) -> Manifest:
     """Make the manifest that `Manifest.to_json` wrote.
 
     Raises:
         ConfigurationError: If it is none, or of another version.
     """
-    if not isinstance(document, dict) or document.get("version") != VERSION:
-        found = document.get("version") if isinstance(document, dict) else None
-        raise ConfigurationError(f"{where}: version {found!r} of the format, this program reads {VERSION}")
+    check_version(document, where)
     try:
-        members = {each.name: document[each.name] for each in fields(Manifest)}
-        for name in ("problems", "notes", "failures", "parts"):
-            members[name] = tuple(members[name])
-        for name in ("updated", "datetime"):
-            members[name] = Mark(**members[name])
-        return Manifest(**members)
-    except (KeyError, TypeError) as error:
-        raise ConfigurationError(f"{where}: not a manifest: {error!r}") from None
+        return msgspec.convert(document, Manifest)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{where}: not a manifest: {error}{REMOVE}") from None
+
+
+def check_version(document: object, where: str) -> None:
+    """Refuse what another version of this program has written.
+
+    Raises:
+        ConfigurationError: If it is of one.
+    """
+    version = document.get("version") if isinstance(document, dict) else None
+    if version != VERSION:
+        raise ConfigurationError(
+            f"{where}: version {version!r}, this program reads {VERSION}; use the version that wrote it, or start "
+            "anew with --restart"
+        )
+
+
+def many(count: int, what: str) -> str:
+    """Put a number and a noun together: `1 part`, `2 parts`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def total(marks: Iterable[Mark]) -> Mark:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from stac_manager.completeness import merge
-from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from stac_manager.config import is_remote
+from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
 from stac_manager.plan import Lines, Partition, Plan
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine, Outcome, Shared, in_process
-from stac_manager.sinks.folder import Folder, Header, disk_error
+from stac_manager.sinks.folder import Folder, Header
 from stac_manager.sinks.job import documents_of, why_changed
-from stac_manager.sinks.model import Manifest, PartRecord, total
+from stac_manager.sinks.layout import Layout
+from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, total
 from stac_manager.sinks.request import Request, plan_of_source
 
 FAILURES_IN_A_ROW = 3
@@ -81,19 +85,27 @@ class Run:
         """
         found = self.folder.read_plan()
         if found is None:
-            plan = plan_of_source(self.request)
+            plan = self.made_plan()
             self.write_plan(plan)
             return plan
         header, plan = found
         self._check_same(header)
         return plan
 
+    def made_plan(self) -> Plan:
+        """Divide the source.
+
+        Raises:
+            ConfigurationError: If DEST is part of it.
+            DataProcessingError: If it cannot be planned.
+        """
+        plan = plan_of_source(self.request)
+        check_apart(plan, self.layout)
+        return plan
+
     def write_plan(self, plan: Plan) -> None:
         """Write a plan as the one of this run."""
-        try:
-            self.folder.write_plan(self.request.header, plan)
-        except OSError as error:
-            raise disk_error(error, self.layout.dest) from error
+        self.folder.write_plan(self.request.header, plan)
 
     def _check_same(self, header: Header) -> None:
         ours = self.request.header
@@ -146,7 +158,7 @@ class Run:
                         break
                     continue
                 in_a_row = 0
-                self._note(outcome.done.record)
+                self.folder.note(outcome.done.record)
                 records[outcome.partition.key] = outcome.done.record
                 if shared.items_left is not None:
                     shared.items_left -= outcome.done.record.items
@@ -157,26 +169,17 @@ class Run:
                 self._on_progress(Progress(_items(records), expected, len(records), len(plan), before))
         return failed
 
-    def _note(self, record: PartRecord) -> None:
-        try:
-            self.folder.note(record)
-        except OSError as error:
-            raise disk_error(error, self.layout.dest) from error
-
     def finish(self, plan: Plan, records: dict[str, PartRecord]) -> Manifest:
         """Make the parts fit each other, join them if DEST is a file, and write the manifest."""
         ordered = [records[partition.key] for partition in plan if partition.key in records]
-        try:
-            if self.layout.format == "geoparquet":
-                ordered = self._with_one_schema(ordered)
-            if self.layout.file:
-                from stac_manager.sinks.joining import join
+        if self.layout.format == "geoparquet":
+            ordered = self._with_one_schema(ordered)
+        if self.layout.file:
+            from stac_manager.sinks.joining import join
 
-                join(self.folder, ordered)
-            manifest = manifest_for(self.request, plan, ordered)
-            self.folder.write_manifest(manifest)
-        except OSError as error:
-            raise disk_error(error, self.layout.dest) from error
+            join(self.folder, ordered)
+        manifest = manifest_for(self.request, plan, ordered)
+        self.folder.write_manifest(manifest)
         return manifest
 
     def _with_one_schema(self, records: Sequence[PartRecord]) -> list[PartRecord]:
@@ -186,7 +189,7 @@ class Run:
         for name, size in unify(self.folder, list(changed)):
             if changed[name].bytes != size:  # noted at once: a part of another size than noted is done again
                 changed[name] = replace(changed[name], bytes=size)
-                self._note(changed[name])
+                self.folder.note(changed[name])
         return [changed[record.file] if record.file else record for record in records]
 
 
@@ -201,11 +204,13 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) ->
         notes = (*notes, f"ended after {most:,} items, as asked")
     header = request.header
     failures = [str(failure) for record in records for failure in record.failures]
-    parts: tuple[dict[str, Any], ...] = tuple(
+    parts: tuple[PartEntry, ...] = tuple(
         {"file": each.file, "items": each.items, "bytes": each.bytes} for each in records if each.file
     )
     if request.layout.file:
-        parts = ({"file": request.layout.dest.name, "items": items, "bytes": request.layout.dest.stat().st_size},)
+        parts = (
+            {"file": printable(request.layout.dest.name), "items": items, "bytes": request.layout.dest.stat().st_size},
+        )
     return Manifest(
         source=header.source,
         options=header.options,
@@ -224,6 +229,21 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) ->
         datetime=total(record.datetime for record in records),
         finished=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
+
+
+def check_apart(plan: Plan, layout: Layout) -> None:
+    """Refuse a source that holds what is written.
+
+    Raises:
+        ConfigurationError: If a file of the source is DEST, or in it.
+    """
+    dest = os.path.realpath(layout.dest)
+    for document in chain.from_iterable(map(documents_of, plan)):
+        if is_remote(document.path):
+            return
+        path = os.path.realpath(document.path)
+        if path == dest or path.startswith(os.path.join(dest, "")):
+            raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); name another DEST")
 
 
 def _check_unchanged(partitions: Sequence[Partition]) -> None:

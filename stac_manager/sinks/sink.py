@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,13 @@ from stac_manager.exceptions import ConfigurationError
 from stac_manager.plan import Plan
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine
-from stac_manager.sinks.folder import Folder
+from stac_manager.sinks.folder import Folder, disk_error
 from stac_manager.sinks.job import Variables, from_environment
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.model import Manifest
 from stac_manager.sinks.request import Request, request_for
 from stac_manager.sinks.running import Progress, Run
+from stac_manager.sinks.verifying import require_arrow
 
 
 @dataclass(frozen=True)
@@ -77,37 +77,37 @@ def write(sink: Sink, *, workers: int = 1, plan: Plan | None = None) -> Manifest
     if sink.engine is None:
         from_environment(sink.variables)  # missing ones are said before any work is done
     if layout.format == "geoparquet":
-        _require_arrow()
+        require_arrow()
     request = request_for(sink.config, layout, sink.variables, sink.partition_items)
     folder = Folder(layout, sink.disk)
     run = Run(
         request, sink.engine or engine_for(workers), disk=sink.disk, on_progress=sink.on_progress, say=sink.say,
         workers=workers,
     )  # fmt: skip
-    with folder.owned():
-        if sink.restart:
-            folder.forget()
-        if sink.update or folder.layout.previous.exists():
-            from stac_manager.sinks.updating import update
-
-            return update(run)
-        finished = _finished(folder, request)
-        if finished is not None:
-            sink.say(f"{sink.dest}: a run has finished here; nothing is left to do")
-            return finished
-        if plan is not None and folder.read_plan() is None:
-            run.write_plan(plan)
-        made = run.planned()
-        return run.finish(made, run.run(made))
-
-
-def _require_arrow() -> None:
     try:
-        import_module("stac_manager.sinks.geoparquet")
-    except ImportError as error:
-        raise ConfigurationError(
-            f"GeoParquet needs {error.name}, which is not installed: pip install pyarrow shapely"
-        ) from None
+        with folder.owned():
+            return _written(run, sink, plan)
+    except OSError as error:
+        raise disk_error(error, layout.dest) from error
+
+
+def _written(run: Run, sink: Sink, plan: Plan | None) -> Manifest:
+    folder = run.folder
+    if sink.restart:  # a source that cannot be planned costs nothing of what is there
+        plan = plan or run.made_plan()
+        folder.forget()
+    if sink.update or folder.layout.previous.exists():
+        from stac_manager.sinks.updating import update
+
+        return update(run)
+    finished = _finished(folder, run.request)
+    if finished is not None:
+        sink.say(f"{sink.dest}: already complete, nothing left to do")
+        return finished
+    if plan is not None and folder.read_plan() is None:
+        run.write_plan(plan)
+    made = run.planned()
+    return run.finish(made, run.run(made))
 
 
 def _finished(folder: Folder, request: Request) -> Manifest | None:

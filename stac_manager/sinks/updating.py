@@ -20,13 +20,13 @@ from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.plan import Document, Documents, Partition, Plan
 from stac_manager.sinks.disk import Disk
-from stac_manager.sinks.folder import Folder, disk_error
+from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.job import documents_of
 from stac_manager.sinks.layout import MANIFEST, STATE, Layout
-from stac_manager.sinks.model import Manifest, Mark
+from stac_manager.sinks.model import Manifest, Mark, PartEntry
 from stac_manager.sinks.ndjson import NdjsonPart, ZstdNdjsonPart
 from stac_manager.sinks.request import options_of, plan_of_source
-from stac_manager.sinks.running import Run
+from stac_manager.sinks.running import Run, check_apart
 from stac_manager.sinks.verifying import identities, identity_of_line, lines
 
 _NUMBERED = re.compile(r"-(\d+)\.")
@@ -55,14 +55,11 @@ def update(run: Run) -> Manifest:
         if found is None:
             plan = newer.planned()
             found = newer.finish(plan, newer.run(plan))
-    try:
-        merged = _merge(folder, newer.folder, base, found)
-        if latest is not None:
-            run.write_plan(latest)
-        folder.disk.remove(folder.layout.previous)
-        shutil.rmtree(folder.layout.update, ignore_errors=True)
-    except OSError as error:
-        raise disk_error(error, folder.layout.dest) from error
+    merged = _merge(folder, newer.folder, base, found)
+    if latest is not None:
+        run.write_plan(latest)
+    folder.disk.remove(folder.layout.previous)
+    shutil.rmtree(folder.layout.update, ignore_errors=True)
     return merged
 
 
@@ -79,6 +76,7 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
         if saved is not None:
             return newer, saved[1]
         latest = plan_of_source(request)
+        check_apart(latest, run.layout)
         before = run.folder.read_plan()
         known = {document for partition in before[1] for document in documents_of(partition)} if before else set()
         gone = {document.path for document in known} - {each.path for part in latest for each in documents_of(part)}
@@ -162,7 +160,7 @@ def _merge(folder: Folder, newer: Folder, base: Manifest, found: Manifest) -> Ma
     for name, source in sources.items():
         if source.exists():
             disk.rename(source, targets[name])
-    added = [{**part, "file": targets[part["file"]].name} for part in found.parts]
+    added: list[PartEntry] = [{**part, "file": targets[part["file"]].name} for part in found.parts]
     kept = [part for part in (*parts, *added) if part["items"]]
     if layout.format == "geoparquet":
         from stac_manager.sinks.geoparquet import unify
@@ -172,7 +170,7 @@ def _merge(folder: Folder, newer: Folder, base: Manifest, found: Manifest) -> Ma
     return _summed(folder, base, found, kept)
 
 
-def _summed(folder: Folder, base: Manifest, found: Manifest, parts: Sequence[Mapping[str, Any]]) -> Manifest:
+def _summed(folder: Folder, base: Manifest, found: Manifest, parts: Sequence[PartEntry]) -> Manifest:
     items = sum(part["items"] for part in parts)
     merged = replace(
         base,
@@ -184,7 +182,7 @@ def _summed(folder: Folder, base: Manifest, found: Manifest, parts: Sequence[Map
         notes=tuple(dict.fromkeys((*base.notes, *found.notes))),
         failed=found.failed,
         failures=found.failures,
-        parts=tuple(dict(part) for part in parts),
+        parts=tuple(parts),
         updated=_both(base.updated, base.items, found.updated, found.items, items),
         datetime=_both(base.datetime, base.items, found.datetime, found.items, items),
         finished=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -199,7 +197,7 @@ def _both(first: Mark, first_items: int, second: Mark, second_items: int, items:
     return Mark(items if of_all else 0, (first + second).latest)
 
 
-def _without(folder: Folder, part: dict[str, Any], replaced: set[bytes]) -> dict[str, Any]:
+def _without(folder: Folder, part: PartEntry, replaced: set[bytes]) -> PartEntry:
     """Take the items with these identities out of a part. Of a part that is gone already, nothing is left."""
     layout, disk = folder.layout, folder.disk
     path = layout.parts / part["file"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from importlib import import_module
 from pathlib import Path
 
 import orjson
@@ -12,7 +14,7 @@ import orjson
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import MANIFEST, STATE, layout_of
-from stac_manager.sinks.model import Format
+from stac_manager.sinks.model import Format, many
 from stac_manager.sinks.ndjson import open_zstd
 
 CHUNK_BYTES = 1 << 20
@@ -31,15 +33,19 @@ def verify(dest: str | Path, *, unique: bool = False) -> Verified:
     """Read all parts and count their items.
 
     Raises:
-        DataProcessingError: If there is no manifest: no run has ended here.
+        DataProcessingError: If there is no manifest, or it cannot be read: no run has ended here.
         ConfigurationError: If DEST is not there, or its manifest is damaged.
     """
     layout = layout_of(dest)
-    if not Path(dest).exists():
-        raise ConfigurationError(f"{dest}: is not there")
-    manifest = Folder(layout).read_manifest()
+    if not os.path.lexists(dest):
+        raise ConfigurationError(f"{dest}: does not exist")
+    try:
+        manifest = Folder(layout).read_manifest()
+    except OSError as error:
+        raise DataProcessingError(f"{error.filename}: cannot be read: {error.strerror}") from error
     if manifest is None:
-        raise DataProcessingError(f"{dest}: has no manifest: no run has ended here; start it again to go on")
+        begun = "a run was begun here and has not ended: start it again" if layout.plan.exists() else "no run wrote it"
+        raise DataProcessingError(f"{dest}: has no manifest: {begun}")
     problems: list[str] = []
     seen: set[bytes] | None = set() if unique else None
     items = twice = 0
@@ -53,16 +59,17 @@ def verify(dest: str | Path, *, unique: bool = False) -> Verified:
                     before = len(seen)
                     seen.add(identity)
                     twice += len(seen) == before
-        except (OSError, ValueError) as error:
-            problems.append(f"{path}: cannot be read: {error}")
+        except (OSError, ValueError, EOFError) as error:
+            problems.append(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
             continue
         items += count
         if (size, count) != (part["bytes"], part["items"]):
-            problems.append(f"{path}: {count:,} items in {size:,} bytes, not {part['items']:,} in {part['bytes']:,}")
+            wanted = f"{many(part['items'], 'item')} in {part['bytes']:,} bytes"
+            problems.append(f"{path}: {many(count, 'item')} in {size:,} bytes; the manifest says {wanted}")
     if twice:
-        problems.append(f"{twice:,} items are there twice")
+        problems.append(f"{many(twice, 'item')} more than once")
     if items != manifest.items:
-        problems.append(f"{items:,} items, the manifest says {manifest.items:,}")
+        problems.append(f"{many(items, 'item')}; the manifest says {manifest.items:,}")
     if not layout.file:
         known = {part["file"] for part in manifest.parts} | {MANIFEST, STATE}
         problems += [f"{path}: is not in the manifest" for path in layout.parts.iterdir() if path.name not in known]
@@ -105,11 +112,30 @@ def lines(path: Path, format: Format) -> Iterator[bytes]:
         with open(path, "rb", buffering=CHUNK_BYTES) as file:
             yield from file
     else:
-        with open_zstd().open(path, "rb") as file:
-            yield from file
+        zstd = open_zstd()
+        try:
+            with zstd.open(path, "rb") as file:
+                yield from file
+        except zstd.ZstdError as error:
+            raise ValueError(str(error)) from None
+
+
+def require_arrow() -> None:
+    """Check that GeoParquet can be read and written here.
+
+    Raises:
+        ConfigurationError: If a package is missing.
+    """
+    try:
+        import_module("stac_manager.sinks.geoparquet")
+    except ImportError as error:
+        raise ConfigurationError(
+            f"GeoParquet needs {error.name}, which is not installed: pip install pyarrow shapely"
+        ) from None
 
 
 def _of_parquet(path: Path) -> Iterator[bytes]:
+    require_arrow()
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -55,7 +55,7 @@ def test_ingest_verify_and_ingest_again(name: str, source: Path, tmp_path: Path)
     assert (verified.returncode, verified.stdout[:11]) == (0, "30 items in")
     again = run("ingest", source, dest)
     assert again.returncode == 0, again.stderr
-    assert "nothing is left to do" in again.stderr
+    assert "nothing left to do" in again.stderr
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     if name == "out.ndjson":
         assert [json.loads(each) for each in dest.read_text().splitlines()] == make_items(30)

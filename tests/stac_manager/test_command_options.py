@@ -109,7 +109,7 @@ async def test_every_worker_reaches_the_source_through_the_proxy_with_the_certif
             _, told = await asyncio.wait_for(program.communicate(), 60)
     assert program.returncode == 0, told.decode()
     assert asked == {(TOKEN, "ada/1")}
-    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    manifest = json.loads((tmp_path / "out" / "_manifest.json").read_text())
     assert manifest["items"] == ITEMS
     assert len(manifest["parts"]) > 1
     written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())

@@ -106,7 +106,7 @@ def test_objects_without_members_and_items_without_a_place_can_be_stored(tmp_pat
         ({"properties": {**TIME, "a": "text"}}, "column a is int64 in some items and string in others"),
         ({"properties": {**TIME, "a": {"b": 1}}}, "column a"),
         ({"properties": {**TIME, "a": 1, "id": "x"}}, "'id' is a member and a property at once"),
-        ({"properties": {"datetime": "yesterday", "a": 1}}, "property datetime"),
+        ({"properties": {"datetime": "yesterday", "a": 1}}, "item 'item-2': datetime 'yesterday'"),
         ({"bbox": [1, 2, 3]}, "its bbox has 3 numbers"),
         ({"geometry": {"type": "Point", "coordinates": ["x", 1]}}, "not a GeoJSON geometry"),
         ({"properties": {**TIME, "a": 2**70}}, "item 'item-2'"),

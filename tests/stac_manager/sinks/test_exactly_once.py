@@ -117,7 +117,7 @@ def test_what_is_done_is_not_done_again(source: Path, tmp_path: Path, begun: lis
     """Interrupted after each number of partitions, as Ctrl-C does."""
     dest = tmp_path / "out"
     total = 0
-    while not (dest / "manifest.json").exists():
+    while not (dest / "_manifest.json").exists():
         stop_after = total + 1
 
         def progress(found: Any, stop_after: int = stop_after) -> None:
@@ -191,7 +191,7 @@ def test_a_full_disk_is_said_and_the_next_run_goes_on(source: Path, tmp_path: Pa
     assert full.returncode == 1, full.stderr
     assert "cannot be written: File too large" in full.stderr
     assert "Traceback" not in full.stderr
-    assert not (dest / "manifest.json").exists()
+    assert not (dest / "_manifest.json").exists()
     assert not leftovers(dest)
     write(sink(source, dest))
     assert is_whole(dest, source)
@@ -229,7 +229,7 @@ def test_another_run_on_the_same_dest_is_refused_until_restart(
 ) -> None:
     dest = tmp_path / "out"
     write(sink(source, dest))
-    (dest / "manifest.json").unlink()
+    (dest / "_manifest.json").unlink()
     other = Sink({"source": source, **options}, dest, partition_items=PARTITION_ITEMS)
     with pytest.raises(ConfigurationError, match=f"another run was begun here.*{reason}"):
         write(other)

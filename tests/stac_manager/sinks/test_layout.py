@@ -17,6 +17,7 @@ from stac_manager.sinks.layout import layout_of
         ("out", "geoparquet", ("geoparquet", False)),
         ("out.v2", None, ("ndjson", False)),
         ("out.ndjson/", None, ("ndjson", False)),
+        ("out.json/", None, ("ndjson", False)),
         ("items.ndjson", None, ("ndjson", True)),
         ("items.NDJSON", None, ("ndjson", True)),
         ("items.jsonl", "ndjson", ("ndjson", True)),
@@ -35,7 +36,23 @@ def test_a_folder_that_is_there_is_a_folder_whatever_its_name(tmp_path: Path) ->
     assert not layout_of(tmp_path / "x.parquet").file
 
 
-@pytest.mark.parametrize(("dest", "format"), [("x.parquet", "ndjson"), ("x.ndjson", "ndjson.zst"), ("x", "csv")])
-def test_a_format_that_contradicts_the_name_is_refused(dest: str, format: str) -> None:
-    with pytest.raises(ConfigurationError):
+@pytest.mark.parametrize(
+    ("dest", "format", "said"),
+    [
+        ("x.parquet", "ndjson", "holds geoparquet"),
+        ("x.ndjson", "ndjson.zst", "holds ndjson"),
+        ("x", "csv", "unknown"),
+        ("", None, "empty"),
+        ("items.json", None, ".json files are not written"),
+        ("items.ndjson.gz", None, ".gz files are not written"),
+        ("ITEMS.CSV", "geoparquet", "in / for a folder"),
+    ],
+)
+def test_what_is_not_written_is_refused(dest: str, format: str | None, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
         layout_of(dest, format)
+
+
+def test_a_link_stands_for_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "link.ndjson").symlink_to("other.ndjson")
+    assert layout_of(tmp_path / "link.ndjson") == layout_of(tmp_path.resolve() / "other.ndjson")

@@ -111,7 +111,7 @@ def test_however_the_parent_ends_no_process_part_or_lock_is_left(
     until(lambda: not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers))
     if ending != signal.SIGKILL:
         assert not layout_of(dest).temporary.exists()
-    assert not (dest / "manifest.json").exists()
+    assert not (dest / "_manifest.json").exists()
     done = len(list(dest.glob("*.ndjson")))
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr

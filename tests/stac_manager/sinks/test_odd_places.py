@@ -1,0 +1,176 @@
+"""Places that cannot be written or were edited, sources that hold DEST, and what a sink wrote as a source."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import make_item, make_items
+
+from stac_manager import ConfigurationError, DataProcessingError
+from stac_manager.sinks import Sink, write
+from stac_manager.sinks.layout import layout_of
+from stac_manager.sinks.verifying import verify
+
+ITEMS = 6
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "in" / "source.ndjson"
+    path.parent.mkdir()
+    path.write_text("".join(json.dumps(item) + "\n" for item in make_items(ITEMS)))
+    return path
+
+
+@pytest.fixture
+def written(source: Path, tmp_path: Path) -> Path:
+    write(Sink({"source": source}, tmp_path / "out", partition_items=2))
+    return tmp_path / "out"
+
+
+def change(**members: Any) -> Callable[[Path], None]:
+    def edit(dest: Path) -> None:
+        path = layout_of(dest).manifest
+        path.write_text(json.dumps(json.loads(path.read_text()) | members))
+
+    return edit
+
+
+def replace_by_folder(name: str) -> Callable[[Path], None]:
+    def edit(dest: Path) -> None:
+        path = next(dest.glob(name))
+        path.unlink()
+        path.mkdir()
+
+    return edit
+
+
+def write_to(name: str, text: str) -> Callable[[Path], None]:
+    def edit(dest: Path) -> None:
+        layout_of(dest).manifest.unlink()
+        (dest / ".stac-manager" / name).write_text(text)
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (change(version=2), "version 2, this program reads 1"),
+        (change(items="many"), r"not a manifest: Expected `int`.*remove this file"),
+        (change(parts=[{"file": 3}]), r"not a manifest: Expected `str`"),
+        (change(parts=[{"file": "../x.ndjson", "items": 1, "bytes": 1}]), "not a manifest: .*regex"),
+        (change(parts=[{"file": "x.ndjson", "items": -1, "bytes": 1}]), "not a manifest"),
+        (change(format="csv"), "not a manifest: Invalid enum value"),
+        (lambda dest: layout_of(dest).manifest.write_text("{"), "not JSON: .*remove this file"),
+        (lambda dest: layout_of(dest).manifest.write_text("[]"), "version None"),
+        (replace_by_folder("_manifest.json"), "Is a directory"),
+        (replace_by_folder("*.ndjson"), "Is a directory"),
+        (write_to("plan.jsonl", '{"version": 1, "partitions": "x"}'), "damaged .*--restart"),
+        (write_to("plan.jsonl", "\n"), "damaged .*--restart"),
+        (write_to("plan.jsonl", ""), "version None"),
+        (write_to("journal.jsonl", "5\n"), r"journal\.jsonl:1: damaged .*--restart"),
+        (write_to("journal.jsonl", "{}\n"), r"journal\.jsonl:1: damaged .*--restart"),
+    ],
+)
+def test_what_was_edited_is_said_in_words(
+    edit: Callable[[Path], object], said: str, source: Path, written: Path
+) -> None:
+    edit(written)
+    with pytest.raises((ConfigurationError, DataProcessingError), match=said):
+        write(Sink({"source": source}, written, partition_items=2))
+    with suppress(ConfigurationError, DataProcessingError):
+        assert verify(written).problems
+
+
+@pytest.mark.parametrize("dest", ["file/x", "/proc/x", "file.v2/x/y"])
+def test_a_place_that_cannot_be_written_is_named(dest: str, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "file.v2").touch()
+    with pytest.raises(DataProcessingError, match=r"x.*: cannot be written: [^;]*$"):
+        write(Sink({"source": source}, tmp_path / dest))
+
+
+@pytest.mark.parametrize("dest", ["in/out.ndjson", "in/deep"])
+def test_a_source_that_holds_dest_is_refused_and_nothing_is_lost(dest: str, source: Path, tmp_path: Path) -> None:
+    """The first run finds nothing there; a later one would read what that has written."""
+    config = {"source": str(source.parent / "**" / "*.ndjson")}
+    first = write(Sink(config, tmp_path / dest))
+    with pytest.raises(ConfigurationError, match="is part of the source"):
+        write(Sink(config, tmp_path / dest, restart=True))
+    assert verify(tmp_path / dest).items == first.items == ITEMS
+
+
+@pytest.mark.parametrize("dest", ["out", "deep/out.ndjson", "out.parquet", "parts/"])
+def test_what_was_written_is_a_source(dest: str, source: Path, tmp_path: Path) -> None:
+    """Also for readers of whole folders of Parquet files."""
+    format = "geoparquet" if dest == "parts/" else None
+    write(Sink({"source": source}, str(tmp_path / dest) + ("/" if dest[-1] == "/" else ""), format))
+    folder = tmp_path / dest if (tmp_path / dest).is_dir() else (tmp_path / dest).parent
+    pattern = f"{folder}/*" if folder != tmp_path else f"{tmp_path}/*out.*"
+    for given in {str(folder) if folder != tmp_path else pattern, pattern}:
+        again = write(Sink({"source": given}, tmp_path / "again.ndjson", restart=True))
+        assert (again.items, again.status) == (ITEMS, "complete")
+    if format:
+        import pyarrow.parquet as pq
+
+        assert pq.read_table(folder).num_rows == ITEMS
+
+
+def test_a_name_that_is_no_text_is_a_name(source: Path, tmp_path: Path) -> None:
+    dest = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.ndjson"))
+    try:
+        dest.touch()
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 alone")
+    dest.unlink()
+    write(Sink({"source": source}, dest))
+    assert (verify(dest).items, verify(dest).problems) == (ITEMS, ())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where", "code", "said"),
+    [
+        ("ingest {source} -", "> /dev/full", 1, "standard output: cannot be written: No space"),
+        ("ingest {source} -", ">&-", 1, "standard output: cannot be written"),
+        ("plan {source}", "> /dev/full", 1, "standard output: cannot be written"),
+        ("ingest {source} {dest}", "2>&- >&-", 0, ""),
+    ],
+)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
+def test_an_output_that_is_full_or_closed_is_said(
+    arguments: str, where: str, code: int, said: str, source: Path, tmp_path: Path
+) -> None:
+    command = f"{sys.executable} -m stac_manager {arguments.format(source=source, dest=tmp_path / 'out')} {where}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    if "out" in arguments and not code:
+        assert verify(tmp_path / "out").items == ITEMS
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ([{}, {"bbox": [0, 0, 0, 1, 1, 1]}], "item 'i1': bbox has 4 numbers in some items and 6 in others"),
+        ([{}, {"properties": {"datetime": "yesterday"}}], "item 'i1': datetime 'yesterday' is not an RFC 3339 time"),
+        ([{"properties": {"datetime": "2024-01-01T00:00:00.123456789Z"}}], "item 'i0': datetime .* at most 6 decimals"),
+        ([{}, {"properties": {"datetime": None, "created": 5}}], "item 'i1': created 5"),
+    ],
+)
+def test_what_geoparquet_cannot_hold_is_named_with_its_item(
+    changes: list[dict[str, Any]], said: str, tmp_path: Path
+) -> None:
+    items = [{**make_item(f"i{number}", bbox=[0, 0, 1, 1]), **each} for number, each in enumerate(changes)]
+    (tmp_path / "in.ndjson").write_text("".join(json.dumps(item) + "\n" for item in items))
+    with pytest.raises(DataProcessingError, match=said):
+        write(Sink({"source": tmp_path / "in.ndjson"}, tmp_path / "out.parquet"))
