@@ -70,11 +70,13 @@ class Wire:
         """Pieces of bodies that were read."""
 
     async def __aenter__(self) -> Self:
-        self._own_certificates = self._connection.certificates()
+        connection = self._connection
+        self._own_certificates = connection.certificates()
+        certificates = connection.certificates(identified=False) if connection.client_cert else self._own_certificates
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
-                ssl=self._connection.certificates(identified=False),
+                ssl=certificates,
                 resolver=GuardedResolver(self._source.host, self._connection.proxy_hosts()),
             ),
             headers={
