@@ -27,6 +27,13 @@ class Resolver(HttpProxyBasePlugin):
 """
 
 
+@pytest.fixture(autouse=True)
+def usual_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle that the environment names is read for each search, and takes longer than most searches here."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in (*PROXY_VARIABLES, "ssl_cert_file", "requests_ca_bundle", "curl_ca_bundle", "netrc"):

@@ -1,5 +1,5 @@
 """Fixtures for the tests of the package."""
 
-from servers.network import authority, bundle, clean_environment, proxy, tls
+from servers.network import authority, bundle, clean_environment, proxy, tls, usual_authorities
 
-__all__ = ["authority", "bundle", "clean_environment", "proxy", "tls"]
+__all__ = ["authority", "bundle", "clean_environment", "proxy", "tls", "usual_authorities"]

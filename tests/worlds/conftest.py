@@ -6,9 +6,12 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from servers.network import usual_authorities
 
 from stac_manager.api import page_sizes
 from stac_manager.network import backoff
+
+__all__ = ["ends_in_time", "hundredfold", "usual_authorities"]
 
 
 @pytest.fixture(autouse=True)
