@@ -8,13 +8,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MEASURING := $(VENV)/.measuring
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench nightly test lock
+.PHONY: help setup bench nightly test test-thorough lock
 
 help:  ## Show this list.
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(READY)  ## Make .venv with every locked dependency (the other targets make what they need by themselves).
 
@@ -29,7 +30,10 @@ test: $(READY)  ## Check the style and the types, run the tests.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+test-thorough: $(READY)  ## Run the tests with ten times as many cases, and with whole products of what can be combined.
+	$(PYTEST) --hypothesis-profile thorough
 
 # One lock for everything, one for what `make bench` needs, one for the environments that asv makes.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

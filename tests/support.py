@@ -6,10 +6,15 @@ import subprocess
 from pathlib import Path
 from typing import Any, Protocol
 
+from hypothesis import settings
+
 from stac_manager import IngestModule, WorkflowContext
 
 ROOT = Path(__file__).parent.parent
 REAL_ITEMS = ROOT.parent / "shared" / "real-items"
+
+THOROUGH = settings.get_current_profile_name() == "thorough"
+"""Whether tests take all they can (`make test-thorough`), or what shows nearly every fault in a tenth of the time."""
 
 
 class Run(Protocol):

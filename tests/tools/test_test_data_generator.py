@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from pystac.validation.local_validator import get_local_schema_cache
@@ -169,7 +169,6 @@ def test_items_look_like_real_ones(profile: str, kind: str, schemas: dict[str, D
     index=st.integers(0, 10),
     more=st.integers(1, 5),
 )
-@settings(deadline=None, max_examples=30)
 def test_an_item_depends_on_its_seed_and_not_on_the_number_of_items(
     profile: str, kind: str, seed: int, index: int, more: int
 ) -> None:

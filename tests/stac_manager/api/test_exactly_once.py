@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,14 +15,11 @@ from stac_manager.api import page_sizes
 
 from .adversary import BASE, Adversary, answering, nanoseconds_of, text_of
 
-CASES = int(os.environ.get("STAC_MANAGER_CASES", "500"))
 SECOND = 10**9
 SPAN = 300
-CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
-
-
-def cases(share: float) -> settings:
-    return settings(max_examples=max(int(CASES * share), 1), deadline=None, suppress_health_check=CHECKS)
+any_world = settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
+)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +160,7 @@ def run(
     return came, wanted, stats
 
 
-@cases(0.3)
+@any_world
 @given(server=servers(), given_options=options)
 def test_the_set_is_what_the_search_means(
     loop: asyncio.Runner, server: Adversary, given_options: dict[str, Any]
@@ -176,7 +172,7 @@ def test_the_set_is_what_the_search_means(
     assert stats.completeness.status != "incomplete"
 
 
-@cases(0.1)
+@any_world
 @given(server=servers(), given_options=options, miscounts=st.sampled_from([-30, -3, -1, 1, 3, 30]))
 def test_wrong_counts_lose_nothing_and_prove_nothing(
     loop: asyncio.Runner, server: Adversary, given_options: dict[str, Any], miscounts: int
@@ -193,7 +189,7 @@ def test_wrong_counts_lose_nothing_and_prove_nothing(
         assert "more came than the server had counted" in stats.completeness.problems[-1]
 
 
-@cases(0.2)
+@any_world
 @given(
     server=servers(),
     given_options=options,
@@ -207,7 +203,7 @@ def test_faults_on_any_request_change_nothing(
     assert set(came) == set(wanted), stats
 
 
-@cases(0.2)
+@any_world
 @given(
     server=servers(),
     given_options=options,
@@ -238,7 +234,7 @@ def test_a_server_that_loses_items_is_found_out(
     assert stats.completeness.status == "incomplete" or stats.completeness.problems, stats
 
 
-@cases(0.2)
+@any_world
 @given(server=servers(), given_options=options, max_items=st.integers(1, 30) | st.none())
 def test_ordered_is_the_servers_own_order(
     loop: asyncio.Runner, server: Adversary, given_options: dict[str, Any], max_items: int | None
@@ -256,7 +252,7 @@ def test_ordered_is_the_servers_own_order(
     assert keys(items) == keys(wanted)[:max_items], stats
 
 
-@cases(0.1)
+@any_world
 @given(server=servers(), given_options=options, max_items=st.integers(1, 30))
 def test_max_items_is_exact(
     loop: asyncio.Runner, server: Adversary, given_options: dict[str, Any], max_items: int

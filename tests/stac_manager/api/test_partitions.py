@@ -16,7 +16,7 @@ from stac_manager.completeness import Completeness, merge
 from stac_manager.plan import Interval, PartitionReport, Plan, partition_of, plan_of
 
 from .adversary import BASE, Adversary, answering, text_of
-from .test_exactly_once import SCENES, SECOND, YEARLY, cases, catalog_of, keys, options, servers
+from .test_exactly_once import SCENES, SECOND, YEARLY, any_world, catalog_of, keys, options, servers
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ async def read_apart(
     return plan, items, merge(plan_of(sent), reports)
 
 
-@cases(0.1)
+@any_world
 @given(
     server=servers(), given_options=options, partition_items=st.sampled_from([3, 10, 1_000]), backwards=st.booleans()
 )

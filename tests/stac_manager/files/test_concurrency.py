@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import fetch, ids, make_item, make_items
 
@@ -21,7 +21,6 @@ BAD = (b"", b"{", b"null", b'{"type": "Feature"}', b"\xff\xfe", b'{"type": "Feat
 DOCUMENTS = st.lists(st.one_of(st.just("good"), st.sampled_from(BAD), st.integers(0, 4)), min_size=1, max_size=25)
 
 
-@settings(max_examples=60, deadline=None)
 @given(documents=DOCUMENTS)
 def test_delivered_and_failed_make_up_what_was_there(documents: list[object]) -> None:
     """`good` is a file with one item, a number a FeatureCollection with so many, bytes a file that is neither."""

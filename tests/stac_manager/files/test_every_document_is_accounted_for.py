@@ -7,7 +7,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from support import fetch, ids, make_item
 
@@ -77,7 +77,6 @@ def write(folder: Path, documents: list[object]) -> tuple[list[str], list[str]]:
     return delivered, failed
 
 
-@settings(max_examples=80, deadline=None)
 @given(documents=DOCUMENTS)
 def test_delivered_and_failed_make_up_what_is_there(documents: list[object]) -> None:
     # A Catalog alone in a folder is read as one: that it leads nowhere is an error of the source.

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pyarrow.parquet
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from stac_geoparquet.arrow import parse_stac_items_to_arrow
 
@@ -125,7 +125,6 @@ names = st.sampled_from(["properties", "assets", "a", "b", "c", "bbox"])
 paths = st.lists(st.lists(names, min_size=1, max_size=3).map(".".join), min_size=1, max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
 @given(members, paths)
 @example({"type": "Feature", "stac_version": "1.0.0", "id": "a", "assets": ["a"]}, ["assets.a"])
 @example(
@@ -136,7 +135,6 @@ def test_decoding_a_part_is_decoding_all_and_leaving_out_the_rest(value: dict[st
     assert fields.decode.loads(json.dumps(value).encode()) == fields.keep(value)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=6), st.integers(0, 200), st.booleans())
 def test_a_damaged_document_is_refused_as_if_it_were_decoded_whole(noise: bytes, at: int, instead: bool) -> None:
     data = json.dumps(ITEMS[0]).encode()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestConfig, IngestModule, WorkflowContext
@@ -222,7 +222,6 @@ conditions = st.recursive(
 DATABASE = sqlite3.connect(":memory:", check_same_thread=False)
 
 
-@settings(max_examples=300, deadline=None)
 @given(conditions, st.fixed_dictionaries({}, optional=dict.fromkeys(COLUMNS, st.one_of(st.none(), st.integers(-2, 2)))))
 def test_conditions_are_true_when_a_database_says_so(
     condition: tuple[dict[str, Any], str], row: dict[str, Any]
@@ -284,7 +283,6 @@ def naive(candidate: dict[str, Any], options: dict[str, Any]) -> bool:
     )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
 @given(made_items, made_options)
 def test_a_fetch_gives_what_a_naive_reading_of_the_options_gives(
     tmp_path_factory: pytest.TempPathFactory, items: list[dict[str, Any]], options: dict[str, Any]

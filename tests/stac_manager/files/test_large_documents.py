@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support import fetch, ids, make_item
 
@@ -104,14 +104,12 @@ def read(content: bytes, name: str = "document.json", **options: Any) -> tuple[l
     return items, context.failure_collector.get_all()
 
 
-@settings(max_examples=300, deadline=None)
 @given(written=documents())
 def test_what_was_written_arrives(written: tuple[list[dict[str, Any]], bytes]) -> None:
     items, content = written
     assert read(content) == (items, [])
 
 
-@settings(max_examples=150, deadline=None)
 @given(written=documents(), data=st.data())
 def test_a_truncated_document_gives_the_items_before_its_end(
     written: tuple[list[dict[str, Any]], bytes], data: st.DataObject
@@ -123,7 +121,6 @@ def test_a_truncated_document_gives_the_items_before_its_end(
     assert len(failures) == 1
 
 
-@settings(max_examples=200, deadline=None)
 @given(written=documents(), data=st.data())
 def test_a_changed_byte_harms_one_item_or_what_follows(
     written: tuple[list[dict[str, Any]], bytes], data: st.DataObject
@@ -144,7 +141,6 @@ def test_a_changed_byte_harms_one_item_or_what_follows(
     assert len([item for item in found if item not in items]) <= 1
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     items=item_lists(),
     end=st.sampled_from(("\n", "\r\n", "\n\n", "\n \t\r\n")),

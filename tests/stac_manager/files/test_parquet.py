@@ -20,7 +20,7 @@ import pytest
 import rustac
 import shapely
 import stac_geoparquet.arrow
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import fetch, ids, make_item, make_items, real_item_files
 
@@ -201,7 +201,6 @@ def property_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("writer", [with_stac_geoparquet, with_pyarrow])
 @given(rows=property_rows(), rows_per_group=st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
 def test_any_properties(writer: Writer, rows: list[dict[str, Any]], rows_per_group: int) -> None:
     items = with_properties(*rows)
     with tempfile.TemporaryDirectory() as folder:
@@ -395,7 +394,6 @@ def test_text_that_is_not_utf8_fails_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("writer", [with_stac_geoparquet, with_pyarrow])
 @given(where=st.floats(0, 1, exclude_max=True), cut=st.booleans(), value=st.integers(0, 255))
-@settings(max_examples=80, deadline=None)
 def test_damage_is_a_failure_and_no_traceback(writer: Writer, where: float, cut: bool, value: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "items.parquet"

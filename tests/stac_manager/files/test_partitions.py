@@ -16,7 +16,7 @@ import orjson
 import pyarrow
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import fetch, ids, make_item, make_items
 
@@ -73,7 +73,6 @@ def files(draw: st.DrawFn) -> list[tuple[str, bytes]]:
     return made
 
 
-@settings(max_examples=60, deadline=None)
 @given(written=files(), partition_items=st.integers(1, 12))
 def test_partitions_give_what_a_fetch_gives(written: list[tuple[str, bytes]], partition_items: int) -> None:
     async def run(folder: str) -> None:

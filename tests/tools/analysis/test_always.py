@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.analysis import DataSet, Level, Usage, analyse, make_data_set, measured_level, missing_level
@@ -55,7 +55,6 @@ def worlds(draw: st.DrawFn) -> DataSet:
 
 
 @given(worlds())
-@settings(max_examples=200, deadline=None)
 def test_always(world: DataSet) -> None:
     found = analyse(world)
     decided, text = found.findings, "\n".join(line.text for line in found.lines)

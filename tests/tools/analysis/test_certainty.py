@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tools.analysis import certainty as tests
@@ -15,7 +15,6 @@ Pairs = st.lists(st.tuples(st.floats(0.01, 100.0), st.floats(0.01, 100.0)), min_
 
 @given(Pairs, st.floats(0.001, 1000.0))
 @example([(1.0, 1.0), *[(2.0, 1.0)] * 5], 1.0)
-@settings(max_examples=50, deadline=None)
 def test_rounds_another_unit_changes_nothing_and_swapping_mirrors(pairs: list[tuple[float, float]], k: float) -> None:
     base, head = (list(side) for side in zip(*pairs, strict=True))
     there = tests.between_rounds(base, head)
@@ -31,7 +30,6 @@ def test_rounds_another_unit_changes_nothing_and_swapping_mirrors(pairs: list[tu
 
 
 @given(Pairs, st.data())
-@settings(max_examples=50, deadline=None)
 def test_which_rounds_are_calm_does_not_depend_on_which_side_is_which(
     pairs: list[tuple[float, float]], data: st.DataObject
 ) -> None:
@@ -43,7 +41,6 @@ def test_which_rounds_are_calm_does_not_depend_on_which_side_is_which(
 
 
 @given(Samples, Samples, st.floats(0.001, 1000.0))
-@settings(max_examples=50, deadline=None)
 def test_runs_another_unit_changes_nothing_and_swapping_mirrors(a: list[float], b: list[float], k: float) -> None:
     spread = tests.run_spread([])
     there, back = tests.between_runs([a], [b], spread), tests.between_runs([b], [a], spread)

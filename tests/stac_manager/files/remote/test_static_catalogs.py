@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 from aiohttp import web
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from servers.static_server import Documents, serving
 from stac_geoparquet.arrow import parse_stac_items_to_arrow
@@ -89,7 +89,6 @@ def test_compressed_documents_of_a_catalog_are_read() -> None:
 trees = st.recursive(st.just("item"), lambda inner: st.lists(inner, max_size=4), max_leaves=30)
 
 
-@settings(max_examples=25, deadline=None)
 @given(trees.filter(lambda tree: isinstance(tree, list)), st.sampled_from([1, 2, 7]))
 def test_any_tree_is_read_depth_first(tree: Any, concurrency: int) -> None:
     answers: dict[str, bytes] = {}
