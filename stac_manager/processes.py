@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """So often a partition is begun whose worker dies."""
+WHY_DEAD = "out of memory? In a script of your own: no `if __name__ == '__main__'`?"
 PR_SET_PDEATHSIG = 1
 
 
@@ -54,6 +55,14 @@ class Processes:
                 1, mp_context=context, initializer=_begin, initargs=(share, os.getpid(), watched)
             )  # fmt: skip
 
+        def submit(slot: int, partition: Partition) -> Future[Done]:
+            try:
+                return pools[slot].submit(_do, partition, shared.columns)
+            except BrokenProcessPool:  # it died while it had nothing to do
+                pools[slot].shutdown(wait=False)
+                pools[slot] = start()
+                return pools[slot].submit(_do, partition, shared.columns)
+
         pools = [start() for _ in range(self.workers)]
         waiting = iter(partitions)
         again: deque[tuple[Partition, int]] = deque()
@@ -64,7 +73,7 @@ class Processes:
                 while idle and (task := _next(waiting, again)) is not None:
                     slot = idle.pop()
                     partition, tries = task
-                    running[pools[slot].submit(_do, partition, shared.columns)] = (slot, partition, tries + 1)
+                    running[submit(slot, partition)] = (slot, partition, tries + 1)
                 if not running:
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -78,7 +87,7 @@ class Processes:
                         if tries < TRIES:
                             again.append((partition, tries))
                         else:
-                            yield Outcome(partition, error=f"its worker died {tries} times (out of memory?)")
+                            yield Outcome(partition, error=f"its worker died {tries} times ({WHY_DEAD})")
                     except DiskError:
                         raise
                     except StacManagerError as error:

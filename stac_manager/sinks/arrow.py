@@ -30,6 +30,11 @@ _WKB = {
     b"ARROW:extension:name": b"geoarrow.wkb",
     b"ARROW:extension:metadata": b'{"crs":"OGC:CRS84","crs_type":"authority_code"}',
 }
+NO_ITEMS: Columns = pa.schema([
+    ("type", pa.string()), ("stac_version", pa.string()), ("id", pa.string()), ("collection", pa.string()),
+    ("datetime", TIME), pa.field("geometry", pa.binary(), metadata=_WKB),
+])  # fmt: skip
+"""The columns of a file without items."""
 _INSTEAD = "; write NDJSON instead"
 _BOTH = f"; GeoParquet cannot hold both{_INSTEAD}"
 _MIXED_BOXES = f"bbox has 4 numbers in some items and 6 in others{_BOTH}"

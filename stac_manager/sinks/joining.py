@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.model import PartRecord
+from stac_manager.sinks.ndjson import ZstdNdjsonPart
 
 CHUNK_BYTES = 1 << 20
 
@@ -16,12 +17,15 @@ def join(folder: Folder, records: Sequence[PartRecord]) -> None:
     layout, disk = folder.layout, folder.disk
     paths = [layout.parts / record.file for record in records if record.file]
     temporary = layout.temporary / layout.dest.name
-    if layout.format == "geoparquet" and paths:
+    if layout.format == "geoparquet":
         import pyarrow.parquet as pq
 
+        from stac_manager.sinks.arrow import NO_ITEMS
         from stac_manager.sinks.geoparquet import copy, plain
 
-        copy(disk, paths, temporary, plain(pq.read_schema(paths[0])))
+        copy(disk, paths, temporary, plain(pq.read_schema(paths[0])) if paths else NO_ITEMS)
+    elif layout.format == "ndjson.zst" and not paths:
+        ZstdNdjsonPart(disk, temporary).finish()
     else:
         with disk.create(temporary) as target:
             for path in paths:

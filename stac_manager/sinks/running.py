@@ -20,7 +20,7 @@ from stac_manager.sinks.engine import Engine, Outcome, Shared, in_process
 from stac_manager.sinks.folder import Folder, Header
 from stac_manager.sinks.job import documents_of, why_changed
 from stac_manager.sinks.layout import Layout
-from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, total
+from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, many, total
 from stac_manager.sinks.request import Request, plan_of_source
 
 FAILURES_IN_A_ROW = 3
@@ -201,7 +201,7 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) ->
     notes = plan.notes
     if most is not None and items >= most:
         status, problems = "unverified", ()
-        notes = (*notes, f"ended after {most:,} items, as asked")
+        notes = (*notes, f"ended after {many(most, 'item')}, as asked")
     header = request.header
     failures = [str(failure) for record in records for failure in record.failures]
     parts: tuple[PartEntry, ...] = tuple(

@@ -125,6 +125,14 @@ def test_what_was_written_is_a_source(dest: str, source: Path, tmp_path: Path) -
         assert pq.read_table(folder).num_rows == ITEMS
 
 
+@pytest.mark.parametrize("name", ["out.ndjson", "out.ndjson.zst", "out.parquet"])
+def test_a_file_without_items_is_a_file(name: str, source: Path, tmp_path: Path) -> None:
+    write(Sink({"source": source, "collection_id": "nobody"}, tmp_path / name))
+    assert (verify(tmp_path / name).items, verify(tmp_path / name).problems) == (0, ())
+    again = write(Sink({"source": tmp_path / name}, tmp_path / "again"))
+    assert (again.items, again.status) == (0, "complete")
+
+
 def test_a_name_that_is_no_text_is_a_name(source: Path, tmp_path: Path) -> None:
     dest = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.ndjson"))
     try:

@@ -70,17 +70,19 @@ def test_two_processes_write_what_one_does(source: Path, tmp_path: Path) -> None
     assert not workers_of(os.getpid())
 
 
-def test_a_worker_that_dies_is_replaced_and_its_partition_done_again(source: Path, tmp_path: Path) -> None:
-    killed: list[int] = []
+def test_workers_that_die_are_replaced_and_their_partitions_done_again(source: Path, tmp_path: Path) -> None:
+    """One of them works then, the other has just ended a partition."""
+    killed: list[psutil.Process] = []
 
-    def kill_one(progress: Any) -> None:
+    def kill_all(progress: Any) -> None:
         if progress.done == 1 and not killed:
-            worker = workers_of(os.getpid())[0]
-            killed.append(worker.pid)
-            worker.kill()
+            killed.extend(workers_of(os.getpid()))
+            for worker in killed:
+                worker.kill()
+            until(lambda: not any(psutil.pid_exists(worker.pid) for worker in killed))  # the pools know
 
     manifest = write(
-        Sink({"source": source}, tmp_path / "out", partition_items=10, on_progress=kill_one), workers=2
+        Sink({"source": source}, tmp_path / "out", partition_items=10, on_progress=kill_all), workers=2
     )  # fmt: skip
     assert killed
     assert manifest.items == ITEMS
