@@ -1,43 +1,32 @@
-"""Columns of Arrow to iterators of Python values, and their rows to dicts.
+"""Columns of Arrow to iterators of Python values.
 
-A column's type is compiled once to a function that turns whole arrays into values. A row's dicts are built when the row
-is asked for: a dict that is still in the processor's cache when it is dropped costs half of one that has waited for the
-rest of its batch.
+A column's type is compiled once to a function that turns whole arrays into values.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from itertools import islice, repeat
 from math import isfinite
 from operator import sub
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 import orjson
 
+from stac_manager.files.objects import Array, Convert, Member, fields
 from stac_manager.protocols import Item
 
 JSON_MEMBERS = frozenset(("geometry", "proj:geometry", "bbox", "properties", "links", "assets", "stac_extensions"))
 """Objects and arrays in every item: a text column of that name holds JSON."""
-BBOX_EDGES = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
-
-Array: TypeAlias = Any
-"""A pyarrow.Array. pyarrow has no types, and is imported when a file is read."""
-Convert: TypeAlias = Callable[[Array], Iterable[Any]]
-"""Turns an array into the values that JSON would have given, and None for its nulls."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """A column and the member of the rows' objects that it becomes."""
-
-    name: str
-    convert: Convert
-    keep_null: bool = False
+TEXT_MEMBERS = frozenset(("id", "type", "stac_version", "collection"))
+"""Texts in every item: some writers do not say that the bytes of a column are text."""
+BBOX_EDGES = (("xmin", "ymin", "zmin", "xmax", "ymax", "zmax"), ("minx", "miny", "minz", "maxx", "maxy", "maxz"))
+SHOWN_CHARACTERS = 40
+_OBJECT = "links"
+"""Stands for the name of what is an object, in a link's or asset's place."""
 
 
 class Converters:
@@ -45,12 +34,16 @@ class Converters:
 
     Attributes:
         problems: What was wrong with values of the row that is being built.
-        geometries: What converts bytes that are geometries, by the name of the column.
+
+    Args:
+        geometries: The columns of geometries in WKB.
+        wkb: Decodes WKB.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, geometries: Collection[str], wkb: Callable[[bytes], Item]) -> None:
         self.problems: list[str] = []
-        self.geometries: dict[str, Convert] = {}
+        self._geometries = geometries
+        self._wkb = wkb
 
     def member(self, field: Any, nullable_names: frozenset[str] = frozenset(), *, in_assets: bool = False) -> Member:
         """Keep nulls where the writer saw nothing else: had no row had the member, there would be no column.
@@ -60,7 +53,7 @@ class Converters:
         from pyarrow import types
 
         keep_null = not in_assets and (types.is_null(field.type) or field.name in nullable_names)
-        return Member(field.name, self.converter(field.type, field.name), keep_null)
+        return Member(field.name, self.converter(field.type, _OBJECT if in_assets else field.name), keep_null)
 
     def converter(self, data_type: Any, name: str) -> Convert:
         """Compile the conversion of a column; `name` tells JSON from other text, and a bbox from other objects.
@@ -93,7 +86,16 @@ class Converters:
         return lambda array: map(guarded, array.to_pylist())
 
     def _text(self, data_type: Any, name: str) -> Convert:
-        return self.each(orjson.loads) if name in JSON_MEMBERS else self._valid_text
+        return self.each(partial(self._object, name)) if name in JSON_MEMBERS else self._valid_text
+
+    def _object(self, name: str, text: str | bytes) -> Any:
+        """Decode JSON text, and WKB in hexadecimal, as databases print it."""
+        is_geometry = name in self._geometries
+        try:
+            return self._wkb(bytes.fromhex(str(text))) if is_geometry and text[:1] == "0" else orjson.loads(text)
+        except orjson.JSONDecodeError:
+            kinds = "neither GeoJSON nor WKB" if is_geometry else "not JSON"
+            raise ValueError(f"{name} holds text that is {kinds}: {text[:SHOWN_CHARACTERS]!r}") from None
 
     def _valid_text(self, array: Array) -> Iterable[Any]:
         import pyarrow
@@ -123,13 +125,15 @@ class Converters:
         return convert
 
     def _struct(self, data_type: Any, name: str) -> Convert:
-        if name == "bbox" and {field.name for field in data_type} >= {"xmin", "ymin", "xmax", "ymax"}:
-            return nullable(partial(_bboxes, self.finite(name)))
+        names = {field.name for field in data_type}
+        for edges in BBOX_EDGES if name == "bbox" else ():
+            if names >= {*edges[:2], *edges[3:5]}:
+                return nullable(partial(_bboxes, [edge for edge in edges if edge in names], self.finite(name)))
         members = [self.member(field, in_assets=name == "assets") for field in data_type]
         return nullable(partial(fields, members, {}))
 
     def _list(self, data_type: Any, name: str) -> Convert:
-        return nullable(partial(lists, self.converter(data_type.value_type, "")))
+        return nullable(partial(lists, self.converter(data_type.value_type, _OBJECT if name == "links" else "")))
 
     def _other_list(self, data_type: Any, name: str) -> Convert:
         import pyarrow
@@ -138,7 +142,10 @@ class Converters:
         return _after(lambda array: array.cast(as_list), self.converter(as_list, name))
 
     def _map(self, data_type: Any, name: str) -> Convert:
-        key, item = self.converter(data_type.key_type, ""), self.converter(data_type.item_type, "")
+        key, item = (
+            self.converter(data_type.key_type, ""),
+            self.converter(data_type.item_type, _OBJECT if name == "assets" else ""),
+        )
         return nullable(partial(_maps, key, item, name == "assets"))
 
     def _timestamp(self, data_type: Any, name: str) -> Convert:
@@ -161,7 +168,13 @@ class Converters:
         return self.each(int if data_type.scale <= 0 else float)
 
     def _binary(self, data_type: Any, name: str) -> Convert:
-        return self.geometries.get(name) or self.each(lambda value: b64encode(value).decode())
+        if name in self._geometries:
+            return self.each(self._wkb)
+        if name in TEXT_MEMBERS:
+            return self.each(bytes.decode)
+        return self.each(
+            partial(self._object, name) if name in JSON_MEMBERS else lambda value: b64encode(value).decode()
+        )
 
     def _dictionary(self, data_type: Any, name: str) -> Convert:
         return _after(lambda array: array.dictionary_decode(), self.converter(data_type.value_type, name))
@@ -198,48 +211,6 @@ _KINDS: tuple[tuple[tuple[str, ...], Callable[[Converters, Any, str], Convert]],
     (("is_dictionary",), Converters._dictionary),
 )
 """Predicates of pyarrow.types, and what compiles the conversion of the types for which one of them holds."""
-
-
-# Objects
-
-
-def objects(columns: Sequence[tuple[Member, Array]], count: int, given: dict[str, Iterable[Any]]) -> Iterator[Item]:
-    """Build `count` objects of the columns, and of the `given` values where there is no such column."""
-    always, sometimes = dict(given), {}
-    for member, column in columns:
-        if member.keep_null or not column.null_count:
-            always[member.name] = member.convert(column)
-        elif column.null_count < count:
-            sometimes[member.name] = member.convert(column)
-            always.pop(member.name, None)
-    if not always and not sometimes:
-        return ({} for _ in range(count))
-    build = _builder(tuple(always), tuple(sometimes))
-    return islice(map(build, *always.values(), *sometimes.values()), count)
-
-
-@lru_cache(maxsize=1_024)
-def _builder(always: tuple[str, ...], sometimes: tuple[str, ...]) -> Callable[..., Item]:
-    """Make a function from the values of members to an object without those of `sometimes` that are None.
-
-    It is compiled, as the dataclasses of the standard library are: a dict display takes half the time of
-    `dict(zip(names, values))`. No name gets into its text, for it comes from a file.
-    """
-    names = {f"n{index}": name for index, name in enumerate((*always, *sometimes))}
-    values = [f"v{index}" for index in range(len(names))]
-    pairs = ", ".join(f"n{index}: v{index}" for index in range(len(always)))
-    lines = [f"def build({', '.join(values)}):", f"    made = {{{pairs}}}"]
-    for index in range(len(always), len(names)):
-        lines += [f"    if v{index} is not None:", f"        made[n{index}] = v{index}"]
-    namespace: dict[str, Any] = dict(names)
-    exec("\n".join([*lines, "    return made"]), namespace)
-    build: Callable[..., Item] = namespace["build"]
-    return build
-
-
-def fields(members: list[Member], given: dict[str, Iterable[Any]], array: Array) -> Iterator[Item]:
-    """Build the objects of a struct without nulls."""
-    return objects([(member, array.field(index)) for index, member in enumerate(members)], len(array), given)
 
 
 # Values
@@ -287,9 +258,9 @@ def _extents(array: Array) -> tuple[list[int], list[int], tuple[int, int]]:
     return offsets[:-1], offsets[1:], (first, offsets[-1])
 
 
-def _bboxes(convert: Convert, array: Array) -> Iterator[Any]:
+def _bboxes(names: list[str], convert: Convert, array: Array) -> Iterator[Any]:
     """Make lists of the corners, the lower one first; a bbox without heights in a column with some has four numbers."""
-    edges = [array.field(name) for name in BBOX_EDGES if array.type.get_field_index(name) >= 0]
+    edges = [array.field(name) for name in names]
     corners = zip(*map(convert, edges), strict=True)
     if any(edge.null_count for edge in edges):
         return ([edge for edge in bbox if edge is not None] for bbox in corners)

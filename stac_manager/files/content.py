@@ -16,7 +16,8 @@ from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.formats import BOM, Document, Magic, magic
 from stac_manager.files.items import why_not_an_item
 from stac_manager.files.opening import open_file
-from stac_manager.files.parquet import ROWS_PER_BATCH, BadRow, items_of_parquet
+from stac_manager.files.parquet import BadRow, items_of_parquet
+from stac_manager.files.row_groups import ROWS_PER_BATCH
 from stac_manager.files.window import FileSource, Window
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats

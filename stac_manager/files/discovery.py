@@ -7,8 +7,7 @@ import os
 import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
 from stac_manager.config import IngestConfig
@@ -17,11 +16,10 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError, pri
 from stac_manager.files.catalogs import ENTRY_FILES, Walk, is_catalog, load, why_not_regular
 from stac_manager.files.formats import SUFFIXES, Document, Format, format_of_name, is_manifest, suffix_of
 from stac_manager.files.globbing import expand, is_
+from stac_manager.files.leftovers import files_, is_data, kinds, left_out, nothing_in, table_in
 
 PEEK_BYTES = 1_048_576
 """A single JSON file of no more is looked at: it may be a Catalog or Collection under another name."""
-MOST_ENTRIES_COUNTED = 200_000
-"""So many directory entries are looked at to say what is left out."""
 
 
 class Folder(Sequence[Document]):
@@ -110,12 +108,12 @@ class Discovery:
             if os.path.isdir(path):
                 if _is_data_set(os.path.basename(path)):
                     paths += self._below(path)
-            elif self._wanted(path) and os.path.basename(path) not in ENTRY_FILES and self._is_regular(path):
+            elif is_data(path, self._form) and os.path.basename(path) not in ENTRY_FILES and self._is_regular(path):
                 paths.append(path)
         if not paths and entries and self._form in (None, "json"):
             return self._catalog(entries)
         if not paths and len(self._failures) == self._failed_before:
-            raise ConfigurationError(f"source {pattern!r} matches no {_kinds(self._form)} file")
+            raise ConfigurationError(f"source {pattern!r} matches no {kinds(self._form)} file")
         return Folder("", list(dict.fromkeys(paths)), self._form)
 
     # Folders
@@ -130,14 +128,17 @@ class Discovery:
         if entries and kind != "items_directory" and self._form in (None, "json"):
             return self._catalog(entries)
         names, data_sets, others = self._listed(source)
+        if (table := table_in(source, others)) is not None:
+            raise ConfigurationError(f"source {source!r} is {table}")
         if not names and not data_sets:
-            raise ConfigurationError(self._nothing_in(source, others))
+            raise ConfigurationError(nothing_in(source, others, self._form, self._stopped))
         if kind == "auto" and len(names) == 1 and not data_sets:
             only = os.path.join(source, names[0])
             if self._is_entry_point(only):
                 return self._catalog([only])
         if kind != "items_directory":
-            self._note_left_out([os.path.join(source, name) for name in others], "in folders below not read", None)
+            folders = [os.path.join(source, name) for name in others]
+            self._note("in folders below not read", folders, lambda path: os.path.basename(path) in ENTRY_FILES)
         if not data_sets:
             return Folder(source, names, self._form)
         paths = [os.path.join(source, name) for name in names]
@@ -163,7 +164,7 @@ class Discovery:
                     name = entry.name
                     if name[0] == "." or (name[0] == "_" and is_manifest(name)):
                         continue
-                    wanted = name[name.rfind(".") :] in plain or self._wanted(name)
+                    wanted = name[name.rfind(".") :] in plain or is_data(name, self._form)
                     if wanted and is_(entry.is_file):
                         names.append(name)
                     elif is_(entry.is_dir):
@@ -187,13 +188,12 @@ class Discovery:
                 continue
             seen.add((found.st_dev, found.st_ino))
             names, data_sets, others = self._listed(here)
+            if (table := table_in(here, others)) is not None:
+                self._failures.add(here, f"is {table}")
+                continue
             paths += [os.path.join(here, name) for name in names]
             waiting += [os.path.join(here, name) for name in (*data_sets, *others) if name[0] != "_"]
         return sorted(paths)
-
-    def _wanted(self, name: str) -> bool:
-        found = format_of_name(name)
-        return found is not None and self._form in (None, found) and not is_manifest(name)
 
     def _is_regular(self, path: str) -> bool:
         reason = why_not_regular(path)
@@ -214,7 +214,7 @@ class Discovery:
             beside = [each for each in beside if not self._is_entry_point(each)]
             if beside:
                 self.notes.append(
-                    f"{entries[0]} links to no items: read instead: {len(beside)} data {_files(len(beside))} beside it"
+                    f"{entries[0]} links to no items: read instead: {len(beside)} data {files_(len(beside))} beside it"
                 )
                 return Folder("", beside)
         if not walk.paths and walk.elsewhere:
@@ -231,46 +231,18 @@ class Discovery:
             self.notes.append(
                 f"links to other places that were not followed: {walk.elsewhere}, the first: {walk.first_elsewhere}"
             )
-        self._note_left_out([folder or os.curdir], "not linked from the catalog and not read", walk)
+        self._note(
+            "not linked from the catalog and not read",
+            [folder or os.curdir],
+            lambda path: walk.knows(os.path.normpath(path)),
+        )
         return Folder("", walk.paths)
 
-    # Words
-
-    def _note_left_out(self, folders: Iterable[str], what: str, walk: Walk | None) -> None:
-        """Count the data files below folders that are not read, as far as that is cheap."""
-        count, first, looked_at = 0, "", 0
-        waiting = list(folders)
-        while waiting and looked_at < MOST_ENTRIES_COUNTED and not self._stopped.is_set():
-            here = waiting.pop()
-            try:
-                with os.scandir(here) as entries:
-                    for entry in entries:
-                        looked_at += 1
-                        if entry.name[0] == ".":
-                            continue
-                        if is_(partial(entry.is_dir, follow_symlinks=False)):
-                            waiting.append(entry.path)
-                        elif self._wanted(entry.name) and not (walk and walk.knows(os.path.normpath(entry.path))):
-                            if walk is None and entry.name in ENTRY_FILES:
-                                continue
-                            count += 1
-                            first = min(first or entry.path, entry.path)
-            except OSError:
-                continue  # what cannot be looked at is not counted
+    def _note(self, what: str, folders: list[str], is_known: Callable[[str], bool]) -> None:
+        count, first, more = left_out(folders, self._form, is_known, self._stopped)
         if count:
-            more = "at least " if waiting else ""
-            self.notes.append(f"{more}{count} data {_files(count)} {what}, the first: {printable(first)}")
-
-    def _nothing_in(self, source: str, folders: list[str]) -> str:
-        """Say that a folder holds nothing to read, and where there may be something."""
-        for name in folders:
-            for entry in ENTRY_FILES:
-                if os.path.isfile(path := os.path.join(source, name, entry)):
-                    return f"source {source!r} holds no {_kinds(self._form)} file; did you mean {path!r}?"
-        return (
-            f"source {source!r} holds no {_kinds(self._form)} file; for files in folders below it, "
-            f"give a glob: {os.path.join(source, '**', '*.json')!r}"
-        )
+            number = f"at least {count}" if more else f"{count}"
+            self.notes.append(f"{number} data {files_(count)} {what}, the first: {printable(first)}")
 
 
 def discover(
@@ -309,11 +281,3 @@ def local_path(source: str) -> str:
 def _is_data_set(name: str) -> bool:
     """Tell whether a folder's name says that it is a table in parts: `x.parquet`, `year=2024`."""
     return format_of_name(name) is not None or ("=" in name[1:] and name[0] not in "._")
-
-
-def _files(count: int) -> str:
-    return "file" if count == 1 else "files"
-
-
-def _kinds(form: Format | None) -> str:
-    return ", ".join(suffix for suffix, found in SUFFIXES.items() if form in (None, found))

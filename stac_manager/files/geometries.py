@@ -8,7 +8,8 @@ from functools import partial
 from math import isfinite
 from typing import Any
 
-from stac_manager.files.columns import Array, Convert, lists, nullable
+from stac_manager.files.columns import lists, nullable
+from stac_manager.files.objects import Array, Convert
 from stac_manager.protocols import Item
 
 GEOMETRY_TYPES = {

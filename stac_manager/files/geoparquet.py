@@ -30,11 +30,13 @@ class Layout:
         names: The member that a column becomes, where that is not its own name.
         dropped: Columns that are no members.
         encodings: How a column of geometries is encoded, in lower case: `wkb`, `point`, `polygon`...
+        projection: The reference system of the geometries where it is a projected one.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
     encodings: Mapping[str, str] = field(default_factory=dict)
+    projection: str | None = None
 
 
 def layout_of(columns: list[str], metadata: Mapping[bytes, bytes], extensions: Mapping[str, str]) -> Layout:
@@ -64,7 +66,7 @@ def layout_of(columns: list[str], metadata: Mapping[bytes, bytes], extensions: M
                 dropped |= {covering}
             else:
                 names[covering] = "bbox"
-    return Layout(names, frozenset(dropped), encodings)
+    return Layout(names, frozenset(dropped), encodings, _projection(of_geo.get(primary or "", {})))
 
 
 def _primary(geo: Mapping[str, Any], columns: list[str], encodings: Mapping[str, str]) -> str | None:
@@ -76,6 +78,16 @@ def _primary(geo: Mapping[str, Any], columns: list[str], encodings: Mapping[str,
         return "geometry"
     others = [name for name in encodings if name in columns and name not in GEOMETRY_NAMES]
     return others[0] if len(others) == 1 else None
+
+
+def _projection(column: Mapping[str, Any]) -> str | None:
+    """Return the name of a column's projected reference system (PROJJSON); None for longitude and latitude."""
+    crs = column.get("crs")
+    if not isinstance(crs, dict) or crs.get("type") != "ProjectedCRS":
+        return None
+    code = crs.get("id")
+    known = f"{code.get('authority')}:{code.get('code')}" if isinstance(code, dict) else ""
+    return known or f"a projection ({str(crs.get('name'))[:40]!r})"
 
 
 def _covering(column: Mapping[str, Any]) -> str | None:

@@ -15,25 +15,19 @@ from itertools import accumulate, repeat
 from typing import Any, BinaryIO
 
 from stac_manager.exceptions import ConfigurationError
-from stac_manager.files.columns import Array, Convert, Converters, Member, fields, nullable, objects
+from stac_manager.files.columns import Converters, nullable
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.geometries import NATIVE_TYPES, geojson, native_geometries
 from stac_manager.files.geoparquet import ITEM_MEMBERS, Layout, layout_of
+from stac_manager.files.objects import Array, Convert, Member, fields, objects
 from stac_manager.files.pushdown import may_match
+from stac_manager.files.row_groups import rows_of_groups, runs, spans
 from stac_manager.protocols import Item
 
-ROWS_PER_BATCH = 200
 READ_BUFFER_BYTES = 16_384
 """Read ahead for every column. Without it, or with pyarrow's `pre_buffer`, a row group is in memory as a whole."""
 
-MOST_ROWS_PER_BYTE = 100
-MOST_ROWS_OF_SMALL_FILES = 1_000_000
-MOST_RATIO = 1_000
-MOST_BYTES_OF_SMALL_FILES = 268_435_456
-"""A row group that unpacks to more than this, and to more than `MOST_RATIO` times the file, is refused."""
-REPEATING_RATIO = 100
-REPEATING_BYTES_PER_BATCH = 33_554_432
-"""A file that is packed tighter than that ratio may repeat one long value: its batches hold fewer rows."""
+COLUMNS_SHOWN = 8
 
 NULLABLE_PROPERTIES = frozenset(("proj:epsg", "proj:code", "proj:wkt2"))
 """May be null (projection extension), and get a type from writers that otherwise mark what is always null."""
@@ -53,7 +47,7 @@ def row_groups(path: str) -> tuple[int, ...]:
         ConfigurationError, ValueError, OSError: As `items_of_parquet`.
     """
     with _opened(path) as file:
-        return _rows_of_groups(file)
+        return rows_of_groups(file)
 
 
 def items_of_parquet(
@@ -75,13 +69,13 @@ def items_of_parquet(
         OSError: If the file cannot be read.
     """
     with _opened(source) as file:
-        groups = _rows_of_groups(file)
+        groups = rows_of_groups(file)
         starts = (1, *(1 + rows for rows in accumulate(groups)))
         columns = None if filters.fields is None else filters.fields.columns(file.schema_arrow, _layout(file).names)
         rows: _Rows | None = None
         chosen = range(first, min(len(groups) if stop is None else stop, len(groups)))
         wanted = [index for index in chosen if may_match(file, index, filters)]
-        for indexes, size in _runs(file, wanted, _size_of(source)):
+        for indexes, size in runs(file, wanted, _size_of(source)):
             number = starts[indexes[0]]
             for batch in _batches(source, file, indexes, size, columns):
                 rows = rows or _Rows(file, batch.schema)
@@ -132,62 +126,8 @@ def _batches(
     fetch = getattr(source, "fetch", None)
     for run in [[index] for index in indexes] if fetch is not None else [indexes]:
         if fetch is not None:
-            fetch(_spans(file.metadata.row_group(run[0]), columns))
+            fetch(spans(file.metadata.row_group(run[0]), columns))
         yield from file.iter_batches(size, row_groups=run, columns=columns, use_threads=False)
-
-
-def _spans(group: Any, columns: list[str] | None) -> Iterator[tuple[int, int]]:
-    """Yield where the columns of a row group that are read begin and end in the file."""
-    for index in range(group.num_columns):
-        column = group.column(index)
-        path = column.path_in_schema
-        if columns is not None and not any(path == each or path.startswith(f"{each}.") for each in columns):
-            continue
-        first = column.data_page_offset
-        if column.dictionary_page_offset is not None:
-            first = min(first, column.dictionary_page_offset)
-        yield first, first + column.total_compressed_size
-
-
-# Budgets
-
-
-def _rows_of_groups(file: Any) -> tuple[int, ...]:
-    return tuple(file.metadata.row_group(index).num_rows for index in range(file.metadata.num_row_groups))
-
-
-def _runs(file: Any, chosen: Iterable[int], file_bytes: int) -> Iterator[tuple[list[int], int]]:
-    """Yield row groups that follow each other, and how many rows of them a batch may hold.
-
-    Raises:
-        ValueError: If the file unpacks to more than anybody means to write.
-    """
-    rows = file.metadata.num_rows
-    if rows > MOST_ROWS_OF_SMALL_FILES and rows > MOST_ROWS_PER_BYTE * file_bytes:
-        raise ValueError(f"it claims {rows:,} rows in {file_bytes:,} bytes")
-    run: list[int] = []
-    size = 0
-    for index in chosen:
-        found = _batch_rows(file.metadata.row_group(index).total_byte_size, file_bytes)
-        if run and (found != size or index != run[-1] + 1):
-            yield run, size
-            run = []
-        size = found
-        run.append(index)
-    if run:
-        yield run, size
-
-
-def _batch_rows(unpacked: int, file_bytes: int) -> int:
-    """Return how many rows to decode at once of a row group that unpacks to so many bytes by its own account.
-
-    Its columns are not asked: pyarrow ends the process where a damaged file has lost their metadata.
-    """
-    if unpacked > MOST_BYTES_OF_SMALL_FILES and unpacked > MOST_RATIO * file_bytes:
-        raise ValueError(f"a row group of a file of {file_bytes:,} bytes unpacks to {unpacked:,}")
-    if unpacked <= REPEATING_RATIO * file_bytes:
-        return ROWS_PER_BATCH
-    return max(1, min(ROWS_PER_BATCH, REPEATING_BYTES_PER_BATCH // unpacked))
 
 
 # Rows
@@ -197,14 +137,10 @@ class _Rows:
     """What is known of a file's rows."""
 
     def __init__(self, file: Any, schema: Any) -> None:
-        for name in ("id", "stac_version"):
-            if name not in schema.names:
-                raise ValueError(f"it has no column {name!r}")
         layout = _layout(file)
-        self._converters = Converters()
-        self._converters.geometries.update(
-            {name: self._converters.each(geojson) for name, form in layout.encodings.items() if form == "wkb"}
-        )
+        _check(schema.names, layout)
+        in_wkb = [name for name, form in layout.encodings.items() if form == "wkb"]
+        self._converters = Converters(in_wkb, geojson)
         native = _native_geometries(schema, layout, self._converters)
         nullable_names = _nullable_without_values(file) | {"datetime"}
         self._nested = "properties" in schema.names
@@ -261,6 +197,30 @@ class _Rows:
         if flat_assets:
             convert = _empty_for_null(convert)
         return Member(name, convert, name == "geometry" or flat_assets)
+
+
+def _check(names: list[str], layout: Layout) -> None:
+    """Refuse columns that are no items.
+
+    Raises:
+        ValueError: With what is wrong.
+    """
+    for name in ("id", "stac_version"):
+        if name not in names:
+            others = ", ".join(names[:COLUMNS_SHOWN]) + (", ..." if len(names) > COLUMNS_SHOWN else "")
+            raise ValueError(f"it has no column {name!r}; its columns: {others}")
+    tops = {"properties", "geometry", "assets"}.difference(names)
+    path = next((name for name in names if "." in name and name.partition(".")[0] in tops), None)
+    if path is not None:
+        raise ValueError(
+            f"its columns are paths, such as {path!r}; "
+            "write whole items, as stac-geoparquet or pyarrow.Table.from_pylist do"
+        )
+    if layout.projection is not None:
+        raise ValueError(
+            f"its geometries are in {layout.projection}, not in longitude and latitude; "
+            "write them in OGC:CRS84, with to_crs(4326) of GeoPandas"
+        )
 
 
 def _empty_for_null(convert: Convert) -> Convert:

@@ -8,6 +8,7 @@ from typing import Any
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.formats import format_of_name
+from stac_manager.files.leftovers import DELTA_LOG, not_read
 from stac_manager.files.remote.addresses import ENTRY_POINTS, STORES, is_data, name_of, scheme_of, shown
 from stac_manager.files.remote.catalogs import Link
 from stac_manager.files.remote.faults import RemoteError
@@ -72,6 +73,8 @@ async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
     names = await _names(transport, folder)
     if not names and is_data(source):
         raise RemoteError("not found (404)", status=404)
+    if any(url.startswith(f"{folder}{DELTA_LOG}/") for url in names):
+        raise ConfigurationError(f"source {shown(source)!r} is {not_read('Delta', shown(folder) + '**/*.parquet')}")
     for entry_point in ENTRY_POINTS:
         if folder + entry_point in names and config.source_type != "items_directory":
             return [Link(folder + entry_point, "entry")]

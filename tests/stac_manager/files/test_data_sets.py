@@ -15,7 +15,7 @@ import pytest
 import shapely
 from support import fetch, ids, make_item, make_items
 
-from stac_manager import DataProcessingError, IngestModule, WorkflowContext
+from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
 
 POINT = {"type": "Point", "coordinates": [1.0, 2.0]}
 WKB = shapely.to_wkb(shapely.Point(1, 2))
@@ -70,6 +70,69 @@ async def test_folders_of_parts_and_hive_partitions(tmp_path: Path) -> None:
     }  # fmt: skip
     assert all("year" not in {**item, **item["properties"]} for item in found)
     assert ids(await fetch({"source": str(tmp_path / "d" / "*.parquet")})) == ["file", "parts"]
+
+
+ASSETS = {"a": {"href": "x", "roles": ["data"]}}
+LINKS = [{"rel": "self", "href": "x"}]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"id": b"a", "stac_version": b"1.0.0", "type": b"Feature", "collection": b"c"},
+        {"assets": json.dumps(ASSETS).encode(), "links": json.dumps(LINKS).encode()},
+        {"assets": {"a": json.dumps(ASSETS["a"])}, "links": [json.dumps(LINKS[0])]},
+        {"bbox": dict(zip(("minx", "miny", "maxx", "maxy"), (1.0, 2.0, 1.0, 2.0), strict=True))},
+        {"geometry": WKB.hex()},
+        {"geometry": json.dumps(POINT)},
+    ],
+)
+async def test_columns_in_the_types_of_other_writers(columns: dict[str, Any], tmp_path: Path) -> None:
+    plain = {"collection": "c", "assets": ASSETS, "links": LINKS, "bbox": [1.0, 2.0, 1.0, 2.0], "geometry": WKB}
+    write(tmp_path / "x.parquet", [row("a", **plain) | columns])
+    (item,) = await fetch({"source": str(tmp_path / "x.parquet")})
+    expected = {"id": "a", "stac_version": "1.0.0", "type": "Feature", **plain, "geometry": POINT}
+    assert item == {**expected, "properties": {"datetime": "2024-01-01T00:00:00Z"}}
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"geometry": "POINT (1 2)"}, r"geometry holds text that is neither GeoJSON nor WKB: 'POINT \(1 2\)'"),
+        ({"assets": "{'a': 1}"}, "assets holds text that is not JSON"),
+        ({"properties.datetime": "2024-01-01T00:00:00Z"}, "its columns are paths, such as 'properties.datetime'"),
+        ({"geometry": WKB}, "its geometries are in EPSG:3857, not in longitude and latitude"),
+    ],
+)
+async def test_columns_that_would_make_wrong_items_are_refused(
+    columns: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    crs = {"type": "ProjectedCRS", "id": {"authority": "EPSG", "code": 3857}}
+    geo = {"primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB", "crs": crs}}}
+    write(tmp_path / "x.parquet", [row("a", **columns)], **({"geo": geo} if columns.get("geometry") == WKB else {}))
+    with pytest.raises(DataProcessingError, match=said):
+        await fetch({"source": str(tmp_path / "x.parquet")})
+
+
+@pytest.mark.parametrize("log", ["_delta_log/0.json", "metadata/v1.metadata.json"])
+async def test_tables_that_keep_deleted_rows_are_not_read_as_folders(log: str, tmp_path: Path) -> None:
+    table = tmp_path / "above" / "t.parquet"
+    write(table / "data" / "old.parquet", [row("deleted")])
+    write(tmp_path / "above" / "x.parquet", [row("a")])
+    (table / log).parent.mkdir()
+    (table / log).touch()
+    with pytest.raises(ConfigurationError, match=r"a table of (Delta|Iceberg).*give a glob: '.*/\*\*/\*\.parquet'"):
+        await fetch({"source": str(table)})
+    context = WorkflowContext.create()
+    assert ids(await fetch({"source": str(tmp_path / "above")}, context)) == ["a"]
+    assert [failure.source for failure in context.failure_collector.get_all()] == [str(table)]
+    assert ids(await fetch({"source": str(table / "**" / "*.parquet")})) == ["deleted"]
+
+
+async def test_a_folder_with_data_below_it_names_the_glob_that_finds_them(tmp_path: Path) -> None:
+    write(tmp_path / "2024" / "0.parquet", [row("a")])
+    with pytest.raises(ConfigurationError, match=r"give a glob: '.*/\*\*/\*\.parquet'"):
+        await fetch({"source": str(tmp_path)})
 
 
 async def test_small_files_that_unpack_to_too_much_are_refused(tmp_path: Path) -> None:

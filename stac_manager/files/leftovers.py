@@ -1,0 +1,100 @@
+"""What of a folder is not read, counted and put into words."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+
+from stac_manager.files.catalogs import ENTRY_FILES
+from stac_manager.files.formats import SUFFIXES, Format, format_of_name, is_manifest, suffix_of
+from stac_manager.files.globbing import is_
+
+MOST_ENTRIES_COUNTED = 200_000
+"""So many directory entries are looked at to say what is left out."""
+
+DELTA_LOG = "_delta_log"
+
+
+def left_out(
+    folders: Iterable[str], form: Format | None, is_known: Callable[[str], bool], stopped: threading.Event
+) -> tuple[int, str, bool]:
+    """Count the data files below folders that are not known, as far as that is cheap.
+
+    Returns:
+        Their number, the first by name, and whether there may be more.
+    """
+    count, first = 0, ""
+    for looked_at, path in enumerate(_files_below(folders, stopped)):
+        if looked_at == MOST_ENTRIES_COUNTED:
+            return count, first, True
+        if path and is_data(path, form) and not is_known(path):
+            count += 1
+            first = min(first or path, path)
+    return count, first, False
+
+
+def _files_below(folders: Iterable[str], stopped: threading.Event) -> Iterator[str]:
+    """Yield the files below folders, and "" for each folder: both cost time. What cannot be listed is passed over."""
+    waiting = list(folders)
+    while waiting and not stopped.is_set():
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.name[0] == ".":
+                        yield ""
+                    elif is_(partial(entry.is_dir, follow_symlinks=False)):
+                        waiting.append(entry.path)
+                        yield ""
+                    else:
+                        yield entry.path
+        except OSError:
+            continue
+
+
+def is_data(path: str, form: Format | None) -> bool:
+    """Tell whether a file's name says that it holds data of a format, of any for None."""
+    name = os.path.basename(path)
+    found = format_of_name(name)
+    return found is not None and form in (None, found) and not is_manifest(name)
+
+
+def nothing_in(source: str, folders: list[str], form: Format | None, stopped: threading.Event) -> str:
+    """Say that a folder holds nothing to read, and where there may be something."""
+    for name in folders:
+        for entry in ENTRY_FILES:
+            if os.path.isfile(path := os.path.join(source, name, entry)):
+                return f"source {source!r} holds no {kinds(form)} file; did you mean {path!r}?"
+    _, first, _ = left_out([os.path.join(source, name) for name in folders], form, lambda _: False, stopped)
+    pattern = os.path.join(source, "**", f"*{suffix_of(first) if first else '.json'}")
+    return f"source {source!r} holds no {kinds(form)} file; for files in folders below it, give a glob: {pattern!r}"
+
+
+def table_in(folder: str, folders: Collection[str]) -> str | None:
+    """Say what a folder with these folders is where it holds deleted rows beside the current ones, else None."""
+    kind = None
+    if DELTA_LOG in folders:
+        kind = "Delta"
+    elif "data" in folders and "metadata" in folders:
+        with suppress(OSError):
+            names = os.listdir(os.path.join(folder, "metadata"))
+            kind = "Iceberg" if any(name.endswith(".metadata.json") for name in names) else None
+    return kind and not_read(kind, repr(os.path.join(folder, "**", "*.parquet")))
+
+
+def not_read(kind: str, pattern: str) -> str:
+    """Say what to do with a table of a kind whose files a pattern matches."""
+    return (
+        f"a table of {kind}, whose files hold deleted and replaced rows as well; write its rows to Parquet, and read "
+        f"that. For every row that the files hold, give a glob: {pattern}"
+    )
+
+
+def files_(count: int) -> str:
+    return "file" if count == 1 else "files"
+
+
+def kinds(form: Format | None) -> str:
+    return ", ".join(suffix for suffix, found in SUFFIXES.items() if form in (None, found))
