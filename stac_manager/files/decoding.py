@@ -15,10 +15,11 @@ import orjson
 
 from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
-from stac_manager.files.formats import BOM, RECORD_SEPARATOR, Document
+from stac_manager.files.broken import BrokenMember, NotJSONError, why_not_json
+from stac_manager.files.formats import BOM, RECORD_SEPARATOR, Document, why_not_text
 from stac_manager.files.items import is_plain_item, why_not_an_item
 from stac_manager.files.lines import LONG_LINE_BYTES, first_byte, has_lines
-from stac_manager.files.members import BrokenMember, NotJSONError, Pause, Whole, members, why_not_json
+from stac_manager.files.members import Pause, Whole, members
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.files.window import Window
@@ -27,6 +28,9 @@ from stac_manager.protocols import Item
 Items: TypeAlias = Generator[Item | None, None, None]
 
 _AROUND_VALUES = b" \t\r\n\x1e"
+_SEVERAL_VALUES = "unexpected content after document"
+"""What orjson says of them."""
+HEAD_BYTES = 64
 MOST_DEPTH = 3
 """Arrays of pages of features: containers within containers are looked into so deep."""
 
@@ -66,6 +70,9 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
         window.more()
         if window.buffer.startswith(BOM):
             window.start = len(BOM)
+        if document.stop is None and (reason := why_not_text(bytes(window.view[: min(window.end, HEAD_BYTES)]))):
+            failures.add(path, reason)
+            return
         if document.stop is None and first_byte(window) == RECORD_SEPARATOR:
             yield from _lines(window, path, failures, bytes((RECORD_SEPARATOR,)), decode)
         elif document.stop is not None or has_lines(window, document):
@@ -74,8 +81,8 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
             yield from decode.kept(_values(window, path, failures))
 
 
-def _values(window: Window, path: str, failures: FailureCollector) -> Items:
-    """Decode values that follow each other, member by member."""
+def _values(window: Window, path: str, failures: FailureCollector, line: int | None = None) -> Items:
+    """Decode values that follow each other, member by member; `line` is that of all of them."""
     delivered, first = 0, True
     try:
         while first or first_byte(window) is not None:
@@ -85,13 +92,13 @@ def _values(window: Window, path: str, failures: FailureCollector) -> Items:
                     delivered += 1
                     yield member
                 else:
-                    for item in _of_member(member, index, None, path, failures):
+                    for item in _of_member(member, index, line, path, failures):
                         delivered += item is not None
                         yield item
                 del member
     except NotJSONError as error:
         rest = f"; of its members, {delivered} before the damage were read" if delivered else ""
-        failures.add(path, f"not JSON: {error}{rest}", line=error.line)
+        failures.add(path, f"not JSON: {error}{rest}", line=line or error.line)
 
 
 def _lines(window: Window, path: str, failures: FailureCollector, separator: bytes, decode: Decode) -> Items:
@@ -137,13 +144,15 @@ def _odd_line(
 ) -> Iterable[Item | None]:
     """Decode a line that does not parse as it is: an empty one, one with record separators, or one that is no JSON."""
     data = window.view[begin:end]
-    line = data.tobytes().strip(_AROUND_VALUES)
+    line = data.tobytes().strip(_AROUND_VALUES).removeprefix(BOM)
     if not line:
         return ()
     number = window.line_at(begin) + error.lineno - 1 + window.lines_before()
     if len(line) < end - begin:
         with suppress(orjson.JSONDecodeError):
             return _walk(_exact_members(orjson.loads(line), line), "", number, path, failures)
+    if line[:1] in (b"{", b"[") and _SEVERAL_VALUES in error.msg:
+        return _values(Window(data=line), path, failures, number)
     failures.add(path, f"not JSON: {why_not_json(error, data)}", line=number)
     return ()
 
@@ -153,9 +162,12 @@ def _long_line(window: Window, path: str, failures: FailureCollector, separator:
     number = window.line_at(window.start) + window.lines_before()
     reason = None
     try:
-        for index, member in enumerate(members(window)):
-            yield from _of_member(member, index, number, path, failures)
-            del member
+        follows = True
+        while follows:
+            for index, member in enumerate(members(window)):
+                yield from _of_member(member, index, number, path, failures)
+                del member
+            follows = _next_on_line(window) in b"{["
     except NotJSONError as error:
         reason = str(error)
     while True:
@@ -169,6 +181,16 @@ def _long_line(window: Window, path: str, failures: FailureCollector, separator:
         yield None
     if reason is not None:
         failures.add(path, f"not JSON: {reason}", line=number)
+
+
+def _next_on_line(window: Window) -> bytes:
+    """Return the next byte that is no space, also a line break; nothing at the end."""
+    while window.start < window.end or window.more():
+        byte = window.view[window.start : window.start + 1].tobytes()
+        if byte not in b" \t\r":
+            return byte
+        window.start += 1
+    return b"\n"
 
 
 def _of_member(

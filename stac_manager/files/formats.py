@@ -31,6 +31,28 @@ BOM = b"\xef\xbb\xbf"
 RECORD_SEPARATOR = 0x1E
 """Begins each text of a JSON text sequence (RFC 7464, RFC 8142)."""
 
+_OTHER_FORMATS = (
+    (b"\xff\xfe\0\0", "UTF-32, not UTF-8; convert it: iconv -f UTF-32 -t UTF-8"),
+    (b"\0\0\xfe\xff", "UTF-32, not UTF-8; convert it: iconv -f UTF-32 -t UTF-8"),
+    (b"\xff\xfe", "UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8"),
+    (b"\xfe\xff", "UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8"),
+    (b"[\0", "UTF-16 or UTF-32, not UTF-8; convert it: iconv -f UTF-16LE -t UTF-8"),
+    (b"{\0", "UTF-16 or UTF-32, not UTF-8; convert it: iconv -f UTF-16LE -t UTF-8"),
+    (b"BZh", "bzip2; unpack it first, or use gzip or zstd"),
+    (b"\xfd7zXZ\0", "xz; unpack it first, or use gzip or zstd"),
+    (b"\x04\x22\x4d\x18", "lz4; unpack it first, or use gzip or zstd"),
+    (b"PK\x03\x04", "a zip archive; unpack it first"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"),
+    (b"ARROW1", "Arrow IPC (Feather); write it as Parquet"),
+    (b"fgb", "FlatGeobuf; write it as GeoParquet or GeoJSON"),
+    (b"ORC", "ORC; write it as Parquet"),
+    (b"Obj\x01", "Avro; write it as Parquet or NDJSON"),
+    (b"SQLite format 3", "SQLite (GeoPackage); write it as GeoParquet or GeoJSON"),
+    (b"%PDF", "PDF"),
+    (b"<", "XML or HTML, perhaps an error page that was saved"),
+)
+"""How files begin that are taken for JSON by mistake, and what to do with them."""
+
 
 class Document(NamedTuple):
     """One file that holds items, and how to read it.
@@ -73,3 +95,9 @@ def magic(head: bytes) -> Magic | None:
     if head[:4] == ZSTD or (head[1:4] == _ZSTD_SKIPPABLE and head[0] >> 4 == 5):
         return "zstd"
     return "parquet" if head[:4] in PARQUET else None
+
+
+def why_not_text(head: bytes) -> str | None:
+    """Return what a file is that begins so, where that is known and is no JSON; None for any other."""
+    head = head.lstrip(b" \t\r\n")
+    return next((f"it is {what}" for beginning, what in _OTHER_FORMATS if head.startswith(beginning)), None)

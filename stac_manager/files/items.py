@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 SHOWN_CHARACTERS = 60
+MOST_DEPTH = 3
 
 
 def is_plain_item(candidate: Any) -> bool:
@@ -28,15 +30,30 @@ def why_not_an_item(candidate: object) -> str | None:
     if not isinstance(candidate, dict):
         return f"not a STAC item: {_json_type(candidate)} instead of an object"
     if candidate.get("type") != "Feature":
-        return f"not a STAC item: its type is {_shown(candidate.get('type'))}, not 'Feature'"
+        reason = f"not a STAC item: its type is {_shown(candidate.get('type'))}, not 'Feature'"
+        within = _path_to_items(candidate)
+        return reason if within is None else f"{reason}; items in it are found by: jq -c '{within}'"
     if "id" not in candidate:
         return "not a STAC item: it has no id"
     if not isinstance(candidate["id"], str):
         return f"not a STAC item: id must be a string, got {_shown(candidate['id'])}"
     if not candidate["id"]:
         return "not a STAC item: its id is empty"
-    if not isinstance(candidate.get("stac_version"), str):
+    if "stac_version" not in candidate:
         return "not a STAC item: it has no stac_version (plain GeoJSON?)"
+    if not isinstance(candidate["stac_version"], str):
+        return f"not a STAC item: stac_version must be a string, got {_shown(candidate['stac_version'])}"
+    return None
+
+
+def _path_to_items(value: object, path: str = "", depth: int = MOST_DEPTH) -> str | None:
+    """Return how jq finds the items in a container that is none of ours; None where there are none."""
+    members = list(value.values()) if isinstance(value, dict) else value[:1] if isinstance(value, list) else []
+    if any(map(is_plain_item, members)):
+        return f".{path}[]"
+    if isinstance(value, dict) and depth:
+        further = (_path_to_items(each, f"{path}[{json.dumps(name)}]", depth - 1) for name, each in value.items())
+        return next(filter(None, further), None)
     return None
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import orjson
 
+from stac_manager.files.broken import BrokenMember, NotJSONError
 from stac_manager.files.formats import RECORD_SEPARATOR, Document
 from stac_manager.files.items import is_plain_item
-from stac_manager.files.members import BrokenMember, NotJSONError, Whole, members
+from stac_manager.files.members import Whole, members
 from stac_manager.files.window import Window
 
 LONG_LINE_BYTES = 1_048_576
@@ -95,11 +96,16 @@ def _parses_over_lines(window: Window) -> bool:
     data = bytes(window.view[window.start : min(window.end, window.start + FIRST_VALUE_BYTES)])
     if data.lstrip()[:1] not in (b"{", b"["):
         return False
+    value = Window(data=data)
+    found = members(value)
     try:
-        first = next(members(Window(data=data)))
+        first = next(found)
+        if not isinstance(first, Whole):
+            return True
+        next(found, None)  # goes behind the value
     except (NotJSONError, StopIteration):
         return False
-    return not (isinstance(first, Whole) and isinstance(first.value, BrokenMember))
+    return not isinstance(first.value, BrokenMember) and b"\n" in data[: value.start]
 
 
 def _something_follows(window: Window, end: int) -> bool:

@@ -12,11 +12,12 @@ import json
 import re
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import orjson
 
+from stac_manager.files.broken import BrokenMember, NotJSONError, why_not_json
+from stac_manager.files.guesses import Guess
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.window import Window
 
@@ -36,35 +37,8 @@ MEMBERS_A_TURN = 100
 
 _WHITE = b" \t\r\n"
 _BEGINNING = re.compile(rb'\{\s*"[^"\\]*"\s*:(\s*"Feature")?')
-_NOT_A_NUMBER = re.compile(rb"[:\[,\s](NaN|-?Infinity)\b")
 _decoder = json.JSONDecoder(parse_int=float)
 """Finds ends. An int of more than 4,300 digits would be refused."""
-
-
-class NotJSONError(ValueError):
-    """The document is broken here, and where its next member begins cannot be told.
-
-    Attributes:
-        line: The line of the document, from 1.
-    """
-
-    def __init__(self, reason: str, line: int) -> None:
-        super().__init__(reason)
-        self.line = line
-
-
-def why_not_json(error: orjson.JSONDecodeError, data: memoryview) -> str:
-    """Put into words why `data` are not JSON."""
-    found = _NOT_A_NUMBER.search(data)
-    return f"{found[1].decode()} is no number that JSON has" if found else error.msg
-
-
-class BrokenMember:
-    """A member that does not parse, although its end is known."""
-
-    def __init__(self, reason: str, line: int) -> None:
-        self.reason = reason
-        self.line = line
 
 
 class Pause:
@@ -98,31 +72,6 @@ def members(window: Window) -> Generator[Any, None, None]:
     else:
         yield Whole(reader.exact())
     window.start = reader.at
-
-
-@dataclass(frozen=True)
-class _Guess:
-    """What to look for behind a member.
-
-    Attributes:
-        separator: What stands between two members.
-        needle: What is looked for: the last byte of a member, the separator and the beginning of the next one; or
-            only the line break in the separator, which is found five times as fast, where members have none.
-        back: How many bytes before the needle the member ends.
-        behind: How many bytes of the separator stand behind the needle.
-    """
-
-    separator: bytes
-    needle: bytes
-    back: int
-    behind: int
-
-    @classmethod
-    def of(cls, separator: bytes, beginning: bytes, on_one_line: bool) -> _Guess:
-        if on_one_line and b"\n" in separator:
-            back = separator.index(b"\n")
-            return cls(separator, b"\n", back, len(separator) - back - 1)
-        return cls(separator, b"}" + separator + beginning, -1, 0)
 
 
 class _Reader:
@@ -201,7 +150,7 @@ class _Reader:
         if self.next_byte() == b"]":
             self.at += 1
             return
-        guess: _Guess | None = None
+        guess: Guess | None = None
         while True:
             window.start = self.at
             if guess is not None:
@@ -217,7 +166,7 @@ class _Reader:
             self.expect(b",")
             self.next_byte()
             if beginning:
-                guess = _Guess.of(bytes(window.view[window.start : self.at]), beginning, self._on_one_line)
+                guess = Guess.of(bytes(window.view[window.start : self.at]), beginning, self._on_one_line)
 
     def exact(self) -> Any:
         """Parse a value whose end has to be found, and go behind it."""
@@ -269,7 +218,7 @@ class _Reader:
         found = _BEGINNING.match(window.buffer, self.at, min(window.end, self.at + BEGINNING_BYTES))
         return found[0] if found else b""
 
-    def _guessed(self, guess: _Guess) -> Generator[Any, None, None]:
+    def _guessed(self, guess: Guess) -> Generator[Any, None, None]:
         """Yield members whose end is where `guess` says, and stop before the first for which that does not work.
 
         A member with a separator behind it is followed by another one.

@@ -53,6 +53,9 @@ CONTENTS: dict[str, tuple[str, str | bytes]] = {
     "pretty-printed items in .ndjson": ("x.ndjson", pretty(ITEMS)),
     "pretty-printed items in .json": ("x.json", "\n" + pretty(ITEMS)),
     "items without anything between them": ("x.json", LINES.replace("\n", "")),
+    "items on one line of .ndjson": ("x.ndjson", LINES.replace("\n", "", 3)),
+    "files of lines put together": ("x.ndjson", f"\ufeff{LINES}".rstrip().replace("\n", "\n\ufeff", 2)),
+    "line breaks of old Macintoshes": ("x.ndjson", LINES.replace("\n", "\r")),
     "an array of pages": ("x.json", json.dumps([{**COLLECTION, "features": [item]} for item in ITEMS])),
     "type at the end": ("x.json", json.dumps({"features": ITEMS, "type": "FeatureCollection"})),
     "repeated features": ("x.json", f'{{"features": {json.dumps(ITEMS[:2])}, "features": {json.dumps(ITEMS[2:])}}}'),
@@ -169,6 +172,33 @@ async def test_not_a_number_in_parquet_fails_its_row_alone(tmp_path: Path) -> No
 async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write) -> None:
     with pytest.raises(DataProcessingError, match=said):
         await fetch({"source": str(write("x.json", make_item("x") | {"id": item_id}))})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (LINES.encode("utf-16"), "UTF-16, not UTF-8"),
+        (b"BZh91AY", "bzip2; unpack it first"),
+        (b"PK\x03\x04", "zip archive"),
+        (b"ARROW1\0\0", "write it as Parquet"),
+        (b"\n<!DOCTYPE html>", "error page"),
+        (json.dumps({"items": ITEMS}).encode(), r"""jq -c '.\["items"\]\[\]'"""),
+        (json.dumps({"a": {"b c": COLLECTION}}).encode(), r"""'.\["a"\]\["b c"\]\["features"\]\[\]'"""),
+        (json.dumps({item["id"]: item for item in ITEMS}).encode(), r"'.\[\]'"),
+        (json.dumps(ITEMS[0] | {"stac_version": 1.0}).encode(), "stac_version must be a string, got 1.0"),
+    ],
+)
+async def test_what_is_not_read_names_the_way_out(content: bytes, said: str, write: Write) -> None:
+    with pytest.raises(DataProcessingError, match=said):
+        await fetch({"source": str(write("x.json", content))})
+
+
+async def test_large_items_on_one_line(write: Write) -> None:
+    large = json.dumps(make_item("large", properties={"text": "x" * 1_100_000}))
+    path = write("x.ndjson", f"{large} {large},\n{large}")
+    context = WorkflowContext.create()
+    assert len(await fetch({"source": path}, context)) == 3
+    assert [failure.line for failure in context.failure_collector.get_all()] == [1]
 
 
 async def test_all_failures_are_counted_and_the_first_ones_and_kinds_kept(write: Write) -> None:

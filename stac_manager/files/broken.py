@@ -1,0 +1,35 @@
+"""What is wrong with JSON, and where."""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+_NOT_A_NUMBER = re.compile(rb"[:\[,\s](NaN|-?Infinity)\b")
+
+
+class NotJSONError(ValueError):
+    """The document is broken here, and where its next member begins cannot be told.
+
+    Attributes:
+        line: The line of the document, from 1.
+    """
+
+    def __init__(self, reason: str, line: int) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
+def why_not_json(error: orjson.JSONDecodeError, data: memoryview) -> str:
+    """Put into words why `data` are not JSON."""
+    found = _NOT_A_NUMBER.search(data)
+    return f"{found[1].decode()} is no number that JSON has" if found else error.msg
+
+
+class BrokenMember:
+    """A member that does not parse, although its end is known."""
+
+    def __init__(self, reason: str, line: int) -> None:
+        self.reason = reason
+        self.line = line
