@@ -133,7 +133,7 @@ class Walk:
                 self._leads_elsewhere(href)
                 continue
             followed = True
-            if rel == "item":
+            if rel == "item" and os.path.basename(target) not in ENTRY_FILES:
                 self._item(target)
             else:
                 child = self._child(target, anchors)

@@ -13,7 +13,7 @@ from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.compression import DamagedError, Unpacked
 from stac_manager.files.decoding import failure_if_unreadable, items_of_json, items_of_text
 from stac_manager.files.filters import EVERYTHING, Filters
-from stac_manager.files.formats import BOM, Document, Magic, magic
+from stac_manager.files.formats import BOM, HEAD_BYTES, Document, Magic, magic, why_not_text
 from stac_manager.files.items import why_not_an_item
 from stac_manager.files.opening import open_file
 from stac_manager.files.parquet import BadRow, items_of_parquet
@@ -160,6 +160,8 @@ def _path_or_text(path: str) -> Iterator[str | Window]:
         if kind is None and bytes(window.view[: window.end]).removeprefix(BOM).lstrip()[:1] in (b"{", b"[", b"\x1e"):
             yield window
             return
+        if kind is None and (reason := why_not_text(bytes(window.view[: window.end][:HEAD_BYTES]))) is not None:
+            raise DamagedError(reason)
         if kind is None or kind == "parquet":
             yield path
             return

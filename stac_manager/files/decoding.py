@@ -16,7 +16,7 @@ import orjson
 from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.broken import BrokenMember, NotJSONError, why_not_json
-from stac_manager.files.formats import BOM, RECORD_SEPARATOR, Document, why_not_text
+from stac_manager.files.formats import BOM, HEAD_BYTES, RECORD_SEPARATOR, Document, why_not_text
 from stac_manager.files.items import is_plain_item, why_not_an_item
 from stac_manager.files.lines import LONG_LINE_BYTES, first_byte, has_lines
 from stac_manager.files.members import Pause, Whole, members
@@ -30,7 +30,6 @@ Items: TypeAlias = Generator[Item | None, None, None]
 _AROUND_VALUES = b" \t\r\n\x1e"
 _SEVERAL_VALUES = "unexpected content after document"
 """What orjson says of them."""
-HEAD_BYTES = 64
 MOST_DEPTH = 3
 """Arrays of pages of features: containers within containers are looked into so deep."""
 

@@ -31,6 +31,8 @@ BOM = b"\xef\xbb\xbf"
 RECORD_SEPARATOR = 0x1E
 """Begins each text of a JSON text sequence (RFC 7464, RFC 8142)."""
 
+HEAD_BYTES = 64
+"""So much of a file is looked at to tell what it is."""
 _OTHER_FORMATS = (
     (b"\xff\xfe\0\0", "UTF-32, not UTF-8; convert it: iconv -f UTF-32 -t UTF-8"),
     (b"\0\0\xfe\xff", "UTF-32, not UTF-8; convert it: iconv -f UTF-32 -t UTF-8"),

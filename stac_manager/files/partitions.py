@@ -21,7 +21,7 @@ from stac_manager.exceptions import DataProcessingError, printable
 from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.discovery import discover
 from stac_manager.files.filters import filters_of
-from stac_manager.files.formats import Document, Format, magic
+from stac_manager.files.formats import HEAD_BYTES, Document, Format, magic, why_not_text
 from stac_manager.files.lines import has_lines
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.parquet import row_groups
@@ -106,10 +106,11 @@ def _looked_at(document: Document, partition_items: int) -> list[Partition] | Sh
             return planned, 1
         with closing(Window(FileSource(open_file(path), FileStats()))) as window:
             window.more()
-            kind = magic(bytes(window.view[: window.end][:4]))
+            head = bytes(window.view[: window.end][:HEAD_BYTES])
+            kind = magic(head)
             if kind == "parquet":
                 return _row_groups(planned, partition_items)
-            if kind is None and has_lines(window, document):
+            if kind is None and why_not_text(head) is None and has_lines(window, document):
                 return _lines(planned, found.st_size, _bytes_a_line(window), partition_items)
     except OSError as error:
         if error.errno in TOO_MANY_OPEN:

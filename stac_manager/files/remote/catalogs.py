@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from stac_manager.files import catalogs
 from stac_manager.files.catalogs import holds_items
-from stac_manager.files.remote.addresses import is_data, is_relative, joined, refusal, shown
+from stac_manager.files.remote.addresses import ENTRY_POINTS, is_data, is_relative, joined, name_of, refusal, shown
 
 Kind: TypeAlias = Literal["entry", "child", "item"]
 
@@ -26,12 +27,7 @@ class Link(NamedTuple):
 
 def is_catalog(document: object) -> bool:
     """Tell whether parsed JSON is a Catalog or a Collection of any version: before 1.0.0 they have no `type`."""
-    if not isinstance(document, dict) or isinstance(document.get("features"), list):
-        return False
-    kind = document.get("type")
-    if kind in ("Catalog", "Collection"):
-        return True
-    return kind is None and "stac_version" in document and isinstance(document.get("links"), list)
+    return catalogs.is_catalog(document) and not isinstance(document.get("features"), list)  # type: ignore[attr-defined]
 
 
 def links_of(document: dict[str, Any], url: str, source: str) -> list[Link]:
@@ -61,10 +57,18 @@ def _links(document: dict[str, Any], url: str, source: str, wanted: dict[str, Ki
         if kind is None:
             continue
         try:
-            href = link["href"].strip()
+            href = link["href"].strip().replace("\\", "/")
             target = joined(url, href)
         except ValueError as error:
             found.append(Link(f"{shown(url)} -> {link['href'][:200]}", kind, f"the link leads to no address: {error}"))
             continue
+        if kind == "item" and name_of(target) in ENTRY_POINTS:
+            kind = "child"
         found.append(Link(target, kind, None if is_relative(href) else refusal(target, source)))
     return found
+
+
+def items_of_api(document: dict[str, Any], url: str) -> str | None:
+    """Return where an API serves the items of a Collection, page by page; None where no link says so."""
+    found = _links(document, url, url, {"items": "item"})
+    return shown(found[0].url) if found else None

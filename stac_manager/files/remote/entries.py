@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from stac_manager.config import IngestConfig
@@ -73,6 +74,8 @@ async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
     names = await _names(transport, folder)
     if not names and is_data(source):
         raise RemoteError("not found (404)", status=404)
+    if not names and not source.endswith("/") and await _exists(transport, source):
+        return [Link(source, "entry")]
     if any(url.startswith(f"{folder}{DELTA_LOG}/") for url in names):
         raise ConfigurationError(f"source {shown(source)!r} is {not_read('Delta', shown(folder) + '**/*.parquet')}")
     for entry_point in ENTRY_POINTS:
@@ -84,11 +87,20 @@ async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
 async def _names(transport: Transport, prefix: str) -> list[str]:
     store: Any = transport.store_of(prefix)
     names: list[str] = []
-    async for url in store.names(prefix):
-        names.append(url)
-        if len(names) > MOST_OBJECTS:
+    empty: list[str] = []
+    async for url, is_empty in store.names(prefix):
+        (empty if is_empty else names).append(url)
+        if len(names) + len(empty) > MOST_OBJECTS:
             raise RemoteError(f"holds more than {MOST_OBJECTS:,} objects; name a part of it")
-    return sorted(names)
+    folders = {parent for url in names for parent in _parents(url)} if empty else set()
+    return sorted([*names, *(url for url in empty if url not in folders)])
+
+
+def _parents(url: str) -> Iterator[str]:
+    """Yield the URLs of the folders above an object: consoles make empty objects of such names."""
+    while url.count("/") > len("//b"):
+        url = url.rpartition("/")[0]
+        yield url
 
 
 async def _exists(transport: Transport, url: str) -> bool:

@@ -67,8 +67,8 @@ class ObjectStores:
             return Fetched(url, data, size, ranged=True)
         raise AssertionError("errors are raised")
 
-    async def names(self, url: str) -> AsyncIterator[str]:
-        """Yield the URLs of all objects under a prefix, as they are listed.
+    async def names(self, url: str) -> AsyncIterator[tuple[str, bool]]:
+        """Yield the URLs of all objects under a prefix, as they are listed, and whether each is empty.
 
         Raises:
             RemoteError: If they cannot be listed.
@@ -78,7 +78,10 @@ class ObjectStores:
             stream = self._of(url).list(_key(url) or None)
             async for batch in stream:
                 for each in batch:
-                    yield f"{scheme}://{bucket}/{each['path']}"
+                    path = each["path"]
+                    if "?" in path or "#" in path:  # mean something else in URLs
+                        path = urllib.parse.quote(path)
+                    yield f"{scheme}://{bucket}/{path}", not each["size"]
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -11,6 +11,7 @@ import asyncio
 import heapq
 import zlib
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -18,8 +19,8 @@ import orjson
 
 from stac_manager.context import FailureCollector
 from stac_manager.files.formats import GZIP
-from stac_manager.files.remote.addresses import ENTRY_POINTS, name_of, shown
-from stac_manager.files.remote.catalogs import Link, is_catalog, links_of
+from stac_manager.files.remote.addresses import ENTRY_POINTS, STORES, name_of, scheme_of, shown
+from stac_manager.files.remote.catalogs import Link, is_catalog, items_of_api, links_of
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
@@ -34,6 +35,8 @@ MOST_CATALOGS_WITHOUT_ITEM = 100_000
 SLOW_BYTES = 262_144
 """A catalog of more bytes is parsed in a thread."""
 MOST_CATALOG_BYTES = 134_217_728
+NOT_JSON = 200
+"""The status of an answer that is no catalog: a server may list a folder."""
 
 
 @dataclass(eq=False)
@@ -207,6 +210,18 @@ class Walk:
         self._fill()
 
     async def _fetched(self, link: Link, place: tuple[int, ...]) -> Fetched | _Branch:
+        """Fetch the document of a link, of a `child` that is a folder its entry point."""
+        try:
+            return await self._document(link, place)
+        except RemoteError as error:
+            if link.kind != "child" or "." in name_of(link.url) or error.status not in (NOT_JSON, 403, 404):
+                raise
+            for name in ENTRY_POINTS:
+                with suppress(RemoteError):
+                    return await self._document(Link(f"{link.url.rstrip('/')}/{name}", "child"), place)
+            raise
+
+    async def _document(self, link: Link, place: tuple[int, ...]) -> Fetched | _Branch:
         is_expected = link.kind == "child" or name_of(link.url).startswith(ENTRY_POINTS)
         fetched = await self._transport.get(link.url, most=MOST_CATALOG_BYTES if is_expected else None)
         self._stats.documents += 1
@@ -216,11 +231,16 @@ class Walk:
         parsed = await asyncio.to_thread(_parsed, data) if len(data) > SLOW_BYTES else _parsed(data)
         if not isinstance(parsed, dict) or not is_catalog(parsed):
             if link.kind == "child" and parsed is None:
-                raise RemoteError("not JSON")
+                raise RemoteError("not JSON", status=NOT_JSON)
             return Fetched(fetched.url, data, len(data), fetched.ranged)
         links = links_of(parsed, fetched.url, self._source)
+        if not links and (served := items_of_api(parsed, fetched.url)) is not None:
+            raise RemoteError(f"its items are served by an API ({served}); use mode 'api' for it")
         if not links and link.kind == "entry":
-            raise RemoteError("a catalog without links to items or further catalogs")
+            others = (
+                f"{shown(link.url).rpartition('/')[0]}/**" if scheme_of(link.url) in STORES else "their own addresses"
+            )
+            raise RemoteError(f"a catalog without links to items or further catalogs; read items beside it by {others}")
         return _Branch(links, place, size=len(data))
 
     async def _end(self) -> None:

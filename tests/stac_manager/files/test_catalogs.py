@@ -40,7 +40,7 @@ TREE: dict[str, Any] = {
     "top.json": make_item("top"),
     "a/collection.json": {
         **catalog(
-            ("parent", "../catalog.json"), ("item", "./2.json"), ("item", "1.json"), ("child", "deep/x/catalog.json")
+            ("parent", "../catalog.json"), ("item", "./2.json"), ("item", "1.json"), ("item", "deep/x/catalog.json")
         ),
         "type": "Collection",
     },

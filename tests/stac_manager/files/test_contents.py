@@ -189,8 +189,9 @@ async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write)
     ],
 )
 async def test_what_is_not_read_names_the_way_out(content: bytes, said: str, write: Write) -> None:
-    with pytest.raises(DataProcessingError, match=said):
-        await fetch({"source": str(write("x.json", content))})
+    for name in ("x.json", "x.ndjson", "x.parquet"):
+        with pytest.raises(DataProcessingError, match=said):
+            await fetch({"source": str(write(name, content))})
 
 
 async def test_large_items_on_one_line(write: Write) -> None:

@@ -46,6 +46,12 @@ OBJECTS = {
     "parts/collection=b/2.ndjson": document(item("p3", None)),
     "parts/_SUCCESS": b"",
     "parts/readme.txt": b"no data",
+    "odd/what?.json": document(item("q")),
+    "odd/100%20#1.json": document(item("h")),
+    "odd/t.parquet/": b"",  # as consoles make a folder
+    "odd/t.parquet/0.ndjson": document(item("t")),
+    "bare": document(item("bare")),
+    "lonely/collection.json": catalog(),
 }  # fmt: skip
 
 
@@ -103,6 +109,16 @@ async def test_a_plan_of_a_prefix_gives_the_same_items(store: dict[str, Any], mo
     assert [each["id"] for reader in readers for each in [each async for each in reader]] == ["p1", "p2", "p3"]
 
 
+async def test_objects_of_any_name(store: dict[str, Any]) -> None:
+    module, context = IngestModule(source="s3://bucket/odd", storage_options=store), WorkflowContext.create()
+    assert [each["id"] async for each in module.fetch(context)] == ["h", "t", "q"]
+    (partition,) = (await module.plan()).partitions
+    assert [each["id"] async for each in module.read(partition, context)] == ["h", "t", "q"]
+    assert len(context.failure_collector) == 0
+    bare = IngestModule(source="s3://bucket/bare", storage_options=store)
+    assert [each["id"] async for each in bare.fetch(context)] == ["bare"]
+
+
 def test_other_buckets_are_asked_anonymously(store: dict[str, Any]) -> None:
     items, failures = fetch("s3://bucket/linking.json", store)
     assert [each["id"] for each in items] == ["o"]
@@ -115,6 +131,7 @@ def test_other_buckets_are_asked_anonymously(store: dict[str, Any]) -> None:
         ("s3://bucket/no.json", {}, DataProcessingError, "s3://bucket/no.json: not found (404)"),
         ("s3://no-bucket/", {}, DataProcessingError, "not found (404)"),
         ("s3://bucket/none/", {}, ConfigurationError, "holds no data file"),
+        ("s3://bucket/lonely/", {}, DataProcessingError, "read items beside it by s3://bucket/lonely/**"),
         ("s3://bucket/stac/", {"skip_signature": True}, DataProcessingError, "access denied (403); for public data"),
         ("s3://bucket/stac/", {"regio": "x"}, ConfigurationError, "'regio' is not valid for store 'S3'"),
         ("ftp://bucket/stac/", {}, ConfigurationError, "ftp URLs are not known"),

@@ -229,6 +229,28 @@ def test_a_folder_on_a_server_is_its_entry_point() -> None:
             fetch(f"{server.url}/nothing/")
 
 
+def test_links_as_people_write_them() -> None:
+    """To folders, to a catalog as an `item`, with the separators of Windows, and in a catalog of STAC 0.6."""
+    beta = json.loads(catalog(("child", "x/"), ("child", "y"), ("item", "z\\collection.json"), ("child", "gone/")))
+    documents = {
+        "/catalog.json": document({name: beta[name] for name in ("id", "links")}),
+        "/x/": b"<html>a list of files</html>",
+        **{f"/{name}/{kind}.json": catalog(("item", f"{name}.json"))
+           for name, kind in (("x", "catalog"), ("y", "collection"), ("z", "collection"))},
+        **{f"/{name}/{name}.json": document(item(name)) for name in "xyz"},
+    }  # fmt: skip
+    with serving(documents) as server:
+        ids, failures, _ = fetch(f"{server.url}/catalog.json")
+        assert (ids, failures) == (["x", "y", "z"], [f"{server.url}/gone/: not found (404)"])
+
+
+@pytest.mark.parametrize("top", ["c.json", "catalog.json"])
+def test_collections_of_an_api_name_the_mode_that_reads_them(top: str) -> None:
+    documents = {"/c.json": catalog(("items", "./items")), "/catalog.json": catalog(("child", "c.json"))}
+    with serving(documents) as server, pytest.raises(DataProcessingError, match=r"/items\); use mode 'api'"):
+        fetch(f"{server.url}/{top}")
+
+
 async def test_a_catalog_is_one_partition_and_its_secrets_stay_here() -> None:
     with serving(NESTED) as server:
         module = IngestModule({"source": f"{server.url}/a/catalog.json?sig=s3cret", "mode": "file", "concurrency": 3})
