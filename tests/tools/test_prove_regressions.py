@@ -97,5 +97,5 @@ def test_what_a_comparison_measures_in_each_round() -> None:
         counted = {name.split(".")[0] for name in chosen(turns.counts(bench))}
         assert counted == {"counts", "instructions"}
     quick = "".join(chosen(turns.QUICK_BENCH))
-    for name in ("EveryFormat", "APISmallPages.time", "peakmem", "Requests", "directory", "ndjson"):
+    for name in ("EveryFormat", "APISmallPages.time", "peakmem", "Requests", "ndjson"):
         assert name in quick

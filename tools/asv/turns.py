@@ -41,7 +41,7 @@ BENCH = (
 )
 QUICK_BENCH = (
     r"\.EveryFormatIngest\.|\.APISmallPages\.|\.APIPages\.peakmem|^counts\.Requests\."
-    r"|^instructions\..*(directory|ndjson|featurecollection)"
+    r"|^instructions\..*ndjson"
 )
 """Two timings, of which each way of decoding and each page is a part, and the counts that tell which. Ten rounds tell
 between two timings, one round disturbed."""
