@@ -20,6 +20,7 @@ import orjson
 from stac_manager.exceptions import DataProcessingError
 
 MEGABYTE = 1_048_576
+GZIP_MAGIC = b"\x1f\x8b"
 # The largest page there is: 10,000 items of 16 KB are 160 MB.
 MAX_RESPONSE_BYTES = 256 * MEGABYTE
 # JSON of items shrinks to a fifth to a fiftieth. Below so many bytes no ratio is wrong: short texts repeat themselves.
@@ -148,7 +149,8 @@ class _Unbrotler:
 
 
 async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable[None]] | None = None) -> bytes:
-    """Undo a Content-Encoding, never making more bytes than the bounds allow.
+    """Undo a Content-Encoding, never making more bytes than the bounds allow. Where the header is wrong, as behind some
+    proxies, the first bytes tell: JSON does not begin like gzip, nor gzip like JSON.
 
     Args:
         data: The body as it came over the wire.
@@ -163,11 +165,14 @@ async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable
     codings = [name for part in coding.lower().split(",") if (name := part.strip()) not in ("", "identity")]
     if len(codings) > MAX_CODINGS:
         raise DataProcessingError(f"the answer has {len(codings)} codings; no more than {MAX_CODINGS} are undone")
+    if not codings and data.startswith(GZIP_MAGIC):
+        codings = ["gzip"]
     most = max(MAX_RATIO * len(data), RATIO_FREE_BYTES)
     for name in reversed(codings):
-        if not data:
+        known = name in ("gzip", "x-gzip", *CODINGS)
+        if not data or (data[:64].lstrip().startswith(b"{") and (not known or name.endswith("gzip"))):
             return data
-        if name not in ("gzip", "x-gzip", *CODINGS):
+        if not known:
             raise DataProcessingError(f"the answer has an unknown Content-Encoding {name[:40]!r}")
         try:
             data = await _unpacked(data, name, most, take)
