@@ -136,7 +136,7 @@ class Ledger:
         if not item:
             tally.failed += 1
             self.failed += 1
-            self._failures.add(page.url, "not a STAC item: it has no id")
+            self._failures.add(page.url, f"not a STAC item: {_what_is_wrong(member)}")
             return False
         return True
 
@@ -211,6 +211,12 @@ class Ledger:
 
 def _is_item(member: Any) -> bool:
     return isinstance(member, dict) and isinstance(member.get("id"), str)
+
+
+def _what_is_wrong(member: Any) -> str:
+    if not isinstance(member, dict):
+        return "no JSON object"
+    return "it has no id" if member.get("id") is None else f"id must be a string, got {str(member['id'])[:40]!r}"
 
 
 def _points_to(member: Any, partition: Partition) -> bool:
