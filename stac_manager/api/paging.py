@@ -172,7 +172,7 @@ def next_request(answer: Answer, first: Request) -> Request | None:
 
     The rules of the specification: the method is GET unless the link says otherwise, also after a POST; `href` is
     opaque and relative to the address of the answer; `headers` are sent; the body is the link's own, or with
-    `merge` the first request's with the link's laid over it.
+    `merge` the first request's with the link's laid over it. Franklin calls a link GET that has all in its body.
     """
     links = answer.document.get("links")
     link = next(
@@ -181,7 +181,7 @@ def next_request(answer: Answer, first: Request) -> Request | None:
         else iter(()),
         None,
     )
-    if link is None:
+    if link is None or link.get("href", link) in (None, ""):
         return None
     href = link.get("href")
     if not isinstance(href, str):
@@ -192,6 +192,7 @@ def next_request(answer: Answer, first: Request) -> Request | None:
         raise DataProcessingError(f"{shown(answer.url)}: headers or body of the server's next link are no JSON object")
     headers = {name: str(value) for name, value in link_headers.items() if name.lower() not in OF_THE_CONNECTION}
     giver = str(answer.url)
-    if str(link.get("method", "GET")).upper() != "POST":
+    says_all = first.method == "POST" and bool(body) and "?" not in url
+    if str(link.get("method", "GET")).upper() != "POST" and not says_all:
         return Request("GET", url, headers=headers, given_by=giver)
     return Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, giver)

@@ -92,6 +92,18 @@ async def test_post_link_without_merge_is_sent_alone_and_with_its_headers() -> N
     assert server.asked[1][3]["X-Page"] == "2"
 
 
+@pytest.mark.parametrize("method", [{}, {"method": "GET"}])
+async def test_a_get_link_that_has_all_in_its_body_is_a_post(method: dict[str, str]) -> None:
+    def answer(request: web.Request, body: Any) -> Any:
+        if body and body.get("token"):
+            return page(ITEMS[3:])
+        return page(ITEMS[:3], href="search", body={"token": "a"}, **method)
+
+    async with serving(Scripted(answer)) as server:
+        assert await fetch({"source": server.url, "limit": 3}) == ITEMS
+    assert [body for _, _, body, _ in server.asked][1] == {"token": "a"}
+
+
 async def test_a_next_link_without_method_is_a_get_also_after_a_post() -> None:
     opaque = "/stac/search?token=a%2Fb%20c+d&collections=x"
 
