@@ -73,7 +73,7 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
     by_method = {
         str(link.get("method", "GET")).upper(): link.get("href")
         for link in reversed(links)
-        if isinstance(link, dict) and link.get("rel") == "search"
+        if isinstance(link, dict) and link.get("rel") == "search" and "xml" not in str(link.get("type"))  # OpenSearch
     }
     href = by_method.get("POST") or by_method.get("GET")
     if not isinstance(href, str):
@@ -120,6 +120,8 @@ def _no_landing_page(answer: Answer) -> str:
         words = f"a {kind}, not the landing page of a STAC API"
     if kind in ("Catalog", "Collection") and "conformsTo" not in answer.document and _leads_down(answer):
         words += "; it looks like a static catalog: read it with mode 'file'"
+    elif kind not in NOT_A_CATALOG and (child := _link(answer, "child")) is not None:  # CMR-STAC: one API a provider
+        words += f"; its child catalogs may offer one, such as {shown(child)}"
     root = _link(answer, "root")
     if root is not None and shown(root).rstrip("/") != shown(answer.url).rstrip("/"):
         words += f"; its root is {shown(root)}"

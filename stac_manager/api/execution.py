@@ -102,8 +102,7 @@ class Search:
             if page is None or reading.stopped or reading.following is None:  # or ended while this was on its way
                 self._room.leave(size)
                 continue
-            reading.accept(page)
-            reading.tally.last_was_full = self._fetcher.is_full(page)
+            reading.accept(page, full=self._fetcher.is_full(page))
             if self._is_replaced(reading, sent, page):
                 self._room.leave(size)
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import ceil, inf
 from time import time
 from typing import Any
@@ -14,6 +15,7 @@ from stac_manager.api.density import Density
 from stac_manager.api.endpoint import body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.http import Client, shown
+from stac_manager.api.ownership import has_null_datetime, time_of
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query
 from stac_manager.api.requests import Request, limit_of
@@ -52,6 +54,7 @@ IN_ORDER = "Paging sequentially, in the server's order."
 NO_SORT = "sortby: the server does not sort (it does not conform to the Sort extension)"
 # What `ordered` asks for where it can be asked for.
 NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, {"field": "id", "direction": "asc"}]
+BY_OTHER_TIMES = "Paging sequentially: the server does not find every item by its own time."
 NULLS_LOST = (
     "Paging sequentially: a split search could miss items without a datetime, and the server has no filter to find "
     "them. A search with `datetime` is split."
@@ -181,6 +184,8 @@ class Planner:
             if found is None:
                 return replace(planned, reason=NULLS_LOST)
             nulls = found.size > 0
+        if not await self._finds_by_time(query, page, members, nulls=nulls):
+            return replace(planned, reason=BY_OTHER_TIMES)
         cutter = Cutter(query.bounds, _expected(known, query.bounds))
         intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts, reached)
         if not intervals:
@@ -190,6 +195,31 @@ class Planner:
             intervals = [replace(interval, estimate=None) for interval in intervals]
         partitions: list[Partition] = [*intervals, *([NoDatetime()] if nulls else [])]
         return replace(planned, reason=None, partitions=partitions, cuts=cutter, sizes=sizes)
+
+    async def _finds_by_time(self, query: Query, page: Page, members: list[Any], *, nulls: bool) -> bool:
+        """Whether an item comes when its own time is asked for, by which it belongs to a partition. Servers may compare
+        the middle of a range, find ranges only as a whole, or look at another property. Asked of an item with a range,
+        and of any where no count would tell."""
+        known = [each for each in members if not (nulls and has_null_datetime(each)) and self._is_inside(query, each)]
+        long = (each for each in known if (pair := _range_of(each)) and pair[1] - pair[0] >= SHORTEST_SECONDS)
+        witness = next(long, known[0] if known and page.matched is None else None)
+        if witness is None:
+            return True
+        time = time_of(witness)[0] or 0
+        request = query.request(Interval(time, time + SECOND), query.body["limit"])
+        try:
+            async with self.turn():
+                found = page_of(await self._client.send(request, attempts=ATTEMPTS), request)
+        except DataProcessingError:
+            return True
+        return found.following is not None or any(each.get("id") == witness.get("id") for each in members_on(found))
+
+    @staticmethod
+    def _is_inside(query: Query, member: Any) -> bool:
+        """Whether the time of an item is within the search."""
+        time, clear = time_of(member)
+        low, high = query.asked.start, query.asked.end
+        return time is not None and clear and (low is None or time >= low) and (high is None or time <= high)
 
     async def another_way(self, planned: Planned, workers: int) -> Planned | None:
         """Find another way to cut a search of which the first page did not look as if time cut it, or cannot: by time
@@ -301,8 +331,9 @@ def _expected(known: Survey, bounds: Bounds) -> Density:
         return known.histogram
     times = times_of(members_on(known.page))
     low, high = known.extent
-    if high is None:
-        high = max(times, default=time()) + 1
+    if high is None:  # not newest first: the newest items are on other pages
+        newest_first = len(times) > 1 and all(earlier <= later for later, earlier in pairwise(times))
+        high = max(times, default=time()) + 1 if newest_first else bounds.high or max(time(), *times)
     if low is None:
         low = min(times, default=high) - YEAR_SECONDS
     low = low if bounds.low is None else max(low, bounds.low)

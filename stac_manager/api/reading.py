@@ -154,9 +154,10 @@ class Reading:
             return max(self.counted - self.tally.members, 1) / page_size
         return max(self.tally.fetched, (self.share.partition.estimate or 0) / page_size)
 
-    def accept(self, page: Page) -> None:
-        """Take note of a page that has come, and of the request for the one after it."""
+    def accept(self, page: Page, *, full: bool) -> None:
+        """Take note of a page that has come, `full` as this server's pages get, and of the request for the next."""
         self.tally.fetched += 1
+        self.tally.last_was_full = full
         self.tally.members += page.size
         if self.counted is None:  # some servers count on some pages only
             self.counted = page.matched
@@ -168,8 +169,8 @@ class Reading:
         self.memory.asked.add(hash(identity_of_request(self.following or self.first)))
         self.following = page.following
         self.tally.empty = 0 if page.size else self.tally.empty + 1
-        if not page.size and self._is_over:
-            self.following = None
+        if (not page.size and self._is_over) or (not full and self.counted == self.tally.members):
+            self.following = None  # stac-server (Element 84) has a next link on its last page
         elif page.following is not None and hash(identity_of_request(page.following)) in self.memory.asked:
             self.end(LOOP if page.size else STALE)
         elif page.doubt and self.counted is None:

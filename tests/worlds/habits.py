@@ -78,6 +78,15 @@ class NextLink(Habit):
                 link["body"]["again"] = ask.number
 
 
+class NextOnTheLastPage(Habit):
+    """Every page with items has a `next` link (stac-server)."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if page["features"] and not page["links"]:
+            body = {**ask.conditions, "token": f"p{10**6}"}
+            page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]
+
+
 class ErrorsIn200(Habit):
     """Every so many searches: 200 with a list of errors and no items."""
 
@@ -185,6 +194,49 @@ class DatetimeOnly(Habit):
     def matches_time(self, item: Json, low: timedelta, high: timedelta) -> bool:
         moment = item["properties"].get("datetime")
         return moment is not None and low <= moment_of(moment) <= high
+
+
+class WholeRanges(Habit):
+    """A range is found where all of it lies in the interval (service-stac of swisstopo)."""
+
+    def matches_time(self, item: Json, low: timedelta, high: timedelta) -> bool:
+        span = span_of(item)
+        return span is not None and low <= span[0] and span[1] <= high
+
+
+class MiddleOfRanges(Habit):
+    """The middle of a range is compared (datacube-explorer)."""
+
+    def matches_time(self, item: Json, low: timedelta, high: timedelta) -> bool:
+        span = span_of(item)
+        return span is not None and low <= (span[0] + span[1]) / 2 < high
+
+
+class AnotherTime(Habit):
+    """The time of publication is compared, months later."""
+
+    def matches_time(self, item: Json, low: timedelta, high: timedelta) -> bool:
+        span = span_of(item)
+        return span is not None and low <= span[0] + timedelta(days=100) <= high
+
+
+class OldestFirst(Habit):
+    """Items come oldest first (CMR-STAC, datacube-explorer), and Collections have no end yet."""
+
+    def document(self, path: str, document: Json) -> Json:
+        extent = {"extent": {"temporal": {"interval": [["2024-01-01T00:00:00Z", None]]}}}
+        return {**document, "collections": [{**each, **extent} for each in document.get("collections", ())]}
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        return items[::-1]
+
+
+class OpenSearchLink(Habit):
+    """The first `search` link of the landing page is a description in XML (FedEO)."""
+
+    def document(self, path: str, document: Json) -> Json:
+        link = {"rel": "search", "href": "/osdd", "type": "application/opensearchdescription+xml"}
+        return {**document, "links": [link, *(each for each in document["links"] if each.get("method") != "POST")]}
 
 
 class Ignores(Habit):

@@ -13,6 +13,7 @@ import pytest
 from stac_manager import ApiStats, DataProcessingError, Failure, IngestModule, WorkflowContext
 
 from .habits import (
+    AnotherTime,
     BareNaN,
     ByteOrderMark,
     CachedLandingPage,
@@ -27,12 +28,17 @@ from .habits import (
     ItemsComeAndGo,
     ItemsEndpointOnly,
     LargestPage,
+    MiddleOfRanges,
     NextLink,
+    NextOnTheLastPage,
     NoSearchLink,
+    OldestFirst,
+    OpenSearchLink,
     PoisonedItem,
     RateLimit,
     Refuses,
     TiesInAnyOrder,
+    WholeRanges,
 )
 from .server import Habit, Json, Key, World, key_of, running
 
@@ -41,8 +47,6 @@ ALL, SEVERAL = LEVELS, LEVELS[1:]
 COUNT = 120
 LIMIT = 10
 FIRST = datetime(2024, 1, 1, 12, tzinfo=UTC)
-MOST_REQUESTS = 1_000
-"""A search of 12 pages that takes more than this does not end by itself. What is usual is far below."""
 
 
 def text_of(moment: datetime) -> str:
@@ -72,6 +76,11 @@ def in_ties() -> list[Json]:
     return [make_item(n, datetime=text_of(FIRST + timedelta(days=20 * (n // 20)))) for n in range(COUNT)]
 
 
+def over_years() -> list[Json]:
+    """Items nine days apart."""
+    return [make_item(n, datetime=text_of(FIRST + timedelta(days=9 * n))) for n in range(COUNT)]
+
+
 def at_one_instant() -> list[Json]:
     return [make_item(n, datetime=text_of(FIRST)) for n in range(COUNT)]
 
@@ -89,6 +98,17 @@ def some_without_datetime() -> list[Json]:
         for n, (start, end) in enumerate(ranges)
     ]
     return [*spread(COUNT - 25), *nulls]
+
+
+def in_ranges() -> list[Json]:
+    """Items of which every third lasts three days."""
+    return [
+        {**item, "properties": {**item["properties"], "start_datetime": start, "end_datetime": text_of(end)}}
+        if n % 3 == 0 else item
+        for n, item in enumerate(spread())
+        for start in [item["properties"]["datetime"]]
+        for end in [datetime.fromisoformat(start) + timedelta(days=3)]
+    ]  # fmt: skip
 
 
 def at_the_ends_of_time() -> list[Json]:
@@ -114,6 +134,8 @@ class Case:
     options: Json = field(default_factory=dict)
     world: Json = field(default_factory=dict)
     wanted: Callable[[Json], bool] = lambda item: True
+    most_requests: int = 1_000
+    """A search of 12 pages that takes more than this does not end by itself. What is usual is far below."""
     loose: bool = False
     """The server contradicts itself, so that an item may be called missing that came."""
 
@@ -151,6 +173,12 @@ CASES: dict[str, Callable[[], Case]] = {
         options={"datetime": f"{LATER}/{EARLIER}"},
         wanted=between,
     ),
+    "next on the last page": lambda: Case(
+        [NextOnTheLastPage()],
+        options={"datetime": f"{text_of(FIRST)}/{text_of(FIRST + timedelta(hours=7 * COUNT))}"},
+        world={"paging": "position"},
+        most_requests=26,
+    ),
     "next is absent": lambda: Case([NextLink("absent")]),
     "next is absent, without counts": lambda: Case([NextLink("absent")], world={"counts": False}),
     "page 2 again and again": lambda: Case([NextLink("same_page_again")], loose=True),
@@ -183,6 +211,14 @@ CASES: dict[str, Callable[[], Case]] = {
     "times by the hour": lambda: Case([CoarseTimes(HOUR)]),
     "times by the day": lambda: Case([CoarseTimes(DAY)]),
     "times by the day, without counts": lambda: Case([CoarseTimes(DAY)], world={"counts": False}),
+    "ranges are found as a whole": lambda: Case([WholeRanges()], in_ranges),
+    "ranges are found as a whole, without counts": lambda: Case([WholeRanges()], in_ranges, world={"counts": False}),
+    "ranges are found by their middle": lambda: Case([MiddleOfRanges()], in_ranges),
+    "another time is compared, without counts": lambda: Case([AnotherTime()], world={"counts": False}),
+    "oldest first": lambda: Case(
+        [OldestFirst()], over_years, {"datetime": "2024-01-01T00:00:00Z/2027-01-01T00:00:00Z"},
+        {"paging": "position"}, most_requests=32,
+    ),
     "times are ignored": lambda: Case([Ignores("datetime")]),
     "a datetime is ignored": lambda: Case(
         [Ignores("datetime")], options={"datetime": f"{LATER}/{EARLIER}"}, wanted=between, world={"paging": "offset"}
@@ -217,6 +253,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "fractions are refused": lambda: Case([Refuses("fraction")]),
     "POST is refused": lambda: Case([Refuses("POST")]),
     "no search, items of a Collection": lambda: Case([ItemsEndpointOnly()]),
+    "a search link to OpenSearch": lambda: Case([OpenSearchLink()]),
     "no search link": lambda: Case([NoSearchLink()]),
     "token expires": lambda: Case([ExpiringToken()]),
     "token expires after two searches": lambda: Case([ExpiringToken(2)]),
@@ -278,7 +315,7 @@ def check(case: Case, world: World, came: Visit, wanted: set[Key]) -> None:
     missing = {key for key in still_there - set(came.keys) if key[1] not in lost}
     assert missing == set() or may_miss, f"{len(missing)} items that can be had did not come"
     assert {key for key in set(came.keys) - wanted if not key[1].startswith("new-")} == set(), "not asked for"
-    assert world.answered <= len(world.asked) <= MOST_REQUESTS
+    assert world.answered <= len(world.asked) <= case.most_requests
     if lost or missing:
         assert proof.status != "complete"
         assert proof.problems
