@@ -1,14 +1,4 @@
-"""Answers for one ingestion: is it bound by I/O or by CPU, which concurrency is best, what does it cost.
-
-python tools/benchmark_ingest.py file        measure reading files: generated ones, or a source of yours
-python tools/benchmark_ingest.py api         measure a STAC API: the project's own, or a catalogue of yours
-python tools/benchmark_ingest.py compare     measure two commits side by side, or compare two results of yours
-python tools/benchmark_ingest.py report      show what `asv run` has measured over the history
-python tools/benchmark_ingest.py regressions judge what `asv run` has measured: did a commit make it slower
-python tools/benchmark_ingest.py nightly     measure what is new, publish it, judge it
-python tools/benchmark_ingest.py dashboard   publish what `asv run` has measured as web pages, and open them
-python tools/benchmark_ingest.py clean       remove generated data and results
-"""
+"""Measure an ingestion: is it bound by I/O or by CPU, which concurrency is best, did a commit make it slower."""
 
 from __future__ import annotations
 
@@ -23,15 +13,16 @@ import click
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = {
-    "file": "measuring:file_command",
-    "api": "measuring:api_command",
-    "compare": "compare:compare_command",
-    "report": "report:report_command",
-    "regressions": "regressions:regressions_command",
-    "nightly": "nightly:nightly_command",
-    "dashboard": "housekeeping:dashboard_command",
-    "clean": "housekeeping:clean_command",
+    "file": ("measuring:file_command", "measure reading files: generated ones, or a source of yours"),
+    "api": ("measuring:api_command", "measure a STAC API: the project's own, or one of yours"),
+    "compare": ("compare:compare_command", "measure two commits side by side, or compare two results of yours"),
+    "report": ("report:report_command", "show what `asv run` has measured over the history"),
+    "regressions": ("regressions:regressions_command", "judge what `asv run` has measured: is a commit slower"),
+    "nightly": ("nightly:nightly_command", "measure what is new, publish it, judge it"),
+    "dashboard": ("housekeeping:dashboard_command", "publish what `asv run` has measured as web pages, open them"),
+    "clean": ("housekeeping:clean_command", "remove generated data and results"),
 }
+"""Where each is, and what `--help` says of it: no module is loaded for that."""
 
 
 class _Commands(click.Group):
@@ -43,9 +34,13 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(f"tools.commands.{module}"), name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -60,7 +55,7 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
-    help=__doc__.replace("\n\n    ", "\n\n\b\n    ").replace("\n\npython", "\n\n\b\npython"),
+    help=__doc__,
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context
