@@ -1,14 +1,19 @@
-"""The documents that are sent back."""
+"""What is sent back: JSON documents, pages of items, links. `base` is the server as the client addressed it."""
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import orjson
 from aiohttp import Payload, web
 from aiohttp.abc import AbstractStreamWriter
 
-from .formats import GEOJSON, JSON, Bytes, Json
+from .items import Bytes, Item, Json
 
+JSON = "application/json"
+GEOJSON = "application/geo+json"
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 SENT_IN_ONE_BYTES = 65_536
 
 
@@ -40,3 +45,48 @@ class _Parts(Payload):
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return b"".join(self._value).decode(encoding, errors)
+
+
+def collection_url(base: str, collection: str) -> str:
+    return f"{base}/collections/{quote(collection, safe='')}"
+
+
+def link(rel: str, href: str, type_: str, title: str | None = None, method: str | None = None) -> Json:
+    made = {"rel": rel, "href": href, "type": type_, "title": title, "method": method}
+    return {key: value for key, value in made.items() if value is not None}
+
+
+def next_by_get(url: str, parameters: Mapping[str, str], token: str | None) -> list[Json]:
+    """The link to the next page of a GET search, where there is one."""
+    if token is None:
+        return []
+    return [link("next", f"{url}?{urlencode({**parameters, 'token': token})}", GEOJSON)]
+
+
+def next_by_post(url: str, body: Json, token: str | None, *, merge: bool) -> list[Json]:
+    """The link to the next page of a POST search, where there is one: to be merged with the body, or whole."""
+    if token is None:
+        return []
+    following = link("next", url, GEOJSON, method="POST")
+    if merge:
+        return [{**following, "body": {"token": token}, "merge": True}]
+    return [{**following, "body": {**body, "token": token}}]
+
+
+def item_with_links(item: Item, base: str) -> bytes:
+    """The item with its places in this API in its links; the links of other relations stay as they are."""
+    collection = collection_url(base, item.collection)
+    links = [
+        link("self", f"{collection}/items/{quote(item.id, safe='')}", GEOJSON),
+        link("root", f"{base}/", JSON),
+        link("parent", collection, JSON),
+        link("collection", collection, JSON),
+    ]
+    return orjson.dumps(with_links(orjson.loads(item.raw), links))
+
+
+def with_links(document: Json, ours: Sequence[Json]) -> Json:
+    """The document with these links, and those of its own that have other relations."""
+    relations = {our["rel"] for our in ours}
+    others = [other for other in document.get("links", []) if other.get("rel") not in relations]
+    return {**document, "links": [*ours, *others]}

@@ -6,22 +6,16 @@ import operator
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from .boxes import Box, overlap
-from .collection_documents import derive_collection
-from .formats import Json
-from .instants import EPOCH_DAY, NANOSECONDS
-from .items import Item
-from .search import Filters, Search
-from .shapes import prepared, shape_of
-from .store import Store
+from .items import EPOCH, NANOSECONDS, Box, Bytes, Item, Json, format_instant, overlap
+from .search import Filters, Search, prepared, shape_of
 
 CACHED_SEARCHES = 256
 
@@ -42,9 +36,7 @@ class Catalog:
         by_collection: dict[str, list[Item]] = {}
         for item in items:
             by_collection.setdefault(item.collection, []).append(item)
-        derived = {
-            id_: derive_collection(id_, its_items) for id_, its_items in by_collection.items() if id_ not in described
-        }
+        derived = {id_: _derived(id_, found) for id_, found in by_collection.items() if id_ not in described}
         self.collections: dict[str, Json] = dict(sorted({**described, **derived}.items()))
         ordered = sorted(items, key=lambda item: (item.start, item.id, item.collection), reverse=True)
         self.store = Store([item.raw for item in ordered])
@@ -75,7 +67,7 @@ class Catalog:
         days = Counter(self.items[p].start // (86_400 * NANOSECONDS) for p in self.find(filters))
         months: Counter[int] = Counter()
         for day, count in days.items():
-            start = date.fromordinal(EPOCH_DAY + day)
+            start = EPOCH + timedelta(days=day)
             months[start.year * 12 + start.month - 1] += count
         if not months:
             return []
@@ -111,6 +103,54 @@ class Catalog:
 
     def _geometry(self, position: int) -> Any:
         if position not in self.geometries:
-            document = orjson.loads(self.items[position].raw)
-            self.geometries[position] = shape_of(document["geometry"])
+            self.geometries[position] = shape_of(orjson.loads(self.items[position].raw)["geometry"])
         return self.geometries[position]
+
+
+class Store:
+    """The bytes of all items in the order of the catalog: a page is a piece of them, which nobody has to copy."""
+
+    def __init__(self, items: Sequence[Bytes]) -> None:
+        self._bytes = memoryview(b",".join(items))
+        self._starts = [0, *itertools.accumulate(len(item) + 1 for item in items)]
+
+    def __getitem__(self, position: int) -> memoryview:
+        """One item."""
+        return self._piece(range(position, position + 1))
+
+    def features(self, positions: Sequence[int]) -> Bytes:
+        """Items with commas between them, as they stand in a FeatureCollection. Neighbours are not copied."""
+        pieces = [self._piece(run) for run in _runs(positions)]
+        return pieces[0] if len(pieces) == 1 else b",".join(pieces)
+
+    def _piece(self, run: range) -> memoryview:
+        return self._bytes[self._starts[run.start] : self._starts[run.stop] - 1]
+
+
+def _runs(positions: Sequence[int]) -> Iterator[range]:
+    """Ascending positions as ranges of neighbours."""
+    first = 0
+    for index in range(1, len(positions) + 1):
+        if index == len(positions) or positions[index] != positions[index - 1] + 1:
+            yield range(positions[first], positions[index - 1] + 1)
+            first = index
+
+
+def _derived(id_: str, items: Sequence[Item]) -> Json:
+    """A STAC 1.1.0 Collection (but for its links) that says what the items do."""
+    boxes = [item.bbox for item in items if item.bbox]
+    bounds = [-180.0, -90.0, 180.0, 90.0]
+    if boxes:
+        bounds[1], bounds[3] = min(box.south for box in boxes), max(box.north for box in boxes)
+        if not any(box.west > box.east for box in boxes):  # across the antimeridian: all the way round
+            bounds[0], bounds[2] = min(box.west for box in boxes), max(box.east for box in boxes)
+    interval = [format_instant(min(item.start for item in items)), format_instant(max(item.end for item in items))]
+    return {
+        "type": "Collection",
+        "stac_version": "1.1.0",
+        "id": id_,
+        "title": id_,
+        "description": f"The {len(items)} items of {id_} in this API.",
+        "license": "other",
+        "extent": {"spatial": {"bbox": [bounds]}, "temporal": {"interval": [interval]}},
+    }

@@ -1,10 +1,22 @@
-"""The API described as OpenAPI."""
+"""What is offered: the conformance classes, and the API described as OpenAPI."""
 
+import re
 from collections.abc import Sequence
 
-from .conformance import AGGREGATIONS
-from .formats import GEOJSON, JSON, Json
+from .answers import GEOJSON, JSON
+from .items import Json
 from .search import DEFAULT_LIMIT
+
+AGGREGATIONS = {"datetime_frequency": "frequency_distribution", "total_count": "integer"}
+"""Each with the type of its result."""
+_STAC_API = "https://api.stacspec.org/v1.0.0"
+_OGC_FEATURES = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf"
+
+
+def conformance_classes(*, aggregations: bool) -> list[str]:
+    classes = [f"{_STAC_API}/{name}" for name in ("core", "collections", "ogcapi-features", "item-search")]
+    classes += [f"{_OGC_FEATURES}/{name}" for name in ("core", "geojson", "oas30")]
+    return [*classes, "https://api.stacspec.org/v0.3.0/aggregation"] if aggregations else classes
 
 
 def openapi_description(base: str, max_limit: int, *, post: bool, aggregations: bool) -> Json:
@@ -18,60 +30,42 @@ def openapi_description(base: str, max_limit: int, *, post: bool, aggregations: 
         "ids": strings,
         "collections": strings,
         "intersects": {"type": "object"},
-        "aggregations": {"type": "array", "items": {"type": "string", "enum": list(AGGREGATIONS)}},
     }
-    search_parameters = [name for name in schemas if name != "aggregations"]
-
-    def in_query(names: Sequence[str]) -> list[Json]:
-        return [
-            {"name": n, "in": "query", "required": False, "style": "form", "explode": False, "schema": schemas[n]}
-            for n in names
-        ]
-
-    def in_path(names: Sequence[str]) -> list[Json]:
-        return [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
-
-    def operation(id_: str, summary: str, media_type: str, parameters: Sequence[Json] = ()) -> Json:
-        error = {"description": "What is wrong", "content": {JSON: {"schema": {"type": "object"}}}}
-        return {
-            "operationId": id_,
-            "summary": summary,
-            "parameters": list(parameters),
-            "responses": {
-                "200": {"description": summary, "content": {media_type: {"schema": {"type": "object"}}}},
-                "4XX": error,
-            },
-        }
-
-    item_filters = in_query(["limit", "bbox", "datetime", "token"])
-    search: Json = {"get": operation("getSearch", "Search items", GEOJSON, in_query(search_parameters))}
+    operations = [
+        ("/", "getLandingPage", "Landing page", JSON, ()),
+        ("/conformance", "getConformance", "Conformance classes", JSON, ()),
+        ("/collections", "getCollections", "All collections", JSON, ()),
+        ("/collections/{collection}", "getCollection", "One collection", JSON, ()),
+        ("/collections/{collection}/items", "getItems", "Items of a collection", GEOJSON, [*schemas][:4]),
+        ("/collections/{collection}/items/{item}", "getItem", "One item", GEOJSON, ()),
+        ("/search", "getSearch", "Search items", GEOJSON, [*schemas]),
+    ]
+    searched = dict(schemas)
+    if aggregations:
+        schemas["aggregations"] = {"type": "array", "items": {"type": "string", "enum": list(AGGREGATIONS)}}
+        counted = [name for name in schemas if name not in ("limit", "token")]
+        operations.append(("/aggregations", "getAggregations", "What can be counted", JSON, ()))
+        operations.append(("/aggregate", "getAggregate", "Counts of what a search finds", JSON, counted))
+    paths = {}
+    for path, id_, summary, media_type, names in operations:
+        in_path = [_parameter("path", name, {"type": "string"}) for name in re.findall(r"{(\w+)}", path)]
+        in_query = [_parameter("query", name, schemas[name]) for name in names]
+        paths[path] = {"get": _operation(id_, summary, media_type, [*in_path, *in_query])}
     if post:
-        properties = {name: schemas[name] for name in search_parameters}
-        body = {"content": {JSON: {"schema": {"type": "object", "properties": properties}}}}
-        search["post"] = {**operation("postSearch", "Search items", GEOJSON), "requestBody": body}
-    counted = [name for name in schemas if name not in ("limit", "token")]
-    counting = {
-        "/aggregations": {"get": operation("getAggregations", "What can be counted", JSON)},
-        "/aggregate": {"get": operation("getAggregate", "Counts of what a search finds", JSON, in_query(counted))},
+        body = {"content": {JSON: {"schema": {"type": "object", "properties": searched}}}}
+        paths["/search"]["post"] = {**_operation("postSearch", "Search items", GEOJSON, []), "requestBody": body}
+    info = {"title": "Local STAC API", "version": "1.0.0"}
+    return {"openapi": "3.0.3", "info": info, "servers": [{"url": base}], "paths": paths}
+
+
+def _parameter(place: str, name: str, schema: Json) -> Json:
+    in_query = {"style": "form", "explode": False} if place == "query" else {}
+    return {"name": name, "in": place, "required": place == "path", **in_query, "schema": schema}
+
+
+def _operation(id_: str, summary: str, media_type: str, parameters: Sequence[Json]) -> Json:
+    answers = {
+        "200": {"description": summary, "content": {media_type: {"schema": {"type": "object"}}}},
+        "4XX": {"description": "What is wrong", "content": {JSON: {"schema": {"type": "object"}}}},
     }
-    return {
-        "openapi": "3.0.3",
-        "info": {"title": "Local STAC API", "version": "1.0.0"},
-        "servers": [{"url": base}],
-        "paths": {
-            "/": {"get": operation("getLandingPage", "Landing page", JSON)},
-            "/conformance": {"get": operation("getConformance", "Conformance classes", JSON)},
-            "/collections": {"get": operation("getCollections", "All collections", JSON)},
-            "/collections/{collection}": {
-                "get": operation("getCollection", "One collection", JSON, in_path(["collection"]))
-            },
-            "/collections/{collection}/items": {
-                "get": operation("getItems", "Items of a collection", GEOJSON, in_path(["collection"]) + item_filters)
-            },
-            "/collections/{collection}/items/{item}": {
-                "get": operation("getItem", "One item", GEOJSON, in_path(["collection", "item"]))
-            },
-            "/search": search,
-            **(counting if aggregations else {}),
-        },
-    }
+    return {"operationId": id_, "summary": summary, "parameters": list(parameters), "responses": answers}

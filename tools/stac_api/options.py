@@ -5,8 +5,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from .conformance import AGGREGATIONS
+from .openapi import AGGREGATIONS
 from .search import MAX_LIMIT
 
 
@@ -46,91 +47,47 @@ def parse_arguments(argv: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(
         prog="stac_api_server.py", description="Serve NDJSON items as a local STAC API with latency."
     )
-    add = parser.add_argument
-    add("items", nargs="+", type=Path, metavar="ITEMS.ndjson", help="STAC items, one JSON document a line")
-    add(
-        "--collection",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="a Collection as JSON, may be repeated (default: derived from the items)",
-    )
-    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default: %(default)s)")
-    add(
-        "--latency",
-        type=seconds,
-        default=0.1,
-        metavar="SECONDS",
-        help="the least time a request takes (default: %(default)s)",
-    )
-    add(
-        "--jitter",
-        type=seconds,
-        default=0.0,
-        metavar="SECONDS",
-        help="added to the latency: uniform from 0 to this, the same sequence in every run (default: %(default)s)",
-    )
-    add(
-        "--page-cap",
-        type=positive_integer,
-        default=MAX_LIMIT,
-        metavar="N",
-        help="a page never has more items than this, whatever the limit says (default: %(default)s)",
-    )
-    add("--port-file", type=Path, metavar="FILE", help="write the URL here once the server listens")
-    add(
-        "--die-with-parent",
-        action="store_true",
-        help="exit when the starting process ends (on Linux already when the thread that started this one ends)",
-    )
-    add("--merge", action="store_true", help='the next link of a POST search has "merge": true and the token alone')
-    add("--no-post", action="store_true", help="refuse POST searches, and do not advertise them")
-    add("--no-counts", action="store_true", help="leave out numberMatched and numberReturned")
-    add(
-        "--throttle",
-        type=positive_integer,
-        metavar="N",
-        help="answer 429 with Retry-After to what comes above N requests in any second (default: never)",
-    )
-    add(
-        "--fail-every",
-        type=positive_integer,
-        metavar="N",
-        help="answer every N-th search with 500 (default: never)",
-    )
-    add("--mute", action="store_true", help="refuse without Retry-After")
-    add(
-        "--instant-documents",
-        action="store_true",
-        help="landing page, Collections and pages of one item come at once, as from a cache",
-    )
-    add(
-        "--spread",
-        choices=("none", "lognormal", "bimodal"),
-        default="none",
-        help="spread the latency: lognormal around it (sigma 0.7), or ten times as long for one in ten",
-    )
-    add("--at-once", type=positive_integer, metavar="N", help="work on N requests at a time; others queue")
+    flag: dict[str, Any] = {"action": "store_true"}
+    count: dict[str, Any] = {"type": positive_integer, "metavar": "N"}
+    time: dict[str, Any] = {"type": seconds, "metavar": "SECONDS"}
+
+    def add(name: str, text: str, **settings: Any) -> None:
+        parser.add_argument(name, help=text, **settings)
+
+    add("items", "STAC items, one JSON document a line", nargs="+", type=Path, metavar="ITEMS.ndjson")
+    derived = "a Collection as JSON, may be repeated (default: derived from the items)"
+    add("--collection", derived, action="append", default=[], type=Path, metavar="FILE")
+    add("--host", "address to listen on (default: %(default)s)", default="127.0.0.1")
+    add("--port", "port to listen on; 0 takes a free one (default: %(default)s)", type=int, default=0)
+    add("--latency", "the least time a request takes (default: %(default)s)", **time, default=0.1)
+    jitter = "added to the latency: uniform from 0 to this, the same sequence in every run (default: %(default)s)"
+    add("--jitter", jitter, **time, default=0.0)
+    cap = "a page never has more items than this, whatever the limit says (default: %(default)s)"
+    add("--page-cap", cap, **count, default=MAX_LIMIT)
+    add("--port-file", "write the URL here once the server listens", type=Path, metavar="FILE")
+    parent = "exit when the starting process ends (on Linux already when the thread that started this one ends)"
+    add("--die-with-parent", parent, **flag)
+    add("--merge", 'the next link of a POST search has "merge": true and the token alone', **flag)
+    add("--no-post", "refuse POST searches, and do not advertise them", **flag)
+    add("--no-counts", "leave out numberMatched and numberReturned", **flag)
+    throttle = "answer 429 with Retry-After to what comes above N requests in any second (default: never)"
+    add("--throttle", throttle, **count)
+    add("--fail-every", "answer every N-th search with 500 (default: never)", **count)
+    add("--mute", "refuse without Retry-After", **flag)
+    instant = "landing page, Collections and pages of one item come at once, as from a cache"
+    add("--instant-documents", instant, **flag)
+    spread = "spread the latency: lognormal around it (sigma 0.7), or ten times as long for one in ten"
+    add("--spread", spread, choices=("none", "lognormal", "bimodal"), default="none")
+    add("--at-once", "work on N requests at a time; others queue", **count)
     add(
         "--seconds-per-megabyte",
-        type=seconds,
+        "prolong an answer by this for each megabyte (default: %(default)s)",
+        **time,
         default=0.0,
-        metavar="SECONDS",
-        help="prolong an answer by this for each megabyte (default: %(default)s)",
     )
-    add(
-        "--outage",
-        type=outage,
-        metavar="FIRST:SECONDS",
-        help="answer 504 for some seconds, from the FIRST-th search on (default: never)",
-    )
-    add(
-        "--aggregations",
-        action="store_true",
-        help=f"offer /aggregate with {' (items by month) and '.join(AGGREGATIONS)}",
-    )
+    out = "answer 504 for some seconds, from the FIRST-th search on (default: never)"
+    add("--outage", out, type=outage, metavar="FIRST:SECONDS")
+    add("--aggregations", f"offer /aggregate with {' (items by month) and '.join(AGGREGATIONS)}", **flag)
     return Options(**vars(parser.parse_args(argv)))
 
 

@@ -14,9 +14,7 @@ from typing import NoReturn
 from aiohttp import web
 
 from .catalog import Catalog
-from .collection_documents import read_collections
-from .errors import InputError
-from .items import read_items
+from .items import InputError, read_collections, read_items
 from .options import Options, parse_arguments
 from .server import Server
 

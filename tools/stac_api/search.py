@@ -1,5 +1,6 @@
 """What a search asks for: the parameters of GET and POST, checked and typed."""
 
+import importlib
 import re
 import zlib
 from collections.abc import Mapping
@@ -8,15 +9,15 @@ from typing import Any
 
 import orjson
 
-from .boxes import Box, parse_box
-from .errors import SearchError
-from .formats import Json
-from .instants import parse_instant
-from .shapes import shape_of, shapely_failures
+from .items import Box, Json, parse_box, parse_instant
 
 SEARCH_PARAMETERS = {"collections", "ids", "bbox", "intersects", "datetime", "limit", "token"}
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 10_000  # a greater limit is served as this one, as OGC API - Features demands
+
+
+class SearchError(Exception):
+    """A request's parameters break the specification: answered with 400 and this message."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _parse_geometry(geometry: Any) -> bytes:
     try:
         if shape_of(geometry).is_empty:
             raise SearchError("intersects must be a geometry that is not empty")
-    except shapely_failures() as error:
+    except _shapely_failures() as error:
         raise SearchError(f"intersects must be a GeoJSON geometry: {error}") from None
     return orjson.dumps(geometry, option=orjson.OPT_SORT_KEYS)
 
@@ -151,3 +152,27 @@ def parse_interval(text: Any) -> tuple[int | None, int | None]:
     if start is not None and end is not None and start > end:
         raise SearchError("datetime ends before it starts")
     return start, end
+
+
+def shape_of(geojson: Any) -> Any:
+    """A shapely geometry. Raises SearchError where shapely is missing, and what `_shapely_failures` names."""
+    try:
+        shapes = importlib.import_module("shapely.geometry")
+    except ImportError:
+        raise SearchError("intersects needs shapely") from None
+    return shapes.shape(geojson)
+
+
+def prepared(shape: Any) -> Any:
+    """The same shape, ready to be compared with many others."""
+    importlib.import_module("shapely").prepare(shape)
+    return shape
+
+
+def _shapely_failures() -> tuple[type[Exception], ...]:
+    """What shapely raises for something that is no geometry, depending on where it notices."""
+    basic = (ValueError, TypeError, AttributeError, KeyError, IndexError)
+    try:
+        return (*basic, importlib.import_module("shapely.errors").ShapelyError)
+    except ImportError:
+        return basic

@@ -1,21 +1,21 @@
 """All endpoints behind one door, where a request waits, is counted, and may be refused."""
 
+import contextlib
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
 
 from aiohttp import web
 
-from .aggregations import Aggregations
 from .answers import error_answer, json_answer
 from .catalog import Catalog
-from .counters import Stats
-from .documents import Documents
-from .errors import SearchError
-from .item_pages import ItemPages
+from .endpoints import Endpoints
+from .items import Json
 from .manners import Manners
 from .options import Options
+from .search import SearchError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -35,10 +35,7 @@ class Server:
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self.answer], client_max_size=0)
-        app.add_routes(Documents(self.catalog, self.options).routes())
-        app.add_routes(ItemPages(self.catalog, self.options).routes())
-        if self.options.aggregations:
-            app.add_routes(Aggregations(self.catalog).routes())
+        app.add_routes(Endpoints(self.catalog, self.options).routes())
         app.add_routes([web.get("/_stats", self.show_stats), web.post("/_stats/reset", self.reset_stats)])
         return app
 
@@ -81,3 +78,37 @@ class Server:
         self.stats.reset()
         self.manners = Manners(self.options)
         return json_answer(self.stats.as_json())
+
+
+class Stats:
+    """What was served since the start or the last reset. Bytes are those of the bodies."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.reset()
+
+    def reset(self) -> None:
+        self.requests: Counter[str] = Counter()
+        self.refused = 0
+        self.bytes = 0
+        self.peak_in_flight = self.in_flight
+
+    @contextlib.contextmanager
+    def request(self, route: str) -> Iterator[None]:
+        self.requests[route] += 1
+        self.in_flight += 1
+        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+
+    def as_json(self) -> Json:
+        return {
+            "requests": self.requests.total(),
+            "requests_by_route": dict(self.requests),
+            "refused": self.refused,
+            "in_flight": self.in_flight,
+            "peak_in_flight": self.peak_in_flight,
+            "bytes": self.bytes,
+        }

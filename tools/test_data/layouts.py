@@ -10,10 +10,9 @@ from typing import IO
 
 import orjson
 
-from .items import build, rfc3339
+from .items import DataSetSpec, build, rfc3339
 from .profiles import PROFILES, STAC_VERSION
 from .scene import Json
-from .spec import DataSetSpec
 
 ROW_GROUP_ITEMS = 1_000
 """Items in one row group of a GeoParquet file, and the most that are in memory while it is written."""

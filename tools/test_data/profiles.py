@@ -21,8 +21,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from .footprints import Ring, bbox, degrees_wide, rectangle, swath_ring, tilted_ring
-from .scene import Draw, Json, Scene
+from .scene import Draw, Json, Ring, Scene, bbox, degrees_wide, rectangle, swath_ring, tilted_ring
 from .templates import Template
 
 STAC_VERSION = "1.1.0"
@@ -45,7 +44,8 @@ class Profile:
 
     def build(self, scene: Scene) -> Json:
         """Make one item. It shares parts with the template: to be written at once, never to be changed."""
-        ring, values = self.mutate(scene)
+        ring, mutated = self.mutate(scene)
+        values = {"time": scene.time, **mutated}
         assets = self.template.assets(values, scene.draw)
         properties = self.template.properties(values, scene.draw)
         return {
@@ -84,33 +84,27 @@ def sentinel_2(scene: Scene) -> Mutated:
 
     satellite = draw.pick(("2A", "2B"))
     name = f"S{satellite}_{zone}{letter}{square}_{time:%Y%m%d}_{sequence}_L2A"
-    place = f"{zone}/{letter}/{square}"
     generated = time + timedelta(seconds=draw.integer(3 * 3600, 12 * 3600))
     created = _milliseconds(generated + timedelta(seconds=draw.integer(3600, 6 * 3600)), draw)
     baseline = draw.pick(("05.00", "05.09", "05.10"))
     orbit, relative_orbit = draw.integer(20_000, 48_000), draw.integer(1, 144)
+    month = f"{time.year}/{time.month}"
     return ring, {
         "name": name,
-        "folder": f"{_HOST}/sentinel-2-l2a/{place}/{time.year}/{time.month}/{name}",
-        "place": place,
+        "folder": f"{_HOST}/sentinel-2-l2a/{zone}/{letter}/{square}/{month}/{name}",
         "zone": zone,
         "letter": letter,
         "square": square,
-        "tile": f"{zone:02d}{letter}{square}",
         "satellite": satellite,
         "platform": f"sentinel-{satellite.lower()}",
         "sequence": sequence,
-        "year": time.year,
-        "month": time.month,
-        "day": time.day,
+        "day": f"{month}/{time.day}",
         "created": created,
-        "generated": f"{generated:%Y-%m-%dT%H:%M:%S}.000000Z",
-        "made": f"{generated:%Y%m%dT%H%M%S}",
-        "sensed": f"{time:%Y%m%dT%H%M%S}",
+        "generated": generated,
         "baseline": baseline,
         "baseline_digits": baseline.replace(".", ""),
-        "orbit": f"{orbit:06d}",
-        "relative_orbit": f"{relative_orbit:03d}",
+        "orbit": orbit,
+        "relative_orbit": relative_orbit,
         "code": f"EPSG:{(32_700 if south < 0 else 32_600) + zone}",
         "centroid_lat": lambda: draw.rounded(south + 0.4, south + 0.6, 5),
         "centroid_lon": lambda: draw.rounded(west + 0.3, west + 0.5, 5),
@@ -142,8 +136,8 @@ def landsat(scene: Scene) -> Mutated:
         "name": name,
         "stem": f"{folder}/{name}",
         "number": number,
-        "path": f"{path:03d}",
-        "row": f"{row:03d}",
+        "path": path,
+        "row": row,
         "shape": shape,
         "transform": transform,
         "scene_id": f"LC{number}{path:03d}{row:03d}{time:%Y%j}LGN{turn:02d}",
@@ -186,10 +180,8 @@ def sentinel_1(scene: Scene) -> Mutated:
             "end_datetime": f"{end:%Y-%m-%dT%H:%M:%S.%f}Z",
         },
         "created": created,
-        "date": f"{time:%Y-%m-%d}",
-        "datatake": str(datatake),
+        "datatake": datatake,
         "orbit": orbit,
-        "orbit_digits": f"{orbit:06d}",
         "relative_orbit": (orbit - 73) % 175 + 1,
         "direction": direction,
         "code": f"EPSG:{(32_700 if south < 0 else 32_600) + zone}",
@@ -238,7 +230,6 @@ def naip(scene: Scene) -> Mutated:
         "name": name,
         "folder": folder,
         "state": state,
-        "year": str(time.year),
         "gsd": gsd,
         "minus_gsd": -gsd,
         "code": f"EPSG:{26_900 + zone}",

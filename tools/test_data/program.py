@@ -13,8 +13,8 @@ from typing import NoReturn
 
 import orjson
 
+from .items import DATETIME_KINDS, LAYOUTS, PROFILE_NAMES, DataSetSpec
 from .sets import MANIFEST, UNFINISHED, DataSet, ensure, find, ignore
-from .spec import DATETIME_KINDS, LAYOUTS, PROFILE_NAMES, DataSetSpec
 
 
 class _Parser(argparse.ArgumentParser):

@@ -18,10 +18,9 @@ from pathlib import Path
 
 import orjson
 
-from .items import rfc3339
+from .items import GENERATOR_VERSION, DataSetSpec, rfc3339
 from .layouts import FILES, WRITERS
 from .scene import Json
-from .spec import GENERATOR_VERSION, DataSetSpec
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished"

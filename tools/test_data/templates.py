@@ -1,7 +1,7 @@
 """Items from JSON templates: `templates/<collection>.json` is an item with gaps, filled anew for each one.
 
 A gap is `{name}` in a text. It holds what the mutator of the profile (`profiles.py`) gives for that name, or a random
-number that is drawn when its turn comes:
+number that is drawn when its turn comes. A format may follow the name, as in Python: `{orbit:06d}`, `{time:%Y}`.
 
     {integer LOW HIGH}  {integer LOW HIGH // DIVISOR}  {digits LOW HIGH} (as text)  {real LOW HIGH}
     {rounded LOW HIGH DIGITS}  {pick A|B|C}  {hex DIGITS}
@@ -106,7 +106,7 @@ def _text(text: str) -> Any:
 def _gap(text: str) -> Filler:
     kind, _, rest = text.partition(" ")
     if not rest:
-        return _named(kind)
+        return _named(*kind.partition(":"))
     if kind == "pick":
         choices = rest.split("|")
         return lambda _, draw: draw.pick(choices)
@@ -114,10 +114,11 @@ def _gap(text: str) -> Filler:
     return _DRAWS[kind](*numbers)
 
 
-def _named(name: str) -> Filler:
+def _named(name: str, colon: str, form: str) -> Filler:
     def fill(values: Values, _: Draw) -> Any:
         value = values[name]
-        return value() if callable(value) else value
+        value = value() if callable(value) else value
+        return format(value, form) if colon else value
 
     return fill
 
