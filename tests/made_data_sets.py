@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tools.analysis import DataSet, Kind, Level, Usage, make_data_set, measured_level
+from tools.analysis.model import DataSet, Kind, Level, Usage, make_data_set, measured_level
 
 STEPS = (-2, -1, 0, 1, 2)
 MB = 1_000_000

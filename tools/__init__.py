@@ -3,5 +3,7 @@
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
+
 # `python tools/a_program.py` puts this folder first on the path, where `import asv` would find `tools/asv`.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != ROOT / "tools"]

@@ -19,7 +19,7 @@ import pytest
 from support import ROOT, Run, make_item
 
 from tools import local_api, source_check
-from tools.measuring_options import Levels
+from tools.commands.measuring import Levels
 
 PROGRAM = [sys.executable, ROOT / "tools" / "benchmark_ingest.py"]
 SCHEMA = json.loads((ROOT / "tools" / "render" / "results.schema.json").read_text())

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from .certainty import is_slower
 from .evidence import Evidence, waiting_in_words
 from .model import BASELINE_CONCURRENCY, DataSet, Kind, Level
 from .ranking import MODEST_SPEEDUP, PAYING_GAIN, SIGNIFICANT_SPEEDUP, Effect, counted, fastest, refused, seconds
-from .significance import is_slower
 
 # One worker that keeps the CPU busier than this cannot get a speedup worth having on one thread (Amdahl's law).
 CPU_BOUND_BUSY = 1 / MODEST_SPEEDUP

@@ -1,7 +1,9 @@
 """How sure a difference is. Everything works on logarithms, so a change is a ratio and swapping the sides mirrors it.
 
-The unit of evidence is the process, not the call: samples of one process share its memory layout and the mood of the
-machine, so one value stands for each process wherever processes can be told apart.
+Times have long tails to the right and their noise grows with them, which is what logarithms are for. Between commits
+the unit of evidence is the process, not the call: samples of one process share its memory layout and the mood of the
+machine, so one value stands for each process wherever processes can be told apart. Between the levels of one run it is
+the sample.
 """
 
 from __future__ import annotations
@@ -11,6 +13,10 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from .model import Timing
 
 CONFIDENCE = 0.95
 MINIMUM_RUNS = 6
@@ -22,10 +28,17 @@ DISTURBED = 5.0
 """Robust standard deviations above the other rounds from which on a round counts as disturbed,"""
 LEAST_DISTURBANCE = 0.1
 """and as a fraction, so that what hardly swings loses none."""
+QUARTILES_EFFICIENCY = 0.37
+"""Quartiles know as much of a spread as this share of the samples."""
+_FURTHEST = 700.0
+"""The largest logarithm: two samples can be so unsure that their ratio is no number any more."""
 _NORMAL = statistics.NormalDist()
 _MAD_TO_DEVIATION = 1 / _NORMAL.inv_cdf(0.75)
 _MEDIAN_TO_MEAN = math.pi / 2
 """The variance of a median of many samples by that of their mean."""
+
+_Part: TypeAlias = tuple[float, float]
+"""A variance and its degrees of freedom."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,48 @@ class Difference:
     low: float
     high: float
     p_value: float
+
+
+def ratio_interval(above: Timing, below: Timing) -> tuple[float, float] | None:
+    """The 95 % interval of the time of `above` over that of `below`, by Welch's method (unequal variances, 1947).
+
+    None where one of them has no time, a single sample, or samples without any spread: they order nothing.
+    The interval always holds the ratio of the medians, which is the number a report shows: where an outlier pulls
+    the means away from it, the interval is widened to it.
+    """
+    one, other = _mean_logarithm(above), _mean_logarithm(below)
+    if one is None or other is None or not above.median_seconds or not below.median_seconds:
+        return None
+    shown = above.median_seconds / below.median_seconds
+    found = _student(one[0] - other[0], [one[1], other[1]])
+    return min(found.low, shown), max(found.high, shown)
+
+
+def is_slower(one: Timing, other: Timing) -> bool:
+    """Whether `one` is shown to take longer than `other`: the interval of the ratio lies above 1."""
+    interval = ratio_interval(one, other)
+    return interval is not None and interval[0] > 1.0
+
+
+def _mean_logarithm(timed: Timing) -> tuple[float, _Part] | None:
+    """The mean of the logarithms, and how sure it is.
+
+    asv keeps no samples unless it is told to; then the standard deviation is estimated from the quartiles
+    (X. Wan et al., BMC Medical Research Methodology 14:135, 2014).
+    """
+    count = timed.sample_count
+    if len(timed.samples) > 1:
+        logarithms = [math.log(sample) for sample in timed.samples]
+        count, degrees = len(logarithms), float(len(logarithms) - 1)
+        mean, variance = statistics.fmean(logarithms), statistics.variance(logarithms)
+    elif count > 1 and timed.median_seconds and timed.q25_seconds and timed.q75_seconds:
+        width = 2 * _NORMAL.inv_cdf((0.75 * count - 0.125) / (count + 0.25))
+        variance = (math.log(timed.q75_seconds / timed.q25_seconds) / width) ** 2
+        mean, degrees = math.log(timed.median_seconds), QUARTILES_EFFICIENCY * (count - 1)
+    else:
+        return None
+    # Equal samples differ by the rounding of their mean alone.
+    return (mean, (variance / count, degrees)) if variance / count > 1e-26 else None
 
 
 @dataclass(frozen=True)
@@ -149,7 +204,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _student(shift: float, parts: Sequence[tuple[float, float]]) -> Difference:
+def _student(shift: float, parts: Sequence[_Part]) -> Difference:
     """The difference of logarithms with its error: variances that add up, each with its degrees of freedom."""
     variance = sum(part for part, _ in parts)
     error = math.sqrt(variance)
@@ -164,11 +219,12 @@ def _student(shift: float, parts: Sequence[tuple[float, float]]) -> Difference:
         degrees = variance**2 / loss
         p_value = 2 * float(stdtr(degrees, -abs(shift) / error))
         reach = float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * error
-    ratio, low, high = (math.exp(shift + end) for end in (0.0, -reach, reach))
+    ends = (max(-_FURTHEST, min(_FURTHEST, shift + end)) for end in (0.0, -reach, reach))
+    ratio, low, high = map(math.exp, ends)
     return Difference(ratio, low, high, min(1.0, p_value))
 
 
-def _variance_inside(runs: Sequence[Sequence[float]]) -> tuple[float, float]:
+def _variance_inside(runs: Sequence[Sequence[float]]) -> _Part:
     """The variance of the median of all samples, by their scatter within the runs, and its degrees of freedom."""
     logarithms = [[math.log(value) for value in run] for run in runs]
     count = sum(map(len, runs))

@@ -86,7 +86,7 @@ def repeatable(before: Sequence[Run], after: Sequence[Run]) -> list[str]:
     """The benchmarks, as asv names them, whose exact count differs: it is measured again before it is called."""
     rows = rows_of(list(_paired_findings(before, after)))
     called = (row for row in rows if row.status in ("regression", "improvement") and None not in (row.base, row.head))
-    exact = (row for row in called if (metric := _metric(row.series)) and metric.nature == "exact")
+    exact = (row for row in called if row.metric and row.metric.nature == "exact")
     return list(dict.fromkeys(row.series.benchmark for row in exact))
 
 

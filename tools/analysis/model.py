@@ -10,10 +10,10 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
+from .certainty import ratio_interval
 from .evidence import Evidence, evidence_of
-from .significance import ratio_interval
 
 SCHEMA_VERSION = 3
 BASELINE_CONCURRENCY = 1
@@ -161,14 +161,16 @@ class Report:
     schema_version: int = SCHEMA_VERSION
 
 
+class Sizes(TypedDict, total=False):
+    """What is known of a level beside its time; `import_bytes` is the peak of a process that only imports."""
+
+    items: int | None
+    peak_bytes: int | None
+    import_bytes: int | None
+
+
 def measured_level(
-    concurrency: Concurrency,
-    samples: Iterable[float],
-    *,
-    items: int | None = None,
-    peak_bytes: int | None = None,
-    import_bytes: int | None = None,
-    usage: Usage | None = None,
+    concurrency: Concurrency, samples: Iterable[float], *, usage: Usage | None = None, **sizes: Unpack[Sizes]
 ) -> Level:
     """A level from its timed runs, in seconds.
 
@@ -180,10 +182,9 @@ def measured_level(
         raise ValueError(f"a measured level needs positive finite samples, got {seconds!r}")
     # As asv and numpy define quartiles; one run has none.
     q25, _, q75 = statistics.quantiles(seconds, n=4, method="inclusive") if len(seconds) > 1 else (None,) * 3
-    level = summarised_level(concurrency, statistics.median(seconds), sample_count=len(seconds), q25_seconds=q25,
-                             q75_seconds=q75, items=items, peak_bytes=peak_bytes, import_bytes=import_bytes,
-                             usage=usage)  # fmt: skip
-    return replace(level, samples=seconds)
+    median, count = statistics.median(seconds), len(seconds)
+    level = summarised_level(concurrency, median, sample_count=count, usage=usage, **sizes)
+    return replace(level, samples=seconds, q25_seconds=q25, q75_seconds=q75)
 
 
 def summarised_level(
@@ -193,35 +194,28 @@ def summarised_level(
     sample_count: int,
     q25_seconds: float | None = None,
     q75_seconds: float | None = None,
-    items: int | None = None,
-    peak_bytes: int | None = None,
-    import_bytes: int | None = None,
     usage: Usage | None = None,
+    **sizes: Unpack[Sizes],
 ) -> Level:
     """A level of which only the median is known, and the quartiles where there are any."""
+    level = missing_level(concurrency, "failed", **sizes)
     return replace(
-        missing_level(concurrency, "failed", items=items, peak_bytes=peak_bytes, import_bytes=import_bytes),
+        level,
         status="ok",
         sample_count=sample_count,
         median_seconds=median_seconds,
         q25_seconds=q25_seconds,
         q75_seconds=q75_seconds,
-        throughput=None if items is None else items / median_seconds,
+        throughput=None if level.items is None else level.items / median_seconds,
         usage=usage,
     )
 
 
-def missing_level(
-    concurrency: Concurrency,
-    status: Literal["n/a", "failed"],
-    *,
-    items: int | None = None,
-    peak_bytes: int | None = None,
-    import_bytes: int | None = None,
-) -> Level:
+def missing_level(concurrency: Concurrency, status: Literal["n/a", "failed"], **sizes: Unpack[Sizes]) -> Level:
     """A level without a time: it failed, or there was nothing to run."""
-    net = None if peak_bytes is None or import_bytes is None else peak_bytes - import_bytes
-    return Level(concurrency=concurrency, status=status, items=items, peak_bytes=peak_bytes, net_bytes=net)
+    peak, imports = sizes.get("peak_bytes"), sizes.get("import_bytes")
+    net = None if peak is None or imports is None else peak - imports
+    return Level(concurrency=concurrency, status=status, items=sizes.get("items"), peak_bytes=peak, net_bytes=net)
 
 
 def as_peer(name: str, level: Level) -> Peer:

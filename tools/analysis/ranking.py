@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from .certainty import is_slower, ratio_interval
 from .model import DataSet, Level, order_of
-from .significance import is_slower, ratio_interval
 
 # Speedups, as the table shows them, from which the words change.
 SIGNIFICANT_SPEEDUP = 3.0

@@ -68,15 +68,12 @@ class Row:
         return self.status in ("regression", "improvement", "unstable")
 
     @property
-    def is_exact(self) -> bool:
-        """Whether it comes out the same each time."""
-        metric = metric_of(self.series.benchmark, dict(self.series.params), self.series.kind, self.series.unit)
-        return metric is not None and metric.nature == "exact"
+    def metric(self) -> Metric | None:
+        return metric_of(self.series.benchmark, dict(self.series.params), self.series.kind, self.series.unit)
 
     def measured_again(self, base: float | None, head: float | None) -> Row:
         """An exact count that was called, measured once more on both sides: it stands where the difference repeats."""
-        metric = metric_of(self.series.benchmark, dict(self.series.params), self.series.kind, self.series.unit)
-        if metric is None or base is None or head is None or exact_verdict(base, head, metric) == self.status:
+        if not self.metric or base is None or head is None or exact_verdict(base, head, self.metric) == self.status:
             return self
         shown = " and ".join(quantity(value, self.series.unit) for value in (base, head))
         words = f"measured again, the difference did not repeat: {shown}"

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from tools.words import listed, megabytes, share, significant, times, workers
 
 from .bottleneck import bottleneck_in_words, hindered, kept, number, plateau, too_few_tasks
+from .certainty import is_slower
 from .evidence import busy_in_words, shares_in_words
-from .model import DataSet, Level, sample_counts
+from .model import DataSet, Level, Timing, sample_counts
 from .next_run import next_run
 from .ranking import SAME_MEMORY_BYTES, compared, counted, differing_items, fastest, is_dear, pays, seconds
 from .scaling import ScalingLaw, law_in_words
-from .significance import Timed, is_slower
 
 if TYPE_CHECKING:
     from .analysis import Findings, Line
@@ -297,7 +297,7 @@ def _memory(found: Findings) -> str:
 
 def _samples(data_set: DataSet) -> str:
     """Every timed run; of many, where they lie."""
-    shown: list[tuple[str, Timed]] = [
+    shown: list[tuple[str, Timing]] = [
         (workers(level.concurrency), level) for level in data_set.measured if level.samples
     ]
     shown += [(peer.name, peer) for peer in data_set.peers if peer.samples]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tools import ROOT
 from tools.errors import ToolError
 from tools.processes import stopped
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 ELSEWHERE = Path(__file__).with_name("elsewhere.py")
 SOME_FAILED = 2
 """asv's exit code when benchmarks fail; the others have results."""

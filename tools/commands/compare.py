@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .failures import that_cannot_be_judged
-from .verdict import FORMATS, publish
+from .output import FORMATS, progress, publish
 
 if TYPE_CHECKING:
     from tools.analysis.change import Change
@@ -57,22 +57,9 @@ def _files(before: Path, after: Path) -> Change:
 
 
 def _commits(base: str, head: str, bench: str | None, rounds: int | None, quick: bool, config: Path | None) -> Change:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from tools.asv import turns
     from tools.asv.run import OURS, Project
 
-    console = Console(stderr=True)
-    columns = (TextColumn("comparing"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("comparing", total=None)
-        return turns.compare(
-            base,
-            head,
-            bench=bench,
-            quick=quick,
-            rounds=rounds,
-            project=Project.of(config) if config else OURS,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    project = Project.of(config) if config else OURS
+    with progress("comparing", "runs") as show:
+        return turns.compare(base, head, bench=bench, quick=quick, rounds=rounds, project=project, progress=show)

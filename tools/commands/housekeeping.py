@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from .output import say
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from .output import say
 
 
 @click.command("dashboard")

@@ -6,57 +6,86 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from tools import test_data
-from tools.measuring_options import Decorator, Levels, Processes, all_of
+from tools import ROOT, test_data
 
 from .output import check_output, say, write_report
 
 if TYPE_CHECKING:
-    from tools.analysis import Concurrency
-    from tools.measuring import Request
+    from tools.analysis.model import Concurrency
 
-TEST_DATA = Path(__file__).resolve().parent.parent.parent / "test_data"
+TEST_DATA = ROOT / "test_data"
 LOCAL_LATENCY_SECONDS = 0.1
 LOCAL_API_ITEMS = 5000
 REMOTE_API_ITEMS = 500
+AUTO = "auto"
 UNTIL_NARROW = "5 or more, until the 95 % interval is within 5 %"
 
 
-def _measuring_options(output: str, repeat: str) -> Decorator:
-    """Add the options that `file` and `api` share."""
-    return all_of(
-        click.option(
-            "--concurrency",
-            type=Levels(),
-            default="1,5,10",
-            show_default=True,
-            help="Levels to measure, 'auto' among them.",
-        ),
+class Levels(click.ParamType["tuple[Concurrency, ...]"]):
+    """Concurrency levels as a list with commas: 1,5,10, and `auto` for the one that the module finds itself."""
+
+    name = "levels"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Concurrency, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = {part.strip() for part in str(value).split(",")}
+        numbers = parts - {AUTO}
+        if not all(part.isdecimal() and int(part) > 0 for part in numbers):
+            self.fail(f"{value!r} is not a list of levels such as 1,5,10 or 1,5,auto", param, ctx)
+        return (*sorted(map(int, numbers)), *(parts & {AUTO}))
+
+
+class Processes(Levels):
+    """Numbers of processes as a list with commas: 1,2,4. They are levels as reports name them: 1, "2 processes"."""
+
+    name = "processes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Concurrency, ...]:
+        if isinstance(value, tuple):
+            return value
+        levels = super().convert(value, param, ctx)
+        if AUTO in levels:
+            self.fail(f"{value!r} is not a list of numbers such as 1,2,4", param, ctx)
+        return tuple(1 if level == 1 else f"{level} processes" for level in levels)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The options that `file` and `api` share."""
+
+    concurrency: tuple[Concurrency, ...]
+    repeat: int | None
+    budget: float
+    output: Path
+
+
+def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    options = (
+        click.option("--concurrency", type=Levels(), default="1,5,10", show_default=True,
+                     help="Levels to measure, 'auto' among them."),
         click.option("--repeat", type=click.IntRange(1, 1000), help=f"Timed runs a level. [default: {repeat}]"),
-        click.option(
-            "--budget",
-            type=click.FloatRange(min=0),
-            default=30.0,
-            show_default=True,
-            metavar="SECONDS",
-            help="Begin no further round of runs after so long, once each level has five.",
-        ),
-        click.option(
-            "--output",
-            type=click.Path(dir_okay=False, path_type=Path),
-            default=output,
-            show_default=True,
-            help="JSON file to write; the report and the plot go beside it.",
-        ),
-    )
+        click.option("--budget", type=click.FloatRange(min=0), default=30.0, show_default=True, metavar="SECONDS",
+                     help="Begin no further round of runs after so long, once each level has five."),
+        click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=output, show_default=True,
+                     help="JSON file to write; the report and the plot go beside it."),
+    )  # fmt: skip
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 @click.command("file")
@@ -66,29 +95,29 @@ def _measuring_options(output: str, repeat: str) -> Decorator:
 @click.option("--source", help="A folder, file or glob of yours, instead of generated items.")
 @click.option("--max-items", type=click.IntRange(min=1), help="Stop after so many items.")
 @click.option("--workers", type=Processes(), help="Write NDJSON with so many processes, such as 1,2, instead.")
-@_measuring_options("results/file.json", UNTIL_NARROW)
+@_shared_options("results/file.json", UNTIL_NARROW)
 @click.pass_context
 def file_command(
     context: click.Context,
+    /,
     test_size: int | None,
     profile: str | None,
     layout: str | None,
     source: str | None,
     max_items: int | None,
     workers: tuple[Concurrency, ...] | None,
-    concurrency: tuple[Concurrency, ...],
-    repeat: int | None,
-    budget: float,
-    output: Path,
+    **shared: Any,
 ) -> None:
     """Measure reading items from files, the page cache warm: each level is run once untimed before."""
-    from tools import analysis, measuring, source_check
+    from tools import source_check
+    from tools.analysis.model import title_of
 
-    check_output(output)
+    given = Shared(**shared)
+    check_output(given.output)
     if workers is not None:
         if max_items or context.get_parameter_source("concurrency") is not ParameterSource.DEFAULT:
             raise click.UsageError("--workers writes all items: --concurrency and --max-items do not go with it")
-        concurrency = workers
+        given = replace(given, concurrency=workers)
     if source is not None:
         if test_size or profile or layout:
             raise click.UsageError("--source is data of yours: --test-size, --profile and --layout do not go with it")
@@ -99,19 +128,15 @@ def file_command(
         spec = _spec(test_size or 1000, profile, layout)
         data = _made(spec)
         source, expected = str(data.path), min(spec.items, max_items or spec.items)
-        title = analysis.title_of("file", expected)
+        title = title_of("file", expected)
         shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
     options: dict[str, Any] = {"mode": "file", "source": source}
     if max_items is not None:
         options["max_items"] = max_items
     source_check.check_file_source(options)
-    rules = measuring.Rules(repeat, budget)
     if workers is not None:
         title, shown = f"{title}, written", f"{shown}, written as NDJSON"
-    request = measuring.Request(
-        title, shown, options, concurrency, rules, warm_up=True, items=expected, written=workers is not None
-    )
-    _measure(request, output)
+    _measure(given, title, shown, options, warm_up=True, items=expected, written=workers is not None)
 
 
 @click.command("api")
@@ -124,7 +149,7 @@ def file_command(
 @click.option("--bbox", help="west,south,east,north in degrees.")
 @click.option("--header", "headers", multiple=True, metavar="NAME=VARIABLE",
               help="Send a header with the value of an environment variable.")  # fmt: skip
-@_measuring_options("results/api.json", f"{UNTIL_NARROW}; 1 with --catalog-url")
+@_shared_options("results/api.json", f"{UNTIL_NARROW}; 1 with --catalog-url")
 def api_command(
     catalog_url: str | None,
     collection_id: str | None,
@@ -133,20 +158,19 @@ def api_command(
     datetime: str | None,
     bbox: str | None,
     headers: tuple[str, ...],
-    concurrency: tuple[Concurrency, ...],
-    repeat: int | None,
-    budget: float,
-    output: Path,
+    **shared: Any,
 ) -> None:
     """Measure fetching items from a STAC API. A catalogue of others is asked once a level unless --repeat says more."""
     from stac_manager import IngestConfig
-    from tools import analysis, local_api, measuring, source_check
+    from tools import local_api, source_check
+    from tools.analysis.model import title_of
 
-    check_output(output)
+    given = Shared(**shared)
+    check_output(given.output)
     max_items = max_items or (REMOTE_API_ITEMS if catalog_url else LOCAL_API_ITEMS)
     search: dict[str, Any] = {"mode": "api", "max_items": max_items, "limit": limit}
-    given = {"collection_id": collection_id, "datetime": datetime, "bbox": bbox and bbox.split(",")}
-    search.update({name: value for name, value in given.items() if value})
+    asked = {"collection_id": collection_id, "datetime": datetime, "bbox": bbox and bbox.split(",")}
+    search.update({name: value for name, value in asked.items() if value})
     if headers:
         search["headers"] = dict(_header(header) for header in headers)
     IngestConfig.parse({**search, "source": catalog_url or "http://localhost/"})  # before anything is made or started
@@ -160,17 +184,16 @@ def api_command(
             url, shown = catalog_url, f"{_without_query(catalog_url)}, {limit} items a page"
         options = {**search, "source": url}
         if catalog_url is not None:
-            repeat = repeat or 1
-            total = source_check.requests_of(-(-max_items // limit), concurrency, repeat)
+            repeat = given.repeat or 1
+            given = replace(given, repeat=repeat)
+            total = source_check.requests_of(-(-max_items // limit), given.concurrency, repeat)
             say(f"This sends about {total:,} requests to {_without_query(catalog_url)}.")
         found = source_check.check_api_source(options)
         if found is not None:
             shown = f"{shown}, collection {found}"
-        title = "{items:,} API Items" if catalog_url else analysis.title_of("api", max_items)
+        title = "{items:,} API Items" if catalog_url else title_of("api", max_items)
         expected = max_items if catalog_url is None and not (datetime or bbox or collection_id) else None
-        rules = measuring.Rules(repeat, budget)
-        request = measuring.Request(title, shown, options, concurrency, rules, warm_up=False, items=expected)
-        _measure(request, output)
+        _measure(given, title, shown, options, warm_up=False, items=expected)
 
 
 def _made(spec: test_data.DataSetSpec) -> test_data.DataSet:
@@ -178,19 +201,22 @@ def _made(spec: test_data.DataSetSpec) -> test_data.DataSet:
         return test_data.ensure(spec, TEST_DATA, advance=advance)
 
 
-def _measure(request: Request, output: Path) -> None:
+def _measure(given: Shared, title: str, source: str, options: dict[str, Any], **how: Any) -> None:
     from rich.console import Console
 
-    from tools import analysis, measuring, render
+    from tools import measuring, render
+    from tools.analysis.analysis import analyse_report
 
+    rules = measuring.Rules(given.repeat, given.budget)
+    request = measuring.Request(title, source, options, given.concurrency, rules, **how)
     measurement = measuring.measure(request, Console(stderr=True))
     for remark in measurement.remarks:
         say(f"note: {remark}")
     data_sets = tuple(replace(data_set, command=_as_typed(sys.argv)) for data_set in measurement.report.data_sets)
-    found = analysis.analyse_report(replace(measurement.report, data_sets=data_sets))
-    render.write(found, output)
-    write_report(found, "md", output.with_name(f"{output.stem}_report.md"))
-    say(f"Written: {output}")
+    found = analyse_report(replace(measurement.report, data_sets=data_sets))
+    render.write(found, given.output)
+    write_report(found, "md", given.output.with_name(f"{given.output.stem}_report.md"))
+    say(f"Written: {given.output}")
 
 
 def _spec(items: int, profile: str | None, layout: str | None) -> test_data.DataSetSpec:

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from .failures import that_cannot_be_judged
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from .failures import that_cannot_be_judged
+from .output import progress
 
 
 @click.command("nightly")
@@ -66,30 +67,13 @@ def nightly_command(**given: Any) -> int:
         except ValueError:
             raise click.UsageError(f"--cpus {given['cpus']!r} is not a list such as 0,2-3") from None
         try:
-            outcome = _shown(night.Options(**given))
+            with progress("measuring", "rounds") as show:
+                outcome = night.run(night.Options(**given), show)
         except KeyboardInterrupt:
-            raise SystemExit(_interrupted()) from None
+            click.echo("error: interrupted; start it again to go on", err=True)
+            raise SystemExit(130) from None
     for line in outcome.said:
         click.echo(line)
     for line in outcome.remarks:
         click.echo(line, err=True)
-    return int(outcome.code)
-
-
-def _interrupted() -> int:
-    click.echo("error: interrupted; start it again to go on", err=True)
-    return 130
-
-
-def _shown(options: Any) -> Any:
-    """Run the night and show how many rounds are done: on a terminal only."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from tools.nightly import night
-
-    console = Console(stderr=True)
-    columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TextColumn("rounds"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("measuring", total=None)
-        return night.run(options, lambda done, total: bar.update(task, completed=done, total=total))
+    return outcome.code

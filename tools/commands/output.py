@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from tools import analysis
+    from tools.analysis.analysis import Analysed
+    from tools.analysis.change import Change
+
+FORMATS = ("terminal", "md", "json")
+"""Of a verdict."""
 
 
-def write_report(found: analysis.Analysed, form: str, output: Path | None) -> None:
+def write_report(found: Analysed, form: str, output: Path | None) -> None:
     """Write the report in one form; it is shown on the terminal beside Markdown too."""
     from tools import render
     from tools.atomic import write_bytes
@@ -36,6 +42,24 @@ def write_report(found: analysis.Analysed, form: str, output: Path | None) -> No
     say(f"Written: {', '.join(map(str, written))}")
 
 
+def publish(change: Change, form: str, output: Path | None) -> None:
+    """Print a verdict in one of the formats, or write it into a file."""
+    from tools.atomic import write_bytes
+    from tools.render import change as pages
+
+    if form == "terminal":
+        if output is not None:
+            raise click.UsageError("--output needs --format md or --format json")
+        pages.show(change)
+        return
+    page = pages.as_markdown(change) if form == "md" else pages.as_json(change)
+    if output is None:
+        click.echo(page, nl=False)
+    else:
+        write_bytes(output, page.encode())
+        say(f"Written: {output}")
+
+
 def check_output(path: Path, suffix: str = ".json") -> None:
     """Find out before a long run that its result cannot be written."""
     if path.suffix != suffix:
@@ -51,3 +75,16 @@ def check_output(path: Path, suffix: str = ".json") -> None:
 def say(text: str) -> None:
     """Tell the user, beside the results."""
     click.echo(text, err=True)
+
+
+@contextmanager
+def progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many are done of how many, on a terminal only."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

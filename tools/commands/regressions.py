@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .failures import that_cannot_be_judged
-from .verdict import FORMATS, publish
+from tools import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from .failures import that_cannot_be_judged
+from .output import FORMATS, publish
 
 
 @click.command("regressions")
@@ -23,16 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
               help="git repository that knows the order of the commits. [default: this one]")  # fmt: skip
 @click.option("--format", "form", type=click.Choice((*FORMATS, "markdown")), default="terminal", show_default=True)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write instead of printing.")
-def regressions_command(
-    results_dir: Path,
-    commit: str | None,
-    base: str | None,
-    since: str | None,
-    machine: str | None,
-    repository: Path,
-    form: str,
-    output: Path | None,
-) -> int:
+def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
     """Judge what `asv run` has measured: did the last commit make it slower?
 
     \b
@@ -60,11 +52,11 @@ def regressions_command(
     20 %, or a change shows that is not certain. A benchmark that fails and did not before is a regression. Less is
     better, except for units such as items/s. More: docs/regressions.md.
     """
-    if base is not None and since is not None:
+    if judged["base"] is not None and judged["since"] is not None:
         raise click.UsageError("--base and --since exclude each other")
     with that_cannot_be_judged():
         from tools.asv.history import judge
 
-        change = judge(results_dir, commit=commit, base=base, since=since, machine=machine, repository=repository)
+        change = judge(**judged)
         publish(change, "md" if form == "markdown" else form, output)
     return change.exit_code

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tools import ROOT
+
 from .output import check_output, say, write_report
 
 if TYPE_CHECKING:
-    from tools import analysis
+    from tools.analysis.model import Report
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-HISTORY = ROOT / ".asv" / "results"
 FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
 
 
 @click.command("report")
 @click.option("--commit", help="Commit to show, as git names it. [default: the newest with results]")
 @click.option("--machine", help="Machine to show, where there are results of several.")
-@click.option("--results", "results_dir", type=click.Path(file_okay=False, path_type=Path), default=HISTORY,
-              help="Folder of asv's results. [default: .asv/results]")  # fmt: skip
+@click.option("--results", "results_dir", type=click.Path(file_okay=False, path_type=Path),
+              default=ROOT / ".asv" / "results", help="Folder of asv's results. [default: .asv/results]")  # fmt: skip
 @click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Results file of `file` or `api` to show instead of asv's results.")  # fmt: skip
 @click.option("--compare", metavar="COMMIT", help="Put this commit, as the one before, beside the one shown.")
@@ -41,7 +41,8 @@ def report_command(
     output: Path | None,
 ) -> None:
     """Show what `asv run` has measured: the newest commit, or the one named."""
-    from tools import analysis, render
+    from tools import render
+    from tools.analysis.analysis import analyse_report
     from tools.asv.history import meant
     from tools.asv.results import read_report
 
@@ -58,13 +59,13 @@ def report_command(
     else:
         found = read_report(results_dir, commit=commit and meant(commit, ROOT), machine=machine, peers=peers)
     if compare is None:
-        write_report(analysis.analyse_report(found), form, output)
+        write_report(analyse_report(found), form, output)
     else:
         _write_change(results_dir, compare, found, machine, form, output)
 
 
 def _write_change(
-    results_dir: Path, base: str, after: analysis.Report, machine: str | None, form: str, output: Path | None
+    results_dir: Path, base: str, after: Report, machine: str | None, form: str, output: Path | None
 ) -> None:
     from tools import render
     from tools.asv.history import judge

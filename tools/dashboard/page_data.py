@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tools.analysis import DataSet, Level, Report, analyse, is_quick
+from tools.analysis.analysis import analyse
 from tools.analysis.change import Change
-from tools.analysis.model import Peer
+from tools.analysis.model import DataSet, Level, Peer, Report, is_quick
 from tools.analysis.verdicts import Row
 from tools.asv.history import WINDOW, before_and_after
 from tools.asv.results import read_history, read_reports

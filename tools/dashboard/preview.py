@@ -11,7 +11,8 @@ from typing import Any
 
 from asv.config import Config
 
-from tools.asv.run import ROOT, run
+from tools import ROOT
+from tools.asv.run import run
 from tools.errors import MeasuringError
 
 

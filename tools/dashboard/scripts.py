@@ -17,9 +17,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools import ROOT
 from tools.atomic import write_bytes
 
-CACHE = Path(__file__).resolve().parents[2] / ".asv" / "dashboard-scripts"
+CACHE = ROOT / ".asv" / "dashboard-scripts"
 FETCH_TIMEOUT_MILLISECONDS = 20_000
 NPM_TIMEOUT_SECONDS = 120
 

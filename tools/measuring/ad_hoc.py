@@ -15,9 +15,12 @@ from typing import Any
 
 from rich.console import Console
 
-from tools.analysis import (
+from tools import ROOT
+from tools.analysis.model import (
+    Concurrency,
     DataSet,
     Environment,
+    Kind,
     Level,
     Report,
     Usage,
@@ -27,7 +30,6 @@ from tools.analysis import (
     measured_level,
     missing_level,
 )
-from tools.analysis.model import Concurrency, Kind
 from tools.errors import MeasuringError
 
 from . import schedule
@@ -188,7 +190,6 @@ def _environment() -> Environment:
 
     from tools.asv.git import Repository
     from tools.asv.results import ram_of
-    from tools.asv.run import ROOT
 
     machine, git = Machine.get_defaults(), Repository(ROOT)
     commit, cores = git.head(), str(machine["num_cpu"])

@@ -8,12 +8,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
+from tools import ROOT
 from tools.analysis.model import Concurrency
 
-PROGRAM = Path(__file__).resolve().parents[2] / "benchmarks" / "_level.py"
+PROGRAM = ROOT / "benchmarks" / "_level.py"
 
 
 class Worker:

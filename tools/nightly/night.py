@@ -249,7 +249,8 @@ class _Night:
 
     def _confirmed(self, change: Change) -> Change:
         """Measure exact counts that differ once more, at the commit that is named and the one before it."""
-        called = [row for row in change.regressions if row.is_exact and row.guilty in self.line[1:]]
+        exact = [row for row in change.regressions if row.metric and row.metric.nature == "exact"]
+        called = [row for row in exact if row.guilty in self.line[1:]]
         if not called:
             return change
         names = "|".join(sorted({row.series.benchmark.replace(".", r"\.") for row in called}))

@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.analysis import Analysis
+from tools.analysis.analysis import Analysis
 from tools.words import plain, significant, times
 
 from .page import Page

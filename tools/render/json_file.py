@@ -7,8 +7,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from tools.analysis import (
-    Analysed,
+from tools.analysis.analysis import Analysed
+from tools.analysis.change import Change
+from tools.analysis.model import (
+    SCHEMA_VERSION,
     DataSet,
     Environment,
     Level,
@@ -20,8 +22,6 @@ from tools.analysis import (
     missing_level,
     summarised_level,
 )
-from tools.analysis.change import Change
-from tools.analysis.model import SCHEMA_VERSION
 from tools.atomic import write_bytes
 from tools.errors import ReportError
 

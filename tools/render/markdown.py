@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-from tools.analysis import Line
+from tools.analysis.analysis import Line
 from tools.words import plain
 
 from .page import COLUMNS, Page, Section

@@ -13,7 +13,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from tools.analysis import DataSet, Environment, Report, analyse_report
+from tools.analysis.analysis import analyse_report
+from tools.analysis.model import DataSet, Environment, Report
 
 from .html import render_html
 from .page import report_page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tools.analysis import Analysed, Analysis, Line
+from tools.analysis.analysis import Analysed, Analysis, Line
 from tools.analysis.change import Change
 from tools.analysis.model import BASELINE_CONCURRENCY, DataSet, Environment, Level, Report, Timing, sample_counts
 from tools.words import NOT_AVAILABLE, clipped, megabytes, significant, times, workers

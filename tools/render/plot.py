@@ -9,7 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tools.analysis import Analysed, Analysis, DataSet, Level, Report, is_quick
+from tools.analysis.analysis import Analysed, Analysis
+from tools.analysis.model import DataSet, Level, Report, is_quick
 from tools.analysis.scaling import ScalingLaw
 from tools.atomic import write_bytes
 from tools.errors import ReportError

@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.analysis import DataSet, Level, Usage, analyse, make_data_set, measured_level, missing_level
+from tools.analysis.analysis import analyse
+from tools.analysis.model import DataSet, Level, Usage, make_data_set, measured_level, missing_level
 from tools.analysis.next_run import PROGRAM
 
 SECONDS = st.floats(min_value=0.01, max_value=100)

@@ -3,7 +3,8 @@
 import pytest
 from made_data_sets import MB, data_set, level, timed
 
-from tools.analysis import DataSet, Usage, analyse, make_data_set, measured_level, missing_level, summarised_level
+from tools.analysis.analysis import analyse
+from tools.analysis.model import DataSet, Usage, make_data_set, measured_level, missing_level, summarised_level
 from tools.analysis.scaling import ScalingLaw
 
 PROGRAM = "python tools/benchmark_ingest.py api --max-items 1000"

@@ -9,7 +9,8 @@ import pytest
 from scratch_asv import measure_scratch_project
 from support import ROOT
 
-from tools.analysis import DataSet, analyse
+from tools.analysis.analysis import analyse
+from tools.analysis.model import DataSet
 from tools.asv.results import read_report
 
 # What is in the workload, what the report must call it, and how much workers help.

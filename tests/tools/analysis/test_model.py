@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tools.analysis import is_quick, make_data_set, measured_level, missing_level, summarised_level
+from tools.analysis.model import is_quick, make_data_set, measured_level, missing_level, summarised_level
 
 
 def test_level_from_samples() -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tools.analysis import measured_level, summarised_level
-from tools.analysis.significance import is_slower, ratio_interval
+from tools.analysis.certainty import is_slower, ratio_interval
+from tools.analysis.model import measured_level, summarised_level
 
 RATIO = 3.0
 REPETITIONS = 600

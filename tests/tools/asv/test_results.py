@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scratch_asv import measure_scratch_project
 
-from tools.analysis import Usage
+from tools.analysis.model import Usage
 from tools.asv.results import read_report
 from tools.errors import ReportError
 

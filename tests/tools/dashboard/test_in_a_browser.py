@@ -13,7 +13,7 @@ import pytest
 from dashboard_results import API, FILE, PEAK, PEERS, TIME, Dashboard
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tools.analysis import analyse
+from tools.analysis.analysis import analyse
 from tools.asv.results import read_report
 
 FLAGS = [

@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 
 from test_markdown import documented_report
 
-from tools.analysis import Report, analyse_report, as_peer, make_data_set, measured_level
+from tools.analysis.analysis import analyse_report
+from tools.analysis.model import Report, as_peer, make_data_set, measured_level
 from tools.analysis.two_reports import compare_reports
 from tools.render import change_page, render_html, report_page
 

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from tools.analysis import (
+from tools.analysis.analysis import analyse_report
+from tools.analysis.model import (
     DataSet,
     Environment,
     Level,
     Report,
     Usage,
-    analyse_report,
     as_peer,
     make_data_set,
     measured_level,

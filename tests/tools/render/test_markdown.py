@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from tools.analysis import (
+from tools.analysis.analysis import analyse_report
+from tools.analysis.model import (
     Environment,
     Report,
-    analyse_report,
     make_data_set,
     measured_level,
     missing_level,

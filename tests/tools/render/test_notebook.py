@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from IPython.core.formatters import DisplayFormatter
 from test_markdown import documented_report
 
-from tools.analysis import DataSet, Report
+from tools.analysis.model import DataSet, Report
 from tools.render.notebook import load_ipython_extension
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from tools.analysis import Analysed, Environment, Report, analyse_report, make_data_set, measured_level, missing_level
+from tools.analysis.analysis import Analysed, analyse_report
+from tools.analysis.model import Environment, Report, make_data_set, measured_level, missing_level
 from tools.errors import ReportError
 from tools.render import draw
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from tools.analysis import Environment, Report, analyse_report, make_data_set, measured_level, missing_level
+from tools.analysis.analysis import analyse_report
+from tools.analysis.model import Environment, Report, make_data_set, measured_level, missing_level
 from tools.render import report_page, show
 
 LEVELS = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.analysis import title_of
+from tools.analysis.model import title_of
 from tools.words import listed, megabytes, plain, share, significant, times, workers
 
 
