@@ -40,11 +40,7 @@ def requests_of(pages: int, levels: Sequence[Concurrency], repeat: int) -> int:
 
 
 def check_file_source(options: dict[str, Any]) -> None:
-    """Fetch the first item.
-
-    Raises:
-        StacManagerError: As `IngestModule.fetch`.
-    """
+    """Fetch the first item. Raises StacManagerError: as `IngestModule.fetch`."""
     asyncio.run(_first_item(options))
 
 

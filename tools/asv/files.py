@@ -63,29 +63,35 @@ def machine_folder(results_dir: Path, machine: str | None) -> Path:
     return results_dir / (machine or names[0])
 
 
-def chosen(files: list[ResultFile], folder: Path, prefix: str | None) -> ResultFile:
+def chosen(files: list[ResultFile], folder: Path, name: str | None) -> ResultFile:
+    """The file of the newest commit with ingestion results, or of the one whose hash starts so; measured last."""
     with_ingest = [file for file in files if file.ingest_names]
     if not with_ingest:
         raise ReportError(f"{folder} holds no results of {TIME_METHOD}; run `asv run` first.")
     newest_first = sorted(with_ingest, key=lambda x: (x.commit_date, x.measured_until), reverse=True)
-    commits = list(dict.fromkeys(file.commit for file in newest_first))
-    if prefix is not None:
-        found = [commit for commit in commits if prefix and commit.startswith(prefix.lower())]
-        if not found:
-            raise ReportError(
-                f"{folder} has no ingestion results of commit {prefix!r}; there is {choices(_short(commits))}."
-            )
-        if len(found) > 1:
-            raise ReportError(
-                f"commit {prefix!r} is ambiguous, write more of it: {choices(_short(found, len(prefix) + 4))}."
-            )
-        commits = found
-    same = [file for file in with_ingest if file.commit == commits[0]]
+    commits = list(dict.fromkeys(file.commit for file in newest_first))[::-1]
+    commit = commits[-1] if name is None else commit_named(name, commits, folder)
+    same = [file for file in with_ingest if file.commit == commit]
     return max(same, key=lambda file: (file.measured_until, file.environment))
 
 
-def _short(commits: list[str], length: int = 8) -> list[str]:
-    return [commit[: max(length, 8)] for commit in commits]
+def commit_named(name: str, commits: Sequence[str], where: Path, known: str | None = None) -> str:
+    """The one of the measured commits, oldest first, whose hash starts so, or that git knows by this name.
+
+    Raises:
+        ReportError: There is none, or there are several.
+    """
+    found = [commit for commit in commits if name and commit.startswith(name.lower())]
+    if len(found) == 1:
+        return found[0]
+    if known is not None and known in commits:
+        return known
+    if found:
+        shown = choices([commit[: max(8, len(name) + 4)] for commit in reversed(found)])
+        raise ReportError(f"commit {name!r} is ambiguous, write more of it: {shown}.")
+    said = f", which is {known[:8]}" if known and not known.startswith(name) else ""
+    newest = choices([commit[:8] for commit in reversed(commits)])
+    raise ReportError(f"{where} has no results of commit {name!r}{said}; the newest there are {newest}.")
 
 
 def suite_of(results_dir: Path) -> dict[str, Any]:

@@ -57,11 +57,7 @@ class Repository:
         return (self.git(*asked, check=False) or None) if name else None
 
     def head(self) -> str:
-        """The commit that is checked out.
-
-        Raises:
-            GitError: If this is no checkout, or has no commit yet.
-        """
+        """The commit that is checked out. Raises GitError if this is no checkout, or has no commit yet."""
         found = self.find("HEAD")
         if found is None:
             inside = self.git("rev-parse", "--git-dir", check=False)

@@ -9,12 +9,12 @@ from pathlib import Path
 from tools.analysis.change import Change, between
 from tools.errors import ReportError
 
+from .files import commit_named
 from .git import Repository
 from .results import History, read_history
 
 WINDOW = 20
 """Measured commits before the judged ones that are looked at."""
-_SHOWN = 10
 
 
 def judge(
@@ -98,7 +98,7 @@ class Line:
         Raises:
             ReportError: There is none, or there are several.
         """
-        return find(name, self.by_date, self.repository, self.where)
+        return commit_named(name, self.by_date, self.where, self.repository.find(name))
 
     def to(self, chosen: str) -> tuple[list[str], list[str]]:
         """The measured commits that lead to one, oldest first, it being the last; and what is to be said of them.
@@ -125,27 +125,6 @@ class Line:
         why = "a shallow clone has not all commits" if self.repository.is_shallow else "they came from elsewhere"
         words = "measured commit" if len(strange) == 1 else "measured commits"
         return order, [f"{len(strange)} {words} that git does not know here ({why}) taken by date"]
-
-
-def find(name: str, commits: Sequence[str], repository: Repository, where: Path) -> str:
-    """The one of the measured commits, oldest first, that git calls so, or whose hash starts so.
-
-    Raises:
-        ReportError: There is none, or there are several.
-    """
-    found = [commit for commit in commits if name and commit.startswith(name.lower())]
-    if len(found) == 1:
-        return found[0]
-    known = repository.find(name)
-    if known is not None and known in commits:
-        return known
-    if found:
-        shown = ", ".join(commit[: max(8, len(name) + 4)] for commit in found[:_SHOWN])
-        raise ReportError(f"commit {name!r} is ambiguous, write more of it: {shown}.")
-    said = f", which is {known[:8]}" if known and not known.startswith(name) else ""
-    newest = ", ".join(commit[:8] for commit in commits[: -_SHOWN - 1 : -1])
-    more = f" and {len(commits) - _SHOWN} more" if len(commits) > _SHOWN else ""
-    raise ReportError(f"{where} has no results of commit {name!r}{said}; the newest there are {newest}{more}.")
 
 
 def meant(name: str, repository: Path) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from tools.analysis.model import (
     Concurrency,
@@ -19,6 +19,7 @@ from tools.analysis.model import (
     Level,
     Peer,
     Report,
+    Sizes,
     Usage,
     as_peer,
     is_quick,
@@ -223,16 +224,9 @@ def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer], c
 
 
 def _level(
-    concurrency: Concurrency,
-    row: Mapping[str, Any],
-    *,
-    items: int | None,
-    peak_bytes: int | None,
-    import_bytes: int | None,
-    usage: Usage | None,
+    concurrency: Concurrency, row: Mapping[str, Any], *, usage: Usage | None = None, **sizes: Unpack[Sizes]
 ) -> Level:
     median, samples = row.get("result"), row.get("samples")
-    sizes = {"items": items, "peak_bytes": peak_bytes, "import_bytes": import_bytes}
     if not isinstance(median, int | float) or not math.isfinite(median) or median <= 0:
         skipped = isinstance(median, float) and math.isnan(median)
         return missing_level(concurrency, "n/a" if skipped else "failed", **sizes)
@@ -258,7 +252,7 @@ def _peers(file: ResultFile, benchmarks: Mapping[str, Any], name: str, rest: Par
             if tuple(pair for pair in params if pair[0] != PEER_PARAMETER) == rest:
                 peak = whole(peaks.get(params, {}).get("result"))
                 # A peer has no concurrency that could be told from outside.
-                level = _level(1, row, items=items, peak_bytes=peak, import_bytes=None, usage=None)
+                level = _level(1, row, items=items, peak_bytes=peak)
                 found.append(as_peer(str(value_of(dict(params)[PEER_PARAMETER])), level))
     return found
 
@@ -305,27 +299,24 @@ def _kind(name: str) -> Kind:
 
 
 def _environment(file: ResultFile, machine: Mapping[str, Any]) -> Environment:
-    cores = str(machine.get("num_cpu") or "")
     # What the matrix of asv.conf.json asks for and asv keeps; a pinned asv_runner is not among it.
     packages = {name.removeprefix("pip+"): version or "unpinned" for name, version in file.requirements.items()}
+    found = environment_of({"machine": file.path.parent.name, **machine}, file.commit)
+    return replace(found, python=_python(file.python), env_name=environment_name(file), packages=packages or None)
+
+
+def environment_of(machine: Mapping[str, Any], commit: str) -> Environment:
+    """What asv says of a machine; its words for the memory in GB where they are a number of bytes."""
+    cores, ram = (str(machine.get(name) or "") for name in ("num_cpu", "ram"))
     return Environment(
-        commit=file.commit,
-        commit_short=file.commit[:8],
-        dirty=None,
-        machine=machine.get("machine") or file.path.parent.name,
+        commit=commit,
+        commit_short=commit[:8],
+        machine=machine["machine"],
         os=machine.get("os") or None,
         cpu=machine.get("cpu") or None,
         cores=int(cores) if cores.isdigit() else None,
-        ram=ram_of(str(machine.get("ram") or "")),
-        python=_python(file.python),
-        env_name=environment_name(file),
-        packages=packages or None,
+        ram=f"{int(ram) / _BYTES_PER_GB:.1f} GB" if ram.isdigit() else ram or None,
     )
-
-
-def ram_of(text: str) -> str | None:
-    """asv's words for the memory of a machine, in GB where they are a number of bytes."""
-    return f"{int(text) / _BYTES_PER_GB:.1f} GB" if text.isdigit() else text or None
 
 
 def _python(text: str) -> str | None:

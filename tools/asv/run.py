@@ -111,11 +111,7 @@ class Project:
 
     @classmethod
     def of(cls, config: Path) -> Project:
-        """Read an `asv.conf.json`.
-
-        Raises:
-            AsvError: If it is none.
-        """
+        """Read an `asv.conf.json`. Raises AsvError if it is none."""
         from asv.config import Config
         from asv.util import UserError
 

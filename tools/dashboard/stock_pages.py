@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from tools.atomic import write_bytes
@@ -17,54 +17,14 @@ LINK = '<li id="nav-li-speedup"><a href="speedup.html">Speedup</a></li>'
 _TAG = re.compile(r'(src|href)="(https://[^"]+)" integrity="([^"]+)"[^>]*?(?=( onerror="[^"]*")?>)')
 _NAVIGATION = re.compile(r'^(\s*)<li id="nav-li-regressions">.*?</li>\n', flags=re.MULTILINE)
 
-# CDN address: npm package, file in it, hash. None: npm's file is the CDN's to the byte, so asv's own hash holds.
-# The others are the same release in another dress (flot, which the CDN minified itself) or the only one that npm
-# has (stupidtable 1.0.1 was never published there; 1.1.3 adds options and takes nothing away that asv calls).
-_CDNJS = "https://cdnjs.cloudflare.com/ajax/libs"
-COPIES: Mapping[str, tuple[str, str, str | None]] = {
-    "https://code.jquery.com/jquery-3.3.1.min.js": ("jquery@3.3.1", "dist/jquery.min.js", None),
-    f"{_CDNJS}/flot/0.8.3/jquery.flot.min.js": (
-        "flot@0.8.3",
-        "jquery.flot.js",
-        "sha384-BEasWKcYLxJSe7Dd+oFIyT92mMKekrrit2ilFCODDydHzd4eReLNz3UYG/TF1b0v",
-    ),
-    f"{_CDNJS}/flot/0.8.3/jquery.flot.time.min.js": (
-        "flot@0.8.3",
-        "jquery.flot.time.js",
-        "sha384-KIXIWdEuZIzipZRAGOzqfrwF/z4Euro30f4MWlFxD6A39o51qSaMOGD84i20SMlW",
-    ),
-    f"{_CDNJS}/flot/0.8.3/jquery.flot.selection.min.js": (
-        "flot@0.8.3",
-        "jquery.flot.selection.js",
-        "sha384-EWb1fTmbkoRXdUSIBGPoXwWsjIrntLRianrZEsrLMLtJcmQ4SyIkY19Ic42ISGKH",
-    ),
-    f"{_CDNJS}/flot/0.8.3/jquery.flot.categories.min.js": (
-        "flot@0.8.3",
-        "jquery.flot.categories.js",
-        "sha384-yzh2w0jzVQMN+zU78Sn6vQ6Sjlv47t1/SJlLOYTC/BnpfzvDHkVyPmZbL7RD17aA",
-    ),
-    "https://cdn.jsdelivr.net/npm/flot-orderbars@1.0.0/js/jquery.flot.orderBars.js": (
-        "flot-orderbars@1.0.0",
-        "js/jquery.flot.orderBars.js",
-        None,
-    ),
-    f"{_CDNJS}/stupidtable/1.0.1/stupidtable.min.js": (
-        "stupid-table-plugin@1.1.3",
-        "stupidtable.min.js",
-        "sha384-gGnTJbRKCn6K3iFprK1XL3RoTiYOV5813ZTfrjLPYyF3aCoz8DGPdrwY3Fy3PLNO",
-    ),
-    f"{_CDNJS}/blueimp-md5/2.19.0/js/md5.min.js": ("blueimp-md5@2.19.0", "js/md5.min.js", None),
-    "https://cdn.jsdelivr.net/npm/bootstrap@3.1.1/dist/js/bootstrap.min.js": (
-        "bootstrap@3.1.1",
-        "dist/js/bootstrap.min.js",
-        None,
-    ),
-    "https://cdn.jsdelivr.net/npm/bootstrap@3.1.1/dist/css/bootstrap.min.css": (
-        "bootstrap@3.1.1",
-        "dist/css/bootstrap.min.css",
-        None,
-    ),
-}
+COPIES = {one["url"]: one for one in json.loads(Path(__file__).with_name("copies.json").read_bytes())}
+"""By CDN address: the npm package, the file in it, its hash.
+
+Where there is no hash, npm's file is the CDN's to the byte, so asv's own holds. The others are the same release in
+another dress (flot, which the CDN minified itself) or the only one that npm has (stupidtable 1.0.1 was never published
+there; 1.1.3 adds options and takes nothing away that asv calls).
+"""
+_ADVICE = 'pin one in tools/dashboard/copies.json, or set "dashboard_scripts": "cdn" in asv.conf.json'
 
 
 class StockPagesChanged(Exception):
@@ -112,11 +72,8 @@ def link_speedup_page(html_dir: Path) -> None:
     write_bytes(index, page.encode())
 
 
-_ADVICE = 'pin one in tools/dashboard/stock_pages.py, or set "dashboard_scripts": "cdn" in asv.conf.json'
-
-
 def _copy(url: str, integrity: str) -> Script:
     if url not in COPIES:
         raise StockPagesChanged(f"asv's index.html loads {url}, which has no copy; {_ADVICE}")
-    package, member, own = COPIES[url]
-    return Script(package, member, own or integrity)
+    copy = COPIES[url]
+    return Script(copy["package"], copy["member"], copy["integrity"] or integrity)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -98,11 +98,7 @@ class _Seen:
 
 
 def measure(request: Request, console: Console) -> Measurement:
-    """Time each level in a process of its own, in turns.
-
-    Raises:
-        MeasuringError: If no level could be measured.
-    """
+    """Time each level in a process of its own, in turns. Raises MeasuringError if no level could be measured."""
     seen: dict[Concurrency, _Seen] = {level: _Seen() for level in request.concurrency}
     asked = {"options": request.options, "items": request.items, "written": request.written}
     with workers(asked, request.concurrency) as started:
@@ -189,19 +185,9 @@ def _environment() -> Environment:
     from asv.machine import Machine
 
     from tools.asv.git import Repository
-    from tools.asv.results import ram_of
+    from tools.asv.results import environment_of
 
-    machine, git = Machine.get_defaults(), Repository(ROOT)
-    commit, cores = git.head(), str(machine["num_cpu"])
-    return Environment(
-        commit=commit,
-        commit_short=commit[:8],
-        dirty=git.is_dirty,
-        machine=machine["machine"],
-        os=machine["os"] or None,
-        cpu=machine["cpu"] or None,
-        cores=int(cores) if cores.isdigit() else None,
-        ram=ram_of(str(machine["ram"] or "")),
-        python=platform.python_version(),
-        packages={name: version(name) for name in PACKAGES},
-    )
+    git = Repository(ROOT)
+    found = environment_of(Machine.get_defaults(), git.head())
+    packages = {name: version(name) for name in PACKAGES}
+    return replace(found, dirty=git.is_dirty, python=platform.python_version(), packages=packages)

@@ -16,7 +16,6 @@ Samples: TypeAlias = Mapping[Concurrency, Sequence[float]]
 WIDTH = 0.05
 """A level is known well enough once its 95 % interval reaches no further than this fraction to either side."""
 MOST_SAMPLES = 200
-_NORMAL = statistics.NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,10 @@ def reach(seconds: Sequence[float]) -> float:
     """How far the 95 % interval of the geometric mean reaches, as a fraction of it; infinite for a single sample."""
     if len(seconds) < 2:
         return math.inf
+    from scipy.special import stdtrit  # when there is something to look at: it is slow to import
+
     spread = statistics.stdev(map(math.log, seconds))
-    return math.expm1(_student(len(seconds) - 1) * spread / math.sqrt(len(seconds)))
+    return math.expm1(float(stdtrit(len(seconds) - 1, 0.975)) * spread / math.sqrt(len(seconds)))
 
 
 def _is_enough(samples: Samples, done: int, elapsed: float, rules: Rules) -> bool:
@@ -94,15 +95,3 @@ def _wanted(seconds: Sequence[float]) -> int:
         return MEASUREMENT_SAMPLES
     wanted = len(seconds) * (reach(seconds) / WIDTH) ** 2
     return math.ceil(min(max(wanted, MEASUREMENT_SAMPLES), MOST_SAMPLES))
-
-
-def _student(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t, expanded about the normal one (Abramowitz and Stegun 26.7.5)."""
-    z = _NORMAL
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-    )
-    return math.fsum(term / degrees**power for power, term in enumerate(terms))

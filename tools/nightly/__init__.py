@@ -1,1 +1,1 @@
-"""What `tools/nightly.py` is made of: which commits, how they are measured, where results are kept, what is said."""
+"""What `nightly` is made of: which commits, how they are measured, where results are kept, what is said."""

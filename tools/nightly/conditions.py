@@ -82,11 +82,7 @@ def is_busy(observed: dict[str, Any]) -> bool:
 
 
 def parse_cpus(text: str) -> list[int]:
-    """Processors from a list such as "0,2-3".
-
-    Raises:
-        ValueError: If it is no such list.
-    """
+    """Processors from a list such as "0,2-3". Raises ValueError if it is no such list."""
     found: set[int] = set()
     for part in filter(None, (part.strip() for part in text.split(","))):
         first, _, last = part.partition("-")

@@ -19,9 +19,9 @@ from tools.asv.run import SOME_FAILED, AsvError, last_line
 from tools.atomic import write_bytes
 from tools.errors import ReportError, ToolError
 
-from . import choice, conditions, machine, records, summary
+from . import conditions, records, summary
 from .batch import Batch, Plan
-from .project import Project, end_leftovers
+from .project import Project, end_leftovers, register_machine
 from .results_branch import ResultsBranch
 
 NO_REGRESSION, REGRESSION, FAILED = 0, 1, 2
@@ -61,11 +61,7 @@ class Outcome:
 
 
 def run(options: Options, progress: Progress) -> Outcome:
-    """Do all of it, alone in the work folder.
-
-    Raises:
-        ToolError: It cannot be done, or another run is at work.
-    """
+    """Do all of it, alone in the work folder. Raises ToolError: it cannot be done, or another run is at work."""
     started = time.monotonic()
     project = Project.load(options.config)
     repository = Repository(project.repository)
@@ -82,7 +78,7 @@ def run(options: Options, progress: Progress) -> Outcome:
             kept = ResultsBranch(repository, options.results_branch, work / "results-branch", options.remote)
             kept.open()
         results = kept.folder if kept else (options.results_dir or project.results_dir).resolve()
-        name = machine.register(options.machine)
+        name = register_machine(options.machine)
         night = _Night(options, project, repository, branch, line, work, results, name, kept, progress)
         deadline = None if options.time_limit is None else started + options.time_limit * 3600
         notes = conditions.quieten(options.cpus) if options.quieten else []
@@ -123,7 +119,7 @@ class _Night:
         """Publish, judge, write the summary."""
         freshness = summary.Freshness.of(self.line, self.home)
         newest = freshness.commit
-        pending = choice.new_commits(self.line, self.measured())
+        pending = records.new_commits(self.line, self.measured())
         if not new and not old and newest is not None and records.judged_until(self.home) == newest:
             return Outcome(NO_REGRESSION, (f"Nothing new on {self.branch}. {freshness.sentence(self.branch)}",))
         if pending:
@@ -161,8 +157,8 @@ class _Night:
                 self._measure_batch(left)
             else:
                 notes.append("an unfinished batch was dropped: suite, configuration, --bench or --machine have changed")
-        new = choice.new_commits(self.line, self.measured())
-        old = choice.backfill(self.line, {*self.measured(), *new}, backfill)
+        new = records.new_commits(self.line, self.measured())
+        old = records.backfill(self.line, {*self.measured(), *new}, backfill)
         todo = [*new, *old]
         for start in range(0, len(todo), self.options.batch_size):
             if deadline is not None and time.monotonic() >= deadline:
@@ -191,11 +187,7 @@ class _Night:
             self.kept.push()
 
     def publish(self, html_dir: Path) -> None:
-        """The dashboard of everything that there is.
-
-        Raises:
-            ToolError: If asv cannot make it.
-        """
+        """The dashboard of everything that there is. Raises ToolError if asv cannot make it."""
         if self._asv(["publish", "--no-pull"], self.results, html_dir):
             raise ToolError(f"asv could not publish: {last_line(self.log)}; all it said: {self.log}")
 

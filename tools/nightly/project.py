@@ -1,14 +1,16 @@
-"""The project's asv configuration, and asv run with other folders than the ones that stand there."""
+"""The project's asv configuration and this machine's name, and asv run with other folders than stand there."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+from asv.machine import Machine, MachineCollection
 from asv.util import UserError, load_json
 
 from tools.asv.run import elsewhere, run
@@ -17,6 +19,7 @@ from tools.processes import STOP_SECONDS
 
 WORK_VARIABLE = "STAC_MANAGER_NIGHTLY"
 """Set for every process that works for a run, to the run's work folder."""
+_MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _FOLDERS = {"benchmark_dir": "benchmarks", "env_dir": "env", "results_dir": "results", "html_dir": "html"}
 
 
@@ -29,11 +32,7 @@ class Project:
 
     @classmethod
     def load(cls, config_file: Path) -> Project:
-        """Read the configuration.
-
-        Raises:
-            ToolError: If it is missing, broken, or names no repository on this machine.
-        """
+        """Read the configuration. Raises ToolError if it is missing, broken, or names no repository on this machine."""
         config_file = config_file.resolve()
         try:
             settings = load_json(str(config_file), api_version=1, js_comments=True)
@@ -104,3 +103,25 @@ def end_leftovers(work: Path) -> None:
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             continue  # not ours
     psutil.wait_procs(left, STOP_SECONDS)
+
+
+def register_machine(template: str | None) -> str:
+    """Write this machine into `~/.asv-machine.json` and return its name.
+
+    `asv machine --yes --machine NAME` keeps the name alone and loses the hardware.
+
+    Args:
+        template: The name; `{cpu}` in it becomes the processor's model and number of cores, so that hired machines
+            that differ are not taken for one. None for the host's name.
+    """
+    fields = dict(Machine.get_defaults())
+    cpu = re.sub(r"[^a-z0-9]+", "-", f"{fields['cpu'] or fields['arch']} {fields['num_cpu']}".lower()).strip("-")
+    name = fields["machine"] if template is None else template.replace("{cpu}", cpu)
+    if not _MACHINE.fullmatch(name):
+        raise ToolError(f"{name!r} cannot name a machine: letters, digits, '.', '_' and '-' only")
+    try:
+        MachineCollection.save(name, {**fields, "machine": name})
+    except (UserError, OSError) as error:
+        place = MachineCollection.get_machine_file_path()
+        raise ToolError(f"asv's machine file {place} cannot be written: {error}") from error
+    return str(name)

@@ -320,7 +320,7 @@ def test_choice_of_commit(made: Made) -> None:
     assert chosen(made, "ABC1") == 1.0
     with pytest.raises(ReportError, match="'abc' is ambiguous, write more of it: abc20000, abc10000"):
         chosen(made, "abc")
-    with pytest.raises(ReportError, match="no ingestion results of commit 'fff'; there is abc20000, abc10000"):
+    with pytest.raises(ReportError, match="no results of commit 'fff'; the newest there are abc20000, abc10000"):
         chosen(made, "fff")
     with pytest.raises(ReportError, match="of commit ''"):
         chosen(made, "")

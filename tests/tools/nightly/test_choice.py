@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.nightly import choice
+from tools.nightly import records
 
 lines = st.integers(1, 60).flatmap(
     lambda length: st.tuples(
@@ -19,7 +19,7 @@ lines = st.integers(1, 60).flatmap(
 @given(lines)
 def test_new_is_what_came_after_the_newest_measured(case: tuple[list[str], set[int]]) -> None:
     line, places = case
-    new = choice.new_commits(line, {line[place] for place in places})
+    new = records.new_commits(line, {line[place] for place in places})
     assert new == (line[max(places) + 1 :] if places else line[-1:])
 
 
@@ -27,7 +27,7 @@ def test_new_is_what_came_after_the_newest_measured(case: tuple[list[str], set[i
 def test_backfill_reaches_every_commit_once(case: tuple[list[str], set[int]], count: int) -> None:
     line, places = case
     measured = {line[place] for place in places}
-    chosen = choice.backfill(line, measured, count)
+    chosen = records.backfill(line, measured, count)
     assert len(chosen) == min(count, len(line) - len(places))
     assert len({*chosen}) == len(chosen)
     assert not measured.intersection(chosen)
@@ -40,7 +40,7 @@ def test_backfill_halves_the_widest_gap(case: tuple[list[str], set[int]]) -> Non
     measured = {line[place] for place in places} | {line[0], line[-1]}
     ends = [place for place, commit in enumerate(line) if commit in measured]
     widest = max((b - a for a, b in pairwise(ends)), default=0)
-    for commit in choice.backfill(line, measured, 1):
+    for commit in records.backfill(line, measured, 1):
         place = line.index(commit)
         before, after = max(end for end in ends if end < place), min(end for end in ends if end > place)
         assert after - before == widest
