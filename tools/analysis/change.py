@@ -72,8 +72,7 @@ class Change:
             guilty = ", ".join(map(short, self.guilty))
             return f"Regression since {guilty}" if guilty else "Regression"
         if self.exit_code == 0:
-            unstable = any(row.status == "unstable" for row in self.rows)
-            return "No regression in what could be judged" if unstable else "No regression"
+            return "No regression in what could be judged" if any(row.is_open for row in self.rows) else "No regression"
         return "Too noisy to judge" if self.status == "unstable" else "Not enough data to judge"
 
     @property

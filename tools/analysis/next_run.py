@@ -104,7 +104,10 @@ def _again(data_set: DataSet, why: str, **options: int | list[int]) -> tuple[str
         # asv's levels are those of the suite; the program takes others, of the same data.
         size = "--test-size" if data_set.kind == "file" else "--max-items"
         command = f"{PROGRAM} {data_set.kind} {size} {data_set.items}"
-    words = shlex.split(command)
+    try:
+        words = shlex.split(command)
+    except ValueError:  # in a file that somebody has edited
+        command, words = "", []
     if words[:1] == ["asv"]:
         return why, command
     for name, value in options.items():

@@ -68,6 +68,12 @@ class Row:
         return self.status in ("regression", "improvement", "unstable")
 
     @property
+    def is_open(self) -> bool:
+        """Whether it was measured on both sides and could not be judged all the same."""
+        is_there = self.base is not None and self.head is not None
+        return self.status == "unstable" or (self.status == "not enough data" and is_there)
+
+    @property
     def metric(self) -> Metric | None:
         return metric_of(self.series.benchmark, dict(self.series.params), self.series.kind, self.series.unit)
 

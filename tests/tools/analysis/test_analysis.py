@@ -289,3 +289,11 @@ def test_asv_s_levels_are_those_of_the_suite() -> None:
     )
     cold = make_data_set("1K JSON Files, cold", "k", "file", "s", 1000, levels, command=asv)
     assert analyse(cold).lines[-1].command == asv
+
+
+def test_a_command_that_is_none_is_left_out() -> None:
+    """A report is a file, which anybody may edit."""
+    levels = [level(1, 8, 0.1), level(10, 1, 0.4)]
+    found = analyse(make_data_set("10 files", "k", "file", "s", 1000, levels, command="python 'unclosed"))
+    assert found.lines[-1].text.endswith("by the same command with")
+    assert found.lines[-1].command == "--concurrency 1,10,20,40"

@@ -366,6 +366,19 @@ def test_the_whole_is_what_its_rows_say(statuses: str, status: str, code: int) -
     assert ("No regression" in found.summary) == (code == 0)
 
 
+@pytest.mark.parametrize(
+    ("row", "headline"),
+    [
+        (Row(SERIES, base=1.0, head=1.0), "No regression in what could be judged"),  # such as a run on each side
+        (Row(SERIES, status="unstable", base=1.0, head=1.0), "No regression in what could be judged"),
+        (Row(SERIES, head=1.0), "No regression"),  # a new benchmark
+    ],
+)
+def test_what_was_measured_and_not_judged_is_in_the_headline(row: Row, headline: str) -> None:
+    found = Change("box", "c" * 40, "b" * 40, (Row(SERIES, status="no change", base=1, head=1, low=0.9, high=1.1), row))
+    assert (found.headline, found.exit_code) == (headline, 0)
+
+
 def test_peers_and_bare_loops_are_not_ours_to_judge() -> None:
     def series(name: str, *params: tuple[str, str]) -> Series:
         return Series(name, params, "time", "seconds", "1")
