@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from tools.asv.files import selected
-from tools.asv.run import SOME_FAILED, last_line
+from tools.asv.run import SOME_FAILED
 from tools.atomic import write_bytes
-from tools.errors import ToolError
 
 from . import conditions, records
-from .project import Project
+from .project import Asv
 
 _NOT_RESULTS = {"machine.json", "conditions.json"}
 
@@ -42,32 +41,30 @@ class Plan:
 class Batch:
     """One batch on disk, below the work folder."""
 
-    project: Project
-    work: Path
-    branch: str
+    asv: Asv
     plan: Plan
 
     @property
     def folder(self) -> Path:
-        return self.work / "batch"
+        return self.asv.work / "batch"
 
     @classmethod
-    def begin(cls, project: Project, work: Path, branch: str, plan: Plan) -> Batch:
+    def begin(cls, asv: Asv, plan: Plan) -> Batch:
         """Start a batch; what was there is gone."""
-        batch = cls(project, work, branch, plan)
+        batch = cls(asv, plan)
         shutil.rmtree(batch.folder, ignore_errors=True)
         write_bytes(batch.folder / "plan.json", json.dumps(asdict(plan)).encode())
         return batch
 
     @classmethod
-    def resume(cls, project: Project, work: Path, branch: str) -> Batch | None:
+    def resume(cls, asv: Asv) -> Batch | None:
         """The batch that an earlier run left unfinished."""
         try:
-            found = json.loads((work / "batch" / "plan.json").read_bytes())
+            found = json.loads((asv.work / "batch" / "plan.json").read_bytes())
         except FileNotFoundError:
             return None
         plan = Plan(tuple(found["commits"]), found["machine"], tuple(found["bench"]), found["fingerprint"])
-        return cls(project, work, branch, plan)
+        return cls(asv, plan)
 
     def measure(self, results_dir: Path, progress: Callable[[int, int], None]) -> None:
         """Run every round that is not there yet.
@@ -111,7 +108,7 @@ class Batch:
                 yield number, commit
 
     def _run(self, commit: str, number: int, results_dir: Path, progress: Callable[[int, int], None]) -> None:
-        unit = self.work / "unit"
+        unit = self.asv.work / "unit"
         shutil.rmtree(unit, ignore_errors=True)
         home = unit / self.plan.machine
         home.mkdir(parents=True)
@@ -127,15 +124,11 @@ class Batch:
         for pattern in patterns:
             arguments.append(f"--bench={pattern}")
         observed = conditions.observe()
-        log = self.work / "asv.log"
         done = sum(1 for _ in self.folder.glob("*/round-*"))
         total = len(self.plan.commits) * self._rounds() if self._suite_file.exists() else len(self.plan.commits)
-        code = self.project.asv(
-            arguments, results_dir=unit, html_dir=self.work / "html", branch=self.branch, work=self.work, log=log,
-            waiting=lambda: progress(done, total),
-        )  # fmt: skip
+        code = self.asv.run(arguments, unit, self.asv.work / "html", lambda: progress(done, total))
         if code not in (0, SOME_FAILED) or not _result_files(home, commit):
-            raise ToolError(f"asv could not measure {commit[:8]}: {last_line(log)}; all it said: {log}")
+            raise self.asv.failed(f"measure {commit[:8]}")
         write_bytes(home / "conditions.json", json.dumps(observed).encode())
         if not self._suite_file.exists():
             write_bytes(self._suite_file, (unit / "benchmarks.json").read_bytes())

@@ -15,13 +15,13 @@ from tools.analysis.change import Change
 from tools.asv.git import Repository
 from tools.asv.history import judge
 from tools.asv.results import read_history
-from tools.asv.run import SOME_FAILED, AsvError, last_line
+from tools.asv.run import SOME_FAILED
 from tools.atomic import write_bytes
 from tools.errors import ReportError, ToolError
 
 from . import conditions, records, summary
 from .batch import Batch, Plan
-from .project import Project, end_leftovers, register_machine
+from .project import Asv, Project, end_leftovers, register_machine
 from .results_branch import ResultsBranch
 
 NO_REGRESSION, REGRESSION, FAILED = 0, 1, 2
@@ -79,7 +79,7 @@ def run(options: Options, progress: Progress) -> Outcome:
             kept.open()
         results = kept.folder if kept else (options.results_dir or project.results_dir).resolve()
         name = register_machine(options.machine)
-        night = _Night(options, project, repository, branch, line, work, results, name, kept, progress)
+        night = _Night(options, Asv(project, work, branch), repository, line, results, name, kept, progress)
         deadline = None if options.time_limit is None else started + options.time_limit * 3600
         notes = conditions.quieten(options.cpus) if options.quieten else []
         if options.branch is None and branch != project.branch:
@@ -96,11 +96,9 @@ class _Night:
     """One night's work, and the places that it works in."""
 
     options: Options
-    project: Project
+    asv: Asv
     repository: Repository
-    branch: str
     line: list[str]
-    work: Path
     results: Path
     machine: str
     kept: ResultsBranch | None
@@ -111,29 +109,25 @@ class _Night:
         """The machine's results."""
         return self.results / self.machine
 
-    @property
-    def log(self) -> Path:
-        return self.work / "asv.log"
-
     def finish(self, new: list[str], old: list[str], notes: list[str]) -> Outcome:
         """Publish, judge, write the summary."""
         freshness = summary.Freshness.of(self.line, self.home)
         newest = freshness.commit
         pending = records.new_commits(self.line, self.measured())
         if not new and not old and newest is not None and records.judged_until(self.home) == newest:
-            return Outcome(NO_REGRESSION, (f"Nothing new on {self.branch}. {freshness.sentence(self.branch)}",))
+            return Outcome(NO_REGRESSION, (f"Nothing new on {self.asv.branch}. {freshness.sentence(self.asv.branch)}",))
         if pending:
             notes.append(f"{len(pending)} new commits were left for the next run: the time was up")
-        self.publish((self.options.html_dir or self.project.html_dir).resolve())
+        self.publish((self.options.html_dir or self.asv.project.html_dir).resolve())
         told = self.told(new, old, notes)
-        file = self.options.summary_file or self.work / "summary.md"
+        file = self.options.summary_file or self.asv.work / "summary.md"
         write_bytes(file, summary.render(told, self.repository, self.home).encode())
         if newest is not None:
             records.set_judged_until(self.home, newest)
         if self.kept is not None:
-            self.kept.commit(f"Judged {newest[:8] if newest else self.branch} on {self.machine}")
+            self.kept.commit(f"Judged {newest[:8] if newest else self.asv.branch} on {self.machine}")
             self.kept.push()
-        said = (summary.title(told, self.repository), freshness.sentence(self.branch))
+        said = (summary.title(told, self.repository), freshness.sentence(self.asv.branch))
         written = f"Written: {file}"
         if told.regressed:
             return Outcome(REGRESSION, said, (written,))
@@ -150,8 +144,8 @@ class _Night:
     def measure(self, backfill: int, deadline: float | None, notes: list[str]) -> tuple[list[str], list[str]]:
         """Finish what was begun, then batch after batch; returns the new and the old commits that were measured."""
         before = self.measured()
-        fingerprint = self.project.fingerprint()
-        left = Batch.resume(self.project, self.work, self.branch)
+        fingerprint = self.asv.project.fingerprint()
+        left = Batch.resume(self.asv)
         if left is not None:
             if left.plan == Plan(left.plan.commits, self.machine, self.options.bench, fingerprint):
                 self._measure_batch(left)
@@ -165,7 +159,7 @@ class _Night:
                 break
             commits = tuple(todo[start : start + self.options.batch_size])
             plan = Plan(commits, self.machine, self.options.bench, fingerprint)
-            self._measure_batch(Batch.begin(self.project, self.work, self.branch, plan))
+            self._measure_batch(Batch.begin(self.asv, plan))
         added = self.measured() - before
         newest_before = max((self.line.index(commit) for commit in before if commit in self.line), default=-1)
         in_order = [commit for commit in self.line if commit in added]
@@ -178,7 +172,7 @@ class _Night:
         )
 
     def _measure_batch(self, batch: Batch) -> None:
-        self.log.unlink(missing_ok=True)
+        self.asv.log.unlink(missing_ok=True)
         batch.measure(self.results, self.progress)
         batch.promote(self.results)
         if self.kept is not None:
@@ -188,8 +182,8 @@ class _Night:
 
     def publish(self, html_dir: Path) -> None:
         """The dashboard of everything that there is. Raises ToolError if asv cannot make it."""
-        if self._asv(["publish", "--no-pull"], self.results, html_dir):
-            raise ToolError(f"asv could not publish: {last_line(self.log)}; all it said: {self.log}")
+        if self.asv.run(["publish", "--no-pull"], self.results, html_dir):
+            raise self.asv.failed("publish")
 
     def told(self, new: list[str], old: list[str], notes: list[str]) -> summary.Night:
         """Judge, and gather what the summary tells."""
@@ -207,9 +201,9 @@ class _Night:
                 start = earlier[-1] if earlier else next(one for one in self.line if one in measured)
                 if start != freshness.commit:
                     backfilled, _ = self._judge(freshness.commit, start)
-        url = str(self.project.settings.get("show_commit_url") or "")
+        url = str(self.asv.project.settings.get("show_commit_url") or "")
         return summary.Night(
-            branch=self.branch,
+            branch=self.asv.branch,
             machine=self.machine,
             measured=tuple(commit for commit in self.line if commit in {*new, *old}),
             change=None if change is None else self._confirmed(change),
@@ -247,13 +241,13 @@ class _Night:
             return change
         names = "|".join(sorted({row.series.benchmark.replace(".", r"\.") for row in called}))
         before = {row.guilty: self.line[self.line.index(row.guilty or "") - 1] for row in called}
-        scratch = self.work / "confirmed"
+        scratch = self.asv.work / "confirmed"
         shutil.rmtree(scratch, ignore_errors=True)
         for commit in dict.fromkeys((*before.values(), *before)):
             arguments = ["run", f"{commit}^!", "--machine", self.machine, "--bench", rf"^(?:{names})(?:\(|$)"]
-            code = self._asv([*arguments, "--attribute", "rounds=1", "--no-pull"], scratch, scratch / "html")
+            code = self.asv.run([*arguments, "--attribute", "rounds=1", "--no-pull"], scratch, scratch / "html")
             if code not in (0, SOME_FAILED):
-                raise AsvError(f"asv could not measure {str(commit)[:8]} again: {last_line(self.log)}")
+                raise self.asv.failed(f"measure {str(commit)[:8]} again")
         values = {run.commit: run.series for run in read_history(scratch, machine=self.machine).runs}
         rows = []
         for row in change.rows:
@@ -263,11 +257,6 @@ class _Night:
                 row = row.measured_again(first, second)
             rows.append(row)
         return replace(change, rows=tuple(rows))
-
-    def _asv(self, arguments: list[str], results_dir: Path, html_dir: Path) -> int:
-        return self.project.asv(
-            arguments, results_dir=results_dir, html_dir=html_dir, branch=self.branch, work=self.work, log=self.log
-        )
 
 
 @contextmanager

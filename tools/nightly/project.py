@@ -13,7 +13,7 @@ import psutil
 from asv.machine import Machine, MachineCollection
 from asv.util import UserError, load_json
 
-from tools.asv.run import elsewhere, run
+from tools.asv.run import elsewhere, last_line, run
 from tools.errors import ToolError
 from tools.processes import STOP_SECONDS
 
@@ -70,26 +70,36 @@ class Project:
             digest.update(f"\0{path.relative_to(folder)}\0".encode() + path.read_bytes())
         return digest.hexdigest()
 
-    def asv(
-        self,
-        arguments: Sequence[str],
-        *,
-        results_dir: Path,
-        html_dir: Path,
-        branch: str,
-        work: Path,
-        log: Path,
-        waiting: Callable[[], None] = lambda: None,
+
+@dataclass(frozen=True)
+class Asv:
+    """asv on the project's configuration, for the runs in one work folder."""
+
+    project: Project
+    work: Path
+    branch: str
+
+    @property
+    def log(self) -> Path:
+        """Where all its output goes."""
+        return self.work / "asv.log"
+
+    def run(
+        self, arguments: Sequence[str], results_dir: Path, html_dir: Path, waiting: Callable[[], None] = lambda: None
     ) -> int:
-        """Run asv to its end with these folders and return its exit code; its output is added to `log`."""
+        """Run it to its end with these folders and return its exit code."""
         return run(
             arguments,
-            config=self.config_file,
-            log=log,
-            program=elsewhere(results_dir, html_dir, branch),
-            environment={WORK_VARIABLE: str(work)},
+            config=self.project.config_file,
+            log=self.log,
+            program=elsewhere(results_dir, html_dir, self.branch),
+            environment={WORK_VARIABLE: str(self.work)},
             waiting=waiting,
         )
+
+    def failed(self, what: str) -> ToolError:
+        """asv could not do it, and what it said last."""
+        return ToolError(f"asv could not {what}: {last_line(self.log)}; all it said: {self.log}")
 
 
 def end_leftovers(work: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from scratch_history import ScratchHistory
 
 from tools.nightly import batch, records
-from tools.nightly.project import Project
+from tools.nightly.project import Asv, Project
 
 COMMITS = ("a" * 40, "b" * 40)
 
@@ -20,8 +20,9 @@ COMMITS = ("a" * 40, "b" * 40)
 def test_promotion_broken_off_and_repeated(tmp_path: Path, writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     history = ScratchHistory.create(tmp_path / "scratch", tmp_path / "environments")
     project = Project.load(history.path / "asv.conf.json")
+    asv = Asv(project, tmp_path / "work", "main")
     plan = batch.Plan(COMMITS, "scratch", (), project.fingerprint())
-    begun = batch.Batch.begin(project, tmp_path / "work", "main", plan)
+    begun = batch.Batch.begin(asv, plan)
     (begun.folder / "benchmarks.json").write_text(json.dumps({"x": {"params": [], "rounds": 1}, "version": 2}))
     for commit in COMMITS:
         folder = begun.folder / commit / "round-1"
@@ -44,7 +45,7 @@ def test_promotion_broken_off_and_repeated(tmp_path: Path, writes: int, monkeypa
         try:
             begun.promote(results)
         except KeyboardInterrupt:
-            again: Any = batch.Batch.resume(project, tmp_path / "work", "main")
+            again: Any = batch.Batch.resume(asv)
             assert asdict(again.plan) == asdict(plan)
             left[0] = -1
             again.promote(results)
