@@ -16,29 +16,22 @@ import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from stac_manager.sinks import Sink, write
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One run that was killed, and the one after it.
-
-    Attributes:
-        killed_after: Seconds.
-        done: Partitions that were noted when it was killed.
-        again: Partitions whose parts were there or begun, and that were done again.
-        equal: Whether the items are those of the source, each once.
-    """
+class Trial(NamedTuple):
+    """One run that was killed after so many seconds, and the one after it."""
 
     killed_after: float
-    done: int
-    again: int
-    equal: bool
+    done: int  # partitions that were noted when it was killed
+    again: int  # partitions whose parts were there or begun, and that were done again
+    equal: bool  # whether the items are those of the source, each once
 
 
 def trial(source: Path, dest: Path, workers: int, partition_items: int, seconds: float) -> Trial:
@@ -48,10 +41,10 @@ def trial(source: Path, dest: Path, workers: int, partition_items: int, seconds:
     time.sleep(seconds)
     os.kill(begun, signal.SIGKILL)
     os.waitpid(begun, 0)
-    noted = _noted(dest)
-    there = {path.name.split(".")[0] for path in dest.glob("*.ndjson")} if dest.exists() else set()
-    temporary = dest / ".stac-manager" / "tmp"
-    there |= {path.name.split(".")[0] for path in temporary.iterdir()} if temporary.exists() else set()
+    journal = dest / ".stac-manager" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True) if journal.exists() else []
+    noted = {json.loads(line)["key"] for line in lines if line.endswith(b"\n")}
+    there = {path.name.split(".")[0] for path in (*dest.glob("*.ndjson"), *dest.glob(".stac-manager/tmp/*"))}
     _, code = os.waitpid(_started(sink, workers), 0)
     equal = code == 0 and digest_of([source]) == digest_of(dest.glob("*.ndjson"))
     return Trial(seconds, len(noted), len(there - noted), equal)
@@ -70,22 +63,15 @@ def _started(sink: Sink, workers: int) -> int:
     return process
 
 
-def _noted(dest: Path) -> set[str]:
-    journal = dest / ".stac-manager" / "journal.jsonl"
-    if not journal.exists():
-        return set()
-    return {json.loads(line)["key"] for line in journal.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")}
-
-
-def digest_of(paths: object) -> str:
-    """Return a digest of the lines of files, in any order: the sum of their digests, and their number."""
+def digest_of(paths: Iterable[Path]) -> tuple[int, int]:
+    """A digest of the lines of files, in any order: their number, and the sum of their digests."""
     total = count = 0
-    for path in paths:  # type: ignore[attr-defined]
-        with open(path, "rb") as file:
+    for path in paths:
+        with path.open("rb") as file:
             for line in file:
                 total += int.from_bytes(hashlib.blake2b(line.strip(), digest_size=16).digest(), "big")
                 count += 1
-    return f"{count} {total % 2**128:032x}"
+    return count, total
 
 
 @click.command(help=__doc__)
@@ -96,11 +82,11 @@ def digest_of(paths: object) -> str:
 @click.option("--seed", default=0, show_default=True)
 def main(source: Path, kills: int, workers: int, partition_items: int, seed: int) -> None:
     chance = random.Random(seed)
+    trials = []
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         trial(source, Path(folder) / "whole", workers, partition_items, 0.0)
         longest = time.monotonic() - started
-        trials = []
         for number in range(kills):
             dest = Path(folder) / str(number)
             found = trial(source, dest, workers, partition_items, chance.uniform(0.0, longest))
@@ -110,8 +96,7 @@ def main(source: Path, kills: int, workers: int, partition_items: int, seed: int
                 f"{found.again} done again, {'equal' if found.equal else 'DIFFERENT'}"
             )
             shutil.rmtree(dest)
-    equal = sum(each.equal for each in trials)
-    most = max(each.again for each in trials)
+    equal, most = sum(each.equal for each in trials), max(each.again for each in trials)
     between = sum(each.done > 0 for each in trials)
     click.echo(f"{equal} of {kills} equal; at most {most} partitions done again; {between} were killed between parts")
     sys.exit(equal != kills or most > workers)

@@ -3,14 +3,11 @@
 from .html import render_html
 from .json_file import read, write, write_change
 from .markdown import render_markdown
-from .page import Page, Row, Section, change_page, report_page
+from .page import change_page, report_page
 from .plot import draw
 from .terminal import show
 
 __all__ = [
-    "Page",
-    "Row",
-    "Section",
     "change_page",
     "draw",
     "read",

@@ -24,7 +24,7 @@ def render_markdown(page: Page, *, plot: str | None = None, title: bool = False)
         parts.append(f"![Throughput and speedup against concurrency]({quote(plot)})")
     for name, facts in page.environments:
         parts += [f"## {name}", "\n".join(f"- {key}: {escaped(value)}" for key, value in facts)]
-    return "\n\n".join(filter(None, [*parts, page.note])) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def _section(section: Section) -> str:

@@ -49,7 +49,6 @@ class Page:
     sections: tuple[Section, ...]
     environments: tuple[tuple[str, Facts], ...]
     warning: str = ""
-    note: str = ""
 
 
 def report_page(found: Analysed) -> Page:

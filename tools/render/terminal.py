@@ -10,7 +10,7 @@ from tools.words import plain
 
 from .page import Facts, Page, Section
 
-_STYLES = {"failed": "red", "slower": "red", "faster": "green", "n/a": "dim", "few samples": "dim"}
+_STYLES = {"failed": "red", "n/a": "dim"}
 
 
 def show(page: Page, console: Console | None = None) -> None:
@@ -23,8 +23,6 @@ def show(page: Page, console: Console | None = None) -> None:
     for name, facts in page.environments:
         console.print(Text(name, style="bold"))
         console.print(Padding(_facts(facts), (0, 0, 0, 2)))
-    if page.note:
-        console.print(Text(page.note, style="dim"))
 
 
 def _show_section(console: Console, section: Section) -> None:
