@@ -29,7 +29,7 @@ _SHOWN_CHOICES = 10
 
 @dataclass(frozen=True)
 class ResultFile:
-    """One commit in one environment."""
+    """One commit in one environment; `suite` describes the benchmarks as they are today."""
 
     path: Path
     commit: str
@@ -38,6 +38,7 @@ class ResultFile:
     python: str
     requirements: Mapping[str, str | None]
     rows: Mapping[str, dict[str, Any]]
+    suite: Mapping[str, Any]
 
     @property
     def ingest_names(self) -> list[str]:
@@ -46,10 +47,21 @@ class ResultFile:
     @property
     def measured_until(self) -> int:
         """Milliseconds since 1970, of the newest of the rows that the report shows."""
-        return max(
-            (int(self.rows[name].get("started_at") or 0) for name in self.ingest_names),
-            default=0,
-        )
+        return max((int(self.rows[name].get("started_at") or 0) for name in self.ingest_names), default=0)
+
+    @property
+    def environment_name(self) -> str:
+        """asv's name, which for an existing environment is a path and says no more than that it existed."""
+        kind = self.environment.partition("-")[0]
+        return kind if kind == "existing" else self.environment
+
+    def by_params(self, name: str, needed: str = LEVEL_PARAMETER) -> dict[Params, dict[str, Any]]:
+        """One small row for each combination of named parameters; none when the needed one is not among them."""
+        row = self.rows.get(name, {})
+        axes, names = row.get("params"), self.suite.get(name, {}).get("param_names", [])
+        if not axes or needed not in names or len(axes) != len(names):
+            return {}
+        return rows_of(row, names, self.path)
 
 
 def machine_folder(results_dir: Path, machine: str | None) -> Path:
@@ -115,8 +127,9 @@ def selected(suite: Mapping[str, Any], patterns: Sequence[str]) -> list[str]:
     return found
 
 
-def result_files(folder: Path) -> tuple[list[ResultFile], list[str]]:
-    """The results of one machine, a commit and environment once; and what was left out, in words."""
+def result_files(results_dir: Path, machine: str | None) -> tuple[Path, list[ResultFile], list[str]]:
+    """The folder and the results of one machine, a commit and environment once; and what was left out, in words."""
+    folder, suite = machine_folder(results_dir, machine), suite_of(results_dir)
     found: dict[tuple[str, str], ResultFile] = {}
     notes = []
     # The shortest name first: a copy has a longer one.
@@ -126,14 +139,14 @@ def result_files(folder: Path) -> tuple[list[ResultFile], list[str]]:
         if not _RESULT_NAME.fullmatch(path.name):
             notes.append(f"{path.name} is not a result of asv by its name and was left out")
             continue
-        file = _result_file(path)
+        file = _result_file(path, suite)
         first = found.setdefault((file.commit, file.environment), file)
         if first is not file:
             notes.append(f"{path.name} holds the same commit and environment as {first.path.name} and was left out")
-    return list(found.values()), notes
+    return folder, list(found.values()), notes
 
 
-def _result_file(path: Path) -> ResultFile:
+def _result_file(path: Path, suite: Mapping[str, Any]) -> ResultFile:
     data = load(path)
     try:
         columns = data["result_columns"]
@@ -146,6 +159,7 @@ def _result_file(path: Path) -> ResultFile:
             python=data.get("python") or "",
             requirements=data.get("requirements") or {},
             rows=rows,
+            suite=suite,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReportError(f"{path} is not a result file of asv ({error!r}); delete it and run again.") from error
@@ -171,17 +185,6 @@ def load(path: Path) -> dict[str, Any]:
     return data
 
 
-def by_params(
-    row: Mapping[str, Any], benchmark: Mapping[str, Any] | None, path: Path, needed: str = LEVEL_PARAMETER
-) -> dict[Params, dict[str, Any]] | None:
-    """One small row for each combination of named parameters; None when the needed one is not among them."""
-    axes = row.get("params")
-    names = (benchmark or {}).get("param_names", [])
-    if not axes or needed not in names or len(axes) != len(names):
-        return None
-    return rows_of(row, names, path)
-
-
 def rows_of(row: Mapping[str, Any], names: list[str], path: Path) -> dict[Params, dict[str, Any]]:
     """One small row for each combination of named parameters; one without names where there are no parameters."""
     combinations = list(itertools.product(*(row.get("params") or [])))
@@ -198,12 +201,6 @@ def rows_of(row: Mapping[str, Any], names: list[str], path: Path) -> dict[Params
         tuple(zip(names, values, strict=True)): {name: column[place] for name, column in columns.items()}
         for place, values in enumerate(combinations)
     }
-
-
-def environment_name(file: ResultFile) -> str:
-    """asv's name, which for an existing environment is a path and says no more than that it existed."""
-    kind = file.environment.partition("-")[0]
-    return kind if kind == "existing" else file.environment
 
 
 def value_of(text: str) -> Concurrency:

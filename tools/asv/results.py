@@ -36,12 +36,9 @@ from .files import (
     LEVEL_PARAMETER,
     TIME_METHOD,
     ResultFile,
-    by_params,
     chosen,
-    environment_name,
     finite,
     load,
-    machine_folder,
     result_files,
     rows_of,
     value_of,
@@ -84,11 +81,9 @@ def read_report(
     Raises:
         ReportError: there are no results, a file cannot be read, or `commit` or `machine` does not say which.
     """
-    folder = machine_folder(results_dir, machine)
-    benchmarks = load(results_dir / "benchmarks.json")
-    files, _ = result_files(folder)
+    folder, files, _ = result_files(results_dir, machine)
     file = chosen(files, folder, commit)
-    report = _report(file, benchmarks, load(folder / "machine.json"), with_peers=peers)
+    report = _report(file, load(folder / "machine.json"), with_peers=peers)
     if not report.data_sets:
         raise ReportError(
             f"{file.path} holds no benchmark named {TIME_METHOD} with a parameter {LEVEL_PARAMETER!r}; "
@@ -105,25 +100,23 @@ def read_reports(results_dir: Path, machine: str, *, peers: bool = False) -> lis
     Raises:
         ReportError: a file cannot be read.
     """
-    folder = machine_folder(results_dir, machine)
-    benchmarks = load(results_dir / "benchmarks.json")
+    folder, files, _ = result_files(results_dir, machine)
     hardware = load(folder / "machine.json")
-    files, _ = result_files(folder)
     oldest_first = sorted(files, key=lambda file: (file.commit_date, file.measured_until))
-    reports = [_report(_of_today(file, benchmarks), benchmarks, hardware, with_peers=peers) for file in oldest_first]
+    reports = [_report(_of_today(file), hardware, with_peers=peers) for file in oldest_first]
     return [report for report in reports if report.data_sets]
 
 
-def _of_today(file: ResultFile, benchmarks: Mapping[str, Any]) -> ResultFile:
+def _of_today(file: ResultFile) -> ResultFile:
     """The rows that today's version of each benchmark has made."""
-    versions = {name: benchmarks.get(name, {}).get("version") for name in file.rows if name in benchmarks}
+    versions = {name: one.get("version") for name, one in file.suite.items() if isinstance(one, dict)}
     return replace(
         file, rows={name: row for name, row in file.rows.items() if row.get("version") == versions.get(name)}
     )
 
 
-def _report(file: ResultFile, benchmarks: Mapping[str, Any], machine: Mapping[str, Any], *, with_peers: bool) -> Report:
-    data_sets = tuple(_data_sets(file, benchmarks, with_peers=with_peers))
+def _report(file: ResultFile, machine: Mapping[str, Any], *, with_peers: bool) -> Report:
+    data_sets = tuple(_data_sets(file, with_peers=with_peers))
     measured = file.measured_until or file.commit_date
     return Report(
         created=datetime.fromtimestamp(measured / 1000, UTC).isoformat(timespec="seconds"),
@@ -139,17 +132,15 @@ def read_history(results_dir: Path, *, machine: str | None = None) -> History:
     Raises:
         ReportError: there are no results, a file cannot be read, or `machine` does not say which.
     """
-    folder = machine_folder(results_dir, machine)
-    benchmarks = load(results_dir / "benchmarks.json")
-    files, notes = result_files(folder)
+    folder, files, notes = result_files(results_dir, machine)
     files.sort(key=lambda file: (file.commit_date, file.commit))
-    runs = [Run(file.commit, environment_name(file), dict(_all_series(file, benchmarks))) for file in files]
+    runs = [Run(file.commit, file.environment_name, dict(_all_series(file))) for file in files]
     return History(folder.name, tuple(runs), tuple(notes))
 
 
-def _all_series(file: ResultFile, benchmarks: Mapping[str, Any]) -> Iterator[tuple[Series, Measured]]:
+def _all_series(file: ResultFile) -> Iterator[tuple[Series, Measured]]:
     for name, row in file.rows.items():
-        benchmark = benchmarks.get(name)
+        benchmark = file.suite.get(name)
         if benchmark is None:  # of another suite; what it was is not known
             continue
         names, axes = benchmark.get("param_names", []), row.get("params") or []
@@ -172,18 +163,14 @@ def _all_series(file: ResultFile, benchmarks: Mapping[str, Any]) -> Iterator[tup
                 yield series, Measured("ok", number, tuple(map(float, values["samples"] or ())))
 
 
-def _data_sets(file: ResultFile, benchmarks: Mapping[str, Any], *, with_peers: bool) -> Iterator[DataSet]:
+def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
     for name in sorted(file.ingest_names, key=lambda x: (_kind(x) == "api", x)):
-        times = by_params(file.rows[name], benchmarks.get(name), file.path)
-        if times is None:
-            continue
-        memory_name = name.removesuffix(TIME_METHOD) + MEMORY_METHOD
-        memory = by_params(file.rows.get(memory_name, {}), benchmarks.get(memory_name), file.path) or {}
-        items = benchmarks[name].get("items")
+        memory = file.by_params(name.removesuffix(TIME_METHOD) + MEMORY_METHOD)
+        items = file.suite.get(name, {}).get("items")
         import_bytes = _import_bytes(file, _kind(name))
-        usages = _usages(file, benchmarks, _owner(name))
+        usages = _usages(file, _owner(name))
         groups: dict[Params, list[Level]] = {}
-        for params, row in times.items():
+        for params, row in file.by_params(name).items():
             rest = tuple(pair for pair in params if pair[0] != LEVEL_PARAMETER)
             level = _level(
                 value_of(dict(params)[LEVEL_PARAMETER]),
@@ -197,7 +184,7 @@ def _data_sets(file: ResultFile, benchmarks: Mapping[str, Any], *, with_peers: b
         for rest, levels in groups.items():
             if all(level.status == "n/a" for level in levels):
                 continue  # skipped as a whole, such as a catalog that nobody named; asv writes that down, too
-            peers = _peers(file, benchmarks, name, rest, levels[0].items) if with_peers else []
+            peers = _peers(file, name, rest, levels[0].items) if with_peers else []
             yield _data_set(name, rest, levels, peers, file.commit)
 
 
@@ -239,16 +226,13 @@ def _level(
     )
 
 
-def _peers(file: ResultFile, benchmarks: Mapping[str, Any], name: str, rest: Params, items: int | None) -> list[Peer]:
+def _peers(file: ResultFile, name: str, rest: Params, items: int | None) -> list[Peer]:
     """The other ways to the items of one data set: those whose other parameters are the same."""
     owner = f".{_owner(name).removesuffix('Ingest')}Peers.{PEERS_METHOD_PREFIX}"
     found = []
     for peers_name in (x for x in file.rows if owner in x):
-        memory_name = peers_name.replace(f".{PEERS_METHOD_PREFIX}", ".peakmem_")
-        rows = by_params(file.rows[peers_name], benchmarks.get(peers_name), file.path, PEER_PARAMETER) or {}
-        memory = file.rows.get(memory_name, {})
-        peaks = by_params(memory, benchmarks.get(memory_name), file.path, PEER_PARAMETER) or {}
-        for params, row in rows.items():
+        peaks = file.by_params(peers_name.replace(f".{PEERS_METHOD_PREFIX}", ".peakmem_"), PEER_PARAMETER)
+        for params, row in file.by_params(peers_name, PEER_PARAMETER).items():
             if tuple(pair for pair in params if pair[0] != PEER_PARAMETER) == rest:
                 peak = whole(peaks.get(params, {}).get("result"))
                 # A peer has no concurrency that could be told from outside.
@@ -257,12 +241,12 @@ def _peers(file: ResultFile, benchmarks: Mapping[str, Any], name: str, rest: Par
     return found
 
 
-def _usages(file: ResultFile, benchmarks: Mapping[str, Any], owner: str) -> dict[frozenset[tuple[str, str]], Usage]:
+def _usages(file: ResultFile, owner: str) -> dict[frozenset[tuple[str, str]], Usage]:
     """Where the time of a class's levels went, by all their parameters; empty where no benchmark tells."""
     names = [name for name in file.rows if name.endswith(f".{owner}Usage.{USAGE_METHOD}")]
     found: dict[frozenset[tuple[str, str]], dict[str, float]] = {}
     for name in names:
-        for params, row in (by_params(file.rows[name], benchmarks.get(name), file.path) or {}).items():
+        for params, row in file.by_params(name).items():
             value = finite(row.get("result"))
             quantity = value_of(dict(params).get(QUANTITY_PARAMETER, "None"))
             if value is not None:
@@ -302,7 +286,7 @@ def _environment(file: ResultFile, machine: Mapping[str, Any]) -> Environment:
     # What the matrix of asv.conf.json asks for and asv keeps; a pinned asv_runner is not among it.
     packages = {name.removeprefix("pip+"): version or "unpinned" for name, version in file.requirements.items()}
     found = environment_of({"machine": file.path.parent.name, **machine}, file.commit)
-    return replace(found, python=_python(file.python), env_name=environment_name(file), packages=packages or None)
+    return replace(found, python=_python(file.python), env_name=file.environment_name, packages=packages or None)
 
 
 def environment_of(machine: Mapping[str, Any], commit: str) -> Environment:
