@@ -1,7 +1,5 @@
 """Measure an ingestion: is it bound by I/O or by CPU, which concurrency is best, did a commit make it slower."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import signal

@@ -4,8 +4,6 @@ python tools/github_notes.py issue SUMMARY.md        open an issue, or comment o
 python tools/github_notes.py comment COMPARISON.md   comment on the pull request of HEAD_OWNER, HEAD_BRANCH, HEAD_COMMIT
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """The project's own STAC API, for runs that name no catalogue: a process of its own, gone when the block ends."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Programs that are started and must not outlive us."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Iterator

@@ -12,8 +12,6 @@ docs/regression-proof.md and its picture are judged when they are written, by th
 Times need a quiet machine, about an hour in all. Instructions, counts and memory need an hour and a half of any.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -5,8 +5,6 @@ python tools/prove_resume.py SOURCE.ndjson --kills 100 --workers 2
 Prints a line for each kill and how many partitions were done again; exit code 1 if one run was not equal.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Looks whether a source can be measured at all, and what that will ask of a server, before it is."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing

@@ -4,8 +4,6 @@ Named in asv.conf.json as ".tools.speedup_page". The key "dashboard_scripts" the
 their scripts from: "local" (copies beside them, the default) or "cdn" (as asv made them).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

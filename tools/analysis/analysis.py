@@ -1,7 +1,5 @@
 """The one judge of a data set: everything that a page says about it, computed once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Literal
 

@@ -4,8 +4,6 @@ The speedup alone cannot tell: work that gets no faster with more workers is bou
 something that serves one at a time. How busy the CPU was tells the two apart.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from .certainty import is_slower

@@ -1,7 +1,5 @@
 """What each metric is: whether it is ours to judge, which direction is good, what change is called. Here alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """Which level is best and which to use: only what the samples show."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from .certainty import is_slower, ratio_interval

@@ -6,8 +6,6 @@ Contention is the part that only one worker can do at a time; coherency is what 
 and what makes throughput fall again. (N. Gunther, "Guerrilla Capacity Planning", 2007.)
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What is compared: a series is one benchmark with one combination of parameters, a run what one commit measured."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal

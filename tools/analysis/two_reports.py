@@ -1,13 +1,11 @@
 """Two reports of single runs, such as `file` and `api` write, judged like everything else."""
 
-from __future__ import annotations
-
 import re
 
 from tools.errors import ReportError
 
 from .change import Change, between
-from .model import DataSet, Level, Report
+from .model import DataSet, Report
 from .series import Measured, Run, Series
 
 _ASV_KEY = re.compile(r"(?P<owner>[\w.]+\.\w+)\((?P<rest>.*)\)")
@@ -42,29 +40,17 @@ def _series(report: Report) -> dict[Series, Measured]:
     """Times and peak memory, under the names that asv gives them where it has measured them."""
     found = {}
     for data_set in report.data_sets:
+        asv = _ASV_KEY.fullmatch(data_set.key)
+        owner, rest = (asv["owner"], asv["rest"]) if asv else (data_set.key, "")
+        others = [(name, value) for name, _, value in (part.partition("=") for part in rest.split(", ") if part)]
         for level in data_set.levels:
-            for kind, method, unit, value in (
-                ("time", "time_ingest", "seconds", level.median_seconds),
-                ("peakmemory", "peakmem_ingest", "bytes", level.peak_bytes),
-            ):
-                if value is not None or kind == "time":
-                    found[_name(data_set, level, kind, method, unit)] = Measured(
-                        level.status if kind == "time" else "ok",
-                        value,
-                        level.samples if kind == "time" else (),
-                    )
+            params = (("concurrency", str(level.concurrency)), *others)
+            time = Series(f"{owner}.time_ingest", params, "time", "seconds", "")
+            found[time] = Measured(level.status, level.median_seconds, level.samples)
+            if level.peak_bytes is not None:
+                memory = Series(f"{owner}.peakmem_ingest", params, "peakmemory", "bytes", "")
+                found[memory] = Measured("ok", level.peak_bytes)
     return found
-
-
-def _name(data_set: DataSet, level: Level, kind: str, method: str, unit: str) -> Series:
-    params = [("concurrency", str(level.concurrency))]
-    asv = _ASV_KEY.fullmatch(data_set.key)
-    if asv is not None:
-        params += [
-            (name, value) for name, _, value in (part.partition("=") for part in asv["rest"].split(", ") if part)
-        ]
-    owner = asv["owner"] if asv is not None else data_set.key
-    return Series(f"{owner}.{method}", tuple(params), kind, unit, "")
 
 
 def _titles(data_sets: dict[str, DataSet]) -> str:

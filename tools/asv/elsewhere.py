@@ -4,8 +4,6 @@ asv has no options for these. A changed copy of the configuration would have to 
 finds pyproject.toml (and in it what a build needs), plugins and {conf_dir} from the folder of the file in use.
 """
 
-from __future__ import annotations
-
 import sys
 
 

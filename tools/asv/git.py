@@ -1,7 +1,5 @@
 """git, asked in one place: which commit is meant, what comes before it, and what is wrong with a checkout."""
 
-from __future__ import annotations
-
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """asv's result files judged: a commit against the commits before it, or against another one."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

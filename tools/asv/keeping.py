@@ -3,8 +3,6 @@
 Named in asv.conf.json as ".tools.asv.keeping". asv itself saves a commit's results when the last benchmark has ended.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What went wrong, in one line, and the exit code that says what kind of thing it was."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager

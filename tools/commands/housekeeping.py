@@ -1,7 +1,5 @@
 """`dashboard` and `clean`."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`nightly`: what a timer starts every night."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

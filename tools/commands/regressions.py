@@ -1,7 +1,5 @@
 """`regressions`: what asv's results say of the commits."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

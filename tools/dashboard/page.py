@@ -1,7 +1,5 @@
 """The Speedup page as one file: markup, style, script, chart library and data, so that it works from anywhere."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from string import Template

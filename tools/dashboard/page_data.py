@@ -3,8 +3,6 @@
 Numbers and words come from `tools.analysis`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime

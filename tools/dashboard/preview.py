@@ -1,7 +1,5 @@
 """Publish the dashboard and look at it, from a server of this machine that nobody else can reach."""
 
-from __future__ import annotations
-
 import sys
 import webbrowser
 from collections.abc import Callable

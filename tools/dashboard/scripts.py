@@ -5,8 +5,6 @@ which knows the user's registry and proxy; no package's install script runs. A f
 pinned one, so where the bytes came from does not matter.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import shutil

@@ -1,7 +1,5 @@
 """asv's own pages: scripts from beside them instead of from CDNs, and a way to the Speedup page."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

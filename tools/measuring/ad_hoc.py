@@ -3,8 +3,6 @@
 Nothing of it goes to the history in `.asv/results`.
 """
 
-from __future__ import annotations
-
 import platform
 import time
 from collections.abc import Iterator, Mapping

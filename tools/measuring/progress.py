@@ -1,7 +1,5 @@
 """How far a measurement is and about how long it will still take: on a terminal only."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

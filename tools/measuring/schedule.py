@@ -1,7 +1,5 @@
 """Which level runs next, and when to stop: samples and a clock go in, a decision comes out, and nothing is run."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Mapping, Sequence

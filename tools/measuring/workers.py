@@ -1,7 +1,5 @@
 """A process for each concurrency level, which runs when it is asked to, and ends when we do."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

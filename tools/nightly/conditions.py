@@ -1,7 +1,5 @@
 """A quiet measurement as far as this process may, and a record of how quiet it was."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """One night: measure what is new, keep it, publish it, judge it."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@ The name does not end with .json, so asv takes the file for no result. A commit 
 here; a file of results alone may be from a run by hand, of one benchmark.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass

@@ -4,8 +4,6 @@ The branch has no ancestor in common with the code. Machines write folders of th
 without a conflict; `.gitattributes` says how for the rest.
 """
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A Change as Markdown, as JSON and on a terminal: the same rows, the same words, which are its own."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What a page shows, before it is Markdown, HTML or text on a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,8 +1,6 @@
 """How items lie on disk. Every writer gets the spec, the folder to fill and what to tell about progress, and returns
 the bytes of the items as JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path

@@ -13,8 +13,6 @@ the content is made up. The bands follow STAC 1.1 (`bands`, with `eo:` 2.0 and `
 A change of what an item contains needs a new `GENERATOR_VERSION`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """The program: options, a bar, a list, and errors in one line."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """What an item starts from: its place in the profile, its time, its own random numbers; and outlines made of these."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A set is written into a temporary folder beside its place and renamed when it is
 interruption nor two generators at the same time can leave a half-written one.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import time

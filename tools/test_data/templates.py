@@ -10,8 +10,6 @@ A text that is one gap becomes the value itself, not its text. `assets` is a lis
 draws a share of 1 and gives it a name, and a step with `when` is done where that share is below its limit.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping
