@@ -9,12 +9,14 @@ strict JSON. asv does not record whether it ran with `--quick`; a level that was
 import ast
 import itertools
 import json
-import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypeAlias, TypedDict
+
+import msgspec
 
 from tools.analysis.model import Concurrency
 from tools.analysis.series import Params
@@ -25,6 +27,37 @@ TIME_METHOD = "time_ingest"
 LEVEL_PARAMETER = "concurrency"
 _RESULT_NAME = re.compile(r"[0-9a-f]{8,40}-.+\.json")
 _SHOWN_CHOICES = 10
+
+
+_Values: TypeAlias = list[float | None] | float | None
+_Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+
+
+class _File(TypedDict):
+    """What is looked at of a file of results, and below of a row and of the description of a benchmark."""
+
+    commit_hash: str
+    date: int
+    env_name: str
+    python: NotRequired[str | None]
+    requirements: NotRequired[dict[str, str | None] | None]
+    result_columns: list[str]
+    results: dict[str, list[Any]]
+
+
+class _Row(TypedDict, total=False):
+    params: list[list[str]] | None
+    version: str | None
+    started_at: int | None
+    stats_q_25: _Values
+    stats_q_75: _Values
+    stats_repeat: _Values
+    samples: list[list[_Finite] | None] | None
+
+
+class _Benchmark(TypedDict, total=False):
+    params: list[list[str]]
+    param_names: list[str]
 
 
 @dataclass(frozen=True)
@@ -112,7 +145,7 @@ def suite_of(results_dir: Path) -> dict[str, Any]:
     Raises:
         ReportError: nothing was run yet, or the file cannot be read.
     """
-    return load(results_dir / "benchmarks.json")
+    return load(results_dir / "benchmarks.json", dict[str, _Benchmark | int])
 
 
 def selected(suite: Mapping[str, Any], patterns: Sequence[str]) -> list[str]:
@@ -147,33 +180,36 @@ def result_files(results_dir: Path, machine: str | None) -> tuple[Path, list[Res
 
 
 def _result_file(path: Path, suite: Mapping[str, Any]) -> ResultFile:
-    data = load(path)
-    try:
-        columns = data["result_columns"]
-        rows = {name: dict(zip(columns, row, strict=False)) for name, row in data["results"].items()}
-        return ResultFile(
-            path=path,
-            commit=data["commit_hash"],
-            commit_date=int(data["date"]),
-            environment=data["env_name"],
-            python=data.get("python") or "",
-            requirements=data.get("requirements") or {},
-            rows=rows,
-            suite=suite,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ReportError(f"{path} is not a result file of asv ({error!r}); delete it and run again.") from error
+    data = load(path, _File)
+    rows = {name: dict(zip(data["result_columns"], row, strict=False)) for name, row in data["results"].items()}
+    _check(rows, dict[str, _Row], path)
+    return ResultFile(
+        path=path,
+        commit=data["commit_hash"],
+        commit_date=int(data["date"]),
+        environment=data["env_name"],
+        python=data.get("python") or "",
+        requirements=data.get("requirements") or {},
+        rows=rows,
+        suite=suite,
+    )
 
 
-def load(path: Path) -> dict[str, Any]:
-    """One of asv's files; its NaN and Infinity are let through."""
+def machine_in(folder: Path) -> dict[str, Any]:
+    """asv's words about the machine whose results lie in a folder."""
+    data = load(folder / "machine.json", dict[str, str | int | float | None])
+    return {**data, "machine": str(data.get("machine") or folder.name)}
+
+
+def load(path: Path, shape: Any) -> dict[str, Any]:
+    """One of asv's files, which must be of this shape; its NaN and Infinity are let through."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ReportError(f"{path} is missing; run `asv run` to write it.") from error
     except OSError as error:
         raise ReportError(f"{path} cannot be read ({error.strerror or error}).") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReportError(f"{path} is not JSON ({error}); delete it and run `asv run` again.") from error
     version = data.get("version") if isinstance(data, dict) else None
     # machine.json has a numbering of its own.
@@ -182,7 +218,15 @@ def load(path: Path) -> dict[str, Any]:
             f"{path} has version {version!r} of asv's format and this reads {ASV_FILE_VERSION}; "
             "run `asv update` to convert old results."
         )
+    _check(data, shape, path)
     return data
+
+
+def _check(data: Any, shape: Any, path: Path) -> None:
+    try:
+        msgspec.convert(data, shape)
+    except msgspec.ValidationError as error:
+        raise ReportError(f"{path} is not a result file of asv ({error}); delete it and run again.") from error
 
 
 def rows_of(row: Mapping[str, Any], names: list[str], path: Path) -> dict[Params, dict[str, Any]]:
@@ -213,7 +257,7 @@ def value_of(text: str) -> Concurrency:
 
 
 def finite(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    return float(value) if isinstance(value, int | float) and abs(value) <= sys.float_info.max else None
 
 
 def whole(value: object) -> int | None:

@@ -38,7 +38,7 @@ from .files import (
     ResultFile,
     chosen,
     finite,
-    load,
+    machine_in,
     result_files,
     rows_of,
     value_of,
@@ -83,7 +83,7 @@ def read_report(
     """
     folder, files, _ = result_files(results_dir, machine)
     file = chosen(files, folder, commit)
-    report = _report(file, load(folder / "machine.json"), with_peers=peers)
+    report = _report(file, machine_in(folder), with_peers=peers)
     if not report.data_sets:
         raise ReportError(
             f"{file.path} holds no benchmark named {TIME_METHOD} with a parameter {LEVEL_PARAMETER!r}; "
@@ -101,7 +101,7 @@ def read_reports(results_dir: Path, machine: str, *, peers: bool = False) -> lis
         ReportError: a file cannot be read.
     """
     folder, files, _ = result_files(results_dir, machine)
-    hardware = load(folder / "machine.json")
+    hardware = machine_in(folder)
     oldest_first = sorted(files, key=lambda file: (file.commit_date, file.measured_until))
     reports = [_report(_of_today(file), hardware, with_peers=peers) for file in oldest_first]
     return [report for report in reports if report.data_sets]
@@ -213,16 +213,17 @@ def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer], c
 def _level(
     concurrency: Concurrency, row: Mapping[str, Any], *, usage: Usage | None = None, **sizes: Unpack[Sizes]
 ) -> Level:
-    median, samples = row.get("result"), row.get("samples")
-    if not isinstance(median, int | float) or not math.isfinite(median) or median <= 0:
-        skipped = isinstance(median, float) and math.isnan(median)
+    result, samples = row.get("result"), row.get("samples")
+    median = finite(result)
+    if median is None or median <= 0:
+        skipped = isinstance(result, float) and math.isnan(result)
         return missing_level(concurrency, "n/a" if skipped else "failed", **sizes)
     if samples:
         return measured_level(concurrency, samples, usage=usage, **sizes)
     count = int(row.get("stats_repeat") or 1)
     low, high = (finite(row.get(f"stats_q_{quarter}")) if count > 1 else None for quarter in (25, 75))
     return summarised_level(
-        concurrency, float(median), sample_count=count, q25_seconds=low, q75_seconds=high, usage=usage, **sizes
+        concurrency, median, sample_count=count, q25_seconds=low, q75_seconds=high, usage=usage, **sizes
     )
 
 
@@ -285,7 +286,7 @@ def _kind(name: str) -> Kind:
 def _environment(file: ResultFile, machine: Mapping[str, Any]) -> Environment:
     # What the matrix of asv.conf.json asks for and asv keeps; a pinned asv_runner is not among it.
     packages = {name.removeprefix("pip+"): version or "unpinned" for name, version in file.requirements.items()}
-    found = environment_of({"machine": file.path.parent.name, **machine}, file.commit)
+    found = environment_of(machine, file.commit)
     return replace(found, python=_python(file.python), env_name=file.environment_name, packages=packages or None)
 
 

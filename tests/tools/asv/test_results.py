@@ -10,7 +10,7 @@ import pytest
 from scratch_asv import measure_scratch_project
 
 from tools.analysis.model import Usage
-from tools.asv.results import read_report
+from tools.asv.results import read_history, read_report
 from tools.errors import ReportError
 
 NAN = math.nan
@@ -370,6 +370,41 @@ def test_broken_files(made: Made) -> None:
     (made.root / "benchmarks.json").unlink()
     with pytest.raises(ReportError, match=r"benchmarks\.json is missing"):
         read_report(made.root)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "place"),
+    [
+        ("commit_hash", None, "commit_hash"),
+        ("env_name", 5, "env_name"),
+        ("date", "x", "date"),
+        ("requirements", ["numpy"], "requirements"),
+        ("params", 5, "params"),
+        ("params", [[1], [1000]], r"params\[0\]\[0\]"),
+        ("started_at", "yesterday", "started_at"),
+        ("samples", [[1.0, None]], r"samples\[0\]\[1\]"),
+        ("samples", [[math.nan, 1.0]], r"samples\[0\]\[0\]"),
+    ],
+)
+def test_a_damaged_file_is_named_with_the_place_of_the_damage(made: Made, member: str, value: Any, place: str) -> None:
+    path = made.commit("a" * 40, {TIME: row([1.0], ["1"], ["1000"], *[None] * (len(COLUMNS) - 5))})
+    data = json.loads(path.read_text())
+    if member in COLUMNS:
+        data["results"][TIME][COLUMNS.index(member)] = value
+    else:
+        data[member] = value
+    path.write_text(json.dumps(data))
+    for read in (read_report, read_history):
+        with pytest.raises(ReportError, match=f"is not a result file of asv .*{place}"):
+            read(made.root)
+
+
+def test_a_number_that_is_too_large_is_a_failure_and_a_machine_may_have_no_name(made: Made) -> None:
+    path = made.commit("a" * 40, {TIME: row([10**400], ["1"], ["1000"])})
+    (path.parent / "machine.json").write_text('{"machine": null, "num_cpu": 2, "version": 1}')
+    report = read_report(made.root)
+    assert (report.environment.machine, report.environment.cores) == (path.parent.name, 2)
+    assert [level.status for data_set in report.data_sets for level in data_set.levels] == ["failed"]
 
 
 def test_a_data_set_knows_how_to_measure_it_again(made: Made) -> None:
