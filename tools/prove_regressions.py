@@ -24,6 +24,7 @@ from random import Random
 from typing import Any
 
 import click
+import msgspec
 
 ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
@@ -188,17 +189,10 @@ def _changes(record: Path, experiment: Experiment, fault: str) -> list[Change]:
     changes = []
     for line in _lines(record, experiment):
         if fault in line["rounds"][0]:
-            before, after = (
-                [Run(name, "", dict(map(_read, one[name]))) for one in line["rounds"]] for name in (BASE, fault)
-            )
+            rounds = msgspec.convert(line["rounds"], list[dict[str, list[tuple[Series, Measured]]]])
+            before, after = ([Run(name, "", dict(one[name])) for one in rounds] for name in (BASE, fault))
             changes.append(between(before, after, machine="the proof", base=BASE, commit=fault, paired=True))
     return changes
-
-
-def _read(pair: Sequence[dict[str, Any]]) -> tuple[Series, Measured]:
-    series, measured = pair
-    params = tuple((name, value) for name, value in series["params"])
-    return Series(**{**series, "params": params}), Measured(**{**measured, "samples": tuple(measured["samples"])})
 
 
 def as_table(found: Mapping[tuple[Experiment, str], Sequence[Change]]) -> str:

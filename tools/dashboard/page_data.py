@@ -1,12 +1,14 @@
-"""What the Speedup page shows, as data: every machine, benchmark and size, commit by commit.
+"""The Speedup page, and what it shows as data: every machine, benchmark and size, commit by commit.
 
 Numbers and words come from `tools.analysis`.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from tools.analysis.analysis import analyse
@@ -15,9 +17,11 @@ from tools.analysis.model import DataSet, Level, Peer, Report, is_quick
 from tools.analysis.verdicts import Row
 from tools.asv.history import WINDOW, before_and_after
 from tools.asv.results import read_history, read_reports
+from tools.atomic import write_bytes
 from tools.render.page import cells, environment_facts, memory_note
 from tools.words import significant
 
+_PARTS = Path(__file__).with_name("page")
 SIZE_PARAMETER = "test_size"
 OWN_WAY = "stac_manager"
 JUDGED_COMMITS = 20
@@ -140,3 +144,30 @@ def _peer(peer: Peer) -> dict[str, Any]:
         "throughput": peer.throughput,
         "cells": [peer.name, seconds, significant(peer.throughput)],
     }
+
+
+def write_page(path: Path, data: dict[str, Any], chart_library: bytes | None) -> None:
+    """Write markup, style, script, chart library and data as one file, so that it works from anywhere.
+
+    Without the library it has its tables and says that charts are missing. Raises ReportError.
+    """
+    parts = {
+        name: (_PARTS / name).read_text(encoding="utf-8") for name in ("speedup.html", "speedup.css", "speedup.js")
+    }
+    filled = Template(parts["speedup.html"]).substitute(
+        style=parts["speedup.css"],
+        data=_embedded(data),
+        library="" if chart_library is None else _without_source_map(chart_library.decode()),
+        script=parts["speedup.js"],
+    )
+    write_bytes(path, filled.encode())
+
+
+def _embedded(data: dict[str, Any]) -> str:
+    """JSON that cannot end the script element it stands in: names of files and benchmarks are text of others."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _without_source_map(script: str) -> str:
+    """The map is not beside the page, and developer tools would ask for it."""
+    return "\n".join(line for line in script.splitlines() if not line.startswith("//# sourceMappingURL="))

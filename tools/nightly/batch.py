@@ -13,9 +13,11 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tools.asv.files import selected
 from tools.asv.run import SOME_FAILED
@@ -53,18 +55,16 @@ class Batch:
         """Start a batch; what was there is gone."""
         batch = cls(asv, plan)
         shutil.rmtree(batch.folder, ignore_errors=True)
-        write_bytes(batch.folder / "plan.json", json.dumps(asdict(plan)).encode())
+        write_bytes(batch.folder / "plan.json", msgspec.json.encode(plan))
         return batch
 
     @classmethod
     def resume(cls, asv: Asv) -> Batch | None:
         """The batch that an earlier run left unfinished."""
         try:
-            found = json.loads((asv.work / "batch" / "plan.json").read_bytes())
+            return cls(asv, msgspec.json.decode((asv.work / "batch" / "plan.json").read_bytes(), type=Plan))
         except FileNotFoundError:
             return None
-        plan = Plan(tuple(found["commits"]), found["machine"], tuple(found["bench"]), found["fingerprint"])
-        return cls(asv, plan)
 
     def measure(self, results_dir: Path, progress: Callable[[int, int], None]) -> None:
         """Run every round that is not there yet.

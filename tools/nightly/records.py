@@ -12,6 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tools.atomic import write_bytes
 from tools.errors import ToolError
 
@@ -45,11 +47,10 @@ def read(home: Path) -> list[Record]:
     try:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             try:
-                content = json.loads(line)
-                record = Record(content["commit"], content["measured"], tuple(content["rounds"]))
+                record = msgspec.json.decode(line, type=Record)
                 record.time  # noqa: B018 - fails where it is no time
-            except (ValueError, KeyError, TypeError) as error:
-                raise ToolError(f"{path}, line {number}, is no record ({error!r}); remove that line") from error
+            except ValueError as error:
+                raise ToolError(f"{path}, line {number}, is no record ({error}); remove that line") from error
             found[record.commit] = record
     except FileNotFoundError:
         return []
