@@ -299,8 +299,8 @@ def environment_of(machine: Mapping[str, Any], commit: str) -> Environment:
         machine=machine["machine"],
         os=machine.get("os") or None,
         cpu=machine.get("cpu") or None,
-        cores=int(cores) if cores.isdigit() else None,
-        ram=f"{int(ram) / _BYTES_PER_GB:.1f} GB" if ram.isdigit() else ram or None,
+        cores=int(cores) if cores.isdecimal() else None,
+        ram=f"{int(ram) / _BYTES_PER_GB:.1f} GB" if ram.isdecimal() else ram or None,
     )
 
 

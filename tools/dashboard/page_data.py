@@ -89,7 +89,7 @@ def _size(variant: str) -> str:
     parts = []
     for part in filter(None, variant.split(", ")):
         name, _, value = part.partition("=")
-        parts.append(f"{int(value):,} items" if name == SIZE_PARAMETER and value.isdigit() else f"{name} {value}")
+        parts.append(f"{int(value):,} items" if name == SIZE_PARAMETER and value.isdecimal() else f"{name} {value}")
     return ", ".join(parts) or "one size"
 
 

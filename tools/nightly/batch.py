@@ -22,6 +22,7 @@ import msgspec
 from tools.asv.files import selected
 from tools.asv.run import SOME_FAILED
 from tools.atomic import write_bytes
+from tools.errors import ToolError
 
 from . import conditions, records
 from .project import Asv
@@ -61,10 +62,13 @@ class Batch:
     @classmethod
     def resume(cls, asv: Asv) -> Batch | None:
         """The batch that an earlier run left unfinished."""
+        path = asv.work / "batch" / "plan.json"
         try:
-            return cls(asv, msgspec.json.decode((asv.work / "batch" / "plan.json").read_bytes(), type=Plan))
+            return cls(asv, msgspec.json.decode(path.read_bytes(), type=Plan))
         except FileNotFoundError:
             return None
+        except msgspec.DecodeError as error:
+            raise ToolError(f"{path} is no plan of a batch ({error}); remove {path.parent}") from error
 
     def measure(self, results_dir: Path, progress: Callable[[int, int], None]) -> None:
         """Run every round that is not there yet.

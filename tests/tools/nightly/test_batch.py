@@ -10,10 +10,20 @@ from typing import Any
 import pytest
 from scratch_history import ScratchHistory
 
+from tools.errors import ToolError
 from tools.nightly import batch, records
 from tools.nightly.project import Asv, Project
 
 COMMITS = ("a" * 40, "b" * 40)
+
+
+def test_a_plan_that_is_none_is_named(tmp_path: Path) -> None:
+    history = ScratchHistory.create(tmp_path / "scratch", tmp_path / "environments")
+    (tmp_path / "work" / "batch").mkdir(parents=True)
+    (tmp_path / "work" / "batch" / "plan.json").write_text('{"commits": 5}')
+    asv = Asv(Project.load(history.path / "asv.conf.json"), tmp_path / "work", "main")
+    with pytest.raises(ToolError, match=r"plan\.json is no plan of a batch .*; remove "):
+        batch.Batch.resume(asv)
 
 
 @pytest.mark.parametrize("writes", range(9))
