@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tools.analysis.change import Change, between
 from tools.errors import ReportError
+from tools.words import plural
 
 from .files import commit_named
 from .git import Repository
@@ -121,8 +122,8 @@ class Line:
         if not strange:
             return order, []
         why = "a shallow clone has not all commits" if self.repository.is_shallow else "they came from elsewhere"
-        words = "measured commit" if len(strange) == 1 else "measured commits"
-        return order, [f"{len(strange)} {words} that git does not know here ({why}) taken by date"]
+        words = plural(len(strange), "measured commit")
+        return order, [f"{words} that git does not know here ({why}) taken by date"]
 
 
 def meant(name: str, repository: Path) -> str:

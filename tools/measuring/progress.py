@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from tools.words import plural
+
 from . import schedule
 
 
@@ -19,8 +21,7 @@ def shown(console: Console, rules: schedule.Rules) -> Iterator[Callable[[schedul
 
         def show(samples: schedule.Samples, elapsed: float) -> None:
             left = schedule.seconds_left(samples, elapsed, rules)
-            runs = sum(map(len, samples.values()))
-            said = f"{runs} {'run' if runs == 1 else 'runs'}"
+            said = plural(sum(map(len, samples.values())), "run")
             if left is None:
                 bar.update(task, description=said)
             else:

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from tools.analysis.change import Change
 from tools.asv.git import Repository
 from tools.render.change import as_markdown
+from tools.words import plural
 
 from . import conditions, records
 
@@ -45,8 +46,7 @@ class Freshness:
         if self.commit is None or self.measured is None:
             return f"There is no result of {branch} yet."
         age = (now or datetime.now(UTC)) - self.measured
-        behind = f"{self.behind} commit{'s' if self.behind != 1 else ''} behind {branch}" if self.behind else ""
-        state = behind or f"up to date with {branch}"
+        state = f"{plural(self.behind, 'commit')} behind {branch}" if self.behind else f"up to date with {branch}"
         stale = ", which is stale" if age > STALE_AFTER and self.behind else ""
         made = f"{self.measured:%Y-%m-%d %H:%M} UTC ({_age(age)} ago)"
         return f"The newest result is of {self.commit[:8]}, made {made}: {state}{stale}."
@@ -161,10 +161,8 @@ def _commit(commit: str, url: str | None) -> str:
 
 def _age(age: timedelta) -> str:
     minutes = max(0, int(age.total_seconds() // 60))
-    for unit, length in (("day", 1440), ("hour", 60)):
-        if minutes >= 2 * length:
-            return f"{minutes // length} {unit}s"
-    return f"{minutes} minute{'s' if minutes != 1 else ''}"
+    unit, length = ("day", 1440) if minutes >= 2880 else ("hour", 60) if minutes >= 120 else ("minute", 1)
+    return plural(minutes // length, unit)
 
 
 def _plain(text: str) -> str:

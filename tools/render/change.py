@@ -27,11 +27,11 @@ _PIECES = re.compile(r"[^._(),=\s]*[._(),=\s]*")
 def as_markdown(change: Change) -> str:
     """The whole page, fit for an issue or a comment: what changed first, the rest folded away."""
     parts = [f"## {_cell(change.title)}", _cell(change.summary)]
-    loud, quiet = _parted(change)
-    if loud:
-        parts += [_table(loud), _list(loud)]
-    if quiet:
-        parts += [f"<details><summary>{counted(quiet)}</summary>", _table(quiet), _list(quiet), "</details>"]
+    if change.loud:
+        parts += [_table(change.loud), _list(change.loud)]
+    if change.quiet:
+        folded = f"<details><summary>{counted(change.quiet)}</summary>"
+        parts += [folded, _table(change.quiet), _list(change.quiet), "</details>"]
     if change.notes:
         parts.append("\n".join(f"- {_cell(note)}" for note in change.notes))
     return "\n\n".join(parts) + "\n"
@@ -72,9 +72,8 @@ def show(change: Change, console: Console | None = None) -> None:
         console.print(_terminal_table(shown, console.width))
     if len(shown) < len(change.rows):
         console.print(Text(f"Left out: {left_out} with not enough data; the other formats have them.", style="dim"))
-    for row in change.rows:
-        if row.is_loud:
-            console.print(Text.assemble(("\n".join(wrapped(row.name, console.width)), "bold"), f": {row.sentence}."))
+    for row in change.loud:
+        console.print(Text.assemble(("\n".join(wrapped(row.name, console.width)), "bold"), f": {row.sentence}."))
     for note in change.notes:
         console.print(Text(f"Note: {note}."))
     console.print(Text(change.summary, style="bold"))
@@ -105,12 +104,6 @@ def _terminal_table(rows: Sequence[Row], width: int) -> Table:
         lines = "\n".join(wrapped(name, name_width))
         table.add_row(*map(Text, (lines, *others)), style=_STYLES.get(row.status, ""))
     return table
-
-
-def _parted(change: Change) -> tuple[list[Row], list[Row]]:
-    """What a reader must see, and the rest."""
-    loud = [row for row in change.rows if row.is_loud]
-    return loud, [row for row in change.rows if not row.is_loud]
 
 
 def _list(rows: Sequence[Row]) -> str:

@@ -65,14 +65,12 @@ def report_page(found: Analysed) -> Page:
 def change_page(change: Change, before: Report, after: Report) -> Page:
     """Two commits side by side: what changed first, the rest in the details."""
     styles = {"regression": "slower", "improvement": "faster", "not enough data": "n/a"}
-    loud = [row for row in change.rows if row.is_loud]
-    quiet = [f"{row.name}: {row.sentence}" for row in change.rows if not row.is_loud]
     section = Section(
         change.summary,
         CHANGE_COLUMNS,
         tuple(Row(row.cells, styles.get(row.status, "")) for row in change.rows),
-        tuple(Line(row.name, row.sentence) for row in loud) + tuple(Line("", f"{note}.") for note in change.notes),
-        tuple(quiet),
+        tuple(Line(row.name, row.sentence) for row in change.loud) + tuple(Line("", f"{x}.") for x in change.notes),
+        tuple(f"{row.name}: {row.sentence}" for row in change.quiet),
     )
     return Page(
         title=change.title,
