@@ -89,7 +89,9 @@ def hindered(data_set: DataSet) -> tuple[Level, Level] | None:
     lost = [
         (level, smaller)
         for level, smaller in pairs
-        if kept(level, smaller) < HINDERED and is_slower(level, smaller) and not _is_crowded(level)
+        if kept(level, smaller) < HINDERED
+        and is_slower(level, smaller)
+        and not (level.evidence and level.evidence.crowded)
     ]
     return min(lost, key=lambda pair: kept(*pair), default=None)
 
@@ -134,10 +136,6 @@ def ceiling_of(data_set: DataSet) -> float | None:
 def number(level: Level) -> int:
     assert isinstance(level.concurrency, int)
     return level.concurrency
-
-
-def _is_crowded(level: Level) -> bool:
-    return level.evidence is not None and level.evidence.crowded
 
 
 def _is_idle_with_work(level: Level) -> bool:

@@ -187,7 +187,7 @@ def _missing(before: _Side, after: _Side, row: Row) -> Row | None:
     if not before and not after:
         return None
     known, now = ([one for one in side if one[1].status == "ok"] for side in (before, after))
-    base, head = (_last(side) for side in (known, now))
+    base, head = (side[-1][1].value if side else None for side in (known, now))
     row = replace(row, base=base, head=head)
     fails = bool(after) and after[-1][1].status == "failed"
     if not after:
@@ -203,10 +203,6 @@ def _missing(before: _Side, after: _Side, row: Row) -> Row | None:
     if not known:
         return replace(row, status="improvement", guilty=now[0][0], evidence="works now; it failed before")
     return row
-
-
-def _last(side: _Side) -> float | None:
-    return side[-1][1].value if side else None
 
 
 def _compare_rounds(

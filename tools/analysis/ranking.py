@@ -121,11 +121,8 @@ def allowed(data_set: DataSet) -> tuple[Level, ...]:
 
 
 def pays(larger: Level, level: Level) -> bool:
-    return gains(larger, level) and not is_dear(larger, level)
-
-
-def gains(larger: Level, level: Level) -> bool:
-    return seconds(level) / seconds(larger) >= PAYING_GAIN and is_slower(level, larger)
+    gains = seconds(level) / seconds(larger) >= PAYING_GAIN and is_slower(level, larger)
+    return gains and not is_dear(larger, level)
 
 
 def is_dear(larger: Level, level: Level) -> bool:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from pathlib import Path
 
 import click
 
@@ -35,14 +34,11 @@ def clean_command(yes: bool, history: bool) -> None:
         say("There is nothing to remove.")
         return
     for path in folders:
-        say(f"{path.relative_to(ROOT)}{os.sep}  {_bytes_below(path) / 1e6:,.1f} MB")
+        size = sum(each.lstat().st_size for each in path.rglob("*") if not each.is_dir())
+        say(f"{path.relative_to(ROOT)}{os.sep}  {size / 1e6:,.1f} MB")
     if not yes and not click.confirm("Remove these?", err=True):
         say("Nothing was removed.")
         return
     for path in folders:
         shutil.rmtree(path)
     say("Removed.")
-
-
-def _bytes_below(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())

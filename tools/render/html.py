@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def render_html(page: Page) -> str:
     """The whole page."""
-    return str(_environment().get_template("page.html.j2").render(page=page, figures=_figures)) + "\n"
+    template = _environment().get_template("page.html.j2")
+    return template.render(page=page, figure_of=_figure) + "\n"
 
 
 @functools.cache
@@ -36,10 +37,6 @@ def _environment() -> Environment:
     )
     environment.filters["plain"] = plain
     return environment
-
-
-def _figures(analysis: Analysis) -> list[dict[str, str]]:
-    return [_figure(analysis, "throughput"), _figure(analysis, "speedup")]
 
 
 def _figure(analysis: Analysis, which: Panel) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """What a page shows, before it is Markdown, HTML or text on a terminal."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tools.analysis.analysis import Analysed, Analysis, Line
@@ -96,7 +95,8 @@ def _section(analysis: Analysis) -> Section:
         )
         for peer in data_set.peers
     ]
-    details = (*analysis.details, *peers_note(data_set), f"Source: {data_set.source}.", memory_note(data_set))
+    others = ["Rows without a concurrency are other ways to the same items."] if data_set.peers else []
+    details = (*analysis.details, *others, f"Source: {data_set.source}.", memory_note(data_set))
     return Section(data_set.title, COLUMNS, tuple(rows), analysis.lines, details, analysis)
 
 
@@ -110,10 +110,6 @@ def cells(level: Level) -> tuple[str, ...]:
 def _numbers(timed: Timing) -> tuple[str, str, str]:
     time = significant(timed.median_seconds) if timed.status == "ok" else timed.status
     return time, significant(timed.throughput), megabytes(timed.peak_bytes)
-
-
-def peers_note(data_set: DataSet) -> list[str]:
-    return ["Rows without a concurrency are other ways to the same items."] if data_set.peers else []
 
 
 def memory_note(data_set: DataSet) -> str:
@@ -140,13 +136,9 @@ def environment_facts(report: Report) -> Facts:
         ("Python", where.python or NOT_AVAILABLE),
         ("Environment", where.env_name or NOT_AVAILABLE),
         ("Packages", ", ".join(packages) or NOT_AVAILABLE),
-        ("Samples", _joined(f"{x.title}: {sample_counts(x.levels)}" for x in report.data_sets)),
+        ("Samples", "; ".join(f"{x.title}: {sample_counts(x.levels)}" for x in report.data_sets) or NOT_AVAILABLE),
         ("Created", report.created),
     )
-
-
-def _joined(parts: Iterable[str]) -> str:
-    return "; ".join(parts) or NOT_AVAILABLE
 
 
 def _commit(where: Environment) -> str:

@@ -68,7 +68,8 @@ async def serve(catalog: Catalog, options: Options, started_by: int) -> None:
     await runner.setup()
     try:
         await web.TCPSite(runner, options.host, options.port, backlog=BACKLOG).start()
-        announce(_url_of(options.host, runner.addresses[0][1]), options.port_file)
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        announce(f"http://{host}:{runner.addresses[0][1]}", options.port_file)
         async with asyncio.TaskGroup() as tasks:
             watcher = tasks.create_task(_stop_without_parent(stop, started_by)) if options.die_with_parent else None
             await stop.wait()
@@ -87,10 +88,6 @@ def announce(url: str, port_file: Path | None) -> None:
     if sys.stdout is not None:
         with contextlib.suppress(OSError):  # unbuffered, so that a closed pipe is noticed here and not at exit
             os.write(sys.stdout.fileno(), f"listening on {url}\n".encode())
-
-
-def _url_of(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def _stop_without_parent(stop: asyncio.Event, started_by: int) -> None:
