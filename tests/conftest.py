@@ -58,8 +58,10 @@ os.environ["PIP_NO_COMPILE"] = "1"
 asyncio.set_event_loop(None)
 """Python 3.11 makes a loop for whoever asks when none was ever set. pytest-asyncio asks, and nobody closes that one."""
 
-hypothesis.settings.register_profile("usual", max_examples=50, deadline=None, derandomize=True)
-hypothesis.settings.register_profile("thorough", max_examples=500, deadline=None, print_blob=True)
+_PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+"""On a machine that is busy with other work, making the cases is slow too."""
+hypothesis.settings.register_profile("usual", _PATIENT, max_examples=50, derandomize=True)
+hypothesis.settings.register_profile("thorough", _PATIENT, max_examples=500, print_blob=True)
 hypothesis.settings.load_profile("usual")
 """`make test` gives a property the same cases every time, `make test-thorough` ten times as many, other ones each time.
 The second also takes whole products where the first takes a part of them (`support.THOROUGH`)."""
