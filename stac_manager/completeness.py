@@ -141,7 +141,8 @@ def _judge_documents(reports: list[PartitionReport], unread: int) -> Verdict:
     """Files are read to their ends: what could not be read is known."""
     missing = [f"{report.name}: {report.problem}" for report in reports if report.problem]
     if failed := sum(report.failed for report in reports):
-        missing.append(f"{failed} documents or members could not be delivered; see failures")
+        what = "document or member" if failed == 1 else "documents or members"
+        missing.append(f"{failed:,} {what} could not be delivered; see failures")
     if unread:
         missing.append(f"{unread} partitions were not read")
     return Verdict("incomplete" if missing else "complete", tuple(missing))

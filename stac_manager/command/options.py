@@ -69,7 +69,7 @@ class JsonOrText(ParamType):
             try:
                 content = Path(content[1:]).read_text(encoding="utf-8")
             except (OSError, ValueError) as error:
-                self.fail(f"{content[1:]}: cannot be read: {error}", param, ctx)
+                self.fail(f"{content[1:]}: cannot be read: {getattr(error, 'strerror', None) or error}", param, ctx)
         if self._text and not content.lstrip().startswith("{"):
             return content
         try:

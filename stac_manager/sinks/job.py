@@ -16,7 +16,7 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.ingest import IngestModule
 from stac_manager.options import IngestOptions
 from stac_manager.owning import owning
-from stac_manager.plan import Document, Documents, Lines, Partition, PartitionReport, RowGroups
+from stac_manager.plan import Document, Documents, Lines, Partition, PartitionReport, Plan, RowGroups
 from stac_manager.protocols import Item
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.folder import Folder, disk_error
@@ -244,6 +244,11 @@ def documents_of(partition: Partition) -> tuple[Document, ...]:
     if isinstance(partition, Documents):
         return partition.documents
     return (partition.document,) if isinstance(partition, Lines | RowGroups) else ()
+
+
+def files_of(plan: Plan) -> set[Document]:
+    """Return all files of a plan, as they were when it was made."""
+    return {document for partition in plan for document in documents_of(partition)}
 
 
 def why_changed(partition: Partition) -> str | None:

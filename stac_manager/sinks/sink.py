@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stac_manager.config import is_remote
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.plan import Plan
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine
 from stac_manager.sinks.folder import Folder, disk_error
-from stac_manager.sinks.job import Variables, from_environment
+from stac_manager.sinks.job import Variables, files_of, from_environment
 from stac_manager.sinks.layout import layout_of
-from stac_manager.sinks.model import Manifest
+from stac_manager.sinks.model import Manifest, many
 from stac_manager.sinks.request import Request, request_for
 from stac_manager.sinks.running import Progress, Run
 from stac_manager.sinks.verifying import require_arrow
@@ -102,7 +103,8 @@ def _written(run: Run, sink: Sink, plan: Plan | None) -> Manifest:
         return update(run)
     finished = _finished(folder, run.request)
     if finished is not None:
-        sink.say(f"{sink.dest}: already complete, nothing left to do")
+        changed = _change(run)
+        sink.say(f"{sink.dest}: {changed or 'already complete, nothing left to do'}")
         return finished
     if plan is not None and folder.read_plan() is None:
         run.write_plan(plan)
@@ -129,6 +131,22 @@ def _finished(folder: Folder, request: Request) -> Manifest | None:
     folder.disk.remove(request.layout.manifest)
     folder.disk.sync_folder(request.layout.manifest.parent)
     return None
+
+
+def _change(run: Run) -> str | None:
+    """Say how the files of the source differ from those that a finished run has read; None where nobody can tell."""
+    found = run.folder.read_plan()
+    before = {(each.path, each.size, each.modified_ns) for each in files_of(found[1])} if found else set()
+    if not before or is_remote(run.request.config.source):
+        return None
+    now = {(each.path, each.size, each.modified_ns) for each in files_of(run.made_plan())}
+    gone = {path for path, *_ in before} - {path for path, *_ in now}
+    if before == now:
+        return None
+    return (
+        f"complete, but the source has changed since: {many(len(now - before), 'file')} new or changed, "
+        f"{len(gone):,} gone; take what is new with --update, or start anew with --restart"
+    )
 
 
 def _has(path: Path, size: int) -> bool:

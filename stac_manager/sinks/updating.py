@@ -21,9 +21,9 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.plan import Document, Documents, Partition, Plan
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.folder import Folder
-from stac_manager.sinks.job import documents_of
+from stac_manager.sinks.job import documents_of, files_of
 from stac_manager.sinks.layout import MANIFEST, STATE, Layout
-from stac_manager.sinks.model import Manifest, Mark, PartEntry
+from stac_manager.sinks.model import Manifest, Mark, PartEntry, many
 from stac_manager.sinks.ndjson import NdjsonPart, ZstdNdjsonPart
 from stac_manager.sinks.request import options_of, plan_of_source
 from stac_manager.sinks.running import Run, check_apart
@@ -78,9 +78,9 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
         latest = plan_of_source(request)
         check_apart(latest, run.layout)
         before = run.folder.read_plan()
-        known = {document for partition in before[1] for document in documents_of(partition)} if before else set()
-        gone = {document.path for document in known} - {each.path for part in latest for each in documents_of(part)}
-        notes = (f"{len(gone):,} files are gone; their items stay",) if gone else ()
+        known = files_of(before[1]) if before else set()
+        gone = {document.path for document in known} - {document.path for document in files_of(latest)}
+        notes = (f"{many(len(gone), 'file')} gone from the source; the items stay",) if gone else ()
         changed = tuple(changed_partitions(latest, known))
         newer.write_plan(replace(latest, partitions=changed, counted=None, notes=notes))
         newer.folder.write_plan(request.header, latest, whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,17 @@ def test_new_and_changed_files_are_merged_and_the_rest_is_not_read_again(tmp_pat
     (folder / "03.json").write_text(json.dumps(make_item("item-3", assets={})))
     (folder / "30.json").write_text(json.dumps(make_item("item-30")))
     (folder / "00.json").unlink()
+    said: list[str] = []
+    for items in (5, 10):
+        assert write(replace(sink, update=False, partition_items=items, say=said.append)).items == 30
+    assert ["source has changed since: 2 files new or changed, 1 gone" in each for each in said] == [True, True]
     for _ in range(2):
         manifest = write(sink)
         assert manifest.items == 31
-        assert any("1 files are gone" in note for note in manifest.notes)
+        assert any("1 file gone" in note for note in manifest.notes)
         assert sum(part["items"] for part in manifest.parts if "-" in part["file"]) == 2
+        write(replace(sink, update=False, say=said.append))
+        assert "nothing left to do" in said[-1]
     held = [json.loads(line) for path in dest.glob("*.ndjson") for line in path.read_text().splitlines()]
     assert [item["id"] for item in held if not item["assets"]] == ["item-3"]
     assert not verify(dest, unique=True).problems
