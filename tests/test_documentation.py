@@ -1,14 +1,15 @@
-"""Every command of the pages in docs/ runs, and every link leads to a file."""
+"""Every command and every example of the README and of docs/ runs, and every link leads to a file."""
 
 from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from documented_commands import BIN, PAGES, README, WITH_ENVIRONMENT, commands, environment, make_clone, run_commands
+from documented_commands import PAGES, README, commands, make_clone, run_commands
 from support import ROOT
 
 from tools import local_api
@@ -16,10 +17,7 @@ from tools import local_api
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone on a machine that asv knows: the README's commands come first."""
-    path = make_clone(tmp_path_factory.mktemp("documentation"))
-    subprocess.run([BIN / "asv", "machine", "--yes"], cwd=path, env=environment(path), check=True, capture_output=True)
-    return path
+    return make_clone(tmp_path_factory.mktemp("documentation"))
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +28,28 @@ def url(clone: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def done_before() -> set[str]:
-    """The commands that a page before this one has run, or the README: they stand on several."""
-    return set(commands(README)) - {"python tools/benchmark_ingest.py dashboard"}  # which leaves what others show
+    """The commands that a page before this one has run: they stand on several."""
+    return set()
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in WITH_ENVIRONMENT], ids=lambda page: page.name)
+def test_there_are_commands_to_test() -> None:
+    assert {"make bench", "make test"} <= set(commands(README))
+    assert len([command for command in commands(README) if "benchmark_ingest.py" in command]) == 6
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
 def test_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> None:
+    """The README's first: it makes asv's environment for all."""
     run_commands(page, clone, url, done_before)
+
+
+def test_python_examples(clone: Path) -> None:
+    """A script, and then a cell of a notebook that goes on where the script has ended."""
+    script, cell = re.findall(r"^```python\n(.*?)^```", README.read_text(), flags=re.MULTILINE | re.DOTALL)
+    as_notebooks_do = "import ast, asyncio; asyncio.run(eval(compile({!r}, 'cell', 'exec', ast.{})))"
+    program = f"{script}\n{as_notebooks_do.format(cell, 'PyCF_ALLOW_TOP_LEVEL_AWAIT')}"
+    done = subprocess.run([sys.executable, "-c", program], cwd=clone, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == 2 * [f"item-{index:02}" for index in range(25)]
 
 
 @pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
