@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stac_manager.config import IngestConfig
     from stac_manager.context import Failure, FailureCollector, WorkflowContext
-    from stac_manager.exceptions import ConfigurationError, DataProcessingError, StacManagerError
+    from stac_manager.exceptions import ConfigurationError, DataProcessingError, StacManagerError, StatusError
     from stac_manager.ingest import ApiIngest, FileIngest, IngestModule
     from stac_manager.options import IngestOptions
     from stac_manager.protocols import Fetcher, Item
@@ -35,13 +35,14 @@ __all__ = [
     "IngestStats",
     "Item",
     "StacManagerError",
+    "StatusError",
     "WorkflowContext",
 ]
 
 _PLACES = {
     "config": ("IngestConfig",),
     "context": ("Failure", "FailureCollector", "WorkflowContext"),
-    "exceptions": ("ConfigurationError", "DataProcessingError", "StacManagerError"),
+    "exceptions": ("ConfigurationError", "DataProcessingError", "StacManagerError", "StatusError"),
     "ingest": ("ApiIngest", "FileIngest", "IngestModule"),
     "options": ("IngestOptions",),
     "protocols": ("Fetcher", "Item"),

@@ -20,6 +20,7 @@ from typing import Any
 
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, StacManagerError
+from stac_manager.options import IngestOptions
 from stac_manager.plan import Partition
 from stac_manager.protocols import Item
 from stac_manager.sinks import Manifest, Sink, write
@@ -34,7 +35,7 @@ TASKS_A_THREAD = 2
 """So many partitions are handed to the cluster for each of its threads: one that runs and one that waits."""
 
 
-def ingest(config: Mapping[str, Any], dest: str | Path, client: Any, **options: Any) -> Manifest:
+def ingest(config: IngestOptions, dest: str | Path, client: Any, **options: Any) -> Manifest:
     """Write a source to DEST with a Dask cluster; `options` are those of `stac_manager.sinks.Sink`.
 
     Raises:
@@ -50,7 +51,7 @@ def write_with(client: Any, sink: Sink) -> Manifest:
 
 
 def to_bag(
-    config: Mapping[str, Any],
+    config: IngestOptions,
     *,
     header_variables: Mapping[str, str] | None = None,
     storage_variables: Mapping[str, str] | None = None,

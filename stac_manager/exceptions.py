@@ -28,3 +28,15 @@ class ConfigurationError(StacManagerError):
 
 class DataProcessingError(StacManagerError):
     """Nothing could be read, or the server refused or answered nonsense."""
+
+
+class StatusError(DataProcessingError):
+    """The server answered with an error status.
+
+    Attributes:
+        status: Of HTTP, such as 401.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status

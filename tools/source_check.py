@@ -9,7 +9,8 @@ from urllib.parse import quote
 from yarl import URL
 
 from stac_manager import DataProcessingError, IngestModule, IngestOptions, WorkflowContext
-from stac_manager.api.http import Client, Request, StatusError, shown
+from stac_manager.api.http import Client, Request, shown
+from stac_manager.exceptions import StatusError
 from stac_manager.network.connection import Connection
 from stac_manager.stats import ApiStats
 from tools.analysis.model import Concurrency

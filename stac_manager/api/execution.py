@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.http import StatusError, shown
+from stac_manager.api.http import shown
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import NEWEST_FIRST, Planned, Planner
@@ -21,7 +21,7 @@ from stac_manager.api.ways import Ways, look_at
 from stac_manager.completeness import judge
 from stac_manager.context import FailureCollector
 from stac_manager.events import Split
-from stac_manager.exceptions import DataProcessingError
+from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.limiter import Limiter
 from stac_manager.owning import owning
 from stac_manager.plan import Interval, Tile, Whole

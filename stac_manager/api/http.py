@@ -20,7 +20,7 @@ from stac_manager.api.features import Outline
 from stac_manager.api.requests import Request, with_limit
 from stac_manager.api.retrying import Fault, Gate, Tries, check_budget, decide
 from stac_manager.events import Retry
-from stac_manager.exceptions import DataProcessingError
+from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.limiter import Limiter
 from stac_manager.network.backoff import backoff_seconds
 from stac_manager.network.connection import Connection, Rate
@@ -30,7 +30,7 @@ from stac_manager.network.unreached import PROXY_DENIED
 from stac_manager.options import Headers
 from stac_manager.stats import ApiStats
 
-__all__ = ["Answer", "Client", "Request", "StatusError", "TooLargeError", "linked", "origin_of", "shown"]
+__all__ = ["Answer", "Client", "Request", "TooLargeError", "linked", "origin_of", "shown"]
 
 MAX_REDIRECTS = 10
 # With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.
@@ -62,14 +62,6 @@ class Answer:
             return int(self.document["numberReturned"])
         features = self.document.get("features")
         return len(features) if isinstance(features, list) else 0
-
-
-class StatusError(DataProcessingError):
-    """The server answered with an error status."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class TooLargeError(DataProcessingError):

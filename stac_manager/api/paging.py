@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stac_manager.api.features import Outline
-from stac_manager.api.http import Answer, Client, StatusError, TooLargeError, linked, shown
+from stac_manager.api.http import Answer, Client, TooLargeError, linked, shown
 from stac_manager.api.links import numbers_of
 from stac_manager.api.requests import Request, limit_of, with_limit
-from stac_manager.exceptions import DataProcessingError
+from stac_manager.exceptions import DataProcessingError, StatusError
 
 NO_NEXT = "a full page has no next link: there may be more"
 NO_NEXT_LINKS = "the server gives no next links: there may be more"

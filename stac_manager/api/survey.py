@@ -12,12 +12,12 @@ from yarl import URL
 
 from stac_manager.api.density import Density, extent_of, histogram_of
 from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
-from stac_manager.api.http import Answer, Client, StatusError
+from stac_manager.api.http import Answer, Client
 from stac_manager.api.ownership import has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, matched_of, page_of
 from stac_manager.api.query import Query
 from stac_manager.api.requests import Request
-from stac_manager.exceptions import DataProcessingError
+from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import NoDatetime
 from stac_manager.run import owned_tasks
 

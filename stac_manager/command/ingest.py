@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from stac_manager.command.options import Place, source_options
 
 if TYPE_CHECKING:
+    from stac_manager.options import IngestOptions
     from stac_manager.sinks.job import Variables
 
 FAILURES_SHOWN = 20
@@ -73,8 +74,9 @@ def ingest_command(
 
     with Bar(hidden=quiet) as bar:
         sink = Sink(
-            config, dest, format, variables["headers"], partition_items, restart=restart, update=update,
-            on_progress=bar.show, say=bar.say, storage_variables=variables["storage_options"],
+            cast("IngestOptions", config), dest, format, variables["headers"], partition_items,
+            restart=restart, update=update, on_progress=bar.show, say=bar.say,
+            storage_variables=variables["storage_options"],
         )  # fmt: skip
         manifest = _write(sink, workers, dask_address)
     for failure in manifest.failures[:FAILURES_SHOWN]:

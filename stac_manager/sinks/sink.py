@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from stac_manager.config import is_remote
 from stac_manager.exceptions import ConfigurationError
+from stac_manager.options import IngestOptions
 from stac_manager.plan import Plan
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine
@@ -40,7 +40,7 @@ class Sink:
         storage_variables: As `header_variables`, for the `storage_options` of s3, gs and az URLs.
     """
 
-    config: Mapping[str, Any] = field(repr=False)
+    config: IngestOptions = field(repr=False)
     dest: str | Path
     format: str | None = None
     header_variables: Mapping[str, str] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from stac_manager import ApiIngest, ConfigurationError, FileIngest, IngestConfig
 FINE = """
 from pathlib import Path
 from stac_manager import ApiIngest, FileIngest, IngestModule, IngestOptions, WorkflowContext
+from stac_manager.sinks import Sink, write
 
 async def run() -> None:
     context = WorkflowContext.create()
@@ -23,6 +24,8 @@ async def run() -> None:
     for module in (api, files, IngestModule(options), IngestModule({"mode": "api", "source": "https://example.com"})):
         async for item in module.fetch(context):
             print(item["id"])
+    manifest = write(Sink({"source": Path("items"), "timeout": 5}, "out"), workers=2)
+    print(manifest.items, manifest.parts[0]["file"])
     print(api.stats.requests, api.stats.completeness.status, api.stats.notes, files.stats.documents)
 """
 WRONG = (
@@ -31,11 +34,16 @@ WRONG = (
     'IngestModule(source="items", concurrency="many")',
     "IngestModule(concurrency=4)",
     'FileIngest(source="items").stats.requests',
+    'Sink({"source": "items", "concurency": 4}, "out")',
+    'ingest({"source": "items", "concurency": 4}, "out", None)',
 )
 
 
 def test_documented_use_passes_and_a_typo_fails(tmp_path: Path) -> None:
-    imports = "from stac_manager import FileIngest, IngestModule\n"
+    imports = (
+        "from stac_manager import FileIngest, IngestModule; from stac_manager.sinks import Sink; "
+        "from stac_manager.dask import ingest\n"
+    )
     (tmp_path / "fine.py").write_text(FINE)
     (tmp_path / "wrong.py").write_text(imports + "\n".join(WRONG) + "\n")
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(tmp_path / "cache")]
