@@ -250,6 +250,20 @@ def test_pages_hold_every_item_once_newest_first(server: Server, limit: int) -> 
         assert all(page["numberReturned"] == len(page["features"]) for page in pages)
 
 
+def test_offsets_instead_of_tokens_and_what_is_ignored(files: list[Path], tmp_path: Path) -> None:
+    with serving(tmp_path, *files, "--latency", 0, "--offsets", "--no-bbox", "--null-filter") as server:
+        search = {"collections": ["squares"], "limit": 100, "bbox": [179, 89, 180, 90]}
+        by_post = list(server.pages(body=search))
+        by_get = list(server.pages("/search?collections=squares&limit=100&bbox=179,89,180,90"))
+        null = {"op": "isNull", "args": [{"property": "geometry"}]}
+        without = list(server.pages(body={"filter": null, "filter-lang": "cql2-json"}))
+    for pages in (by_post, by_get):
+        assert len({item["id"] for page in pages for item in page["features"]}) == 205
+    links = [link for page in by_post for link in page["links"] if link["rel"] == "next"]
+    assert [link["body"]["offset"] for link in links] == [100, 200]
+    assert all(item["geometry"] is None for page in without for item in page["features"])
+
+
 def test_page_cap_and_merge(capped: Server) -> None:
     search = {"collections": ["squares"], "limit": 100}
     pages = list(capped.pages(body=search))

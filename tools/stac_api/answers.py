@@ -56,21 +56,19 @@ def link(rel: str, href: str, type_: str, title: str | None = None, method: str 
     return {key: value for key, value in made.items() if value is not None}
 
 
-def next_by_get(url: str, parameters: Mapping[str, str], token: str | None) -> list[Json]:
-    """The link to the next page of a GET search, where there is one."""
-    if token is None:
-        return []
-    return [link("next", f"{url}?{urlencode({**parameters, 'token': token})}", GEOJSON)]
+def next_by_get(url: str, parameters: Mapping[str, str], place: Json) -> list[Json]:
+    """The link to the next page of a GET search, where there is one: `place` says where it begins."""
+    return [link("next", f"{url}?{urlencode({**parameters, **place})}", GEOJSON)] if place else []
 
 
-def next_by_post(url: str, body: Json, token: str | None, *, merge: bool) -> list[Json]:
+def next_by_post(url: str, body: Json, place: Json, *, merge: bool) -> list[Json]:
     """The link to the next page of a POST search, where there is one: to be merged with the body, or whole."""
-    if token is None:
+    if not place:
         return []
     following = link("next", url, GEOJSON, method="POST")
     if merge:
-        return [{**following, "body": {"token": token}, "merge": True}]
-    return [{**following, "body": {**body, "token": token}}]
+        return [{**following, "body": place, "merge": True}]
+    return [{**following, "body": {**body, **place}}]
 
 
 def item_with_links(item: Item, base: str) -> bytes:

@@ -91,6 +91,8 @@ class Catalog:
             positions = [p for p in positions if self.items[p].collection in wanted]
         if filters.bbox is not None:
             positions = [p for p in positions if overlap(filters.bbox, self.items[p].bbox)]
+        if filters.no_geometry:
+            positions = [p for p in positions if self.items[p].bbox is None]
         if filters.intersects is not None:
             positions = self._intersecting(filters.intersects, positions)
         return positions if isinstance(positions, range) else array("I", positions)

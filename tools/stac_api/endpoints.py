@@ -19,14 +19,14 @@ from .catalog import Catalog, Page
 from .items import Bytes, Json
 from .openapi import AGGREGATIONS, conformance_classes, openapi_description
 from .options import Options
-from .search import SEARCH_PARAMETERS, Filters, Search, SearchError, parse_json, typed_parameters
+from .search import PAGING_PARAMETERS, SEARCH_PARAMETERS, Filters, Search, SearchError, parse_json, typed_parameters
 
 
 class Endpoints:
     def __init__(self, catalog: Catalog, options: Options) -> None:
         self.catalog = catalog
         self.options = options
-        self.conforms_to = conformance_classes(aggregations=options.aggregations)
+        self.conforms_to = conformance_classes(aggregations=options.aggregations, null_filter=options.null_filter)
 
     def routes(self) -> list[web.RouteDef]:
         served = {
@@ -100,35 +100,35 @@ class Endpoints:
 
     async def search_by_get(self, request: web.Request) -> web.Response:
         parameters = _query(request, SEARCH_PARAMETERS)
-        page = self._page(Search.parse(typed_parameters(parameters)))
+        page = self._page(self._search(typed_parameters(parameters)))
         base = _base(request)
-        links = [link("root", f"{base}/", JSON), *next_by_get(f"{base}/search", parameters, page.token)]
+        links = [link("root", f"{base}/", JSON), *next_by_get(f"{base}/search", parameters, self._next(page))]
         return self._answer(self.catalog.store.features(page.positions), page, links)
 
     async def search_by_post(self, request: web.Request) -> web.Response:
         body = parse_json(await request.read() or b"{}", "the body")
         if not isinstance(body, dict):
             raise SearchError("the body must be a JSON object")
-        page = self._page(Search.parse(body))
+        page = self._page(self._search(body))
         base = _base(request)
-        following = next_by_post(f"{base}/search", body, page.token, merge=self.options.merge)
+        following = next_by_post(f"{base}/search", body, self._next(page), merge=self.options.merge)
         return self._answer(
             self.catalog.store.features(page.positions), page, [link("root", f"{base}/", JSON), *following]
         )
 
     async def items(self, request: web.Request) -> web.Response:
         collection = self._collection(request)
-        parameters = _query(request, {"collections", "limit", "bbox", "datetime", "token"})
+        parameters = _query(request, PAGING_PARAMETERS | {"collections", "bbox", "datetime"})
         if parameters.get("collections", collection) != collection:  # pystac-client repeats it here
             raise SearchError("collections must be that of the path")
-        page = self._page(Search.parse({**typed_parameters(parameters), "collections": [collection]}))
+        page = self._page(self._search({**typed_parameters(parameters), "collections": [collection]}))
         base = _base(request)
         url = f"{collection_url(base, collection)}/items"
         links = [
             link("self", f"{url}?{request.query_string}" if request.query_string else url, GEOJSON),
             link("root", f"{base}/", JSON),
             link("collection", collection_url(base, collection), JSON),
-            *next_by_get(url, parameters, page.token),
+            *next_by_get(url, parameters, self._next(page)),
         ]
         items = [item_with_links(self.catalog.items[position], base) for position in page.positions]
         return self._answer(b",".join(items), page, links)
@@ -144,11 +144,11 @@ class Endpoints:
         return json_answer({"aggregations": offered, "links": [link("root", f"{_base(request)}/", JSON)]})
 
     async def aggregate(self, request: web.Request) -> web.Response:
-        parameters = _query(request, SEARCH_PARAMETERS - {"limit", "token"} | {"aggregations"})
+        parameters = _query(request, SEARCH_PARAMETERS - PAGING_PARAMETERS | {"aggregations"})
         names = [name for name in parameters.pop("aggregations", "").split(",") if name]
         if unknown := sorted(set(names) - AGGREGATIONS.keys()):
             raise SearchError(f"no such aggregation: {', '.join(unknown)}; there are {', '.join(AGGREGATIONS)}")
-        filters = Search.parse(typed_parameters(parameters)).filters
+        filters = self._search(typed_parameters(parameters)).filters
         results = [{"name": name, "data_type": AGGREGATIONS[name], **self._count(name, filters)} for name in names]
         links = [link("root", f"{_base(request)}/", JSON)]
         return json_answer({"type": "AggregationCollection", "aggregations": results, "links": links})
@@ -175,6 +175,16 @@ class Endpoints:
             link("items", f"{url}/items", GEOJSON, "Items"),
         ]
         return with_links(self.catalog.collections[id_], links)
+
+    def _search(self, body: Json) -> Search:
+        ignored = {"bbox"} if self.options.no_bbox else set()
+        return Search.parse({name: value for name, value in body.items() if name not in ignored})
+
+    def _next(self, page: Page) -> Json:
+        """Where the next page begins; empty after the last."""
+        if page.token is None:
+            return {}
+        return {"offset": int(page.token.partition("-")[0])} if self.options.offsets else {"token": page.token}
 
     def _page(self, search: Search) -> Page:
         return self.catalog.page(search, min(search.limit, self.options.greatest_page))

@@ -13,9 +13,10 @@ _STAC_API = "https://api.stacspec.org/v1.0.0"
 _OGC_FEATURES = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf"
 
 
-def conformance_classes(*, aggregations: bool) -> list[str]:
+def conformance_classes(*, aggregations: bool, null_filter: bool) -> list[str]:
     classes = [f"{_STAC_API}/{name}" for name in ("core", "collections", "ogcapi-features", "item-search")]
     classes += [f"{_OGC_FEATURES}/{name}" for name in ("core", "geojson", "oas30")]
+    classes += [f"{_STAC_API}/item-search#filter"] if null_filter else []
     return [*classes, "https://api.stacspec.org/v0.3.0/aggregation"] if aggregations else classes
 
 

@@ -27,6 +27,9 @@ class Options:
     merge: bool
     no_post: bool
     no_counts: bool
+    offsets: bool
+    no_bbox: bool
+    null_filter: bool
     throttle: int | None
     mute: bool
     fail_every: int | None
@@ -70,6 +73,9 @@ def parse_arguments(argv: Sequence[str] | None) -> Options:
     add("--merge", 'the next link of a POST search has "merge": true and the token alone', **flag)
     add("--no-post", "refuse POST searches, and do not advertise them", **flag)
     add("--no-counts", "leave out numberMatched and numberReturned", **flag)
+    add("--offsets", "next links count (offset) instead of naming an opaque token", **flag)
+    add("--no-bbox", "ignore the bbox of a search", **flag)
+    add("--null-filter", "claim the Filter extension, for items without a geometry only", **flag)
     throttle = "answer 429 with Retry-After to what comes above N requests in any second (default: never)"
     add("--throttle", throttle, **count)
     add("--fail-every", "answer every N-th search with 500 (default: never)", **count)

@@ -11,9 +11,25 @@ import orjson
 
 from .items import Box, Json, parse_box, parse_instant
 
-SEARCH_PARAMETERS = {"collections", "ids", "bbox", "intersects", "datetime", "limit", "token"}
+SEARCH_PARAMETERS = {
+    "collections",
+    "ids",
+    "bbox",
+    "intersects",
+    "datetime",
+    "limit",
+    "token",
+    "offset",
+    "filter",
+    "filter-lang",
+}
+PAGING_PARAMETERS = {"limit", "token", "offset"}
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 10_000  # a greater limit is served as this one, as OGC API - Features demands
+
+
+NO_GEOMETRY = {"op": "isNull", "args": [{"property": "geometry"}]}
+"""The one filter (CQL2) that is understood."""
 
 
 class SearchError(Exception):
@@ -30,6 +46,7 @@ class Filters:
     intersects: bytes | None = None
     start: int | None = None
     end: int | None = None
+    no_geometry: bool = False
 
     @property
     def checksum(self) -> str:
@@ -62,7 +79,10 @@ class Search:
             intersects=_parse_geometry(given["intersects"]) if "intersects" in given else None,
             start=start,
             end=end,
+            no_geometry="filter" in given,
         )
+        if given.get("filter", NO_GEOMETRY) != NO_GEOMETRY:
+            raise SearchError("filter must be isNull of geometry, in cql2-json")
         return cls(filters, _parse_limit(given.get("limit", DEFAULT_LIMIT)), _parse_token(given, filters))
 
 
@@ -72,15 +92,17 @@ def typed_parameters(parameters: Mapping[str, str]) -> Json:
     for name in ("collections", "ids"):
         if name in parameters:
             body[name] = parameters[name].split(",")
-    if "limit" in parameters and re.fullmatch(r"-?[0-9]{1,18}", parameters["limit"]):
-        body["limit"] = int(parameters["limit"])
+    for name in ("limit", "offset"):
+        if re.fullmatch(r"-?[0-9]{1,18}", parameters.get(name, "")):
+            body[name] = int(parameters[name])
     if "bbox" in parameters:
         try:
             body["bbox"] = [float(number) for number in parameters["bbox"].split(",")]
         except ValueError:
             raise SearchError("bbox must be numbers separated by commas") from None
-    if "intersects" in parameters:
-        body["intersects"] = parse_json(parameters["intersects"], "intersects")
+    for name in ("intersects", "filter"):
+        if name in parameters:
+            body[name] = parse_json(parameters[name], name)
     return body
 
 
@@ -108,7 +130,10 @@ def _parse_limit(limit: Any) -> int:
 
 def _parse_token(given: Json, filters: Filters) -> int:
     if "token" not in given:
-        return 0
+        offset = given.get("offset", 0)
+        if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0:
+            raise SearchError("offset must be an integer from 0")
+        return offset
     found = re.fullmatch(r"([0-9]{1,18})-([0-9a-f]{8})", str(given["token"]))
     if not found or found[2] != filters.checksum:
         raise SearchError("token does not belong to this search")
