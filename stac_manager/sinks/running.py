@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -142,7 +142,8 @@ class Run:
 
     def _do(self, plan: Plan, missing: Sequence[Partition], records: dict[str, PartRecord]) -> list[Outcome]:
         """Do partitions, take note of each, and return those that failed."""
-        most, before = self.request.config.max_items, _items(records)
+        most = self.request.config.max_items
+        items = before = sum(record.items for record in records.values())
         shared = Shared(items_left=None if most is None else most - before, disk=self.folder.disk)
         failed: list[Outcome] = []
         in_a_row = 0
@@ -160,13 +161,14 @@ class Run:
                 in_a_row = 0
                 self.folder.note(outcome.done.record)
                 records[outcome.partition.key] = outcome.done.record
+                items += outcome.done.record.items
                 if shared.items_left is not None:
                     shared.items_left -= outcome.done.record.items
                 if outcome.done.columns is not None:
                     from stac_manager.sinks.geoparquet import joined_columns
 
                     shared.columns = joined_columns(shared.columns, outcome.done.columns)
-                self._on_progress(Progress(_items(records), expected, len(records), len(plan), before))
+                self._on_progress(Progress(items, expected, len(records), len(plan), before))
         return failed
 
     def finish(self, plan: Plan, records: dict[str, PartRecord]) -> Manifest:
@@ -288,10 +290,6 @@ def _estimate(plan: Plan) -> int | None:
     estimates = [partition.estimate for partition in plan]
     known = [estimate for estimate in estimates if estimate is not None]
     return sum(known) if known and len(known) == len(estimates) else None
-
-
-def _items(records: Mapping[str, PartRecord]) -> int:
-    return sum(record.items for record in records.values())
 
 
 def _closable(outcomes: Iterator[Outcome]) -> Any:
