@@ -111,13 +111,17 @@ class Folder:
             if dest.is_dir():
                 raise ConfigurationError(f"{dest}: is a folder; name a file, or leave its ending out")
             if dest.exists() and not self.layout.manifest.exists() and not self.layout.state.exists():
-                raise ConfigurationError(f"{dest}: is there already, and no run has written it; name another file")
+                raise ConfigurationError(
+                    f"{dest}: already exists and was not written by stac-manager; choose another name"
+                )
         elif dest.exists():
             if not dest.is_dir():
-                raise ConfigurationError(f"{dest}: is a file; name a folder, or a file ending in .ndjson or .parquet")
+                raise ConfigurationError(
+                    f"{dest}: is a file; choose a folder, or a file ending in .ndjson, .ndjson.zst or .parquet"
+                )
             foreign = next((each.name for each in dest.iterdir() if not _ours(each.name)), None)
             if foreign is not None:
-                raise ConfigurationError(f"{dest}: holds other files ({foreign}); name a folder that is new or empty")
+                raise ConfigurationError(f"{dest}: contains other files ({foreign}); choose a new or empty folder")
 
     # The plan
 
@@ -147,7 +151,7 @@ class Folder:
                 raise ValueError(f"{len(lines) - 1} of {first.partitions} partitions")
             partitions = tuple(partition_of(orjson.loads(line)) for line in lines[1:])
         except ValueError as error:
-            raise ConfigurationError(f"{path}: damaged ({error}); start anew with --restart") from None
+            raise ConfigurationError(f"{path}: damaged ({error}); start over with --restart") from None
         header = Header(first.identity, first.source, first.options, first.format)
         return header, Plan(first.source, first.rule, partitions, first.counted, first.notes)
 
@@ -176,7 +180,7 @@ class Folder:
                 record = record_of(orjson.loads(line))
             except ValueError as error:
                 raise ConfigurationError(
-                    f"{self.layout.journal}:{number}: damaged ({error}); start anew with --restart"
+                    f"{self.layout.journal}:{number}: damaged ({error}); start over with --restart"
                 ) from None
             found[record.key] = record
         return {key: record for key, record in found.items() if self._is_there(record)}
@@ -241,7 +245,7 @@ def disk_error(error: OSError, where: Path) -> DiskError:
     """Put an error of the disk into words that say what to do."""
     what = f"{where}: cannot be written: {error.strerror or error}"
     if error.errno in PASSING:
-        return DiskError(f"{what}; what is done is kept, start again to go on")
+        return DiskError(f"{what}; completed parts are kept: run it again to resume")
     return DiskError(f"{what} ({error.filename})" if error.filename not in (None, str(where)) else what)
 
 

@@ -23,7 +23,9 @@ def locked(path: Path, what: str) -> Iterator[None]:
         if not _lock(file):
             holder = os.pread(file, 32, 0).decode("ascii", "replace").strip() if hasattr(os, "pread") else ""
             by = f" (process {holder})" if holder else ""
-            raise DataProcessingError(f"{what}: another run writes here{by}; wait for its end, or name another DEST")
+            raise DataProcessingError(
+                f"{what}: another run is writing here{by}; wait for it to end, or choose another DEST"
+            )
         os.ftruncate(file, 0)
         os.write(file, f"{os.getpid()}\n".encode())
         yield

@@ -20,7 +20,7 @@ VERSION = 1
 """Of the files that a sink keeps. A sink of another version is refused."""
 FAILURES_KEPT = 1_000
 """Failures of one partition that are named; the rest is counted."""
-REMOVE = "; remove this file and start again: what is done is kept"
+REMOVE = "; remove this file and run ingest again: completed parts are kept"
 
 FileName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^/]+\.\w+$")]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
@@ -168,7 +168,7 @@ def check_version(document: object, where: str) -> None:
     if version != VERSION:
         raise ConfigurationError(
             f"{where}: version {version!r}, this program reads {VERSION}; use the version that wrote it, or start "
-            "anew with --restart"
+            "over with --restart"
         )
 
 

@@ -111,13 +111,13 @@ class Run:
         ours = self.request.header
         if header.format != ours.format:
             raise ConfigurationError(
-                f"{self.layout.dest}: a run with format {header.format} was begun here; go on with that, "
-                "or start anew with --restart"
+                f"{self.layout.dest}: a run with format {header.format} was started here; keep that format, "
+                "or start over with --restart"
             )
         if header.identity != ours.identity:
             raise ConfigurationError(
-                f"{self.layout.dest}: another run was begun here ({_difference(header, ours)}); "
-                "name another DEST, or start anew with --restart"
+                f"{self.layout.dest}: another run was started here ({_difference(header, ours)}); "
+                "choose another DEST, or start over with --restart"
             )
 
     def run(self, plan: Plan) -> dict[str, PartRecord]:
@@ -133,7 +133,7 @@ class Run:
         missing = [partition for partition in plan if partition.key not in records]
         if records and missing:
             _check_unchanged(missing)
-            self._say(f"{len(records):,} of {len(plan):,} partitions are done; going on with the rest")
+            self._say(f"{len(records):,} of {len(plan):,} partitions are done; resuming")
         self.folder.sweep(record.file for record in records.values() if record.file)
         failed = self._do(plan, missing, records)
         if failed:
@@ -203,7 +203,7 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) ->
     notes = plan.notes
     if most is not None and items >= most:
         status, problems = "unverified", ()
-        notes = (*notes, f"ended after {many(most, 'item')}, as asked")
+        notes = (*notes, f"stopped after {many(most, 'item')}, as asked")
     header = request.header
     failures = [str(failure) for record in records for failure in record.failures]
     parts: tuple[PartEntry, ...] = tuple(
@@ -245,14 +245,14 @@ def check_apart(plan: Plan, layout: Layout) -> None:
             return
         path = os.path.realpath(document.path)
         if path == dest or path.startswith(os.path.join(dest, "")):
-            raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); name another DEST")
+            raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); choose another DEST")
 
 
 def _check_unchanged(partitions: Sequence[Partition]) -> None:
     changed = [reason for reason in map(why_changed, partitions) if reason is not None]
     if changed:
         more = f" (and {len(changed) - 1:,} more partitions)" if len(changed) > 1 else ""
-        raise DataProcessingError(f"the source has changed: {changed[0]}{more}; start anew with --restart")
+        raise DataProcessingError(f"the source has changed: {changed[0]}{more}; start over with --restart")
 
 
 def _failure(dest: Path, failed: Sequence[Outcome], partitions: int, done: int) -> DataProcessingError:
@@ -260,8 +260,7 @@ def _failure(dest: Path, failed: Sequence[Outcome], partitions: int, done: int) 
     more = [f"and {len(failed) - FAILURES_NAMED} more"] if len(failed) > FAILURES_NAMED else []
     lines = "\n".join(f"  {line}" for line in dict.fromkeys([*named, *more]))
     return DataProcessingError(
-        f"{dest}: {done:,} of {partitions:,} partitions are done, {len(failed):,} failed; "
-        f"start again to do what is missing\n{lines}"
+        f"{dest}: {done:,} of {partitions:,} partitions done, {len(failed):,} failed; run it again to resume\n{lines}"
     )
 
 

@@ -119,8 +119,8 @@ def _finished(folder: Folder, request: Request) -> Manifest | None:
         return None
     if manifest.identity != request.header.identity or manifest.format != request.header.format:
         raise ConfigurationError(
-            f"{request.layout.dest}: another run has written this (source {manifest.source}); "
-            "name another DEST, or start anew with --restart"
+            f"{request.layout.dest}: was written by another run (source {manifest.source}); "
+            "choose another DEST, or start over with --restart"
         )
     there = [folder.layout.parts / part["file"] for part in manifest.parts]
     if request.layout.file:
@@ -145,7 +145,7 @@ def _change(run: Run) -> str | None:
         return None
     return (
         f"complete, but the source has changed since: {many(len(now - before), 'file')} new or changed, "
-        f"{len(gone):,} gone; take what is new with --update, or start anew with --restart"
+        f"{len(gone):,} gone; take what is new with --update, or start over with --restart"
     )
 
 

@@ -48,7 +48,7 @@ def update(run: Run) -> Manifest:
         plan = run.planned()
         return run.finish(plan, run.run(plan))
     if base.identity != run.request.header.identity:
-        raise ConfigurationError(f"{folder.layout.dest}: another run has written this (source {base.source})")
+        raise ConfigurationError(f"{folder.layout.dest}: was written by another run (source {base.source})")
     newer, latest = _newer(run, base)
     with newer.folder.owned():
         found = newer.folder.read_manifest()
@@ -96,7 +96,9 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
                 raise
             continue
         return newer, None
-    raise DataProcessingError(f"{run.layout.dest}: its items have no times by which newer ones could be told")
+    raise DataProcessingError(
+        f"{run.layout.dest}: --update needs items with `updated` or `datetime`, in UTC, to tell which are newer"
+    )
 
 
 def _layout(outer: Layout) -> Layout:

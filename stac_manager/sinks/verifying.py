@@ -44,7 +44,7 @@ def verify(dest: str | Path, *, unique: bool = False) -> Verified:
     except OSError as error:
         raise DataProcessingError(f"{error.filename}: cannot be read: {error.strerror}") from error
     if manifest is None:
-        begun = "a run was begun here and has not ended: start it again" if layout.plan.exists() else "no run wrote it"
+        begun = "the run has not finished; run ingest again to resume" if layout.plan.exists() else "no run wrote it"
         raise DataProcessingError(f"{dest}: has no manifest: {begun}")
     problems: list[str] = []
     seen: set[bytes] | None = set() if unique else None

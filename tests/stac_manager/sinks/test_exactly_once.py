@@ -214,7 +214,7 @@ def test_two_runs_on_one_dest_are_refused_and_a_dead_one_holds_nothing(source: P
         leave.set()
         first.join()
     assert second.returncode == 1
-    assert f"another run writes here (process {os.getpid()})" in second.stderr
+    assert f"another run is writing here (process {os.getpid()})" in second.stderr
     assert is_whole(dest, source)
     (layout_of(dest).lock).write_text("12345")  # what a dead run leaves
     write(sink(source, dest))
@@ -231,7 +231,7 @@ def test_another_run_on_the_same_dest_is_refused_until_restart(
     write(sink(source, dest))
     (dest / "_manifest.json").unlink()
     other = Sink({"source": source, **options}, dest, partition_items=PARTITION_ITEMS)
-    with pytest.raises(ConfigurationError, match=f"another run was begun here.*{reason}"):
+    with pytest.raises(ConfigurationError, match=f"another run was started here.*{reason}"):
         write(other)
     with pytest.raises(ConfigurationError, match="format ndjson"):
         write(Sink({"source": source}, dest, "ndjson.zst"))
@@ -245,7 +245,7 @@ def test_a_folder_with_other_files_is_refused(source: Path, tmp_path: Path) -> N
     with pytest.raises(ConfigurationError, match=r"precious\.txt"):
         write(sink(source, tmp_path / "out", restart=True))
     (tmp_path / "own.ndjson").write_text("mine")
-    with pytest.raises(ConfigurationError, match="no run has written it"):
+    with pytest.raises(ConfigurationError, match="was not written by stac-manager"):
         write(sink(source, tmp_path / "own.ndjson"))
     assert (tmp_path / "own.ndjson").read_text() == "mine"
 

@@ -117,7 +117,7 @@ def test_however_the_parent_ends_no_process_part_or_lock_is_left(
     done = len(list(dest.glob("*.ndjson")))
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
-    assert "partitions are done; going on with the rest" in again.stderr
+    assert "partitions are done; resuming" in again.stderr
     assert done
     assert verify(dest).items == 40 * ITEMS
     assert not verify(dest).problems
