@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +17,13 @@ REAL_ITEMS = ROOT.parent / "shared" / "real-items"
 
 THOROUGH = settings.get_current_profile_name() == "thorough"
 """Whether tests take all they can (`make test-thorough`), or what shows nearly every fault in a tenth of the time."""
+
+
+def combined(*choices: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return what to combine of choices that do not depend on each other: each at least once, or all with all."""
+    if THOROUGH:
+        return list(itertools.product(*choices))
+    return [tuple(choice[n % len(choice)] for choice in choices) for n in range(max(map(len, choices)))]
 
 
 class Run(Protocol):

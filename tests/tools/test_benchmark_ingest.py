@@ -16,7 +16,7 @@ from typing import Any
 import jsonschema
 import psutil
 import pytest
-from support import ROOT, Run, make_item
+from support import ROOT, THOROUGH, Run, make_item
 
 from tools import local_api, source_check
 from tools.commands.measuring import Levels
@@ -252,7 +252,7 @@ def test_a_server_that_stops_answering_is_an_error_of_one_line(run: Run, tmp_pat
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL, *([signal.SIGTERM] if THOROUGH else [])])
 def test_ctrl_c_leaves_no_process_and_no_file(sign: signal.Signals, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
+from support import combined
 
 from tools import test_data_generator as generator
 from tools.test_data import (
@@ -122,8 +123,7 @@ SIZES = {
 """The least, the mean and the most bytes of an item, fitted to real ones."""
 
 
-@pytest.mark.parametrize("kind", DATETIME_KINDS)
-@pytest.mark.parametrize("profile", PROFILE_NAMES)
+@pytest.mark.parametrize(("profile", "kind"), combined(PROFILE_NAMES, DATETIME_KINDS))
 def test_items_look_like_real_ones(profile: str, kind: str, schemas: dict[str, Draft7Validator]) -> None:
     """Valid, of the size, place and time that they should have, spread over the time range."""
     import shapely
@@ -239,9 +239,9 @@ def test_skew_moves_a_share_of_the_items_and_nothing_else() -> None:
 # --- Layouts ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["instant", "mixed"])
-@pytest.mark.parametrize(("profile", "layout"), PROFILE_LAYOUTS)
-def test_all_layouts_hold_the_same_items(profile: str, layout: str, kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("where", "kind"), combined(PROFILE_LAYOUTS, ["instant", "mixed"]))
+def test_all_layouts_hold_the_same_items(where: tuple[str, str], kind: str, tmp_path: Path) -> None:
+    profile, layout = where
     spec = DataSetSpec(profile, 40, layout, datetime_kind=kind)
     expected = by_id(list(iter_items(spec)))
     data_set = ensure(spec, tmp_path)

@@ -11,9 +11,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import product
 
 import pytest
 from aiohttp import web
+from support import THOROUGH
 
 from stac_manager import IngestModule, WorkflowContext
 
@@ -99,10 +101,8 @@ async def test_a_slow_consumer_stops_the_requests() -> None:
         stream = module.fetch(WorkflowContext.create())
         await anext(stream)
         at_first = server.searches
-        await asyncio.sleep(0.3)
-        asked = server.searches
-        await asyncio.sleep(0.3)
-        assert server.searches == asked <= at_first + 3 + 4
+        await asyncio.sleep(0.3)  # enough for a hundred
+        assert server.searches <= at_first + 3 + 4
         assert module.stats.peak_buffer <= 3 + 4  # type: ignore[union-attr]
         assert 1 + len([item async for item in stream]) == len(ITEMS)
 
@@ -114,9 +114,8 @@ PROGRAMS = {
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process")
-@pytest.mark.parametrize("way", PROGRAMS)
 @pytest.mark.parametrize("fault", ["refused with 503 for a minute", "back-off of a minute", "hanging"])
-@pytest.mark.parametrize("concurrency", [1, 5])
+@pytest.mark.parametrize(("way", "concurrency"), list(product(PROGRAMS, [1, 5])) if THOROUGH else [("fetch", 5)])
 async def test_ctrl_c_ends_a_program_at_once(way: str, fault: str, concurrency: int) -> None:
     asked = asyncio.Event()
 

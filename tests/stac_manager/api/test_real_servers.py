@@ -10,13 +10,13 @@ from typing import Any
 import pystac_client
 import pytest
 from servers import pgstac_server, rustac_server
-from support import real_item_files
+from support import THOROUGH, real_item_files
 
 from stac_manager import DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.stats import ApiStats
 from tools.test_data import DataSetSpec, ensure
 
-GENERATED_ITEMS = 2_000
+GENERATED_ITEMS = 1_500
 LIMIT = 50
 
 Items = dict[tuple[str, str], dict[str, Any]]
@@ -69,7 +69,7 @@ def by_key(items: Iterable[dict[str, Any]]) -> Items:
     return found
 
 
-@pytest.mark.parametrize("concurrency", [1, 10, "auto"])
+@pytest.mark.parametrize("concurrency", [1, 10, "auto"] if THOROUGH else [10])
 async def test_the_same_items_as_pystac_client(
     server: Any, searched: tuple[dict[str, Any], Items], concurrency: int | str
 ) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from support import make_items
+from support import THOROUGH, make_items
 
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.layout import layout_of
@@ -89,7 +89,7 @@ def test_workers_that_die_are_replaced_and_their_partitions_done_again(source: P
     assert is_whole(tmp_path / "out", source)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL, *([signal.SIGINT] if THOROUGH else [])])
 def test_however_the_parent_ends_no_process_part_or_lock_is_left(
     ending: signal.Signals, source: Path, tmp_path: Path
 ) -> None:
