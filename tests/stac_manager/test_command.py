@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support import make_items
 
+from stac_manager.command import main
 from stac_manager.command.progress import duration, line
 from stac_manager.sinks.running import Progress
 
@@ -24,11 +26,29 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+def start(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*PROGRAM, *map(str, arguments)], env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """The command in this process: starting Python takes longer than what it does here."""
+    at_first = signal.getsignal(signal.SIGTERM)
+
+    def call(*arguments: object) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["stac-manager", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), *capsys.readouterr())
+
+    yield call
+    signal.signal(signal.SIGTERM, at_first)
 
 
 @pytest.fixture
@@ -39,13 +59,13 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_a_bare_command_prints_its_help() -> None:
-    done = run()
+    done = start()
     assert (done.returncode, done.stderr) == (0, "")
     assert "verify" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["out", "out.ndjson", "out.ndjson.zst", "out.parquet"])
-def test_ingest_verify_and_ingest_again(name: str, source: Path, tmp_path: Path) -> None:
+def test_ingest_verify_and_ingest_again(run: Run, name: str, source: Path, tmp_path: Path) -> None:
     dest = tmp_path / name
     done = run("ingest", source, dest, "--partition-items", 10)
     assert done.returncode == 0, done.stderr
@@ -66,7 +86,7 @@ def test_ingest_verify_and_ingest_again(name: str, source: Path, tmp_path: Path)
 
 
 def test_standard_output_gets_all_items_and_may_close_early(source: Path) -> None:
-    done = run("ingest", source, "-")
+    done = start("ingest", source, "-")
     assert [json.loads(each)["id"] for each in done.stdout.splitlines()] == [item["id"] for item in make_items(30)]
     assert done.returncode == 0
     shell = f"{sys.executable} -m stac_manager ingest {source} - | true; exit ${{PIPESTATUS[0]}}"
@@ -74,7 +94,7 @@ def test_standard_output_gets_all_items_and_may_close_early(source: Path) -> Non
     assert (closed.returncode, closed.stderr) == (0, "")
 
 
-def test_plan_shows_the_partitions(source: Path) -> None:
+def test_plan_shows_the_partitions(run: Run, source: Path) -> None:
     shown = run("plan", source, "--partition-items", 10)
     assert shown.returncode == 0
     assert "partitions  3" in shown.stdout
@@ -97,7 +117,7 @@ def test_plan_shows_the_partitions(source: Path) -> None:
     ],
 )
 def test_wrong_usage_is_said_in_a_line(
-    arguments: tuple[str, ...], code: int, said: str, source: Path, tmp_path: Path
+    run: Run, arguments: tuple[str, ...], code: int, said: str, source: Path, tmp_path: Path
 ) -> None:
     done = run("ingest", *(each.format(source=source, tmp=tmp_path) for each in arguments))
     assert done.returncode == code
@@ -106,7 +126,7 @@ def test_wrong_usage_is_said_in_a_line(
     assert not (tmp_path / "x").exists()
 
 
-def test_what_failed_is_named_with_exit_code_1(source: Path, tmp_path: Path) -> None:
+def test_what_failed_is_named_with_exit_code_1(run: Run, source: Path, tmp_path: Path) -> None:
     with source.open("a") as file:
         file.write('{"broken": \n')
     done = run("ingest", source, tmp_path / "out")
@@ -131,11 +151,11 @@ def test_interruption_is_exit_code_130(tmp_path: Path) -> None:
     assert (program.returncode, told.strip()) == (130, "interrupted")
 
 
-def test_completion_and_version_need_no_source() -> None:
-    assert run("--version").stdout.startswith("stac-manager ")
+def test_completion_and_version_need_no_source(run: Run) -> None:
+    assert start("--version").stdout.startswith("stac-manager ")
     for shell in ("bash", "zsh", "fish"):
         assert "_STAC_MANAGER_COMPLETE" in run("completion", shell).stdout
-    words = run(_STAC_MANAGER_COMPLETE="bash_complete", COMP_WORDS="stac-manager ingest --form", COMP_CWORD="2")
+    words = start(_STAC_MANAGER_COMPLETE="bash_complete", COMP_WORDS="stac-manager ingest --form", COMP_CWORD="2")
     assert "--format" in words.stdout
 
 
