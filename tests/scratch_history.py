@@ -80,7 +80,7 @@ class ScratchHistory:
         history.git("init", "--quiet", "--initial-branch", "main")
         configuration = {
             "version": 1, "project": "tiny", "repo": ".", "branches": ["main"], "environment_type": "virtualenv",
-            "launch_method": "spawn", "matrix": {"req": {"pip+asv_runner": ["0.3.2"]}}, "build_command": [],
+            "launch_method": "forkserver", "matrix": {"req": {"pip+asv_runner": ["0.3.2"]}}, "build_command": [],
             "install_command": [INSTALL], "uninstall_command": ["in-dir={env_dir} python -c pass"],
             "env_dir": str(environments), "results_dir": ".asv/results", "html_dir": ".asv/html",
         }  # fmt: skip

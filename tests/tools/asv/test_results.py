@@ -62,7 +62,7 @@ def real_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (suite / "file_ingest.py").write_text(BENCHMARKS)
     (suite / "startup.py").write_text(STARTUP)
     # asv ends with 2 when a benchmark failed, as one does here.
-    return measure_scratch_project(project, expected=2)
+    return measure_scratch_project(project, expected=2, launch_method="forkserver")
 
 
 def test_a_real_run(real_results: Path) -> None:

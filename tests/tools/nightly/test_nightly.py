@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,15 @@ def processes_of(work: Path) -> list[psutil.Process]:
     return found
 
 
+NightOf = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def night(run: Run) -> NightOf:
+    """A night of a history, in this process."""
+    return lambda history, *arguments: run(*history.arguments(*arguments), HOME=str(history.home))
+
+
 @pytest.fixture(scope="module")
 def one_night(tmp_path_factory: pytest.TempPathFactory, environments: Path) -> ScratchHistory:
     """A history of one commit after its first night; for `copied` alone."""
@@ -79,7 +89,7 @@ def copied(one_night: ScratchHistory, tmp_path: Path) -> ScratchHistory:
     return ScratchHistory(folder / "project", one_night.environments, folder / "home")
 
 
-def test_the_guilty_commit_is_named(copied: ScratchHistory) -> None:
+def test_the_guilty_commit_is_named(night: NightOf, copied: ScratchHistory) -> None:
     first = copied.git("rev-parse", "HEAD")
     home = copied.path / ".asv" / "results" / "scratch"
     check_whole(home, [first])
@@ -89,9 +99,9 @@ def test_the_guilty_commit_is_named(copied: ScratchHistory) -> None:
 
     guilty = copied.commit("Slower @everyone <b>", cost=0.003, requests=2)
     after = copied.commit("Innocent", cost=0.003, requests=2)
-    night = copied.nightly("--dashboard-url", "https://example.com/dash/", "--summary", copied.path / "night.md")
-    assert night.returncode == 1, night.stderr
-    assert night.stdout.startswith(f"Benchmark regression since {guilty[:8]} (Slower")
+    done = night(copied, "--dashboard-url", "https://example.com/dash/", "--summary", copied.path / "night.md")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith(f"Benchmark regression since {guilty[:8]} (Slower")
     check_whole(home, [first, guilty, after])
     told = (copied.path / "night.md").read_text()
     assert f"regression since {guilty[:8]}" in told
@@ -105,29 +115,29 @@ def test_the_guilty_commit_is_named(copied: ScratchHistory) -> None:
     assert guilty in index["revision_to_hash"].values()
     assert "load average before the rounds" in told
 
-    again = copied.nightly()
+    again = night(copied)
     assert (again.returncode, again.stderr) == (0, "")
     assert again.stdout.startswith("Nothing new on main. The newest result is of")
     assert len(again.stdout.splitlines()) == 1
     check_whole(home, [first, guilty, after])
 
 
-def test_killed_and_resumed(history: ScratchHistory) -> None:
+def test_killed_and_resumed(night: NightOf, history: ScratchHistory) -> None:
     """Killed without warning again and again: nothing is lost, nothing is there twice, no process stays."""
     commits = [history.commit(f"Commit {number}") for number in range(2)]
     work = history.path / ".asv" / "nightly"
     for wanted in (1, 3):
         with subprocess.Popen(
             history.command("--backfill", "1"), env=history.environment_with_tools, stderr=subprocess.PIPE
-        ) as night:
+        ) as killed:
             deadline = time.monotonic() + 120
             while len(list(work.glob("batch/*/round-*"))) < wanted or not (work / "unit").exists():
-                assert night.poll() is None, night.stderr and night.stderr.read()
+                assert killed.poll() is None, killed.stderr and killed.stderr.read()
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-            night.send_signal(signal.SIGKILL)
+            killed.send_signal(signal.SIGKILL)
         assert len(list(work.glob("batch/*/round-*"))) >= wanted
-    last = history.nightly("--backfill", "1")
+    last = night(history, "--backfill", "1")
     assert last.returncode == 0, last.stderr
     check_whole(history.path / ".asv" / "results" / "scratch", commits)
     assert not (work / "batch").exists()
@@ -173,37 +183,37 @@ def test_interrupted_politely(history: ScratchHistory, tmp_path: Path) -> None:
     assert not processes_of(work)
 
 
-def test_a_changed_suite_does_not_mix_with_an_unfinished_batch(history: ScratchHistory) -> None:
+def test_a_changed_suite_does_not_mix_with_an_unfinished_batch(night: NightOf, history: ScratchHistory) -> None:
     commit = history.commit("The only one")
     batch = history.path / ".asv" / "nightly" / "batch"
     batch.mkdir(parents=True)
     plan = {"commits": [commit], "machine": "scratch", "bench": ["Counts"], "fingerprint": "of another suite"}
     (batch / "plan.json").write_text(json.dumps(plan))
-    done = history.nightly("--bench", "Counts")
+    done = night(history, "--bench", "Counts")
     assert done.returncode == 0, done.stderr
     assert "an unfinished batch was dropped" in (history.path / ".asv" / "nightly" / "summary.md").read_text()
     assert list(results(history.path / ".asv" / "results" / "scratch")) == [commit]
 
 
-def test_a_commit_that_breaks_a_benchmark(copied: ScratchHistory) -> None:
+def test_a_commit_that_breaks_a_benchmark(night: NightOf, copied: ScratchHistory) -> None:
     (copied.path / "tiny.py").write_text("def work():\n    raise ValueError\n")
     copied.git("commit", "--quiet", "--all", "--message", "Broken")
     broken = copied.git("rev-parse", "HEAD")
-    done = copied.nightly("--bench", "time_work")
+    done = night(copied, "--bench", "time_work")
     assert done.returncode == 1, done.stderr
     told = (copied.path / ".asv" / "nightly" / "summary.md").read_text()
     assert f"regression since {broken[:8]}" in told
     assert "- `tiny_bench.Tiny.time_work(size=1)`" in told
 
 
-def test_results_by_hand_are_kept(copied: ScratchHistory) -> None:
+def test_results_by_hand_are_kept(night: NightOf, copied: ScratchHistory) -> None:
     """What `asv run` had measured stays, unless it is measured anew."""
     commit = copied.git("rev-parse", "HEAD")
     home = copied.path / ".asv" / "results" / "scratch"
     (home / "nightly.jsonl").unlink()
     (home / "nightly.judged").unlink()
     before = results(home)[commit]
-    assert copied.nightly("--bench", "Counts").returncode == 0
+    assert night(copied, "--bench", "Counts").returncode == 0
     after = results(home)[commit]
     assert after["tiny_bench.Tiny.time_work"] == before["tiny_bench.Tiny.time_work"]
     counts = (rows["tiny_bench.Counts.track_requests"] for rows in (before, after))
@@ -212,13 +222,13 @@ def test_results_by_hand_are_kept(copied: ScratchHistory) -> None:
     assert later["started_at"] > earlier["started_at"]
 
 
-def test_results_on_a_branch_of_two_machines(history: ScratchHistory, tmp_path: Path) -> None:
+def test_results_on_a_branch_of_two_machines(night: NightOf, history: ScratchHistory, tmp_path: Path) -> None:
     """Without a remote first; then two machines push to one, each with what the other had not seen."""
     remote = tmp_path / "remote.git"
     subprocess.run(["git", "init", "--quiet", "--bare", remote], check=True)
     first = history.commit("First")
     counts = ("--bench", "Counts")
-    alone = history.nightly("--results-branch", "asv-results", *counts)
+    alone = night(history, "--results-branch", "asv-results", *counts)
     assert alone.returncode == 0, alone.stderr
     assert history.git("status", "--porcelain") == ""
     assert "scratch/nightly.jsonl" in history.git("ls-tree", "-r", "--name-only", "asv-results")
@@ -228,10 +238,10 @@ def test_results_on_a_branch_of_two_machines(history: ScratchHistory, tmp_path: 
     other = ScratchHistory(tmp_path / "other", history.environments, history.home)
     subprocess.run(["git", "clone", "--quiet", "--branch", "main", remote, other.path], check=True)
     branch = ("--results-branch", "asv-results", "--push", "origin", *counts)
-    elsewhere = other.nightly(*branch, "--machine", "elsewhere")
+    elsewhere = night(other, *branch, "--machine", "elsewhere")
     assert elsewhere.returncode == 0, elsewhere.stderr
     second = history.commit("Second")
-    assert history.nightly(*branch).returncode == 0
+    assert night(history, *branch).returncode == 0
 
     shown = tmp_path / "shown"
     subprocess.run(["git", "clone", "--quiet", "--branch", "asv-results", remote, shown], check=True)
@@ -241,11 +251,11 @@ def test_results_on_a_branch_of_two_machines(history: ScratchHistory, tmp_path: 
     json.loads((shown / "benchmarks.json").read_bytes())
     # Lost with its work folder, as on a hired machine, the branch comes back from the remote.
     shutil.rmtree(other.path / ".asv")
-    lost = other.nightly(*branch, "--machine", "elsewhere")
+    lost = night(other, *branch, "--machine", "elsewhere")
     assert lost.stdout.startswith("Nothing new on main."), lost.stdout + lost.stderr
 
 
-def test_a_push_that_is_refused_loses_nothing(history: ScratchHistory, tmp_path: Path) -> None:
+def test_a_push_that_is_refused_loses_nothing(night: NightOf, history: ScratchHistory, tmp_path: Path) -> None:
     remote = tmp_path / "remote.git"
     subprocess.run(["git", "init", "--quiet", "--bare", remote], check=True)
     hook = remote / "hooks" / "pre-receive"
@@ -254,12 +264,12 @@ def test_a_push_that_is_refused_loses_nothing(history: ScratchHistory, tmp_path:
     history.commit("The only one")
     history.git("remote", "add", "origin", remote)
     command = ("--results-branch", "asv-results", "--push", "origin", "--bench", "Counts", "--machine", "hired-{cpu}")
-    done = history.nightly(*command)
+    done = night(history, *command)
     assert done.returncode == 2
     assert done.stderr.startswith("error: git push failed")
     assert "the results are on the local branch asv-results" in done.stderr
     hook.unlink()
-    done = history.nightly(*command)
+    done = night(history, *command)
     assert done.returncode == 0, done.stderr
     listed = subprocess.run(
         ["git", "-C", remote, "ls-tree", "-r", "--name-only", "asv-results"], check=True, capture_output=True, text=True
