@@ -24,7 +24,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-STOCK_PAGES = ["#/", "#/summarylist", "#/regressions", f"#{FILE}.{TIME}"]
+STOCK_PAGES = ["#/", "#/regressions", f"#{FILE}.{TIME}"]
 
 
 @pytest.fixture(scope="module")

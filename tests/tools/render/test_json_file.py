@@ -101,7 +101,7 @@ SMALL = Report(
 
 
 @given(report=REPORTS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_round_trip_is_exact_and_fits_the_schema(report: Report, tmp_path: Path) -> None:
     path = tmp_path / "new" / "report.json"
     write(report, path)
