@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 
+from stac_manager.api.ending import broken_off
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.http import shown
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
-from stac_manager.api.planning import NEWEST_FIRST, Planned, Planner
+from stac_manager.api.planning import Planned, Planner, another_form
 from stac_manager.api.reading import CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
-from stac_manager.api.splitting import OVERLAP, REPAIR_DEPTH, Splitter, again, put_together
-from stac_manager.api.survey import REFUSED_METHOD
+from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again, put_together
 from stac_manager.api.turns import for_a_while, waiting
 from stac_manager.api.ways import Ways, look_at
-from stac_manager.completeness import judge
-from stac_manager.context import FailureCollector
 from stac_manager.events import Split
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.limiter import Limiter
@@ -34,20 +32,13 @@ PAGES_WAITING = 4
 """Pages that wait for the consumer, beside those in flight."""
 BUFFER_BYTES = 28_000_000
 """Pages in flight, waiting or with the consumer are no more than fit in here, whatever the level."""
-
 ATTEMPTS_AROUND = 2
 """How often a page is asked for while a search is cut around one that cannot be had."""
 REFUSED = (401, 403)
-REFUSED_SORT = (400, 422)
-"""Asked to sort as nobody but us wanted: then in its own order."""
-
-OVERLAPPING = (
-    "Fewer requests at once: the time slices hold the same items again (items that span long ranges, or wrong counts)."
-)
 
 
 class Search:
-    """One search under way: a queue of shares, the readings of those that are read, and what was delivered."""
+    """One search under way: a queue of shares, and the readings of those that are read; `ways` knows other ways."""
 
     def __init__(
         self,
@@ -59,22 +50,18 @@ class Search:
         planner: Planner | None = None,
     ) -> None:
         self._query, self._fetcher, self._ledger, self._stats = planned.query, fetcher, ledger, stats
-        self._ways = Ways(planner, planned, fetcher, ledger, level.planned)
+        self.ways = Ways(planner, planned, fetcher, ledger, level.planned)
         self._splitter = Splitter(planned.cuts, planned.sizes) if planned.cuts else None
         self._readings: set[Reading] = set()
         self._slots = Slots(lambda: level.level)
         if planner is not None:
             planner.turn = self._slots.one
         self._room = Room(
-            BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._splitter or self._ways.counts else 1
+            BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._splitter or self.ways.counts else 1
         )
         self._runner: Runner[Share, tuple[Reading, Page | None]] = Runner(
             self._read, lambda: level.level, lambda share: share.partition.estimate or 0, self._share_work
         )
-
-    @property
-    def _is_divided(self) -> bool:
-        return self._splitter is not None or self._ways.counts
 
     def begin(self, shares: Iterable[Share], first_page: Page | None) -> None:
         """Queue the shares; where that is the search as a whole, its first page may be there already."""
@@ -85,7 +72,7 @@ class Search:
 
     async def _read(self, share: Share) -> None:
         """Fetch the pages of a share, one after another."""
-        asked = self._ways.first_request(share.partition)
+        asked = self.ways.first_request(share.partition)
         request = asked or self._query.request(share.partition, self._fetcher.page_size)
         reading = Reading(share, request, request)
         self._readings.add(reading)
@@ -125,11 +112,9 @@ class Search:
             if reading.stopped:
                 return None
             # Where to cut next is all that a failing page tells.
-            attempts = ATTEMPTS_AROUND if reading.share.failing and self._splitter_cuts(reading) else None
-            return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=attempts)
-
-    def _splitter_cuts(self, reading: Reading) -> bool:
-        return self._splitter is not None and self._splitter.can_cut(reading)
+            cuts = reading.share.failing and self._splitter is not None and self._splitter.can_cut(reading)
+            most = ATTEMPTS_AROUND if cuts else None
+            return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=most)
 
     def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can.
@@ -137,14 +122,10 @@ class Search:
         Raises:
             DataProcessingError: The error, where nothing else can be had either.
         """
-        endpoint, status = self._query.endpoint, error.status if isinstance(error, StatusError) else 0
-        if status == REFUSED_METHOD and endpoint.post and not reading.tally.fetched:
-            self._query = replace(self._query, endpoint=replace(endpoint, post=False))
-            reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
-            return
-        if status in REFUSED_SORT and self._query.body.get("sortby") is NEWEST_FIRST and not reading.tally.fetched:
-            body = {name: value for name, value in self._query.body.items() if name != "sortby"}
-            self._query = replace(self._query, body=body)
+        status = error.status if isinstance(error, StatusError) else 0
+        otherwise = None if reading.tally.fetched else another_form(self._query, status)
+        if otherwise is not None:
+            self._query = otherwise
             reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
             return
         if isinstance(error, SearchEndsError) or status in REFUSED or not self._fetcher.bears(error):
@@ -159,7 +140,7 @@ class Search:
             if reading.counted is not None and isinstance(reading.share.partition, Whole):
                 self._stats.completeness.counted = reading.counted
             if sent is not None:
-                self._runner.add(self._ways.accept(reading, sent, page))
+                self._runner.add(self.ways.accept(reading, sent, page))
             if reading.following is not None and reading.tally.fetched == look_at(reading):
                 self._runner.spawn(self._look(reading))
             return False
@@ -176,7 +157,7 @@ class Search:
         return reading.stopped
 
     def _share_work(self, idle: int) -> bool:
-        if more := self._ways.more(idle):
+        if more := self.ways.more(idle):
             self._runner.add(more)
             return True
         shared = self._splitter and self._splitter.shared(
@@ -233,15 +214,7 @@ class Search:
                 async for part in parts:
                     yield part
         except SearchEndsError as error:
-            raise self._broken_off(error) from error
-
-    def _broken_off(self, error: SearchEndsError) -> DataProcessingError:
-        """Say what is missing where a search ends early."""
-        proof, left = self._stats.completeness, self._runner.unfinished
-        came = f"{proof.items} items" if proof.counted is None else f"{proof.items} of {proof.counted} items"
-        rest = f"{left} partition{'' if left == 1 else 's'} not read to the end"
-        proof.status, proof.problems = "incomplete", [f"{error}: {rest}"]
-        return DataProcessingError(f"{error}: {came} came, {rest}")
+            raise broken_off(error, self._stats.completeness, self._runner.unfinished) from error
 
     async def _parts(self, look: Callable[[], Awaitable[None]]) -> Parts:
         async with owning(self._runner.parts()) as parts:
@@ -274,7 +247,7 @@ class Search:
             return
         if self._stats.completeness.items > before:
             self._splitter.delivered(reading)
-        if self._ledger.foreign > OVERLAP * self._stats.completeness.items + 4 * self._fetcher.page_size:
+        if self._ledger.totals.foreign > OVERLAP * self._stats.completeness.items + 4 * self._fetcher.page_size:
             self._stop_dividing()
 
     # --- Ending -------------------------------------------------------------------------------------------------
@@ -282,10 +255,10 @@ class Search:
     async def _finish(self, reading: Reading) -> None:
         """Compare what came with what was counted; read again what lacks items."""
         self._readings.discard(reading)
-        self._ways.finished(reading)
+        self.ways.finished(reading)
         if not reading.stopped and (problem := reading.missing()):
             if self._splitter is None:
-                helped = await self._ways.help(reading)
+                helped = await self.ways.help(reading)
                 if helped is not None:
                     self._cut_after_all(reading, helped)
             if self._splitter is not None:
@@ -309,7 +282,7 @@ class Search:
 
     async def _look(self, reading: Reading) -> None:
         """Cut what is read in sequence another way, if there is one."""
-        found = await self._ways.look(reading)
+        found = await self.ways.look(reading)
         if found is not None and reading.following is not None and not reading.stopped:
             if any(isinstance(partition, Tile) for partition in found.partitions):
                 self._ledger.delivered = reading.memory.own.copy()
@@ -321,19 +294,3 @@ class Search:
             failing = reading.ending.error is not None
             shares = [Share(part, (reading.memory.own,), failing=failing) for part in planned.partitions]
             self._replace(reading, shares)
-
-    def conclude(self, failures: FailureCollector) -> None:
-        """Judge a search of which every partition was read. What is missing goes to `failures` as well."""
-        if note := self._ways.note:
-            self._stats.notes.append(note)
-        if out := self._ledger.left_out:
-            self._stats.notes.append(
-                f"The server returned {out} items that do not meet the search; they were left out."
-            )
-        if self._ledger.left == 0:
-            return
-        proof = self._stats.completeness
-        verdict = judge("time", proof.counted, proof.partitions, came=self._ledger.came)
-        proof.status, proof.problems = verdict.status, [*verdict.missing, *verdict.unproved]
-        for words in verdict.missing:
-            failures.add("the search", words)

@@ -7,14 +7,15 @@ from itertools import chain
 from time import perf_counter
 from typing import Any
 
+from stac_manager.api.claims import Claims
 from stac_manager.api.http import shown
-from stac_manager.api.ownership import ROUNDED, Asked, Owner, collection_of, owner, time_of
+from stac_manager.api.ownership import ROUNDED, Asked, Owner, collection_of, owner
 from stac_manager.api.paging import Page
-from stac_manager.api.reading import LOST, MOVED, Reading
-from stac_manager.api.seen import Seen, canonical, digest_of, identity_of, mark_of
+from stac_manager.api.reading import LOST, MOVED, Reading, Tally
+from stac_manager.api.seen import Seen, canonical, identity_of, mark_of
 from stac_manager.api.space import boxes_of, is_outside
 from stac_manager.context import FailureCollector
-from stac_manager.plan import Interval, Partition, Tile
+from stac_manager.plan import Partition, Tile
 from stac_manager.protocols import Item
 from stac_manager.stats import ApiStats
 
@@ -24,13 +25,10 @@ class Ledger:
 
     Attributes:
         left: How many items are still wanted; None for all.
-        failed: Members that are no items.
+        totals: What was counted over all partitions: foreign items, those left out, members that are no items.
+        claims: Who delivers items with an unclear owner.
         delivered: What was delivered, where the items alone do not tell which partition they come from.
-        foreign: Items that came for a partition that does not own them.
-        left_out: Items that do not meet the conditions of the search.
         ignores: Whether the server was seen to ignore some of them, or to read them in a wider sense.
-        doubtful: Digests of items with an unclear owner that were left to others.
-        settled: Digests of such that were delivered, where others may have seen them.
     """
 
     def __init__(
@@ -44,21 +42,18 @@ class Ledger:
         self._stats = stats
         self._failures = failures
         self._asked = None if asked == Asked() else asked
-        self._alone = alone  # the one partition that is read here, while others are read elsewhere
         self._boxes = boxes_of(asked.bbox)
-        self._claimed: set[int] = set()
         self.left = left
-        self.foreign = self.left_out = self.failed = 0
+        self.totals = Tally()
+        self.claims = Claims(alone)
         self.ignores = False
         self.delivered: Seen | None = None
         self.by_number = False
-        self.doubtful: dict[str, None] = {}
-        self.settled: dict[str, None] = {}
 
     @property
     def came(self) -> int:
         """How many members were delivered, left out or failed."""
-        return self._stats.completeness.items + self.left_out + self.failed
+        return self._stats.completeness.items + self.totals.left_out + self.totals.failed
 
     def lacks(self, counted: int | None) -> bool:
         """Whether partitions that know nothing of time or pages have left something out. Asked once."""
@@ -115,9 +110,9 @@ class Ledger:
             return False
         if verdict is Owner.FOREIGN:
             tally.foreign += 1
-            self.foreign += 1
+            self.totals.foreign += 1
             return False
-        if verdict is Owner.UNCLEAR and not self._claims(reading, member, mark):
+        if verdict is Owner.UNCLEAR and not self._is_claimed(reading, member, mark):
             return False
         if any(mark in before for before in reading.share.before):
             self._repeated(reading)
@@ -135,7 +130,7 @@ class Ledger:
             return False
         if not item:
             tally.failed += 1
-            self.failed += 1
+            self.totals.failed += 1
             self._failures.add(page.url, f"not a STAC item: {_what_is_wrong(member)}")
             return False
         return True
@@ -169,21 +164,14 @@ class Ledger:
 
     def _leave_out(self, reading: Reading, members: int) -> None:
         reading.tally.left_out += members
-        self.left_out += members
+        self.totals.left_out += members
 
-    def _claims(self, reading: Reading, member: Any, mark: int) -> bool:
-        """Whether an item with an unclear owner is delivered here: by the first that sees it in one run; where a
-        partition is read alone, by the one to which its time points."""
-        if self._alone is not None:
-            digest = digest_of(member) if _is_item(member) else f"{mark:032x}"
-            if not _points_to(member, self._alone):
-                self.doubtful[digest] = None
-                return False
-            self.settled[digest] = None
-        if mark in self._claimed:
+    def _is_claimed(self, reading: Reading, member: Any, mark: int) -> bool:
+        if not self.claims.belongs_here(member, mark, item=_is_item(member)):
+            return False
+        if not self.claims.claim(mark):
             self._repeated(reading)
             return False
-        self._claimed.add(mark)
         return True
 
     def _repeated(self, reading: Reading) -> None:
@@ -217,13 +205,3 @@ def _what_is_wrong(member: Any) -> str:
     if not isinstance(member, dict):
         return "no JSON object"
     return "it has no id" if member.get("id") is None else f"id must be a string, got {str(member['id'])[:40]!r}"
-
-
-def _points_to(member: Any, partition: Partition) -> bool:
-    """Whether a partition is the one that delivers an item with an unclear owner, of all those of a plan."""
-    time = time_of(member)[0] if isinstance(member, dict) else None
-    if not isinstance(partition, Interval):
-        return True
-    if time is None:
-        return partition.start is None
-    return (partition.start is None or time >= partition.start) and (partition.end is None or time < partition.end)

@@ -153,12 +153,12 @@ async def read(
     proof = stats.completeness
     totals = {
         "items": proof.items,
-        "left_out": ledger.left_out,
-        "failed": ledger.failed,
+        "left_out": ledger.totals.left_out,
+        "failed": ledger.totals.failed,
         "pages": proof.pages,
         "requests": stats.requests,
     }
-    digests = {"doubtful": tuple(ledger.doubtful), "settled": tuple(ledger.settled)}
+    digests = {"doubtful": tuple(ledger.claims.doubtful), "settled": tuple(ledger.claims.settled)}
     place = {"datetime": query.datetime(partition), "place": query.place(partition)}
     proof_of_all = combine(partition.key, proof.partitions, **totals, **digests, **place)
     done(replace(proof_of_all, duplicates=proof.duplicates_removed))

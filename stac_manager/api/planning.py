@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from math import ceil, inf
-from time import time
+from math import inf
 from typing import Any
 
 from stac_manager.api.cutting import Cutter, times_of
-from stac_manager.api.density import Density
 from stac_manager.api.endpoint import body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
+from stac_manager.api.first_page import (
+    PAGES_IN_SEQUENCE,
+    PARTS_WITHOUT_COUNTS,
+    at_one_instant,
+    expected,
+    is_cut_off,
+    parts_for,
+    range_of,
+    ranges_are_long,
+)
 from stac_manager.api.http import Client, shown
 from stac_manager.api.ownership import has_null_datetime, time_of
 from stac_manager.api.paging import Page, page_of
@@ -21,29 +28,17 @@ from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Que
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.space import SpaceCuts, points_of, tiles_of
 from stac_manager.api.splitting import Cuts, Sizes, members_on
-from stac_manager.api.survey import ATTEMPTS, Survey, null_datetime_search, survey
+from stac_manager.api.survey import ATTEMPTS, REFUSED_METHOD, Survey, null_datetime_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
 from stac_manager.run import owned_tasks
-from stac_manager.timestamps import SECOND, YEAR_SECONDS, seconds
+from stac_manager.timestamps import SECOND
 
-# Counts that cannot be right make no plan that is too long to make.
-MOST_SLICES_A_WORKER = 8
-# Items that last a larger share of the extent are in too many slices of time.
-LONG_SHARE = 0.05
 # A box in which there is hardly anything: a metre of the Pacific, as far from land as one can be.
 NOWHERE = (-123.39333, -48.87667, -123.39332, -48.87666)
 # A search without counts is read in sequence until it proves long: until this page.
 LONG_FROM_PAGE = 4
-# Then it is cut into so many at most, which are cut again where they prove long.
-PARTS_WITHOUT_COUNTS = 8
-# Without next links: slices in all.
-SLICES_WITHOUT_LINKS = 4
-# A search of so many pages is there as soon in sequence: a cut one takes two rounds after its first page as well.
-PAGES_IN_SEQUENCE = 3
-# Slices of a page or two should rather hold a bit less than a page than a bit more.
-FULLEST_SMALL_SLICE = 0.85
 
 IDS = "Paging sequentially: a search for ids is not split."
 TOO_SHORT = "Paging sequentially: the interval is shorter than four seconds."
@@ -54,6 +49,7 @@ IN_ORDER = "Paging sequentially, in the server's order."
 NO_SORT = "sortby: the server does not sort (it does not conform to the Sort extension)"
 # What `ordered` asks for where it can be asked for.
 NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, {"field": "id", "direction": "asc"}]
+REFUSED_SORT = (400, 422)
 BY_OTHER_TIMES = "Paging sequentially: the server does not find every item by its own time."
 NULLS_LOST = (
     "Paging sequentially: a split search could miss items without a datetime, and the server has no filter to find "
@@ -99,6 +95,15 @@ def why_never_split(config: IngestConfig) -> str | None:
     if config.ids is not None:
         return IDS
     return None if Bounds.parse(config.datetime).splittable else TOO_SHORT
+
+
+def another_form(query: Query, status: int) -> Query | None:
+    """The same search in a form that a server may not refuse, after a refusal; None where there is none."""
+    if status == REFUSED_METHOD and query.endpoint.post:
+        return replace(query, endpoint=replace(query.endpoint, post=False))
+    if status in REFUSED_SORT and query.body.get("sortby") is NEWEST_FIRST:  # which nobody but us wanted
+        return replace(query, body={name: value for name, value in query.body.items() if name != "sortby"})
+    return None
 
 
 class Planner:
@@ -169,7 +174,7 @@ class Planner:
         self, planned: Planned, known: Survey, parts: int, workers: int, reached: float | None = None
     ) -> Planned:
         page, query = known.page, planned.query
-        if parts < 2 or (page.following is None and not _is_cut_off(page)):
+        if parts < 2 or (page.following is None and not is_cut_off(page)):
             return planned
         self._known = known
         if not known.honours_datetime:
@@ -186,7 +191,7 @@ class Planner:
             nulls = found.size > 0
         if not await self._finds_by_time(query, page, members, nulls=nulls):
             return replace(planned, reason=BY_OTHER_TIMES)
-        cutter = Cutter(query.bounds, _expected(known, query.bounds))
+        cutter = Cutter(query.bounds, expected(known, query.bounds))
         intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts, reached)
         if not intervals:
             return replace(planned, reason=TOO_CLOSE)
@@ -201,7 +206,7 @@ class Planner:
         the middle of a range, find ranges only as a whole, or look at another property. Asked of an item with a range,
         and of any where no count would tell."""
         known = [each for each in members if not (nulls and has_null_datetime(each)) and self._is_inside(query, each)]
-        long = (each for each in known if (pair := _range_of(each)) and pair[1] - pair[0] >= SHORTEST_SECONDS)
+        long = (each for each in known if (pair := range_of(each)) and pair[1] - pair[0] >= SHORTEST_SECONDS)
         witness = next(long, known[0] if known and page.matched is None else None)
         if witness is None:
             return True
@@ -280,65 +285,3 @@ class Planner:
         except DataProcessingError:
             return None
         return page.size if page.matched is None else page.matched
-
-
-def at_one_instant(members: list[Any]) -> bool:
-    """Whether all items of a page have the same time."""
-    times = times_of(members)
-    return len(times) > 1 and len(times) == len(members) and max(times) - min(times) < SHORTEST_SECONDS
-
-
-def ranges_are_long(members: list[Any], extent: tuple[float | None, float | None]) -> bool:
-    """Whether most items of a page last so long that they are in many slices of time at once."""
-    ranges = [pair for member in members if (pair := _range_of(member)) is not None]
-    if 2 * len(ranges) <= len(members):
-        return False
-    low = min(start for start, _ in ranges) if extent[0] is None else extent[0]
-    high = max(end for _, end in ranges) if extent[1] is None else extent[1]
-    lengths = sorted(end - start for start, end in ranges)
-    return lengths[len(lengths) // 2] > LONG_SHARE * max(high - low, 1.0)
-
-
-def _range_of(member: Any) -> tuple[float, float] | None:
-    properties = member.get("properties")
-    if not isinstance(properties, dict):
-        return None
-    start, end = seconds(properties.get("start_datetime")), seconds(properties.get("end_datetime"))
-    return None if start is None or end is None else (start, end)
-
-
-def _is_cut_off(page: Page) -> bool:
-    return page.doubt is not None or (page.matched is not None and page.matched > page.size)
-
-
-def parts_for(page: Page, workers: int) -> int:
-    """How many partitions keep so many workers busy."""
-    if not page.size:
-        return 1
-    if page.matched is None:
-        return min(workers, PARTS_WITHOUT_COUNTS) if page.following else SLICES_WITHOUT_LINKS
-    pages_in_all = page.matched / page.size
-    if page.following is not None and 1 < pages_in_all <= PAGES_IN_SEQUENCE:
-        return 1
-    each = pages_in_all / workers
-    each = each if each > 2 else max(each, FULLEST_SMALL_SLICE)
-    return min(ceil(pages_in_all / each), MOST_SLICES_A_WORKER * workers)
-
-
-def _expected(known: Survey, bounds: Bounds) -> Density:
-    """What is known of the times of the items before the first slice is read."""
-    if known.histogram is not None:
-        return known.histogram
-    times = times_of(members_on(known.page))
-    low, high = known.extent
-    if high is None:  # not newest first: the newest items are on other pages
-        newest_first = len(times) > 1 and all(earlier <= later for later, earlier in pairwise(times))
-        high = max(times, default=time()) + 1 if newest_first else bounds.high or max(time(), *times)
-    if low is None:
-        low = min(times, default=high) - YEAR_SECONDS
-    low = low if bounds.low is None else max(low, bounds.low)
-    high = high if bounds.high is None else min(high, bounds.high)
-    if low >= high:  # the Collections say that there is nothing here, but there is
-        low = bounds.low if bounds.low is not None else high - YEAR_SECONDS
-        high = bounds.high if bounds.high is not None else max(low, high) + YEAR_SECONDS
-    return Density.even(low, high, float(known.page.matched or 1_000))

@@ -8,11 +8,13 @@ read one page after another: as one partition.
 from __future__ import annotations
 
 from stac_manager.api import page_sizes
+from stac_manager.api.ending import conclude
 from stac_manager.api.execution import Search
 from stac_manager.api.fetching import Fetcher
+from stac_manager.api.first_page import parts_for
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.planning import Planned, Planner, parts_for, why_never_split, why_sequential
+from stac_manager.api.planning import Planned, Planner, why_never_split, why_sequential
 from stac_manager.api.reading import Share
 from stac_manager.api.survey import is_unknown
 from stac_manager.api.turns import waiting
@@ -54,6 +56,6 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
         async with owning(run.parts(client.read_what_is_there)) as parts:
             async for part in parts:
                 yield part
-        run.conclude(failures)
+        conclude(ledger, stats, run.ways.note, failures)
         if not stats.completeness.items and await is_unknown(client, planned.query.endpoint, collection_id):
             stats.notes.append(f"The server has no Collection {collection_id!r}.")

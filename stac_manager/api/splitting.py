@@ -24,6 +24,9 @@ REPAIRS_IN_VAIN = 50
 """How often a partition that lacks items is read again, and how many are without anything new to show for it."""
 OVERLAP = 2
 """Partitions that have so many times the items of the whole are not parts of it: long ranges are in all of them."""
+OVERLAPPING = (
+    "Fewer requests at once: the time slices hold the same items again (items that span long ranges, or wrong counts)."
+)
 UNDIMINISHED = 0.9
 """A part with this share of what was cut holds all of it: one may, where all lies in one place."""
 MOST_TWINS, TWINS_A_CUT = 10, 0.75

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from stac_manager.api.fetching import Fetcher
+from stac_manager.api.first_page import parts_for
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.links import Frontier, counter_of
 from stac_manager.api.paging import Page
-from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner, parts_for
+from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
 from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.retrying import SearchEndsError

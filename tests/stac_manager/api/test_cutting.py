@@ -9,8 +9,8 @@ import pytest
 
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.density import Density
+from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, parts_for
 from stac_manager.api.paging import Page
-from stac_manager.api.planning import PARTS_WITHOUT_COUNTS, parts_for
 from stac_manager.api.query import Bounds
 from stac_manager.api.requests import Request
 from stac_manager.api.splitting import Sizes, parts_of_oversized, parts_to_share

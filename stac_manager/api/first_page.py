@@ -1,0 +1,91 @@
+"""What the first page of a search tells: whether time can cut it, into how many parts, and where its items are."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import ceil
+from time import time
+from typing import Any
+
+from stac_manager.api.cutting import times_of
+from stac_manager.api.density import Density
+from stac_manager.api.paging import Page
+from stac_manager.api.query import SHORTEST_SECONDS, Bounds
+from stac_manager.api.splitting import members_on
+from stac_manager.api.survey import Survey
+from stac_manager.timestamps import YEAR_SECONDS, seconds
+
+# Counts that cannot be right make no plan that is too long to make.
+MOST_SLICES_A_WORKER = 8
+# Items that last a larger share of the extent are in too many slices of time.
+LONG_SHARE = 0.05
+# Then it is cut into so many at most, which are cut again where they prove long.
+PARTS_WITHOUT_COUNTS = 8
+# Without next links: slices in all.
+SLICES_WITHOUT_LINKS = 4
+# A search of so many pages is there as soon in sequence: a cut one takes two rounds after its first page as well.
+PAGES_IN_SEQUENCE = 3
+# Slices of a page or two should rather hold a bit less than a page than a bit more.
+FULLEST_SMALL_SLICE = 0.85
+
+
+def at_one_instant(members: list[Any]) -> bool:
+    """Whether all items of a page have the same time."""
+    times = times_of(members)
+    return len(times) > 1 and len(times) == len(members) and max(times) - min(times) < SHORTEST_SECONDS
+
+
+def ranges_are_long(members: list[Any], extent: tuple[float | None, float | None]) -> bool:
+    """Whether most items of a page last so long that they are in many slices of time at once."""
+    ranges = [pair for member in members if (pair := range_of(member)) is not None]
+    if 2 * len(ranges) <= len(members):
+        return False
+    low = min(start for start, _ in ranges) if extent[0] is None else extent[0]
+    high = max(end for _, end in ranges) if extent[1] is None else extent[1]
+    lengths = sorted(end - start for start, end in ranges)
+    return lengths[len(lengths) // 2] > LONG_SHARE * max(high - low, 1.0)
+
+
+def range_of(member: Any) -> tuple[float, float] | None:
+    properties = member.get("properties")
+    if not isinstance(properties, dict):
+        return None
+    start, end = seconds(properties.get("start_datetime")), seconds(properties.get("end_datetime"))
+    return None if start is None or end is None else (start, end)
+
+
+def is_cut_off(page: Page) -> bool:
+    return page.doubt is not None or (page.matched is not None and page.matched > page.size)
+
+
+def parts_for(page: Page, workers: int) -> int:
+    """How many partitions keep so many workers busy."""
+    if not page.size:
+        return 1
+    if page.matched is None:
+        return min(workers, PARTS_WITHOUT_COUNTS) if page.following else SLICES_WITHOUT_LINKS
+    pages_in_all = page.matched / page.size
+    if page.following is not None and 1 < pages_in_all <= PAGES_IN_SEQUENCE:
+        return 1
+    each = pages_in_all / workers
+    each = each if each > 2 else max(each, FULLEST_SMALL_SLICE)
+    return min(ceil(pages_in_all / each), MOST_SLICES_A_WORKER * workers)
+
+
+def expected(known: Survey, bounds: Bounds) -> Density:
+    """What is known of the times of the items before the first slice is read."""
+    if known.histogram is not None:
+        return known.histogram
+    times = times_of(members_on(known.page))
+    low, high = known.extent
+    if high is None:  # not newest first: the newest items are on other pages
+        newest_first = len(times) > 1 and all(earlier <= later for later, earlier in pairwise(times))
+        high = max(times, default=time()) + 1 if newest_first else bounds.high or max(time(), *times)
+    if low is None:
+        low = min(times, default=high) - YEAR_SECONDS
+    low = low if bounds.low is None else max(low, bounds.low)
+    high = high if bounds.high is None else min(high, bounds.high)
+    if low >= high:  # the Collections say that there is nothing here, but there is
+        low = bounds.low if bounds.low is not None else high - YEAR_SECONDS
+        high = bounds.high if bounds.high is not None else max(low, high) + YEAR_SECONDS
+    return Density.even(low, high, float(known.page.matched or 1_000))
