@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from stac_manager.command.options import Place, source_options
+from stac_manager.command.options import Grouped, Place, source_options
 
 if TYPE_CHECKING:
     from stac_manager.options import IngestOptions
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FAILURES_SHOWN = 20
 
 
-@click.command("ingest")
+@click.command("ingest", cls=Grouped)
 @source_options
 @click.argument("dest", type=Place())
 @click.option("--format", type=click.Choice(("ndjson", "ndjson.zst", "geoparquet")),

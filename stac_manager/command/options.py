@@ -131,11 +131,30 @@ def source_options(command: F) -> F:
     return click.argument("source", type=Place())(wrapped)  # type: ignore[return-value]
 
 
-_NAMES = (
+_ITEMS = (
     "mode", "collection_id", "collections", "bbox", "datetime", "intersects", "ids", "filter", "query", "fields",
-    "sortby", "limit", "concurrency", "timeout", "retries", "rate_limit", "user_agent", "ca_bundle", "client_cert",
-    "client_key", "trust_env",
+    "sortby", "limit",
 )  # fmt: skip
+_NETWORK = (
+    "timeout", "retries", "rate_limit", "user_agent", "ca_bundle", "client_cert", "client_key", "trust_env",
+)  # fmt: skip
+_NAMES = (*_ITEMS, "concurrency", *_NETWORK)
+
+
+class Grouped(click.Command):
+    """A command that lists the options of the source and of the network apart from its own."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {"Options": [], "Source": [], "Network (for URLs)": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                network = param.name in (*_NETWORK, *_VARIABLES)
+                group = "Source" if param.name in _ITEMS else "Network (for URLs)" if network else "Options"
+                groups[group].append(record)
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def config_of(source: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stac_manager.command.options import source_options
+from stac_manager.command.options import Grouped, source_options
 
 if TYPE_CHECKING:
     from stac_manager.sinks.job import Variables
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ROWS_SHOWN = 40
 
 
-@click.command("plan", short_help="Show how SOURCE would be partitioned.")
+@click.command("plan", cls=Grouped, short_help="Show how SOURCE would be partitioned.")
 @source_options
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan_command(config: dict[str, Any], variables: Variables, partition_items: int, as_json: bool) -> int:
