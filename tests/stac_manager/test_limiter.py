@@ -11,15 +11,14 @@ from simulated import Run, Server
 
 from stac_manager.limiter import (
     AUTO_CEILING,
-    AUTO_FLOOR,
     AUTO_START,
     AutoLimiter,
     FixedLimiter,
     Limiter,
     Outcome,
-    RateWindow,
     limiter,
 )
+from stac_manager.rate import AUTO_FLOOR, RateWindow
 
 FIXED = (1, 2, 5, 10, 20)
 Latency = Callable[[random.Random], float]

@@ -1,0 +1,92 @@
+"""How many requests a server lets through in so many seconds, learned from its refusals. Pure, as `limiter` is."""
+
+from __future__ import annotations
+
+from collections import deque
+from math import ceil
+
+AUTO_FLOOR = 4
+DECREASE = 0.7
+# Servers count by these stretches of time, in seconds.
+USUAL_WINDOWS = (1.0, 5.0, 10.0, 60.0)
+# Clocks differ, and requests do not arrive as evenly as they are sent.
+WINDOW_MARGIN = 1.05
+# A learned rate is raised after so many windows without a refusal: twice as many, and by less, once that was in vain.
+WINDOWS_BEFORE_PROBE = 2
+PROBE_STEP, SMALL_PROBE_STEP = 1.25, 1.05
+
+
+class RateWindow:
+    """What refusals tell of a limit on the rate: so many requests in so many seconds.
+
+    From the first request until the first refusal some number has passed; once requests pass again, a window of the
+    server is over. What is sent later is kept below that number in any such stretch of time, so that no request is
+    refused for the rate alone. Most servers round `Retry-After` up and count by usual stretches: of those that fit, the
+    shortest is taken. What was measured too low (a token bucket gives more at first than later) is corrected by rare
+    steps up.
+    """
+
+    def __init__(self) -> None:
+        self.limit: float | None = None  # requests in a window; None while nothing was refused
+        self.window = 0.0
+        self._sent: deque[float] = deque(maxlen=4_096)
+        self._passed = 0
+        self._began: float | None = None  # when this measurement began
+        self._refused: tuple[float, float] | None = None  # until when a window lasts at least; the last refusal
+        self._step, self._raised = PROBE_STEP, False
+        self._probe_at, self._patience = 0.0, WINDOWS_BEFORE_PROBE
+
+    @property
+    def blocked(self) -> bool:
+        """Whether requests were refused and none has passed since."""
+        return self._refused is not None
+
+    def sent(self, now: float) -> None:
+        self._sent.append(now)
+        if self._began is None:
+            self._began = now
+
+    def passed(self, began: float, now: float) -> None:
+        """A request was answered that was sent at `began`."""
+        if self._refused is not None and began > self._refused[1]:
+            self._learn(began, now)
+        self._passed += 1
+        if self._refused is None and self.limit is not None and now >= self._probe_at:
+            self.limit, self._raised = self.limit * self._step, True
+            self._probe_at = now + self._patience * self.window
+
+    def refused(self, now: float, retry_after: float | None = None) -> None:
+        """A request was refused. A window lasts no less than until then, and than what it says rounded down."""
+        still = now + max((retry_after or 0.0) - 1, 0.0)
+        self._refused = (max(self._refused[0], still) if self._refused else still), now
+        if self._sent:
+            self._sent.pop()  # servers do not count what they refuse
+
+    def _learn(self, began: float, now: float) -> None:
+        """Requests pass again."""
+        assert self._began is not None
+        assert self._refused is not None
+        shortest, longest = self._refused[0] - self._began, max(began - self._began, 1e-3)
+        if self.limit is None:
+            window = next((usual for usual in USUAL_WINDOWS if shortest < usual <= longest), longest)
+            self.limit, self.window = float(max(self._passed, 1)), WINDOW_MARGIN * window
+        else:
+            measured = max(self._passed / longest * self.window, self.limit / 4)
+            self.limit = self.limit / self._step if self._raised else min(measured, DECREASE * self.limit)
+            self._patience, self._step = 2 * self._patience, SMALL_PROBE_STEP
+        self._began, self._passed, self._refused, self._raised = began, 0, None, False
+        self._probe_at = now + self._patience * self.window
+
+    def delay(self, now: float) -> float:
+        if self.limit is None:
+            return 0.0
+        count = max(int(self.limit + 1e-6), 1)
+        if len(self._sent) < count:
+            return 0.0
+        return max(self._sent[-count] + self.window * max(1.0, 1 / self.limit) - now, 0.0)
+
+    def level_for(self, latency: float) -> int | None:
+        """How many requests in flight use all of the rate, by Little's law, twice that for bursts; None without one."""
+        if self.limit is None:
+            return None
+        return max(ceil(2 * self.limit / self.window * latency), AUTO_FLOOR)
