@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from stac_manager.plan import PartitionReport, Plan, Rule
+from stac_manager.plan import Plan, Rule
+from stac_manager.report import PartitionReport
 
 Status = Literal["complete", "unverified", "incomplete"]
 

@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
-from stac_manager.plan import PartitionReport
+from stac_manager.report import PartitionReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from time import perf_counter
 from typing import TypeAlias
 
 from stac_manager.owning import owning
-from stac_manager.plan import Partition, PartitionReport
+from stac_manager.plan import Partition
 from stac_manager.protocols import Item
+from stac_manager.report import PartitionReport
 from stac_manager.stats import IngestStats, Told
 from stac_manager.texts import Texts, text_of
 

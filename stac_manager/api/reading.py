@@ -11,7 +11,8 @@ from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import Page
 from stac_manager.api.requests import Request, identity_of_request
 from stac_manager.api.seen import Seen
-from stac_manager.plan import Partition, PartitionReport
+from stac_manager.plan import Partition
+from stac_manager.report import PartitionReport
 from stac_manager.timestamps import SECOND
 
 LOOP = "the server's next link leads back to a page already read"

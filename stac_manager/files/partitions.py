@@ -29,8 +29,9 @@ from stac_manager.files.reading import read_documents
 from stac_manager.files.window import FileSource, Window
 from stac_manager.owning import owning
 from stac_manager.plan import Document as PlannedDocument
-from stac_manager.plan import Documents, Lines, Partition, PartitionReport, Plan, RowGroups
+from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.reader import Done, Parts
+from stac_manager.report import PartitionReport
 from stac_manager.stats import FileStats
 from stac_manager.texts import Texts
 

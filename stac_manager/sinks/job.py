@@ -16,8 +16,9 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.ingest import IngestModule
 from stac_manager.options import IngestOptions
 from stac_manager.owning import owning
-from stac_manager.plan import Document, Documents, Lines, Partition, PartitionReport, Plan, RowGroups
+from stac_manager.plan import Document, Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.protocols import Item
+from stac_manager.report import PartitionReport
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.folder import Folder, disk_error
 from stac_manager.sinks.layout import Layout

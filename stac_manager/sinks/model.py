@@ -10,7 +10,7 @@ import msgspec
 
 from stac_manager.context import Failure
 from stac_manager.exceptions import ConfigurationError, printable
-from stac_manager.plan import PartitionReport
+from stac_manager.report import PartitionReport
 
 Format: TypeAlias = Literal["ndjson", "ndjson.zst", "geoparquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from stac_manager.completeness import merge
-from stac_manager.plan import Interval, PartitionReport, Plan, Rule, Whole
+from stac_manager.plan import Interval, Plan, Rule, Whole
+from stac_manager.report import PartitionReport
 
 HALVES = (Interval(None, 10), Interval(10, None))
 

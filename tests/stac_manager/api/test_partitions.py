@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.completeness import Completeness, merge
-from stac_manager.plan import Interval, PartitionReport, Plan, partition_of, plan_of
+from stac_manager.plan import Interval, Plan, partition_of, plan_of
+from stac_manager.report import PartitionReport
 
 from .adversary import BASE, Adversary, answering, text_of
 from .test_exactly_once import SCENES, SECOND, YEARLY, any_world, catalog_of, keys, options, servers
