@@ -25,6 +25,7 @@ TEXT_MEMBERS = frozenset(("id", "type", "stac_version", "collection"))
 """Texts in every item: some writers do not say that the bytes of a column are text."""
 BBOX_EDGES = (("xmin", "ymin", "zmin", "xmax", "ymax", "zmax"), ("minx", "miny", "minz", "maxx", "maxy", "maxz"))
 SHOWN_CHARACTERS = 40
+MOST_ALIKE = 32
 _OBJECT = "links"
 """Stands for the name of what is an object, in a link's or asset's place."""
 
@@ -236,6 +237,9 @@ def lists(convert: Convert, array: Array) -> Iterator[Any]:
     """Build the lists of a column of lists without nulls."""
     starts, ends, values = _extents(array)
     converted = convert(array.values.slice(*values))
+    size = ends[0] if ends else 0
+    if 0 < size <= MOST_ALIKE and ends == list(range(size, size * len(ends) + 1, size)):
+        return map(list, zip(*[iter(converted)] * size, strict=True))  # all of one length, at half the cost
     if isinstance(converted, list):
         return map(converted.__getitem__, map(slice, starts, ends))
     return map(list, map(islice, repeat(iter(converted)), map(sub, ends, starts)))
