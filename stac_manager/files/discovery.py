@@ -16,7 +16,7 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError, pri
 from stac_manager.files.catalogs import ENTRY_FILES, Walk, is_catalog, load, why_not_regular
 from stac_manager.files.formats import SUFFIXES, Document, Format, format_of_name, is_manifest, suffix_of
 from stac_manager.files.globbing import expand, is_
-from stac_manager.files.leftovers import files_, is_data, kinds, left_out, nothing_in, table_in
+from stac_manager.files.leftovers import files_, is_data, is_metadata, kinds, left_out, nothing_in, table_in
 
 PEEK_BYTES = 1_048_576
 """A single JSON file of no more is looked at: it may be a Catalog or Collection under another name."""
@@ -191,7 +191,7 @@ class Discovery:
             if (table := table_in(here, others)) is not None:
                 self._failures.add(here, f"is {table}")
                 continue
-            paths += [os.path.join(here, name) for name in names]
+            paths += [os.path.join(here, name) for name in names if not is_metadata(name)]
             waiting += [os.path.join(here, name) for name in (*data_sets, *others) if name[0] != "_"]
         return sorted(paths)
 

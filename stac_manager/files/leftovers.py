@@ -61,6 +61,11 @@ def is_data(path: str, form: Format | None) -> bool:
     return found is not None and form in (None, found) and not is_manifest(name)
 
 
+def is_metadata(name: str) -> bool:
+    """Tell whether a file in a data set describes the others, as writers of Parquet call it."""
+    return name[0] == "_" and format_of_name(name) == "parquet"
+
+
 def nothing_in(source: str, folders: list[str], form: Format | None, stopped: threading.Event) -> str:
     """Say that a folder holds nothing to read, and where there may be something."""
     for name in folders:

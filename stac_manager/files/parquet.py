@@ -99,11 +99,16 @@ def _opened(source: str | BinaryIO) -> Iterator[Any]:
         ):
             yield file
     except (pyarrow.ArrowException, ValueError, RecursionError) as error:
-        raise ValueError(f"not a Parquet file of STAC items: {error}") from error
+        raise _damaged(error) from error
     except OSError as error:
         if error.errno is not None:
             raise
-        raise ValueError(f"not a Parquet file of STAC items: {error}") from error  # Arrow's word for damaged
+        raise _damaged(error) from error  # Arrow's word for damaged
+
+
+def _damaged(error: Exception) -> ValueError:
+    """Put what Arrow says, over several lines at times, on one."""
+    return ValueError(f"not a Parquet file of STAC items: {' '.join(str(error).split())}")
 
 
 def _arrow_file(pyarrow: Any, source: str | BinaryIO) -> Any:

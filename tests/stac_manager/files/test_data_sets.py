@@ -64,7 +64,10 @@ async def test_folders_of_parts_and_hive_partitions(tmp_path: Path) -> None:
     write(hive / "year=2024" / "0.parquet", [row("hive", collection=None), row("x", collection="own")])
     write(hive / "_temporary" / "0.parquet", [row("no")])
     (tmp_path / "d" / "b.parquet" / "_SUCCESS").touch()
-    found = await fetch({"source": str(tmp_path / "d")})
+    (tmp_path / "d" / "b.parquet" / "_metadata.parquet").touch()
+    context = WorkflowContext.create()
+    found = await fetch({"source": str(tmp_path / "d")}, context)
+    assert len(context.failure_collector) == 0
     assert {item["id"]: item.get("collection") for item in found} == {
         "file": None, "parts": None, "hive": "my scenes", "x": "own",
     }  # fmt: skip
