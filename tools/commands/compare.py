@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .failures import that_cannot_be_judged
-from .output import FORMATS, progress, publish
+from .output import FORMATS, Pattern, progress, publish
 
 if TYPE_CHECKING:
     from tools.analysis.change import Change
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command("compare")
 @click.argument("base")
 @click.argument("head")
-@click.option("--bench", help="Regular expression that chooses benchmarks, as asv has it.")
+@click.option("--bench", type=Pattern(), help="Regular expression that chooses benchmarks, as asv has it.")
 @click.option("--rounds", type=click.IntRange(1, 100), help="Runs of each commit. [default: 14, with --quick 10]")
 @click.option("--quick", is_flag=True, help="Watch less, in about three minutes on two quiet cores.")
 @click.option(

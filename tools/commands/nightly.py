@@ -8,7 +8,7 @@ import click
 from tools import ROOT
 
 from .failures import that_cannot_be_judged
-from .output import progress
+from .output import Pattern, progress
 
 
 @click.command("nightly")
@@ -17,7 +17,8 @@ from .output import progress
 @click.option("--branch", help="Branch to follow. [default: the first of asv's configuration]")
 @click.option("--machine", metavar="NAME",
               help="Name of this machine; {cpu} in it becomes the processor. [default: the host's name]")  # fmt: skip
-@click.option("--bench", multiple=True, metavar="REGEX", help="Benchmarks to run, as for asv. [default: all]")
+@click.option("--bench", type=Pattern(), multiple=True, metavar="REGEX",
+              help="Benchmarks to run, as for asv. [default: all]")  # fmt: skip
 @click.option("--backfill", type=click.IntRange(0), default=0, metavar="N",
               help="Measure also N old commits, each in the middle of the widest gap.")  # fmt: skip
 @click.option("--batch", "batch_size", type=click.IntRange(1), default=4, show_default=True,

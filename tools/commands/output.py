@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
 
 FORMATS = ("terminal", "md", "json")
 """Of a verdict."""
+
+
+class Pattern(click.ParamType[str]):
+    """A regular expression, as asv takes it: what is none is refused before anything is measured."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            self.fail(f"{value!r} is not a regular expression: {error}", param, ctx)
+        return str(value)
 
 
 def write_report(found: Analysed, form: str, output: Path | None) -> None:

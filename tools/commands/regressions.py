@@ -18,7 +18,7 @@ from .output import FORMATS, publish
 @click.option("--base", help="Judge against this commit alone.")
 @click.option("--since", help="Judge everything after this commit.")
 @click.option("--machine", help="Machine to judge, where there are results of several.")
-@click.option("--repository", type=click.Path(file_okay=False, path_type=Path), default=ROOT,
+@click.option("--repository", type=click.Path(exists=True, file_okay=False, path_type=Path), default=ROOT,
               help="git repository that knows the order of the commits. [default: this one]")  # fmt: skip
 @click.option("--format", "form", type=click.Choice((*FORMATS, "markdown")), default="terminal", show_default=True)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write instead of printing.")

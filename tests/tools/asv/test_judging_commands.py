@@ -77,6 +77,7 @@ def test_markdown_and_json(run: Run, tmp_path: Path) -> None:
         (("--base", "0", "--since", "0"), "exclude each other"),
         (("--output", "x.md"), "--output needs --format"),
         (("--wat",), "No such option"),
+        (("--repository", "nowhere"), "'nowhere' does not exist"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(run: Run, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

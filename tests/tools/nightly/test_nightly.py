@@ -296,6 +296,7 @@ def test_two_runs_at_once_are_refused(history: ScratchHistory, run: Run) -> None
         (["--push", "origin"], "--push needs --results-branch"),
         (["--results", "x", "--results-branch", "y"], "exclude each other"),
         (["--cpus", "one"], "--cpus 'one' is not a list"),
+        (["--bench", "["], "'[' is not a regular expression: unterminated character set"),
         (["--results-branch", "a..b"], "'a..b' cannot name a branch"),
     ],
 )
