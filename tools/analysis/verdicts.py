@@ -215,14 +215,14 @@ def _scattering_row(finding: Finding, difference: certainty.Difference, p_value:
         p_value=p_value,
         threshold=metric.least_change,
     )
-    size = (
-        f"{percent(abs(difference.ratio - 1))} {metric.more if difference.ratio > 1 else metric.less} "
-        f"({_change(difference.low)} to {_change(difference.high)})"
-    )
+    size = f"{percent(abs(difference.ratio - 1))} {metric.more if difference.ratio > 1 else metric.less}"
+    if size.startswith(percent(0)):
+        size = "no difference"
+    size = f"{size} ({_change(difference.low)} to {_change(difference.high)})"
     basis = f"{_chance(p_value)} among {comparisons}, {finding.basis}"
     if row.status == "unstable":
         return replace(row, evidence=f"too noisy to judge: {size}, {basis}")
-    if row.status != "no change":
+    if row.status != "no change" or size.startswith("no difference"):
         return replace(row, evidence=f"{size}, {basis}")
     is_small = abs(math.log(difference.ratio)) <= math.log1p(metric.least_change)
     return replace(row, evidence=f"{size}: {_uncalled(metric) if is_small else 'within the noise'}; {basis}")

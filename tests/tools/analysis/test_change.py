@@ -366,6 +366,16 @@ def test_the_whole_is_what_its_rows_say(statuses: str, status: str, code: int) -
     assert ("No regression" in found.summary) == (code == 0)
 
 
+def test_the_same_times_are_no_difference() -> None:
+    """And neither 0.00 % slower nor faster."""
+    side = [{SERIES: Measured("ok", level)} for level in (1.0, 1.01, 0.99, 1.02) * 3]
+    (row,) = judge_rounds(side, side).rows
+    assert (row.status, row.evidence) == (
+        "no change",
+        "no difference (+0.00 % to +0.00 %), p 1 among 1, 12 pairs of runs",
+    )
+
+
 @pytest.mark.parametrize(
     ("row", "headline"),
     [
