@@ -49,7 +49,7 @@ IN_ORDER = "Paging sequentially, in the server's order."
 NO_SORT = "sortby: the server does not sort (it does not conform to the Sort extension)"
 # What `ordered` asks for where it can be asked for.
 NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, {"field": "id", "direction": "asc"}]
-REFUSED_SORT = (400, 422)
+REFUSED_SORT = (400, 422, 500)
 BY_OTHER_TIMES = "Paging sequentially: the server does not find every item by its own time."
 NULLS_LOST = (
     "Paging sequentially: a split search could miss items without a datetime, and the server has no filter to find "
