@@ -56,11 +56,17 @@ class Verdict:
     Attributes:
         missing: What did not come, in sentences.
         unproved: What could not be proved, in sentences.
+        undelivered: What came and is no item, in a sentence: each is a failure already.
     """
 
     status: Status
     missing: tuple[str, ...] = ()
     unproved: tuple[str, ...] = ()
+    undelivered: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> list[str]:
+        return [*self.undelivered, *self.missing, *self.unproved]
 
 
 def merge(plan: Plan, reports: Iterable[PartitionReport]) -> Completeness:
@@ -76,7 +82,7 @@ def merge(plan: Plan, reports: Iterable[PartitionReport]) -> Completeness:
         items=sum(report.items for report in of_the_plan),
         duplicates_removed=sum(report.duplicates for report in of_the_plan),
         counted=plan.counted,
-        problems=[*verdict.missing, *verdict.unproved],
+        problems=verdict.problems,
     )
 
 
@@ -102,20 +108,22 @@ def judge(
     lost = _nobodys(reports)
     doubts = [f"{report.name}: {report.problem}" for report in reports if report.problem and report.doubtful_end]
     moved = [f"{report.name}: {report.shifted}" for report in reports if report.shifted]
-    if came == counted and not unread and not lost and not moved:  # all that there is has come, whatever was odd
+    failed = sum(report.failed for report in reports)
+    if came == counted and not (unread or lost or moved or failed):  # all that there is has come, whatever was odd
         return Verdict("complete")
     missing = [f"{report.name}: {report.problem}" for report in reports if report.problem and not report.doubtful_end]
     unproved = [*doubts, *moved]
     if unread:
-        missing.append(f"{unread} partitions were not read")
+        missing.append(_not_read(unread))
     if lost:
-        missing.append(f"{lost} items with unclear times came for no partition that owns them")
+        missing.append(f"{_number(lost, 'item')} with unclear times came for no partition that owns them")
     if counted is not None and came < counted:
         missing.append(f"{counted - came} of the {counted} items counted did not come")
     if counted is not None and came > counted:
-        unproved.append(f"{came - counted} items more came than the server had counted")
-    if missing:
-        return Verdict("incomplete", tuple(missing), tuple(unproved))
+        unproved.append(f"{_number(came - counted, 'item')} more came than the server had counted")
+    undelivered = _not_delivered(failed, "item")
+    if missing or undelivered:
+        return Verdict("incomplete", tuple(missing), tuple(unproved), undelivered)
     proved = counted is not None or (bool(reports) and all(report.counted is not None for report in reports))
     return Verdict("complete" if proved and not unproved else "unverified", (), tuple(unproved))
 
@@ -141,15 +149,25 @@ def combine(key: str, reports: Sequence[PartitionReport], **totals: Any) -> Part
 def _judge_documents(reports: list[PartitionReport], unread: int) -> Verdict:
     """Files are read to their ends: what could not be read is known."""
     missing = [f"{report.name}: {report.problem}" for report in reports if report.problem]
-    if failed := sum(report.failed for report in reports):
-        what = "document or member" if failed == 1 else "documents or members"
-        missing.append(f"{failed:,} {what} could not be delivered; see failures")
+    undelivered = _not_delivered(sum(report.failed for report in reports), "document or member")
     if unread:
-        missing.append(f"{unread} partitions were not read")
-    return Verdict("incomplete" if missing else "complete", tuple(missing))
+        missing.append(_not_read(unread))
+    return Verdict("incomplete" if missing or undelivered else "complete", tuple(missing), undelivered=undelivered)
 
 
 def _nobodys(reports: list[PartitionReport]) -> int:
     """How many items of which the owner cannot be told were seen, but delivered by nobody."""
     seen = {each for report in reports for each in report.doubtful}
     return len(seen - {each for report in reports for each in report.settled})
+
+
+def _not_delivered(failed: int, kind: str) -> tuple[str, ...]:
+    return (f"{_number(failed, kind)} could not be delivered; see failures",) if failed else ()
+
+
+def _not_read(unread: int) -> str:
+    return f"{_number(unread, 'partition')} {'was' if unread == 1 else 'were'} not read"
+
+
+def _number(count: int, kind: str) -> str:
+    return f"{count:,} {kind if count == 1 else ' or '.join(f'{word}s' for word in kind.split(' or '))}"

@@ -28,6 +28,6 @@ def conclude(ledger: Ledger, stats: ApiStats, note: str | None, failures: Failur
         return
     proof = stats.completeness
     verdict = judge("time", proof.counted, proof.partitions, came=ledger.came)
-    proof.status, proof.problems = verdict.status, [*verdict.missing, *verdict.unproved]
+    proof.status, proof.problems = verdict.status, verdict.problems
     for words in verdict.missing:
         failures.add("the search", words)

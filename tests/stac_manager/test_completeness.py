@@ -30,16 +30,16 @@ FULL = [report(0, 4, counted=5), report(1, 6, counted=6)]
         (None, FULL, "complete", []),  # every part met its own count
         (None, [report(0, 4), report(1, 6)], "unverified", []),
         (11, FULL, "incomplete", ["1 of the 11 items counted did not come"]),
-        (9, FULL, "unverified", ["1 items more came than the server had counted"]),
-        (10, FULL[:1], "incomplete", ["1 partitions were not read", "6 of the 10 items counted did not come"]),
+        (9, FULL, "unverified", ["1 item more came than the server had counted"]),
+        (10, FULL[:1], "incomplete", ["1 partition was not read", "6 of the 10 items counted did not come"]),
         (None, [report(0, 4, problem="cut off"), FULL[1]], "incomplete", ["datetime any: cut off"]),
         (None, [report(0, 4, problem="no link", doubtful_end=True), FULL[1]], "unverified", ["datetime any: no link"]),
         (10, [report(0, 4, shifted="pages moved", place="pages 0 to 4"), FULL[1]], "unverified",
          ["pages 0 to 4: pages moved"]),
-        (10, [report(0, 3, failed=1), FULL[1]], "complete", []),  # a member that is no item was counted, too
+        (10, [report(0, 3, failed=1), FULL[1]], "incomplete", ["1 item could not be delivered; see failures"]),
         (10, [report(0, 3), FULL[0], FULL[1]], "complete", []),  # read again: the later report counts
         (None, [report(0, 4, doubtful=("a",)), FULL[1]], "incomplete",
-         ["1 items with unclear times came for no partition that owns them"]),
+         ["1 item with unclear times came for no partition that owns them"]),
         (None, [report(0, 4, counted=4, doubtful=("a",)), report(1, 6, counted=6, settled=("a",))], "complete", []),
     ],
 )  # fmt: skip
