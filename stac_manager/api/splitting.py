@@ -22,6 +22,9 @@ FINER_IN_BURSTS = 1.5
 REPAIR_DEPTH = 2
 REPAIRS_IN_VAIN = 50
 """How often a partition that lacks items is read again, and how many are without anything new to show for it."""
+PARTS_A_PAGE, SPARE_PARTS = 8, 500
+"""Partitions that end before their count are cut into so many parts in all: where every count is too high, each part of
+a part looks cut off again."""
 OVERLAP = 2
 """Partitions that have so many times the items of the whole are not parts of it: long ranges are in all of them."""
 OVERLAPPING = (
@@ -102,6 +105,8 @@ class Splitter:
         self._undiminished: dict[str, int] = {}  # parts that hold all of the partition that was cut, by its key
         self._twins = 0  # such parts beside the first of each
         self._in_vain = 0
+        self._pages = 0  # with new items
+        self._parts = 0  # of what ended before its count
         self._spent = 0  # requests for sharing work of which nobody knows how much it is
         self.divides = True
 
@@ -141,7 +146,7 @@ class Splitter:
             return []
         if page.following is None:  # cut off; or items are missing, or the count is wrong
             parts = min(ceil(counted / (CUT_OFF_SHARE * max(page.size, 1))), MOST_PARTS)
-            return self._cut(reading, parts) if reading.tally.last_was_full else []
+            return self._cut_short(reading, parts) if reading.tally.last_was_full else []
         if not parts_of_oversized(counted, page_size, self._sizes):
             return []
         burst = self._cuts.extrapolate(partition, members_on(page), counted - page.size)
@@ -175,7 +180,7 @@ class Splitter:
         share, full, ending = reading.share, reading.tally.last_was_full, reading.ending
         able = self._cuts.can_cut(share.partition)
         if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
-            return self._cut(reading, 2) if able else []
+            return self._cut_short(reading, 2) if able else []
         if not isinstance(share.partition, Interval | Tile) or self._in_vain >= REPAIRS_IN_VAIN:
             return []
         depth = share.depth + (not ending.doubtful and not full and ending.error is None)
@@ -185,14 +190,23 @@ class Splitter:
         parts = 2
         if reading.counted is not None and full:
             parts = min(max(ceil(reading.counted / max(largest, 1) * OVERSIZE), 2), MOST_PARTS)
-        if able and (shares := self._cut(reading, parts, depth)):
+        if able and (shares := self._cut_short(reading, parts, depth)):
             return shares
         return [again(reading)] if share.depth < REPAIR_DEPTH and ending.error is None else []
 
     def delivered(self, reading: Reading) -> None:
         """Take note of a page with new items: repairs are not in vain."""
+        self._pages += 1
         if reading.share.depth:
             self._in_vain = 0
+
+    def _cut_short(self, reading: Reading, parts: int, depth: int | None = None) -> list[Share]:
+        """Cut a partition that ended before its count, as long as that brings pages."""
+        if self._parts + parts > PARTS_A_PAGE * self._pages + SPARE_PARTS:
+            return []
+        shares = self._cut(reading, parts, depth)
+        self._parts += len(shares)
+        return shares
 
     def _cut(self, reading: Reading, parts: int, depth: int | None = None, reached: float | None = None) -> list[Share]:
         share = reading.share
