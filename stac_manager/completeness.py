@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from stac_manager.plan import Plan, Rule
 from stac_manager.report import PartitionReport
+from stac_manager.words import many
 
 Status = Literal["complete", "unverified", "incomplete"]
 
@@ -116,12 +117,12 @@ def judge(
     if unread:
         missing.append(_not_read(unread))
     if lost:
-        missing.append(f"{_number(lost, 'item')} with unclear times came for no partition that owns them")
+        missing.append(f"{many(lost, 'item')} with unclear times came for no partition that owns them")
     if counted is not None and came < counted:
         missing.append(f"{counted - came} of the {counted} items counted did not come")
     if counted is not None and came > counted:
-        unproved.append(f"{_number(came - counted, 'item')} more came than the server had counted")
-    undelivered = _not_delivered(failed, "item")
+        unproved.append(f"{many(came - counted, 'item')} more came than the server had counted")
+    undelivered = _not_delivered(failed, "item", "items")
     if missing or undelivered:
         return Verdict("incomplete", tuple(missing), tuple(unproved), undelivered)
     proved = counted is not None or (bool(reports) and all(report.counted is not None for report in reports))
@@ -149,7 +150,7 @@ def combine(key: str, reports: Sequence[PartitionReport], **totals: Any) -> Part
 def _judge_documents(reports: list[PartitionReport], unread: int) -> Verdict:
     """Files are read to their ends: what could not be read is known."""
     missing = [f"{report.name}: {report.problem}" for report in reports if report.problem]
-    undelivered = _not_delivered(sum(report.failed for report in reports), "document or member")
+    undelivered = _not_delivered(sum(report.failed for report in reports), "document or member", "documents or members")
     if unread:
         missing.append(_not_read(unread))
     return Verdict("incomplete" if missing or undelivered else "complete", tuple(missing), undelivered=undelivered)
@@ -161,13 +162,9 @@ def _nobodys(reports: list[PartitionReport]) -> int:
     return len(seen - {each for report in reports for each in report.settled})
 
 
-def _not_delivered(failed: int, kind: str) -> tuple[str, ...]:
-    return (f"{_number(failed, kind)} could not be delivered; see failures",) if failed else ()
+def _not_delivered(failed: int, one: str, several: str) -> tuple[str, ...]:
+    return (f"{many(failed, one, several)} could not be delivered; see failures",) if failed else ()
 
 
 def _not_read(unread: int) -> str:
-    return f"{_number(unread, 'partition')} {'was' if unread == 1 else 'were'} not read"
-
-
-def _number(count: int, kind: str) -> str:
-    return f"{count:,} {kind if count == 1 else ' or '.join(f'{word}s' for word in kind.split(' or '))}"
+    return f"{many(unread, 'partition')} {'was' if unread == 1 else 'were'} not read"

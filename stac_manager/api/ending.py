@@ -8,12 +8,13 @@ from stac_manager.completeness import Completeness, judge
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.stats import ApiStats
+from stac_manager.words import many
 
 
 def broken_off(error: SearchEndsError, proof: Completeness, left: int) -> DataProcessingError:
     """Say what is missing where a search ends early, with so many partitions left."""
     came = f"{proof.items} items" if proof.counted is None else f"{proof.items} of {proof.counted} items"
-    rest = f"{left} partition{'' if left == 1 else 's'} not read to the end"
+    rest = f"{many(left, 'partition')} not read to the end"
     proof.status, proof.problems = "incomplete", [f"{error}: {rest}"]
     return DataProcessingError(f"{error}: {came} came, {rest}")
 

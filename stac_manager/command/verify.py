@@ -12,8 +12,8 @@ from stac_manager.command.options import Place
 @click.option("--unique", is_flag=True, help="Also look for items that are there twice: 100 bytes of memory an item.")
 def verify_command(dest: str, unique: bool) -> int:
     """Recount the items at DEST and compare them with its manifest."""
-    from stac_manager.sinks.model import many
     from stac_manager.sinks.verifying import verify
+    from stac_manager.words import many
 
     found = verify(dest, unique=unique)
     for problem in found.problems:

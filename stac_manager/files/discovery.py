@@ -16,7 +16,8 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError, pri
 from stac_manager.files.catalogs import ENTRY_FILES, Walk, is_catalog, load, why_not_regular
 from stac_manager.files.formats import SUFFIXES, Document, Format, format_of_name, is_manifest, suffix_of
 from stac_manager.files.globbing import expand, is_
-from stac_manager.files.leftovers import files_, is_data, is_metadata, kinds, left_out, nothing_in, table_in
+from stac_manager.files.leftovers import is_data, is_metadata, kinds, left_out, nothing_in, table_in
+from stac_manager.words import many
 
 PEEK_BYTES = 1_048_576
 """A single JSON file of no more is looked at: it may be a Catalog or Collection under another name."""
@@ -214,7 +215,7 @@ class Discovery:
             beside = [each for each in beside if not self._is_entry_point(each)]
             if beside:
                 self.notes.append(
-                    f"{entries[0]} links to no items: read instead: {len(beside)} data {files_(len(beside))} beside it"
+                    f"{entries[0]} links to no items: read instead: {many(len(beside), 'data file')} beside it"
                 )
                 return Folder("", beside)
         if not walk.paths and walk.elsewhere:
@@ -241,8 +242,8 @@ class Discovery:
     def _note(self, what: str, folders: list[str], is_known: Callable[[str], bool]) -> None:
         count, first, more = left_out(folders, self._form, is_known, self._stopped)
         if count:
-            number = f"at least {count}" if more else f"{count}"
-            self.notes.append(f"{number} data {files_(count)} {what}, the first: {printable(first)}")
+            found = f"{'at least ' if more else ''}{many(count, 'data file')}"
+            self.notes.append(f"{found} {what}, the first: {printable(first)}")
 
 
 def discover(

@@ -97,9 +97,5 @@ def not_read(kind: str, pattern: str) -> str:
     )
 
 
-def files_(count: int) -> str:
-    return "file" if count == 1 else "files"
-
-
 def kinds(form: Format | None) -> str:
     return ", ".join(suffix for suffix, found in SUFFIXES.items() if form in (None, found))

@@ -11,6 +11,7 @@ import msgspec
 from stac_manager.context import Failure
 from stac_manager.exceptions import ConfigurationError, printable
 from stac_manager.report import PartitionReport
+from stac_manager.words import many
 
 Format: TypeAlias = Literal["ndjson", "ndjson.zst", "geoparquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -170,11 +171,6 @@ def check_version(document: object, where: str) -> None:
             f"{where}: version {version!r}, this program reads {VERSION}; use the version that wrote it, or start "
             "over with --restart"
         )
-
-
-def many(count: int, what: str) -> str:
-    """Put a number and a noun together: `1 part`, `2 parts`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def total(marks: Iterable[Mark]) -> Mark:

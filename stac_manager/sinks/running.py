@@ -20,8 +20,9 @@ from stac_manager.sinks.engine import Engine, Outcome, Shared, in_process
 from stac_manager.sinks.folder import Folder, Header
 from stac_manager.sinks.job import documents_of, why_changed
 from stac_manager.sinks.layout import Layout
-from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, many, total
+from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, total
 from stac_manager.sinks.request import Request, plan_of_source
+from stac_manager.words import many
 
 FAILURES_IN_A_ROW = 3
 """So many partitions may fail one after another, and as many as there are workers, before a run gives up."""

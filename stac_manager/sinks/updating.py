@@ -23,11 +23,12 @@ from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.job import documents_of, files_of
 from stac_manager.sinks.layout import MANIFEST, STATE, Layout
-from stac_manager.sinks.model import Manifest, Mark, PartEntry, many
+from stac_manager.sinks.model import Manifest, Mark, PartEntry
 from stac_manager.sinks.ndjson import NdjsonPart, ZstdNdjsonPart
 from stac_manager.sinks.request import options_of, plan_of_source
 from stac_manager.sinks.running import Run, check_apart
 from stac_manager.sinks.verifying import identities, identity_of_line, lines
+from stac_manager.words import many
 
 _NUMBERED = re.compile(r"-(\d+)\.")
 _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")

@@ -14,8 +14,9 @@ import orjson
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import MANIFEST, STATE, layout_of
-from stac_manager.sinks.model import Format, many
+from stac_manager.sinks.model import Format
 from stac_manager.sinks.ndjson import open_zstd
+from stac_manager.words import many
 
 CHUNK_BYTES = 1 << 20
 
