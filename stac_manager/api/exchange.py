@@ -70,9 +70,7 @@ class Wire:
         """Pieces of bodies that were read."""
 
     async def __aenter__(self) -> Self:
-        connection = self._connection
-        self._own_certificates = connection.certificates()
-        certificates = connection.certificates(identified=False) if connection.client_cert else self._own_certificates
+        self._own_certificates, certificates = self._connection.certificates_by_origin()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,

@@ -42,10 +42,7 @@ class HttpStore:
         self._connection = connection
         self._rate = rate
         self._credentials = Credentials(headers, lambda given: connection.credentials(URL(source), given))
-        self._own_certificates = connection.certificates()
-        self._certificates = (
-            connection.certificates(identified=False) if connection.client_cert else self._own_certificates
-        )
+        self._own_certificates, self._certificates = connection.certificates_by_origin()
         self._proxies = connection.proxy_hosts()
         self._session: aiohttp.ClientSession | None = None
 
