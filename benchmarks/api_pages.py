@@ -6,6 +6,13 @@ PAGE_ITEMS = 100
 FEW_PAGE_ITEMS = 10
 
 
+def paged(test_size, limit):
+    """Return the module that searches for `test_size` items, `limit` a page, one page after the other."""
+    _compat.require()
+    server = _api_server.start(_datasets.data_set(test_size, "ndjson"), latency_seconds=0.0)
+    return _compat.ingest_module("api", server, concurrency=1, limit=limit)
+
+
 class APIPages(_timing.Timed):
     """Time and peak memory of fetching `test_size` items, 100 a page, one page after the other."""
 
@@ -14,9 +21,7 @@ class APIPages(_timing.Timed):
     version = "1"
 
     def setup(self, test_size):
-        _compat.require()
-        server = _api_server.start(_datasets.data_set(test_size, "ndjson"), latency_seconds=0.0)
-        self.module = _compat.ingest_module("api", server, concurrency=1, limit=PAGE_ITEMS)
+        self.module = paged(test_size, PAGE_ITEMS)
 
     def time_pages(self, test_size):
         _compat.drain(self.module, test_size)
@@ -33,9 +38,7 @@ class APISmallPages(_timing.Timed):
     version = "1"
 
     def setup(self, test_size):
-        _compat.require()
-        server = _api_server.start(_datasets.data_set(test_size, "ndjson"), latency_seconds=0.0)
-        self.module = _compat.ingest_module("api", server, concurrency=1, limit=FEW_PAGE_ITEMS)
+        self.module = paged(test_size, FEW_PAGE_ITEMS)
 
     def time_pages(self, test_size):
         _compat.drain(self.module, test_size)
