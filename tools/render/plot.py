@@ -153,7 +153,7 @@ def _throughput(axes: Axes, analysis: Analysis, theme: Theme) -> None:
     axes.set_ylim(0, top)
     for point in points:
         _draw_point(axes, point, theme.throughput)
-        _label(axes, point.place, point.extent[1], significant(point.value), theme)
+        _label(axes, point, significant(point.value), theme)
     _join(axes, points, theme.throughput)
     _name_peers(axes, data_set, theme)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if top >= 10 else f"{value:g}")
@@ -193,8 +193,7 @@ def _speedup(axes: Axes, analysis: Analysis, theme: Theme) -> None:
     for point in points:
         _draw_point(axes, point, theme.speedup)
         # The ideal line rises above the points, so the space below is free.
-        text = "baseline" if point.level is base else times(point.value)
-        _label(axes, point.place, point.extent[0], text, theme, below=True)
+        _label(axes, point, times(point.value), theme, below=True)
     _join(axes, points, theme.speedup)
     low, high = math.ceil(math.log2(bottom)), math.floor(math.log2(top))
     axes.yaxis.set_major_locator(FixedLocator([2.0**power for power in range(low, high + 1, 1 + (high - low) // 10)]))
@@ -302,15 +301,18 @@ def _join(axes: Axes, points: list[_Point], color: str) -> None:
             axes.plot([left.place, right.place], [left.value, right.value], color=color, linewidth=2, zorder=2)
 
 
-def _label(axes: Axes, place: int, value: float, text: str, theme: Theme, *, below: bool = False) -> None:
+def _label(axes: Axes, point: _Point, text: str, theme: Theme, *, below: bool = False) -> None:
+    """The value at the end of the bar, to the left of the samples."""
     from matplotlib.patheffects import withStroke
 
+    low, high = point.extent
+    end = max(low, min(point.bar[0], point.value)) if below else min(high, max(point.bar[1], point.value))
     axes.annotate(
         text,
-        (place, value),
-        xytext=(0, -10 if below else 10),
+        (point.place, end),
+        xytext=(5, -13 if below else 8),
         textcoords="offset points",
-        ha="center",
+        ha="right",
         va="top" if below else "bottom",
         fontsize=9,
         # Readable where it crosses a line.
