@@ -84,10 +84,12 @@ def quantity(value: float | None, unit: str) -> str:
         factor, name = next((factor, name) for least, factor, name in _TIMES if abs(value) >= least)
         return f"{value * factor:.3g} {name}"
     if unit == "bytes":
-        return f"{value / BYTES_PER_MB:,.1f} MB"
+        factor, name = next((factor, name) for least, factor, name in _SIZES if abs(value) >= least)
+        return f"{value * factor:,.{1 if factor < 1 else 0}f} {name}"
     if unit == "instructions/item":
         return f"{value:,.0f}"
     return f"{value:,.0f} {unit}" if abs(value) >= 100 or value == int(value) else f"{value:.3g} {unit}"
 
 
+_SIZES = ((1e5, 1e-6, "MB"), (1e3, 1e-3, "kB"), (0.0, 1.0, "bytes"))
 _TIMES = ((1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (0.0, 1e6, "us"))

@@ -80,12 +80,15 @@ def show(change: Change, console: Console | None = None) -> None:
 
 
 def wrapped(name: str, width: int) -> list[str]:
-    """A name in lines of at most `width`, broken after a dot, a bracket, a comma, an underscore: never in a word."""
+    """A name in lines of at most `width`, broken after a dot, a bracket, a comma, an underscore; a word that is longer
+    than a line, wherever that ends."""
     lines = [""]
     for piece in filter(None, _PIECES.findall(name)):
         if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
             lines.append("")
         lines[-1] += piece
+        while len(lines[-1].rstrip()) > width:
+            lines[-1:] = lines[-1][:width], lines[-1][width:]
     return [line.rstrip() for line in lines]
 
 

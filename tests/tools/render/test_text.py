@@ -3,7 +3,8 @@
 import pytest
 
 from tools.analysis.model import title_of
-from tools.words import listed, megabytes, plain, share, significant, times, workers
+from tools.render.change import wrapped
+from tools.words import listed, megabytes, plain, quantity, share, significant, times, workers
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,18 @@ def test_speedups() -> None:
 
 def test_text_of_others_is_one_line_without_controls() -> None:
     assert plain("a\x1b[31m\tb\n\u202ec \x07\x9b") == "a\\x1b[31m b \\u202ec \\x07\\x9b"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(56, "56 bytes"), (-9.6, "-10 bytes"), (1_500, "1.5 kB"), (2e8, "200.0 MB")],
+)
+def test_a_small_size_does_not_read_as_nothing(size: float, text: str) -> None:
+    assert quantity(size, "bytes") == text
+
+
+def test_a_name_is_broken_between_words_and_a_word_that_fills_a_line_where_that_ends() -> None:
+    assert wrapped("A.time_ingest(1, " + "x" * 30 + ")", 12) == ["A.time_", "ingest(1,", "x" * 12, "x" * 12, "xxxxxx)"]
 
 
 def test_words() -> None:
