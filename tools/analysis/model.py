@@ -117,7 +117,7 @@ class Peer(Timing):
 class DataSet:
     """One input, measured at several levels: numbers ascending, then processes, then "auto".
 
-    `command` is what measured it, as typed into a shell; None where nobody knows.
+    `command` is what measured it, as typed into a shell, `version` that of the benchmark; None where nobody knows.
     """
 
     title: str
@@ -128,6 +128,7 @@ class DataSet:
     levels: tuple[Level, ...]
     peers: tuple[Peer, ...] = ()
     command: str | None = None
+    version: str | None = None
 
     @property
     def measured(self) -> tuple[Level, ...]:
@@ -253,6 +254,7 @@ def make_data_set(
     levels: Sequence[Level],
     peers: Sequence[Peer] = (),
     command: str | None = None,
+    version: str | None = None,
 ) -> DataSet:
     """A data set with its levels in order and every speedup computed, the fastest peers first.
 
@@ -264,7 +266,7 @@ def make_data_set(
     if len(set(names)) < len(names):
         raise ValueError(f"{key}: a concurrency level is there twice in {names}")
     by_time = sorted(peers, key=lambda peer: (peer.median_seconds is None, peer.median_seconds or 0.0, peer.name))
-    data_set = DataSet(title, key, kind, source, items, tuple(ordered), command=command)
+    data_set = DataSet(title, key, kind, source, items, tuple(ordered), command=command, version=version)
     base = data_set.baseline
     return replace(
         data_set,

@@ -41,14 +41,15 @@ def _series(report: Report) -> dict[Series, Measured]:
     found = {}
     for data_set in report.data_sets:
         asv = _ASV_KEY.fullmatch(data_set.key)
+        version = data_set.version or ""
         owner, rest = (asv["owner"], asv["rest"]) if asv else (data_set.key, "")
         others = [(name, value) for name, _, value in (part.partition("=") for part in rest.split(", ") if part)]
         for level in data_set.levels:
             params = (("concurrency", str(level.concurrency)), *others)
-            time = Series(f"{owner}.time_ingest", params, "time", "seconds", "")
+            time = Series(f"{owner}.time_ingest", params, "time", "seconds", version)
             found[time] = Measured(level.status, level.median_seconds, level.samples)
             if level.peak_bytes is not None:
-                memory = Series(f"{owner}.peakmem_ingest", params, "peakmemory", "bytes", "")
+                memory = Series(f"{owner}.peakmem_ingest", params, "peakmemory", "bytes", version)
                 found[memory] = Measured("ok", level.peak_bytes)
     return found
 

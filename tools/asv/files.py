@@ -11,10 +11,10 @@ import itertools
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NotRequired, TypeAlias, TypedDict
+from typing import Any, NotRequired, TypeAlias, TypedDict
 
 import msgspec
 
@@ -27,10 +27,13 @@ TIME_METHOD = "time_ingest"
 LEVEL_PARAMETER = "concurrency"
 _RESULT_NAME = re.compile(r"[0-9a-f]{8,40}-.+\.json")
 _SHOWN_CHOICES = 10
+# What a time can be, in seconds: more than a tick of the clock, less than a lifetime; as in the report's schema.
+LEAST_SECONDS, MOST_SECONDS = 1e-9, 1e9
+_MOST_WORKERS = 1_000_000
+_LAST_MILLISECOND = 253_402_300_799_000  # of the year 9999
 
 
 _Values: TypeAlias = list[float | None] | float | None
-_Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 
 
 class _File(TypedDict):
@@ -52,7 +55,7 @@ class _Row(TypedDict, total=False):
     stats_q_25: _Values
     stats_q_75: _Values
     stats_repeat: _Values
-    samples: list[list[_Finite] | None] | None
+    samples: list[list[float] | None] | None
 
 
 class _Benchmark(TypedDict, total=False):
@@ -80,7 +83,7 @@ class ResultFile:
     @property
     def measured_until(self) -> int:
         """Milliseconds since 1970, of the newest of the rows that the report shows."""
-        return max((int(self.rows[name].get("started_at") or 0) for name in self.ingest_names), default=0)
+        return max((when(self.rows[name].get("started_at")) for name in self.ingest_names), default=0)
 
     @property
     def environment_name(self) -> str:
@@ -186,7 +189,7 @@ def _result_file(path: Path, suite: Mapping[str, Any]) -> ResultFile:
     return ResultFile(
         path=path,
         commit=data["commit_hash"],
-        commit_date=int(data["date"]),
+        commit_date=when(data["date"]),
         environment=data["env_name"],
         python=data.get("python") or "",
         requirements=data.get("requirements") or {},
@@ -197,7 +200,7 @@ def _result_file(path: Path, suite: Mapping[str, Any]) -> ResultFile:
 
 def machine_in(folder: Path) -> dict[str, Any]:
     """asv's words about the machine whose results lie in a folder."""
-    data = load(folder / "machine.json", dict[str, str | int | float | None])
+    data = load(folder / "machine.json", dict[str, Any])
     return {**data, "machine": str(data.get("machine") or folder.name)}
 
 
@@ -211,22 +214,26 @@ def load(path: Path, shape: Any) -> dict[str, Any]:
         raise ReportError(f"{path} cannot be read ({error.strerror or error}).") from error
     except (ValueError, RecursionError) as error:
         raise ReportError(f"{path} is not JSON ({error}); delete it and run `asv run` again.") from error
-    version = data.get("version") if isinstance(data, dict) else None
-    # machine.json has a numbering of its own.
-    if not isinstance(data, dict) or (path.name != "machine.json" and version != ASV_FILE_VERSION):
+    _check(data, dict[str, Any], path)
+    version = data.get("version")
+    if path.name != "machine.json" and version != ASV_FILE_VERSION:  # which has a numbering of its own
+        is_newer = isinstance(version, int) and version > ASV_FILE_VERSION
+        advice = "update this program" if is_newer else "run `asv update` to convert old results"
         raise ReportError(
-            f"{path} has version {version!r} of asv's format and this reads {ASV_FILE_VERSION}; "
-            "run `asv update` to convert old results."
+            f"{path} has version {version!r} of asv's format and this reads {ASV_FILE_VERSION}; {advice}."
         )
     _check(data, shape, path)
-    return data
+    found: dict[str, Any] = data
+    return found
 
 
 def _check(data: Any, shape: Any, path: Path) -> None:
     try:
         msgspec.convert(data, shape)
     except msgspec.ValidationError as error:
-        raise ReportError(f"{path} is not a result file of asv ({error}); delete it and run again.") from error
+        raise ReportError(
+            f"{path} is not a result file of asv ({error}); delete it and run `asv run` again."
+        ) from error
 
 
 def rows_of(row: Mapping[str, Any], names: list[str], path: Path) -> dict[Params, dict[str, Any]]:
@@ -260,9 +267,34 @@ def finite(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and abs(value) <= sys.float_info.max else None
 
 
-def whole(value: object) -> int | None:
+def seconds(value: object) -> float | None:
+    """A time; None for what cannot be one, such as the 0 of a coarse clock."""
     number = finite(value)
-    return None if number is None else round(number)
+    return number if number is not None and LEAST_SECONDS <= number <= MOST_SECONDS else None
+
+
+def all_of(kind: Callable[[object], float | None], samples: Sequence[object] | None) -> tuple[float, ...]:
+    """The samples where each of them is of this kind; none where one is not: the others would tell half."""
+    found = [kind(sample) for sample in samples or ()]
+    known = tuple(number for number in found if number is not None)
+    return known if len(known) == len(found) else ()
+
+
+def amount(value: object) -> int | None:
+    """A number of things; None for what cannot be one."""
+    number = finite(value)
+    return round(number) if number is not None and 0 <= number <= 1e15 else None
+
+
+def level_of(text: str) -> Concurrency:
+    """A level; what is no number of workers, such as -1 for all cores, is a word."""
+    value = value_of(text)
+    return value if isinstance(value, str) or 0 < value <= _MOST_WORKERS else text
+
+
+def when(value: object) -> int:
+    """Milliseconds since 1970 that a calendar can show."""
+    return min(amount(value) or 0, _LAST_MILLISECOND)
 
 
 def choices(names: list[str]) -> str:

@@ -31,18 +31,22 @@ from tools.analysis.model import (
 )
 from tools.analysis.series import Measured, Params, Run, Series
 from tools.errors import ReportError
+from tools.words import plain
 
 from .files import (
     LEVEL_PARAMETER,
     TIME_METHOD,
     ResultFile,
+    all_of,
+    amount,
     chosen,
     finite,
+    level_of,
     machine_in,
     result_files,
     rows_of,
+    seconds,
     value_of,
-    whole,
 )
 
 MEMORY_METHOD = "peakmem_ingest"
@@ -149,18 +153,19 @@ def _all_series(file: ResultFile) -> Iterator[tuple[Series, Measured]]:
         for params, values in rows_of(row, names, file.path).items():
             series = Series(
                 benchmark=name,
-                params=tuple((key, str(value_of(text))) for key, text in params),
+                params=tuple((key, plain(str(value_of(text)))) for key, text in params),
                 kind=str(benchmark.get("type", "")),
                 unit=str(benchmark.get("unit", "")),
                 version=str(row.get("version", "")),
             )
             value = values["result"]
+            kind = seconds if series.kind in ("time", "timeraw") else finite
             if isinstance(value, float) and math.isnan(value):
                 yield series, Measured("n/a")
-            elif (number := finite(value)) is None or (number <= 0 and series.kind in ("time", "timeraw")):
+            elif (number := kind(value)) is None:
                 yield series, Measured("failed")
             else:
-                yield series, Measured("ok", number, tuple(map(float, values["samples"] or ())))
+                yield series, Measured("ok", number, all_of(kind, values["samples"]))
 
 
 def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
@@ -173,10 +178,10 @@ def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
         for params, row in file.by_params(name).items():
             rest = tuple(pair for pair in params if pair[0] != LEVEL_PARAMETER)
             level = _level(
-                value_of(dict(params)[LEVEL_PARAMETER]),
+                level_of(dict(params)[LEVEL_PARAMETER]),
                 row,
                 items=_items(rest, items),
-                peak_bytes=whole(memory.get(params, {}).get("result")),
+                peak_bytes=amount(memory.get(params, {}).get("result")),
                 import_bytes=import_bytes,
                 usage=usages.get(frozenset(params)),
             )
@@ -185,7 +190,8 @@ def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
             if all(level.status == "n/a" for level in levels):
                 continue  # skipped as a whole, such as a catalog that nobody named; asv writes that down, too
             peers = _peers(file, name, rest, levels[0].items) if with_peers else []
-            yield _data_set(name, rest, levels, peers, file.commit)
+            data_set = _data_set(name, rest, levels, peers, file.commit)
+            yield replace(data_set, version=file.rows[name].get("version"))
 
 
 def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer], commit: str) -> DataSet:
@@ -213,17 +219,19 @@ def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer], c
 def _level(
     concurrency: Concurrency, row: Mapping[str, Any], *, usage: Usage | None = None, **sizes: Unpack[Sizes]
 ) -> Level:
-    result, samples = row.get("result"), row.get("samples")
-    median = finite(result)
-    if median is None or median <= 0:
+    result, samples = row.get("result"), all_of(seconds, row.get("samples"))
+    median = seconds(result)
+    if median is None:
         skipped = isinstance(result, float) and math.isnan(result)
         return missing_level(concurrency, "n/a" if skipped else "failed", **sizes)
     if samples:
         return measured_level(concurrency, samples, usage=usage, **sizes)
-    count = int(row.get("stats_repeat") or 1)
-    low, high = (finite(row.get(f"stats_q_{quarter}")) if count > 1 else None for quarter in (25, 75))
+    repeats = amount(row.get("stats_repeat")) or 1
+    low, high = (seconds(row.get(f"stats_q_{quarter}")) if repeats > 1 else None for quarter in (25, 75))
+    if low is None or high is None or not low <= median <= high:
+        low = high = None
     return summarised_level(
-        concurrency, median, sample_count=count, q25_seconds=low, q75_seconds=high, usage=usage, **sizes
+        concurrency, median, sample_count=repeats, q25_seconds=low, q75_seconds=high, usage=usage, **sizes
     )
 
 
@@ -235,7 +243,7 @@ def _peers(file: ResultFile, name: str, rest: Params, items: int | None) -> list
         peaks = file.by_params(peers_name.replace(f".{PEERS_METHOD_PREFIX}", ".peakmem_"), PEER_PARAMETER)
         for params, row in file.by_params(peers_name, PEER_PARAMETER).items():
             if tuple(pair for pair in params if pair[0] != PEER_PARAMETER) == rest:
-                peak = whole(peaks.get(params, {}).get("result"))
+                peak = amount(peaks.get(params, {}).get("result"))
                 # A peer has no concurrency that could be told from outside.
                 level = _level(1, row, items=items, peak_bytes=peak)
                 found.append(as_peer(str(value_of(dict(params)[PEER_PARAMETER])), level))
@@ -250,11 +258,13 @@ def _usages(file: ResultFile, owner: str) -> dict[frozenset[tuple[str, str]], Us
         for params, row in file.by_params(name).items():
             value = finite(row.get("result"))
             quantity = value_of(dict(params).get(QUANTITY_PARAMETER, "None"))
-            if value is not None:
+            if value is not None and value >= 0:
                 rest = frozenset(pair for pair in params if pair[0] != QUANTITY_PARAMETER)
                 found.setdefault(rest, {})[str(quantity)] = value
     return {
-        params: _usage(values) for params, values in found.items() if {"wall_seconds", "cpu_seconds"} <= set(values)
+        params: _usage(values)
+        for params, values in found.items()
+        if seconds(values.get("wall_seconds")) is not None and "cpu_seconds" in values
     }
 
 
@@ -266,12 +276,12 @@ def _usage(values: Mapping[str, float]) -> Usage:
 
 def _import_bytes(file: ResultFile, kind: Kind) -> int | None:
     values = file.rows.get(IMPORT_BASELINES[kind], {}).get("result")
-    return whole(values[0] if isinstance(values, list) and values else values)
+    return amount(values[0] if isinstance(values, list) and values else values)
 
 
 def _items(rest: Params, exported: object) -> int | None:
-    size = whole(value_of(dict(rest).get(SIZE_PARAMETER, "None")))
-    return size if size is not None else whole(exported)
+    size = amount(value_of(dict(rest).get(SIZE_PARAMETER, "None")))
+    return size if size is not None else amount(exported)
 
 
 def _owner(name: str) -> str:

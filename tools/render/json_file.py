@@ -146,6 +146,7 @@ def _data_set(data: dict[str, Any]) -> DataSet:
         levels=[_level(entry, entry["concurrency"]) for entry in data["levels"]],
         peers=[as_peer(entry["name"], _level(entry, entry["name"])) for entry in data.get("peers", ())],
         command=data.get("command"),
+        version=data.get("version"),
     )
 
 

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from scratch_asv import measure_scratch_project
 
+from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Usage
+from tools.analysis.two_reports import compare_reports
 from tools.asv.results import read_history, read_report
 from tools.errors import ReportError
+from tools.render import read, write
 
 NAN = math.nan
 # The clock moves only while work is done, by what the test knows, so that asv's samples are known.
@@ -383,7 +386,6 @@ def test_broken_files(made: Made) -> None:
         ("params", [[1], [1000]], r"params\[0\]\[0\]"),
         ("started_at", "yesterday", "started_at"),
         ("samples", [[1.0, None]], r"samples\[0\]\[1\]"),
-        ("samples", [[math.nan, 1.0]], r"samples\[0\]\[0\]"),
     ],
 )
 def test_a_damaged_file_is_named_with_the_place_of_the_damage(made: Made, member: str, value: Any, place: str) -> None:
@@ -394,9 +396,9 @@ def test_a_damaged_file_is_named_with_the_place_of_the_damage(made: Made, member
     else:
         data[member] = value
     path.write_text(json.dumps(data))
-    for read in (read_report, read_history):
+    for reader in (read_report, read_history):
         with pytest.raises(ReportError, match=f"is not a result file of asv .*{place}"):
-            read(made.root)
+            reader(made.root)
 
 
 def test_a_number_that_is_too_large_is_a_failure_and_a_machine_may_have_no_name(made: Made) -> None:
@@ -405,6 +407,61 @@ def test_a_number_that_is_too_large_is_a_failure_and_a_machine_may_have_no_name(
     report = read_report(made.root)
     assert (report.environment.machine, report.environment.cores) == (path.parent.name, 2)
     assert [level.status for data_set in report.data_sets for level in data_set.levels] == ["failed"]
+
+
+ODD_VALUES: dict[str, list[Any]] = {
+    "result": [0.0, -1.0, 1e-300, 1e300, math.inf],
+    "stats_repeat": [math.nan, -3, 1e300],
+    "stats_q_25": [math.nan, 0.0, 9.0],
+    "samples": [[math.nan, 1.0], [0.0, 1.0, 2.0], [-1.0, 1.0, 2.0], []],
+    "started_at": [10**18, -1],
+    "concurrency": ["-1", "0", "999999999999999999999", "None", "1.5"],
+    "test_size": ["-5", "1e400", "'\\x1b\\u202eab'"],
+    "peak": [-5, math.nan, 10**30],
+    "machine": [{"gpu": {"a": 1}}, {"num_cpu": True}],
+}
+
+
+@pytest.mark.parametrize(
+    ("member", "value"), [(name, value) for name, values in ODD_VALUES.items() for value in values]
+)
+def test_what_cannot_be_is_not_known_and_what_is_written_can_be_read(
+    made: Made, tmp_path: Path, member: str, value: Any
+) -> None:
+    """Times, counts and dates of others that are none: nothing refuses them, and every reader says the same."""
+    made.declare(TIME, type="time", unit="seconds")
+    levels, sizes = ["1", "2", "4", "8"], ["1000"]
+    if member in ("concurrency", "test_size"):
+        (levels if member == "concurrency" else sizes)[-1] = value
+    summed = summary([1.0, 0.5, 0.4, 0.3], levels, sizes, 5)
+    rows = {TIME: [*summed, *[None] * (len(COLUMNS) - len(summed))], PEAK: row([5.0] * 4, levels, sizes)}
+    if member == "peak":
+        rows[PEAK][0][1] = value
+    elif member == "started_at":
+        rows[TIME][COLUMNS.index(member)] = value
+    elif member in COLUMNS:
+        place = COLUMNS.index(member)
+        rows[TIME][place] = [value, *(rows[TIME][place] or [None] * 4)[1:]]
+    made.commit("a" * 40, rows)
+    if member == "machine":
+        (made.root / "box" / "machine.json").write_text(json.dumps({"machine": "box", "version": 1, **value}))
+    found = analyse_report(read_report(made.root))
+    write(found, tmp_path / "a.json")
+    assert read(tmp_path / "a.json") == found.report
+    statuses = [level.status for level in found.report.data_sets[0].levels]
+    (run,) = read_history(made.root).runs
+    assert sorted(statuses) == sorted(one.status for series, one in run.series.items() if series.benchmark == TIME)
+    assert all(series.name.isprintable() for series in run.series)
+
+
+def test_results_of_another_version_of_a_benchmark_are_compared_by_no_way(made: Made) -> None:
+    for number, version in enumerate("12"):
+        rows = one_level(1.0 + number)
+        rows[TIME][2] = version
+        made.commit(version * 40, rows, date=number)
+    before, after = (read_report(made.root, commit=version * 8) for version in "12")
+    change = compare_reports(before, after, base="a", commit="b")
+    assert {row.evidence for row in change.rows} == {"no earlier result to compare with"}
 
 
 def test_a_data_set_knows_how_to_measure_it_again(made: Made) -> None:
