@@ -9,9 +9,10 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import numbers
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, nanoseconds
 
@@ -33,22 +34,30 @@ _GEOMETRY_MEMBER = {
 
 Json = TypeVar("Json", dict[str, Any], dict[str, Any] | str)
 Modifier = TypeVar("Modifier", bound=Callable[..., Any])
-Headers = TypeVar("Headers", bound=object)
 
 
-def bbox(numbers: tuple[float, ...]) -> tuple[float, ...]:
+def plain(value: object) -> object:
+    """Write the numbers of numpy, in a list or alone, as those of Python."""
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral) else value
+
+
+def bbox(edges: tuple[float, ...]) -> tuple[float, ...]:
     """Check against RFC 7946, section 5. West may exceed east: the box then crosses the antimeridian."""
-    if len(numbers) not in (4, 6):
-        raise ValueError(f"needs 4 numbers (west, south, east, north) or 6 with heights, not {len(numbers)}")
-    if not all(map(math.isfinite, numbers)):
+    if len(edges) not in (4, 6):
+        raise ValueError(f"needs 4 numbers (west, south, east, north) or 6 with heights, not {len(edges)}")
+    if not all(map(math.isfinite, edges)):
         raise ValueError("must be finite numbers")
-    half = len(numbers) // 2
-    west, south, east, north = numbers[0], numbers[1], numbers[half], numbers[half + 1]
+    half = len(edges) // 2
+    west, south, east, north = edges[0], edges[1], edges[half], edges[half + 1]
     if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= 90 and -90 <= north <= 90):
         raise ValueError("must be longitude and latitude in degrees (west, south, east, north)")
     if south > north:
         raise ValueError(f"has south ({south:g}) above north ({north:g}); the order is west, south, east, north")
-    return numbers
+    return edges
 
 
 def interval(text: str) -> str:
@@ -106,13 +115,15 @@ def paths(names: tuple[str, ...]) -> tuple[str, ...]:
 def sort_keys(keys: object) -> object:
     """Write each key as an object, as a POST search has them (STAC API, Sort extension)."""
     listed = keys.split(",") if isinstance(keys, str) else keys
-    if not isinstance(listed, list | tuple):
+    if not isinstance(listed, list | tuple) or not listed:
         raise ValueError("names the fields to sort by, such as '-properties.datetime,+id'")
     return tuple(map(_sort_key, listed))
 
 
 def modifier(function: Modifier) -> Modifier:
     """Check that items can be given to this."""
+    if not callable(function):
+        raise ValueError(f"must be a function (got {short(function)})")
     if inspect.iscoroutinefunction(function):
         raise ValueError("must be a plain function, not a coroutine: it is called for each item as it is delivered")
     return function
@@ -125,11 +136,12 @@ def header_text(text: str) -> str:
     return text
 
 
-def headers(given: Headers) -> Headers:
+def headers(given: object) -> Any:
     """Check that these can be sent as header lines; a function is asked later. Values are never quoted."""
-    if not callable(given):
-        check_headers(given)
-    return given
+    if callable(given):
+        return given
+    check_headers(given)
+    return dict(cast(Mapping[str, str], given))
 
 
 def check_headers(headers: object) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+import msgspec
 
 from stac_manager import checks
 from stac_manager.checks import short
@@ -24,44 +26,45 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _FILE_URL = re.compile(r"[^/?#]\.(geo)?(json|jsonl|ndjson|parquet|pq)(\.gz|\.zst)?([?#]|$)", re.IGNORECASE)
 
 
-class IngestConfig(BaseModel):
+Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
+Names: TypeAlias = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestConfig:
     """The options of one ingestion. `docs/options.md` explains each for users."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
-
     mode: Literal["file", "api"]
-    source: str = Field(min_length=1)
+    source: Text
     source_type: Literal["auto", "file", "items_directory", "collection"] = "auto"
     format: Literal["json", "ndjson", "parquet"] | None = None
-    collection_id: str | None = Field(default=None, min_length=1)
-    collections: tuple[str, ...] | None = Field(default=None, min_length=1)
-    bbox: Annotated[tuple[float, ...], AfterValidator(checks.bbox)] | None = None
-    datetime: Annotated[str, AfterValidator(checks.interval)] | None = None
-    intersects: Annotated[dict[str, Any], AfterValidator(checks.geometry)] | None = None
-    ids: tuple[str, ...] | None = Field(default=None, min_length=1)
-    query: Annotated[dict[str, Any], AfterValidator(checks.json_value)] | None = None
-    filter: Annotated[dict[str, Any] | str, AfterValidator(checks.json_value)] | None = None
-    fields: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(checks.paths)] | None = None
-    limit: int = Field(default=100, ge=1, le=10_000)
-    max_items: int | None = Field(default=None, ge=1)
-    headers: Annotated[dict[str, str] | Callable[[], Any], AfterValidator(checks.headers)] = Field(
-        default_factory=dict, repr=False
-    )
-    storage_options: dict[str, Any] = Field(default_factory=dict, repr=False)
-    timeout: float | None = Field(default=None, gt=0, le=3_600)
-    retries: int = Field(default=6, ge=0, le=100)
-    rate_limit: float | None = Field(default=None, ge=0.001, le=1_000_000)
-    user_agent: Annotated[str, Field(min_length=1), AfterValidator(checks.header_text)] | None = None
-    ca_bundle: str | None = Field(default=None, min_length=1)
+    collection_id: Text | None = None
+    collections: Names | None = None
+    bbox: tuple[float, ...] | None = None
+    datetime: str | None = None
+    intersects: dict[str, Any] | None = None
+    ids: Names | None = None
+    query: dict[str, Any] | None = None
+    filter: dict[str, Any] | str | None = None
+    fields: Names | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    max_items: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    headers: dict[str, str] | Callable[[], Any] = field(default_factory=dict, repr=False)
+    storage_options: dict[str, Any] = field(default_factory=dict, repr=False)
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=3_600)] | None = None
+    retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 6
+    rate_limit: Annotated[float, msgspec.Meta(ge=0.001, le=1_000_000)] | None = None
+    user_agent: Text | None = None
+    ca_bundle: Text | None = None
     client_cert: str | tuple[str, str] | None = None
     trust_env: bool = True
-    concurrency: Annotated[int | Literal["auto"], BeforeValidator(checks.concurrency)] = 1
-    sortby: Annotated[tuple[dict[str, str], ...], Field(min_length=1), BeforeValidator(checks.sort_keys)] | None = None
+    concurrency: int | Literal["auto"] = 1
+    sortby: tuple[dict[str, str], ...] | None = None
     ordered: bool = False
-    modifier: Annotated[Callable[[dict[str, Any]], dict[str, Any] | None], AfterValidator(checks.modifier)] | None = (
-        Field(default=None, repr=False)
-    )
+    modifier: Callable[[dict[str, Any]], dict[str, Any] | None] | None = field(default=None, repr=False)
     defer_gc: bool = True
+    given: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    """The options that were given; the others have their defaults."""
 
     @classmethod
     def parse(cls, options: Mapping[str, Any], mode: Literal["file", "api"] | None = None) -> IngestConfig:
@@ -78,38 +81,85 @@ class IngestConfig(BaseModel):
             raise ConfigurationError(f"option 'mode' is {options['mode']!r}; this is for mode {mode!r}")
         if "mode" not in options and isinstance(options.get("source"), str):
             options = {"mode": mode_of(options["source"]), **options}
+        unknown = [f"unknown option {name!r}{_nearest(str(name))}" for name in options if name not in NAMES]
+        missing = [f"option {name!r} is missing" for name in REQUIRED if name not in options]
+        values: dict[str, Any] = {}
+        wrong: list[str] = []
+        for name, value in options.items():
+            if name in NAMES:
+                try:
+                    values[name] = _read(name, value)
+                except ValueError as error:
+                    wrong.append(f"option {name!r}: {error}")
+        if unknown or missing or wrong:
+            raise ConfigurationError("\n".join((*missing, *wrong, *unknown)))
+        config = cls(**values, given=frozenset(values))
         try:
-            return cls.model_validate(options)
-        except ValidationError as error:
-            raise ConfigurationError("\n".join(_explain(error))) from None
+            _check_together(config)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+        return config
 
     def to_json(self) -> dict[str, Any]:
         """Return the options that were given as a JSON object, without secrets; `parse` is the way back."""
-        return self.model_dump(mode="json", exclude=set(SECRETS), exclude_unset=True) | {"mode": self.mode}
+        values = {name: getattr(self, name) for name in NAMES if name in self.given and name not in SECRETS}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()} | {
+            "mode": self.mode
+        }
 
-    @model_validator(mode="after")
-    def _check_together(self) -> IngestConfig:
-        foreign = [name for name in (API_ONLY if self.mode == "file" else FILE_ONLY) if name in self.model_fields_set]
-        if foreign:
-            other = "api" if self.mode == "file" else "file"
-            raise ValueError(f"{', '.join(foreign)}: only for mode {other!r}, this is mode {self.mode!r}")
-        if self.mode == "api" and not is_http(self.source):
-            raise ValueError(f"source: mode 'api' needs an http or https URL, not {self.source!r}")
-        if self.mode == "api":
-            _check_url(self.source)
-        if self.mode == "file" and is_remote(self.source):
-            _check_remote(self)
-        elif self.mode == "file":
-            _check_local(self)
-        if self.collections is not None and self.collection_id is not None:
-            raise ValueError("collection_id, collections: give one of them")
-        if self.bbox is not None and self.intersects is not None:
-            raise ValueError("bbox, intersects: a search takes one of them, not both (STAC API, item-search)")
-        if self.mode == "file" and (self.filter is not None or self.intersects is not None):
-            from stac_manager.files.filters import filters_of
 
-            filters_of(self)  # says what it does not understand before any work is done
-        return self
+NAMES = tuple(each.name for each in fields(IngestConfig) if each.name != "given")
+REQUIRED = ("mode", "source")
+_READ: dict[str, Callable[[Any], Any]] = {
+    "headers": checks.headers, "modifier": checks.modifier, "concurrency": checks.concurrency,
+    "sortby": checks.sort_keys,
+}  # fmt: skip
+"""Of options whose type says too little: these take what was given as it is."""
+_CHECK: dict[str, Callable[[Any], Any]] = {
+    "bbox": checks.bbox, "datetime": checks.interval, "intersects": checks.geometry, "query": checks.json_value,
+    "filter": checks.json_value, "fields": checks.paths, "user_agent": checks.header_text,
+}  # fmt: skip
+"""These take a value of the right type."""
+
+
+def _read(name: str, value: object) -> Any:
+    """Return the value of an option as it is used.
+
+    Raises:
+        ValueError: If it is wrong. Values of secrets are never quoted.
+    """
+    kind = _kinds()[name]
+    if value is None and type(None) in get_args(kind):
+        return None
+    if name in _READ:
+        return _READ[name](value)
+    try:
+        found = msgspec.convert(checks.plain(value), kind, strict=False)
+    except msgspec.ValidationError as error:
+        shown = "" if name in SECRETS else f" (got {short(value)})"
+        raise ValueError(f"{_expected(kind, str(error))}{shown}") from None
+    return _CHECK[name](found) if name in _CHECK else found
+
+
+@cache
+def _kinds() -> dict[str, Any]:
+    return get_type_hints(IngestConfig, include_extras=True)
+
+
+_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list",
+          "object": "a dict", "null": "None"}  # fmt: skip
+
+
+def _expected(kind: Any, message: str) -> str:
+    """Put what msgspec says into words for people who write Python."""
+    for each in (kind, *get_args(kind)):
+        if getattr(each, "__origin__", None) is Literal and all(isinstance(value, str) for value in get_args(each)):
+            return f"must be {' or '.join(map(repr, get_args(each)))}"
+    message = message.partition(" - at ")[0].partition(", got")[0]
+    message = re.sub(
+        "`(.*?)`", lambda hit: " or ".join(_WORDS.get(each, each) for each in hit[1].split(" | ")), message
+    )
+    return message[:1].lower() + message[1:]
 
 
 def mode_of(source: str) -> Literal["file", "api"]:
@@ -127,6 +177,29 @@ def is_http(source: str) -> bool:
     return source.lower().startswith(("http://", "https://"))
 
 
+def _check_together(config: IngestConfig) -> None:
+    foreign = [name for name in (API_ONLY if config.mode == "file" else FILE_ONLY) if name in config.given]
+    if foreign:
+        other = "api" if config.mode == "file" else "file"
+        raise ValueError(f"{', '.join(foreign)}: only for mode {other!r}, this is mode {config.mode!r}")
+    if config.mode == "api" and not is_http(config.source):
+        raise ValueError(f"source: mode 'api' needs an http or https URL, not {config.source!r}")
+    if config.mode == "api":
+        _check_url(config.source)
+    if config.mode == "file" and is_remote(config.source):
+        _check_remote(config)
+    elif config.mode == "file":
+        _check_local(config)
+    if config.collections is not None and config.collection_id is not None:
+        raise ValueError("collection_id, collections: give one of them")
+    if config.bbox is not None and config.intersects is not None:
+        raise ValueError("bbox, intersects: a search takes one of them, not both (STAC API, item-search)")
+    if config.mode == "file" and (config.filter is not None or config.intersects is not None):
+        from stac_manager.files.filters import filters_of
+
+        filters_of(config)  # says what it does not understand before any work is done
+
+
 def _check_remote(config: IngestConfig) -> None:
     """Check the URL of a file, and that the options are those of its store."""
     if is_http(config.source):
@@ -137,12 +210,12 @@ def _check_remote(config: IngestConfig) -> None:
         raise ValueError(f"headers: for http and https; for {_scheme(config.source)} give 'storage_options'")
     elif config.client_cert:
         raise ValueError(f"client_cert: for http and https; {_scheme(config.source)} are asked without one")
-    elif "retry_config" in config.storage_options and "retries" in config.model_fields_set:
+    elif "retry_config" in config.storage_options and "retries" in config.given:
         raise ValueError("retries, retry_config of 'storage_options': give one of them")
 
 
 def _check_local(config: IngestConfig) -> None:
-    given = [name for name in ("headers", "storage_options", *NETWORK) if name in config.model_fields_set]
+    given = [name for name in ("headers", "storage_options", *NETWORK) if name in config.given]
     given = [name for name in given if getattr(config, name) not in ({}, None)]
     if given:
         raise ValueError(f"{', '.join(given)}: only for sources that are URLs; this is a local path")
@@ -170,29 +243,6 @@ def _scheme(source: str) -> str:
     return f"{source.split('://', 1)[0].lower()} URLs"
 
 
-def _explain(error: ValidationError) -> list[str]:
-    """Put a validation error into words, a line for each option. Never quotes header values."""
-    lines: dict[str, str] = {}
-    for detail in error.errors(include_url=False):
-        name = str(detail["loc"][0]) if detail["loc"] else ""
-        message = detail["msg"].removeprefix("Value error, ")
-        if detail["type"] == "extra_forbidden":
-            message = f"unknown option {name!r}{_nearest(name)}"
-        elif detail["type"] == "missing":
-            message = f"option {name!r} is missing"
-        elif name:
-            message = message[:1].lower() + message[1:]
-            shown = (
-                ""
-                if name in ("headers", "storage_options") or detail["type"] == "value_error"
-                else f" (got {short(detail['input'])})"
-            )
-            message = f"option {name!r}: {message}{shown}"
-        lines.setdefault(name or message, message)
-    return list(lines.values())
-
-
 def _nearest(name: str) -> str:
-    known = list(IngestConfig.model_fields)
-    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; known options: {', '.join(known)}"
+    close = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; known options: {', '.join(NAMES)}"

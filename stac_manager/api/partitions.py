@@ -51,7 +51,7 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
     stats, level = ApiStats(), limiter(config.concurrency)
     async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
         fetcher = Fetcher(client, config.source, page_sizes.working(config.source, config.limit))
-        whole = config.model_copy(update={"max_items": None})
+        whole = replace(config, max_items=None)
         planner = Planner(client, whole, collection_id, fetcher)
         planned = await planner.plan(level.planned, level.level, lambda page: _parts(page, partition_items))
         counted = planned.page.matched if planned.page else None
@@ -139,7 +139,7 @@ async def read(
         DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
     """
     level = limiter(config.concurrency)
-    whole = config.model_copy(update={"max_items": None})
+    whole = replace(config, max_items=None)
     async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
         fetcher = Fetcher(client, config.source, page_sizes.working(config.source, config.limit))
         query = await Planner(client, whole, collection_id, fetcher).query()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stac_manager.config import SECRETS, IngestConfig
+from stac_manager.exceptions import ConfigurationError
 from stac_manager.plan import Plan, digest
 from stac_manager.sinks.folder import Header
 from stac_manager.sinks.job import Job, Variables, run_coroutine
@@ -79,4 +80,9 @@ def request_for(config: Mapping[str, Any], layout: Layout, variables: Variables,
         ConfigurationError: If an option is wrong.
     """
     secrets = {name: config[name] for name in SECRETS if config.get(name)}
-    return Request(IngestConfig.parse(config), secrets, layout, variables, partition_items)
+    parsed = IngestConfig.parse(config)
+    if parsed.modifier is not None:
+        raise ConfigurationError(
+            "modifier: not for sinks, as a resumed run cannot tell whether it is the same; write what fetch() gives"
+        )
+    return Request(parsed, secrets, layout, variables, partition_items)

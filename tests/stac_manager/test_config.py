@@ -86,12 +86,24 @@ def test_a_path_object_is_a_source() -> None:
         ({**API, "collections": []}, "option 'collections'"),
         ({**API, "fields": ["-links"]}, "names members to keep"),
         ({**API, "format": "json"}, "format: only for mode 'file'"),
+        ({**API, "limit": 2.5}, "option 'limit': expected a whole number (got 2.5)"),
+        ({**API, "timeout": 0}, "option 'timeout': expected a number > 0"),
+        ({**API, "ids": "a"}, "option 'ids': expected a list or None (got 'a')"),
+        ({**API, "modifier": "sign"}, "option 'modifier': must be a function"),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         IngestModule(options)
     assert said in str(caught.value)
+
+
+def test_numbers_of_numpy_and_numbers_as_text_are_numbers() -> None:
+    numpy = pytest.importorskip("numpy")
+    config = IngestConfig.parse(
+        {**API, "bbox": [*numpy.array([1.5, 2.5, 3.5, 4.5])], "limit": numpy.int64(5), "max_items": "6"}
+    )
+    assert repr((config.bbox, config.limit, config.max_items)) == "((1.5, 2.5, 3.5, 4.5), 5, 6)"
 
 
 def test_every_wrong_option_gets_its_line() -> None:

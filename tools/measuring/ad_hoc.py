@@ -34,7 +34,7 @@ from . import schedule
 from .progress import shown
 from .workers import Worker, workers
 
-PACKAGES = ("aiohttp", "orjson", "pyarrow", "pydantic", "stac-manager")
+PACKAGES = ("aiohttp", "orjson", "msgspec", "pyarrow", "stac-manager")
 
 
 @dataclass(frozen=True)
