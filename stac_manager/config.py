@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -244,5 +243,7 @@ def _scheme(source: str) -> str:
 
 
 def _nearest(name: str) -> str:
+    import difflib
+
     close = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; known options: {', '.join(NAMES)}"

@@ -6,7 +6,6 @@ import glob
 import os
 import threading
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
@@ -275,7 +274,9 @@ def local_path(source: str) -> str:
     if os.path.lexists(source):
         return source
     if source.lower().startswith("file:"):
-        return urllib.request.url2pathname(urllib.parse.urlsplit(source).path)
+        from urllib.request import url2pathname  # with half of an HTTP client
+
+        return url2pathname(urllib.parse.urlsplit(source).path)
     return os.path.expanduser(source)
 
 

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from itertools import chain, islice
-from statistics import median
 from time import perf_counter
 from typing import Literal, TypeAlias
 
@@ -221,7 +220,7 @@ class ReadAhead:
             return
         self._waits.append(seconds)
         self._burst_waits += 1
-        if len(self._waits) == SLOW_READS and median(self._waits) > SLOW_SECONDS:
+        if len(self._waits) == SLOW_READS and sorted(self._waits)[SLOW_READS // 2] > SLOW_SECONDS:
             self._hinting = False
             self._level = AUTO_THREADS if self._auto else min(self._level, THREAD_CEILING)
             self.has_threads = True
