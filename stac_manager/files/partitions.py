@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 from typing import TypeAlias, cast, get_args
@@ -229,11 +229,13 @@ def _changed(documents: Sequence[tuple[PlannedDocument, Document]]) -> list[str]
     for planned, _ in documents:
         if planned.size is None:
             continue
-        with suppress(OSError):  # reading it tells
+        try:
             found = os.stat(planned.path)
-            if (found.st_size, found.st_mtime_ns) == (planned.size, planned.modified_ns):
-                continue
-        changed.append(planned.path)
+        except OSError:  # reading it tells
+            changed.append(planned.path)
+            continue
+        if found.st_size != planned.size or found.st_mtime_ns != planned.modified_ns:
+            changed.append(planned.path)
     return changed
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -241,10 +242,14 @@ def check_apart(plan: Plan, layout: Layout) -> None:
         ConfigurationError: If a file of the source is DEST, or in it.
     """
     dest = os.path.realpath(layout.dest)
+    real = cache(os.path.realpath)  # of a folder once
     for document in chain.from_iterable(map(documents_of, plan)):
-        if is_remote(document.path):
+        if "://" in document.path and is_remote(document.path):
             return
-        path = os.path.realpath(document.path)
+        folder, name = os.path.split(document.path)
+        path = os.path.join(real(folder), name)
+        if os.path.islink(path):
+            path = os.path.realpath(path)
         if path == dest or path.startswith(os.path.join(dest, "")):
             raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); choose another DEST")
 
