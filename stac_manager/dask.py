@@ -98,13 +98,18 @@ class Cluster:
     def __init__(self, client: Any) -> None:
         self._client = client
 
+    @property
+    def workers(self) -> int:
+        """The threads that do partitions."""
+        return sum(self._client.nthreads().values())
+
     def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
         """Hand out the partitions, a few at a time, and yield what came of each."""
         from distributed import as_completed
         from distributed.scheduler import KilledWorker
 
         _refuse_values(job)
-        threads = sum(self._client.nthreads().values())
+        threads = self.workers
         if not threads:
             raise DataProcessingError("the Dask cluster has no workers")
         share = job.shared_by(threads)

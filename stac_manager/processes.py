@@ -15,14 +15,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from stac_manager.exceptions import StacManagerError
 from stac_manager.plan import Partition, Plan
-from stac_manager.sinks.engine import Engine, Outcome, Shared
+from stac_manager.sinks.engine import Engine, Outcome, Shared, in_process
 from stac_manager.sinks.folder import DiskError
 from stac_manager.sinks.job import Done, Job, Worker
 
@@ -36,67 +36,85 @@ PR_SET_PDEATHSIG = 1
 
 
 class Processes:
-    """The engine with `workers` processes.
-
-    One pool of one process each: where one dies, it is known which partition it had, and the others go on.
-    """
+    """The engine with `workers` processes."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
     def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
-        """Do the partitions and yield what came of each, as they end. Leaving early ends the processes."""
-        context = get_context("spawn")
-        watched, alive = context.Pipe(duplex=False)
-        share = job.shared_by(self.workers)
+        """Do the partitions and yield what came of each, as they end. Leaving early ends the processes.
 
-        def start() -> ProcessPoolExecutor:
-            return ProcessPoolExecutor(
-                1, mp_context=context, initializer=_begin, initargs=(share, os.getpid(), watched)
-            )  # fmt: skip
+        A single partition is done here: a process takes longer to start than most of them to be done.
+        """
+        partitions = list(partitions)
+        if len(partitions) < 2:
+            yield from in_process(job, partitions, shared)
+            return
+        with closing(_Pools(job, min(self.workers, len(partitions)))) as pools:
+            yield from _outcomes(pools, iter(partitions), shared)
 
-        def submit(slot: int, partition: Partition) -> Future[Done]:
-            try:
-                return pools[slot].submit(_do, partition, shared.columns)
-            except BrokenProcessPool:  # it died while it had nothing to do
-                pools[slot].shutdown(wait=False)
-                pools[slot] = start()
-                return pools[slot].submit(_do, partition, shared.columns)
 
-        pools = [start() for _ in range(self.workers)]
-        waiting = iter(partitions)
-        again: deque[tuple[Partition, int]] = deque()
-        running: dict[Future[Done], tuple[int, Partition, int]] = {}
-        idle = list(range(self.workers))
+class _Pools:
+    """One pool of one process each: where one dies, it is known which partition it had, and the others go on."""
+
+    def __init__(self, job: Job, workers: int) -> None:
+        self.workers = workers
+        self._share = job.shared_by(workers)
+        self._context = get_context("spawn")
+        self._watched, self._alive = self._context.Pipe(duplex=False)
+        self._pools = [self._started() for _ in range(workers)]
+
+    def _started(self) -> ProcessPoolExecutor:
+        arguments = (self._share, os.getpid(), self._watched)
+        return ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin, initargs=arguments)
+
+    def replace(self, slot: int) -> None:
+        """Put a new process in the place of a dead one."""
+        self._pools[slot].shutdown(wait=False)
+        self._pools[slot] = self._started()
+
+    def submit(self, slot: int, partition: Partition, columns: bytes | None) -> Future[Done]:
+        """Hand a partition to a process."""
         try:
-            while True:
-                while idle and (task := _next(waiting, again)) is not None:
-                    slot = idle.pop()
-                    partition, tries = task
-                    running[submit(slot, partition)] = (slot, partition, tries + 1)
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    slot, partition, tries = running.pop(future)
-                    idle.append(slot)
-                    try:
-                        yield Outcome(partition, future.result())
-                    except BrokenProcessPool:
-                        pools[slot].shutdown(wait=False)
-                        pools[slot] = start()
-                        if tries < TRIES:
-                            again.append((partition, tries))
-                        else:
-                            yield Outcome(partition, error=f"its worker died {tries} times ({WHY_DEAD})")
-                    except DiskError:
-                        raise
-                    except StacManagerError as error:
-                        yield Outcome(partition, error=str(error))
-        finally:
-            alive.close()  # whoever still works ends now
-            for pool in pools:
-                pool.shutdown(wait=True, cancel_futures=True)
-            watched.close()
+            return self._pools[slot].submit(_do, partition, columns)
+        except BrokenProcessPool:  # it died while it had nothing to do
+            self.replace(slot)
+            return self._pools[slot].submit(_do, partition, columns)
+
+    def close(self) -> None:
+        """End the processes, whatever they do."""
+        self._alive.close()
+        for pool in self._pools:
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._watched.close()
+
+
+def _outcomes(pools: _Pools, waiting: Iterator[Partition], shared: Shared) -> Iterator[Outcome]:
+    again: deque[tuple[Partition, int]] = deque()
+    running: dict[Future[Done], tuple[int, Partition, int]] = {}
+    idle = list(range(pools.workers))
+    while True:
+        while idle and (task := _next(waiting, again)) is not None:
+            slot = idle.pop()
+            partition, tries = task
+            running[pools.submit(slot, partition, shared.columns)] = (slot, partition, tries + 1)
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            slot, partition, tries = running.pop(future)
+            idle.append(slot)
+            try:
+                yield Outcome(partition, future.result())
+            except BrokenProcessPool:
+                pools.replace(slot)
+                if tries < TRIES:
+                    again.append((partition, tries))
+                else:
+                    yield Outcome(partition, error=f"its worker died {tries} times ({WHY_DEAD})")
+            except DiskError:
+                raise
+            except StacManagerError as error:
+                yield Outcome(partition, error=str(error))
 
 
 def _next(waiting: Iterator[Partition], again: deque[tuple[Partition, int]]) -> tuple[Partition, int] | None:
@@ -108,8 +126,6 @@ def _next(waiting: Iterator[Partition], again: deque[tuple[Partition, int]]) -> 
 
 def engine_for(workers: int) -> Engine:
     """Return the engine for so many processes: with one, this process itself."""
-    from stac_manager.sinks.engine import in_process
-
     return in_process if workers == 1 else Processes(workers)
 
 

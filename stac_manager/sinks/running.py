@@ -16,6 +16,7 @@ from stac_manager.completeness import merge
 from stac_manager.config import is_remote
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
 from stac_manager.plan import Lines, Partition, Plan
+from stac_manager.sinks.balance import balanced
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine, Outcome, Shared, in_process
 from stac_manager.sinks.folder import Folder, Header
@@ -103,7 +104,7 @@ class Run:
         """
         plan = plan_of_source(self.request)
         check_apart(plan, self.layout)
-        return plan
+        return balanced(plan, self._workers)
 
     def write_plan(self, plan: Plan) -> None:
         """Write a plan as the one of this run."""

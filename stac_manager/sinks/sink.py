@@ -82,9 +82,10 @@ def write(sink: Sink, *, workers: int = 1, plan: Plan | None = None) -> Manifest
         require_arrow()
     request = request_for(sink.config, layout, sink.variables, sink.partition_items)
     folder = Folder(layout, sink.disk)
+    engine = sink.engine or engine_for(workers)
     run = Run(
-        request, sink.engine or engine_for(workers), disk=sink.disk, on_progress=sink.on_progress, say=sink.say,
-        workers=workers,
+        request, engine, disk=sink.disk, on_progress=sink.on_progress, say=sink.say,
+        workers=getattr(engine, "workers", 1),
     )  # fmt: skip
     try:
         with folder.owned():

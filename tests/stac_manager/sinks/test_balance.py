@@ -1,0 +1,41 @@
+"""Every worker has several partitions, which hold what the plan's held."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from stac_manager.plan import Document, Documents, Interval, Lines, Partition, Plan, RowGroups
+from stac_manager.sinks.balance import balanced
+
+FILE = Document("items.ndjson", "ndjson", 80_000, 1)
+FILES = tuple(Document(f"{number}.json", "json", 10, 1) for number in range(5_000))
+
+
+@pytest.mark.parametrize(
+    ("partitions", "workers", "items"),
+    [
+        ([Lines(FILE, 0, 40_000, estimate=5_000), Lines(FILE, 40_000, 80_000, estimate=5_000)], 2, [1_000] * 10),
+        ([Lines(FILE, 0, 80_000, estimate=40_000)], 2, [2_500] * 16),
+        ([Lines(FILE, 0, 80_000, estimate=40_000)], 1, [40_000]),
+        ([Lines(FILE, 0, 80_000, estimate=1_400)], 2, [1_400]),
+        ([Lines(FILE, 0, 80_000, estimate=None)], 2, [None]),
+        ([Documents(FILES, estimate=5_000)], 4, [1_000] * 5),
+        ([Documents(FILES[:1], estimate=5_000)], 4, [5_000]),
+        ([RowGroups(FILE, 0, 3, estimate=9_000)], 4, [3_000] * 3),
+        ([Interval(0, 10, estimate=9_000)], 4, [9_000]),
+    ],
+)
+def test_partitions_are_cut_for_workers(partitions: list[Partition], workers: int, items: list[int | None]) -> None:
+    plan = balanced(Plan("source", "document", tuple(partitions)), workers)
+    assert [partition.estimate for partition in plan] == items
+    assert len({partition.key for partition in plan}) == len(plan)
+
+
+def test_pieces_follow_each_other_without_a_gap() -> None:
+    lines = list(balanced(Plan("source", "document", (Lines(FILE, 7, 79_999, estimate=10_007),)), 3))
+    assert (lines[0].start, lines[-1].stop) == (7, 79_999)  # type: ignore[attr-defined]
+    assert all(one.stop == two.start for one, two in pairwise(lines))  # type: ignore[attr-defined]
+    files = balanced(Plan("source", "document", (Documents(FILES[:4_321], estimate=4_321),)), 3)
+    assert sum((each.documents for each in files), ()) == FILES[:4_321]  # type: ignore[attr-defined]
