@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from stac_manager.rate import AUTO_FLOOR, DECREASE, RateWindow
+from stac_manager.rate import AUTO_FLOOR, DECREASE, Capacity, RateWindow
 
 Outcome: TypeAlias = Literal["page", "other", "refused", "failed"]
 """A full page of a search; any other answer; a 429 or 503; no answer in time."""
@@ -75,10 +75,15 @@ class Limiter(Protocol):
 
 
 class FixedLimiter:
-    """The level that the user asked for."""
+    """The level that the user asked for, or as many as the server takes at once."""
 
     def __init__(self, level: int) -> None:
-        self.level = self.ceiling = self.planned = level
+        self.ceiling = self.planned = level
+        self._capacity = Capacity()
+
+    @property
+    def level(self) -> int:
+        return min(self.ceiling, self._capacity.level or self.ceiling)
 
     def delay(self, now: float) -> float:
         """Nothing to wait for."""
@@ -90,7 +95,11 @@ class FixedLimiter:
     def observe(
         self, outcome: Outcome, *, latency: float, in_flight: int, now: float, retry_after: float | None = None
     ) -> None:
-        """Nothing to learn: the level stays, and the pause of all workers is the answer to a refusal."""
+        """Learn how many the server takes at once; to any other refusal the pause of all workers is the answer."""
+        if outcome == "refused":
+            self._capacity.refused(now - latency, now, in_flight)
+        elif outcome != "failed":
+            self._capacity.passed(now - latency, now)
 
 
 class AutoLimiter:
@@ -103,15 +112,16 @@ class AutoLimiter:
     the same with fewer requests. Latency is never compared with the least one seen: a server with a long tail, or with
     a cache in front of some answers, would look full from the beginning.
 
-    A refusal is a limit on the rate: see `RateWindow`. The level is then no more than that rate needs by Little's law
-    (Operations Research 9, 1961), and a refusal takes off 30 % at most once for all requests that were on their way
-    (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms", 1989).
+    A refusal is a limit on the number of requests at once, see `Capacity`, or on the rate, see `RateWindow`. With a
+    rate the level is no more than that needs by Little's law (Operations Research 9, 1961), and a refusal takes off
+    30 % at most once for all requests that were on their way (Chiu and Jain, "Analysis of the Increase and Decrease
+    Algorithms", 1989).
     """
 
     def __init__(self, start: int = AUTO_START, ceiling: int = AUTO_CEILING) -> None:
         self.ceiling = ceiling
         self.planned = min(AUTO_PLANNED, ceiling)
-        self._rate = RateWindow()
+        self._rate, self._capacity = RateWindow(), Capacity()
         self._climb = Climb(min(start, ceiling), ceiling)
         self._deaf_until = 0.0
 
@@ -120,7 +130,7 @@ class AutoLimiter:
         if self._rate.blocked:
             return 1  # to see when the server takes requests again
         needed = self._rate.level_for(self._climb.latency)
-        return self._climb.level if needed is None else min(needed, self.ceiling)
+        return min(self._climb.level if needed is None else needed, self._capacity.level or self.ceiling, self.ceiling)
 
     def delay(self, now: float) -> float:
         return self._rate.delay(now)
@@ -134,10 +144,14 @@ class AutoLimiter:
         began = now - latency
         if outcome in ("page", "other"):
             self._rate.passed(began, now)
+            self._capacity.passed(began, now)
         if outcome == "page":
             self._climb.page(latency, in_flight, now, growing=self._rate.limit is None)
         elif outcome == "refused":
-            self._rate.refused(now, retry_after)
+            if not retry_after and self._capacity.refused(began, now, in_flight):  # else it is a matter of time
+                self._rate = RateWindow()
+            else:
+                self._rate.refused(now, retry_after)
         elif outcome == "failed" and began >= self._deaf_until:
             self._deaf_until = now
             self._climb.back_off(now)

@@ -1,9 +1,11 @@
-"""How many requests a server lets through in so many seconds, learned from its refusals. Pure, as `limiter` is."""
+"""What a server's refusals tell: how many requests it takes in so many seconds, or at once. Pure, as `limiter` is."""
 
 from __future__ import annotations
 
 from collections import deque
-from math import ceil
+from collections.abc import Iterable
+from itertools import accumulate
+from math import ceil, inf
 
 AUTO_FLOOR = 4
 DECREASE = 0.7
@@ -90,3 +92,63 @@ class RateWindow:
         if self.limit is None:
             return None
         return max(ceil(2 * self.limit / self.window * latency), AUTO_FLOOR)
+
+
+ANSWERS_KEPT = 512
+# A learned level is raised by one after this many rounds without a refusal at most.
+MOST_ROUNDS = 64
+
+
+class Capacity:
+    """How many requests a server takes at once: as many as it was seen to answer together.
+
+    A limit on the rate answers a whole level together and refuses the next one; a limit on the number never answers
+    more of them together than that. It takes a second wave of refusals to tell, once the first one's answers are there.
+    """
+
+    def __init__(self) -> None:
+        self.level: int | None = None  # None while nothing speaks for a limit
+        self._since = -inf
+        self._rounds = 1
+        self._begin()
+
+    def _begin(self) -> None:
+        self._answered: deque[tuple[float, float]] = deque(maxlen=ANSWERS_KEPT)  # when each began and ended
+        self._answers = 0
+        self._refused_at = inf
+        self._can_tell = False
+
+    def passed(self, began: float, now: float) -> None:
+        """A request was answered that was sent at `began`."""
+        if began < self._since:  # at another level
+            return
+        self._answered.append((began, now))
+        self._answers += 1
+        self._can_tell |= began > self._refused_at
+        if self.level is not None and self._answers >= self._rounds * self.level:
+            self._go_on_with(self.level + 1, now)
+
+    def refused(self, began: float, now: float, in_flight: int) -> bool:
+        """A request was refused; tell whether that was for the number of those in flight."""
+        if began < self._since:
+            return True
+        if not self._can_tell or began < self._refused_at:
+            self._refused_at = min(self._refused_at, now)
+            return self.level is not None
+        together = _most_together(self._answered)
+        if together >= in_flight:
+            self._begin()
+            return False
+        self._rounds = min(2 * self._rounds, MOST_ROUNDS)
+        self._go_on_with(together, now)
+        return True
+
+    def _go_on_with(self, level: int, now: float) -> None:
+        self.level, self._since = level, now
+        self._begin()
+
+
+def _most_together(spans: Iterable[tuple[float, float]]) -> int:
+    """How many spans of time overlap at most."""
+    changes = sorted(change for began, ended in spans for change in ((began, 1), (ended, -1)))
+    return max(accumulate(change for _, change in changes), default=0)

@@ -20,17 +20,17 @@ class Turns:
     """Lets tasks through while there is room, and wakes those that wait when that may have changed."""
 
     def __init__(self) -> None:
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], None] = {}  # in the order in which they came
 
     async def until(self, free: Callable[[], bool]) -> None:
         """Wait until there is room. Nothing else runs between that and the return."""
         while not free():
             waiter = asyncio.get_running_loop().create_future()
-            self._waiting.add(waiter)
+            self._waiting[waiter] = None
             try:
                 await waiter
             finally:
-                self._waiting.discard(waiter)
+                del self._waiting[waiter]
 
     def changed(self) -> None:
         """Let those that wait look again."""
@@ -45,16 +45,22 @@ class Slots:
     def __init__(self, level: Callable[[], int]) -> None:
         self._level = level
         self._used = 0
+        self._alone = 0
         self._turns = Turns()
 
     @asynccontextmanager
-    async def one(self) -> AsyncGenerator[None, None]:
-        await self._turns.until(lambda: self._used < self._level())
-        self._used += 1
+    async def one(self, *, alone: bool = False) -> AsyncGenerator[None, None]:
+        """Wait for a slot; `alone`, until no other one is used, which nobody else takes meanwhile."""
+        self._alone += alone
         try:
-            yield
+            await self._turns.until(lambda: not self._used if alone else self._used < self._level() and not self._alone)
+            self._used += 1
+            try:
+                yield
+            finally:
+                self._used -= 1
         finally:
-            self._used -= 1
+            self._alone -= alone
             self._turns.changed()
 
 

@@ -11,6 +11,7 @@ from yarl import URL
 from stac_manager import DataProcessingError, IngestModule, IngestOptions, WorkflowContext
 from stac_manager.api.http import Client, Request, shown
 from stac_manager.exceptions import StatusError
+from stac_manager.limiter import FixedLimiter
 from stac_manager.network.connection import Connection
 from stac_manager.stats import ApiStats
 from tools.analysis.model import Concurrency
@@ -67,7 +68,7 @@ async def _first_item(options: dict[str, Any]) -> bool:
 async def _check_collection(source: str, headers: dict[str, str], collection: str) -> None:
     root = URL(source, encoded=True)
     place = root.with_path(f"{root.path.rstrip('/')}/collections", keep_query=True)
-    async with Client(source, headers, ApiStats(), connection=Connection(retries=RETRIES)) as client:
+    async with Client(source, headers, ApiStats(), FixedLimiter(1), Connection(retries=RETRIES)) as client:
         try:
             await client.send(Request("GET", str(place.joinpath(quote(collection, safe=""), encoded=True))))
         except StatusError as error:

@@ -59,7 +59,7 @@ class Wire:
     """The session with one server."""
 
     def __init__(
-        self, source: URL, credentials: Credentials, connection: Connection, stats: ApiStats, limiter: Limiter | None
+        self, source: URL, credentials: Credentials, connection: Connection, stats: ApiStats, limiter: Limiter
     ) -> None:
         self._source, self._connection = source, connection
         self._stats, self._limiter = stats, limiter
@@ -106,7 +106,7 @@ class Wire:
         """
         refuse_foreign(url, self._source)
         own = origin_of(url) == origin_of(self._source)
-        while self._limiter and (wait := self._limiter.delay(perf_counter())) > 0:  # noqa: ASYNC110 - it may grow
+        while (wait := self._limiter.delay(perf_counter())) > 0:  # noqa: ASYNC110 - it may grow
             await asyncio.sleep(wait)
         headers = {**headers, **(await self.credentials.current() if own else {})}
         issue, data = self.credentials.issue, None
@@ -115,8 +115,7 @@ class Wire:
             headers["Content-Type"] = "application/json"
         self._flights.change(+1)
         started = perf_counter()
-        if self._limiter:
-            self._limiter.sent(started)
+        self._limiter.sent(started)
         holder = object()
         try:
             try:
@@ -154,9 +153,8 @@ class Wire:
         self, outcome: Outcome, started: float, ended: float, in_flight: int, says: float | None = None
     ) -> None:
         """Tell the limiter how a request ended."""
-        if self._limiter:
-            self._limiter.observe(outcome, latency=ended - started, in_flight=in_flight, now=ended, retry_after=says)
-            self._stats.concurrency = self._limiter.level
+        self._limiter.observe(outcome, latency=ended - started, in_flight=in_flight, now=ended, retry_after=says)
+        self._stats.concurrency = self._limiter.level
 
     async def _read(self, response: aiohttp.ClientResponse, holder: object) -> bytes:
         """Read a body as it comes over the wire, up to the cap."""

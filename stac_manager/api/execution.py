@@ -25,7 +25,7 @@ from stac_manager.owning import owning
 from stac_manager.plan import Interval, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.reader import Parts
-from stac_manager.run import Room, Runner, Slots
+from stac_manager.run import Room, Runner
 from stac_manager.stats import ApiStats
 
 PAGES_WAITING = 4
@@ -53,9 +53,6 @@ class Search:
         self.ways = Ways(planner, planned, fetcher, ledger, level.planned)
         self._splitter = Splitter(planned.cuts, planned.sizes) if planned.cuts else None
         self._readings: set[Reading] = set()
-        self._slots = Slots(lambda: level.level)
-        if planner is not None:
-            planner.turn = self._slots.one
         self._room = Room(
             BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._splitter or self.ways.counts else 1
         )
@@ -108,13 +105,10 @@ class Search:
             return None
         if self._splitter is None and (page := self._fetcher.take_given()) is not None:
             return page
-        async with self._slots.one():
-            if reading.stopped:
-                return None
-            # Where to cut next is all that a failing page tells.
-            cuts = reading.share.failing and self._splitter is not None and self._splitter.can_cut(reading)
-            most = ATTEMPTS_AROUND if cuts else None
-            return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=most)
+        # Where to cut next is all that a failing page tells.
+        cuts = reading.share.failing and self._splitter is not None and self._splitter.can_cut(reading)
+        most = ATTEMPTS_AROUND if cuts else None
+        return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=most)
 
     def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can.

@@ -28,6 +28,7 @@ from stac_manager.network.credentials import Credentials
 from stac_manager.network.secrets import Secrets
 from stac_manager.network.unreached import PROXY_DENIED
 from stac_manager.options import Headers
+from stac_manager.run import Slots
 from stac_manager.stats import ApiStats
 
 __all__ = ["Answer", "Client", "Request", "TooLargeError", "linked", "origin_of", "shown"]
@@ -76,14 +77,15 @@ class Client:
         root: str,
         headers: Headers,
         stats: ApiStats,
-        limiter: Limiter | None = None,
-        connection: Connection | None = None,
+        limiter: Limiter,
+        connection: Connection,
     ) -> None:
-        source, self._connection = URL(root), connection or Connection()
+        source, self._connection = URL(root), connection
         credentials = Credentials(headers, lambda given: self._connection.credentials(source, given))
         self._source = source
         self._stats = stats
         self._wire = Wire(source, credentials, self._connection, stats, limiter)
+        self._slots = Slots(lambda: limiter.level)
         self._rate = Rate(self._connection.rate_limit)
         looks = self._connection.retries and self._connection.retries + 1 + retrying.OUTAGE_ATTEMPTS
         self._gate = Gate(stats, self._look, looks)
@@ -127,10 +129,9 @@ class Client:
         tries = Tries(most if attempts is None else min(attempts, most), shrinkable)
         while True:
             await self._gate.turn()
-            await self._rate.turn()
             check_budget(self._stats.requests, self._stats.completeness.items)
             try:
-                answer = await self._send_once(request, outline, full)
+                answer = await self._send_once(request, outline, full, alone=tries.alone)
             except Fault as fault:
                 await self._bear(fault, tries)
             except StatusError as error:
@@ -154,10 +155,7 @@ class Client:
         if fault.kind == "web page" and not self._spoke_json:  # what is there is no API: the address is wrong
             raise DataProcessingError(f"{fault}; the source must be the landing page of a STAC API") from fault
         gate = self._gate
-        others_pass = tries.answered is not None and tries.answered != gate.answered
-        tries.answered = gate.answered
-        tries.refusals += fault.refused
-        tries.attempts = 1 if fault.refused and others_pass else tries.attempts + 1
+        others_pass = tries.count(fault, gate.answered)
         may_be_out = fault.is_outage and not others_pass and self._sample is not None and gate.suspect()
         if may_be_out and await gate.turn():
             tries.attempts -= 1  # which was not for this request
@@ -182,7 +180,6 @@ class Client:
         """Send what was answered before; return the fault where nobody answers any more."""
         assert self._sample is not None
         try:
-            await self._rate.turn()
             await self._send_once(self._sample, outline=False, full=None)
         except Fault as fault:
             return fault if fault.is_outage else None
@@ -200,7 +197,12 @@ class Client:
             if idle == IDLE_TURNS:
                 return
 
-    async def _send_once(self, request: Request, outline: bool, full: int | None) -> Answer:
+    async def _send_once(self, request: Request, outline: bool, full: int | None, *, alone: bool = False) -> Answer:
+        await self._rate.turn()
+        async with self._slots.one(alone=alone):
+            return await self._sent(request, outline, full)
+
+    async def _sent(self, request: Request, outline: bool, full: int | None) -> Answer:
         url, method, body = URL(request.url, encoded=True), request.method, request.body
         redirects = renewals = 0
         while redirects <= MAX_REDIRECTS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, inf
@@ -53,15 +52,14 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
         fetcher = Fetcher(client, config.source, page_sizes.working(config.source, config.limit))
         whole = replace(config, max_items=None)
         planner = Planner(client, whole, collection_id, fetcher)
-        planned = await planner.plan(level.planned, level.level, lambda page: _parts(page, partition_items))
+        planned = await planner.plan(level.planned, lambda page: _parts(page, partition_items))
         counted = planned.page.matched if planned.page else None
         if planned.cuts is None or len(planned.partitions) < 2:
             notes = (planned.reason,) if planned.reason else ()
             return Plan(config.source, "whole", (Whole(estimate=counted),), counted, notes)
         partitions = planned.partitions
         if counted is not None:
-            turn = asyncio.Semaphore(level.level)
-            partitions = await _counted(client, planned, partition_items, turn)
+            partitions = await _counted(client, planned, partition_items)
     return Plan(config.source, "time", tuple(partitions), counted)
 
 
@@ -71,14 +69,14 @@ def _parts(page: Page, partition_items: int) -> int:
     return min(ceil(page.matched / partition_items), MOST_PARTITIONS)
 
 
-async def _counted(client: Client, planned: Planned, partition_items: int, turn: asyncio.Semaphore) -> list[Partition]:
+async def _counted(client: Client, planned: Planned, partition_items: int) -> list[Partition]:
     """Ask how many items each interval holds, and cut the crowded ones again."""
     assert planned.cuts is not None
     cutter, to_count = planned.cuts, list(planned.partitions)
     found: list[Partition] = []
     for round_ in range(ROUNDS):
         async with owned_tasks() as tasks:
-            counts = [tasks.create_task(_count(client, planned.query, partition, turn)) for partition in to_count]
+            counts = [tasks.create_task(_count(client, planned.query, partition)) for partition in to_count]
         crowded: list[Partition] = []
         for partition, count in zip(to_count, (task.result() for task in counts), strict=True):
             if count is not None and isinstance(partition, Interval):
@@ -119,10 +117,9 @@ def _order(partition: Partition) -> float:
     return -inf if partition.start is None else partition.start
 
 
-async def _count(client: Client, query: Query, partition: Partition, turn: asyncio.Semaphore) -> int | None:
+async def _count(client: Client, query: Query, partition: Partition) -> int | None:
     request = query.request(partition, 1)
-    async with turn:
-        return page_of(await client.send(request), request).matched
+    return page_of(await client.send(request), request).matched
 
 
 async def read(

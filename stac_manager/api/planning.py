@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
@@ -116,7 +115,6 @@ class Planner:
         self._fetcher = fetcher
         self._known: Survey | None = None
         self._looked = False
-        self.turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
     @property
     def body(self) -> dict[str, Any]:
@@ -135,12 +133,11 @@ class Planner:
             body["sortby"] = NEWEST_FIRST
         return Query(endpoint, body, Bounds.parse(self._config.datetime))
 
-    async def plan(self, workers: int, at_once: int, parts: Callable[[Page], int], *, blindly: bool = True) -> Planned:
+    async def plan(self, workers: int, parts: Callable[[Page], int], *, blindly: bool = True) -> Planned:
         """Ask what there is, and cut the search into about so many partitions, or say why not.
 
         Args:
             workers: How many read at once.
-            at_once: How many requests may be in flight.
             parts: Says from the first page how many partitions there should be.
             blindly: Whether to cut a search that has no count before it proves long.
 
@@ -148,7 +145,7 @@ class Planner:
             DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
         """
         body, fetcher = self.body, self._fetcher
-        known = await survey(self._client, self._config.source, body, at_once=at_once)
+        known = await survey(self._client, self._config.source, body)
         works = limit_of(known.first) or fetcher.page_size
         fetcher.shrink(works)
         page = await fetcher.make_sure(known.first, known.first, known.page, self._config.max_items)
@@ -184,8 +181,7 @@ class Planner:
             return replace(planned, reason=NOT_BY_TIME)
         nulls = False
         if "datetime" not in query.body and (page.matched is None or known.reachable != page.matched):
-            async with self.turn():
-                found = await null_datetime_search(self._client, query)
+            found = await null_datetime_search(self._client, query)
             if found is None:
                 return replace(planned, reason=NULLS_LOST)
             nulls = found.size > 0
@@ -213,8 +209,7 @@ class Planner:
         time = time_of(witness)[0] or 0
         request = query.request(Interval(time, time + SECOND), query.body["limit"])
         try:
-            async with self.turn():
-                found = page_of(await self._client.send(request, attempts=ATTEMPTS), request)
+            found = page_of(await self._client.send(request, attempts=ATTEMPTS), request)
         except DataProcessingError:
             return True
         return found.following is not None or any(each.get("id") == witness.get("id") for each in members_on(found))
@@ -280,8 +275,7 @@ class Planner:
         if request is None:
             return None
         try:
-            async with self.turn():
-                page = page_of(await self._client.send(request, attempts=ATTEMPTS), request)
+            page = page_of(await self._client.send(request, attempts=ATTEMPTS), request)
         except DataProcessingError:
             return None
         return page.size if page.matched is None else page.matched

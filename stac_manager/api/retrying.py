@@ -14,8 +14,8 @@ from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.backoff import REFUSALS, outage_seconds
 from stac_manager.stats import ApiStats
 
-# A refused request waits as long as others get through; this many times in all.
-MAX_REFUSALS = 50
+# A request that was refused so often, whether or not others got through, is sent while no other one is in flight.
+REFUSALS_ALONGSIDE = 10
 RETRIED = (408, 500, 502, 504, *REFUSALS)
 # Signs that a page is too large to make. 413 says so; the others are tried once more as they are.
 TOO_LARGE = (413, 500, 502, 504)
@@ -99,6 +99,23 @@ class Tries:
     digest: int = 0
     answered: int | None = None
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other request may be in flight with it."""
+        return self.refusals >= REFUSALS_ALONGSIDE
+
+    def count(self, fault: Fault, answered: int) -> bool:
+        """Count a fault, when so many requests of all were answered; tell whether others got through since the last.
+
+        A refusal while others get through is none of this request's, unless it was alone.
+        """
+        others_pass = self.answered is not None and self.answered != answered
+        spared = fault.refused and others_pass and not self.alone
+        self.attempts = 1 if spared else self.attempts + 1
+        self.refusals += fault.refused
+        self.answered = answered
+        return others_pass
+
 
 Decision: TypeAlias = Literal["again", "smaller", "give up"]
 
@@ -113,8 +130,7 @@ def decide(fault: Fault, tries: Tries) -> Decision:
     large = fault.status in TOO_LARGE and tries.attempts >= ATTEMPTS_BEFORE_SMALLER
     if tries.shrinkable and (fault.kind == "slow" or large):
         return "smaller"
-    over = tries.attempts >= tries.most or tries.refusals >= MAX_REFUSALS
-    return "give up" if over or (fault.digest and fault.digest == tries.digest) else "again"
+    return "give up" if tries.attempts >= tries.most or (fault.digest and fault.digest == tries.digest) else "again"
 
 
 class Gate:

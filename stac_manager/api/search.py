@@ -43,9 +43,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
         reason = why_sequential(config)
         with waiting(stats):
             planned = (
-                await planner.plan(
-                    level.planned, level.level, lambda page: parts_for(page, level.planned), blindly=False
-                )
+                await planner.plan(level.planned, lambda page: parts_for(page, level.planned), blindly=False)
                 if reason is None
                 else Planned(await planner.query(), reason)
             )

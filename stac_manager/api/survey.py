@@ -62,8 +62,8 @@ class _Answers:
     collections: Answer | None
 
 
-async def survey(client: Client, source: str, body: Mapping[str, Any], *, at_once: int) -> Survey:
-    """Ask what is needed to cut a search, at most `at_once` requests in flight.
+async def survey(client: Client, source: str, body: Mapping[str, Any]) -> Survey:
+    """Ask what is needed to cut a search.
 
     The path of a search is fixed by the specification (STAC API, item-search): everything is asked for together with
     the landing page, and asked again where that names another path.
@@ -71,16 +71,15 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], *, at_onc
     Raises:
         DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
     """
-    guess, turn = Endpoint.guess(source), asyncio.Semaphore(at_once)
-    early = asyncio.create_task(_ask(client, guess, body, turn))
+    guess = Endpoint.guess(source)
+    early = asyncio.create_task(_ask(client, guess, body))
     try:
-        async with turn:
-            endpoint = await find_endpoint(client, source, *body.get("collections", ())[:1])
+        endpoint = await find_endpoint(client, source, *body.get("collections", ())[:1])
         if (endpoint.search, endpoint.post) == (guess.search, guess.post):
             answers = await early
         else:
             await _end(early)
-            answers = await _ask(client, endpoint, body, turn)
+            answers = await _ask(client, endpoint, body)
     finally:
         await _end(early)
     first = endpoint.request(body)
@@ -93,7 +92,7 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], *, at_onc
             if error.status != REFUSED_METHOD or not endpoint.post:
                 raise
             endpoint = replace(endpoint, post=False)
-            answers = await _ask(client, endpoint, body, turn)
+            answers = await _ask(client, endpoint, body)
             first = endpoint.request(body)
             page, first = await fetch_page(client, first, first)
     far = answers.before_far_future
@@ -109,20 +108,16 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], *, at_onc
     )
 
 
-async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any], turn: asyncio.Semaphore) -> _Answers:
-    async def in_turn(request: Request) -> Answer | None:
-        async with turn:
-            return await _answer_if_any(client, request)
-
+async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> _Answers:
     async def search(**members: Any) -> Answer | None:
-        return await in_turn(endpoint.request({**body, **members}))
+        return await _answer_if_any(client, endpoint.request({**body, **members}))
 
     async with owned_tasks() as tasks:
         first = tasks.create_task(search())
         probe = tasks.create_task(search(limit=1, datetime=HARDLY_ANYTHING))
         far = None if "datetime" in body else tasks.create_task(search(limit=1, datetime=BEFORE_FAR_FUTURE))
         url = _collections_url(endpoint, body)
-        collections = tasks.create_task(in_turn(Request("GET", str(url)))) if url else None
+        collections = tasks.create_task(_answer_if_any(client, Request("GET", str(url)))) if url else None
     return _Answers(
         first.result(), probe.result(), far.result() if far else None, collections.result() if collections else None
     )

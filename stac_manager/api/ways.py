@@ -149,7 +149,7 @@ class Ways:
         if planner is None or not reading.tally.members or self._planned.reason:
             return None
         try:
-            planned = await planner.plan(MOST_AT_ONCE, 1, lambda page: max(parts_for(page, 1), 2))
+            planned = await planner.plan(MOST_AT_ONCE, lambda page: max(parts_for(page, 1), 2))
             return planned if planned.cuts is not None else await planner.another_way(planned, MOST_AT_ONCE)
         except SearchEndsError:
             raise

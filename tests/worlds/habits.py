@@ -323,6 +323,22 @@ class RateLimit(Habit):
         self.passed.append(now)
 
 
+class AtOnce(Habit):
+    """More than so many requests at once are refused, with leave to come again at once."""
+
+    def __init__(self, most: int, headers: dict[str, str] | None = None) -> None:
+        self.most, self.busy, self.refused = most, 0, 0
+        self.headers = {"Retry-After": "0"} if headers is None else headers
+
+    async def arrives(self, ask: Ask) -> None:
+        if self.busy >= self.most:
+            self.refused += 1
+            raise Refusal(429, {"description": "too many requests at once"}, self.headers)
+        self.busy += 1
+        await asyncio.sleep(0.002)
+        self.busy -= 1
+
+
 class LargestPage(Habit):
     """A larger limit is a 500 (a cap on bytes), or silently that one."""
 

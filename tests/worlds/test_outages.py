@@ -11,9 +11,9 @@ from stac_manager import ApiStats
 from stac_manager.api import retrying
 from stac_manager.api.http import MAX_RENEWALS, Client, Request
 from stac_manager.exceptions import StatusError
-from stac_manager.limiter import AUTO_PLANNED
+from stac_manager.limiter import AUTO_PLANNED, FixedLimiter
 from stac_manager.network import backoff
-from stac_manager.network.connection import RETRIES
+from stac_manager.network.connection import RETRIES, Connection
 
 from .habits import ExpiringToken, LargestPage, Outage, PoisonedItem
 from .server import Ask, Habit, Json, Refusal, World, running
@@ -114,7 +114,8 @@ async def test_a_cap_on_pages_is_found_once(silent: bool) -> None:
 
 async def test_credentials_that_are_never_accepted_are_not_asked_for_without_end() -> None:
     token = ExpiringToken(0)
-    async with running(World([], [token])) as world, Client(world.url, token.headers, ApiStats()) as client:
+    given = token.headers, ApiStats(), FixedLimiter(8), Connection()
+    async with running(World([], [token])) as world, Client(world.url, *given) as client:
         search = Request("GET", f"{world.url}search")
         answers = await asyncio.gather(*(client.send(search) for _ in range(8)), return_exceptions=True)
     assert [answer.status for answer in answers if isinstance(answer, StatusError)] == [401] * 8

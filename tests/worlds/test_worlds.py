@@ -14,6 +14,7 @@ from stac_manager import ApiStats, DataProcessingError, Failure, IngestModule, W
 
 from .habits import (
     AnotherTime,
+    AtOnce,
     BareNaN,
     ByteOrderMark,
     CachedLandingPage,
@@ -260,6 +261,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "5 requests a second, Retry-After": lambda: Case([RateLimit(5, 0.05, retry_after="0.05")]),
     "5 requests a second, 503": lambda: Case([RateLimit(5, 0.05, status=503)]),
     "5 requests a second, 403": lambda: Case([RateLimit(5, 0.05, status=403)]),
+    "two requests at once": lambda: Case([AtOnce(2)]),
+    "one request at once, without Retry-After": lambda: Case([AtOnce(1, {})]),
     "a large page is a 500": lambda: Case([LargestPage(4, silent=False)]),
     "a large page is cut": lambda: Case([LargestPage(4, silent=True)]),
     "a large page is cut, without counts": lambda: Case([LargestPage(4, silent=True)], world={"counts": False}),

@@ -1,0 +1,23 @@
+"""A server that takes so many requests at once: a search comes down to that, and none of its requests starves."""
+
+from __future__ import annotations
+
+import pytest
+
+from .habits import AtOnce
+from .server import World, running
+from .test_worlds import spread, visit
+
+
+@pytest.mark.parametrize("level", [8, 50, "auto"])
+@pytest.mark.parametrize("most", [1, 2, 5])
+async def test_a_search_comes_down_to_what_is_served(most: int, level: int | str) -> None:
+    server = AtOnce(most)
+    world = World(spread(400), [server], counts=True)
+    async with running(world):
+        came = await visit(world, level, limit=2)
+    assert came.error is None
+    assert len(set(came.keys)) == len(came.keys) == 400
+    assert came.stats.completeness.status == "complete"
+    waves = 2 * came.stats.peak_in_flight
+    assert server.refused <= waves + 0.4 * world.answered
