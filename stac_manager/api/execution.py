@@ -221,6 +221,8 @@ class Search:
                 if page is None:
                     await self._finish(reading)
                     continue
+                if others := self._ledger.other_collections(reading, page):
+                    self._ledger.take_for(others, heeds=await self._fetcher.heeds_collections(self._query))
                 items = self._items_of(reading, page)
                 while (first := next(items, None)) is not None:
                     await look()

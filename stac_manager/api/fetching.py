@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stac_manager.api.http import Client
 from stac_manager.api.page_sizes import PageSize
-from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure
+from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure, page_of
+from stac_manager.api.query import Query
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, limit_of, with_limit
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.plan import Pages
+from stac_manager.plan import Pages, Whole
 
 PAGE_BYTES_SMOOTHING = 0.1
+NO_COLLECTION = "no-such-collection-9b1c6f"
 MOST_ERRORS = 20
 """So many pages in a row that cannot be had are the end of a search."""
 
@@ -110,6 +114,16 @@ class Fetcher:
         limit = limit_of(request) or limit_of(first) or self.page_size
         full = min(limit, self.largest or limit)
         return await make_sure(self._client, request, first, page, full=full, next_links_seen=self.next_links_seen)
+
+    async def heeds_collections(self, query: Query) -> bool:
+        """Ask whether a search for a Collection that cannot be there finds nothing, which is what it should find."""
+        if query.endpoint.of_one_collection:
+            return True
+        request = replace(query, body={**query.body, "collections": [NO_COLLECTION]}).request(Whole(), 1)
+        try:
+            return not page_of(await self._client.send(request, attempts=2), request).size
+        except DataProcessingError:  # it is told from others
+            return True
 
     def learn(self, page: Page) -> None:
         """Follow what a full page holds and weighs: up at once, down slowly."""

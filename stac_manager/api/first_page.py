@@ -11,7 +11,6 @@ from stac_manager.api.cutting import times_of
 from stac_manager.api.density import Density
 from stac_manager.api.paging import Page
 from stac_manager.api.query import SHORTEST_SECONDS, Bounds
-from stac_manager.api.splitting import members_on
 from stac_manager.api.survey import Survey
 from stac_manager.timestamps import YEAR_SECONDS, seconds
 
@@ -76,7 +75,7 @@ def expected(known: Survey, bounds: Bounds) -> Density:
     """What is known of the times of the items before the first slice is read."""
     if known.histogram is not None:
         return known.histogram
-    times = times_of(members_on(known.page))
+    times = times_of(known.page.objects())
     low, high = known.extent
     if high is None:  # not newest first: the newest items are on other pages
         newest_first = len(times) > 1 and all(earlier <= later for later, earlier in pairwise(times))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from time import perf_counter
 from typing import Any
 
@@ -46,6 +45,7 @@ class Ledger:
         self.left = left
         self.totals = Tally()
         self.claims = Claims(alone)
+        self._heeds_collections: bool | None = None
         self.ignores = False
         self.delivered: Seen | None = None
         self.by_number = False
@@ -72,7 +72,7 @@ class Ledger:
         """
         self._stats.pages += page.size > 0
         marks: list[int] = []
-        for member in self._members(reading, page):
+        for member in self._timed(page.features()):
             if reading.stopped:
                 return
             mark, item = self._marked(member)
@@ -147,20 +147,30 @@ class Ledger:
             reading.end(LOST)
         return False
 
-    def _members(self, reading: Reading, page: Page) -> Iterator[Any]:
-        """The members of a page. The answer to a request of our own is believed where Collections go by other names."""
-        members = self._timed(page.features())
-        asked = self._asked
-        if asked is None or asked.collections is None or reading.tally.read:
-            return members
-        first = next(members, None)
-        if collection_of(first) in asked.collections:
-            return chain([first], members)
-        whole = [] if first is None else [first, *members]
-        names = {name for member in whole if (name := collection_of(member)) is not None}
-        if names.isdisjoint(asked.collections) and len(names) <= len(asked.collections):
-            self._asked = asked.also(names)
-        return iter(whole)
+    def other_collections(self, reading: Reading, page: Page) -> set[str]:
+        """The Collections of the answer to a request of our own where none of them was asked for. Either Collections
+        go by other names, or the server ignores which are asked for: `take_for` says which."""
+        asked = self._asked.collections if self._asked is not None else None
+        if asked is None or reading.tally.read or self._heeds_collections is False:
+            return set()
+        if not page.size or collection_of(page.first()) in asked:
+            return set()
+        names = {name for member in page.objects() if (name := collection_of(member)) is not None}
+        return names if names.isdisjoint(asked) and len(names) <= len(asked) else set()
+
+    def take_for(self, names: set[str], *, heeds: bool) -> None:
+        """Take other names for those of the Collections asked for, if the server heeds what is asked for at all."""
+        assert self._asked is not None
+        if self._heeds_collections is None:
+            came, asked = (", ".join(map(repr, sorted(each))) for each in (names, self._asked.collections or ()))
+            self._stats.notes.append(
+                f"Items of the Collection {came} came for {asked}: taken for the same."
+                if heeds
+                else f"The server ignores `collections`: items of {came} came for {asked}."
+            )
+        self._heeds_collections = heeds
+        if heeds:
+            self._asked = self._asked.also(names)
 
     def _leave_out(self, reading: Reading, members: int) -> None:
         reading.tally.left_out += members

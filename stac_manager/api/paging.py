@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stac_manager.api.features import Outline
+from stac_manager.api.features import DamagedPageError, Outline
 from stac_manager.api.http import Answer, Client, TooLargeError, linked, shown
 from stac_manager.api.links import numbers_of
 from stac_manager.api.requests import Request, limit_of, with_limit
@@ -56,6 +56,20 @@ class Page:
             DamagedPageError: If they are not what the rest of the answer says of them.
         """
         return iter(self.listed) if self.outline is None else self.outline.features()
+
+    def first(self) -> Any:
+        """Give the first member, None where there is none to be read."""
+        try:
+            return next(self.features(), None)
+        except DamagedPageError:
+            return None
+
+    def objects(self) -> list[dict[str, Any]]:
+        """Give the members that are JSON objects, none where they cannot be read."""
+        try:
+            return [member for member in self.features() if isinstance(member, dict)]
+        except DamagedPageError:
+            return []
 
 
 class PageSizeError(DataProcessingError):

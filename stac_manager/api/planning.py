@@ -26,7 +26,7 @@ from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.space import SpaceCuts, points_of, tiles_of
-from stac_manager.api.splitting import Cuts, Sizes, members_on
+from stac_manager.api.splitting import Cuts, Sizes
 from stac_manager.api.survey import ATTEMPTS, REFUSED_METHOD, Survey, null_datetime_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
@@ -176,7 +176,7 @@ class Planner:
         self._known = known
         if not known.honours_datetime:
             return replace(planned, reason=IGNORES_DATETIME)
-        members = members_on(page)
+        members = page.objects()
         if not self._looked and (ranges_are_long(members, known.extent) or at_one_instant(members)):
             return replace(planned, reason=NOT_BY_TIME)
         nulls = False
@@ -212,7 +212,7 @@ class Planner:
             found = page_of(await self._client.send(request, attempts=ATTEMPTS), request)
         except DataProcessingError:
             return True
-        return found.following is not None or any(each.get("id") == witness.get("id") for each in members_on(found))
+        return found.following is not None or any(each.get("id") == witness.get("id") for each in found.objects())
 
     @staticmethod
     def _is_inside(query: Query, member: Any) -> bool:
@@ -227,7 +227,7 @@ class Planner:
         known, page = self._known, planned.page
         if known is None or page is None or planned.query.body.get("intersects") is not None:
             return None
-        members = members_on(page)
+        members = page.objects()
         alike = planned.reason == NOT_BY_TIME and not ranges_are_long(members, known.extent)
         if alike and await self._others_than(planned.query, members):
             self._looked = True
@@ -252,7 +252,7 @@ class Planner:
         async with owned_tasks() as tasks:
             empty = tasks.create_task(self._count(nowhere.request(Whole(), 1)))
             nulls = tasks.create_task(self._count(query.request(NoGeometry(), 1) if query.endpoint.filters else None))
-        members = members_on(page)
+        members = page.objects()
         without = empty.result(), nulls.result()
         if (
             without[0] is None

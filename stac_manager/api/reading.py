@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 
-from stac_manager.api.features import DamagedPageError
 from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import Page
 from stac_manager.api.requests import Request, identity_of_request
@@ -67,8 +66,6 @@ class Tally:
         left_out: Members that do not meet the conditions of the search.
         near: Those of the page at hand that hardly miss them, and came over a link.
         failed: Members that are no items.
-        stale: Pages in a row without a new member, `empty` without any.
-        last_was_full: Whether the latest page was as large as this server's pages get.
     """
 
     fetched: int = 0
@@ -80,20 +77,27 @@ class Tally:
     left_out: int = 0
     near: int = 0
     failed: int = 0
-    stale: int = 0
-    empty: int = 0
-    last_was_full: bool = False
 
 
 @dataclass(slots=True)
 class Memory:
-    """What a reading remembers: marks of its own items, of others, of its pages and of its requests."""
+    """What a reading remembers: marks of its own items, of others, of its pages and of its requests.
+
+    Attributes:
+        new_on_page: New members of the page at hand.
+        stale: Pages in a row without a new member, `empty` without any.
+        last_was_full: Whether the latest page was as large as this server's pages get.
+        anew: Whether it was begun once more, over what came already.
+    """
 
     own: Seen = field(default_factory=Seen)
     others: Seen = field(default_factory=Seen)
     pages: set[int] = field(default_factory=set)
     asked: set[int] = field(default_factory=set)
     new_on_page: int = 0
+    stale: int = 0
+    empty: int = 0
+    last_was_full: bool = False
     anew: bool = False
 
     def is_new(self, mark: int, *, own: bool) -> bool:
@@ -158,18 +162,19 @@ class Reading:
     def accept(self, page: Page, *, full: bool) -> None:
         """Take note of a page that has come, `full` as this server's pages get, and of the request for the next."""
         self.tally.fetched += 1
-        self.tally.last_was_full = full
+        self.memory.last_was_full = full
         self.tally.members += page.size
         if self.counted is None:  # some servers count on some pages only
             self.counted = page.matched
         elif page.matched not in (None, self.counted):
             self.ending.shifted = SHIFTED
         if self.counted is None and page.size and self.reached is not None:
-            time = _first_time(page)
-            self.reached = time if time is not None and time <= self.reached else None
+            first = page.first()
+            time = time_of(first)[0] if isinstance(first, dict) else None
+            self.reached = time / SECOND if time is not None and time / SECOND <= self.reached else None
         self.memory.asked.add(hash(identity_of_request(self.following or self.first)))
         self.following = page.following
-        self.tally.empty = 0 if page.size else self.tally.empty + 1
+        self.memory.empty = 0 if page.size else self.memory.empty + 1
         if (not page.size and self._is_over) or (not full and self.counted == self.tally.members):
             self.following = None  # stac-server (Element 84) has a next link on its last page
         elif page.following is not None and hash(identity_of_request(page.following)) in self.memory.asked:
@@ -182,20 +187,20 @@ class Reading:
         """Whether an empty page is the end, though it has a next link: some servers filter after they page."""
         if self.counted is not None and self.counted <= self.tally.members:
             return True
-        return self.tally.empty >= (EMPTY_PAGES if self.counted is None else STALE_PAGES)
+        return self.memory.empty >= (EMPTY_PAGES if self.counted is None else STALE_PAGES)
 
     def finish_page(self, marks: Sequence[int], page: Page) -> None:
         """Take note of a page that was delivered, and end what does not end by itself."""
-        tally, memory = self.tally, self.memory
-        tally.read += 1
-        tally.stale = 0 if memory.new_on_page else tally.stale + 1
+        memory = self.memory
+        self.tally.read += 1
+        memory.stale = 0 if memory.new_on_page else memory.stale + 1
         if page.counting and 0 < memory.new_on_page < len(marks) and not memory.anew:
             self.ending.shifted = MOVED
         memory.new_on_page = 0
         mark = hash(frozenset(marks))
         if marks and mark in memory.pages:
             self.end(REPEAT)
-        elif tally.stale >= STALE_PAGES:
+        elif memory.stale >= STALE_PAGES:
             self.end(STALE)
         memory.pages.add(mark)
 
@@ -248,13 +253,3 @@ class Reading:
             datetime=datetime,
             place=place,
         )
-
-
-def _first_time(page: Page) -> float | None:
-    """The time of the first member of a page in seconds; None where it cannot be read."""
-    try:
-        member = next(page.features(), None)
-    except DamagedPageError:
-        return None
-    time = time_of(member)[0] if isinstance(member, dict) else None
-    return None if time is None else time / SECOND

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from math import ceil, inf
 from typing import Any, Protocol
 
-from stac_manager.api.features import DamagedPageError
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import Parent, Reading, Share
 from stac_manager.plan import Interval, Partition, Tile
@@ -146,10 +145,10 @@ class Splitter:
             return []
         if page.following is None:  # cut off; or items are missing, or the count is wrong
             parts = min(ceil(counted / (CUT_OFF_SHARE * max(page.size, 1))), MOST_PARTS)
-            return self._cut_short(reading, parts) if reading.tally.last_was_full else []
+            return self._cut_short(reading, parts) if reading.memory.last_was_full else []
         if not parts_of_oversized(counted, page_size, self._sizes):
             return []
-        burst = self._cuts.extrapolate(partition, members_on(page), counted - page.size)
+        burst = self._cuts.extrapolate(partition, page.objects(), counted - page.size)
         return self._cut(reading, parts_of_oversized(counted, page_size, self._sizes, burst=burst))
 
     def shared(
@@ -177,7 +176,7 @@ class Splitter:
 
     def repaired(self, reading: Reading, largest: int) -> list[Share]:
         """What to read again of a partition that lacks items; nothing where that was tried enough."""
-        share, full, ending = reading.share, reading.tally.last_was_full, reading.ending
+        share, full, ending = reading.share, reading.memory.last_was_full, reading.ending
         able = self._cuts.can_cut(share.partition)
         if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
             return self._cut_short(reading, 2) if able else []
@@ -244,11 +243,3 @@ def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
             whole = replace(group[0][0], end=group[-1][0].end, estimate=None)
             together.append((members, Share(whole, before, max(share.depth for share in members))))
     return together
-
-
-def members_on(page: Page) -> list[Any]:
-    """The members of a page that is not delivered, as far as they can be read."""
-    try:
-        return [member for member in page.features() if isinstance(member, dict)]
-    except DamagedPageError:
-        return []

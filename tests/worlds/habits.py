@@ -249,6 +249,14 @@ class Ignores(Habit):
         return {name: value for name, value in conditions.items() if name not in self.names}
 
 
+class OtherNames(Habit):
+    """Items name their Collection otherwise than the server does."""
+
+    def understood(self, conditions: Json) -> Json:
+        names = [name.removeprefix("alias-of-") for name in conditions.get("collections", ())]
+        return {**conditions, "collections": names}
+
+
 class Refuses(Habit):
     """A form of asking is refused: `open` intervals, `fraction`s of seconds, `POST`."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from .habits import Ignores, OtherNames
 from .server import Ask, Habit, Json, World, running
 from .test_worlds import FIRST, LIMIT, at_one_instant, make_item, spread, text_of, visit
 
@@ -82,3 +83,22 @@ async def test_pages_that_are_on_their_way_when_the_last_one_comes_are_read(leve
     async with running(world):
         came = await visit(world, level)
     assert len(set(came.keys)) == len(came.keys) == len(world.items)
+
+
+@pytest.mark.parametrize(
+    ("habit", "asked", "note"),
+    [
+        (Ignores("collections"), "others", "The server ignores `collections`: items of 'scenes' came for 'others'."),
+        (
+            OtherNames(),
+            "alias-of-scenes",
+            "Items of the Collection 'scenes' came for 'alias-of-scenes': ",
+        ),
+    ],
+)
+async def test_collections_that_were_not_asked_for_are_named(habit: Habit, asked: str, note: str) -> None:
+    world = World(spread(25), [habit])
+    async with running(world):
+        came = await visit(world, 1, collections=[asked])
+    assert came.stats.notes[0].startswith(note)
+    assert len(world.asked) == PAGES + 1

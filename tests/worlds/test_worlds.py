@@ -35,6 +35,7 @@ from .habits import (
     NoSearchLink,
     OldestFirst,
     OpenSearchLink,
+    OtherNames,
     PoisonedItem,
     RateLimit,
     Refuses,
@@ -238,6 +239,10 @@ CASES: dict[str, Callable[[], Case]] = {
         options={"collection_id": "scenes"},
         wanted=lambda item: item.get("collection") in ("scenes", None),
     ),
+    "collections are ignored, and others come": lambda: Case(
+        [Ignores("collections")], options={"collections": ["others"]}, wanted=lambda item: False
+    ),
+    "collections go by other names": lambda: Case([OtherNames()], options={"collections": ["alias-of-scenes"]}),
     "a datetime is rounded to days": lambda: Case(
         [CoarseTimes(DAY)], options={"datetime": f"{LATER}/{EARLIER}"}, wanted=between
     ),
