@@ -77,9 +77,10 @@ def expected(known: Survey, bounds: Bounds) -> Density:
         return known.histogram
     times = times_of(known.page.objects())
     low, high = known.extent
-    if high is None:  # not newest first: the newest items are on other pages
+    if high is None:
         newest_first = len(times) > 1 and all(earlier <= later for later, earlier in pairwise(times))
-        high = max(times, default=time()) + 1 if newest_first else bounds.high or max(time(), *times)
+        elsewhere = max([time(), *times]) if bounds.high is None else bounds.high  # the newest items are on other pages
+        high = max(times) + 1 if newest_first else elsewhere
     if low is None:
         low = min(times, default=high) - YEAR_SECONDS
     low = low if bounds.low is None else max(low, bounds.low)

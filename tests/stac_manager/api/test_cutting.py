@@ -4,20 +4,40 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import inf
+from typing import Any
 
 import pytest
 
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.density import Density
-from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, parts_for
+from stac_manager.api.endpoint import Endpoint
+from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, expected, parts_for
 from stac_manager.api.paging import Page
-from stac_manager.api.query import Bounds
+from stac_manager.api.query import Bounds, Query
 from stac_manager.api.requests import Request
 from stac_manager.api.splitting import Sizes, parts_of_oversized, parts_to_share
+from stac_manager.api.survey import Survey
 from stac_manager.plan import Interval
 from stac_manager.timestamps import SECOND
 
 NEXT = Request("GET", "http://a.example/search?token=a")
+
+
+@pytest.mark.parametrize(
+    ("interval", "extent", "ends"),
+    [
+        ("1960-01-01T00:00:00Z/1970-01-01T00:00:00Z", (None, None), (-315_619_200, 0)),
+        ("1970-01-01T00:00:00Z/1980-01-01T00:00:00Z", (None, None), (0, 315_532_800)),
+        ("../1970-01-01T00:00:00Z", (-1_000.0, None), (-1_000, 0)),
+        (None, (-1_000.0, 0.0), (-1_000, 0)),
+    ],
+)
+def test_a_search_may_end_at_the_beginning_of_1970(interval: str | None, extent: Any, ends: tuple[int, int]) -> None:
+    query = Query(Endpoint.guess("http://a.example/"), {}, Bounds.parse(interval))
+    page = Page("", 100, 1, None, NEXT)
+    known = Survey(query.endpoint, NEXT, page, False, True, None, extent, None)
+    found = expected(known, query.bounds)
+    assert (found.low, found.high) == ends
 
 
 @pytest.mark.parametrize(
