@@ -25,7 +25,7 @@ from stac_manager.api.ownership import has_null_datetime, time_of
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query
 from stac_manager.api.requests import Request, limit_of
-from stac_manager.api.space import SpaceCuts, points_of, tiles_of
+from stac_manager.api.space import SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
 from stac_manager.api.survey import ATTEMPTS, REFUSED_METHOD, Survey, null_datetime_search, survey
 from stac_manager.config import IngestConfig
@@ -263,12 +263,13 @@ class Planner:
         if page.matched is None and without[1] is None:
             return None
         parts = parts_for(page, workers)
-        tiles = tiles_of(query.body.get("bbox"), points_of(members), parts)
+        cuts = SpaceCuts(members)
+        tiles = cuts.plan(query.body.get("bbox"), parts)
         if len(tiles) < 2:
             return None
         found: list[Partition] = [*tiles, *([NoGeometry()] if without[1] else [])]
         sizes = Sizes(page.matched / parts if page.matched is not None else inf, workers, page.matched)
-        return replace(planned, reason=None, partitions=found, cuts=SpaceCuts(points_of(members)), sizes=sizes)
+        return replace(planned, reason=None, partitions=found, cuts=cuts, sizes=sizes)
 
     async def _count(self, request: Request | None) -> int | None:
         """How many items a search finds, at least; None where that cannot be told."""

@@ -15,17 +15,10 @@ from stac_manager.api.ownership import first_vertex
 from stac_manager.plan import Partition, Tile
 
 SMALLEST_DEGREES = 1e-4
+ELSEWHERE = 0.2
+"""So large a share of the items that nobody has seen is taken to be spread evenly."""
 WORLD = Tile(-180.0, -90.0, 180.0, 90.0)
 Point = tuple[float, float]
-
-
-def tiles_of(bbox: Sequence[float] | None, points: Sequence[Point], parts: int) -> list[Tile]:
-    """Cut the box of a search, or the world, into about so many tiles by where a sample of its items is."""
-    found: list[Tile] = []
-    boxes = boxes_of(bbox)
-    for box in boxes:
-        found += cut(box, [point for point in points if _holds(box, point)], max(parts // len(boxes), 1))
-    return found
 
 
 def boxes_of(bbox: Sequence[float] | None) -> list[Tile]:
@@ -47,37 +40,62 @@ def is_outside(boxes: Sequence[Tile], member: Any) -> bool:
     )
 
 
-def cut(tile: Tile, points: Sequence[Point], parts: int) -> list[Tile]:
-    """Cut a tile into about so many with as many points each (k-d tree, Bentley 1975); in the middle without points."""
-    if parts < 2:
-        return [replace(tile, estimate=None)]
-    halves = _halves(tile, points)
+def cut(tile: Tile, points: Sequence[Point], parts: int, even: float = ELSEWHERE) -> list[Tile]:
+    """Cut a tile into about so many with as many items each (k-d tree, Bentley 1975).
+
+    A page is a poor sample: servers order by an id or a grid, in which neighbours are near each other. So a share
+    `even` of the items is taken to be spread evenly, and only the rest to be where those of the sample are.
+    """
+    halves = _halves(tile, points, parts // 2 / parts, even if points else 1.0) if parts > 1 else None
     if halves is None:
         return [replace(tile, estimate=None)]
     found: list[Tile] = []
-    shares = (parts // 2, parts - parts // 2)
-    for half, share in zip(halves, shares, strict=True):
-        found += cut(half, [point for point in points if _holds(half, point)], share)
+    for half, share in zip(halves, (parts // 2, parts - parts // 2), strict=True):
+        inside = [point for point in points if _holds(half, point)]
+        evenly = even * _area(half) / _area(tile)
+        there = (1 - even) * len(inside) / len(points) if points else 0.0
+        found += cut(half, inside, share, evenly / (evenly + there))
     return found
 
 
-def _halves(tile: Tile, points: Sequence[Point]) -> tuple[Tile, Tile] | None:
-    wide, high = tile.east - tile.west, tile.north - tile.south
-    spreads = [(wide, 0), (high, 1)]
-    if len(points) > 1:
-        spreads = [(max(p[axis] for p in points) - min(p[axis] for p in points), axis) for _, axis in spreads]
+def _halves(tile: Tile, points: Sequence[Point], share: float, even: float) -> tuple[Tile, Tile] | None:
+    """Two tiles, of which the first has about so large a share of the items, cut across where they are spread most."""
+    sides = (tile.west, tile.east), (tile.south, tile.north)
+    values = [sorted(point[axis] for point in points) for axis in (0, 1)]
+    spreads = [
+        (_place(values[axis], *sides[axis], even, 0.75) - _place(values[axis], *sides[axis], even, 0.25), axis)
+        for axis in (0, 1)
+    ]
     for _, axis in sorted(spreads, reverse=True):
-        low, top = (tile.west, tile.east) if axis == 0 else (tile.south, tile.north)
-        values = sorted({point[axis] for point in points})
-        edge = values[len(values) // 2] if len(values) > 1 else (low + top) / 2
-        if edge - low < SMALLEST_DEGREES or top - edge < SMALLEST_DEGREES:
-            edge = (low + top) / 2
+        low, high = sides[axis]
+        edge = _place(values[axis], low, high, even, share)
+        if edge - low < SMALLEST_DEGREES or high - edge < SMALLEST_DEGREES:
+            edge = (low + high) / 2
         if edge - low < SMALLEST_DEGREES:
             continue
         if axis == 0:
             return replace(tile, east=edge), replace(tile, west=edge)
         return replace(tile, north=edge), replace(tile, south=edge)
     return None
+
+
+def _place(values: Sequence[float], low: float, high: float, even: float, share: float) -> float:
+    """Where a share of the items is below, if an `even` share of them is spread between two places, the rest at the
+    values."""
+    each = (1 - even) / max(len(values), 1)
+    below, place = 0.0, low
+    for value in (*values, high):
+        further = even * (value - place) / (high - low)
+        if below + further >= share:
+            return place + (share - below) * (high - low) / even
+        below, place = below + further + each, value
+        if below >= share:
+            return place
+    return high
+
+
+def _area(tile: Tile) -> float:
+    return (tile.east - tile.west) * (tile.north - tile.south)
 
 
 def _holds(tile: Tile, point: Point) -> bool:
@@ -93,11 +111,18 @@ def points_of(members: Sequence[Any]) -> list[Point]:
 class SpaceCuts:
     """Cuts tiles, by where the items of their first pages are."""
 
-    def __init__(self, points: Sequence[Point]) -> None:
-        self._points = list(points)
+    def __init__(self, members: Sequence[Any]) -> None:
+        self._points = points_of(members)
+        self._counted: dict[Partition, int] = {}
+
+    def plan(self, bbox: Sequence[float] | None, parts: int) -> list[Tile]:
+        """Cut the box of a search, or the world, into about so many tiles."""
+        boxes = boxes_of(bbox)
+        return [tile for box in boxes for tile in self._cut(box, max(parts // len(boxes), 1))]
 
     def learn(self, partition: Partition, counted: int) -> None:
-        """Counts say nothing of where items are."""
+        """Take note of how many items a tile holds."""
+        self._counted[partition] = counted
 
     def extrapolate(self, partition: Partition, members: Sequence[Any], left: int) -> bool:
         """Take note of where the items of a page are."""
@@ -114,7 +139,12 @@ class SpaceCuts:
     def cut(self, partition: Partition, parts: int, reached: float | None = None) -> list[Tile]:
         """Cut a tile into about so many of as many items each."""
         assert isinstance(partition, Tile)
-        points = [point for point in self._points if _holds(partition, point)]
-        found = cut(partition, points, parts)
+        found = self._cut(partition, parts)
         each = None if partition.estimate is None else ceil(partition.estimate / parts)
         return [replace(tile, estimate=each) for tile in found] if len(found) > 1 else []
+
+    def _cut(self, tile: Tile, parts: int) -> list[Tile]:
+        points = [point for point in self._points if _holds(tile, point)]
+        counted = self._counted.get(tile)
+        unseen = 1.0 if not counted else max(1 - len(points) / counted, 0.0)
+        return cut(tile, points, parts, ELSEWHERE * unseen)

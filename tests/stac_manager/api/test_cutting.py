@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from itertools import pairwise
 from math import inf
 from typing import Any
@@ -12,9 +14,11 @@ from stac_manager.api.cutting import Cutter
 from stac_manager.api.density import Density
 from stac_manager.api.endpoint import Endpoint
 from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, expected, parts_for
+from stac_manager.api.ownership import Owner, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.requests import Request
+from stac_manager.api.space import SpaceCuts
 from stac_manager.api.splitting import Sizes, parts_of_oversized, parts_to_share
 from stac_manager.api.survey import Survey
 from stac_manager.plan import Interval
@@ -26,8 +30,8 @@ NEXT = Request("GET", "http://a.example/search?token=a")
 @pytest.mark.parametrize(
     ("interval", "extent", "ends"),
     [
-        ("1960-01-01T00:00:00Z/1970-01-01T00:00:00Z", (None, None), (-315_619_200, 0)),
-        ("1970-01-01T00:00:00Z/1980-01-01T00:00:00Z", (None, None), (0, 315_532_800)),
+        ("1960-01-01T00:00:00Z/1970-01-01T00:00:00Z", (-315_619_200.0, None), (-315_619_200, 0)),
+        ("1970-01-01T00:00:00Z/1980-01-01T00:00:00Z", (-1.0, None), (0, 315_532_800)),
         ("../1970-01-01T00:00:00Z", (-1_000.0, None), (-1_000, 0)),
         (None, (-1_000.0, 0.0), (-1_000, 0)),
     ],
@@ -107,3 +111,46 @@ def test_what_is_learned_moves_the_edges() -> None:
     density.set_weight(0, 50, 900)
     assert density.weight(0, 100) == pytest.approx(950)
     assert density.edges(0, 100, 2) == [27]
+
+
+def evenly(draw: random.Random) -> tuple[float, float]:
+    return draw.uniform(-180, 180), draw.uniform(-90, 90)
+
+
+def on_a_grid(draw: random.Random) -> tuple[float, float]:
+    return draw.randrange(480) * 0.75 - 180, draw.uniform(-80, 80)
+
+
+def in_one_country(draw: random.Random) -> tuple[float, float]:
+    return draw.uniform(5, 15), draw.uniform(46, 55)
+
+
+def in_towns(draw: random.Random) -> tuple[float, float]:
+    town = draw.randrange(12)
+    return town * 37 % 300 - 150 + draw.gauss(0, 4), town * 53 % 120 - 60 + draw.gauss(0, 4)
+
+
+@pytest.mark.parametrize(("where", "most"), [(evenly, 80), (on_a_grid, 76), (in_one_country, 80), (in_towns, 100)])
+@pytest.mark.parametrize("ordered", [False, True])
+def test_tiles_of_60_pages_take_few_requests(
+    where: Callable[[random.Random], tuple[float, float]], most: int, ordered: bool
+) -> None:
+    """Servers order by ids that often are a grid: the first page shows neighbours, and nothing of the others."""
+    draw = random.Random(1)
+    places = [where(draw) for _ in range(6_000)]
+    items = [{"geometry": {"type": "Point", "coordinates": list(place)}} for place in places]
+    if ordered:
+        items.sort(key=lambda item: item["geometry"]["coordinates"])
+    cuts, sizes = SpaceCuts(items[:100]), Sizes(600, 10, 6_000)
+    tiles, requests = cuts.plan(None, 10), 1
+    while tiles:
+        tile = tiles.pop()
+        inside = [item for item in items if owner(item, tile) is Owner.OWN]
+        cuts.learn(tile, len(inside))
+        parts = parts_of_oversized(len(inside), 100, sizes)
+        if parts:
+            cuts.extrapolate(tile, inside[:100], len(inside) - 100)
+        smaller = cuts.cut(tile, parts) if parts else []
+        tiles += smaller
+        requests += 1 if smaller else max(-(-len(inside) // 100), 1)
+    assert requests <= most
