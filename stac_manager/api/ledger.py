@@ -14,6 +14,7 @@ from stac_manager.api.reading import LOST, MOVED, Reading, Tally
 from stac_manager.api.seen import Seen, canonical, identity_of, mark_of
 from stac_manager.api.space import boxes_of, is_outside
 from stac_manager.context import FailureCollector
+from stac_manager.items import why_not_an_item
 from stac_manager.plan import Partition, Tile
 from stac_manager.protocols import Item
 from stac_manager.stats import ApiStats
@@ -128,10 +129,10 @@ class Ledger:
             else:
                 tally.near += 1
             return False
-        if not item:
+        if not item and (reason := why_not_an_item(member, partial=True)):
             tally.failed += 1
             self.totals.failed += 1
-            self._failures.add(page.url, f"not a STAC item: {_what_is_wrong(member)}")
+            self._failures.add(page.url, reason)
             return False
         return True
 
@@ -208,10 +209,4 @@ class Ledger:
 
 
 def _is_item(member: Any) -> bool:
-    return isinstance(member, dict) and isinstance(member.get("id"), str)
-
-
-def _what_is_wrong(member: Any) -> str:
-    if not isinstance(member, dict):
-        return "no JSON object"
-    return "it has no id" if member.get("id") is None else f"id must be a string, got {str(member['id'])[:40]!r}"
+    return isinstance(member, dict) and isinstance(member.get("id"), str) and member["id"] != ""

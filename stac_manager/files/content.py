@@ -14,11 +14,11 @@ from stac_manager.files.compression import DamagedError, Unpacked
 from stac_manager.files.decoding import failure_if_unreadable, items_of_json, items_of_text
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.formats import BOM, HEAD_BYTES, Document, Magic, magic, why_not_text
-from stac_manager.files.items import why_not_an_item
 from stac_manager.files.opening import open_file
 from stac_manager.files.parquet import BadRow, items_of_parquet
 from stac_manager.files.row_groups import ROWS_PER_BATCH
 from stac_manager.files.window import FileSource, Window
+from stac_manager.items import why_not_an_item
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
 

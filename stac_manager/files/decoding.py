@@ -17,12 +17,12 @@ from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.broken import BrokenMember, NotJSONError, why_not_json
 from stac_manager.files.formats import BOM, HEAD_BYTES, RECORD_SEPARATOR, Document, why_not_text
-from stac_manager.files.items import is_plain_item, why_not_an_item
 from stac_manager.files.lines import LONG_LINE_BYTES, first_byte, has_lines
 from stac_manager.files.members import Pause, Whole, members
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.files.window import Window
+from stac_manager.items import is_plain_item, why_not_an_item
 from stac_manager.protocols import Item
 
 Items: TypeAlias = Generator[Item | None, None, None]

@@ -6,9 +6,9 @@ import orjson
 
 from stac_manager.files.broken import BrokenMember, NotJSONError
 from stac_manager.files.formats import RECORD_SEPARATOR, Document
-from stac_manager.files.items import is_plain_item
 from stac_manager.files.members import Whole, members
 from stac_manager.files.window import Window
+from stac_manager.items import is_plain_item
 
 LONG_LINE_BYTES = 1_048_576
 """A longer line is read member by member, and is never in memory as a whole."""

@@ -15,10 +15,10 @@ from stac_manager.context import FailureCollector
 from stac_manager.files.content import ParquetFoundError, items_of
 from stac_manager.files.filters import Filters
 from stac_manager.files.formats import Document
-from stac_manager.files.items import is_plain_item
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.files.readahead import Content, ReadAhead
+from stac_manager.items import is_plain_item
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
 

@@ -21,15 +21,15 @@ def is_plain_item(candidate: Any) -> bool:
     )
 
 
-def why_not_an_item(candidate: object) -> str | None:
+def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
     """Return why `candidate` is no STAC item, or None if it is one.
 
     Looks at what tells an item from other JSON (item-spec): `type` "Feature", an `id`, a `stac_version`. It does
-    not validate.
+    not validate. Of a `partial` item, as servers give them, only the id is looked at.
     """
     if not isinstance(candidate, dict):
         return f"not a STAC item: {_json_type(candidate)} instead of an object"
-    if candidate.get("type") != "Feature":
+    if not partial and candidate.get("type") != "Feature":
         reason = f"not a STAC item: its type is {_shown(candidate.get('type'))}, not 'Feature'"
         within = _path_to_items(candidate)
         return reason if within is None else f"{reason}; items in it are found by: jq -c '{within}'"
@@ -39,6 +39,8 @@ def why_not_an_item(candidate: object) -> str | None:
         return f"not a STAC item: id must be a string, got {_shown(candidate['id'])}"
     if not candidate["id"]:
         return "not a STAC item: its id is empty"
+    if partial:
+        return None
     if "stac_version" not in candidate:
         return "not a STAC item: it has no stac_version (plain GeoJSON?)"
     if not isinstance(candidate["stac_version"], str):
