@@ -86,7 +86,7 @@ def ingest_command(
     if not quiet:
         for line in (*manifest.notes, *manifest.problems):
             click.echo(f"note: {line}", err=True)
-        click.echo(f"{manifest.summary}{bar.took(manifest.items)}", err=True)
+        click.echo(f"{manifest.summary}{bar.took()}", err=True)
     return 1 if manifest.failed or manifest.status == "incomplete" else 0
 
 

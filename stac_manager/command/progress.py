@@ -17,7 +17,7 @@ class Bar:
         self._quiet = hidden
         self._shown = not hidden and sys.stderr.isatty()
         self._started = monotonic()
-        self._before: int | None = None
+        self._new = 0
 
     def __enter__(self) -> Self:
         return self
@@ -27,7 +27,7 @@ class Bar:
 
     def show(self, progress: Progress) -> None:
         """Show how far it is."""
-        self._before = progress.items_before
+        self._new = progress.items - progress.items_before
         if self._shown:
             text = line(progress, monotonic() - self._started)
             sys.stderr.write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
@@ -39,12 +39,12 @@ class Bar:
             self._clear()
             sys.stderr.write(f"{text}\n")
 
-    def took(self, items: int) -> str:
+    def took(self) -> str:
         """Say how long it took, of what this run has done."""
-        if self._before is None or items <= self._before:
+        if not self._new:
             return ""
         seconds = monotonic() - self._started
-        return f" ({seconds:.1f} s, {(items - self._before) / max(seconds, 1e-9):,.0f} items/s)"
+        return f" ({seconds:.1f} s, {self._new / max(seconds, 1e-9):,.0f} items/s)"
 
     def _clear(self) -> None:
         if self._shown:

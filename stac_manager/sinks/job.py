@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -16,7 +17,7 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.ingest import IngestModule
 from stac_manager.options import IngestOptions
 from stac_manager.owning import owning
-from stac_manager.plan import Document, Documents, Lines, Partition, Plan, RowGroups
+from stac_manager.plan import DIGEST_BYTES, Document, Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.protocols import Item
 from stac_manager.report import PartitionReport
 from stac_manager.sinks.disk import Disk
@@ -250,6 +251,13 @@ def documents_of(partition: Partition) -> tuple[Document, ...]:
 def files_of(plan: Plan) -> set[Document]:
     """Return all files of a plan, as they were when it was made."""
     return {document for partition in plan for document in documents_of(partition)}
+
+
+def digest_of_files(plan: Plan) -> str | None:
+    """Return a digest of the names, sizes and times of all files of a plan; None where it has none."""
+    files = sorted(files_of(plan), key=lambda each: each.path)
+    content = (b"%s\0%d\0%d\n" % (os.fsencode(each.path), each.size or 0, each.modified_ns or 0) for each in files)
+    return blake2b(b"".join(content), digest_size=DIGEST_BYTES).hexdigest() if files else None
 
 
 def why_changed(partition: Partition) -> str | None:

@@ -115,6 +115,7 @@ class Manifest:
         parts: Name, items and bytes of each part.
         updated, datetime: How far these times of the items reach.
         finished: When the run ended, RFC 3339.
+        files: A digest of the names, sizes and times of the source's files; None where it is none of this machine.
     """
 
     source: str
@@ -133,6 +134,7 @@ class Manifest:
     updated: Mark
     datetime: Mark
     finished: str
+    files: str | None = None
 
     @property
     def summary(self) -> str:

@@ -20,7 +20,7 @@ from stac_manager.sinks.balance import balanced
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine, Outcome, Shared, in_process
 from stac_manager.sinks.folder import Folder, Header
-from stac_manager.sinks.job import documents_of, why_changed
+from stac_manager.sinks.job import digest_of_files, documents_of, why_changed
 from stac_manager.sinks.layout import Layout
 from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, total
 from stac_manager.sinks.request import Request, plan_of_source
@@ -119,7 +119,7 @@ class Run:
             )
         if header.identity != ours.identity:
             raise ConfigurationError(
-                f"{self.layout.dest}: another run was started here ({_difference(header, ours)}); "
+                f"{self.layout.dest}: another run was started here ({difference(header, ours)}); "
                 "choose another DEST, or start over with --restart"
             )
 
@@ -232,6 +232,7 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) ->
         parts=parts,
         updated=total(record.updated for record in records),
         datetime=total(record.datetime for record in records),
+        files=None if is_remote(request.config.source) else digest_of_files(plan),
         finished=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
 
@@ -284,7 +285,10 @@ def place(partition: Partition) -> str:
     return f"partition {partition.kind} ({described})" if described else f"partition {partition.kind}"
 
 
-def _difference(theirs: Header, ours: Header) -> str:
+def difference(theirs: Header | Manifest, ours: Header) -> str:
+    """Say in what another run differs from this one."""
+    if theirs.format != ours.format:
+        return f"format {theirs.format}, now {ours.format}"
     names = [name for name in {**theirs.options, **ours.options} if theirs.options.get(name) != ours.options.get(name)]
     if not names:
         return "with another source or options"

@@ -13,11 +13,11 @@ from stac_manager.plan import Plan
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine
 from stac_manager.sinks.folder import Folder, disk_error
-from stac_manager.sinks.job import Variables, files_of, from_environment
+from stac_manager.sinks.job import Variables, digest_of_files, files_of, from_environment
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.model import Manifest
 from stac_manager.sinks.request import Request, request_for
-from stac_manager.sinks.running import Progress, Run
+from stac_manager.sinks.running import Progress, Run, difference
 from stac_manager.sinks.verifying import require_arrow
 from stac_manager.words import many
 
@@ -105,7 +105,7 @@ def _written(run: Run, sink: Sink, plan: Plan | None) -> Manifest:
         return update(run)
     finished = _finished(folder, run.request)
     if finished is not None:
-        changed = _change(run)
+        changed = _change(run, finished)
         sink.say(f"{sink.dest}: {changed or 'already complete, nothing left to do'}")
         return finished
     if plan is not None and folder.read_plan() is None:
@@ -120,9 +120,10 @@ def _finished(folder: Folder, request: Request) -> Manifest | None:
     if manifest is None:
         return None
     if manifest.identity != request.header.identity or manifest.format != request.header.format:
+        what = difference(manifest, request.header)
         raise ConfigurationError(
-            f"{request.layout.dest}: was written by another run (source {manifest.source}); "
-            "choose another DEST, or start over with --restart"
+            f"{request.layout.dest}: was written by another run ({what}); choose another DEST, or start over with "
+            "--restart"
         )
     there = [folder.layout.parts / part["file"] for part in manifest.parts]
     if request.layout.file:
@@ -135,8 +136,12 @@ def _finished(folder: Folder, request: Request) -> Manifest | None:
     return None
 
 
-def _change(run: Run) -> str | None:
+def _change(run: Run, manifest: Manifest) -> str | None:
     """Say how the files of the source differ from those that a finished run has read; None where nobody can tell."""
+    if run.layout.file:
+        if manifest.files is None or digest_of_files(run.made_plan()) == manifest.files:
+            return None
+        return "complete, but the source has changed since: start over with --restart"
     found = run.folder.read_plan()
     before = {(each.path, each.size, each.modified_ns) for each in files_of(found[1])} if found else set()
     if not before or is_remote(run.request.config.source):

@@ -21,7 +21,7 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.plan import Document, Documents, Partition, Plan
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.folder import Folder
-from stac_manager.sinks.job import documents_of, files_of
+from stac_manager.sinks.job import digest_of_files, documents_of, files_of
 from stac_manager.sinks.layout import MANIFEST, STATE, Layout
 from stac_manager.sinks.model import Manifest, Mark, PartEntry
 from stac_manager.sinks.ndjson import NdjsonPart, ZstdNdjsonPart
@@ -56,6 +56,8 @@ def update(run: Run) -> Manifest:
         if found is None:
             plan = newer.planned()
             found = newer.finish(plan, newer.run(plan))
+    if latest is not None:
+        base = replace(base, files=digest_of_files(latest))
     merged = _merge(folder, newer.folder, base, found)
     if latest is not None:
         run.write_plan(latest)
