@@ -114,7 +114,7 @@ class _Writer:
         # Buffered: what the system writes only in part is written to its end.
         self._file = io.BufferedWriter(disk.create(path), 1 << 20)
         self._schema = schema.with_metadata(metadata_of(schema))
-        self._writer = pq.ParquetWriter(self._file, self._schema, compression=COMPRESSION)
+        self._writer = pq.ParquetWriter(self._file, self._schema, compression=COMPRESSION, write_page_checksum=True)
 
     def write(self, batches: Sequence[Any]) -> None:
         table = pa.Table.from_batches(batches).replace_schema_metadata(self._schema.metadata)

@@ -116,4 +116,5 @@ def open_zstd() -> Any:
 def _compressor() -> Any:
     zstd = open_zstd()
     make: Callable[..., Any] = zstd.ZstdCompressor
-    return make(level=ZSTD_LEVEL)
+    parameter = zstd.CompressionParameter
+    return make(options={parameter.compression_level: ZSTD_LEVEL, parameter.checksum_flag: 1})

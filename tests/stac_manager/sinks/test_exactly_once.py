@@ -270,6 +270,34 @@ def test_a_source_that_has_changed_meanwhile_is_said(source: Path, tmp_path: Pat
     assert manifest.items == ITEMS + 1
 
 
+@pytest.mark.parametrize("name", ["out", "out.ndjson"])
+def test_a_source_that_has_changed_since_is_said(name: str, source: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    for text in ("already complete", "the source has changed since"):
+        write(sink(source, tmp_path / name))
+        write(sink(source, tmp_path / name, say=said.append))
+        assert text in said[-1]
+        os.utime(source, ns=(0, 0))
+
+
+@pytest.mark.parametrize("name", ["out.ndjson.zst", "out.parquet"])
+def test_a_bit_that_was_flipped_is_noticed(name: str, source: Path, tmp_path: Path) -> None:
+    dest = tmp_path / name
+    write(sink(source, dest))
+    assert not verify(dest).problems
+    content = bytearray(dest.read_bytes())
+    content[len(content) // 4] ^= 1
+    dest.write_bytes(content)
+    assert "cannot be read" in verify(dest).problems[0]
+
+
+def test_what_was_cut_is_named_with_its_line(source: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "out.ndjson"
+    write(sink(source, dest))
+    os.truncate(dest, dest.stat().st_size - 5)
+    assert f"line {ITEMS} is not an item" in verify(dest).problems[0]
+
+
 def test_what_cannot_be_read_is_named_and_tried_again(source: Path, tmp_path: Path, begun: list[str]) -> None:
     content = source.read_text().splitlines(keepends=True)
     content[5] = content[5][:30] + "\n"
