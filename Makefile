@@ -10,9 +10,10 @@ READY := $(VENV)/.ready
 MEASURING := $(VENV)/.measuring
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+OLDEST := $(BIN)/uv pip install --quiet --python .venv-oldest/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench nightly test test-thorough lock
+.PHONY: help setup bench nightly test test-thorough test-oldest lock
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,6 +35,14 @@ test: $(READY)  ## Check the style and the types, run the tests.
 
 test-thorough: $(READY)  ## Run the tests with ten times as many cases, and with whole products of what can be combined.
 	$(PYTEST) --hypothesis-profile thorough
+
+# The newest are locked, and so tested everywhere else.
+test-oldest: $(READY)  ## Run the package's tests with the oldest versions of its dependencies that pyproject.toml allows.
+	$(PIP) uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-oldest
+	$(OLDEST) --resolution lowest-direct "$(CURDIR)[geoparquet,filter,remote,dask,bench]"
+	$(OLDEST) --constraint requirements-bench.lock "$(CURDIR)[test]"
+	.venv-oldest/bin/python -m pytest -n auto tests/stac_manager tests/worlds --ignore tests/stac_manager/test_types.py
 
 # One lock for everything, one for what `make bench` needs, one for the environments that asv makes.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

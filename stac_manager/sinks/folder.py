@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import orjson
 
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
@@ -31,6 +30,7 @@ from stac_manager.sinks.model import (
     Manifest,
     PartRecord,
     check_version,
+    converted,
     manifest_of,
     record_of,
 )  # fmt: skip
@@ -146,7 +146,7 @@ class Folder:
         try:
             document = orjson.loads(lines[0]) if lines else None
             check_version(document, str(path))
-            first = msgspec.convert(document, _First)
+            first = converted(document, _First)
             if len(lines) != 1 + first.partitions:
                 raise ValueError(f"{len(lines) - 1} of {first.partitions} partitions")
             partitions = tuple(partition_of(orjson.loads(line)) for line in lines[1:])

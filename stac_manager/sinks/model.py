@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, TypeAlias, TypedDict, get_args
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, TypeVar, get_args
 
 import msgspec
 
@@ -23,6 +23,7 @@ FAILURES_KEPT = 1_000
 """Failures of one partition that are named; the rest is counted."""
 REMOVE = "; remove this file and run ingest again: completed parts are kept"
 
+Kind = TypeVar("Kind")
 FileName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[^/]+\.\w+$")]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -92,7 +93,19 @@ def record_of(document: object) -> PartRecord:
     Raises:
         ValueError: If it is none.
     """
-    return msgspec.convert(document, PartRecord)
+    return converted(document, PartRecord)
+
+
+def converted(document: object, kind: type[Kind]) -> Kind:
+    """Make a value of what JSON holds.
+
+    Raises:
+        ValueError: If it is none (msgspec's own error is one from 0.21 on).
+    """
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -156,8 +169,8 @@ def manifest_of(document: object, where: str) -> Manifest:
     """
     check_version(document, where)
     try:
-        return msgspec.convert(document, Manifest)
-    except msgspec.ValidationError as error:
+        return converted(document, Manifest)
+    except ValueError as error:
         raise ConfigurationError(f"{where}: not a manifest: {error}{REMOVE}") from None
 
 

@@ -29,7 +29,7 @@ from tools.render.change import as_markdown
 
 WORKFLOWS = {path.stem: path for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))}
 # Run as they are by whoever runs this test: `.ci/run` is `make test`, and that makes the environment first.
-RUN_THIS_TEST = {".ci/run", ".ci/run test-thorough", "make setup"}
+RUN_THIS_TEST = {".ci/run", ".ci/run test-thorough", ".ci/run test-oldest", "make setup"}
 Execute = Callable[..., subprocess.CompletedProcess[str]]
 
 

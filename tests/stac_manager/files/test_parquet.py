@@ -311,7 +311,10 @@ def test_geometries_as_geoarrow_has_them(depth: int, geometry: dict[str, Any], k
     column = pyarrow.array([positions(geometry["coordinates"]), None, positions(geometry["coordinates"])], data_type)
     geo = {"version": "1.1.0", "columns": {"geometry": {"encoding": geometry["type"].lower()}}}
     table = table.append_column("geometry", column).replace_schema_metadata({"geo": json.dumps(geo)})
-    pyarrow.parquet.write_table(table, tmp_path / "items.parquet")
+    try:
+        pyarrow.parquet.write_table(table, tmp_path / "items.parquet")
+    except pyarrow.ArrowNotImplementedError as error:
+        pytest.skip(f"this pyarrow cannot write it: {error}")
     assert [item["geometry"] for item in fetched(tmp_path / "items.parquet")] == [geometry, None, geometry]
 
 
