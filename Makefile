@@ -11,6 +11,15 @@ MEASURING := $(VENV)/.measuring
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 OLDEST := $(BIN)/uv pip install --quiet --python .venv-oldest/bin/python
+# uv takes seconds where pip takes a minute; where uv gets through no proxy, pip does it. The lock pins uv too.
+UV := UV_DEFAULT_INDEX=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-https://pypi.org/simple}} \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python
+define INSTALL
+	@sed -n '/^uv==/,/[^\]$$/p' $(1) > $(VENV)/uv.lock
+	$(PIP) --require-hashes --requirement $(VENV)/uv.lock
+	$(UV) --require-hashes --requirement $(1) || $(PIP) --require-hashes --requirement $(1)
+	$(PIP) --no-deps --no-build-isolation --editable .
+endef
 
 .DEFAULT_GOAL := help
 .PHONY: help setup bench nightly test test-thorough test-oldest lock
@@ -38,7 +47,6 @@ test-thorough: $(READY)  ## Run the tests with ten times as many cases, and with
 
 # The newest are locked, and so tested everywhere else.
 test-oldest: $(READY)  ## Run the package's tests with the oldest versions of its dependencies that pyproject.toml allows.
-	$(PIP) uv
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-oldest
 	$(OLDEST) --resolution lowest-direct "$(CURDIR)[geoparquet,filter,remote,dask,bench]"
 	$(OLDEST) --constraint requirements-bench.lock "$(CURDIR)[test]"
@@ -48,7 +56,6 @@ test-oldest: $(READY)  ## Run the package's tests with the oldest versions of it
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-package stac-manager
 lock: $(READY)  ## Write the locks anew, with the newest versions that pyproject.toml allows (KEEP=1: only what is new).
-	$(PIP) uv
 	$(COMPILE) $(if $(KEEP),,--upgrade) --group pyproject.toml:build --extra dev --output-file requirements.lock pyproject.toml
 	$(COMPILE) --group pyproject.toml:build --extra bench --constraint requirements.lock --upgrade \
 		--output-file requirements-bench.lock pyproject.toml
@@ -62,11 +69,9 @@ $(VENV):
 	$(PYTHON) -m venv $(VENV)
 
 $(MEASURING): pyproject.toml requirements-bench.lock | $(VENV)
-	$(PIP) --require-hashes --requirement requirements-bench.lock
-	$(PIP) --no-deps --no-build-isolation --editable .
+	$(call INSTALL,requirements-bench.lock)
 	@touch $@
 
 $(READY): pyproject.toml requirements.lock | $(VENV)
-	$(PIP) --require-hashes --requirement requirements.lock
-	$(PIP) --no-deps --no-build-isolation --editable .
+	$(call INSTALL,requirements.lock)
 	@touch $(MEASURING) $@
