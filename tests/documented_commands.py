@@ -13,15 +13,39 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from made_data_sets import timed
 from servers.processes import answers, serving_on_a_free_port
 from support import ROOT, THOROUGH, make_item
+
+from tools.analysis.analysis import analyse_report
+from tools.analysis.model import Environment, Report
+from tools.render.json_file import write as write_results
 
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 BIN = Path(sys.executable).parent
+SUITE = json.loads((ROOT / "tests" / "benchmarks" / "suite.json").read_text(encoding="utf-8"))
+INSTALL_NOTHING = "--assume-old .venv/.measuring"  # `.venv` is a link
 ONE_BENCHMARK = r"[.]FileIngest[.]time_ingest[(]1, 1000[)]"
-# `make test` is what runs this test.
-RUNS_ITSELF = {"make test"}
+# `make test` is what runs this test. What the other two do has a test of its own, in the files that they name.
+RUN_ELSEWHERE = {"make test"} | (
+    set()
+    if THOROUGH
+    else {
+        "PYTHONPATH=tests/stac_manager:tests:. python -m api.test_faults",
+        "PYTHONPATH=tests python tests/benchmarks/test_suite.py",
+    }
+)
+# Commands that take minutes and do nothing that others here and in tests/tools do not: that they are there, and take
+# these options, is what their help tells.
+HELP_ALONE = (
+    ()
+    if THOROUGH
+    else (
+        "make nightly",
+        "python tools/benchmark_ingest.py api --max-items 10000 --concurrency 1,5,10,20,50,auto --repeat 5",
+    )
+)
 
 
 def commands(page: Path) -> list[str]:
@@ -67,49 +91,60 @@ def lend_packages(clone: Path) -> None:
 
 
 def run_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> None:
-    """Run the commands of a page in their order. What takes minutes is told to do less of the same."""
+    """Run the commands of a page in their order, each once. What takes minutes is told to do less of the same."""
     for command in commands(page):
-        if command in RUNS_ITSELF | done_before:
+        if command in RUN_ELSEWHERE or is_line_of_make_bench(command):
             continue
-        done_before.add(command)
+        if command.startswith(("asv publish", "asv preview", "python tools/benchmark_ingest.py dashboard")) or (
+            " report" in command
+        ):
+            ensure_results(clone)
+        if "results/before.json results/after.json" in command:
+            make_two_results(clone)
         if command == "asv preview":
             check_preview(clone, [BIN / "asv", "preview"])
             continue
-        if "results/before.json results/after.json" in command:
-            make_two_results(clone)
         if command == "python tools/benchmark_ingest.py dashboard":
-            ensure_results(clone)
             check_preview(clone, [*command.split(), "--no-open"])
             continue
-        shortened = command.replace("https://example.com/stac", url)
-        shortened = shortened.replace(
-            "--max-items 10000 --concurrency 1,5,10,20,50,auto --repeat 5",
-            "--max-items 100 --concurrency 1,auto --repeat 1",
-        )
-        if command == "make nightly":
-            shortened += f""" NIGHTLY="--no-quieten --bench '{ONE_BENCHMARK}'" """
-        if command == "make bench":
-            shortened += ' BENCH="--repeat 1 --max-items 100 --budget 0"'
-        if command in ("make bench", "make nightly"):
-            shortened += " --assume-old .venv/.measuring"  # `.venv` is a link: it must not be installed into
-        if command == "asv run HEAD^!":
-            shortened = f"asv run HASHFILE:{first_and_last(clone)} --quick --bench '{ONE_BENCHMARK}'"
-        elif command.startswith("asv run"):
-            shortened = re.sub(r" --bench '[^']*'", "", command)
-            shortened += f" --quick --bench '{ONE_BENCHMARK}'"
-        if " file " in command:
-            shortened += " --budget 0" if "results/mine.json" in command else " --budget 0 --repeat 1"
-        if " compare " in command and ".json" not in command:
-            shortened += " --rounds 1 --bench 'counts.Modules.*import'"
-        if command.startswith("PYTHONPATH=tests "):
-            shortened = command.replace("PYTHONPATH=tests", "PYTHONPATH=tests:.")
+        shortened = with_less_to_do(command, url)
+        if shortened in done_before:
+            continue
+        done_before.add(shortened)
         done = subprocess.run(
             shortened, shell=True, cwd=clone, env=environment(clone), input="y\n", capture_output=True, text=True
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        if command == "asv run HEAD^!":
-            assert "n/a" in done.stdout  # the first commit has nothing to measure yet
-            assert len(list((clone / ".asv" / "results").glob("*/*-virtualenv-*.json"))) == 2
+
+
+def is_line_of_make_bench(command: str) -> bool:
+    """Whether `make bench` runs it too, to another output."""
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").replace("$(BIN)/", "").replace(" $(BENCH)", "").splitlines()
+    return command.partition(" --output ")[0] in [line.strip().partition(" --output ")[0] for line in lines]
+
+
+def with_less_to_do(command: str, url: str) -> str:
+    """The command on our own server, in seconds instead of minutes."""
+    if command.startswith(HELP_ALONE):
+        return f"{command} NIGHTLY=--help {INSTALL_NOTHING}" if command == "make nightly" else f"{command} --help"
+    shortened = command.replace("https://example.com/stac", url)
+    shortened = shortened.replace(
+        "--max-items 10000 --concurrency 1,5,10,20,50,auto --repeat 5",
+        "--max-items 100 --concurrency 1,auto --repeat 1",
+    )
+    if command == "make nightly":
+        shortened += f""" NIGHTLY="--no-quieten --bench '{ONE_BENCHMARK}'" {INSTALL_NOTHING}"""
+    if command == "make bench":
+        shortened += f' BENCH="--repeat 1 --max-items 100 --budget 0" {INSTALL_NOTHING}'
+    if command.startswith("asv run"):
+        shortened, _, bench = command.partition(" --bench ")
+        assert any(re.search(bench.strip("'"), name) for name in SUITE), f"{command}: no such benchmark"
+        shortened += f" --quick --bench '{ONE_BENCHMARK}'"
+    if " file " in command:
+        shortened += " --budget 0 --repeat 1"
+    if " compare " in command and ".json" not in command:
+        shortened += " --rounds 1 --bench 'counts.Modules.*import'"
+    return shortened.replace("PYTHONPATH=tests ", "PYTHONPATH=tests:. ")
 
 
 def environment(clone: Path) -> dict[str, str]:
@@ -122,24 +157,11 @@ def environment(clone: Path) -> dict[str, str]:
     return {**os.environ, **own, "PYTHONPATH": str(clone)}
 
 
-def first_and_last(clone: Path) -> Path:
-    """A file that names two commits to asv: the suite of today runs at any."""
-    asked = ["git", "-C", str(clone), "rev-list", "--max-parents=0", "HEAD"]
-    first = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()[0]
-    commits = clone.parent / "commits"
-    commits.write_text(f"{first}\nHEAD\n")
-    return commits
-
-
 def make_two_results(clone: Path) -> None:
-    """Two results to compare: the same one twice, of the README's commands where they have run."""
+    """Two results to compare, the same one twice, with samples that no load of the machine can make noisy."""
     before, after = (clone / "results" / name for name in ("before.json", "after.json"))
-    if (clone / "results" / "mine.json").exists():
-        shutil.copy(clone / "results" / "mine.json", before)
-    else:
-        program = [BIN / "python", "tools/benchmark_ingest.py", "file", "--test-size", "100", "--concurrency", "1,5"]
-        program += ["--repeat", "5", "--output", before]
-        subprocess.run(program, cwd=clone, env=environment(clone), check=True, capture_output=True)
+    found = Report("2026-11-01T10:00:00+00:00", False, Environment(machine="box"), (timed({1: 1.0, 5: 0.5}),))
+    write_results(analyse_report(found), before)
     shutil.copy(before, after)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -30,16 +31,27 @@ for benchmark in disc_benchmarks(sys.argv[1]):
     }
 json.dump(found, sys.stdout)
 """
+NOT_AVAILABLE = """
+from benchmarks import api_ingest, file_ingest
+for ingest, size in ((file_ingest.FileIngest(), 1000), (api_ingest.APIIngest(), 500)):
+    try:
+        ingest.setup(1, size)
+    except NotImplementedError:
+        print("n/a")
+"""
 ASV_DEFAULT_VERSION = re.compile("[0-9a-f]{64}")
 
 
-def discover() -> dict[str, dict[str, Any]]:
-    """Ask asv's own runner, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", DISCOVER, ROOT / "benchmarks"],
-        capture_output=True, text=True, check=True, cwd=ROOT,
-    )  # fmt: skip
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+def started(program: str, package: Path = ROOT) -> str:
+    """Run a program in a process of its own, where `stac_manager` is that of a folder, and return what it prints."""
+    environment = {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-P", "-c", program, ROOT / "benchmarks"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment).stdout
+
+
+def discover(package: Path = ROOT) -> dict[str, dict[str, Any]]:
+    """Ask asv's own runner."""
+    return json.loads(started(DISCOVER, package))  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +90,15 @@ def test_every_benchmark_has_a_version_of_its_own_and_a_deadline(suite: dict[str
     for name, found in suite.items():
         assert not ASV_DEFAULT_VERSION.fullmatch(found["version"]), name
         assert found["deadline"], name
+
+
+def test_at_a_commit_that_has_nothing_yet_the_suite_is_the_same_and_not_available(
+    suite: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "stac_manager").mkdir()
+    (tmp_path / "stac_manager" / "__init__.py").touch()
+    assert discover(tmp_path) == suite
+    assert started(NOT_AVAILABLE, tmp_path).split() == ["n/a", "n/a"]
 
 
 def test_no_coroutine_is_timed_unawaited(suite: dict[str, dict[str, Any]]) -> None:
