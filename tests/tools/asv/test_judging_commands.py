@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from asv_files import hash_of, write_results
 from scratch_history import ScratchHistory
-from support import ROOT, Run
+from support import Run
 
 from tools.asv import turns
 from tools.asv.history import judge
-from tools.asv.run import OURS
-from tools.prove_regressions import ASK_TWICE
 
 NAME = "m.Ingest.time_ingest"
 FAST = [1.0 + i / 100 for i in range(8)]
@@ -93,52 +89,42 @@ def test_help_explains_the_statistics(run: Run) -> None:
     assert all(word in said for word in ("Student", "Holm", "0 no regression; 1 a regression; 2 nothing"))
 
 
-def git(folder: Path, *arguments: str) -> str:
-    names = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
-    own = {**dict.fromkeys(names, "t@example.org"), "GIT_CONFIG_GLOBAL": os.devnull}
-    done = subprocess.run(
-        ["git", "-C", folder, *arguments], env={**os.environ, **own}, capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
+OTHER_PROGRAM = """\
+import subprocess, sys
 
 
-def test_compare_measures_the_commits_and_not_the_working_tree(tmp_path: Path) -> None:
-    """A real run of asv: a commit that imports more and asks twice, against the one before it.
+class OtherProgram:
+    unit = "requests"
+    version = "1"
 
-    asv measures one of the benchmarks in a process of its own, the other one starts a process from there.
-    """
-    clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-    with (clone / "stac_manager" / "__init__.py").open("a") as file:
-        file.write("\nimport email.mime.text, ftplib, mailbox, poplib, smtplib, xmlrpc.client, xmlrpc.server\n")
-        file.write(ASK_TWICE)
-    git(clone, "commit", "--quiet", "--all", "--message", "import more")
-    for module in (clone / "benchmarks").glob("[a-z]*.py"):  # asv imports every one that it finds
-        if module.name != "counts.py":
-            module.unlink()
-    project = replace(OURS, repository=clone, benchmarks=clone / "benchmarks")
-    found = turns.compare(
-        "HEAD~1", "HEAD", bench=r"counts\.Modules.*import|counts\.Requests", rounds=1, project=project
-    )
-    called = {row.series.benchmark.split(".")[1]: row.status for row in found.rows}
-    assert called == {"Modules": "regression", "Requests": "regression"}
+    def track_requests_of_a_program(self):
+        return int(subprocess.check_output([sys.executable, "-c", "import tiny; print(tiny.requests_a_page())"]))
+"""
 
 
-def test_compare_judges_the_commits_of_another_project_with_its_own_suite(history: ScratchHistory, run: Run) -> None:
+def test_compare_measures_the_commits_and_not_the_working_tree(history: ScratchHistory, run: Run) -> None:
+    """A real run of asv with another project's suite, in the benchmark's own process and in one that it starts."""
+    (history.path / "benchmarks" / "programs.py").write_text(OTHER_PROGRAM)
     history.commit("First")
     history.commit("Slower, and asks twice", cost=0.003, requests=2)
+    (history.path / "tiny.py").write_text("raise ImportError('this is not committed')")
     command = ("compare", "HEAD~1", "HEAD", "--config", history.path / "asv.conf.json")
-    done = run(*command, "--format", "json", "--rounds", 1, "--bench", r"Counts|Tiny.time_work\(1")
+    chosen = r"Counts.*[(]100|OtherProgram|Tiny.time_work[(]1"
+    done = run(*command, "--format", "json", "--rounds", 1, "--bench", chosen)
     assert (done.returncode, done.stderr) == (1, ""), done.stdout
-    rows = {(row["benchmark"], *row["params"].values()): row for row in json.loads(done.stdout)["rows"]}
+    rows = {row["benchmark"]: row for row in json.loads(done.stdout)["rows"]}
     assert {name: row["status"] for name, row in rows.items()} == {
-        ("tiny_bench.Tiny.time_work", "1"): "not enough data",  # one round proves nothing of a time
-        ("tiny_bench.Counts.track_requests", "100"): "regression",
-        ("tiny_bench.Counts.track_requests", "250"): "regression",
+        "tiny_bench.Tiny.time_work": "not enough data",  # one round proves nothing of a time
+        "tiny_bench.Counts.track_requests": "regression",
+        "programs.OtherProgram.track_requests_of_a_program": "regression",
     }
-    timed = rows["tiny_bench.Tiny.time_work", "1"]
+    timed = rows["tiny_bench.Tiny.time_work"]
     assert timed["head"] / timed["base"] == pytest.approx(3, rel=0.01)
-    done = run(*command, "--bench", "no.such.benchmark")
+
+
+def test_compare_says_when_no_benchmark_is_chosen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "measure", lambda side, *rest: SimpleNamespace(suite={}, run=None))
+    done = run("compare", "HEAD", "HEAD", "--bench", "no.such.benchmark")
     assert (done.returncode, done.stderr) == (2, "error: no benchmark is chosen by 'no.such.benchmark'\n")
 
 
