@@ -36,7 +36,9 @@ def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
     if "id" not in candidate:
         return "not a STAC item: it has no id"
     if not isinstance(candidate["id"], str):
-        return f"not a STAC item: id must be a string, got {_shown(candidate['id'])}"
+        given = candidate["id"]  # a container may hold whatever a server was sent
+        words = _json_type(given) if isinstance(given, list | dict) else _shown(given)
+        return f"not a STAC item: id must be a string, got {words}"
     if not candidate["id"]:
         return "not a STAC item: its id is empty"
     if partial:
@@ -65,5 +67,5 @@ def _shown(value: object) -> str:
 
 
 def _json_type(value: object) -> str:
-    names = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")

@@ -29,10 +29,13 @@ def of_error(status: int, data: bytes, secrets: Secrets | None) -> str:
         words = str(status)
     if secrets is not None and status in DENIED:
         return words
-    message = server_message(data)
-    if secrets is not None and secrets.are_in(message):
-        message = LEFT_OUT
+    message = without(secrets, server_message(data))
     return f"{words}: {message}" if message and message.lower() not in words.lower() else words
+
+
+def without(secrets: Secrets | None, text: str, instead: str = LEFT_OUT) -> str:
+    """A text, or what stands in its place where it has credentials in it."""
+    return instead if secrets is not None and secrets.are_in(text) else text
 
 
 def server_message(data: bytes) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from base64 import b32encode, b64encode
 from collections.abc import Mapping
+from html import unescape
+from unicodedata import normalize
 from urllib.parse import unquote_plus
 
 SECRET_CHARACTERS = 8
@@ -14,7 +16,7 @@ SHORTEST_SECRET = 6
 SCHEMES = ("basic", "bearer", "token", "apikey", "digest", "negotiate")
 
 _NO_LETTERS = re.compile(r"[^0-9a-z]+")
-_ESCAPES = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
+_ESCAPES = re.compile(r"(?:\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\([0-3][0-7]{2}))")
 
 
 class Secrets:
@@ -24,6 +26,10 @@ class Secrets:
         parts = {part for value in headers.values() for part in (value, *value.split())}
         parts -= {part for part in parts if part.lower() in SCHEMES}
         encoded = {
+            b32encode(b"\0" * shift + part.encode())[-(-8 * shift // 5) :].decode().rstrip("=")
+            for part in parts
+            for shift in range(5)
+        } | {
             b64encode(b"\0" * shift + part.encode())[2 * shift :].decode().rstrip("=")
             for part in parts
             for shift in range(3)
@@ -41,8 +47,9 @@ class Secrets:
 
     def are_in(self, text: str) -> bool:
         """Tell whether a text has part of a secret: encoded, escaped, in other case, or broken in pieces."""
-        plain = _ESCAPES.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
-        for form in {text, plain, unquote_plus(plain), unquote_plus(unquote_plus(plain))}:
+        plain = _ESCAPES.sub(lambda found: chr(int(found[3], 8) if found[3] else int(found[1] or found[2], 16)), text)
+        once = unquote_plus(plain)
+        for form in {text, plain, once, unquote_plus(once), unescape(plain), normalize("NFKC", plain)}:
             letters = _letters(form)
             windows = (letters[start : start + SECRET_CHARACTERS] for start in range(len(letters)))
             if any(window in self._windows for window in windows) or any(short in letters for short in self._short):
