@@ -69,3 +69,8 @@ def test_another_number_of_features_than_the_page_says_is_found(said: int) -> No
     assert outline is not None
     with pytest.raises(DamagedPageError):
         list(outline.features())
+
+
+def test_an_empty_page_that_says_it_is_full_is_read_at_once() -> None:
+    """As pygeoapi writes the page behind the last one."""
+    assert Outline.of(document([], numberReturned=50)) is None
