@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,6 +25,9 @@ NEEDED_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "proper
                  "properties.start_datetime", "properties.end_datetime")  # fmt: skip
 NOT_A_CATALOG = ("Collection", "Feature", "FeatureCollection")
 
+_TEMPLATE = re.compile(r"\{[?&][^{}]*\}$")
+"""What may be added to the address of a template (RFC 6570)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -40,6 +44,8 @@ class Endpoint:
     """Whether it sorts (Sort extension)."""
     fields: bool = False
     """Whether it gives partial items (Fields extension)."""
+    usual: URL | None = None
+    """Where the specification puts the search, if the landing page names another address."""
 
     @classmethod
     def guess(cls, source: str) -> Endpoint:
@@ -47,6 +53,15 @@ class Endpoint:
         root = URL(source).with_fragment(None).with_query(None)
         root = root if root.path.endswith("/") else root.with_path(f"{root.raw_path}/", encoded=True)
         return cls(root.join(URL("search")), True, collections=root.join(URL("collections")))
+
+    @property
+    def at_usual_place(self) -> Endpoint | None:
+        """The same where the specification puts it, for servers that do not know their own host or path."""
+        if self.usual is None:
+            return None
+        return replace(
+            self, search=self.usual, collections=self.usual.join(URL("collections")), aggregate=None, usual=None
+        )
 
     def request(self, body: Mapping[str, Any]) -> Request:
         """Build the first request of a search: POST where the landing page offers it, else GET."""
@@ -67,12 +82,9 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
         DataProcessingError: If it is none, or offers no search.
     """
     landing = await client.send(Request("GET", str(URL(source).with_fragment(None))))
-    links = landing.document.get("links")
-    if not isinstance(links, list):
-        raise DataProcessingError(f"{shown(source)}: not the landing page of a STAC API: it has no links")
     by_method = {
         str(link.get("method", "GET")).upper(): link.get("href")
-        for link in reversed(links)
+        for link in reversed(_links_of(landing))
         if isinstance(link, dict) and link.get("rel") == "search" and "xml" not in str(link.get("type"))  # OpenSearch
     }
     href = by_method.get("POST") or by_method.get("GET")
@@ -83,16 +95,18 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
         if unlisted is None:
             raise DataProcessingError(f"{shown(landing.url)}: {_no_landing_page(landing)}")
         return unlisted
+    search, usual = linked(landing.url, _TEMPLATE.sub("", href)), Endpoint.guess(source).search
     conforms_to = landing.document.get("conformsTo")
     classes = [str(name) for name in conforms_to] if isinstance(conforms_to, list) else []
     return Endpoint(
-        linked(landing.url, href),
+        search,
         "POST" in by_method,
         any(FILTER_CLASS in name for name in classes),
         _link(landing, "aggregate"),
         _link(landing, "data"),
         sorts=any(SORT_CLASS in name for name in classes),
         fields=any(FIELDS_CLASS in name for name in classes),
+        usual=None if usual == search else usual,
     )
 
 
@@ -115,6 +129,8 @@ async def _unlisted(client: Client, source: str, collection_id: str | None) -> E
 def _no_landing_page(answer: Answer) -> str:
     """Say what a document without a link to a search is, and where its landing page may be."""
     kind = answer.document.get("type")
+    if not isinstance(answer.document.get("links"), list):
+        return "not the landing page of a STAC API: it has no links"
     words = "the server offers no item search (its landing page has no link 'search')"
     if kind in NOT_A_CATALOG:
         words = f"a {kind}, not the landing page of a STAC API"
@@ -134,9 +150,14 @@ def _leads_down(answer: Answer) -> bool:
     return _link(answer, "child") is not None or _link(answer, "item") is not None
 
 
+def _links_of(answer: Answer) -> list[Any]:
+    links = answer.document.get("links")
+    return links if isinstance(links, list) else []
+
+
 def _link(landing: Answer, relation: str) -> URL | None:
     """Find a link that can be done without."""
-    for link in landing.document["links"]:
+    for link in _links_of(landing):
         if isinstance(link, dict) and link.get("rel") == relation and isinstance(link.get("href"), str):
             with suppress(DataProcessingError):
                 return linked(landing.url, link["href"])

@@ -49,6 +49,7 @@ NO_SORT = "sortby: the server does not sort (it does not conform to the Sort ext
 # What `ordered` asks for where it can be asked for.
 NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, {"field": "id", "direction": "asc"}]
 REFUSED_SORT = (400, 422, 500)
+REFUSED_SEARCH = (400, 422)
 BY_OTHER_TIMES = "Paging sequentially: the server does not find every item by its own time."
 NULLS_LOST = (
     "Paging sequentially: a split search could miss items without a datetime, and the server has no filter to find "
@@ -102,6 +103,8 @@ def another_form(query: Query, status: int) -> Query | None:
         return replace(query, endpoint=replace(query.endpoint, post=False))
     if status in REFUSED_SORT and query.body.get("sortby") is NEWEST_FIRST:  # which nobody but us wanted
         return replace(query, body={name: value for name, value in query.body.items() if name != "sortby"})
+    if status not in REFUSED_SEARCH and (usual := query.endpoint.at_usual_place) is not None:
+        return replace(query, endpoint=usual)
     return None
 
 

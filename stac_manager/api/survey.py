@@ -82,6 +82,9 @@ async def survey(client: Client, source: str, body: Mapping[str, Any]) -> Survey
             answers = await _ask(client, endpoint, body)
     finally:
         await _end(early)
+    if answers.first is None and (usual := endpoint.at_usual_place) is not None:
+        there = await _ask(client, usual, body)
+        endpoint, answers = (endpoint, answers) if there.first is None else (usual, there)
     first = endpoint.request(body)
     if answers.first is not None:
         page = page_of(answers.first, first)
