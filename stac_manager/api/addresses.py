@@ -10,6 +10,8 @@ from yarl import URL
 from stac_manager.exceptions import DataProcessingError, printable
 from stac_manager.network.private import PRIVATE, is_private
 
+HTTP_PORT = 80
+
 Origin: TypeAlias = tuple[str, str | None, int | None]
 
 
@@ -25,7 +27,8 @@ def shown(url: URL | str) -> str:
 
 
 def linked(base: URL, href: str) -> URL:
-    """Resolve a link of the server against the address that it came from. `href` is opaque and not written anew.
+    """Resolve a link of the server against the address that it came from. `href` is opaque and not written anew, but
+    that what came over https goes on over https: servers behind a proxy often do not know that they are reached so.
 
     Raises:
         DataProcessingError: If it leads to no address.
@@ -33,6 +36,9 @@ def linked(base: URL, href: str) -> URL:
     try:
         url = base.join(URL(href, encoded=True))
         origin_of(url)  # reads the port
+        if (base.scheme, url.scheme) == ("https", "http") and url.host == base.host:
+            port = base.explicit_port if url.port == HTTP_PORT else url.explicit_port
+            url = url.with_scheme("https").with_port(port)
     except ValueError as error:
         raise DataProcessingError(f"{shown(base)}: a link of the server leads to no address: {error}") from None
     return url if url.user is None and url.password is None else url.with_user(None)  # not the server's to choose

@@ -54,6 +54,11 @@ class Reply:
     def retry_after(self) -> float | None:
         return retry_after_seconds(self.headers.get("Retry-After"))
 
+    @property
+    def link(self) -> str:
+        """What the server says in `Link` headers, of which there may be several."""
+        return ", ".join(value for name, value in self.headers.items() if name.lower() == "link")
+
 
 class Wire:
     """The session with one server."""
@@ -77,6 +82,7 @@ class Wire:
                 ssl=certificates,
                 resolver=GuardedResolver(self._source.host, self._connection.proxy_hosts()),
             ),
+            cookie_jar=aiohttp.CookieJar(unsafe=True),  # also of hosts without a name: a cursor may need its node
             headers={
                 "Accept": "application/geo+json, application/json",
                 "Accept-Encoding": ", ".join(bodies.CODINGS),
@@ -145,9 +151,13 @@ class Wire:
         )  # fmt: skip
         self.credentials.accepted += own and reply.status < 400
         if reply.status in REFUSALS:
-            self._stats.refusals += 1
-            self.observe("refused", started, ended, in_flight, reply.retry_after)
+            self.refused(reply)
         return reply
+
+    def refused(self, reply: Reply) -> None:
+        """Take note that the server wants fewer requests."""
+        self._stats.refusals += 1
+        self.observe("refused", reply.started, reply.ended, reply.in_flight, reply.retry_after)
 
     def observe(
         self, outcome: Outcome, started: float, ended: float, in_flight: int, says: float | None = None

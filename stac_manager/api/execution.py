@@ -22,7 +22,7 @@ from stac_manager.events import Split
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.limiter import Limiter
 from stac_manager.owning import owning
-from stac_manager.plan import Interval, Tile, Whole
+from stac_manager.plan import Interval, Pages, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.reader import Parts
 from stac_manager.run import Room, Runner
@@ -34,7 +34,7 @@ BUFFER_BYTES = 28_000_000
 """Pages in flight, waiting or with the consumer are no more than fit in here, whatever the level."""
 ATTEMPTS_AROUND = 2
 """How often a page is asked for while a search is cut around one that cannot be had."""
-REFUSED = (401, 403)
+REFUSED = (401,)
 
 
 class Search:
@@ -117,32 +117,32 @@ class Search:
             DataProcessingError: The error, where nothing else can be had either.
         """
         status = error.status if isinstance(error, StatusError) else 0
-        otherwise = None if reading.tally.fetched else another_form(self._query, status)
+        ends = isinstance(error, SearchEndsError)
+        otherwise = None if reading.tally.fetched or ends else another_form(self._query, status)
         if otherwise is not None:
+            if otherwise.endpoint.search != self._query.endpoint.search:
+                reading.ending.elsewhere = error
             self._query = otherwise
             reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
             return
-        if isinstance(error, SearchEndsError) or status in REFUSED or not self._fetcher.bears(error):
-            raise error
+        if ends or status in REFUSED or not self._fetcher.bears(error):
+            raise reading.ending.elsewhere or error
         reading.fail(str(error))
 
     # --- Splitting ----------------------------------------------------------------------------------------------
 
     def _is_replaced(self, reading: Reading, sent: Request | None, page: Page) -> bool:
         """Learn from the first page of a partition, and read smaller ones in its place if it is too large."""
-        if self._splitter is None:
-            if reading.counted is not None and isinstance(reading.share.partition, Whole):
+        partition = reading.share.partition
+        if self._splitter is None or isinstance(partition, Pages):
+            if reading.counted is not None and isinstance(partition, Whole):
                 self._stats.completeness.counted = reading.counted
             if sent is not None:
                 self._runner.add(self.ways.accept(reading, sent, page))
-            if reading.following is not None and reading.tally.fetched == look_at(reading):
+            if self._splitter is None and reading.following is not None and reading.tally.fetched == look_at(reading):
                 self._runner.spawn(self._look(reading))
             return False
-        if (
-            reading.tally.fetched > 1
-            or page.matched is None
-            or not isinstance(reading.share.partition, Interval | Tile)
-        ):
+        if reading.tally.fetched > 1 or page.matched is None or not isinstance(partition, Interval | Tile):
             return False
         if self._splitter.learn(reading, page, self._fetcher.page_size):
             self._stop_dividing()
@@ -259,6 +259,7 @@ class Search:
                     self._cut_after_all(reading, helped)
             if self._splitter is not None:
                 self._replace(reading, self._splitter.repaired(reading, self._fetcher.largest))
+                reading.stopped |= isinstance(reading.share.partition, Pages)  # whose place others have taken
             elif reading.ending.problem in CIRCLES:
                 raise DataProcessingError(f"{reading.first.method} {shown(reading.first.url)}: {problem}")
         if (

@@ -5,18 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stac_manager.api.http import Client
+from stac_manager.api.next_links import at_search, with_conditions
 from stac_manager.api.page_sizes import PageSize
 from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure, page_of
 from stac_manager.api.query import Query
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, limit_of, with_limit
-from stac_manager.exceptions import DataProcessingError
+from stac_manager.api.retrying import SearchEndsError
+from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import Pages, Whole
 
 PAGE_BYTES_SMOOTHING = 0.1
 NO_COLLECTION = "no-such-collection-9b1c6f"
 MOST_ERRORS = 20
 """So many pages in a row that cannot be had are the end of a search."""
+MOST_FORBIDDEN = 1
+"""And so many for which the server answers 403, again and again."""
+TRIES = 2
+"""How often a page is asked for at another address, or in another form, than its link says."""
 
 
 class Fetcher:
@@ -39,6 +45,8 @@ class Fetcher:
         self.outlines = True
         self.given: Page | None = None  # the first page, where it is there before the search begins
         self._errors_in_a_row: int | None = None
+        self._loses: bool | None = None  # whether links lose conditions, without which the page is another one
+        self._astray: set[str] = set()  # addresses of links, instead of which that of the search works
 
     @property
     def page_size(self) -> int:
@@ -60,10 +68,12 @@ class Fetcher:
         assert request is not None
         request = self._sized(reading, request)
         asked = limit_of(request) or limit_of(reading.first)
+        if self._loses:
+            request = with_conditions(request, reading.first) or request
         try:
-            page, reading.first = await fetch_page(
-                self._client, request, reading.first, outline=self.outlines, attempts=attempts
-            )
+            page, reading.first = await self._fetch_page(request, reading.first, attempts)
+            if self._loses is None and page.matched != reading.counted:
+                page = await self._with_conditions(request, reading, page)
         except PageSizeError as error:
             self.shrink(error.limit)
             reading.begin_anew(with_limit(reading.first, self.page_size) or reading.first)
@@ -76,6 +86,42 @@ class Fetcher:
             page = await self.make_sure(request, reading.first, page, enough)
         self.learn(page)
         return page
+
+    async def _fetch_page(self, request: Request, first: Request, attempts: int | None) -> tuple[Page, Request]:
+        """Fetch a page, at the address of the search where its link leads nowhere."""
+        otherwise, place = at_search(request, first), request.url.partition("?")[0]
+        if otherwise is not None and place in self._astray:
+            request, otherwise = otherwise, None
+        try:
+            return await fetch_page(self._client, request, first, outline=self.outlines, attempts=attempts)
+        except (PageSizeError, SearchEndsError):
+            raise
+        except DataProcessingError:
+            if otherwise is None:
+                raise
+            found = await self._try(otherwise, first)
+            if found is None or found[0].following == request:  # the first page again, say
+                raise
+            self._astray.add(place)
+            return found
+
+    async def _try(self, request: Request, first: Request) -> tuple[Page, Request] | None:
+        """Fetch a page that may not be there."""
+        try:
+            return await fetch_page(self._client, request, first, outline=self.outlines, attempts=TRIES)
+        except SearchEndsError:
+            raise
+        except DataProcessingError:
+            return None
+
+    async def _with_conditions(self, request: Request, reading: Reading, page: Page) -> Page:
+        """Look whether a page counts something else than the one before because its link has lost a condition."""
+        whole = with_conditions(request, reading.first)
+        if whole is None or reading.counted is None or page.matched is None:
+            return page
+        found = await self._try(whole, reading.first)
+        self._loses = found is not None and found[0].matched == reading.counted
+        return found[0] if found is not None and self._loses else page
 
     def _sized(self, reading: Reading, request: Request) -> Request:
         """Ask a request for pages of the size that works now: fewer items at the beginning of a reading, more again
@@ -104,7 +150,8 @@ class Fetcher:
         self._errors_in_a_row += 1
         if not self._sizes.works:
             self._sizes = PageSize(self._source, self._asked_size)  # smaller pages did not help
-        return self._errors_in_a_row <= MOST_ERRORS
+        forbidden = isinstance(error, StatusError) and error.status == 403
+        return self._errors_in_a_row <= (MOST_FORBIDDEN if forbidden else MOST_ERRORS)
 
     async def make_sure(self, request: Request, first: Request, page: Page, enough: int | None = None) -> Page:
         """Look twice at a page without a next link, where no count tells whether it is the last."""

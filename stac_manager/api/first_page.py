@@ -54,7 +54,7 @@ def range_of(member: Any) -> tuple[float, float] | None:
 
 
 def is_cut_off(page: Page) -> bool:
-    return page.doubt is not None or (page.matched is not None and page.matched > page.size)
+    return page.doubt is not None or page.broken is not None or (page.matched is not None and page.matched > page.size)
 
 
 def parts_for(page: Page, workers: int) -> int:

@@ -34,6 +34,7 @@ from stac_manager.stats import ApiStats
 __all__ = ["Answer", "Client", "Request", "TooLargeError", "linked", "origin_of", "shown"]
 
 MAX_REDIRECTS = 10
+HIDDEN = "(an address that repeats credentials)"
 # With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.
 REDIRECTS_THAT_KEEP_THE_METHOD = (301, 302, 307, 308)
 REDIRECTS = (303, *REDIRECTS_THAT_KEEP_THE_METHOD)
@@ -55,6 +56,8 @@ class Answer:
     size_bytes: int
     outline: Outline | None = None
     """Where the features are not parsed yet: `document` is every other member."""
+    link: str = ""
+    """The header `Link`."""
 
     @property
     def size(self) -> int:
@@ -135,7 +138,7 @@ class Client:
             except Fault as fault:
                 await self._bear(fault, tries)
             except StatusError as error:
-                if shrinkable and error.status == 413:
+                if shrinkable and (error.status == 413 or retrying.is_about_limit(error)):
                     self._stats.retries += 1
                     raise TooLargeError(str(error)) from error
                 raise
@@ -206,8 +209,8 @@ class Client:
         url, method, body = URL(request.url, encoded=True), request.method, request.body
         redirects = renewals = 0
         while redirects <= MAX_REDIRECTS:
-            place = f"{method} {shown(url)}"
             credentials = self._wire.credentials
+            place = f"{method} {messages.without(credentials.secrets, shown(url), HIDDEN)}"
             if credentials.secrets and origin_of(url) != origin_of(self._source):
                 place += " (without the headers, which are for the origin of the source only)"
             link_headers = request.headers if origin_of(url) == origin_of(self._source) else {}
@@ -215,7 +218,8 @@ class Client:
             if body is not None:
                 self._refuse_elsewhere(request, url)
             reply = await self._wire.exchange(place, method, url, body, link_headers)
-            if reply.status == 401 and reply.own and credentials.renewable and renewals < MAX_RENEWALS:
+            expired = reply.own and (reply.status == 401 or (reply.status == 403 and self._sample and not renewals))
+            if expired and credentials.renewable and renewals < MAX_RENEWALS:
                 # Not counted where it was sent with old ones, and others have got through with newer ones meanwhile.
                 renewals += await credentials.renew(reply.issue) or credentials.accepted == accepted
                 continue
@@ -240,10 +244,14 @@ class Client:
 
     async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None) -> Answer:
         if reply.status >= 300:
-            raise _refusal(place, reply, self._wire.credentials.secrets if reply.own else None)
+            # One who was let in is not forbidden to go on: firewalls answer 403 to too many requests.
+            throttled = reply.status == 403 and reply.own and self._sample is not None
+            if throttled:
+                self._wire.refused(reply)
+            raise _refusal(place, reply, self._wire.credentials.secrets if reply.own else None, throttled=throttled)
         started = perf_counter()
         try:
-            answer = await _parsed(place, reply, outline)
+            answer = await _parsed(place, reply, outline, self._wire.credentials.secrets)
         finally:
             self._stats.seconds_decoding += perf_counter() - started
         informs = full and answer.size >= LEAST_SHARE_OF_A_FULL_PAGE * full
@@ -251,26 +259,25 @@ class Client:
         return answer
 
 
-def _refusal(place: str, reply: Reply, secrets: Secrets | None) -> DataProcessingError:
+def _refusal(place: str, reply: Reply, secrets: Secrets | None, *, throttled: bool = False) -> DataProcessingError:
     """Say what an error status means, and whether it may pass."""
     if reply.status == 407:
         return StatusError(f"{place}: {PROXY_DENIED}", reply.status)
     words = f"{place}: the server answered {messages.of_error(reply.status, reply.body, secrets)}"
-    throttled = (
+    throttled = throttled or (
         reply.status == 403
         and "x-amzn-RequestId" in reply.headers
         and messages.server_message(reply.body) == "Forbidden"
     )
     if reply.status in retrying.RETRIED or throttled:
-        status = 429 if throttled else reply.status
-        return Fault(words, "status", status=status, retry_after=reply.retry_after)
+        return Fault(words, "status", status=reply.status, refused=throttled, retry_after=reply.retry_after)
     return StatusError(words, reply.status)
 
 
-async def _parsed(place: str, reply: Reply, outline: bool) -> Answer:
+async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | None) -> Answer:
     data = reply.body
     if outline and (found := Outline.of(data)) is not None:
-        return Answer(reply.url, found.members, len(data), found)
+        return Answer(reply.url, found.members, len(data), found, reply.link)
     try:
         document = await bodies.decoded_aside(data)
     except ValueError as error:
@@ -284,6 +291,6 @@ async def _parsed(place: str, reply: Reply, outline: bool) -> Answer:
     if not isinstance(document, dict):
         raise DataProcessingError(f"{place}: the answer is not a JSON object")
     if document.get("errors") and "features" not in document and "links" not in document:
-        said = messages.server_message(str(document["errors"]).encode())
+        said = messages.without(secrets, messages.server_message(str(document["errors"]).encode()))
         raise Fault(f"{place}: the server answered 200 with errors: {said}", "status", status=500)
-    return Answer(reply.url, document, len(data))
+    return Answer(reply.url, document, len(data), link=reply.link)

@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stac_manager.api.features import DamagedPageError, Outline
-from stac_manager.api.http import Answer, Client, TooLargeError, linked, shown
+from stac_manager.api.http import Answer, Client, TooLargeError, shown
 from stac_manager.api.links import numbers_of
+from stac_manager.api.next_links import LinkError, next_request
 from stac_manager.api.requests import Request, limit_of, with_limit
 from stac_manager.exceptions import DataProcessingError, StatusError
 
 NO_NEXT = "a full page has no next link: there may be more"
 NO_NEXT_LINKS = "the server gives no next links: there may be more"
 DOUBTS = (NO_NEXT, NO_NEXT_LINKS)
-
-# Headers that say how a request travels: not for a link to set.
-OF_THE_CONNECTION = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
 
 
 @dataclass(slots=True)
@@ -33,6 +31,7 @@ class Page:
         outline: Its document, where the features are not parsed yet.
         listed: The features, where they are.
         doubt: Why it may not be the last page, though it has no `next` link.
+        broken: Why its `next` link cannot be followed.
     """
 
     url: str
@@ -43,6 +42,7 @@ class Page:
     outline: Outline | None = None
     listed: list[Any] = field(default_factory=list)
     doubt: str | None = None
+    broken: str | None = None
 
     @property
     def counting(self) -> bool:
@@ -126,7 +126,7 @@ async def make_sure(
     Returns:
         The page to go on with: the given one, with a `doubt` where there is one, or the smaller one with its link.
     """
-    if page.following is not None or page.matched is not None or page.size == 0:
+    if page.following is not None or page.matched is not None or page.size == 0 or page.broken is not None:
         return page
     if page.size < full:
         if not next_links_seen and page.size > 1:
@@ -161,52 +161,27 @@ def page_of(answer: Answer, first: Request) -> Page:
         DataProcessingError: If it is none.
     """
     document, outline = answer.document, answer.outline
-    if outline is not None:
-        size, following = document["numberReturned"], next_request(answer, first)
-        return Page(shown(answer.url), size, answer.size_bytes, matched_of(document), following, outline)
-    features = document.get("features")
+    features = document.get("features") if outline is None else []
+    if features is None and document.get("type") == "FeatureCollection":
+        features = []  # as servers in Go write an empty list
     if not isinstance(features, list):
         raise DataProcessingError(f"{shown(answer.url)}: the answer is no item collection: it has no 'features'")
-    following = next_request(answer, first)
-    size = len(features)
-    return Page(shown(answer.url), size, answer.size_bytes, matched_of(document), following, listed=features)
+    following, broken = None, None
+    try:
+        following = next_request(answer, first)
+    except LinkError as error:  # the items are there all the same
+        broken = str(error)
+    size = len(features) if outline is None else document["numberReturned"]
+    matched = matched_of(document)
+    return Page(shown(answer.url), size, answer.size_bytes, matched, following, outline, features, broken=broken)
 
 
 def matched_of(document: Mapping[str, Any]) -> int | None:
     """The number of items that a search matches: `numberMatched`, or `context.matched` of older servers."""
     context = document.get("context")
     for matched in (document.get("numberMatched"), context.get("matched") if isinstance(context, dict) else None):
+        if isinstance(matched, float) and matched.is_integer():
+            matched = int(matched)
         if isinstance(matched, int) and not isinstance(matched, bool) and matched >= 0:
             return matched
     return None
-
-
-def next_request(answer: Answer, first: Request) -> Request | None:
-    """Build the request for the page after `answer`, or None after the last.
-
-    The rules of the specification: the method is GET unless the link says otherwise, also after a POST; `href` is
-    opaque and relative to the address of the answer; `headers` are sent; the body is the link's own, or with
-    `merge` the first request's with the link's laid over it. Franklin calls a link GET that has all in its body.
-    """
-    links = answer.document.get("links")
-    link = next(
-        (link for link in links if isinstance(link, dict) and link.get("rel") == "next")
-        if isinstance(links, list)
-        else iter(()),
-        None,
-    )
-    if link is None or link.get("href", link) in (None, ""):
-        return None
-    href = link.get("href")
-    if not isinstance(href, str):
-        raise DataProcessingError(f"{shown(answer.url)}: the server's next link has no href")
-    url = str(linked(answer.url, href))
-    link_headers, body = link.get("headers") or {}, link.get("body") or {}
-    if not isinstance(link_headers, dict) or not isinstance(body, dict):
-        raise DataProcessingError(f"{shown(answer.url)}: headers or body of the server's next link are no JSON object")
-    headers = {name: str(value) for name, value in link_headers.items() if name.lower() not in OF_THE_CONNECTION}
-    giver = str(answer.url)
-    says_all = first.method == "POST" and bool(body) and "?" not in url
-    if str(link.get("method", "GET")).upper() != "POST" and not says_all:
-        return Request("GET", url, headers=headers, given_by=giver)
-    return Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, giver)

@@ -10,6 +10,7 @@ from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import Page
 from stac_manager.api.requests import Request, identity_of_request
 from stac_manager.api.seen import Seen
+from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Partition
 from stac_manager.report import PartitionReport
 from stac_manager.timestamps import SECOND
@@ -120,12 +121,14 @@ class Ending:
         doubtful: Whether it is no more than a doubt: nothing shows that items are missing.
         error: What went wrong with a page, so that others may help.
         shifted: Why pages may have moved while they were read.
+        elsewhere: What went wrong at the address that the landing page names, before another one was tried.
     """
 
     problem: str | None = None
     doubtful: bool = False
     error: str | None = None
     shifted: str | None = None
+    elsewhere: DataProcessingError | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -179,6 +182,8 @@ class Reading:
             self.following = None  # stac-server (Element 84) has a next link on its last page
         elif page.following is not None and hash(identity_of_request(page.following)) in self.memory.asked:
             self.end(LOOP if page.size else STALE)
+        elif page.broken:
+            self.fail(page.broken)
         elif page.doubt and self.counted is None:
             self.ending.problem, self.ending.doubtful = page.doubt, True
 

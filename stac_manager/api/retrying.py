@@ -10,18 +10,19 @@ from time import perf_counter
 from typing import Literal, TypeAlias
 
 from stac_manager.events import Pause, Retry
-from stac_manager.exceptions import DataProcessingError
+from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.network.backoff import REFUSALS, outage_seconds
 from stac_manager.stats import ApiStats
 
 # A request that was refused so often, whether or not others got through, is sent while no other one is in flight.
 REFUSALS_ALONGSIDE = 10
-RETRIED = (408, 500, 502, 504, *REFUSALS)
+RETRIED = (408, 425, 500, 502, 504, 520, 521, 522, 523, 524, 529, 530, *REFUSALS)
+"""Those from 520 on are of Cloudflare, of its own or of the server behind it."""
 # Signs that a page is too large to make. 413 says so; the others are tried once more as they are.
 TOO_LARGE = (413, 500, 502, 504)
 ATTEMPTS_BEFORE_SMALLER = 2
 # Signs that nobody is there behind a gateway, which is so for all requests alike.
-OUTAGES = (502, 504)
+OUTAGES = (502, 504, 521, 522, 523, 530)
 # A server that was there before and answers nobody now is asked this much more often than `retries` allow: for a minute
 # at least.
 OUTAGE_ATTEMPTS = 3
@@ -40,19 +41,24 @@ class Fault(DataProcessingError):
     Attributes:
         kind: What it is: an error status, no answer in time, no connection, an answer that is no document, HTML.
         status: The status; 0 where there was none.
+        refused: Whether the server wants fewer requests.
         retry_after: How long the server asks to wait, in seconds.
         digest: What a garbled answer was: the same one again is no passing fault.
     """
 
     def __init__(
-        self, message: str, kind: Kind, *, status: int = 0, retry_after: float | None = None, digest: int = 0
+        self,
+        message: str,
+        kind: Kind,
+        *,
+        status: int = 0,
+        refused: bool = False,
+        retry_after: float | None = None,
+        digest: int = 0,
     ) -> None:
         super().__init__(message)
         self.kind, self.status, self.retry_after, self.digest = kind, status, retry_after, digest
-
-    @property
-    def refused(self) -> bool:
-        return self.status in REFUSALS
+        self.refused = refused or status in REFUSALS
 
     @property
     def is_outage(self) -> bool:
@@ -70,6 +76,11 @@ class OutageError(SearchEndsError):
 
 class BudgetError(SearchEndsError):
     """A search has sent more requests than any that ends by itself."""
+
+
+def is_about_limit(error: StatusError) -> bool:
+    """Whether a server refuses a request for the size of its page, as far as its words tell."""
+    return error.status in (400, 422) and "limit" in str(error).partition("the server answered")[2].lower()
 
 
 def check_budget(requests: int, items: int) -> None:

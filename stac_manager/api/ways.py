@@ -6,7 +6,7 @@ from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.links import Frontier, counter_of
-from stac_manager.api.paging import Page
+from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
 from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
 from stac_manager.api.requests import Request, limit_of
@@ -102,6 +102,8 @@ class Ways:
         number = partition.first + reading.tally.fetched
         if page.following is None and page.size < partition.page_size:
             frontier.end_at(number)
+        elif page.following is None and self._counted is None:
+            reading.ending.problem, reading.ending.doubtful = NO_NEXT, True
         within = partition.stop is not None and number < partition.stop
         # More came than was counted: whoever reads the last page goes on.
         beyond = frontier.last is not None and number >= frontier.last and page.following is not None
@@ -128,8 +130,11 @@ class Ways:
         planner = self._planner
         if planner is None or self._workers < 2 or not self._is_worth_it(reading):
             return None
+        return await self._another(planner, reading.reached)
+
+    async def _another(self, planner: Planner, reached: float | None) -> Planned | None:
         if self._planned.later:
-            self._planned = await planner.plan_later(self._planned, self._workers, reading.reached)
+            self._planned = await planner.plan_later(self._planned, self._workers, reached)
             if self._planned.cuts is not None:
                 return self._planned
         if not self._planned.reason:
@@ -139,13 +144,30 @@ class Ways:
             self._planned = found
         return found
 
+    async def _instead_of_pages(self, planner: Planner) -> Planned | None:
+        """Cut a search of which pages with a large number cannot be had (the result window of Elasticsearch)."""
+        assert self._frontier is not None
+        self._frontier.end_at(self._frontier.next_page)
+        try:
+            found = await self._another(planner, None)
+        except SearchEndsError:
+            raise
+        except DataProcessingError:
+            return None
+        self._ledger.by_number = found is None
+        return found
+
     async def help(self, reading: Reading) -> Planned | None:
         """Cut by time what was read in sequence and did not come to its end.
 
         Raises:
             DataProcessingError: What went wrong, where nothing else can be had either.
         """
+        if self._frontier is not None and reading.ending.error is None:
+            return None
         planner, self._planner = self._planner, None
+        if planner is not None and self._frontier is not None:
+            return await self._instead_of_pages(planner)
         if planner is None or not reading.tally.members or self._planned.reason:
             return None
         try:

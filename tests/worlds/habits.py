@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 import time
@@ -71,6 +72,12 @@ class NextLink(Habit):
                 link["body"] = {name: value for name, value in link["body"].items() if name in ("limit", "token")}
             elif self.kind == "lost_condition":
                 link["href"] = re.sub(r"(?<=[?&])(datetime|collections)=[^&]*&?", "", link["href"])
+            elif self.kind == "lost_all_but_the_token" and "body" in link:
+                link["body"] = {"token": link["body"]["token"]}
+            elif self.kind == "body_as_text":
+                link["body"] = json.dumps(link["body"])
+            elif self.kind == "no_address":
+                link["href"] = {"url": link["href"]}
             elif self.kind == "absent":
                 page["links"] = []
             elif self.kind == "same_page_again" and "token" in ask.conditions:
@@ -284,6 +291,14 @@ class ItemsEndpointOnly(Habit):
         return _without_search(document)
 
 
+class InnerAddresses(Habit):
+    """The links of the landing page name a host that is only known behind the proxy."""
+
+    def document(self, path: str, document: Json) -> Json:
+        inner = {"rel": "search", "href": "http://127.0.0.1:9/internal/search"}
+        return {**document, "links": [inner, {**inner, "method": "POST"}]}
+
+
 class NoSearchLink(Habit):
     """There is a search, and the landing page does not say so."""
 
@@ -315,6 +330,8 @@ class ExpiringToken(Habit):
 class RateLimit(Habit):
     """More than `rate` requests in `window` seconds are refused."""
 
+    gateway = True
+
     def __init__(self, rate: int, window: float, status: int = 429, retry_after: str | None = None) -> None:
         self.rate, self.window, self.status, self.retry_after = rate, window, status, retry_after
         self.passed: deque[float] = deque(maxlen=rate)
@@ -326,9 +343,15 @@ class RateLimit(Habit):
             self.refused += 1
             headers = {"Retry-After": self.retry_after} if self.retry_after else {}
             if self.status == 403:
-                raise Refusal(403, {"message": "Forbidden"}, {"x-amzn-RequestId": "1"})
+                raise Refusal(403, {"message": "Forbidden"}, {"x-amzn-RequestId": "1"} if self.gateway else {})
             raise Refusal(self.status, {"description": "slow down"}, headers)
         self.passed.append(now)
+
+
+class Firewall(RateLimit):
+    """The same as a firewall says it (AWS WAF): 403, and nothing that tells it from a refused login."""
+
+    gateway = False
 
 
 class AtOnce(Habit):
@@ -348,13 +371,13 @@ class AtOnce(Habit):
 
 
 class LargestPage(Habit):
-    """A larger limit is a 500 (a cap on bytes), or silently that one."""
+    """A larger limit is refused: by a 500 (a cap on bytes), by a 400 with words, or silently by that one."""
 
-    def __init__(self, limit: int, *, silent: bool) -> None:
-        self.limit, self.silent = limit, silent
+    def __init__(self, limit: int, *, silent: bool, status: int = 500) -> None:
+        self.limit, self.silent, self.status = limit, silent, status
 
     async def arrives(self, ask: Ask) -> None:
         if not self.silent and ask.limit > self.limit:
-            raise Refusal(500, {"message": "Internal server error"})
+            raise Refusal(self.status, {"message": f"limit: should be less than or equal to {self.limit}"})
         if ask.limit > self.limit:
             ask.conditions = {**ask.conditions, "limit": self.limit}

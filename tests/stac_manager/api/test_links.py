@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from yarl import URL as Address
 
-from stac_manager.api.http import Request
+from stac_manager.api.http import Request, linked
 from stac_manager.api.links import Frontier, counter_of
+from stac_manager.api.next_links import at_search
 
 URL = "http://host/search?limit=10"
 
@@ -53,3 +55,34 @@ def test_counted_pages_are_handed_out_once(counted: int, pages: int) -> None:
         assert part.stop is not None
         taken += range(part.first, part.stop)
     assert taken == list(range(2, pages))
+
+
+SEARCH = "https://host/stac/search"
+
+
+@pytest.mark.parametrize(
+    ("link", "url"),
+    [
+        ("http://inner:8080/search?token=a%2Fb", f"{SEARCH}?token=a%2Fb"),
+        ("https://host/search?token=a#more", f"{SEARCH}?token=a"),
+        (f"{SEARCH}?token=a", None),
+        ("https://host/search/2", None),  # the path tells the page
+    ],
+)
+def test_a_link_that_leads_elsewhere_at_the_address_of_the_search(link: str, url: str | None) -> None:
+    found = at_search(Request("GET", link, headers={"X": "1"}, given_by=link), Request("GET", f"{SEARCH}?limit=10"))
+    assert found == (None if url is None else Request("GET", url))
+
+
+@pytest.mark.parametrize(
+    ("base", "href", "url"),
+    [
+        ("https://host/search", "http://host/search?a=%2F", "https://host/search?a=%2F"),
+        ("https://host:8443/search", "http://host/b", "https://host:8443/b"),
+        ("https://host/search", "http://host:8080/b", "https://host:8080/b"),
+        ("https://host/search", "http://other/b", "http://other/b"),
+        ("http://host/search", "https://host/b", "https://host/b"),
+    ],
+)
+def test_what_came_over_https_goes_on_over_https(base: str, href: str, url: str) -> None:
+    assert str(linked(Address(base), href)) == url

@@ -115,6 +115,26 @@ async def test_a_next_link_without_method_is_a_get_also_after_a_post() -> None:
     assert server.asked[1][:3] == ("GET", opaque, None)
 
 
+async def test_a_next_link_in_a_header_counts_where_the_document_has_none() -> None:
+    """As servers of OGC API Features page (RFC 8288)."""
+
+    def answer(request: web.Request, body: Any) -> Any:
+        if request.method == "GET":
+            return page(ITEMS[3:])
+        links = '<./self>; rel="self", <search?token=a%2Fb>; type="application/geo+json"; rel="next"'
+        return web.json_response({"type": "FeatureCollection", "features": ITEMS[:3]}, headers={"Link": links})
+
+    async with serving(Scripted(answer)) as server:
+        assert await fetch({"source": server.url, "limit": 3}) == ITEMS
+    assert server.asked[1][1].endswith("?token=a%2Fb")
+
+
+@pytest.mark.parametrize("features", [{}, {"features": None}])
+async def test_no_list_of_features_is_an_empty_one(features: dict[str, None]) -> None:
+    async with serving(Scripted(lambda request, body: {"type": "FeatureCollection", **features})) as server:
+        assert await fetch({"source": server.url}) == []
+
+
 async def test_get_search_where_the_server_offers_no_post() -> None:
     async with serving(Scripted(lambda request, body: page(ITEMS), post=False)) as server:
         await fetch(
@@ -315,11 +335,6 @@ async def test_members_that_are_no_items_become_failures() -> None:
         (web.Response(text="<html>", content_type="text/html"), "is a web page, not JSON"),
         (web.json_response([1]), "not a JSON object"),
         (web.json_response({"type": "Catalog"}), "it has no 'features'"),
-        (web.json_response({"features": [1], "links": [{"rel": "next"}]}), "has no href"),
-        (web.json_response(page(ITEMS, href="http://[::1")), "a link of the server leads to no address"),
-        (web.json_response(page(ITEMS, href="http://host:99999/")), "a link of the server leads to no address"),
-        (web.json_response(page(ITEMS, href="more", headers=[1])), "headers or body of the server's next link"),
-        (web.json_response(page(ITEMS, href="more", method="POST", body=["x"])), "headers or body of the server's"),
         (web.Response(status=307, headers={"Location": "http://[::1"}), "a link of the server leads to no address"),
     ],
 )
@@ -343,6 +358,11 @@ async def test_a_server_that_refuses_or_answers_nonsense(answer: web.Response, s
         ({"href": "http://a..b/"}, "cannot be asked"),
         ({"href": "more", "headers": {"X": "a\r\nB: c"}}, "cannot be asked"),
         ({"href": "missing"}, "404 Not Found"),
+        ({"href": 7}, "has no href"),
+        ({"href": "http://[::1"}, "a link of the server leads to no address"),
+        ({"href": "http://host:99999/"}, "a link of the server leads to no address"),
+        ({"href": "more", "headers": [1]}, "headers or body of the server's next link"),
+        ({"href": "more", "method": "POST", "body": ["x"]}, "headers or body of the server's next link"),
     ],
 )
 @pytest.mark.parametrize("concurrency", [1, 5])

@@ -159,4 +159,4 @@ async def test_a_connection_that_takes_too_long_is_not_for_the_size_of_the_page(
             ):
                 await anext(module.fetch(WorkflowContext.create()))
     assert isinstance(module.stats, ApiStats)
-    assert module.stats.requests == 2 + connection.RETRIES
+    assert module.stats.requests == 3 + connection.RETRIES  # and where the specification puts the search

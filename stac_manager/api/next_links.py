@@ -1,0 +1,98 @@
+"""The `next` link of a page -> the request for the page after it (STAC API, item-search, paging)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from yarl import URL
+
+from stac_manager.api.addresses import linked, shown
+from stac_manager.api.http import Answer
+from stac_manager.api.requests import Request
+from stac_manager.exceptions import DataProcessingError
+
+# Headers that say how a request travels: not for a link to set.
+OF_THE_CONNECTION = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
+CONDITIONS = ("collections", "ids", "bbox", "intersects", "datetime", "query", "filter", "filter-lang", "sortby")
+
+_NEXT_IN_HEADER = re.compile(r"""<([^<>]*)>(?=[^<]*;\s*rel\s*=\s*(?:"next"|'next'|next\b))""", re.IGNORECASE)
+
+
+class LinkError(DataProcessingError):
+    """A next link that leads to no request."""
+
+
+def next_request(answer: Answer, first: Request) -> Request | None:
+    """Build the request for the page after `answer`, or None after the last.
+
+    The rules of the specification: the method is GET unless the link says otherwise, also after a POST; `href` is
+    opaque and relative to the address of the answer; `headers` are sent; the body is the link's own, or with
+    `merge` the first request's with the link's laid over it. Franklin calls a link GET that has all in its body.
+
+    Raises:
+        LinkError: If there is a link, and it is none.
+    """
+    link = _next_link(answer)
+    if link is None or link.get("href", link) in (None, ""):
+        return None
+    href = link.get("href")
+    if not isinstance(href, str):
+        raise LinkError(f"{shown(answer.url)}: the server's next link has no href")
+    try:
+        url = str(linked(answer.url, href))
+    except DataProcessingError as error:
+        raise LinkError(str(error)) from None
+    link_headers, body = _member(link, "headers"), _member(link, "body")
+    if not isinstance(link_headers, dict) or not isinstance(body, dict):
+        raise LinkError(f"{shown(answer.url)}: headers or body of the server's next link are no JSON object")
+    headers = {name: str(value) for name, value in link_headers.items() if name.lower() not in OF_THE_CONNECTION}
+    giver = str(answer.url)
+    says_all = first.method == "POST" and bool(body) and "?" not in url
+    if str(link.get("method", "GET")).upper() != "POST" and not says_all:
+        return Request("GET", url, headers=headers, given_by=giver)
+    return Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, giver)
+
+
+def at_search(request: Request, first: Request) -> Request | None:
+    """The same page at the address of the search itself, for links that lead elsewhere: behind a proxy a server may
+    not know its own host, port or path. None where the link leads there, or has nothing but its path to tell pages
+    apart."""
+    place, target = URL(first.url, encoded=True).with_query(None), URL(request.url, encoded=True)
+    if target.with_query(None).with_fragment(None) == place or not (target.raw_query_string or request.body):
+        return None
+    url = f"{place}?{target.raw_query_string}" if target.raw_query_string else str(place)
+    return replace(request, url=url, headers={}, given_by=None)
+
+
+def with_conditions(request: Request, first: Request) -> Request | None:
+    """The same page with the conditions of the search that its link has lost; None where it has them all."""
+    if request.method != "POST" or request.body is None:
+        return None
+    lost = {
+        name: value for name, value in (first.body or {}).items() if name in CONDITIONS and name not in request.body
+    }
+    return replace(request, body={**lost, **request.body}) if lost else None
+
+
+def _next_link(answer: Answer) -> dict[str, Any] | None:
+    """The link in the document, else that of the header `Link` (RFC 8288), as servers of OGC API Features have it."""
+    links = answer.document.get("links")
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and link.get("rel") == "next":
+            return link
+    found = _NEXT_IN_HEADER.search(answer.link)
+    return {"href": found[1]} if found else None
+
+
+def _member(link: dict[str, Any], name: str) -> Any:
+    """A member of a link that is an object; one that was written as text is read, an empty one of any kind is {}."""
+    value = link.get(name)
+    if isinstance(value, str) and value:
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value or {}
