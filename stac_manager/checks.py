@@ -155,6 +155,8 @@ def check_headers(headers: object) -> None:
             raise ValueError(f"the value of {name!r} is not text")
         if "\r" in value or "\n" in value or "\0" in value:
             raise ValueError(f"the value of {name!r} has a line break in it")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError(f"the value of {name!r} is not text that can be sent")
 
 
 def _sort_key(key: object) -> dict[str, str]:

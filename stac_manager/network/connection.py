@@ -105,11 +105,20 @@ class Connection:
         )
 
     def proxy_for(self, url: URL) -> str | None:
-        """Return the proxy that the environment names for an address; none for this machine's own addresses."""
-        if not url.host or _is_loopback(url.host) or (self.trust_env and proxy_bypass(url.host)):
+        """Return the proxy that the environment names for an address; none for this machine's own addresses.
+
+        Raises:
+            ConfigurationError: If it is none that speaks HTTP.
+        """
+        if not url.host or _is_loopback(url.host) or (self.trust_env and _is_exempt(url)):
             return None
         proxies = self.proxies()
-        return proxies.get(url.scheme) or proxies.get("all")
+        proxy = proxies.get(url.scheme) or proxies.get("all")
+        if proxy is not None and (scheme := URL(proxy).scheme) not in ("http", "https"):
+            raise ConfigurationError(
+                f"{scheme} proxies are not supported; name an http proxy in {url.scheme}_proxy, or the host in no_proxy"
+            )
+        return proxy
 
     def proxies(self) -> dict[str, str]:
         """Return the proxies that the environment names, by the scheme of what they are for, or `all`.
@@ -172,7 +181,7 @@ def _netrc_entry(host: str) -> tuple[str, str] | None:
         return None
     try:
         found = netrc.netrc(str(path)).authenticators(host)
-    except (OSError, netrc.NetrcParseError) as error:
+    except (OSError, UnicodeDecodeError, netrc.NetrcParseError) as error:
         place = f"line {error.lineno}" if isinstance(error, netrc.NetrcParseError) else _reason(error)
         raise ConfigurationError(f"{path}: not a netrc file ({place}); mend it, or set trust_env to False") from None
     return (found[0], found[2] or "") if found else None
@@ -188,6 +197,21 @@ def _trusting(name: str, path: str, context: ssl.SSLContext | None = None) -> ss
     except OSError as error:
         raise ConfigurationError(f"{name}: no certificates in {path!r}: {_reason(error)}") from None
     return context
+
+
+def _is_exempt(url: URL) -> bool:
+    """Whether `no_proxy` names an address: by its host, with a port or without, or by a network that it is in."""
+    host = url.host or ""
+    if proxy_bypass(host if ":" in host else f"{host}:{url.port}"):
+        return True
+    return any(_is_in(host, network.strip()) for network in getproxies().get("no", "").split(",") if "/" in network)
+
+
+def _is_in(host: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -53,7 +53,7 @@ class Credentials:
             Whether they were asked for.
 
         Raises:
-            ConfigurationError: If the function fails, or returns no headers. Never quotes them.
+            ConfigurationError: If the function returns no headers. Never quotes them.
         """
         async with self._lock:
             if self.issue != issue:

@@ -92,8 +92,20 @@ async def test_what_needs_no_proxy_meets_none(monkeypatch: pytest.MonkeyPatch) -
         assert await ids(f"http://127.0.0.1:{port}/") == ["only"]
     assert Connection().proxy_for(URL("http://one.test/")) == "http://127.0.0.1:9"
     assert Connection(trust_env=False).proxy_for(URL("http://one.test/")) is None
-    monkeypatch.setenv("no_proxy", "one.test")
-    assert Connection().proxy_for(URL("http://one.test/")) is None
+    monkeypatch.setenv("no_proxy", "one.test,two.test:8080,10.0.0.0/8,fd00::/8")
+    for exempt in (
+        "http://one.test/",
+        "http://one.test:81/",
+        "http://two.test:8080/",
+        "http://10.1.2.3/",
+        "http://[fd00::1]/",
+    ):
+        assert Connection().proxy_for(URL(exempt)) is None
+    for other in ("http://two.test/", "http://11.1.2.3/", "http://[fe00::1]/"):
+        assert Connection().proxy_for(URL(other)) == "http://127.0.0.1:9"
+    monkeypatch.setenv("http_proxy", "socks5://ada:s3cret@127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match="socks5 proxies are not supported; name an http proxy"):
+        Connection().proxy_for(URL("http://three.test/"))
 
 
 @pytest.mark.parametrize("variable", ["ca_bundle", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
@@ -176,6 +188,7 @@ async def test_a_client_certificate_is_shown_to_the_origin_of_the_source_only(
         ({"timeout": 0}, "option 'timeout'"),
         ({"rate_limit": -1}, "option 'rate_limit'"),
         ({"retries": -1}, "option 'retries'"),
+        ({"headers": {"X-Key": "s3cret\udc80"}}, "option 'headers': the value of 'X-Key' is not text that can be sent"),
         ({"user_agent": "a\nb"}, "option 'user_agent': must be printable ASCII"),
     ],
 )
@@ -207,6 +220,9 @@ async def test_netrc_is_for_its_host_and_a_header_comes_first(tmp_path: Path) ->
         with pytest.raises(ConfigurationError, match=r"\.netrc: not a netrc file \(line \d\)") as raised:
             await ids(f"http://127.0.0.1:{port}/")
         assert "s3cret" not in str(raised.value)
+        (tmp_path / ".netrc").write_bytes(b"machine 127.0.0.1 login \xff password s3cret-word\n")
+        with pytest.raises(ConfigurationError, match=r"\.netrc: not a netrc file"):
+            await ids(f"http://127.0.0.1:{port}/")
 
 
 async def test_who_asks_how_long_and_how_often_is_for_the_user_to_say() -> None:
