@@ -6,12 +6,14 @@ Raises:
 
 from __future__ import annotations
 
+import calendar
 import inspect
 import json
 import math
 import numbers
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
 from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, nanoseconds
@@ -20,7 +22,7 @@ ITEM_MEMBERS = ("type", "stac_version", "stac_extensions", "id", "geometry", "bb
                 "collection")  # fmt: skip
 OPEN = ".."
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 _INSTANT = re.compile(
     r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?"
     r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)",
@@ -60,23 +62,43 @@ def bbox(edges: tuple[float, ...]) -> tuple[float, ...]:
     return edges
 
 
-def interval(text: str) -> str:
-    """Check an RFC 3339 instant or interval (STAC API, item-search); plain dates become whole days."""
-    bounds = text.split("/")
-    if len(bounds) > 2:
+def interval(value: object) -> str:
+    """Check an RFC 3339 instant or interval (STAC API, item-search), or write one of a datetime or of a pair of them.
+
+    Years, months and days become all of what they name. Times without a zone are UTC; None is an open end.
+    """
+    bounds = value.split("/") if isinstance(value, str) else list(value) if isinstance(value, list | tuple) else [value]
+    texts = [_written(each) for each in bounds]
+    if len(texts) > 2 or not texts:
         raise ValueError("is one instant, or an interval 'start/end' with '..' for an open end")
-    if len(bounds) == 1 and _DATE.fullmatch(text):
-        bounds = [text, text]
-    if len(bounds) == 1:
-        return _instant(text)
-    start = _bound(bounds[0], "T00:00:00Z")
-    end = _bound(bounds[1], "T23:59:59.999999Z")
+    if len(texts) == 1 and not _DATE.fullmatch(texts[0]):
+        return _instant(texts[0])
+    start, end = _bound(texts[0], last=False), _bound(texts[-1], last=True)
     if start == end == OPEN:
         raise ValueError("is open at both ends; leave it out instead")
     first, last = nanoseconds(start), nanoseconds(end)
     if first is not None and last is not None and first > last:
         raise ValueError(f"ends before it begins: {start} is after {end}")
     return f"{start}/{end}"
+
+
+def listed(value: object) -> object:
+    """Make a list of what one may write instead: names with commas between them, a set, a column of a table."""
+    if isinstance(value, str):
+        return [each.strip() for each in value.split(",")]
+    if isinstance(value, set | frozenset):
+        return sorted(value)  # the same in every process: a run is resumed with the same options
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping) else value
+
+
+def mapped(value: object) -> object:
+    """Make a GeoJSON object of its text, or of what has the `__geo_interface__`, such as a shape of shapely."""
+    try:
+        if isinstance(value, str):
+            return json.loads(value)
+        return json.loads(json.dumps(getattr(value, "__geo_interface__", value), allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"cannot be written as JSON: {error}") from None
 
 
 def geometry(value: dict[str, Any]) -> dict[str, Any]:
@@ -184,10 +206,26 @@ def _instant(text: str) -> str:
     return text
 
 
-def _bound(text: str, time_of_day: str) -> str:
+def _written(bound: object) -> str:
+    if bound is None:
+        return OPEN
+    if isinstance(bound, datetime):
+        return bound.isoformat() + ("Z" if bound.tzinfo is None else "")
+    if isinstance(bound, str | date):
+        return str(bound)
+    raise ValueError(f"is text such as '2024-05-01/2024-05-31', a datetime or a pair of them (got {short(bound)})")
+
+
+def _bound(text: str, *, last: bool) -> str:
+    """Return an end of an interval: of a year, a month or a day its first or last moment."""
     if text in ("", OPEN):
         return OPEN
-    return _instant(text + time_of_day if _DATE.fullmatch(text) else text)
+    if (named := _DATE.fullmatch(text)) is None:
+        return _instant(text)
+    year, month, day = named[1], named[2] or ("12" if last else "01"), named[3]
+    if day is None:
+        day = str(calendar.monthrange(int(year), int(month))[1]) if last and 1 <= int(month) <= 12 else "01"
+    return _instant(f"{year}-{month}-{day}T{'23:59:59.999999' if last else '00:00:00'}Z")
 
 
 def short(value: object) -> str:

@@ -111,11 +111,15 @@ NAMES = tuple(each.name for each in fields(IngestConfig) if each.name != "given"
 REQUIRED = ("mode", "source")
 _READ: dict[str, Callable[[Any], Any]] = {
     "headers": checks.headers, "modifier": checks.modifier, "concurrency": checks.concurrency,
-    "sortby": checks.sort_keys,
+    "sortby": checks.sort_keys, "datetime": checks.interval,
 }  # fmt: skip
 """Of options whose type says too little: these take what was given as it is."""
+_WRITE: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("collections", "ids", "fields", "bbox"), checks.listed), "intersects": checks.mapped,
+}  # fmt: skip
+"""These may be written in more ways than one."""
 _CHECK: dict[str, Callable[[Any], Any]] = {
-    "bbox": checks.bbox, "datetime": checks.interval, "intersects": checks.geometry, "query": checks.json_value,
+    "bbox": checks.bbox, "intersects": checks.geometry, "query": checks.json_value,
     "filter": checks.json_value, "fields": checks.paths, "user_agent": checks.header_text,
 }  # fmt: skip
 """These take a value of the right type."""
@@ -132,6 +136,8 @@ def _read(name: str, value: object) -> Any:
         return None
     if name in _READ:
         return _READ[name](value)
+    if name in _WRITE:
+        value = _WRITE[name](value)
     try:
         found = msgspec.convert(checks.plain(value), kind, strict=False)
     except msgspec.ValidationError as error:

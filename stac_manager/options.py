@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import date
 from os import PathLike
-from typing import Any, Literal, Required, TypeAlias, TypedDict
+from typing import Any, Literal, Protocol, Required, TypeAlias, TypedDict
 
 Headers: TypeAlias = Mapping[str, str] | Callable[[], Mapping[str, str]] | Callable[[], Awaitable[Mapping[str, str]]]
 """Header lines, or a function that gives them: it is asked again when the server answers 401."""
+Time: TypeAlias = str | date | None
+"""An instant, or the end of an interval: text, or a date or datetime; None is open."""
+
+
+class Geometry(Protocol):
+    """What has the `__geo_interface__`, such as a shape of shapely."""
+
+    @property
+    def __geo_interface__(self) -> Mapping[str, Any]: ...
 
 
 class IngestOptions(TypedDict, total=False):
@@ -18,14 +28,14 @@ class IngestOptions(TypedDict, total=False):
     source_type: Literal["auto", "file", "items_directory", "collection"]
     format: Literal["json", "ndjson", "parquet"] | None
     collection_id: str | None
-    collections: Sequence[str] | None
-    bbox: Sequence[float] | None
-    datetime: str | None
-    intersects: Mapping[str, Any] | None
-    ids: Sequence[str] | None
+    collections: Iterable[str] | None
+    bbox: Iterable[float] | str | None
+    datetime: Time | tuple[Time, Time] | list[Time]
+    intersects: Mapping[str, Any] | Geometry | str | None
+    ids: Iterable[str] | None
     query: Mapping[str, Any] | None
     filter: Mapping[str, Any] | str | None
-    fields: Sequence[str] | None
+    fields: Iterable[str] | None
     sortby: str | Sequence[str | Mapping[str, str]] | None
     limit: int
     max_items: int | None

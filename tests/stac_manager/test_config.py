@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely.geometry
 
 from stac_manager import ConfigurationError, IngestConfig, IngestModule
 
@@ -88,7 +91,14 @@ def test_a_path_object_is_a_source() -> None:
         ({**API, "format": "json"}, "format: only for mode 'file'"),
         ({**API, "limit": 2.5}, "option 'limit': expected a whole number (got 2.5)"),
         ({**API, "timeout": 0}, "option 'timeout': expected a number > 0"),
-        ({**API, "ids": "a"}, "option 'ids': expected a list or None (got 'a')"),
+        ({**API, "ids": {"a": 1}}, "option 'ids': expected a list or None (got {'a': 1})"),
+        ({**API, "ids": ["a", 5]}, "option 'ids': expected text"),
+        ({**API, "datetime": "2024-13"}, "'2024-13-01T00:00:00Z' is not an RFC 3339 instant"),
+        ({**API, "datetime": 2024}, "option 'datetime': is text such as"),
+        ({**API, "datetime": (None, None)}, "open at both ends"),
+        ({**API, "datetime": []}, "one instant, or an interval"),
+        ({**API, "intersects": "a bay"}, "option 'intersects': cannot be written as JSON"),
+        ({**API, "intersects": {"type": "Point", "coordinates": [float("nan"), 1]}}, "option 'intersects'"),
         ({**API, "modifier": "sign"}, "option 'modifier': must be a function"),
     ],
 )
@@ -138,10 +148,33 @@ def test_header_values_are_never_quoted(headers: object) -> None:
         ("2024-05-01T00:00:00.50Z/2024-05-01T00:00:00.5Z", "2024-05-01T00:00:00.50Z/2024-05-01T00:00:00.5Z"),
         ("2024-05-01T00:00:00Z/2024-05-01T02:00:00+02:00", "2024-05-01T00:00:00Z/2024-05-01T02:00:00+02:00"),
         ("2016-12-31t23:59:60z/..", "2016-12-31t23:59:60z/.."),
+        ("2024", "2024-01-01T00:00:00Z/2024-12-31T23:59:59.999999Z"),
+        ("2024-02", "2024-02-01T00:00:00Z/2024-02-29T23:59:59.999999Z"),
+        ("2023-11/2024", "2023-11-01T00:00:00Z/2024-12-31T23:59:59.999999Z"),
+        (date(2024, 5, 1), "2024-05-01T00:00:00Z/2024-05-01T23:59:59.999999Z"),
+        (datetime(2024, 5, 1, 12), "2024-05-01T12:00:00Z"),
+        ((datetime(2024, 5, 1, tzinfo=UTC), None), "2024-05-01T00:00:00+00:00/.."),
+        (["2024-05", date(2024, 6, 2)], "2024-05-01T00:00:00Z/2024-06-02T23:59:59.999999Z"),
     ],
 )
-def test_datetime_bounds_stay_verbatim_and_dates_become_whole_days(given: str, sent: str) -> None:
+def test_datetime_bounds_stay_verbatim_and_dates_become_whole_days(given: Any, sent: str) -> None:
     assert IngestConfig.parse({**API, "datetime": given}).datetime == sent
+
+
+def test_what_other_clients_take_as_well() -> None:
+    square = {"type": "Polygon", "coordinates": [[[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]]]}
+    config = IngestConfig.parse(
+        {
+            **API,
+            "collections": "a, b",
+            "ids": {"x"},
+            "fields": "id,datetime",
+            "intersects": shapely.geometry.shape(square),
+        }
+    )
+    assert (config.collections, config.ids, config.fields) == (("a", "b"), ("x",), ("id", "properties.datetime"))
+    assert config.intersects == square == IngestConfig.parse({**API, "intersects": json.dumps(square)}).intersects
+    assert IngestConfig.parse({**API, "bbox": "1,2,3.5,4"}).bbox == (1.0, 2.0, 3.5, 4.0)
 
 
 def test_fields_that_are_no_members_of_an_item_are_its_properties() -> None:
