@@ -87,7 +87,7 @@ def listed(value: object) -> object:
     if isinstance(value, str):
         return [each.strip() for each in value.split(",")]
     if isinstance(value, set | frozenset):
-        return sorted(value)  # the same in every process: a run is resumed with the same options
+        return sorted(value, key=str)  # the same in every process: a run is resumed with the same options
     return list(value) if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping) else value
 
 

@@ -92,7 +92,7 @@ def test_a_path_object_is_a_source() -> None:
         ({**API, "limit": 2.5}, "option 'limit': expected a whole number (got 2.5)"),
         ({**API, "timeout": 0}, "option 'timeout': expected a number > 0"),
         ({**API, "ids": {"a": 1}}, "option 'ids': expected a list or None (got {'a': 1})"),
-        ({**API, "ids": ["a", 5]}, "option 'ids': expected text"),
+        ({**API, "ids": {"a", 5}}, "option 'ids': expected text"),
         ({**API, "datetime": "2024-13"}, "'2024-13-01T00:00:00Z' is not an RFC 3339 instant"),
         ({**API, "datetime": 2024}, "option 'datetime': is text such as"),
         ({**API, "datetime": (None, None)}, "open at both ends"),
