@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -20,56 +21,32 @@ def has_large_number(value: Any, depth: int = MOST_DEPTH) -> bool:
     to parse it.
     """
     if type(value) is dict:
-        properties, features = value.get("properties"), value.get("features")
+        for member in value.values():
+            if type(member) is float and not -LIMIT < member < LIMIT:
+                return True
+        features = value.get("features")
         if type(features) is list and depth and has_large_number(features, depth - 1):
             return True
-        return _has_large(value) or (type(properties) is dict and _has_large(properties, deep=True))
+        properties = value.get("properties")
+        return type(properties) is dict and _has_large(list(properties.values()))
     return type(value) is list and any(has_large_number(each, depth) for each in value if type(each) is dict)
 
 
-def _has_large(members: dict[str, Any], *, deep: bool = False) -> bool:
-    for value in members.values():
-        kind = value.__class__
-        if kind is str or kind is int:
-            continue
-        if kind is float:
-            if not -LIMIT < value < LIMIT:
-                return True
-        elif deep and (kind is list or kind is dict) and _is_large_within(value):
-            return True
-    return False
-
-
-def _is_large_within(container: Any) -> bool:
-    for value in container.values() if container.__class__ is dict else container:
-        kind = value.__class__
-        if kind is str or kind is int:
-            continue
-        if kind is float:
-            if not -LIMIT < value < LIMIT:
-                return True
-        elif kind is list or kind is dict:
-            return _is_large_below(container)
-    return False
-
-
-def _is_large_below(container: Any) -> bool:
-    """Look at containers within containers: as text, at half the cost of looking at each value."""
-    try:
-        if _EXPONENT not in orjson.dumps(container):
+def _has_large(values: list[Any]) -> bool:
+    """Look for large doubles at any depth: as text first, at half the cost of looking at each value."""
+    with suppress(TypeError):  # orjson reads deeper than it writes
+        if _EXPONENT not in orjson.dumps(values):
             return False
-    except TypeError:  # orjson reads deeper than it writes
-        pass
-    waiting = [container]
-    while waiting:
-        found = waiting.pop()
-        for value in found.values() if found.__class__ is dict else found:
-            kind = value.__class__
-            if kind is float:
-                if not -LIMIT < value < LIMIT:
-                    return True
-            elif kind is list or kind is dict:
-                waiting.append(value)
+    while values:
+        value = values.pop()
+        kind = type(value)
+        if kind is float:
+            if not -LIMIT < value < LIMIT:
+                return True
+        elif kind is list:
+            values += value
+        elif kind is dict:
+            values += value.values()
     return False
 
 
