@@ -73,11 +73,51 @@ class ReadAhead:
 
     @property
     def pending(self) -> Future[bytes | OSError | None] | None:
-        """What `next()` would have to wait for: a document that a thread has not read yet."""
+        """What the next document would have to wait for: a thread has not read it yet."""
         return self._threads.pending if self._threads is not None and not self._ahead else None
 
-    def next(self) -> Opened | None:
-        """Return the next document, None after the last."""
+    def __iter__(self) -> Iterator[Opened]:
+        """Yield one document after another."""
+        while True:
+            if self._nowait and not self._hinting and not self._ahead and self._threads is None:
+                yield from self._warm()
+            found = self._next()
+            if found is None:
+                return
+            yield found
+
+    def _warm(self) -> Iterator[Opened]:
+        """Yield documents the shortest way, as long as they are in the page cache and fit the buffer."""
+        open_, read, close = os.open, os.preadv, os.close
+        buffer, buffers, nowait, stats, waits, left = (
+            self._buffer, self._buffers, self._nowait, self._stats, self._waits, self._left
+        )  # fmt: skip
+        for document in left:
+            if document[1] == "json":
+                try:
+                    descriptor = open_(document[0], OPEN_FLAGS)
+                except OSError as error:
+                    yield document, error
+                else:
+                    try:
+                        count = read(descriptor, buffers, 0, nowait)
+                    except OSError:
+                        count = 0
+                    if count % PAGE_BYTES:
+                        close(descriptor)
+                        stats.bytes += count
+                        if waits:
+                            waits.clear()
+                        yield document, buffer[:count]
+                        continue
+                    yield document, self._read(document, descriptor)
+            else:
+                opened = open_document(document)
+                yield document, self._read(document, opened) if isinstance(opened, int) else opened
+            if self._hinting or self._threads is not None or not self._nowait or self._left is not left:
+                return
+
+    def _next(self) -> Opened | None:
         if self._hinting and len(self._ahead) <= self._level // 2:
             self._fill()
         if self._ahead:
@@ -88,27 +128,11 @@ class ReadAhead:
         found = next(self._left, None)
         if found is None:
             return None
-        if self._nowait and found.format == "json":
-            # The shortest way for a file in the page cache that fits the buffer.
-            try:
-                descriptor = os.open(found.path, OPEN_FLAGS)
-            except OSError as error:
-                return found, error
-            try:
-                count = os.preadv(descriptor, self._buffers, 0, self._nowait)
-            except OSError:
-                count = 0
-            if count % PAGE_BYTES:
-                os.close(descriptor)
-                self._waits.clear()
-                self._stats.bytes += count
-                return found, self._buffer[:count]
-            return found, self._read(found, descriptor)
         opened = open_document(found)
         return found, self._read(found, opened) if isinstance(opened, int) else opened
 
     def put_back(self, document: Document) -> None:
-        """Give back the document that `next` returned last, to be read again."""
+        """Give back the document that came last, to be read again."""
         if self._threads is not None and not self._ahead:
             self._threads.put_back(document)
             return

@@ -48,6 +48,7 @@ class Turns:
         stats: FileStats,
     ) -> None:
         self._reader = reader
+        self._documents = iter(reader)
         self._filters = filters
         self._matches = filters.matches if filters else None
         self._max_items = sys.maxsize if max_items is None else max_items
@@ -62,6 +63,7 @@ class Turns:
     def take(self) -> Generator[Item, None, None]:
         """Yield items until it is the event loop's turn, and count them and the time in which the consumer has them."""
         stats, reader, matches, most = self._stats, self._reader, self._matches, self._max_items
+        documents = self._documents
         decode, clock = self._filters.decode, perf_counter
         loads = decode.loads
         keep = self._filters.keep
@@ -73,7 +75,7 @@ class Turns:
         while started < turn and stats.items < most:
             if reader.has_threads and reader.pending is not None:
                 return
-            found = reader.next()
+            found = next(documents, None)
             if found is None:
                 self.ended = True
                 return
