@@ -17,7 +17,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.broken import BrokenMember, NotJSONError, why_not_json
 from stac_manager.files.formats import BOM, HEAD_BYTES, RECORD_SEPARATOR, Document, why_not_text
-from stac_manager.files.lines import LONG_LINE_BYTES, first_byte, has_lines
+from stac_manager.files.lines import LONG_LINE_BYTES, begins_over_lines, first_byte, has_lines, length_over_lines
 from stac_manager.files.members import Pause, Whole, members
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.opening import TOO_MANY_OPEN
@@ -30,6 +30,8 @@ Items: TypeAlias = Generator[Item | None, None, None]
 _AROUND_VALUES = b" \t\r\n\x1e"
 _SEVERAL_VALUES = "unexpected content after document"
 """What orjson says of them."""
+MOST_TRIALS = 20
+"""So many lines of a document that do not parse are tried together with those behind them."""
 MOST_DEPTH = 3
 """Arrays of pages of features: containers within containers are looked into so deep."""
 
@@ -73,9 +75,10 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
             failures.add(path, reason)
             return
         if document.stop is None and first_byte(window) == RECORD_SEPARATOR:
-            yield from _lines(window, path, failures, bytes((RECORD_SEPARATOR,)), decode)
+            yield from _lines(window, path, failures, bytes((RECORD_SEPARATOR,)), decode, trials=0)
         elif document.stop is not None or has_lines(window, document):
-            yield from _lines(window, path, failures, b"\n", decode)
+            trials = MOST_TRIALS if document.stop is None else 0  # a share of a file may begin within a value
+            yield from _lines(window, path, failures, b"\n", decode, trials)
         else:
             yield from decode.kept(_values(window, path, failures))
 
@@ -100,8 +103,10 @@ def _values(window: Window, path: str, failures: FailureCollector, line: int | N
         failures.add(path, f"not JSON: {error}{rest}", line=line or error.line)
 
 
-def _lines(window: Window, path: str, failures: FailureCollector, separator: bytes, decode: Decode) -> Items:
-    """Decode a value a line, or one behind each record separator."""
+def _lines(
+    window: Window, path: str, failures: FailureCollector, separator: bytes, decode: Decode, trials: int
+) -> Items:
+    """Decode a value a line, or one behind each record separator; also values among lines that several lines hold."""
     loads, kept = decode.loads, decode.kept
     ended = False
     while True:
@@ -117,14 +122,24 @@ def _lines(window: Window, path: str, failures: FailureCollector, separator: byt
                 continue
             found = window.end
         begin = window.start
-        if separator == b"\n" and found < window.end:
-            window.pass_line(found)
-        else:
-            window.start = min(found + 1, window.end)
+        _pass(window, found, separator)
         try:
             candidate = loads(window.view[begin:found])
         except orjson.JSONDecodeError as error:
             yield None
+            if trials and begins_over_lines(window.view[begin:found].tobytes()):
+                line = found - begin
+                window.start = begin
+                length = length_over_lines(window)
+                begin, found = window.start, window.start + line
+                if length:
+                    number = window.line_at(begin) + window.lines_before()
+                    window.start += length
+                    value = Window(data=bytes(window.view[begin : window.start]))
+                    yield from kept(_values(value, path, failures, number))
+                    continue
+                trials -= 1
+                _pass(window, found, separator)
             yield from kept(_odd_line(window, begin, found, error, path, failures))
             continue
         if is_plain_item(candidate):
@@ -136,6 +151,13 @@ def _lines(window: Window, path: str, failures: FailureCollector, separator: byt
             candidate = _exact_members(candidate, window.view[begin:found])
             yield from kept(_walk(candidate, "", window.line_at(begin) + window.lines_before(), path, failures))
         del candidate
+
+
+def _pass(window: Window, found: int, separator: bytes) -> None:
+    if separator == b"\n" and found < window.end:
+        window.pass_line(found)
+    else:
+        window.start = min(found + 1, window.end)
 
 
 def _odd_line(

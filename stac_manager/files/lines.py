@@ -1,4 +1,4 @@
-"""Whether a document holds a value a line, by its first lines. Looks, and uses nothing of the window up."""
+"""Whether a document holds a value a line, and values that several hold. Looks, and uses nothing of the window up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stac_manager.items import is_plain_item
 LONG_LINE_BYTES = 1_048_576
 """A longer line is read member by member, and is never in memory as a whole."""
 FIRST_VALUE_BYTES = 1_048_576
-"""So far the first value of a file of lines is followed when it does not end with its line."""
+"""So far a value in a file of lines is followed when it does not end with its line."""
 LINES_LOOKED_AT = 8
 """Behind a broken first line, so many lines are looked at for an item."""
 
@@ -68,9 +68,18 @@ def _end_of_first_line(window: Window) -> int | None:
         searched = window.start + length
 
 
+def begins_over_lines(line: bytes) -> bool:
+    """Tell whether a line that does not parse begins an object or array, and ends where pretty-printing breaks one."""
+    return line.lstrip()[:1] in (b"{", b"[") and _goes_on(line)
+
+
+def _goes_on(line: bytes) -> bool:
+    return line.rstrip()[-1:] in (b"[", b"{", b",", b":")
+
+
 def _is_item_behind(line: bytes, window: Window, end: int) -> bool:
     """Tell whether a line that does not parse, and is no part of a container, is followed soon by an item."""
-    if line.rstrip()[-1:] in (b"[", b"{", b",", b":"):
+    if _goes_on(line):
         return False
     begin = end + 1 - window.start
     for _ in range(LINES_LOOKED_AT):
@@ -91,9 +100,7 @@ def _is_item_behind(line: bytes, window: Window, end: int) -> bool:
 
 def _parses_over_lines(window: Window) -> bool:
     """Tell whether an object or array that several lines hold begins here."""
-    while window.end - window.start < FIRST_VALUE_BYTES and window.more():
-        pass
-    data = bytes(window.view[window.start : min(window.end, window.start + FIRST_VALUE_BYTES)])
+    data = _looked_ahead(window)
     if data.lstrip()[:1] not in (b"{", b"["):
         return False
     value = Window(data=data)
@@ -106,6 +113,24 @@ def _parses_over_lines(window: Window) -> bool:
     except (NotJSONError, StopIteration):
         return False
     return not isinstance(first.value, BrokenMember) and b"\n" in data[: value.start]
+
+
+def length_over_lines(window: Window) -> int:
+    """Return how long the object or array is that begins here and is whole only with further lines, 0 for none."""
+    value = Window(data=_looked_ahead(window))
+    try:
+        for member in members(value):
+            if isinstance(member.value if isinstance(member, Whole) else member, BrokenMember):
+                return 0
+    except NotJSONError:
+        return 0
+    return value.start
+
+
+def _looked_ahead(window: Window) -> bytes:
+    while window.end - window.start < FIRST_VALUE_BYTES and window.more():
+        pass
+    return bytes(window.view[window.start : min(window.end, window.start + FIRST_VALUE_BYTES)])
 
 
 def _something_follows(window: Window, end: int) -> bool:

@@ -52,6 +52,14 @@ CONTENTS: dict[str, tuple[str, str | bytes]] = {
     "record separators, pretty": ("x.geojsonl", pretty(ITEMS, "\x1e")),
     "pretty-printed items in .ndjson": ("x.ndjson", pretty(ITEMS)),
     "pretty-printed items in .json": ("x.json", "\n" + pretty(ITEMS)),
+    "pretty-printed items among lines": (
+        "x.ndjson",
+        LINES.splitlines()[0] + "\n" + pretty(ITEMS[1:3]) + json.dumps(ITEMS[3]) + pretty(ITEMS[4:]),
+    ),
+    "a pretty-printed page among lines": (
+        "x.json",
+        LINES.splitlines()[0] + "\r\n" + pretty([{**COLLECTION, "features": ITEMS[1:4]}]) + json.dumps(ITEMS[4]),
+    ),
     "items without anything between them": ("x.json", LINES.replace("\n", "")),
     "items on one line of .ndjson": ("x.ndjson", LINES.replace("\n", "", 3)),
     "files of lines put together": ("x.ndjson", f"\ufeff{LINES}".rstrip().replace("\n", "\n\ufeff", 2)),
@@ -255,3 +263,13 @@ async def test_a_broken_document_over_lines_is_not_one_of_lines(write: Callable[
     context = WorkflowContext.create()
     assert ids(await fetch({"source": path}, context)) == ["i0"]
     assert len(context.failure_collector) == 1
+
+
+async def test_damage_behind_pretty_printed_items_keeps_its_line(write: Write) -> None:
+    """A line that is cut off is tried together with those behind it, which are read all the same."""
+    context = WorkflowContext.create()
+    text = f'{LINES.splitlines()[0]}\n{pretty(ITEMS[1:2])}{{"id": [\n{pretty(ITEMS[2:3])}\n{{"type": "Feature", "x": '
+    found = await fetch({"source": str(write("x.ndjson", text))}, context)
+    assert found == ITEMS[:3]
+    lines = [number for number, line in enumerate(text.split("\n"), 1) if line.endswith(('"id": [', '"x": '))]
+    assert [failure.line for failure in context.failure_collector.get_all()] == lines
