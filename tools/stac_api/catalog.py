@@ -1,5 +1,6 @@
 """Every item and Collection, and which of them a search finds."""
 
+import importlib
 import itertools
 import math
 import operator
@@ -15,7 +16,7 @@ from typing import Any
 import orjson
 
 from .items import EPOCH, NANOSECONDS, Box, Bytes, Item, Json, format_instant, overlap
-from .search import Filters, Search, prepared, shape_of
+from .search import Filters, Search, shape_of
 
 CACHED_SEARCHES = 256
 
@@ -98,7 +99,8 @@ class Catalog:
         return positions if isinstance(positions, range) else array("I", positions)
 
     def _intersecting(self, geojson: bytes, positions: Sequence[int]) -> list[int]:
-        searched = prepared(shape_of(orjson.loads(geojson)))
+        searched = shape_of(orjson.loads(geojson))
+        importlib.import_module("shapely").prepare(searched)
         west, south, east, north = searched.bounds
         bounds = Box(west, south, -math.inf, east, north, math.inf)
         return [p for p in positions if overlap(bounds, self.items[p].bbox) and searched.intersects(self._geometry(p))]

@@ -33,7 +33,7 @@ class Endpoints:
             "/": self.landing_page,
             "/conformance": self.conformance,
             "/api": self.openapi,
-            "/api.html": self.openapi_page,
+            "/api.html": self.documentation,
             "/collections": self.collections,
             "/collections/{collection}": self.collection,
             "/search": self.search_by_get,
@@ -78,16 +78,11 @@ class Endpoints:
         return json_answer({"conformsTo": self.conforms_to})
 
     async def openapi(self, request: web.Request) -> web.Response:
-        return json_answer(self._openapi(request), OPENAPI)
+        operations = ((route.method, route.path) for route in self.routes())
+        return json_answer(openapi_description(_base(request), operations), OPENAPI)
 
-    async def openapi_page(self, request: web.Request) -> web.Response:
-        rows = (
-            f"<li><code>{method.upper()} {path}</code>: {operation['summary']}</li>"
-            for path, operations in self._openapi(request)["paths"].items()
-            for method, operation in operations.items()
-        )
-        page = f"<!doctype html><title>Local STAC API</title><h1>Local STAC API</h1><ul>{''.join(rows)}</ul>"
-        return web.Response(text=page, content_type="text/html")
+    async def documentation(self, request: web.Request) -> web.Response:
+        return web.Response(text='<!doctype html><a href="api">The paths, as OpenAPI</a>', content_type="text/html")
 
     async def collections(self, request: web.Request) -> web.Response:
         base = _base(request)
@@ -152,12 +147,6 @@ class Endpoints:
         results = [{"name": name, "data_type": AGGREGATIONS[name], **self._count(name, filters)} for name in names]
         links = [link("root", f"{_base(request)}/", JSON)]
         return json_answer({"type": "AggregationCollection", "aggregations": results, "links": links})
-
-    def _openapi(self, request: web.Request) -> Json:
-        options = self.options
-        return openapi_description(
-            _base(request), options.greatest_page, post=not options.no_post, aggregations=options.aggregations
-        )
 
     def _collection(self, request: web.Request) -> str:
         """The Collection in the path."""

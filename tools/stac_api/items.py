@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -69,16 +68,19 @@ def read_items(paths: Sequence[Path]) -> list[Item]:
     for path in paths:
         before = len(items)
         try:
-            for number, raw in _lines(path):
-                place = f"{path}:{number}"
-                try:
-                    item = Item.parse(raw)
-                except ValueError as error:
-                    raise InputError(f"{place}: {error}") from None
-                if first := places.get((item.collection, item.id)):
-                    raise InputError(f"{place}: item {item.id!r} is already in {first}")
-                places[item.collection, item.id] = place
-                items.append(item)
+            with path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    if not (raw := line.strip()):
+                        continue
+                    place = f"{path}:{number}"
+                    try:
+                        item = Item.parse(raw)
+                    except ValueError as error:
+                        raise InputError(f"{place}: {error}") from None
+                    if first := places.get((item.collection, item.id)):
+                        raise InputError(f"{place}: item {item.id!r} is already in {first}")
+                    places[item.collection, item.id] = place
+                    items.append(item)
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from None
         if len(items) == before:
@@ -144,29 +146,6 @@ def overlap(a: Box, b: Box | None) -> bool:
     if a_crosses or b_crosses:
         return a.west <= b.east or a.east >= b.west
     return a.west <= b.east and a.east >= b.west
-
-
-def _lines(path: Path) -> Iterator[tuple[int, memoryview]]:
-    """The lines that are not blank, without the space around them, and their numbers.
-
-    They are pieces of the mapped file: no copy of it is in memory while the catalog makes its own.
-    """
-    with path.open("rb") as file:
-        try:
-            contents: mmap | bytes = mmap(file.fileno(), 0, access=ACCESS_READ)
-        except (OSError, ValueError):  # a pipe, or empty
-            contents = file.read()
-    view = memoryview(contents)
-    number = start = 0
-    while start < len(view):
-        number += 1
-        newline = contents.find(b"\n", start)
-        end = len(view) if newline < 0 else newline
-        line = contents[start:end]
-        if text := line.strip():
-            begin = start + line.index(text)
-            yield number, view[begin : begin + len(text)]
-        start = end + 1
 
 
 def _item_range(properties: Any) -> tuple[int, int]:

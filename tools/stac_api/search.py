@@ -11,19 +11,16 @@ import orjson
 
 from .items import Box, Json, parse_box, parse_instant
 
+PAGING_PARAMETERS = {"limit", "token", "offset"}
 SEARCH_PARAMETERS = {
     "collections",
     "ids",
     "bbox",
     "intersects",
     "datetime",
-    "limit",
-    "token",
-    "offset",
     "filter",
     "filter-lang",
-}
-PAGING_PARAMETERS = {"limit", "token", "offset"}
+} | PAGING_PARAMETERS
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 10_000  # a greater limit is served as this one, as OGC API - Features demands
 
@@ -151,11 +148,8 @@ def _parse_searched_box(numbers: Any) -> Box:
 
 
 def _parse_geometry(geometry: Any) -> bytes:
-    try:
-        if shape_of(geometry).is_empty:
-            raise SearchError("intersects must be a geometry that is not empty")
-    except _shapely_failures() as error:
-        raise SearchError(f"intersects must be a GeoJSON geometry: {error}") from None
+    if shape_of(geometry).is_empty:
+        raise SearchError("intersects must be a geometry that is not empty")
     return orjson.dumps(geometry, option=orjson.OPT_SORT_KEYS)
 
 
@@ -180,24 +174,12 @@ def parse_interval(text: Any) -> tuple[int | None, int | None]:
 
 
 def shape_of(geojson: Any) -> Any:
-    """A shapely geometry. Raises SearchError where shapely is missing, and what `_shapely_failures` names."""
+    """A shapely geometry. Raises SearchError for what is none, and where shapely is missing."""
     try:
-        shapes = importlib.import_module("shapely.geometry")
+        shapes, errors = (importlib.import_module(f"shapely.{name}") for name in ("geometry", "errors"))
     except ImportError:
         raise SearchError("intersects needs shapely") from None
-    return shapes.shape(geojson)
-
-
-def prepared(shape: Any) -> Any:
-    """The same shape, ready to be compared with many others."""
-    importlib.import_module("shapely").prepare(shape)
-    return shape
-
-
-def _shapely_failures() -> tuple[type[Exception], ...]:
-    """What shapely raises for something that is no geometry, depending on where it notices."""
-    basic = (ValueError, TypeError, AttributeError, KeyError, IndexError)
     try:
-        return (*basic, importlib.import_module("shapely.errors").ShapelyError)
-    except ImportError:
-        return basic
+        return shapes.shape(geojson)
+    except (errors.ShapelyError, ValueError, TypeError, AttributeError, LookupError) as error:
+        raise SearchError(f"intersects must be a GeoJSON geometry: {error}") from None
