@@ -101,7 +101,7 @@ def _line(line: str) -> str:
 def _code(text: str) -> str:
     """Text in a span of code that it cannot leave; as it is when it is plain."""
     text = "".join(character for character in text if character.isprintable())
-    text = text.replace("`", "").replace("&lt;", "<").strip()
+    text = text.replace("`", "").replace("&lt;", "<").replace("&amp;", "&").strip()
     return text if PLAIN.fullmatch(text) else f"`{text}`"
 
 

@@ -71,7 +71,7 @@ def _write_change(
     from tools.asv.history import judge
     from tools.asv.results import read_report
     from tools.atomic import write_bytes
-    from tools.render.change import show
+    from tools.render.change import as_markdown, show
 
     change = judge(results_dir, commit=after.environment.commit, base=base, machine=machine, repository=ROOT)
     before = read_report(results_dir, commit=change.base, machine=machine)
@@ -83,6 +83,8 @@ def _write_change(
         render.write_change(change, before, after, output)
     else:
         page = render.change_page(change, before, after)
-        text = render.render_html(page) if form == "html" else render.render_markdown(page, title=True)
+        text = as_markdown(change) + f"\n{render.environments_in_markdown(page.environments)}"
+        if form == "html":
+            text = render.render_html(page)
         write_bytes(output, text.encode())
     say(f"Written: {output}")

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from tools.analysis.change import Change
 from tools.asv.git import Repository
 from tools.render.change import as_markdown
+from tools.render.markdown import code, escaped
 from tools.words import plural
 
 from . import conditions, records
@@ -101,7 +102,7 @@ def render(night: Night, repository: Repository, home: Path) -> str:
     elif night.not_judged:
         parts.append(f"Not judged: {night.not_judged}")
     if night.failed:
-        parts.append("## Failing benchmarks\n\n" + "\n".join(f"- `{name}`" for name in night.failed))
+        parts.append("## Failing benchmarks\n\n" + "\n".join(f"- {code(name)}" for name in night.failed))
     if night.backfilled is not None and night.backfilled.guilty:
         parts.append("## Found in the older commits that were filled in")
         parts.append("This does not count as a regression of this night.")
@@ -167,9 +168,7 @@ def _age(age: timedelta) -> str:
 
 def _plain(text: str) -> str:
     """A commit's subject is anybody's text: no markup, nobody mentioned."""
-    for character in "\\`*_[]<>|":
-        text = text.replace(character, f"\\{character}")
-    return text.replace("@", "@\u200b").replace("<", "&lt;")
+    return escaped(text).replace("@", "@\u200b")
 
 
 def _lower(markdown: str) -> str:

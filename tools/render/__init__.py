@@ -2,7 +2,7 @@
 
 from .html import render_html
 from .json_file import read, write, write_change
-from .markdown import render_markdown
+from .markdown import environments_in_markdown, render_markdown
 from .page import change_page, report_page
 from .plot import draw
 from .terminal import show
@@ -10,6 +10,7 @@ from .terminal import show
 __all__ = [
     "change_page",
     "draw",
+    "environments_in_markdown",
     "read",
     "render_html",
     "render_markdown",

@@ -14,6 +14,7 @@ from rich.text import Text
 from tools.analysis.change import Change
 from tools.analysis.verdicts import Row, counted
 
+from .markdown import code, escaped
 from .page import CHANGE_COLUMNS
 
 _STYLES = {"regression": "bold red", "improvement": "green", "unstable": "yellow", "not enough data": "dim"}
@@ -26,14 +27,14 @@ _PIECES = re.compile(r"[^._(),=\s]*[._(),=\s]*")
 
 def as_markdown(change: Change) -> str:
     """The whole page, fit for an issue or a comment: what changed first, the rest folded away."""
-    parts = [f"## {_cell(change.title)}", _cell(change.summary)]
+    parts = [f"## {escaped(change.title)}", escaped(change.summary)]
     if change.loud:
         parts += [_table(change.loud), _list(change.loud)]
     if change.quiet:
         folded = f"<details><summary>{counted(change.quiet)}</summary>"
         parts += [folded, _table(change.quiet), _list(change.quiet), "</details>"]
     if change.notes:
-        parts.append("\n".join(f"- {_cell(note)}" for note in change.notes))
+        parts.append("\n".join(f"- {escaped(note)}" for note in change.notes))
     return "\n\n".join(parts) + "\n"
 
 
@@ -110,14 +111,9 @@ def _terminal_table(rows: Sequence[Row], width: int) -> Table:
 
 
 def _list(rows: Sequence[Row]) -> str:
-    return "\n".join(f"- `{row.name}`: {_cell(row.sentence)}" for row in rows)
+    return "\n".join(f"- {code(row.name)}: {escaped(row.sentence)}" for row in rows)
 
 
 def _table(rows: Sequence[Row]) -> str:
     lines = ["| " + " | ".join(CHANGE_COLUMNS) + " |", "|---|--:|--:|--:|--:|---|"]
-    lines += ["| " + " | ".join(_cell(cell).replace("|", r"\|") for cell in row.cells) + " |" for row in rows]
-    return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("<", "&lt;")
+    return "\n".join([*lines, *("| " + " | ".join(map(escaped, row.cells)) + " |" for row in rows)])

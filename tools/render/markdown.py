@@ -1,12 +1,13 @@
 """A page as Markdown."""
 
 import re
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from tools.analysis.analysis import Line
 from tools.words import plain
 
-from .page import COLUMNS, Page, Section
+from .page import COLUMNS, Facts, Page, Section
 
 # "sequential" is the widest word under the first heading; "baseline" fills its cell to the edge.
 _WIDTHS = (len("sequential"), *map(len, COLUMNS[1:]))
@@ -16,36 +17,35 @@ _SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _STARTS_A_BLOCK = re.compile(r"^(\d*)([#+>.)=-])(?=[#=\s]|$)")
 
 
-def render_markdown(page: Page, *, plot: str | None = None, title: bool = False) -> str:
+def render_markdown(page: Page, *, plot: str | None = None) -> str:
     """The whole page; `plot` is the file name of the picture beside it."""
-    parts = [f"# {escaped(page.title)}"] if title else []
-    parts += map(_section, page.sections) if page.sections else ["No data sets were measured."]
+    parts = [*map(_section, page.sections)] or ["No data sets were measured."]
     if plot is not None:
         parts.append(f"![Throughput and speedup against concurrency]({quote(plot)})")
-    for name, facts in page.environments:
-        parts += [f"## {name}", "\n".join(f"- {key}: {escaped(value)}" for key, value in facts)]
+    return "\n\n".join(parts) + f"\n\n{environments_in_markdown(page.environments)}"
+
+
+def environments_in_markdown(environments: Iterable[tuple[str, Facts]]) -> str:
+    parts = [f"## {name}\n\n" + "\n".join(f"- {key}: {escaped(value)}" for key, value in facts)
+             for name, facts in environments]  # fmt: skip
     return "\n\n".join(parts) + "\n"
 
 
 def _section(section: Section) -> str:
-    table = _table([section.columns, *(row.cells for row in section.rows)])
+    table = _table([COLUMNS, *(row.cells for row in section.rows)])
     details = [f"- {escaped(text)}" for text in section.details]
     block = ["<details>\n<summary>Details</summary>", "\n".join(details), "</details>"] if details else []
     return "\n\n".join([f"## {escaped(section.title)}", table, *map(_line, section.lines), *block])
 
 
 def _line(line: Line) -> str:
-    label = f"**{escaped(line.label)}**: " if line.label else ""
-    return f"{label}{escaped(line.text)}{f': {_code(line.command)}' if line.command else ''}"
+    return f"**{line.label}**: {escaped(line.text)}{f': {code(line.command)}' if line.command else ''}"
 
 
 def _table(lines: list[tuple[str, ...]]) -> str:
     rows = [tuple(escaped(cell) for cell in row) for row in lines]
-    least = _WIDTHS if lines[0] == COLUMNS else (0,) * len(lines[0])
-    widths = [
-        width if longest <= width + _MAY_TOUCH_EDGE else longest
-        for width, longest in zip(least, (max(map(len, column)) for column in zip(*rows, strict=True)), strict=True)
-    ]
+    longest = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [x if most <= x + _MAY_TOUCH_EDGE else most for x, most in zip(_WIDTHS, longest, strict=True)]
     drawn = [
         "|" + "|".join(f" {cell}".ljust(width + 2) for cell, width in zip(row, widths, strict=True)) + "|"
         for row in rows
@@ -60,7 +60,7 @@ def escaped(text: str) -> str:
     return _STARTS_A_BLOCK.sub(r"\1\\\2", _SPECIAL.sub(r"\\\g<0>", entities))
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """A code span, fenced by more backticks than it holds."""
     inner = plain(text)
     fence = "`" * (1 + max(map(len, re.findall("`+", inner)), default=0))

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tools.words import plain
 
-from .page import Facts, Page, Section
+from .page import COLUMNS, Facts, Page, Section
 
 _STYLES = {"failed": "red", "n/a": "dim"}
 
@@ -28,15 +28,14 @@ def show(page: Page, console: Console | None = None) -> None:
 def _show_section(console: Console, section: Section) -> None:
     console.print(Text(plain(section.title), style="bold"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=True)
-    for place, heading in enumerate(section.columns):
+    for place, heading in enumerate(COLUMNS):
         # The unit goes under the name, so that six columns fit into 80.
         table.add_column(Text(heading.replace(" (", "\n(")), justify="left" if place == 0 else "right", no_wrap=True)
     for row in section.rows:
         table.add_row(*(Text(plain(cell)) for cell in row.cells), style=_STYLES.get(row.style, ""))
     console.print(table)
     for line in section.lines:
-        label = Text.assemble((plain(line.label), "bold"), ": ") if line.label else Text()
-        console.print(label + Text(f"{plain(line.text)}{':' if line.command else ''}"))
+        console.print(Text.assemble((line.label, "bold"), f": {plain(line.text)}{':' if line.command else ''}"))
         if line.command:
             # Not broken by line breaks of its own, so that it can be copied.
             console.print(Text(plain(line.command)), soft_wrap=True)
