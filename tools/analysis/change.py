@@ -117,7 +117,7 @@ def between(
         before, after: Runs, oldest first. `paired`: each of `before` ran right beside the one of `after` in its place.
         machine, commit, base, notes: As in `Change`. Without a `base`, each change names the commit that brought it.
     """
-    findings = list(_paired_findings(before, after) if paired else _findings(before, after))
+    findings = list(_paired_findings(before, after) if paired else _findings(before, after, both=base is not None))
     rows = rows_of(findings)
     if base is not None:
         rows = [replace(row, guilty=None) for row in rows]
@@ -147,8 +147,17 @@ def _paired_findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Fi
             yield _compare_rounds(row, metric, [one.sample for one, _ in good], [other.sample for _, other in good])
 
 
-def _findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
+def _findings(before: Sequence[Run], after: Sequence[Run], *, both: bool) -> Iterator[Finding]:
+    """Of what was measured after; with `both`, of what was measured before alone, too: it is missed."""
     every = dict.fromkeys((run.environment, series) for run in after for series in run.series)
+    now = {(environment, series.name) for environment, series in every}  # in whatever version
+    environments = {run.environment for run in after}
+    every |= dict.fromkeys(
+        (run.environment, series)
+        for run in (before if both else ())
+        for series in run.series
+        if run.environment in environments and (run.environment, series.name) not in now
+    )
     for environment, series in every:
         metric = _metric(series)
         if metric is None:

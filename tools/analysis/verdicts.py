@@ -69,9 +69,8 @@ class Row:
 
     @property
     def is_open(self) -> bool:
-        """Whether it was measured on both sides and could not be judged all the same."""
-        is_there = self.base is not None and self.head is not None
-        return self.status == "unstable" or (self.status == "not enough data" and is_there)
+        """Whether it was measured before and could not be judged all the same, or is missing now."""
+        return self.status == "unstable" or (self.status == "not enough data" and self.base is not None)
 
     @property
     def metric(self) -> Metric | None:

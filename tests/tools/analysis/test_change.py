@@ -371,6 +371,16 @@ def test_the_whole_is_what_its_rows_say(statuses: str, status: str, code: int) -
     assert ("No regression" in found.summary) == (code == 0)
 
 
+def test_what_was_measured_before_and_is_missing_now_is_named(tmp_path: Path) -> None:
+    samples = [1.0, 1.01, 0.99, 1.02]
+    results = write_results(tmp_path, [{NAME: samples, "m.Gone.time_x": samples}, {NAME: samples}])
+    found = judge(results, base=hash_of(0), repository=tmp_path)
+    assert [(row.name, row.evidence) for row in found.rows if row.head is None] == [
+        ("m.Gone.time_x", "not measured at this commit")
+    ]
+    assert found.headline == "No regression in what could be judged"
+
+
 def test_the_same_times_are_no_difference() -> None:
     """And neither 0.00 % slower nor faster."""
     side = [{SERIES: Measured("ok", level)} for level in (1.0, 1.01, 0.99, 1.02) * 3]
