@@ -46,9 +46,7 @@ def check_file_source(options: dict[str, Any]) -> None:
 
 def check_api_source(options: dict[str, Any]) -> str | None:
     """Look for the collection, then fetch the first item; return the collection's title or id, where one is named.
-
-    Raises:
-        DataProcessingError: If there is no such collection, or the search finds nothing.
+    Raises DataProcessingError if there is no such collection, or the search finds nothing.
     """
     options = {**options, "retries": RETRIES}
     collection = options.get("collection_id")

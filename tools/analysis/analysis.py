@@ -1,13 +1,14 @@
 """The one judge of a data set: everything that a page says about it, computed once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from .bottleneck import Bottleneck, bottleneck_of, ceiling_of
-from .evidence import Evidence
 from .model import MEASUREMENT_SAMPLES, Concurrency, DataSet, Level, Report
 from .ranking import Effect, best, compared, differing_items, effect_of, recommended, refused
 from .scaling import NoLaw, ScalingLaw, fit
+from .usage import Usage
 
 Quality = Literal["enough", "few samples", "one sample", "no spread", "no samples"]
 
@@ -22,8 +23,8 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What follows from the numbers of one data set.
+class Analysis:
+    """What follows from the numbers of one data set, and the words for it.
 
     Attributes:
         quality: Of the samples: "few samples" are two to four a level; "one sample", samples without any spread and
@@ -49,48 +50,48 @@ class Findings:
     default: Level | None
     refused: tuple[Level, ...]
     bottleneck: Bottleneck
-    one: Evidence | None
+    one: Usage | None
     ceiling: float | None
     law: ScalingLaw | NoLaw
 
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """What stands under the table, the advice first."""
+        from .words import lines_of
 
-@dataclass(frozen=True)
-class Analysis:
-    """The findings and their words: `lines` stand under the table, the advice first, `details` in a block to open."""
+        return lines_of(self)
 
-    findings: Findings
-    lines: tuple[Line, ...]
-    details: tuple[str, ...]
+    @cached_property
+    def details(self) -> tuple[str, ...]:
+        """What stands in a block to open."""
+        from .words import details_of
 
-    @property
-    def data_set(self) -> DataSet:
-        return self.findings.data_set
+        return details_of(self)
 
     @property
     def recommended(self) -> Concurrency | None:
-        return None if self.findings.default is None else self.findings.default.concurrency
+        return None if self.default is None else self.default.concurrency
 
     @property
     def best_concurrency(self) -> Concurrency | None:
         """The best level; 1 where nothing is faster, None where that is not known."""
-        if self.findings.best is not None:
-            return self.findings.best.concurrency
-        return 1 if self.findings.effect == "none" else None
+        if self.best is not None:
+            return self.best.concurrency
+        return 1 if self.effect == "none" else None
 
     def line(self, label: str) -> str:
         """The text of the line with this label."""
         return next(line.text for line in self.lines if line.label == label)
 
     def as_json(self) -> dict[str, Any]:
-        found = self.findings
         return {
-            "effect": found.effect,
-            "bottleneck": found.bottleneck,
+            "effect": self.effect,
+            "bottleneck": self.bottleneck,
             "best": self.best_concurrency,
             "recommended": self.recommended,
-            "samples": found.quality,
-            "refused": [level.concurrency for level in found.refused],
-            "ceiling": found.ceiling,
+            "samples": self.quality,
+            "refused": [level.concurrency for level in self.refused],
+            "ceiling": self.ceiling,
             "lines": [[line.label, line.text, line.command] for line in self.lines],
             "details": list(self.details),
         }
@@ -110,19 +111,10 @@ def analyse_report(report: Report) -> Analysed:
 
 def analyse(data_set: DataSet) -> Analysis:
     """Judge the levels of one data set against each other."""
-    from .words import details_of, lines_of
-
-    found = find(data_set)
-    lines, more = lines_of(found)
-    return Analysis(found, lines, (*more, *details_of(found)))
-
-
-def find(data_set: DataSet) -> Findings:
-    """The decisions, without the words."""
     top, base = best(data_set), data_set.baseline
     effect = effect_of(data_set, top)
     bottleneck = bottleneck_of(data_set, effect, top)
-    return Findings(
+    return Analysis(
         data_set=data_set,
         quality=quality_of(data_set),
         effect=effect,
@@ -130,7 +122,7 @@ def find(data_set: DataSet) -> Findings:
         default=_default(data_set, effect, top, bottleneck),
         refused=refused(data_set),
         bottleneck=bottleneck,
-        one=None if base is None else base.evidence,
+        one=None if base is None else base.usage,
         ceiling=ceiling_of(data_set),
         law=fit(data_set),
     )

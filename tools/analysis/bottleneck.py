@@ -7,9 +7,9 @@ something that serves one at a time. How busy the CPU was tells the two apart.
 from typing import Literal
 
 from .certainty import is_slower
-from .evidence import Evidence, waiting_in_words
 from .model import BASELINE_CONCURRENCY, DataSet, Kind, Level
 from .ranking import MODEST_SPEEDUP, PAYING_GAIN, SIGNIFICANT_SPEEDUP, Effect, counted, fastest, refused, seconds
+from .usage import Usage, waiting_in_words
 
 # One worker that keeps the CPU busier than this cannot get a speedup worth having on one thread (Amdahl's law).
 CPU_BOUND_BUSY = 1 / MODEST_SPEEDUP
@@ -32,7 +32,7 @@ Bottleneck = Literal["waiting", "cpu", "mixed", "serialised", "limited", "conten
 def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottleneck:
     """Name what limits a data set whose levels have this effect, and this best level."""
     base = data_set.baseline
-    one = None if base is None else base.evidence
+    one = None if base is None else base.usage
     if refused(data_set):
         return "limited"
     if effect == "unknown":
@@ -60,7 +60,7 @@ def is_sampled(level: Level) -> bool:
     return level.sample_count > 1 and level.q25_seconds != level.q75_seconds
 
 
-def _of_one_worker(one: Evidence | None) -> Bottleneck:
+def _of_one_worker(one: Usage | None) -> Bottleneck:
     if one is None or one.crowded:
         return "unknown"
     if one.busy >= CPU_BOUND_BUSY:
@@ -70,7 +70,7 @@ def _of_one_worker(one: Evidence | None) -> Bottleneck:
 
 def _modest_though_idle(level: Level) -> Bottleneck:
     """One worker waits for the most part; either the pool is too small to show it, or something else holds it up."""
-    found = level.evidence
+    found = level.usage
     ideal = level.concurrency if isinstance(level.concurrency, int) else None
     if ideal is not None and (level.speedup or 0.0) >= NEARLY_IDEAL * ideal:
         return "waiting"
@@ -89,9 +89,7 @@ def hindered(data_set: DataSet) -> tuple[Level, Level] | None:
     lost = [
         (level, smaller)
         for level, smaller in pairs
-        if kept(level, smaller) < HINDERED
-        and is_slower(level, smaller)
-        and not (level.evidence and level.evidence.crowded)
+        if kept(level, smaller) < HINDERED and is_slower(level, smaller) and not (level.usage and level.usage.crowded)
     ]
     return min(lost, key=lambda pair: kept(*pair), default=None)
 
@@ -119,14 +117,14 @@ def plateau(data_set: DataSet) -> Level | None:
 
 def too_few_tasks(data_set: DataSet) -> tuple[float, list[Level]] | None:
     """How many tasks there were, and the levels that had more workers than tasks."""
-    known = [(x.evidence.tasks, x) for x in counted(data_set.measured) if x.evidence is not None and x.evidence.tasks]
+    known = [(x.usage.tasks, x) for x in counted(data_set.measured) if x.usage is not None and x.usage.tasks]
     short = [(tasks, level) for tasks, level in known if tasks < number(level)]
     return (min(tasks for tasks, _ in short), [level for _, level in short]) if short else None
 
 
 def ceiling_of(data_set: DataSet) -> float | None:
     """The speedup that the time on one thread allows at most (Amdahl's law); None: not known, or no limit."""
-    found = None if data_set.baseline is None else data_set.baseline.evidence
+    found = None if data_set.baseline is None else data_set.baseline.usage
     if found is None or found.serial <= 0.005:
         return None
     seen = max((level.speedup or 0.0 for level in data_set.measured), default=0.0)
@@ -139,11 +137,11 @@ def number(level: Level) -> int:
 
 
 def _is_idle_with_work(level: Level) -> bool:
-    found = level.evidence
+    found = level.usage
     return found is not None and found.busy < HALF_BUSY and not found.crowded and _has_work(found, level)
 
 
-def _has_work(found: Evidence, level: Level) -> bool:
+def _has_work(found: Usage, level: Level) -> bool:
     """Whether there was more to share than the workers could take at once."""
     if found.tasks is None or not isinstance(level.concurrency, int):
         return True

@@ -9,11 +9,10 @@ import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
-from typing import Any, Literal, TypedDict, TypeVar, Unpack
+from typing import Literal, TypedDict, TypeVar, Unpack
 
 from .certainty import ratio_interval
-from .evidence import Evidence, evidence_of
+from .usage import Usage as Usage
 
 SCHEMA_VERSION = 3
 BASELINE_CONCURRENCY = 1
@@ -43,26 +42,6 @@ class Environment:
     python: str | None = None
     env_name: str | None = None
     packages: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Where the time of a level's runs went: the mean of one run, in seconds.
-
-    `cpu_seconds` is of all threads of the benchmark process together, so it can exceed `wall_seconds`.
-    `queue_seconds` is how long the process was ready to run while the machine ran others; None where the system
-    does not say. `stages` are named by the package that was measured ("waiting", "reading", "decoding",
-    "consumer") and are wall-clock time. `tasks` is how many pages or documents the workers had to share;
-    `refusals` is how often a server answered 429 or 503.
-    """
-
-    runs: int
-    wall_seconds: float
-    cpu_seconds: float
-    queue_seconds: float | None = None
-    stages: Mapping[str, float] | None = None
-    tasks: float | None = None
-    refusals: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +78,6 @@ class Level(Timing):
         if isinstance(self.concurrency, str):
             return "processes" if _PROCESSES.fullmatch(self.concurrency) else "auto"
         return "sequential" if self.concurrency == BASELINE_CONCURRENCY else "concurrent"
-
-    @cached_property
-    def evidence(self) -> Evidence | None:
-        """Where its time went; None where only its speed was measured."""
-        return evidence_of(self.usage)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,10 +147,8 @@ class Sizes(TypedDict, total=False):
 def measured_level(
     concurrency: Concurrency, samples: Iterable[float], *, usage: Usage | None = None, **sizes: Unpack[Sizes]
 ) -> Level:
-    """A level from its timed runs, in seconds.
-
-    Raises:
-        ValueError: there are no samples, or one is not a positive number.
+    """A level from its timed runs, in seconds. Raises ValueError: there are no samples, or one is not a positive
+    number.
     """
     seconds = tuple(float(sample) for sample in samples)
     if not seconds or not all(math.isfinite(sample) and sample > 0 for sample in seconds):
@@ -224,24 +196,6 @@ def as_peer(name: str, level: Level) -> Peer:
     return Peer(name=name, **{field.name: getattr(level, field.name) for field in fields(Timing)})
 
 
-def mean_usage(runs: Sequence[Usage]) -> Usage | None:
-    """The mean of several runs; what is not known of one is not known of all."""
-    if not runs:
-        return None
-
-    def mean(values: list[Any]) -> Any:
-        return None if None in values else statistics.fmean(values)
-
-    names = [field.name for field in fields(Usage) if field.name not in ("runs", "stages")]
-    shared = set.intersection(*(set(run.stages or ()) for run in runs))
-    stages = {name: mean([(run.stages or {})[name] for run in runs]) for name in sorted(shared)}
-    return Usage(
-        runs=sum(run.runs for run in runs),
-        stages=stages or None,
-        **{name: mean([getattr(run, name) for run in runs]) for name in names},
-    )
-
-
 _Timed = TypeVar("_Timed", Level, Peer)
 
 
@@ -256,10 +210,8 @@ def make_data_set(
     command: str | None = None,
     version: str | None = None,
 ) -> DataSet:
-    """A data set with its levels in order and every speedup computed, the fastest peers first.
-
-    Raises:
-        ValueError: a level is there twice.
+    """A data set with its levels in order and every speedup computed, the fastest peers first. Raises ValueError: a
+    level is there twice.
     """
     ordered = sorted(levels, key=lambda level: order_of(level.concurrency))
     names = [level.concurrency for level in ordered]

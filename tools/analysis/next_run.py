@@ -10,7 +10,7 @@ from .model import BASELINE_CONCURRENCY, DataSet, title_of
 from .ranking import counted, differing_items
 
 if TYPE_CHECKING:
-    from .analysis import Findings
+    from .analysis import Analysis
 
 PROGRAM = "python tools/benchmark_ingest.py"
 ENOUGH_REPEATS = 5
@@ -20,7 +20,7 @@ TASKS_PER_WORKER = 10
 WORTH_NARROWING = 1.5
 
 
-def next_run(found: Findings) -> tuple[str, str] | None:
+def next_run(found: Analysis) -> tuple[str, str] | None:
     """Why to measure again, and the command; where that is not known, the options. None: nothing more to measure."""
     data_set, levels = found.data_set, counted(found.data_set.measured)
     names = [number(level) for level in levels]
@@ -37,7 +37,7 @@ def next_run(found: Findings) -> tuple[str, str] | None:
         return _again(data_set, "Measure more levels", concurrency=[BASELINE_CONCURRENCY, 5, 10])
     if found.quality == "no spread" and found.effect == "unknown":
         return _more_items(data_set, "the runs are too short for the clock", 10)
-    quiet = " on a quiet machine" if any(x.evidence and x.evidence.crowded for x in data_set.measured) else ""
+    quiet = " on a quiet machine" if any(x.usage and x.usage.crowded for x in data_set.measured) else ""
     if found.effect == "inconclusive" or (found.effect == "unknown" and found.default is None):
         most = max(level.sample_count for level in data_set.measured)
         repeats = max(ENOUGH_REPEATS, 2 * most)
@@ -51,7 +51,7 @@ def next_run(found: Findings) -> tuple[str, str] | None:
     return _nearer(found, names)
 
 
-def _nearer(found: Findings, names: list[int]) -> tuple[str, str] | None:
+def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:
     """Levels that would move the default: above it where the largest one still paid, else just below it."""
     default = None if found.default is None else found.default.concurrency
     if not isinstance(default, int) or default == BASELINE_CONCURRENCY:
@@ -66,7 +66,7 @@ def _nearer(found: Findings, names: list[int]) -> tuple[str, str] | None:
     return _again(found.data_set, f"See whether fewer than {default} workers do", concurrency=levels)
 
 
-def _below_the_refusal(found: Findings) -> list[int] | None:
+def _below_the_refusal(found: Analysis) -> list[int] | None:
     """The levels between the largest that was accepted and the smallest that was refused."""
     refused = [number(level) for level in counted(found.refused)]
     accepted = [number(level) for level in counted(found.data_set.measured) if level not in found.refused]
@@ -88,7 +88,7 @@ def _more_items(data_set: DataSet, why: str, factor: int) -> tuple[str, str] | N
 
 def _cost(data_set: DataSet, repeats: int) -> str:
     """How many requests that would take: it is somebody's server."""
-    tasks = [x.evidence.tasks for x in data_set.measured if x.evidence is not None and x.evidence.tasks]
+    tasks = [x.usage.tasks for x in data_set.measured if x.usage is not None and x.usage.tasks]
     if data_set.kind != "api" or not tasks:
         return ""
     requests = max(tasks) * repeats * len(data_set.levels)

@@ -79,7 +79,7 @@ def rounded(level: Level | None) -> float:
 
 def refused(data_set: DataSet) -> tuple[Level, ...]:
     """The levels at which the server answered that it was asked too often."""
-    return tuple(x for x in data_set.measured if x.evidence is not None and x.evidence.refusals > 0)
+    return tuple(x for x in data_set.measured if x.usage is not None and (x.usage.refusals or 0) > 0)
 
 
 def recommended(data_set: DataSet, top: Level) -> Level | None:

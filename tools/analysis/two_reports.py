@@ -13,10 +13,8 @@ _ASV_KEY = re.compile(r"(?P<owner>[\w.]+\.\w+)\((?P<rest>.*)\)")
 
 
 def compare_reports(before: Report, after: Report, *, base: str, commit: str) -> Change:
-    """Judge one report by another; `base` and `commit` are what to call them.
-
-    Raises:
-        ReportError: They are of different machines or of different items, and so cannot be compared.
+    """Judge one report by another; `base` and `commit` are what to call them. Raises ReportError: They are of different
+    machines or of different items, and so cannot be compared.
     """
     machines = [report.environment.machine for report in (before, after)]
     if None not in machines and machines[0] != machines[1]:

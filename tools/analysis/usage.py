@@ -1,15 +1,17 @@
-"""What the measured CPU and stage times of a level say, beside its speed."""
+"""Where the time of a level went: its measured CPU and stage times, and what they say beside its speed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from tools.words import listed, share
 
 if TYPE_CHECKING:
-    from .model import Kind, Usage
+    from .model import Kind
 
 # A process that waited longer than this for a CPU shared the machine with others, and its times say little.
 CROWDED_SHARE = 0.10
@@ -20,25 +22,46 @@ _ONE_THREAD = ("decoding", "consumer")
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """Where the time of a level went.
+class Usage:
+    """Where the time of a level's runs went: the mean of one run, in seconds.
 
     Attributes:
-        busy: Seconds of CPU for each second in which the machine let the process run: 0.1 is a process that waits,
-            1 one that keeps a core busy, more one that uses several.
-        cores: Seconds of CPU for each second of wall-clock time.
-        queue: The share of the time that the process was ready and the machine ran others; None: not known.
-        shares: Of the wall-clock time, by stage, without overlap.
+        cpu_seconds: Of all threads of the benchmark process together, so it can exceed `wall_seconds`.
+        queue_seconds: How long the process was ready to run while the machine ran others; None: not known.
+        stages: Wall-clock time by stage, as the package names it: "waiting", "reading", "decoding", "consumer".
         tasks: Pages or documents that the workers had to share; None: not known.
-        refusals: Answers 429 or 503 of one run; 0 where nobody counted.
+        refusals: Answers 429 or 503 of a server; None where nobody counted.
     """
 
-    busy: float
-    cores: float
-    queue: float | None
-    shares: Mapping[str, float]
-    tasks: float | None
-    refusals: float
+    runs: int
+    wall_seconds: float
+    cpu_seconds: float
+    queue_seconds: float | None = None
+    stages: Mapping[str, float] | None = None
+    tasks: float | None = None
+    refusals: float | None = None
+
+    @property
+    def busy(self) -> float:
+        """Seconds of CPU for each second in which the machine let the process run: 0.1 is a process that waits, 1 one
+        that keeps a core busy, more one that uses several."""
+        # A queue as long as the whole run would be a fault of the clock.
+        return self.cpu_seconds / max(self.wall_seconds - (self.queue_seconds or 0.0), self.wall_seconds * 0.01)
+
+    @property
+    def cores(self) -> float:
+        """Seconds of CPU for each second of wall-clock time."""
+        return self.cpu_seconds / self.wall_seconds
+
+    @property
+    def crowded(self) -> bool:
+        return (self.queue_seconds or 0.0) > CROWDED_SHARE * self.wall_seconds
+
+    @cached_property
+    def shares(self) -> Mapping[str, float]:
+        """Of the wall-clock time, by stage, without overlap."""
+        apart = _apart(self.stages or {}, self.wall_seconds)
+        return {name: seconds / self.wall_seconds for name, seconds in apart.items()}
 
     @property
     def serial(self) -> float:
@@ -46,25 +69,22 @@ class Evidence:
         on_one_thread = sum(self.shares.get(stage, 0.0) for stage in _ONE_THREAD)
         return min(1.0, max(self.busy, on_one_thread))
 
-    @property
-    def crowded(self) -> bool:
-        return self.queue is not None and self.queue > CROWDED_SHARE
 
-
-def evidence_of(usage: Usage | None) -> Evidence | None:
-    """What the usage of a level says; None where only its speed was measured."""
-    if usage is None or usage.wall_seconds <= 0:
+def mean_usage(runs: Sequence[Usage]) -> Usage | None:
+    """The mean of several runs; what is not known of one is not known of all."""
+    if not runs:
         return None
-    wall, queue = usage.wall_seconds, usage.queue_seconds
-    # A queue as long as the whole run would be a fault of the clock.
-    granted = wall if queue is None else max(wall - queue, wall * 0.01)
-    return Evidence(
-        busy=usage.cpu_seconds / granted,
-        cores=usage.cpu_seconds / wall,
-        queue=None if queue is None else min(1.0, queue / wall),
-        shares={name: seconds / wall for name, seconds in _apart(usage.stages or {}, wall).items()},
-        tasks=usage.tasks,
-        refusals=usage.refusals or 0.0,
+
+    def mean(values: list[Any]) -> Any:
+        return None if None in values else statistics.fmean(values)
+
+    names = [field.name for field in fields(Usage) if field.name not in ("runs", "stages")]
+    shared = set.intersection(*(set(run.stages or ()) for run in runs))
+    stages = {name: mean([(run.stages or {})[name] for run in runs]) for name in sorted(shared)}
+    return Usage(
+        runs=sum(run.runs for run in runs),
+        stages=stages or None,
+        **{name: mean([getattr(run, name) for run in runs]) for name in names},
     )
 
 
@@ -87,7 +107,7 @@ def _apart(stages: Mapping[str, float], wall: float) -> dict[str, float]:
     return {**apart, "waiting": waiting - paused, "paused": paused}
 
 
-def shares_in_words(found: Evidence, kind: Kind) -> str:
+def shares_in_words(found: Usage, kind: Kind) -> str:
     """ "94 % waiting for the server, 4 % decoding and 2 % other; the CPU was busy 8 % of the time"."""
     shown = {name: part for name, part in found.shares.items() if part >= _SMALLEST_SHARE}
     parts = [f"{share(part)} {_stage(name, kind)}" for name, part in sorted(shown.items(), key=lambda pair: -pair[1])]
@@ -97,7 +117,7 @@ def shares_in_words(found: Evidence, kind: Kind) -> str:
     return "; ".join(filter(None, [listed(parts), f"the CPU was busy {busy_in_words(found)} of the time"]))
 
 
-def busy_in_words(found: Evidence) -> str:
+def busy_in_words(found: Usage) -> str:
     return share(min(1.0, found.busy))
 
 

@@ -11,14 +11,14 @@ from tools.words import listed, megabytes, share, significant, times, workers
 
 from .bottleneck import bottleneck_in_words, hindered, kept, number, plateau, too_few_tasks
 from .certainty import is_slower
-from .evidence import busy_in_words, shares_in_words
 from .model import DataSet, Level, Timing, sample_counts
 from .next_run import next_run
 from .ranking import SAME_MEMORY_BYTES, compared, counted, differing_items, fastest, is_dear, pays, seconds
 from .scaling import ScalingLaw, law_in_words
+from .usage import busy_in_words, shares_in_words
 
 if TYPE_CHECKING:
-    from .analysis import Findings, Line
+    from .analysis import Analysis, Line
 
 # More than this is more than one core's worth.
 SEVERAL_CORES = 1.2
@@ -26,8 +26,8 @@ SEVERAL_CORES = 1.2
 READABLE = 20
 
 
-def lines_of(found: Findings) -> tuple[tuple[Line, ...], tuple[str, ...]]:
-    """The sentences under the table, and the cautions that had no room there."""
+def lines_of(found: Analysis) -> tuple[Line, ...]:
+    """The sentences under the table."""
     from .analysis import Line
 
     lines = [
@@ -41,13 +41,14 @@ def lines_of(found: Findings) -> tuple[tuple[Line, ...], tuple[str, ...]]:
         lines.append(Line("Note", cautions[0]))
     if further is not None:
         lines.append(Line("Next", further[0], further[1] or None))
-    return tuple(lines), tuple(f"{_capital(caution)}." for caution in cautions[1:])
+    return tuple(lines)
 
 
-def details_of(found: Findings) -> tuple[str, ...]:
-    """The rest: what the sentences rest on."""
+def details_of(found: Analysis) -> tuple[str, ...]:
+    """The cautions that have no room under the table, and what the sentences rest on."""
     data_set = found.data_set
     sentences = [
+        *(f"{_capital(caution)}." for caution in _cautions(found)[1:]),
         _intervals(data_set),
         *_time(found),
         _equals(data_set),
@@ -65,7 +66,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _advice(found: Findings) -> tuple[str, str]:
+def _advice(found: Analysis) -> tuple[str, str]:
     default, data_set = found.default, found.data_set
     if default is None:
         return "No advice yet", _no_advice(found)
@@ -79,7 +80,7 @@ def _advice(found: Findings) -> tuple[str, str]:
     return use, f"{times(default.speedup)} the throughput of 1 worker{_beside_the_best(found, default)}"
 
 
-def _why_one(found: Findings) -> str:
+def _why_one(found: Analysis) -> str:
     if found.refused:
         top = max(level.speedup or 1.0 for level in found.refused)
         reach = f", which reached {times(top)} at most" if found.best in found.refused else ""
@@ -91,7 +92,7 @@ def _why_one(found: Findings) -> str:
     return "more workers are not measurably faster"
 
 
-def _beside_the_best(found: Findings, default: Level) -> str:
+def _beside_the_best(found: Analysis, default: Level) -> str:
     """Why the default is not the best level, or not the one with the shortest time in the table."""
     top = found.best
     if top is None or top is default:
@@ -124,7 +125,7 @@ def named(levels: Iterable[Level]) -> str:
     return listed([*(workers(name) for name in names if isinstance(name, int)), *words])
 
 
-def _no_advice(found: Findings) -> str:
+def _no_advice(found: Analysis) -> str:
     data_set = found.data_set
     if not data_set.measured:
         return "no level has a time"
@@ -152,7 +153,7 @@ def _no_advice(found: Findings) -> str:
     return data_set.speedup_missing_because or "no level can be compared"
 
 
-def _best(found: Findings) -> str:
+def _best(found: Analysis) -> str:
     if found.best is not None:
         level = found.best
         speedup = ", speedup n/a" if level.speedup is None else f" with {times(level.speedup)} speedup"
@@ -164,13 +165,13 @@ def _best(found: Findings) -> str:
     return "too noisy to judge" if found.effect == "inconclusive" else "not judged"
 
 
-def _bottleneck(found: Findings) -> str:
+def _bottleneck(found: Analysis) -> str:
     words = bottleneck_in_words(found.bottleneck, found.data_set.kind, rate_limited=bool(found.refused))
     why = _why_bottleneck(found)
     return f"{words} ({why})" if why else words
 
 
-def _why_bottleneck(found: Findings) -> str:
+def _why_bottleneck(found: Analysis) -> str:
     data_set, one = found.data_set, found.one
     if found.refused:
         return f"refused requests in a run: {', '.join(_refusals(level) for level in found.refused)}"
@@ -191,23 +192,23 @@ def _why_bottleneck(found: Findings) -> str:
     return ", ".join(filter(None, [busy, _cores(found)]))
 
 
-def _cores(found: Findings) -> str:
+def _cores(found: Analysis) -> str:
     """How many cores the best level keeps busy, where it is more than one."""
-    if found.best is None or found.best.evidence is None or found.best.evidence.cores < SEVERAL_CORES:
+    if found.best is None or found.best.usage is None or found.best.usage.cores < SEVERAL_CORES:
         return ""
-    return f"{workers(found.best.concurrency)} keep {found.best.evidence.cores:.1f} cores busy"
+    return f"{workers(found.best.concurrency)} keep {found.best.usage.cores:.1f} cores busy"
 
 
 def _refusals(level: Level) -> str:
-    count = level.evidence.refusals if level.evidence else 0
+    count = (level.usage.refusals if level.usage else None) or 0
     return f"{f'{count:,.0f}' if count >= 1 else 'under 1'} at {workers(level.concurrency)}"
 
 
-def _cautions(found: Findings) -> list[str]:
+def _cautions(found: Analysis) -> list[str]:
     """What limits the findings, the gravest first."""
     data_set = found.data_set
     absent = {status: [x for x in data_set.levels if x.status == status] for status in ("failed", "n/a")}
-    crowded = [level for level in data_set.measured if level.evidence is not None and level.evidence.crowded]
+    crowded = [level for level in data_set.measured if level.usage is not None and level.usage.crowded]
     few = too_few_tasks(data_set)
     unjudged = [x for x in data_set.measured if x is not data_set.baseline and x not in compared(data_set)]
     part = "page" if data_set.kind == "api" else "document"
@@ -244,7 +245,7 @@ def _exact(ratio: float) -> str:
     return f"{ratio:.2f}x" if abs(ratio - 1) >= 0.005 else f"{ratio:.5g}x"
 
 
-def _time(found: Findings) -> list[str]:
+def _time(found: Analysis) -> list[str]:
     """Where the time went with 1 worker, what that allows, and how busy the CPU was with the best level."""
     if found.one is None:
         return ["Only the speed was recorded, no CPU and stage times."] if found.effect != "unknown" else []
@@ -255,10 +256,8 @@ def _time(found: Findings) -> list[str]:
             f"One thread does {share(found.one.serial)} of that, which limits the speedup to {limit} (Amdahl's law)."
         )
     best = found.best
-    if best is not None and best.evidence is not None:
-        busy = (
-            _cores(found) or f"{workers(best.concurrency)} kept the CPU busy {busy_in_words(best.evidence)} of the time"
-        )
+    if best is not None and best.usage is not None:
+        busy = _cores(found) or f"{workers(best.concurrency)} kept the CPU busy {busy_in_words(best.usage)} of the time"
         text.append(f"{_capital(busy)}.")
     return text
 
@@ -280,7 +279,7 @@ def _slower(data_set: DataSet) -> str:
     return f"Slower with more workers: {listed(text)}." if text else ""
 
 
-def _memory(found: Findings) -> str:
+def _memory(found: Analysis) -> str:
     known = [level for level in found.data_set.measured if level.peak_bytes]
     if len(known) < 2:
         return "" if known else "Memory was not measured."

@@ -124,10 +124,8 @@ def chosen(files: list[ResultFile], folder: Path, name: str | None) -> ResultFil
 
 
 def commit_named(name: str, commits: Sequence[str], where: Path, known: str | None = None) -> str:
-    """The one of the measured commits, oldest first, whose hash starts so, or that git knows by this name.
-
-    Raises:
-        ReportError: There is none, or there are several.
+    """The one of the measured commits, oldest first, whose hash starts so, or that git knows by this name. Raises
+    ReportError: There is none, or there are several.
     """
     found = [commit for commit in commits if name and commit.startswith(name.lower())]
     if len(found) == 1:
@@ -143,10 +141,8 @@ def commit_named(name: str, commits: Sequence[str], where: Path, known: str | No
 
 
 def suite_of(results_dir: Path) -> dict[str, Any]:
-    """The benchmarks that asv found last, by name, as it describes them; beside them the version of the format.
-
-    Raises:
-        ReportError: nothing was run yet, or the file cannot be read.
+    """The benchmarks that asv found last, by name, as it describes them; beside them the version of the format. Raises
+    ReportError: nothing was run yet, or the file cannot be read.
     """
     return load(results_dir / "benchmarks.json", dict[str, _Benchmark | int])
 

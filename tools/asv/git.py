@@ -18,10 +18,8 @@ class Repository:
     path: Path
 
     def git(self, *arguments: str | Path, check: bool = True) -> str:
-        """Run git and return what it printed; "" where it fails and `check` is false.
-
-        Raises:
-            GitError: If git is not installed or refuses this checkout, or if it fails and `check` is true.
+        """Run git and return what it printed; "" where it fails and `check` is false. Raises GitError if git is not
+        installed or refuses this checkout, or if it fails and `check` is true.
         """
         done = self._run(*arguments)
         if done.returncode and check:
@@ -38,10 +36,8 @@ class Repository:
         return done.stdout
 
     def commit(self, name: str) -> str:
-        """The full hash of what git takes for a commit: a hash or its start, a branch, a tag, `HEAD~2`.
-
-        Raises:
-            GitError: If there is no such commit.
+        """The full hash of what git takes for a commit: a hash or its start, a branch, a tag, `HEAD~2`. Raises GitError
+        if there is no such commit.
         """
         found = self.find(name)
         if found is None:
@@ -63,10 +59,8 @@ class Repository:
         return found
 
     def branch(self, configured: str | None = None) -> str:
-        """The branch to follow: the configured one where there is such a branch, else the one checked out.
-
-        Raises:
-            GitError: If the configured one is not here, and HEAD is detached.
+        """The branch to follow: the configured one where there is such a branch, else the one checked out. Raises
+        GitError if the configured one is not here, and HEAD is detached.
         """
         for name in (configured, configured and f"origin/{configured}"):
             if name and self.find(name):

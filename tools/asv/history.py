@@ -92,10 +92,8 @@ class Line:
         return in_order[-1] if in_order else self.by_date[-1]
 
     def find(self, name: str) -> str:
-        """The one measured commit that git calls so, or whose hash starts so.
-
-        Raises:
-            ReportError: There is none, or there are several.
+        """The one measured commit that git calls so, or whose hash starts so. Raises ReportError: There is none, or
+        there are several.
         """
         return commit_named(name, self.by_date, self.where, self.repository.find(name))
 

@@ -131,10 +131,8 @@ def _report(file: ResultFile, machine: Mapping[str, Any], *, with_peers: bool) -
 
 
 def read_history(results_dir: Path, *, machine: str | None = None) -> History:
-    """Every measured series of one machine, in all its commits and environments.
-
-    Raises:
-        ReportError: there are no results, a file cannot be read, or `machine` does not say which.
+    """Every measured series of one machine, in all its commits and environments. Raises ReportError: there are no
+    results, a file cannot be read, or `machine` does not say which.
     """
     folder, files, notes = result_files(results_dir, machine)
     files.sort(key=lambda file: (file.commit_date, file.commit))

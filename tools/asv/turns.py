@@ -92,6 +92,8 @@ def compare(
         GitError: If a commit is unknown.
         AsvError: If asv can measure nothing.
     """
+    from asv.machine import Machine
+
     ours = project.benchmarks == OURS.benchmarks
     chosen = bench or (".*" if not ours else QUICK_BENCH if quick else BENCH)
     rounds = rounds or (QUICK_ROUNDS if quick else ROUNDS)
@@ -123,7 +125,7 @@ def compare(
             pairs.append(both(sides, work, rf"^(?=.*(?:{chosen}))(?:{names})(?:\(|$)"))
     notes = [] if bench or not ours else _not_watched([one for pair in pairs for one in pair])
     runs = [[side.run for side in sides_] for sides_ in zip(*pairs, strict=True)]
-    machine = read_machine()
+    machine = str(Machine.get_defaults()["machine"])
     return between(*runs, machine=machine, base=commits[0], commit=commits[1], paired=True, notes=notes)
 
 
@@ -188,12 +190,6 @@ def extract(repository: Repository, commit: str, folder: Path, project: Project 
 def package_in(tree: Path) -> Path:
     """The folder that is imported from: `src`, where a project has its packages there."""
     return tree / "src" if (tree / "src").is_dir() else tree
-
-
-def read_machine() -> str:
-    from asv.machine import Machine
-
-    return str(Machine.get_defaults()["machine"])
 
 
 def _not_watched(measured: Sequence[_Measured]) -> list[str]:

@@ -15,12 +15,11 @@ from tools.errors import MeasuringError
 
 
 def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> None:
-    """Publish, serve on 127.0.0.1 until Ctrl-C or SIGTERM; port 0 is any that is free.
-
-    Raises:
-        MeasuringError: asv could not publish, or the port is taken.
+    """Publish, serve on 127.0.0.1 until Ctrl-C or SIGTERM; port 0 is any that is free. Raises MeasuringError: asv could
+    not publish, or the port is taken.
     """
-    _publish()
+    if run(["publish"], config=ROOT / "asv.conf.json"):
+        raise MeasuringError("asv could not publish; what it says stands above")
     folder = ROOT / Config.load(str(ROOT / "asv.conf.json")).html_dir
     try:
         server = _Server(("127.0.0.1", port), partial(_Files, directory=str(folder)))
@@ -35,12 +34,6 @@ def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> Non
             server.serve_forever()
         except KeyboardInterrupt:
             say("Ended.")
-
-
-def _publish() -> None:
-    """Let asv write the pages; what it says goes to stderr as it comes."""
-    if run(["publish"], config=ROOT / "asv.conf.json"):
-        raise MeasuringError("asv could not publish; what it says stands above")
 
 
 class _Server(ThreadingHTTPServer):

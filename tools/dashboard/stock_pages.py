@@ -55,10 +55,8 @@ def use_local_scripts(html_dir: Path) -> None:
 
 
 def link_speedup_page(html_dir: Path) -> None:
-    """Put a link into the navigation bar, once.
-
-    Raises:
-        StockPagesChanged: There is no place for it; index.html is as it was.
+    """Put a link into the navigation bar, once. Raises StockPagesChanged: There is no place for it; index.html is as it
+    was.
     """
     index = html_dir / "index.html"
     page = index.read_text(encoding="utf-8")

@@ -21,13 +21,12 @@ from tools.analysis.model import (
     Kind,
     Level,
     Report,
-    Usage,
     is_quick,
     make_data_set,
-    mean_usage,
     measured_level,
     missing_level,
 )
+from tools.analysis.usage import Usage, mean_usage
 from tools.errors import MeasuringError
 
 from . import schedule

@@ -57,10 +57,8 @@ class ResultsBranch:
             self._git("commit", "--quiet", "--message", message)
 
     def push(self) -> None:
-        """Send the branch to the remote, merged with what others have sent meanwhile.
-
-        Raises:
-            ToolError: If the remote does not take it; the results are committed here and go with the next push.
+        """Send the branch to the remote, merged with what others have sent meanwhile. Raises ToolError if the remote
+        does not take it; the results are committed here and go with the next push.
         """
         if self.remote is None:
             return

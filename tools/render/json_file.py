@@ -45,10 +45,8 @@ def write(found: Analysed, path: Path) -> None:
 
 
 def write_change(change: Change, before: Report, after: Report, path: Path) -> None:
-    """Write two commits side by side: both reports as `write` writes them, and what changed.
-
-    Raises:
-        ReportError: the place cannot be written.
+    """Write two commits side by side: both reports as `write` writes them, and what changed. Raises ReportError: the
+    place cannot be written.
     """
     _write({"before": _content(before), "after": _content(after), "change": as_dict(change)}, path)
 
@@ -67,9 +65,7 @@ def _content(report: Report) -> dict[str, Any]:
 
 def read(path: Path) -> Report:
     """Read what `write` wrote, and what older versions of it wrote; what follows from the samples is computed anew.
-
-    Raises:
-        ReportError: the file cannot be read, is newer than this program, or does not fit the schema.
+    Raises ReportError: the file cannot be read, is newer than this program, or does not fit the schema.
     """
     data = _parse(path)
     version = data.get("schema_version") if isinstance(data, dict) else None

@@ -85,7 +85,7 @@ def change_page(change: Change, before: Report, after: Report) -> Page:
 def _section(analysis: Analysis) -> Section:
     data_set = analysis.data_set
     rows = [
-        Row(cells(x), x.status if x.status != "ok" else "recommended" if x is analysis.findings.default else "")
+        Row(cells(x), x.status if x.status != "ok" else "recommended" if x is analysis.default else "")
         for x in data_set.levels
     ]
     rows += [

@@ -63,10 +63,8 @@ class _Point:
 
 
 def draw(found: Analysed, path: Path) -> None:
-    """Draw the report as PNG or SVG, by the suffix of `path`.
-
-    Raises:
-        ReportError: the suffix is neither, or the place cannot be written.
+    """Draw the report as PNG or SVG, by the suffix of `path`. Raises ReportError: the suffix is neither, or the place
+    cannot be written.
     """
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
@@ -146,8 +144,8 @@ def _throughput(axes: Axes, analysis: Analysis, theme: Theme) -> None:
     if not points:
         _explain(axes, "n/a: no level has a throughput", theme)
         return
-    if isinstance(analysis.findings.law, ScalingLaw) and data_set.items:
-        _law(axes, data_set, analysis.findings.law, theme)
+    if isinstance(analysis.law, ScalingLaw) and data_set.items:
+        _law(axes, data_set, analysis.law, theme)
     _peers(axes, data_set, theme)
     top = max(axes.dataLim.y1, *(point.extent[1] for point in points)) * 1.15
     axes.set_ylim(0, top)
@@ -184,7 +182,7 @@ def _speedup(axes: Axes, analysis: Analysis, theme: Theme) -> None:
     axes.set_yscale("log", base=2)
     dashes = (0, (4, 3))
     axes.plot(*zip(*numbers, strict=True), color=theme.quiet, linestyle=dashes, linewidth=1.3, label="ideal", zorder=1)
-    ceiling = analysis.findings.ceiling
+    ceiling = analysis.ceiling
     if ceiling is not None and ceiling < max(number for _, number in numbers):
         axes.axhline(ceiling, color=theme.quiet, linestyle=":", linewidth=1.5, zorder=1, label="ceiling")
     bottom = min(1.0, *(point.extent[0] for point in points)) / 1.8
@@ -323,7 +321,7 @@ def _label(axes: Axes, point: _Point, text: str, theme: Theme, *, below: bool = 
 
 def _mark_recommended(axes: Axes, points: list[_Point], analysis: Analysis, theme: Theme) -> None:
     for point in points:
-        if point.level is analysis.findings.default:
+        if point.level is analysis.default:
             axes.plot(
                 [point.place],
                 [point.value],

@@ -58,7 +58,7 @@ def worlds(draw: st.DrawFn) -> DataSet:
 @given(worlds())
 def test_always(world: DataSet) -> None:
     found = analyse(world)
-    decided, text = found.findings, "\n".join(line.text for line in found.lines)
+    decided, text = found, "\n".join(line.text for line in found.lines)
     intervals = {x.concurrency: x.speedup_interval for x in world.levels if x.speedup_interval is not None}
     others = [x for x in world.measured if x is not world.baseline]
 

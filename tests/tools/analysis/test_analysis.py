@@ -90,7 +90,7 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
 )  # fmt: skip
 def test_decisions(made: DataSet, effect: str, bottleneck: str, best: object, recommended: object) -> None:
     found = analyse(made)
-    decided = (found.findings.effect, found.findings.bottleneck, found.best_concurrency, found.recommended)
+    decided = (found.effect, found.bottleneck, found.best_concurrency, found.recommended)
     assert decided == (effect, bottleneck, best, recommended), said(made)
 
 
@@ -243,9 +243,9 @@ def test_details_sum_up_what_is_too_much_to_read() -> None:
 
 def test_the_scaling_law_is_among_the_details() -> None:
     found = analyse(timed({n: 10 * (1 + 0.03 * n * (n - 1)) / n for n in (1, 2, 4, 8, 16)}, IDLE))
-    assert isinstance(found.findings.law, ScalingLaw)
-    assert found.findings.law.coherency == pytest.approx(0.03, rel=0.05)
-    assert found.findings.law.peak_workers == pytest.approx(5.8, abs=0.3)
+    assert isinstance(found.law, ScalingLaw)
+    assert found.law.coherency == pytest.approx(0.03, rel=0.05)
+    assert found.law.peak_workers == pytest.approx(5.8, abs=0.3)
     law = "Universal Scalability Law: no measurable contention, coherency 3.0 %, a predicted peak at 6 workers"
     assert law in "\n".join(found.details)
     assert "Slower with more workers: 16 workers than 8." in found.details
@@ -275,8 +275,8 @@ def test_asv_results_without_samples_are_judged_by_their_quartiles() -> None:
         return summarised_level(name, median, sample_count=9, q25_seconds=median - spread, q75_seconds=median + spread)
 
     clear = analyse(data_set(summary(1, 2.5, 0.1), summary(5, 1.5, 0.1)))
-    assert clear.findings.effect == "modest"
-    assert analyse(data_set(summary(1, 2.5, 1.0), summary(5, 1.9, 0.9))).findings.effect == "inconclusive"
+    assert clear.effect == "modest"
+    assert analyse(data_set(summary(1, 2.5, 1.0), summary(5, 1.9, 0.9))).effect == "inconclusive"
 
 
 def test_asv_s_levels_are_those_of_the_suite() -> None:

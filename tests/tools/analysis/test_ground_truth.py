@@ -37,5 +37,4 @@ def data_sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, DataSet]:
 @pytest.mark.parametrize("name", NATURES)
 def test_the_verdict_names_the_nature(name: str, data_sets: dict[str, DataSet]) -> None:
     found = analyse(data_sets[name])
-    verdict = found.findings
-    assert (verdict.bottleneck, verdict.effect) == NATURES[name], "\n".join(line.text for line in found.lines)
+    assert (found.bottleneck, found.effect) == NATURES[name], "\n".join(line.text for line in found.lines)
