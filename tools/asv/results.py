@@ -195,7 +195,7 @@ def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
 def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer], commit: str) -> DataSet:
     kind, owner = _kind(name), _owner(name)
     items = levels[0].items
-    others = [f"{key}={value_of(text)}" for key, text in rest]
+    others = [f"{key}={plain(str(value_of(text)))}" for key, text in rest]
     titled = _TITLED_CLASS.fullmatch(owner)
     if titled is not None and items is not None:
         named = [part for part, (key, _) in zip(others, rest, strict=True) if key != SIZE_PARAMETER]
