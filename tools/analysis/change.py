@@ -121,6 +121,8 @@ def between(
     rows = rows_of(findings)
     if base is not None:
         rows = [replace(row, guilty=None) for row in rows]
+    if len({row.environment for row in rows}) > 1:
+        rows = [replace(row, label=row.environment) for row in rows]
     return Change(machine, commit, base, tuple(rows), tuple(notes))
 
 

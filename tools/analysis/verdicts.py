@@ -35,7 +35,8 @@ class Row:
 
     Attributes:
         series: The benchmark, its parameters and its unit.
-        environment: asv's name of the environment; "" where that makes no difference.
+        environment: asv's name of the environment; "" where nobody knows.
+        label: The environment where there are rows of several: it is part of the name then.
         base, head: The value before and after, None where it was not measured.
         ratio: `head` by `base`, so that 1.1 is 10 % more.
         low, high: The 95 % interval of the ratio; None where there is none.
@@ -57,10 +58,11 @@ class Row:
     threshold: float | None = None
     evidence: str = ""
     guilty: str | None = None
+    label: str = ""
 
     @property
     def name(self) -> str:
-        return self.series.name
+        return f"{self.series.name} [{self.label}]" if self.label else self.series.name
 
     @property
     def is_loud(self) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
@@ -44,6 +45,7 @@ def as_dict(change: Change) -> dict[str, Any]:
     for row in change.rows:
         fields = asdict(row)
         series = fields.pop("series")
+        del fields["label"]  # part of the name
         rows.append({"name": row.name, **series, **fields, "params": dict(row.series.params), "sentence": row.sentence})
     return {
         "status": change.status,
@@ -94,7 +96,11 @@ def wrapped(name: str, width: int) -> list[str]:
 
 
 def _terminal_table(rows: Sequence[Row], width: int) -> Table:
-    cells = [(row.short_name, *(row.cells[place] for place in (1, 2, 3, 5))) for row in rows]
+    names = Counter(row.short_name for row in rows)
+    cells = [
+        (row.short_name if names[row.short_name] == 1 else row.name, *(row.cells[place] for place in (1, 2, 3, 5)))
+        for row in rows
+    ]
     headings = [CHANGE_COLUMNS[place] for place in (0, 1, 2, 3, 5)]
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
     widths = [min(size, _QUANTITY_WIDTH) if place in (1, 2) else size for place, size in enumerate(widths)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import numpy
 import pytest
 from asv_files import hash_of, write_results
+from rich.console import Console
 
 from tools.analysis import certainty
 from tools.analysis.change import Change, between, overall
@@ -20,6 +22,7 @@ from tools.analysis.series import Measured, Run, Series
 from tools.analysis.verdicts import Row, exact_verdict, verdict
 from tools.asv.history import judge
 from tools.errors import ReportError
+from tools.render.change import show
 
 NAME = "m.Ingest.time_ingest"
 NO_GIT = Path("/nonexistent")
@@ -369,6 +372,20 @@ def test_the_whole_is_what_its_rows_say(statuses: str, status: str, code: int) -
     found = Change("box", "c" * 40, "b" * 40, tuple(rows))
     assert (overall(rows), found.exit_code) == (status, code)
     assert ("No regression" in found.summary) == (code == 0)
+
+
+def test_rows_of_several_environments_and_modules_can_be_told_apart(tmp_path: Path) -> None:
+    samples = [1.0, 1.01, 0.99, 1.02]
+    results = write_results(tmp_path, [{"a.A.time_x": samples, "b.A.time_x": samples}] * 2)
+    for path in (results / "box").glob("*-env.json"):
+        content = {**json.loads(path.read_text()), "env_name": "other"}
+        path.with_name(path.name.replace("env", "other")).write_text(json.dumps(content))
+    found = judge(results, repository=tmp_path)
+    assert {row.name for row in found.rows} == {f"{x}.A.time_x [{name}]" for x in "ab" for name in ("env", "other")}
+    console = Console(file=io.StringIO(), width=80)
+    show(found, console)
+    table = console.file.getvalue()
+    assert all(table.count(row.name) == 1 for row in found.rows)
 
 
 def test_what_was_measured_before_and_is_missing_now_is_named(tmp_path: Path) -> None:

@@ -44,6 +44,15 @@ def test_text_of_others_is_one_line_without_controls() -> None:
     assert plain("a\x1b[31m\tb\n\u202ec \x07\x9b") == "a\\x1b[31m b \\u202ec \\x07\\x9b"
 
 
+def test_a_short_time_is_in_its_own_unit() -> None:
+    assert [quantity(x, "seconds") for x in (1.24e-7, 1.24e-6, 0.124, 12.4)] == [
+        "124 ns",
+        "1.24 us",
+        "124 ms",
+        "12.4 s",
+    ]
+
+
 @pytest.mark.parametrize(
     ("size", "text"),
     [(56, "56 bytes"), (-9.6, "-10 bytes"), (1_500, "1.5 kB"), (2e8, "200.0 MB")],
