@@ -135,10 +135,10 @@ def exact_verdict(base: float, head: float, metric: Metric) -> Status:
 def overall(rows: Sequence[Row]) -> Status:
     """The status that stands for all rows: a regression in any, else the best that is known.
 
-    Where all that scatters is too noisy, counts and memory that are as before do not say that nothing became slower.
+    Where all that scatters is too noisy, counts that are as before do not say that nothing became slower.
     """
     found = {row.status for row in rows}
-    judged = {row.status for row in rows if row.low is not None and row.metric and row.metric.nature == "scattering"}
+    judged = {row.status for row in rows if row.low is not None}
     if "regression" not in found and "unstable" in found and judged <= {"unstable"}:
         return "unstable"
     order: tuple[Status, ...] = ("regression", "improvement", "no change", "unstable")

@@ -6,7 +6,6 @@ import io
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -353,8 +352,6 @@ def test_exact_verdict(base: float, head: float, status: str) -> None:
         ("u", "unstable", 2),
         ("ue", "unstable", 2),  # a count that is as before does not say that nothing became slower
         ("uue-", "unstable", 2),
-        ("um", "unstable", 2),  # nor does memory
-        ("m", "no change", 0),
         ("un", "no change", 0),
         ("uni", "improvement", 0),
         ("e-", "no change", 0),
@@ -363,11 +360,9 @@ def test_exact_verdict(base: float, head: float, status: str) -> None:
     ],
 )
 def test_the_whole_is_what_its_rows_say(statuses: str, status: str, code: int) -> None:
-    """n, u, r, i: no change, unstable, regression, improvement of a time; e, m: a count, memory as before; -: none."""
-    memory = replace(SERIES, kind="peakmemory", unit="bytes")
+    """n, u, r, i: no change, unstable, regression, improvement of a time; e: a count as before; -: no data."""
     names: Any = {"n": "no change", "u": "unstable", "r": "regression", "i": "improvement"}
     rows = [Row(SERIES, status="no change") if x == "e" else Row(SERIES) if x == "-"
-            else Row(memory, status="no change", low=0.9, high=1.1) if x == "m"
             else Row(SERIES, status=names[x], low=0.9, high=1.1) for x in statuses]  # fmt: skip
     found = Change("box", "c" * 40, "b" * 40, tuple(rows))
     assert (overall(rows), found.exit_code) == (status, code)
