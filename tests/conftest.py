@@ -42,14 +42,21 @@ def history(tmp_path: Path, environments: Path) -> ScratchHistory:
 
 
 LONGEST = (
-    "documentation", "nightly", "judging", "real_servers", "stac_api_server", "generator", "benchmark_ingest",
-    "workflows", "browser", "worlds", "processes", "publishing",
+    "documentation", "nightly", "interrupted", "judging", "real_servers", "stac_api_server", "generator",
+    "benchmark_ingest", "workflows", "browser", "worlds", "processes", "publishing",
 )  # fmt: skip
 """What the longest modules have in their names: they begin first, so that no process is left alone with one."""
 
 
+WITH_ASV_ENVIRONMENT = ("test_nightly", "test_interrupted_run")
+"""One process runs them all, so that the environment is made once. Every other module is a group of its own."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((n for n, name in enumerate(LONGEST) if name in item.path.stem), len(LONGEST)))
+    for item in items:
+        group = "asv_environment" if item.path.stem in WITH_ASV_ENVIRONMENT else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -57,6 +64,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ["PIP_NO_COMPILE"] = "1"
 """Of what asv installs in its environments little is imported, and that is compiled then."""
+os.environ.setdefault("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
+"""Tests have home folders of their own; without this each would download anew what asv installs."""
 
 asyncio.set_event_loop(None)
 """Python 3.11 makes a loop for whoever asks when none was ever set. pytest-asyncio asks, and nobody closes that one."""

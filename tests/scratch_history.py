@@ -28,6 +28,9 @@ def clock():
 
 def requests_a_page():
     return {requests}
+
+def answer():
+    {answer}
 """
 SUITE = """\
 import tiny
@@ -56,6 +59,13 @@ class Counts:
 
     def track_requests(self, limit):
         return tiny.requests_a_page() * 1000 // limit
+
+
+def track_answer():
+    return tiny.answer()
+
+
+track_answer.version = "1"
 """
 INSTALL = (
     'in-dir={env_dir} python -c "import shutil, sysconfig; '
@@ -93,17 +103,20 @@ class ScratchHistory:
 
     @property
     def environment_with_tools(self) -> dict[str, str]:
-        """A home folder of its own, and this project's `tools` to import."""
-        return {**os.environ, "HOME": str(self.home), "PYTHONPATH": str(ROOT)}
+        """A home folder of its own, this project's `tools` to import, and this Python as the first that asv finds."""
+        path = os.pathsep.join((os.path.dirname(sys.executable), os.environ["PATH"]))
+        return {**os.environ, "HOME": str(self.home), "PATH": path, "PYTHONPATH": str(ROOT)}
 
     def git(self, *arguments: str | Path) -> str:
         names = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
         done = subprocess.run(["git", "-C", self.path, *names, *arguments], check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
-    def commit(self, subject: str, *, cost: float = 0.001, requests: int = 1) -> str:
+    def commit(self, subject: str, *, cost: float = 0.001, requests: int = 1, answer: str = "return 42") -> str:
         """Add a commit and return its hash."""
-        (self.path / "tiny.py").write_text(f"# {subject}\n" + MODULE.format(cost=cost, requests=requests))
+        (self.path / "tiny.py").write_text(
+            f"# {subject}\n" + MODULE.format(cost=cost, requests=requests, answer=answer)
+        )
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", subject)
         return self.git("rev-parse", "HEAD")

@@ -46,12 +46,15 @@ def run(
         waiting: Called again and again meanwhile.
     """
     command = [sys.executable, *map(str, program), *map(str, arguments), "--config", str(config)]
+    # asv looks for a Python of this version there; the first that it finds may be a shim of pyenv that starts none.
+    path = os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)))
     with (log or Path(os.devnull)).open("ab") as output:
         output.write(f"$ asv {' '.join(map(str, arguments))}\n".encode())
         output.flush()
         asv = subprocess.Popen(
-            command, cwd=config.parent, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL,
-            stdout=output if log else sys.stderr, stderr=subprocess.STDOUT if log else None, start_new_session=True,
+            command, cwd=config.parent, env={**os.environ, "PATH": path, **(environment or {})},
+            stdin=subprocess.DEVNULL, stdout=output if log else sys.stderr,
+            stderr=subprocess.STDOUT if log else None, start_new_session=True,
         )  # fmt: skip
         with stopped(asv):
             while True:
