@@ -89,7 +89,23 @@ def copied(one_night: ScratchHistory, tmp_path: Path) -> ScratchHistory:
     return ScratchHistory(folder / "project", one_night.environments, folder / "home")
 
 
-def test_the_guilty_commit_is_named(night: NightOf, copied: ScratchHistory) -> None:
+def kill_after(history: ScratchHistory, rounds: int) -> None:
+    """Start a night, and kill it without warning in the middle of the round after so many."""
+    work = history.path / ".asv" / "nightly"
+    with subprocess.Popen(
+        history.command(), env=history.environment_with_tools, stderr=subprocess.PIPE, text=True
+    ) as killed:
+        deadline = time.monotonic() + 120
+        while len(list(work.glob("batch/*/round-*"))) < rounds or not (work / "unit").exists():
+            assert killed.poll() is None, killed.stderr and killed.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        killed.send_signal(signal.SIGKILL)
+    assert len(list(work.glob("batch/*/round-*"))) >= rounds
+
+
+def test_killed_and_resumed_it_names_the_guilty_commit(night: NightOf, copied: ScratchHistory) -> None:
+    """Killed again and again: nothing is lost, nothing is there twice, no process stays. Then what it found."""
     first = copied.git("rev-parse", "HEAD")
     home = copied.path / ".asv" / "results" / "scratch"
     check_whole(home, [first])
@@ -97,15 +113,22 @@ def test_the_guilty_commit_is_named(night: NightOf, copied: ScratchHistory) -> N
     assert {name for name, _ in Machine.fields} <= set(machine)
     assert all(machine[name] for name in ("os", "arch", "num_cpu", "ram"))
 
-    guilty = copied.commit("Slower @everyone <b>", cost=0.003, requests=2)
-    after = copied.commit("Innocent", cost=0.003, requests=2)
+    worse = {"cost": 0.003, "requests": 2, "answer": "raise ValueError"}
+    guilty = copied.commit("Slower @everyone <b>", **worse)
+    after = copied.commit("Innocent", **worse)
+    for rounds in (1, 3):
+        kill_after(copied, rounds)
+    work = copied.path / ".asv" / "nightly"
     done = night(copied, "--dashboard-url", "https://example.com/dash/", "--summary", copied.path / "night.md")
     assert done.returncode == 1, done.stderr
     assert done.stdout.startswith(f"Benchmark regression since {guilty[:8]} (Slower")
     check_whole(home, [first, guilty, after])
+    assert not (work / "batch").exists()
+    assert not processes_of(work)
     told = (copied.path / "night.md").read_text()
     assert f"regression since {guilty[:8]}" in told
     assert f"since {after[:8]}" not in told
+    assert "- `tiny_bench.track_answer`" in told  # it fails
     assert "up to date with main" in told
     assert "@everyone" not in told
     assert "<b>" not in told
@@ -120,28 +143,6 @@ def test_the_guilty_commit_is_named(night: NightOf, copied: ScratchHistory) -> N
     assert again.stdout.startswith("Nothing new on main. The newest result is of")
     assert len(again.stdout.splitlines()) == 1
     check_whole(home, [first, guilty, after])
-
-
-def test_killed_and_resumed(night: NightOf, history: ScratchHistory) -> None:
-    """Killed without warning again and again: nothing is lost, nothing is there twice, no process stays."""
-    commits = [history.commit(f"Commit {number}") for number in range(2)]
-    work = history.path / ".asv" / "nightly"
-    for wanted in (1, 3):
-        with subprocess.Popen(
-            history.command("--backfill", "1"), env=history.environment_with_tools, stderr=subprocess.PIPE
-        ) as killed:
-            deadline = time.monotonic() + 120
-            while len(list(work.glob("batch/*/round-*"))) < wanted or not (work / "unit").exists():
-                assert killed.poll() is None, killed.stderr and killed.stderr.read()
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-            killed.send_signal(signal.SIGKILL)
-        assert len(list(work.glob("batch/*/round-*"))) >= wanted
-    last = night(history, "--backfill", "1")
-    assert last.returncode == 0, last.stderr
-    check_whole(history.path / ".asv" / "results" / "scratch", commits)
-    assert not (work / "batch").exists()
-    assert not processes_of(work)
 
 
 ENDLESS = """\
@@ -183,37 +184,19 @@ def test_interrupted_politely(history: ScratchHistory, tmp_path: Path) -> None:
     assert not processes_of(work)
 
 
-def test_a_changed_suite_does_not_mix_with_an_unfinished_batch(night: NightOf, history: ScratchHistory) -> None:
-    commit = history.commit("The only one")
-    batch = history.path / ".asv" / "nightly" / "batch"
-    batch.mkdir(parents=True)
-    plan = {"commits": [commit], "machine": "scratch", "bench": ["Counts"], "fingerprint": "of another suite"}
-    (batch / "plan.json").write_text(json.dumps(plan))
-    done = night(history, "--bench", "Counts")
-    assert done.returncode == 0, done.stderr
-    assert "an unfinished batch was dropped" in (history.path / ".asv" / "nightly" / "summary.md").read_text()
-    assert list(results(history.path / ".asv" / "results" / "scratch")) == [commit]
-
-
-def test_a_commit_that_breaks_a_benchmark(night: NightOf, copied: ScratchHistory) -> None:
-    (copied.path / "tiny.py").write_text("def work():\n    raise ValueError\n")
-    copied.git("commit", "--quiet", "--all", "--message", "Broken")
-    broken = copied.git("rev-parse", "HEAD")
-    done = night(copied, "--bench", "time_work")
-    assert done.returncode == 1, done.stderr
-    told = (copied.path / ".asv" / "nightly" / "summary.md").read_text()
-    assert f"regression since {broken[:8]}" in told
-    assert "- `tiny_bench.Tiny.time_work(size=1)`" in told
-
-
-def test_results_by_hand_are_kept(night: NightOf, copied: ScratchHistory) -> None:
-    """What `asv run` had measured stays, unless it is measured anew."""
+def test_results_by_hand_are_kept_and_samples_of_another_suite_are_not(night: NightOf, copied: ScratchHistory) -> None:
+    """What `asv run` had measured stays, unless it is measured anew; a batch that was begun with another suite goes."""
     commit = copied.git("rev-parse", "HEAD")
     home = copied.path / ".asv" / "results" / "scratch"
     (home / "nightly.jsonl").unlink()
     (home / "nightly.judged").unlink()
     before = results(home)[commit]
+    batch = copied.path / ".asv" / "nightly" / "batch"
+    batch.mkdir(parents=True)
+    plan = {"commits": [commit], "machine": "scratch", "bench": ["Counts"], "fingerprint": "of another suite"}
+    (batch / "plan.json").write_text(json.dumps(plan))
     assert night(copied, "--bench", "Counts").returncode == 0
+    assert "an unfinished batch was dropped" in (copied.path / ".asv" / "nightly" / "summary.md").read_text()
     after = results(home)[commit]
     assert after["tiny_bench.Tiny.time_work"] == before["tiny_bench.Tiny.time_work"]
     counts = (rows["tiny_bench.Counts.track_requests"] for rows in (before, after))
@@ -235,47 +218,36 @@ def test_results_on_a_branch_of_two_machines(night: NightOf, history: ScratchHis
     history.git("remote", "add", "origin", remote)
     history.git("push", "--quiet", "origin", "main", "asv-results")
 
+    # A push that is refused loses nothing.
     other = ScratchHistory(tmp_path / "other", history.environments, history.home)
     subprocess.run(["git", "clone", "--quiet", "--branch", "main", remote, other.path], check=True)
+    hook = remote / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
     branch = ("--results-branch", "asv-results", "--push", "origin", *counts)
-    elsewhere = night(other, *branch, "--machine", "elsewhere")
+    hired = ("--machine", "hired-{cpu}")  # the processor names the machine
+    refused = night(other, *branch, *hired)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: git push failed")
+    assert "the results are on the local branch asv-results" in refused.stderr
+    hook.unlink()
+    elsewhere = night(other, *branch, *hired)
     assert elsewhere.returncode == 0, elsewhere.stderr
     second = history.commit("Second")
     assert night(history, *branch).returncode == 0
 
     shown = tmp_path / "shown"
     subprocess.run(["git", "clone", "--quiet", "--branch", "asv-results", remote, shown], check=True)
-    for machine, commits in (("scratch", [first, second]), ("elsewhere", [first])):
+    (named,) = shown.glob("hired-*")
+    assert re.fullmatch(rf"hired-[a-z0-9-]+-{os.cpu_count()}", named.name)
+    for machine, commits in (("scratch", [first, second]), (named.name, [first])):
         assert sorted(results(shown / machine)) == sorted(commits)
         assert [record["commit"] for record in records_of(shown / machine)] == commits
     json.loads((shown / "benchmarks.json").read_bytes())
     # Lost with its work folder, as on a hired machine, the branch comes back from the remote.
     shutil.rmtree(other.path / ".asv")
-    lost = night(other, *branch, "--machine", "elsewhere")
+    lost = night(other, *branch, *hired)
     assert lost.stdout.startswith("Nothing new on main."), lost.stdout + lost.stderr
-
-
-def test_a_push_that_is_refused_loses_nothing(night: NightOf, history: ScratchHistory, tmp_path: Path) -> None:
-    remote = tmp_path / "remote.git"
-    subprocess.run(["git", "init", "--quiet", "--bare", remote], check=True)
-    hook = remote / "hooks" / "pre-receive"
-    hook.write_text("#!/bin/sh\nexit 1\n")
-    hook.chmod(0o755)
-    history.commit("The only one")
-    history.git("remote", "add", "origin", remote)
-    command = ("--results-branch", "asv-results", "--push", "origin", "--bench", "Counts", "--machine", "hired-{cpu}")
-    done = night(history, *command)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: git push failed")
-    assert "the results are on the local branch asv-results" in done.stderr
-    hook.unlink()
-    done = night(history, *command)
-    assert done.returncode == 0, done.stderr
-    listed = subprocess.run(
-        ["git", "-C", remote, "ls-tree", "-r", "--name-only", "asv-results"], check=True, capture_output=True, text=True
-    )
-    # The processor names the machine.
-    assert re.search(rf"^hired-[a-z0-9-]+-{os.cpu_count()}/nightly\.jsonl$", listed.stdout, re.MULTILINE)
 
 
 def test_two_runs_at_once_are_refused(history: ScratchHistory, run: Run) -> None:
