@@ -42,21 +42,23 @@ def history(tmp_path: Path, environments: Path) -> ScratchHistory:
 
 
 LONGEST = (
-    "documentation", "nightly", "interrupted", "judging", "real_servers", "stac_api_server", "generator",
+    "documentation", "nightly", "judging", "real_servers", "stac_api_server", "generator",
     "benchmark_ingest", "workflows", "browser", "worlds", "processes", "publishing",
 )  # fmt: skip
 """What the longest modules have in their names: they begin first, so that no process is left alone with one."""
 
 
-WITH_ASV_ENVIRONMENT = ("test_nightly", "test_interrupted_run")
-"""One process runs them all, so that the environment is made once. Every other module is a group of its own."""
+def group_of(item: pytest.Item) -> str:
+    """The tests that one process runs: a module's, and all that need an environment of asv, so that one is made."""
+    if "environments" in getattr(item, "fixturenames", ()) and item.path.stem != "test_judging_commands":
+        return "asv_environment"
+    return item.nodeid.partition("::")[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((n for n, name in enumerate(LONGEST) if name in item.path.stem), len(LONGEST)))
     for item in items:
-        group = "asv_environment" if item.path.stem in WITH_ASV_ENVIRONMENT else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
 
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
