@@ -101,16 +101,16 @@ def run_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> No
             ensure_results(clone)
         if "results/before.json results/after.json" in command:
             make_two_results(clone)
+        shortened = with_less_to_do(command, url)
+        if shortened in done_before:
+            continue
+        done_before.add(shortened)
         if command == "asv preview":
             check_preview(clone, [BIN / "asv", "preview"])
             continue
         if command == "python tools/benchmark_ingest.py dashboard":
             check_preview(clone, [*command.split(), "--no-open"])
             continue
-        shortened = with_less_to_do(command, url)
-        if shortened in done_before:
-            continue
-        done_before.add(shortened)
         done = subprocess.run(
             shortened, shell=True, cwd=clone, env=environment(clone), input="y\n", capture_output=True, text=True
         )
