@@ -1,12 +1,16 @@
 """The `stac-manager` command, also as `python -m stac_manager`."""
 
+import sys
 from typing import NoReturn
 
 
 def main() -> NoReturn:
     """Run the command and exit."""
-    from stac_manager.command import main as run  # not for workers, which import this module anew
-
+    try:
+        from stac_manager.command import main as run  # not for workers, which import this module anew
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
     run()
 
 

@@ -151,6 +151,13 @@ def test_interruption_is_exit_code_130(tmp_path: Path) -> None:
     assert (program.returncode, told.strip()) == (130, "interrupted")
 
 
+def test_interruption_at_start_up_is_said_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([*PROGRAM, "--help"], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 def test_completion_and_version_need_no_source(run: Run) -> None:
     assert start("--version").stdout.startswith("stac-manager ")
     for shell in ("bash", "zsh", "fish"):
