@@ -91,10 +91,12 @@ def layout_of(dest: str | Path, format: str | None = None) -> Layout:
     """Tell from the name of DEST, and from what is there, whether it is a file or a folder, and of which format.
 
     Raises:
-        ConfigurationError: If the format is unknown or contradicts the name.
+        ConfigurationError: If the format is unknown or contradicts the name, or DEST is a device or a pipe.
     """
     if not os.fspath(dest):
         raise ConfigurationError("DEST is empty")
+    if os.path.exists(dest) and not os.path.isfile(dest) and not os.path.isdir(dest):
+        raise ConfigurationError(f"{dest}: is neither a file nor a folder; for standard output, write -")
     path = Path(os.path.realpath(dest) if os.path.islink(dest) else dest)
     if format is not None and format not in FORMATS:
         raise ConfigurationError(f"format {format!r} is unknown; known: {', '.join(FORMATS)}")

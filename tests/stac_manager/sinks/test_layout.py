@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def test_a_folder_that_is_there_is_a_folder_whatever_its_name(tmp_path: Path) ->
         ("items.json", None, ".json files are not written"),
         ("items.ndjson.gz", None, ".gz files are not written"),
         ("ITEMS.CSV", "geoparquet", "in / for a folder"),
+        (os.devnull, None, "neither a file nor a folder"),
     ],
 )
 def test_what_is_not_written_is_refused(dest: str, format: str | None, said: str) -> None:
