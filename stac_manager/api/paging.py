@@ -134,6 +134,8 @@ async def make_sure(
             if one is not None and one.size == 1 and one.following is None:
                 page.doubt = NO_NEXT_LINKS
         return page
+    if page.size > (limit_of(request) or page.size):  # `limit` is ignored: all there is comes on one page
+        return page
     size = page.size - 1 or 2
     again = await _resized(client, request, first, size)
     if again is not None and again.following is not None:

@@ -370,6 +370,13 @@ class AtOnce(Habit):
         self.busy -= 1
 
 
+class AllOnOnePage(Habit):
+    """However small the pages are that are asked for, all items come at once."""
+
+    async def arrives(self, ask: Ask) -> None:
+        ask.conditions = {**ask.conditions, "limit": 1_000_000}
+
+
 class LargestPage(Habit):
     """A larger limit is refused: by a 500 (a cap on bytes), by a 400 with words, or silently by that one."""
 

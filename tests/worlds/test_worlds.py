@@ -13,6 +13,7 @@ import pytest
 from stac_manager import ApiStats, DataProcessingError, Failure, IngestModule, WorkflowContext
 
 from .habits import (
+    AllOnOnePage,
     AnotherTime,
     AtOnce,
     BareNaN,
@@ -280,6 +281,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "two requests at once": lambda: Case([AtOnce(2)]),
     "one request at once, without Retry-After": lambda: Case([AtOnce(1, {})]),
     "5 requests a second, firewall": lambda: Case([Firewall(5, 0.05, status=403)]),
+    "all on one page": lambda: Case([AllOnOnePage()], most_requests=12),
+    "all on one page, without counts": lambda: Case([AllOnOnePage()], world={"counts": False}, most_requests=12),
     "a large page is a 500": lambda: Case([LargestPage(4, silent=False)]),
     "a large page is a 400": lambda: Case([LargestPage(4, silent=False, status=400)]),
     "a large page is cut": lambda: Case([LargestPage(4, silent=True)]),
