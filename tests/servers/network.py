@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 import trustme
 from aiohttp import web
+
+from stac_manager.network.connection import Rate
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -51,6 +54,33 @@ async def serving(handler: Handler, context: ssl.SSLContext | None = None) -> As
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def serving_silence() -> AsyncIterator[int]:
+    """A server that answers nobody until the block ends."""
+    enough = asyncio.Event()
+
+    async def silent(request: web.Request) -> web.StreamResponse:
+        await enough.wait()
+        return web.Response()
+
+    async with serving(silent) as port:
+        try:
+            yield port
+        finally:
+            enough.set()
+
+
+def counting(taken: list[float]) -> type[Rate]:
+    """A rate that notes each turn which is taken: asked of the schedule, not of the clock."""
+
+    class Counting(Rate):
+        def reserve(self) -> float:
+            taken.append(super().reserve())
+            return taken[-1]
+
+    return Counting
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import trustme
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
-from servers.network import HOST, serving
+from servers.network import HOST, counting, serving, serving_silence
 from yarl import URL
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
@@ -242,16 +242,9 @@ async def test_who_asks_how_long_and_how_often_is_for_the_user_to_say() -> None:
             await ids(f"http://127.0.0.1:{port}/")
         assert seen[0].startswith("stac-manager/")
 
-    enough = asyncio.Event()
-
-    async def silent(request: web.Request) -> web.StreamResponse:
-        await enough.wait()
-        raise web.HTTPBadGateway
-
-    async with serving(silent) as port:
+    async with serving_silence() as port:
         with pytest.raises(DataProcessingError, match="no answer in time"):
             await ids(f"http://127.0.0.1:{port}/", timeout=0.05)
-        enough.set()
 
 
 @given(st.lists(st.floats(0, 10), max_size=30), st.floats(0.1, 100))
@@ -267,19 +260,10 @@ def test_no_more_requests_begin_than_the_rate_allows(waits: list[float], rate: f
         assert after - before >= (1 / rate) * (1 - 1e-9)
 
 
-async def test_the_rate_holds_for_a_whole_search() -> None:
-    """Asked of the schedule, not of the clock: each request took its turn."""
-    taken = 0
-
-    class Counting(Rate):
-        def reserve(self) -> float:
-            nonlocal taken
-            taken += 1
-            return super().reserve()
-
+async def test_the_rate_holds_for_a_whole_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[float] = []
+    monkeypatch.setattr("stac_manager.api.http.Rate", counting(taken))
     async with serving(one_item) as port:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("stac_manager.api.http.Rate", Counting)
-            module = IngestModule({"source": f"http://127.0.0.1:{port}/", "rate_limit": 1000})
-            assert len([item async for item in module.fetch(WorkflowContext.create())]) == 1
-    assert taken == module.stats.requests  # type: ignore[union-attr]
+        module = IngestModule({"source": f"http://127.0.0.1:{port}/", "rate_limit": 1000})
+        assert len([item async for item in module.fetch(WorkflowContext.create())]) == 1
+    assert len(taken) == module.stats.requests  # type: ignore[union-attr]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
 from collections import Counter
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 import trustme
 from aiohttp import web
-from servers.network import HOST, serving
+from servers.network import HOST, counting, serving, serving_silence
 from support import make_item
 
 from stac_manager import ConfigurationError, DataProcessingError, FileIngest, WorkflowContext
@@ -21,7 +20,7 @@ from stac_manager.events import Event, PartitionDone, Pause, Retry
 from stac_manager.files.remote.clients import client_options
 from stac_manager.files.remote.faults import RemoteError, Tries
 from stac_manager.network import backoff
-from stac_manager.network.connection import Connection, Rate
+from stac_manager.network.connection import Connection
 
 pytestmark = pytest.mark.usefixtures("clean_environment", "short_waits")
 
@@ -220,40 +219,27 @@ async def test_who_asks_how_long_and_how_often_is_for_the_user_to_say() -> None:
 
 
 async def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
-    enough = asyncio.Event()
-
-    async def silent(request: web.Request) -> web.StreamResponse:
-        await enough.wait()
-        return web.Response()
-
-    async with serving(silent) as port:
+    async with serving_silence() as port:
         for source in ({"source": f"http://127.0.0.1:{port}/catalog.json"}, bucket(port)):
             with pytest.raises(DataProcessingError, match=r"(not|no) answer in time"):
                 await ids(**source, timeout=0.05, retries=0)
-        enough.set()
 
 
 async def test_every_request_takes_its_turn_in_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = 0
-
-    class Counting(Rate):
-        def reserve(self) -> float:
-            nonlocal taken
-            taken += 1
-            return super().reserve()
+    taken: list[float] = []
 
     async def moved(request: web.Request) -> web.StreamResponse | None:
         if request.path == "/3.json":
             return web.Response(status=302, headers={"Location": "/moved/3.json"})
         return web.Response(status=503) if noting.count[request.path] == 1 and request.path == "/1.json" else None
 
-    monkeypatch.setattr("stac_manager.files.remote.transport.Rate", Counting)
+    monkeypatch.setattr("stac_manager.files.remote.transport.Rate", counting(taken))
     noting = Noting(moved)
     async with serving(noting) as port:
         assert await ids(f"http://127.0.0.1:{port}/catalog.json", rate_limit=1_000, concurrency=3) == IDS
-        assert taken == len(noting.asked) == 7
+        assert len(taken) == len(noting.asked) == 7
         assert await ids(**bucket(port), rate_limit=1_000, concurrency=3) == IDS
-        assert taken == len(noting.asked) == 7 + 6
+        assert len(taken) == len(noting.asked) == 7 + 6
 
 
 async def test_a_download_that_broke_off_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
