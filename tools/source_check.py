@@ -9,7 +9,9 @@ from urllib.parse import quote
 from yarl import URL
 
 from stac_manager import DataProcessingError, IngestModule, IngestOptions, WorkflowContext
-from stac_manager.api.http import Client, Request, shown
+from stac_manager.api.addresses import shown
+from stac_manager.api.http import Client
+from stac_manager.api.requests import Request
 from stac_manager.exceptions import StatusError
 from stac_manager.limiter import FixedLimiter
 from stac_manager.network.connection import Connection

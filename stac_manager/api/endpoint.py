@@ -12,7 +12,8 @@ from urllib.parse import quote
 import orjson
 from yarl import URL
 
-from stac_manager.api.http import Answer, Client, linked, shown
+from stac_manager.api.addresses import linked, shown
+from stac_manager.api.http import Answer, Client
 from stac_manager.api.requests import Request
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 
+from stac_manager.api.addresses import shown
 from stac_manager.api.ending import broken_off
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.http import shown
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import Planned, Planner, another_form

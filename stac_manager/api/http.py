@@ -31,8 +31,6 @@ from stac_manager.options import Headers
 from stac_manager.run import Slots
 from stac_manager.stats import ApiStats
 
-__all__ = ["Answer", "Client", "Request", "TooLargeError", "linked", "origin_of", "shown"]
-
 MAX_REDIRECTS = 10
 HIDDEN = "(an address that repeats credentials)"
 # With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.

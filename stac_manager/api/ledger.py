@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
+from stac_manager.api.addresses import shown
 from stac_manager.api.claims import Claims
-from stac_manager.api.http import shown
 from stac_manager.api.ownership import ROUNDED, Asked, Owner, collection_of, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import LOST, MOVED, Reading, Tally
 from stac_manager.api.seen import Seen, canonical, identity_of, mark_of
-from stac_manager.api.space import boxes_of, is_outside
+from stac_manager.api.space import is_outside
 from stac_manager.context import FailureCollector
 from stac_manager.items import why_not_an_item
 from stac_manager.plan import Partition, Tile
@@ -42,7 +42,6 @@ class Ledger:
         self._stats = stats
         self._failures = failures
         self._asked = None if asked == Asked() else asked
-        self._boxes = boxes_of(asked.bbox)
         self.left = left
         self.totals = Tally()
         self.claims = Claims(alone)
@@ -101,8 +100,8 @@ class Ledger:
     def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page) -> bool:
         tally, partition = reading.tally, reading.share.partition
         verdict = owner(member, partition) if isinstance(member, dict) else Owner.UNCLEAR
-        if verdict is Owner.FOREIGN and isinstance(partition, Tile) and is_outside(self._boxes, member):
-            verdict = Owner.UNCLEAR
+        if verdict is Owner.FOREIGN and isinstance(partition, Tile) and self._asked is not None:
+            verdict = Owner.UNCLEAR if is_outside(self._asked.bbox, member) else verdict
         meant = self._asked is None or not isinstance(member, dict) or self._is_meant(reading, member)
         if not meant and reading.ending.problem == LOST:
             verdict = Owner.FOREIGN

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stac_manager.api.addresses import shown
 from stac_manager.api.features import DamagedPageError, Outline
-from stac_manager.api.http import Answer, Client, TooLargeError, shown
+from stac_manager.api.http import Answer, Client, TooLargeError
 from stac_manager.api.links import numbers_of
 from stac_manager.api.next_links import LinkError, next_request
 from stac_manager.api.requests import Request, limit_of, with_limit

@@ -7,23 +7,20 @@ from dataclasses import replace
 from math import ceil, inf
 from time import time
 
-from stac_manager.api import page_sizes
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.density import Density
 from stac_manager.api.execution import Search
-from stac_manager.api.fetching import Fetcher
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page, page_of
-from stac_manager.api.planning import Planned, Planner, why_never_split
+from stac_manager.api.planning import Planned, why_never_split
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.reading import Share
+from stac_manager.api.search import opened
 from stac_manager.api.splitting import OVERSIZE, Sizes
 from stac_manager.completeness import combine
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
-from stac_manager.limiter import limiter
-from stac_manager.network.connection import Connection
 from stac_manager.owning import owning
 from stac_manager.plan import Interval, Partition, Plan, Whole
 from stac_manager.reader import Done, Parts
@@ -47,19 +44,15 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
     reason = why_never_split(config)
     if reason:
         return Plan(config.source, "whole", (Whole(),), notes=(reason,))
-    stats, level = ApiStats(), limiter(config.concurrency)
-    async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
-        fetcher = Fetcher(client, config.source, page_sizes.working(config.source, config.limit))
-        whole = replace(config, max_items=None)
-        planner = Planner(client, whole, collection_id, fetcher)
-        planned = await planner.plan(level.planned, lambda page: _parts(page, partition_items))
+    async with opened(replace(config, max_items=None), collection_id, ApiStats()) as session:
+        planned = await session.planner.plan(session.level.planned, lambda page: _parts(page, partition_items))
         counted = planned.page.matched if planned.page else None
         if planned.cuts is None or len(planned.partitions) < 2:
             notes = (planned.reason,) if planned.reason else ()
             return Plan(config.source, "whole", (Whole(estimate=counted),), counted, notes)
         partitions = planned.partitions
         if counted is not None:
-            partitions = await _counted(client, planned, partition_items)
+            partitions = await _counted(session.client, planned, partition_items)
     return Plan(config.source, "time", tuple(partitions), counted)
 
 
@@ -135,16 +128,13 @@ async def read(
     Raises:
         DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
     """
-    level = limiter(config.concurrency)
-    whole = replace(config, max_items=None)
-    async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
-        fetcher = Fetcher(client, config.source, page_sizes.working(config.source, config.limit))
-        query = await Planner(client, whole, collection_id, fetcher).query()
+    async with opened(replace(config, max_items=None), collection_id, stats) as session:
+        query = await session.planner.query()
         ledger = Ledger(stats, failures, query.asked, None, alone=partition)
-        planned, shares = _divided(partition, query, level.planned, config.limit)
-        run = Search(planned, fetcher, ledger, level, stats)
+        planned, shares = _divided(partition, query, session.level.planned, config.limit)
+        run = Search(planned, session.fetcher, ledger, session.level, stats)
         run.begin([Share(share) for share in shares], None)
-        async with owning(run.parts(client.read_what_is_there)) as parts:
+        async with owning(run.parts(session.client.read_what_is_there)) as parts:
             async for part in parts:
                 yield part
     proof = stats.completeness

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
+from stac_manager.api.addresses import shown
 from stac_manager.api.cutting import Cutter, times_of
 from stac_manager.api.endpoint import body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
@@ -20,7 +21,7 @@ from stac_manager.api.first_page import (
     range_of,
     ranges_are_long,
 )
-from stac_manager.api.http import Client, shown
+from stac_manager.api.http import Client
 from stac_manager.api.ownership import has_null_datetime, time_of
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query

@@ -7,6 +7,10 @@ read one page after another: as one partition.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
 from stac_manager.api import page_sizes
 from stac_manager.api.ending import conclude
 from stac_manager.api.execution import Search
@@ -20,12 +24,33 @@ from stac_manager.api.survey import is_unknown
 from stac_manager.api.turns import waiting
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
-from stac_manager.limiter import limiter
+from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
 from stac_manager.owning import owning
 from stac_manager.plan import Whole
 from stac_manager.reader import Parts
 from stac_manager.stats import ApiStats
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a search goes through: the connection, how much of it is used at once, its pages, its plan."""
+
+    client: Client
+    level: Limiter
+    fetcher: Fetcher
+    planner: Planner
+
+
+@asynccontextmanager
+async def opened(config: IngestConfig, collection_id: str | None, stats: ApiStats) -> AsyncIterator[Session]:
+    """Open a session with the server of a search."""
+    level = limiter(config.concurrency)
+    stats.concurrency = level.level
+    async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
+        page_size = min(page_sizes.working(config.source, config.limit), config.max_items or config.limit)
+        fetcher = Fetcher(client, config.source, page_size)
+        yield Session(client, level, fetcher, Planner(client, config, collection_id, fetcher))
 
 
 async def search(config: IngestConfig, collection_id: str | None, failures: FailureCollector, stats: ApiStats) -> Parts:
@@ -34,12 +59,8 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
     Raises:
         DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
     """
-    level = limiter(config.concurrency)
-    stats.concurrency = level.level
-    async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
-        page_size = min(page_sizes.working(config.source, config.limit), config.max_items or config.limit)
-        fetcher = Fetcher(client, config.source, page_size)
-        planner = Planner(client, config, collection_id, fetcher)
+    async with opened(config, collection_id, stats) as session:
+        client, level, planner = session.client, session.level, session.planner
         reason = why_sequential(config)
         with waiting(stats):
             planned = (
@@ -49,7 +70,9 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
             )
         stats.completeness.counted = planned.page.matched if planned.page else None
         ledger = Ledger(stats, failures, planned.query.asked, config.max_items)
-        run = Search(planned, fetcher, ledger, level, stats, planner if why_never_split(config) is None else None)
+        run = Search(
+            planned, session.fetcher, ledger, level, stats, planner if why_never_split(config) is None else None
+        )
         run.begin([Share(part) for part in planned.partitions or [Whole()]], planned.page)
         async with owning(run.parts(client.read_what_is_there)) as parts:
             async for part in parts:

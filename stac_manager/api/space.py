@@ -32,11 +32,12 @@ def boxes_of(bbox: Sequence[float] | None) -> list[Tile]:
     return [Tile(west, south, 180.0, north), Tile(-180.0, south, east, north)]
 
 
-def is_outside(boxes: Sequence[Tile], member: Any) -> bool:
-    """Whether the first vertex of an item lies in none of the boxes: no tile owns it then, though it may reach in."""
+def is_outside(bbox: Sequence[float] | None, member: Any) -> bool:
+    """Whether the first vertex of an item lies outside of the box of a search: no tile owns it then, though it may
+    reach in."""
     vertex = first_vertex(member.get("geometry"))
     return vertex is not None and not any(
-        box.west <= vertex[0] <= box.east and box.south <= vertex[1] <= box.north for box in boxes
+        box.west <= vertex[0] <= box.east and box.south <= vertex[1] <= box.north for box in boxes_of(bbox)
     )
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from stac_manager import ApiStats
 from stac_manager.api import retrying
-from stac_manager.api.http import MAX_RENEWALS, Client, Request
+from stac_manager.api.http import MAX_RENEWALS, Client
+from stac_manager.api.requests import Request
 from stac_manager.exceptions import StatusError
 from stac_manager.limiter import AUTO_PLANNED, FixedLimiter
 from stac_manager.network import backoff

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from yarl import URL as Address
 
-from stac_manager.api.http import Request, linked
+from stac_manager.api.addresses import linked
 from stac_manager.api.links import Frontier, counter_of
 from stac_manager.api.next_links import at_search
+from stac_manager.api.requests import Request
 
 URL = "http://host/search?limit=10"
 

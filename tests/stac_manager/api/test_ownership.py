@@ -90,10 +90,10 @@ def test_every_time_has_one_interval(edges: set[int], second: int) -> None:
 
 
 def test_a_box_across_the_antimeridian_is_two_and_what_reaches_in_from_outside_is_unclear() -> None:
-    boxes = boxes_of([170.0, -10.0, -170.0, 10.0])
-    assert [(box.west, box.east) for box in boxes] == [(170.0, 180.0), (-180.0, -170.0)]
-    assert not is_outside(boxes, item(point(175, 0)))
-    assert is_outside(boxes, item(point(0, 0)))
+    bbox = [170.0, -10.0, -170.0, 10.0]
+    assert [(box.west, box.east) for box in boxes_of(bbox)] == [(170.0, 180.0), (-180.0, -170.0)]
+    assert not is_outside(bbox, item(point(175, 0)))
+    assert is_outside(bbox, item(point(0, 0)))
 
 
 def test_what_the_user_asked_for() -> None:
