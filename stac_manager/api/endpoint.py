@@ -168,6 +168,7 @@ def _link(landing: Answer, relation: str) -> URL | None:
 def body_of(config: IngestConfig, collection_id: str | None, limit: int) -> dict[str, Any]:
     """Put the options into the members of a POST search (STAC API, item-search)."""
     collections = config.collections or tuple(filter(None, [collection_id]))
+    language = None if config.filter is None else "cql2-text" if isinstance(config.filter, str) else "cql2-json"
     members: dict[str, Any] = {
         "collections": list(collections) or None,
         "ids": None if config.ids is None else list(config.ids),
@@ -176,16 +177,12 @@ def body_of(config: IngestConfig, collection_id: str | None, limit: int) -> dict
         "datetime": config.datetime,
         "query": config.query,
         "filter": config.filter,
-        "filter-lang": None if config.filter is None else _filter_language(config.filter),
+        "filter-lang": language,
         "sortby": None if config.sortby is None else list(config.sortby),
         "fields": None if config.fields is None else {"include": list(dict.fromkeys((*NEEDED_FIELDS, *config.fields)))},
         "limit": limit if config.max_items is None else min(limit, config.max_items),
     }
     return {name: value for name, value in members.items() if value is not None}
-
-
-def _filter_language(expression: dict[str, Any] | str) -> str:
-    return "cql2-text" if isinstance(expression, str) else "cql2-json"
 
 
 def as_query(value: Any) -> str:

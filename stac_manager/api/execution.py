@@ -204,32 +204,30 @@ class Search:
             DataProcessingError: If the rest cannot be had.
         """
         try:
-            async with owning(self._parts(look)) as parts:
-                async for part in parts:
-                    yield part
+            async with owning(self._runner.parts()) as parts:
+                while self._ledger.left != 0:
+                    with waiting(self._stats):
+                        part = await anext(parts, None)
+                    if part is None:
+                        return
+                    reading, page = part
+                    if page is None:
+                        await self._finish(reading)
+                        continue
+                    items = await self._items_of(reading, page)
+                    while (first := next(items, None)) is not None:
+                        await look()
+                        yield for_a_while(first, items)
+                    self._room.leave(page.size_bytes)
         except SearchEndsError as error:
             raise broken_off(error, self._stats.completeness, self._runner.unfinished) from error
 
-    async def _parts(self, look: Callable[[], Awaitable[None]]) -> Parts:
-        async with owning(self._runner.parts()) as parts:
-            while self._ledger.left != 0:
-                with waiting(self._stats):
-                    part = await anext(parts, None)
-                if part is None:
-                    return
-                reading, page = part
-                if page is None:
-                    await self._finish(reading)
-                    continue
-                if others := self._ledger.other_collections(reading, page):
-                    self._ledger.take_for(others, heeds=await self._fetcher.heeds_collections(self._query))
-                items = self._items_of(reading, page)
-                while (first := next(items, None)) is not None:
-                    await look()
-                    yield for_a_while(first, items)
-                self._room.leave(page.size_bytes)
+    async def _items_of(self, reading: Reading, page: Page) -> Iterator[Item]:
+        if others := self._ledger.other_collections(reading, page):
+            self._ledger.take_for(others, heeds=await self._fetcher.heeds_collections(self._query))
+        return self._delivered(reading, page)
 
-    def _items_of(self, reading: Reading, page: Page) -> Iterator[Item]:
+    def _delivered(self, reading: Reading, page: Page) -> Iterator[Item]:
         before = self._stats.completeness.items
         try:
             yield from self._ledger.items(reading, page)

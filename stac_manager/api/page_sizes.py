@@ -31,10 +31,9 @@ class PageSize:
         now: How many items.
     """
 
-    def __init__(self, source: str, wanted: int, now: int | None = None) -> None:
+    def __init__(self, source: str, wanted: int) -> None:
         self._source = source
-        self._wanted = wanted
-        self.now = wanted if now is None else min(wanted, now)
+        self.now = self._wanted = wanted
         self._came = 0
         self._needed = PAGES_BEFORE_GROWING
         self._grew_from: int | None = None

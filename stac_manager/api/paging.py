@@ -174,9 +174,8 @@ def page_of(answer: Answer, first: Request) -> Page:
         following = next_request(answer, first)
     except LinkError as error:  # the items are there all the same
         broken = str(error)
-    size = len(features) if outline is None else document["numberReturned"]
     matched = matched_of(document)
-    return Page(shown(answer.url), size, answer.size_bytes, matched, following, outline, features, broken=broken)
+    return Page(shown(answer.url), answer.size, answer.size_bytes, matched, following, outline, features, broken=broken)
 
 
 def matched_of(document: Mapping[str, Any]) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from math import inf
 from typing import Any
 
 from stac_manager.api.addresses import shown
@@ -195,7 +194,7 @@ class Planner:
         intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts, reached)
         if not intervals:
             return replace(planned, reason=TOO_CLOSE)
-        sizes = Sizes(page.matched / parts if page.matched is not None else inf, workers, page.matched)
+        sizes = Sizes.of(page.matched, parts, workers)
         if page.matched is None:  # nobody knows how many are where
             intervals = [replace(interval, estimate=None) for interval in intervals]
         partitions: list[Partition] = [*intervals, *([NoDatetime()] if nulls else [])]
@@ -272,7 +271,7 @@ class Planner:
         if len(tiles) < 2:
             return None
         found: list[Partition] = [*tiles, *([NoGeometry()] if without[1] else [])]
-        sizes = Sizes(page.matched / parts if page.matched is not None else inf, workers, page.matched)
+        sizes = Sizes.of(page.matched, parts, workers)
         return replace(planned, reason=None, partitions=found, cuts=cuts, sizes=sizes)
 
     async def _count(self, request: Request | None) -> int | None:

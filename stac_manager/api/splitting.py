@@ -74,6 +74,11 @@ class Sizes:
     workers: int = 1
     counted: int | None = None
 
+    @classmethod
+    def of(cls, counted: int | None, parts: int, workers: int) -> Sizes:
+        """Those of so many parts of a search."""
+        return cls(inf if counted is None else counted / parts, workers, counted)
+
 
 def parts_of_oversized(counted: int, page: int, sizes: Sizes, *, burst: bool = False) -> int:
     """Into how many parts to cut a partition of which the first page shows its count; 0 to leave it as it is."""
