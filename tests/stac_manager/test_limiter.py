@@ -18,7 +18,7 @@ from stac_manager.limiter import (
     Outcome,
     limiter,
 )
-from stac_manager.rate import AUTO_FLOOR, RateWindow
+from stac_manager.rate import AUTO_FLOOR, Capacity, RateWindow
 
 FIXED = (1, 2, 5, 10, 20)
 Latency = Callable[[random.Random], float]
@@ -181,6 +181,34 @@ def test_a_learned_rate_spaces_requests() -> None:
     rate.sent(10.1)
     assert rate.delay(10.2) == pytest.approx(0.8)
     assert rate.delay(11.0) == 0.0
+
+
+def wave(capacity: Capacity, now: float, level: int, answered: int) -> None:
+    """So many requests at once, of which the first are answered after 0.1 s, and the others refused at once."""
+    for _ in range(level - answered):
+        capacity.refused(now, now + 0.01, level)
+    for _ in range(answered):
+        capacity.passed(now, now + 0.1)
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_as_many_as_are_answered_together_are_sent_at_once(most: int) -> None:
+    capacity = Capacity()
+    wave(capacity, 0.0, 8, most)
+    assert capacity.level is None, "it may be the rate"
+    for second in range(1, 3):
+        wave(capacity, second, 8, most)
+    assert capacity.level == most
+    for second in range(3, 6):
+        wave(capacity, second, most, most)
+    assert capacity.level == most + 1, "one more is tried, now and then"
+
+
+def test_a_limit_on_the_rate_is_none_on_the_number() -> None:
+    capacity = Capacity()
+    for second in range(20):
+        wave(capacity, second, 8, 8 if second % 2 else 0)
+    assert capacity.level is None
 
 
 def test_the_option() -> None:
