@@ -76,6 +76,10 @@ def spread(count: int = COUNT) -> list[Json]:
     return [make_item(number) for number in range(count)]
 
 
+def hourly() -> list[Json]:
+    return [make_item(n, datetime=text_of(FIRST + timedelta(hours=n))) for n in range(COUNT)]
+
+
 def in_ties() -> list[Json]:
     """Six instants with twenty items each."""
     return [make_item(n, datetime=text_of(FIRST + timedelta(days=20 * (n // 20)))) for n in range(COUNT)]
@@ -225,6 +229,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "times by the hour": lambda: Case([CoarseTimes(HOUR)]),
     "times by the day": lambda: Case([CoarseTimes(DAY)]),
     "times by the day, without counts": lambda: Case([CoarseTimes(DAY)], world={"counts": False}),
+    "times by the day, hourly items": lambda: Case([CoarseTimes(DAY)], hourly, most_requests=200),
     "ranges are found as a whole": lambda: Case([WholeRanges()], in_ranges),
     "ranges are found as a whole, without counts": lambda: Case([WholeRanges()], in_ranges, world={"counts": False}),
     "ranges are found by their middle": lambda: Case([MiddleOfRanges()], in_ranges),
@@ -260,7 +265,7 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "a datetime is rounded to days, hourly items": lambda: Case(
         [CoarseTimes(DAY)],
-        lambda: [make_item(n, datetime=text_of(FIRST + timedelta(hours=n))) for n in range(COUNT)],
+        hourly,
         options={"datetime": f"{text_of(FIRST + timedelta(hours=30))}/{text_of(FIRST + timedelta(hours=90))}"},
         wanted=lambda item: "item-0030" <= item["id"] <= "item-0090",
     ),
