@@ -16,6 +16,7 @@ from stac_manager.api.reading import CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again, put_together
+from stac_manager.api.survey import heeds_collections
 from stac_manager.api.turns import for_a_while, waiting
 from stac_manager.api.ways import Ways, look_at
 from stac_manager.events import Split
@@ -53,6 +54,7 @@ class Search:
         self.ways = Ways(planner, planned, fetcher, ledger, level.planned)
         self._splitter = Splitter(planned.cuts, planned.sizes) if planned.cuts else None
         self._readings: set[Reading] = set()
+        self._given: Page | None = None  # the first page, where it is there already
         self._room = Room(
             BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._splitter or self.ways.counts else 1
         )
@@ -62,7 +64,7 @@ class Search:
 
     def begin(self, shares: Iterable[Share], first_page: Page | None) -> None:
         """Queue the shares; where that is the search as a whole, its first page may be there already."""
-        self._fetcher.given = first_page
+        self._given = first_page
         self._runner.add(shares)
 
     # --- Fetching -----------------------------------------------------------------------------------------------
@@ -103,7 +105,9 @@ class Search:
     async def _page_of(self, reading: Reading) -> Page | None:
         if reading.following is None or reading.stopped:  # ended while it waited for room
             return None
-        if self._splitter is None and (page := self._fetcher.take_given()) is not None:
+        page, self._given = self._given, None
+        if page is not None and self._splitter is None:
+            self._fetcher.came()
             return page
         # Where to cut next is all that a failing page tells.
         cuts = reading.share.failing and self._splitter is not None and self._splitter.can_cut(reading)
@@ -224,7 +228,7 @@ class Search:
 
     async def _items_of(self, reading: Reading, page: Page) -> Iterator[Item]:
         if others := self._ledger.other_collections(reading, page):
-            self._ledger.take_for(others, heeds=await self._fetcher.heeds_collections(self._query))
+            self._ledger.take_for(others, heeds=await heeds_collections(self._fetcher.client, self._query))
         return self._delivered(reading, page)
 
     def _delivered(self, reading: Reading, page: Page) -> Iterator[Item]:
@@ -232,7 +236,7 @@ class Search:
         try:
             yield from self._ledger.items(reading, page)
         except DamagedPageError:
-            self._fetcher.outlines = False
+            self._fetcher.follower.outlines = False
             if reading.share.depth >= REPAIR_DEPTH:
                 message = f"{page.url}: the answer is damaged, or says a wrong number of items"
                 raise DataProcessingError(message) from None

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from stac_manager.api.following import Follower
 from stac_manager.api.http import Client
-from stac_manager.api.next_links import at_search, with_conditions
 from stac_manager.api.page_sizes import PageSize
-from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure, page_of
-from stac_manager.api.query import Query
+from stac_manager.api.paging import Page, PageSizeError, make_sure
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, limit_of, with_limit
-from stac_manager.api.retrying import SearchEndsError
 from stac_manager.exceptions import DataProcessingError, StatusError
-from stac_manager.plan import Pages, Whole
+from stac_manager.plan import Pages
 
 PAGE_BYTES_SMOOTHING = 0.1
-NO_COLLECTION = "no-such-collection-9b1c6f"
 MOST_ERRORS = 20
 """So many pages in a row that cannot be had are the end of a search."""
 MOST_FORBIDDEN = 1
 """And so many for which the server answers 403, again and again."""
-TRIES = 2
-"""How often a page is asked for at another address, or in another form, than its link says."""
 
 
 class Fetcher:
@@ -31,22 +24,18 @@ class Fetcher:
     Attributes:
         largest: The most members of a page with a next link.
         page_bytes: What a full page weighs.
-        outlines: Whether pages may be parsed item by item; not where that went wrong.
     """
 
     def __init__(self, client: Client, source: str, page_size: int) -> None:
-        self._client = client
+        self.client = client
         self._source = source
         self._asked_size = page_size
         self._sizes = PageSize(source, page_size)
         self.largest = 0
         self.page_bytes = 0.0
         self.next_links_seen = False
-        self.outlines = True
-        self.given: Page | None = None  # the first page, where it is there before the search begins
+        self.follower = Follower(client)
         self._errors_in_a_row: int | None = None
-        self._loses: bool | None = None  # whether links lose conditions, without which the page is another one
-        self._astray: set[str] = set()  # addresses of links, instead of which that of the search works
 
     @property
     def page_size(self) -> int:
@@ -68,17 +57,13 @@ class Fetcher:
         assert request is not None
         request = self._sized(reading, request)
         asked = limit_of(request) or limit_of(reading.first)
-        if self._loses:
-            request = with_conditions(request, reading.first) or request
         try:
-            page, reading.first = await self._fetch_page(request, reading.first, attempts)
-            if self._loses is None and page.matched != reading.counted:
-                page = await self._with_conditions(request, reading, page)
+            page = await self.follower.fetch(request, reading, attempts)
         except PageSizeError as error:
             self.shrink(error.limit)
             reading.begin_anew(with_limit(reading.first, self.page_size) or reading.first)
             return None
-        self._errors_in_a_row = 0
+        self.came()
         works = limit_of(reading.first)
         if asked is not None and works is not None and works < asked:
             self.shrink(works)
@@ -86,42 +71,6 @@ class Fetcher:
             page = await self.make_sure(request, reading.first, page, enough)
         self.learn(page)
         return page
-
-    async def _fetch_page(self, request: Request, first: Request, attempts: int | None) -> tuple[Page, Request]:
-        """Fetch a page, at the address of the search where its link leads nowhere."""
-        otherwise, place = at_search(request, first), request.url.partition("?")[0]
-        if otherwise is not None and place in self._astray:
-            request, otherwise = otherwise, None
-        try:
-            return await fetch_page(self._client, request, first, outline=self.outlines, attempts=attempts)
-        except (PageSizeError, SearchEndsError):
-            raise
-        except DataProcessingError:
-            if otherwise is None:
-                raise
-            found = await self._try(otherwise, first)
-            if found is None or found[0].following == request:  # the first page again, say
-                raise
-            self._astray.add(place)
-            return found
-
-    async def _try(self, request: Request, first: Request) -> tuple[Page, Request] | None:
-        """Fetch a page that may not be there."""
-        try:
-            return await fetch_page(self._client, request, first, outline=self.outlines, attempts=TRIES)
-        except SearchEndsError:
-            raise
-        except DataProcessingError:
-            return None
-
-    async def _with_conditions(self, request: Request, reading: Reading, page: Page) -> Page:
-        """Look whether a page counts something else than the one before because its link has lost a condition."""
-        whole = with_conditions(request, reading.first)
-        if whole is None or reading.counted is None or page.matched is None:
-            return page
-        found = await self._try(whole, reading.first)
-        self._loses = found is not None and found[0].matched == reading.counted
-        return found[0] if found is not None and self._loses else page
 
     def _sized(self, reading: Reading, request: Request) -> Request:
         """Ask a request for pages of the size that works now: fewer items at the beginning of a reading, more again
@@ -135,12 +84,9 @@ class Fetcher:
                 request, reading.first = larger, larger_first
         return request
 
-    def take_given(self) -> Page | None:
-        """Take the first page, if it is there."""
-        page, self.given = self.given, None
-        if page is not None:
-            self._errors_in_a_row = 0
-        return page
+    def came(self) -> None:
+        """Take note that a page could be had."""
+        self._errors_in_a_row = 0
 
     def bears(self, error: DataProcessingError) -> bool:
         """Tell whether a search can go on after a page that could not be had: not before the first one came, and not
@@ -160,17 +106,7 @@ class Fetcher:
             return page
         limit = limit_of(request) or limit_of(first) or self.page_size
         full = min(limit, self.largest or limit)
-        return await make_sure(self._client, request, first, page, full=full, next_links_seen=self.next_links_seen)
-
-    async def heeds_collections(self, query: Query) -> bool:
-        """Ask whether a search for a Collection that cannot be there finds nothing, which is what it should find."""
-        if query.endpoint.of_one_collection:
-            return True
-        request = replace(query, body={**query.body, "collections": [NO_COLLECTION]}).request(Whole(), 1)
-        try:
-            return not page_of(await self._client.send(request, attempts=2), request).size
-        except DataProcessingError:  # it is told from others
-            return True
+        return await make_sure(self.client, request, first, page, full=full, next_links_seen=self.next_links_seen)
 
     def learn(self, page: Page) -> None:
         """Follow what a full page holds and weighs: up at once, down slowly."""

@@ -18,7 +18,7 @@ from stac_manager.api.paging import Page, fetch_page, matched_of, page_of
 from stac_manager.api.query import Query
 from stac_manager.api.requests import Request
 from stac_manager.exceptions import DataProcessingError, StatusError
-from stac_manager.plan import NoDatetime
+from stac_manager.plan import NoDatetime, Whole
 from stac_manager.run import owned_tasks
 
 # Elasticsearch and stac-fastapi keep times as nanoseconds since 1970 in 64 bits, so that 2262 is the end.
@@ -27,6 +27,7 @@ HARDLY_ANYTHING = "2200-01-01T00:00:00.000Z/2200-01-01T00:00:01.000Z"
 # These questions only make things faster: they are not worth long retries.
 ATTEMPTS = 3
 REFUSED_METHOD = 405
+NO_COLLECTION = "no-such-collection-9b1c6f"
 
 
 @dataclass(slots=True)
@@ -182,6 +183,17 @@ async def _histogram(client: Client, endpoint: Endpoint, body: Mapping[str, Any]
     url = endpoint.aggregate.extend_query({**wanted, "aggregations": "datetime_frequency"})
     answer = await _answer_if_any(client, Request("GET", str(url)))
     return histogram_of(answer.document) if answer else None
+
+
+async def heeds_collections(client: Client, query: Query) -> bool:
+    """Ask whether a search for a Collection that cannot be there finds nothing, which is what it should find."""
+    if query.endpoint.of_one_collection:
+        return True
+    request = replace(query, body={**query.body, "collections": [NO_COLLECTION]}).request(Whole(), 1)
+    try:
+        return not page_of(await client.send(request, attempts=ATTEMPTS), request).size
+    except DataProcessingError:  # it is told from others
+        return True
 
 
 async def null_datetime_search(client: Client, query: Query) -> Page | None:
