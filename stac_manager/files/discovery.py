@@ -178,7 +178,11 @@ class Discovery:
             raise DataProcessingError(f"{folder}: cannot be listed: {error.strerror}") from error
         for name in sorted(odd):
             self._is_regular(os.path.join(folder, name))
-        return sorted(set(names).difference(ENTRY_FILES)), sorted(data_sets), sorted(others)
+        for name in ENTRY_FILES:
+            if name in names:
+                names.remove(name)
+        names.sort()
+        return names, sorted(data_sets), sorted(others)
 
     def _below(self, folder: str) -> list[str]:
         """Return the data files of a folder at any depth, by name; folders that begin with `_` or `.` are metadata."""
