@@ -25,6 +25,7 @@ class Follower:
         self._client = client
         self._loses: bool | None = None  # whether links lose conditions, without which the page is another one
         self._astray: set[str] = set()  # addresses of links, instead of which that of the search works
+        self._counts = False  # whether pages have counts
         self.outlines = True
 
     async def fetch(self, request: Request, reading: Reading, attempts: int | None) -> Page:
@@ -37,6 +38,10 @@ class Follower:
         if self._loses:
             request = with_conditions(request, reading.first) or request
         page, reading.first = await self._fetch(request, reading.first, attempts)
+        self._counts |= page.matched is not None
+        if self._counts and page.matched is None and not page.size and page.following is None:
+            again = await self._try(request, reading.first)  # without its count it may be none
+            page = again[0] if again is not None else page
         if self._loses is None and page.matched != reading.counted:
             page = await self._with_conditions(request, reading, page)
         return page

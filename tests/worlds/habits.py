@@ -106,6 +106,15 @@ class ErrorsIn200(Habit):
             page["errors"] = [{"message": "all shards failed"}]
 
 
+class EmptyIn200(ErrorsIn200):
+    """Every so many searches: an item collection with nothing in it, no count and no link."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if ask.number % self.every == 0:
+            page.clear()
+            page |= {"type": "FeatureCollection", "features": [], "links": []}
+
+
 class BareNaN(Habit):
     """Items with numbers that JSON does not have."""
 
