@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MEASURING := $(VENV)/.measuring
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 OLDEST := $(BIN)/uv pip install --quiet --python .venv-oldest/bin/python
 # uv takes seconds where pip takes a minute; where uv gets through no proxy, pip does it. The lock pins uv too.

@@ -48,17 +48,8 @@ LONGEST = (
 """What the longest modules have in their names: they begin first, so that no process is left alone with one."""
 
 
-def group_of(item: pytest.Item) -> str:
-    """The tests that one process runs: a module's, and all that need an environment of asv, so that one is made."""
-    if "environments" in getattr(item, "fixturenames", ()) and item.path.stem != "test_judging_commands":
-        return "asv_environment"
-    return item.nodeid.partition("::")[0]
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((n for n, name in enumerate(LONGEST) if name in item.path.stem), len(LONGEST)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
 
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
