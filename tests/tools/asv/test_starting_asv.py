@@ -1,0 +1,25 @@
+"""How asv is started."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.asv.run import run
+
+FIND_PYTHON = "import shutil, sys; print(shutil.which('python{}.{}'.format(*sys.version_info)))"
+
+
+def test_asv_finds_the_python_that_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not what stands before it on PATH, as a shim of pyenv that starts none."""
+    shim = tmp_path / "shims" / "python{}.{}".format(*sys.version_info)
+    shim.parent.mkdir()
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shim.parent}{os.pathsep}{os.environ['PATH']}")
+    log = tmp_path / "log"
+    assert run([], config=tmp_path / "asv.conf.json", log=log, program=("-c", FIND_PYTHON)) == 0
+    assert Path(log.read_text().splitlines()[-1]).parent == Path(sys.executable).parent
