@@ -55,7 +55,8 @@ def cut(tile: Tile, points: Sequence[Point], parts: int, even: float = ELSEWHERE
         inside = [point for point in points if _holds(half, point)]
         evenly = even * _area(half) / _area(tile)
         there = (1 - even) * len(inside) / len(points) if points else 0.0
-        found += cut(half, inside, share, evenly / (evenly + there))
+        here = evenly + there  # nothing, where all items are in the other half
+        found += cut(half, inside, share, evenly / here if here else 1.0)
     return found
 
 
