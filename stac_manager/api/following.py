@@ -39,8 +39,10 @@ class Follower:
             request = with_conditions(request, reading.first) or request
         page, reading.first = await self._fetch(request, reading.first, attempts)
         self._counts |= page.matched is not None
-        if self._counts and page.matched is None and not page.size and page.following is None:
-            again = await self._try(request, reading.first)  # without its count it may be none
+        for _ in range(TRIES):
+            if not self._counts or page.matched is not None or page.size or page.following is not None:
+                break
+            again = await self._try(request, reading.first)  # a page without its count may be none
             page = again[0] if again is not None else page
         if self._loses is None and page.matched != reading.counted:
             page = await self._with_conditions(request, reading, page)

@@ -6,7 +6,7 @@ from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.links import Frontier, counter_of
-from stac_manager.api.paging import NO_NEXT, Page
+from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
 from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
 from stac_manager.api.requests import Request, limit_of
@@ -102,8 +102,6 @@ class Ways:
         number = partition.first + reading.tally.fetched
         if page.following is None and page.size < partition.page_size:
             frontier.end_at(number)
-        elif page.following is None and self._counted is None:
-            reading.ending.problem, reading.ending.doubtful = NO_NEXT, True
         within = partition.stop is not None and number < partition.stop
         # More came than was counted: whoever reads the last page goes on.
         beyond = frontier.last is not None and number >= frontier.last and page.following is not None

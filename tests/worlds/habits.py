@@ -107,10 +107,16 @@ class ErrorsIn200(Habit):
 
 
 class EmptyIn200(ErrorsIn200):
-    """Every so many searches: an item collection with nothing in it, no count and no link."""
+    """Every so many searches: an item collection with nothing in it, no count and no link. No search meets it twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met: set[str] = set()
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
-        if ask.number % self.every == 0:
+        asked = json.dumps(ask.conditions, sort_keys=True)
+        if ask.number % self.every == 0 and asked not in self.met:
+            self.met.add(asked)
             page.clear()
             page |= {"type": "FeatureCollection", "features": [], "links": []}
 
