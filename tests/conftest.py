@@ -58,6 +58,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["PIP_NO_COMPILE"] = "1"
 """Of what asv installs in its environments little is imported, and that is compiled then."""
 os.environ.setdefault("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
+os.environ.setdefault("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))
 """Tests have home folders of their own; without this each would download anew what asv installs."""
 
 asyncio.set_event_loop(None)

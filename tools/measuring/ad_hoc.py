@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 from rich.console import Console
@@ -186,5 +187,5 @@ def _environment() -> Environment:
 
     git = Repository(ROOT)
     found = environment_of(Machine.get_defaults(), git.head())
-    packages = {name: version(name) for name in PACKAGES}
+    packages = {name: version(name) for name in PACKAGES if find_spec(name.replace("-", "_"))}
     return replace(found, dirty=git.is_dirty, python=platform.python_version(), packages=packages)
