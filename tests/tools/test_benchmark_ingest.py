@@ -18,6 +18,7 @@ import psutil
 import pytest
 from support import ROOT, THOROUGH, Run, make_item
 
+from stac_manager.sinks.balance import LEAST_ITEMS
 from tools import local_api, source_check
 from tools.commands.measuring import Levels
 
@@ -103,6 +104,8 @@ def test_file_measures_a_folder_of_mine(run: Run, folder: Path, tmp_path: Path) 
 
 def test_file_measures_processes_as_a_strategy_of_their_own(folder: Path, tmp_path: Path, run: Run) -> None:
     (folder / "bad.json").unlink()
+    for index in range(20, 2 * LEAST_ITEMS):  # or one partition would be all, which needs no process
+        (folder / f"more-{index}.json").write_text(json.dumps(make_item(f"more-{index}")))
     arguments = ("file", "--source", "mine", "--repeat", 1, "--output", "p.json")
     done = run(*arguments, "--workers", "2,1")
     assert done.returncode == 0, done.stderr
@@ -112,7 +115,7 @@ def test_file_measures_processes_as_a_strategy_of_their_own(folder: Path, tmp_pa
         (1, "sequential"),
         ("2 processes", "processes"),
     ]
-    assert data_set["items"] == 20
+    assert data_set["items"] == 2 * LEAST_ITEMS
     assert levels["2 processes"]["usage"]["cpu_seconds"] > levels[1]["usage"]["cpu_seconds"]  # its children's too
     assert "| processes" in (tmp_path / "p_report.md").read_text()
     assert run(*arguments, "--workers", "auto").returncode == 2
