@@ -257,7 +257,8 @@ async def table() -> str:
         says = (fault.__doc__ or "").strip() if fault else "Nothing listens at the address."
         with shortened({**QUICK, **(SHORT if fault in (slow, slow_once) else {})}):
             outcomes = [await outcome(fault, level) for level in LEVELS]
-        rows.append(f"| {name} | {says} | {' | '.join(outcomes)} |")
+        shown = [*outcomes[:1], *("the same" if each == outcomes[0] else each for each in outcomes[1:])]
+        rows.append(f"| {name} | {says} | {' | '.join(shown)} |")
     return "\n".join(rows) + "\n"
 
 
