@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,27 @@ def test_file_measures_a_folder_of_mine(run: Run, folder: Path, tmp_path: Path) 
     shown = run("report", "--from", "out/mine.json", "--format", "terminal")
     assert "20 Items of mine" in shown.stdout
     assert "Written" not in shown.stderr
+
+
+def test_a_folder_is_measured_without_a_git_checkout(folder: Path, tmp_path: Path) -> None:
+    """The source unpacked from an archive, alone and in somebody else's repository."""
+    unpacked = tmp_path / "theirs" / "unpacked"
+    for name in ("tools", "benchmarks", "stac_manager"):
+        shutil.copytree(ROOT / name, unpacked / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for theirs in (False, True):
+        if theirs:
+            for arguments in (["init", "--quiet"], ["commit", "--quiet", "--allow-empty", "--message", "theirs"]):
+                subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@y", *arguments],
+                               cwd=unpacked.parent, check=True)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "tools/benchmark_ingest.py", "file", "--source", folder, "--repeat", "1",
+             "--concurrency", "1", "--output", "r.json"],
+            cwd=unpacked, env={**os.environ, "PYTHONPATH": str(unpacked), "GIT_CEILING_DIRECTORIES": str(tmp_path)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert json.loads((unpacked / "r.json").read_text())["environment"]["commit"] is None
+        assert "- Commit: n/a" in (unpacked / "r_report.md").read_text()
 
 
 def test_file_measures_processes_as_a_strategy_of_their_own(folder: Path, tmp_path: Path, run: Run) -> None:

@@ -298,12 +298,12 @@ def _environment(file: ResultFile, machine: Mapping[str, Any]) -> Environment:
     return replace(found, python=_python(file.python), env_name=file.environment_name, packages=packages or None)
 
 
-def environment_of(machine: Mapping[str, Any], commit: str) -> Environment:
+def environment_of(machine: Mapping[str, Any], commit: str | None) -> Environment:
     """What asv says of a machine; its words for the memory in GB where they are a number of bytes."""
     cores, ram = (str(machine.get(name) or "") for name in ("num_cpu", "ram"))
     return Environment(
         commit=commit,
-        commit_short=commit[:8],
+        commit_short=commit and commit[:8],
         machine=machine["machine"],
         os=machine.get("os") or None,
         cpu=machine.get("cpu") or None,

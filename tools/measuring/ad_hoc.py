@@ -182,10 +182,15 @@ def _environment() -> Environment:
     # Loaded when it is needed: asv is slow to import.
     from asv.machine import Machine
 
-    from tools.asv.git import Repository
+    from tools.asv.git import GitError, Repository
     from tools.asv.results import environment_of
 
     git = Repository(ROOT)
-    found = environment_of(Machine.get_defaults(), git.head())
+    try:
+        inside_another = git.git("rev-parse", "--show-prefix")
+        commit, dirty = (None, False) if inside_another else (git.head(), git.is_dirty)
+    except GitError:  # unpacked from an archive, or a machine without git: measuring needs none
+        commit, dirty = None, False
+    found = environment_of(Machine.get_defaults(), commit)
     packages = {name: version(name) for name in PACKAGES if find_spec(name.replace("-", "_"))}
-    return replace(found, dirty=git.is_dirty, python=platform.python_version(), packages=packages)
+    return replace(found, dirty=dirty, python=platform.python_version(), packages=packages)
