@@ -5,8 +5,9 @@
 ...     print(item["id"])
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from stac_manager.lazy import imported
 
 if TYPE_CHECKING:
     from stac_manager.config import IngestConfig
@@ -52,12 +53,8 @@ _MODULES = {name: module for module, names in _PLACES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    """Import a name where it is first used (PEP 562): all of them together take half a second."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = found
-    return found
+    """Import a name where it is first used: all of them together take half a second."""
+    return imported(__name__, _MODULES, name)
 
 
 def __dir__() -> list[str]:

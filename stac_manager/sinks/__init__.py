@@ -4,8 +4,9 @@
 1000
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from stac_manager.lazy import imported
 
 if TYPE_CHECKING:
     from stac_manager.sinks.model import Manifest
@@ -17,9 +18,5 @@ _MODULES = {"Manifest": "model", "Sink": "sink", "write": "sink"}
 
 
 def __getattr__(name: str) -> object:
-    """Import a name where it is first used (PEP 562): workers need none of them."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = found
-    return found
+    """Import a name where it is first used: workers need none of them."""
+    return imported(__name__, _MODULES, name)
