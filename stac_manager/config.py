@@ -81,7 +81,7 @@ class IngestConfig:
         if "mode" not in options and isinstance(options.get("source"), str):
             options = {"mode": mode_of(options["source"]), **options}
         unknown = [f"unknown option {name!r}{_nearest(str(name))}" for name in options if name not in NAMES]
-        missing = [f"option {name!r} is missing" for name in REQUIRED if name not in options]
+        missing = [] if "source" in options else ["option 'source' is missing"]
         values: dict[str, Any] = {}
         wrong: list[str] = []
         for name, value in options.items():
@@ -108,7 +108,16 @@ class IngestConfig:
 
 
 NAMES = tuple(each.name for each in fields(IngestConfig) if each.name != "given")
-REQUIRED = ("mode", "source")
+ELSEWHERE = {
+    **dict.fromkeys(("url", "api_url", "catalog_url", "endpoint", "href", "path", "paths", "files"), "source"),
+    **dict.fromkeys(("workers", "max_workers", "n_jobs", "threads", "max_concurrency"), "concurrency"),
+    **dict.fromkeys(("page_size", "per_page", "batch_size"), "limit"),
+    **dict.fromkeys(("max_results", "max_records", "max"), "max_items"),
+    **dict.fromkeys(("time", "date", "interval"), "datetime"),
+    "collection": "collection_id", "aoi": "intersects", "geometry": "intersects", "sort": "sortby",
+    "cql": "filter", "max_retries": "retries", "token": "headers", "auth": "headers", "verify": "ca_bundle",
+}  # fmt: skip
+"""What other clients call an option."""
 _READ: dict[str, Callable[[Any], Any]] = {
     "headers": checks.headers, "modifier": checks.modifier, "concurrency": checks.concurrency,
     "sortby": checks.sort_keys, "datetime": checks.interval,
@@ -251,5 +260,7 @@ def _scheme(source: str) -> str:
 def _nearest(name: str) -> str:
     import difflib
 
+    if name.lower() in ELSEWHERE:
+        return f"; did you mean {ELSEWHERE[name.lower()]!r}?"
     close = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; known options: {', '.join(NAMES)}"

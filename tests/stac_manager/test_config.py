@@ -43,6 +43,9 @@ def test_a_path_object_is_a_source() -> None:
     ("options", "said"),
     [
         ({"mode": "file"}, "option 'source' is missing"),
+        ({"catalog_url": "https://example.com"}, "unknown option 'catalog_url'; did you mean 'source'?"),
+        ({**API, "page_size": 10}, "did you mean 'limit'?"),
+        ({**API, "max_workers": 10}, "did you mean 'concurrency'?"),
         ({**API, "concurency": 3}, "unknown option 'concurency'; did you mean 'concurrency'?"),
         ({**API, "max_item": 3}, "did you mean 'max_items'?"),
         ({**API, "zzzz": 3}, "known options: mode, source"),
@@ -120,6 +123,8 @@ def test_every_wrong_option_gets_its_line() -> None:
     with pytest.raises(ConfigurationError) as caught:
         IngestModule({**API, "limit": -1, "nonsense": 1, "max_items": "x"})
     assert len(str(caught.value).splitlines()) == 3
+    with pytest.raises(ConfigurationError, match=r"^option 'source': expected text \(got \['a', 'b'\]\)$"):
+        IngestModule({"source": ["a", "b"]})
 
 
 def test_a_configuration_must_be_a_dict() -> None:
