@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +56,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """A shell starts what runs in the background with SIGINT ignored, and all that the tests start would inherit that."""
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+"""Where an image sets it, each of the hundreds of processes of a run would compile anew all that it imports."""
 os.environ["PIP_NO_COMPILE"] = "1"
 """Of what asv installs in its environments little is imported, and that is compiled then."""
 os.environ.setdefault("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
