@@ -227,7 +227,7 @@ def _compare_rounds(
     if metric.nature == "memory":  # what processes add to it now and then is not the commit's
         base, head = ([certainty.undisturbed(side, lower_is_better=True)] for side in (base, head))
     row = replace(row, base=median(base), head=median(head))
-    if metric.nature != "scattering":
+    if metric.nature == "memory":
         return Finding(row, metric)
     if min(*base, *head) <= 0:
         return Finding(replace(row, evidence="a value of 0 has no ratio"), metric)

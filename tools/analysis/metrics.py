@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Nature = Literal["exact", "memory", "scattering"]
+Nature = Literal["exact", "memory", "time", "other"]
 
 EXACT_UNITS = {
     "instructions/item": 0.005,
@@ -31,7 +31,7 @@ class Metric:
     """One kind of quantity.
 
     Attributes:
-        nature: exact, the same each time; memory, nearly so; scattering, a sample of a distribution.
+        nature: exact, the same each time; memory, nearly so; time (or a rate) and other, samples of a distribution.
         lower_is_better: False for what is wanted in plenty, such as items a second.
         least_change: The fraction up to which a change is not called, however certain it is.
         more, less: The words for a change.
@@ -65,7 +65,7 @@ def metric_of(
         return Metric("memory", True, MEMORY_CHANGE)
     least = PAIRED_TIMING_CHANGE if paired else TIMING_CHANGE
     if unit.endswith("/s"):
-        return Metric("scattering", False, least)
+        return Metric("time", False, least)
     if kind in ("time", "timeraw") or unit in ("seconds", "s"):
-        return Metric("scattering", True, least, "slower", "faster")
-    return Metric("scattering", True, least)
+        return Metric("time", True, least, "slower", "faster")
+    return Metric("other", True, least)

@@ -135,12 +135,12 @@ def exact_verdict(base: float, head: float, metric: Metric) -> Status:
 def overall(rows: Sequence[Row]) -> Status:
     """The status that stands for all rows: a regression in any, else the best that is known.
 
-    Where all that scatters is too noisy, counts that are as before do not say that nothing became slower.
+    Where no time could be judged, memory and counts that are as before do not say that nothing became slower.
     """
     found = {row.status for row in rows}
-    judged = {row.status for row in rows if row.low is not None}
-    if "regression" not in found and "unstable" in found and judged <= {"unstable"}:
-        return "unstable"
+    of_times = {row.status for row in rows if row.metric is not None and row.metric.nature == "time"}
+    if "regression" not in found and of_times and of_times <= {"unstable", "not enough data"}:
+        found = of_times
     order: tuple[Status, ...] = ("regression", "improvement", "no change", "unstable")
     return next((status for status in order if status in found), "not enough data")
 

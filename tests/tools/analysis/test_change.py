@@ -313,7 +313,7 @@ def test_a_count_that_may_be_zero(tmp_path: Path, after: int, status: str) -> No
     assert (row.status, row.ratio) == (status, None)
 
 
-TIMING = Metric("scattering", True, 0.05)
+TIMING = Metric("time", True, 0.05)
 EXACT = Metric("exact", True, 0.005)
 
 
@@ -352,18 +352,32 @@ def test_exact_verdict(base: float, head: float, status: str) -> None:
         ("u", "unstable", 2),
         ("ue", "unstable", 2),  # a count that is as before does not say that nothing became slower
         ("uue-", "unstable", 2),
+        ("um", "unstable", 2),  # and neither does memory
+        ("-m", "not enough data", 2),
+        ("uI", "unstable", 2),  # nor memory that is less
         ("un", "no change", 0),
         ("uni", "improvement", 0),
-        ("e-", "no change", 0),
+        ("nI", "improvement", 0),
+        ("e-", "not enough data", 2),
+        ("em", "no change", 0),  # no time was chosen
         ("-", "not enough data", 2),
         ("unr", "regression", 1),
+        ("uR", "regression", 1),
     ],
 )
 def test_the_whole_is_what_its_rows_say(statuses: str, status: str, code: int) -> None:
-    """n, u, r, i: no change, unstable, regression, improvement of a time; e: a count as before; -: no data."""
-    names: Any = {"n": "no change", "u": "unstable", "r": "regression", "i": "improvement"}
-    rows = [Row(SERIES, status="no change") if x == "e" else Row(SERIES) if x == "-"
-            else Row(SERIES, status=names[x], low=0.9, high=1.1) for x in statuses]  # fmt: skip
+    """n, u, r, i, -: no change, unstable, regression, improvement of a time, no data; m, R, I: of memory; e: a count as
+    before."""
+    memory, count = (
+        Series("m.peakmem_x", (), "peakmemory", "bytes", "1"),
+        Series("m.track_x", (), "track", "requests", "1"),
+    )
+    names: Any = {"n": "no change", "m": "no change", "e": "no change", "u": "unstable", "r": "regression",
+                  "i": "improvement", "-": "not enough data"}  # fmt: skip
+    rows = [
+        Row(count if x == "e" else memory if x in "mRI" else SERIES, status=names[x.lower()], low=0.9, high=1.1)
+        for x in statuses
+    ]
     found = Change("box", "c" * 40, "b" * 40, tuple(rows))
     assert (overall(rows), found.exit_code) == (status, code)
     assert ("No regression" in found.summary) == (code == 0)
