@@ -17,6 +17,9 @@ from .metrics import Metric, metric_of
 from .series import Measured, Run, Series
 from .verdicts import EXIT_CODES, FALSE_ALARM, Finding, Row, Status, counted, exact_verdict, overall, rows_of
 
+LASTING = 3
+"""So many commits in a row on another level than before are a lasting change."""
+
 _Samples = tuple[str, Sequence[float]]  # of one commit
 _Side = Sequence[tuple[str, Measured]]  # by commit, oldest first
 
@@ -265,7 +268,7 @@ def _compare_history(row: Row, metric: Metric, before: list[_Samples], after: li
         before, after = _one_more(before), _one_more(after)
     spread = certainty.run_spread([samples for _, samples in (*before, *after)])
     steady = metric.nature == "memory"
-    before = _settled(before, spread, metric)
+    before = _level_before(before, after[0], spread, metric)
     runs = [*before, *after]
     split = _best_split(runs, range(len(before), len(runs)))
     base, head = runs[:split], runs[split:]
@@ -295,6 +298,22 @@ def _too_few(runs: Sequence[Sequence[float]]) -> str:
     if any(len(samples) < 2 for samples in runs):
         return f"one sample tells nothing of its noise; it takes more (asv run --record-samples), {needed}"
     return f"the samples are all the same, which tells nothing of their noise; it takes others, {needed}"
+
+
+def _level_before(
+    runs: list[_Samples], judged: _Samples, spread: certainty.RunSpread, metric: Metric
+) -> list[_Samples]:
+    """What a run is judged by: the level of the runs before it.
+
+    A level of a commit or two may be an accident of the machine, or of a benchmark that comes out one way or the other:
+    where the judged run is nearer to the level before that, nothing new has happened.
+    """
+    last = _settled(runs, spread, metric)
+    if len(last) >= LASTING or len(last) == len(runs):
+        return last
+    earlier = _settled(runs[: -len(last)], spread, metric)
+    goal = math.log(median(judged[1]))
+    return min(last, earlier, key=lambda side: abs(median(math.log(median(x)) for _, x in side) - goal))
 
 
 def _settled(runs: list[_Samples], spread: certainty.RunSpread, metric: Metric) -> list[_Samples]:

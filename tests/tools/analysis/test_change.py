@@ -69,6 +69,26 @@ def test_an_old_step_is_no_news(tmp_path: Path) -> None:
     assert (found.status, found.guilty) == ("no change", ())
 
 
+@pytest.mark.parametrize(
+    ("levels", "status", "said"),
+    [
+        ([1.0] * 15 + [1.5, 1.0], "no change", "15 commits before"),  # the machine was busy for once
+        ([1.0] * 15 + [1.5, 1.5, 1.0], "no change", "15 commits before"),
+        ([1.0] * 15 + [1.5, 1.5], "no change", "1 commit before"),  # a step that was called the night before
+        ([1.0] * 15 + [1.5, 2.5], "regression", "1 commit before"),
+        ([1.0] * 10 + [1.5] * 5 + [1.0], "improvement", "5 commits before"),
+        ([1.0] * 10 + [2.4, 2.4, 1.0, 2.4, 1.0, 2.4, 2.4, 2.4, 1.0, 2.4], "no change", ""),  # one or the other
+    ],
+)
+def test_one_or_two_commits_are_no_level(tmp_path: Path, levels: list[float], status: str, said: str) -> None:
+    """What is as it was before a level that did not last has not changed."""
+    random = numpy.random.default_rng(7)
+    commits = [{NAME: noisy(random, level, run=0.01, sample=0.005)} for level in levels]
+    (row,) = judged(write_results(tmp_path, commits)).rows
+    assert row.status == status
+    assert said in row.evidence
+
+
 def test_swapped_commits_mirror_the_verdict(tmp_path: Path) -> None:
     random = numpy.random.default_rng(6)
     write_results(tmp_path, [{NAME: noisy(random, 1.0)}, {NAME: noisy(random, 1.5)}])
