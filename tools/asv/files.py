@@ -22,7 +22,7 @@ from tools.analysis.model import Concurrency
 from tools.analysis.series import Params
 from tools.errors import ReportError
 
-ASV_FILE_VERSION = 2
+READ_VERSIONS = (1, 2)
 TIME_METHOD = "time_ingest"
 LEVEL_PARAMETER = "concurrency"
 _RESULT_NAME = re.compile(r"[0-9a-f]{8,40}-.+\.json")
@@ -212,15 +212,28 @@ def load(path: Path, shape: Any) -> dict[str, Any]:
         raise ReportError(f"{path} is not JSON ({error}); delete it and run `asv run` again.") from error
     _check(data, dict[str, Any], path)
     version = data.get("version")
-    if path.name != "machine.json" and version != ASV_FILE_VERSION:  # which has a numbering of its own
-        is_newer = isinstance(version, int) and version > ASV_FILE_VERSION
-        advice = "update this program" if is_newer else "run `asv update` to convert old results"
-        raise ReportError(
-            f"{path} has version {version!r} of asv's format and this reads {ASV_FILE_VERSION}; {advice}."
-        )
-    _check(data, shape, path)
-    found: dict[str, Any] = data
+    if path.name != "machine.json" and version not in READ_VERSIONS:  # which has a numbering of its own
+        is_newer = isinstance(version, int) and version > max(READ_VERSIONS)
+        advice = "update this program" if is_newer else "delete it and run `asv run` again"
+        raise ReportError(f"{path} has version {version!r} of asv's format and this reads 1 and 2; {advice}.")
+    found: dict[str, Any] = _converted(data, path) if version == 1 and shape is _File else data
+    _check(found, shape, path)
     return found
+
+
+def _converted(data: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What asv before 0.5 wrote, in the form of today, as `asv update` converts it."""
+    # Loaded when there is something to convert: asv is slow to import.
+    from asv.results import Results
+    from asv.util import UserError
+
+    try:
+        converted: dict[str, Any] = Results.update_to_2(data)
+    except (UserError, AttributeError, KeyError, IndexError, TypeError) as error:
+        raise ReportError(
+            f"{path} is not a result file of asv before 0.5 ({error}); delete it and run `asv run` again."
+        ) from error
+    return converted
 
 
 def _check(data: Any, shape: Any, path: Path) -> None:

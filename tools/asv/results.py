@@ -112,11 +112,10 @@ def read_reports(results_dir: Path, machine: str, *, peers: bool = False) -> lis
 
 
 def _of_today(file: ResultFile) -> ResultFile:
-    """The rows that today's version of each benchmark has made."""
+    """The rows that today's version of each benchmark has made; asv takes one without a version for such a row."""
     versions = {name: one.get("version") for name, one in file.suite.items() if isinstance(one, dict)}
-    return replace(
-        file, rows={name: row for name, row in file.rows.items() if row.get("version") == versions.get(name)}
-    )
+    same = {name: row for name, row in file.rows.items() if row.get("version") in (None, versions.get(name))}
+    return replace(file, rows=same)
 
 
 def _report(file: ResultFile, machine: Mapping[str, Any], *, with_peers: bool) -> Report:
@@ -154,7 +153,7 @@ def _all_series(file: ResultFile) -> Iterator[tuple[Series, Measured]]:
                 params=tuple((key, plain(str(value_of(text)))) for key, text in params),
                 kind=str(benchmark.get("type", "")),
                 unit=str(benchmark.get("unit", "")),
-                version=str(row.get("version", "")),
+                version=str(row.get("version") or benchmark.get("version") or ""),  # as asv takes it
             )
             value = values["result"]
             kind = seconds if series.kind in ("time", "timeraw") else finite

@@ -12,7 +12,7 @@ from scratch_asv import measure_scratch_project
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Usage
 from tools.analysis.two_reports import compare_reports
-from tools.asv.results import read_history, read_report
+from tools.asv.results import read_history, read_report, read_reports
 from tools.errors import ReportError
 from tools.render import read, write
 
@@ -365,7 +365,10 @@ def test_broken_files(made: Made) -> None:
     with pytest.raises(ReportError, match="is not a result file of asv"):
         read_report(made.root)
     path.write_text('{"version": 1}')
-    with pytest.raises(ReportError, match="has version 1 of asv's format and this reads 2"):
+    with pytest.raises(ReportError, match=r"is not a result file of asv before 0\.5"):
+        read_report(made.root)
+    path.write_text('{"version": 0}')
+    with pytest.raises(ReportError, match="has version 0 of asv's format and this reads 1 and 2; delete it"):
         read_report(made.root)
     path.write_text("{")
     with pytest.raises(ReportError, match="is not JSON"):
@@ -452,6 +455,26 @@ def test_what_cannot_be_is_not_known_and_what_is_written_can_be_read(
     (run,) = read_history(made.root).runs
     assert sorted(statuses) == sorted(one.status for series, one in run.series.items() if series.benchmark == TIME)
     assert all(series.name.isprintable() for series in run.series)
+
+
+def test_what_asv_before_0_5_wrote_is_read_as_asv_update_converts_it(made: Made) -> None:
+    """The format of 2015 to 2020, of which folders hold years beside newer results."""
+    path = made.commit("b" * 40, {TIME: row([0.5], ["1"], ["1000"])})
+    old = {
+        "version": 1, "commit_hash": "a" * 40, "date": 0, "env_name": "env", "python": "3.6", "params": {},
+        "requirements": {}, "started_at": {}, "ended_at": {}, "profiles": {},
+        "results": {
+            TIME: {"result": [2.0, None], "params": [["1", "5"], ["1000"]], "samples": [[1.9, 2.0, 2.2], None],
+                   "stats": [{"ci_99": [1.8, 2.3], "q_25": 1.95, "q_75": 2.1, "number": 1, "repeat": 3}, None]},
+            "m.track_x": 7.0,
+        },
+    }  # fmt: skip
+    (path.parent / "aaaaaaaa-env.json").write_text(json.dumps(old))
+    one, five = read_report(made.root, commit="a" * 8).data_sets[0].levels
+    assert (one.samples, one.speedup, five.status) == ((1.9, 2.0, 2.2), 1.0, "failed")
+    assert [report.environment.commit_short for report in read_reports(made.root, "box")] == ["aaaaaaaa", "bbbbbbbb"]
+    before, after = read_history(made.root).runs
+    assert len(before.series.keys() & after.series.keys()) == 1
 
 
 def test_results_of_another_version_of_a_benchmark_are_compared_by_no_way(made: Made) -> None:
