@@ -10,17 +10,27 @@ from typing import Any
 from asv.config import Config
 
 from tools import ROOT
+from tools.asv.git import Repository
 from tools.asv.run import run
 from tools.errors import MeasuringError
 
 
 def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> None:
-    """Publish, serve on 127.0.0.1 until Ctrl-C or SIGTERM; port 0 is any that is free. Raises MeasuringError: asv could
-    not publish, or the port is taken.
+    """Publish, serve on 127.0.0.1 until Ctrl-C or SIGTERM; port 0 is any that is free. Raises MeasuringError: there is
+    nothing to publish, asv could not do it, or the port is taken.
     """
+    config = Config.load(str(ROOT / "asv.conf.json"))
+    results = ROOT / config.results_dir
+    if Repository(ROOT).find("HEAD") is None:
+        raise MeasuringError(
+            f"{ROOT} is not a git checkout, and the dashboard shows results by commit; clone the project and run "
+            "`asv run HEAD^!` there"
+        )
+    if not any(results.glob("*/*-*.json")):
+        raise MeasuringError(f"{results} holds no results yet; run `asv run HEAD^!` first")
     if run(["publish"], config=ROOT / "asv.conf.json"):
         raise MeasuringError("asv could not publish; what it says stands above")
-    folder = ROOT / Config.load(str(ROOT / "asv.conf.json")).html_dir
+    folder = ROOT / config.html_dir
     try:
         server = _Server(("127.0.0.1", port), partial(_Files, directory=str(folder)))
     except OSError as error:

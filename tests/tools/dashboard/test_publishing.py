@@ -18,8 +18,9 @@ from dashboard_results import API, TIME, Scratch
 from support import ROOT
 
 from tools.asv.results import read_reports
-from tools.dashboard import scripts, stock_pages
+from tools.dashboard import preview, scripts, stock_pages
 from tools.dashboard.scripts import CHART_JS, Script
+from tools.errors import MeasuringError
 
 CDN_LOADED = re.compile(r'(?:src|href)="https://[^"]+"\s+integrity=')
 
@@ -135,6 +136,22 @@ def test_the_link_is_there_once_or_its_place_is_missed(tmp_path: Path) -> None:
     index.write_text("<ul></ul>")
     with pytest.raises(stock_pages.StockPagesChanged, match="navigation bar has changed"):
         stock_pages.link_speedup_page(tmp_path)
+
+
+@pytest.mark.parametrize(("checkout", "said"), [(False, "is not a git checkout"), (True, "holds no results yet")])
+def test_a_preview_of_nothing_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, checkout: bool, said: str
+) -> None:
+    """In an unpacked archive, and before anything was measured: asv is not asked."""
+    (tmp_path / "asv.conf.json").write_text('{"version": 1, "project": "p", "repo": "."}')
+    own = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    for command in (
+        (["init", "--quiet"], [*own, "commit", "--quiet", "--allow-empty", "-m", "First"]) if checkout else ()
+    ):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    monkeypatch.setattr(preview, "ROOT", tmp_path)
+    with pytest.raises(MeasuringError, match=f"{said}.*run `asv run HEAD"):
+        preview.preview(port=0, open_browser=False, say=print)
 
 
 def test_the_preview_serves_until_it_is_told_to_end(scratch: Scratch, tmp_path: Path) -> None:
