@@ -55,6 +55,13 @@ class Analysis:
     law: ScalingLaw | NoLaw
 
     @cached_property
+    def cautions(self) -> tuple[str, ...]:
+        """What limits the findings, the gravest first."""
+        from .words import cautions_of
+
+        return cautions_of(self)
+
+    @cached_property
     def lines(self) -> tuple[Line, ...]:
         """What stands under the table, the advice first."""
         from .words import lines_of

@@ -35,10 +35,9 @@ def lines_of(found: Analysis) -> tuple[Line, ...]:
         Line("Best Performance", _best(found)),
         Line("Bottleneck", _bottleneck(found)),
     ]
-    cautions = _cautions(found)
     further = next_run(found)
-    if cautions:
-        lines.append(Line("Note", cautions[0]))
+    if found.cautions:
+        lines.append(Line("Note", found.cautions[0]))
     if further is not None:
         lines.append(Line("Next", further[0], further[1] or None))
     return tuple(lines)
@@ -48,7 +47,7 @@ def details_of(found: Analysis) -> tuple[str, ...]:
     """The cautions that have no room under the table, and what the sentences rest on."""
     data_set = found.data_set
     sentences = [
-        *(f"{_capital(caution)}." for caution in _cautions(found)[1:]),
+        *(f"{_capital(caution)}." for caution in found.cautions[1:]),
         _intervals(data_set),
         *_time(found),
         _equals(data_set),
@@ -204,7 +203,7 @@ def _refusals(level: Level) -> str:
     return f"{f'{count:,.0f}' if count >= 1 else 'under 1'} at {workers(level.concurrency)}"
 
 
-def _cautions(found: Analysis) -> list[str]:
+def cautions_of(found: Analysis) -> tuple[str, ...]:
     """What limits the findings, the gravest first."""
     data_set = found.data_set
     absent = {status: [x for x in data_set.levels if x.status == status] for status in ("failed", "n/a")}
@@ -223,7 +222,7 @@ def _cautions(found: Analysis) -> list[str]:
         (found.effect != "unknown" and unjudged, f"{named(unjudged)} had too few samples to be compared"),
         (absent["n/a"], f"{named(absent['n/a'])}: n/a (not run, or not offered by this commit)"),
     ]
-    return [words for condition, words in text if condition]
+    return tuple(words for condition, words in text if condition)
 
 
 def _intervals(data_set: DataSet) -> str:
