@@ -459,6 +459,7 @@ def test_what_cannot_be_is_not_known_and_what_is_written_can_be_read(
 
 def test_what_asv_before_0_5_wrote_is_read_as_asv_update_converts_it(made: Made) -> None:
     """The format of 2015 to 2020, of which folders hold years beside newer results."""
+    made.declare(TIME, version="1")
     path = made.commit("b" * 40, {TIME: row([0.5], ["1"], ["1000"])})
     old = {
         "version": 1, "commit_hash": "a" * 40, "date": 0, "env_name": "env", "python": "3.6", "params": {},
