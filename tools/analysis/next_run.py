@@ -3,43 +3,50 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from .bottleneck import number, too_few_tasks
-from .model import BASELINE_CONCURRENCY, DataSet, title_of
-from .ranking import counted, differing_items
+from .model import BASELINE_CONCURRENCY, Concurrency, DataSet, order_of, title_of
+from .ranking import PAYING_GAIN, counted, differing_items, fastest, seconds
 
 if TYPE_CHECKING:
     from .analysis import Analysis
 
+WORKERS = "--workers"
 PROGRAM = "python tools/benchmark_ingest.py"
 ENOUGH_REPEATS = 5
 # Tasks for each worker, so that all have work up to the end.
 TASKS_PER_WORKER = 10
+# Runs that are shorter can come out alike because the clock ticks no finer.
+SHORT_SECONDS = 0.01
 # A default is not looked for between levels that are closer than this.
 WORTH_NARROWING = 1.5
 
 
 def next_run(found: Analysis) -> tuple[str, str] | None:
     """Why to measure again, and the command; where that is not known, the options. None: nothing more to measure."""
-    data_set, levels = found.data_set, counted(found.data_set.measured)
-    names = [number(level) for level in levels]
-    if not data_set.measured:
-        return _again(data_set, "Mend what failed and measure again")
+    data_set, measured = found.data_set, found.data_set.measured
+    if any(level.status == "failed" for level in data_set.levels):
+        return _again(data_set, "Fix what failed and measure again")
+    if not measured:
+        return _again(data_set, "Measure again")
     if differing_items(data_set):
         return _again(data_set, "Measure again, with the same items at each level")
     if found.refused:
         below = _below_the_refusal(found)
         return _again(data_set, "Find the highest rate that the server accepts", concurrency=below) if below else None
     if data_set.baseline is None:
+        names = [level.concurrency for level in measured]
         return _again(data_set, "Measure 1 worker too", concurrency=[BASELINE_CONCURRENCY, *names])
-    if len(data_set.measured) < 2:
-        return _again(data_set, "Measure more levels", concurrency=[BASELINE_CONCURRENCY, 5, 10])
-    if found.quality == "no spread" and found.effect == "unknown":
+    if len(measured) < 2:
+        levels = [1, 2, 4] if WORKERS in (data_set.command or "") else [1, 5, 10]
+        return _again(data_set, "Measure more levels", concurrency=levels)
+    if found.quality == "no spread" and found.effect == "unknown" and seconds(fastest(measured)) < SHORT_SECONDS:
         return _more_items(data_set, "the runs are too short for the clock", 10)
-    quiet = " on a quiet machine" if any(x.usage and x.usage.crowded for x in data_set.measured) else ""
+    quiet = " on a quiet machine" if any(x.usage and x.usage.crowded for x in measured) else ""
     if found.effect == "inconclusive" or (found.effect == "unknown" and found.default is None):
-        most = max(level.sample_count for level in data_set.measured)
+        most = max(level.sample_count for level in measured)
         repeats = max(ENOUGH_REPEATS, 2 * most)
         return _again(data_set, f"Repeat each level{quiet}{_cost(data_set, repeats)}", repeat=repeats)
     if quiet:
@@ -48,22 +55,25 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
     if few is not None:
         factor = round(TASKS_PER_WORKER * max(number(level) for level in few[1]) / few[0]) + 1
         return _more_items(data_set, "so that every worker has work", factor)
-    return _nearer(found, names)
+    return _nearer(found, [number(level) for level in counted(measured)])
 
 
 def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:
-    """Levels that would move the default: above it where the largest one still paid, else just below it."""
-    default = None if found.default is None else found.default.concurrency
-    if not isinstance(default, int) or default == BASELINE_CONCURRENCY:
+    """Levels that would move the default: above it where the largest one was still faster, else just below it."""
+    default = found.default
+    if default is None or not isinstance(default.concurrency, int) or default.concurrency == BASELINE_CONCURRENCY:
         return None
-    if default == names[-1]:
-        return _again(found.data_set, "Measure larger levels, the largest still paid",
-                      concurrency=[BASELINE_CONCURRENCY, default, 2 * default, 4 * default])  # fmt: skip
-    below = names[names.index(default) - 1]
-    if default / below < WORTH_NARROWING:
+    level = default.concurrency
+    if level == names[-1]:
+        if found.ceiling is not None and (default.speedup or 1.0) * PAYING_GAIN > found.ceiling:
+            return None
+        return _again(found.data_set, "Measure larger levels, throughput was still rising",
+                      concurrency=[BASELINE_CONCURRENCY, level, 2 * level, 4 * level])  # fmt: skip
+    below = names[names.index(level) - 1]
+    if level / below < WORTH_NARROWING or level - below < 2:
         return None
-    levels = sorted({BASELINE_CONCURRENCY, *(round(below + (default - below) * part / 4) for part in range(5))})
-    return _again(found.data_set, f"See whether fewer than {default} workers do", concurrency=levels)
+    levels = sorted({BASELINE_CONCURRENCY, *(round(below + (level - below) * part / 4) for part in range(5))})
+    return _again(found.data_set, f"See whether fewer than {level} workers are enough", concurrency=levels)
 
 
 def _below_the_refusal(found: Analysis) -> list[int] | None:
@@ -83,19 +93,21 @@ def _more_items(data_set: DataSet, why: str, factor: int) -> tuple[str, str] | N
     if own and "--max-items" not in (data_set.command or ""):
         return None
     name = "test_size" if data_set.kind == "file" and not own else "max_items"
-    return _again(data_set, f"Measure more items, {why}", **{name: (data_set.items or 100) * max(factor, 2)})
+    times = max(factor, 2)
+    cost = _cost(data_set, max(level.sample_count for level in data_set.measured), times)
+    return _again(data_set, f"Measure more items, {why}{cost}", **{name: (data_set.items or 100) * times})
 
 
-def _cost(data_set: DataSet, repeats: int) -> str:
-    """How many requests that would take: it is somebody's server."""
+def _cost(data_set: DataSet, repeats: int, times: int = 1) -> str:
+    """How many requests that would take, of so many times the items: it is somebody's server."""
     tasks = [x.usage.tasks for x in data_set.measured if x.usage is not None and x.usage.tasks]
     if data_set.kind != "api" or not tasks:
         return ""
-    requests = max(tasks) * repeats * len(data_set.levels)
+    requests = max(tasks) * times * repeats * len(data_set.levels)
     return f" (about {float(f'{requests:.2g}'):,.0f} requests)"
 
 
-def _again(data_set: DataSet, why: str, **options: int | list[int]) -> tuple[str, str]:
+def _again(data_set: DataSet, why: str, **options: int | Sequence[Concurrency]) -> tuple[str, str]:
     """The command that measured the data set, with other options."""
     command = data_set.command or ""
     if command.startswith("asv") and set(options) != {"repeat"} and data_set.title == title_of(
@@ -110,10 +122,13 @@ def _again(data_set: DataSet, why: str, **options: int | list[int]) -> tuple[str
         command, words = "", []
     if words[:1] == ["asv"]:
         return why, command
+    if WORKERS in command and "concurrency" in options:  # numbers of processes
+        levels = cast(Sequence[Concurrency], options.pop("concurrency"))
+        options["workers"] = sorted({order_of(level)[1] for level in levels} - {0})
     for name, value in options.items():
         option = f"--{name.replace('_', '-')}"
         words = _without(words, option)
-        words += [option, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
+        words += [option, str(value) if isinstance(value, int) else ",".join(map(str, value))]
     return why if command or not words else f"{why}, by the same command with", shlex.join(words)
 
 

@@ -86,8 +86,9 @@ def _why_one(found: Analysis) -> str:
         return f"the server refused requests at {named(found.refused)}{reach}"
     if found.best is not None:
         return f"{_is(found.best)} only {share((found.best.speedup or 1) - 1)} faster"
-    if all(level.speedup_interval and level.speedup_interval[1] < 1 for level in compared(found.data_set)):
-        return "more workers are slower"
+    others = compared(found.data_set)
+    if all(level.speedup_interval and level.speedup_interval[1] < 1 for level in others):
+        return "more workers are slower" if counted(others) else f"{named(others)} {_be(others)} slower"
     return "more workers are not measurably faster"
 
 
@@ -144,11 +145,11 @@ def _no_advice(found: Analysis) -> str:
     if len(once) == len(data_set.measured):
         return "one run a level shows that it works and where the time goes, not which level is faster"
     if once:
-        return f"{named(once)} ran only once, which orders nothing"
+        return f"{named(once)} ran only once, which is too few to compare"
     if found.quality == "no samples":
         return "asv kept neither samples nor quartiles"
     if found.quality == "no spread":
-        return "the samples of a level are all the same, which orders nothing"
+        return "all samples of a level are the same, so their noise is not known"
     return data_set.speedup_missing_because or "no level can be compared"
 
 
@@ -180,7 +181,7 @@ def _why_bottleneck(found: Analysis) -> str:
     flat, lost = plateau(data_set), hindered(data_set)
     if found.bottleneck == "limited" and flat is not None:
         rate = "" if flat.throughput is None else f" at {significant(flat.throughput)} items/s"
-        return f"from {workers(flat.concurrency)} on, throughput stands still{rate} while the CPU is idle"
+        return f"from {workers(flat.concurrency)} on, throughput levels off{rate} while the CPU is idle"
     if found.bottleneck == "contention" and lost is not None:
         level, smaller = lost
         return (f"{workers(level.concurrency)} have {share(kept(level, smaller))} of the throughput of "
@@ -247,7 +248,7 @@ def _exact(ratio: float) -> str:
 def _time(found: Analysis) -> list[str]:
     """Where the time went with 1 worker, what that allows, and how busy the CPU was with the best level."""
     if found.one is None:
-        return ["Only the speed was recorded, no CPU and stage times."] if found.effect != "unknown" else []
+        return ["Only the speed was recorded, no CPU or stage times."] if found.effect != "unknown" else []
     text = [f"With 1 worker: {shares_in_words(found.one, found.data_set.kind)}."]
     if found.ceiling is not None and found.effect in ("significant", "modest"):
         limit = f"{found.ceiling:.0f}x" if found.ceiling >= 10 else times(found.ceiling)

@@ -11,7 +11,9 @@ from tools.analysis.model import DataSet, Level, Usage, make_data_set, measured_
 from tools.analysis.next_run import PROGRAM
 
 SECONDS = st.floats(min_value=0.01, max_value=100)
-COMMANDS = st.sampled_from([None, f"{PROGRAM} api --max-items 1000 --concurrency=1,5", "asv run --bench x abcd^!"])
+COMMANDS = st.sampled_from(
+    [None, f"{PROGRAM} api --max-items 1000 --concurrency=1,5", f"{PROGRAM} file --workers 1,2", "asv run x abcd^!"]
+)
 
 
 @st.composite
@@ -120,6 +122,8 @@ def test_always(world: DataSet) -> None:
     assert labels[1:3] == ["Best Performance", "Bottleneck"]
     assert "Next" not in labels[:-1]
     assert all((line.command is not None) <= (line.label == "Next") for line in found.lines)
+    command = found.lines[-1].command or ""
+    assert "--workers" not in command or "--concurrency" not in command  # which the program refuses
     for sentence in (*(line.text for line in found.lines), *found.details):
         assert sentence.strip() == sentence != ""
         assert not re.search(r"\bnan\b|\binf\b|None|\(\)|  |,,|\.\.", sentence), sentence

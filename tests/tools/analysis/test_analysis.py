@@ -114,7 +114,8 @@ def throttled() -> DataSet:
             "Use 20 workers: 13.7x the throughput of 1 worker; 50 workers are only 4 % faster\n"
             "Best Performance: 50 workers with 14.2x speedup\n"
             "Bottleneck: waiting for the server (1 worker keeps the CPU busy 6 % of the time)\n"
-            "Next: See whether fewer than 20 workers do, by the same command with: --concurrency 1,10,12,15,18,20",
+            "Next: See whether fewer than 20 workers are enough, by the same command with: "
+            "--concurrency 1,10,12,15,18,20",
         ),
         (
             throttled(),
@@ -162,8 +163,8 @@ def throttled() -> DataSet:
             "Best Performance: 10 workers with 6.7x speedup\n"
             "Bottleneck: waiting for the server (1 worker keeps the CPU busy 10 % of the time)\n"
             "Note: only 7 pages to share, too few for 10 workers\n"
-            "Next: Measure more items, so that every worker has work: python tools/benchmark_ingest.py api "
-            "--max-items 15000",
+            "Next: Measure more items, so that every worker has work (about 1,600 requests): "
+            "python tools/benchmark_ingest.py api --max-items 15000",
         ),
         (
             # One file of one's own: more items than it has cannot be measured.
@@ -179,8 +180,7 @@ def throttled() -> DataSet:
                      level(50, 4, peak_bytes=900 * MB)),
             "Use 2 workers: 2.0x the throughput of 1 worker; 50 workers are 25 % faster, at 6.0x the memory\n"
             "Best Performance: 50 workers with 2.5x speedup\n"
-            "Bottleneck: partly waiting for the disk, partly the CPU (from the speedup alone)\n"
-            "Next: See whether fewer than 2 workers do, by the same command with: --concurrency 1,2",
+            "Bottleneck: partly waiting for the disk, partly the CPU (from the speedup alone)",
         ),
         (
             data_set(level(1, 8, 0.1), level(10, 1, 0.4), missing_level(20, "failed"), missing_level("auto", "n/a")),
@@ -188,7 +188,7 @@ def throttled() -> DataSet:
             "Best Performance: 10 workers with 8.0x speedup\n"
             "Bottleneck: waiting for the disk (1 worker keeps the CPU busy 10 % of the time)\n"
             "Note: 20 workers failed\n"
-            "Next: Measure larger levels, the largest still paid, by the same command with: --concurrency 1,10,20,40",
+            "Next: Fix what failed and measure again",
         ),
         (
             data_set(*(level(n, 1.0, 0.2, queue_seconds=0.5) for n in (1, 5)), command=PROGRAM),
@@ -212,7 +212,40 @@ def throttled() -> DataSet:
             "Best Performance: not judged\n"
             "Bottleneck: unknown\n"
             "Note: 1 and 5 workers failed\n"
-            f"Next: Mend what failed and measure again: {PROGRAM}",
+            f"Next: Fix what failed and measure again: {PROGRAM}",
+        ),
+        (
+            data_set(level("auto", 2.0), command=f"{PROGRAM} --concurrency auto"),
+            "No advice yet: only one level has a time\n"
+            "Best Performance: not judged\n"
+            "Bottleneck: unknown\n"
+            f"Next: Measure 1 worker too: {PROGRAM} --concurrency 1,auto",
+        ),
+        (
+            data_set(level("2 processes", 2.0), level("4 processes", 1.0), command=f"{PROGRAM} --workers 2,4"),
+            "Use 4 processes: 1 worker, the baseline, was not measured, so the speedup is unknown\n"
+            "Best Performance: 4 processes, speedup n/a\n"
+            "Bottleneck: unknown\n"
+            f"Next: Measure 1 worker too: {PROGRAM} --workers 1,2,4",
+        ),
+        (  # what the CPU allows is reached: larger levels cannot help
+            data_set(level(1, 1.2, 0.85), level(4, 1.0, 1.0)),
+            "Use 4 workers: 1.2x the throughput of 1 worker\n"
+            "Best Performance: 4 workers with 1.2x speedup\n"
+            "Bottleneck: the CPU (1 worker keeps it busy 85 % of the time)",
+        ),
+        (
+            data_set(level(1, 1.0), level("auto", 8.0)),
+            "Use 1 worker: auto concurrency is slower\n"
+            "Best Performance: 1 worker (sequential), nothing is faster\n"
+            "Bottleneck: the CPU (from the speedup alone)",
+        ),
+        (  # seconds that are all the same are no fault of the clock
+            data_set(level(1, 4.0, noise=0), level(4, 1.0, noise=0), command=PROGRAM),
+            "No advice yet: all samples of a level are the same, so their noise is not known\n"
+            "Best Performance: not judged\n"
+            "Bottleneck: unknown\n"
+            f"Next: Repeat each level: {PROGRAM} --repeat 10",
         ),
     ],
 )  # fmt: skip

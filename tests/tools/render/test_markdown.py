@@ -68,7 +68,7 @@ def test_documented_example_byte_for_byte() -> None:
 def test_words_follow_the_table() -> None:
     page = render(documented_report())
     table, details = page.split("<details>\n<summary>Details</summary>\n\n")
-    assert "the largest still paid, by the same command with: `--concurrency 1,10,20,40`\n" in table
+    assert "throughput was still rising, by the same command with: `--concurrency 1,10,20,40`\n" in table
     assert "- Source: made by the test.\n" in details
     assert "net of the imports, 80 with 1 worker, 210 with 10 workers.\n\n</details>\n" in details
 
