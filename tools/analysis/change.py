@@ -285,7 +285,7 @@ def _compare_history(row: Row, metric: Metric, before: list[_Samples], after: li
     difference = replace(difference, p_value=min(1.0, difference.p_value * len(after)))
     known = "measured" if spread.is_known else "assumed"
     swing = f"swing from run to run {percent(spread.deviation)} ({known})"
-    basis = f"{plural(len(base), 'commit')} before, {swing}"
+    basis = f"{plural(len(base), 'earlier run')}, {swing}"
     return Finding(row, metric, difference, basis, has_ratio=not has_zero)
 
 
@@ -296,7 +296,7 @@ def _one_more(side: Sequence[_Samples]) -> list[_Samples]:
 def _too_few(runs: Sequence[Sequence[float]]) -> str:
     needed = f"or {certainty.MINIMUM_RUNS} measured commits"
     if any(len(samples) < 2 for samples in runs):
-        return f"one sample tells nothing of its noise; it takes more (asv run --record-samples), {needed}"
+        return f"one sample tells nothing of its noise; it takes more (--repeat, or asv run --record-samples), {needed}"
     return f"the samples are all the same, which tells nothing of their noise; it takes others, {needed}"
 
 

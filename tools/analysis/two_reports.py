@@ -3,6 +3,7 @@
 import re
 
 from tools.errors import ReportError
+from tools.words import NOT_AVAILABLE
 
 from .change import Change, between
 from .model import DataSet, Report
@@ -27,7 +28,8 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
     for key in common:
         first, second = old[key], new[key]
         if first.items != second.items:
-            raise ReportError(f"{base} is of {first.title} and {commit} of {second.title}: times of different items")
+            counts = (NOT_AVAILABLE if one.items is None else f"{one.items:,}" for one in (first, second))
+            raise ReportError(f"times of different numbers of items cannot be compared: {' and '.join(counts)}")
         if first.source != second.source:
             notes.append(f"the sources differ: {first.source} before, {second.source} now")
     runs = [Run(name, "", _series(report)) for name, report in ((base, before), (commit, after))]

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from tools.analysis.change import Change
 from tools.analysis.verdicts import Row, counted
+from tools.words import plural
 
 from .markdown import code, escaped
 from .page import CHANGE_COLUMNS
@@ -77,6 +78,9 @@ def show(change: Change, console: Console | None = None) -> None:
         console.print(Text(f"Left out: {left_out} with not enough data; the other formats have them.", style="dim"))
     for row in change.loud:
         console.print(Text.assemble(("\n".join(wrapped(row.name, console.width)), "bold"), f": {row.sentence}."))
+    missing = Counter(row.evidence for row in change.rows if row.status == "not enough data")
+    for evidence, count in missing.items():
+        console.print(Text(f"Not enough data in {plural(count, 'row')}: {evidence}."))
     for note in change.notes:
         console.print(Text(f"Note: {note}."))
     console.print(Text(change.summary, style="bold"))

@@ -72,11 +72,11 @@ def test_an_old_step_is_no_news(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("levels", "status", "said"),
     [
-        ([1.0] * 15 + [1.5, 1.0], "no change", "15 commits before"),  # the machine was busy for once
-        ([1.0] * 15 + [1.5, 1.5, 1.0], "no change", "15 commits before"),
-        ([1.0] * 15 + [1.5, 1.5], "no change", "1 commit before"),  # a step that was called the night before
-        ([1.0] * 15 + [1.5, 2.5], "regression", "1 commit before"),
-        ([1.0] * 10 + [1.5] * 5 + [1.0], "improvement", "5 commits before"),
+        ([1.0] * 15 + [1.5, 1.0], "no change", "15 earlier runs"),  # the machine was busy for once
+        ([1.0] * 15 + [1.5, 1.5, 1.0], "no change", "15 earlier runs"),
+        ([1.0] * 15 + [1.5, 1.5], "no change", "1 earlier run,"),  # a step that was called the night before
+        ([1.0] * 15 + [1.5, 2.5], "regression", "1 earlier run,"),
+        ([1.0] * 10 + [1.5] * 5 + [1.0], "improvement", "5 earlier runs"),
         ([1.0] * 10 + [2.4, 2.4, 1.0, 2.4, 1.0, 2.4, 2.4, 2.4, 1.0, 2.4], "no change", ""),  # one or the other
     ],
 )

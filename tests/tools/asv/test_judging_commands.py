@@ -50,6 +50,14 @@ def test_many_benchmarks_without_a_verdict_hide_none_with_one(
     assert run("regressions", "--results", results, "--format", "json").stdout.count('"name": "m.New') == count
 
 
+def test_a_terminal_says_what_is_missing_where_nothing_can_be_judged(run: Run, tmp_path: Path) -> None:
+    results = write_results(tmp_path, [{NAME: 1.0}, {NAME: 2.0, "m.New.time_x": FAST}])
+    said = run("regressions", "--results", results).stdout
+    words = " ".join(said.split())
+    assert "Not enough data in 1 row: one sample tells nothing of its noise; it takes more (--repeat" in words
+    assert "Not enough data in 1 row: no earlier result to compare with." in words
+
+
 def test_markdown_and_json(run: Run, tmp_path: Path) -> None:
     results = write_results(tmp_path / "secret-place", [{NAME: FAST, "m.Other.time_x": FAST}, {NAME: SLOW}])
     page = run("regressions", "--results", results, "--format", "markdown")
