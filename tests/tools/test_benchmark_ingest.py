@@ -22,6 +22,7 @@ from support import ROOT, THOROUGH, Run, make_item
 from stac_manager.sinks.balance import LEAST_ITEMS
 from tools import local_api, source_check
 from tools.commands.measuring import Levels
+from tools.measuring import ad_hoc
 
 PROGRAM = [sys.executable, ROOT / "tools" / "benchmark_ingest.py"]
 SCHEMA = json.loads((ROOT / "tools" / "render" / "results.schema.json").read_text())
@@ -103,25 +104,29 @@ def test_file_measures_a_folder_of_mine(run: Run, folder: Path, tmp_path: Path) 
     assert "Written" not in shown.stderr
 
 
-def test_a_folder_is_measured_without_a_git_checkout(folder: Path, tmp_path: Path) -> None:
+def test_a_folder_is_measured_without_a_git_checkout(
+    folder: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The source unpacked from an archive, alone and in somebody else's repository."""
     unpacked = tmp_path / "theirs" / "unpacked"
     for name in ("tools", "benchmarks", "stac_manager"):
-        shutil.copytree(ROOT / name, unpacked / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for theirs in (False, True):
-        if theirs:
-            for arguments in (["init", "--quiet"], ["commit", "--quiet", "--allow-empty", "--message", "theirs"]):
-                subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@y", *arguments],
-                               cwd=unpacked.parent, check=True)  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "tools/benchmark_ingest.py", "file", "--source", folder, "--repeat", "1",
-             "--concurrency", "1", "--output", "r.json"],
-            cwd=unpacked, env={**os.environ, "PYTHONPATH": str(unpacked), "GIT_CEILING_DIRECTORIES": str(tmp_path)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        shutil.copytree(ROOT / name, unpacked / name)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    arguments = ("file", "--source", folder, "--repeat", "1", "--concurrency", "1", "--output", "r.json")
+
+    def check(done: subprocess.CompletedProcess[str], where: Path) -> None:
         assert done.returncode == 0, done.stderr
-        assert json.loads((unpacked / "r.json").read_text())["environment"]["commit"] is None
-        assert "- Commit: n/a" in (unpacked / "r_report.md").read_text()
+        assert json.loads((where / "r.json").read_text())["environment"]["commit"] is None
+        assert "- Commit: n/a" in (where / "r_report.md").read_text()
+
+    command = [sys.executable, "tools/benchmark_ingest.py", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(unpacked)}
+    check(subprocess.run(command, cwd=unpacked, env=environment, capture_output=True, text=True), unpacked)
+    for arguments_of_git in (["init", "--quiet"], ["commit", "--quiet", "--allow-empty", "--message", "theirs"]):
+        command = ["git", "-c", "user.name=x", "-c", "user.email=x@y", *arguments_of_git]
+        subprocess.run(command, cwd=unpacked.parent, check=True)
+    monkeypatch.setattr(ad_hoc, "ROOT", unpacked)
+    check(run(*arguments), tmp_path)
 
 
 def test_file_measures_processes_as_a_strategy_of_their_own(folder: Path, tmp_path: Path, run: Run) -> None:
