@@ -12,6 +12,7 @@ from support import make_items
 
 from stac_manager import ConfigurationError, DataProcessingError
 from stac_manager.dask import ingest, to_bag
+from stac_manager.network import backoff
 from stac_manager.sinks.verifying import verify
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what Dask warns of is Dask's
@@ -65,8 +66,9 @@ def test_a_bag_has_all_items(client: Any, source: Path) -> None:
 
 
 def test_credentials_by_value_are_refused_and_variables_are_looked_up_by_the_worker(
-    client: Any, tmp_path: Path
+    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(backoff, "RETRY_BASE_SECONDS", 0.001)  # nobody listens there, and nobody will
     api = {"source": "http://127.0.0.1:9/", "headers": {"Authorization": "hunter2"}}
     for call in (lambda: ingest(api, tmp_path / "out", client), lambda: to_bag(api)):
         with pytest.raises((ConfigurationError, DataProcessingError)) as caught:
