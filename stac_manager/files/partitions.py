@@ -99,7 +99,9 @@ def _together(shares: list[Share]) -> Documents:
 
 def _looked_at(document: Document, partition_items: int) -> list[Partition] | Share:
     """Cut a document, or tell how many items it is taken to hold. What cannot be read is found when it is read."""
-    path = os.path.abspath(document.path)
+    path = document.path
+    if path[:1] != "/" or "//" in path or "/." in path:  # a shortcut: nearly all are whole already
+        path = os.path.abspath(path)
     try:
         found = os.stat(path)
         planned = PlannedDocument(path, document.format, found.st_size, found.st_mtime_ns)
@@ -174,14 +176,13 @@ async def read(
     """
     own, counts = _OwnFailures(failures), FileStats(tell=stats.tell)
     filters = replace(filters_of(config, collection_id), whole=Decode(texts.loads, WHOLE.kept))
-    changed: list[str] = []
+    documents: list[tuple[PlannedDocument, Document]] = []
     if is_remote(config.source):
         from stac_manager.files.remote import reading as remote
 
         found = remote.read(config, filters, own, counts, remote.links_of_partition(partition, config))
     else:
         documents = _documents_of(partition)
-        changed = await asyncio.to_thread(_changed, documents)
         found = read_documents([document for _, document in documents], config, filters, own, counts)
     async with owning(found) as parts:
         async for part in parts:
@@ -189,7 +190,7 @@ async def read(
             _copy(counts, stats)
             stats.failures = own.count
     problem = None
-    if changed:
+    if changed := await asyncio.to_thread(_changed, documents):
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         problem = f"{printable(changed[0])}{more} changed after the plan was made"
     report = PartitionReport(

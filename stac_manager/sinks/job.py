@@ -154,8 +154,7 @@ class Worker:
                 size = part.finish()
             except OSError as error:
                 raise disk_error(error, layout.dest) from error
-            changed = why_changed(partition)
-            if changed is not None:
+            if reader.report.problem is not None and (changed := why_changed(partition)) is not None:
                 raise DataProcessingError(changed)
             name = f"{partition.key}{layout.suffix}" if part.items else None
             if name is not None:
@@ -255,8 +254,11 @@ def files_of(plan: Plan) -> set[Document]:
 
 def digest_of_files(plan: Plan) -> str | None:
     """Return a digest of the names, sizes and times of all files of a plan; None where it has none."""
-    files = sorted(files_of(plan), key=lambda each: each.path)
-    content = (b"%s\0%d\0%d\n" % (os.fsencode(each.path), each.size or 0, each.modified_ns or 0) for each in files)
+    files = {each.path: each for partition in plan for each in documents_of(partition)}
+    content = (
+        b"%s\0%d\0%d\n" % (os.fsencode(path), files[path].size or 0, files[path].modified_ns or 0)
+        for path in sorted(files)
+    )
     return blake2b(b"".join(content), digest_size=DIGEST_BYTES).hexdigest() if files else None
 
 

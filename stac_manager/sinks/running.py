@@ -21,7 +21,7 @@ from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine, Outcome, Shared, in_process
 from stac_manager.sinks.folder import Folder, Header
 from stac_manager.sinks.job import digest_of_files, documents_of, why_changed
-from stac_manager.sinks.layout import Layout
+from stac_manager.sinks.layout import STATE, Layout
 from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, total
 from stac_manager.sinks.request import Request, plan_of_source
 from stac_manager.words import many
@@ -248,6 +248,8 @@ def check_apart(plan: Plan, layout: Layout) -> None:
     for document in chain.from_iterable(map(documents_of, plan)):
         if "://" in document.path and is_remote(document.path):
             return
+    if not _holds_what_could_be_read(layout):
+        return
         folder, name = os.path.split(document.path)
         path = os.path.join(real(folder), name)
         if os.path.islink(path):
@@ -261,6 +263,13 @@ def _check_unchanged(partitions: Sequence[Partition]) -> None:
     if changed:
         more = f" (and {len(changed) - 1:,} more partitions)" if len(changed) > 1 else ""
         raise DataProcessingError(f"the source has changed: {changed[0]}{more}; start over with --restart")
+def _holds_what_could_be_read(layout: Layout) -> bool:
+    """Tell whether there is more than what a run begins with. To look at each file of the source takes its time."""
+    if layout.plan.exists() or layout.file:
+        return layout.plan.exists() or layout.dest.exists()
+    return any(path.name != STATE for path in layout.dest.iterdir())
+
+
 
 
 def _failure(dest: Path, failed: Sequence[Outcome], partitions: int, done: int) -> DataProcessingError:
