@@ -1,31 +1,50 @@
-"""Partitions of files cut finer for several workers, so that none of them waits long for the last one."""
+"""Partitions of files cut finer for several workers, so that none of them waits long for the last one.
+
+The first ones are as large as the plan has them. The fewer items are left, the smaller they are ("guided
+self-scheduling", Polychronopoulos and Kuck 1987): what a worker waits for the others at the end is one small partition,
+and there are few in all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain, pairwise
+from itertools import accumulate, pairwise
 
 from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
 
-PARTITIONS_A_WORKER = 8
+PARTITIONS_LEFT = 4
+"""Of what is left, a partition holds no more than this part of a worker's share."""
 LEAST_ITEMS = 1_000
-"""Partitions are not cut into smaller ones than this: each is synced by itself."""
+"""Partitions are not cut into smaller ones than this, but for a rest: each is synced by itself."""
 
 
 def balanced(plan: Plan, workers: int) -> Plan:
-    """Return the plan with so many partitions that each of several workers has about `PARTITIONS_A_WORKER`."""
-    items = sum(partition.estimate or 0 for partition in plan)
-    if workers == 1 or not items:
+    """Return the plan with partitions that get smaller towards its end, for several workers."""
+    if workers == 1:
         return plan
-    most = max(items / (workers * PARTITIONS_A_WORKER), LEAST_ITEMS)
-    return replace(plan, partitions=tuple(chain.from_iterable(_cut(partition, most) for partition in plan)))
+    left = sum(partition.estimate or 0 for partition in plan)
+    partitions: list[Partition] = []
+    for partition in plan:
+        partitions += _cut(partition, left, workers * PARTITIONS_LEFT)
+        left -= partition.estimate or 0
+    return replace(plan, partitions=tuple(partitions))
 
 
-def _cut(partition: Partition, most: float) -> Iterator[Partition]:
-    """Cut a partition of files into equal pieces of about `most` items; a search is divided by the server's counts."""
+def _sizes(items: int, left: int, shares: int) -> Iterator[int]:
+    """Divide items, the first of those that are left, into pieces that get smaller."""
+    while items > 0:
+        size = max(left // shares, LEAST_ITEMS)
+        if items - size < LEAST_ITEMS // 2:
+            size = items
+        yield size
+        items -= size
+        left -= size
+
+
+def _cut(partition: Partition, left: int, shares: int) -> Iterator[Partition]:
+    """Cut a partition of files; a search is divided by the server's counts."""
     estimate = partition.estimate or 0
-    pieces = round(estimate / most)
     if isinstance(partition, Documents):
         first, stop = 0, len(partition.documents)
     elif isinstance(partition, Lines):
@@ -33,12 +52,12 @@ def _cut(partition: Partition, most: float) -> Iterator[Partition]:
     elif isinstance(partition, RowGroups):
         first, stop = partition.first, partition.stop
     else:
-        pieces = first = stop = 0
-    pieces = min(pieces, stop - first)
-    if pieces < 2:
+        first = stop = 0
+    ends = accumulate(_sizes(estimate, left, shares))
+    edges = sorted({first, *(first + (stop - first) * end // estimate for end in ends)})
+    if len(edges) < 3:
         yield partition
         return
-    edges = [first + (stop - first) * index // pieces for index in range(pieces + 1)]
     for low, high in pairwise(edges):
         share = estimate * (high - low) // (stop - first)
         if isinstance(partition, Documents):

@@ -16,8 +16,16 @@ FILES = tuple(Document(f"{number}.json", "json", 10, 1) for number in range(5_00
 @pytest.mark.parametrize(
     ("partitions", "workers", "items"),
     [
-        ([Lines(FILE, 0, 40_000, estimate=5_000), Lines(FILE, 40_000, 80_000, estimate=5_000)], 2, [1_000] * 10),
-        ([Lines(FILE, 0, 80_000, estimate=40_000)], 2, [2_500] * 16),
+        (
+            [Lines(FILE, 0, 40_000, estimate=5_000), Lines(FILE, 40_000, 80_000, estimate=5_000)],
+            2,
+            [1_250, 1_093, 1_000, 1_000, 657, *[1_000] * 5],
+        ),
+        (
+            [Lines(FILE, 0, 48_000, estimate=12_000), Lines(FILE, 48_000, 80_000, estimate=8_000)],
+            2,
+            [2_500, 2_187, 1_914, 1_674, 1_465, 1_282, 978, *[1_000] * 8],
+        ),
         ([Lines(FILE, 0, 80_000, estimate=40_000)], 1, [40_000]),
         ([Lines(FILE, 0, 80_000, estimate=1_400)], 2, [1_400]),
         ([Lines(FILE, 0, 80_000, estimate=None)], 2, [None]),
