@@ -1,30 +1,28 @@
 """Partitions done by processes of this machine: each reads and writes by itself, only records travel.
 
-Sending items between processes would cost more than parsing them. Workers die with their parent, also when it is
-killed; a worker that dies is replaced, and its partition done again.
+Sending items between processes would cost more than parsing them. Workers are started while the plan is made. They die
+with their parent, also when it is killed; a worker that dies is replaced, and its partition done again.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
+import pickle
 import signal
-import sys
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
-from stac_manager.exceptions import StacManagerError
+from stac_manager import worker_process
+from stac_manager.exceptions import DataProcessingError, StacManagerError
 from stac_manager.plan import Partition, Plan
 from stac_manager.sinks.engine import Engine, Outcome, Shared, in_process
 from stac_manager.sinks.folder import DiskError
-from stac_manager.sinks.job import Done, Job, Worker
+from stac_manager.sinks.job import Done, Job
 
 if TYPE_CHECKING:
     from stac_manager.sinks import Manifest, Sink
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 TRIES = 3
 """So often a partition is begun whose worker dies."""
 WHY_DEAD = "out of memory? In a script of your own: no `if __name__ == '__main__'`?"
-PR_SET_PDEATHSIG = 1
 
 
 class Processes:
@@ -40,6 +37,16 @@ class Processes:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        self._pools: _Pools | None = None
+
+    @contextmanager
+    def started(self, job: Job) -> Iterator[None]:
+        """Start the processes ahead of their work: they import what they need while the plan is made."""
+        with closing(_Pools(job, self.workers)) as self._pools:
+            try:
+                yield
+            finally:
+                self._pools = None
 
     def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
         """Do the partitions and yield what came of each, as they end. Leaving early ends the processes.
@@ -50,7 +57,7 @@ class Processes:
         if len(partitions) < 2:
             yield from in_process(job, partitions, shared)
             return
-        with closing(_Pools(job, min(self.workers, len(partitions)))) as pools:
+        with closing(self._pools or _Pools(job, min(self.workers, len(partitions)))) as pools:
             yield from _outcomes(pools, iter(partitions), shared)
 
 
@@ -59,14 +66,28 @@ class _Pools:
 
     def __init__(self, job: Job, workers: int) -> None:
         self.workers = workers
-        self._share = job.shared_by(workers)
+        self._share = pickle.dumps(job.shared_by(workers))
         self._context = get_context("spawn")
         self._watched, self._alive = self._context.Pipe(duplex=False)
-        self._pools = [self._started() for _ in range(workers)]
+        self._pools: list[ProcessPoolExecutor] = []
+        try:
+            for _ in range(workers):
+                self._pools.append(self._started())
+        except BaseException:
+            self.close()
+            raise
 
     def _started(self) -> ProcessPoolExecutor:
         arguments = (self._share, os.getpid(), self._watched)
-        return ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin, initargs=arguments)
+        pool = ProcessPoolExecutor(
+            1, mp_context=self._context, initializer=worker_process.begin, initargs=arguments
+        )  # fmt: skip
+        try:
+            with _interrupts_blocked():
+                pool.submit(worker_process.ready)
+        except OSError as error:
+            raise DataProcessingError(f"no process can be started: {error.strerror or error}") from error
+        return pool
 
     def replace(self, slot: int) -> None:
         """Put a new process in the place of a dead one."""
@@ -76,10 +97,10 @@ class _Pools:
     def submit(self, slot: int, partition: Partition, columns: bytes | None) -> Future[Done]:
         """Hand a partition to a process."""
         try:
-            return self._pools[slot].submit(_do, partition, columns)
+            return self._pools[slot].submit(worker_process.do, partition, columns)
         except BrokenProcessPool:  # it died while it had nothing to do
             self.replace(slot)
-            return self._pools[slot].submit(_do, partition, columns)
+            return self._pools[slot].submit(worker_process.do, partition, columns)
 
     def close(self) -> None:
         """End the processes, whatever they do."""
@@ -87,6 +108,22 @@ class _Pools:
         for pool in self._pools:
             pool.shutdown(wait=True, cancel_futures=True)
         self._watched.close()
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Keep Ctrl-C from a process that is started within: it goes to the whole group, and would interrupt its imports.
+
+    A new process has the signal mask of the thread that starts it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _outcomes(pools: _Pools, waiting: Iterator[Partition], shared: Shared) -> Iterator[Outcome]:
@@ -134,37 +171,3 @@ def run(plan: Plan, sink: Sink, workers: int = 2) -> Manifest:
     from stac_manager.sinks import write
 
     return write(sink, workers=workers, plan=plan)
-
-
-# In the worker
-
-_worker: Worker | StacManagerError | None = None
-
-
-def _begin(job: Job, parent: int, watched: Connection) -> None:
-    """Make ready in a new process: die with the parent, leave Ctrl-C to it, make the module."""
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-    threading.Thread(target=_watch, args=(watched,), daemon=True).start()
-    try:
-        _worker = Worker(job)
-    except StacManagerError as error:
-        _worker = error
-
-
-def _watch(watched: Connection) -> None:
-    """End this process, whatever it does, when the parent closes its end of the pipe or is gone."""
-    with suppress(EOFError, OSError):
-        watched.recv_bytes()
-    os._exit(1)
-
-
-def _do(partition: Partition, columns: bytes | None) -> Done:
-    assert _worker is not None
-    if isinstance(_worker, StacManagerError):
-        raise _worker
-    return _worker.do(partition, columns)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -132,6 +133,12 @@ class Worker:
             DataProcessingError: If it cannot be read or written. Nothing of it is left then.
         """
         return self._runner.run(self._do(partition, columns, most_items))
+
+    def make_ready(self) -> None:
+        """Import now what the first partition would have to wait for."""
+        import_module(f"stac_manager.{'files' if self._module.config.mode == 'file' else 'api'}.partitions")
+        if self._job.layout.format == "geoparquet":
+            import_module("stac_manager.sinks.geoparquet")
 
     def close(self) -> None:
         """End the event loop."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -78,6 +78,11 @@ class Run:
             request, self._given_engine, disk=self.folder.disk, on_progress=self._on_progress, say=self._say,
             workers=self._workers,
         )  # fmt: skip
+
+    def ready(self) -> AbstractContextManager[None]:
+        """Let the workers make themselves ready while the plan is made."""
+        started = getattr(self._engine, "started", None)
+        return nullcontext() if started is None else started(self.request.job)
 
     def planned(self) -> Plan:
         """Return the plan of the run that was begun here, or make and write one.
@@ -243,13 +248,13 @@ def check_apart(plan: Plan, layout: Layout) -> None:
     Raises:
         ConfigurationError: If a file of the source is DEST, or in it.
     """
+    if not _holds_what_could_be_read(layout):
+        return
     dest = os.path.realpath(layout.dest)
     real = cache(os.path.realpath)  # of a folder once
     for document in chain.from_iterable(map(documents_of, plan)):
         if "://" in document.path and is_remote(document.path):
             return
-    if not _holds_what_could_be_read(layout):
-        return
         folder, name = os.path.split(document.path)
         path = os.path.join(real(folder), name)
         if os.path.islink(path):
@@ -258,11 +263,6 @@ def check_apart(plan: Plan, layout: Layout) -> None:
             raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); choose another DEST")
 
 
-def _check_unchanged(partitions: Sequence[Partition]) -> None:
-    changed = [reason for reason in map(why_changed, partitions) if reason is not None]
-    if changed:
-        more = f" (and {len(changed) - 1:,} more partitions)" if len(changed) > 1 else ""
-        raise DataProcessingError(f"the source has changed: {changed[0]}{more}; start over with --restart")
 def _holds_what_could_be_read(layout: Layout) -> bool:
     """Tell whether there is more than what a run begins with. To look at each file of the source takes its time."""
     if layout.plan.exists() or layout.file:
@@ -270,6 +270,11 @@ def _holds_what_could_be_read(layout: Layout) -> bool:
     return any(path.name != STATE for path in layout.dest.iterdir())
 
 
+def _check_unchanged(partitions: Sequence[Partition]) -> None:
+    changed = [reason for reason in map(why_changed, partitions) if reason is not None]
+    if changed:
+        more = f" (and {len(changed) - 1:,} more partitions)" if len(changed) > 1 else ""
+        raise DataProcessingError(f"the source has changed: {changed[0]}{more}; start over with --restart")
 
 
 def _failure(dest: Path, failed: Sequence[Outcome], partitions: int, done: int) -> DataProcessingError:

@@ -110,8 +110,10 @@ def _written(run: Run, sink: Sink, plan: Plan | None) -> Manifest:
         return finished
     if plan is not None and folder.read_plan() is None:
         run.write_plan(plan)
-    made = run.planned()
-    return run.finish(made, run.run(made))
+    with run.ready():
+        made = run.planned()
+        records = run.run(made)
+    return run.finish(made, records)
 
 
 def _finished(folder: Folder, request: Request) -> Manifest | None:

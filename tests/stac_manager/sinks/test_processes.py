@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import psutil
 import pytest
 from support import THOROUGH, make_items
 
+from stac_manager import ConfigurationError, DataProcessingError
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.verifying import verify
@@ -121,3 +124,34 @@ def test_however_the_parent_ends_no_process_part_or_lock_is_left(
     assert done
     assert verify(dest).items == 40 * ITEMS
     assert not verify(dest).problems
+
+
+def test_ctrl_c_while_the_workers_start_is_said_once(source: Path, tmp_path: Path) -> None:
+    """A terminal sends it to them as well."""
+    command = [*PROGRAM, "ingest", source, tmp_path / "out", "--workers", "2", "--partition-items", "20"]
+    program = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts, start_new_session=True
+    )  # fmt: skip
+    try:
+        until(lambda: psutil.Process(program.pid).children())
+        os.killpg(program.pid, signal.SIGINT)
+        _, told = program.communicate(timeout=SECONDS)
+    finally:
+        program.kill()
+    assert (program.returncode, told.strip()) == (130, "interrupted")
+
+
+def test_workers_that_wait_for_a_plan_end_when_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        write(Sink({"source": tmp_path / "nowhere"}, tmp_path / "out"), workers=2)
+    assert not workers_of(os.getpid())
+    assert not (tmp_path / "out").exists()
+
+
+def test_that_no_process_can_be_started_is_said(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(SpawnProcess, "start", refuse)
+    with pytest.raises(DataProcessingError, match=r"^no process can be started: Resource temporarily unavailable$"):
+        write(Sink({"source": source}, tmp_path / "out", partition_items=20), workers=2)
