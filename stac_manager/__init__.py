@@ -5,10 +5,7 @@
 ...     print(item["id"])
 """
 
-from typing import TYPE_CHECKING
-
-from stac_manager.lazy import imported
-
+TYPE_CHECKING = False  # of `typing`: nothing is imported here, so that the command heeds Ctrl-C at once
 if TYPE_CHECKING:
     from stac_manager.config import IngestConfig
     from stac_manager.context import Failure, FailureCollector, WorkflowContext
@@ -54,6 +51,8 @@ _MODULES = {name: module for module, names in _PLACES.items() for name in names}
 
 def __getattr__(name: str) -> object:
     """Import a name where it is first used: all of them together take half a second."""
+    from stac_manager.lazy import imported
+
     return imported(__name__, _MODULES, name)
 
 

@@ -1,17 +1,24 @@
-"""The `stac-manager` command, also as `python -m stac_manager`."""
+"""The `stac-manager` command, also as `python -m stac_manager`.
 
-import sys
-from typing import NoReturn
+Nothing is imported here before Ctrl-C is heeded, not even `typing`.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
-def main() -> NoReturn:
+def main() -> "NoReturn":
     """Run the command and exit."""
     try:
         from stac_manager.command import main as run  # not for workers, which import this module anew
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        sys.exit(130)
-    run()
+
+        run()
+    except KeyboardInterrupt:  # while it was imported, or in its last steps
+        import os
+
+        os.write(2, b"interrupted\n")
+        os._exit(130)
 
 
 if __name__ == "__main__":

@@ -152,6 +152,10 @@ def test_interruption_is_exit_code_130(tmp_path: Path) -> None:
 
 
 def test_interruption_at_start_up_is_said_without_a_traceback(tmp_path: Path) -> None:
+    """Nothing is imported before it is heeded."""
+    names = "import sys; first = {*sys.modules}; import stac_manager.__main__; print(*sorted({*sys.modules} - first))"
+    done = subprocess.run([sys.executable, "-c", names], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["stac_manager", "stac_manager.__main__"]
     (tmp_path / "click.py").write_text("raise KeyboardInterrupt")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([*PROGRAM, "--help"], env=environment, capture_output=True, text=True, check=False)
