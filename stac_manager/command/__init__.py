@@ -1,6 +1,7 @@
 """The `stac-manager` command: what it is asked, and how it ends.
 
-Exit codes: 0 success; 1 something failed, and is named; 2 a wrong option or source; 130 interrupted.
+Exit codes: 0 success; 1 something failed, and is named; 2 a wrong option or source; 130 interrupted,
+129 hung up, 143 terminated.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import NoReturn
 
 import click
@@ -18,7 +21,8 @@ from stac_manager.command.ingest import ingest_command
 from stac_manager.command.plan import plan_command
 from stac_manager.command.verify import verify_command
 
-INTERRUPTED, TERMINATED = 130, 143
+SIGNALS = [each for name in ("SIGTERM", "SIGHUP") if (each := getattr(signal, name, None)) is not None]
+"""End a run as Ctrl-C does: a terminal that is closed hangs up."""
 
 
 @click.group(
@@ -45,17 +49,19 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    ended_by = signal.SIGINT
+    ended_by = int(signal.SIGINT)
 
     def end(number: int, frame: object) -> None:
         nonlocal ended_by
-        ended_by = signal.SIGTERM
+        ended_by = number
         if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell has started us in the background
             signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.raise_signal(signal.SIGINT)  # the one signal that everything below knows how to end on
 
-    _replace_closed_streams()
-    signal.signal(signal.SIGTERM, end)
+    _make_streams_usable()
+    for each in SIGNALS:
+        if signal.getsignal(each) != signal.SIG_IGN:  # `nohup` ignores SIGHUP
+            signal.signal(each, end)
     try:
         # With the standalone mode, click would turn every interruption into exit code 1.
         return int(cli.main(prog_name="stac-manager", standalone_mode=False) or 0)
@@ -64,7 +70,7 @@ def _run() -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         say("interrupted")
-        return INTERRUPTED if ended_by == signal.SIGINT else TERMINATED
+        return 128 + ended_by
     except OSError as error:  # of the output: sources and DEST have errors of their own
         say(f"Error: {error.filename or 'standard output'}: cannot be written: {error.strerror or error}")
         sys.stdout = os.fdopen(
@@ -79,15 +85,19 @@ def _run() -> int:
         return code
 
 
-def _replace_closed_streams() -> None:
+def _make_streams_usable() -> None:
     """Let streams that were closed lead nowhere, so that no file that is opened takes their numbers.
 
-    Writing to a standard output that was closed stays an error.
+    Writing to a standard output that was closed stays an error. What a stream's encoding has no character for is
+    written as its number: names of files need not be text.
     """
     for name, flags in (("stdin", os.O_RDONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY)):
         if getattr(sys, name) is None:
             nowhere = os.open(os.devnull, flags)
             setattr(sys, name, os.fdopen(nowhere, "r" if name == "stdin" else "w"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _code_of(error: Exception) -> int | None:
@@ -100,5 +110,6 @@ def _code_of(error: Exception) -> int | None:
 
 
 def say(text: str) -> None:
-    """Tell the user something beside the output."""
-    click.echo(text, err=True)
+    """Tell the user something beside the output, where somebody listens."""
+    with suppress(OSError):
+        click.echo(text, err=True)

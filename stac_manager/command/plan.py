@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -62,9 +63,15 @@ def _place(partition: Mapping[str, Any]) -> str:
     members = {name: value for name, value in partition.items() if name not in ("kind", "estimate")}
     documents = members.pop("documents", None) or [members.pop("document", None)]
     if documents[0] is not None:
-        more = f" to {documents[-1]['path'].rsplit('/', 1)[-1]}" if len(documents) > 1 else ""
-        return " ".join([f"{documents[0]['path']}{more}", *_shown(members)])
+        more = f" to {_path(documents[-1]).rsplit('/', 1)[-1]}" if len(documents) > 1 else ""
+        return " ".join([f"{_path(documents[0])}{more}", *_shown(members)])
     return " ".join([str(partition["kind"]), *_shown(members)])
+
+
+def _path(document: Mapping[str, str]) -> str:
+    from stac_manager.exceptions import printable
+
+    return document["path"] if "path" in document else printable(os.fsdecode(bytes.fromhex(document["path_hex"])))
 
 
 def _shown(members: Mapping[str, Any]) -> list[str]:

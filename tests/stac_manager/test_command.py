@@ -16,6 +16,7 @@ from support import make_items
 
 from stac_manager.command import main
 from stac_manager.command.progress import duration, line
+from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.running import Progress
 
 PROGRAM = [sys.executable, "-m", "stac_manager"]
@@ -149,6 +150,48 @@ def test_interruption_is_exit_code_130(tmp_path: Path) -> None:
     program.send_signal(signal.SIGINT)
     _, told = program.communicate(timeout=60)
     assert (program.returncode, told.strip()) == (130, "interrupted")
+
+
+@pytest.mark.parametrize(
+    ("name", "ignored", "code", "said"),
+    [
+        ("SIGTERM", False, 143, "interrupted"),
+        ("SIGHUP", False, 129, "interrupted"),  # a terminal is closed
+        ("SIGHUP", True, 0, ""),  # `nohup`
+    ],
+)
+def test_a_signal_that_ends_it_leaves_nothing_unfinished(
+    name: str, ignored: bool, code: int, said: str, source: Path, tmp_path: Path
+) -> None:
+    number = getattr(signal, name)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, stac_manager.sinks.folder as folder\n"
+        f"folder.Folder.publish = lambda self, temporary, name: os.kill(os.getpid(), {number:d})"
+    )
+    done = subprocess.run(
+        [*PROGRAM, "ingest", source, tmp_path / "out", "--quiet"], env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        preexec_fn=lambda: signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL) and None,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.strip()) == (code, said)
+    assert not layout_of(tmp_path / "out").temporary.exists()
+
+
+def test_a_name_that_is_no_text_is_shown(run: Run, source: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.ndjson")
+    try:
+        source.rename(name)
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 alone")
+    assert "\\udcff.ndjson" in run("plan", name).stdout
+    assert "\\udcff.ndjson" in run("ingest", name + "x", tmp_path / "out").stderr
+
+
+def test_what_an_encoding_has_no_character_for_is_written_as_its_number(source: Path, tmp_path: Path) -> None:
+    source.rename(tmp_path / "日.ndjson")
+    done = start("plan", tmp_path / "日.ndjson", PYTHONIOENCODING="latin-1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u65e5.ndjson" in done.stdout
 
 
 def test_interruption_at_start_up_is_said_without_a_traceback(tmp_path: Path) -> None:
