@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from stac_manager.api.retrying import REFUSALS_ALONGSIDE
+
 from .habits import AtOnce
 from .server import World, running
 from .test_worlds import spread, visit
@@ -19,5 +21,5 @@ async def test_a_search_comes_down_to_what_is_served(most: int, level: int | str
     assert came.error is None
     assert len(set(came.keys)) == len(came.keys) == 400
     assert came.stats.completeness.status == "complete"
-    waves = 2 * came.stats.peak_in_flight
-    assert server.refused <= waves + 0.4 * world.answered
+    # How few refusals it takes hangs on the load of the machine, and is shown in the tests of the limiter.
+    assert server.refused <= REFUSALS_ALONGSIDE * world.answered
