@@ -17,7 +17,14 @@ from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.broken import BrokenMember, NotJSONError, why_not_json
 from stac_manager.files.formats import BOM, HEAD_BYTES, RECORD_SEPARATOR, Document, why_not_text
-from stac_manager.files.lines import LONG_LINE_BYTES, begins_over_lines, first_byte, has_lines, length_over_lines
+from stac_manager.files.lines import (
+    FIRST_VALUE_BYTES,
+    LONG_LINE_BYTES,
+    begins_over_lines,
+    first_byte,
+    has_lines,
+    length_over_lines,
+)
 from stac_manager.files.members import Pause, Whole, members
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.opening import TOO_MANY_OPEN
@@ -31,7 +38,7 @@ _AROUND_VALUES = b" \t\r\n\x1e"
 _SEVERAL_VALUES = "unexpected content after document"
 """What orjson says of them."""
 MOST_TRIALS = 20
-"""So many lines of a document that do not parse are tried together with those behind them."""
+"""So many lines that do not parse are tried together with those behind them, and in vain, in `FIRST_VALUE_BYTES`."""
 MOST_DEPTH = 3
 """Arrays of pages of features: containers within containers are looked into so deep."""
 
@@ -75,10 +82,9 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
             failures.add(path, reason)
             return
         if document.stop is None and first_byte(window) == RECORD_SEPARATOR:
-            yield from _lines(window, path, failures, bytes((RECORD_SEPARATOR,)), decode, trials=0)
+            yield from _lines(window, path, failures, bytes((RECORD_SEPARATOR,)), decode)
         elif document.stop is not None or has_lines(window, document):
-            trials = MOST_TRIALS if document.stop is None else 0  # a share of a file may begin within a value
-            yield from _lines(window, path, failures, b"\n", decode, trials)
+            yield from _lines(window, path, failures, b"\n", decode)
         else:
             yield from decode.kept(_values(window, path, failures))
 
@@ -103,11 +109,14 @@ def _values(window: Window, path: str, failures: FailureCollector, line: int | N
         failures.add(path, f"not JSON: {error}{rest}", line=line or error.line)
 
 
-def _lines(
-    window: Window, path: str, failures: FailureCollector, separator: bytes, decode: Decode, trials: int
-) -> Items:
-    """Decode a value a line, or one behind each record separator; also values among lines that several lines hold."""
+def _lines(window: Window, path: str, failures: FailureCollector, separator: bytes, decode: Decode) -> Items:
+    """Decode a value a line, or one behind each record separator; also values among lines that several lines hold.
+
+    What a line is taken for depends on no more than `FIRST_VALUE_BYTES` before it, so that a share of a file gives what
+    the whole one does.
+    """
     loads, kept = decode.loads, decode.kept
+    trials, tried_until = 0, 0
     ended = False
     while True:
         found = window.buffer.find(separator, window.start, window.end)
@@ -127,6 +136,9 @@ def _lines(
             candidate = loads(window.view[begin:found])
         except orjson.JSONDecodeError as error:
             yield None
+            at = window.passed + begin
+            if at >= tried_until:
+                trials = MOST_TRIALS if separator == b"\n" else 0
             if trials and begins_over_lines(window.view[begin:found].tobytes()):
                 line = found - begin
                 window.start = begin
@@ -138,6 +150,8 @@ def _lines(
                     value = Window(data=bytes(window.view[begin : window.start]))
                     yield from kept(_values(value, path, failures, number))
                     continue
+                if trials == MOST_TRIALS:
+                    tried_until = at + FIRST_VALUE_BYTES
                 trials -= 1
                 _pass(window, found, separator)
             yield from kept(_odd_line(window, begin, found, error, path, failures))

@@ -73,6 +73,20 @@ def begins_over_lines(line: bytes) -> bool:
     return line.lstrip()[:1] in (b"{", b"[") and _goes_on(line)
 
 
+def last_beginning_over_lines(data: bytes) -> int | None:
+    """Return where, in bytes that end with a line, the last one begins that may be the first of several of a value.
+
+    They may begin within a line.
+    """
+    lines = data.split(b"\n")
+    end = len(data)
+    for line in reversed(lines[1:]):
+        if begins_over_lines(line):
+            return end - len(line)
+        end -= len(line) + 1
+    return 0 if _goes_on(lines[0]) else None
+
+
 def _goes_on(line: bytes) -> bool:
     return line.rstrip()[-1:] in (b"[", b"{", b",", b":")
 

@@ -22,11 +22,11 @@ from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.discovery import discover
 from stac_manager.files.filters import filters_of
 from stac_manager.files.formats import HEAD_BYTES, Document, Format, magic, why_not_text
-from stac_manager.files.lines import has_lines
+from stac_manager.files.lines import FIRST_VALUE_BYTES, has_lines, last_beginning_over_lines
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.parquet import row_groups
 from stac_manager.files.reading import read_documents
-from stac_manager.files.window import FileSource, Window
+from stac_manager.files.window import FileSource, Window, bytes_of_file, line_from
 from stac_manager.owning import owning
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
@@ -135,12 +135,27 @@ def _lines(document: PlannedDocument, size: int, bytes_a_line: int, partition_it
     count = -(-items // partition_items)
     if count == 1:
         return document, items
-    document = PlannedDocument(document.path, "ndjson", document.size, document.modified_ns)
-    edges = [size * index // count for index in range(count + 1)]
+    edges = [0, *_between_values(document.path, [size * index // count for index in range(1, count)]), size]
+    if len(edges) == 2:
+        return document, items
+    lines = PlannedDocument(document.path, "ndjson", document.size, document.modified_ns)
     return [
-        Lines(document, start, stop, estimate=items // count)
+        Lines(lines, start, stop, estimate=items * (stop - start) // size)
         for start, stop in pairwise(edges)
     ]  # fmt: skip
+
+
+def _between_values(path: str, edges: list[int]) -> Iterator[int]:
+    """Yield those of some places in a file of lines which are in no value that several lines hold."""
+    looked_at, within = 0, -FIRST_VALUE_BYTES
+    with open(open_file(path), "rb", buffering=0) as file:
+        for edge in edges:
+            begin = line_from(file.fileno(), edge)
+            first = max(begin - FIRST_VALUE_BYTES, looked_at)
+            found = last_beginning_over_lines(bytes_of_file(file.fileno(), first, begin))
+            looked_at, within = begin, within if found is None else first + found
+            if within + FIRST_VALUE_BYTES <= begin:
+                yield edge
 
 
 def _row_groups(document: PlannedDocument, partition_items: int) -> list[Partition]:

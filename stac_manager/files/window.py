@@ -59,6 +59,8 @@ class Window:
         self.view = memoryview(self.buffer)
         self.start = 0
         self.end = len(data)
+        self.passed = 0
+        """So many bytes of the source were before the first one of the buffer."""
         self._newlines = 0
         self._counted = 0
         """So many newlines are before the byte `_counted` of the buffer. Kept, so that each is counted once."""
@@ -93,7 +95,8 @@ class Window:
         return count > 0
 
     def _forget(self) -> None:
-        """Count the lines before `start`, which is about to become 0."""
+        """Count the lines and bytes before `start`, which is about to become 0."""
+        self.passed += self.start
         self.line_at(self.start)
         if self._counted > self.start:
             self._newlines -= self.buffer.count(b"\n", self.start, self._counted)
@@ -183,12 +186,12 @@ class FileSource:
 
 def lines_of_file(descriptor: int, stats: FileStats, first: int, stop: int, *, hint: bool) -> Window:
     """Make a window on the lines of which the first byte lies in [first, stop)."""
-    begin, end = _line_from(descriptor, first), _line_from(descriptor, stop)
+    begin, end = line_from(descriptor, first), line_from(descriptor, stop)
     source = FileSource(descriptor, stats, hint=hint, first=begin, stop=end)
     return Window(source, lines_before=source.lines_before)
 
 
-def _line_from(descriptor: int, at: int) -> int:
+def line_from(descriptor: int, at: int) -> int:
     """Return where the first line begins that does so at byte `at` or behind it."""
     if not at:
         return 0
@@ -199,6 +202,15 @@ def _line_from(descriptor: int, at: int) -> int:
         if found >= 0 or not count:
             return offset + found + 1
         offset += count
+
+
+def bytes_of_file(descriptor: int, first: int, stop: int) -> bytes:
+    """Return the bytes [first, stop) of a file, as far as it has them."""
+    data = memoryview(bytearray(stop - first))
+    filled = 0
+    while filled < len(data) and (count := read_into(descriptor, data[filled:], first + filled)[0]):
+        filled += count
+    return bytes(data[:filled])
 
 
 def read_into(descriptor: int, target: memoryview, offset: int) -> tuple[int, float]:

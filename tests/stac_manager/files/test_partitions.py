@@ -74,8 +74,40 @@ def files(draw: st.DrawFn) -> list[tuple[str, bytes]]:
     return made
 
 
+@st.composite
+def mixed_lines(draw: st.DrawFn) -> list[tuple[str, bytes]]:
+    """Return a file of lines, among them values that several lines hold, whole and broken."""
+    pieces = []
+    for number in range(draw(st.integers(2, 12))):
+        item = make_item(f"{number}")
+        whole = json.dumps(item, indent=1)
+        page = {"type": "FeatureCollection", "features": [item, make_item(f"{number}-b")]}
+        kinds = {
+            "line": json.dumps(item),
+            "over lines": whole,
+            "page": json.dumps(page, indent=1),
+            "page of lines": f'{{"features": [\n{json.dumps(item)},\n{json.dumps(item)}\n]}}',
+            "cut off": whole[: draw(st.integers(1, len(whole)))],
+            "broken": '{"a": [\n' * draw(st.sampled_from([1, 30])),
+            "a megabyte of lines": "\n".join([json.dumps({**item, "x": "x" * 280_000})] * 4),
+        }
+        pieces.append(kinds[draw(st.sampled_from(["line", *kinds]))])
+    return [
+        ("x.ndjson", draw(st.sampled_from(["\n", "\r\n"])).join([json.dumps(make_item("first")), *pieces]).encode())
+    ]
+
+
 @given(written=files(), partition_items=st.integers(1, 12))
 def test_partitions_give_what_a_fetch_gives(written: list[tuple[str, bytes]], partition_items: int) -> None:
+    check_that_partitions_give_what_a_fetch_gives(written, partition_items)
+
+
+@given(written=mixed_lines(), partition_items=st.sampled_from([10, 1_000, 3_000]))
+def test_shares_of_mixed_lines_give_what_a_fetch_gives(written: list[tuple[str, bytes]], partition_items: int) -> None:
+    check_that_partitions_give_what_a_fetch_gives(written, partition_items)
+
+
+def check_that_partitions_give_what_a_fetch_gives(written: list[tuple[str, bytes]], partition_items: int) -> None:
     async def run(folder: str) -> None:
         context = WorkflowContext.create()
         module = IngestModule({"source": folder, "concurrency": 3})
@@ -103,7 +135,7 @@ def test_partitions_give_what_a_fetch_gives(written: list[tuple[str, bytes]], pa
 
 async def test_lines_are_cut_at_bytes_and_numbered_as_in_the_file(write: Write) -> None:
     lines = [json.dumps(item) for item in make_items(1_000)]
-    lines[700] = "{"
+    lines[700] = "{]"
     path = write("x.ndjson", "\n".join(lines))
     module = IngestModule({"source": str(path)})
     made = await plan(module, 100)
@@ -115,6 +147,19 @@ async def test_lines_are_cut_at_bytes_and_numbered_as_in_the_file(write: Write) 
     (failure,) = (failure for _, _, failed in parts for failure in failed)
     assert failure.startswith(f"{path}:701: not JSON")
     assert all(60 < len(items) < 140 for items, _, _ in parts)
+
+
+async def test_lines_are_not_cut_within_a_value_that_several_lines_hold(write: Write) -> None:
+    pretty = json.dumps(make_item("pretty", text=["x" * 9] * 1_000), indent=1)
+    many = [json.dumps(make_item(f"{number:03}", text="x" * 9_000)) for number in range(600)]
+    path = write("x.ndjson", "\n".join([*many[:300], pretty, *many[300:]]))
+    module = IngestModule({"source": str(path)})
+    made = await plan(module, 6)
+    assert 70 < len(made) < 90, "all but those in the megabyte behind the value"
+    parts = [await read(module, partition) for partition in made]
+    assert [item["id"] for items, _, _ in parts for item in items] == [
+        *(f"{number:03}" for number in range(300)), "pretty", *(f"{number:03}" for number in range(300, 600))
+    ]  # fmt: skip
 
 
 async def test_row_groups_are_counted_and_put_together(tmp_path: Path) -> None:
