@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 SHOWN_CHARACTERS = 60
-MOST_DEPTH = 3
+MOST_DEPTH = 5
 
 
 def is_plain_item(candidate: Any) -> bool:
@@ -52,13 +52,18 @@ def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
 
 def _path_to_items(value: object, path: str = "", depth: int = MOST_DEPTH) -> str | None:
     """Return how jq finds the items in a container that is none of ours; None where there are none."""
-    members = list(value.values()) if isinstance(value, dict) else value[:1] if isinstance(value, list) else []
-    if any(map(is_plain_item, members)):
+    if is_plain_item(value):
+        return f".{path}"
+    if not isinstance(value, dict | list) or not value:
+        return None
+    members = {"": value[0]} if isinstance(value, list) else value
+    several = isinstance(value, list) or sum(map(is_plain_item, members.values())) > 1
+    if several and any(map(is_plain_item, members.values())):
         return f".{path}[]"
-    if isinstance(value, dict) and depth:
-        further = (_path_to_items(each, f"{path}[{json.dumps(name)}]", depth - 1) for name, each in value.items())
-        return next(filter(None, further), None)
-    return None
+    if not depth:
+        return None
+    places = ((each, "[]" if isinstance(value, list) else f"[{json.dumps(name)}]") for name, each in members.items())
+    return next(filter(None, (_path_to_items(each, path + place, depth - 1) for each, place in places)), None)
 
 
 def _shown(value: object) -> str:

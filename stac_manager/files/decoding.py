@@ -39,7 +39,7 @@ _SEVERAL_VALUES = "unexpected content after document"
 """What orjson says of them."""
 MOST_TRIALS = 20
 """So many lines that do not parse are tried together with those behind them, and in vain, in `FIRST_VALUE_BYTES`."""
-MOST_DEPTH = 3
+MOST_DEPTH = 16
 """Arrays of pages of features: containers within containers are looked into so deep."""
 
 

@@ -6,49 +6,19 @@ import glob
 import os
 import threading
 import urllib.parse
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import overload
+from collections.abc import Callable, Sequence
 
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
 from stac_manager.files.catalogs import ENTRY_FILES, Walk, is_catalog, load, why_not_regular
-from stac_manager.files.formats import SUFFIXES, Document, Format, format_of_name, is_manifest
+from stac_manager.files.formats import ARCHIVE_SUFFIXES, SUFFIXES, Document, Folder, format_of_name, is_manifest
 from stac_manager.files.globbing import expand, is_
 from stac_manager.files.leftovers import is_data, is_metadata, kinds, left_out, nothing_in, table_in
 from stac_manager.words import many
 
 PEEK_BYTES = 1_048_576
 """A single JSON file of no more is looked at: it may be a Catalog or Collection under another name."""
-
-
-class Folder(Sequence[Document]):
-    """The documents of one folder, as names only: a hundred bytes for each of hundreds of thousands."""
-
-    def __init__(self, path: str, names: list[str], form: Format | None = None) -> None:
-        self._prefix = os.path.join(path, "") if path else ""
-        self._names = names
-        self._form = form
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    @overload
-    def __getitem__(self, index: int) -> Document: ...
-    @overload
-    def __getitem__(self, index: slice) -> Folder: ...
-    def __getitem__(self, index: int | slice) -> Document | Folder:
-        if isinstance(index, slice):
-            return Folder(self._prefix, self._names[index], self._form)
-        return next(iter(Folder(self._prefix, [self._names[index]], self._form)))
-
-    def __iter__(self) -> Iterator[Document]:
-        prefix, form = self._prefix, self._form
-        make = partial(tuple.__new__, Document)  # a third of the cost of Document()
-        for name in self._names:
-            found = form or ("json" if name.endswith(".json") else format_of_name(name) or "json")
-            yield make((prefix + name, found, 0, None))
 
 
 class Discovery:
@@ -65,6 +35,7 @@ class Discovery:
         self._failed_before = len(failures)
         self._stopped = stopped
         self.notes: list[str] = []
+        self._archives: list[str] = []
 
     def documents(self) -> Sequence[Document]:
         """List the documents of the source.
@@ -73,6 +44,13 @@ class Discovery:
             ConfigurationError: If it does not exist, or holds no document.
             DataProcessingError: If a folder or the entry point of a catalog cannot be read.
         """
+        documents = self._documents()
+        if self._archives:
+            found, first = many(len(self._archives), "archive"), printable(min(self._archives))
+            self.notes.append(f"{found} not read, the first: {first}; unpack it first")
+        return documents
+
+    def _documents(self) -> Sequence[Document]:
         source, kind = local_path(self._config.source), self._config.source_type
         if not os.path.lexists(source):
             if not glob.has_magic(source):
@@ -107,14 +85,21 @@ class Discovery:
         matches = sorted(expand(pattern, self._failures))
         entries = [path for path in matches if os.path.basename(path) in ENTRY_FILES]
         paths: list[str] = []
+        others: list[str] = []
         for path in matches:
+            name = os.path.basename(path)
             if os.path.isdir(path):
-                if _is_data_set(os.path.basename(path)):
+                if _is_data_set(name):
                     paths += self._below(path)
-            elif is_data(path, self._form) and os.path.basename(path) not in ENTRY_FILES and self._is_regular(path):
-                paths.append(path)
+            elif is_data(path, self._form):
+                if name not in ENTRY_FILES and self._is_regular(path):
+                    paths.append(path)
+            elif name[0] not in "._":
+                others.append(path)
         if not paths and entries and self._form in (None, "json"):
             return self._catalog(entries)
+        if not paths and len(self._failures) == self._failed_before:
+            paths = list(filter(self._is_regular, others))
         if not paths and len(self._failures) == self._failed_before:
             raise ConfigurationError(f"source {pattern!r} matches no {kinds(self._form)} file")
         return Folder("", list(dict.fromkeys(paths)), self._form)
@@ -174,6 +159,8 @@ class Discovery:
                         (data_sets if _is_data_set(name) else others).append(name)
                     elif wanted:
                         odd.append(name)
+                    elif name.lower().endswith(ARCHIVE_SUFFIXES):
+                        self._archives.append(entry.path)
         except OSError as error:
             raise DataProcessingError(f"{folder}: cannot be listed: {error.strerror}") from error
         for name in sorted(odd):

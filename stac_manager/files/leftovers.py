@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from stac_manager.files.catalogs import ENTRY_FILES
-from stac_manager.files.formats import SUFFIXES, Format, format_of_name, is_manifest, suffix_of
+from stac_manager.files.formats import ARCHIVE_SUFFIXES, SUFFIXES, Format, format_of_name, is_manifest, suffix_of
 from stac_manager.files.globbing import is_
 
 MOST_ENTRIES_COUNTED = 200_000
@@ -72,9 +72,22 @@ def nothing_in(source: str, folders: list[str], form: Format | None, stopped: th
         for entry in ENTRY_FILES:
             if os.path.isfile(path := os.path.join(source, name, entry)):
                 return f"source {source!r} holds no {kinds(form)} file; did you mean {path!r}?"
+    found, beside = f"source {source!r} holds no {kinds(form)} file", _files_in(source)
+    archives = [path for path in beside if path.lower().endswith(ARCHIVE_SUFFIXES)]
+    if archives:
+        return f"{found}; it holds {archives[0]!r}: unpack that first"
+    if beside and not folders:
+        return f"{found}; for all files in it, such as {beside[0]!r}, give a glob: {os.path.join(source, '*')!r}"
     _, first, _ = left_out([os.path.join(source, name) for name in folders], form, lambda _: False, stopped)
     pattern = os.path.join(source, "**", f"*{suffix_of(first) if first else '.json'}")
-    return f"source {source!r} holds no {kinds(form)} file; for files in folders below it, give a glob: {pattern!r}"
+    return f"{found}; for files in folders below it, give a glob: {pattern!r}"
+
+
+def _files_in(folder: str) -> list[str]:
+    """Return the files right in a folder that are neither hidden nor metadata, by name."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        return sorted(entry.path for entry in entries if entry.name[0] not in "._" and is_(entry.is_file))
+    return []
 
 
 def table_in(folder: str, folders: Collection[str]) -> str | None:

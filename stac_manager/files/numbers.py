@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 LIMIT = float(2**63)
-MOST_DEPTH = 3
+MOST_DEPTH = 16
 _EXPONENT = orjson.dumps(1e300)[1:-3]
 """Is in every double from 1e16 on that orjson writes: `e+`, or `e`."""
 

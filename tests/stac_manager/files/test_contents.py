@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,17 @@ def pretty(items: list[dict[str, Any]], before: str = "") -> str:
     return "".join(before + json.dumps(item, indent=1) + "\n" for item in items)
 
 
+def tar(files: dict[str, Any]) -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as written:
+        for name, item in files.items():
+            data = json.dumps(item).encode() + b"\n"
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            written.addfile(member, io.BytesIO(data))
+    return archive.getvalue()
+
+
 CONTENTS: dict[str, tuple[str, str | bytes]] = {
     "NDJSON called .json": ("x.json", LINES),
     "a FeatureCollection on a line": ("x.ndjson", json.dumps(COLLECTION)),
@@ -65,6 +77,7 @@ CONTENTS: dict[str, tuple[str, str | bytes]] = {
     "files of lines put together": ("x.ndjson", f"\ufeff{LINES}".rstrip().replace("\n", "\n\ufeff", 2)),
     "line breaks of old Macintoshes": ("x.ndjson", LINES.replace("\n", "\r")),
     "an array of pages": ("x.json", json.dumps([{**COLLECTION, "features": [item]} for item in ITEMS])),
+    "pages in pages, ten deep": ("x.json", '{"features": [' * 10 + json.dumps(ITEMS)[1:-1] + "]}" * 10),
     "type at the end": ("x.json", json.dumps({"features": ITEMS, "type": "FeatureCollection"})),
     "repeated features": ("x.json", f'{{"features": {json.dumps(ITEMS[:2])}, "features": {json.dumps(ITEMS[2:])}}}'),
     "Parquet called .json": ("x.json", parquet(ITEMS)),
@@ -188,10 +201,14 @@ async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write)
         (LINES.encode("utf-16"), "UTF-16, not UTF-8"),
         (b"BZh91AY", "bzip2; unpack it first"),
         (b"PK\x03\x04", "zip archive"),
+        (tar({"0.json": ITEMS[0], "1.json": ITEMS[1]}), "tar archive; unpack it first"),
+        (gzip.compress(tar({"all.ndjson": ITEMS[0]})), "tar archive; unpack it first"),
         (b"ARROW1\0\0", "write it as Parquet"),
         (b"\n<!DOCTYPE html>", "error page"),
         (json.dumps({"items": ITEMS}).encode(), r"""jq -c '.\["items"\]\[\]'"""),
         (json.dumps({"a": {"b c": COLLECTION}}).encode(), r"""'.\["a"\]\["b c"\]\["features"\]\[\]'"""),
+        (json.dumps({"_index": "x", "_source": ITEMS[0]}).encode(), r"""'.\["_source"\]'"""),
+        (json.dumps({"hits": {"hits": [{"_source": ITEMS[0]}]}}).encode(), r"""hits"\]\[\]\["_source"\]'"""),
         (json.dumps({item["id"]: item for item in ITEMS}).encode(), r"'.\[\]'"),
         (json.dumps(ITEMS[0] | {"stac_version": 1.0}).encode(), "stac_version must be a string, got 1.0"),
     ],

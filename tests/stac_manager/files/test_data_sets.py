@@ -195,3 +195,38 @@ async def test_a_hive_partition_gives_its_collection_to_items_of_every_format(
     source = {"source": tmp_path, "fields": fields}
     assert [item["collection"] for item in await fetch(source)] == ["scenes", "scenes", "own"]
     assert ids(await fetch({**source, "collection_id": "scenes"})) == ["one", "line"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("part-00000", r"for all files in it, such as '.*part-00000', give a glob: '.*/\*'"),
+        ("all.tar.gz", r"it holds '.*all.tar.gz': unpack that first"),
+        ("all.ndjson.bz2", "unpack that first"),
+        ("below/part-00000", r"for files in folders below it, give a glob: '.*/\*\*/\*"),
+    ],
+)
+async def test_a_folder_without_data_files_names_what_it_holds(name: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    (tmp_path / "_SUCCESS").touch()
+    with pytest.raises(ConfigurationError, match=said):
+        await fetch({"source": str(tmp_path)})
+
+
+async def test_archives_beside_data_files_are_named(tmp_path: Path) -> None:
+    for name in ("b.zip", "c.tgz", "readme.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "a.json").write_text(json.dumps(make_item("a")))
+    module = IngestModule({"source": tmp_path})
+    assert [item["id"] async for item in module.fetch(WorkflowContext.create())] == ["a"]
+    assert module.stats.notes == [f"2 archives not read, the first: {tmp_path / 'b.zip'}; unpack it first"]
+
+
+async def test_a_glob_that_matches_no_data_suffix_means_what_it_matches(tmp_path: Path) -> None:
+    for name in ("part-00000", "part-00001"):
+        (tmp_path / name).write_text(json.dumps(make_item(name)))
+    (tmp_path / "_SUCCESS").touch()
+    assert ids(await fetch({"source": str(tmp_path / "*")})) == ["part-00000", "part-00001"]
+    (tmp_path / "a.json").write_text(json.dumps(make_item("a")))
+    assert ids(await fetch({"source": str(tmp_path / "*")})) == ["a"]

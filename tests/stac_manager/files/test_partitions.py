@@ -16,7 +16,7 @@ import orjson
 import pyarrow
 import pyarrow.parquet
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import fetch, ids, make_item, make_items
 
@@ -102,6 +102,7 @@ def test_partitions_give_what_a_fetch_gives(written: list[tuple[str, bytes]], pa
     check_that_partitions_give_what_a_fetch_gives(written, partition_items)
 
 
+@settings(max_examples=20)
 @given(written=mixed_lines(), partition_items=st.sampled_from([10, 1_000, 3_000]))
 def test_shares_of_mixed_lines_give_what_a_fetch_gives(written: list[tuple[str, bytes]], partition_items: int) -> None:
     check_that_partitions_give_what_a_fetch_gives(written, partition_items)
