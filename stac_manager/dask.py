@@ -10,9 +10,12 @@ in the environment of the workers (`header_variables`, `storage_variables` name 
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -31,6 +34,9 @@ from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.request import plan_of_source, request_for
 
 CONNECT_SECONDS = 10
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES = 4_194_304
+"""So much of what was freed a process keeps for what comes next (mallopt(3))."""
 TASKS_A_THREAD = 2
 """So many partitions are handed to the cluster for each of its threads: one that runs and one that waits."""
 
@@ -157,11 +163,24 @@ def _refuse_values(job: Job) -> None:
 
 
 def _do(job: Job, partition: Partition, columns: bytes | None) -> Done:
+    _keep_freed_memory()
     worker = Worker(job)
     try:
         return worker.do(partition, columns)
     finally:
         worker.close()
+
+
+def _keep_freed_memory() -> None:
+    """Let this process keep as much freed memory as some items take.
+
+    Dask starts its workers with MALLOC_TRIM_THRESHOLD_=65536: glibc gives memory back to the system every few items and
+    asks for it again, which takes half as much CPU as all the rest.
+    """
+    if sys.platform == "linux" and os.environ.get("MALLOC_TRIM_THRESHOLD_"):
+        with suppress(AttributeError):  # not glibc
+            for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+                ctypes.CDLL(None).mallopt(parameter, KEPT_BYTES)
 
 
 def _items(job: Job, partition: Partition) -> list[Item]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import make_items
+from support import make_item, make_items
 
 from stac_manager import ConfigurationError, DataProcessingError
 from stac_manager.dask import ingest, to_bag
@@ -76,3 +79,32 @@ def test_credentials_by_value_are_refused_and_variables_are_looked_up_by_the_wor
         assert "hunter2" not in str(caught.value)
     with pytest.raises(ConfigurationError, match="in the graph"):
         to_bag(api)
+
+
+PARTITIONS = """
+import resource, sys
+from stac_manager.dask import _do
+from stac_manager.sinks.folder import Folder
+from stac_manager.sinks.layout import layout_of
+from stac_manager.sinks.request import plan_of_source, request_for
+
+request = request_for({"source": sys.argv[1]}, layout_of(sys.argv[2]), {}, 250)
+with Folder(request.layout).owned():
+    for partition in plan_of_source(request):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        _do(request.job, partition, None)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+def test_a_worker_keeps_the_memory_of_an_item_for_the_next(tmp_path: Path) -> None:
+    """As Dask starts it, it would take pages from the system anew for each item: six of this size."""
+    assets = {f"a{number}": {"href": "https://example.com/" + "x" * 100, "title": "t" * 60} for number in range(60)}
+    items = [make_item(f"i{number}", assets=assets) for number in range(1_000)]
+    (tmp_path / "in.ndjson").write_text("".join(json.dumps(item) + "\n" for item in items))
+    done = subprocess.run(
+        [sys.executable, "-c", PARTITIONS, tmp_path / "in.ndjson", tmp_path / "out"],
+        env={**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert min(map(int, done.stdout.split())) < 250
