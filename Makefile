@@ -41,7 +41,6 @@ nightly: $(MEASURING)  ## Measure the commits that are new, publish, judge: docs
 test: $(READY)  ## Check the style and the types, run the tests.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(PYTEST)
 
 test-thorough: $(READY)  ## Run the tests with ten times as many cases, and with whole products of what can be combined.

@@ -41,6 +41,18 @@ WRONG = (
 )
 
 
+def mypy(*files: Path) -> str:
+    """Check files, or what the configuration names, and return what mypy says."""
+    command = [sys.executable, "-m", "mypy", *files]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_the_project_passes() -> None:
+    """`mypy`, at the same time as other tests."""
+    assert mypy().startswith("Success: no issues found in ")
+
+
 def test_documented_use_passes_and_a_typo_fails(tmp_path: Path) -> None:
     imports = (
         "from stac_manager import FileIngest, IngestModule; from stac_manager.sinks import Sink; "
@@ -48,15 +60,12 @@ def test_documented_use_passes_and_a_typo_fails(tmp_path: Path) -> None:
     )
     (tmp_path / "fine.py").write_text(FINE)
     (tmp_path / "wrong.py").write_text(imports + "\n".join(WRONG) + "\n")
-    # With the configuration of `make test`, and so with what that has found out about the package right before.
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", tmp_path / "fine.py", tmp_path / "wrong.py"], cwd=ROOT, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    lines = [line.removeprefix(f"{tmp_path}{os.sep}") for line in done.stdout.splitlines() if ": error:" in line]
+    # With the configuration of the project, and so with what was found out about it right before.
+    said = mypy(tmp_path / "fine.py", tmp_path / "wrong.py")
+    lines = [line.removeprefix(f"{tmp_path}{os.sep}") for line in said.splitlines() if ": error:" in line]
     for number, use in enumerate(WRONG, 2):
-        assert any(line.startswith(f"wrong.py:{number}:") for line in lines), (use, done.stdout)
-    assert [line for line in lines if not line.startswith("wrong.py")] == [], done.stdout
+        assert any(line.startswith(f"wrong.py:{number}:") for line in lines), (use, said)
+    assert [line for line in lines if not line.startswith("wrong.py")] == [], said
 
 
 def test_every_option_is_typed_documented_and_told_by_help() -> None:
