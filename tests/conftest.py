@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -43,14 +44,37 @@ def history(tmp_path: Path, environments: Path) -> ScratchHistory:
 
 
 LONGEST = (
-    "documentation", "nightly", "judging", "real_servers", "stac_api_server", "generator",
-    "benchmark_ingest", "workflows", "browser", "worlds", "processes", "publishing",
+    "documentation", "nightly", "judging", "workflows", "real_servers", "worlds", "benchmark_ingest", "browser",
+    "types", "stac_api_server", "dask", "publishing", "parquet", "outages", "generator", "exactly_once", "processes",
 )  # fmt: skip
 """What the longest modules have in their names: they begin first, so that no process is left alone with one."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((n for n, name in enumerate(LONGEST) if name in item.path.stem), len(LONGEST)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more process than there are processors: a fourth of the time tests wait for servers, timers and disks."""
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
+
+
+WITH_ASV_ENVIRONMENT = ("test_nightly", "test_judging_commands", "test_workflows", "test_interrupted_run")
+"""One process runs them all, so that the environment is made once."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """By file, but for those that share an environment. (Groups of xdist would be marked here too late.)"""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "asv" if Path(file).stem in WITH_ASV_ENVIRONMENT else file
+
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -61,6 +85,8 @@ sys.dont_write_bytecode = False
 """Where an image sets it, each of the hundreds of processes of a run would compile anew all that it imports."""
 os.environ["PIP_NO_COMPILE"] = "1"
 """Of what asv installs in its environments little is imported, and that is compiled then."""
+os.environ["VIRTUALENV_NO_PERIODIC_UPDATE"] = "1"
+"""In a new home folder virtualenv looks for newer versions of pip and setuptools: 5 s of computing."""
 os.environ.setdefault("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
 os.environ.setdefault("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))
 """Tests have home folders of their own; without this each would download anew what asv installs."""
