@@ -10,7 +10,9 @@ import subprocess
 import sys
 import sysconfig
 import urllib.request
+import venv
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from made_data_sets import timed
@@ -69,6 +71,7 @@ def make_clone(folder: Path) -> Path:
     (path / ".venv").symlink_to(BIN.parent)
     if not THOROUGH:
         lend_packages(path)
+        lend_environment(path / ".venv-bench")
     items = [make_item(f"item-{index:02}") for index in range(25)]
     (path / "my" / "items").mkdir(parents=True)
     for item in items:
@@ -88,6 +91,25 @@ def lend_packages(clone: Path) -> None:
     for package in Path(sysconfig.get_path("purelib")).iterdir():
         if not re.match(r"stac_manager|pip\b|setuptools|.*\.pth$", package.name):
             (lent / package.name).symlink_to(package)
+
+
+def lend_environment(path: Path) -> None:
+    """Make the environment of `make bench`, with links to the packages of its lock that are installed here.
+
+    What is not locked is not there, as where they are installed; this takes 15 s of computing less.
+    """
+    venv.create(path, symlinks=True)
+    (there,) = path.glob("lib/*/site-packages")
+    lock = (ROOT / "requirements-bench.lock").read_text(encoding="utf-8")
+    for name in ["stac-manager", *re.findall("^([^ =]+)==", lock, flags=re.MULTILINE)]:
+        try:
+            files = distribution(name).files or []
+        except PackageNotFoundError:  # it is for other systems
+            continue
+        for part in {file.parts[0] for file in files} - {"..", "__pycache__"}:
+            if not part.endswith(".pth") and not (there / part).exists():
+                (there / part).symlink_to(Path(sysconfig.get_path("purelib")) / part)
+    (path / ".measuring").touch()
 
 
 def run_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> None:
