@@ -31,7 +31,9 @@ from tools.stac_api.options import parse_arguments
 from tools.stac_api.search import Filters, Search
 
 SERVER = ROOT / "tools" / "stac_api_server.py"
-START_SECONDS = 20.0
+START_SECONDS = 120.0
+END_SECONDS = 60.0
+"""On a machine that is busy with other work; half of the latency of the server that must not wait for its answers."""
 
 Json = dict[str, Any]
 
@@ -155,7 +157,7 @@ def serving(directory: Path, *arguments: Any, program: Path = SERVER) -> Iterato
     try:
         yield Server(wait_for_url(port_file, lambda: process.poll() is None), process)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(END_SECONDS) == 0
     finally:
         process.kill()
         process.wait()
@@ -901,14 +903,14 @@ def test_port_in_use_is_told(server: Server, files: list[Path]) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_a_busy_server_at_once(files: list[Path], tmp_path: Path, number: signal.Signals) -> None:
     port_file = tmp_path / "url.txt"
-    command = [sys.executable, SERVER, files[0], "--latency", "30", "--port-file", port_file]
+    command = [sys.executable, SERVER, files[0], "--latency", "120", "--port-file", port_file]
     with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         url = wait_for_url(port_file, lambda: process.poll() is None)
         busy = HTTPConnection(urlsplit(url).netloc)
         busy.request("GET", "/search")
         time.sleep(0.1)
         process.send_signal(number)
-        assert process.wait(5) == 0
+        assert process.wait(END_SECONDS) == 0
         busy.close()
         assert process.stdout
         assert process.stderr
@@ -930,7 +932,7 @@ def test_client_that_gives_up_is_no_error(files: list[Path], tmp_path: Path) -> 
         assert len(running.get(limit=50)["features"]) == 50
         assert running.json("/_stats")["in_flight"] == 0
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(END_SECONDS) == 0
         assert process.stderr
         assert process.stderr.read() == b""
 
@@ -952,7 +954,7 @@ def test_server_dies_with_its_parent(means: str, files: list[Path], tmp_path: Pa
     finally:
         parent.kill()
         parent.wait()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + END_SECONDS
     while answers(url):
         assert time.monotonic() < deadline, "the server outlives its parent"
         time.sleep(0.05)

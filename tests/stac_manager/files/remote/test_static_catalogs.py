@@ -342,7 +342,7 @@ async def test_a_cancelled_fetch_leaves_nothing_behind() -> None:
             task = asyncio.ensure_future(anext(items))
             await asyncio.sleep(0)
             task.cancel()
-            await asyncio.wait([task], timeout=5)
+            await asyncio.wait([task], timeout=60)
             assert task.done()
             await items.aclose()
     left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
