@@ -23,6 +23,7 @@ Json = dict[str, Any]
 Key = tuple[str | None, str]
 EPOCH = datetime(1970, 1, 1)
 FAR = timedelta(days=10_000_000)
+PAGING = ("limit", "token", "offset", "page")
 
 
 def key_of(item: Json) -> Key:
@@ -121,6 +122,7 @@ class World:
     answered: int = 0
     in_flight: int = 0
     peak: int = 0
+    searches: dict[tuple[str, int], list[Json]] = field(default_factory=dict)
 
     # --- what matches -------------------------------------------------------------------------------------------
 
@@ -153,10 +155,18 @@ class World:
         conditions = ask.conditions
         for habit in self.habits:
             conditions = habit.understood(conditions)
-        items = sorted((item for item in self.items if self.matches(item, conditions)), key=_newest_first)
+        items = list(self._matching({name: value for name, value in conditions.items() if name not in PAGING}))
         for habit in self.habits:
             items = habit.found(ask, items)
         return items
+
+    def _matching(self, conditions: Json) -> list[Json]:
+        """What matches, in order: found once for all pages of a search, and again when items have come or gone."""
+        key = json.dumps(conditions), len(self.items)
+        if key not in self.searches:
+            matching = (item for item in self.items if self.matches(item, conditions))
+            self.searches[key] = sorted(matching, key=_newest_first)
+        return self.searches[key]
 
     # --- answering ----------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import asyncio
 import re
 
 import pytest
+from support import combined
 
 from stac_manager import ApiStats
 from stac_manager.api import retrying
@@ -24,8 +25,7 @@ COUNT = 600
 LOOKS = RETRIES + 1 + retrying.OUTAGE_ATTEMPTS
 
 
-@pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize(("seconds", "status"), [(3, 504), (5, 502), (10, 504)])
+@pytest.mark.parametrize(("level", "seconds", "status"), combined(LEVELS, (10, 5, 3), (504, 502)))
 async def test_an_outage_costs_little_and_is_noted(
     seconds: float, status: int, level: int | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

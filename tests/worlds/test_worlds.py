@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from support import THOROUGH
 
 from stac_manager import ApiStats, DataProcessingError, Failure, IngestModule, WorkflowContext
 
@@ -49,7 +49,7 @@ from .habits import (
 from .server import Habit, Json, Key, World, key_of, running
 
 LEVELS: tuple[int | str, ...] = (1, 8, "auto")
-ALL, SEVERAL = LEVELS, LEVELS[1:]
+SEVERAL = LEVELS[1:]
 COUNT = 120
 LIMIT = 10
 FIRST = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -305,11 +305,6 @@ CASES: dict[str, Callable[[], Case]] = {
     "equal ids": lambda: Case([], equal_ids),
 }  # fmt: skip
 
-NOT_YET: dict[str, Sequence[int | str]] = {}
-"""Worlds that are not read as they should be yet, and at which levels."""
-ENDLESS: dict[str, Sequence[int | str]] = {}
-"""Worlds that are not run, because that does not end yet."""
-
 
 @dataclass
 class Visit:
@@ -358,17 +353,13 @@ def check(case: Case, world: World, came: Visit, wanted: set[Key]) -> None:
         assert proof.status != "complete"
 
 
-def visits() -> Iterator[Any]:
-    for name, level in itertools.product(CASES, LEVELS):
-        marks = []
-        if level in ENDLESS.get(name, ()):
-            marks.append(pytest.mark.xfail(run=False, reason="no end"))
-        elif level in NOT_YET.get(name, ()):
-            marks.append(pytest.mark.xfail(strict=False, reason="not read as it should be yet"))
-        yield pytest.param(name, level, marks=marks)
+VISITS = [
+    (name, level) for number, name in enumerate(CASES) for level in (LEVELS if THOROUGH else (1, SEVERAL[number % 2]))
+]
+"""Each world with one request at a time and with several, as many as are asked for or as are found to pay."""
 
 
-@pytest.mark.parametrize(("name", "level"), list(visits()))
+@pytest.mark.parametrize(("name", "level"), VISITS)
 async def test_what_can_be_had_comes_once(name: str, level: int | str) -> None:
     case = CASES[name]()
     world = World(case.items(), case.habits, **case.world)
