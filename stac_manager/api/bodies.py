@@ -7,6 +7,7 @@ how much more it becomes by unpacking, its gzip members, its codings, and the by
 from __future__ import annotations
 
 import asyncio
+import codecs
 import gc
 import json
 import zlib
@@ -165,8 +166,6 @@ async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable
     codings = [name for part in coding.lower().split(",") if (name := part.strip()) not in ("", "identity")]
     if len(codings) > MAX_CODINGS:
         raise DataProcessingError(f"the answer has {len(codings)} codings; no more than {MAX_CODINGS} are undone")
-    if not codings and data.startswith(GZIP_MAGIC):
-        codings = ["gzip"]
     most = max(MAX_RATIO * len(data), RATIO_FREE_BYTES)
     for name in reversed(codings):
         known = name in ("gzip", "x-gzip", *CODINGS)
@@ -174,11 +173,19 @@ async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable
             return data
         if not known:
             raise DataProcessingError(f"the answer has an unknown Content-Encoding {name[:40]!r}")
-        try:
-            data = await _unpacked(data, name, most, take)
-        except DamagedBodyError:
-            raise DamagedBodyError(f"the answer is cut off or damaged ({name})") from None
+        data = await _undone(data, name, most, take)
+    for _ in range(MAX_CODINGS - len(codings)):  # packed once more than the header says
+        if not data.startswith(GZIP_MAGIC):
+            break
+        data = await _undone(data, "gzip", most, take)
     return data
+
+
+async def _undone(data: bytes, coding: str, most: int, take: Callable[[int], Awaitable[None]] | None) -> bytes:
+    try:
+        return await _unpacked(data, coding, most, take)
+    except DamagedBodyError:
+        raise DamagedBodyError(f"the answer is cut off or damaged ({coding})") from None
 
 
 async def _unpacked(data: bytes, coding: str, most: int, take: Callable[[int], Awaitable[None]] | None) -> bytes:
@@ -203,8 +210,8 @@ async def _unpacked(data: bytes, coding: str, most: int, take: Callable[[int], A
 def decoded(data: bytes) -> Any:
     """Parse JSON, the garbage collector off: thousands of new dicts, none of them garbage, would start it many times.
 
-    Other threads do not run meanwhile, and see nothing of it. What orjson refuses and others write (`NaN`, a byte order
-    mark) is left to the standard library.
+    Other threads do not run meanwhile, and see nothing of it. What orjson refuses and others write is left to the
+    standard library: `NaN`, a byte order mark, half a surrogate pair, control characters in strings, other encodings.
 
     Raises:
         ValueError: If it is no JSON.
@@ -214,8 +221,6 @@ def decoded(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        if not data.startswith(b"\xef\xbb\xbf") and b"NaN" not in data and b"Infinity" not in data:
-            raise
         return _loosely_decoded(data)
     finally:
         if collecting:
@@ -236,6 +241,27 @@ async def decoded_aside(data: bytes) -> Any:
 def _loosely_decoded(data: bytes) -> Any:
     try:
         # The hook is Python code, between whose lines other threads have their turn.
-        return json.loads(data.decode("utf-8-sig"), object_hook=lambda members: members)
+        return json.loads(_text_of(data), object_hook=lambda members: members, strict=False)
     except RecursionError:
         raise ValueError("too deeply nested") from None
+
+
+def _text_of(data: bytes) -> str:
+    """Decode a body in the encoding that its first bytes tell; bytes that are no UTF-8 are taken for Latin-1.
+
+    Raises:
+        ValueError: If it holds what nobody writes, and what damage looks like.
+    """
+    text = data.decode(json.detect_encoding(data), "latin-1-bytes")
+    if "\0" in text:
+        raise ValueError("it has a null character")
+    return text
+
+
+def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError) or error.encoding != "utf-8":
+        raise error
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+codecs.register_error("latin-1-bytes", _as_latin_1)
