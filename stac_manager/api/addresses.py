@@ -3,7 +3,9 @@ that is none of the server's business."""
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias
+from urllib.parse import quote
 
 from yarl import URL
 
@@ -11,6 +13,9 @@ from stac_manager.exceptions import DataProcessingError, printable
 from stac_manager.network.private import PRIVATE, is_private
 
 HTTP_PORT = 80
+
+_NOT_IN_URLS = re.compile(r"[^!-~]+")
+"""Spaces, control characters and letters beyond ASCII, which no URL has and some links do (RFC 3986, section 2)."""
 
 Origin: TypeAlias = tuple[str, str | None, int | None]
 
@@ -34,6 +39,7 @@ def linked(base: URL, href: str) -> URL:
         DataProcessingError: If it leads to no address.
     """
     try:
+        href = _NOT_IN_URLS.sub(lambda found: quote(found[0], errors="surrogateescape"), href.strip())
         url = base.join(URL(href, encoded=True))
         origin_of(url)  # reads the port
         if (base.scheme, url.scheme) == ("https", "http") and url.host == base.host:

@@ -42,6 +42,11 @@ class Counter:
         """Build the request for a page, from 0."""
         return with_number(self.request, self.parameter, self.origin + number * self.step)
 
+    def place(self, request: Request) -> tuple[int, int]:
+        """The page in which a request begins, and how far behind its beginning."""
+        value = numbers_of(request).get(self.parameter, self.origin)
+        return divmod(value - self.origin, self.step)
+
 
 def counter_of(second: Request, third: Request, page_size: int, number: int = 2) -> Counter | None:
     """Read from the links to the second and to the third page how they count; None where they do not, plainly.
@@ -77,6 +82,12 @@ def with_number(request: Request, name: str, value: int) -> Request:
     if request.body is not None and name in request.body:
         return replace(request, body={**request.body, name: value})
     return replace(request, url=re.sub(rf"(?<=[?&]){name}=\d+", f"{name}={value}", request.url))
+
+
+def page_after(request: Request) -> Request | None:
+    """The request for the page after one that is asked for by its number; None of others."""
+    number = numbers_of(request).get("page")
+    return None if number is None else with_number(request, "page", number + 1)
 
 
 class Frontier:

@@ -11,6 +11,7 @@ from yarl import URL
 
 from stac_manager.api.addresses import linked, shown
 from stac_manager.api.http import Answer
+from stac_manager.api.links import numbers_of
 from stac_manager.api.requests import Request
 from stac_manager.exceptions import DataProcessingError
 
@@ -30,12 +31,13 @@ def next_request(answer: Answer, first: Request) -> Request | None:
 
     The rules of the specification: the method is GET unless the link says otherwise, also after a POST; `href` is
     opaque and relative to the address of the answer; `headers` are sent; the body is the link's own, or with
-    `merge` the first request's with the link's laid over it. Franklin calls a link GET that has all in its body.
+    `merge` the first request's with the link's laid over it. Where the link counts, conditions that the first request
+    has and the body has not are lost, and sent all the same. Franklin calls a link GET that has all in its body.
 
     Raises:
         LinkError: If there is a link, and it is none.
     """
-    link = _next_link(answer)
+    link = _next_link(answer, first.method)
     if link is None or link.get("href", link) in (None, ""):
         return None
     href = link.get("href")
@@ -53,7 +55,9 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     says_all = first.method == "POST" and bool(body) and "?" not in url
     if str(link.get("method", "GET")).upper() != "POST" and not says_all:
         return Request("GET", url, headers=headers, given_by=giver)
-    return Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, giver)
+    request = Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, giver)
+    counts = numbers_of(request)  # a number says nothing of the search, as a token may
+    return (with_conditions(request, first) if counts else None) or request
 
 
 def at_search(request: Request, first: Request) -> Request | None:
@@ -68,8 +72,9 @@ def at_search(request: Request, first: Request) -> Request | None:
 
 
 def with_conditions(request: Request, first: Request) -> Request | None:
-    """The same page with the conditions of the search that its link has lost; None where it has them all."""
-    if request.method != "POST" or request.body is None:
+    """The same page with the conditions of the search that its link has lost; None where it has them all, or its
+    address is opaque."""
+    if request.body is None:
         return None
     lost = {
         name: value for name, value in (first.body or {}).items() if name in CONDITIONS and name not in request.body
@@ -77,12 +82,13 @@ def with_conditions(request: Request, first: Request) -> Request | None:
     return replace(request, body={**lost, **request.body}) if lost else None
 
 
-def _next_link(answer: Answer) -> dict[str, Any] | None:
-    """The link in the document, else that of the header `Link` (RFC 8288), as servers of OGC API Features have it."""
+def _next_link(answer: Answer, method: str) -> dict[str, Any] | None:
+    """The link in the document, else that of the header `Link` (RFC 8288), as servers of OGC API Features have it. Of
+    several, one for each method, that for the method of the search."""
     links = answer.document.get("links")
-    for link in links if isinstance(links, list) else ():
-        if isinstance(link, dict) and link.get("rel") == "next":
-            return link
+    listed = links if isinstance(links, list) else []
+    if following := [link for link in listed if isinstance(link, dict) and link.get("rel") == "next"]:
+        return max(following, key=lambda link: str(link.get("method", "GET")).upper() == method)
     found = _NEXT_IN_HEADER.search(answer.link)
     return {"href": found[1]} if found else None
 

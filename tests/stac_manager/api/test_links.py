@@ -6,7 +6,7 @@ import pytest
 from yarl import URL as Address
 
 from stac_manager.api.addresses import linked
-from stac_manager.api.links import Frontier, counter_of
+from stac_manager.api.links import Frontier, counter_of, page_after
 from stac_manager.api.next_links import at_search
 from stac_manager.api.requests import Request
 
@@ -44,6 +44,26 @@ def post(**members: Any) -> Request:
 def test_counter(second: Request, third: Request, tenth: Request | None) -> None:
     counter = counter_of(second, third, 10)
     assert (None if counter is None else counter.page(10)) == tenth
+
+
+def test_the_place_of_a_page_and_the_page_after_it() -> None:
+    counter = counter_of(get("startIndex=11"), get("startIndex=21"), 10)
+    assert counter is not None
+    assert [counter.place(get(f"startIndex={number}")) for number in (31, 36)] == [(3, 0), (3, 5)]
+    assert page_after(get("page=3")) == get("page=4")
+    assert page_after(get("offset=30")) is None
+
+
+@pytest.mark.parametrize(
+    ("href", "url"),
+    [
+        ('/search?token=[1, "ü"]', 'http://host/search?token=[1,%20"%C3%BC"]'),
+        (" ?token=a%20b\n", "http://host/stac/search?token=a%20b"),
+        ("//other/x?a=%2Fb", "http://other/x?a=%2Fb"),
+    ],
+)
+def test_links_are_made_fit_to_be_sent_and_else_left_alone(href: str, url: str) -> None:
+    assert str(linked(Address("http://host/stac/search"), href)) == url
 
 
 @pytest.mark.parametrize(("counted", "pages"), [(95, 10), (100, 10), (101, 11), (20, 2)])
