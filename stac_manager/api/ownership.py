@@ -50,7 +50,7 @@ class Asked:
     Attributes:
         collections, ids: The Collections and the ids; None for all.
         start, end: The interval in nanoseconds since 1970, None where it is open.
-        bbox: The box, None for the world.
+        bbox: The box, or that around the area; None for the world.
     """
 
     collections: frozenset[str] | None = None
@@ -104,6 +104,16 @@ def _is_clear_of(item: Mapping[str, Any], bbox: tuple[float, ...]) -> bool:
         or max(ys) < south - ROUNDED_DEGREES
         or min(ys) > north + ROUNDED_DEGREES
     )
+
+
+def box_around(geometry: Any) -> tuple[float, ...] | None:
+    """The box around a GeoJSON geometry; None where it may cross the antimeridian."""
+    positions = list(_positions(geometry))
+    if not positions:
+        return None
+    xs, ys = zip(*positions, strict=True)
+    west, east = min(xs), max(xs)
+    return (west, min(ys), east, max(ys)) if west >= -180 and east <= 180 and east - west <= 180 else None
 
 
 def _by_time(item: Mapping[str, Any], start: int | None, end: int | None) -> Owner:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stac_manager.api.endpoint import Endpoint
-from stac_manager.api.ownership import Asked
+from stac_manager.api.ownership import Asked, box_around
 from stac_manager.api.requests import Request
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile
 from stac_manager.timestamps import SECOND, seconds, text_of_second
@@ -92,7 +92,7 @@ class Query:
             frozenset(self.body["ids"]) if self.body.get("ids") else None,
             None if low is None else int(low * SECOND),
             None if high is None else int(high * SECOND),
-            tuple(self.body["bbox"]) if self.body.get("bbox") else None,
+            tuple(self.body["bbox"]) if self.body.get("bbox") else box_around(self.body.get("intersects")),
         )
 
     def datetime(self, partition: Partition) -> str | None:

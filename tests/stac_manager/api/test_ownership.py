@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stac_manager.api.ownership import Asked, Owner, first_vertex, owner, time_of
+from stac_manager.api.ownership import Asked, Owner, box_around, first_vertex, owner, time_of
 from stac_manager.api.seen import SMALL, Seen, identity_of
 from stac_manager.api.space import WORLD, Point, boxes_of, cut, is_outside
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Tile, Whole
@@ -124,6 +124,15 @@ def test_what_the_user_asked_for() -> None:
 def test_what_cannot_be_in_the_box_of_the_search_is_not_meant(geometry: object, meant: bool) -> None:
     asked = Asked(bbox=(0.0, 0.0, 20.0, 20.0))
     assert asked.means({"geometry": geometry}) is meant
+
+
+def test_the_box_around_an_area() -> None:
+    ring = [[170, -10], [190, -10], [190, 10], [170, -10]]
+    assert box_around({"type": "Polygon", "coordinates": [[[0, 5], [20, 0], [10, 20], [0, 5]]]}) == (0, 0, 20, 20)
+    assert box_around({"type": "GeometryCollection", "geometries": [point(3, 4), point(-1, 2)]}) == (-1, 2, 3, 4)
+    assert box_around({"type": "Polygon", "coordinates": [ring]}) is None
+    assert box_around({"type": "MultiPoint", "coordinates": [[179, 1], [-179, 1]]}) is None
+    assert box_around(None) is None
 
 
 def test_an_id_that_was_not_asked_for_is_not_meant() -> None:
