@@ -25,11 +25,11 @@ def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
     """Return why `candidate` is no STAC item, or None if it is one.
 
     Looks at what tells an item from other JSON (item-spec): `type` "Feature", an `id`, a `stac_version`. It does
-    not validate. Of a `partial` item, as servers give them, only the id is looked at.
+    not validate. A `partial` item, as servers give them, may lack all but the id.
     """
     if not isinstance(candidate, dict):
         return f"not a STAC item: {_json_type(candidate)} instead of an object"
-    if not partial and candidate.get("type") != "Feature":
+    if candidate.get("type", "Feature" if partial else None) != "Feature":
         reason = f"not a STAC item: its type is {_shown(candidate.get('type'))}, not 'Feature'"
         within = _path_to_items(candidate)
         return reason if within is None else f"{reason}; items in it are found by: jq -c '{within}'"

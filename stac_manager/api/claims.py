@@ -18,11 +18,12 @@ class Claims:
     Attributes:
         doubtful: Digests of those that were left to others.
         settled: Digests of those that were delivered, where others may have seen them.
+        claimed: Marks of those that were delivered.
     """
 
     def __init__(self, alone: Partition | None) -> None:
         self._alone = alone
-        self._claimed: set[int] = set()
+        self.claimed: set[int] = set()
         self.doubtful: dict[str, None] = {}
         self.settled: dict[str, None] = {}
 
@@ -36,9 +37,9 @@ class Claims:
 
     def claim(self, mark: int) -> bool:
         """Take a member, if nobody has yet."""
-        if mark in self._claimed:
+        if mark in self.claimed:
             return False
-        self._claimed.add(mark)
+        self.claimed.add(mark)
         return True
 
 

@@ -16,7 +16,7 @@ from stac_manager.api.reading import CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again, put_together
-from stac_manager.api.survey import heeds_collections
+from stac_manager.api.survey import REFUSED_METHOD, heeds_collections
 from stac_manager.api.turns import for_a_while, waiting
 from stac_manager.api.ways import Ways, look_at
 from stac_manager.events import Split
@@ -88,7 +88,7 @@ class Search:
             if page is None or reading.stopped or reading.following is None:  # or ended while this was on its way
                 self._room.leave(size)
                 continue
-            reading.accept(page, full=self._fetcher.is_full(page))
+            reading.accept(page)
             if self._is_replaced(reading, sent, page):
                 self._room.leave(size)
                 continue
@@ -124,12 +124,12 @@ class Search:
         ends = isinstance(error, SearchEndsError)
         otherwise = None if reading.tally.fetched or ends else another_form(self._query, status)
         if otherwise is not None:
-            if otherwise.endpoint.search != self._query.endpoint.search:
-                reading.ending.elsewhere = error
+            if otherwise.endpoint != self._query.endpoint and status != REFUSED_METHOD:
+                reading.ending.elsewhere = reading.ending.elsewhere or error
             self._query = otherwise
             reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
             return
-        if ends or status in REFUSED or not self._fetcher.bears(error):
+        if ends or status in REFUSED or not self._fetcher.bears(error, around=reading.share.failing):
             raise reading.ending.elsewhere or error
         reading.fail(str(error))
 
@@ -264,12 +264,13 @@ class Search:
                 reading.stopped |= isinstance(reading.share.partition, Pages)  # whose place others have taken
             elif reading.ending.problem in CIRCLES:
                 raise DataProcessingError(f"{reading.first.method} {shown(reading.first.url)}: {problem}")
-        if (
-            self._runner.unfinished == 1
-            and not reading.stopped
-            and self._ledger.lacks(self._stats.completeness.counted)
-        ):
-            self._runner.add([Share(Whole())])  # what no tile has, such as items without a geometry
+        if self._splitter is not None:
+            self._ledger.finished(reading)
+        proof = self._stats.completeness
+        if self._runner.unfinished == 1 and not reading.stopped and self._splitter is not None:
+            whole = not reading.missing() and not any(report.problem for report in proof.partitions)
+            if self._ledger.lacks(proof.counted, whole=whole):
+                self._runner.add([Share(Whole())])
         self._runner.finished()
         if reading.stopped and reading.ending.shifted is None:
             return
@@ -284,12 +285,13 @@ class Search:
         found = await self.ways.look(reading)
         if found is not None and reading.following is not None and not reading.stopped:
             if any(isinstance(partition, Tile) for partition in found.partitions):
-                self._ledger.delivered = reading.memory.own.copy()
+                self._ledger.delivered = reading.came()
             self._cut_after_all(reading, found)
 
     def _cut_after_all(self, reading: Reading, planned: Planned) -> None:
         if planned.cuts is not None:
             self._query, self._splitter = planned.query, Splitter(planned.cuts, planned.sizes)
             failing = reading.ending.error is not None
-            shares = [Share(part, (reading.memory.own,), failing=failing) for part in planned.partitions]
+            before = (*reading.share.before, reading.memory.own)
+            shares = [Share(part, before, failing=failing) for part in planned.partitions]
             self._replace(reading, shares)

@@ -14,6 +14,8 @@ from stac_manager.plan import Pages
 PAGE_BYTES_SMOOTHING = 0.1
 MOST_ERRORS = 20
 """So many pages in a row that cannot be had are the end of a search."""
+MOST_ERRORS_AROUND = 200
+"""And so many while it is cut around some: in the end all that is left of it are those."""
 MOST_FORBIDDEN = 1
 """And so many for which the server answers 403, again and again."""
 
@@ -60,14 +62,17 @@ class Fetcher:
         try:
             page = await self.follower.fetch(request, reading, attempts)
         except PageSizeError as error:
+            smaller = with_limit(reading.first, min(error.limit, self.page_size))
+            if smaller is None or smaller == reading.first:  # it begins within the search, where only this size fits
+                raise
             self.shrink(error.limit)
-            reading.begin_anew(with_limit(reading.first, self.page_size) or reading.first)
+            reading.begin_anew(smaller)
             return None
         self.came()
         works = limit_of(reading.first)
         if asked is not None and works is not None and works < asked:
             self.shrink(works)
-        if reading.counted is None and not isinstance(reading.share.partition, Pages):
+        if not isinstance(reading.share.partition, Pages):
             page = await self.make_sure(request, reading.first, page, enough)
         self.learn(page)
         return page
@@ -88,16 +93,17 @@ class Fetcher:
         """Take note that a page could be had."""
         self._errors_in_a_row = 0
 
-    def bears(self, error: DataProcessingError) -> bool:
+    def bears(self, error: DataProcessingError, *, around: bool = False) -> bool:
         """Tell whether a search can go on after a page that could not be had: not before the first one came, and not
-        where one after another fails."""
+        where one after another fails; `around` where it is cut around such pages."""
         if self._errors_in_a_row is None:
             return False
         self._errors_in_a_row += 1
         if not self._sizes.works:
             self._sizes = PageSize(self._source, self._asked_size)  # smaller pages did not help
         forbidden = isinstance(error, StatusError) and error.status == 403
-        return self._errors_in_a_row <= (MOST_FORBIDDEN if forbidden else MOST_ERRORS)
+        most = MOST_FORBIDDEN if forbidden else MOST_ERRORS_AROUND if around else MOST_ERRORS
+        return self._errors_in_a_row <= most
 
     async def make_sure(self, request: Request, first: Request, page: Page, enough: int | None = None) -> Page:
         """Look twice at a page without a next link, where no count tells whether it is the last."""
@@ -106,20 +112,22 @@ class Fetcher:
             return page
         limit = limit_of(request) or limit_of(first) or self.page_size
         full = min(limit, self.largest or limit)
-        return await make_sure(self.client, request, first, page, full=full, next_links_seen=self.next_links_seen)
+        found = await make_sure(self.client, request, first, page, full=full, next_links_seen=self.next_links_seen)
+        if found is not page and found.size == page.size:  # and no larger ones, however many are asked for
+            self._asked_size = found.size
+            self._sizes = PageSize(self._source, found.size)
+            self.next_links_seen = True
+        return found
 
     def learn(self, page: Page) -> None:
         """Follow what a full page holds and weighs: up at once, down slowly."""
         if page.following is not None or page.doubt:
             self.largest = max(self.largest, page.size)
+        page.full = page.size >= min(self.page_size, self.largest or self.page_size)
         if page.size:
             full = page.size_bytes / page.size * self.page_size
             self._sizes.came(page.size)
             self.page_bytes = max(full, self.page_bytes + PAGE_BYTES_SMOOTHING * (full - self.page_bytes))
-
-    def is_full(self, page: Page) -> bool:
-        """Tell whether a page is as large as this server's pages get."""
-        return page.size >= min(self.page_size, self.largest or self.page_size)
 
     def shrink(self, limit: int) -> None:
         """Ask for smaller pages for now."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
+from itertools import chain
 from time import perf_counter
 from typing import Any
 
@@ -18,6 +20,10 @@ from stac_manager.items import why_not_an_item
 from stac_manager.plan import Partition, Tile
 from stac_manager.protocols import Item
 from stac_manager.stats import ApiStats
+
+MOST_STRAYS = 100_000
+"""So many items that a partition does not own are remembered, to see whether another one delivers them."""
+STRAYED = "Read once more in sequence: the server does not find every item by its own time."
 
 
 class Ledger:
@@ -45,6 +51,10 @@ class Ledger:
         self.left = left
         self.totals = Tally()
         self.claims = Claims(alone)
+        self._alone = alone is not None
+        self._strays: set[int] = set()
+        self._finished: list[array[int]] = []  # marks of what partitions own that were read to their end
+        self._looked_again = False
         self._heeds_collections: bool | None = None
         self.ignores = False
         self.delivered: Seen | None = None
@@ -55,12 +65,35 @@ class Ledger:
         """How many members were delivered, left out or failed."""
         return self._stats.completeness.items + self.totals.left_out + self.totals.failed
 
-    def lacks(self, counted: int | None) -> bool:
-        """Whether partitions that know nothing of time or pages have left something out. Asked once."""
-        if self.delivered is None or self.by_number or counted is None or self.left is not None:
+    def finished(self, reading: Reading) -> None:
+        """Remember what a partition owned."""
+        if self.delivered is None and not self._alone:
+            self._finished.append(array("Q", reading.memory.own))
+
+    def lacks(self, counted: int | None, *, whole: bool) -> bool:
+        """Whether partitions have left something out: what no tile has, or what came for others than own it. Asked
+        once.
+
+        Args:
+            counted: The server's count.
+            whole: Whether every partition has all that was counted of it, so that nothing else explains it.
+        """
+        if self._looked_again or self.by_number or self.left is not None or self._alone:
             return False
-        self.by_number = True
-        return self.came < counted
+        self._looked_again = True
+        if counted is not None and self.came >= counted:
+            return False
+        if self.delivered is not None:
+            return counted is not None
+        for marks in self._finished:
+            self._strays.difference_update(marks)
+        if not self._strays or not whole:
+            return False
+        self._stats.notes.append(STRAYED)
+        self.delivered = Seen()
+        for mark in chain(self.claims.claimed, *self._finished):
+            self.delivered.add(mark)
+        return True
 
     def items(self, reading: Reading, page: Page) -> Iterator[Item]:
         """Yield the items of a page that this partition owns and that did not come before.
@@ -111,6 +144,8 @@ class Ledger:
         if verdict is Owner.FOREIGN:
             tally.foreign += 1
             self.totals.foreign += 1
+            if meant and len(self._strays) < MOST_STRAYS:
+                self._strays.add(mark)
             return False
         if verdict is Owner.UNCLEAR and not self._is_claimed(reading, member, mark):
             return False
@@ -208,4 +243,6 @@ class Ledger:
 
 
 def _is_item(member: Any) -> bool:
-    return isinstance(member, dict) and isinstance(member.get("id"), str) and member["id"] != ""
+    if not isinstance(member, dict) or member.get("type", "Feature") != "Feature":
+        return False
+    return isinstance(member.get("id"), str) and member["id"] != ""

@@ -9,7 +9,7 @@ from typing import Any
 from stac_manager.api.addresses import shown
 from stac_manager.api.features import DamagedPageError, Outline
 from stac_manager.api.http import Answer, Client, TooLargeError
-from stac_manager.api.links import numbers_of
+from stac_manager.api.links import numbers_of, page_after
 from stac_manager.api.next_links import LinkError, next_request
 from stac_manager.api.requests import Request, limit_of, with_limit
 from stac_manager.exceptions import DataProcessingError, StatusError
@@ -33,6 +33,7 @@ class Page:
         listed: The features, where they are.
         doubt: Why it may not be the last page, though it has no `next` link.
         broken: Why its `next` link cannot be followed.
+        full: Whether it is as large as this server's pages get.
     """
 
     url: str
@@ -44,6 +45,7 @@ class Page:
     listed: list[Any] = field(default_factory=list)
     doubt: str | None = None
     broken: str | None = None
+    full: bool = False
 
     @property
     def counting(self) -> bool:
@@ -122,15 +124,22 @@ async def make_sure(
     """Look twice at a page without a `next` link from a server that gives no count: is it the last one?
 
     A page that is `full` is asked for again, one item smaller: that must give a link, or the server just gives none.
-    A shorter one may be as large as the server's pages get: where no link was seen yet, one item is asked for.
+    A shorter one may be as large as the server's pages get: where no link was seen yet, it is asked for by its own
+    size, as some give no links to who asks for more, and then one item. With a count the first of it is enough.
 
     Returns:
         The page to go on with: the given one, with a `doubt` where there is one, or the smaller one with its link.
     """
-    if page.following is not None or page.matched is not None or page.size == 0 or page.broken is not None:
+    if page.following is not None or page.size == 0 or page.broken is not None:
+        return page
+    if page.matched is not None and (page.matched <= page.size or next_links_seen or page.size >= full):
         return page
     if page.size < full:
         if not next_links_seen and page.size > 1:
+            same = await _resized(client, request, first, page.size)
+            if same is not None and same.following is not None:
+                return same
+        if not next_links_seen and page.size > 1 and page.matched is None:
             one = await _resized(client, request, first, 1)
             if one is not None and one.size == 1 and one.following is None:
                 page.doubt = NO_NEXT_LINKS
@@ -139,6 +148,11 @@ async def make_sure(
         return page
     size = page.size - 1 or 2
     again = await _resized(client, request, first, size)
+    if again is None and (after := page_after(request)) is not None:
+        beyond = await _page_if_any(client, after, first)
+        page.following = after if beyond is not None and beyond.size else None
+        if beyond is not None:
+            return page
     if again is not None and again.following is not None:
         return again
     if again is not None and size == 2 and again.size == 1 and next_links_seen:
@@ -149,10 +163,12 @@ async def make_sure(
 
 async def _resized(client: Client, request: Request, first: Request, limit: int) -> Page | None:
     smaller = with_limit(request, limit)
-    if smaller is None:
-        return None
+    return None if smaller is None else await _page_if_any(client, smaller, first)
+
+
+async def _page_if_any(client: Client, request: Request, first: Request) -> Page | None:
     try:
-        return page_of(await client.send(smaller, attempts=2), first)
+        return page_of(await client.send(request, attempts=2), first)
     except DataProcessingError:
         return None
 

@@ -27,7 +27,7 @@ from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Que
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.space import SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
-from stac_manager.api.survey import ATTEMPTS, REFUSED_METHOD, Survey, null_datetime_search, survey
+from stac_manager.api.survey import ATTEMPTS, REFUSED_METHOD, REFUSED_POST, Survey, null_datetime_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
@@ -105,6 +105,8 @@ def another_form(query: Query, status: int) -> Query | None:
         return replace(query, body={name: value for name, value in query.body.items() if name != "sortby"})
     if status not in REFUSED_SEARCH and (usual := query.endpoint.at_usual_place) is not None:
         return replace(query, endpoint=usual)
+    if status in REFUSED_POST and query.endpoint.post:
+        return replace(query, endpoint=replace(query.endpoint, post=False))
     return None
 
 
@@ -153,6 +155,7 @@ class Planner:
         fetcher.shrink(works)
         page = await fetcher.make_sure(known.first, known.first, known.page, self._config.max_items)
         fetcher.learn(page)
+        works = min(works, fetcher.page_size)
         bounds = Bounds.parse(self._config.datetime)
         if known.closed_only:
             bounds = bounds.closed

@@ -162,10 +162,10 @@ class Reading:
             return max(self.counted - self.tally.members, 1) / page_size
         return max(self.tally.fetched, (self.share.partition.estimate or 0) / page_size)
 
-    def accept(self, page: Page, *, full: bool) -> None:
-        """Take note of a page that has come, `full` as this server's pages get, and of the request for the next."""
+    def accept(self, page: Page) -> None:
+        """Take note of a page that has come, and of the request for the next."""
         self.tally.fetched += 1
-        self.memory.last_was_full = full
+        self.memory.last_was_full = page.full
         self.tally.members += page.size
         if self.counted is None:  # some servers count on some pages only
             self.counted = page.matched
@@ -178,10 +178,10 @@ class Reading:
         self.memory.asked.add(hash(identity_of_request(self.following or self.first)))
         self.following = page.following
         self.memory.empty = 0 if page.size else self.memory.empty + 1
-        if (not page.size and self._is_over) or (not full and self.counted == self.tally.members):
+        if (not page.size and self._is_over) or (not page.full and self.counted == self.tally.members):
             self.following = None  # stac-server (Element 84) has a next link on its last page
         elif page.following is not None and hash(identity_of_request(page.following)) in self.memory.asked:
-            self.end(LOOP if page.size else STALE)
+            self._end_in_circle(LOOP, page)
         elif page.broken:
             self.fail(page.broken)
         elif page.doubt and self.counted is None:
@@ -204,10 +204,17 @@ class Reading:
         memory.new_on_page = 0
         mark = hash(frozenset(marks))
         if marks and mark in memory.pages:
-            self.end(REPEAT)
+            self._end_in_circle(REPEAT, page)
         elif memory.stale >= STALE_PAGES:
             self.end(STALE)
         memory.pages.add(mark)
+
+    def _end_in_circle(self, problem: str, page: Page) -> None:
+        """Stop where pages lead in a circle: a short page is the last one, which some servers give for ever."""
+        if page.full or self.counted is not None:
+            self.end(problem)
+        else:
+            self.ending.shifted, self.following = problem, None
 
     def end(self, problem: str) -> None:
         """Ask for no more pages."""
@@ -237,6 +244,14 @@ class Reading:
         return f"{missing} of {self.counted} items did not come" + (
             f": {self.ending.problem}" if self.ending.problem else ""
         )
+
+    def came(self) -> Seen:
+        """Marks of all that was delivered of it, here and where it was read before."""
+        seen = self.memory.own.copy()
+        for before in self.share.before:
+            for mark in before:
+                seen.add(mark)
+        return seen
 
     def report(self, datetime: str | None, place: str | None) -> PartitionReport:
         """Say what came of it."""

@@ -139,9 +139,10 @@ def decide(fault: Fault, tries: Tries) -> Decision:
         tries: What happened to the request before, this fault counted.
     """
     large = fault.status in TOO_LARGE and tries.attempts >= ATTEMPTS_BEFORE_SMALLER
-    if tries.shrinkable and (fault.kind == "slow" or large):
-        return "smaller"
-    return "give up" if tries.attempts >= tries.most or (fault.digest and fault.digest == tries.digest) else "again"
+    same = fault.digest != 0 and fault.digest == tries.digest
+    if tries.shrinkable and (fault.kind == "slow" or large or (same and fault.kind == "garbled")):
+        return "smaller"  # of a garbled one, what can be read of it
+    return "give up" if tries.attempts >= tries.most or same else "again"
 
 
 class Gate:

@@ -27,6 +27,8 @@ HARDLY_ANYTHING = "2200-01-01T00:00:00.000Z/2200-01-01T00:00:01.000Z"
 # These questions only make things faster: they are not worth long retries.
 ATTEMPTS = 3
 REFUSED_METHOD = 405
+REFUSED_POST = (400, 403, 404, 405, 411, 415, 422, 500, 501)
+"""What those say to a POST who take searches by GET only; some of it may mean the search itself."""
 NO_COLLECTION = "no-such-collection-9b1c6f"
 
 
@@ -93,12 +95,15 @@ async def survey(client: Client, source: str, body: Mapping[str, Any]) -> Survey
         try:
             page, first = await fetch_page(client, first, first)
         except StatusError as error:
-            if error.status != REFUSED_METHOD or not endpoint.post:
+            if error.status not in REFUSED_POST or not endpoint.post:
                 raise
             endpoint = replace(endpoint, post=False)
             answers = await _ask(client, endpoint, body)
             first = endpoint.request(body)
-            page, first = await fetch_page(client, first, first)
+            try:
+                page, first = await fetch_page(client, first, first)
+            except StatusError as again:
+                raise (again if error.status == REFUSED_METHOD else error) from None
     far = answers.before_far_future
     return Survey(
         endpoint,

@@ -76,7 +76,7 @@ class Ways:
         partition, frontier = reading.share.partition, self._frontier
         self._came += 1
         if isinstance(partition, Pages) and frontier is not None:
-            self._follow(reading, partition, frontier, page)
+            self._follow(reading, partition, frontier, sent, page)
             return []
         if not isinstance(partition, Whole) or self._workers < 2 or self._planner is None or frontier is not None:
             return []
@@ -88,18 +88,20 @@ class Ways:
             return []
         self._frontier = Frontier(counter, page.size, number, reading.counted)
         self._counted, reading.counted, reading.following = reading.counted, None, None
-        self._ledger.delivered = reading.memory.own.copy()
+        self._ledger.delivered = reading.came()
         self._ledger.by_number = True
         return self.more(self._workers)
 
     def _is_worth_it(self, reading: Reading) -> bool:
         return reading.counted is None or reading.pages_left(self._fetcher.page_size) >= FEWEST_PAGES
 
-    def _follow(self, reading: Reading, partition: Pages, frontier: Frontier, page: Page) -> None:
+    def _follow(self, reading: Reading, partition: Pages, frontier: Frontier, sent: Request, page: Page) -> None:
         if self._counted is not None and page.matched not in (None, self._counted):
             reading.ending.shifted = SHIFTED
         reading.counted = None
-        number = partition.first + reading.tally.fetched
+        if page.following is not None and page.size and frontier.counter.place(page.following)[1]:
+            return  # a smaller page: the rest of it is next
+        number = frontier.counter.place(sent)[0] + 1
         if page.following is None and page.size < partition.page_size:
             frontier.end_at(number)
         within = partition.stop is not None and number < partition.stop
@@ -114,7 +116,7 @@ class Ways:
             self._in_vain = 0 if reading.tally.items else self._in_vain + 1
             if self._in_vain >= STALE_PAGES and self._frontier.end is None:
                 self._frontier.end_at(self._frontier.next_page)
-                reading.ending.problem = STALE
+                reading.ending.shifted = STALE
 
     def more(self, idle: int) -> list[Share]:
         """The next ranges of pages, as many as there are idle hands; without a count no more than came so far."""

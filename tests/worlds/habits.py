@@ -10,6 +10,7 @@ import time
 from collections import deque
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote_plus
 
 from .server import FAR, Ask, Habit, Json, Refusal, World, moment_of, span_of
 
@@ -41,14 +42,26 @@ class Outage(Habit):
 
 
 class PoisonedItem(Habit):
-    """Every page that holds one item is a 500."""
+    """Every page that holds one of some items is a 500."""
 
-    def __init__(self, item_id: str) -> None:
-        self.item_id, self.lost = item_id, frozenset([item_id])
+    def __init__(self, *item_ids: str) -> None:
+        self.lost = frozenset(item_ids)
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
-        if any(item["id"] == self.item_id for item in page["features"]):
+        if any(item["id"] in self.lost for item in page["features"]):
             raise Refusal(500, {"description": "Internal server error"})
+
+
+class GarbledItem(PoisonedItem):
+    """Or no JSON."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        pass
+
+    def body(self, ask: Ask, body: bytes) -> bytes:
+        for item_id in self.lost:
+            body = body.replace(b'"id": "%b"' % item_id.encode(), b'"id": tru')
+        return body
 
 
 class NextLink(Habit):
@@ -74,12 +87,19 @@ class NextLink(Habit):
                 link["href"] = re.sub(r"(?<=[?&])(datetime|collections)=[^&]*&?", "", link["href"])
             elif self.kind == "lost_all_but_the_token" and "body" in link:
                 link["body"] = {"token": link["body"]["token"]}
+            elif self.kind == "lost_sort" and "body" in link:
+                link["body"] = {name: value for name, value in link["body"].items() if name != "sortby"}
+            elif self.kind == "written_raw":
+                link["href"] = unquote_plus(link["href"])
             elif self.kind == "body_as_text":
                 link["body"] = json.dumps(link["body"])
             elif self.kind == "no_address":
                 link["href"] = {"url": link["href"]}
             elif self.kind == "absent":
                 page["links"] = []
+            elif self.kind == "one_a_method":
+                page["links"] = [{"rel": "next", "href": f"{world.url}search?token=of-another-search"}, *page["links"]]
+                break
             elif self.kind == "same_page_again" and "token" in ask.conditions:
                 link["body"]["token"] = ask.conditions["token"]
                 link["body"]["again"] = ask.number
@@ -91,6 +111,28 @@ class NextOnTheLastPage(Habit):
     def page(self, world: World, ask: Ask, page: Json) -> None:
         if page["features"] and not page["links"]:
             body = {**ask.conditions, "token": f"p{10**6}"}
+            page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]
+
+
+class LastPageForEver(Habit):
+    """There is no end: the last page leads to itself, or a later one, which is the last one again."""
+
+    def __init__(self, *, later: bool) -> None:
+        self.later = later
+
+    async def arrives(self, ask: Ask) -> None:
+        self.asked = ask.conditions
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        if self.later:
+            last = max(len(items) - 1, 0) // ask.limit * ask.limit
+            ask.conditions = {**ask.conditions, "offset": min(ask.conditions.get("offset", 0), last)}
+        return items
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if not page["links"] and page["features"]:
+            following = self.asked.get("offset", 0) + ask.limit
+            body = {**self.asked, "offset": following} if self.later else self.asked
             page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]
 
 
@@ -131,6 +173,15 @@ class BareNaN(Habit):
 class ByteOrderMark(Habit):
     def body(self, ask: Ask, body: bytes) -> bytes:
         return b"\xef\xbb\xbf" + body
+
+
+class OddText(Habit):
+    """Half a surrogate pair, a line break within a string, a letter in Latin-1: each in a page of its own."""
+
+    def body(self, ask: Ask, body: bytes) -> bytes:
+        for number, text in ((3, b"\\ud800"), (13, b"a\nb"), (23, b"H\xf6he")):
+            body = body.replace(b'"id": "item-%04d"' % number, b'"id": "item-%04d", "title": "%b"' % (number, text))
+        return body
 
 
 class FiltersAfterPaging(Habit):
@@ -210,6 +261,14 @@ class CoarseTimes(Habit):
         )
 
 
+class TimesAsText(Habit):
+    """Times are compared as they are written, whatever their zone."""
+
+    def matches_time(self, item: Json, low: timedelta, high: timedelta) -> bool:
+        written = moment_of(item["properties"]["datetime"][:19])
+        return low <= written <= high
+
+
 class DatetimeOnly(Habit):
     """`datetime` alone is compared; items without one are in no interval."""
 
@@ -253,6 +312,17 @@ class OldestFirst(Habit):
         return items[::-1]
 
 
+class Sorts(OldestFirst):
+    """Items come oldest first, or as they are asked for."""
+
+    def document(self, path: str, document: Json) -> Json:
+        classes = [*document.get("conformsTo", ()), "https://api.stacspec.org/v1.0.0/item-search#sort"]
+        return {**document, "conformsTo": classes}
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        return items if "sortby" in ask.conditions else items[::-1]
+
+
 class OpenSearchLink(Habit):
     """The first `search` link of the landing page is a description in XML (FedEO)."""
 
@@ -282,13 +352,13 @@ class OtherNames(Habit):
 class Refuses(Habit):
     """A form of asking is refused: `open` intervals, `fraction`s of seconds, `POST`."""
 
-    def __init__(self, form: str) -> None:
-        self.form = form
+    def __init__(self, form: str, status: int = 405) -> None:
+        self.form, self.status = form, status
 
     async def arrives(self, ask: Ask) -> None:
         interval = ask.conditions.get("datetime", "")
         if self.form == "POST" and ask.method == "POST":
-            raise Refusal(405, {"description": "Method Not Allowed"})
+            raise Refusal(self.status, {"description": "Method Not Allowed"})
         if (self.form == "open" and ".." in interval) or (self.form == "fraction" and re.search(r"\.\d", interval)):
             raise Refusal(400, {"description": "invalid datetime"})
 
@@ -403,3 +473,18 @@ class LargestPage(Habit):
             raise Refusal(self.status, {"message": f"limit: should be less than or equal to {self.limit}"})
         if ask.limit > self.limit:
             ask.conditions = {**ask.conditions, "limit": self.limit}
+
+
+class LinksLostByLargePages(LargestPage):
+    """A larger limit is silently that one, and the page has no `next` link then."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit, silent=True)
+
+    async def arrives(self, ask: Ask) -> None:
+        self.too_large = ask.limit > self.limit
+        await super().arrives(ask)
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if self.too_large:
+            page["links"] = []

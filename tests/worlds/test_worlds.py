@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -28,22 +28,28 @@ from .habits import (
     ExpiringToken,
     FiltersAfterPaging,
     Firewall,
+    GarbledItem,
     Ignores,
     InnerAddresses,
     ItemsComeAndGo,
     ItemsEndpointOnly,
     LargestPage,
+    LastPageForEver,
+    LinksLostByLargePages,
     MiddleOfRanges,
     NextLink,
     NextOnTheLastPage,
     NoSearchLink,
+    OddText,
     OldestFirst,
     OpenSearchLink,
     OtherNames,
     PoisonedItem,
     RateLimit,
     Refuses,
+    Sorts,
     TiesInAnyOrder,
+    TimesAsText,
     WholeRanges,
 )
 from .server import Habit, Json, Key, World, key_of, running
@@ -121,6 +127,13 @@ def in_ranges() -> list[Json]:
     ]  # fmt: skip
 
 
+def in_many_zones() -> list[Json]:
+    """Items seven hours apart, written in one of five zones."""
+    zones = [timezone(timedelta(hours=hours)) for hours in (-6, -3, 0, 3, 6)]
+    times = [FIRST + timedelta(hours=7 * n) for n in range(COUNT)]
+    return [make_item(n, datetime=time.astimezone(zones[n % 5]).isoformat()) for n, time in enumerate(times)]
+
+
 def at_the_ends_of_time() -> list[Json]:
     ends = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"]
     return [*spread(), *(make_item(2000 + n, datetime=moment) for n, moment in enumerate(ends))]
@@ -170,6 +183,15 @@ CASES: dict[str, Callable[[], Case]] = {
     "one item is poison, GET": lambda: Case([PoisonedItem("item-0053"), Refuses("POST")]),
     "one item is poison, without counts": lambda: Case([PoisonedItem("item-0053")], world={"counts": False}),
     "one item is poison, at one instant": lambda: Case([PoisonedItem("item-0053")], at_one_instant),
+    "three items are poison": lambda: Case([PoisonedItem("item-0013", "item-0053", "item-0093")]),
+    "one item is poison, pages by offset, without counts": lambda: Case(
+        [PoisonedItem("item-0053")], composites, world={"counts": False, "paging": "offset"}
+    ),
+    "one item is poison, pages by number": lambda: Case(
+        [PoisonedItem("item-0053"), Ignores("datetime")], world={"paging": "page"}
+    ),
+    "one item is no JSON": lambda: Case([GarbledItem("item-0013")], world={"paging": "offset"}),
+    "one item is no JSON, at one instant": lambda: Case([GarbledItem("item-0003")], at_one_instant),
     "next gives 404": lambda: Case([NextLink("leads_nowhere"), Ignores("bbox")], at_one_instant),
     "next leads to another host": lambda: Case([NextLink("another_host"), Ignores("bbox")], at_one_instant),
     "next has its body as text": lambda: Case([NextLink("body_as_text"), Ignores("bbox")], at_one_instant),
@@ -192,6 +214,18 @@ CASES: dict[str, Callable[[], Case]] = {
         options={"datetime": f"{LATER}/{EARLIER}"},
         wanted=between,
     ),
+    "next has lost its sort": lambda: Case(
+        [Sorts(), NextLink("lost_sort")], options={"ordered": True}, world={"paging": "offset"}, most_requests=15
+    ),
+    "next is written as it is read": lambda: Case([NextLink("written_raw"), Refuses("POST")], most_requests=50),
+    "next for each method": lambda: Case([NextLink("one_a_method")], most_requests=50),
+    "next of the last page is itself, without counts": lambda: Case(
+        [LastPageForEver(later=False)], lambda: spread(117), world={"counts": False}, most_requests=50
+    ),
+    "the last page comes for ever, without counts": lambda: Case(
+        [LastPageForEver(later=True)], lambda: spread(117), world={"counts": False, "paging": "offset"},
+        most_requests=80,
+    ),
     "next on the last page": lambda: Case(
         [NextOnTheLastPage()],
         options={"datetime": f"{text_of(FIRST)}/{text_of(FIRST + timedelta(hours=7 * COUNT))}"},
@@ -205,6 +239,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "nothing in a 200": lambda: Case([EmptyIn200()]),
     "NaN": lambda: Case([BareNaN()]),
     "byte order mark": lambda: Case([ByteOrderMark()]),
+    "odd text": lambda: Case([OddText()]),
     "short and empty pages": lambda: Case([FiltersAfterPaging()], world={"paging": "position"}),
     "short and empty pages, without counts": lambda: Case(
         [FiltersAfterPaging()], world={"counts": False, "paging": "position"}
@@ -236,6 +271,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "ranges are found as a whole, without counts": lambda: Case([WholeRanges()], in_ranges, world={"counts": False}),
     "ranges are found by their middle": lambda: Case([MiddleOfRanges()], in_ranges),
     "another time is compared, without counts": lambda: Case([AnotherTime()], world={"counts": False}),
+    "another time is compared": lambda: Case([AnotherTime()]),
+    "times are compared as text": lambda: Case([TimesAsText()], in_many_zones),
     "oldest first": lambda: Case(
         [OldestFirst()], over_years, {"datetime": "2024-01-01T00:00:00Z/2027-01-01T00:00:00Z"},
         {"paging": "position"}, most_requests=32,
@@ -248,6 +285,11 @@ CASES: dict[str, Callable[[], Case]] = {
         [ItemsEndpointOnly(), Ignores("datetime", "bbox")],
         options={"datetime": f"{LATER}/{EARLIER}", "bbox": [-90, -90, 90, 90]},
         wanted=lambda item: between(item) and -90 <= item["geometry"]["coordinates"][0] <= 90,
+    ),
+    "an area is ignored": lambda: Case(
+        [Ignores("intersects")],
+        options={"intersects": GLOBE},
+        wanted=lambda item: -90 <= item["geometry"]["coordinates"][0] <= 90,
     ),
     "ids are ignored": lambda: Case(
         [Ignores("ids")], options={"ids": ["item-0003"]}, wanted=lambda item: item["id"] == "item-0003"
@@ -277,6 +319,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "open intervals are refused": lambda: Case([Refuses("open")]),
     "fractions are refused": lambda: Case([Refuses("fraction")]),
     "POST is refused": lambda: Case([Refuses("POST")]),
+    "POST is not found": lambda: Case([Refuses("POST", 404)]),
+    "POST is not implemented": lambda: Case([Refuses("POST", 501)]),
     "no search, items of a Collection": lambda: Case([ItemsEndpointOnly()]),
     "a search link to OpenSearch": lambda: Case([OpenSearchLink()]),
     "no search link": lambda: Case([NoSearchLink()]),
@@ -294,6 +338,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "a large page is a 400": lambda: Case([LargestPage(4, silent=False, status=400)]),
     "a large page is cut": lambda: Case([LargestPage(4, silent=True)]),
     "a large page is cut, without counts": lambda: Case([LargestPage(4, silent=True)], world={"counts": False}),
+    "a large page has no next link": lambda: Case([LinksLostByLargePages(4)], most_requests=100),
+    "a large page has no next link, without counts": lambda: Case(
+        [LinksLostByLargePages(4)], world={"counts": False}, most_requests=100
+    ),
     "one instant": lambda: Case([], at_one_instant),
     "one instant, offsets": lambda: Case([], at_one_instant, world={"paging": "offset"}),
     "one instant, pages": lambda: Case([], at_one_instant, world={"paging": "page"}),

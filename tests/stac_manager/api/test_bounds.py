@@ -110,6 +110,8 @@ def deflated(data: bytes) -> bytes:
 NESTED: list[tuple[str, Callable[[bytes], bytes]]] = [
     ("gzip, gzip", lambda data: gzip.compress(gzip.compress(data))),
     ("deflate, br", lambda data: brotli.compress(deflated(data))),
+    ("gzip", lambda data: gzip.compress(gzip.compress(data))),
+    ("", gzip.compress),
     ("gzip, identity, br", lambda data: brotli.compress(gzip.compress(data))),
 ]
 
@@ -172,6 +174,11 @@ async def test_all_answers_together_are_bounded_and_the_oldest_goes_on() -> None
     [
         (b'{"a": NaN, "b": -Infinity}', None),
         (b"\xef\xbb\xbf[1]", [1]),
+        ('["ö"]'.encode("utf-16"), ["ö"]),
+        ('["ö"]'.encode("latin-1"), ["ö"]),
+        (b'["\xc3\xb6\xc3"]', ["öÃ"]),
+        (b'["a\tb\n", "\\ud800"]', ["a\tb\n", "\ud800"]),
+        (b'["a\0b"]', ValueError),
         (b"[" * 300 + b"]" * 300, None),
         (b"[" * 100_000 + b"]" * 100_000, ValueError),
         (b"1" * 5000, ValueError),
@@ -220,6 +227,7 @@ def test_the_same_garbled_answer_again_is_no_passing_fault() -> None:
     fault = Fault("", "garbled", digest=7)
     for before, decision in ((0, "again"), (8, "again"), (7, "give up")):
         assert decide(fault, Tries(7, attempts=2, digest=before)) == decision
+    assert decide(fault, Tries(7, shrinkable=True, attempts=2, digest=7)) == "smaller"
 
 
 def test_sizes_of_pages_shrink_grow_and_are_remembered() -> None:
