@@ -43,7 +43,9 @@ def share(part: float) -> str:
 def workers(concurrency: int | str) -> str:
     """A level in words: 1 worker, 20 workers, auto concurrency, 2 processes."""
     if isinstance(concurrency, str):
-        return concurrency if "process" in concurrency else f"{concurrency} concurrency"
+        if "process" in concurrency:
+            return concurrency
+        return "auto concurrency" if concurrency == "auto" else f"concurrency {concurrency}"
     return "1 worker" if concurrency == 1 else f"{concurrency:,} workers"
 
 

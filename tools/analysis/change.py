@@ -120,7 +120,7 @@ def between(
         before, after: Runs, oldest first. `paired`: each of `before` ran right beside the one of `after` in its place.
         machine, commit, base, notes: As in `Change`. Without a `base`, each change names the commit that brought it.
     """
-    findings = list(_paired_findings(before, after) if paired else _findings(before, after, both=base is not None))
+    findings = list((_paired_findings if paired else _findings)(before, after))
     rows = rows_of(findings)
     if base is not None:
         rows = [replace(row, guilty=None) for row in rows]
@@ -152,16 +152,20 @@ def _paired_findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Fi
             yield _compare_rounds(row, metric, [one.sample for one, _ in good], [other.sample for _, other in good])
 
 
-def _findings(before: Sequence[Run], after: Sequence[Run], *, both: bool) -> Iterator[Finding]:
-    """Of what was measured after; with `both`, of what was measured before alone, too: it is missed."""
+def _findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
+    """Of what was measured after, and of what was measured last before that and is missed."""
     every = dict.fromkeys((run.environment, series) for run in after for series in run.series)
     now = {(environment, series.name) for environment, series in every}  # in whatever version
     environments = {run.environment for run in after}
+    versions = {(environment, series.benchmark): series.version for environment, series in every}
     every |= dict.fromkeys(
         (run.environment, series)
-        for run in (before if both else ())
+        for run in before
         for series in run.series
-        if run.environment in environments and (run.environment, series.name) not in now
+        if run.commit == before[-1].commit
+        and run.environment in environments
+        and (run.environment, series.name) not in now
+        and versions.get((run.environment, series.benchmark), series.version) == series.version
     )
     for environment, series in every:
         metric = _metric(series)
@@ -296,7 +300,8 @@ def _one_more(side: Sequence[_Samples]) -> list[_Samples]:
 def _too_few(runs: Sequence[Sequence[float]]) -> str:
     needed = f"or {certainty.MINIMUM_RUNS} measured commits"
     if any(len(samples) < 2 for samples in runs):
-        return f"one sample tells nothing of its noise; it takes more (--repeat, or asv run --record-samples), {needed}"
+        more = "--repeat, or asv run --record-samples"
+        return f"a single value tells nothing of its noise; it takes samples ({more}), {needed}"
     return f"the samples are all the same, which tells nothing of their noise; it takes others, {needed}"
 
 

@@ -110,7 +110,7 @@ def _cost(data_set: DataSet, repeats: int, times: int = 1) -> str:
 def _again(data_set: DataSet, why: str, **options: int | Sequence[Concurrency]) -> tuple[str, str]:
     """The command that measured the data set, with other options."""
     command = data_set.command or ""
-    if command.startswith("asv") and set(options) != {"repeat"} and data_set.title == title_of(
+    if command.startswith("asv") and set(options) - {"repeat"} and data_set.title == title_of(
         data_set.kind, data_set.items or 0
     ):  # fmt: skip
         # asv's levels are those of the suite; the program takes others, of the same data.
@@ -121,7 +121,7 @@ def _again(data_set: DataSet, why: str, **options: int | Sequence[Concurrency]) 
     except ValueError:  # in a file that somebody has edited
         command, words = "", []
     if words[:1] == ["asv"]:
-        return why, command
+        return (f"{why}, by other parameters of the benchmark", "") if set(options) - {"repeat"} else (why, command)
     if WORKERS in command and "concurrency" in options:  # numbers of processes
         levels = cast(Sequence[Concurrency], options.pop("concurrency"))
         options["workers"] = sorted({order_of(level)[1] for level in levels} - {0})

@@ -116,12 +116,12 @@ def _be(levels: Sequence[Level]) -> str:
 
 
 def named(levels: Iterable[Level]) -> str:
-    """ "5, 10 and 20 workers", "20 workers and auto concurrency"."""
+    """ "5, 10 and 20 workers", "1 and 5 workers and auto concurrency"."""
     names = [level.concurrency for level in levels]
     numbers = [f"{name:,}" for name in names if isinstance(name, int)]
     words = [workers(name) for name in names if isinstance(name, str)]
     if len(numbers) > 1:
-        return ", ".join(numbers) + f" workers and {listed(words)}" if words else f"{listed(numbers)} workers"
+        return " and ".join(filter(None, [f"{listed(numbers)} workers", listed(words)]))
     return listed([*(workers(name) for name in names if isinstance(name, int)), *words])
 
 

@@ -80,7 +80,7 @@ def show(change: Change, console: Console | None = None) -> None:
         console.print(Text.assemble(("\n".join(wrapped(row.name, console.width)), "bold"), f": {row.sentence}."))
     missing = Counter(row.evidence for row in change.rows if row.status == "not enough data")
     for evidence, count in missing.items():
-        console.print(Text(f"Not enough data in {plural(count, 'row')}: {evidence}."))
+        console.print(Text(f"{plural(count, 'row')} not judged: {evidence}."))
     for note in change.notes:
         console.print(Text(f"Note: {note}."))
     console.print(Text(change.summary, style="bold"))

@@ -221,6 +221,21 @@ def throttled() -> DataSet:
             "Bottleneck: unknown\n"
             f"Next: Measure 1 worker too: {PROGRAM} --concurrency 1,auto",
         ),
+        (  # asv's levels are those of the suite, and of a suite of others the program has no data
+            data_set(level("auto", 2.0), command="asv run --bench x 1234abcd^!"),
+            "No advice yet: only one level has a time\n"
+            "Best Performance: not judged\n"
+            "Bottleneck: unknown\n"
+            "Next: Measure 1 worker too, by other parameters of the benchmark",
+        ),
+        (
+            data_set(*(missing_level(x, "failed") for x in (1, 5, "auto", "-1")), command="asv run --bench x 12ab^!"),
+            "No advice yet: no level has a time\n"
+            "Best Performance: not judged\n"
+            "Bottleneck: unknown\n"
+            "Note: 1 and 5 workers and concurrency -1 and auto concurrency failed\n"
+            "Next: Fix what failed and measure again: asv run --bench x 12ab^!",
+        ),
         (
             data_set(level("2 processes", 2.0), level("4 processes", 1.0), command=f"{PROGRAM} --workers 2,4"),
             "Use 4 processes: 1 worker, the baseline, was not measured, so the speedup is unknown\n"
@@ -313,7 +328,7 @@ def test_asv_results_without_samples_are_judged_by_their_quartiles() -> None:
 
 
 def test_asv_s_levels_are_those_of_the_suite() -> None:
-    """What takes other levels is the program, where it has the same data; else asv measures again what it has."""
+    """What takes other levels is the program, where it has the same data; else the suite would have to be changed."""
     asv = "asv run --append-samples --bench FileIngest abcd1234^!"
     levels = [level(1, 8, 0.1), level(10, 1, 0.4)]
     plain = make_data_set("1K JSON Files", "k", "file", "s", 1000, levels, command=asv)
@@ -321,7 +336,8 @@ def test_asv_s_levels_are_those_of_the_suite() -> None:
         "python tools/benchmark_ingest.py file --test-size 1000 --concurrency 1,10,20,40"
     )
     cold = make_data_set("1K JSON Files, cold", "k", "file", "s", 1000, levels, command=asv)
-    assert analyse(cold).lines[-1].command == asv
+    assert analyse(cold).lines[-1].text.endswith("rising, by other parameters of the benchmark")
+    assert analyse(cold).lines[-1].command is None
 
 
 def test_a_command_that_is_none_is_left_out() -> None:

@@ -156,7 +156,7 @@ def test_what_fails_now_is_a_regression(tmp_path: Path) -> None:
     [
         ([{NAME: [1.0] * 8}, {NAME: math.nan}], "not measured at this commit"),
         ([{NAME: [1.0] * 8}], "no earlier result to compare with"),
-        ([{NAME: 1.0}, {NAME: 2.0}], "one sample tells nothing of its noise"),
+        ([{NAME: 1.0}, {NAME: 2.0}], "a single value tells nothing of its noise"),
     ],
 )
 def test_too_little_to_judge(tmp_path: Path, commits: list[dict[str, Any]], said: str) -> None:
@@ -420,11 +420,12 @@ def test_rows_of_several_environments_and_modules_can_be_told_apart(tmp_path: Pa
 def test_what_was_measured_before_and_is_missing_now_is_named(tmp_path: Path) -> None:
     samples = [1.0, 1.01, 0.99, 1.02]
     results = write_results(tmp_path, [{NAME: samples, "m.Gone.time_x": samples}, {NAME: samples}])
-    found = judge(results, base=hash_of(0), repository=tmp_path)
-    assert [(row.name, row.evidence) for row in found.rows if row.head is None] == [
-        ("m.Gone.time_x", "not measured at this commit")
-    ]
-    assert found.headline == "No regression in what could be judged"
+    for base in (hash_of(0), None):  # by one commit, or by those before
+        found = judge(results, base=base, repository=tmp_path)
+        assert [(row.name, row.evidence) for row in found.rows if row.head is None] == [
+            ("m.Gone.time_x", "not measured at this commit")
+        ]
+        assert found.headline == "No regression in what could be judged"
 
 
 def test_the_same_times_are_no_difference() -> None:

@@ -54,8 +54,8 @@ def test_a_terminal_says_what_is_missing_where_nothing_can_be_judged(run: Run, t
     results = write_results(tmp_path, [{NAME: 1.0}, {NAME: 2.0, "m.New.time_x": FAST}])
     said = run("regressions", "--results", results).stdout
     words = " ".join(said.split())
-    assert "Not enough data in 1 row: one sample tells nothing of its noise; it takes more (--repeat" in words
-    assert "Not enough data in 1 row: no earlier result to compare with." in words
+    assert "1 row not judged: a single value tells nothing of its noise; it takes samples (--repeat" in words
+    assert "1 row not judged: no earlier result to compare with." in words
 
 
 def test_markdown_and_json(run: Run, tmp_path: Path) -> None:
