@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -100,7 +101,10 @@ def _saved(figure: Figure, kind: str, theme: Theme) -> bytes:
     FigureCanvasAgg(figure)
     content = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else None
-    figure.savefig(content, format=kind, dpi=_DPI, facecolor=theme.background, metadata=metadata)
+    with warnings.catch_warnings():
+        # A box in the title for a script that the font lacks; the tables have it.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(content, format=kind, dpi=_DPI, facecolor=theme.background, metadata=metadata)
     return content.getvalue()
 
 
@@ -146,14 +150,14 @@ def _throughput(axes: Axes, analysis: Analysis, theme: Theme) -> None:
         return
     if isinstance(analysis.law, ScalingLaw) and data_set.items:
         _law(axes, data_set, analysis.law, theme)
-    _peers(axes, data_set, theme)
-    top = max(axes.dataLim.y1, *(point.extent[1] for point in points)) * 1.15
+    peers = sorted((x.throughput, x.name) for x in data_set.peers if x.throughput is not None)
+    top = max(axes.dataLim.y1, *(point.extent[1] for point in points), *(rate for rate, _ in peers)) * 1.15
     axes.set_ylim(0, top)
+    _peers(axes, peers, top, theme)
     for point in points:
         _draw_point(axes, point, theme.throughput)
         _label(axes, point, significant(point.value), theme)
     _join(axes, points, theme.throughput)
-    _name_peers(axes, data_set, theme)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if top >= 10 else f"{value:g}")
     _mark_recommended(axes, points, analysis, theme)
 
@@ -213,18 +217,11 @@ def _law(axes: Axes, data_set: DataSet, law: ScalingLaw, theme: Theme) -> None:
     axes.plot(places, values, color=theme.quiet, linestyle=":", linewidth=1.5, label="scalability law", zorder=1)
 
 
-def _peers(axes: Axes, data_set: DataSet, theme: Theme) -> None:
-    """Each peer as a line across."""
-    for peer in data_set.peers:
-        if peer.throughput is not None:
-            axes.axhline(peer.throughput, color=theme.peer, linewidth=1, zorder=1)
-
-
-def _name_peers(axes: Axes, data_set: DataSet, theme: Theme) -> None:
-    """The name of each peer at the right end of its line, or above it where others are as fast."""
-    top = axes.get_ylim()[1]
+def _peers(axes: Axes, peers: list[tuple[float, str]], top: float, theme: Theme) -> None:
+    """Each peer as a line across; its name at the right end, or above it where others are as fast."""
     free = 0.0
-    for throughput, name in sorted((x.throughput, x.name) for x in data_set.peers if x.throughput is not None):
+    for throughput, name in peers:
+        axes.axhline(throughput, color=theme.peer, linewidth=1, zorder=1)
         height = max(throughput / top, free)
         free = height + _LINE_OF_TEXT
         named = axes.annotate(clipped(plain(name), 20), (1, height), (3, 0), "axes fraction", "offset points")

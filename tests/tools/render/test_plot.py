@@ -15,7 +15,7 @@ from tools.render import draw
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FULL = make_data_set(
-    r"10K files of $\nonsense{$",
+    r"10K files of $\nonsense{$, 数据",  # no script of mathematics, and one that the font lacks
     "k",
     "file",
     "s",
