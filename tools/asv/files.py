@@ -7,6 +7,7 @@ strict JSON. asv does not record whether it ran with `--quick`; a level that was
 """
 
 import ast
+import functools
 import itertools
 import json
 import re
@@ -263,6 +264,7 @@ def rows_of(row: Mapping[str, Any], names: list[str], path: Path) -> dict[Params
     }
 
 
+@functools.lru_cache(maxsize=4096)  # the same few, in every file
 def value_of(text: str) -> Concurrency:
     """What a `repr()` string stands for."""
     try:
