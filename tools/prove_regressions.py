@@ -34,7 +34,7 @@ from tools.analysis.change import Change, between  # noqa: E402
 from tools.analysis.series import Measured, Run, Series  # noqa: E402
 from tools.asv import turns  # noqa: E402
 from tools.asv.git import Repository  # noqa: E402
-from tools.asv.run import OURS  # noqa: E402
+from tools.asv.project import OURS  # noqa: E402
 from tools.atomic import write_bytes  # noqa: E402
 from tools.commands.failures import in_one_line  # noqa: E402
 from tools.errors import ToolError  # noqa: E402

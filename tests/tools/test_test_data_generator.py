@@ -545,7 +545,7 @@ def test_program_runs_from_anywhere_with_nothing_installed_but_orjson(tmp_path: 
     libraries, tools = tmp_path / "libraries", tmp_path / "some where" / "tools"
     shutil.copytree(Path(orjson.__file__).parent, libraries / "orjson")
     shutil.copytree(SCRIPT.with_name("test_data"), tools / "test_data")
-    for name in ("__init__.py", SCRIPT.name):
+    for name in ("__init__.py", "progress.py", SCRIPT.name):
         shutil.copy(SCRIPT.with_name(name), tools)
     result = subprocess.run(
         [sys.executable, "-S", str(tools / SCRIPT.name), "--items", "2", "--output", "data"],

@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tools import ROOT
 from tools.errors import ToolError
 from tools.processes import stopped
+
+from .project import OURS, Project
 
 ELSEWHERE = Path(__file__).with_name("elsewhere.py")
 SOME_FAILED = 2
@@ -94,39 +94,6 @@ def run_here(
         waiting=waiting,
     )
     return log
-
-
-@dataclass(frozen=True)
-class Project:
-    """A project that has an asv suite.
-
-    Attributes:
-        name: What asv calls it.
-        repository: Where its commits are.
-        benchmarks: The folder of its suite, as it is in the work tree.
-        package: The folder of its package at the top of a commit; None for whatever a commit holds.
-    """
-
-    name: str
-    repository: Path
-    benchmarks: Path
-    package: str | None = None
-
-    @classmethod
-    def of(cls, config: Path) -> Project:
-        """Read an `asv.conf.json`. Raises AsvError if it is none."""
-        from asv.config import Config
-        from asv.util import UserError
-
-        try:
-            found = Config.load(str(config))
-        except (UserError, OSError, ValueError) as error:
-            raise AsvError(f"{config}: not a configuration of asv: {error}") from None
-        folder = config.resolve().parent
-        return cls(found.project, folder / (found.repo or "."), folder / found.benchmark_dir)
-
-
-OURS = Project("stac-manager", ROOT, ROOT / "benchmarks", "stac_manager")
 
 
 def configure(work: Path, project: Project = OURS, launch_method: LaunchMethod = "spawn") -> None:

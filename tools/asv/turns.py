@@ -28,8 +28,9 @@ from tools.errors import ReportError
 
 from .files import selected, suite_of
 from .git import Repository
+from .project import OURS, Project
 from .results import read_history
-from .run import OURS, AsvError, LaunchMethod, Project, configure, last_line, run_here
+from .run import AsvError, LaunchMethod, configure, last_line, run_here
 
 ROUNDS = 14
 QUICK_ROUNDS = 10

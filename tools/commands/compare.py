@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tools import progress
+
 from .failures import that_cannot_be_judged
-from .output import FORMATS, Pattern, progress, publish
+from .output import FORMATS, Pattern, publish
 
 if TYPE_CHECKING:
     from tools.analysis.change import Change
@@ -58,8 +60,8 @@ def _files(before: Path, after: Path) -> Change:
 
 def _commits(base: str, head: str, bench: str | None, rounds: int | None, quick: bool, config: Path | None) -> Change:
     from tools.asv import turns
-    from tools.asv.run import OURS, Project
+    from tools.asv.project import OURS, Project
 
     project = Project.of(config) if config else OURS
-    with progress("comparing", "runs") as show:
+    with progress.counted("comparing", "runs") as show:
         return turns.compare(base, head, bench=bench, quick=quick, rounds=rounds, project=project, progress=show)

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from tools import ROOT
+from tools import ROOT, progress
 
 from .failures import that_cannot_be_judged
-from .output import Pattern, progress
+from .output import Pattern
 
 
 @click.command("nightly")
@@ -66,7 +66,7 @@ def nightly_command(**given: Any) -> int:
         except ValueError:
             raise click.UsageError(f"--cpus {given['cpus']!r} is not a list such as 0,2-3") from None
         try:
-            with progress("measuring", "rounds") as show:
+            with progress.counted("measuring", "rounds") as show:
                 outcome = night.run(night.Options(**given), show)
         except KeyboardInterrupt:
             click.echo("error: interrupted; start it again to go on", err=True)

@@ -7,10 +7,9 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from asv.config import Config
-
 from tools import ROOT
 from tools.asv.git import Repository
+from tools.asv.project import Project
 from tools.asv.run import run
 from tools.errors import MeasuringError
 
@@ -19,20 +18,18 @@ def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> Non
     """Publish, serve on 127.0.0.1 until Ctrl-C or SIGTERM; port 0 is any that is free. Raises MeasuringError: there is
     nothing to publish, asv could not do it, or the port is taken.
     """
-    config = Config.load(str(ROOT / "asv.conf.json"))
-    results = ROOT / config.results_dir
     if Repository(ROOT).find("HEAD") is None:
         raise MeasuringError(
             f"{ROOT} is not a git checkout, and the dashboard shows results by commit; clone the project and run "
             "`asv run HEAD^!` there"
         )
-    if not any(results.glob("*/*-*.json")):
-        raise MeasuringError(f"{results} holds no results yet; run `asv run HEAD^!` first")
-    if run(["publish"], config=ROOT / "asv.conf.json"):
+    project = Project.of(ROOT / "asv.conf.json")
+    if not any(project.results_dir.glob("*/*-*.json")):
+        raise MeasuringError(f"{project.results_dir} holds no results yet; run `asv run HEAD^!` first")
+    if run(["publish"], config=project.config):
         raise MeasuringError("asv could not publish; what it says stands above")
-    folder = ROOT / config.html_dir
     try:
-        server = _Server(("127.0.0.1", port), partial(_Files, directory=str(folder)))
+        server = _Server(("127.0.0.1", port), partial(_Files, directory=str(project.html_dir)))
     except OSError as error:
         raise MeasuringError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
     with server:

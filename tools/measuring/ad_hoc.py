@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tools import ROOT
+from tools import ROOT, progress
 from tools.analysis.model import (
     Concurrency,
     DataSet,
@@ -29,9 +29,9 @@ from tools.analysis.model import (
 )
 from tools.analysis.usage import Usage, mean_usage
 from tools.errors import MeasuringError
+from tools.words import plural
 
 from . import schedule
-from .progress import shown
 from .workers import Worker, workers
 
 PACKAGES = ("aiohttp", "orjson", "msgspec", "pyarrow", "stac-manager")
@@ -124,7 +124,13 @@ def _run_all(request: Request, started: list[Worker], seen: Mapping[Concurrency,
         found.missing, found.error = answer.get("missing"), answer.get("error")
         if not found.reason:
             able[worker.concurrency] = worker
-    with shown(console, request.rules) as show:
+    with progress.shown("measuring", console) as bar:
+
+        def show(samples: schedule.Samples, elapsed: float) -> None:
+            left = schedule.seconds_left(samples, elapsed, request.rules)
+            runs = plural(sum(map(len, samples.values())), "run")
+            bar(elapsed, None if left is None else elapsed + left, runs)
+
         for level in list(able) if request.warm_up else ():
             _run(able, seen[level], level, keep=False)
             show(dict.fromkeys(able, ()), 0.0)

@@ -1,18 +1,17 @@
-"""The project's asv configuration and this machine's name, and asv run with other folders than stand there."""
+"""asv run with other folders than its configuration names, and this machine's name."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 from asv.machine import Machine, MachineCollection
-from asv.util import UserError, load_json
+from asv.util import UserError
 
+from tools.asv.project import Project
 from tools.asv.run import elsewhere, last_line, run
 from tools.errors import ToolError
 from tools.processes import STOP_SECONDS
@@ -20,55 +19,6 @@ from tools.processes import STOP_SECONDS
 WORK_VARIABLE = "STAC_MANAGER_NIGHTLY"
 """Set for every process that works for a run, to the run's work folder."""
 _MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_FOLDERS = {"benchmark_dir": "benchmarks", "env_dir": "env", "results_dir": "results", "html_dir": "html"}
-
-
-@dataclass(frozen=True)
-class Project:
-    """What `asv.conf.json` says, its paths made absolute."""
-
-    config_file: Path
-    settings: dict[str, Any]
-
-    @classmethod
-    def load(cls, config_file: Path) -> Project:
-        """Read the configuration. Raises ToolError if it is missing, broken, or names no repository on this machine."""
-        config_file = config_file.resolve()
-        try:
-            settings = load_json(str(config_file), api_version=1, js_comments=True)
-        except (OSError, UserError, ValueError) as error:
-            raise ToolError(f"{config_file} is not a configuration of asv: {error}") from error
-        root = config_file.parent
-        for name, default in {**_FOLDERS, "repo": ""}.items():
-            settings[name] = str((root / settings.get(name, default)).resolve())
-        if not (Path(settings["repo"]) / ".git").exists():
-            raise ToolError(f'{config_file} must name a local git checkout as repo, such as "."')
-        return cls(config_file, settings)
-
-    @property
-    def repository(self) -> Path:
-        return Path(self.settings["repo"])
-
-    @property
-    def results_dir(self) -> Path:
-        return Path(self.settings["results_dir"])
-
-    @property
-    def html_dir(self) -> Path:
-        return Path(self.settings["html_dir"])
-
-    @property
-    def branch(self) -> str:
-        branches = self.settings.get("branches") or ["HEAD"]
-        return str(branches[0])
-
-    def fingerprint(self) -> str:
-        """Changes whenever the suite or the configuration does: samples from before and after do not mix."""
-        digest = hashlib.sha256(self.config_file.read_bytes())
-        folder = Path(self.settings["benchmark_dir"])
-        for path in sorted(folder.rglob("*.py")):
-            digest.update(f"\0{path.relative_to(folder)}\0".encode() + path.read_bytes())
-        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -90,7 +40,7 @@ class Asv:
         """Run it to its end with these folders and return its exit code."""
         return run(
             arguments,
-            config=self.project.config_file,
+            config=self.project.config,
             log=self.log,
             program=elsewhere(results_dir, html_dir, self.branch),
             environment={WORK_VARIABLE: str(self.work)},

@@ -25,7 +25,7 @@ from tools.atomic import write_bytes
 from tools.errors import ToolError
 
 from . import conditions, records
-from .project import Asv
+from .asv import Asv
 
 _NOT_RESULTS = {"machine.json", "conditions.json"}
 

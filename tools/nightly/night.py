@@ -12,14 +12,15 @@ from filelock import FileLock, Timeout
 from tools.analysis.change import Change
 from tools.asv.git import Repository
 from tools.asv.history import judge
+from tools.asv.project import Project
 from tools.asv.results import read_history
 from tools.asv.run import SOME_FAILED
 from tools.atomic import write_bytes
 from tools.errors import ReportError, ToolError
 
 from . import conditions, records, summary
+from .asv import Asv, end_leftovers, register_machine
 from .batch import Batch, Plan
-from .project import Asv, Project, end_leftovers, register_machine
 from .results_branch import ResultsBranch
 
 NO_REGRESSION, REGRESSION, FAILED = 0, 1, 2
@@ -61,13 +62,13 @@ class Outcome:
 def run(options: Options, progress: Progress) -> Outcome:
     """Do all of it, alone in the work folder. Raises ToolError: it cannot be done, or another run is at work."""
     started = time.monotonic()
-    project = Project.load(options.config)
+    project = Project.of(options.config)
     repository = Repository(project.repository)
     branch = options.branch or repository.branch(project.branch)
     if repository.find(branch) is None:
         raise ToolError(f"there is no branch {branch!r} in {repository.path}; name one with --branch")
     line = repository.line(branch, first_parent=True)
-    work = (options.work or project.config_file.parent / ".asv" / "nightly").resolve()
+    work = (options.work or project.config.parent / ".asv" / "nightly").resolve()
     work.mkdir(parents=True, exist_ok=True)
     with _alone(work):
         end_leftovers(work)
@@ -199,7 +200,6 @@ class _Night:
                 start = earlier[-1] if earlier else next(one for one in self.line if one in measured)
                 if start != freshness.commit:
                     backfilled, _ = self._judge(freshness.commit, start)
-        url = str(self.asv.project.settings.get("show_commit_url") or "")
         return summary.Night(
             branch=self.asv.branch,
             machine=self.machine,
@@ -211,7 +211,7 @@ class _Night:
             freshness=freshness,
             notes=tuple(notes),
             dashboard_url=self.options.dashboard_url,
-            commit_url=url if url.startswith("http") else None,
+            commit_url=self.asv.project.commit_url or None,
         )
 
     def _failing(self, commit: str | None) -> tuple[str, ...]:

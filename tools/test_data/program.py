@@ -11,8 +11,10 @@ from typing import NoReturn
 
 import orjson
 
+from tools import progress
+
 from .items import DATETIME_KINDS, LAYOUTS, PROFILE_NAMES, DataSetSpec
-from .sets import MANIFEST, UNFINISHED, DataSet, ensure, find, ignore
+from .sets import MANIFEST, UNFINISHED, DataSet, ensure, find
 
 
 class _Parser(argparse.ArgumentParser):
@@ -79,22 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def progress_bar(spec: DataSetSpec) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, if rich is installed; nothing in a pipe. It shows up with the first items."""
-    if not sys.stderr.isatty():
-        yield ignore
-        return
-    try:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    except ModuleNotFoundError:
-        yield ignore
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"{spec.profile} items", total=spec.items, visible=False)
+    """A bar that is told how many items were made since the last call."""
+    made = 0
+    with progress.counted(f"{spec.profile} items", "items") as show:
 
         def advance(items: int) -> None:
-            progress.update(task, advance=items, visible=True)
+            nonlocal made
+            made += items
+            show(made, spec.items)
 
         yield advance
 

@@ -68,7 +68,7 @@ def ensure(
     unfinished = root / f".{spec.name}.{uuid.uuid4().hex}{UNFINISHED}"
     try:
         unfinished.mkdir()
-        item_bytes = WRITERS[spec.layout](spec, unfinished, advance or ignore)
+        item_bytes = WRITERS[spec.layout](spec, unfinished, advance or (lambda items: None))
         _write_manifest(spec, unfinished, item_bytes)
         _publish(spec, unfinished, root, force=force)
     finally:
@@ -152,7 +152,3 @@ def _remove_leftovers(root: Path) -> None:
         with suppress(FileNotFoundError):
             if folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def ignore(_: int) -> None:
-    pass

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from scratch_history import ScratchHistory
 
+from tools.asv.project import Project
 from tools.errors import ToolError
 from tools.nightly import batch, records
-from tools.nightly.project import Asv, Project
+from tools.nightly.asv import Asv
 
 COMMITS = ("a" * 40, "b" * 40)
 
@@ -21,7 +22,7 @@ def test_a_plan_that_is_none_is_named(tmp_path: Path) -> None:
     history = ScratchHistory.create(tmp_path / "scratch", tmp_path / "environments")
     (tmp_path / "work" / "batch").mkdir(parents=True)
     (tmp_path / "work" / "batch" / "plan.json").write_text('{"commits": 5}')
-    asv = Asv(Project.load(history.path / "asv.conf.json"), tmp_path / "work", "main")
+    asv = Asv(Project.of(history.path / "asv.conf.json"), tmp_path / "work", "main")
     with pytest.raises(ToolError, match=r"plan\.json is no plan of a batch .*; remove "):
         batch.Batch.resume(asv)
 
@@ -29,7 +30,7 @@ def test_a_plan_that_is_none_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("writes", range(9))
 def test_promotion_broken_off_and_repeated(tmp_path: Path, writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     history = ScratchHistory.create(tmp_path / "scratch", tmp_path / "environments")
-    project = Project.load(history.path / "asv.conf.json")
+    project = Project.of(history.path / "asv.conf.json")
     asv = Asv(project, tmp_path / "work", "main")
     plan = batch.Plan(COMMITS, "scratch", (), project.fingerprint())
     begun = batch.Batch.begin(asv, plan)

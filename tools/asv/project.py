@@ -1,0 +1,70 @@
+"""A project that has an asv suite, as its `asv.conf.json` describes it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import ROOT
+from tools.errors import ToolError
+
+
+@dataclass(frozen=True)
+class Project:
+    """What asv's configuration says, its paths made absolute.
+
+    Attributes:
+        name: What asv calls it.
+        repository: Where its commits are.
+        benchmarks: The folder of its suite, as it is in the work tree.
+        package: The folder of its package at the top of a commit; None for whatever a commit holds.
+        branch: The first that asv follows; "HEAD" where the configuration names none.
+        commit_url: What comes before a hash in the address of a commit; "" where that is not known.
+    """
+
+    name: str
+    repository: Path
+    benchmarks: Path
+    package: str | None = None
+    config: Path = ROOT / "asv.conf.json"
+    results_dir: Path = ROOT / ".asv" / "results"
+    html_dir: Path = ROOT / ".asv" / "html"
+    branch: str = "HEAD"
+    commit_url: str = ""
+
+    @classmethod
+    def of(cls, config: Path) -> Project:
+        """Read a configuration. Raises ToolError if it is missing, broken, or names no repository on this machine."""
+        from asv.config import Config
+        from asv.util import UserError
+
+        config = config.resolve()
+        try:
+            found = Config.load(str(config))
+        except (UserError, OSError, ValueError, TypeError) as error:
+            raise ToolError(f"{config} is not a configuration of asv: {error}") from error
+        folder = config.parent
+        repository = (folder / found.repo).resolve()
+        if not (repository / ".git").exists():
+            raise ToolError(f'{config} must name a local git checkout as repo, such as "."')
+        return cls(
+            name=found.project,
+            repository=repository,
+            benchmarks=(folder / found.benchmark_dir).resolve(),
+            config=config,
+            results_dir=(folder / found.results_dir).resolve(),
+            html_dir=(folder / found.html_dir).resolve(),
+            branch=found.branches[0] or cls.branch,
+            commit_url=found.show_commit_url if found.show_commit_url.startswith("http") else "",
+        )
+
+    def fingerprint(self) -> str:
+        """Changes whenever the suite or the configuration does: samples from before and after do not mix."""
+        digest = hashlib.sha256(self.config.read_bytes())
+        for path in sorted(self.benchmarks.rglob("*.py")):
+            digest.update(f"\0{path.relative_to(self.benchmarks)}\0".encode() + path.read_bytes())
+        return digest.hexdigest()
+
+
+OURS = Project("stac-manager", ROOT, ROOT / "benchmarks", "stac_manager")
