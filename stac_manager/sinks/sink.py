@@ -133,6 +133,14 @@ def _finished(folder: Folder, request: Request) -> Manifest | None:
     gone = next((path for path, part in zip(there, manifest.parts, strict=True) if not _has(path, part["bytes"])), None)
     if gone is None and not manifest.failed and manifest.status != "incomplete":
         return manifest
+    found = folder.read_plan()
+    planned = {f"{partition.key}{request.layout.suffix}" for partition in found[1]} if found else set()
+    if found and not {part["file"] for part in manifest.parts} <= planned:
+        why = f"{gone}: is not as the manifest says" if gone else f"{request.layout.dest}: is incomplete"
+        how = "" if gone else "run it again with --update, or "
+        raise ConfigurationError(
+            f"{why}, and has items of an update, which the source need not have: {how}start over with --restart"
+        )
     folder.disk.remove(request.layout.manifest)
     folder.disk.sync_folder(request.layout.manifest.parent)
     return None

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from stac_manager.config import IngestConfig
-from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.plan import Document, Documents, Partition, Plan
+from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
+from stac_manager.plan import Document, Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.job import digest_of_files, documents_of, files_of
@@ -48,6 +48,8 @@ def update(run: Run) -> Manifest:
     if base is None:
         plan = run.planned()
         return run.finish(plan, run.run(plan))
+    if not folder.layout.previous.exists():
+        _check_parts(folder, base)
     if base.identity != run.request.header.identity:
         raise ConfigurationError(f"{folder.layout.dest}: was written by another run (source {base.source})")
     newer, latest = _newer(run, base)
@@ -60,7 +62,8 @@ def update(run: Run) -> Manifest:
         base = replace(base, files=digest_of_files(latest))
     merged = _merge(folder, newer.folder, base, found)
     if latest is not None:
-        run.write_plan(latest)
+        run.write_plan(_without_times(latest, _failed(newer.folder)))
+        folder.disk.remove(folder.layout.journal)  # of another plan
     folder.disk.remove(folder.layout.previous)
     shutil.rmtree(folder.layout.update, ignore_errors=True)
     return merged
@@ -82,9 +85,11 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
         check_apart(latest, run.layout)
         before = run.folder.read_plan()
         known = files_of(before[1]) if before else set()
+        failed = _failed(run.folder)
         gone = {document.path for document in known} - {document.path for document in files_of(latest)}
         notes = (f"{many(len(gone), 'file')} gone from the source; the items stay",) if gone else ()
-        changed = tuple(changed_partitions(latest, known))
+        read = {each for each in known if printable(each.path) not in failed}
+        changed = tuple(changed_partitions(latest, read))
         newer.write_plan(replace(latest, partitions=changed, counted=None, notes=notes))
         newer.folder.write_plan(request.header, latest, whole)
         return newer, latest
@@ -102,6 +107,37 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
     raise DataProcessingError(
         f"{run.layout.dest}: --update needs items with `updated` or `datetime`, in UTC, to tell which are newer"
     )
+
+
+def _check_parts(folder: Folder, base: Manifest) -> None:
+    for part in base.parts:
+        path = folder.layout.parts / part["file"]
+        if not path.is_file() or path.stat().st_size != part["bytes"]:
+            raise DataProcessingError(
+                f"{path}: is not there as the manifest says; run ingest without --update to have it again, or start "
+                "over with --restart"
+            )
+
+
+def _failed(folder: Folder) -> set[str]:
+    """Return the names of files of which something could not be read."""
+    return {failure.source for record in folder.records().values() for failure in record.failures}
+
+
+def _without_times(plan: Plan, failed: set[str]) -> Plan:
+    """Forget of files that could not be read when they were written, so that the next update reads them again."""
+
+    def forgotten(document: Document) -> Document:
+        return replace(document, size=None, modified_ns=None) if printable(document.path) in failed else document
+
+    def of(partition: Partition) -> Partition:
+        if isinstance(partition, Documents):
+            return replace(partition, documents=tuple(map(forgotten, partition.documents)))
+        if isinstance(partition, Lines | RowGroups):
+            return replace(partition, document=forgotten(partition.document))
+        return partition
+
+    return replace(plan, partitions=tuple(map(of, plan))) if failed else plan
 
 
 def _layout(outer: Layout) -> Layout:
@@ -182,8 +218,8 @@ def _summed(folder: Folder, base: Manifest, found: Manifest, parts: Sequence[Par
         items=items,
         bytes=sum(part["bytes"] for part in parts),
         counted=None,
-        status=found.status if base.status == "complete" else base.status,
-        problems=(*base.problems, *found.problems),
+        status=found.status if base.status == "complete" or base.files is not None else base.status,
+        problems=found.problems if base.files is not None else (*base.problems, *found.problems),
         notes=tuple(dict.fromkeys((*base.notes, *found.notes))),
         failed=found.failed,
         failures=found.failures,

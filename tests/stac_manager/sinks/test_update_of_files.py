@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import make_item
 
-from stac_manager import ConfigurationError
+from stac_manager import ConfigurationError, DataProcessingError
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.verifying import verify
 
@@ -46,3 +46,56 @@ def test_a_single_file_is_not_updated(tmp_path: Path) -> None:
     source.write_text(json.dumps(make_item("one")) + "\n")
     with pytest.raises(ConfigurationError, match="needs a folder"):
         write(Sink({"source": source}, tmp_path / "out.ndjson", update=True))
+
+
+@pytest.mark.parametrize("broken_at_first", [True, False])
+@pytest.mark.parametrize("removed", [True, False])
+def test_what_could_not_be_read_is_read_again_and_nothing_is_lost_meanwhile(
+    broken_at_first: bool, removed: bool, tmp_path: Path
+) -> None:
+    folder, dest = tmp_path / "items", tmp_path / "out"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"{number}.json").write_text(json.dumps(make_item(f"item-{number}")))
+    sink = Sink({"source": folder}, dest, partition_items=2, update=True)
+    if broken_at_first:
+        (folder / "x.json").write_text("{")
+    assert write(sink).status == ("incomplete" if broken_at_first else "complete")
+    (folder / "0.json").unlink()
+    (folder / "new.json").write_text(json.dumps(make_item("new")))
+    (folder / "x.json").write_text("{")
+    for _ in range(2):
+        found = write(sink)
+        assert (found.items, found.status, found.failed) == (7, "incomplete", 1)
+        with pytest.raises(ConfigurationError, match=r"is incomplete, and has items of an update.*again with --update"):
+            write(replace(sink, update=False))
+        assert (verify(dest).items, verify(dest).problems) == (7, ())
+    if removed:
+        (folder / "x.json").unlink()
+    else:
+        (folder / "x.json").write_text(json.dumps(make_item("x")))
+    found = write(sink)
+    assert (found.items, found.status, found.problems) == (7 if removed else 8, "complete", ())
+    assert write(replace(sink, update=False)) == found
+    assert not verify(dest, unique=True).problems
+
+
+def test_a_part_that_is_gone_is_said_and_not_forgotten(tmp_path: Path) -> None:
+    folder, dest = tmp_path / "items", tmp_path / "out"
+    folder.mkdir()
+    (folder / "0.json").write_text(json.dumps(make_item("item-0")))
+    sink = Sink({"source": folder}, dest, update=True)
+    write(sink)
+    next(dest.glob("*.ndjson")).unlink()
+    with pytest.raises(DataProcessingError, match="is not there as the manifest says; run ingest without --update"):
+        write(sink)
+    assert write(replace(sink, update=False)).items == 1
+    (folder / "1.json").write_text(json.dumps(make_item("item-1")))
+    write(sink)
+    next(dest.glob("*-1.ndjson")).unlink()
+    for update in (True, False):
+        with pytest.raises(
+            (DataProcessingError, ConfigurationError), match=r"is not .*as the manifest says.*--restart"
+        ):
+            write(replace(sink, update=update))
+    assert write(replace(sink, update=False, restart=True)).items == 2
