@@ -15,16 +15,25 @@ _ASV_KEY = re.compile(r"(?P<owner>[\w.]+\.\w+)\((?P<rest>.*)\)")
 
 def compare_reports(before: Report, after: Report, *, base: str, commit: str) -> Change:
     """Judge one report by another; `base` and `commit` are what to call them. Raises ReportError: They are of different
-    machines or of different items, and so cannot be compared.
+    machines, environments of asv or items, and so cannot be compared.
     """
-    machines = [report.environment.machine for report in (before, after)]
-    if None not in machines and machines[0] != machines[1]:
-        raise ReportError(f"times of {machines[0]} and of {machines[1]} cannot be compared: measure on one machine")
+    one, other = before.environment, after.environment
+    for was, now, how in (
+        (one.machine, other.machine, "on one machine"),
+        (one.env_name, other.env_name, "in one environment"),
+    ):
+        if None not in (was, now) and was != now:
+            raise ReportError(f"times of {was} and of {now} cannot be compared: measure {how}")
     old, new = ({one.key: one for one in report.data_sets} for report in (before, after))
     common = [key for key in new if key in old]
     if not common:
         raise ReportError(f"they have no data set in common: {base} has {_titles(old)}, {commit} has {_titles(new)}")
-    notes = []
+    versions = [{"Python": each.python, **(each.packages or {})} for each in (one, other)]
+    notes = [
+        f"{name} differs: {version} before, {versions[1][name]} now"
+        for name, version in versions[0].items()
+        if version and versions[1].get(name) not in (None, version)
+    ]
     for key in common:
         first, second = old[key], new[key]
         if first.items != second.items:
@@ -33,7 +42,7 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
         if first.source != second.source:
             notes.append(f"the sources differ: {first.source} before, {second.source} now")
     runs = [Run(name, "", _series(report)) for name, report in ((base, before), (commit, after))]
-    return between(runs[:1], runs[1:], machine=machines[1] or "this machine", base=base, commit=commit, notes=notes)
+    return between(runs[:1], runs[1:], machine=other.machine or "this machine", base=base, commit=commit, notes=notes)
 
 
 def _series(report: Report) -> dict[Series, Measured]:

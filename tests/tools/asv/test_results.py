@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -476,6 +477,21 @@ def test_what_asv_before_0_5_wrote_is_read_as_asv_update_converts_it(made: Made)
     assert [report.environment.commit_short for report in read_reports(made.root, "box")] == ["aaaaaaaa", "bbbbbbbb"]
     before, after = read_history(made.root).runs
     assert len(before.series.keys() & after.series.keys()) == 1
+
+
+def test_reports_of_two_environments_are_no_pair(made: Made) -> None:
+    """As asv's results of them are judged by no way; another Python where nobody names environments is noted."""
+    for commit, env in zip("ab", ("py3.11", "py3.13"), strict=True):
+        made.commit(commit * 40, one_level(1.0), env=env)
+    before, after = (read_report(made.root, commit=commit * 8) for commit in "ab")
+    with pytest.raises(ReportError, match=r"times of py3\.11 and of py3\.13 cannot be compared: measure in one env"):
+        compare_reports(before, after, base="a", commit="b")
+    before, after = (
+        replace(one, environment=replace(one.environment, env_name=None, python=python))
+        for one, python in ((before, "3.11.9"), (after, "3.13.1"))
+    )
+    change = compare_reports(before, after, base="a", commit="b")
+    assert change.notes == ("Python differs: 3.11.9 before, 3.13.1 now",)
 
 
 def test_results_of_another_version_of_a_benchmark_are_compared_by_no_way(made: Made) -> None:
