@@ -40,7 +40,7 @@ class SpeedupPage(OutputPublisher):  # type: ignore[misc]  # asv is not typed
                 stock_pages.use_local_scripts(html_dir)
         except scripts.ScriptsUnavailable as error:
             log.warning(f"asv's own pages need a network to be looked at: {error}")
-        except (ReportError, scripts.ScriptsAltered, stock_pages.StockPagesChanged) as error:
+        except ReportError as error:
             raise UserError(str(error)) from error
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tools import ROOT
 from tools.atomic import write_bytes
+from tools.errors import ReportError
 
 CACHE = ROOT / ".asv" / "dashboard-scripts"
 FETCH_TIMEOUT_MILLISECONDS = 20_000
@@ -48,10 +49,6 @@ class ScriptsUnavailable(Exception):
     """npm could not supply a script, as without a network; the message says why in one line."""
 
 
-class ScriptsAltered(Exception):
-    """A package holds another file than the pinned one; the message says which in one line."""
-
-
 CHART_JS = Script(
     "chart.js@4.6.1",
     "dist/chart.umd.min.js",
@@ -64,7 +61,7 @@ def load(wanted: Iterable[Script]) -> dict[Script, bytes]:
 
     Raises:
         ScriptsUnavailable: One is in neither.
-        ScriptsAltered: One is not the pinned file.
+        ReportError: One is not the pinned file.
     """
     scripts = list(dict.fromkeys(wanted))
     found = {script: content for script in scripts if (content := _from_cache(script)) is not None}
@@ -117,8 +114,8 @@ def _member(script: Script, folder: Path) -> bytes:
         except KeyError:
             file = None
         if file is None:
-            raise ScriptsAltered(f"npm's {script.package} holds no {script.member}")
+            raise ReportError(f"npm's {script.package} holds no {script.member}")
         content = file.read()
     if not script.matches(content):
-        raise ScriptsAltered(f"{script.member} of npm's {script.package} is not the pinned file ({script.integrity})")
+        raise ReportError(f"{script.member} of npm's {script.package} is not the pinned file ({script.integrity})")
     return content

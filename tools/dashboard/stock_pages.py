@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from tools.atomic import write_bytes
+from tools.errors import ReportError
 
 from . import scripts
 from .scripts import Script
@@ -25,17 +26,13 @@ there; 1.1.3 adds options and takes nothing away that asv calls).
 _ADVICE = 'pin one in tools/dashboard/copies.json, or set "dashboard_scripts": "cdn" in asv.conf.json'
 
 
-class StockPagesChanged(Exception):
-    """asv's index.html is not the one that this was written for; the message says what to do, in one line."""
-
-
 def use_local_scripts(html_dir: Path) -> None:
     """Put copies of the CDN scripts beside index.html and load those.
 
     Raises:
         ScriptsUnavailable: They are neither cached nor to be had; index.html is as it was.
-        ScriptsAltered: A copy is not the pinned file; index.html is as it was.
-        StockPagesChanged: index.html loads something of which no copy is known.
+        ReportError: A copy is not the pinned file, or index.html loads something of which no copy is known; it is as
+            it was.
     """
     index = html_dir / "index.html"
     page = index.read_text(encoding="utf-8")
@@ -50,12 +47,12 @@ def use_local_scripts(html_dir: Path) -> None:
     page = _TAG.sub(local, page)
     left = re.search(r'<(?:script|link|img)\b[^>]*(?:src|href)="(https?:)?//[^"]*"', page)
     if left:
-        raise StockPagesChanged(f"asv's index.html loads {left[0]} without a hash, which has no copy; {_ADVICE}")
+        raise ReportError(f"asv's index.html loads {left[0]} without a hash, which has no copy; {_ADVICE}")
     write_bytes(index, page.encode())
 
 
 def link_speedup_page(html_dir: Path) -> None:
-    """Put a link into the navigation bar, once. Raises StockPagesChanged: There is no place for it; index.html is as it
+    """Put a link into the navigation bar, once. Raises ReportError: There is no place for it; index.html is as it
     was.
     """
     index = html_dir / "index.html"
@@ -64,12 +61,12 @@ def link_speedup_page(html_dir: Path) -> None:
         return
     page, places = _NAVIGATION.subn(lambda match: f"{match[0]}{match[1]}{LINK}\n", page)
     if places != 1:
-        raise StockPagesChanged("asv's navigation bar has changed and has no link to speedup.html, which is there")
+        raise ReportError("asv's navigation bar has changed and has no link to speedup.html, which is there")
     write_bytes(index, page.encode())
 
 
 def _copy(url: str, integrity: str) -> Script:
     if url not in COPIES:
-        raise StockPagesChanged(f"asv's index.html loads {url}, which has no copy; {_ADVICE}")
+        raise ReportError(f"asv's index.html loads {url}, which has no copy; {_ADVICE}")
     copy = COPIES[url]
     return Script(copy["package"], copy["member"], copy["integrity"] or integrity)
