@@ -4,10 +4,8 @@
 verdicts and their words from here.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from statistics import median
 
 from tools.words import percent, plural, quantity
@@ -15,12 +13,9 @@ from tools.words import percent, plural, quantity
 from . import certainty
 from .metrics import Metric, metric_of
 from .series import Measured, Run, Series
-from .verdicts import EXIT_CODES, FALSE_ALARM, Finding, Row, Status, counted, exact_verdict, overall, rows_of
+from .steps import Samples, best_split, largest_step, level_before
+from .verdicts import EXIT_CODES, Finding, Row, Status, counted, exact_verdict, overall, rows_of
 
-LASTING = 3
-"""So many commits in a row on another level than before are a lasting change."""
-
-_Samples = tuple[str, Sequence[float]]  # of one commit
 _Side = Sequence[tuple[str, Measured]]  # by commit, oldest first
 
 
@@ -188,7 +183,7 @@ def _side(runs: Sequence[Run], environment: str, series: Series) -> _Side:
     return [(run.commit, run.series[series]) for run in runs if run.environment == environment and series in run.series]
 
 
-def _good(side: _Side) -> list[_Samples]:
+def _good(side: _Side) -> list[Samples]:
     return [(commit, one.sample) for commit, one in side if one.status == "ok"]
 
 
@@ -257,7 +252,7 @@ def _exact_rounds(row: Row, metric: Metric, base: Sequence[float], head: Sequenc
     return Finding(replace(row, status="no change", ratio=now / before if before else None, evidence=words), metric)
 
 
-def _compare_history(row: Row, metric: Metric, before: list[_Samples], after: list[_Samples]) -> Finding:
+def _compare_history(row: Row, metric: Metric, before: list[Samples], after: list[Samples]) -> Finding:
     values = {commit: median(samples) for commit, samples in (*before, *after)}
     every = [value for _, samples in (*before, *after) for value in samples]
     if min(every) < 0:
@@ -266,15 +261,15 @@ def _compare_history(row: Row, metric: Metric, before: list[_Samples], after: li
         last = before[-1][0]
         order = [last, *(commit for commit, _ in after)]
         row = replace(row, base=values[last], head=values[order[-1]])
-        return Finding(replace(row, guilty=_largest_step(order, values)), metric)
+        return Finding(replace(row, guilty=largest_step(order, values)), metric)
     has_zero = min(every) == 0
     if has_zero:  # a count that may be 0 has no ratio; one more has
         before, after = _one_more(before), _one_more(after)
     spread = certainty.run_spread([samples for _, samples in (*before, *after)])
     steady = metric.nature == "memory"
-    before = _level_before(before, after[0], spread, metric)
+    before = level_before(before, after[0], spread, metric)
     runs = [*before, *after]
-    split = _best_split(runs, range(len(before), len(runs)))
+    split = best_split(runs, range(len(before), len(runs)))
     base, head = runs[:split], runs[split:]
     row = replace(
         row,
@@ -293,7 +288,7 @@ def _compare_history(row: Row, metric: Metric, before: list[_Samples], after: li
     return Finding(row, metric, difference, basis, has_ratio=not has_zero)
 
 
-def _one_more(side: Sequence[_Samples]) -> list[_Samples]:
+def _one_more(side: Sequence[Samples]) -> list[Samples]:
     return [(commit, [value + 1 for value in samples]) for commit, samples in side]
 
 
@@ -303,52 +298,3 @@ def _too_few(runs: Sequence[Sequence[float]]) -> str:
         more = "--repeat, or asv run --record-samples"
         return f"a single value tells nothing of its noise; it takes samples ({more}), {needed}"
     return f"the samples are all the same, which tells nothing of their noise; it takes others, {needed}"
-
-
-def _level_before(
-    runs: list[_Samples], judged: _Samples, spread: certainty.RunSpread, metric: Metric
-) -> list[_Samples]:
-    """What a run is judged by: the level of the runs before it.
-
-    A level of a commit or two may be an accident of the machine, or of a benchmark that comes out one way or the other:
-    where the judged run is nearer to the level before that, nothing new has happened.
-    """
-    last = _settled(runs, spread, metric)
-    if len(last) >= LASTING or len(last) == len(runs):
-        return last
-    earlier = _settled(runs[: -len(last)], spread, metric)
-    goal = math.log(median(judged[1]))
-    return min(last, earlier, key=lambda side: abs(median(math.log(median(x)) for _, x in side) - goal))
-
-
-def _settled(runs: list[_Samples], spread: certainty.RunSpread, metric: Metric) -> list[_Samples]:
-    """The runs since the last lasting change, which is no news and must not blur what is normal now."""
-    while len(runs) > 1:
-        split = _best_split(runs, range(1, len(runs)))
-        difference = certainty.between_runs(
-            [x for _, x in runs[:split]], [x for _, x in runs[split:]], spread, steady=metric.nature == "memory"
-        )
-        if difference is None or difference.p_value * len(runs) >= FALSE_ALARM:
-            break
-        if abs(math.log(difference.ratio)) <= math.log1p(metric.least_change):
-            break
-        runs = runs[split:]
-    return runs
-
-
-def _best_split(runs: Sequence[_Samples], places: Sequence[int]) -> int:
-    """Where the level changed, if it did: the place that leaves the least deviation on both sides."""
-    levels = [math.log(median(samples)) for _, samples in runs]
-
-    def left_over(place: int) -> float:
-        sides = (levels[:place], levels[place:])
-        return sum(abs(level - median(side)) for side in sides for level in side)
-
-    return min(places, key=left_over)
-
-
-def _largest_step(order: Sequence[str], values: Mapping[str, float]) -> str | None:
-    """The commit whose step goes furthest in the direction of the whole change."""
-    whole = values[order[-1]] - values[order[0]]
-    steps = {b: (values[b] - values[a]) * (1 if whole > 0 else -1) for a, b in pairwise(order)}
-    return max(steps, key=steps.__getitem__) if whole else None
