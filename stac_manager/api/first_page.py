@@ -26,6 +26,8 @@ SLICES_WITHOUT_LINKS = 4
 PAGES_IN_SEQUENCE = 3
 # Slices of a page or two should rather hold a bit less than a page than a bit more.
 FULLEST_SMALL_SLICE = 0.85
+# The last page of a tile is half empty in the mean, and foreign items are at its edges: fewer tiles, fewer requests.
+PAGES_A_TILE = 2.5
 
 
 def at_one_instant(members: list[Any]) -> bool:
@@ -69,6 +71,14 @@ def parts_for(page: Page, workers: int) -> int:
     each = pages_in_all / workers
     each = each if each > 2 else max(each, FULLEST_SMALL_SLICE)
     return min(ceil(pages_in_all / each), MOST_SLICES_A_WORKER * workers)
+
+
+def tiles_for(page: Page, workers: int) -> int:
+    """The same for partitions by area."""
+    parts = parts_for(page, workers)
+    if page.matched is None or not page.size:
+        return parts
+    return max(min(parts, round(page.matched / page.size / PAGES_A_TILE)), 2)
 
 
 def expected(known: Survey, bounds: Bounds) -> Density:

@@ -19,13 +19,14 @@ from stac_manager.api.first_page import (
     parts_for,
     range_of,
     ranges_are_long,
+    tiles_for,
 )
 from stac_manager.api.http import Client
 from stac_manager.api.ownership import has_null_datetime, time_of
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query
 from stac_manager.api.requests import Request, limit_of
-from stac_manager.api.space import SpaceCuts
+from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
 from stac_manager.api.survey import ATTEMPTS, REFUSED_METHOD, REFUSED_POST, Survey, null_datetime_search, survey
 from stac_manager.config import IngestConfig
@@ -108,6 +109,22 @@ def another_form(query: Query, status: int) -> Query | None:
     if status in REFUSED_POST and query.endpoint.post:
         return replace(query, endpoint=replace(query.endpoint, post=False))
     return None
+
+
+def space_cuts(counted: int | None, nowhere: int | None, nulls: int | None, piled: int | None = None) -> bool:
+    """Whether a search can be cut by space.
+
+    Args:
+        counted: How many items it has, None where the server does not count.
+        nowhere: How many it finds where there is hardly anything; None where that cannot be told.
+        nulls: How many items without a geometry; None where those cannot be asked for.
+        piled: How many at the one place where all items of its first page are.
+    """
+    if nowhere is None or (counted is None and nulls is None):
+        return False
+    if counted is not None and piled is not None and piled >= UNDIMINISHED * counted:
+        return False
+    return nowhere <= (0 if counted is None else counted // 2)
 
 
 class Planner:
@@ -253,27 +270,20 @@ class Planner:
 
     async def _cut_by_space(self, planned: Planned, page: Page, workers: int) -> Planned | None:
         """Cut by space where the server filters by bbox, and items without a geometry can be had or would be missed."""
-        query = planned.query
-        nowhere = replace(query, body={**query.body, "bbox": list(NOWHERE)})
+        query, cuts = planned.query, SpaceCuts(page.objects(), page.matched)
+        places = [replace(query, body={**query.body, "bbox": list(box)}) for box in (NOWHERE, cuts.place) if box]
+        requests = [each.request(Whole(), 1) for each in places]
+        without_geometry = query.request(NoGeometry(), 1) if query.endpoint.filters else None
         async with owned_tasks() as tasks:
-            empty = tasks.create_task(self._count(nowhere.request(Whole(), 1)))
-            nulls = tasks.create_task(self._count(query.request(NoGeometry(), 1) if query.endpoint.filters else None))
-        members = page.objects()
-        without = empty.result(), nulls.result()
-        if (
-            without[0] is None
-            or (page.matched is not None and without[0] > page.matched // 2)
-            or (page.matched is None and without[0] > 0)
-        ):
+            asked = [tasks.create_task(self._count(request)) for request in (without_geometry, *requests)]
+        nulls, nowhere, *piled = (task.result() for task in asked)
+        if not space_cuts(page.matched, nowhere, nulls, *piled):
             return None
-        if page.matched is None and without[1] is None:
-            return None
-        parts = parts_for(page, workers)
-        cuts = SpaceCuts(members)
+        parts = tiles_for(page, workers)
         tiles = cuts.plan(query.body.get("bbox"), parts)
         if len(tiles) < 2:
             return None
-        found: list[Partition] = [*tiles, *([NoGeometry()] if without[1] else [])]
+        found: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
         sizes = Sizes.of(page.matched, parts, workers)
         return replace(planned, reason=None, partitions=found, cuts=cuts, sizes=sizes)
 

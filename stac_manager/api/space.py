@@ -17,6 +17,10 @@ from stac_manager.plan import Partition, Tile
 SMALLEST_DEGREES = 1e-4
 ELSEWHERE = 0.2
 """So large a share of the items that nobody has seen is taken to be spread evenly."""
+UNDIMINISHED = 0.9
+"""A part with this share of what was cut holds all of it: one may, where all lies in one place."""
+FEWEST_POINTS = 8
+"""Fewer tell nothing of where the others are."""
 WORLD = Tile(-180.0, -90.0, 180.0, 90.0)
 Point = tuple[float, float]
 
@@ -92,7 +96,7 @@ def _place(values: Sequence[float], low: float, high: float, even: float, share:
             return place + (share - below) * (high - low) / even
         below, place = below + further + each, value
         if below >= share:
-            return place
+            return place - SMALLEST_DEGREES  # not through the corners of others in the same row of a grid
     return high
 
 
@@ -111,42 +115,76 @@ def points_of(members: Sequence[Any]) -> list[Point]:
 
 
 class SpaceCuts:
-    """Cuts tiles, by where the items of their first pages are."""
+    """Cuts tiles, by where the items of their first pages are.
 
-    def __init__(self, members: Sequence[Any]) -> None:
+    Args:
+        members: Those of the first page of the search.
+        counted: The server's number of items of the whole, None where it gives none.
+    """
+
+    def __init__(self, members: Sequence[Any], counted: int | None = None) -> None:
         self._points = points_of(members)
+        self._whole = counted
         self._counted: dict[Partition, int] = {}
+        self._cut_from: dict[Partition, int] = {}  # how many items that held of which a tile is a part
+        self._piled: set[Partition] = set()
 
     def plan(self, bbox: Sequence[float] | None, parts: int) -> list[Tile]:
         """Cut the box of a search, or the world, into about so many tiles."""
         boxes = boxes_of(bbox)
         return [tile for box in boxes for tile in self._cut(box, max(parts // len(boxes), 1))]
 
+    @property
+    def place(self) -> Sequence[float] | None:
+        """A box around the items of the first page, where no cut divides them: others may be elsewhere."""
+        if not are_in_one_place(self._points):
+            return None
+        west, south = self._points[0]
+        return [west, south, west + SMALLEST_DEGREES, south + SMALLEST_DEGREES]
+
     def learn(self, partition: Partition, counted: int) -> None:
         """Take note of how many items a tile holds."""
         self._counted[partition] = counted
 
     def extrapolate(self, partition: Partition, members: Sequence[Any], left: int) -> bool:
-        """Take note of where the items of a page are."""
-        self._points += points_of(members)
+        """Take note of where the items of a page are: no cut divides those that are all in one place."""
+        points = points_of(members)
+        self._points += points
+        before = self._cut_from.get(partition, self._whole)
+        undiminished = before is not None and self._counted.get(partition, 0) >= UNDIMINISHED * before
+        if undiminished and are_in_one_place(points):
+            self._piled.add(partition)
         return False
 
     def can_cut(self, partition: Partition) -> bool:
-        """Tell whether it is a tile that is not yet the smallest."""
+        """Tell whether it is a tile that is not yet the smallest, and not one heap of items."""
         return (
             isinstance(partition, Tile)
+            and partition not in self._piled
             and max(partition.east - partition.west, partition.north - partition.south) > 4 * SMALLEST_DEGREES
         )
 
     def cut(self, partition: Partition, parts: int, reached: float | None = None) -> list[Tile]:
         """Cut a tile into about so many of as many items each."""
         assert isinstance(partition, Tile)
+        if partition in self._piled:
+            return []
         found = self._cut(partition, parts)
         each = None if partition.estimate is None else ceil(partition.estimate / parts)
-        return [replace(tile, estimate=each) for tile in found] if len(found) > 1 else []
+        tiles = [replace(tile, estimate=each) for tile in found] if len(found) > 1 else []
+        if (counted := self._counted.get(partition)) is not None:
+            self._cut_from |= dict.fromkeys(tiles, counted)
+        return tiles
 
     def _cut(self, tile: Tile, parts: int) -> list[Tile]:
         points = [point for point in self._points if _holds(tile, point)]
         counted = self._counted.get(tile)
         unseen = 1.0 if not counted else max(1 - len(points) / counted, 0.0)
         return cut(tile, points, parts, ELSEWHERE * unseen)
+
+
+def are_in_one_place(points: Sequence[Point]) -> bool:
+    """Whether no cut comes between points."""
+    return len(points) >= FEWEST_POINTS and all(
+        max(axis) - min(axis) < SMALLEST_DEGREES for axis in zip(*points, strict=True)
+    )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import Parent, Reading, Share
+from stac_manager.api.space import UNDIMINISHED
 from stac_manager.plan import Interval, Partition, Tile
 
 OVERSIZE = 1.3
@@ -29,8 +30,6 @@ OVERLAP = 2
 OVERLAPPING = (
     "Fewer requests at once: the time slices hold the same items again (items that span long ranges, or wrong counts)."
 )
-UNDIMINISHED = 0.9
-"""A part with this share of what was cut holds all of it: one may, where all lies in one place."""
 MOST_TWINS, TWINS_A_CUT = 10, 0.75
 """So many more than one such part, and so many a cut, are more than items at the edges explain."""
 FEWEST_PAGES_TO_SHARE = 4

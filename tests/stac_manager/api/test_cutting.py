@@ -13,9 +13,10 @@ import pytest
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.density import Density
 from stac_manager.api.endpoint import Endpoint
-from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, expected, parts_for
+from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, expected, parts_for, tiles_for
 from stac_manager.api.ownership import Owner, owner
 from stac_manager.api.paging import Page
+from stac_manager.api.planning import space_cuts
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.requests import Request
 from stac_manager.api.space import SpaceCuts
@@ -59,6 +60,32 @@ def test_a_search_may_end_at_the_beginning_of_1970(interval: str | None, extent:
 )
 def test_into_how_many_parts_ten_workers_cut(size: int, matched: int | None, following: bool, parts: int) -> None:
     assert parts_for(Page("", size, 1, matched, NEXT if following else None), 10) == parts
+
+
+@pytest.mark.parametrize(("pages", "workers", "tiles"), [(20, 20, 8), (60, 20, 20), (60, 10, 10), (4, 20, 2)])
+def test_tiles_are_fewer_where_pages_are_few(pages: int, workers: int, tiles: int) -> None:
+    assert tiles_for(Page("", 100, 1, 100 * pages, NEXT), workers) == tiles
+
+
+@pytest.mark.parametrize(
+    ("counted", "nowhere", "nulls", "piled", "cuts"),
+    [
+        (1_000, 0, None, None, True),
+        (1_000, 0, 5, None, True),
+        (1_000, None, 5, None, False),  # it refuses a bbox
+        (1_000, 1_000, None, None, False),  # or ignores it
+        (None, 0, 0, None, True),
+        (None, 0, None, None, False),  # those without a geometry would be missed, and nobody would know
+        (None, 1, 0, None, False),
+        (1_000, 0, None, 990, False),  # all at one place
+        (1_000, 0, None, 100, True),
+        (None, 0, 0, 1, True),
+    ],
+)
+def test_whether_space_cuts(
+    counted: int | None, nowhere: int | None, nulls: int | None, piled: int | None, cuts: bool
+) -> None:
+    assert space_cuts(counted, nowhere, nulls, piled) is cuts
 
 
 @pytest.mark.parametrize(
@@ -130,7 +157,19 @@ def in_towns(draw: random.Random) -> tuple[float, float]:
     return town * 37 % 300 - 150 + draw.gauss(0, 4), town * 53 % 120 - 60 + draw.gauss(0, 4)
 
 
-@pytest.mark.parametrize(("where", "most"), [(evenly, 80), (on_a_grid, 76), (in_one_country, 80), (in_towns, 100)])
+def in_heaps(draw: random.Random) -> tuple[float, float]:
+    heap = draw.randrange(20)
+    return heap * 37 % 300 - 150, heap * 53 % 120 - 60
+
+
+def in_one_heap(draw: random.Random) -> tuple[float, float]:
+    return (10.0, 50.0) if draw.random() < 0.97 else evenly(draw)
+
+
+@pytest.mark.parametrize(
+    ("where", "most"),
+    [(evenly, 80), (on_a_grid, 76), (in_one_country, 80), (in_towns, 100), (in_heaps, 100), (in_one_heap, 85)],
+)
 @pytest.mark.parametrize("ordered", [False, True])
 def test_tiles_of_60_pages_take_few_requests(
     where: Callable[[random.Random], tuple[float, float]], most: int, ordered: bool
