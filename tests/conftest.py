@@ -60,7 +60,7 @@ def pytest_xdist_auto_num_workers() -> int:
     return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
 
 
-WITH_ASV_ENVIRONMENT = ("test_nightly", "test_judging_commands", "test_workflows", "test_interrupted_run")
+WITH_ASV_ENVIRONMENT = ("test_nightly", "test_workflows", "test_interrupted_run")
 """One process runs them all, so that the environment is made once."""
 
 
