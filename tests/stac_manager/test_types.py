@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,10 +62,11 @@ def test_documented_use_passes_and_a_typo_fails(tmp_path: Path) -> None:
     (tmp_path / "wrong.py").write_text(imports + "\n".join(WRONG) + "\n")
     # With the configuration of the project, and so with what was found out about it right before.
     said = mypy(tmp_path / "fine.py", tmp_path / "wrong.py")
-    lines = [line.removeprefix(f"{tmp_path}{os.sep}") for line in said.splitlines() if ": error:" in line]
+    # What it remembers of a file it says again of the next one with the same content, wherever that lies.
+    found = re.findall(r"([^/\\\s]+\.py):(\d+): error:", said)
     for number, use in enumerate(WRONG, 2):
-        assert any(line.startswith(f"wrong.py:{number}:") for line in lines), (use, said)
-    assert [line for line in lines if not line.startswith("wrong.py")] == [], said
+        assert ("wrong.py", str(number)) in found, (use, said)
+    assert {name for name, _ in found} == {"wrong.py"}, said
 
 
 def test_every_option_is_typed_documented_and_told_by_help() -> None:
