@@ -10,7 +10,7 @@ from stac_manager.api.ending import broken_off
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.paging import Page
+from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import Planned, Planner, another_form
 from stac_manager.api.reading import CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
@@ -66,8 +66,6 @@ class Search:
         """Queue the shares; where that is the search as a whole, its first page may be there already."""
         self._given = first_page
         self._runner.add(shares)
-
-    # --- Fetching -----------------------------------------------------------------------------------------------
 
     async def _read(self, share: Share) -> None:
         """Fetch the pages of a share, one after another."""
@@ -131,9 +129,12 @@ class Search:
             return
         if ends or status in REFUSED or not self._fetcher.bears(error, around=reading.share.failing):
             raise reading.ending.elsewhere or error
-        reading.fail(str(error))
-
-    # --- Splitting ----------------------------------------------------------------------------------------------
+        beyond = self.ways.beyond(reading) if isinstance(error, OneItemError) else None
+        if beyond is None:
+            reading.fail(str(error))
+        else:
+            reading.skip(beyond)
+            self._ledger.skipped(reading, str(error))
 
     def _is_replaced(self, reading: Reading, sent: Request | None, page: Page) -> bool:
         """Learn from the first page of a partition, and read smaller ones in its place if it is too large."""
@@ -143,7 +144,7 @@ class Search:
                 self._stats.completeness.counted = reading.counted
             if sent is not None:
                 self._runner.add(self.ways.accept(reading, sent, page))
-            if self._splitter is None and reading.following is not None and reading.tally.fetched == look_at(reading):
+            if not self.ways.counts and reading.following is not None and reading.tally.fetched == look_at(reading):
                 self._runner.spawn(self._look(reading))
             return False
         if reading.tally.fetched > 1 or page.matched is None or not isinstance(partition, Interval | Tile):
@@ -196,8 +197,6 @@ class Search:
                     self._runner.withdraw(share)
         self._room.changed()
 
-    # --- Delivering ---------------------------------------------------------------------------------------------
-
     async def parts(self, look: Callable[[], Awaitable[None]]) -> Parts:
         """Yield the new items of each page. Take all of one part before the next.
 
@@ -248,12 +247,12 @@ class Search:
         if self._ledger.totals.foreign > OVERLAP * self._stats.completeness.items + 4 * self._fetcher.page_size:
             self._stop_dividing()
 
-    # --- Ending -------------------------------------------------------------------------------------------------
-
     async def _finish(self, reading: Reading) -> None:
         """Compare what came with what was counted; read again what lacks items."""
         self._readings.discard(reading)
         self.ways.finished(reading)
+        if self._splitter is not None:
+            self._splitter.ended(reading)
         if not reading.stopped and (problem := reading.missing()):
             if self._splitter is None:
                 helped = await self.ways.help(reading)

@@ -57,7 +57,8 @@ class Fetcher:
         """
         request = reading.following
         assert request is not None
-        request = self._sized(reading, request)
+        if not isinstance(reading.share.partition, Pages):
+            request = self._sized(reading, request)
         asked = limit_of(request) or limit_of(reading.first)
         try:
             page = await self.follower.fetch(request, reading, attempts)

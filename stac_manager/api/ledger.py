@@ -130,6 +130,11 @@ class Ledger:
         """Take note of pages that nobody can have."""
         self._failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
 
+    def skipped(self, reading: Reading, error: str) -> None:
+        """Take note of an item that nobody can have."""
+        self.totals.failed += 1
+        self._failures.add(shown(reading.first.url), f"an item cannot be had: {error}")
+
     def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page) -> bool:
         tally, partition = reading.tally, reading.share.partition
         verdict = owner(member, partition) if isinstance(member, dict) else Owner.UNCLEAR

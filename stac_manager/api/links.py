@@ -90,6 +90,15 @@ def page_after(request: Request) -> Request | None:
     return None if number is None else with_number(request, "page", number + 1)
 
 
+def item_after(request: Request) -> Request | None:
+    """The request for what is behind the first item of a page, where its number counts items; None of others."""
+    numbers = {name: number for name, number in numbers_of(request).items() if name != "page"}
+    if len(numbers) != 1:
+        return None
+    name, number = numbers.popitem()
+    return with_number(request, name, number + 1)
+
+
 class Frontier:
     """Hands out the pages of a search whose links count, in order, a few at a time.
 

@@ -12,6 +12,7 @@ from stac_manager.api.http import Answer, Client, TooLargeError
 from stac_manager.api.links import numbers_of, page_after
 from stac_manager.api.next_links import LinkError, next_request
 from stac_manager.api.requests import Request, limit_of, with_limit
+from stac_manager.api.retrying import TOO_LARGE, SearchEndsError
 from stac_manager.exceptions import DataProcessingError, StatusError
 
 NO_NEXT = "a full page has no next link: there may be more"
@@ -87,6 +88,10 @@ class PageSizeError(DataProcessingError):
         self.limit = limit
 
 
+class OneItemError(StatusError):
+    """A page that cannot be had, though it would hold one item only, the first of those that were asked for."""
+
+
 async def fetch_page(
     client: Client, request: Request, first: Request, *, outline: bool = False, attempts: int | None = None
 ) -> tuple[Page, Request]:
@@ -97,6 +102,7 @@ async def fetch_page(
 
     Raises:
         PageSizeError: If a smaller page may work, but not from this link.
+        OneItemError: If not even the smallest page can be had.
         DataProcessingError: If the server refuses, or answers something else than items.
     """
     is_first = request is first
@@ -112,8 +118,13 @@ async def fetch_page(
             if smaller is None or smaller_first is None:
                 raise PageSizeError(str(error), limit) from error
             request, first = (smaller_first if is_first else smaller), smaller_first
-        except StatusError as error:
-            if error.status != 405 or request.method != "POST" or is_first:
+        except SearchEndsError:
+            raise
+        except DataProcessingError as error:
+            status = error.status if isinstance(error, StatusError) else 0
+            if limit == 1 and status in (0, *TOO_LARGE):
+                raise OneItemError(str(error), status) from error
+            if status != 405 or request.method != "POST" or is_first:
                 raise
             request = Request("GET", request.url, headers=request.headers)
 
@@ -135,15 +146,7 @@ async def make_sure(
     if page.matched is not None and (page.matched <= page.size or next_links_seen or page.size >= full):
         return page
     if page.size < full:
-        if not next_links_seen and page.size > 1:
-            same = await _resized(client, request, first, page.size)
-            if same is not None and same.following is not None:
-                return same
-        if not next_links_seen and page.size > 1 and page.matched is None:
-            one = await _resized(client, request, first, 1)
-            if one is not None and one.size == 1 and one.following is None:
-                page.doubt = NO_NEXT_LINKS
-        return page
+        return page if next_links_seen or page.size == 1 else await _shorter(client, request, first, page)
     if page.size > (limit_of(request) or page.size):  # `limit` is ignored: all there is comes on one page
         return page
     size = page.size - 1 or 2
@@ -158,6 +161,16 @@ async def make_sure(
     if again is not None and size == 2 and again.size == 1 and next_links_seen:
         return page
     page.doubt = NO_NEXT
+    return page
+
+
+async def _shorter(client: Client, request: Request, first: Request, page: Page) -> Page:
+    same = await _resized(client, request, first, page.size)
+    if same is not None and same.following is not None:
+        return same
+    one = await _resized(client, request, first, 1) if page.matched is None else None
+    if page.matched is not None or (one is not None and one.size == 1 and one.following is None):
+        page.doubt = NO_NEXT_LINKS
     return page
 
 

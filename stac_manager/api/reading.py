@@ -67,6 +67,7 @@ class Tally:
         left_out: Members that do not meet the conditions of the search.
         near: Those of the page at hand that hardly miss them, and came over a link.
         failed: Members that are no items.
+        skipped: Members that cannot be had.
     """
 
     fetched: int = 0
@@ -78,6 +79,7 @@ class Tally:
     left_out: int = 0
     near: int = 0
     failed: int = 0
+    skipped: int = 0
 
 
 @dataclass(slots=True)
@@ -227,6 +229,12 @@ class Reading:
         self.ending.problem = error
         self.following = None
 
+    def skip(self, beyond: Request) -> None:
+        """Go on behind a member that cannot be had."""
+        self.tally.skipped += 1
+        self.tally.members += 1
+        self.following = beyond
+
     def begin_anew(self, first: Request) -> None:
         """Read from the beginning once more, over what came already."""
         self.first = self.following = first
@@ -238,7 +246,7 @@ class Reading:
         """Why items may be missing, once it was read to its end; None where nothing speaks for it."""
         if self.counted is None:
             return self.ending.problem
-        missing = self.counted - self.memory.different
+        missing = self.counted - self.memory.different - self.tally.skipped
         if missing <= 0:
             return None
         return f"{missing} of {self.counted} items did not come" + (
@@ -266,7 +274,7 @@ class Reading:
             pages=tally.read,
             requests=tally.fetched,
             left_out=tally.left_out,
-            failed=tally.failed,
+            failed=tally.failed + tally.skipped,
             problem=self.missing(),
             doubtful_end=self.ending.doubtful and self.counted is None,
             shifted=self.ending.shifted,

@@ -22,6 +22,9 @@ FINER_IN_BURSTS = 1.5
 REPAIR_DEPTH = 2
 REPAIRS_IN_VAIN = 50
 """How often a partition that lacks items is read again, and how many are without anything new to show for it."""
+FAILURES_IN_VAIN = 50
+"""How many more parts of a partition that cannot be had fail than are read: a cut leaves one of two, unless the server
+rounds times."""
 PARTS_A_PAGE, SPARE_PARTS = 8, 500
 """Partitions that end before their count are cut into so many parts in all: where every count is too high, each part of
 a part looks cut off again."""
@@ -108,6 +111,7 @@ class Splitter:
         self._undiminished: dict[str, int] = {}  # parts that hold all of the partition that was cut, by its key
         self._twins = 0  # such parts beside the first of each
         self._in_vain = 0
+        self._failures = 0  # of parts that were cut around a page, beyond those that were read
         self._pages = 0  # with new items
         self._parts = 0  # of what ended before its count
         self._spent = 0  # requests for sharing work of which nobody knows how much it is
@@ -181,7 +185,7 @@ class Splitter:
     def repaired(self, reading: Reading, largest: int) -> list[Share]:
         """What to read again of a partition that lacks items; nothing where that was tried enough."""
         share, full, ending = reading.share, reading.memory.last_was_full, reading.ending
-        able = self._cuts.can_cut(share.partition)
+        able = self._cuts.can_cut(share.partition) and self._failures <= FAILURES_IN_VAIN
         if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
             return self._cut_short(reading, 2) if able else []
         if not isinstance(share.partition, Interval | Tile) or self._in_vain >= REPAIRS_IN_VAIN:
@@ -196,6 +200,11 @@ class Splitter:
         if able and (shares := self._cut_short(reading, parts, depth)):
             return shares
         return [again(reading)] if share.depth < REPAIR_DEPTH and ending.error is None else []
+
+    def ended(self, reading: Reading) -> None:
+        """Take note of whether a part that was cut around a failing page could be read."""
+        if reading.share.failing and not reading.stopped:
+            self._failures = max(self._failures + (1 if reading.ending.error else -1), 0)
 
     def delivered(self, reading: Reading) -> None:
         """Take note of a page with new items: repairs are not in vain."""

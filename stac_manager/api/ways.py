@@ -5,11 +5,11 @@ from __future__ import annotations
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.links import Frontier, counter_of
+from stac_manager.api.links import Frontier, counter_of, item_after
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
 from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
-from stac_manager.api.requests import Request, limit_of
+from stac_manager.api.requests import Request, limit_of, with_limit
 from stac_manager.api.retrying import SearchEndsError
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
@@ -99,9 +99,11 @@ class Ways:
         if self._counted is not None and page.matched not in (None, self._counted):
             reading.ending.shifted = SHIFTED
         reading.counted = None
-        if page.following is not None and page.size and frontier.counter.place(page.following)[1]:
-            return  # a smaller page: the rest of it is next
         number = frontier.counter.place(sent)[0] + 1
+        if page.following is not None and page.size:
+            after, rest = frontier.counter.place(page.following)
+            if rest and (partition.stop is None or after < partition.stop):
+                return  # a smaller page: the rest of it is next
         if page.following is None and page.size < partition.page_size:
             frontier.end_at(number)
         within = partition.stop is not None and number < partition.stop
@@ -109,6 +111,15 @@ class Ways:
         beyond = frontier.last is not None and number >= frontier.last and page.following is not None
         more = (within or beyond) and (frontier.end is None or number < frontier.end)
         reading.following = frontier.counter.page(number) if more else None
+
+    def beyond(self, reading: Reading) -> Request | None:
+        """The request for what is behind an item that cannot be had; None where the links do not count."""
+        request, partition, frontier = reading.following, reading.share.partition, self._frontier
+        after = None if request is None else item_after(request)
+        if after is None or not isinstance(partition, Pages) or frontier is None:
+            return after if isinstance(partition, Whole) else None
+        left = frontier.counter.step - frontier.counter.place(after)[1]
+        return None if left == frontier.counter.step else with_limit(after, left)
 
     def finished(self, reading: Reading) -> None:
         """Hand out no more pages where one after another holds nothing new."""

@@ -190,6 +190,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "one item is poison, pages by number": lambda: Case(
         [PoisonedItem("item-0053"), Ignores("datetime")], world={"paging": "page"}
     ),
+    "one item is poison, by offset, nothing cuts": lambda: Case(
+        [PoisonedItem("item-0053"), Ignores("datetime", "bbox")], at_one_instant, world={"paging": "offset"},
+        most_requests=60,
+    ),
     "one item is no JSON": lambda: Case([GarbledItem("item-0013")], world={"paging": "offset"}),
     "one item is no JSON, at one instant": lambda: Case([GarbledItem("item-0003")], at_one_instant),
     "next gives 404": lambda: Case([NextLink("leads_nowhere"), Ignores("bbox")], at_one_instant),
@@ -337,6 +341,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "a large page is a 500": lambda: Case([LargestPage(4, silent=False)]),
     "a large page is a 400": lambda: Case([LargestPage(4, silent=False, status=400)]),
     "a large page is cut": lambda: Case([LargestPage(4, silent=True)]),
+    "a large page is cut, next is absent": lambda: Case(
+        [LargestPage(4, silent=True), NextLink("absent")], most_requests=300
+    ),
     "a large page is cut, without counts": lambda: Case([LargestPage(4, silent=True)], world={"counts": False}),
     "a large page has no next link": lambda: Case([LinksLostByLargePages(4)], most_requests=100),
     "a large page has no next link, without counts": lambda: Case(

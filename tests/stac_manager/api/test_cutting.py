@@ -18,9 +18,10 @@ from stac_manager.api.ownership import Owner, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import space_cuts
 from stac_manager.api.query import Bounds, Query
+from stac_manager.api.reading import Reading, Share
 from stac_manager.api.requests import Request
 from stac_manager.api.space import SpaceCuts
-from stac_manager.api.splitting import Sizes, parts_of_oversized, parts_to_share
+from stac_manager.api.splitting import FAILURES_IN_VAIN, Sizes, Splitter, parts_of_oversized, parts_to_share
 from stac_manager.api.survey import Survey
 from stac_manager.plan import Interval
 from stac_manager.timestamps import SECOND
@@ -193,3 +194,23 @@ def test_tiles_of_60_pages_take_few_requests(
         tiles += smaller
         requests += 1 if smaller else max(-(-len(inside) // 100), 1)
     assert requests <= most
+
+
+@pytest.mark.parametrize(("isolates", "most"), [(True, 120), (False, 3 * FAILURES_IN_VAIN)])
+def test_what_cutting_does_not_isolate_is_given_up(isolates: bool, most: int) -> None:
+    """A page fails: one of two parts fails again, and at last a second is left; or all of them do."""
+    poison = 20_000_000 * SECOND
+    cutter = Cutter(Bounds.parse("1970-01-01T00:00:00Z/1971-01-01T00:00:00Z"), Density.even(0, 31_536_000, 1_000))
+    splitter = Splitter(cutter, Sizes())
+    queue, read = [Share(Interval(None, None))], 0
+    while queue:
+        share = queue.pop(0)
+        read += 1
+        reading = Reading(share, NEXT, None)
+        part = share.partition
+        assert isinstance(part, Interval)
+        if not isolates or ((part.start or 0) <= poison and (part.end is None or poison < part.end)):
+            reading.fail("500")
+        splitter.ended(reading)
+        queue += splitter.repaired(reading, 10) if reading.missing() else []
+    assert 2 < read <= most
