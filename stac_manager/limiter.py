@@ -13,12 +13,13 @@ from stac_manager.rate import AUTO_FLOOR, DECREASE, Capacity, RateWindow
 Outcome: TypeAlias = Literal["page", "other", "refused", "failed"]
 """A full page of a search; any other answer; a 429 or 503; no answer in time."""
 
-AUTO_START = 10
+# Also what a search is cut for before the level is known: whoever starts late on a partition ends late.
+AUTO_START = 20
 AUTO_CEILING = 64
-# What a search is cut for before the level is known.
-AUTO_PLANNED = 20
 
-# Doubling the level must raise the throughput by this factor, or the server is full (BBR's startup asks for 1.25).
+# So many full pages raise the level by one at first: by a third in a round.
+PAGES_A_STEP = 3
+# A round must raise the throughput by this factor, or the server is full (BBR's startup asks for 1.25).
 STARTUP_GAIN = 1.2
 STARTUP_ROUNDS_WITHOUT_GAIN = 2
 # A level is as good as another one that has this share of its throughput: the lower one is taken.
@@ -106,7 +107,7 @@ class AutoLimiter:
     """Finds the level by its throughput, and the rate from refusals.
 
     The start is that of TCP's slow start and of BBR (Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM
-    Queue 14, 2016): each full page adds one, until twice the requests no longer bring `STARTUP_GAIN` times the pages.
+    Queue 14, 2016): every third full page adds one, until that no longer brings `STARTUP_GAIN` times the pages a round.
     From then on it climbs as .NET's thread pool does (Hellerstein et al., "Optimizing Concurrency Levels in the .NET
     ThreadPool", 2008): now and then another level is tried for a while, and kept where the throughput is higher, or
     the same with fewer requests. Latency is never compared with the least one seen: a server with a long tail, or with
@@ -120,7 +121,7 @@ class AutoLimiter:
 
     def __init__(self, start: int = AUTO_START, ceiling: int = AUTO_CEILING) -> None:
         self.ceiling = ceiling
-        self.planned = min(AUTO_PLANNED, ceiling)
+        self.planned = min(AUTO_START, ceiling)
         self._rate, self._capacity = RateWindow(), Capacity()
         self._climb = Climb(min(start, ceiling), ceiling)
         self._deaf_until = 0.0
@@ -193,7 +194,7 @@ class Climb:
             return
         if self._starting:
             if self._in_vain == 0 and trial.pages >= self._best[0] * (now - trial.since):
-                self.level = min(self.level + 1, self._ceiling)
+                self.level = min(self.level + (trial.pages % PAGES_A_STEP == 0), self._ceiling)
             trial.pages += 1
             if trial.pages >= trial.level:
                 self._end_round(now)
@@ -203,7 +204,7 @@ class Climb:
                 self._end_trial(now)
 
     def _end_round(self, now: float) -> None:
-        """The level has doubled in this round: does that bring more?"""
+        """The level was raised in this round: does that bring more?"""
         rate = self._trial.rate(now)
         self._in_vain = 0 if rate > STARTUP_GAIN * self._best[0] else self._in_vain + 1
         if rate > self._best[0] / AS_GOOD:

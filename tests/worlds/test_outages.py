@@ -13,7 +13,7 @@ from stac_manager.api import retrying
 from stac_manager.api.http import MAX_RENEWALS, Client
 from stac_manager.api.requests import Request
 from stac_manager.exceptions import StatusError
-from stac_manager.limiter import AUTO_PLANNED, FixedLimiter
+from stac_manager.limiter import AUTO_START, FixedLimiter
 from stac_manager.network import backoff
 from stac_manager.network.connection import RETRIES, Connection
 
@@ -63,7 +63,7 @@ async def test_an_outage_that_does_not_end_ends_the_search(level: int | str) -> 
     said = r"; the server has been down for \d+ s: \d+ of 600 items came, \d+ partitions? not read to the end"
     assert re.search(said, came.error)
     assert 0 < len(set(came.keys)) == len(came.keys) == came.stats.completeness.items, "what came stays"
-    assert len(world.asked) <= 20 + 2 * AUTO_PLANNED + LOOKS, "each partition has waited for itself"
+    assert len(world.asked) <= 20 + 2 * AUTO_START + LOOKS, "each partition has waited for itself"
     assert came.stats.completeness.status == "incomplete"
 
 
@@ -77,7 +77,7 @@ async def test_a_search_has_no_more_requests_than_a_budget(level: int | str, mon
     assert came.error is not None
     assert re.search(r"ends after \d+ requests, .* of 600 items came, \d+ partitions? not read to the end", came.error)
     assert 0 < len(set(came.keys)) == len(came.keys) == came.stats.completeness.items, "what came stays"
-    assert len(world.asked) <= 40 + AUTO_PLANNED
+    assert len(world.asked) <= 40 + AUTO_START
     assert came.stats.completeness.status == "incomplete"
 
 
