@@ -35,9 +35,9 @@ BYTES_IN_FLIGHT = 128 * MEGABYTE
 STEP_BYTES = MEGABYTE
 PIECE_BYTES = 65_536
 ON_THE_SPOT_BYTES = 262_144
-# orjson parses some 250 MB a second and nothing else runs meanwhile: what is larger is parsed by a thread that others
-# can interrupt.
-DECODED_AT_ONCE_BYTES = 12 * MEGABYTE
+# orjson parses 80 to 250 MB of items a second and nothing else runs meanwhile: what is larger is parsed by a thread
+# that others can interrupt.
+DECODED_AT_ONCE_BYTES = 6 * MEGABYTE
 
 CODINGS = ("gzip", "deflate", "br")
 
@@ -204,7 +204,8 @@ async def _unpacked(data: bytes, coding: str, most: int, take: Callable[[int], A
         if take is not None:
             await take(len(part))
         parts.append(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    # Joining large parts takes no lock, so that others run meanwhile.
+    return parts[0] if len(parts) == 1 else await asyncio.to_thread(b"".join, parts)
 
 
 def decoded(data: bytes) -> Any:
