@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from servers.network import usual_authorities
@@ -11,7 +11,10 @@ from servers.network import usual_authorities
 from stac_manager.api import page_sizes
 from stac_manager.network import backoff
 
-__all__ = ["ends_in_time", "hundredfold", "usual_authorities"]
+__all__ = ["hundredfold", "usual_authorities"]
+
+LONGEST_SECONDS = 300
+"""Nothing here takes this long, on a machine that is busy with other work either."""
 
 
 @pytest.fixture(autouse=True)
@@ -24,15 +27,17 @@ def hundredfold(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     page_sizes.forget()
 
 
-@pytest.fixture(autouse=True)
-def ends_in_time(seconds: int = 30) -> Iterator[None]:
-    """Ends what would go on for ever, also where it is in a loop that awaits nothing. Nothing here takes this long."""
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, object, object]:
+    """Ends what would go on for ever, also where it is in a loop that awaits nothing: the test, and not its report."""
 
     def stop(number: int, frame: object) -> None:
-        raise AssertionError(f"no end after {seconds} s")
+        raise AssertionError(f"no end after {LONGEST_SECONDS} s")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again, where somebody caught it
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST_SECONDS, 1.0)  # again, where somebody caught it
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
