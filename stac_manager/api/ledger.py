@@ -87,7 +87,7 @@ class Ledger:
             return counted is not None
         for marks in self._finished:
             self._strays.difference_update(marks)
-        if not self._strays or not whole:
+        if not whole or (counted is None and not self._strays):  # with a count, no interval may find them
             return False
         self._stats.notes.append(STRAYED)
         self.delivered = Seen()

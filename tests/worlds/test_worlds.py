@@ -134,6 +134,16 @@ def in_many_zones() -> list[Json]:
     return [make_item(n, datetime=time.astimezone(zones[n % 5]).isoformat()) for n, time in enumerate(times)]
 
 
+def in_ranges_turned_round() -> list[Json]:
+    """Items of which every sixth ends before it begins, so that short intervals find it nowhere."""
+    turned = {n: FIRST + timedelta(hours=7 * n) for n in range(0, COUNT, 6)}
+    times = {
+        n: {"start_datetime": text_of(t + timedelta(hours=9)), "end_datetime": text_of(t - timedelta(hours=9))}
+        for n, t in turned.items()
+    }
+    return [make_item(n, **times.get(n, {})) for n in range(COUNT)]
+
+
 def at_the_ends_of_time() -> list[Json]:
     ends = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"]
     return [*spread(), *(make_item(2000 + n, datetime=moment) for n, moment in enumerate(ends))]
@@ -276,6 +286,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "ranges are found by their middle": lambda: Case([MiddleOfRanges()], in_ranges),
     "another time is compared, without counts": lambda: Case([AnotherTime()], world={"counts": False}),
     "another time is compared": lambda: Case([AnotherTime()]),
+    "ranges are turned round": lambda: Case([], in_ranges_turned_round),
     "times are compared as text": lambda: Case([TimesAsText()], in_many_zones),
     "oldest first": lambda: Case(
         [OldestFirst()], over_years, {"datetime": "2024-01-01T00:00:00Z/2027-01-01T00:00:00Z"},
