@@ -121,6 +121,8 @@ def run_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> No
             " report" in command
         ):
             ensure_results(clone)
+        if command.startswith("asv run"):
+            describe_machine(clone)
         if "results/before.json results/after.json" in command:
             make_two_results(clone)
         shortened = with_less_to_do(command, url)
@@ -190,8 +192,15 @@ def make_two_results(clone: Path) -> None:
 def ensure_results(clone: Path) -> None:
     """The README's commands leave some; a page that is tested by itself has none to publish."""
     if not (clone / ".asv" / "results" / "benchmarks.json").exists():
-        for arguments in (["machine", "--yes"], ["run", "HEAD^!", "--quick", "--bench", ONE_BENCHMARK]):
-            subprocess.run([BIN / "asv", *arguments], cwd=clone, env=environment(clone), check=True)
+        describe_machine(clone)
+        run = [BIN / "asv", "run", "HEAD^!", "--quick", "--bench", ONE_BENCHMARK]
+        subprocess.run(run, cwd=clone, env=environment(clone), check=True)
+
+
+def describe_machine(clone: Path) -> None:
+    """Another page says how, and may not have been tested before."""
+    if not Path(environment(clone)["HOME"], ".asv-machine.json").exists():
+        subprocess.run([BIN / "asv", "machine", "--yes"], cwd=clone, env=environment(clone), check=True)
 
 
 def check_preview(clone: Path, preview_command: Sequence[str | Path]) -> None:
