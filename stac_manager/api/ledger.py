@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
 from typing import Any
@@ -15,15 +15,27 @@ from stac_manager.api.paging import Page
 from stac_manager.api.reading import LOST, MOVED, Reading, Tally
 from stac_manager.api.seen import Seen, canonical, identity_of, mark_of
 from stac_manager.api.space import is_outside
+from stac_manager.api.strays import Strays
 from stac_manager.context import FailureCollector
 from stac_manager.items import why_not_an_item
 from stac_manager.plan import Partition, Tile
 from stac_manager.protocols import Item
 from stac_manager.stats import ApiStats
 
-MOST_STRAYS = 100_000
-"""So many items that a partition does not own are remembered, to see whether another one delivers them."""
 STRAYED = "Read once more in sequence: the server does not find every item by its own time."
+
+
+@dataclass(slots=True)
+class Heeded:
+    """What a server makes of the conditions of a search.
+
+    Attributes:
+        all: Whether it was not seen to ignore some of them, or to read them in a wider sense.
+        collections: Whether it heeds which Collections are asked for; None while that was no question.
+    """
+
+    all: bool = True
+    collections: bool | None = None
 
 
 class Ledger:
@@ -34,7 +46,7 @@ class Ledger:
         totals: What was counted over all partitions: foreign items, those left out, members that are no items.
         claims: Who delivers items with an unclear owner.
         delivered: What was delivered, where the items alone do not tell which partition they come from.
-        ignores: Whether the server was seen to ignore some of them, or to read them in a wider sense.
+        by_number: Whether those are pages that were asked for by their numbers.
     """
 
     def __init__(
@@ -51,12 +63,8 @@ class Ledger:
         self.left = left
         self.totals = Tally()
         self.claims = Claims(alone)
-        self._alone = alone is not None
-        self._strays: set[int] = set()
-        self._finished: list[array[int]] = []  # marks of what partitions own that were read to their end
-        self._looked_again = False
-        self._heeds_collections: bool | None = None
-        self.ignores = False
+        self._strays = Strays() if alone is None else None
+        self._heeds = Heeded()
         self.delivered: Seen | None = None
         self.by_number = False
 
@@ -67,8 +75,8 @@ class Ledger:
 
     def finished(self, reading: Reading) -> None:
         """Remember what a partition owned."""
-        if self.delivered is None and not self._alone:
-            self._finished.append(array("Q", reading.memory.own))
+        if self.delivered is None and self._strays is not None:
+            self._strays.deliver(reading.memory.own)
 
     def lacks(self, counted: int | None, *, whole: bool) -> bool:
         """Whether partitions have left something out: what no tile has, or what came for others than own it. Asked
@@ -78,20 +86,20 @@ class Ledger:
             counted: The server's count.
             whole: Whether every partition has all that was counted of it, so that nothing else explains it.
         """
-        if self._looked_again or self.by_number or self.left is not None or self._alone:
+        strays = self._strays
+        if strays is None or self.by_number or self.left is not None:
             return False
-        self._looked_again = True
+        self._strays = None
         if counted is not None and self.came >= counted:
             return False
         if self.delivered is not None:
             return counted is not None
-        for marks in self._finished:
-            self._strays.difference_update(marks)
-        if not whole or (counted is None and not self._strays):  # with a count, no interval may find them
+        # With a count, there may be some that no interval finds.
+        if not whole or not (strays.known if counted is not None else strays.lost()):
             return False
         self._stats.notes.append(STRAYED)
         self.delivered = Seen()
-        for mark in chain(self.claims.claimed, *self._finished):
+        for mark in chain(self.claims.claimed, strays.delivered()):
             self.delivered.add(mark)
         return True
 
@@ -149,7 +157,7 @@ class Ledger:
         if verdict is Owner.FOREIGN:
             tally.foreign += 1
             self.totals.foreign += 1
-            if meant and len(self._strays) < MOST_STRAYS:
+            if meant and self._strays is not None:
                 self._strays.add(mark)
             return False
         if verdict is Owner.UNCLEAR and not self._is_claimed(reading, member, mark):
@@ -163,7 +171,7 @@ class Ledger:
                 reading.ending.shifted = MOVED
             return False
         if not meant:
-            if self.ignores:
+            if not self._heeds.all:
                 self._leave_out(reading, 1)
             else:
                 tally.near += 1
@@ -182,8 +190,8 @@ class Ledger:
         if self._asked.means(member):
             return True
         if reading.tally.read == 0:
-            self.ignores = True
-        elif not self.ignores and not self._asked.means(member, margin=ROUNDED):
+            self._heeds.all = False
+        elif self._heeds.all and not self._asked.means(member, margin=ROUNDED):
             reading.end(LOST)
         return False
 
@@ -191,7 +199,7 @@ class Ledger:
         """The Collections of the answer to a request of our own where none of them was asked for. Either Collections
         go by other names, or the server ignores which are asked for: `take_for` says which."""
         asked = self._asked.collections if self._asked is not None else None
-        if asked is None or reading.tally.read or self._heeds_collections is False:
+        if asked is None or reading.tally.read or self._heeds.collections is False:
             return set()
         if not page.size or collection_of(page.first()) in asked:
             return set()
@@ -201,14 +209,14 @@ class Ledger:
     def take_for(self, names: set[str], *, heeds: bool) -> None:
         """Take other names for those of the Collections asked for, if the server heeds what is asked for at all."""
         assert self._asked is not None
-        if self._heeds_collections is None:
+        if self._heeds.collections is None:
             came, asked = (", ".join(map(repr, sorted(each))) for each in (names, self._asked.collections or ()))
             self._stats.notes.append(
                 f"Items of the Collection {came} came for {asked}: taken for the same."
                 if heeds
                 else f"The server ignores `collections`: items of {came} came for {asked}."
             )
-        self._heeds_collections = heeds
+        self._heeds.collections = heeds
         if heeds:
             self._asked = self._asked.also(names)
 

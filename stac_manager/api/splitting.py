@@ -112,8 +112,7 @@ class Splitter:
         self._twins = 0  # such parts beside the first of each
         self._in_vain = 0
         self._failures = 0  # of parts that were cut around a page, beyond those that were read
-        self._pages = 0  # with new items
-        self._parts = 0  # of what ended before its count
+        self._parts_left = SPARE_PARTS  # of what ends before its count
         self._spent = 0  # requests for sharing work of which nobody knows how much it is
         self.divides = True
 
@@ -208,16 +207,16 @@ class Splitter:
 
     def delivered(self, reading: Reading) -> None:
         """Take note of a page with new items: repairs are not in vain."""
-        self._pages += 1
+        self._parts_left += PARTS_A_PAGE
         if reading.share.depth:
             self._in_vain = 0
 
     def _cut_short(self, reading: Reading, parts: int, depth: int | None = None) -> list[Share]:
         """Cut a partition that ended before its count, as long as that brings pages."""
-        if self._parts + parts > PARTS_A_PAGE * self._pages + SPARE_PARTS:
+        if parts > self._parts_left:
             return []
         shares = self._cut(reading, parts, depth)
-        self._parts += len(shares)
+        self._parts_left -= len(shares)
         return shares
 
     def _cut(self, reading: Reading, parts: int, depth: int | None = None, reached: float | None = None) -> list[Share]:
