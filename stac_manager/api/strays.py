@@ -45,7 +45,7 @@ class Strays:
         """Whether one of them was delivered by nobody, as far as is known."""
         for marks in self._owned or ():
             self._marks.difference_update(marks)
-        return self.known and bool(self._marks)
+        return bool(self._marks)
 
     def delivered(self) -> Iterator[int]:
         """Yield the marks of all that was delivered."""
