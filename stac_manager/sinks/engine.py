@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from stac_manager.exceptions import StacManagerError
 from stac_manager.plan import Partition
@@ -47,6 +47,14 @@ class Engine(Protocol):
 
     def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
         """Yield what came of each partition, as they end."""
+
+
+@runtime_checkable
+class StartedAhead(Protocol):
+    """An engine that can make itself ready before there are partitions."""
+
+    def started(self, job: Job) -> AbstractContextManager[None]:
+        """Be ready for the partitions of a job within the block."""
 
 
 def in_process(job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:

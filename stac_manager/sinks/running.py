@@ -18,7 +18,7 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError, pri
 from stac_manager.plan import Lines, Partition, Plan
 from stac_manager.sinks.balance import balanced
 from stac_manager.sinks.disk import Disk
-from stac_manager.sinks.engine import Engine, Outcome, Shared, in_process
+from stac_manager.sinks.engine import Engine, Outcome, Shared, StartedAhead, in_process
 from stac_manager.sinks.folder import Folder, Header
 from stac_manager.sinks.job import digest_of_files, documents_of, why_changed
 from stac_manager.sinks.layout import STATE, Layout
@@ -81,8 +81,8 @@ class Run:
 
     def ready(self) -> AbstractContextManager[None]:
         """Let the workers make themselves ready while the plan is made."""
-        started = getattr(self._engine, "started", None)
-        return nullcontext() if started is None else started(self.request.job)
+        engine = self._engine
+        return engine.started(self.request.job) if isinstance(engine, StartedAhead) else nullcontext()
 
     def planned(self) -> Plan:
         """Return the plan of the run that was begun here, or make and write one.
