@@ -1,18 +1,18 @@
-"""Cutting slices, by what has been learned of when items are."""
+"""When the items of a search are, as far as is known, and where that says to cut it."""
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import floor
+from math import ceil, floor
 from typing import Any
 
-from stac_manager.api.density import Density, stretch
 from stac_manager.api.ownership import time_of
 from stac_manager.api.query import Bounds
 from stac_manager.plan import Interval, Partition
-from stac_manager.timestamps import FIRST_SECOND, SECOND
+from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, YEAR_SECONDS
 
 # Fewer times than this tell nothing of how close items are.
 FEWEST_TIMES = 8
@@ -22,6 +22,113 @@ SAME_DENSITY = 1.5
 BURST_SHARE = 0.125
 # Nanoseconds since 1970 in 64 bits: from 1677 to 2262. What lies beyond belongs to the first and last interval.
 FARTHEST_EDGE = 9_223_372_036
+
+
+@dataclass(slots=True)
+class Density:
+    """How many items there are at which times, as far as is known: constant between `times`. A hint, never a bound."""
+
+    times: list[float]
+    weights: list[float]  # of the stretch that begins at the time of the same index; one less than times
+
+    @classmethod
+    def even(cls, low: float, high: float, weight: float) -> Density:
+        return cls([low, max(high, low + 1)], [max(weight, 1e-9)])
+
+    @property
+    def low(self) -> float:
+        return self.times[0]
+
+    @property
+    def high(self) -> float:
+        return self.times[-1]
+
+    def weight(self, low: float, high: float) -> float:
+        """How many items are between two times."""
+        total = 0.0
+        first = max(bisect_right(self.times, low) - 1, 0)
+        for index in range(first, len(self.weights)):
+            start, end = self.times[index], self.times[index + 1]
+            if start >= high:
+                break
+            share = min(end, high) - max(start, low)
+            if share > 0:
+                total += self.weights[index] * share / (end - start)
+        return total
+
+    def set_weight(self, low: float, high: float, weight: float) -> None:
+        """Learn how many items are between two times; their shape in between stays."""
+        if high <= low:
+            return
+        self._cut_at(low)
+        self._cut_at(high)
+        first, last = bisect_left(self.times, low), bisect_left(self.times, high)
+        known = sum(self.weights[first:last])
+        span = self.times[last] - self.times[first]
+        for index in range(first, last):
+            share = (
+                self.weights[index] / known
+                if known > 1e-6
+                else (self.times[index + 1] - self.times[index]) / span
+            )  # fmt: skip
+            self.weights[index] = weight * share
+
+    def _cut_at(self, time: float) -> None:
+        if time < self.low:
+            self.times.insert(0, time)
+            self.weights.insert(0, 0.0)
+        elif time > self.high:
+            self.times.append(time)
+            self.weights.append(0.0)
+        index = bisect_left(self.times, time)
+        if self.times[index] != time:
+            start, end = self.times[index - 1], self.times[index]
+            whole = self.weights[index - 1]
+            before = whole * (time - start) / (end - start)
+            self.times.insert(index, time)
+            self.weights[index - 1] = before
+            self.weights.insert(index, whole - before)
+
+    def edges(self, low: float, high: float, parts: int) -> list[int]:
+        """Whole seconds strictly between two times that cut what is between them into parts of equal weight."""
+        weight = self.weight(low, high)
+        points = [low, *(time for time in self.times if low < time < high), high]
+        found: list[int] = []
+        # A little weight everywhere: a stretch believed empty is not cut into nothing.
+        floor_weight = 0.02 * max(weight, 1e-6) / (high - low)
+        done, wanted = 0.0, 1
+        total = weight + floor_weight * (high - low)
+        for start, end in pairwise(points):
+            here = self.weight(start, end) + floor_weight * (end - start)
+            while wanted < parts and done + here >= total * wanted / parts:
+                edge = round(start + (end - start) * (total * wanted / parts - done) / here)
+                if low < edge < high and (not found or edge > found[-1]):
+                    found.append(edge)
+                wanted += 1
+            done += here
+        return found
+
+
+def stretch(piece: Interval, bounds: Bounds, density: Density) -> tuple[float, float]:
+    """The times between which a slice can be cut: its edges, else the user's bounds, else what the density tells."""
+    start = None if piece.start is None else piece.start // SECOND
+    end = None if piece.end is None else piece.end // SECOND
+    low: float | None = start
+    if low is None:
+        low = None if bounds.low is None else ceil(bounds.low)
+        if low is None or (end is not None and low < density.low < end):
+            low = floor(density.low)
+    high: float | None = end
+    if high is None:
+        high = None if bounds.high is None else floor(bounds.high)
+        if high is None or (high > density.high > low):
+            high = ceil(density.high)
+    # The density knows nothing out here: look ever further beyond.
+    if high <= low + 1 and start is None and bounds.low is None:
+        low = max(high - max(YEAR_SECONDS, density.high - density.low), FIRST_SECOND)
+    if high <= low + 1 and end is None and bounds.high is None:
+        high = min(low + max(YEAR_SECONDS, density.high - density.low), LAST_SECOND)
+    return low, high
 
 
 class Cutter:

@@ -7,8 +7,7 @@ from math import ceil
 from time import time
 from typing import Any
 
-from stac_manager.api.cutting import times_of
-from stac_manager.api.density import Density
+from stac_manager.api.cutting import Density, times_of
 from stac_manager.api.paging import Page
 from stac_manager.api.query import SHORTEST_SECONDS, Bounds
 from stac_manager.api.survey import Survey

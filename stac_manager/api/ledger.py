@@ -9,13 +9,11 @@ from time import perf_counter
 from typing import Any
 
 from stac_manager.api.addresses import shown
-from stac_manager.api.claims import Claims
 from stac_manager.api.ownership import ROUNDED, Asked, Owner, collection_of, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import LOST, MOVED, Reading, Tally
-from stac_manager.api.seen import Seen, canonical, identity_of, mark_of
+from stac_manager.api.seen import Claims, Seen, Strays, canonical, identity_of, mark_of
 from stac_manager.api.space import is_outside
-from stac_manager.api.strays import Strays
 from stac_manager.context import FailureCollector
 from stac_manager.items import why_not_an_item
 from stac_manager.plan import Partition, Tile

@@ -11,8 +11,7 @@ from yarl import URL
 
 from stac_manager.api.addresses import linked, shown
 from stac_manager.api.http import Answer
-from stac_manager.api.links import numbers_of
-from stac_manager.api.requests import Request
+from stac_manager.api.requests import Request, numbers_of
 from stac_manager.exceptions import DataProcessingError
 
 # Headers that say how a request travels: not for a link to set.

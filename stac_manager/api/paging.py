@@ -9,9 +9,8 @@ from typing import Any
 from stac_manager.api.addresses import shown
 from stac_manager.api.features import DamagedPageError, Outline
 from stac_manager.api.http import Answer, Client, TooLargeError
-from stac_manager.api.links import numbers_of, page_after
 from stac_manager.api.next_links import LinkError, next_request
-from stac_manager.api.requests import Request, limit_of, with_limit
+from stac_manager.api.requests import Request, limit_of, numbers_of, page_after, with_limit
 from stac_manager.api.retrying import TOO_LARGE, SearchEndsError
 from stac_manager.exceptions import DataProcessingError, StatusError
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from math import ceil, inf
 from time import time
 
-from stac_manager.api.cutting import Cutter
-from stac_manager.api.density import Density
+from stac_manager.api.cutting import Cutter, Density
 from stac_manager.api.execution import Search
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger

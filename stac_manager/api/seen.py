@@ -1,18 +1,26 @@
-"""Which items came before: eight bytes an item, for as long as a partition is read."""
+"""What is remembered of items: which came before, who delivers those with an unclear owner, whether one was left to
+nobody."""
 
 from __future__ import annotations
 
 import json
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
+
+from stac_manager.api.ownership import time_of
+from stac_manager.plan import Interval, Partition
 
 SMALL = 4_096
 BUCKETS = 4_096
 MARK_BYTES = 8
 """Of the 16 of a digest: among ten million items two are mistaken for one with a chance of 3 in a million."""
+MOST_STRAYS = 100_000
+"""So many items that a partition does not own are remembered, to see whether another one delivers them."""
+MOST_OWNED = 2_000_000
+"""So many items that were delivered are remembered for it, eight bytes each; nothing is found out about more."""
 
 
 def identity_of(item: Mapping[str, Any]) -> bytes:
@@ -94,3 +102,89 @@ class Seen:
         for mark in sorted(self._few):
             self._buckets[mark >> 52].append(mark)
         self._few = None
+
+
+class Claims:
+    """Items with an unclear owner.
+
+    Args:
+        alone: The one partition that is read here, while others are read elsewhere; None in one run over all.
+
+    Attributes:
+        doubtful: Digests of those that were left to others.
+        settled: Digests of those that were delivered, where others may have seen them.
+        claimed: Marks of those that were delivered.
+    """
+
+    def __init__(self, alone: Partition | None) -> None:
+        self._alone = alone
+        self.claimed: set[int] = set()
+        self.doubtful: dict[str, None] = {}
+        self.settled: dict[str, None] = {}
+
+    def belongs_here(self, member: Any, mark: int, *, item: bool) -> bool:
+        """Whether no partition that is read elsewhere delivers a member."""
+        if self._alone is None:
+            return True
+        here = _points_to(member, self._alone)
+        (self.settled if here else self.doubtful)[digest_of(member) if item else f"{mark:032x}"] = None
+        return here
+
+    def claim(self, mark: int) -> bool:
+        """Take a member, if nobody has yet."""
+        if mark in self.claimed:
+            return False
+        self.claimed.add(mark)
+        return True
+
+
+def _points_to(member: Any, partition: Partition) -> bool:
+    """Whether a partition is the one that delivers an item with an unclear owner, of all those of a plan."""
+    time = time_of(member)[0] if isinstance(member, dict) else None
+    if not isinstance(partition, Interval):
+        return True
+    if time is None:
+        return partition.start is None
+    return (partition.start is None or time >= partition.start) and (partition.end is None or time < partition.end)
+
+
+class Strays:
+    """Marks of items that came for others, and of all that those delivered."""
+
+    def __init__(self) -> None:
+        self._marks: set[int] = set()
+        self._owned: list[array[int]] | None = []
+        self._room = MOST_OWNED
+
+    def add(self, mark: int) -> None:
+        """Remember an item that came for another partition than owns it."""
+        if self._owned is not None and len(self._marks) < MOST_STRAYS:
+            self._marks.add(mark)
+
+    def deliver(self, marks: Iterable[int]) -> None:
+        """Remember what a partition owned that was read to its end."""
+        if self._owned is None:
+            return
+        each = array("Q", marks)
+        self._room -= len(each)
+        if self._room < 0:
+            self._owned = None
+            self._marks.clear()
+        else:
+            self._owned.append(each)
+
+    @property
+    def known(self) -> bool:
+        """Whether all that was delivered is remembered."""
+        return self._owned is not None
+
+    def lost(self) -> bool:
+        """Whether one of them was delivered by nobody, as far as is known."""
+        for marks in self._owned or ():
+            self._marks.difference_update(marks)
+        return bool(self._marks)
+
+    def delivered(self) -> Iterator[int]:
+        """Yield the marks of all that was delivered."""
+        for marks in self._owned or ():
+            yield from marks

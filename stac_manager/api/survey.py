@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
 from yarl import URL
 
-from stac_manager.api.density import Density, extent_of, histogram_of
+from stac_manager.api.cutting import Density
 from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.ownership import has_null_datetime
@@ -20,6 +21,7 @@ from stac_manager.api.requests import Request
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import NoDatetime, Whole
 from stac_manager.run import owned_tasks
+from stac_manager.timestamps import seconds
 
 # Elasticsearch and stac-fastapi keep times as nanoseconds since 1970 in 64 bits, so that 2262 is the end.
 BEFORE_FAR_FUTURE = "../2200-01-01T00:00:00.000Z"
@@ -211,3 +213,44 @@ async def null_datetime_search(client: Client, query: Query) -> Page | None:
     except DataProcessingError:
         return None
     return page if all(map(has_null_datetime, page.features())) else None
+
+
+def extent_of(collections: Iterable[Any]) -> tuple[float | None, float | None]:
+    """The first and last second of the temporal extents of Collections; None where one is open or not to be read."""
+    starts: list[float | None] = []
+    ends: list[float | None] = []
+    for collection in collections:
+        try:
+            start, end = collection["extent"]["temporal"]["interval"][0]
+        except (KeyError, IndexError, TypeError, ValueError):
+            continue
+        starts.append(seconds(start))
+        ends.append(seconds(end))
+    first = min((start for start in starts if start is not None), default=None)
+    last = None if None in ends else max((end for end in ends if end is not None), default=None)
+    return first, last
+
+
+def histogram_of(document: Mapping[str, Any]) -> Density | None:
+    """Read a `datetime_frequency` aggregation (STAC API Aggregation extension)."""
+    aggregations = document.get("aggregations")
+    for aggregation in aggregations if isinstance(aggregations, list) else ():
+        if not isinstance(aggregation, dict) or aggregation.get("name") != "datetime_frequency":
+            continue
+        buckets: list[tuple[float, float]] = []
+        given = aggregation.get("buckets")
+        for bucket in given if isinstance(given, list) else ():
+            start = seconds(bucket.get("key")) if isinstance(bucket, dict) else None
+            frequency = bucket.get("frequency") if isinstance(bucket, dict) else None
+            if start is not None and isinstance(frequency, int | float) and frequency >= 0:
+                buckets.append((start, float(frequency)))
+        buckets.sort()
+        if len(buckets) < 2:
+            return None
+        times = [start for start, _ in buckets]
+        widths = sorted(after - before for before, after in pairwise(times))
+        last = times[-1] + max(widths[len(widths) // 2], 1.0)
+        if widths[0] <= 0:
+            return None
+        return Density([*times, last], [frequency for _, frequency in buckets])
+    return None

@@ -5,20 +5,53 @@ from __future__ import annotations
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.links import Frontier, counter_of, item_after
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
 from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
-from stac_manager.api.requests import Request, limit_of, with_limit
+from stac_manager.api.requests import Counter, Request, counter_of, item_after, limit_of, with_limit
 from stac_manager.api.retrying import SearchEndsError
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
 
+SHARES_A_WORKER = 8
 BY_SPACE = "Split by area: time does not split this search."
 FEWEST_PAGES = 4
 """Fewer that are left are not worth another way."""
 MOST_AT_ONCE = 4
 """What a search is cut for that was meant to be read in sequence."""
+
+
+class Frontier:
+    """Hands out the pages of a search whose links count, in order, a few at a time.
+
+    Attributes:
+        next_page: The first page that was not handed out.
+        end: The number after that of the last page; None until it came. Pages before it may still be on their way.
+        last: The number of pages by the server's count; None without one.
+    """
+
+    def __init__(self, counter: Counter, page_size: int, next_page: int, counted: int | None) -> None:
+        self.counter = counter
+        self.next_page = next_page
+        self.end: int | None = None
+        self._page_size = page_size
+        self.last = None if counted is None else -(-counted // page_size)
+
+    def end_at(self, number: int) -> None:
+        """Take note that there is no page of this number."""
+        self.end = number if self.end is None else min(self.end, number)
+
+    def take(self, workers: int) -> Pages | None:
+        """Hand out the next pages: several where there are many, so that their number stays small."""
+        if self.end is not None or (self.last is not None and self.next_page >= self.last):
+            return None
+        first = self.next_page
+        left = first if self.last is None else self.last - first
+        self.next_page = first + max(left // (SHARES_A_WORKER * workers), 1)
+        if self.last is not None:
+            self.next_page = min(self.next_page, self.last)
+        counter = self.counter
+        return Pages(first, self.next_page, self._page_size, counter.parameter, counter.step, counter.origin)
 
 
 def look_at(reading: Reading) -> int:

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from stac_manager.api.cutting import Cutter
-from stac_manager.api.density import Density
+from stac_manager.api.cutting import Cutter, Density
 from stac_manager.api.endpoint import Endpoint
 from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, expected, parts_for, tiles_for
 from stac_manager.api.ownership import Owner, owner

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stac_manager.api import strays
-from stac_manager.api.strays import Strays
+from stac_manager.api import seen
+from stac_manager.api.seen import Strays
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from stac_manager.api.strays import Strays
 def test_an_item_is_lost_that_nobody_delivered(
     came: list[int], delivered: list[list[int]], most: int, lost: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(strays, "MOST_OWNED", most)
+    monkeypatch.setattr(seen, "MOST_OWNED", most)
     found = Strays()
     for mark in came:
         found.add(mark)
@@ -34,7 +34,7 @@ def test_an_item_is_lost_that_nobody_delivered(
 
 
 def test_no_more_than_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strays, "MOST_STRAYS", 2)
+    monkeypatch.setattr(seen, "MOST_STRAYS", 2)
     found = Strays()
     for mark in (1, 2, 3):
         found.add(mark)
