@@ -41,6 +41,13 @@ class Completeness:
         """The partitions, by their earlier name."""
         return self.partitions
 
+    def break_off(self, why: Exception, unread: int) -> str:
+        """Take note that a search ends early, with so many partitions unread; return what is missing, in words."""
+        came = f"{self.items} items" if self.counted is None else f"{self.items} of {self.counted} items"
+        rest = f"{many(unread, 'partition')} not read to the end"
+        self.status, self.problems = "incomplete", [f"{why}: {rest}"]
+        return f"{why}: {came} came, {rest}"
+
     def __str__(self) -> str:
         counted = "no count" if self.counted is None else f"{self.counted} counted"
         line = (

@@ -5,8 +5,10 @@ Seconds are of the clock on the wall.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import perf_counter
 
 from stac_manager.completeness import Completeness as Completeness
 from stac_manager.events import Event, Fallback, PartitionDone
@@ -101,6 +103,14 @@ class ApiStats(IngestStats):
     completeness: Completeness = field(default_factory=Completeness)
     _latencies: list[float] = field(default_factory=list, repr=False)
     _answers: int = field(default=0, repr=False)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Add up the time in which there is nothing to do but to wait for the server."""
+        started, decoding = perf_counter(), self.seconds_decoding
+        yield
+        decoded = self.seconds_decoding - decoding
+        self.seconds_waiting += perf_counter() - started - decoded
 
     def add_latency(self, seconds: float) -> None:
         """Take note of the time from a request to the end of its answer; a bounded, evenly thinned sample is kept."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
+from time import perf_counter
 
 from stac_manager.api.addresses import shown
-from stac_manager.api.ending import broken_off
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.ledger import Ledger
@@ -17,7 +17,6 @@ from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again, put_together
 from stac_manager.api.survey import REFUSED_METHOD, heeds_collections
-from stac_manager.api.turns import for_a_while, waiting
 from stac_manager.api.ways import Ways, look_at
 from stac_manager.events import Split
 from stac_manager.exceptions import DataProcessingError, StatusError
@@ -36,6 +35,8 @@ BUFFER_BYTES = 28_000_000
 ATTEMPTS_AROUND = 2
 """How often a page is asked for while a search is cut around one that cannot be had."""
 REFUSED = (401,)
+TURN_SECONDS = 0.03
+"""After so long with the items of one page the event loop has its turn."""
 
 
 class Search:
@@ -119,15 +120,14 @@ class Search:
             DataProcessingError: The error, where nothing else can be had either.
         """
         status = error.status if isinstance(error, StatusError) else 0
-        ends = isinstance(error, SearchEndsError)
-        otherwise = None if reading.tally.fetched or ends else another_form(self._query, status)
+        otherwise = None if reading.tally.fetched else another_form(self._query, status)
         if otherwise is not None:
             if otherwise.endpoint != self._query.endpoint and status != REFUSED_METHOD:
                 reading.ending.elsewhere = reading.ending.elsewhere or error
             self._query = otherwise
             reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
             return
-        if ends or status in REFUSED or not self._fetcher.bears(error, around=reading.share.failing):
+        if status in REFUSED or not self._fetcher.bears(error, around=reading.share.failing):
             raise reading.ending.elsewhere or error
         beyond = self.ways.beyond(reading) if isinstance(error, OneItemError) else None
         if beyond is None:
@@ -209,7 +209,7 @@ class Search:
         try:
             async with owning(self._runner.parts()) as parts:
                 while self._ledger.left != 0:
-                    with waiting(self._stats):
+                    with self._stats.waiting():
                         part = await anext(parts, None)
                     if part is None:
                         return
@@ -223,7 +223,7 @@ class Search:
                         yield for_a_while(first, items)
                     self._room.leave(page.size_bytes)
         except SearchEndsError as error:
-            raise broken_off(error, self._stats.completeness, self._runner.unfinished) from error
+            raise DataProcessingError(self._stats.completeness.break_off(error, self._runner.unfinished)) from error
 
     async def _items_of(self, reading: Reading, page: Page) -> Iterator[Item]:
         if others := self._ledger.other_collections(reading, page):
@@ -294,3 +294,15 @@ class Search:
             before = (*reading.share.before, reading.memory.own)
             shares = [Share(part, before, failing=failing) for part in planned.partitions]
             self._replace(reading, shares)
+
+
+def for_a_while(first: Item, items: Iterator[Item]) -> Iterator[Item]:
+    """Give items until a turn is over."""
+    until = perf_counter() + TURN_SECONDS
+    yield first
+    del first
+    for item in items:
+        yield item
+        del item
+        if perf_counter() > until:
+            return

@@ -8,7 +8,6 @@ from stac_manager.api.page_sizes import PageSize
 from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, limit_of, with_limit
-from stac_manager.api.retrying import SearchEndsError
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import Pages
 
@@ -179,7 +178,7 @@ class Follower:
             request, otherwise = otherwise, None
         try:
             return await fetch_page(self._client, request, first, outline=self.outlines, attempts=attempts)
-        except (PageSizeError, SearchEndsError):
+        except PageSizeError:
             raise
         except DataProcessingError:
             if otherwise is None:
@@ -194,8 +193,6 @@ class Follower:
         """Fetch a page that may not be there."""
         try:
             return await fetch_page(self._client, request, first, outline=self.outlines, attempts=TRIES)
-        except SearchEndsError:
-            raise
         except DataProcessingError:
             return None
 

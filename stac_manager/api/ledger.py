@@ -14,6 +14,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.reading import LOST, MOVED, Reading, Tally
 from stac_manager.api.seen import Claims, Seen, Strays, canonical, identity_of, mark_of
 from stac_manager.api.space import is_outside
+from stac_manager.completeness import judge
 from stac_manager.context import FailureCollector
 from stac_manager.items import why_not_an_item
 from stac_manager.plan import Partition, Tile
@@ -100,6 +101,20 @@ class Ledger:
         for mark in chain(self.claims.claimed, strays.delivered()):
             self.delivered.add(mark)
         return True
+
+    def conclude(self, note: str | None) -> None:
+        """Judge a search of which every partition was read. What is missing is a failure as well."""
+        stats, proof = self._stats, self._stats.completeness
+        if note:
+            stats.notes.append(note)
+        if out := self.totals.left_out:
+            stats.notes.append(f"The server returned {out} items that do not meet the search; they were left out.")
+        if self.left == 0:
+            return
+        verdict = judge("time", proof.counted, proof.partitions, came=self.came)
+        proof.status, proof.problems = verdict.status, verdict.problems
+        for words in verdict.missing:
+            self._failures.add("the search", words)
 
     def items(self, reading: Reading, page: Page) -> Iterator[Item]:
         """Yield the items of a page that this partition owns and that did not come before.

@@ -11,12 +11,11 @@ from stac_manager.api.features import DamagedPageError, Outline
 from stac_manager.api.http import Answer, Client, TooLargeError
 from stac_manager.api.next_links import LinkError, next_request
 from stac_manager.api.requests import Request, limit_of, numbers_of, page_after, with_limit
-from stac_manager.api.retrying import TOO_LARGE, SearchEndsError
+from stac_manager.api.retrying import TOO_LARGE
 from stac_manager.exceptions import DataProcessingError, StatusError
 
 NO_NEXT = "a full page has no next link: there may be more"
 NO_NEXT_LINKS = "the server gives no next links: there may be more"
-DOUBTS = (NO_NEXT, NO_NEXT_LINKS)
 
 
 @dataclass(slots=True)
@@ -117,8 +116,6 @@ async def fetch_page(
             if smaller is None or smaller_first is None:
                 raise PageSizeError(str(error), limit) from error
             request, first = (smaller_first if is_first else smaller), smaller_first
-        except SearchEndsError:
-            raise
         except DataProcessingError as error:
             status = error.status if isinstance(error, StatusError) else 0
             if limit == 1 and status in (0, *TOO_LARGE):

@@ -66,16 +66,9 @@ class Fault(DataProcessingError):
         return self.kind in ("lost", "slow") or self.status in OUTAGES
 
 
-class SearchEndsError(DataProcessingError):
-    """Nothing more can be had: the end of a search, not of a page."""
-
-
-class OutageError(SearchEndsError):
-    """The server was there before and answers nobody any more."""
-
-
-class BudgetError(SearchEndsError):
-    """A search has sent more requests than any that ends by itself."""
+class SearchEndsError(Exception):
+    """Nothing more can be had: the end of a search, not of a page, so that nobody goes on without. The server was there
+    before and answers nobody any more, or more requests were sent than any search needs that ends by itself."""
 
 
 def is_about_limit(error: StatusError) -> bool:
@@ -87,10 +80,10 @@ def check_budget(requests: int, items: int) -> None:
     """Check that a search has requests left, after so many of them and so many items.
 
     Raises:
-        BudgetError: If not.
+        SearchEndsError: If not.
     """
     if requests >= REQUESTS_A_SEARCH + REQUESTS_AN_ITEM * items:
-        raise BudgetError(f"the search ends after {requests} requests, which is far more than its items need")
+        raise SearchEndsError(f"the search ends after {requests} requests, which is far more than its items need")
 
 
 @dataclass(slots=True)
@@ -171,7 +164,7 @@ class Gate:
             Whether that was an outage, of which this request has suffered.
 
         Raises:
-            OutageError: If it does not end.
+            SearchEndsError: If it does not end.
         """
         if self._out_since is None:
             await self._pause()
@@ -183,7 +176,7 @@ class Gate:
 
     async def _look_again(self) -> None:
         if self._over is not None:
-            raise OutageError(self._over)
+            raise SearchEndsError(self._over)
         await self._pause()
         fault = await self._look()
         if fault is None:
@@ -193,7 +186,7 @@ class Gate:
             seconds = perf_counter() - self._out_since
             if self._looks >= self._most_looks:
                 self._over = f"{fault}; the server has been down for {seconds:.0f} s"
-                raise OutageError(self._over)
+                raise SearchEndsError(self._over)
             wait = outage_seconds(self._looks)
             self._stats.retries += 1
             self._stats.tell(Retry(str(fault), self._looks, wait))

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from stac_manager.api import page_sizes
-from stac_manager.api.ending import conclude
 from stac_manager.api.execution import Search
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
@@ -20,10 +19,11 @@ from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.planning import Planned, Planner, why_never_split, why_sequential
 from stac_manager.api.reading import Share
+from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.survey import is_unknown
-from stac_manager.api.turns import waiting
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
+from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
 from stac_manager.owning import owning
@@ -44,13 +44,20 @@ class Session:
 
 @asynccontextmanager
 async def opened(config: IngestConfig, collection_id: str | None, stats: ApiStats) -> AsyncIterator[Session]:
-    """Open a session with the server of a search."""
+    """Open a session with the server of a search.
+
+    Raises:
+        DataProcessingError: If nothing more can be had of the server.
+    """
     level = limiter(config.concurrency)
     stats.concurrency = level.level
     async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
         page_size = min(page_sizes.working(config.source, config.limit), config.max_items or config.limit)
         fetcher = Fetcher(client, config.source, page_size)
-        yield Session(client, level, fetcher, Planner(client, config, collection_id, fetcher))
+        try:
+            yield Session(client, level, fetcher, Planner(client, config, collection_id, fetcher))
+        except SearchEndsError as error:
+            raise DataProcessingError(str(error)) from error
 
 
 async def search(config: IngestConfig, collection_id: str | None, failures: FailureCollector, stats: ApiStats) -> Parts:
@@ -62,7 +69,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
     async with opened(config, collection_id, stats) as session:
         client, level, planner = session.client, session.level, session.planner
         reason = why_sequential(config)
-        with waiting(stats):
+        with stats.waiting():
             planned = (
                 await planner.plan(level.planned, lambda page: parts_for(page, level.planned), blindly=False)
                 if reason is None
@@ -77,6 +84,6 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
         async with owning(run.parts(client.read_what_is_there)) as parts:
             async for part in parts:
                 yield part
-        conclude(ledger, stats, run.ways.note, failures)
+        ledger.conclude(run.ways.note)
         if not stats.completeness.items and await is_unknown(client, planned.query.endpoint, collection_id):
             stats.notes.append(f"The server has no Collection {collection_id!r}.")

@@ -9,7 +9,6 @@ from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
 from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
 from stac_manager.api.requests import Counter, Request, counter_of, item_after, limit_of, with_limit
-from stac_manager.api.retrying import SearchEndsError
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
 
@@ -194,8 +193,6 @@ class Ways:
         self._frontier.end_at(self._frontier.next_page)
         try:
             found = await self._another(planner, None)
-        except SearchEndsError:
-            raise
         except DataProcessingError:
             return None
         self._ledger.by_number = found is None
@@ -217,8 +214,6 @@ class Ways:
         try:
             planned = await planner.plan(MOST_AT_ONCE, lambda page: max(parts_for(page, 1), 2))
             return planned if planned.cuts is not None else await planner.another_way(planned, MOST_AT_ONCE)
-        except SearchEndsError:
-            raise
         except DataProcessingError:
             if reading.ending.error is not None:
                 raise DataProcessingError(reading.ending.error) from None
