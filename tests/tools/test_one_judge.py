@@ -60,7 +60,8 @@ def test_every_way_says_the_same(tmp_path: Path, change: float, noise: float, st
         assert code == CODES[status]
     for form in ("md", "html", "json"):
         page = tmp_path / f"page.{form}"
-        run("report", *there, "--compare", hash_of(0), "--format", form, "--output", page)
+        code, _ = run("report", *there, "--compare", hash_of(0), "--format", form, "--output", page)
+        assert code == CODES[status]
         said[f"report {form}"] = page.read_text()
     said["pull request"] = harmless(said["compare md"])
     judged = judge(results, commit=hash_of(1), repository=tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,11 @@ import click
 
 from tools import ROOT
 
+from .failures import that_cannot_be_judged
 from .output import check_output, say, write_report
 
 if TYPE_CHECKING:
+    from tools.analysis.change import Change
     from tools.analysis.model import Report
 
 FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
@@ -39,11 +42,15 @@ def report_command(
     peers: bool,
     form: str,
     output: Path | None,
-) -> None:
-    """Show what `asv run` has measured: the newest commit, or the one named."""
+) -> int:
+    """Show what `asv run` has measured: the newest commit, or the one named.
+
+    Exit code with --compare, as `compare` and `regressions` have it: 0 no regression, 1 a regression, 2 nothing could
+    be judged; otherwise 0.
+    """
     from tools import render
     from tools.analysis.analysis import analyse_report
-    from tools.asv.history import meant
+    from tools.asv.history import judge, meant
     from tools.asv.results import read_report
 
     if source is not None and (commit or machine or compare or peers):
@@ -55,26 +62,24 @@ def report_command(
         output = output or Path(f"results/report{suffix}")
         check_output(output, suffix=suffix)
     if source is not None:
-        found = render.read(source)
-    else:
+        write_report(analyse_report(render.read(source)), form, output)
+        return 0
+    with that_cannot_be_judged() if compare is not None else nullcontext():
         found = read_report(results_dir, commit=commit and meant(commit, ROOT), machine=machine, peers=peers)
-    if compare is None:
-        write_report(analyse_report(found), form, output)
-    else:
-        _write_change(results_dir, compare, found, machine, form, output)
+        if compare is None:
+            write_report(analyse_report(found), form, output)
+            return 0
+        change = judge(results_dir, commit=found.environment.commit, base=compare, machine=machine, repository=ROOT)
+        before = read_report(results_dir, commit=change.base, machine=machine)
+        _write_change(change, before, found, form, output)
+    return change.exit_code
 
 
-def _write_change(
-    results_dir: Path, base: str, after: Report, machine: str | None, form: str, output: Path | None
-) -> None:
+def _write_change(change: Change, before: Report, after: Report, form: str, output: Path | None) -> None:
     from tools import render
-    from tools.asv.history import judge
-    from tools.asv.results import read_report
     from tools.atomic import write_bytes
     from tools.render.change import as_markdown, show
 
-    change = judge(results_dir, commit=after.environment.commit, base=base, machine=machine, repository=ROOT)
-    before = read_report(results_dir, commit=change.base, machine=machine)
     if form in ("md", "terminal"):
         show(change)
     if output is None:
