@@ -94,6 +94,11 @@ def repeatable(before: Sequence[Run], after: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(row.series.benchmark for row in exact))
 
 
+def undecided(change: Change) -> list[str]:
+    """The benchmarks, as asv names them, of which further rounds may tell what these could not."""
+    return list(dict.fromkeys(row.series.benchmark for row in change.rows if row.is_undecided))
+
+
 def short(name: str) -> str:
     """A commit as people write it; a file by its name."""
     return name[:8] if len(name) == 40 else name
@@ -107,16 +112,18 @@ def between(
     commit: str,
     base: str | None,
     paired: bool = False,
+    looks: int = 1,
     notes: Sequence[str] = (),
 ) -> Change:
     """Judge what was measured after by what was measured before.
 
     Args:
         before, after: Runs, oldest first. `paired`: each of `before` ran right beside the one of `after` in its place.
+        looks: How often these are judged at most, with more runs each time: each look is a comparison of its own.
         machine, commit, base, notes: As in `Change`. Without a `base`, each change names the commit that brought it.
     """
     findings = list((_paired_findings if paired else _findings)(before, after))
-    rows = rows_of(findings)
+    rows = rows_of(findings, looks)
     if base is not None:
         rows = [replace(row, guilty=None) for row in rows]
     if len({row.environment for row in rows}) > 1:

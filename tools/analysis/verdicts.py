@@ -75,6 +75,11 @@ class Row:
         return self.status == "unstable" or (self.status == "not enough data" and self.base is not None)
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether it has a test that more runs may decide."""
+        return self.status == "unstable" or (self.status == "not enough data" and self.p_value is not None)
+
+    @property
     def metric(self) -> Metric | None:
         return metric_of(self.series.benchmark, dict(self.series.params), self.series.kind, self.series.unit)
 
@@ -167,9 +172,10 @@ class Finding:
     has_ratio: bool = True
 
 
-def rows_of(findings: Sequence[Finding]) -> list[Row]:
-    comparisons = sum(finding.difference is not None for finding in findings)
-    corrected = iter(certainty.holm([finding.difference.p_value for finding in findings if finding.difference]))
+def rows_of(findings: Sequence[Finding], looks: int = 1) -> list[Row]:
+    """The rows, what to look at first being first; `looks` are taken at each finding, as `between` says."""
+    p_values = [finding.difference.p_value * looks for finding in findings if finding.difference]
+    comparisons, corrected = len(p_values) * looks, iter(certainty.holm(p_values))
     rows = []
     for finding in findings:
         row = finding.row
@@ -202,7 +208,7 @@ def _scattering_row(finding: Finding, difference: certainty.Difference, p_value:
     metric, row = finding.metric, finding.row
     if finding.rounds and certainty.smallest_p_value(finding.rounds) * comparisons >= FALSE_ALARM:
         words = f"{plural(finding.rounds, 'round')} cannot tell among {comparisons} comparisons; take more rounds"
-        return replace(row, evidence=words)
+        return replace(row, p_value=p_value, evidence=words)
     status = verdict(difference, p_value, metric)
     if not finding.has_ratio:
         shown = f"{quantity(row.base, row.series.unit)} before, {quantity(row.head, row.series.unit)} now"

@@ -3,7 +3,8 @@
 asv times each commit's package with today's suite and today's environment. A round runs both commits, one right after
 the other, each benchmark in a process of its own; the next round starts with the other commit. Memory is measured in
 three rounds. Counts (instructions, requests) are the same under any load: they are taken once, of both commits at the
-same time, and once more where they differ. Nothing is added to the history in `.asv/results`.
+same time, and once more where they differ. `quick` takes further rounds of what is undecided then, while there is time.
+Nothing is added to the history in `.asv/results`.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import shutil
 import tarfile
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tools.analysis.change import Change, between, repeatable
+from tools.analysis.change import Change, between, repeatable, undecided
 from tools.analysis.metrics import is_judged
 from tools.analysis.series import Run
 from tools.errors import ReportError
@@ -34,6 +37,9 @@ from .run import AsvError, LaunchMethod, configure, last_line, run_here
 
 ROUNDS = 14
 QUICK_ROUNDS = 10
+QUICK_SECONDS = 170.0
+"""With `quick` no further round begins that would end later than so long after the start."""
+NO_TIME_LEFT = "three minutes were too short for what is open: take a quieter machine, or leave out --quick"
 REPEAT = "(3, 10, 0.4)"
 """Samples a process: at least, at most, and the seconds after which there are no more. asv's attribute `repeat`."""
 BENCH = (
@@ -84,8 +90,8 @@ def compare(
     Args:
         base, head: Anything that git takes for a commit.
         bench: Regular expression that chooses benchmarks, as `asv run --bench`, instead of those that are watched.
-        quick: Watch less, in about three minutes.
-        rounds: How often each commit is measured.
+        quick: Watch less, within about three minutes; what is undecided after ten rounds is measured until then.
+        rounds: How often each commit is measured, no less and no more.
         project: Whose commits they are.
         progress: Told how many runs are done, and of how many.
 
@@ -95,39 +101,77 @@ def compare(
     """
     from asv.machine import Machine
 
+    started = time.monotonic()
     ours = project.benchmarks == OURS.benchmarks
     chosen = bench or (".*" if not ours else QUICK_BENCH if quick else BENCH)
+    goes_on = quick and rounds is None
     rounds = rounds or (QUICK_ROUNDS if quick else ROUNDS)
-    launch_method: LaunchMethod = "forkserver" if quick else "spawn"
     git = Repository(project.repository)
     commits = [git.commit(name) for name in (base, head)]
     with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
         work = Path(folder)
         sides = [extract(git, commit, work / name, project) for commit, name in zip(commits, "ab", strict=True)]
-        total = 2 * rounds + 2
-        pairs = [both(sides, work, counts(chosen))]
-        progress(2, total)
-        suite = pairs[0][0].suite
+        turns = _Turns(sides, work, "forkserver" if quick else "spawn", progress, [both(sides, work, counts(chosen))])
+        suite = turns.pairs[0][0].suite
         if not selected(suite, [chosen]):
             raise AsvError(f"no benchmark is chosen by {chosen!r}")
+        progress(2, 2 * rounds + 2)
+        seconds = 0.0
         for number in range(rounds):
             pattern = wanted(chosen, number)
-            if not selected(suite, [pattern]):
-                break
-            order = (0, 1) if number % 2 == 0 else (1, 0)
-            measured = {}
-            for place in order:
-                measured[place] = measure(sides[place], work, pattern, launch_method=launch_method)
-                progress(2 + 2 * number + len(measured), total)
-            pairs.append((measured[0], measured[1]))
-        again = repeatable([one.run for one, _ in pairs], [other.run for _, other in pairs])
+            if selected(suite, [pattern]):
+                seconds = turns.take(pattern, rounds - number)
+        again = repeatable(*turns.runs)
         if again:  # an exact count that differs
-            names = "|".join(map(re.escape, again))
-            pairs.append(both(sides, work, rf"^(?=.*(?:{chosen}))(?:{names})(?:\(|$)"))
-    notes = [] if bench or not ours else _not_watched([one for pair in pairs for one in pair])
-    runs = [[side.run for side in sides_] for sides_ in zip(*pairs, strict=True)]
-    machine = str(Machine.get_defaults()["machine"])
-    return between(*runs, machine=machine, base=commits[0], commit=commits[1], paired=True, notes=notes)
+            turns.pairs.append(both(sides, work, _only(again, chosen)))
+        notes = [] if bench or not ours else _not_watched([one for pair in turns.pairs for one in pair])
+        machine = str(Machine.get_defaults()["machine"])
+        judged = partial(between, machine=machine, base=commits[0], commit=commits[1], paired=True, looks=1 + goes_on)
+        change = judged(*turns.runs, notes=notes)
+        names = undecided(change) if goes_on else []
+        further: list[float] = []
+        while names and (left := rounds_left(time.monotonic() - started, max(further, default=seconds))):
+            further.append(turns.take(_only(names, chosen), left))
+        if further:
+            change = judged(*turns.runs, notes=notes)
+        return replace(change, notes=(*change.notes, NO_TIME_LEFT)) if names and undecided(change) else change
+
+
+@dataclass
+class _Turns:
+    """Both sides, and what was measured of them so far."""
+
+    sides: Sequence[Side]
+    work: Path
+    launch_method: LaunchMethod
+    progress: Callable[[int, int], None]
+    pairs: list[tuple[_Measured, _Measured]]
+
+    def take(self, pattern: str, left: int) -> float:
+        """Measure a round, of so many that are left with it; return the seconds that it took."""
+        began = time.monotonic()
+        measured = {}
+        done = 2 * len(self.pairs)
+        for place in (0, 1) if len(self.pairs) % 2 else (1, 0):
+            measured[place] = measure(self.sides[place], self.work, pattern, launch_method=self.launch_method)
+            self.progress(done + len(measured), done + 2 * left)
+        self.pairs.append((measured[0], measured[1]))
+        return time.monotonic() - began
+
+    @property
+    def runs(self) -> tuple[list[Run], list[Run]]:
+        return [one.run for one, _ in self.pairs], [other.run for _, other in self.pairs]
+
+
+def rounds_left(elapsed: float, round_seconds: float) -> int:
+    """How many rounds of so long there is time for with `quick`, so long after the start."""
+    left = QUICK_SECONDS - elapsed
+    return int(left / round_seconds) if left > 0 and round_seconds > 0 else 0
+
+
+def _only(names: Sequence[str], chosen: str) -> str:
+    """Some benchmarks, and of these what is chosen, as a regular expression for asv."""
+    return rf"^(?=.*(?:{chosen}))(?:{'|'.join(map(re.escape, names))})(?:\(|$)"
 
 
 def both(sides: Sequence[Side], work: Path, pattern: str) -> tuple[_Measured, _Measured]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,10 @@ from asv_files import hash_of, write_results
 from scratch_history import ScratchHistory
 from support import Run
 
+from tools.analysis import series as measured_series
+from tools.analysis.series import Measured, Series
 from tools.asv import turns
+from tools.asv.files import selected
 from tools.asv.history import judge
 
 NAME = "m.Ingest.time_ingest"
@@ -159,3 +163,53 @@ def test_compare_names_a_commit_that_git_does_not_know(run: Run) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: git knows no commit 'no-such-commit'")
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "seconds", "left"),
+    [(0.0, 10.0, 17), (100.0, 10.0, 7), (161.0, 10.0, 0), (160.0, 10.0, 1), (500.0, 10.0, 0), (100.0, 0.0, 0)],
+)
+def test_how_many_rounds_there_is_time_for(elapsed: float, seconds: float, left: int) -> None:
+    assert turns.rounds_left(elapsed, seconds) == left
+
+
+@pytest.mark.parametrize(
+    ("rounds", "slower", "noise", "status", "most"),
+    [
+        (None, 1.3, 0.002, "regression", 10),
+        (None, 1.0, 0.002, "no change", 10),
+        (None, 1.5, 0.25, "regression", 27),  # which ten rounds could not tell
+        (None, 1.0, 4.0, "unstable", 27),
+        (10, 1.5, 0.25, "unstable", 10),  # as many as were asked for
+    ],
+)
+def test_quick_uses_its_time_for_what_is_undecided(
+    monkeypatch: pytest.MonkeyPatch, rounds: int | None, slower: float, noise: float, status: str, most: int
+) -> None:
+    """Two benchmarks, one of them noisy, on a clock on which asv takes three seconds a run."""
+    random = Random(5)
+    now, measured = 0.0, []
+    suite = {name: {"params": []} for name in ("m.Calm.time_x", "m.Noisy.time_x")}
+
+    def measure(side: Any, work: Path, pattern: str, *rest: Any, **how: Any) -> Any:
+        nonlocal now
+        now += 3.0
+        names = selected(suite, [pattern])
+        measured.append(names)
+        series = {}
+        for name in names:
+            middle = slower if side == "head" and "Noisy" in name else 1.0
+            value = middle * random.lognormvariate(0, noise if "Noisy" in name else 0.002)
+            series[Series(name, (), "time", "seconds", "1")] = Measured("ok", value)
+        return turns._Measured(measured_series.Run(str(side), "", series), suite)
+
+    monkeypatch.setattr(turns, "measure", measure)
+    monkeypatch.setattr(turns, "extract", lambda git, commit, folder, project: "base" if folder.name == "a" else "head")
+    monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=lambda: now))
+    change = turns.compare("HEAD", "HEAD", bench="m", quick=True, rounds=rounds)
+    rows = {row.series.benchmark: row.status for row in change.rows}
+    assert rows == {"m.Calm.time_x": "no change", "m.Noisy.time_x": status}
+    assert (turns.NO_TIME_LEFT in change.notes) == (most == 27 and status == "unstable")
+    assert now <= 180
+    assert len(measured) == 2 + 2 * most
+    assert all(names == ["m.Noisy.time_x"] for names in measured[2 + 20 :])
