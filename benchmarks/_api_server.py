@@ -18,15 +18,15 @@ START_SECONDS = 120.0
 def launch(items_path, latency_seconds, options=()):
     """Start a server with the items of an NDJSON file on a free port, and return it and its address.
 
-    It ends with this process, however that ends, and leaves no file. `options` are further ones of the server.
+    It ends with this process, however that ends: with its standard input. `options` are further ones of the server.
 
     Raises:
         OSError: If it does not start.
     """
     command = [sys.executable, SERVER, items_path, "--port", "0", "--latency", str(latency_seconds)]
-    command += ["--die-with-parent", *options]
+    command += ["--until-eof", *options]
     with tempfile.TemporaryFile() as errors:
-        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True)
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
         patience = threading.Timer(START_SECONDS, server.kill)
         patience.start()
         try:
@@ -47,6 +47,7 @@ def launch(items_path, latency_seconds, options=()):
 def stop(server):
     server.kill()
     server.wait()
+    server.stdin.close()
     server.stdout.close()
 
 

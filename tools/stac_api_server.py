@@ -1,6 +1,6 @@
 """A local STAC API with latency: what the API benchmarks run against.
 
-    python tools/stac_api_server.py items.ndjson --latency 0.1 --port-file url.txt --die-with-parent
+    python tools/stac_api_server.py items.ndjson --port 8080 --latency 0.1
 
 Serves the items of NDJSON files over STAC API 1.0.0 (Core, Collections, Features, Item Search). Every request takes
 at least the latency; apart from it the server is as cheap as it can be, so that a benchmark measures the client: a
@@ -13,31 +13,20 @@ Items are ordered newest first: by the start of their range, then by id, both de
 `start_datetime` to `end_datetime` when both are set, else `datetime` twice; it matches a datetime filter when the two
 overlap, ends included, at nanosecond precision (digits beyond that are ignored).
 
-`--throttle N` refuses what comes above N requests a second with 429 and `Retry-After`, as public APIs do; `--mute`
-leaves that header out. `--instant-documents` answers landing page, Collections and pages of one item at once, as caches
-do. `--spread` makes latencies lognormal or bimodal, `--at-once N` works on N requests while others queue,
-`--seconds-per-megabyte` prolongs large answers, and `--outage FIRST:SECONDS` answers 504 for a while.
-`--fail-every N` answers every N-th search with 500.
-`--aggregations` adds `/aggregate` (STAC API - Aggregation) with `total_count` and `datetime_frequency`: how many items
-there are in each month, by the start of their range.
+`--help` lists what makes it behave like other servers. `GET /_stats` counts what was served and `POST /_stats/reset`
+starts again, throttle and failures included; neither waits nor is counted itself.
 
-`GET /_stats` counts what was served and `POST /_stats/reset` starts again, throttle and failures included; neither
-waits nor is counted itself.
-
-It needs aiohttp and orjson only, so that any interpreter which has them can run it; `intersects` also needs shapely.
+It needs aiohttp, msgspec and orjson only, so that any interpreter which has them can run it; `intersects` also needs
+shapely.
 """
 
-import os
 import sys
 from pathlib import Path
-
-# Asked before the slow imports: a parent that dies during them must still be seen to be gone.
-STARTED_BY = os.getppid()
 
 if not __package__:  # Started as a program: the folder above is not on the path.
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools.stac_api.program import main  # noqa: E402
+from tools.stac_api.program import main
 
 if __name__ == "__main__":
-    sys.exit(main(None, started_by=STARTED_BY))
+    sys.exit(main())

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from support import REAL_ITEMS, ROOT
 
 from tools.stac_api.catalog import Catalog
-from tools.stac_api.items import InputError, Item, format_instant, parse_instant, read_items
+from tools.stac_api.items import InputError, Item, parse_instant, read_items
 from tools.stac_api.manners import Manners
 from tools.stac_api.options import parse_arguments
 from tools.stac_api.search import Filters, Search
@@ -94,9 +94,8 @@ def write_ndjson(path: Path, items: list[Json]) -> Path:
 class Server:
     """A running server, and the few requests the tests make."""
 
-    def __init__(self, url: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self.process = process
 
     def raw(self, path: str, body: Any = None, method: str | None = None) -> tuple[int, dict[str, str], bytes]:
         parts = urlsplit(path if path.startswith("http") else self.url + path)
@@ -143,24 +142,32 @@ class Server:
             url = link["href"]
             assert link.get("method", "GET") == ("GET" if body is None else "POST")
             if body is not None:
-                current = {**body, **link["body"]} if link.get("merge") else link["body"]
+                current = link["body"]
 
 
 @contextmanager
-def serving(directory: Path, *arguments: Any, program: Path = SERVER) -> Iterator[Server]:
-    """Run the server with nothing open to talk to, as a benchmark does, and stop it as one does."""
-    directory.mkdir(exist_ok=True)
-    port_file = directory / "url.txt"
-    command = [sys.executable, program, *arguments, "--port-file", port_file, "--die-with-parent"]
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen([*map(str, command)], stdin=quiet, stdout=quiet, stderr=quiet)
-    try:
-        yield Server(wait_for_url(port_file, lambda: process.poll() is None), process)
+def serving(*arguments: Any, program: Path = SERVER) -> Iterator[Server]:
+    """Run the server as a benchmark does, and stop it by a signal."""
+    with started(program, *arguments) as (process, url):
+        yield Server(url)
         process.send_signal(signal.SIGTERM)
         assert process.wait(END_SECONDS) == 0
-    finally:
-        process.kill()
-        process.wait()
+        assert process.stderr
+        assert process.stderr.read() == b""
+
+
+@contextmanager
+def started(program: Path, *arguments: Any) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    command = [sys.executable, program, *arguments, "--until-eof"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*map(str, command)], stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        try:
+            assert process.stdout
+            said = process.stdout.readline().decode()
+            assert said.startswith("listening on "), process.stderr and process.stderr.read()
+            yield process, said.split()[-1]
+        finally:
+            process.kill()
 
 
 def changed_server(directory: Path, changes: list[tuple[str, str, str]]) -> Path:
@@ -175,15 +182,6 @@ def changed_server(directory: Path, changes: list[tuple[str, str, str]]) -> Path
         assert text.count(old) == 1
         module.write_text(text.replace(old, new))
     return tools / SERVER.name
-
-
-def wait_for_url(port_file: Path, alive: Callable[[], bool]) -> str:
-    deadline = time.monotonic() + START_SECONDS
-    while not port_file.exists():
-        assert alive(), "the server ended before it listened"
-        assert time.monotonic() < deadline, "the server does not start"
-        time.sleep(0.02)
-    return port_file.read_text().strip()
 
 
 SPECIAL_ITEMS = [
@@ -221,16 +219,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def server(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server"), *files, "--latency", 0) as running:
+def server(files: list[Path]) -> Iterator[Server]:
+    with serving(*files, "--latency", 0) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def capped(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with everything unusual switched on."""
-    arguments = ("--latency", 0.1, "--page-cap", 40, "--merge", "--no-counts")
-    with serving(tmp_path_factory.mktemp("capped"), *files, *arguments) as running:
+def slow(files: list[Path]) -> Iterator[Server]:
+    with serving(*files, "--latency", 0.1) as running:
         yield running
 
 
@@ -252,8 +248,8 @@ def test_pages_hold_every_item_once_newest_first(server: Server, limit: int) -> 
         assert all(page["numberReturned"] == len(page["features"]) for page in pages)
 
 
-def test_offsets_instead_of_tokens_and_what_is_ignored(files: list[Path], tmp_path: Path) -> None:
-    with serving(tmp_path, *files, "--latency", 0, "--offsets", "--no-bbox", "--null-filter") as server:
+def test_offsets_instead_of_tokens_no_counts_and_what_is_ignored(files: list[Path]) -> None:
+    with serving(*files, "--latency", 0, "--offsets", "--no-bbox", "--no-counts", "--null-filter") as server:
         search = {"collections": ["squares"], "limit": 100, "bbox": [179, 89, 180, 90]}
         by_post = list(server.pages(body=search))
         by_get = list(server.pages("/search?collections=squares&limit=100&bbox=179,89,180,90"))
@@ -264,23 +260,13 @@ def test_offsets_instead_of_tokens_and_what_is_ignored(files: list[Path], tmp_pa
     links = [link for page in by_post for link in page["links"] if link["rel"] == "next"]
     assert [link["body"]["offset"] for link in links] == [100, 200]
     assert all(item["geometry"] is None for page in without for item in page["features"])
-
-
-def test_page_cap_and_merge(capped: Server) -> None:
-    search = {"collections": ["squares"], "limit": 100}
-    pages = list(capped.pages(body=search))
-    assert [len(page["features"]) for page in pages] == [40, 40, 40, 40, 40, 5]
-    assert len({item["id"] for page in pages for item in page["features"]}) == 205
-    link = next(link for link in pages[0]["links"] if link["rel"] == "next")
-    assert (link["method"], link["merge"], list(link["body"])) == ("POST", True, ["token"])
-    assert not {"numberMatched", "numberReturned"} & pages[0].keys()
+    assert not {"numberMatched", "numberReturned"} & by_get[0].keys()
 
 
 def test_next_link_of_post_has_the_whole_body(server: Server) -> None:
     search = {"collections": ["squares"], "limit": 3, "datetime": "2024-01-01T00:00:00Z/..", "ids": None}
     (link,) = (link for link in server.json("/search", search)["links"] if link["rel"] == "next")
     assert link["method"] == "POST"
-    assert "merge" not in link
     assert link["body"] == {**search, "token": link["body"]["token"]}
 
 
@@ -308,11 +294,6 @@ def test_pystac_client_reads_everything(server: Server, method: str) -> None:
     assert search.matched() == 205
     assert {item["id"] for item in search.items_as_dicts()} == {item["id"] for item in many_items(205)}
     assert len(list(search.items())) == 205
-
-
-def test_pystac_client_reads_a_capped_server(capped: Server) -> None:
-    client = pystac_client.Client.open(capped.url)
-    assert len(list(client.search(collections=["squares"], limit=100).items_as_dicts())) == 205
     special = client.get_collection("special")
     assert special is not None
     assert len(list(special.get_items())) == len(SPECIAL_ITEMS) - 1
@@ -391,9 +372,9 @@ def test_intersects(server: Server, geometry: Json, expected: list[str]) -> None
 
 
 def test_intersects_without_shapely(files: list[Path], tmp_path: Path) -> None:
-    program = changed_server(tmp_path, {})
+    program = changed_server(tmp_path, [])
     (tmp_path / "shapely.py").write_text("raise ImportError")
-    with serving(tmp_path, *files, "--latency", 0, program=program) as running:
+    with serving(*files, "--latency", 0, program=program) as running:
         search = {"intersects": polygon(0, 0, 1, 1)}
         assert running.json("/search", search, status=400)["description"] == "intersects needs shapely"
         assert running.ids(ids=["west"]) == ["west"]
@@ -422,9 +403,9 @@ def test_finding_by_bisection_is_finding_one_by_one(
     ranges: list[list[int]], start: int | None, end: int | None, names: list[str] | None
 ) -> None:
     items = [Item(b"item %d" % n, str(n), "c", first, last, None) for n, (first, last) in enumerate(ranges)]
-    catalog = Catalog(items, {"c": {}})
+    catalog = Catalog(items)
     filters = Filters(start=start, end=end, ids=None if names is None else tuple(names))
-    page = catalog.page(Search(filters, 10, 0), 1000)
+    page = catalog.page(Search(filters, 1000, 0))
     expected = [
         item
         for item in sorted(items, key=lambda item: (item.start, item.id), reverse=True)
@@ -439,19 +420,14 @@ def test_finding_by_bisection_is_finding_one_by_one(
 
 def test_pages_are_pieces_of_one_store() -> None:
     """Nothing is copied for a page of neighbours: the server must not be what a benchmark waits for."""
-    catalog = Catalog([Item(b"item %d" % n, str(n), "c", n, n, None) for n in range(9)], {"c": {}})
-    pages = [catalog.page(Search(Filters(end=7), 3, offset), 3) for offset in (0, 3)]
+    catalog = Catalog([Item(b"item %d" % n, str(n), "c", n, n, None) for n in range(9)])
+    pages = [catalog.page(Search(Filters(end=7), 3, offset)) for offset in (0, 3)]
     first, second = (catalog.store.features(page.positions) for page in pages)
     assert (bytes(first), bytes(second)) == (b"item 7,item 6,item 5", b"item 4,item 3,item 2")
     assert isinstance(first, memoryview)
     assert isinstance(second, memoryview)
     assert first.obj is second.obj
     assert bytes(catalog.store.features([0, 2, 3])) == b"item 8,item 6,item 5"
-
-
-@given(st.integers(parse_instant("0001-01-01T00:00:00Z"), parse_instant("9999-12-31T23:59:59.999999999Z")))
-def test_instants_are_read_as_they_are_written(nanoseconds: int) -> None:
-    assert parse_instant(format_instant(nanoseconds)) == nanoseconds
 
 
 # --- Errors --------------------------------------------------------------------------------------------------------
@@ -545,16 +521,6 @@ def test_empty_post_is_a_search(server: Server) -> None:
     assert server.json("/search", b"", method="POST")["numberReturned"] == 10
 
 
-def test_no_post(files: list[Path], tmp_path: Path) -> None:
-    with serving(tmp_path, *files, "--no-post", "--latency", 0) as running:
-        running.json("/search", {}, status=405)
-        links = running.json("/")["links"]
-        assert [link["method"] for link in links if link["rel"] == "search"] == ["GET"]
-        assert list(running.json("/api")["paths"]["/search"]) == ["get"]
-        client = pystac_client.Client.open(running.url)
-        assert len(list(client.search(method="GET", collections=["squares"]).items_as_dicts())) == 205
-
-
 # --- Collections, items and documents ------------------------------------------------------------------------------
 
 
@@ -565,32 +531,8 @@ def test_collections_are_derived_from_the_items(server: Server) -> None:
     assert special == collections[1]
     assert special["extent"] == {
         "spatial": {"bbox": [[-180, -10, 180, 51]]},
-        "temporal": {"interval": [["2010-01-01T00:00:00Z", "2024-06-01T12:00:00.5Z"]]},
+        "temporal": {"interval": [["2010-01-01T00:00:00Z", "2024-06-01T12:00:00.500000Z"]]},
     }
-
-
-def test_collection_from_a_file(files: list[Path], tmp_path: Path) -> None:
-    described = {
-        "type": "Collection",
-        "stac_version": "1.1.0",
-        "id": "squares",
-        "description": "Described by hand",
-        "license": "MIT",
-        "extent": {"spatial": {"bbox": [[0, 0, 1, 1]]}, "temporal": {"interval": [[None, None]]}},
-        "links": [
-            {"rel": "self", "href": "https://example.com/"},
-            {"rel": "about", "href": "https://example.com/about"},
-        ],
-    }
-    collection_file = tmp_path / "collection.json"
-    collection_file.write_text(json.dumps(described))
-    with serving(tmp_path, files[0], "--collection", collection_file, "--latency", 0) as running:
-        served = running.json("/collections/squares")
-        links = {link["rel"]: link["href"] for link in served.pop("links")}
-        described.pop("links")
-        assert served == described
-        assert links["self"] == f"{running.url}/collections/squares"
-        assert links["about"] == "https://example.com/about"
 
 
 @pytest.mark.parametrize(("collection", "id_"), [("special", "instant"), ("other things", "odd id/&?é")])
@@ -623,12 +565,12 @@ def test_documents_have_their_media_types(server: Server) -> None:
     assert server.json("/api")["paths"].keys() >= {"/search", "/collections/{collection}/items/{item}"}
 
 
-def test_real_items(tmp_path: Path) -> None:
+def test_real_items() -> None:
     if not REAL_ITEMS.is_dir():
         pytest.skip("the folder with real items is not beside this project")
     paths = sorted(REAL_ITEMS.glob("*.ndjson"))
     lines = [line for path in paths for line in path.read_bytes().splitlines()]
-    with serving(tmp_path, *paths, "--latency", 0) as running:
+    with serving(*paths, "--latency", 0) as running:
         items = [item for page in running.pages(body={"limit": 7}) for item in page["features"]]
         moments = [parse_moment(item["properties"]) for item in items]
         assert all(later >= earlier for later, earlier in pairwise(moments))
@@ -647,18 +589,17 @@ def parse_moment(properties: Json) -> int:
 # --- Latency and counters ------------------------------------------------------------------------------------------
 
 
-def test_every_request_takes_the_latency_and_is_counted(capped: Server) -> None:
-    capped.json("/_stats/reset", method="POST")
+def test_every_request_takes_the_latency_and_is_counted(slow: Server) -> None:
+    slow.json("/_stats/reset", method="POST")
     paths = ["/", "/conformance", "/search", "/collections/special/items/west", "/absent", "/search?limit=0"]
-    size = 0
     for path in paths:
         began = time.perf_counter()
-        size += len(capped.raw(path)[2])
+        slow.raw(path)
         assert time.perf_counter() - began >= 0.1
     waits = []
     for _ in range(20):
         began = time.perf_counter()
-        stats = capped.json("/_stats")
+        stats = slow.json("/_stats")
         waits.append(time.perf_counter() - began)
     assert min(waits) < 0.1  # the shortest: this machine may be busy
     assert stats == {
@@ -673,23 +614,22 @@ def test_every_request_takes_the_latency_and_is_counted(capped: Server) -> None:
         "refused": 0,
         "in_flight": 0,
         "peak_in_flight": 1,
-        "bytes": size,
     }
 
 
-def test_requests_wait_at_the_same_time(capped: Server) -> None:
-    capped.json("/_stats/reset", method="POST")
+def test_requests_wait_at_the_same_time(slow: Server) -> None:
+    slow.json("/_stats/reset", method="POST")
     with ThreadPoolExecutor(8) as threads:
-        waiting = [threads.submit(capped.raw, "/search", {"limit": 1}) for _ in range(8)]
+        waiting = [threads.submit(slow.raw, "/search", {"limit": 1}) for _ in range(8)]
         assert {future.result()[0] for future in waiting} == {200}
-    stats = capped.json("/_stats")
+    stats = slow.json("/_stats")
     assert stats["requests_by_route"] == {"POST /search": 8}
     assert 2 <= stats["peak_in_flight"] <= 8
-    assert capped.json("/_stats/reset", method="POST")["peak_in_flight"] == 0
+    assert slow.json("/_stats/reset", method="POST")["peak_in_flight"] == 0
 
 
-def test_every_so_many_searches_fail_and_nothing_else_does(files: list[Path], tmp_path: Path) -> None:
-    with serving(tmp_path, *files, "--latency", 0, "--fail-every", 3) as running:
+def test_every_so_many_searches_fail_and_nothing_else_does(files: list[Path]) -> None:
+    with serving(*files, "--latency", 0, "--fail-every", 3) as running:
         statuses = [running.raw(path)[0] for path in ["/search?limit=1", "/collections"] * 6]
         assert statuses[::2] == [200, 200, 500] * 2
         assert statuses[1::2] == [200] * 6
@@ -697,9 +637,9 @@ def test_every_so_many_searches_fail_and_nothing_else_does(files: list[Path], tm
         assert running.json("/_stats")["refused"] == 0
 
 
-def test_throttle_refuses_what_is_too_much_and_says_when_to_come_again(files: list[Path], tmp_path: Path) -> None:
+def test_throttle_refuses_what_is_too_much_and_says_when_to_come_again(files: list[Path]) -> None:
     """Nothing passes that would be the sixth within one second; who waits as told is served."""
-    with serving(tmp_path, *files, "--latency", 0, "--throttle", 5) as running:
+    with serving(*files, "--latency", 0, "--throttle", 5) as running:
         answers = [running.raw("/search?limit=1") for _ in range(8)]
         refused = [(headers, body) for status, headers, body in answers if status == 429]
         # Slower than eight in a second only on a machine that stood still; then fewer are refused, never more.
@@ -726,7 +666,6 @@ def manners(*arguments: str) -> Manners:
         ([], 0.1, 0.1),
         (["--spread", "lognormal"], 0.1, 2.0),
         (["--spread", "bimodal"], 0.1, 1.0),
-        (["--jitter", "0.1"], 0.15, 0.2),
     ],
 )
 def test_latencies_are_spread_and_the_same_in_every_run(arguments: list[str], median: float, most: float) -> None:
@@ -782,58 +721,12 @@ def test_no_second_has_more_requests_than_the_throttle_lets_pass(rate: int, gaps
         assert sum(now - 1 < earlier <= now for earlier in passed) == rate
 
 
-# --- Aggregation ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def counting(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("counting"), *files, "--latency", 0, "--aggregations") as running:
-        yield running
-
-
-def test_aggregations_are_offered_on_request_only(counting: Server, server: Server) -> None:
-    links = {link["rel"]: link["href"] for link in counting.json("/")["links"]}
-    assert any(name.endswith("/aggregation") for name in counting.json("/conformance")["conformsTo"])
-    offered = [each["name"] for each in counting.json(links["aggregations"])["aggregations"]]
-    assert offered == ["datetime_frequency", "total_count"]
-    assert {"/aggregate", "/aggregations"} <= counting.json("/api")["paths"].keys()
-    answer = counting.json(f"{links['aggregate']}?aggregations={','.join(offered)}")
-    assert answer["type"] == "AggregationCollection"
-    assert [each["name"] for each in answer["aggregations"]] == offered
-    server.json("/aggregate?aggregations=total_count", status=404)
-    assert not {"aggregate", "aggregations"} & {link["rel"] for link in server.json("/")["links"]}
-
-
-def test_datetime_frequency_counts_the_items_of_each_month(counting: Server) -> None:
-    query = {
-        "collections": "special",
-        "aggregations": "datetime_frequency,total_count",
-        "datetime": "2009-05-01T00:00:00Z/2012-06-01T00:00:00Z",
-    }
-    histogram, total = counting.json(f"/aggregate?{urlencode(query)}")["aggregations"]
-    found = {bucket["key"]: bucket["frequency"] for bucket in histogram["buckets"]}
-    assert {key: count for key, count in found.items() if count} == {
-        "2010-01-01T00:00:00.000Z": 4,
-        "2011-01-01T00:00:00.000Z": 1,
-        "2012-01-01T00:00:00.000Z": 1,
-    }
-    assert len(found) == 25  # the months between as well
-    assert total["value"] == sum(found.values()) == 6
-    nothing = counting.json("/aggregate?collections=absent&aggregations=datetime_frequency")["aggregations"]
-    assert nothing[0]["buckets"] == []
-
-
-@pytest.mark.parametrize("query", ["aggregations=datetime_max", "limit=5&aggregations=total_count", "bbox=1"])
-def test_bad_aggregation_is_refused(counting: Server, query: str) -> None:
-    assert counting.json(f"/aggregate?{query}", status=400)["description"]
-
-
 # --- What it is made of --------------------------------------------------------------------------------------------
 
 
-def test_server_needs_aiohttp_and_orjson_only() -> None:
+def test_server_needs_little() -> None:
     """asv's environments have little more, and what the server does not load it cannot wait for."""
-    program = "import sys, aiohttp.web, orjson; before = set(sys.modules); import tools.stac_api.program; "
+    program = "import sys, aiohttp.web, msgspec, orjson; before = set(sys.modules); import tools.stac_api.program; "
     program += "print(*{name.split('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
     assert ended.stdout.split() == ["tools"]
@@ -854,11 +747,13 @@ def run_server(*arguments: Any) -> subprocess.CompletedProcess[str]:
         ("", "items.ndjson: no items in this file"),
         ("\n \n", "items.ndjson: no items in this file"),
         (json.dumps(make_item("a", "2024-01-01T00:00:00Z")) + "\n\n{oops\n", "items.ndjson:3: "),
-        ("[]", "items.ndjson:1: not a STAC item: no GeoJSON Feature"),
-        (json.dumps(make_item("a", "2024-01-01")), "items.ndjson:1: not an RFC 3339 date-time: '2024-01-01'"),
-        (json.dumps(make_item("a")), "items.ndjson:1: not a STAC item: neither datetime nor"),
-        (json.dumps(make_item("a", "2024-01-01T00:00:00Z", collection=None)), "no collection"),
-        (json.dumps(make_item("a", "2024-01-01T00:00:00Z") | {"bbox": [1, 2]}), ":1: bbox must have 4 or 6 numbers"),
+        ("[]", "items.ndjson:1: not a STAC item this API can serve: Expected `object`, got `array`"),
+        ('{"type": "Catalog"}', "items.ndjson:1: not a STAC item this API can serve: Invalid value 'Catalog'"),
+        (json.dumps(make_item("a", "2024-01-01")), "not an RFC 3339 date-time: '2024-01-01'"),
+        (json.dumps(make_item("a")), "neither datetime nor"),
+        (json.dumps(make_item("a", "2024-01-01T00:00:00Z", collection=None)), "got `null` - at `$.collection`"),
+        (json.dumps(make_item("a", "2024-01-01T00:00:00Z") | {"bbox": [1, 2]}), "bbox must have 4 or 6 finite numbers"),
+        (json.dumps(make_item("a", "2024-01-01T00:00:00Z") | {"bbox": None}), "a geometry and no bbox"),
         ((json.dumps(make_item("a", "2024-01-01T00:00:00Z")) + "\n") * 2, "item 'a' is already in"),
     ],
 )
@@ -900,60 +795,45 @@ def test_port_in_use_is_told(server: Server, files: list[Path]) -> None:
     assert "address already in use" in ended.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_ends_a_busy_server_at_once(files: list[Path], tmp_path: Path, number: signal.Signals) -> None:
-    port_file = tmp_path / "url.txt"
-    command = [sys.executable, SERVER, files[0], "--latency", "120", "--port-file", port_file]
-    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        url = wait_for_url(port_file, lambda: process.poll() is None)
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, "end of its input"])
+def test_a_busy_server_ends_at_once(files: list[Path], end: signal.Signals | str) -> None:
+    with started(SERVER, files[0], "--latency", "120") as (process, url):
         busy = HTTPConnection(urlsplit(url).netloc)
         busy.request("GET", "/search")
-        time.sleep(0.1)
-        process.send_signal(number)
-        assert process.wait(END_SECONDS) == 0
-        busy.close()
+        while not Server(url).json("/_stats")["in_flight"]:
+            assert process.poll() is None
+        assert process.stdin
         assert process.stdout
         assert process.stderr
-        assert process.stdout.read().decode() == f"listening on {url}\n"
-        assert process.stderr.read() == b""
-    assert list(tmp_path.iterdir()) == [port_file]
+        if isinstance(end, signal.Signals):
+            process.send_signal(end)
+        else:
+            process.stdin.close()
+        assert process.wait(END_SECONDS) == 0
+        busy.close()
+        assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
 
 
-def test_client_that_gives_up_is_no_error(files: list[Path], tmp_path: Path) -> None:
-    port_file = tmp_path / "url.txt"
-    command = [sys.executable, SERVER, files[0], "--latency", "1", "--port-file", port_file]
-    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        running = Server(wait_for_url(port_file, lambda: process.poll() is None), process)
+def test_client_that_gives_up_is_no_error(files: list[Path]) -> None:
+    with serving(files[0], "--latency", "1") as running:
         impatient = HTTPConnection(urlsplit(running.url).netloc)
         impatient.request("POST", "/search", body=b'{"limit": 100}')
         while not running.json("/_stats")["in_flight"]:
-            assert process.poll() is None
+            pass
         impatient.close()
         assert len(running.get(limit=50)["features"]) == 50
         assert running.json("/_stats")["in_flight"] == 0
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(END_SECONDS) == 0
-        assert process.stderr
-        assert process.stderr.read() == b""
 
 
-@pytest.mark.parametrize("means", ["signal of the kernel", "poll"])
-def test_server_dies_with_its_parent(means: str, files: list[Path], tmp_path: Path) -> None:
-    without_signal = [("program.py", 'sys.platform == "linux"', "False")]
-    program = changed_server(tmp_path, without_signal if means == "poll" else {})
-    port_file = tmp_path / "url.txt"
-    server = [sys.executable, program, files[0], "--port-file", port_file, "--die-with-parent"]
-    starter = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(60)"
-    quiet = subprocess.DEVNULL
-    parent = subprocess.Popen(
-        [sys.executable, "-c", starter, *map(str, server)], stdin=quiet, stdout=quiet, stderr=quiet
-    )
-    try:
-        url = wait_for_url(port_file, lambda: parent.poll() is None)
+def test_server_dies_with_the_process_that_started_it(files: list[Path]) -> None:
+    starter = "import sys, time; from benchmarks import _api_server; "
+    starter += "server = _api_server.launch(sys.argv[1], 0.0); print(server[1], flush=True); time.sleep(600)"
+    command = [sys.executable, "-c", starter, str(files[0])]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        url = parent.stdout.readline().decode().strip()
         assert answers(url)
-    finally:
         parent.kill()
-        parent.wait()
     deadline = time.monotonic() + END_SECONDS
     while answers(url):
         assert time.monotonic() < deadline, "the server outlives its parent"
@@ -961,14 +841,10 @@ def test_server_dies_with_its_parent(means: str, files: list[Path], tmp_path: Pa
 
 
 def answers(url: str) -> bool:
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=5)
     try:
-        connection.request("GET", "/_stats")
-        return connection.getresponse().status == 200
+        return Server(url).raw("/_stats")[0] == 200
     except OSError:
         return False
-    finally:
-        connection.close()
 
 
 # --- The validator of the STAC API community -----------------------------------------------------------------------
@@ -1056,16 +932,11 @@ def test_validator_finds_no_error_but_broken_rules(valid_files: list[Path], tmp_
         ("catalog.py", '"license": "other",\n', ""),
     ])  # fmt: skip
     files = (*valid_files, "--latency", 0)
-    with (
-        serving(tmp_path / "plain", *files) as plain,
-        serving(tmp_path / "merged", *files, "--merge", "--page-cap", "3", "--no-counts") as merged,
-        serving(tmp_path / "breaking", *files, program=broken) as breaking,
-    ):
-        *reports, wrong = validate(tmp_path, plain.url, merged.url, breaking.url)
-    for report in reports:
-        assert report["errors"] == []
-        # What is left are stac-check's recommendations about the documents, not about the API.
-        assert [text for text in report["warnings"] if "stac-check recommendations" not in text] == []
+    with serving(*files) as plain, serving(*files, program=broken) as breaking:
+        report, wrong = validate(tmp_path, plain.url, breaking.url)
+    assert report["errors"] == []
+    # What is left are stac-check's recommendations about the documents, not about the API.
+    assert [text for text in report["warnings"] if "stac-check recommendations" not in text] == []
     errors = "\n".join(wrong["errors"])
     assert "the ids parameter is overriding the bbox parameter" in errors
     assert "invalid datetime returned non-400 status code" in errors

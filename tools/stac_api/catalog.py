@@ -1,21 +1,18 @@
 """Every item and Collection, and which of them a search finds."""
 
-import importlib
 import itertools
 import math
 import operator
 from array import array
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import lru_cache
-from typing import Any
 
 import orjson
 
-from .items import EPOCH, NANOSECONDS, Box, Bytes, Item, Json, format_instant, overlap
+from .items import EPOCH, Box, Bytes, Item, Json, overlap
 from .search import Filters, Search, shape_of
 
 CACHED_SEARCHES = 256
@@ -31,14 +28,13 @@ class Page:
 
 
 class Catalog:
-    """Every item, newest first, and every Collection by id."""
+    """Every item, newest first, and what the items say of their Collections, by id."""
 
-    def __init__(self, items: list[Item], described: Mapping[str, Json]) -> None:
+    def __init__(self, items: list[Item]) -> None:
         by_collection: dict[str, list[Item]] = {}
         for item in items:
             by_collection.setdefault(item.collection, []).append(item)
-        derived = {id_: _derived(id_, found) for id_, found in by_collection.items() if id_ not in described}
-        self.collections: dict[str, Json] = dict(sorted({**described, **derived}.items()))
+        self.collections = {id_: _derived(id_, found) for id_, found in sorted(by_collection.items())}
         ordered = sorted(items, key=lambda item: (item.start, item.id, item.collection), reverse=True)
         self.store = Store([item.raw for item in ordered])
         # The items refer to the bytes in the store, so that what they were read from can go.
@@ -49,30 +45,18 @@ class Catalog:
         self.by_id: dict[str, list[int]] = {}
         for position, item in enumerate(self.items):
             self.by_id.setdefault(item.id, []).append(position)
-        self.geometries: dict[int, Any] = {}
         self.find = lru_cache(maxsize=CACHED_SEARCHES)(self._find)
 
     def get(self, collection: str, id_: str) -> Item | None:
         its_items = (self.items[position] for position in self.by_id.get(id_, []))
         return next((item for item in its_items if item.collection == collection), None)
 
-    def page(self, search: Search, limit: int) -> Page:
-        """The items of a search from its offset on, at most `limit` of them."""
+    def page(self, search: Search) -> Page:
+        """The items of a search from its offset on, as many as its limit says."""
         positions = self.find(search.filters)
-        end = search.offset + limit
+        end = search.offset + search.limit
         token = f"{end}-{search.filters.checksum}" if end < len(positions) else None
         return Page(positions[search.offset : end], len(positions), token)
-
-    def count_by_month(self, filters: Filters) -> list[tuple[date, int]]:
-        """The first day of each month from the first to the last with items, and how many start in it."""
-        days = Counter(self.items[p].start // (86_400 * NANOSECONDS) for p in self.find(filters))
-        months: Counter[int] = Counter()
-        for day, count in days.items():
-            start = EPOCH + timedelta(days=day)
-            months[start.year * 12 + start.month - 1] += count
-        if not months:
-            return []
-        return [(date(month // 12, month % 12 + 1, 1), months[month]) for month in range(min(months), max(months) + 1)]
 
     def _find(self, filters: Filters) -> Sequence[int]:
         """The positions of the items that fulfil every filter, in order."""
@@ -99,16 +83,11 @@ class Catalog:
         return positions if isinstance(positions, range) else array("I", positions)
 
     def _intersecting(self, geojson: bytes, positions: Sequence[int]) -> list[int]:
-        searched = shape_of(orjson.loads(geojson))
-        importlib.import_module("shapely").prepare(searched)
+        searched = shape_of(geojson)
         west, south, east, north = searched.bounds
         bounds = Box(west, south, -math.inf, east, north, math.inf)
-        return [p for p in positions if overlap(bounds, self.items[p].bbox) and searched.intersects(self._geometry(p))]
-
-    def _geometry(self, position: int) -> Any:
-        if position not in self.geometries:
-            self.geometries[position] = shape_of(orjson.loads(self.items[position].raw)["geometry"])
-        return self.geometries[position]
+        near = (p for p in positions if overlap(bounds, self.items[p].bbox))
+        return [p for p in near if searched.intersects(shape_of(_geometry(self.items[p])))]
 
 
 class Store:
@@ -148,7 +127,8 @@ def _derived(id_: str, items: Sequence[Item]) -> Json:
         bounds[1], bounds[3] = min(box.south for box in boxes), max(box.north for box in boxes)
         if not any(box.west > box.east for box in boxes):  # across the antimeridian: all the way round
             bounds[0], bounds[2] = min(box.west for box in boxes), max(box.east for box in boxes)
-    interval = [format_instant(min(item.start for item in items)), format_instant(max(item.end for item in items))]
+    edges = (min(item.start for item in items), max(item.end for item in items))
+    interval = [(EPOCH + timedelta(microseconds=edge // 1000)).isoformat().replace("+00:00", "Z") for edge in edges]
     return {
         "type": "Collection",
         "stac_version": "1.1.0",
@@ -158,3 +138,7 @@ def _derived(id_: str, items: Sequence[Item]) -> Json:
         "license": "other",
         "extent": {"spatial": {"bbox": [bounds]}, "temporal": {"interval": [interval]}},
     }
+
+
+def _geometry(item: Item) -> bytes:
+    return orjson.dumps(orjson.loads(item.raw)["geometry"])

@@ -1,67 +1,62 @@
-"""The endpoints: those that describe, those that serve items, those that count (STAC API - Aggregation)."""
+"""The endpoints: those that describe, and those that serve items. `base` is the server as the client addressed it."""
 
-from aiohttp import web
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
 
-from .answers import (
-    GEOJSON,
-    JSON,
-    OPENAPI,
-    collection_url,
-    feature_collection,
-    item_with_links,
-    json_answer,
-    link,
-    next_by_get,
-    next_by_post,
-    with_links,
-)
+import orjson
+from aiohttp import Payload, web
+from aiohttp.abc import AbstractStreamWriter
+
 from .catalog import Catalog, Page
-from .items import Bytes, Json
-from .openapi import AGGREGATIONS, conformance_classes, openapi_description
+from .items import Bytes, Item, Json
 from .options import Options
-from .search import PAGING_PARAMETERS, SEARCH_PARAMETERS, Filters, Search, SearchError, parse_json, typed_parameters
+from .search import Body, SearchError, body_of_get, body_of_post, search_of
+
+JSON = "application/json"
+GEOJSON = "application/geo+json"
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+SENT_IN_ONE_BYTES = 65_536
+_STAC_API = "https://api.stacspec.org/v1.0.0"
+_OGC_FEATURES = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf"
+CONFORMS_TO = (
+    *(f"{_STAC_API}/{name}" for name in ("core", "collections", "ogcapi-features", "item-search")),
+    *(f"{_OGC_FEATURES}/{name}" for name in ("core", "geojson", "oas30")),
+)
 
 
 class Endpoints:
     def __init__(self, catalog: Catalog, options: Options) -> None:
         self.catalog = catalog
         self.options = options
-        self.conforms_to = conformance_classes(aggregations=options.aggregations, null_filter=options.null_filter)
+        self.conforms_to = [*CONFORMS_TO, *([f"{_STAC_API}/item-search#filter"] if options.null_filter else ())]
 
     def routes(self) -> list[web.RouteDef]:
-        served = {
-            "/": self.landing_page,
-            "/conformance": self.conformance,
-            "/api": self.openapi,
-            "/api.html": self.documentation,
-            "/collections": self.collections,
-            "/collections/{collection}": self.collection,
-            "/search": self.search_by_get,
-            "/collections/{collection}/items": self.items,
-            "/collections/{collection}/items/{item}": self.item,
-        }
-        if self.options.aggregations:
-            served |= {"/aggregate": self.aggregate, "/aggregations": self.aggregations}
-        routes = [web.get(path, handler) for path, handler in served.items()]
-        return routes if self.options.no_post else [*routes, web.post("/search", self.search_by_post)]
+        return [
+            web.get("/", self.landing_page),
+            web.get("/conformance", self.conformance),
+            web.get("/api", self.openapi),
+            web.get("/api.html", self.documentation),
+            web.get("/collections", self.collections),
+            web.get("/collections/{collection}", self.collection),
+            web.get("/search", self.search_by_get),
+            web.post("/search", self.search_by_post),
+            web.get("/collections/{collection}/items", self.items),
+            web.get("/collections/{collection}/items/{item}", self.item),
+        ]
 
     async def landing_page(self, request: web.Request) -> web.Response:
         base = _base(request)
-        searches = [link("search", f"{base}/search", GEOJSON, "Search", method="GET")]
-        if not self.options.no_post:
-            searches.append(link("search", f"{base}/search", GEOJSON, "Search", method="POST"))
-        if self.options.aggregations:
-            searches.append(link("aggregate", f"{base}/aggregate", JSON, "Counts of what a search finds"))
-            searches.append(link("aggregations", f"{base}/aggregations", JSON, "What can be counted"))
         links = [
             link("self", f"{base}/", JSON, "This catalog"),
             link("root", f"{base}/", JSON, "This catalog"),
             link("conformance", f"{base}/conformance", JSON, "Conformance classes"),
             link("data", f"{base}/collections", JSON, "Collections"),
-            *searches,
+            *(link("search", f"{base}/search", GEOJSON, "Search", method=method) for method in ("GET", "POST")),
             link("service-desc", f"{base}/api", OPENAPI, "OpenAPI description"),
             link("service-doc", f"{base}/api.html", "text/html", "Documentation"),
-            *(link("child", collection_url(base, id_), JSON, id_) for id_ in self.catalog.collections),
+            *(link("child", _collection_url(base, id_), JSON, id_) for id_ in self.catalog.collections),
         ]
         catalog = {
             "type": "Catalog",
@@ -78,8 +73,15 @@ class Endpoints:
         return json_answer({"conformsTo": self.conforms_to})
 
     async def openapi(self, request: web.Request) -> web.Response:
-        operations = ((route.method, route.path) for route in self.routes())
-        return json_answer(openapi_description(_base(request), operations), OPENAPI)
+        paths: dict[str, Json] = {}
+        for route in self.routes():
+            names = re.findall(r"{(\w+)}", route.path)
+            parameters = [{"name": x, "in": "path", "required": True, "schema": {"type": "string"}} for x in names]
+            answers = {"200": {"description": "OK"}, "4XX": {"description": "What is wrong"}}
+            paths.setdefault(route.path, {})[route.method.lower()] = {"parameters": parameters, "responses": answers}
+        info = {"title": "Local STAC API", "version": "1.0.0"}
+        document = {"openapi": "3.0.3", "info": info, "servers": [{"url": _base(request)}], "paths": paths}
+        return json_answer(document, OPENAPI)
 
     async def documentation(self, request: web.Request) -> web.Response:
         return web.Response(text='<!doctype html><a href="api">The paths, as OpenAPI</a>', content_type="text/html")
@@ -94,59 +96,46 @@ class Endpoints:
         return json_answer(self._described(_base(request), self._collection(request)))
 
     async def search_by_get(self, request: web.Request) -> web.Response:
-        parameters = _query(request, SEARCH_PARAMETERS)
-        page = self._page(self._search(typed_parameters(parameters)))
+        parameters = _query(request)
+        page = self._page(body_of_get(parameters))
         base = _base(request)
-        links = [link("root", f"{base}/", JSON), *next_by_get(f"{base}/search", parameters, self._next(page))]
+        links = [link("root", f"{base}/", JSON), *self._next_by_get(f"{base}/search", parameters, page)]
         return self._answer(self.catalog.store.features(page.positions), page, links)
 
     async def search_by_post(self, request: web.Request) -> web.Response:
-        body = parse_json(await request.read() or b"{}", "the body")
-        if not isinstance(body, dict):
-            raise SearchError("the body must be a JSON object")
-        page = self._page(self._search(body))
+        body = await request.read()
+        page = self._page(body_of_post(body))
         base = _base(request)
-        following = next_by_post(f"{base}/search", body, self._next(page), merge=self.options.merge)
-        return self._answer(
-            self.catalog.store.features(page.positions), page, [link("root", f"{base}/", JSON), *following]
-        )
+        links = [link("root", f"{base}/", JSON)]
+        if place := self._next(page):
+            following = {**orjson.loads(body or b"{}"), **place}
+            links.append({**link("next", f"{base}/search", GEOJSON, method="POST"), "body": following})
+        return self._answer(self.catalog.store.features(page.positions), page, links)
 
     async def items(self, request: web.Request) -> web.Response:
         collection = self._collection(request)
-        parameters = _query(request, PAGING_PARAMETERS | {"collections", "bbox", "datetime"})
+        parameters = _query(request)
         if parameters.get("collections", collection) != collection:  # pystac-client repeats it here
             raise SearchError("collections must be that of the path")
-        page = self._page(self._search({**typed_parameters(parameters), "collections": [collection]}))
+        if others := sorted(parameters.keys() - {"collections", "bbox", "datetime", "limit", "token", "offset"}):
+            raise SearchError(f"not supported: {', '.join(others)}")
+        page = self._page(body_of_get({**parameters, "collections": collection}))
         base = _base(request)
-        url = f"{collection_url(base, collection)}/items"
+        url = f"{_collection_url(base, collection)}/items"
         links = [
             link("self", f"{url}?{request.query_string}" if request.query_string else url, GEOJSON),
             link("root", f"{base}/", JSON),
-            link("collection", collection_url(base, collection), JSON),
-            *next_by_get(url, parameters, self._next(page)),
+            link("collection", _collection_url(base, collection), JSON),
+            *self._next_by_get(url, parameters, page),
         ]
-        items = [item_with_links(self.catalog.items[position], base) for position in page.positions]
+        items = [_item_with_links(self.catalog.items[position], base) for position in page.positions]
         return self._answer(b",".join(items), page, links)
 
     async def item(self, request: web.Request) -> web.Response:
         item = self.catalog.get(self._collection(request), request.match_info["item"])
         if item is None:
             raise web.HTTPNotFound(reason="no such item")
-        return web.Response(body=item_with_links(item, _base(request)), content_type=GEOJSON)
-
-    async def aggregations(self, request: web.Request) -> web.Response:
-        offered = [{"name": name, "data_type": data_type} for name, data_type in AGGREGATIONS.items()]
-        return json_answer({"aggregations": offered, "links": [link("root", f"{_base(request)}/", JSON)]})
-
-    async def aggregate(self, request: web.Request) -> web.Response:
-        parameters = _query(request, SEARCH_PARAMETERS - PAGING_PARAMETERS | {"aggregations"})
-        names = [name for name in parameters.pop("aggregations", "").split(",") if name]
-        if unknown := sorted(set(names) - AGGREGATIONS.keys()):
-            raise SearchError(f"no such aggregation: {', '.join(unknown)}; there are {', '.join(AGGREGATIONS)}")
-        filters = self._search(typed_parameters(parameters)).filters
-        results = [{"name": name, "data_type": AGGREGATIONS[name], **self._count(name, filters)} for name in names]
-        links = [link("root", f"{_base(request)}/", JSON)]
-        return json_answer({"type": "AggregationCollection", "aggregations": results, "links": links})
+        return web.Response(body=_item_with_links(item, _base(request)), content_type=GEOJSON)
 
     def _collection(self, request: web.Request) -> str:
         """The Collection in the path."""
@@ -156,18 +145,19 @@ class Endpoints:
         return collection
 
     def _described(self, base: str, id_: str) -> Json:
-        url = collection_url(base, id_)
+        url = _collection_url(base, id_)
         links = [
             link("self", url, JSON, id_),
             link("root", f"{base}/", JSON, "Local STAC API"),
             link("parent", f"{base}/", JSON, "Local STAC API"),
             link("items", f"{url}/items", GEOJSON, "Items"),
         ]
-        return with_links(self.catalog.collections[id_], links)
+        return {**self.catalog.collections[id_], "links": links}
 
-    def _search(self, body: Json) -> Search:
-        ignored = {"bbox"} if self.options.no_bbox else set()
-        return Search.parse({name: value for name, value in body.items() if name not in ignored})
+    def _page(self, body: Body) -> Page:
+        if self.options.no_bbox:
+            body.bbox = None
+        return self.catalog.page(search_of(body))
 
     def _next(self, page: Page) -> Json:
         """Where the next page begins; empty after the last."""
@@ -175,24 +165,60 @@ class Endpoints:
             return {}
         return {"offset": int(page.token.partition("-")[0])} if self.options.offsets else {"token": page.token}
 
-    def _page(self, search: Search) -> Page:
-        return self.catalog.page(search, min(search.limit, self.options.greatest_page))
+    def _next_by_get(self, url: str, parameters: Mapping[str, str], page: Page) -> list[Json]:
+        place = self._next(page)
+        return [link("next", f"{url}?{urlencode({**parameters, **place})}", GEOJSON)] if place else []
 
-    def _answer(self, features: Bytes, page: Page, links: list[Json]) -> web.Response:
+    def _answer(self, features: Bytes, page: Page, links: Sequence[Json]) -> web.Response:
+        """Items, as the bytes that they are, and the other members of the FeatureCollection."""
         rest: Json = {"links": links}
         if not self.options.no_counts:
             rest |= {"numberMatched": page.matched, "numberReturned": len(page.positions)}
-        return feature_collection(features, rest)
+        parts = [b'{"type":"FeatureCollection","features":[', features, b"]," + orjson.dumps(rest)[1:]]
+        if len(features) < SENT_IN_ONE_BYTES:
+            parts = [b"".join(parts)]
+        size = sum(map(len, parts))
+        return web.Response(body=_Parts(parts), headers={"Content-Type": GEOJSON, "Content-Length": str(size)})
 
-    def _count(self, name: str, filters: Filters) -> Json:
-        if name == "total_count":
-            return {"value": len(self.catalog.find(filters))}
-        return {
-            "buckets": [
-                {"key": f"{month:%Y-%m-%d}T00:00:00.000Z", "data_type": "datetime", "frequency": count}
-                for month, count in self.catalog.count_by_month(filters)
-            ]
-        }
+
+class _Parts(Payload):
+    """A body that is sent part by part. Joined into one, a page would be copied, by us and again by asyncio."""
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        for part in self._value:
+            # Of a view, asyncio copies once what the socket does not take at once; of bytes, twice.
+            await writer.write(memoryview(part))
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return b"".join(self._value).decode(encoding, errors)
+
+
+def json_answer(document: Any, content_type: str = JSON, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(document), headers={"Content-Type": content_type}, status=status)
+
+
+def link(rel: str, href: str, type_: str, title: str | None = None, method: str | None = None) -> Json:
+    made = {"rel": rel, "href": href, "type": type_, "title": title, "method": method}
+    return {key: value for key, value in made.items() if value is not None}
+
+
+def _collection_url(base: str, collection: str) -> str:
+    return f"{base}/collections/{quote(collection, safe='')}"
+
+
+def _item_with_links(item: Item, base: str) -> bytes:
+    """The item with its places in this API in its links; the links of other relations stay as they are."""
+    collection = _collection_url(base, item.collection)
+    ours = [
+        link("self", f"{collection}/items/{quote(item.id, safe='')}", GEOJSON),
+        link("root", f"{base}/", JSON),
+        link("parent", collection, JSON),
+        link("collection", collection, JSON),
+    ]
+    document = orjson.loads(item.raw)
+    relations = {our["rel"] for our in ours}
+    others = [other for other in document.get("links", []) if other.get("rel") not in relations]
+    return orjson.dumps({**document, "links": [*ours, *others]})
 
 
 def _base(request: web.Request) -> str:
@@ -200,10 +226,8 @@ def _base(request: web.Request) -> str:
     return f"http://{request.host}"
 
 
-def _query(request: web.Request, known: set[str]) -> dict[str, str]:
-    """The query of a URL. Raises SearchError for a parameter that is unknown or comes twice."""
-    if unknown := sorted(request.query.keys() - known):
-        raise SearchError(f"not supported: {', '.join(unknown)}")
+def _query(request: web.Request) -> dict[str, str]:
+    """The query of a URL. Raises SearchError for a parameter that comes twice."""
     parameters = dict(request.query)
     if len(parameters) != len(request.query):
         raise SearchError("a parameter is given twice; lists are separated by commas")

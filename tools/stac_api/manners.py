@@ -69,4 +69,4 @@ class Manners:
             latency *= self.random.lognormvariate(0.0, LOGNORMAL_SIGMA)
         elif self.options.spread == "bimodal" and self.random.random() < SLOW_SHARE:
             latency *= SLOW_FACTOR
-        return latency + self.random.uniform(0, self.options.jitter)
+        return latency

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .openapi import AGGREGATIONS
-from .search import MAX_LIMIT
-
 
 def seconds(text: str) -> float:
     value = float(text)
@@ -48,23 +45,9 @@ class Options:
     items: Sequence[Path] = _option(
         "STAC items, one JSON document a line", nargs="+", type=Path, metavar="ITEMS.ndjson"
     )
-    collection: Sequence[Path] = _option(
-        "a Collection as JSON, may be repeated; others are derived from the items",
-        (), action="append", type=Path, metavar="FILE",
-    )  # fmt: skip
-    host: str = _option("address to listen on", "127.0.0.1")
-    port: int = _option("port to listen on; 0 takes a free one", 0, type=int)
+    port: int = _option("port of this machine to listen on; 0 takes a free one", 0, type=int)
     latency: float = _option("the least time a request takes", 0.1, **_TIME)
-    jitter: float = _option("added to the latency: from 0 to this, the same sequence in every run", 0.0, **_TIME)
-    page_cap: int = _option("a page never has more items than this, whatever the limit says", MAX_LIMIT, **_COUNT)
-    port_file: Path | None = _option(  # noqa: RUF009 - a field
-        "write the URL here once the server listens", type=Path, metavar="FILE"
-    )
-    die_with_parent: bool = _option(
-        "exit when the starting process ends (on Linux already when the thread that started this one ends)", **_FLAG
-    )
-    merge: bool = _option('the next link of a POST search has "merge": true and the token alone', **_FLAG)
-    no_post: bool = _option("refuse POST searches, and do not advertise them", **_FLAG)
+    until_eof: bool = _option("exit when standard input ends: with the process that holds it", **_FLAG)
     no_counts: bool = _option("leave out numberMatched and numberReturned", **_FLAG)
     offsets: bool = _option("next links count (offset) instead of naming an opaque token", **_FLAG)
     no_bbox: bool = _option("ignore the bbox of a search", **_FLAG)
@@ -84,12 +67,6 @@ class Options:
     outage: tuple[int, float] | None = _option(
         "answer 504 for some seconds, from the FIRST-th search on", type=outage, metavar="FIRST:SECONDS"
     )
-    aggregations: bool = _option(f"offer /aggregate with {' (items by month) and '.join(AGGREGATIONS)}", **_FLAG)
-
-    @property
-    def greatest_page(self) -> int:
-        """The most items of a page, whatever the limit of a search says."""
-        return min(self.page_cap, MAX_LIMIT)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> Options:
@@ -98,6 +75,5 @@ def parse_arguments(argv: Sequence[str] | None) -> Options:
     )
     for one in dataclasses.fields(Options):
         name = one.name if one.name == "items" else f"--{one.name.replace('_', '-')}"
-        default = list(one.default) if isinstance(one.default, tuple) else one.default
-        parser.add_argument(name, default=default, **one.metadata)
+        parser.add_argument(name, default=one.default, **one.metadata)
     return Options(**vars(parser.parse_args(argv)))

@@ -1,36 +1,41 @@
 """What a search asks for: the parameters of GET and POST, checked and typed."""
 
-import importlib
 import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
-import orjson
+import msgspec
 
-from .items import Box, Json, parse_box, parse_instant
+from .items import Box, Name, parse_box, parse_instant
 
-PAGING_PARAMETERS = {"limit", "token", "offset"}
-SEARCH_PARAMETERS = {
-    "collections",
-    "ids",
-    "bbox",
-    "intersects",
-    "datetime",
-    "filter",
-    "filter-lang",
-} | PAGING_PARAMETERS
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 10_000  # a greater limit is served as this one, as OGC API - Features demands
-
 
 NO_GEOMETRY = {"op": "isNull", "args": [{"property": "geometry"}]}
 """The one filter (CQL2) that is understood."""
 
+_Names: TypeAlias = Annotated[list[Name], msgspec.Meta(min_length=1)]
+
 
 class SearchError(Exception):
     """A request's parameters break the specification: answered with 400 and this message."""
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The body of a POST search: STAC API - Item Search, "Query Parameters and Fields". Null is as good as nothing."""
+
+    collections: _Names | None = None
+    ids: _Names | None = None
+    bbox: list[float] | None = None
+    intersects: dict[str, Any] | None = None
+    datetime: str | None = None
+    filter: dict[str, Any] | None = None
+    filter_lang: str | None = msgspec.field(name="filter-lang", default=None)
+    limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    token: str | None = None
+    offset: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,113 +62,79 @@ class Search:
     limit: int
     offset: int
 
-    @classmethod
-    def parse(cls, body: Mapping[str, Any]) -> "Search":
-        """Read the body of a POST search. Raises SearchError.
 
-        STAC API - Item Search, "Query Parameters and Fields". A null is as good as a parameter left out.
-        """
-        given = {name: value for name, value in body.items() if value is not None}
-        if unknown := sorted(given.keys() - SEARCH_PARAMETERS):
-            raise SearchError(f"not supported: {', '.join(unknown)}")
-        if "bbox" in given and "intersects" in given:
-            raise SearchError("bbox and intersects cannot be combined")
-        start, end = parse_interval(given["datetime"]) if "datetime" in given else (None, None)
-        filters = Filters(
-            collections=_parse_names(given, "collections"),
-            ids=_parse_names(given, "ids"),
-            bbox=_parse_searched_box(given["bbox"]) if "bbox" in given else None,
-            intersects=_parse_geometry(given["intersects"]) if "intersects" in given else None,
-            start=start,
-            end=end,
-            no_geometry="filter" in given,
-        )
-        if given.get("filter", NO_GEOMETRY) != NO_GEOMETRY:
-            raise SearchError("filter must be isNull of geometry, in cql2-json")
-        return cls(filters, _parse_limit(given.get("limit", DEFAULT_LIMIT)), _parse_token(given, filters))
-
-
-def typed_parameters(parameters: Mapping[str, str]) -> Json:
-    """The query of a GET search as the equal body of a POST search."""
-    body: Json = dict(parameters)
-    for name in ("collections", "ids"):
-        if name in parameters:
-            body[name] = parameters[name].split(",")
-    for name in ("limit", "offset"):
-        if re.fullmatch(r"-?[0-9]{1,18}", parameters.get(name, "")):
-            body[name] = int(parameters[name])
-    if "bbox" in parameters:
-        try:
-            body["bbox"] = [float(number) for number in parameters["bbox"].split(",")]
-        except ValueError:
-            raise SearchError("bbox must be numbers separated by commas") from None
-    for name in ("intersects", "filter"):
-        if name in parameters:
-            body[name] = parse_json(parameters[name], name)
-    return body
-
-
-def parse_json(text: str | bytes, what: str) -> Any:
+def body_of_post(text: bytes) -> Body:
+    """The body of a POST search. Raises SearchError."""
     try:
-        return orjson.loads(text)
-    except ValueError as error:
-        raise SearchError(f"{what} is not JSON: {error}") from None
+        return msgspec.json.decode(text or b"{}", type=Body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SearchError(str(error)) from None
 
 
-def _parse_names(given: Json, parameter: str) -> tuple[str, ...] | None:
-    if parameter not in given:
-        return None
-    names = given[parameter]
-    if not (isinstance(names, list) and names and all(isinstance(name, str) and name for name in names)):
-        raise SearchError(f"{parameter} must name one or more")
-    return tuple(sorted(set(names)))
+def body_of_get(parameters: Mapping[str, str]) -> Body:
+    """The query of a GET search as the equal body of a POST search. Raises SearchError."""
+    body: dict[str, Any] = dict(parameters)
+    try:
+        for name in body.keys() & {"collections", "ids", "bbox"}:
+            body[name] = body[name].split(",")
+        for name in body.keys() & {"intersects", "filter"}:
+            body[name] = msgspec.json.decode(body[name])
+        return msgspec.convert(body, Body, strict=False)
+    except msgspec.DecodeError as error:
+        raise SearchError(str(error)) from None
 
 
-def _parse_limit(limit: Any) -> int:
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-        raise SearchError(f"limit must be an integer from 1 to {MAX_LIMIT}")
-    return limit
+def search_of(body: Body) -> Search:
+    """What a body asks for. Raises SearchError."""
+    if body.bbox is not None and body.intersects is not None:
+        raise SearchError("bbox and intersects cannot be combined")
+    if body.filter not in (None, NO_GEOMETRY):
+        raise SearchError("filter must be isNull of geometry, in cql2-json")
+    start, end = (None, None) if body.datetime is None else _interval(body.datetime)
+    filters = Filters(
+        collections=_names(body.collections),
+        ids=_names(body.ids),
+        bbox=None if body.bbox is None else _box(body.bbox),
+        intersects=None if body.intersects is None else _geometry(body.intersects),
+        start=start,
+        end=end,
+        no_geometry=body.filter is not None,
+    )
+    offset = body.offset or 0
+    if body.token is not None:
+        found = re.fullmatch(r"([0-9]{1,18})-([0-9a-f]{8})", body.token)
+        if not found or found[2] != filters.checksum:
+            raise SearchError("token does not belong to this search")
+        offset = int(found[1])
+    return Search(filters, min(body.limit or DEFAULT_LIMIT, MAX_LIMIT), offset)
 
 
-def _parse_token(given: Json, filters: Filters) -> int:
-    if "token" not in given:
-        offset = given.get("offset", 0)
-        if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0:
-            raise SearchError("offset must be an integer from 0")
-        return offset
-    found = re.fullmatch(r"([0-9]{1,18})-([0-9a-f]{8})", str(given["token"]))
-    if not found or found[2] != filters.checksum:
-        raise SearchError("token does not belong to this search")
-    return int(found[1])
+def _names(names: list[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(sorted(set(names)))
 
 
-def _parse_searched_box(numbers: Any) -> Box:
+def _box(numbers: list[float]) -> Box:
     try:
         box = parse_box(numbers)
     except ValueError as error:
-        raise SearchError(f"bbox {error}") from None
+        raise SearchError(str(error)) from None
     if box.south > box.north or box.bottom > box.top:
         raise SearchError("bbox must have its lower corner first")
     return box
 
 
-def _parse_geometry(geometry: Any) -> bytes:
-    if shape_of(geometry).is_empty:
+def _geometry(geometry: dict[str, Any]) -> bytes:
+    text = msgspec.json.encode(geometry, order="sorted")
+    if shape_of(text).is_empty:
         raise SearchError("intersects must be a geometry that is not empty")
-    return orjson.dumps(geometry, option=orjson.OPT_SORT_KEYS)
+    return text
 
 
-def parse_interval(text: Any) -> tuple[int | None, int | None]:
-    """First and last nanosecond of an RFC 3339 instant or interval, None at an open end. Raises SearchError."""
-    if not isinstance(text, str):
-        raise SearchError("datetime must be a string")
+def _interval(text: str) -> tuple[int | None, int | None]:
+    """First and last nanosecond of an RFC 3339 instant or interval, None at an open end."""
+    first, slash, last = text.partition("/")
     try:
-        if "/" not in text:
-            instant = parse_instant(text)
-            return instant, instant
-        first, last = text.split("/")
-        start = None if first in ("", "..") else parse_instant(first)
-        end = None if last in ("", "..") else parse_instant(last)
+        start, end = (None if one in ("", "..") else parse_instant(one) for one in (first, last if slash else first))
     except ValueError:
         raise SearchError("datetime must be an RFC 3339 date-time or an interval of two") from None
     if start is None and end is None:
@@ -173,13 +144,13 @@ def parse_interval(text: Any) -> tuple[int | None, int | None]:
     return start, end
 
 
-def shape_of(geojson: Any) -> Any:
+def shape_of(geojson: bytes) -> Any:
     """A shapely geometry. Raises SearchError for what is none, and where shapely is missing."""
     try:
-        shapes, errors = (importlib.import_module(f"shapely.{name}") for name in ("geometry", "errors"))
+        import shapely
     except ImportError:
         raise SearchError("intersects needs shapely") from None
     try:
-        return shapes.shape(geojson)
-    except (errors.ShapelyError, ValueError, TypeError, AttributeError, LookupError) as error:
+        return shapely.from_geojson(geojson)
+    except shapely.errors.ShapelyError as error:
         raise SearchError(f"intersects must be a GeoJSON geometry: {error}") from None

@@ -9,9 +9,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from .answers import error_answer, json_answer
 from .catalog import Catalog
-from .endpoints import Endpoints
+from .endpoints import Endpoints, json_answer
 from .items import Json
 from .manners import Manners
 from .options import Options
@@ -52,7 +51,6 @@ class Server:
             one = request.query.get("limit") == "1" or bool(LIMIT_OF_ONE.search(await request.read()))
             instant = response.status in QUICKLY or route != "/search" or one
             await self.manners.wait(page_bytes=response.content_length or 0, instant=instant)
-            self.stats.bytes += response.content_length or 0
         return response
 
     async def _answer(self, request: web.Request, handler: Handler, route: str) -> web.StreamResponse:
@@ -64,9 +62,9 @@ class Server:
                 raise refusal
             return await handler(request)
         except SearchError as error:
-            return error_answer(HTTPStatus.BAD_REQUEST, str(error))
+            return _error(HTTPStatus.BAD_REQUEST, str(error))
         except web.HTTPException as error:
-            response = error_answer(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}")
+            response = _error(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}")
             self.stats.refused += error.status == HTTPStatus.TOO_MANY_REQUESTS
             response.headers.update({name: error.headers[name] for name in PASSED_ON if name in error.headers})
             return response
@@ -80,8 +78,13 @@ class Server:
         return json_answer(self.stats.as_json())
 
 
+def _error(status: HTTPStatus, description: str) -> web.Response:
+    document = {"code": status.phrase.title().replace(" ", ""), "description": description}
+    return json_answer(document, status=status)
+
+
 class Stats:
-    """What was served since the start or the last reset. Bytes are those of the bodies."""
+    """What was served since the start or the last reset."""
 
     def __init__(self) -> None:
         self.in_flight = 0
@@ -90,7 +93,6 @@ class Stats:
     def reset(self) -> None:
         self.requests: Counter[str] = Counter()
         self.refused = 0
-        self.bytes = 0
         self.peak_in_flight = self.in_flight
 
     @contextlib.contextmanager
@@ -110,5 +112,4 @@ class Stats:
             "refused": self.refused,
             "in_flight": self.in_flight,
             "peak_in_flight": self.peak_in_flight,
-            "bytes": self.bytes,
         }
