@@ -5,8 +5,8 @@
 prints the path of the data on standard output and everything else on standard error. A set that is already
 there, whole, is used as it is.
 
-Item `index` of a profile depends on (profile, seed, index), the time range, the kind of datetime and the skew;
-never on the number of items, the layout or the Python version.
+Item `index` of a profile depends on (profile, seed, index), the kind of datetime and the skew; never on the number of
+items, the layout or the Python version.
 
 One folder holds one data set:
 
@@ -27,4 +27,4 @@ if not __package__:  # Started as a program: the folder above is not on the path
 from tools.test_data.program import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

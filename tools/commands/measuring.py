@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tools import ROOT, test_data
+from tools import ROOT, progress, test_data
 
 from .output import check_output, say, write_report
 
@@ -197,8 +197,8 @@ def api_command(
 
 
 def _made(spec: test_data.DataSetSpec) -> test_data.DataSet:
-    with test_data.progress_bar(spec) as advance:
-        return test_data.ensure(spec, TEST_DATA, advance=advance)
+    with progress.counted(f"{spec.profile} items", "items") as show:
+        return test_data.ensure(spec, TEST_DATA, progress=show)
 
 
 def _measure(given: Shared, title: str, source: str, options: dict[str, Any], **how: Any) -> None:

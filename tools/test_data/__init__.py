@@ -6,10 +6,8 @@ from .items import (
     LAYOUTS,
     PROFILE_NAMES,
     DataSetSpec,
-    generate_item,
     iter_items,
 )  # fmt: skip
-from .program import progress_bar
 from .sets import DataSet, ensure, find
 
 __all__ = [
@@ -21,7 +19,5 @@ __all__ = [
     "DataSetSpec",
     "ensure",
     "find",
-    "generate_item",
     "iter_items",
-    "progress_bar",
 ]

@@ -1,14 +1,13 @@
-"""How items lie on disk. Every writer gets the spec, the folder to fill and what to tell about progress, and returns
-the bytes of the items as JSON."""
+"""How items lie on disk. Every writer gets the items as JSON and the folder to fill."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 import orjson
 
-from .items import DataSetSpec, build, rfc3339
+from tools.errors import ToolError
+
+from .items import END, START, DataSetSpec, build, rfc3339
 from .profiles import PROFILES, STAC_VERSION
 from .scene import Json
 
@@ -28,58 +27,81 @@ FILES = {
 }
 
 
-def _write_directory(spec: DataSetSpec, folder: Path, advance: Callable[[int], None]) -> int:
+class Texts:
+    """The id and the JSON of every item, made while they are asked for.
+
+    Attributes:
+        bytes: Of the JSON of those that were made.
+    """
+
+    def __init__(self, spec: DataSetSpec, progress: Callable[[int, int], None]) -> None:
+        self.spec = spec
+        self.progress = progress
+        self.bytes = 0
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        for index in range(self.spec.items):
+            item = build(self.spec, index)
+            text = orjson.dumps(item)
+            self.bytes += len(text)
+            yield item["id"], text
+            if (index + 1) % _PROGRESS_STEP_ITEMS == 0:
+                self.progress(index + 1, self.spec.items)
+
+
+def _write_directory(texts: Texts, folder: Path) -> None:
     items = folder / "items"
     items.mkdir()
-    return sum(_write_item(items, name, text) for name, text in _texts(spec, advance))
+    for name, text in texts:
+        _write_item(items, name, text)
 
 
-def _write_collection(spec: DataSetSpec, folder: Path, advance: Callable[[int], None]) -> int:
+def _write_collection(texts: Texts, folder: Path) -> None:
     items = folder / "collection" / "items"
     items.mkdir(parents=True)
-    collection = _collection(spec)
+    collection = _collection(texts.spec)
     links = collection.pop("links")
-    total = 0
     # The link to each item is written as the item is: no list of all of them.
     with (folder / "collection" / "collection.json").open("wb", _WRITE_BUFFER_BYTES) as file:
         file.write(orjson.dumps(collection)[:-1] + b',"links":' + orjson.dumps(links)[:-1])
-        for name, text in _texts(spec, advance):
-            total += _write_item(items, name, text)
+        for name, text in texts:
+            _write_item(items, name, text)
             link = {"rel": "item", "href": f"./items/{name}.json", "type": "application/geo+json"}
             file.write(b",\n" + orjson.dumps(link))
         file.write(b"]}\n")
-    return total
 
 
-def _write_featurecollection(spec: DataSetSpec, folder: Path, advance: Callable[[int], None]) -> int:
-    total, separator = 0, b'{"type":"FeatureCollection","features":[\n'
+def _write_featurecollection(texts: Texts, folder: Path) -> None:
+    separator = b'{"type":"FeatureCollection","features":[\n'
     with (folder / "items.json").open("wb", _WRITE_BUFFER_BYTES) as file:
-        for _, text in _texts(spec, advance):
+        for _, text in texts:
             file.write(separator)
             file.write(text)
-            total, separator = total + len(text), b",\n"
+            separator = b",\n"
         file.write(b"\n]}\n")
-    return total
 
 
-def _write_ndjson(spec: DataSetSpec, folder: Path, advance: Callable[[int], None]) -> int:
+def _write_ndjson(texts: Texts, folder: Path) -> None:
     with (folder / "items.ndjson").open("wb", _WRITE_BUFFER_BYTES) as file:
-        return _write_lines(spec, file, advance)
+        for _, text in texts:
+            file.write(text)
+            file.write(b"\n")
 
 
-def _write_geoparquet(spec: DataSetSpec, folder: Path, advance: Callable[[int], None]) -> int:
-    from stac_geoparquet.arrow import parse_stac_ndjson_to_parquet
+def _write_geoparquet(texts: Texts, folder: Path) -> None:
+    try:
+        from stac_geoparquet.arrow import parse_stac_ndjson_to_parquet
+    except ModuleNotFoundError as error:
+        raise ToolError(f"layout geoparquet needs pyarrow and stac-geoparquet ({error})") from error
 
     # Two passes over lines on disk, the first one for a schema that fits every item: bounded memory.
+    _write_ndjson(texts, folder)
     lines = folder / "items.ndjson"
-    with lines.open("wb", _WRITE_BUFFER_BYTES) as file:
-        total = _write_lines(spec, file, advance)
     parse_stac_ndjson_to_parquet(lines, folder / "items.parquet", chunk_size=ROW_GROUP_ITEMS)
     lines.unlink()
-    return total
 
 
-WRITERS: dict[str, Callable[[DataSetSpec, Path, Callable[[int], None]], int]] = {
+WRITERS: dict[str, Callable[[Texts, Path], None]] = {
     "directory": _write_directory,
     "featurecollection": _write_featurecollection,
     "ndjson": _write_ndjson,
@@ -88,33 +110,13 @@ WRITERS: dict[str, Callable[[DataSetSpec, Path, Callable[[int], None]], int]] = 
 }
 
 
-def _texts(spec: DataSetSpec, advance: Callable[[int], None]) -> Iterator[tuple[str, bytes]]:
-    """The id and the JSON of every item."""
-    option = orjson.OPT_INDENT_2 if spec.indent else 0
-    for index in range(spec.items):
-        item = build(spec, index)
-        yield item["id"], orjson.dumps(item, option=option)
-        if (index + 1) % _PROGRESS_STEP_ITEMS == 0:
-            advance(_PROGRESS_STEP_ITEMS)
-    advance(spec.items % _PROGRESS_STEP_ITEMS)
-
-
-def _write_lines(spec: DataSetSpec, file: IO[bytes], advance: Callable[[int], None]) -> int:
-    total = 0
-    for _, text in _texts(spec, advance):
-        file.write(text)
-        file.write(b"\n")
-        total += len(text)
-    return total
-
-
-def _write_item(folder: Path, name: str, text: bytes) -> int:
-    return (folder / f"{name}.json").write_bytes(text)
+def _write_item(folder: Path, name: str, text: bytes) -> None:
+    (folder / f"{name}.json").write_bytes(text)
 
 
 def _collection(spec: DataSetSpec) -> Json:
     profile = PROFILES[spec.profile].template
-    interval = [rfc3339(datetime(edge.year, edge.month, edge.day, tzinfo=UTC)) for edge in (spec.start, spec.end)]
+    interval = [rfc3339(START), rfc3339(END)]
     return {
         "type": "Collection",
         "stac_version": STAC_VERSION,
@@ -122,6 +124,9 @@ def _collection(spec: DataSetSpec) -> Json:
         "title": profile.title,
         "description": profile.description,
         "license": profile.license,
-        "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [interval]}},
+        "extent": {
+            "spatial": {"bbox": [[-180, -90, 180, 90]]},
+            "temporal": {"interval": [interval]},
+        },
         "links": [{"rel": "root", "href": "./collection.json", "type": "application/json"}],
     }

@@ -6,8 +6,8 @@ interruption nor two generators at the same time can leave a half-written one.
 
 import os
 import shutil
+import tempfile
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,13 +17,12 @@ from pathlib import Path
 import orjson
 
 from .items import GENERATOR_VERSION, DataSetSpec, rfc3339
-from .layouts import FILES, WRITERS
+from .layouts import FILES, WRITERS, Texts
 from .scene import Json
 
 MANIFEST = "manifest.json"
-UNFINISHED = ".unfinished"
+UNFINISHED = ".unfinished-"
 _LEFTOVER_AGE_SECONDS = 24 * 3600
-_PUBLISH_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class DataSet:
     bytes: int
     """Size on disk of the files that hold the items."""
     item_bytes: int
-    """Size of the items as JSON; equal in all layouts but for indentation."""
+    """Size of the items as JSON, equal in all layouts."""
     manifest: Json
 
 
@@ -46,7 +45,7 @@ def ensure(
     root: Path,
     *,
     force: bool = False,
-    advance: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> DataSet:
     """The data set below `root`: the one that is there, or a new one.
 
@@ -54,30 +53,34 @@ def ensure(
         spec: What it is to hold.
         root: The folder of all data sets; made when it is missing.
         force: Make it anew, even if it is there.
-        advance: Called with the number of items made since the last call.
+        progress: Told how many items are made, and of how many.
 
     Raises:
         OSError: The disk is full, or the folder cannot be written.
-        ModuleNotFoundError: Layout `geoparquet` without pyarrow or stac-geoparquet.
+        ToolError: Layout `geoparquet` without pyarrow or stac-geoparquet.
     """
     if not force and (found := find(spec, root)) is not None:
         return found
-
     root.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(root)
-    unfinished = root / f".{spec.name}.{uuid.uuid4().hex}{UNFINISHED}"
-    try:
+    home = root / spec.name
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=root) as folder:
+        unfinished = Path(folder) / spec.name
         unfinished.mkdir()
-        item_bytes = WRITERS[spec.layout](spec, unfinished, advance or (lambda items: None))
-        _write_manifest(spec, unfinished, item_bytes)
-        _publish(spec, unfinished, root, force=force)
-    finally:
-        if unfinished.exists():
-            shutil.rmtree(unfinished, ignore_errors=True)
-
+        texts = Texts(spec, progress)
+        WRITERS[spec.layout](texts, unfinished)
+        _write_manifest(spec, unfinished, texts.bytes)
+        if force or find(spec, root) is None:
+            with suppress(FileNotFoundError):
+                home.rename(Path(folder) / "outdated")
+            try:
+                unfinished.rename(home)
+            except OSError:
+                if not home.exists():  # else another generator was faster: the content is the same
+                    raise
     made = find(spec, root)
     if made is None:
-        raise OSError(f"{root / spec.name} was changed while it was being made")
+        raise OSError(f"{home} was changed while it was being made")
     return made
 
 
@@ -126,29 +129,10 @@ def _write_manifest(spec: DataSetSpec, folder: Path, item_bytes: int) -> None:
     (folder / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
 
 
-def _publish(spec: DataSetSpec, unfinished: Path, root: Path, *, force: bool) -> None:
-    """Give the finished set its name, unless another generator was faster: the content is the same."""
-    home = root / spec.name
-    for _ in range(_PUBLISH_ATTEMPTS):
-        try:
-            unfinished.rename(home)  # Atomic; fails when there is a set with files.
-            return
-        except OSError:
-            if not home.exists():
-                raise
-        if not force and find(spec, root) is not None:
-            return
-        outdated = root / f".{spec.name}.{uuid.uuid4().hex}{UNFINISHED}"
-        with suppress(FileNotFoundError):  # Another generator has just moved it away.
-            home.rename(outdated)
-        shutil.rmtree(outdated, ignore_errors=True)
-    raise OSError(f"{home} is being made by too many programs at the same time")
-
-
 def _remove_leftovers(root: Path) -> None:
     """Remove what killed generators left; young folders may belong to one that runs."""
     oldest = time.time() - _LEFTOVER_AGE_SECONDS
-    for folder in root.glob(f".*.{'[0-9a-f]' * 32}{UNFINISHED}"):
+    for folder in root.glob(f"{UNFINISHED}*"):
         with suppress(FileNotFoundError):
             if folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder, ignore_errors=True)
