@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from time import perf_counter
 
@@ -55,18 +55,14 @@ class Search:
         self.ways = Ways(planner, planned, fetcher, ledger, level.planned)
         self._splitter = Splitter(planned.cuts, planned.sizes) if planned.cuts else None
         self._readings: set[Reading] = set()
-        self._given: Page | None = None  # the first page, where it is there already
+        self._given = planned.page  # the first page, where it is there already
         self._room = Room(
             BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._splitter or self.ways.counts else 1
         )
         self._runner: Runner[Share, tuple[Reading, Page | None]] = Runner(
             self._read, lambda: level.level, lambda share: share.partition.estimate or 0, self._share_work
         )
-
-    def begin(self, shares: Iterable[Share], first_page: Page | None) -> None:
-        """Queue the shares; where that is the search as a whole, its first page may be there already."""
-        self._given = first_page
-        self._runner.add(shares)
+        self._runner.add(map(Share, planned.partitions))
 
     async def _read(self, share: Share) -> None:
         """Fetch the pages of a share, one after another."""
@@ -197,11 +193,8 @@ class Search:
                     self._runner.withdraw(share)
         self._room.changed()
 
-    async def parts(self, look: Callable[[], Awaitable[None]]) -> Parts:
+    async def parts(self) -> Parts:
         """Yield the new items of each page. Take all of one part before the next.
-
-        Args:
-            look: Lets what has arrived meanwhile be read, before the items of a page are.
 
         Raises:
             DataProcessingError: If the rest cannot be had.
@@ -219,7 +212,7 @@ class Search:
                         continue
                     items = await self._items_of(reading, page)
                     while (first := next(items, None)) is not None:
-                        await look()
+                        await self._fetcher.client.read_what_is_there()
                         yield for_a_while(first, items)
                     self._room.leave(page.size_bytes)
         except SearchEndsError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from time import perf_counter
-from types import TracebackType
 from typing import Any, Self
 
 from yarl import URL
@@ -73,22 +72,15 @@ class TooLargeError(DataProcessingError):
 class Client:
     """A session with one server. `headers` are sent to the origin of `root` and nowhere else."""
 
-    def __init__(
-        self,
-        root: str,
-        headers: Headers,
-        stats: ApiStats,
-        limiter: Limiter,
-        connection: Connection,
-    ) -> None:
+    def __init__(self, root: str, headers: Headers, stats: ApiStats, limiter: Limiter, connection: Connection) -> None:
         source, self._connection = URL(root), connection
-        credentials = Credentials(headers, lambda given: self._connection.credentials(source, given))
+        credentials = Credentials(headers, lambda given: connection.credentials(source, given))
         self._source = source
         self._stats = stats
-        self._wire = Wire(source, credentials, self._connection, stats, limiter)
+        self._wire = Wire(source, credentials, connection, stats, limiter)
         self._slots = Slots(lambda: limiter.level)
-        self._rate = Rate(self._connection.rate_limit)
-        looks = self._connection.retries and self._connection.retries + 1 + retrying.OUTAGE_ATTEMPTS
+        self._rate = Rate(connection.rate_limit)
+        looks = connection.retries and connection.retries + 1 + retrying.OUTAGE_ATTEMPTS
         self._gate = Gate(stats, self._look, looks)
         self._sample: Request | None = None  # a small request that was answered
         self._spoke_json = False
@@ -97,10 +89,8 @@ class Client:
         await self._wire.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._wire.__aexit__(kind, error, trace)
+    async def __aexit__(self, *error: object) -> None:
+        await self._wire.__aexit__(*error)
 
     async def send(
         self,

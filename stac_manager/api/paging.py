@@ -14,6 +14,8 @@ from stac_manager.api.requests import Request, limit_of, numbers_of, page_after,
 from stac_manager.api.retrying import TOO_LARGE
 from stac_manager.exceptions import DataProcessingError, StatusError
 
+LOOKS = 2
+"""How often a page is asked for that is only looked at."""
 NO_NEXT = "a full page has no next link: there may be more"
 NO_NEXT_LINKS = "the server gives no next links: there may be more"
 
@@ -148,7 +150,7 @@ async def make_sure(
     size = page.size - 1 or 2
     again = await _resized(client, request, first, size)
     if again is None and (after := page_after(request)) is not None:
-        beyond = await _page_if_any(client, after, first)
+        beyond = await page_if_any(client, after, first, LOOKS)
         page.following = after if beyond is not None and beyond.size else None
         if beyond is not None:
             return page
@@ -172,12 +174,13 @@ async def _shorter(client: Client, request: Request, first: Request, page: Page)
 
 async def _resized(client: Client, request: Request, first: Request, limit: int) -> Page | None:
     smaller = with_limit(request, limit)
-    return None if smaller is None else await _page_if_any(client, smaller, first)
+    return None if smaller is None else await page_if_any(client, smaller, first, LOOKS)
 
 
-async def _page_if_any(client: Client, request: Request, first: Request) -> Page | None:
+async def page_if_any(client: Client, request: Request, first: Request, attempts: int) -> Page | None:
+    """Fetch a page that can be done without; None where it cannot be had."""
     try:
-        return page_of(await client.send(request, attempts=2), first)
+        return page_of(await client.send(request, attempts=attempts), first)
     except DataProcessingError:
         return None
 

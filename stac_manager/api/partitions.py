@@ -14,7 +14,6 @@ from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.planning import Planned, why_never_split
 from stac_manager.api.query import Bounds, Query
-from stac_manager.api.reading import Share
 from stac_manager.api.search import opened
 from stac_manager.api.splitting import OVERSIZE, Sizes
 from stac_manager.completeness import combine
@@ -130,10 +129,9 @@ async def read(
     async with opened(replace(config, max_items=None), collection_id, stats) as session:
         query = await session.planner.query()
         ledger = Ledger(stats, failures, query.asked, None, alone=partition)
-        planned, shares = _divided(partition, query, session.level.planned, config.limit)
+        planned = _divided(partition, query, session.level.planned, config.limit)
         run = Search(planned, session.fetcher, ledger, session.level, stats)
-        run.begin([Share(share) for share in shares], None)
-        async with owning(run.parts(session.client.read_what_is_there)) as parts:
+        async with owning(run.parts()) as parts:
             async for part in parts:
                 yield part
     proof = stats.completeness
@@ -150,16 +148,16 @@ async def read(
     done(replace(proof_of_all, duplicates=proof.duplicates_removed))
 
 
-def _divided(partition: Partition, query: Query, workers: int, page_size: int) -> tuple[Planned, Sequence[Partition]]:
+def _divided(partition: Partition, query: Query, workers: int, page_size: int) -> Planned:
     """Divide a partition among those who read it here."""
     if not isinstance(partition, Interval):
-        return Planned(query), [partition]
+        return Planned(query, partitions=[partition])
     cutter = Cutter(query.bounds, _even(partition, query.bounds))
     size = inf if partition.estimate is None else max(partition.estimate / workers, page_size)
-    planned = Planned(query, cuts=cutter, sizes=Sizes(size, workers, partition.estimate))
+    planned = Planned(query, partitions=[partition], cuts=cutter, sizes=Sizes(size, workers, partition.estimate))
     if not partition.estimate or workers == 1:
-        return planned, [partition]
-    return planned, cutter.cut(partition, ceil(partition.estimate / size)) or [partition]
+        return planned
+    return replace(planned, partitions=cutter.cut(partition, ceil(partition.estimate / size)) or [partition])
 
 
 def _even(partition: Interval, bounds: Bounds) -> Density:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from stac_manager.api.first_page import (
 )
 from stac_manager.api.http import Client
 from stac_manager.api.ownership import has_null_datetime, time_of
-from stac_manager.api.paging import Page, page_of
+from stac_manager.api.paging import Page, page_if_any
 from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
@@ -58,27 +58,32 @@ NULLS_LOST = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Planned:
     """How a search is read.
 
     Attributes:
         query: What is asked.
         reason: Why it is read one page after another; None where it is split, empty where that needs no words.
-        page: Its first page, where that is there.
+        known: What was asked about it, where something was.
         later: Whether it is cut once it proves long, as nobody knows how long it is.
-        partitions: What it is cut into, oldest first.
+        partitions: What it is cut into, oldest first; the whole where it is not.
         cuts: Cuts them further.
         sizes: What they should be like.
     """
 
     query: Query
     reason: str | None = None
-    page: Page | None = None
+    known: Survey | None = None
     later: bool = False
-    partitions: list[Partition] = field(default_factory=list)
+    partitions: Sequence[Partition] = (Whole(),)
     cuts: Cuts | None = None
     sizes: Sizes = field(default_factory=Sizes)
+
+    @property
+    def page(self) -> Page | None:
+        """Its first page, where that is there."""
+        return self.known.page if self.known is not None else None
 
 
 def why_sequential(config: IngestConfig) -> str | None:
@@ -135,8 +140,6 @@ class Planner:
         self._config = config
         self._collection_id = collection_id
         self._fetcher = fetcher
-        self._known: Survey | None = None
-        self._looked = False
 
     @property
     def body(self) -> dict[str, Any]:
@@ -176,31 +179,30 @@ class Planner:
         bounds = Bounds.parse(self._config.datetime)
         if known.closed_only:
             bounds = bounds.closed
-        known.page = page
         query = Query(known.endpoint, {**body, "limit": works}, bounds)
-        planned = Planned(query, "", page)
+        planned = Planned(query, "", replace(known, page=page))
         if page.matched is None and page.following is not None and not blindly:
-            self._known = known
             return replace(planned, later=True)
-        return await self._cut_by_time(planned, known, parts(page), workers)
+        return await self._cut_by_time(planned, parts(page), workers)
 
     async def plan_later(self, planned: Planned, workers: int, reached: float | None) -> Planned:
         """Cut a search that has proved long, of which the items from `reached` on were read, or say why not."""
-        assert self._known is not None
         parts = min(workers, PARTS_WITHOUT_COUNTS)
-        return await self._cut_by_time(replace(planned, later=False), self._known, parts, workers, reached)
+        return await self._cut_by_time(replace(planned, later=False), parts, workers, reached)
 
     async def _cut_by_time(
-        self, planned: Planned, known: Survey, parts: int, workers: int, reached: float | None = None
+        self, planned: Planned, parts: int, workers: int, reached: float | None = None, *, looked: bool = False
     ) -> Planned:
-        page, query = known.page, planned.query
+        """Cut by time where that works; `looked` where it is known that not all items are alike in time."""
+        known, query = planned.known, planned.query
+        assert known is not None
+        page = known.page
         if parts < 2 or (page.following is None and not is_cut_off(page)):
             return planned
-        self._known = known
         if not known.honours_datetime:
             return replace(planned, reason=IGNORES_DATETIME)
         members = page.objects()
-        if not self._looked and (ranges_are_long(members, known.extent) or at_one_instant(members)):
+        if not looked and (ranges_are_long(members, known.extent) or at_one_instant(members)):
             return replace(planned, reason=NOT_BY_TIME)
         nulls = False
         if "datetime" not in query.body and (page.matched is None or known.reachable != page.matched):
@@ -231,11 +233,10 @@ class Planner:
             return True
         time = time_of(witness)[0] or 0
         request = query.request(Interval(time, time + SECOND), query.body["limit"])
-        try:
-            found = page_of(await self._client.send(request, attempts=ATTEMPTS), request)
-        except DataProcessingError:
+        found = await page_if_any(self._client, request, request, ATTEMPTS)
+        if found is None or found.following is not None:
             return True
-        return found.following is not None or any(each.get("id") == witness.get("id") for each in found.objects())
+        return any(each.get("id") == witness.get("id") for each in found.objects())
 
     @staticmethod
     def _is_inside(query: Query, member: Any) -> bool:
@@ -247,14 +248,15 @@ class Planner:
     async def another_way(self, planned: Planned, workers: int) -> Planned | None:
         """Find another way to cut a search of which the first page did not look as if time cut it, or cannot: by time
         after all, if its items only look alike at first, or by space. Asked while it is read in sequence."""
-        known, page = self._known, planned.page
-        if known is None or page is None or planned.query.body.get("intersects") is not None:
+        known = planned.known
+        if known is None or not planned.reason or planned.query.body.get("intersects") is not None:
             return None
+        page = known.page
         members = page.objects()
         alike = planned.reason == NOT_BY_TIME and not ranges_are_long(members, known.extent)
         if alike and await self._others_than(planned.query, members):
-            self._looked = True
-            by_time = await self._cut_by_time(replace(planned, reason=""), known, parts_for(page, workers), workers)
+            again = replace(planned, reason="")
+            by_time = await self._cut_by_time(again, parts_for(page, workers), workers, looked=True)
             if by_time.cuts is not None:
                 return by_time
         return await self._cut_by_space(planned, page, workers)
@@ -289,10 +291,7 @@ class Planner:
 
     async def _count(self, request: Request | None) -> int | None:
         """How many items a search finds, at least; None where that cannot be told."""
-        if request is None:
-            return None
-        try:
-            page = page_of(await self._client.send(request, attempts=ATTEMPTS), request)
-        except DataProcessingError:
+        page = await page_if_any(self._client, request, request, ATTEMPTS) if request is not None else None
+        if page is None:
             return None
         return page.size if page.matched is None else page.matched

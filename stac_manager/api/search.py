@@ -18,7 +18,6 @@ from stac_manager.api.first_page import parts_for
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.planning import Planned, Planner, why_never_split, why_sequential
-from stac_manager.api.reading import Share
 from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.survey import is_unknown
 from stac_manager.config import IngestConfig
@@ -27,7 +26,6 @@ from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
 from stac_manager.owning import owning
-from stac_manager.plan import Whole
 from stac_manager.reader import Parts
 from stac_manager.stats import ApiStats
 
@@ -80,8 +78,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
         run = Search(
             planned, session.fetcher, ledger, level, stats, planner if why_never_split(config) is None else None
         )
-        run.begin([Share(part) for part in planned.partitions or [Whole()]], planned.page)
-        async with owning(run.parts(client.read_what_is_there)) as parts:
+        async with owning(run.parts()) as parts:
             async for part in parts:
                 yield part
         ledger.conclude(run.ways.note)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
-from typing import Any, Protocol
+from typing import TypeAlias
 
+from stac_manager.api.cutting import Cutter
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import Parent, Reading, Share
-from stac_manager.api.space import UNDIMINISHED
+from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.plan import Interval, Partition, Tile
 
 OVERSIZE = 1.3
@@ -40,26 +41,8 @@ FOR_SHARING, SPARE_REQUESTS = 0.25, 5
 WORTH_SHARING = 0.7
 """Work is shared where that ends it within this share of the time."""
 
-
-class Cuts(Protocol):
-    """Cuts partitions of one kind, and learns from what the server counts."""
-
-    def learn(self, partition: Partition, counted: int) -> None:
-        """Take note of how many items a partition holds."""
-        ...
-
-    def extrapolate(self, partition: Partition, members: Sequence[Any], left: int) -> bool:
-        """Learn from the members of a first page; tell whether the rest is a burst."""
-        ...
-
-    def can_cut(self, partition: Partition) -> bool:
-        """Tell whether it can be cut at all."""
-        ...
-
-    def cut(self, partition: Partition, parts: int, reached: float | None = None) -> Sequence[Partition]:
-        """Cut a partition into about so many of as many items each; none where that does not work. What has been read
-        of it, from the second `reached` on, is one of them."""
-        ...
+Cuts: TypeAlias = Cutter | SpaceCuts
+"""Cuts partitions by time or by space, and learns from what the server counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +207,7 @@ class Splitter:
         before = (*share.before, reading.memory.own) if len(reading.memory.own) else share.before
         depth = share.depth if depth is None else depth
         failing = share.failing or reading.ending.error is not None
-        found = self._cuts.cut(share.partition, parts, reached)
+        found: Sequence[Partition] = self._cuts.cut(share.partition, parts, reached)
         if reading.counted is None:  # nobody knows
             found = [replace(part, estimate=None) for part in found]
         parent = None if reading.counted is None else Parent(share.partition.key, reading.counted)

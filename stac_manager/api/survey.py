@@ -15,7 +15,7 @@ from stac_manager.api.cutting import Density
 from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.ownership import has_null_datetime
-from stac_manager.api.paging import Page, fetch_page, matched_of, page_of
+from stac_manager.api.paging import Page, fetch_page, matched_of, page_if_any, page_of
 from stac_manager.api.query import Query
 from stac_manager.api.requests import Request
 from stac_manager.exceptions import DataProcessingError, StatusError
@@ -34,7 +34,7 @@ REFUSED_POST = (400, 403, 404, 405, 411, 415, 422, 500, 501)
 NO_COLLECTION = "no-such-collection-9b1c6f"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Survey:
     """What is known of a search before it is cut.
 
@@ -197,10 +197,8 @@ async def heeds_collections(client: Client, query: Query) -> bool:
     if query.endpoint.of_one_collection:
         return True
     request = replace(query, body={**query.body, "collections": [NO_COLLECTION]}).request(Whole(), 1)
-    try:
-        return not page_of(await client.send(request, attempts=ATTEMPTS), request).size
-    except DataProcessingError:  # it is told from others
-        return True
+    page = await page_if_any(client, request, request, ATTEMPTS)
+    return page is None or not page.size  # a server that refuses it has told it from others
 
 
 async def null_datetime_search(client: Client, query: Query) -> Page | None:
@@ -208,11 +206,8 @@ async def null_datetime_search(client: Client, query: Query) -> Page | None:
     if not query.endpoint.filters:
         return None
     request = query.request(NoDatetime(), query.body["limit"])
-    try:
-        page = page_of(await client.send(request, attempts=ATTEMPTS), request)
-    except DataProcessingError:
-        return None
-    return page if all(map(has_null_datetime, page.features())) else None
+    page = await page_if_any(client, request, request, ATTEMPTS)
+    return page if page is not None and all(map(has_null_datetime, page.features())) else None
 
 
 def extent_of(collections: Iterable[Any]) -> tuple[float | None, float | None]:

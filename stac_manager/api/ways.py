@@ -180,8 +180,6 @@ class Ways:
             self._planned = await planner.plan_later(self._planned, self._workers, reached)
             if self._planned.cuts is not None:
                 return self._planned
-        if not self._planned.reason:
-            return None
         found = await planner.another_way(self._planned, self._workers)
         if found is not None:
             self._planned = found
