@@ -7,7 +7,6 @@ A share may be replaced by others while it is worked on.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
@@ -44,7 +43,7 @@ class Slots:
 
     def __init__(self, level: Callable[[], int]) -> None:
         self._level = level
-        self._used = 0
+        self.used = 0
         self._alone = 0
         self._turns = Turns()
 
@@ -53,12 +52,12 @@ class Slots:
         """Wait for a slot; `alone`, until no other one is used, which nobody else takes meanwhile."""
         self._alone += alone
         try:
-            await self._turns.until(lambda: not self._used if alone else self._used < self._level() and not self._alone)
-            self._used += 1
+            await self._turns.until(lambda: not self.used if alone else self.used < self._level() and not self._alone)
+            self.used += 1
             try:
                 yield
             finally:
-                self._used -= 1
+                self.used -= 1
         finally:
             self._alone -= alone
             self._turns.changed()
@@ -122,12 +121,11 @@ class Runner(Generic[Share, Part]):
     ) -> None:
         self._work, self._level, self._weight, self._idle = work, level, weight, idle
         self.queue: list[Share] = []
-        self._ready: deque[Part] = deque()
+        self._ready: asyncio.Queue[Part | None] = asyncio.Queue()  # None at the end
         self._active = 0
         self._unfinished = 0
         self._spawned: list[Coroutine[object, object, None]] = []
         self._changed = asyncio.Event()
-        self._news = asyncio.Event()
 
     def add(self, shares: Iterable[Share]) -> None:
         """Put shares into the queue. Each must be reported as finished once."""
@@ -153,8 +151,7 @@ class Runner(Generic[Share, Part]):
 
     def put(self, part: Part) -> None:
         """Hand something to the consumer."""
-        self._ready.append(part)
-        self._news.set()
+        self._ready.put_nowait(part)
         self._changed.set()
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
@@ -169,16 +166,11 @@ class Runner(Generic[Share, Part]):
             Exception: What ended the work on a share, after what had been produced before; all others are ended.
         """
         owner = asyncio.create_task(self._own())
-        owner.add_done_callback(lambda _: self._news.set())
+        owner.add_done_callback(lambda _: self._ready.put_nowait(None))
         try:
-            while True:
-                while self._ready:
-                    yield self._ready.popleft()
-                if owner.done():
-                    owner.result()
-                    return
-                self._news.clear()
-                await self._news.wait()
+            while (part := await self._ready.get()) is not None:
+                yield part
+            owner.result()
         finally:
             owner.cancel()
             await asyncio.gather(owner, return_exceptions=True)

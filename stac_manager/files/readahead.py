@@ -48,6 +48,46 @@ The bytes are valid until the next document is asked for; a window is to be clos
 """
 
 
+class Waits:
+    """What reads that had to wait say of the disk.
+
+    Attributes:
+        latest: Seconds of the latest ones: of those in a row, or since the latest burst of hints.
+        hinting: Whether the system is told what to fetch.
+    """
+
+    def __init__(self, *, can_hint: bool) -> None:
+        self.latest: deque[float] = deque(maxlen=SLOW_READS)
+        self.hinting = False
+        self._can_hint = can_hint
+        self._burst = 0
+        self._of_burst = 0
+
+    def add(self, seconds: float) -> Literal["threads", "hints"] | None:
+        """Take note of a wait; tell in which other way to read, if that is what the disk calls for."""
+        self.latest.append(seconds)
+        self._of_burst += 1
+        if len(self.latest) == SLOW_READS and sorted(self.latest)[SLOW_READS // 2] > SLOW_SECONDS:
+            self.hinting = False
+            return "threads"
+        if len(self.latest) >= COLD_READS and self._can_hint and not self.hinting:
+            self.hinting = True
+            self.latest.clear()
+            return "hints"
+        return None
+
+    @property
+    def bursts_are_short(self) -> bool:
+        """Whether more than every fourth read of the latest burst had to wait all the same."""
+        return self._of_burst * 4 > self._burst > 0
+
+    def begin_burst(self, documents: int) -> None:
+        """Take note of hints for so many documents."""
+        if 2 * self._of_burst <= self._burst:  # hints help; else it is a slow disk, perhaps
+            self.latest.clear()
+        self._burst, self._of_burst = documents, 0
+
+
 class ReadAhead:
     """Reads one document after another, `concurrency` of them at a time where that helps."""
 
@@ -56,30 +96,27 @@ class ReadAhead:
         self._stats = stats
         self._auto = concurrency == "auto"
         self._level = 1 if concurrency == "auto" else concurrency
-        self._buffer = memoryview(bytearray(BUFFER_BYTES))
-        self._buffers = [self._buffer]
+        self._buffers = [memoryview(bytearray(BUFFER_BYTES))]
         self._ahead: deque[tuple[Document, int | OSError | None]] = deque()
-        self._can_hint = (self._auto or self._level > 1) and hasattr(os, "posix_fadvise")
-        self._hinting = False
-        self.has_threads = False
-        self._threads: Threads | None = None
+        self._waits = Waits(can_hint=self._hints and hasattr(os, "posix_fadvise"))
+        self.threads: Threads | None = None
         self._nowait = NOWAIT
-        self._waits: deque[float] = deque(maxlen=SLOW_READS)
-        """Seconds of the latest reads that had to wait: of those in a row, or since the latest burst."""
-        self._burst = 0
-        self._burst_waits = 0
         stats.concurrency = self._level
         stats.peak_buffer = 1
 
     @property
+    def _hints(self) -> bool:
+        return self._auto or self._level > 1
+
+    @property
     def pending(self) -> Future[bytes | OSError | None] | None:
         """What the next document would have to wait for: a thread has not read it yet."""
-        return self._threads.pending if self._threads is not None and not self._ahead else None
+        return self.threads.pending if self.threads is not None and not self._ahead else None
 
     def __iter__(self) -> Iterator[Opened]:
         """Yield one document after another."""
         while True:
-            if self._nowait and not self._hinting and not self._ahead and self._threads is None:
+            if self._nowait and not self._waits.hinting and not self._ahead and self.threads is None:
                 yield from self._warm()
             found = self._next()
             if found is None:
@@ -90,7 +127,7 @@ class ReadAhead:
         """Yield documents the shortest way, as long as they are in the page cache and fit the buffer."""
         open_, read, close = os.open, os.preadv, os.close
         buffer, buffers, nowait, stats, waits, left = (
-            self._buffer, self._buffers, self._nowait, self._stats, self._waits, self._left
+            self._buffers[0], self._buffers, self._nowait, self._stats, self._waits.latest, self._left
         )  # fmt: skip
         for document in left:
             if document[1] == "json":
@@ -114,16 +151,16 @@ class ReadAhead:
             else:
                 opened = open_document(document)
                 yield document, self._read(document, opened) if isinstance(opened, int) else opened
-            if self._hinting or self._threads is not None or not self._nowait or self._left is not left:
+            if self._waits.hinting or self.threads is not None or not self._nowait or self._left is not left:
                 return
 
     def _next(self) -> Opened | None:
-        if self._hinting and len(self._ahead) <= self._level // 2:
+        if self._waits.hinting and len(self._ahead) <= self._level // 2:
             self._fill()
         if self._ahead:
             document, opened = self._ahead.popleft()
             return document, self._read(document, opened) if isinstance(opened, int) else opened
-        if self._threads is not None:
+        if self.threads is not None:
             return self._next_of_threads()
         found = next(self._left, None)
         if found is None:
@@ -133,8 +170,8 @@ class ReadAhead:
 
     def put_back(self, document: Document) -> None:
         """Give back the document that came last, to be read again."""
-        if self._threads is not None and not self._ahead:
-            self._threads.put_back(document)
+        if self.threads is not None and not self._ahead:
+            self.threads.put_back(document)
             return
         documents = [document, *(ahead for ahead, _ in self._ahead)]
         self._close_ahead()
@@ -143,8 +180,8 @@ class ReadAhead:
     def close(self) -> None:
         """Close what is open and end the threads."""
         self._close_ahead()
-        if self._threads is not None:
-            self._threads.close()
+        if self.threads is not None:
+            self.threads.close()
 
     def _close_ahead(self) -> None:
         for _, opened in self._ahead:
@@ -154,14 +191,12 @@ class ReadAhead:
 
     def _fill(self) -> None:
         """Open documents and tell the system to fetch them. Many at once: one by one costs half as much again."""
-        if self._auto and self._burst_waits * 4 > self._burst > 0:
+        if self._auto and self._waits.bursts_are_short:
             self._level = min(2 * self._level, AUTO_AHEAD_CEILING)
             self._stats.concurrency = self._level
-        if 2 * self._burst_waits <= self._burst:  # hints help; else it is a slow disk, perhaps
-            self._waits.clear()
-        self._burst_waits = 0
-        self._burst = self._level - len(self._ahead)
-        for document in islice(self._left, self._burst):
+        burst = self._level - len(self._ahead)
+        self._waits.begin_burst(burst)
+        for document in islice(self._left, burst):
             opened = open_document(document)
             if isinstance(opened, OSError) and opened.errno in TOO_MANY_OPEN and self._ahead:
                 self._left = chain((document,), self._left)
@@ -186,7 +221,7 @@ class ReadAhead:
             count = self._first_read(descriptor)
             # A read without waiting ends with the last page that was there.
             if not count % PAGE_BYTES or count == BUFFER_BYTES:
-                while count < BUFFER_BYTES and (further := read_into(descriptor, self._buffer[count:], count)[0]):
+                while count < BUFFER_BYTES and (further := read_into(descriptor, self._buffers[0][count:], count)[0]):
                     count += further
                 if count == BUFFER_BYTES:
                     if document.format == "ndjson" or os.fstat(descriptor).st_size > LARGE_BYTES:
@@ -199,17 +234,17 @@ class ReadAhead:
             if not keep_open:
                 os.close(descriptor)
         self._stats.bytes += count
-        return self._buffer[:count]
+        return self._buffers[0][:count]
 
     def _window(self, document: Document, descriptor: int) -> Window:
-        hint = self._auto or self._level > 1
+        hint = self._hints
         if document.stop is not None:
             return lines_of_file(descriptor, self._stats, document.first, document.stop, hint=hint)
         return Window(FileSource(descriptor, self._stats, hint=hint))
 
     def _read_rest(self, descriptor: int) -> memoryview:
         """Read a document of middle size to its end, also when it grows meanwhile."""
-        parts = [bytes(self._buffer)]
+        parts = [bytes(self._buffers[0])]
         with io.FileIO(descriptor, closefd=False) as file:
             file.seek(BUFFER_BYTES)
             parts.append(file.readall())
@@ -222,8 +257,8 @@ class ReadAhead:
         if self._nowait:
             try:
                 count = os.preadv(descriptor, self._buffers, 0, self._nowait)
-                if not self._hinting:
-                    self._waits.clear()
+                if not self._waits.hinting:
+                    self._waits.latest.clear()
                 return count
             except BlockingIOError:
                 pass
@@ -232,7 +267,7 @@ class ReadAhead:
                     raise
                 self._nowait = 0
         started = perf_counter()
-        count, _ = read_into(descriptor, self._buffer, 0)
+        count, _ = read_into(descriptor, self._buffers[0], 0)
         self._waited(perf_counter() - started)
         return count
 
@@ -240,25 +275,20 @@ class ReadAhead:
         """Take note of a read that had to wait, and read in another way if that is what the disk calls for."""
         if self._nowait:
             self._stats.seconds_waiting += seconds
-        if self._threads is not None:
+        if self.threads is not None:
             return
-        self._waits.append(seconds)
-        self._burst_waits += 1
-        if len(self._waits) == SLOW_READS and sorted(self._waits)[SLOW_READS // 2] > SLOW_SECONDS:
-            self._hinting = False
+        calls_for = self._waits.add(seconds)
+        if calls_for == "threads":
             self._level = AUTO_THREADS if self._auto else min(self._level, THREAD_CEILING)
-            self.has_threads = True
-            self._threads = Threads(self._left, self._level, self._stats, grow=self._auto)
+            self.threads = Threads(self._left, self._level, self._stats, grow=self._auto)
             self._stats.concurrency = self._level
-        elif len(self._waits) >= COLD_READS and self._can_hint and not self._hinting:
-            self._hinting = True
+        elif calls_for == "hints":
             self._level = AUTO_AHEAD if self._auto else min(self._level, AHEAD_CEILING)
             self._stats.concurrency = self._level
-            self._waits.clear()
 
     def _next_of_threads(self) -> Opened | None:
-        assert self._threads is not None
-        found = self._threads.next()
+        assert self.threads is not None
+        found = self.threads.next()
         if found is None:
             return None
         document, content = found

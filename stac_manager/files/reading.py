@@ -92,18 +92,19 @@ async def read_documents(
         upcoming = (document.path for document in documents if document.format == "parquet")
         next(upcoming, None)
         waited = 0.0
-        while not turns.ended:
+        while turns.left != "end":
             yield turns.take()
-            if turns.parquet is not None:
+            document, left = turns.document, turns.left
+            if left == "parquet" and document is not None:
                 if config.concurrency != 1 and (following := next(upcoming, None)) is not None:
                     await asyncio.to_thread(hint, following)
-                with closing(parts_of_parquet(turns.parquet, failures, filters)) as batches:
+                with closing(parts_of_parquet(document, failures, filters)) as batches:
                     while (batch := await _next_batch(batches, stats)) is not None:
                         yield turns.take_all(batch)
-                turns.parquet = None
-            elif turns.refused is not None:
-                waited = await _wait_for_files(turns.refused, waited)
-                turns.refused = None
+                turns.left = None
+            elif left == "refused" and document is not None:
+                waited = await _wait_for_files(document, waited)
+                turns.left = None
                 continue
             elif (pending := reader.pending) is not None:
                 started = perf_counter()

@@ -8,6 +8,7 @@ import urllib.parse
 from collections.abc import Generator, Iterator
 from math import inf
 from time import perf_counter
+from typing import Literal
 
 import orjson
 
@@ -34,9 +35,10 @@ class Turns:
     """Turns documents into items. `take` goes on where the turn before it ended.
 
     Attributes:
-        ended: There is nothing more.
-        parquet: A Parquet file that is next: it is read in batches, by the caller.
-        refused: The document that could not be opened, since too many are open: it is read again in the next turn.
+        document: The one at hand.
+        left: What is left to the caller when a turn ends: nothing more to do at the `end`; the document at hand, a
+            `parquet` file that is read in batches; or to wait where it was `refused`, since too many are open: it is
+            read again in the next turn.
     """
 
     def __init__(
@@ -50,34 +52,31 @@ class Turns:
         self._reader = reader
         self._documents = iter(reader)
         self._filters = filters
-        self._matches = filters.matches if filters else None
         self._max_items = sys.maxsize if max_items is None else max_items
         self._failures = failures
         self._stats = stats
         self._current: Iterator[Item | None] | None = None
-        self._path = ""
-        self.ended = False
-        self.parquet: Document | None = None
-        self.refused: Document | None = None
+        self.document: Document | None = None
+        self.left: Literal["end", "parquet", "refused"] | None = None
 
     def take(self) -> Generator[Item, None, None]:
         """Yield items until it is the event loop's turn, and count them and the time in which the consumer has them."""
-        stats, reader, matches, most = self._stats, self._reader, self._matches, self._max_items
-        documents = self._documents
-        decode, clock = self._filters.decode, perf_counter
+        stats, reader, filters, most = self._stats, self._reader, self._filters, self._max_items
+        documents, matches = self._documents, filters.matches if filters else None
+        decode, clock = filters.decode, perf_counter
         loads = decode.loads
-        keep = self._filters.keep
+        keep = filters.keep
         started = clock()
         turn = started + TURN_SECONDS
         if self._current is not None:
             yield from self._of_current(turn)
             started = clock()
         while started < turn and stats.items < most:
-            if reader.has_threads and reader.pending is not None:
+            if reader.threads is not None and reader.pending is not None:
                 return
             found = next(documents, None)
             if found is None:
-                self.ended = True
+                self.left = "end"
                 return
             document, content = found
             stats.documents += 1
@@ -119,31 +118,32 @@ class Turns:
 
     def _begin(self, document: Document, content: Content) -> bool:
         """Make what decodes a document; False where that is for the caller."""
-        self._path = document.path
+        self.document = document
         if content is None:
-            self.parquet = document
+            self.left = "parquet"
             return False
         if isinstance(content, OSError):
             if content.errno in TOO_MANY_OPEN:
                 self._stats.documents -= 1
                 self._reader.put_back(document)
-                self.refused = document
+                self.left = "refused"
                 return False
             self._failures.add(document.path, f"cannot be read: {content.strerror or content}")
             return True
         try:
             self._current = iter(items_of(content, document, self._failures, self._filters.decode))
         except ParquetFoundError:
-            self.parquet = document
+            self.left = "parquet"
             return False
         return True
 
     def _of_current(self, turn: float) -> Generator[Item, None, None]:
         """Yield items of the document at hand, until there are none or it is the event loop's turn."""
-        stats, clock, matches, most = self._stats, perf_counter, self._matches, self._max_items
+        stats, clock, filters, most = self._stats, perf_counter, self._filters, self._max_items
         assert self._current is not None
-        keep = self._filters.keep
-        given = collection_of_path(self._path)
+        assert self.document is not None
+        keep, matches = filters.keep, filters.matches if filters else None
+        given = collection_of_path(self.document.path)
         started = clock()
         reading = stats.seconds_reading
         for item in self._current:

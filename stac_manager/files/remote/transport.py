@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import IO, Any, TypeVar
@@ -19,7 +18,7 @@ from stac_manager.files.remote.objects import ObjectStores
 from stac_manager.limiter import Outcome, limiter
 from stac_manager.network.backoff import backoff_seconds
 from stac_manager.network.connection import Connection, Rate
-from stac_manager.options import Headers
+from stac_manager.run import Slots
 from stac_manager.stats import FileStats
 
 T = TypeVar("T")
@@ -34,16 +33,13 @@ class Transport:
     """Gets documents for one fetch."""
 
     def __init__(self, config: IngestConfig, stats: FileStats) -> None:
-        self._source = config.source
-        self._headers: Headers = config.headers
-        self._options = config.storage_options
+        self._config = config
         self._connection = Connection.of(config)
         self._rate = Rate(self._connection.rate_limit)
         self._stores: dict[str, Store] = {}
         self._limiter = limiter(config.concurrency)
         self._stats = stats
-        self._in_flight = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._slots = Slots(lambda: self._limiter.level)
         self._resume_at = 0.0
         self._lost = self._passed = 0
         self.store_of(config.source)  # says what is missing before any work is done
@@ -56,12 +52,13 @@ class Transport:
 
     def store_of(self, url: str) -> Any:
         """Return the store that a URL is in."""
+        config = self._config
         kind = "objects" if scheme_of(url) in STORES else "http"
         if kind not in self._stores:
             self._stores[kind] = (
-                ObjectStores(self._source, self._options, self._connection)
+                ObjectStores(config.source, config.storage_options, self._connection)
                 if kind == "objects"
-                else HttpStore(self._source, self._headers, self._connection, self._rate)
+                else HttpStore(config.source, config.headers, self._connection, self._rate)
             )
         return self._stores[kind]
 
@@ -98,20 +95,19 @@ class Transport:
     async def _repeated(self, url: str, send: Callable[[], Awaitable[T]]) -> T:
         tries = Tries(self._connection.retries + 1)
         while True:
-            await self._turn()
-            try:
-                result = await self._observed(send)
-            except RemoteError as error:
-                if tries.is_last(error, self._passed):
-                    self._lost = self._lost + 1 if error.passing else 0
-                    raise self._given_up(error, tries) from None
-                pause = self._before_next(f"GET {shown(url)}: {error}", error, tries.attempts)
-            else:
-                self._lost = 0
-                self._passed += 1
-                return result
-            finally:
-                self._release()
+            async with self._slots.one():
+                await self._turn()
+                try:
+                    result = await self._observed(send)
+                except RemoteError as error:
+                    if tries.is_last(error, self._passed):
+                        self._lost = self._lost + 1 if error.passing else 0
+                        raise self._given_up(error, tries) from None
+                    pause = self._before_next(f"GET {shown(url)}: {error}", error, tries.attempts)
+                else:
+                    self._lost = 0
+                    self._passed += 1
+                    return result
             await asyncio.sleep(pause)
 
     async def close(self) -> None:
@@ -123,7 +119,7 @@ class Transport:
         """Send a request, and tell the limiter how it ended."""
         started = perf_counter()
         self._limiter.sent(started)
-        in_flight = self._in_flight
+        in_flight = self._slots.used
         outcome: Outcome = "page"
         says = None
         try:
@@ -138,40 +134,14 @@ class Transport:
             self._stats.concurrency = self._limiter.level
 
     async def _turn(self) -> None:
-        """Wait until another request may be sent, and count it."""
-        while self._in_flight >= self._limiter.level:
-            future = asyncio.get_running_loop().create_future()
-            self._waiting.append(future)
-            try:
-                await future
-            except asyncio.CancelledError:
-                if future.done() and not future.cancelled():
-                    self._wake()
-                raise
-        self._in_flight += 1
-        try:
-            while (delay := self._delay()) > 0:  # noqa: ASYNC110 - others may prolong it
-                await asyncio.sleep(delay)
-            await self._rate.turn()
-        except BaseException:
-            self._release()
-            raise
+        """Wait until nothing holds the requests back."""
+        while (delay := self._delay()) > 0:  # noqa: ASYNC110 - others may prolong it
+            await asyncio.sleep(delay)
+        await self._rate.turn()
 
     def _delay(self) -> float:
         now = perf_counter()
         return max(self._limiter.delay(now), self._resume_at - now)
-
-    def _release(self) -> None:
-        self._in_flight -= 1
-        self._wake()
-
-    def _wake(self) -> None:
-        free = self._limiter.level - self._in_flight
-        while free > 0 and self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(None)
-                free -= 1
 
     def _before_next(self, what: str, error: RemoteError, attempts: int) -> float:
         """Tell of a retry, and return how long this request waits. After a refusal all of them do."""
