@@ -39,8 +39,6 @@ SLOW_SECONDS = 0.001
 """Waits that are longer than this, by their median, are left to threads, and the event loop stays free."""
 
 Content: TypeAlias = memoryview | Window | OSError | None
-
-
 Opened: TypeAlias = tuple[Document, Content]
 """A document and what is in it: all of its bytes, a window on them, what went wrong, or None for Parquet.
 
@@ -98,15 +96,12 @@ class ReadAhead:
         self._level = 1 if concurrency == "auto" else concurrency
         self._buffers = [memoryview(bytearray(BUFFER_BYTES))]
         self._ahead: deque[tuple[Document, int | OSError | None]] = deque()
+        self._hints = concurrency != 1
         self._waits = Waits(can_hint=self._hints and hasattr(os, "posix_fadvise"))
         self.threads: Threads | None = None
         self._nowait = NOWAIT
         stats.concurrency = self._level
         stats.peak_buffer = 1
-
-    @property
-    def _hints(self) -> bool:
-        return self._auto or self._level > 1
 
     @property
     def pending(self) -> Future[bytes | OSError | None] | None:
@@ -237,10 +232,9 @@ class ReadAhead:
         return self._buffers[0][:count]
 
     def _window(self, document: Document, descriptor: int) -> Window:
-        hint = self._hints
         if document.stop is not None:
-            return lines_of_file(descriptor, self._stats, document.first, document.stop, hint=hint)
-        return Window(FileSource(descriptor, self._stats, hint=hint))
+            return lines_of_file(descriptor, self._stats, document.first, document.stop, hint=self._hints)
+        return Window(FileSource(descriptor, self._stats, hint=self._hints))
 
     def _read_rest(self, descriptor: int) -> memoryview:
         """Read a document of middle size to its end, also when it grows meanwhile."""

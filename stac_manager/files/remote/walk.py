@@ -64,6 +64,50 @@ class _Load:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class _Unstarted:
+    """The links of all branches that nobody has asked for yet, in order."""
+
+    def __init__(self) -> None:
+        self._branches: list[tuple[tuple[int, ...], int, _Branch]] = []  # each with the place of its next link
+        self._count = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._branches)
+
+    def push(self, branch: _Branch) -> None:
+        """Add a branch, if it has any."""
+        if branch.started < len(branch.links):
+            self._count += 1
+            heapq.heappush(self._branches, ((*branch.place, branch.started), self._count, branch))
+
+    def pop(self) -> tuple[Link, tuple[int, ...]]:
+        """Take the first link, and its place."""
+        place, _, branch = heapq.heappop(self._branches)
+        link = branch.links[branch.started]
+        branch.started = max(branch.started + 1, branch.delivered)
+        self.push(branch)
+        return link, place
+
+
+@dataclass(eq=False)
+class _Ahead:
+    """What was asked for and was not delivered yet.
+
+    Attributes:
+        loads: By their URLs; so many of them are `running`.
+        waiting_bytes: Of what has come.
+    """
+
+    loads: dict[str, _Load] = field(default_factory=dict)
+    running: int = 0
+    waiting_bytes: int = 0
+
+    def has_room(self, stats: FileStats) -> bool:
+        """Whether there is room for one more, if documents are as large as they were in the mean."""
+        expected = self.running * (stats.bytes / stats.documents if stats.documents else 0)
+        return self.waiting_bytes + expected < AHEAD_BYTES and len(self.loads) < AHEAD_DOCUMENTS
+
+
 class Walk:
     """Follows the links from the entry points of a source.
 
@@ -90,13 +134,10 @@ class Walk:
         self._failures = failures
         self._stats = stats
         self._root = _Branch(entries, ())
-        self._unstarted: list[tuple[tuple[int, ...], int, _Branch]] = []
-        self._loads: dict[str, _Load] = {}
+        self._unstarted = _Unstarted()
+        self._ahead = _Ahead()
         self._delivered: set[bytes] = set()
-        self._running = 0
-        self._waiting_bytes = 0
         self._problem: Exception | None = None
-        self._count = 0
 
     async def documents(self) -> AsyncGenerator[Fetched, None]:
         """Yield every document that may hold items.
@@ -104,7 +145,7 @@ class Walk:
         Raises:
             DataProcessingError: If one after another cannot be had.
         """
-        self._push(self._root)
+        self._unstarted.push(self._root)
         stack = [self._root]
         barren = 0
         try:
@@ -112,7 +153,7 @@ class Walk:
                 branch = stack[-1]
                 if branch.delivered == len(branch.links):
                     stack.pop()
-                    self._waiting_bytes -= branch.size
+                    self._ahead.waiting_bytes -= branch.size
                     continue
                 link = branch.links[branch.delivered]
                 branch.delivered += 1
@@ -124,12 +165,12 @@ class Walk:
                     barren += 1
                     if barren > MOST_CATALOGS_WITHOUT_ITEM or len(stack) > MOST_DEPTH:
                         self._fail(link, "the catalog leads on and on without an item; it is left here")
-                        self._waiting_bytes -= result.size
+                        self._ahead.waiting_bytes -= result.size
                         continue
                     stack.append(result)
                 elif isinstance(result, Fetched):
                     barren = 0
-                    self._waiting_bytes -= load.size
+                    self._ahead.waiting_bytes -= load.size
                     yield result
                 else:
                     self._fail(link, str(result))
@@ -147,43 +188,31 @@ class Walk:
         if link.refused is not None:
             self._fail(link, link.refused)
             return None
-        load = self._loads.get(link.url)
+        load = self._ahead.loads.get(link.url)
         if load is None:  # there was no room to fetch it ahead
             load = self._start(link, ())
         self._fill()
         await load.ended.wait()
         if self._problem is not None:
             raise self._problem
-        del self._loads[link.url]
+        del self._ahead.loads[link.url]
         return load
 
     def _fail(self, link: Link, reason: str) -> None:
         self._failures.add(shown(link.url), reason)
 
-    def _push(self, branch: _Branch) -> None:
-        if branch.started < len(branch.links):
-            self._count += 1
-            heapq.heappush(self._unstarted, ((*branch.place, branch.started), self._count, branch))
-
     def _fill(self) -> None:
         """Start the next documents in order, as long as requests may be sent and there is room for what comes."""
-        while self._unstarted and self._running < self._transport.level and self._has_room():
-            place, _, branch = heapq.heappop(self._unstarted)
-            link = branch.links[branch.started]
-            branch.started = max(branch.started + 1, branch.delivered)
-            self._push(branch)
-            if link.refused is None and link.url not in self._loads and _digest(link.url) not in self._delivered:
+        while self._unstarted and self._ahead.running < self._transport.level and self._ahead.has_room(self._stats):
+            link, place = self._unstarted.pop()
+            if link.refused is None and link.url not in self._ahead.loads and _digest(link.url) not in self._delivered:
                 self._start(link, place)
 
-    def _has_room(self) -> bool:
-        expected = self._running * (self._stats.bytes / self._stats.documents if self._stats.documents else 0)
-        return self._waiting_bytes + expected < AHEAD_BYTES and len(self._loads) < AHEAD_DOCUMENTS
-
     def _start(self, link: Link, place: tuple[int, ...]) -> _Load:
-        load = self._loads[link.url] = _Load()
-        self._running += 1
+        load = self._ahead.loads[link.url] = _Load()
+        self._ahead.running += 1
         load.task = asyncio.create_task(self._load(link, place, load))
-        self._stats.peak_buffer = max(self._stats.peak_buffer, len(self._loads))
+        self._stats.peak_buffer = max(self._stats.peak_buffer, len(self._ahead.loads))
         return load
 
     async def _load(self, link: Link, place: tuple[int, ...], load: _Load) -> None:
@@ -194,19 +223,19 @@ class Walk:
             else:
                 load.result = await self._fetched(link, place)
                 load.size = load.result.size or 0
-                self._waiting_bytes += load.size
+                self._ahead.waiting_bytes += load.size
         except RemoteError as error:
             load.result = error
         except Exception as error:  # noqa: BLE001 - raised where the documents are taken
             self._problem = error
         finally:
-            self._running -= 1
+            self._ahead.running -= 1
             load.ended.set()
             if self._problem is not None:
-                for each in self._loads.values():
+                for each in self._ahead.loads.values():
                     each.ended.set()
         if isinstance(load.result, _Branch):
-            self._push(load.result)
+            self._unstarted.push(load.result)
         self._fill()
 
     async def _fetched(self, link: Link, place: tuple[int, ...]) -> Fetched | _Branch:
@@ -244,11 +273,11 @@ class Walk:
         return _Branch(links, place, size=len(data))
 
     async def _end(self) -> None:
-        tasks = [load.task for load in self._loads.values() if load.task is not None]
+        tasks = [load.task for load in self._ahead.loads.values() if load.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._loads.clear()
+        self._ahead.loads.clear()
 
 
 def _digest(url: str) -> bytes:
