@@ -76,7 +76,7 @@ class Fetcher:
         if asked is not None and works is not None and works < asked:
             self.shrink(works)
         if not isinstance(reading.share.partition, Pages):
-            page = await self.make_sure(request, reading.first, page, enough)
+            page = await self.make_sure(request, page, enough)
         self.learn(page)
         return page
 
@@ -108,14 +108,14 @@ class Fetcher:
         most = MOST_FORBIDDEN if forbidden else MOST_ERRORS_AROUND if around else MOST_ERRORS
         return self._errors_in_a_row <= most
 
-    async def make_sure(self, request: Request, first: Request, page: Page, enough: int | None = None) -> Page:
+    async def make_sure(self, request: Request, page: Page, enough: int | None = None) -> Page:
         """Look twice at a page without a next link, where no count tells whether it is the last."""
         self.next_links_seen |= page.following is not None
         if enough is not None and page.size >= enough:
             return page
-        limit = limit_of(request) or limit_of(first) or self.page_size
+        limit = limit_of(request) or limit_of(page.first) or self.page_size
         full = min(limit, self.largest or limit)
-        found = await make_sure(self.client, request, first, page, full=full, next_links_seen=self.next_links_seen)
+        found = await make_sure(self.client, request, page, full=full, next_links_seen=self.next_links_seen)
         if found is not page and found.size == page.size:  # and no larger ones, however many are asked for
             self._asked_size = found.size
             self._sizes = PageSize(self._source, found.size)
@@ -160,18 +160,18 @@ class Follower:
         """
         if self._loses:
             request = with_conditions(request, reading.first) or request
-        page, reading.first = await self._fetch(request, reading.first, attempts)
+        page = await self._fetch(request, reading.first, attempts)
+        reading.first = page.first
         self._counts |= page.matched is not None
         for _ in range(TRIES):
             if not self._counts or page.matched is not None or page.size or page.following is not None:
                 break
-            again = await self._try(request, reading.first)  # a page without its count may be none
-            page = again[0] if again is not None else page
+            page = await self._try(request, reading.first) or page  # a page without its count may be none
         if self._loses is None and page.matched != reading.counted:
             page = await self._with_conditions(request, reading, page)
         return page
 
-    async def _fetch(self, request: Request, first: Request, attempts: int | None) -> tuple[Page, Request]:
+    async def _fetch(self, request: Request, first: Request, attempts: int | None) -> Page:
         """Fetch a page, at the address of the search where its link leads nowhere."""
         otherwise, place = at_search(request, first), request.url.partition("?")[0]
         if otherwise is not None and place in self._astray:
@@ -184,12 +184,12 @@ class Follower:
             if otherwise is None:
                 raise
             found = await self._try(otherwise, first)
-            if found is None or found[0].following == request:  # the first page again, say
+            if found is None or found.following == request:  # the first page again, say
                 raise
             self._astray.add(place)
             return found
 
-    async def _try(self, request: Request, first: Request) -> tuple[Page, Request] | None:
+    async def _try(self, request: Request, first: Request) -> Page | None:
         """Fetch a page that may not be there."""
         try:
             return await fetch_page(self._client, request, first, outline=self.outlines, attempts=TRIES)
@@ -202,5 +202,5 @@ class Follower:
         if whole is None or reading.counted is None or page.matched is None:
             return page
         found = await self._try(whole, reading.first)
-        self._loses = found is not None and found[0].matched == reading.counted
-        return found[0] if found is not None and self._loses else page
+        self._loses = found is not None and found.matched == reading.counted
+        return found if found is not None and self._loses else page

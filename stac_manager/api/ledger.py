@@ -214,7 +214,7 @@ class Ledger:
         asked = self._asked.collections if self._asked is not None else None
         if asked is None or reading.tally.read or self._heeds.collections is False:
             return set()
-        if not page.size or collection_of(page.first()) in asked:
+        if not page.size or collection_of(page.first_member()) in asked:
             return set()
         names = {name for member in page.objects() if (name := collection_of(member)) is not None}
         return names if names.isdisjoint(asked) and len(names) <= len(asked) else set()

@@ -30,8 +30,8 @@ class Page:
         size_bytes: How long its document is.
         matched: The server's number of items of the whole slice, None where it gives none.
         following: The request for the page after it, None after the last.
-        outline: Its document, where the features are not parsed yet.
-        listed: The features, where they are.
+        first: The request for the first page, of pages of this size: later ones are built from it.
+        members: The features, or the document where they are not parsed yet.
         doubt: Why it may not be the last page, though it has no `next` link.
         broken: Why its `next` link cannot be followed.
         full: Whether it is as large as this server's pages get.
@@ -42,8 +42,8 @@ class Page:
     size_bytes: int
     matched: int | None
     following: Request | None
-    outline: Outline | None = None
-    listed: list[Any] = field(default_factory=list)
+    first: Request
+    members: Outline | list[Any] = field(default_factory=list)
     doubt: str | None = None
     broken: str | None = None
     full: bool = False
@@ -59,9 +59,9 @@ class Page:
         Raises:
             DamagedPageError: If they are not what the rest of the answer says of them.
         """
-        return iter(self.listed) if self.outline is None else self.outline.features()
+        return iter(self.members) if isinstance(self.members, list) else self.members.features()
 
-    def first(self) -> Any:
+    def first_member(self) -> Any:
         """Give the first member, None where there is none to be read."""
         try:
             return next(self.features(), None)
@@ -94,9 +94,9 @@ class OneItemError(StatusError):
 
 async def fetch_page(
     client: Client, request: Request, first: Request, *, outline: bool = False, attempts: int | None = None
-) -> tuple[Page, Request]:
-    """Fetch one page, a smaller one where the server cannot make it that large. Returns it with the `first` request
-    of the same size, which later pages are built from. With `attempts` it is asked for so often, and no smaller one.
+) -> Page:
+    """Fetch one page, a smaller one where the server cannot make it that large. With `attempts` it is asked for so
+    often, and no smaller one.
 
     A server that refuses POST on its own `next` link is asked again with GET.
 
@@ -111,7 +111,7 @@ async def fetch_page(
         try:
             shrinkable = limit is not None and limit > 1 and attempts is None
             answer = await client.send(request, attempts=attempts, shrinkable=shrinkable, outline=outline, full=limit)
-            return page_of(answer, first), first
+            return page_of(answer, first)
         except TooLargeError as error:
             limit = (limit or 2) // 2
             smaller, smaller_first = with_limit(request, limit), with_limit(first, limit)
@@ -127,9 +127,7 @@ async def fetch_page(
             request = Request("GET", request.url, headers=request.headers)
 
 
-async def make_sure(
-    client: Client, request: Request, first: Request, page: Page, *, full: int, next_links_seen: bool
-) -> Page:
+async def make_sure(client: Client, request: Request, page: Page, *, full: int, next_links_seen: bool) -> Page:
     """Look twice at a page without a `next` link from a server that gives no count: is it the last one?
 
     A page that is `full` is asked for again, one item smaller: that must give a link, or the server just gives none.
@@ -144,13 +142,13 @@ async def make_sure(
     if page.matched is not None and (page.matched <= page.size or next_links_seen or page.size >= full):
         return page
     if page.size < full:
-        return page if next_links_seen or page.size == 1 else await _shorter(client, request, first, page)
+        return page if next_links_seen or page.size == 1 else await _shorter(client, request, page)
     if page.size > (limit_of(request) or page.size):  # `limit` is ignored: all there is comes on one page
         return page
     size = page.size - 1 or 2
-    again = await _resized(client, request, first, size)
+    again = await _resized(client, request, page.first, size)
     if again is None and (after := page_after(request)) is not None:
-        beyond = await page_if_any(client, after, first, LOOKS)
+        beyond = await page_if_any(client, after, page.first, LOOKS)
         page.following = after if beyond is not None and beyond.size else None
         if beyond is not None:
             return page
@@ -162,11 +160,11 @@ async def make_sure(
     return page
 
 
-async def _shorter(client: Client, request: Request, first: Request, page: Page) -> Page:
-    same = await _resized(client, request, first, page.size)
+async def _shorter(client: Client, request: Request, page: Page) -> Page:
+    same = await _resized(client, request, page.first, page.size)
     if same is not None and same.following is not None:
         return same
-    one = await _resized(client, request, first, 1) if page.matched is None else None
+    one = await _resized(client, request, page.first, 1) if page.matched is None else None
     if page.matched is not None or (one is not None and one.size == 1 and one.following is None):
         page.doubt = NO_NEXT_LINKS
     return page
@@ -191,11 +189,11 @@ def page_of(answer: Answer, first: Request) -> Page:
     Raises:
         DataProcessingError: If it is none.
     """
-    document, outline = answer.document, answer.outline
-    features = document.get("features") if outline is None else []
+    document = answer.document
+    features = document.get("features") if answer.outline is None else answer.outline
     if features is None and document.get("type") == "FeatureCollection":
         features = []  # as servers in Go write an empty list
-    if not isinstance(features, list):
+    if not isinstance(features, list | Outline):
         raise DataProcessingError(f"{shown(answer.url)}: the answer is no item collection: it has no 'features'")
     following, broken = None, None
     try:
@@ -203,7 +201,7 @@ def page_of(answer: Answer, first: Request) -> Page:
     except LinkError as error:  # the items are there all the same
         broken = str(error)
     matched = matched_of(document)
-    return Page(shown(answer.url), answer.size, answer.size_bytes, matched, following, outline, features, broken=broken)
+    return Page(shown(answer.url), answer.size, answer.size_bytes, matched, following, first, features, broken=broken)
 
 
 def matched_of(document: Mapping[str, Any]) -> int | None:

@@ -171,9 +171,9 @@ class Planner:
         """
         body, fetcher = self.body, self._fetcher
         known = await survey(self._client, self._config.source, body)
-        works = limit_of(known.first) or fetcher.page_size
+        works = limit_of(known.page.first) or fetcher.page_size
         fetcher.shrink(works)
-        page = await fetcher.make_sure(known.first, known.first, known.page, self._config.max_items)
+        page = await fetcher.make_sure(known.page.first, known.page, self._config.max_items)
         fetcher.learn(page)
         works = min(works, fetcher.page_size)
         bounds = Bounds.parse(self._config.datetime)

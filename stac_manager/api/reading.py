@@ -174,7 +174,7 @@ class Reading:
         elif page.matched not in (None, self.counted):
             self.ending.shifted = SHIFTED
         if self.counted is None and page.size and self.reached is not None:
-            first = page.first()
+            first = page.first_member()
             time = time_of(first)[0] if isinstance(first, dict) else None
             self.reached = time / SECOND if time is not None and time / SECOND <= self.reached else None
         self.memory.asked.add(hash(identity_of_request(self.following or self.first)))

@@ -40,7 +40,6 @@ class Survey:
 
     Attributes:
         endpoint: Where it is asked.
-        first: Its request as a whole.
         page: Its first page.
         closed_only: Whether it refuses intervals with an open end.
         honours_datetime: Whether the server was seen to leave items out when asked for other times.
@@ -50,7 +49,6 @@ class Survey:
     """
 
     endpoint: Endpoint
-    first: Request
     page: Page
     closed_only: bool
     honours_datetime: bool
@@ -95,7 +93,7 @@ async def survey(client: Client, source: str, body: Mapping[str, Any]) -> Survey
         page = page_of(answers.first, first)
     else:
         try:
-            page, first = await fetch_page(client, first, first)
+            page = await fetch_page(client, first, first)
         except StatusError as error:
             if error.status not in REFUSED_POST or not endpoint.post:
                 raise
@@ -103,13 +101,12 @@ async def survey(client: Client, source: str, body: Mapping[str, Any]) -> Survey
             answers = await _ask(client, endpoint, body)
             first = endpoint.request(body)
             try:
-                page, first = await fetch_page(client, first, first)
+                page = await fetch_page(client, first, first)
             except StatusError as again:
                 raise (again if error.status == REFUSED_METHOD else error) from None
     far = answers.before_far_future
     return Survey(
         endpoint,
-        first,
         page,
         "datetime" not in body and far is None and answers.hardly_anything is not None,
         _honours_datetime(answers.hardly_anything, page),

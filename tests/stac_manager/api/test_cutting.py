@@ -39,8 +39,8 @@ NEXT = Request("GET", "http://a.example/search?token=a")
 )
 def test_a_search_may_end_at_the_beginning_of_1970(interval: str | None, extent: Any, ends: tuple[int, int]) -> None:
     query = Query(Endpoint.guess("http://a.example/"), {}, Bounds.parse(interval))
-    page = Page("", 100, 1, None, NEXT)
-    known = Survey(query.endpoint, NEXT, page, False, True, None, extent, None)
+    page = Page("", 100, 1, None, NEXT, NEXT)
+    known = Survey(query.endpoint, page, False, True, None, extent, None)
     found = expected(known, query.bounds)
     assert (found.low, found.high) == ends
 
@@ -59,12 +59,12 @@ def test_a_search_may_end_at_the_beginning_of_1970(interval: str | None, extent:
     ],
 )
 def test_into_how_many_parts_ten_workers_cut(size: int, matched: int | None, following: bool, parts: int) -> None:
-    assert parts_for(Page("", size, 1, matched, NEXT if following else None), 10) == parts
+    assert parts_for(Page("", size, 1, matched, NEXT if following else None, NEXT), 10) == parts
 
 
 @pytest.mark.parametrize(("pages", "workers", "tiles"), [(20, 20, 8), (60, 20, 20), (60, 10, 10), (4, 20, 2)])
 def test_tiles_are_fewer_where_pages_are_few(pages: int, workers: int, tiles: int) -> None:
-    assert tiles_for(Page("", 100, 1, 100 * pages, NEXT), workers) == tiles
+    assert tiles_for(Page("", 100, 1, 100 * pages, NEXT, NEXT), workers) == tiles
 
 
 @pytest.mark.parametrize(
