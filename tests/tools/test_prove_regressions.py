@@ -1,11 +1,10 @@
-"""The proof of the judging: a fault becomes a commit, is measured, and the page says that it was called."""
+"""The proof of the judging: a fault becomes a commit, is compared, and the table says that it was called."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,58 +14,36 @@ from support import ROOT
 from tools import prove_regressions
 from tools.analysis.series import Measured, Run, Series
 from tools.asv import turns
-from tools.errors import ToolError
 from tools.prove_regressions import EXPERIMENTS, SAME
 
 REQUESTS = Series("counts.Requests.track_requests", (), "track", "requests", "1")
 
 
-@pytest.fixture
-def prove(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """The program; where asv would measure, whether the side has the fault decides."""
+def test_a_needless_request_is_called_and_the_same_commit_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where asv would measure, whether the side has the fault decides."""
 
-    def measure(side: turns.Side, work: Path, pattern: str) -> SimpleNamespace:
+    def measure(side: turns.Side, work: Path, pattern: str, *rest: object, **how: object) -> SimpleNamespace:
         asks_twice = prove_regressions.ASK_TWICE in (side.tree / "stac_manager" / "__init__.py").read_text()
         found = Measured("ok", 20.0 if asks_twice else 10.0)
-        return SimpleNamespace(run=Run(side.commit, "", {REQUESTS: found}))
+        return SimpleNamespace(run=Run(side.commit, "", {REQUESTS: found}), suite={REQUESTS.benchmark: {"params": []}})
+
+    def prove(*arguments: str) -> str:
+        places = ("--record", tmp_path / "record.jsonl", "--picture", tmp_path / "proof.png")
+        prove_regressions.command.main([*arguments, *map(str, places)], standalone_mode=False)
+        return capsys.readouterr().out
 
     monkeypatch.setattr(turns, "measure", measure)
-
-    def started(*arguments: str) -> None:
-        places = ("--record", tmp_path / "record.jsonl", "--page", tmp_path / "page.md")
-        prove_regressions.command.main([*arguments, *map(str, places)], standalone_mode=False)
-
-    return started
-
-
-def test_a_needless_request_is_called_and_the_same_commit_is_not(prove: Callable[..., None], tmp_path: Path) -> None:
-    prove("--only", "counts", "--repetitions", "1")
-    page = (tmp_path / "page.md").read_text()
+    assert prove("--seconds", "0") == ""
+    page = prove("--only", "counts", "--repetitions", "1")
     assert "| one needless request a page | counts | 1 of 1 | 1 of 1 | +100 % to +100 % |" in page
     assert f"| {SAME} | counts | 0 of 1 | 0 of 1 | +0.00 % to +0.00 % |" in page
-    assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "proof.png").read_bytes().startswith(b"\x89PNG")
     # Nothing is measured twice.
     before = (tmp_path / "record.jsonl").read_bytes()
-    prove("--only", "counts", "--repetitions", "1")
+    assert prove("--only", "counts", "--repetitions", "1") == page
     assert (tmp_path / "record.jsonl").read_bytes() == before
-
-
-def test_what_stands_around_the_table_stays(prove: Callable[..., None], tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("# Title\n\nIn words.\n\n| old | table |\n| --- | --- |\n| a | b |\n\nMore words.\n")
-    prove("--only", "counts", "--repetitions", "1")
-    written = page.read_text()
-    assert written.startswith("# Title\n\nIn words.\n\n| Fault |")
-    assert written.endswith(" |\n\nMore words.\n")
-    assert "| old |" not in written
-
-
-def test_without_measurements_no_page_is_overwritten(prove: Callable[..., None], tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("what was measured elsewhere")
-    with pytest.raises(ToolError, match=r"record\.jsonl holds no repetition yet: the page would be empty"):
-        prove("--render")
-    assert page.read_text() == "what was measured elsewhere"
 
 
 def chosen(pattern: str) -> list[str]:
