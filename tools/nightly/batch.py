@@ -98,11 +98,9 @@ class Batch:
             write_bytes(home / "machine.json", (last / "machine.json").read_bytes())
         write_bytes(results_dir / "benchmarks.json", (self.folder / "benchmarks.json").read_bytes())
         for commit in self.plan.commits:
-            observed = [
-                json.loads((self._round(commit, number) / "conditions.json").read_bytes())
-                for number in range(1, rounds + 1)
-            ]
-            records.add(home, records.Record(commit, observed[-1]["at"], tuple(observed)))
+            files = (self._round(commit, number) / "conditions.json" for number in range(1, rounds + 1))
+            observed = [msgspec.json.decode(file.read_bytes(), type=conditions.Conditions) for file in files]
+            records.add(home, records.Record(commit, observed[-1].at, tuple(observed)))
         shutil.rmtree(self.folder)
 
     def _order(self) -> Iterator[tuple[int, str]]:
@@ -133,7 +131,7 @@ class Batch:
         code = self.asv.run(arguments, unit, self.asv.work / "html", lambda: progress(done, total))
         if code not in (0, SOME_FAILED) or not _result_files(home, commit):
             raise self.asv.failed(f"measure {commit[:8]}")
-        write_bytes(home / "conditions.json", json.dumps(observed).encode())
+        write_bytes(home / "conditions.json", msgspec.json.encode(observed))
         if not self._suite_file.exists():
             write_bytes(self._suite_file, (unit / "benchmarks.json").read_bytes())
         self._round(commit, number).parent.mkdir(exist_ok=True)

@@ -1,23 +1,53 @@
 """A quiet measurement as far as this process may, and a record of how quiet it was."""
 
-import json
-import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 QUIET_NICENESS = -10
 BUSY_LOAD_PER_CPU = 0.5
 ISOLATED_CPUS = Path("/sys/devices/system/cpu/isolated")
-# Of pyperf's metadata: what changes a timing, and nothing that names a person or a path.
-_KEPT = ("aslr", "cpu_config", "cpu_freq", "cpu_model_name", "cpu_temp", "load_avg_1min", "platform")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What may explain a timing later; nothing that names a person or a path."""
+
+    at: datetime
+    load_avg: tuple[float, ...]
+    cpus: int
+    nice: int
+    megahertz: float | None = None
+    affinity: tuple[int, ...] | None = None
+    available_bytes: int | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something else was at work before the round began."""
+        return self.load_avg[0] > BUSY_LOAD_PER_CPU * self.cpus
+
+
+def observe() -> Conditions:
+    """How it is now."""
+    process = psutil.Process()
+    frequency = None
+    with suppress(AttributeError, NotImplementedError, OSError):  # what some systems and machines do not tell
+        frequency = psutil.cpu_freq()
+    return Conditions(
+        at=datetime.now(UTC).replace(microsecond=0),
+        load_avg=tuple(round(load, 2) for load in psutil.getloadavg()),
+        cpus=psutil.cpu_count() or 1,
+        nice=process.nice(),
+        megahertz=frequency.current if frequency else None,
+        affinity=tuple(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else None,
+        available_bytes=psutil.virtual_memory().available,
+    )
 
 
 def quieten(cpus: str | None) -> list[str]:
@@ -33,7 +63,9 @@ def quieten(cpus: str | None) -> list[str]:
         process.nice(min(process.nice(), QUIET_NICENESS))
     except psutil.AccessDenied:
         notes.append("priority not raised: it takes root or CAP_SYS_NICE")
-    wanted = parse_cpus(cpus if cpus is not None else _isolated())
+    if cpus is None:
+        cpus = ISOLATED_CPUS.read_text(encoding="utf-8") if ISOLATED_CPUS.exists() else ""
+    wanted = parse_cpus(cpus)
     if wanted and hasattr(process, "cpu_affinity"):
         try:
             process.cpu_affinity(wanted)
@@ -48,35 +80,12 @@ def tuned_system(enabled: bool, notes: list[str]) -> Iterator[None]:
     if not enabled:
         yield
         return
-    if _pyperf("system", "tune").returncode:
+    if not _pyperf_system("tune"):
         notes.append("the system could not be tuned in full: see `python -m pyperf system tune` as root")
     try:
         yield
     finally:
-        _pyperf("system", "reset")
-
-
-def observe() -> dict[str, Any]:
-    """What may explain a timing later: time, load, frequency, CPU, by pyperf and psutil."""
-    with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
-        file = Path(folder) / "metadata.json"
-        _pyperf("collect_metadata", "--output", str(file))
-        found = json.loads(file.read_text(encoding="utf-8"))["metadata"] if file.exists() else {}
-    process = psutil.Process()
-    return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        **{name: found[name] for name in _KEPT if name in found},
-        "load_avg": [round(load, 2) for load in psutil.getloadavg()],
-        "cpus": psutil.cpu_count(),
-        "affinity": process.cpu_affinity() if hasattr(process, "cpu_affinity") else None,
-        "nice": process.nice(),
-        "available_bytes": psutil.virtual_memory().available,
-    }
-
-
-def is_busy(observed: dict[str, Any]) -> bool:
-    """Whether something else was at work before a round began."""
-    return bool(observed["load_avg"][0] > BUSY_LOAD_PER_CPU * (observed["cpus"] or 1))
+        _pyperf_system("reset")
 
 
 def parse_cpus(text: str) -> list[int]:
@@ -88,15 +97,8 @@ def parse_cpus(text: str) -> list[int]:
     return sorted(found)
 
 
-def _isolated() -> str:
-    try:
-        return ISOLATED_CPUS.read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
-
-
-def _pyperf(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pyperf", *arguments]
-    return subprocess.run(
-        command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=os.environ
+def _pyperf_system(command: str) -> bool:
+    done = subprocess.run(
+        [sys.executable, "-m", "pyperf", "system", command], check=False, capture_output=True, stdin=subprocess.DEVNULL
     )
+    return done.returncode == 0

@@ -138,7 +138,7 @@ class _Night:
         return Outcome(NO_REGRESSION, said, (written,))
 
     def measured(self) -> set[str]:
-        return {record.commit for record in records.read(self.home)}
+        return set(records.read(self.home))
 
     def measure(self, backfill: int, deadline: float | None, notes: list[str]) -> tuple[list[str], list[str]]:
         """Finish what was begun, then batch after batch; returns the new and the old commits that were measured."""
@@ -160,15 +160,12 @@ class _Night:
             plan = Plan(commits, self.machine, self.options.bench, fingerprint)
             self._measure_batch(Batch.begin(self.asv, plan))
         added = self.measured() - before
-        newest_before = max((self.line.index(commit) for commit in before if commit in self.line), default=-1)
         in_order = [commit for commit in self.line if commit in added]
-        if newest_before < 0:
+        known = [place for place, commit in enumerate(self.line) if commit in before]
+        if not known:
             return in_order[-1:], in_order[:-1]
-        places = {commit: place for place, commit in enumerate(self.line)}
-        return (
-            [commit for commit in in_order if places[commit] > newest_before],
-            [commit for commit in in_order if places[commit] < newest_before],
-        )
+        earlier = set(self.line[: known[-1]])
+        return [one for one in in_order if one not in earlier], [one for one in in_order if one in earlier]
 
     def _measure_batch(self, batch: Batch) -> None:
         self.asv.log.unlink(missing_ok=True)

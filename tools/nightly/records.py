@@ -4,18 +4,18 @@ The name does not end with .json, so asv takes the file for no result. A commit 
 here; a file of results alone may be from a run by hand, of one benchmark.
 """
 
-import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from tools.atomic import write_bytes
 from tools.errors import ToolError
+
+from .conditions import Conditions
 
 FILE_NAME = "nightly.jsonl"
 JUDGED_NAME = "nightly.judged"
@@ -32,44 +32,35 @@ class Record:
     """
 
     commit: str
-    measured: str
-    rounds: tuple[dict[str, Any], ...]
-
-    @property
-    def time(self) -> datetime:
-        return datetime.fromisoformat(self.measured)
+    measured: datetime
+    rounds: tuple[Conditions, ...]
 
 
-def read(home: Path) -> list[Record]:
-    """The records of one machine, in the order in which they were made."""
+def read(home: Path) -> dict[str, Record]:
+    """The records of one machine by commit, in the order in which they were made."""
     path = home / FILE_NAME
     found = {}
-    try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            try:
-                record = msgspec.json.decode(line, type=Record)
-                record.time  # noqa: B018 - fails where it is no time
-            except ValueError as error:
-                raise ToolError(f"{path}, line {number}, is no record ({error}); remove that line") from error
-            found[record.commit] = record
-    except FileNotFoundError:
-        return []
-    return list(found.values())
+    for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else (), 1):
+        try:
+            record = msgspec.json.decode(line, type=Record)
+        except ValueError as error:
+            raise ToolError(f"{path}, line {number}, is no record ({error}); remove that line") from error
+        found[record.commit] = record
+    return found
 
 
 def add(home: Path, record: Record) -> None:
     """Add a record, in place of an older one of the same commit."""
-    kept: Sequence[Record] = [known for known in read(home) if known.commit != record.commit]
-    lines = [json.dumps(asdict(one), sort_keys=True) for one in (*kept, record)]
-    write_bytes(home / FILE_NAME, "".join(f"{line}\n" for line in lines).encode())
+    kept = read(home)
+    kept.pop(record.commit, None)
+    lines = [msgspec.json.encode(one) + b"\n" for one in (*kept.values(), record)]
+    write_bytes(home / FILE_NAME, b"".join(lines))
 
 
 def judged_until(home: Path) -> str | None:
     """The newest commit that a summary has spoken of."""
-    try:
-        return (home / JUDGED_NAME).read_text(encoding="utf-8").strip() or None
-    except FileNotFoundError:
-        return None
+    path = home / JUDGED_NAME
+    return (path.read_text(encoding="utf-8").strip() or None) if path.exists() else None
 
 
 def set_judged_until(home: Path, commit: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,12 +10,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from tools.analysis.change import Change
+from tools.asv.files import machine_in, suite_of
 from tools.asv.git import Repository
 from tools.render.change import as_markdown
 from tools.render.markdown import code, escaped
 from tools.words import plural
 
-from . import conditions, records
+from . import records
 
 STALE_AFTER = timedelta(days=7)
 
@@ -37,10 +37,10 @@ class Freshness:
 
     @classmethod
     def of(cls, line: Sequence[str], home: Path) -> Freshness:
-        times = {record.commit: record.time for record in records.read(home)}
+        known = records.read(home)
         for behind, commit in enumerate(reversed(line)):
-            if commit in times:
-                return cls(commit, times[commit], behind)
+            if commit in known:
+                return cls(commit, known[commit].measured, behind)
         return cls(None, None, len(line))
 
     def sentence(self, branch: str, now: datetime | None = None) -> str:
@@ -122,7 +122,7 @@ def _links(night: Night, change: Change, results_dir: Path) -> list[str]:
     if night.dashboard_url is None:
         return []
     base = night.dashboard_url.rstrip("/")
-    suite: dict[str, Any] = json.loads((results_dir / "benchmarks.json").read_bytes())
+    suite = suite_of(results_dir)
     lines = []
     for row in change.regressions:
         query: dict[str, str] = {}
@@ -143,15 +143,17 @@ def _as_asv_writes(value: str, name: str, benchmark: dict[str, Any]) -> str:
 
 
 def _conditions(night: Night, home: Path) -> Iterator[str]:
-    observed = [one for record in records.read(home) if record.commit in night.measured for one in record.rounds]
+    observed = [
+        one for commit, record in records.read(home).items() if commit in night.measured for one in record.rounds
+    ]
     yield f"machine `{night.machine}`"
     if observed:
         last = observed[-1]
-        loads = [one["load_avg"][0] for one in observed]
-        cpu, frequency = last.get("cpu_model_name", "unknown CPU"), last.get("cpu_freq", "frequency unknown")
-        yield f"{cpu}, {last['cpus']} CPUs, {frequency}"
-        yield f"load average before the rounds: {min(loads):.2f} to {max(loads):.2f}; niceness {last['nice']}"
-        if conditions.is_busy(observed[0]):
+        loads = [one.load_avg[0] for one in observed]
+        frequency = f"{last.megahertz:,.0f} MHz" if last.megahertz else "frequency unknown"
+        yield f"{machine_in(home).get('cpu') or 'unknown CPU'}, {plural(last.cpus, 'processor')}, {frequency}"
+        yield f"load average before the rounds: {min(loads):.2f} to {max(loads):.2f}; niceness {last.nice}"
+        if observed[0].is_busy:
             yield "**something else was at work when the measurement began: do not trust small changes**"
     yield from night.notes
 

@@ -40,7 +40,8 @@ def test_promotion_broken_off_and_repeated(tmp_path: Path, writes: int, monkeypa
         folder.mkdir(parents=True)
         (folder / f"{commit[:8]}-env.json").write_text(json.dumps({"commit_hash": commit}))
         (folder / "machine.json").write_text("{}")
-        (folder / "conditions.json").write_text(json.dumps({"at": "2026-01-01T00:00:00+00:00"}))
+        observed = {"at": "2026-01-01T00:00:00+00:00", "load_avg": [0.1], "cpus": 2, "nice": 0, "cpu_freq": "2 GHz"}
+        (folder / "conditions.json").write_text(json.dumps(observed))
     results = tmp_path / "results"
     real, left = batch.write_bytes, [writes]
 
@@ -61,7 +62,7 @@ def test_promotion_broken_off_and_repeated(tmp_path: Path, writes: int, monkeypa
             left[0] = -1
             again.promote(results)
     assert not begun.folder.exists()
-    assert [record.commit for record in records.read(results / "scratch")] == list(COMMITS)
+    assert list(records.read(results / "scratch")) == list(COMMITS)
     for commit in COMMITS:
         assert json.loads((results / "scratch" / f"{commit[:8]}-env.json").read_bytes())["commit_hash"] == commit
     assert not list(results.rglob("*.tmp"))
