@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -57,14 +58,35 @@ class StartedAhead(Protocol):
         """Be ready for the partitions of a job within the block."""
 
 
+class Local:
+    """A worker in a thread of this process: whoever hands out partitions meanwhile heeds signals and other workers.
+
+    It works within a running event loop as well (a notebook).
+    """
+
+    def __init__(self, job: Job, disk: Disk | None) -> None:
+        self._worker = Worker(job, disk)
+        self._thread = ThreadPoolExecutor(1, "stac-manager-partitions")
+
+    def submit(self, partition: Partition, columns: bytes | None, most_items: int | None = None) -> Future[Done]:
+        """Do a partition after those before."""
+        return self._thread.submit(self._worker.do, partition, columns, most_items)
+
+    def close(self) -> None:
+        """End the work, also in the middle of a partition, of which nothing is left then."""
+        self._worker.stop()
+        self._thread.submit(self._worker.close)
+        self._thread.shutdown()
+
+
 def in_process(job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
     """The engine that does the partitions here, one after another."""
-    with closing(Worker(job, shared.disk)) as worker:
+    with closing(Local(job, shared.disk)) as local:
         for partition in partitions:
             if shared.items_left == 0:
                 return
             try:
-                yield Outcome(partition, worker.do(partition, shared.columns, shared.items_left))
+                yield Outcome(partition, local.submit(partition, shared.columns, shared.items_left).result())
             except DiskError:
                 raise
             except StacManagerError as error:

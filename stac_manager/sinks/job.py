@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
@@ -18,7 +17,7 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.ingest import IngestModule
 from stac_manager.options import IngestOptions
 from stac_manager.owning import owning
-from stac_manager.plan import DIGEST_BYTES, Document, Documents, Lines, Partition, Plan, RowGroups
+from stac_manager.plan import Partition
 from stac_manager.protocols import Item
 from stac_manager.report import PartitionReport
 from stac_manager.sinks.disk import Disk
@@ -26,6 +25,7 @@ from stac_manager.sinks.folder import Folder, disk_error
 from stac_manager.sinks.layout import Layout
 from stac_manager.sinks.model import FAILURES_KEPT, Mark, PartRecord
 from stac_manager.sinks.ndjson import NdjsonPart, Part, ZstdNdjsonPart
+from stac_manager.sinks.sources import why_changed
 
 T = TypeVar("T")
 Variables: TypeAlias = Mapping[str, Mapping[str, str]]
@@ -120,6 +120,8 @@ class Worker:
         self._module = job.module()
         self._folder = Folder(job.layout, disk)
         self._runner = asyncio.Runner()
+        self._task: asyncio.Task[Any] | None = None
+        self._stopped = False
 
     def do(self, partition: Partition, columns: bytes | None = None, most_items: int | None = None) -> Done:
         """Read a partition, write its part and give it its name.
@@ -131,6 +133,7 @@ class Worker:
 
         Raises:
             DataProcessingError: If it cannot be read or written. Nothing of it is left then.
+            CancelledError: After `stop`. Nothing of it is left either.
         """
         return self._runner.run(self._do(partition, columns, most_items))
 
@@ -140,11 +143,21 @@ class Worker:
         if self._job.layout.format == "geoparquet":
             import_module("stac_manager.sinks.geoparquet")
 
+    def stop(self) -> None:
+        """Let `do` end early, and every later one; called by another thread."""
+        self._stopped = True
+        if self._task is not None:
+            with suppress(RuntimeError):  # its loop was closed
+                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
     def close(self) -> None:
         """End the event loop."""
         self._runner.close()
 
     async def _do(self, partition: Partition, columns: bytes | None, most_items: int | None) -> Done:
+        self._task = asyncio.current_task()
+        if self._stopped:
+            raise asyncio.CancelledError
         context = WorkflowContext.create()
         reader = self._module.read(partition, context)
         layout = self._job.layout
@@ -245,46 +258,3 @@ class Marks:
                 yield item
         finally:
             self.updated, self.datetime = (updates, update or None), (times, time or None)
-
-
-def documents_of(partition: Partition) -> tuple[Document, ...]:
-    """Return the files that a partition is made of; none of a search."""
-    if isinstance(partition, Documents):
-        return partition.documents
-    return (partition.document,) if isinstance(partition, Lines | RowGroups) else ()
-
-
-def files_of(plan: Plan) -> set[Document]:
-    """Return all files of a plan, as they were when it was made."""
-    return {document for partition in plan for document in documents_of(partition)}
-
-
-def digest_of_files(plan: Plan) -> str | None:
-    """Return a digest of the names, sizes and times of all files of a plan; None where it has none."""
-    files = {each.path: each for partition in plan for each in documents_of(partition)}
-    content = (
-        b"%s\0%d\0%d\n" % (os.fsencode(path), files[path].size or 0, files[path].modified_ns or 0)
-        for path in sorted(files)
-    )
-    return blake2b(b"".join(content), digest_size=DIGEST_BYTES).hexdigest() if files else None
-
-
-def why_changed(partition: Partition) -> str | None:
-    """Say which file of a partition is not what it was when the plan was made; None if all are."""
-    return next((reason for reason in map(_why_changed, documents_of(partition)) if reason), None)
-
-
-def _why_changed(document: Document) -> str | None:
-    if document.size is None or "://" in document.path:
-        return None
-    try:
-        now = os.stat(document.path)
-    except FileNotFoundError:
-        return f"{document.path}: is gone since the plan was made"
-    except OSError:
-        return None  # reading says why
-    if now.st_size != document.size:
-        return f"{document.path}: had {document.size:,} bytes when the plan was made, and has {now.st_size:,} now"
-    if document.modified_ns is not None and now.st_mtime_ns != document.modified_ns:
-        return f"{document.path}: was written again since the plan was made"
-    return None

@@ -20,10 +20,10 @@ from stac_manager.sinks.balance import balanced
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine, Outcome, Shared, StartedAhead, in_process
 from stac_manager.sinks.folder import Folder, Header
-from stac_manager.sinks.job import digest_of_files, documents_of, why_changed
 from stac_manager.sinks.layout import STATE, Layout
 from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, total
 from stac_manager.sinks.request import Request, plan_of_source
+from stac_manager.sinks.sources import digest_of_files, documents_of, why_changed
 from stac_manager.words import many
 
 FAILURES_IN_A_ROW = 3

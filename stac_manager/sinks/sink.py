@@ -13,11 +13,12 @@ from stac_manager.plan import Plan
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.engine import Engine
 from stac_manager.sinks.folder import Folder, disk_error
-from stac_manager.sinks.job import Variables, digest_of_files, files_of, from_environment
+from stac_manager.sinks.job import Variables, from_environment
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.model import Manifest
 from stac_manager.sinks.request import Request, request_for
 from stac_manager.sinks.running import Progress, Run, difference
+from stac_manager.sinks.sources import digest_of_files, files_of
 from stac_manager.sinks.verifying import require_arrow
 from stac_manager.words import many
 

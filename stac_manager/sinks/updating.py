@@ -21,12 +21,12 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError, pri
 from stac_manager.plan import Document, Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.folder import Folder
-from stac_manager.sinks.job import digest_of_files, documents_of, files_of
 from stac_manager.sinks.layout import MANIFEST, STATE, Layout
 from stac_manager.sinks.model import Manifest, Mark, PartEntry
 from stac_manager.sinks.ndjson import NdjsonPart, ZstdNdjsonPart
 from stac_manager.sinks.request import options_of, plan_of_source
 from stac_manager.sinks.running import Run, check_apart
+from stac_manager.sinks.sources import digest_of_files, documents_of, files_of
 from stac_manager.sinks.verifying import identities, identity_of_line, lines
 from stac_manager.words import many
 
