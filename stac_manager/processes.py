@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 from stac_manager import worker_process
 from stac_manager.exceptions import DataProcessingError, StacManagerError
 from stac_manager.plan import Partition, Plan
-from stac_manager.sinks.engine import Engine, Outcome, Shared, in_process
+from stac_manager.sinks.engine import Engine, Local, Outcome, Shared, in_process
 from stac_manager.sinks.folder import DiskError
 from stac_manager.sinks.job import Done, Job
 
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """So often a partition is begun whose worker dies."""
+HERE = -1
+"""The slot of this process among the workers."""
+TURN_SECONDS = 0.0005
 WHY_DEAD = "out of memory? In a script of your own: no `if __name__ == '__main__'`?"
 
 
 class Processes:
-    """The engine with `workers` processes."""
+    """The engine with `workers` processes, of which this one may be the first."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -57,28 +61,39 @@ class Processes:
         if len(partitions) < 2:
             yield from in_process(job, partitions, shared)
             return
-        with closing(self._pools or _Pools(job, min(self.workers, len(partitions)))) as pools:
+        with closing(self._pools or _Pools(job, min(self.workers, len(partitions)))) as pools, _short_turns():
             yield from _outcomes(pools, iter(partitions), shared)
 
 
 class _Pools:
-    """One pool of one process each: where one dies, it is known which partition it had, and the others go on."""
+    """One pool of one process each: where one dies, it is known which partition it had, and the others go on.
+
+    The first one is a thread of this process, which has what others begin with importing. Not for GeoParquet: what
+    brings Arrow's C++ down, or takes much memory, is to end a process that is replaced.
+    """
 
     def __init__(self, job: Job, workers: int) -> None:
-        self.workers = workers
-        self._share = pickle.dumps(job.shared_by(workers))
+        self._job = job.shared_by(workers)
+        self._pickled = pickle.dumps(self._job)
         self._context = get_context("spawn")
         self._watched, self._alive = self._context.Pipe(duplex=False)
+        self._local: Local | None = None
         self._pools: list[ProcessPoolExecutor] = []
+        self._here = job.layout.format != "geoparquet"
         try:
-            for _ in range(workers):
+            for _ in range(workers - self._here):
                 self._pools.append(self._started())
         except BaseException:
             self.close()
             raise
 
+    @property
+    def slots(self) -> list[int]:
+        """The workers; `HERE` is this process."""
+        return [*[HERE] * self._here, *range(len(self._pools))]
+
     def _started(self) -> ProcessPoolExecutor:
-        arguments = (self._share, os.getpid(), self._watched)
+        arguments = (self._pickled, os.getpid(), self._watched)
         pool = ProcessPoolExecutor(
             1, mp_context=self._context, initializer=worker_process.begin, initargs=arguments
         )  # fmt: skip
@@ -94,20 +109,37 @@ class _Pools:
         self._pools[slot].shutdown(wait=False)
         self._pools[slot] = self._started()
 
-    def submit(self, slot: int, partition: Partition, columns: bytes | None) -> Future[Done]:
-        """Hand a partition to a process."""
+    def submit(self, slot: int, partition: Partition, shared: Shared) -> Future[Done]:
+        """Hand a partition to a worker."""
+        if slot == HERE:
+            self._local = self._local or Local(self._job, shared.disk)
+            return self._local.submit(partition, shared.columns)
         try:
-            return self._pools[slot].submit(worker_process.do, partition, columns)
+            return self._pools[slot].submit(worker_process.do, partition, shared.columns)
         except BrokenProcessPool:  # it died while it had nothing to do
             self.replace(slot)
-            return self._pools[slot].submit(worker_process.do, partition, columns)
+            return self._pools[slot].submit(worker_process.do, partition, shared.columns)
 
     def close(self) -> None:
-        """End the processes, whatever they do."""
+        """End the workers, whatever they do."""
         self._alive.close()
+        local, self._local = self._local, None
+        if local is not None:
+            local.close()
         for pool in self._pools:
             pool.shutdown(wait=True, cancel_futures=True)
         self._watched.close()
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Let threads wait for each other less long: a process waits for its next partition while this one works, too."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager
@@ -129,12 +161,15 @@ def _interrupts_blocked() -> Iterator[None]:
 def _outcomes(pools: _Pools, waiting: Iterator[Partition], shared: Shared) -> Iterator[Outcome]:
     again: deque[tuple[Partition, int]] = deque()
     running: dict[Future[Done], tuple[int, Partition, int]] = {}
-    idle = list(range(pools.workers))
+    idle = pools.slots
     while True:
-        while idle and (task := _next(waiting, again)) is not None:
-            slot = idle.pop()
+        for slot in list(idle):
+            task = _next(waiting, again, slot)
+            if task is None:
+                continue
+            idle.remove(slot)
             partition, tries = task
-            running[pools.submit(slot, partition, shared.columns)] = (slot, partition, tries + 1)
+            running[pools.submit(slot, partition, shared)] = (slot, partition, tries + 1)
         if not running:
             return
         for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -154,8 +189,9 @@ def _outcomes(pools: _Pools, waiting: Iterator[Partition], shared: Shared) -> It
                 yield Outcome(partition, error=str(error))
 
 
-def _next(waiting: Iterator[Partition], again: deque[tuple[Partition, int]]) -> tuple[Partition, int] | None:
-    if again:
+def _next(waiting: Iterator[Partition], again: deque[tuple[Partition, int]], slot: int) -> tuple[Partition, int] | None:
+    """Return what a worker does next. What has ended a process does not end this one."""
+    if again and slot != HERE:
         return again.popleft()
     partition = next(waiting, None)
     return None if partition is None else (partition, 0)
