@@ -31,6 +31,11 @@ def digest(value: object) -> str:
     return blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=DIGEST_BYTES).hexdigest()
 
 
+def is_within(time: float, start: float | None, end: float | None) -> bool:
+    """Whether a time lies in [start, end), each of which may be open."""
+    return (start is None or time >= start) and (end is None or time < end)
+
+
 @dataclass(frozen=True)
 class Partition:
     """A share of a source that can be read by itself. One subclass a kind.

@@ -13,7 +13,7 @@ import json
 import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 import brotli
 import orjson
@@ -79,15 +79,6 @@ class Budget:
                 waiter.set_result(None)
 
 
-class _Decoder(Protocol):
-    @property
-    def done(self) -> bool: ...
-
-    def step(self) -> bytes:
-        """Make the next `STEP_BYTES`, or what is left."""
-        ...
-
-
 class _Inflater:
     """gzip, with all its members, and deflate, with or without the header of zlib."""
 
@@ -100,6 +91,7 @@ class _Inflater:
         self.done = False
 
     def step(self) -> bytes:
+        """Make the next `STEP_BYTES`, or what is left."""
         parts: list[bytes] = []
         size = 0
         try:
@@ -182,19 +174,15 @@ async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable
 
 
 async def _undone(data: bytes, coding: str, most: int, take: Callable[[int], Awaitable[None]] | None) -> bytes:
-    try:
-        return await _unpacked(data, coding, most, take)
-    except DamagedBodyError:
-        raise DamagedBodyError(f"the answer is cut off or damaged ({coding})") from None
-
-
-async def _unpacked(data: bytes, coding: str, most: int, take: Callable[[int], Awaitable[None]] | None) -> bytes:
-    decoder: _Decoder = _Unbrotler(data) if coding == "br" else _Inflater(data, coding)
+    decoder = _Unbrotler(data) if coding == "br" else _Inflater(data, coding)
     on_the_spot = len(data) <= ON_THE_SPOT_BYTES
     parts: list[bytes] = []
     size = 0
     while not decoder.done:
-        part = decoder.step() if on_the_spot else await asyncio.to_thread(decoder.step)
+        try:
+            part = decoder.step() if on_the_spot else await asyncio.to_thread(decoder.step)
+        except DamagedBodyError:
+            raise DamagedBodyError(f"the answer is cut off or damaged ({coding})") from None
         size += len(part)
         if size > MAX_RESPONSE_BYTES:
             raise BodyTooLargeError

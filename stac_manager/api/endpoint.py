@@ -135,9 +135,11 @@ def _no_landing_page(answer: Answer) -> str:
     words = "the server offers no item search (its landing page has no link 'search')"
     if kind in NOT_A_CATALOG:
         words = f"a {kind}, not the landing page of a STAC API"
-    if kind in ("Catalog", "Collection") and "conformsTo" not in answer.document and _leads_down(answer):
+    child = _link(answer, "child")
+    leads_down = child is not None or _link(answer, "item") is not None
+    if kind in ("Catalog", "Collection") and "conformsTo" not in answer.document and leads_down:
         words += "; it looks like a static catalog: read it with mode 'file'"
-    elif kind not in NOT_A_CATALOG and (child := _link(answer, "child")) is not None:  # CMR-STAC: one API a provider
+    elif kind not in NOT_A_CATALOG and child is not None:  # CMR-STAC: one API a provider
         words += f"; its child catalogs may offer one, such as {shown(child)}"
     root = _link(answer, "root")
     if root is not None and shown(root).rstrip("/") != shown(answer.url).rstrip("/"):
@@ -145,10 +147,6 @@ def _no_landing_page(answer: Answer) -> str:
         if kind == "Collection":
             words += f": use that as the source, with collection_id {answer.document.get('id')!r}"
     return words
-
-
-def _leads_down(answer: Answer) -> bool:
-    return _link(answer, "child") is not None or _link(answer, "item") is not None
 
 
 def _links_of(answer: Answer) -> list[Any]:

@@ -157,32 +157,22 @@ class Ledger:
         self._failures.add(shown(reading.first.url), f"an item cannot be had: {error}")
 
     def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page) -> bool:
-        tally, partition = reading.tally, reading.share.partition
-        verdict = owner(member, partition) if isinstance(member, dict) else Owner.UNCLEAR
-        if verdict is Owner.FOREIGN and isinstance(partition, Tile) and self._asked is not None:
-            verdict = Owner.UNCLEAR if is_outside(self._asked.bbox, member) else verdict
+        tally = reading.tally
         meant = self._asked is None or not isinstance(member, dict) or self._is_meant(reading, member)
-        if not meant and reading.ending.problem == LOST:
-            verdict = Owner.FOREIGN
+        verdict = self._owner(reading, member, meant)
         if not reading.memory.is_new(mark, own=verdict is Owner.OWN):
-            self._repeated(reading)
-            return False
+            return self._is_repeated(reading)
         if verdict is Owner.FOREIGN:
             tally.foreign += 1
             self.totals.foreign += 1
             if meant and self._strays is not None:
                 self._strays.add(mark)
             return False
-        if verdict is Owner.UNCLEAR and not self._is_claimed(reading, member, mark):
+        unclear = verdict is Owner.UNCLEAR
+        if unclear and not self.claims.belongs_here(member, mark, item=item):
             return False
-        if any(mark in before for before in reading.share.before):
-            self._repeated(reading)
-            return False
-        if self.delivered is not None and not self.delivered.add(mark):
-            self._repeated(reading)
-            if self.by_number:
-                reading.ending.shifted = MOVED
-            return False
+        if self._came_before(reading, mark, unclear=unclear):
+            return self._is_repeated(reading)
         if not meant:
             if not self._heeds.all:
                 self._leave_out(reading, 1)
@@ -194,6 +184,29 @@ class Ledger:
             self.totals.failed += 1
             self._failures.add(page.url, reason)
             return False
+        return True
+
+    def _owner(self, reading: Reading, member: Any, meant: bool) -> Owner:
+        partition = reading.share.partition
+        if not meant and reading.ending.problem == LOST:
+            return Owner.FOREIGN
+        if not isinstance(member, dict):
+            return Owner.UNCLEAR
+        verdict = owner(member, partition)
+        if verdict is Owner.FOREIGN and isinstance(partition, Tile) and self._asked is not None:
+            return Owner.UNCLEAR if is_outside(self._asked.bbox, member) else verdict
+        return verdict
+
+    def _came_before(self, reading: Reading, mark: int, *, unclear: bool) -> bool:
+        """Whether a member came to other readings, or was delivered to them; it is remembered."""
+        if unclear and not self.claims.claim(mark):
+            return True
+        if any(mark in before for before in reading.share.before):
+            return True
+        if self.delivered is None or self.delivered.add(mark):
+            return False
+        if self.by_number:
+            reading.ending.shifted = MOVED
         return True
 
     def _is_meant(self, reading: Reading, member: Any) -> bool:
@@ -237,17 +250,11 @@ class Ledger:
         reading.tally.left_out += members
         self.totals.left_out += members
 
-    def _is_claimed(self, reading: Reading, member: Any, mark: int) -> bool:
-        if not self.claims.belongs_here(member, mark, item=_is_item(member)):
-            return False
-        if not self.claims.claim(mark):
-            self._repeated(reading)
-            return False
-        return True
-
-    def _repeated(self, reading: Reading) -> None:
+    def _is_repeated(self, reading: Reading) -> bool:
+        """Take note of a member that came before: it is not delivered."""
         reading.tally.duplicates += 1
         self._stats.completeness.duplicates_removed += 1
+        return False
 
     @staticmethod
     def _marked(member: Any) -> tuple[int, bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from http import HTTPStatus
 
 import orjson
@@ -46,11 +45,7 @@ def server_message(data: bytes) -> str:
     except orjson.JSONDecodeError:
         document = None
     if isinstance(document, dict):
-        text = _first(document.get(name) for name in _NAMES) or text
+        text = next((str(words) for name in _NAMES if (words := document.get(name))), text)
     text = "".join(character if character.isprintable() else " " for character in text[:MAX_MESSAGE_BYTES])
     text = " ".join(text.split())
     return text if len(text) <= MAX_MESSAGE_CHARACTERS else f"{text[:MAX_MESSAGE_CHARACTERS]}..."
-
-
-def _first(words: Iterable[object]) -> str | None:
-    return next((str(word) for word in words if word), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Tile
+from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Tile, is_within
 from stac_manager.timestamps import SECOND, nanoseconds
 
 ROUNDED = 2 * 86_400 * SECOND
@@ -120,9 +120,7 @@ def _by_time(item: Mapping[str, Any], start: int | None, end: int | None) -> Own
     time, clear = time_of(item)
     if time is None or not clear:
         return Owner.UNCLEAR
-    if (start is None or time >= start) and (end is None or time < end):
-        return Owner.OWN
-    return Owner.FOREIGN
+    return Owner.OWN if is_within(time, start, end) else Owner.FOREIGN
 
 
 def _by_place(item: Mapping[str, Any], tile: Tile) -> Owner:

@@ -32,7 +32,7 @@ class PageSize:
     """
 
     def __init__(self, source: str, wanted: int) -> None:
-        self._source = source
+        self._origin = str(URL(source).origin())
         self.now = self._wanted = wanted
         self._came = 0
         self._needed = PAGES_BEFORE_GROWING
@@ -60,9 +60,9 @@ class PageSize:
             return
         self._came += 1
         if self._came == 1 or self._needed > PAGES_BEFORE_GROWING:
-            _sizes[str(URL(self._source).origin())] = self.now, monotonic() + REMEMBERED_SECONDS
+            _sizes[self._origin] = self.now, monotonic() + REMEMBERED_SECONDS
         if self._came >= self._needed:
             self._grew_from, self._came = self.now, 0
             self.now = min(2 * self.now, self._wanted)
             if self.now == self._wanted:
-                _sizes.pop(str(URL(self._source).origin()), None)
+                _sizes.pop(self._origin, None)

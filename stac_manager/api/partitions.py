@@ -135,17 +135,21 @@ async def read(
             async for part in parts:
                 yield part
     proof = stats.completeness
-    totals = {
-        "items": proof.items,
-        "left_out": ledger.totals.left_out,
-        "failed": ledger.totals.failed,
-        "pages": proof.pages,
-        "requests": stats.requests,
-    }
-    digests = {"doubtful": tuple(ledger.claims.doubtful), "settled": tuple(ledger.claims.settled)}
-    place = {"datetime": query.datetime(partition), "place": query.place(partition)}
-    proof_of_all = combine(partition.key, proof.partitions, **totals, **digests, **place)
-    done(replace(proof_of_all, duplicates=proof.duplicates_removed))
+    whole = combine(
+        partition.key,
+        proof.partitions,
+        items=proof.items,
+        left_out=ledger.totals.left_out,
+        failed=ledger.totals.failed,
+        pages=proof.pages,
+        requests=stats.requests,
+        doubtful=tuple(ledger.claims.doubtful),
+        settled=tuple(ledger.claims.settled),
+        datetime=query.datetime(partition),
+        place=query.place(partition),
+        duplicates=proof.duplicates_removed,
+    )
+    done(whole)
 
 
 def _divided(partition: Partition, query: Query, workers: int, page_size: int) -> Planned:

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any
 
 from stac_manager.api.ownership import time_of
-from stac_manager.plan import Interval, Partition
+from stac_manager.plan import Interval, Partition, is_within
 
 SMALL = 4_096
 BUCKETS = 4_096
@@ -145,7 +145,7 @@ def _points_to(member: Any, partition: Partition) -> bool:
         return True
     if time is None:
         return partition.start is None
-    return (partition.start is None or time >= partition.start) and (partition.end is None or time < partition.end)
+    return is_within(time, partition.start, partition.end)
 
 
 class Strays:
