@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from time import perf_counter
 
 from stac_manager.api.addresses import shown
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import OneItemError, Page
-from stac_manager.api.planning import Planned, Planner, another_form
+from stac_manager.api.planning import Planned, Planner
+from stac_manager.api.query import REFUSED_METHOD
 from stac_manager.api.reading import CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again, put_together
-from stac_manager.api.survey import REFUSED_METHOD, heeds_collections
+from stac_manager.api.survey import heeds_collections
 from stac_manager.api.ways import Ways, look_at
 from stac_manager.events import Split
 from stac_manager.exceptions import DataProcessingError, StatusError
@@ -25,7 +25,7 @@ from stac_manager.owning import owning
 from stac_manager.plan import Interval, Pages, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.reader import Parts
-from stac_manager.run import Room, Runner
+from stac_manager.run import Room, Runner, for_a_while
 from stac_manager.stats import ApiStats
 
 PAGES_WAITING = 4
@@ -34,9 +34,6 @@ BUFFER_BYTES = 28_000_000
 """Pages in flight, waiting or with the consumer are no more than fit in here, whatever the level."""
 ATTEMPTS_AROUND = 2
 """How often a page is asked for while a search is cut around one that cannot be had."""
-REFUSED = (401,)
-TURN_SECONDS = 0.03
-"""After so long with the items of one page the event loop has its turn."""
 
 
 class Search:
@@ -49,7 +46,7 @@ class Search:
         ledger: Ledger,
         level: Limiter,
         stats: ApiStats,
-        planner: Planner | None = None,
+        planner: Planner | None,
     ) -> None:
         self._query, self._fetcher, self._ledger, self._stats = planned.query, fetcher, ledger, stats
         self.ways = Ways(planner, planned, fetcher, ledger, level.planned)
@@ -116,14 +113,14 @@ class Search:
             DataProcessingError: The error, where nothing else can be had either.
         """
         status = error.status if isinstance(error, StatusError) else 0
-        otherwise = None if reading.tally.fetched else another_form(self._query, status)
+        otherwise = None if reading.tally.fetched else self._query.another_form(status)
         if otherwise is not None:
             if otherwise.endpoint != self._query.endpoint and status != REFUSED_METHOD:
                 reading.ending.elsewhere = reading.ending.elsewhere or error
             self._query = otherwise
             reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
             return
-        if status in REFUSED or not self._fetcher.bears(error, around=reading.share.failing):
+        if status == 401 or not self._fetcher.bears(error, around=reading.share.failing):
             raise reading.ending.elsewhere or error
         beyond = self.ways.beyond(reading) if isinstance(error, OneItemError) else None
         if beyond is None:
@@ -287,15 +284,3 @@ class Search:
             before = (*reading.share.before, reading.memory.own)
             shares = [Share(part, before, failing=failing) for part in planned.partitions]
             self._replace(reading, shares)
-
-
-def for_a_while(first: Item, items: Iterator[Item]) -> Iterator[Item]:
-    """Give items until a turn is over."""
-    until = perf_counter() + TURN_SECONDS
-    yield first
-    del first
-    for item in items:
-        yield item
-        del item
-        if perf_counter() > until:
-            return

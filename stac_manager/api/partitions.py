@@ -130,7 +130,7 @@ async def read(
         query = await session.planner.query()
         ledger = Ledger(stats, failures, query.asked, None, alone=partition)
         planned = _divided(partition, query, session.level.planned, config.limit)
-        run = Search(planned, session.fetcher, ledger, session.level, stats)
+        run = Search(planned, session.fetcher, ledger, session.level, stats, None)
         async with owning(run.parts()) as parts:
             async for part in parts:
                 yield part

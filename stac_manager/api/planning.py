@@ -24,11 +24,11 @@ from stac_manager.api.first_page import (
 from stac_manager.api.http import Client
 from stac_manager.api.ownership import has_null_datetime, time_of
 from stac_manager.api.paging import Page, page_if_any
-from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query
+from stac_manager.api.query import MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
-from stac_manager.api.survey import ATTEMPTS, REFUSED_METHOD, REFUSED_POST, Survey, null_datetime_search, survey
+from stac_manager.api.survey import ATTEMPTS, Survey, null_datetime_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
@@ -47,10 +47,6 @@ NOT_BY_TIME = "Paging sequentially: the items share one time, or span most of th
 TOO_CLOSE = "Paging sequentially: the items are too close in time to split."
 IN_ORDER = "Paging sequentially, in the server's order."
 NO_SORT = "sortby: the server does not sort (it does not conform to the Sort extension)"
-# What `ordered` asks for where it can be asked for.
-NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, {"field": "id", "direction": "asc"}]
-REFUSED_SORT = (400, 422, 500)
-REFUSED_SEARCH = (400, 422)
 BY_OTHER_TIMES = "Paging sequentially: the server does not find every item by its own time."
 NULLS_LOST = (
     "Paging sequentially: a split search could miss items without a datetime, and the server has no filter to find "
@@ -101,19 +97,6 @@ def why_never_split(config: IngestConfig) -> str | None:
     if config.ids is not None:
         return IDS
     return None if Bounds.parse(config.datetime).splittable else TOO_SHORT
-
-
-def another_form(query: Query, status: int) -> Query | None:
-    """The same search in a form that a server may not refuse, after a refusal; None where there is none."""
-    if status == REFUSED_METHOD and query.endpoint.post:
-        return replace(query, endpoint=replace(query.endpoint, post=False))
-    if status in REFUSED_SORT and query.body.get("sortby") is NEWEST_FIRST:  # which nobody but us wanted
-        return replace(query, body={name: value for name, value in query.body.items() if name != "sortby"})
-    if status not in REFUSED_SEARCH and (usual := query.endpoint.at_usual_place) is not None:
-        return replace(query, endpoint=usual)
-    if status in REFUSED_POST and query.endpoint.post:
-        return replace(query, endpoint=replace(query.endpoint, post=False))
-    return None
 
 
 def space_cuts(counted: int | None, nowhere: int | None, nulls: int | None, piled: int | None = None) -> bool:

@@ -20,6 +20,13 @@ SHORTEST_SECONDS = 4
 """Less is not worth cutting."""
 OPEN = ".."
 FIRST_TEXT, LAST_TEXT = "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
+# What `ordered` asks for where it can be asked for.
+NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, {"field": "id", "direction": "asc"}]
+REFUSED_SORT = (400, 422, 500)
+REFUSED_SEARCH = (400, 422)
+REFUSED_METHOD = 405
+REFUSED_POST = (400, 403, 404, 405, 411, 415, 422, 500, 501)
+"""What those say to a POST who take searches by GET only; some of it may mean the search itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,18 @@ class Query:
         """Build the request for the first page of a partition."""
         members = {**self.body, "limit": limit, **self._narrowed(partition)}
         return self.endpoint.request({name: value for name, value in members.items() if value is not None})
+
+    def another_form(self, status: int) -> Query | None:
+        """The same search in a form that a server may not refuse, after a refusal; None where there is none."""
+        if status == REFUSED_METHOD and self.endpoint.post:
+            return replace(self, endpoint=replace(self.endpoint, post=False))
+        if status in REFUSED_SORT and self.body.get("sortby") is NEWEST_FIRST:  # which nobody but us wanted
+            return replace(self, body={name: value for name, value in self.body.items() if name != "sortby"})
+        if status not in REFUSED_SEARCH and (usual := self.endpoint.at_usual_place) is not None:
+            return replace(self, endpoint=usual)
+        if status in REFUSED_POST and self.endpoint.post:
+            return replace(self, endpoint=replace(self.endpoint, post=False))
+        return None
 
     @property
     def asked(self) -> Asked:

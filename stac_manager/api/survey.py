@@ -16,7 +16,7 @@ from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.ownership import has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, matched_of, page_if_any, page_of
-from stac_manager.api.query import Query
+from stac_manager.api.query import REFUSED_METHOD, REFUSED_POST, Query
 from stac_manager.api.requests import Request
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import NoDatetime, Whole
@@ -28,9 +28,6 @@ BEFORE_FAR_FUTURE = "../2200-01-01T00:00:00.000Z"
 HARDLY_ANYTHING = "2200-01-01T00:00:00.000Z/2200-01-01T00:00:01.000Z"
 # These questions only make things faster: they are not worth long retries.
 ATTEMPTS = 3
-REFUSED_METHOD = 405
-REFUSED_POST = (400, 403, 404, 405, 411, 415, 422, 500, 501)
-"""What those say to a POST who take searches by GET only; some of it may mean the search itself."""
 NO_COLLECTION = "no-such-collection-9b1c6f"
 
 
