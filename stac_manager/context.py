@@ -38,9 +38,16 @@ _VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
 
 
 class FailureCollector:
-    """Failures in the order in which they were met: all are counted, the first thousand and one a kind are kept."""
+    """Failures in the order in which they were met: all are counted, the first thousand and one a kind are kept.
+
+    Attributes:
+        catalogs: Catalogs and Collections that stood where items were looked for. They are no failures.
+        first_catalog: Where the first of them is.
+    """
 
     def __init__(self) -> None:
+        self.catalogs = 0
+        self.first_catalog = ""
         self._count = 0
         self._kept: list[Failure] = []
         self._kinds: set[str] = set()
@@ -53,6 +60,11 @@ class FailureCollector:
         if known and self._count > FAILURES_KEPT:
             return
         self._kept.append(Failure(source, reason, line))
+
+    def pass_over(self, source: str) -> None:
+        """Count a Catalog or Collection in place of an item."""
+        self.first_catalog = self.first_catalog or source
+        self.catalogs += 1
 
     def _is_known(self, reason: str) -> bool:
         """Tell whether a reason differs from earlier ones in numbers and quoted text alone."""
@@ -70,6 +82,18 @@ class FailureCollector:
 
     def __len__(self) -> int:
         return self._count
+
+
+class OwnFailures(FailureCollector):
+    """Hands failures on, and knows those of one fetch or partition; others may add to the same collector meanwhile."""
+
+    def __init__(self, failures: FailureCollector) -> None:
+        super().__init__()
+        self._to = failures
+
+    def add(self, source: str, reason: str, *, line: int | None = None) -> None:
+        super().add(source, reason, line=line)
+        self._to.add(source, reason, line=line)
 
 
 @dataclass(slots=True)

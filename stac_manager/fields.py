@@ -109,10 +109,13 @@ class Fields:
                 checked = bytes(data)
                 if not checked.isascii():  # is valid UTF-8 then, and costs a third to find out
                     str(checked, "utf-8")
-                return decode(checked)
+                found = decode(checked)
+                if "type" in found:
+                    return found
             except refused:
-                value = orjson.loads(data)
-            return pruned(value, document) if isinstance(value, dict) else value
+                pass
+            value = orjson.loads(data)
+            return pruned(value, document) if isinstance(value, dict) and "type" in value else value
 
         def kept(items: Iterable[Item | None]) -> Iterator[Item | None]:
             return (item if item is None else pruned(item, read) for item in items)

@@ -50,6 +50,22 @@ def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
     return None
 
 
+def is_catalog(document: object) -> bool:
+    """Tell whether JSON in place of an item is a Catalog or Collection of any version; one without `type` is old."""
+    if not isinstance(document, dict):
+        return False
+    kind = document.get("type")
+    if isinstance(kind, str):
+        return kind.lower() in ("catalog", "collection")
+    return (
+        kind is None
+        and "geometry" not in document
+        and isinstance(document.get("id"), str)
+        and isinstance(document.get("description"), str)
+        and isinstance(document.get("links"), list)
+    )
+
+
 def _path_to_items(value: object, path: str = "", depth: int = MOST_DEPTH) -> str | None:
     """Return how jq finds the items in a container that is none of ours; None where there are none."""
     if is_plain_item(value):

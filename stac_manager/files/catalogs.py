@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from stac_manager import items
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.compression import Unpacked
@@ -30,13 +31,11 @@ ITEM_MEDIA_TYPES = ("application/vnd.apache.parquet", "application/x-parquet", "
 
 def is_catalog(document: object) -> bool:
     """Tell whether JSON is a Catalog or Collection of any version: before 1.0.0 they had no `type`."""
-    if not isinstance(document, dict):
-        return False
-    kind = document.get("type")
-    if kind in ("Catalog", "Collection"):
+    if items.is_catalog(document):
         return True
     return (
-        kind is None
+        isinstance(document, dict)
+        and document.get("type") is None
         and isinstance(document.get("id"), str)
         and isinstance(document.get("links"), list)
         and "geometry" not in document
@@ -106,7 +105,9 @@ class Walk:
         except ValueError as error:
             raise DataProcessingError(f"{entry}: {error}") from None
         if not is_catalog(document):
-            raise DataProcessingError(f"{entry}: not a STAC Catalog or Collection")
+            raise DataProcessingError(
+                f"{entry}: not a STAC Catalog or Collection; for the files beside it use source_type 'items_directory'"
+            )
         waiting = [self._links(document, entry, folder, ())]
         while waiting and not self._stopped.is_set():
             found = next(waiting[-1], None)

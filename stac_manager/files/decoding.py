@@ -29,7 +29,7 @@ from stac_manager.files.members import Pause, Whole, members
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.files.window import Window
-from stac_manager.items import is_plain_item, why_not_an_item
+from stac_manager.items import is_catalog, is_plain_item, why_not_an_item
 from stac_manager.protocols import Item
 
 Items: TypeAlias = Generator[Item | None, None, None]
@@ -253,9 +253,12 @@ def _walk(
         reason = why_not_an_item(value)
         if reason is None:
             yield value  # type: ignore[misc]  # a dict: why_not_an_item has looked
+            return
+        if is_catalog(value):
+            failures.pass_over(path)
         else:
             failures.add(path, place + reason, line=line)
-            yield None
+        yield None
         return
     for index, member in enumerate(found):
         if is_plain_item(member):

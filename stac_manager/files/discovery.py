@@ -120,10 +120,10 @@ class Discovery:
             raise ConfigurationError(f"source {source!r} is {table}")
         if not names and not data_sets:
             raise ConfigurationError(nothing_in(source, others, self._form, self._stopped))
-        if kind == "auto" and len(names) == 1 and not data_sets:
-            only = os.path.join(source, names[0])
-            if self._is_entry_point(only):
-                return self._catalog([only])
+        if kind == "auto" and not data_sets:
+            catalogs = [os.path.join(source, name) for name in names]
+            if all(map(self._is_entry_point, catalogs)):
+                return self._catalog(catalogs)
         if kind != "items_directory":
             folders = [os.path.join(source, name) for name in others]
             self._note("in folders below not read", folders, lambda path: os.path.basename(path) in ENTRY_FILES)
@@ -217,8 +217,8 @@ class Discovery:
             )
         if not walk.paths and len(self._failures) == self._failed_before:
             raise ConfigurationError(
-                f"{entries[0]}: the collection has neither 'item' or 'child' links, neither a folder 'items', nor "
-                f"features; for files elsewhere give their folder, or a glob such as "
+                f"{entries[0]}: the collection has no links 'item' or 'child', no folder 'items' and no features; "
+                f"for files elsewhere give their folder, or a glob such as "
                 f"{os.path.join(folder, '**', '*.json')!r}"
             )
         if walk.elsewhere:

@@ -19,6 +19,8 @@ ITEM_MEMBERS = frozenset(
 GEOMETRY_NAMES = ("geometry", "proj:geometry")
 """Hold geometries by their names, also where no metadata say so."""
 _COMMON = frozenset(("datetime", "start_datetime", "end_datetime", "created", "updated", "title", "platform"))
+SELF_LINK = "self_link"
+"""A copy of a link's href that stac-geoparquet writes on demand, and drops when it reads."""
 _UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -55,6 +57,8 @@ def layout_of(columns: list[str], metadata: Mapping[bytes, bytes], extensions: M
         if extension.startswith("geoarrow."):
             encodings[name] = extension.removeprefix("geoarrow.")
     names, dropped = {}, _index_columns(pandas, columns)
+    if "links" in columns and "properties" not in columns:
+        dropped |= {SELF_LINK} & set(columns)
     primary = _primary(geo, columns, encodings)
     if primary is not None and primary != "geometry":
         names[primary] = "geometry"

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TypeAlias, cast, get_args
 
 from stac_manager.config import IngestConfig, is_remote
-from stac_manager.context import FailureCollector
+from stac_manager.context import FailureCollector, OwnFailures
 from stac_manager.events import PartitionDone
 from stac_manager.exceptions import DataProcessingError, printable
 from stac_manager.fields import WHOLE, Decode
@@ -189,7 +189,7 @@ async def read(
         DataProcessingError: If the system allows no more open files for a while.
         ValueError: If the partition is none of files.
     """
-    own, counts = _OwnFailures(failures), FileStats(tell=stats.tell)
+    own, counts = OwnFailures(failures), FileStats(tell=stats.tell)
     filters = replace(filters_of(config, collection_id), whole=Decode(texts.loads, WHOLE.kept))
     documents: list[tuple[PlannedDocument, Document]] = []
     if is_remote(config.source):
@@ -203,7 +203,7 @@ async def read(
         async for part in parts:
             yield part
             _copy(counts, stats)
-            stats.failures = own.count
+            stats.failures = len(own)
     problem = None
     if changed := await asyncio.to_thread(_changed, documents):
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
@@ -211,9 +211,10 @@ async def read(
     report = PartitionReport(
         key=partition.key,
         items=counts.items,
-        seen=counts.items + own.count,
+        seen=counts.items + len(own),
         pages=counts.documents,
-        failed=own.count,
+        failed=len(own),
+        catalogs=own.catalogs,
         problem=problem,
         place=_place(partition),
     )
@@ -272,16 +273,3 @@ def _copy(counts: FileStats, stats: FileStats) -> None:
     for name in ("documents", "bytes", "concurrency", "seconds_waiting", "seconds_reading", "seconds_decoding"):
         setattr(stats, name, getattr(counts, name))
     stats.peak_buffer = counts.peak_buffer
-
-
-class _OwnFailures(FailureCollector):
-    """Hands failures on and counts those of one partition; others may add to the same collector meanwhile."""
-
-    def __init__(self, failures: FailureCollector) -> None:
-        super().__init__()
-        self._to = failures
-        self.count = 0
-
-    def add(self, source: str, reason: str, *, line: int | None = None) -> None:
-        self.count += 1
-        self._to.add(source, reason, line=line)

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TypeVar
 
 from stac_manager.config import IngestConfig, is_remote
-from stac_manager.context import FailureCollector
+from stac_manager.context import FailureCollector, OwnFailures
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.content import parts_of_parquet
 from stac_manager.files.discovery import discover
@@ -23,6 +23,7 @@ from stac_manager.files.turns import Turns
 from stac_manager.owning import owning
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
+from stac_manager.words import passed_over
 
 T = TypeVar("T")
 
@@ -44,23 +45,25 @@ async def read(
         ConfigurationError: If the source does not exist or holds no document.
         DataProcessingError: If no item could be delivered.
     """
-    failed_before = len(failures)
-    filters = filters_of(config, collection_id)
-    if is_remote(config.source):
+    own, filters, source = OwnFailures(failures), filters_of(config, collection_id), config.source
+    if is_remote(source):
         from stac_manager.files.remote import reading as remote
+        from stac_manager.files.remote.addresses import shown
 
-        async with owning(remote.read(config, filters, failures, stats)) as parts:
-            async for part in parts:
-                yield part
-        return
-    documents = await discovered(config, failures, stats.notes)
-    async with owning(read_documents(documents, config, filters, failures, stats, config.max_items)) as parts:
+        source = shown(source)
+        found = remote.read(config, filters, own, stats)
+    else:
+        documents = await discovered(config, own, stats.notes)
+        found = read_documents(documents, config, filters, own, stats, config.max_items)
+    async with owning(found) as parts:
         async for part in parts:
             yield part
             if stats.items == config.max_items:
-                return
-    if not stats.items and (not filters.may_be_empty or len(failures) - failed_before >= stats.documents > 0):
-        raise nothing_delivered(config.source, filters, failures, failed_before)
+                break
+    if not stats.items and (not filters.may_be_empty or len(own) >= max(stats.documents, 1)):
+        raise _nothing_delivered(source, filters, own)
+    if own.catalogs:
+        stats.notes.append(passed_over(own.catalogs, own.first_catalog))
 
 
 async def discovered(config: IngestConfig, failures: FailureCollector, notes: list[str]) -> Sequence[Document]:
@@ -150,10 +153,9 @@ async def in_thread(function: Callable[..., T], *arguments: object) -> T:
                 await asyncio.wait([future])
 
 
-def nothing_delivered(
-    source: str, filters: Filters, failures: FailureCollector, failed_before: int
-) -> DataProcessingError:
-    failed = failures.get_all()[failed_before:]
-    if failed:
-        return DataProcessingError(f"{source}: no item could be read; {len(failed)} failed, the first: {failed[0]}")
+def _nothing_delivered(source: str, filters: Filters, failures: FailureCollector) -> DataProcessingError:
+    if failed := failures.get_all():
+        return DataProcessingError(f"{source}: no item could be read; {len(failures)} failed, the first: {failed[0]}")
+    if failures.catalogs:
+        return DataProcessingError(f"{source}: holds no item; {passed_over(failures.catalogs, failures.first_catalog)}")
     return DataProcessingError(f"{source}: holds no item {filters.description}".rstrip())

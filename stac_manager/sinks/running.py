@@ -24,7 +24,7 @@ from stac_manager.sinks.layout import STATE, Layout
 from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, total
 from stac_manager.sinks.request import Request, plan_of_source
 from stac_manager.sinks.sources import digest_of_files, documents_of, why_changed
-from stac_manager.words import many
+from stac_manager.words import many, passed_over
 
 FAILURES_IN_A_ROW = 3
 """So many partitions may fail one after another, and as many as there are workers, before a run gives up."""
@@ -209,6 +209,8 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) ->
     status, problems, most = str(proof.status), tuple(proof.problems), request.config.max_items
     items = sum(record.items for record in records)
     notes = plan.notes
+    if catalogs := sum(record.report.catalogs for record in records):
+        notes = (*notes, passed_over(catalogs))
     if most is not None and items >= most:
         status, problems = "unverified", ()
         notes = (*notes, f"stopped after {many(most, 'item')}, as asked")

@@ -16,7 +16,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.files.content import ParquetFoundError, items_of, items_of_parquet_rows
 from stac_manager.files.filters import Filters
 from stac_manager.files.formats import Document, format_of_name
-from stac_manager.files.reading import in_thread, nothing_delivered
+from stac_manager.files.reading import in_thread
 from stac_manager.files.remote.addresses import STORES, name_of, scheme_of, shown
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile
 from stac_manager.files.remote.catalogs import Link
@@ -79,9 +79,8 @@ async def read(
 
     Raises:
         ConfigurationError: If the source is none, or a package that it needs is not installed.
-        DataProcessingError: If no item could be delivered, or the server is gone.
+        DataProcessingError: If the server is gone.
     """
-    failed_before = len(failures)
     transport = Transport(config, stats)
     try:
         entries = await entries_of(config, transport) if links is None else links
@@ -96,12 +95,6 @@ async def read(
                             return
     finally:
         await transport.close()
-    if (
-        links is None
-        and not stats.items
-        and (not filters.may_be_empty or len(failures) - failed_before >= max(stats.documents, 1))
-    ):
-        raise nothing_delivered(shown(config.source), filters, failures, failed_before)
 
 
 def _format(config: IngestConfig, url: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support import fetch, ids, make_item
 
-from stac_manager import ConfigurationError, IngestModule, WorkflowContext
+from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.files.links import anchor_of, candidates
 from stac_manager.stats import FileStats
 
@@ -198,3 +198,33 @@ async def test_catalogs_of_very_many_children(tmp_path: Path) -> None:
     links = [("child", f"{number}.json") for number in range(count)]
     (tmp_path / "catalog.json").write_text(json.dumps(catalog(*links, ("item", "i.json"), ("item", "./i.json"))))
     assert (await fetched(tmp_path))[0] == ["i"]
+
+
+OLD = {"id": "old", "stac_version": "0.9.0", "description": "before 1.0.0", "license": "MIT", "links": []}
+
+
+@pytest.mark.parametrize("options", [{}, {"fields": ["id"]}])
+async def test_catalogs_in_place_of_items_are_noted_and_are_no_failures(
+    write: Write, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    write("x/a.json", make_item("a"))
+    write("x/landsat.json", {**catalog(("item", "a.json")), "type": "Collection"})
+    write("x/lines.ndjson", "\n".join(map(json.dumps, (OLD, make_item("b")))))
+    for source in ("x", "x/*"):
+        module, context = IngestModule({"source": str(tmp_path / source), **options}), WorkflowContext.create()
+        assert [item["id"] async for item in module.fetch(context)] == ["a", "b"]
+        assert not len(context.failure_collector)
+        (note,) = module.stats.notes
+        assert note.startswith(f"2 Catalogs or Collections passed over, the first: {tmp_path / 'x' / 'landsat.json'};")
+    write("only.ndjson", json.dumps(OLD))
+    with pytest.raises(DataProcessingError, match="holds no item; 1 Catalog or Collection passed over"):
+        await fetch({"source": str(tmp_path / "only.ndjson")})
+
+
+async def test_catalogs_of_other_names_alone_in_a_folder_are_entry_points(write: Write, tmp_path: Path) -> None:
+    write("x/a.json", catalog(("child", "items/collection.json")))
+    write("x/b.json", catalog(("item", "items/2.json"), ("item", "items/1.json")))
+    write("x/items/collection.json", catalog(("item", "1.json")))
+    write("x/items/1.json", make_item("1"))
+    write("x/items/2.json", make_item("2"))
+    assert await fetched(tmp_path / "x") == (["1", "2"], [], [])

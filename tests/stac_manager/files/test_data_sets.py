@@ -50,6 +50,12 @@ async def test_an_index_of_pandas_is_no_member_unless_it_is_named_as_one(tmp_pat
     assert item["properties"] == {"datetime": "2024-01-01T00:00:00Z", "n": 9}
 
 
+async def test_the_copy_of_the_self_link_of_stac_geoparquet_is_no_property(tmp_path: Path) -> None:
+    write(tmp_path / "x.parquet", [row("a", links=[{"rel": "self", "href": "x"}], self_link="x")])
+    (item,) = await fetch({"source": str(tmp_path / "x.parquet")})
+    assert list(item["properties"]) == ["datetime"]
+
+
 async def test_an_asset_is_never_null(tmp_path: Path) -> None:
     assets = [{"data": {"href": "x", "title": None}, "thumb": None}, {"data": None, "thumb": None}]
     write(tmp_path / "x.parquet", [row(str(n), assets=each) for n, each in enumerate(assets)])
