@@ -24,7 +24,9 @@ class NotJSONError(ValueError):
 def why_not_json(error: orjson.JSONDecodeError, data: memoryview) -> str:
     """Put into words why `data` are not JSON."""
     found = _NOT_A_NUMBER.search(data)
-    return f"{found[1].decode()} is no number that JSON has" if found else error.msg
+    if found:
+        return f"{found[1].decode()} is no number that JSON has"
+    return "a text is not valid UTF-8" if error.msg.startswith("str is not valid UTF-8") else error.msg
 
 
 class BrokenMember:

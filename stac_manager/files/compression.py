@@ -18,6 +18,13 @@ RATIO_FROM_BYTES = 67_108_864
 """...which is looked at from so many bytes on."""
 
 
+_NEEDS = {
+    "dictionary mismatch": "the dictionary that they were written with",
+    "too much memory": "more memory than a stream may take (they were written with --long)",
+}
+"""What is behind an error of zstd."""
+
+
 class DamagedError(ValueError):
     """A compressed file is cut off, is no such file behind its first bytes, or unpacks to more than it may."""
 
@@ -97,7 +104,7 @@ class Unpacked:
                 given, self._waiting = self._waiting, b""
                 data = self._decoder.decompress(given, most)
             except (zlib.error, _zstd().ZstdError) as error:
-                raise DamagedError(f"the {self._kind} data are damaged: {error}") from None
+                raise DamagedError(_why_not_unpacked(self._kind, str(error))) from None
             if self._decoder.eof:
                 self._waiting = self._decoder.unused_data
                 self._decoder = None
@@ -128,6 +135,11 @@ class Unpacked:
         self._bytes_in += count
         self._waiting = bytes(self._part[:count])
         return count > 0
+
+
+def _why_not_unpacked(kind: str, reason: str) -> str:
+    needed = next((need for sign, need in _NEEDS.items() if sign in reason.lower()), None)
+    return f"the {kind} data need {needed}; unpack them first" if needed else f"the {kind} data are damaged: {reason}"
 
 
 def _zstd() -> Any:

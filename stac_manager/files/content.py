@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from typing import BinaryIO
 
 from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.compression import DamagedError, Unpacked
-from stac_manager.files.decoding import failure_if_unreadable, items_of_json, items_of_text
+from stac_manager.files.decoding import items_of_json, items_of_text
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.formats import BOM, HEAD_BYTES, Document, Magic, magic, why_not_text
-from stac_manager.files.opening import open_file
+from stac_manager.files.opening import failure_if_unreadable, open_file
 from stac_manager.files.parquet import BadRow, items_of_parquet
 from stac_manager.files.row_groups import ROWS_PER_BATCH
 from stac_manager.files.window import FileSource, Window
@@ -62,8 +62,9 @@ def _items_of_window(
     inner = _unpacked(window, kind)
     if document.format == "json":
         ended = False
-        while not ended and inner.end <= SMALL_BYTES:
-            ended = not inner.more()
+        with suppress(DamagedError):  # what is before the damage is read, and meets it again
+            while not ended and inner.end <= SMALL_BYTES:
+                ended = not inner.more()
         if ended:
             with closing(inner):
                 return items_of_json(inner.view[: inner.end], document, failures, decode)

@@ -8,7 +8,7 @@ yield None where they were busy without an item, so that others can have their t
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from typing import Any, TypeAlias
 
 import orjson
@@ -18,23 +18,25 @@ from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.broken import BrokenMember, NotJSONError, why_not_json
 from stac_manager.files.formats import BOM, HEAD_BYTES, RECORD_SEPARATOR, Document, why_not_text
 from stac_manager.files.lines import (
+    AROUND_VALUES,
     FIRST_VALUE_BYTES,
     LONG_LINE_BYTES,
     begins_over_lines,
+    between_commas,
     first_byte,
     has_lines,
     length_over_lines,
+    look_further,
 )
 from stac_manager.files.members import Pause, Whole, members
 from stac_manager.files.numbers import exact, has_large_number
-from stac_manager.files.opening import TOO_MANY_OPEN
+from stac_manager.files.opening import failure_if_unreadable
 from stac_manager.files.window import Window
 from stac_manager.items import is_catalog, is_plain_item, why_not_an_item
 from stac_manager.protocols import Item
 
 Items: TypeAlias = Generator[Item | None, None, None]
 
-_AROUND_VALUES = b" \t\r\n\x1e"
 _SEVERAL_VALUES = "unexpected content after document"
 """What orjson says of them."""
 MOST_TRIALS = 20
@@ -75,7 +77,7 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
     """Decode a document of any size through a window, which is closed at the end."""
     path = document.path
     with closing(window), failure_if_unreadable(path, failures):
-        window.more()
+        look_further(window)
         if window.buffer.startswith(BOM):
             window.start = len(BOM)
         if document.stop is None and (reason := why_not_text(bytes(window.view[: min(window.end, HEAD_BYTES)]))):
@@ -177,15 +179,18 @@ def _pass(window: Window, found: int, separator: bytes) -> None:
 def _odd_line(
     window: Window, begin: int, end: int, error: orjson.JSONDecodeError, path: str, failures: FailureCollector
 ) -> Iterable[Item | None]:
-    """Decode a line that does not parse as it is: an empty one, one with record separators, or one that is no JSON."""
+    """Decode a line that does not parse: an empty one, values with separators or commas around them, or no JSON."""
     data = window.view[begin:end]
-    line = data.tobytes().strip(_AROUND_VALUES).removeprefix(BOM)
+    line = data.tobytes().strip(AROUND_VALUES).removeprefix(BOM)
     if not line:
         return ()
     number = window.line_at(begin) + error.lineno - 1 + window.lines_before()
     if len(line) < end - begin:
         with suppress(orjson.JSONDecodeError):
             return _walk(_exact_members(orjson.loads(line), line), "", number, path, failures)
+    if (values := between_commas(line)) is not None:
+        value = values[0] if len(values) == 1 else values
+        return _walk(_exact_members(value, line), "", number, path, failures)
     if line[:1] in (b"{", b"[") and _SEVERAL_VALUES in error.msg:
         return _values(Window(data=line), path, failures, number)
     failures.add(path, f"not JSON: {why_not_json(error, data)}", line=number)
@@ -280,16 +285,3 @@ def _members_of(value: object, depth: int) -> list[Any] | None:
     if value.get("type") == "Feature" and names.index("type") < names.index("features"):
         return None
     return features
-
-
-@contextmanager
-def failure_if_unreadable(path: str, failures: FailureCollector) -> Iterator[None]:
-    """Make a failure of a document that cannot be read or is damaged; no more files to be had is the run's failure."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in TOO_MANY_OPEN:
-            raise
-        failures.add(path, f"cannot be read: {error.strerror or error}")
-    except ValueError as error:
-        failures.add(path, str(error))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
 import orjson
 
 from stac_manager.files.broken import BrokenMember, NotJSONError
@@ -10,6 +13,7 @@ from stac_manager.files.members import Whole, members
 from stac_manager.files.window import Window
 from stac_manager.items import is_plain_item
 
+AROUND_VALUES = b" \t\r\n\x1e"
 LONG_LINE_BYTES = 1_048_576
 """A longer line is read member by member, and is never in memory as a whole."""
 FIRST_VALUE_BYTES = 1_048_576
@@ -46,10 +50,21 @@ def has_lines(window: Window, document: Document) -> bool:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
-        if document.format != "ndjson" and not _is_item_behind(line, window, end):
-            return False
-        return not _parses_over_lines(window)
+        value = between_commas(line)
+        if not value:
+            if document.format != "ndjson" and not _is_item_behind(line, window, end):
+                return False
+            return not _parses_over_lines(window)
     return document.format == "ndjson" or (isinstance(value, dict | list) and _something_follows(window, end))
+
+
+def between_commas(line: bytes) -> list[Any] | None:
+    """Return the values on a line of what is nearly an array: values with a comma between, before or behind them."""
+    line = line.strip(AROUND_VALUES).removeprefix(b",").removesuffix(b",")
+    with suppress(orjson.JSONDecodeError):
+        found: list[Any] = orjson.loads(b"[" + line + b"]")
+        return found
+    return None
 
 
 def _end_of_first_line(window: Window) -> int | None:
@@ -63,14 +78,14 @@ def _end_of_first_line(window: Window) -> int | None:
             searched = found + 1
             continue
         length = window.end - window.start
-        if length > LONG_LINE_BYTES or not window.more():
+        if length > LONG_LINE_BYTES or not look_further(window):
             return None
         searched = window.start + length
 
 
 def begins_over_lines(line: bytes) -> bool:
     """Tell whether a line that does not parse begins an object or array, and ends where pretty-printing breaks one."""
-    return line.lstrip()[:1] in (b"{", b"[") and _goes_on(line)
+    return line.lstrip()[:1] in (b"{", b"[") and _goes_on(line) and not between_commas(line)
 
 
 def last_beginning_over_lines(data: bytes) -> int | None:
@@ -98,7 +113,7 @@ def _is_item_behind(line: bytes, window: Window, end: int) -> bool:
     begin = end + 1 - window.start
     for _ in range(LINES_LOOKED_AT):
         while (found := window.buffer.find(b"\n", window.start + begin, window.end)) < 0:
-            if window.end - window.start - begin > LONG_LINE_BYTES or not window.more():
+            if window.end - window.start - begin > LONG_LINE_BYTES or not look_further(window):
                 found = window.end
                 break
         try:
@@ -142,7 +157,7 @@ def length_over_lines(window: Window) -> int:
 
 
 def _looked_ahead(window: Window) -> bytes:
-    while window.end - window.start < FIRST_VALUE_BYTES and window.more():
+    while window.end - window.start < FIRST_VALUE_BYTES and look_further(window):
         pass
     return bytes(window.view[window.start : min(window.end, window.start + FIRST_VALUE_BYTES)])
 
@@ -150,6 +165,14 @@ def _looked_ahead(window: Window) -> bytes:
 def _something_follows(window: Window, end: int) -> bool:
     length = end - window.start
     while not window.view[window.start + length : window.end].tobytes().strip():
-        if not window.more():
+        if not look_further(window):
             return False
     return True
+
+
+def look_further(window: Window) -> bool:
+    """Look further; damage is the end here, and is met again by who reads."""
+    try:
+        return window.more()
+    except (OSError, ValueError):
+        return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
+from stac_manager.context import FailureCollector
 from stac_manager.files.formats import Document
 
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -45,3 +47,16 @@ def hint(path: str) -> None:
             os.posix_fadvise(descriptor, 0, PARQUET_HINT_BYTES, os.POSIX_FADV_WILLNEED)
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def failure_if_unreadable(path: str, failures: FailureCollector) -> Iterator[None]:
+    """Make a failure of a document that cannot be read or is damaged; no more files to be had is the run's failure."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in TOO_MANY_OPEN:
+            raise
+        failures.add(path, f"cannot be read: {error.strerror or error}")
+    except ValueError as error:
+        failures.add(path, str(error))

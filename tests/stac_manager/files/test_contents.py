@@ -75,6 +75,9 @@ CONTENTS: dict[str, tuple[str, str | bytes]] = {
     "items without anything between them": ("x.json", LINES.replace("\n", "")),
     "items on one line of .ndjson": ("x.ndjson", LINES.replace("\n", "", 3)),
     "files of lines put together": ("x.ndjson", f"\ufeff{LINES}".rstrip().replace("\n", "\n\ufeff", 2)),
+    "lines with commas behind them": ("x.ndjson", LINES.replace("\n", ",\n")),
+    "lines with commas behind them in .json": ("x.json", LINES.rstrip().replace("\n", ",\r\n")),
+    "commas before lines and between items on one": ("x.ndjson", LINES.replace("\n", "\n,", 2).replace("}\n{", "},{")),
     "line breaks of old Macintoshes": ("x.ndjson", LINES.replace("\n", "\r")),
     "an array of pages": ("x.json", json.dumps([{**COLLECTION, "features": [item]} for item in ITEMS])),
     "pages in pages, ten deep": ("x.json", '{"features": [' * 10 + json.dumps(ITEMS)[1:-1] + "]}" * 10),
@@ -134,17 +137,30 @@ async def test_what_is_cut_off_says_so_and_gives_what_precedes(pack: Callable[[b
     assert "cut off" in failure.reason
 
 
+@pytest.mark.parametrize("name", ["x.ndjson", "x.json"])
+@pytest.mark.parametrize(("behind", "said"), [(b"more", "no gzip"), (b"\x1f\x8b", "cut off after")])
+async def test_small_files_give_what_precedes_damage(name: str, behind: bytes, said: str, write: Write) -> None:
+    context = WorkflowContext.create()
+    path = write(name, gzip.compress(LINES.encode()) + behind)
+    assert await fetch({"source": str(path)}, context) == ITEMS
+    (failure,) = context.failure_collector.get_all()
+    assert said in failure.reason
+
+
+DICTIONARY = zstd.train_dict([json.dumps(item).encode() for item in make_items(200)], 1_024)
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
         (gzip.compress(b"{}")[:5], "cut off"),
         (gzip.compress(b"{}")[:-8] + bytes(8), "damaged"),
-        (gzip.compress(b"{}\n") + b"more", "no gzip"),
         (zstd.compress(b"{}")[:5], "cut off"),
         (gzip.compress(gzip.compress(b"{}")), "gzip within gzip"),
         (b"\x28\xb5\x2f\xfd" + b"\xff" * 40, "damaged"),
+        (zstd.compress(b"{}", zstd_dict=DICTIONARY), "need the dictionary that they were written with; unpack them"),
     ],
-    ids=["gzip cut", "gzip checksum", "gzip and more", "zstd cut", "gzip twice", "zstd damaged"],
+    ids=["gzip cut", "gzip checksum", "zstd cut", "gzip twice", "zstd damaged", "zstd dictionary"],
 )
 async def test_damaged_archives(data: bytes, said: str, write: Write) -> None:
     with pytest.raises(DataProcessingError, match=said):
@@ -199,6 +215,8 @@ async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write)
     ("content", "said"),
     [
         (LINES.encode("utf-16"), "UTF-16, not UTF-8"),
+        (LINES.encode("utf-16-be"), "UTF-16 or UTF-32, not UTF-8"),
+        (json.dumps(ITEMS[0]).replace("item", "\xfc").encode("latin-1"), "not valid UTF-8"),
         (b"BZh91AY", "bzip2; unpack it first"),
         (b"PK\x03\x04", "zip archive"),
         (tar({"0.json": ITEMS[0], "1.json": ITEMS[1]}), "tar archive; unpack it first"),
