@@ -97,9 +97,7 @@ class Ledger:
         if not whole or not (strays.known if counted is not None else strays.lost()):
             return False
         self._stats.notes.append(STRAYED)
-        self.delivered = Seen()
-        for mark in chain(self.claims.claimed, strays.delivered()):
-            self.delivered.add(mark)
+        self.delivered = Seen(chain(self.claims.claimed, strays.delivered()))
         return True
 
     def conclude(self, note: str | None) -> None:

@@ -50,7 +50,7 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
             return Plan(config.source, "whole", (Whole(estimate=counted),), counted, notes)
         partitions = planned.partitions
         if counted is not None:
-            partitions = await _counted(session.client, planned, partition_items)
+            partitions = await _counted(session.fetcher.client, planned, partition_items)
     return Plan(config.source, "time", tuple(partitions), counted)
 
 

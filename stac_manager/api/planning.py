@@ -21,7 +21,6 @@ from stac_manager.api.first_page import (
     ranges_are_long,
     tiles_for,
 )
-from stac_manager.api.http import Client
 from stac_manager.api.ownership import has_null_datetime, time_of
 from stac_manager.api.paging import Page, page_if_any
 from stac_manager.api.query import MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query
@@ -118,8 +117,8 @@ def space_cuts(counted: int | None, nowhere: int | None, nulls: int | None, pile
 class Planner:
     """Asks a server what there is to be cut, when it is needed."""
 
-    def __init__(self, client: Client, config: IngestConfig, collection_id: str | None, fetcher: Fetcher) -> None:
-        self._client = client
+    def __init__(self, config: IngestConfig, collection_id: str | None, fetcher: Fetcher) -> None:
+        self._client = fetcher.client
         self._config = config
         self._collection_id = collection_id
         self._fetcher = fetcher

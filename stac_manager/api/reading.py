@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from math import inf
 
 from stac_manager.api.ownership import time_of
@@ -27,14 +28,6 @@ EMPTY_PAGES = 5
 STALE = f"{STALE_PAGES} pages in a row held nothing new"
 
 
-@dataclass(frozen=True, slots=True)
-class Parent:
-    """The partition that one was cut out of: its key, and how many items it has by the server's count."""
-
-    key: str
-    counted: int
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Share:
     """A partition to read, or what is left of one.
@@ -44,14 +37,14 @@ class Share:
         before: Items of it that were delivered already, as far as they can come again.
         depth: How often it was cut out of a larger one because something was wrong with that.
         failing: Whether that was a page which cannot be had: it may be in here.
-        parent: What it was cut out of, where that was counted.
+        parent: What it was cut out of, with the server's count as its estimate, where that was counted.
     """
 
     partition: Partition
     before: tuple[Seen, ...] = ()
     depth: int = 0
     failing: bool = False
-    parent: Parent | None = None
+    parent: Partition | None = None
 
 
 @dataclass(slots=True)
@@ -255,11 +248,7 @@ class Reading:
 
     def came(self) -> Seen:
         """Marks of all that was delivered of it, here and where it was read before."""
-        seen = self.memory.own.copy()
-        for before in self.share.before:
-            for mark in before:
-                seen.add(mark)
-        return seen
+        return Seen(chain(self.memory.own, *self.share.before))
 
     def report(self, datetime: str | None, place: str | None) -> PartitionReport:
         """Say what came of it."""

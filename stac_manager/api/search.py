@@ -34,7 +34,6 @@ from stac_manager.stats import ApiStats
 class Session:
     """What a search goes through: the connection, how much of it is used at once, its pages, its plan."""
 
-    client: Client
     level: Limiter
     fetcher: Fetcher
     planner: Planner
@@ -53,7 +52,7 @@ async def opened(config: IngestConfig, collection_id: str | None, stats: ApiStat
         page_size = min(page_sizes.working(config.source, config.limit), config.max_items or config.limit)
         fetcher = Fetcher(client, config.source, page_size)
         try:
-            yield Session(client, level, fetcher, Planner(client, config, collection_id, fetcher))
+            yield Session(level, fetcher, Planner(config, collection_id, fetcher))
         except SearchEndsError as error:
             raise DataProcessingError(str(error)) from error
 
@@ -65,7 +64,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
         DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
     """
     async with opened(config, collection_id, stats) as session:
-        client, level, planner = session.client, session.level, session.planner
+        level, planner = session.level, session.planner
         reason = why_sequential(config)
         with stats.waiting():
             planned = (
@@ -82,5 +81,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
             async for part in parts:
                 yield part
         ledger.conclude(run.ways.note)
-        if not stats.completeness.items and await is_unknown(client, planned.query.endpoint, collection_id):
+        if not stats.completeness.items and await is_unknown(
+            session.fetcher.client, planned.query.endpoint, collection_id
+        ):
             stats.notes.append(f"The server has no Collection {collection_id!r}.")

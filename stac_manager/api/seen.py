@@ -50,10 +50,12 @@ def mark_of(identity: bytes) -> int:
 class Seen:
     """A set of marks: a plain one while it is small, sorted arrays from then on."""
 
-    def __init__(self) -> None:
+    def __init__(self, marks: Iterable[int] = ()) -> None:
         self._few: set[int] | None = set()
         self._buckets: list[array[int]] = []
         self._count = 0
+        for mark in marks:
+            self.add(mark)
 
     def __len__(self) -> int:
         return self._count
@@ -88,13 +90,6 @@ class Seen:
         bucket.insert(place, mark)
         self._count += 1
         return True
-
-    def copy(self) -> Seen:
-        """A set of the same marks."""
-        other = Seen()
-        for mark in self:
-            other.add(mark)
-        return other
 
     def _spread(self) -> None:
         assert self._few is not None

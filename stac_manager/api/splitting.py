@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.paging import Page
-from stac_manager.api.reading import Parent, Reading, Share
+from stac_manager.api.reading import Reading, Share
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.plan import Interval, Partition, Tile
 
@@ -109,13 +109,13 @@ class Splitter:
         whole = self._sizes.counted
         return whole is not None and self._counted > OVERLAP * whole + 4 * page_size
 
-    def _is_cut_in_vain(self, parent: Parent | None, counted: int) -> bool:
+    def _is_cut_in_vain(self, parent: Partition | None, counted: int) -> bool:
         """Tell whether cutting only multiplies the work: the parts hold all that the partition held, each of them.
         So it is where a server rounds times, or where items last long."""
-        if parent is None:
+        if parent is None or parent.estimate is None:
             return False
         parts = self._undiminished.setdefault(parent.key, 0)
-        if 0 < UNDIMINISHED * parent.counted <= counted:
+        if 0 < UNDIMINISHED * parent.estimate <= counted:
             self._undiminished[parent.key] = parts + 1
             self._twins += parts > 0
         return self._twins > max(MOST_TWINS, TWINS_A_CUT * len(self._undiminished))
@@ -210,7 +210,7 @@ class Splitter:
         found: Sequence[Partition] = self._cuts.cut(share.partition, parts, reached)
         if reading.counted is None:  # nobody knows
             found = [replace(part, estimate=None) for part in found]
-        parent = None if reading.counted is None else Parent(share.partition.key, reading.counted)
+        parent = None if reading.counted is None else replace(share.partition, estimate=reading.counted)
         return [Share(part, before, depth, failing, parent) for part in found]
 
 

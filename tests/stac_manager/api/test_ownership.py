@@ -156,4 +156,4 @@ def test_seen_is_a_set(marks: list[int], spread: int) -> None:
     assert set(seen) == known
     assert len(seen) == len(known)
     assert all(mark in seen for mark in known)
-    assert set(seen.copy()) == known
+    assert set(Seen(seen)) == known
