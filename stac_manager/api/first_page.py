@@ -9,7 +9,7 @@ from typing import Any
 
 from stac_manager.api.cutting import Density, times_of
 from stac_manager.api.paging import Page
-from stac_manager.api.query import SHORTEST_SECONDS, Bounds
+from stac_manager.api.query import SHORTEST_SECONDS
 from stac_manager.api.survey import Survey
 from stac_manager.timestamps import YEAR_SECONDS, seconds
 
@@ -80,8 +80,9 @@ def tiles_for(page: Page, workers: int) -> int:
     return max(min(parts, round(page.matched / page.size / PAGES_A_TILE)), 2)
 
 
-def expected(known: Survey, bounds: Bounds) -> Density:
+def expected(known: Survey) -> Density:
     """What is known of the times of the items before the first slice is read."""
+    bounds = known.query.bounds
     if known.histogram is not None:
         return known.histogram
     times = times_of(known.page.objects())

@@ -199,13 +199,12 @@ class Client:
         while redirects <= MAX_REDIRECTS:
             credentials = self._wire.credentials
             place = f"{method} {messages.without(credentials.secrets, shown(url), HIDDEN)}"
-            if credentials.secrets and origin_of(url) != origin_of(self._source):
+            own, accepted = origin_of(url) == origin_of(self._source), credentials.accepted
+            if credentials.secrets and not own:
                 place += " (without the headers, which are for the origin of the source only)"
-            link_headers = request.headers if origin_of(url) == origin_of(self._source) else {}
-            accepted = credentials.accepted
             if body is not None:
                 self._refuse_elsewhere(request, url)
-            reply = await self._wire.exchange(place, method, url, body, link_headers)
+            reply = await self._wire.exchange(place, method, url, body, request.headers if own else {})
             expired = reply.own and (reply.status == 401 or (reply.status == 403 and self._sample and not renewals))
             if expired and credentials.renewable and renewals < MAX_RENEWALS:
                 # Not counted where it was sent with old ones, and others have got through with newer ones meanwhile.

@@ -151,17 +151,13 @@ class Planner:
         Raises:
             DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
         """
-        body, fetcher = self.body, self._fetcher
-        known = await survey(self._client, self._config.source, body)
+        fetcher, bounds = self._fetcher, Bounds.parse(self._config.datetime)
+        known = await survey(self._client, self._config.source, self.body, bounds)
         works = limit_of(known.page.first) or fetcher.page_size
         fetcher.shrink(works)
         page = await fetcher.make_sure(known.page.first, known.page, self._config.max_items)
         fetcher.learn(page)
-        works = min(works, fetcher.page_size)
-        bounds = Bounds.parse(self._config.datetime)
-        if known.closed_only:
-            bounds = bounds.closed
-        query = Query(known.endpoint, {**body, "limit": works}, bounds)
+        query = replace(known.query, body={**known.query.body, "limit": min(works, fetcher.page_size)})
         planned = Planned(query, "", replace(known, page=page))
         if page.matched is None and page.following is not None and not blindly:
             return replace(planned, later=True)
@@ -194,7 +190,7 @@ class Planner:
             nulls = found.size > 0
         if not await self._finds_by_time(query, page, members, nulls=nulls):
             return replace(planned, reason=BY_OTHER_TIMES)
-        cutter = Cutter(query.bounds, expected(known, query.bounds))
+        cutter = Cutter(query.bounds, expected(known))
         intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts, reached)
         if not intervals:
             return replace(planned, reason=TOO_CLOSE)

@@ -16,7 +16,7 @@ from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.ownership import has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, matched_of, page_if_any, page_of
-from stac_manager.api.query import REFUSED_METHOD, REFUSED_POST, Query
+from stac_manager.api.query import REFUSED_METHOD, REFUSED_POST, Bounds, Query
 from stac_manager.api.requests import Request
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import NoDatetime, Whole
@@ -36,18 +36,16 @@ class Survey:
     """What is known of a search before it is cut.
 
     Attributes:
-        endpoint: Where it is asked.
+        query: What is asked; without open intervals where the server refuses them.
         page: Its first page.
-        closed_only: Whether it refuses intervals with an open end.
         honours_datetime: Whether the server was seen to leave items out when asked for other times.
         reachable: How many items a datetime filter without a beginning finds; None where that is not known.
         extent: The first and last second of the Collections concerned.
         histogram: How many items there are at which times, where the server tells.
     """
 
-    endpoint: Endpoint
+    query: Query
     page: Page
-    closed_only: bool
     honours_datetime: bool
     reachable: int | None
     extent: tuple[float | None, float | None]
@@ -62,7 +60,7 @@ class _Answers:
     collections: Answer | None
 
 
-async def survey(client: Client, source: str, body: Mapping[str, Any]) -> Survey:
+async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: Bounds) -> Survey:
     """Ask what is needed to cut a search.
 
     The path of a search is fixed by the specification (STAC API, item-search): everything is asked for together with
@@ -102,10 +100,10 @@ async def survey(client: Client, source: str, body: Mapping[str, Any]) -> Survey
             except StatusError as again:
                 raise (again if error.status == REFUSED_METHOD else error) from None
     far = answers.before_far_future
+    closed_only = "datetime" not in body and far is None and answers.hardly_anything is not None
     return Survey(
-        endpoint,
+        Query(endpoint, body, bounds.closed if closed_only else bounds),
         page,
-        "datetime" not in body and far is None and answers.hardly_anything is not None,
         _honours_datetime(answers.hardly_anything, page),
         None if far is None else matched_of(far.document),
         extent_of(_collections_in(answers.collections)),
