@@ -68,26 +68,30 @@ class Search:
         reading = Reading(share, request, request)
         self._readings.add(reading)
         while reading.following is not None and not reading.stopped:
-            size = int(self._fetcher.page_bytes)
-            await self._room.enter(size, when=lambda: self._is_wanted(reading))
-            sent = reading.following
-            self._stats.peak_buffer = max(self._stats.peak_buffer, self._room.pages)
-            try:
-                page = await self._page_of(reading)
-            except DataProcessingError as error:
-                page = None
-                self._survive(reading, error)
-            if page is None or reading.stopped or reading.following is None:  # or ended while this was on its way
-                self._room.leave(size)
-                continue
-            reading.accept(page)
-            if self._is_replaced(reading, sent, page):
-                self._room.leave(size)
-                continue
-            self._room.resize(size, page.size_bytes)
-            self._stats.completeness.pages += 1
-            self._runner.put((reading, page))
+            await self._read_page(reading)
         self._runner.put((reading, None))
+
+    async def _read_page(self, reading: Reading) -> None:
+        """Fetch the next page of a reading, and hand it on: nothing of it is kept here."""
+        size = int(self._fetcher.page_bytes)
+        await self._room.enter(size, when=lambda: self._is_wanted(reading))
+        sent = reading.following
+        self._stats.peak_buffer = max(self._stats.peak_buffer, self._room.pages)
+        try:
+            page = await self._page_of(reading)
+        except DataProcessingError as error:
+            page = None
+            self._survive(reading, error)
+        if page is None or reading.stopped or reading.following is None:  # or ended while this was on its way
+            self._room.leave(size)
+            return
+        reading.accept(page)
+        if self._is_replaced(reading, sent, page):
+            self._room.leave(size)
+            return
+        self._room.resize(size, page.size_bytes)
+        self._stats.completeness.pages += 1
+        self._runner.put((reading, page))
 
     def _is_wanted(self, reading: Reading) -> bool:
         """Tell whether the pages that are there or on their way do not hold enough already."""
@@ -212,6 +216,7 @@ class Search:
                         await self._fetcher.client.read_what_is_there()
                         yield for_a_while(first, items)
                     self._room.leave(page.size_bytes)
+                    del part, page, items  # which would stay while the next one is waited for
         except SearchEndsError as error:
             raise DataProcessingError(self._stats.completeness.break_off(error, self._runner.unfinished)) from error
 
