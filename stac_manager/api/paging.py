@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from stac_manager.api.addresses import shown
@@ -16,6 +17,8 @@ from stac_manager.exceptions import DataProcessingError, StatusError
 
 LOOKS = 2
 """How often a page is asked for that is only looked at."""
+LOOKED_AT_BYTES = 6_000_000
+"""So much of a page is parsed to see what its items are like."""
 NO_NEXT = "a full page has no next link: there may be more"
 NO_NEXT_LINKS = "the server gives no next links: there may be more"
 
@@ -69,9 +72,11 @@ class Page:
             return None
 
     def objects(self) -> list[dict[str, Any]]:
-        """Give the members that are JSON objects, none where they cannot be read."""
+        """Give the members that are JSON objects, none where they cannot be read: the first of a page so large that to
+        parse it would take long."""
+        most = max(self.size * LOOKED_AT_BYTES // max(self.size_bytes, LOOKED_AT_BYTES), 1)
         try:
-            return [member for member in self.features() if isinstance(member, dict)]
+            return [member for member in islice(self.features(), most) if isinstance(member, dict)]
         except DamagedPageError:
             return []
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stac_manager.api import page_sizes
 from stac_manager.api.execution import Search
@@ -73,6 +73,8 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
                 else Planned(await planner.query(), reason)
             )
         stats.completeness.counted = planned.page.matched if planned.page else None
+        if planned.cuts is not None:
+            planned = replace(planned, known=None)  # which has its first page, and that is large
         ledger = Ledger(stats, failures, planned.query.asked, config.max_items)
         run = Search(
             planned, session.fetcher, ledger, level, stats, planner if why_never_split(config) is None else None

@@ -112,11 +112,11 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: B
 
 
 async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> _Answers:
-    async def search(**members: Any) -> Answer | None:
-        return await _answer_if_any(client, endpoint.request({**body, **members}))
+    async def search(*, outline: bool = False, **members: Any) -> Answer | None:
+        return await _answer_if_any(client, endpoint.request({**body, **members}), outline=outline)
 
     async with owned_tasks() as tasks:
-        first = tasks.create_task(search())
+        first = tasks.create_task(search(outline=True))
         probe = tasks.create_task(search(limit=1, datetime=HARDLY_ANYTHING))
         far = None if "datetime" in body else tasks.create_task(search(limit=1, datetime=BEFORE_FAR_FUTURE))
         url = _collections_url(endpoint, body)
@@ -131,9 +131,9 @@ async def _end(task: asyncio.Task[_Answers]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _answer_if_any(client: Client, request: Request) -> Answer | None:
+async def _answer_if_any(client: Client, request: Request, *, outline: bool = False) -> Answer | None:
     try:
-        return await client.send(request, attempts=ATTEMPTS)
+        return await client.send(request, attempts=ATTEMPTS, outline=outline)
     except DataProcessingError:
         return None
 
