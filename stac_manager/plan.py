@@ -72,12 +72,14 @@ class Document:
         format: How it is read.
         size: Its bytes when the plan was made, None where nobody looked.
         modified_ns: Its time of modification then, in nanoseconds since 1970, None where nobody looked.
+        problem: Why it could not be read when the plan was made: it is not read, and is a failure.
     """
 
     path: str
     format: str
     size: int | None = None
     modified_ns: int | None = None
+    problem: str | None = None
 
 
 def _document_to_json(document: Document) -> dict[str, Any]:
@@ -91,6 +93,8 @@ def _document_to_json(document: Document) -> dict[str, Any]:
         members["size"] = document.size
     if document.modified_ns is not None:
         members["modified_ns"] = document.modified_ns
+    if document.problem is not None:
+        members["problem"] = document.problem
     return members
 
 

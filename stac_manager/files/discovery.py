@@ -13,7 +13,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
 from stac_manager.files.catalogs import ENTRY_FILES, Walk, is_catalog, load, why_not_regular
 from stac_manager.files.formats import ARCHIVE_SUFFIXES, SUFFIXES, Document, Folder, format_of_name, is_manifest
-from stac_manager.files.globbing import expand, is_
+from stac_manager.files.globbing import expand, identity, is_
 from stac_manager.files.leftovers import is_data, is_metadata, kinds, left_out, nothing_in, table_in
 from stac_manager.words import many
 
@@ -54,7 +54,7 @@ class Discovery:
         source, kind = local_path(self._config.source), self._config.source_type
         if not os.path.lexists(source):
             if not glob.has_magic(source):
-                raise ConfigurationError(f"source {self._config.source!r} does not exist")
+                raise ConfigurationError(f"source {self._config.source!r} {_why_missing(source)}")
             if kind in ("items_directory", "collection"):
                 raise ConfigurationError(f"source_type {kind!r} needs a path, not the glob {source!r}")
             return self._glob(source)
@@ -115,7 +115,7 @@ class Discovery:
             raise ConfigurationError(f"source {source!r} holds no collection.json or catalog.json")
         if entries and kind != "items_directory" and self._form in (None, "json"):
             return self._catalog(entries)
-        names, data_sets, others = self._listed(source)
+        names, data_sets, others = self._top(source)
         if (table := table_in(source, others)) is not None:
             raise ConfigurationError(f"source {source!r} is {table}")
         if not names and not data_sets:
@@ -134,6 +134,12 @@ class Discovery:
             paths += self._below(os.path.join(source, name))
         return Folder("", sorted(paths), self._form)
 
+    def _top(self, folder: str) -> tuple[list[str], list[str], list[str]]:
+        try:
+            return self._listed(folder)
+        except OSError as error:
+            raise DataProcessingError(f"{folder}: cannot be listed: {error.strerror}") from error
+
     def _listed(self, folder: str) -> tuple[list[str], list[str], list[str]]:
         """Return the data files right in a folder, the folders in it that are data sets, and the other ones.
 
@@ -146,23 +152,20 @@ class Discovery:
         others: list[str] = []
         odd: list[str] = []
         plain = {suffix for suffix, found in SUFFIXES.items() if self._form in (None, found)}
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    name = entry.name
-                    if name[0] == "." or (name[0] == "_" and is_manifest(name)):
-                        continue
-                    wanted = name[name.rfind(".") :] in plain or is_data(name, self._form)
-                    if wanted and is_(entry.is_file):
-                        names.append(name)
-                    elif is_(entry.is_dir):
-                        (data_sets if _is_data_set(name) else others).append(name)
-                    elif wanted:
-                        odd.append(name)
-                    elif name.lower().endswith(ARCHIVE_SUFFIXES):
-                        self._archives.append(entry.path)
-        except OSError as error:
-            raise DataProcessingError(f"{folder}: cannot be listed: {error.strerror}") from error
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name[0] == "." or (name[0] == "_" and is_manifest(name)):
+                    continue
+                wanted = name[name.rfind(".") :] in plain or is_data(name, self._form)
+                if wanted and is_(entry.is_file):
+                    names.append(name)
+                elif is_(entry.is_dir):
+                    (data_sets if _is_data_set(name) else others).append(name)
+                elif wanted:
+                    odd.append(name)
+                elif name.lower().endswith(ARCHIVE_SUFFIXES):
+                    self._archives.append(entry.path)
         for name in sorted(odd):
             self._is_regular(os.path.join(folder, name))
         for name in ENTRY_FILES:
@@ -174,14 +177,18 @@ class Discovery:
     def _below(self, folder: str) -> list[str]:
         """Return the data files of a folder at any depth, by name; folders that begin with `_` or `.` are metadata."""
         paths: list[str] = []
-        waiting, seen = [folder], set()
+        waiting, seen = [folder], {identity(os.path.dirname(folder))}
         while waiting and not self._stopped.is_set():
             here = waiting.pop()
-            found = os.stat(here)
-            if (found.st_dev, found.st_ino) in seen:
+            this = identity(here)
+            if this is not None and this in seen:
                 continue
-            seen.add((found.st_dev, found.st_ino))
-            names, data_sets, others = self._listed(here)
+            seen.add(this)
+            try:
+                names, data_sets, others = self._listed(here)
+            except OSError as error:
+                self._failures.add(here, f"cannot be listed: {error.strerror}")
+                continue
             if (table := table_in(here, others)) is not None:
                 self._failures.add(here, f"is {table}")
                 continue
@@ -203,7 +210,7 @@ class Discovery:
             walk.follow(entry)
         folder = os.path.dirname(entries[0])
         if not walk.paths and not walk.elsewhere and os.path.basename(entries[0]) in ENTRY_FILES:
-            listed = [os.path.join(folder, name) for name in self._listed(folder or os.curdir)[0]]
+            listed = [os.path.join(folder, name) for name in self._top(folder or os.curdir)[0]]
             beside = [each for each in listed if not walk.knows(os.path.normpath(each))]
             beside = [each for each in beside if not self._is_entry_point(each)]
             if beside:
@@ -272,6 +279,16 @@ def local_path(source: str) -> str:
 
         return url2pathname(urllib.parse.urlsplit(source).path)
     return os.path.expanduser(source)
+
+
+def _why_missing(path: str) -> str:
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return "cannot be reached: Permission denied"
+    except (OSError, ValueError):
+        pass
+    return "does not exist"
 
 
 def _is_data_set(name: str) -> bool:

@@ -46,7 +46,8 @@ _OTHER_FORMATS = (
     (b"{\0", "UTF-16 or UTF-32, not UTF-8; convert it: iconv -f UTF-16LE -t UTF-8"),
     (b"\0[", "UTF-16 or UTF-32, not UTF-8; convert it: iconv -f UTF-16BE -t UTF-8"),
     (b"\0{", "UTF-16 or UTF-32, not UTF-8; convert it: iconv -f UTF-16BE -t UTF-8"),
-    (b"\0\0\0", "UTF-32, not UTF-8; convert it: iconv -f UTF-32BE -t UTF-8"),
+    (b"\0\0\0[", "UTF-32, not UTF-8; convert it: iconv -f UTF-32BE -t UTF-8"),
+    (b"\0\0\0{", "UTF-32, not UTF-8; convert it: iconv -f UTF-32BE -t UTF-8"),
     (b"\x1f\x9d", "packed by compress (.Z); unpack it first, or use gzip or zstd"),
     (b"BZh", "bzip2; unpack it first, or use gzip or zstd"),
     (b"\xfd7zXZ\0", "xz; unpack it first, or use gzip or zstd"),
@@ -141,5 +142,7 @@ def why_not_text(head: bytes) -> str | None:
     """Return what a file is that begins so, where that is known and is no JSON; None for any other."""
     if head[_TAR] in _TARS:
         return "it is a tar archive; unpack it first"
+    if head and not head.strip(b"\0"):
+        return "it begins with zeros, perhaps not written to its end"
     head = head.lstrip(b" \t\r\n")
     return next((f"it is {what}" for beginning, what in _OTHER_FORMATS if head.startswith(beginning)), None)

@@ -44,7 +44,7 @@ class _Matcher:
         waiting: list[tuple[str, States, tuple[tuple[int, int], ...]]] = [(top, self._closed({0}), ())]
         while waiting:
             folder, states, above = waiting.pop()
-            this = _identity(folder)
+            this = identity(folder)
             if this is None or this in above:
                 continue
             for name, is_folder in self._listed(folder):
@@ -94,7 +94,8 @@ def _matcher(part: str) -> Callable[[str], object]:
     return lambda name: name[0] != "." and matches(os.path.normcase(name))
 
 
-def _identity(folder: str) -> tuple[int, int] | None:
+def identity(folder: str) -> tuple[int, int] | None:
+    """Return what a folder is, under whatever name; None where it cannot be looked at."""
     try:
         found = os.stat(folder or os.curdir)
     except OSError:

@@ -60,17 +60,30 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
 
 
 def _plan(config: IngestConfig, partition_items: int) -> Plan:
-    failures = FailureCollector()
     notes: list[str] = []
-    documents = discover(config, failures, notes)
+    unread = _Unread()
+    documents = discover(config, unread, notes)
     try:
         partitions = tuple(_divided(documents, partition_items))
     except OSError as error:
         raise DataProcessingError(f"{config.source}: cannot be planned: {error.strerror}") from error
     rows = [partition.estimate for partition in partitions if isinstance(partition, RowGroups)]
     counted = sum(filter(None, rows)) if len(rows) == len(partitions) else None
-    notes += [f"left out: {failure}" for failure in failures.get_all()]
+    if unread.documents:
+        partitions += (Documents(tuple(unread.documents), estimate=0),)
     return Plan(printable(config.source), "document", partitions, counted, tuple(map(printable, notes)))
+
+
+class _Unread(FailureCollector):
+    """Keeps what cannot be read, all of it, as documents of the plan: the partition that they are fails with them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.documents: list[PlannedDocument] = []
+
+    def add(self, source: str, reason: str, *, line: int | None = None) -> None:
+        super().add(source, reason, line=line)
+        self.documents.append(PlannedDocument(source, "json", problem=reason))
 
 
 def _divided(documents: Iterable[Document], partition_items: int) -> Iterator[Partition]:
@@ -197,7 +210,11 @@ async def read(
 
         found = remote.read(config, filters, own, counts, remote.links_of_partition(partition, config))
     else:
-        documents = _documents_of(partition)
+        for planned, document in _documents_of(partition):
+            if planned.problem is None:
+                documents.append((planned, document))
+            else:
+                own.add(planned.path, planned.problem)
         found = read_documents([document for _, document in documents], config, filters, own, counts)
     async with owning(found) as parts:
         async for part in parts:

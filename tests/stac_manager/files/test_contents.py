@@ -216,6 +216,7 @@ async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write)
     [
         (LINES.encode("utf-16"), "UTF-16, not UTF-8"),
         (LINES.encode("utf-16-be"), "UTF-16 or UTF-32, not UTF-8"),
+        (bytes(5_000), "begins with zeros"),
         (json.dumps(ITEMS[0]).replace("item", "\xfc").encode("latin-1"), "not valid UTF-8"),
         (b"BZh91AY", "bzip2; unpack it first"),
         (b"PK\x03\x04", "zip archive"),

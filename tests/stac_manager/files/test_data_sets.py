@@ -236,3 +236,23 @@ async def test_a_glob_that_matches_no_data_suffix_means_what_it_matches(tmp_path
     assert ids(await fetch({"source": str(tmp_path / "*")})) == ["part-00000", "part-00001"]
     (tmp_path / "a.json").write_text(json.dumps(make_item("a")))
     assert ids(await fetch({"source": str(tmp_path / "*")})) == ["a"]
+
+
+async def test_a_folder_that_cannot_be_listed_is_a_failure_and_one_in_itself_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "x" / "a.parquet", [row("a")])
+    (tmp_path / "x" / "closed.parquet").mkdir()
+    (tmp_path / "x" / "loop.parquet").symlink_to(".")
+    scandir = os.scandir
+
+    def denied(folder: str) -> object:
+        if folder.endswith("closed.parquet"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    context = WorkflowContext.create()
+    assert ids(await fetch({"source": str(tmp_path / "x")}, context)) == ["a"]
+    (failure,) = context.failure_collector.get_all()
+    assert str(failure) == f"{tmp_path / 'x' / 'closed.parquet'}: cannot be listed: Permission denied"

@@ -196,3 +196,22 @@ async def test_names_of_any_bytes_travel(tmp_path: Path) -> None:
     module = IngestModule({"source": tmp_path})
     made = await plan(module, 10)
     assert ids((await read(module, made.partitions[0]))[0]) == ["odd"]
+
+
+async def test_what_a_plan_cannot_read_fails_in_a_partition_as_in_a_fetch(write: Write, tmp_path: Path) -> None:
+    links = [{"rel": "item", "href": href} for href in ("a.json", "gone.json", "pipe.json")]
+    source = write("c/catalog.json", {"type": "Catalog", "id": "c", "links": links})
+    write("c/a.json", make_item("a"))
+    os.mkfifo(tmp_path / "c" / "pipe.json")
+    module, context = IngestModule({"source": str(source)}), WorkflowContext.create()
+    assert ids([item async for item in module.fetch(context)]) == ["a"]
+    expected = [str(failure) for failure in context.failure_collector.get_all()]
+    assert [reason.partition(": ")[2] for reason in expected] == [
+        "cannot be read: No such file or directory",
+        "not a regular file",
+    ]
+    whole = await plan(module, 10)
+    found = [await read(module, partition) for partition in whole]
+    assert [failure for _, _, failures in found for failure in failures] == expected
+    proof = merge(whole, [report for _, report, _ in found])
+    assert (proof.items, proof.status) == (1, "incomplete")
