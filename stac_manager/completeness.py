@@ -120,7 +120,7 @@ def judge(
     if came == counted and not (unread or lost or moved or failed):  # all that there is has come, whatever was odd
         return Verdict("complete")
     missing = [f"{report.name}: {report.problem}" for report in reports if report.problem and not report.doubtful_end]
-    unproved = [*doubts, *moved]
+    unproved = [*doubts, *(words for words in moved if words not in missing)]
     if unread:
         missing.append(_not_read(unread))
     if lost:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from stac_manager.api.addresses import shown
+from stac_manager.api.beyond import Beyond
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import Planned, Planner
 from stac_manager.api.query import REFUSED_METHOD
-from stac_manager.api.reading import CIRCLES, Reading, Share
+from stac_manager.api.reading import CAPPED, CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again, put_together
@@ -52,6 +53,7 @@ class Search:
         self.ways = Ways(planner, planned, fetcher, ledger, level.planned)
         self._splitter = Splitter(planned.cuts, planned.sizes) if planned.cuts else None
         self._readings: set[Reading] = set()
+        self._beyond = Beyond(fetcher, ledger, stats.completeness)
         self._given = planned.page  # the first page, where it is there already
         self._room = Room(
             BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._splitter or self.ways.counts else 1
@@ -248,6 +250,8 @@ class Search:
         self.ways.finished(reading)
         if self._splitter is not None:
             self._splitter.ended(reading)
+        if not reading.stopped and not reading.missing():
+            await self._beyond.look(self._query, reading, last=self._runner.unfinished == 1 and not self._splitter)
         if not reading.stopped and (problem := reading.missing()):
             if self._splitter is None:
                 helped = await self.ways.help(reading)
@@ -266,7 +270,7 @@ class Search:
             if self._ledger.lacks(proof.counted, whole=whole):
                 self._runner.add([Share(Whole())])
         self._runner.finished()
-        if reading.stopped and reading.ending.shifted is None:
+        if reading.stopped and reading.ending.shifted in (None, CAPPED):
             return
         if reading.ending.error and not reading.stopped:
             self._ledger.failed_pages(reading)

@@ -145,6 +145,15 @@ class Ledger:
             reading.tally.near = 0
             reading.finish_page(marks, page)
 
+    def is_new(self, reading: Reading, page: Page) -> bool:
+        """Whether a page holds an item of a reading that did not come, to it or to others before."""
+        before = [reading.memory.own, *reading.share.before, *([] if self.delivered is None else [self.delivered])]
+        items = filter(_is_item, page.objects())
+        own = (each for each in items if owner(each, reading.share.partition) is Owner.OWN)
+        meant = (each for each in own if self._asked is None or self._asked.means(each))
+        marks = (mark_of(identity_of(each)) for each in meant)
+        return any(all(mark not in seen for seen in before) for mark in marks)
+
     def failed_pages(self, reading: Reading) -> None:
         """Take note of pages that nobody can have."""
         self._failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")

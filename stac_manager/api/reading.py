@@ -21,6 +21,8 @@ REPEAT = "the server repeats a page"
 CIRCLES = (LOOP, REPEAT)
 SHIFTED = "items came or went while pages were read: the server's count changed"
 MOVED = "items came again on later pages, which count: items that came or went have moved them"
+CAPPED = "there are more items than its pages reach, and than the server counts"
+PERHAPS_CAPPED = "the server may give no more than so many items, however many there are: it shows no others"
 LOST = "a next link has lost a condition of the search"
 STALE_PAGES = 20
 EMPTY_PAGES = 5
@@ -135,6 +137,7 @@ class Reading:
         following: The request for its next page; None once there is none.
         counted: The server's own number of items, None where it gives none.
         reached: Without a count: the second down to which it was read, as long as pages come newest first.
+        last: The last page, once it came.
         ending: Why its end cannot be believed.
         stopped: Whether others read the rest of it.
     """
@@ -144,6 +147,7 @@ class Reading:
     following: Request | None
     counted: int | None = None
     reached: float | None = inf
+    last: Page | None = None
     stopped: bool = False
     ending: Ending = field(default_factory=Ending)
     tally: Tally = field(default_factory=Tally)
@@ -172,6 +176,7 @@ class Reading:
             self.reached = time / SECOND if time is not None and time / SECOND <= self.reached else None
         self.memory.asked.add(hash(identity_of_request(self.following or self.first)))
         self.following = page.following
+        self.last = page if page.size and page.following is None else None
         self.memory.empty = 0 if page.size else self.memory.empty + 1
         if (not page.size and self._is_over) or (not page.full and self.counted == self.tally.members):
             self.following = None  # stac-server (Element 84) has a next link on its last page

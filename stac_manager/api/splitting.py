@@ -8,8 +8,9 @@ from math import ceil, inf
 from typing import TypeAlias
 
 from stac_manager.api.cutting import Cutter
+from stac_manager.api.ownership import Owner, owner
 from stac_manager.api.paging import Page
-from stac_manager.api.reading import Reading, Share
+from stac_manager.api.reading import CAPPED, Reading, Share
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.plan import Interval, Partition, Tile
 
@@ -100,14 +101,16 @@ class Splitter:
         self.divides = True
 
     def learn(self, reading: Reading, page: Page, page_size: int) -> bool:
-        """Learn from the first page of a partition; tell whether partitions turn out to be no parts of the whole."""
+        """Learn from the first page of a partition; tell whether partitions turn out to be no parts of the whole: by
+        their counts, and by the items of others among their own, as the count of the whole may be capped."""
         assert page.matched is not None
         self._cuts.learn(reading.share.partition, page.matched)
         self._counted += page.matched
-        if self._is_cut_in_vain(reading.share.parent, page.matched):
-            return True
         whole = self._sizes.counted
-        return whole is not None and self._counted > OVERLAP * whole + 4 * page_size
+        in_vain = self._is_cut_in_vain(reading.share.parent, page.matched)
+        if not in_vain and (whole is None or self._counted <= OVERLAP * whole + 4 * page_size):
+            return False
+        return holds_others(page, reading.share.partition)
 
     def _is_cut_in_vain(self, parent: Partition | None, counted: int) -> bool:
         """Tell whether cutting only multiplies the work: the parts hold all that the partition held, each of them.
@@ -166,7 +169,8 @@ class Splitter:
 
     def repaired(self, reading: Reading, largest: int) -> list[Share]:
         """What to read again of a partition that lacks items; nothing where that was tried enough."""
-        share, full, ending = reading.share, reading.memory.last_was_full, reading.ending
+        share, ending = reading.share, reading.ending
+        full = reading.memory.last_was_full or ending.problem == CAPPED
         able = self._cuts.can_cut(share.partition) and self._failures <= FAILURES_IN_VAIN
         if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
             return self._cut_short(reading, 2) if able else []
@@ -212,6 +216,12 @@ class Splitter:
             found = [replace(part, estimate=None) for part in found]
         parent = None if reading.counted is None else replace(share.partition, estimate=reading.counted)
         return [Share(part, before, depth, failing, parent) for part in found]
+
+
+def holds_others(page: Page, partition: Partition) -> bool:
+    """Whether most items of a page belong to other partitions."""
+    members = page.objects()
+    return 2 * sum(owner(member, partition) is Owner.OWN for member in members) < len(members)
 
 
 def again(reading: Reading) -> Share:

@@ -7,7 +7,7 @@ from stac_manager.api.first_page import parts_for
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
-from stac_manager.api.reading import SHIFTED, STALE, STALE_PAGES, Reading, Share
+from stac_manager.api.reading import CAPPED, SHIFTED, STALE, STALE_PAGES, Reading, Share
 from stac_manager.api.requests import Counter, Request, counter_of, item_after, limit_of, with_limit
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
@@ -202,7 +202,7 @@ class Ways:
         Raises:
             DataProcessingError: What went wrong, where nothing else can be had either.
         """
-        if self._frontier is not None and reading.ending.error is None:
+        if self._frontier is not None and reading.ending.error is None and reading.ending.problem is not CAPPED:
             return None
         planner, self._planner = self._planner, None
         if planner is not None and self._frontier is not None:

@@ -214,6 +214,16 @@ class Counts(Habit):
             page["numberMatched"] = self.change(page["numberMatched"])
 
 
+class Window(Habit):
+    """Pages and counts end at a number (the result window of Elasticsearch); items may come in the order of an id."""
+
+    def __init__(self, size: int, *, by_id: bool = False) -> None:
+        self.size, self.by_id = size, by_id
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        return (sorted(items, key=lambda item: str(item["id"])[::-1]) if self.by_id else items)[: self.size]
+
+
 class CountsIgnoreIntersects(Habit):
     def page(self, world: World, ask: Ask, page: Json) -> None:
         rest = {name: value for name, value in ask.conditions.items() if name != "intersects"}

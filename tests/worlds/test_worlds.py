@@ -51,6 +51,7 @@ from .habits import (
     TiesInAnyOrder,
     TimesAsText,
     WholeRanges,
+    Window,
 )
 from .server import Habit, Json, Key, World, key_of, running
 
@@ -267,6 +268,19 @@ CASES: dict[str, Callable[[], Case]] = {
     "counts negative": lambda: Case([Counts(lambda n: -1)], loose=True),
     "counts of 10^10": lambda: Case([Counts(lambda n: 10**10)], loose=True),
     "counts of 2^63": lambda: Case([Counts(lambda n: 2**63)], loose=True),
+    "pages and counts end at 30": lambda: Case([Window(30)], world={"paging": "position"}, most_requests=80),
+    "pages and counts end at 30, by id": lambda: Case(
+        [Window(30, by_id=True)], world={"paging": "position"}, most_requests=80
+    ),
+    "pages and counts end at 30, one instant": lambda: Case(
+        [Window(30)], at_one_instant, world={"paging": "offset"}, most_requests=80
+    ),
+    "pages and counts end at 30, times are ignored": lambda: Case(
+        [Window(30), Ignores("datetime")], world={"paging": "offset"}, most_requests=80
+    ),
+    "pages end at 30, without counts": lambda: Case(
+        [Window(30)], world={"paging": "position", "counts": False}, most_requests=120
+    ),
     "counts ignore intersects": lambda: Case(
         [CountsIgnoreIntersects()],
         options={"intersects": GLOBE},

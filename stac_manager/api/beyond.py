@@ -1,0 +1,144 @@
+"""Whether a search goes on where its pages end: some servers reach so many items only, and count no more.
+
+So it is where a result window limits pages and count alike (`index.max_result_window` of Elasticsearch, 10,000). A
+search for what lies beyond the last page, or among its items, finds what no page held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from math import inf
+
+from stac_manager.api.cutting import times_of
+from stac_manager.api.fetching import Fetcher
+from stac_manager.api.ledger import Ledger
+from stac_manager.api.ownership import Owner, owner
+from stac_manager.api.paging import Page, page_of
+from stac_manager.api.query import Query
+from stac_manager.api.reading import CAPPED, PERHAPS_CAPPED, Reading
+from stac_manager.api.space import points_of
+from stac_manager.api.survey import ATTEMPTS
+from stac_manager.completeness import Completeness
+from stac_manager.exceptions import DataProcessingError
+from stac_manager.plan import Interval, Partition, Tile
+from stac_manager.timestamps import SECOND
+
+AWAY_SECONDS = 2
+"""Beyond the last item, and not at its time: a second is asked for around every interval."""
+AFTER_SECONDS, EAST_DEGREES = 86_400, 1.0
+"""What is looked at beside a single item."""
+FEWEST, FEWEST_FOR_DOUBT = 100, 1_000
+SAMPLES = 5
+"""How often a sample is made smaller that has more than a page."""
+SAMPLE_SHARE = 0.7
+
+
+def may_be_a_limit(number: int, page_size: int) -> bool:
+    """Whether so many items may be all that a server lets through: a round number, or whole pages."""
+    whole_pages = number > page_size and number % page_size == 0
+    round_number = number % 100 == 0 or (number + 1) % 1_000 == 0 or number & (number - 1) == 0
+    return whole_pages or (number >= FEWEST and round_number)
+
+
+def is_a_usual_limit(number: int) -> bool:
+    """Whether so many are what servers limit searches to: 1,000, 5,000, 10,000 and the like."""
+    return number >= FEWEST_FOR_DOUBT and str(number).rstrip("0") in ("1", "2", "5")
+
+
+class Beyond:
+    """Looks beyond the ends of a search, or of its parts, that may be ends of pages only."""
+
+    def __init__(self, fetcher: Fetcher, ledger: Ledger, proof: Completeness) -> None:
+        self._fetcher, self._ledger, self._proof = fetcher, ledger, proof
+        self._last: Page | None = None
+        self._limit: int | None = None  # where pages end, though there are more items
+
+    async def look(self, query: Query, reading: Reading, *, last: bool) -> None:
+        """Take note in a reading, of which all that was counted has come, whether there is more.
+
+        Args:
+            last: Whether all of the search has come, in pages one after another.
+        """
+        proof, ledger, part = self._proof, self._ledger, reading.share.partition
+        self._last = reading.last or self._last
+        if isinstance(part, Interval | Tile):
+            counted, came = reading.counted, reading.tally.members if reading.counted is None else 0
+        else:
+            counted, came = proof.counted, ledger.came if last else 0
+        unlikely = counted not in (None, came) or not may_be_a_limit(came, self._fetcher.page_size)
+        if unlikely or self._last is None or ledger.left is not None or "ids" in query.body:
+            return
+        more = came == self._limit or await self._goes_on(query, reading, self._last)
+        if more:
+            self._limit = came
+            reading.counted = proof.counted = None
+            reading.ending.problem = reading.ending.shifted = CAPPED
+        elif more is None and is_a_usual_limit(came):
+            reading.ending.shifted = PERHAPS_CAPPED
+
+    async def _goes_on(self, query: Query, reading: Reading, last: Page) -> bool | None:
+        """Ask whether there are items that no page held; None where the server does not show it."""
+        part, heeded = reading.share.partition, False
+        whole = part if isinstance(part, Interval) else Interval(query.asked.start, query.asked.end)
+        in_order = reading.reached not in (None, inf)
+        samples: list[Partition | None] = [_in_time(whole, last, newest_first=in_order), _in_space(query, part, last)]
+        for sample in filter(None, samples):
+            for _ in range(0 if heeded else SAMPLES):
+                request = query.request(sample, query.body["limit"])
+                try:
+                    page = page_of(await self._fetcher.client.send(request, attempts=ATTEMPTS), request)
+                except DataProcessingError:
+                    break
+                if self._ledger.is_new(reading, page):
+                    return True
+                members = page.objects()
+                if 2 * sum(owner(each, sample) is Owner.FOREIGN for each in members) > len(members):
+                    break  # what was asked for is ignored
+                if page.following is None:  # all that is in there came before
+                    heeded = True
+                    break
+                sample = _smaller(sample, SAMPLE_SHARE * page.size / (page.matched or 2 * page.size))
+        return False if heeded else None
+
+
+def _in_time(whole: Interval, last: Page, *, newest_first: bool) -> Interval | None:
+    """What comes after the last page where that is sorted by time, else a sample of the time it is from."""
+    times = [round(time * SECOND) for time in times_of(last.objects())]
+    gaps = [after - before for before, after in pairwise(times)]
+    away = AWAY_SECONDS * SECOND
+    start, end = whole.start, whole.end
+    if any(gaps):
+        newest_first = all(gap <= 0 for gap in gaps)
+    if times and newest_first:
+        end = times[-1] - away if end is None else min(times[-1] - away, end)
+    elif any(gaps) and all(gap >= 0 for gap in gaps):
+        start = times[-1] + away if start is None else max(times[-1] + away, start)
+    elif any(gaps):
+        apart = sorted(set(times))
+        start, end = apart[(len(apart) - 1) // 2 :][:2]
+    elif times:
+        start, end = times[-1], times[-1] + AFTER_SECONDS * SECOND
+    else:
+        return None
+    return None if start is not None and end is not None and start >= end else replace(whole, start=start, end=end)
+
+
+def _in_space(query: Query, part: Partition, last: Page) -> Tile | None:
+    """A sample of the area that the last page is from."""
+    xs = sorted({x for x, _ in points_of(last.objects())})
+    if not xs or "bbox" in query.body or "intersects" in query.body or isinstance(part, Tile):
+        return None
+    west, east = xs[(len(xs) - 1) // 2 :][:2] if len(xs) > 1 else (xs[0], min(xs[0] + EAST_DEGREES, 180.0))
+    start, end = (part.start, part.end) if isinstance(part, Interval) else (None, None)
+    return Tile(west, -90.0, east, 90.0, start, end)
+
+
+def _smaller(partition: Partition, share: float) -> Partition:
+    """A part of a sample; beyond the last page, all of it is one."""
+    match partition:
+        case Tile():
+            return replace(partition, east=partition.west + share * (partition.east - partition.west))
+        case Interval(start=int(start), end=int(end)):
+            return replace(partition, end=start + max(round(share * (end - start)), SECOND))
+    return partition
