@@ -1,4 +1,5 @@
-"""A plugin of asv: `asv run` says beforehand how long it takes, and Ctrl-C in the middle keeps what is done.
+"""A plugin of asv: `asv run` says beforehand how long it takes, Ctrl-C in the middle keeps what is done, and what is
+wrong with the checkout is told in words.
 
 Named in asv.conf.json as ".tools.asv.keeping". asv itself saves a commit's results when the last benchmark has ended.
 """
@@ -11,7 +12,7 @@ from typing import Any
 from asv.commands import run as asv_run
 from asv.console import log
 from asv.results import iter_results
-from asv.util import UserError
+from asv.util import ProcessError, UserError
 
 GUESSED_SECONDS = 8.0
 """What a benchmark with one combination of parameters takes, while nobody knows: the mean of this project's suite."""
@@ -43,7 +44,13 @@ def install() -> None:
     @functools.wraps(run)
     def remembering(cls: type, conf: Any, *arguments: Any, **options: Any) -> Any:
         state.update(results_dir=conf.results_dir, saves=not options.get("dry_run"))
-        return run(cls, conf, *arguments, **options)
+        try:
+            return run(cls, conf, *arguments, **options)
+        except OSError as error:  # asv shows a traceback of these
+            raise UserError(f"{error.filename or 'a file'}: {error.strerror or error}") from error
+        except ProcessError as error:
+            said = (error.stderr or error.stdout or "it said nothing").strip()
+            raise UserError(f"{Path(error.args[0]).name} failed: {said}") from error
 
     @functools.wraps(run_benchmarks)
     def keeping(benchmarks: Any, env: Any, results: Any = None, **options: Any) -> Any:

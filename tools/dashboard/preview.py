@@ -8,9 +8,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tools import ROOT
-from tools.asv.git import Repository
+from tools.asv.git import GitError, Repository
 from tools.asv.project import Project
-from tools.asv.run import run
+from tools.asv.run import elsewhere, run
 from tools.errors import MeasuringError
 
 
@@ -18,7 +18,8 @@ def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> Non
     """Publish, serve on 127.0.0.1 until Ctrl-C or SIGTERM; port 0 is any that is free. Raises MeasuringError: there is
     nothing to publish, asv could not do it, or the port is taken.
     """
-    if Repository(ROOT).find("HEAD") is None:
+    repository = Repository(ROOT)
+    if repository.find("HEAD") is None:
         raise MeasuringError(
             f"{ROOT} is not a git checkout, and the dashboard shows results by commit; clone the project and run "
             "`asv run HEAD^!` there"
@@ -26,7 +27,11 @@ def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> Non
     project = Project.of(ROOT / "asv.conf.json")
     if not any(project.results_dir.glob("*/*-*.json")):
         raise MeasuringError(f"{project.results_dir} holds no results yet; run `asv run HEAD^!` first")
-    if run(["publish"], config=project.config):
+    try:
+        branch = repository.branch(project.branch)
+    except GitError:
+        branch = "HEAD"  # which is detached
+    if run(["publish"], config=project.config, program=elsewhere(project.results_dir, project.html_dir, branch)):
         raise MeasuringError("asv could not publish; what it says stands above")
     try:
         server = _Server(("127.0.0.1", port), partial(_Files, directory=str(project.html_dir)))

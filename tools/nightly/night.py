@@ -69,7 +69,10 @@ def run(options: Options, progress: Progress) -> Outcome:
         raise ToolError(f"there is no branch {branch!r} in {repository.path}; name one with --branch")
     line = repository.line(branch, first_parent=True)
     work = (options.work or project.config.parent / ".asv" / "nightly").resolve()
-    work.mkdir(parents=True, exist_ok=True)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ToolError(f"{work} cannot be made ({error.strerror}); name another place with --work") from error
     with _alone(work):
         end_leftovers(work)
         kept = None
@@ -114,6 +117,8 @@ class _Night:
         newest = freshness.commit
         pending = records.new_commits(self.line, self.measured())
         if not new and not old and newest is not None and records.judged_until(self.home) == newest:
+            if self.kept is not None:
+                self.kept.push()  # what a push that was refused has left
             return Outcome(NO_REGRESSION, (f"Nothing new on {self.asv.branch}. {freshness.sentence(self.asv.branch)}",))
         if pending:
             notes.append(f"{len(pending)} new commits were left for the next run: the time was up")
