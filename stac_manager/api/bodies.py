@@ -1,4 +1,4 @@
-"""Bodies of answers: decompressed within bounds, decoded without holding up the event loop.
+"""Bodies of answers: decompressed within bounds, without holding up the event loop.
 
 Nothing of what a server says about sizes is believed. Bounded are the bytes of one answer, on the wire and unpacked,
 how much more it becomes by unpacking, its gzip members, its codings, and the bytes of all answers together.
@@ -7,16 +7,11 @@ how much more it becomes by unpacking, its gzip members, its codings, and the by
 from __future__ import annotations
 
 import asyncio
-import codecs
-import gc
-import json
 import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import brotli
-import orjson
 
 from stac_manager.exceptions import DataProcessingError
 
@@ -35,6 +30,7 @@ BYTES_IN_FLIGHT = 128 * MEGABYTE
 STEP_BYTES = MEGABYTE
 PIECE_BYTES = 65_536
 ON_THE_SPOT_BYTES = 262_144
+
 # orjson parses 80 to 250 MB of items a second and nothing else runs meanwhile: what is larger is parsed by a thread
 # that others can interrupt.
 DECODED_AT_ONCE_BYTES = 6 * MEGABYTE
@@ -194,63 +190,3 @@ async def _undone(data: bytes, coding: str, most: int, take: Callable[[int], Awa
         parts.append(part)
     # Joining large parts takes no lock, so that others run meanwhile.
     return parts[0] if len(parts) == 1 else await asyncio.to_thread(b"".join, parts)
-
-
-def decoded(data: bytes) -> Any:
-    """Parse JSON, the garbage collector off: thousands of new dicts, none of them garbage, would start it many times.
-
-    Other threads do not run meanwhile, and see nothing of it. What orjson refuses and others write is left to the
-    standard library: `NaN`, a byte order mark, half a surrogate pair, control characters in strings, other encodings.
-
-    Raises:
-        ValueError: If it is no JSON.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return _loosely_decoded(data)
-    finally:
-        if collecting:
-            gc.enable()
-
-
-async def decoded_aside(data: bytes) -> Any:
-    """Parse JSON without holding up the event loop for long.
-
-    Raises:
-        ValueError: If it is no JSON.
-    """
-    if len(data) <= DECODED_AT_ONCE_BYTES:
-        return decoded(data)
-    return await asyncio.to_thread(_loosely_decoded, data)
-
-
-def _loosely_decoded(data: bytes) -> Any:
-    try:
-        # The hook is Python code, between whose lines other threads have their turn.
-        return json.loads(_text_of(data), object_hook=lambda members: members, strict=False)
-    except RecursionError:
-        raise ValueError("too deeply nested") from None
-
-
-def _text_of(data: bytes) -> str:
-    """Decode a body in the encoding that its first bytes tell; bytes that are no UTF-8 are taken for Latin-1.
-
-    Raises:
-        ValueError: If it holds what nobody writes, and what damage looks like.
-    """
-    text = data.decode(json.detect_encoding(data), "latin-1-bytes")
-    if "\0" in text:
-        raise ValueError("it has a null character")
-    return text
-
-
-def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeDecodeError) or error.encoding != "utf-8":
-        raise error
-    return error.object[error.start : error.end].decode("latin-1"), error.end
-
-
-codecs.register_error("latin-1-bytes", _as_latin_1)

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from stac_manager.api.bodies import decoded
+from stac_manager.api.decoding import decoded, decoded_item
 
 OUTLINE_BYTES = 65_536
 GUESSES = 3
@@ -94,7 +94,7 @@ class Outline:
 
     def _features(self) -> Iterator[Any]:
         data, at, end = self.data, self.begin, self.end
-        view, loads = memoryview(data), orjson.loads
+        view = memoryview(data)
         beginning = _BEGINNING.match(data, at, end)
         between = beginning and re.compile(rb"\}(\s*,\s*)" + re.escape(beginning[0])).search(data, at, end)
         if between:
@@ -102,8 +102,8 @@ class Outline:
             searched, skipping, failed = at, False, 0
             while failed < GUESSES and (found := data.find(needle, searched, end)) >= 0:
                 try:
-                    feature = loads(view[at : found + 1])
-                except orjson.JSONDecodeError:
+                    feature = _item(view[at : found + 1])
+                except ValueError:
                     failed += 1
                     searched, skipping = (at if skipping else found + 1), False
                     continue
@@ -117,6 +117,13 @@ class Outline:
         except ValueError:
             raise DamagedPageError from None
         yield from rest
+
+
+def _item(data: memoryview) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return decoded_item(bytes(data))
 
 
 def _object(data: bytes) -> dict[str, Any] | None:

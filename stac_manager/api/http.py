@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from yarl import URL
 
-from stac_manager.api import bodies, messages, retrying
+from stac_manager.api import decoding, messages, retrying
 from stac_manager.api.addresses import linked, origin_of, shown
 from stac_manager.api.exchange import Reply, Wire
 from stac_manager.api.features import Outline
@@ -262,11 +262,11 @@ def _refusal(place: str, reply: Reply, secrets: Secrets | None, *, throttled: bo
 
 
 async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | None) -> Answer:
-    data = reply.body
+    data = decoding.in_utf_8(reply.body, reply.headers.get("Content-Type", ""))
     if outline and (found := Outline.of(data)) is not None:
         return Answer(reply.url, found.members, len(data), found, reply.link)
     try:
-        document = await bodies.decoded_aside(data)
+        document = await decoding.decoded_aside(data)
     except ValueError as error:
         if reply.headers.get("Content-Type", "").startswith("text/html"):
             raise Fault(f"{place}: the answer is a web page, not JSON", "web page", digest=hash(data)) from None

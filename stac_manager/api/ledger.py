@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from stac_manager.api.addresses import shown
+from stac_manager.api.decoding import Illegible
 from stac_manager.api.ownership import ROUNDED, Asked, Owner, collection_of, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import LOST, MOVED, Reading, Tally
@@ -186,7 +187,7 @@ class Ledger:
             else:
                 tally.near += 1
             return False
-        if not item and (reason := why_not_an_item(member, partial=True)):
+        if not item and (reason := _why_not_an_item(member)):
             tally.failed += 1
             self.totals.failed += 1
             self._failures.add(page.url, reason)
@@ -280,6 +281,10 @@ class Ledger:
             del feature
             started = clock()
         stats.seconds_decoding += clock() - started
+
+
+def _why_not_an_item(member: Any) -> str | None:
+    return str(member) if isinstance(member, Illegible) else why_not_an_item(member, partial=True)
 
 
 def _is_item(member: Any) -> bool:

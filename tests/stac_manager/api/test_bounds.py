@@ -16,7 +16,7 @@ import pytest
 from yarl import URL
 
 from stac_manager import ConfigurationError, DataProcessingError
-from stac_manager.api import bodies, page_sizes
+from stac_manager.api import bodies, decoding, page_sizes
 from stac_manager.api.addresses import refuse_foreign
 from stac_manager.api.messages import LEFT_OUT, Secrets, of_error, server_message
 from stac_manager.api.page_sizes import PAGES_BEFORE_GROWING, PageSize
@@ -169,14 +169,17 @@ async def test_all_answers_together_are_bounded_and_the_oldest_goes_on() -> None
     assert order == ["old", "young"]
 
 
+FEATURES = {"features": ["item 'ö?': a text is not valid UTF-8", 1], "a": decoding.NO_TEXT}
+
+
 @pytest.mark.parametrize(
     ("data", "value"),
     [
         (b'{"a": NaN, "b": -Infinity}', None),
         (b"\xef\xbb\xbf[1]", [1]),
         ('["ö"]'.encode("utf-16"), ["ö"]),
-        ('["ö"]'.encode("latin-1"), ["ö"]),
-        (b'["\xc3\xb6\xc3"]', ["öÃ"]),
+        ('["ö", "o"]'.encode("latin-1"), ["a text is not valid UTF-8", "o"]),
+        (b'{"features": [{"id": "\xc3\xb6\xc3"}, 1], "a": "\xf6"}', FEATURES),
         (b'["a\tb\n", "\\ud800"]', ["a\tb\n", "\ud800"]),
         (b'["a\0b"]', ValueError),
         (b"[" * 300 + b"]" * 300, None),
@@ -188,13 +191,13 @@ async def test_all_answers_together_are_bounded_and_the_oldest_goes_on() -> None
     ],
 )
 async def test_what_others_write_is_decoded_or_refused(data: bytes, value: object) -> None:
-    for most in (bodies.DECODED_AT_ONCE_BYTES, 0):
-        with mock.patch.object(bodies, "DECODED_AT_ONCE_BYTES", most):
+    for most in (decoding.DECODED_AT_ONCE_BYTES, 0):
+        with mock.patch.object(decoding, "DECODED_AT_ONCE_BYTES", most):
             if value is ValueError and not (most == 0 and data.isdigit()):
                 with pytest.raises(ValueError):  # noqa: PT011 - every decoder has words of its own
-                    await bodies.decoded_aside(data)
+                    await decoding.decoded_aside(data)
             elif value is not ValueError:
-                found = await bodies.decoded_aside(data)
+                found = await decoding.decoded_aside(data)
                 assert value is None or found == value
 
 

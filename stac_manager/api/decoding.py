@@ -1,0 +1,138 @@
+"""Bytes -> JSON, without holding up the event loop; what orjson refuses and servers write all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import gc
+import json
+import re
+from typing import Any
+
+import orjson
+
+# orjson parses 80 to 250 MB of items a second and nothing else runs meanwhile: what is larger is parsed by a thread
+# that others can interrupt.
+DECODED_AT_ONCE_BYTES = 6 * 1_048_576
+
+# Stands for bytes that are no text: a code point that is never one (Unicode, 23.7: noncharacters).
+NO_TEXT = "\ufdd0"
+_SYNTAX = b'{"a-+~": ["\\u00e9"], "b&AOk-": 0}'
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([\w.:-]{1,40})', re.IGNORECASE)
+
+
+class Illegible(str):
+    """What stands in place of an item that is no text: why."""
+
+    __slots__ = ()
+
+
+def decoded(data: bytes) -> Any:
+    """Parse JSON, the garbage collector off: thousands of new dicts, none of them garbage, would start it many times.
+
+    Other threads do not run meanwhile, and see nothing of it. What orjson refuses and others write is left to the
+    standard library: `NaN`, a byte order mark, half a surrogate pair, control characters in strings, UTF-16.
+
+    In place of an item with bytes that are no text stands its `Illegible`.
+
+    Raises:
+        ValueError: If it is no JSON.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return _loosely_decoded(data)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+async def decoded_aside(data: bytes) -> Any:
+    """Parse JSON without holding up the event loop for long.
+
+    Raises:
+        ValueError: If it is no JSON.
+    """
+    if len(data) <= DECODED_AT_ONCE_BYTES:
+        return decoded(data)
+    return await asyncio.to_thread(_loosely_decoded, data)
+
+
+def _loosely_decoded(data: bytes) -> Any:
+    try:
+        # The hook is Python code, between whose lines other threads have their turn.
+        text = _text_of(data)
+        document = json.loads(text, object_hook=lambda members: members, strict=False)
+        if NO_TEXT not in text:
+            return document
+        if isinstance(document, dict) and isinstance(features := document.get("features"), list):
+            document["features"] = list(map(_legible, features))
+        return list(map(_legible, document)) if isinstance(document, list) else document
+    except RecursionError:
+        raise ValueError("too deeply nested") from None
+
+
+def decoded_item(data: bytes) -> Any:
+    """Parse one item, or say that it is `Illegible`.
+
+    Raises:
+        ValueError: If it is no JSON.
+    """
+    (item,) = _loosely_decoded(b"[" + data + b"]")
+    return item
+
+
+def _legible(item: Any) -> Any:
+    if NO_TEXT not in json.dumps(item, ensure_ascii=False):
+        return item
+    name = item.get("id") if isinstance(item, dict) else None
+    which = f"item {name.replace(NO_TEXT, '?')!r}: " if isinstance(name, str) else ""
+    return Illegible(f"{which}a text is not valid UTF-8")
+
+
+def _text_of(data: bytes) -> str:
+    """Decode a body in the encoding that its first bytes tell, with `NO_TEXT` where UTF-8 is not what it should be.
+
+    Raises:
+        ValueError: If it holds what nobody writes, and what damage looks like.
+    """
+    text = data.decode(json.detect_encoding(data), "no-text")
+    if "\0" in text:
+        raise ValueError("it has a null character")
+    return text
+
+
+def _marked(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError) or error.encoding != "utf-8":
+        raise error
+    return NO_TEXT, error.end
+
+
+codecs.register_error("no-text", _marked)
+
+
+def in_utf_8(data: bytes, content_type: str) -> bytes:
+    """Write a body that is no UTF-8 in it, where its Content-Type names another charset of which ASCII is a part.
+
+    JSON is UTF-8 and has no charset (RFC 8259, 8.1 and 11): many servers name ISO 8859-1 and write UTF-8 all the same.
+    Where the body is no text in that charset either, nothing is changed.
+    """
+    found = _CHARSET.search(content_type)
+    if not found:
+        return data
+    try:
+        if codecs.lookup(found[1]).name == "utf-8" or _SYNTAX.decode(found[1]) != _SYNTAX.decode() or _is_utf_8(data):
+            return data
+        return data.decode(found[1]).encode()
+    except (LookupError, ValueError):
+        return data
+
+
+def _is_utf_8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

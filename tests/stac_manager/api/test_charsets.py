@@ -1,0 +1,78 @@
+"""Answers that are no UTF-8: read where they say what they are, named where they do not. Files have the same rule."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from support import make_item
+
+from stac_manager import IngestModule, WorkflowContext
+from stac_manager.api.decoding import in_utf_8
+
+from .adversary import Adversary
+from .test_faults import serving
+
+NAME = "K\u00f6ln"
+ITEMS = [
+    make_item(f"item-{n:02}", properties={"datetime": f"2024-05-{n + 1:02}T00:00:00Z", "place": NAME if n == 7 else ""})
+    for n in range(25)
+]
+REASON = "item 'item-07': a text is not valid UTF-8"
+
+
+async def searched(charset: str, written: str, concurrency: int) -> tuple[dict[str, str], list[str]]:
+    adversary = Adversary(ITEMS)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        reply = await adversary.reply_to(request)
+        body = json.dumps(json.loads(reply.body), ensure_ascii=False).encode(written)
+        return web.Response(body=body, headers={"Content-Type": f"application/geo+json{charset}"})
+
+    context = WorkflowContext.create()
+    async with serving(handle) as url:
+        module = IngestModule({"source": url, "mode": "api", "limit": 10, "concurrency": concurrency})
+        places = {item["id"]: item["properties"]["place"] async for item in module.fetch(context)}
+    failures = [failure.reason for failure in context.failure_collector.get_all()]
+    return places, failures
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize(
+    ("charset", "written", "legible"),
+    [
+        ("; charset=iso-8859-1", "latin-1", True),
+        ('; Charset="windows-1252"', "cp1252", True),
+        ("; charset=iso-8859-1", "utf-8", True),
+        ("", "latin-1", False),
+        ("; charset=utf-8", "latin-1", False),
+        ("; charset=no-such-thing", "latin-1", False),
+    ],
+)
+async def test_text_is_read_as_its_charset_or_named(
+    charset: str, written: str, legible: bool, concurrency: int
+) -> None:
+    places, failures = await searched(charset, written, concurrency)
+    assert len(places) == len(ITEMS) - (not legible)
+    assert places.get("item-07") == (NAME if legible else None)
+    assert failures == ([] if legible else [REASON])
+
+
+async def test_a_file_names_it_as_well(tmp_path: Path) -> None:
+    lines = "\n".join(json.dumps(item, ensure_ascii=False) for item in ITEMS)
+    (tmp_path / "items.ndjson").write_bytes(lines.encode("latin-1"))
+    context = WorkflowContext.create()
+    came = [item async for item in IngestModule({"source": str(tmp_path / "items.ndjson")}).fetch(context)]
+    (failure,) = context.failure_collector.get_all()
+    assert len(came) == len(ITEMS) - 1
+    assert "not valid UTF-8" in failure.reason
+
+
+@pytest.mark.parametrize(
+    "charset", ["unicode_escape", "utf-7", "punycode", "hex", "cp037", "rot13", "idna", "undefined"]
+)
+def test_only_charsets_in_which_json_is_json_are_heeded(charset: str) -> None:
+    data = b'{"a": "\xf6\\u00e9"}'
+    assert in_utf_8(data, f"application/json; charset={charset}") is data
