@@ -54,6 +54,20 @@ def range_of(member: Any) -> tuple[float, float] | None:
     return None if start is None or end is None else (start, end)
 
 
+def lasts(member: Any) -> bool:
+    """Whether an item lasts a while."""
+    pair = range_of(member)
+    return pair is not None and pair[1] - pair[0] >= SHORTEST_SECONDS
+
+
+def is_odd_in_time(member: Any) -> bool:
+    """Whether a server may not find an item by its time: a range that is turned round, a time in another zone."""
+    pair, properties = range_of(member), member.get("properties")
+    written = properties.get("datetime") if isinstance(properties, dict) else None
+    elsewhere = isinstance(written, str) and not written.endswith(("Z", "z", "+00:00"))
+    return elsewhere or (pair is not None and pair[1] < pair[0] - 1)
+
+
 def is_cut_off(page: Page) -> bool:
     return page.doubt is not None or page.broken is not None or (page.matched is not None and page.matched > page.size)
 

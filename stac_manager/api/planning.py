@@ -16,8 +16,9 @@ from stac_manager.api.first_page import (
     at_one_instant,
     expected,
     is_cut_off,
+    is_odd_in_time,
+    lasts,
     parts_for,
-    range_of,
     ranges_are_long,
     tiles_for,
 )
@@ -146,7 +147,7 @@ class Planner:
         Args:
             workers: How many read at once.
             parts: Says from the first page how many partitions there should be.
-            blindly: Whether to cut a search that has no count before it proves long.
+            blindly: Whether to cut a search that has no count before it proves long, as parts that are read elsewhere.
 
         Raises:
             DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
@@ -161,7 +162,7 @@ class Planner:
         planned = Planned(query, "", replace(known, page=page))
         if page.matched is None and page.following is not None and not blindly:
             return replace(planned, later=True)
-        return await self._cut_by_time(planned, parts(page), workers)
+        return await self._cut_by_time(planned, parts(page), workers, surely=blindly)
 
     async def plan_later(self, planned: Planned, workers: int, reached: float | None) -> Planned:
         """Cut a search that has proved long, of which the items from `reached` on were read, or say why not."""
@@ -169,9 +170,17 @@ class Planner:
         return await self._cut_by_time(replace(planned, later=False), parts, workers, reached)
 
     async def _cut_by_time(
-        self, planned: Planned, parts: int, workers: int, reached: float | None = None, *, looked: bool = False
+        self,
+        planned: Planned,
+        parts: int,
+        workers: int,
+        reached: float | None = None,
+        *,
+        looked: bool = False,
+        surely: bool = False,
     ) -> Planned:
-        """Cut by time where that works; `looked` where it is known that not all items are alike in time."""
+        """Cut by time where that works; `looked` where it is known that not all items are alike in time, `surely` where
+        nothing finds out later that it does not."""
         known, query = planned.known, planned.query
         assert known is not None
         page = known.page
@@ -188,7 +197,7 @@ class Planner:
             if found is None:
                 return replace(planned, reason=NULLS_LOST)
             nulls = found.size > 0
-        if not await self._finds_by_time(query, page, members, nulls=nulls):
+        if not await self._finds_by_time(query, members, nulls=nulls, surely=surely or page.matched is None):
             return replace(planned, reason=BY_OTHER_TIMES)
         cutter = Cutter(query.bounds, expected(known))
         intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts, reached)
@@ -200,13 +209,14 @@ class Planner:
         partitions: list[Partition] = [*intervals, *([NoDatetime()] if nulls else [])]
         return replace(planned, reason=None, partitions=partitions, cuts=cutter, sizes=sizes)
 
-    async def _finds_by_time(self, query: Query, page: Page, members: list[Any], *, nulls: bool) -> bool:
+    async def _finds_by_time(self, query: Query, members: list[Any], *, nulls: bool, surely: bool) -> bool:
         """Whether an item comes when its own time is asked for, by which it belongs to a partition. Servers may compare
-        the middle of a range, find ranges only as a whole, or look at another property. Asked of an item with a range,
-        and of any where no count would tell."""
+        the middle of a range, find ranges only as a whole, look at another property, or at the text of a time. Asked of
+        an item with a range; `surely`, of any, an odd one rather."""
         known = [each for each in members if not (nulls and has_null_datetime(each)) and self._is_inside(query, each)]
-        long = (each for each in known if (pair := range_of(each)) and pair[1] - pair[0] >= SHORTEST_SECONDS)
-        witness = next(long, known[0] if known and page.matched is None else None)
+        witness = next(filter(lasts, known), None)
+        if witness is None and surely:
+            witness = next(filter(is_odd_in_time, known), known[0] if known else None)
         if witness is None:
             return True
         time = time_of(witness)[0] or 0
@@ -218,10 +228,15 @@ class Planner:
 
     @staticmethod
     def _is_inside(query: Query, member: Any) -> bool:
-        """Whether the time of an item is within the search."""
+        """Whether the time of an item is within the search, and plain, but for a range that is turned round."""
         time, clear = time_of(member)
         low, high = query.asked.start, query.asked.end
-        return time is not None and clear and (low is None or time >= low) and (high is None or time <= high)
+        return (
+            time is not None
+            and (clear or is_odd_in_time(member))
+            and (low is None or time >= low)
+            and (high is None or time <= high)
+        )
 
     async def another_way(self, planned: Planned, workers: int) -> Planned | None:
         """Find another way to cut a search of which the first page did not look as if time cut it, or cannot: by time

@@ -301,6 +301,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "another time is compared, without counts": lambda: Case([AnotherTime()], world={"counts": False}),
     "another time is compared": lambda: Case([AnotherTime()]),
     "ranges are turned round": lambda: Case([], in_ranges_turned_round),
+    "ranges are turned round, without counts": lambda: Case([], in_ranges_turned_round, world={"counts": False}),
     "times are compared as text": lambda: Case([TimesAsText()], in_many_zones),
     "oldest first": lambda: Case(
         [OldestFirst()], over_years, {"datetime": "2024-01-01T00:00:00Z/2027-01-01T00:00:00Z"},

@@ -1,0 +1,38 @@
+"""Partitions that are read one by one, as elsewhere: all comes, also where items are not found by their time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from stac_manager import IngestModule, WorkflowContext
+from stac_manager.completeness import merge
+
+from .habits import AnotherTime, TimesAsText, Window
+from .server import Habit, Json, Key, World, key_of, running
+from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread
+
+
+@pytest.mark.parametrize(
+    ("habits", "items"),
+    [
+        ([], spread),
+        ([AnotherTime()], spread),
+        ([TimesAsText()], in_many_zones),
+        ([], in_ranges_turned_round),
+        ([Window(30)], spread),
+    ],
+)
+@pytest.mark.parametrize("counts", [True, False])
+async def test_partitions_hold_all(habits: Sequence[Habit], items: Callable[[], list[Json]], counts: bool) -> None:
+    world = World(items(), habits, counts=counts, paging="position")
+    keys: list[Key] = []
+    async with running(world):
+        module = IngestModule({"source": world.url, "limit": LIMIT, "concurrency": 2})
+        plan = await module.plan(partition_items=25)
+        readers = [module.read(partition, WorkflowContext.create()) for partition in plan]
+        for reader in readers:
+            keys += [key_of(item) async for item in reader]
+    assert sorted(map(str, keys)) == sorted(str(key_of(item)) for item in world.items)
+    assert merge(plan, [reader.report for reader in readers]).status != "incomplete"
