@@ -12,7 +12,7 @@ import itertools
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypeAlias, TypedDict
@@ -158,6 +158,11 @@ def selected(suite: Mapping[str, Any], patterns: Sequence[str]) -> list[str]:
             if not patterns or any(re.search(pattern, call) for pattern in patterns for call in names):
                 found.append(name)
     return found
+
+
+def only(names: Iterable[str], chosen: str = "") -> str:
+    """Some benchmarks, and of these what a pattern chooses, as a regular expression for asv."""
+    return rf"^(?=.*(?:{chosen}))(?:{'|'.join(map(re.escape, names))})(?:\(|$)"
 
 
 def result_files(results_dir: Path, machine: str | None) -> tuple[Path, list[ResultFile], list[str]]:

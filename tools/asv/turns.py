@@ -10,7 +10,6 @@ Nothing is added to the history in `.asv/results`.
 from __future__ import annotations
 
 import io
-import re
 import shutil
 import tarfile
 import tempfile
@@ -29,7 +28,7 @@ from tools.analysis.metrics import is_judged
 from tools.analysis.series import Run
 from tools.errors import ReportError
 
-from .files import selected, suite_of
+from .files import only, selected, suite_of
 from .git import Repository
 from .project import OURS, Project
 from .results import read_history
@@ -123,7 +122,7 @@ def compare(
                 seconds = turns.take(pattern, rounds - number)
         again = repeatable(*turns.runs)
         if again:  # an exact count that differs
-            turns.pairs.append(both(sides, work, _only(again, chosen)))
+            turns.pairs.append(both(sides, work, only(again, chosen)))
         notes = [] if bench or not ours else _not_watched([one for pair in turns.pairs for one in pair])
         machine = str(Machine.get_defaults()["machine"])
         judged = partial(between, machine=machine, base=commits[0], commit=commits[1], paired=True, looks=1 + goes_on)
@@ -131,7 +130,7 @@ def compare(
         names = undecided(change) if goes_on else []
         further: list[float] = []
         while names and (left := rounds_left(time.monotonic() - started, max(further, default=seconds))):
-            further.append(turns.take(_only(names, chosen), left))
+            further.append(turns.take(only(names, chosen), left))
         if further:
             change = judged(*turns.runs, notes=notes)
         return replace(change, notes=(*change.notes, NO_TIME_LEFT)) if names and undecided(change) else change
@@ -167,11 +166,6 @@ def rounds_left(elapsed: float, round_seconds: float) -> int:
     """How many rounds of so long there is time for with `quick`, so long after the start."""
     left = QUICK_SECONDS - elapsed
     return int(left / round_seconds) if left > 0 and round_seconds > 0 else 0
-
-
-def _only(names: Sequence[str], chosen: str) -> str:
-    """Some benchmarks, and of these what is chosen, as a regular expression for asv."""
-    return rf"^(?=.*(?:{chosen}))(?:{'|'.join(map(re.escape, names))})(?:\(|$)"
 
 
 def both(sides: Sequence[Side], work: Path, pattern: str) -> tuple[_Measured, _Measured]:

@@ -10,7 +10,6 @@ finished batch is copied file by file (each in one step) to the results; done tw
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from tools.asv.files import selected
+from tools.asv.files import only, selected
 from tools.asv.run import SOME_FAILED
 from tools.atomic import write_bytes
 from tools.errors import ToolError
@@ -121,7 +120,7 @@ class Batch:
         arguments += ["--attribute", "rounds=1", "--record-samples", "--show-stderr", "--no-pull"]
         patterns = list(self.plan.bench)
         if number > 1:
-            patterns = [self._pattern(number)]
+            patterns = [only((name for name, rounds in self._selected() if rounds >= number), "|".join(patterns))]
             arguments.append("--append-samples")
         for pattern in patterns:
             arguments.append(f"--bench={pattern}")
@@ -146,12 +145,6 @@ class Batch:
 
     def _rounds(self) -> int:
         return max((rounds for _, rounds in self._selected()), default=1)
-
-    def _pattern(self, number: int) -> str:
-        """A pattern for asv: what was asked for, of the benchmarks that have so many rounds."""
-        names = "|".join(re.escape(name) for name, rounds in self._selected() if rounds >= number)
-        asked = "|".join(f"(?:{pattern})" for pattern in self.plan.bench)
-        return rf"^(?=.*(?:{asked}))(?:{names})(?:\(|$)"
 
     def _selected(self) -> list[tuple[str, int]]:
         """The benchmarks asked for, by asv's own rule, each with its rounds."""

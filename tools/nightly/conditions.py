@@ -24,8 +24,6 @@ class Conditions:
     cpus: int
     nice: int
     megahertz: float | None = None
-    affinity: tuple[int, ...] | None = None
-    available_bytes: int | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -35,7 +33,6 @@ class Conditions:
 
 def observe() -> Conditions:
     """How it is now."""
-    process = psutil.Process()
     frequency = None
     with suppress(AttributeError, NotImplementedError, OSError):  # what some systems and machines do not tell
         frequency = psutil.cpu_freq()
@@ -43,10 +40,8 @@ def observe() -> Conditions:
         at=datetime.now(UTC).replace(microsecond=0),
         load_avg=tuple(round(load, 2) for load in psutil.getloadavg()),
         cpus=psutil.cpu_count() or 1,
-        nice=process.nice(),
+        nice=psutil.Process().nice(),
         megahertz=frequency.current if frequency else None,
-        affinity=tuple(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else None,
-        available_bytes=psutil.virtual_memory().available,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tools.analysis.change import Change
+from tools.asv.files import only
 from tools.asv.git import Repository
 from tools.asv.history import judge
 from tools.asv.project import Project
@@ -239,12 +240,12 @@ class _Night:
         called = [row for row in exact if row.guilty in self.line[1:]]
         if not called:
             return change
-        names = "|".join(sorted({row.series.benchmark.replace(".", r"\.") for row in called}))
+        pattern = only(sorted({row.series.benchmark for row in called}))
         before = {row.guilty: self.line[self.line.index(row.guilty or "") - 1] for row in called}
         scratch = self.asv.work / "confirmed"
         shutil.rmtree(scratch, ignore_errors=True)
         for commit in dict.fromkeys((*before.values(), *before)):
-            arguments = ["run", f"{commit}^!", "--machine", self.machine, "--bench", rf"^(?:{names})(?:\(|$)"]
+            arguments = ["run", f"{commit}^!", "--machine", self.machine, "--bench", pattern]
             code = self.asv.run([*arguments, "--attribute", "rounds=1", "--no-pull"], scratch, scratch / "html")
             if code not in (0, SOME_FAILED):
                 raise self.asv.failed(f"measure {str(commit)[:8]} again")

@@ -44,17 +44,16 @@ class Profile:
         """Make one item. It shares parts with the template: to be written at once, never to be changed."""
         ring, mutated = self.mutate(scene)
         values = {"time": scene.time, **mutated}
-        assets = self.template.assets(values, scene.draw)
-        properties = self.template.properties(values, scene.draw)
+        filled = self.template.fill(values, scene.draw)
         return {
             "type": "Feature",
             "stac_version": STAC_VERSION,
             "id": values["name"],
-            "properties": {**values.get("interval", {}), **scene.datetime_properties, **properties},
+            "properties": {**values.get("interval", {}), **scene.datetime_properties, **filled["properties"]},
             "geometry": {"type": "Polygon", "coordinates": [ring]},
             "bbox": bbox(ring),
-            "links": self.template.links(values, scene.draw),
-            "assets": assets,
+            "links": filled["links"],
+            "assets": filled["assets"],
             "stac_extensions": self.template.extensions,
             "collection": self.collection,
         }

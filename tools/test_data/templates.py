@@ -40,7 +40,13 @@ class Template:
         self._links = _compiled(content["links"])
         self._steps = [{**step, "assets": _compiled(step.get("assets", {}))} for step in content["assets"]]
 
-    def assets(self, values: Values, draw: Draw) -> Json:
+    def fill(self, values: Values, draw: Draw) -> Json:
+        """What differs of an item, drawn in this order: `assets`, `properties`, `links`."""
+        assets = self._assets(values, draw)
+        properties = _filled(self._properties, values, draw)
+        return {"assets": assets, "properties": properties, "links": _filled(self._links, values, draw)}
+
+    def _assets(self, values: Values, draw: Draw) -> Json:
         shares: dict[str, float] = {}
         assets: Json = {}
         for step in self._steps:
@@ -50,14 +56,6 @@ class Template:
             if name is None or shares[name] < limit:
                 assets.update(_filled(step["assets"], values, draw))
         return assets
-
-    def properties(self, values: Values, draw: Draw) -> Json:
-        properties: Json = _filled(self._properties, values, draw)
-        return properties
-
-    def links(self, values: Values, draw: Draw) -> list[Json]:
-        links: list[Json] = _filled(self._links, values, draw)
-        return links
 
 
 def _filled(part: Any, values: Values, draw: Draw) -> Any:
