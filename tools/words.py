@@ -5,6 +5,8 @@ from decimal import Decimal
 
 NOT_AVAILABLE = "n/a"
 BYTES_PER_MB = 1_000_000
+NO_UNITS = ("", "unit")
+"""asv's word for what has none."""
 
 
 def significant(value: float | None) -> str:
@@ -90,7 +92,8 @@ def quantity(value: float | None, unit: str) -> str:
         return f"{value * factor:,.{1 if factor < 1 else 0}f} {name}"
     if unit == "instructions/item":
         return f"{value:,.0f}"
-    return f"{value:,.0f} {unit}" if abs(value) >= 100 or value == int(value) else f"{value:.3g} {unit}"
+    number = f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+    return number if unit in NO_UNITS else f"{number} {unit}"
 
 
 _SIZES = ((1e5, 1e-6, "MB"), (1e3, 1e-3, "kB"), (0.0, 1.0, "bytes"))

@@ -1,5 +1,6 @@
 """What each metric is: whether it is ours to judge, which direction is good, what change is called. Here alone."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -24,6 +25,10 @@ MEMORY_CHANGE = 0.05
 TIMING_CHANGE = 0.05
 PAIRED_TIMING_CHANGE = 0.03
 """Interleaved rounds see the same machine on both sides, so less is enough."""
+
+_RATE = re.compile(r".*(?:/|\bper\b)\s*(?:s|secs?|seconds?|min|minutes?|h|hours?)", re.IGNORECASE)
+_SIZE = re.compile(r"(?:[kmgt]i?)?b|(?:kilo|mega|giga|kibi|mebi|gibi)?bytes?", re.IGNORECASE)
+_TIME = re.compile(r"(?:[mun]|µ|milli|micro|nano)?(?:s|secs?|seconds?)|min|minutes?|hours?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,11 @@ def metric_of(
         return None
     if unit in EXACT_UNITS:
         return Metric("exact", True, EXACT_UNITS[unit])
-    if kind == "peakmemory" or unit == "bytes":
+    if kind == "peakmemory" or _SIZE.fullmatch(unit):
         return Metric("memory", True, MEMORY_CHANGE)
     least = PAIRED_TIMING_CHANGE if paired else TIMING_CHANGE
-    if unit.endswith("/s"):
+    if _RATE.fullmatch(unit):
         return Metric("time", False, least)
-    if kind in ("time", "timeraw") or unit in ("seconds", "s"):
+    if kind in ("time", "timeraw") or _TIME.fullmatch(unit):
         return Metric("time", True, least, "slower", "faster")
     return Metric("other", True, least)

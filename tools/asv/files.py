@@ -75,7 +75,7 @@ class ResultFile:
     python: str
     requirements: Mapping[str, str | None]
     rows: Mapping[str, dict[str, Any]]
-    suite: Mapping[str, Any]
+    suite: Mapping[str, dict[str, Any]]
 
     @property
     def ingest_names(self) -> list[str]:
@@ -116,7 +116,10 @@ def chosen(files: list[ResultFile], folder: Path, name: str | None) -> ResultFil
     """The file of the newest commit with ingestion results, or of the one whose hash starts so; measured last."""
     with_ingest = [file for file in files if file.ingest_names]
     if not with_ingest:
-        raise ReportError(f"{folder} holds no results of {TIME_METHOD}; run `asv run` first.")
+        raise ReportError(
+            f"{folder} holds no results of {TIME_METHOD}, which a report shows: run `asv run` first, or judge another "
+            "benchmark with `regressions`."
+        )
     newest_first = sorted(with_ingest, key=lambda x: (x.commit_date, x.measured_until), reverse=True)
     commits = list(dict.fromkeys(file.commit for file in newest_first))[::-1]
     commit = commits[-1] if name is None else commit_named(name, commits, folder)
@@ -141,22 +144,22 @@ def commit_named(name: str, commits: Sequence[str], where: Path, known: str | No
     raise ReportError(f"{where} has no results of commit {name!r}{said}; the newest there are {newest}.")
 
 
-def suite_of(results_dir: Path) -> dict[str, Any]:
-    """The benchmarks that asv found last, by name, as it describes them; beside them the version of the format. Raises
-    ReportError: nothing was run yet, or the file cannot be read.
+def suite_of(results_dir: Path) -> dict[str, dict[str, Any]]:
+    """The benchmarks that asv found last, by name, as it describes them. Raises ReportError: nothing was run yet, or
+    the file cannot be read.
     """
-    return load(results_dir / "benchmarks.json", dict[str, _Benchmark | int])
+    described = load(results_dir / "benchmarks.json", dict[str, _Benchmark | int])  # the version of the format, too
+    return {name: benchmark for name, benchmark in described.items() if isinstance(benchmark, dict)}
 
 
-def selected(suite: Mapping[str, Any], patterns: Sequence[str]) -> list[str]:
+def selected(suite: Mapping[str, dict[str, Any]], patterns: Sequence[str]) -> list[str]:
     """The benchmarks that asv's `--bench` chooses, by its own rule: any pattern, in the name or in any call of it."""
     found = []
     for name, benchmark in sorted(suite.items()):
-        if isinstance(benchmark, dict):
-            calls = [f"{name}({', '.join(values)})" for values in itertools.product(*benchmark["params"])]
-            names = calls if benchmark["params"] else [name]
-            if not patterns or any(re.search(pattern, call) for pattern in patterns for call in names):
-                found.append(name)
+        axes = benchmark.get("params") or []
+        calls = [f"{name}({', '.join(values)})" for values in itertools.product(*axes)] if axes else [name]
+        if not patterns or any(re.search(pattern, call) for pattern in patterns for call in calls):
+            found.append(name)
     return found
 
 
@@ -184,7 +187,7 @@ def result_files(results_dir: Path, machine: str | None) -> tuple[Path, list[Res
     return folder, list(found.values()), notes
 
 
-def _result_file(path: Path, suite: Mapping[str, Any]) -> ResultFile:
+def _result_file(path: Path, suite: Mapping[str, dict[str, Any]]) -> ResultFile:
     data = load(path, _File)
     rows = {name: dict(zip(data["result_columns"], row, strict=False)) for name, row in data["results"].items()}
     _check(rows, dict[str, _Row], path)

@@ -113,7 +113,7 @@ def read_reports(results_dir: Path, machine: str, *, peers: bool = False) -> lis
 
 def _of_today(file: ResultFile) -> ResultFile:
     """The rows that today's version of each benchmark has made; asv takes one without a version for such a row."""
-    versions = {name: one.get("version") for name, one in file.suite.items() if isinstance(one, dict)}
+    versions = {name: one.get("version") for name, one in file.suite.items()}
     same = {name: row for name, row in file.rows.items() if row.get("version") in (None, versions.get(name))}
     return replace(file, rows=same)
 

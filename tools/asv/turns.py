@@ -71,7 +71,7 @@ class _Measured:
     """What asv measured of one side, and the suite that it found."""
 
     run: Run
-    suite: dict[str, Any]
+    suite: dict[str, dict[str, Any]]
 
 
 def compare(
@@ -239,8 +239,8 @@ def _not_watched(measured: Sequence[_Measured]) -> list[str]:
         for series, value in one.run.series.items()
         if value.status != "n/a"
     }
-    suite = {name: one for name, one in measured[0].suite.items() if isinstance(one, dict)}
-    ours = {name.rpartition(".")[0] for name, one in suite.items() if is_judged(name, {}, str(one.get("unit", "")))}
+    suite = measured[0].suite.items()
+    ours = {name.rpartition(".")[0] for name, one in suite if is_judged(name, {}, str(one.get("unit", "")))}
     missing = sorted(ours - watched)
     notes = []
     if missing:

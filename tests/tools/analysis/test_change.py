@@ -16,7 +16,7 @@ from rich.console import Console
 
 from tools.analysis import certainty
 from tools.analysis.change import Change, between, overall
-from tools.analysis.metrics import Metric
+from tools.analysis.metrics import Metric, metric_of
 from tools.analysis.series import Measured, Run, Series
 from tools.analysis.verdicts import Row, exact_verdict, verdict
 from tools.asv.history import judge
@@ -125,6 +125,21 @@ def test_more_throughput_is_an_improvement(tmp_path: Path) -> None:
 def test_counts_need_no_statistics(tmp_path: Path, unit: str, before: int, after: int, status: str) -> None:
     commits = [{"m.Count.track_x": value} for value in (before, after)]
     assert judged(write_results(tmp_path, commits, unit=unit)).status == status
+
+
+@pytest.mark.parametrize(
+    ("unit", "nature", "lower_is_better"),
+    [
+        *((unit, "time", False) for unit in ("items/s", "MB/s", "particles / second", "calls per minute", "B/sec")),
+        *((unit, "time", True) for unit in ("seconds", "s", "ms", "us", "minutes", "nanoseconds")),
+        *((unit, "memory", True) for unit in ("bytes", "B", "KB", "MiB", "megabytes")),
+        *((unit, "other", True) for unit in ("", "unit", "m/s2", "errors", "bits", "s/items", "Mbp")),
+    ],
+)
+def test_units_as_others_write_them(unit: str, nature: str, lower_is_better: bool) -> None:
+    found = metric_of("m.Suite.track_x", {}, "track", unit)
+    assert found is not None
+    assert (found.nature, found.lower_is_better) == (nature, lower_is_better)
 
 
 def test_where_the_time_went_is_no_verdict(tmp_path: Path) -> None:

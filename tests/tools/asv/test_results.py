@@ -413,6 +413,13 @@ def test_a_number_that_is_too_large_is_a_failure_and_a_machine_may_have_no_name(
     assert [level.status for data_set in report.data_sets for level in data_set.levels] == ["failed"]
 
 
+def test_what_the_suite_does_not_describe_is_left_out(made: Made) -> None:
+    made.commit("a" * 40, {TIME: row([1.0], ["1"], ["1000"]), "m.X.track_n": row([5.0], ["1"], ["1000"])})
+    suite = json.loads((made.root / "benchmarks.json").read_text())
+    (made.root / "benchmarks.json").write_text(json.dumps({**suite, "m.X.track_n": 5}))
+    assert {series.benchmark for run in read_history(made.root).runs for series in run.series} == {TIME}
+
+
 ODD_VALUES: dict[str, list[Any]] = {
     "result": [0.0, -1.0, 1e-300, 1e300, math.inf],
     "stats_repeat": [math.nan, -3, 1e300],
