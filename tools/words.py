@@ -1,5 +1,6 @@
 """Quantities as text, the same everywhere."""
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -61,6 +62,11 @@ def clipped(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
+def pieces(name: str) -> list[str]:
+    """The parts of a name between which a line may be broken: after a dot, a bracket, a comma, an underscore."""
+    return [piece for piece in _PIECES.findall(name) if piece]
+
+
 def plain(text: str) -> str:
     """Text of others on one line, and without what a terminal or an editor would obey: controls show as `\\x1b`."""
     line = " ".join(text.split())
@@ -96,5 +102,6 @@ def quantity(value: float | None, unit: str) -> str:
     return number if unit in NO_UNITS else f"{number} {unit}"
 
 
+_PIECES = re.compile(r"[^._(),=\s]*[._(),=\s]*")
 _SIZES = ((1e5, 1e-6, "MB"), (1e3, 1e-3, "kB"), (0.0, 1.0, "bytes"))
 _TIMES = ((1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (1e-6, 1e6, "us"), (0.0, 1e9, "ns"))

@@ -214,7 +214,11 @@ def cautions_of(found: Analysis) -> tuple[str, ...]:
     part = "page" if data_set.kind == "api" else "document"
     text = [
         (absent["failed"], f"{named(absent['failed'])} failed"),
-        (crowded, f"the machine was busy with other work at {named(crowded)}"),
+        (
+            crowded,
+            "the machine was busy with other work"
+            + (f" at {named(crowded)}" if len(crowded) < len(data_set.measured) else ""),
+        ),
         (
             few,
             "" if few is None else f"only {few[0]:g} {part}{'s' * (few[0] != 1)} to share, too few for {named(few[1])}",

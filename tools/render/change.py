@@ -1,7 +1,6 @@
 """A Change as Markdown, as JSON and on a terminal: the same rows, the same words, which are its own."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from rich.text import Text
 
 from tools.analysis.change import Change
 from tools.analysis.verdicts import Row, counted
-from tools.words import plural
+from tools.words import pieces, plural
 
 from .markdown import code, escaped
 from .page import CHANGE_COLUMNS
@@ -24,7 +23,6 @@ _QUANTITY_WIDTH = 14
 _LEAST_NAME_WIDTH = 24
 # So many rows without a verdict hide those with one on a terminal.
 _MANY = 10
-_PIECES = re.compile(r"[^._(),=\s]*[._(),=\s]*")
 
 
 def as_markdown(change: Change) -> str:
@@ -90,7 +88,7 @@ def wrapped(name: str, width: int) -> list[str]:
     """A name in lines of at most `width`, broken after a dot, a bracket, a comma, an underscore; a word that is longer
     than a line, wherever that ends."""
     lines = [""]
-    for piece in filter(None, _PIECES.findall(name)):
+    for piece in pieces(name):
         if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
             lines.append("")
         lines[-1] += piece
@@ -102,22 +100,26 @@ def wrapped(name: str, width: int) -> list[str]:
 def _terminal_table(rows: Sequence[Row], width: int) -> Table:
     names = Counter(row.short_name for row in rows)
     cells = [
-        (row.short_name if names[row.short_name] == 1 else row.name, *(row.cells[place] for place in (1, 2, 3, 5)))
+        (row.short_name if names[row.short_name] == 1 else row.name,
+         *(_short(row.cells[place]) for place in (1, 2)), row.cells[3], row.cells[5])
         for row in rows
-    ]
+    ]  # fmt: skip
     headings = [CHANGE_COLUMNS[place] for place in (0, 1, 2, 3, 5)]
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
-    widths = [min(size, _QUANTITY_WIDTH) if place in (1, 2) else size for place, size in enumerate(widths)]
     name_width = max(_LEAST_NAME_WIDTH, width - sum(widths[1:]) - 3 * len(widths))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, heading in enumerate(headings):
         justify: Literal["left", "right"] = "right" if place in (1, 2, 3) else "left"
-        most = _QUANTITY_WIDTH if place in (1, 2) else None
-        table.add_column(heading, justify=justify, no_wrap=place in (0, 3), max_width=most)
+        table.add_column(heading, justify=justify, no_wrap=place in (0, 3))
     for row, (name, *others) in zip(rows, cells, strict=True):
         lines = "\n".join(wrapped(name, name_width))
         table.add_row(*map(Text, (lines, *others)), style=_STYLES.get(row.status, ""))
     return table
+
+
+def _short(value: str) -> str:
+    """A value, without its unit where that leaves no room: the sentence has it."""
+    return value if len(value) <= _QUANTITY_WIDTH else value.partition(" ")[0]
 
 
 def _list(rows: Sequence[Row]) -> str:

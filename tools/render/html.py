@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.analysis.analysis import Analysis
-from tools.words import plain, significant, times
+from tools.words import pieces, plain, significant, times
 
 from .page import Page
 from .plot import Panel, panel
@@ -36,6 +36,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["plain"] = plain
+    environment.filters["pieces"] = pieces
     return environment
 
 

@@ -51,7 +51,7 @@ class Page:
 def report_page(found: Analysed) -> Page:
     report, where = found.report, found.report.environment
     known = [where.commit_short and f"commit {where.commit_short}", where.machine, where.cpu,
-             where.python and f"Python {where.python}", report.created]  # fmt: skip
+             where.python and f"Python {where.python}", _in_words(report.created)]  # fmt: skip
     return Page(
         title="Ingestion benchmark",
         subtitle=" · ".join(filter(None, known)),
@@ -59,6 +59,11 @@ def report_page(found: Analysed) -> Page:
         environments=(("Environment", environment_facts(report)),),
         warning="A quick run: fewer than five samples a level." if report.quick else "",
     )
+
+
+def _in_words(created: str) -> str:
+    """2026-11-29T04:56:20+00:00 as people write it."""
+    return f"{created[:16].replace('T', ' ')} UTC" if created.endswith("+00:00") else created
 
 
 def change_page(change: Change, before: Report, after: Report) -> Page:
@@ -118,7 +123,7 @@ def memory_note(data_set: DataSet) -> str:
         "Memory is the peak resident set size of the benchmark process in MB (10^6 bytes), without child processes"
     )
     net = [
-        f"{megabytes(x.net_bytes)} with {workers(x.concurrency)}" for x in data_set.levels if x.net_bytes is not None
+        f"{megabytes(x.net_bytes)} MB with {workers(x.concurrency)}" for x in data_set.levels if x.net_bytes is not None
     ]
     return "; net of the imports, ".join(filter(None, [includes, ", ".join(net)])) + "."
 
@@ -134,7 +139,7 @@ def environment_facts(report: Report) -> Facts:
         ("Cores", NOT_AVAILABLE if where.cores is None else str(where.cores)),
         ("RAM", where.ram or NOT_AVAILABLE),
         ("Python", where.python or NOT_AVAILABLE),
-        ("Environment", where.env_name or NOT_AVAILABLE),
+        *([("Environment", where.env_name)] if where.env_name else []),  # which asv has made
         ("Packages", ", ".join(packages) or NOT_AVAILABLE),
         ("Samples", "; ".join(f"{x.title}: {sample_counts(x.levels)}" for x in report.data_sets) or NOT_AVAILABLE),
         ("Created", report.created),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".svg")
 _WIDTH_INCHES = 10.0
 _ROW_INCHES = 3.7
-_FOOT_INCHES = 0.5
+_FOOT_INCHES = 0.6
 _DPI = 150
 _PANEL_INCHES = (5.0, 3.5)
 _POINTS_PER_STEP = 12
@@ -36,7 +36,7 @@ _LINE_OF_TEXT = 0.055
 _STRIP = 0.13
 # An interval is drawn this many times further than the samples go; beyond that an arrow shows that it goes on.
 _FURTHEST_BAR = 2.0
-_FOOT = "large points: medians; small points: every sample; bars: quartiles (throughput), 95 % interval (speedup)"
+_FOOT = "Large points: medians; small points: every sample; bars: quartiles (throughput), 95 % interval (speedup)"
 
 
 Panel = Literal["throughput", "speedup"]
@@ -130,9 +130,8 @@ def _foot(report: Report) -> str:
         where.cpu or "",
         f"{where.cores} cores" if where.cores else "",
         f"Python {where.python}" if where.python else "",
-        _FOOT,
     ]
-    return "  ·  ".join(plain(fact) for fact in facts if fact)
+    return "\n".join(filter(None, ["  ·  ".join(plain(fact) for fact in facts if fact), _FOOT]))
 
 
 def _throughput(axes: Axes, analysis: Analysis, theme: Theme) -> None:

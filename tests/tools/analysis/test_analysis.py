@@ -195,7 +195,7 @@ def throttled() -> DataSet:
             "Use 1 worker: more workers are not measurably faster\n"
             "Best Performance: 1 worker (sequential), nothing is faster\n"
             "Bottleneck: unknown\n"
-            "Note: the machine was busy with other work at 1 and 5 workers\n"
+            "Note: the machine was busy with other work\n"
             f"Next: Measure again on a quiet machine: {PROGRAM}",
         ),
         (

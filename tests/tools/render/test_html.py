@@ -16,7 +16,7 @@ def rendered(report: Report) -> str:
     return render_html(report_page(analyse_report(report)))
 
 
-VOID = {"meta", "img", "source"}
+VOID = {"wbr", "meta", "img", "source"}
 
 
 class Page(HTMLParser):

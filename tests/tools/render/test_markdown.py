@@ -70,7 +70,7 @@ def test_words_follow_the_table() -> None:
     table, details = page.split("<details>\n<summary>Details</summary>\n\n")
     assert "throughput was still rising, by the same command with: `--concurrency 1,10,20,40`\n" in table
     assert "- Source: made by the test.\n" in details
-    assert "net of the imports, 80 with 1 worker, 210 with 10 workers.\n\n</details>\n" in details
+    assert "net of the imports, 80 MB with 1 worker, 210 MB with 10 workers.\n\n</details>\n" in details
 
 
 def test_environment_is_stated() -> None:
