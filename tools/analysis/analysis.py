@@ -7,7 +7,7 @@ from typing import Any, Literal
 from .bottleneck import Bottleneck, bottleneck_of, ceiling_of
 from .model import MEASUREMENT_SAMPLES, Concurrency, DataSet, Level, Report
 from .ranking import Effect, best, compared, differing_items, effect_of, recommended, refused
-from .scaling import NoLaw, ScalingLaw, fit
+from .scaling import ScalingLaw, fit
 from .usage import Usage
 
 Quality = Literal["enough", "few samples", "one sample", "no spread", "no samples"]
@@ -40,7 +40,7 @@ class Analysis:
             "contention" (workers hinder each other), "inconclusive", "unknown".
         one: Where the time of 1 worker went; None where only its speed was measured.
         ceiling: The speedup that the time on one thread allows at most (Amdahl's law); None: not known, or no limit.
-        law: The Universal Scalability Law of the levels, or why there is none.
+        law: The Universal Scalability Law, where the levels follow it.
     """
 
     data_set: DataSet
@@ -52,7 +52,7 @@ class Analysis:
     bottleneck: Bottleneck
     one: Usage | None
     ceiling: float | None
-    law: ScalingLaw | NoLaw
+    law: ScalingLaw | None
 
     @cached_property
     def cautions(self) -> tuple[str, ...]:

@@ -249,14 +249,10 @@ def _compare_rounds(
 def _exact_rounds(row: Row, metric: Metric, base: Sequence[float], head: Sequence[float]) -> Finding:
     """A count that differs is measured again; what differs each time, and in one direction, is called."""
     pairs = list(zip(base, head, strict=True))
+    if len({exact_verdict(*pair, metric) for pair in pairs}) > 1:
+        return Finding(row.not_repeated(pairs), metric)
     before, now = min(pairs, key=lambda pair: abs(pair[1] - pair[0]))
-    row = replace(row, base=before, head=now)
-    directions = {exact_verdict(*pair, metric) for pair in pairs}
-    if len(directions) == 1:
-        return Finding(row, metric)
-    shown = ", then ".join(" and ".join(quantity(value, row.series.unit) for value in pair) for pair in pairs)
-    words = f"measured again, the difference did not repeat: {shown}"
-    return Finding(replace(row, status="no change", ratio=now / before if before else None, evidence=words), metric)
+    return Finding(replace(row, base=before, head=now), metric)
 
 
 def _compare_history(row: Row, metric: Metric, before: list[Samples], after: list[Samples]) -> Finding:

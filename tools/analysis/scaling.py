@@ -7,7 +7,7 @@ and what makes throughput fall again. (N. Gunther, "Guerrilla Capacity Planning"
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tools.words import share, significant
 
@@ -46,22 +46,18 @@ class ScalingLaw:
         return self.single * workers / cost
 
 
-@dataclass(frozen=True)
-class NoLaw:
-    """Why there is no law, in words."""
+def fit(data_set: DataSet) -> ScalingLaw | None:
+    """Fit the law to the levels that are numbers, each weighted alike by its relative error.
 
-    reason: str
-
-
-def fit(data_set: DataSet) -> ScalingLaw | NoLaw:
-    """Fit the law to the levels that are numbers, each weighted alike by its relative error."""
+    None where there are fewer than four levels, or where the curve misses one by too much.
+    """
     points = [
         (level.concurrency, (data_set.items or 1) / level.median_seconds)
         for level in data_set.measured
         if isinstance(level.concurrency, int) and level.median_seconds
     ]
     if len(points) < MINIMUM_LEVELS:
-        return NoLaw(f"it takes {MINIMUM_LEVELS} levels with a time, and there are {len(points)}")
+        return None
     # Loaded when there is something to fit: they are slow to import.
     import numpy as np
     from scipy.optimize import nnls
@@ -75,19 +71,16 @@ def fit(data_set: DataSet) -> ScalingLaw | NoLaw:
         np.column_stack([weights, weights * (n - 1), weights * n * (n - 1)]), np.ones(len(n))
     )
     if first <= 0 or serial > first:
-        return NoLaw("the levels do not follow it")
+        return None
     law = ScalingLaw(float(unit / first), float(serial / first), float(pairs / first), 0.0, None)
-    misses = {workers: abs(law.throughput(workers) / rate - 1) for workers, rate in points}
-    worst = max(misses, key=lambda workers: misses[workers])
-    if misses[worst] > LARGEST_MISS:
-        return NoLaw(f"it misses the throughput of {worst} workers by {share(misses[worst])}")
-    return ScalingLaw(law.single, law.contention, law.coherency, misses[worst], _peak(law, max(misses)))
+    miss = max(abs(law.throughput(workers) / rate - 1) for workers, rate in points)
+    if miss > LARGEST_MISS:
+        return None
+    return replace(law, largest_miss=miss, peak_workers=_peak(law, max(workers for workers, _ in points)))
 
 
-def law_in_words(found: ScalingLaw | NoLaw, largest: int) -> str:
+def law_in_words(found: ScalingLaw, largest: int) -> str:
     """The law in a sentence, with the numbers that show above the misses of the fit."""
-    if isinstance(found, NoLaw):
-        return f"The Universal Scalability Law is not shown: {found.reason}."
     costs = {"contention": (found.contention, largest - 1), "coherency": (found.coherency, largest * (largest - 1))}
     words = [
         f"{name} {significant(value * 100)} %" if value * factor > found.largest_miss else f"no measurable {name}"

@@ -7,7 +7,9 @@ from tools.words import NOT_AVAILABLE
 
 from .change import Change, between
 from .model import DataSet, Report
+from .ranking import refused
 from .series import Measured, Run, Series
+from .words import named
 
 _ASV_KEY = re.compile(r"(?P<owner>[\w.]+\.\w+)\((?P<rest>.*)\)")
 """The key of a data set that asv has measured: "file_ingest.FileIngest(test_size=1000)"."""
@@ -41,6 +43,9 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
             raise ReportError(f"times of different numbers of items cannot be compared: {' and '.join(counts)}")
         if first.source != second.source:
             notes.append(f"the sources differ: {first.source} before, {second.source} now")
+        for when, levels in (("before", refused(first)), ("now", refused(second))):
+            if levels:
+                notes.append(f"the server refused requests {when} at {named(levels)}: these times show its limit")
     runs = [Run(name, "", _series(report)) for name, report in ((base, before), (commit, after))]
     return between(runs[:1], runs[1:], machine=other.machine or "this machine", base=base, commit=commit, notes=notes)
 

@@ -87,9 +87,15 @@ class Row:
         """An exact count that was called, measured once more on both sides: it stands where the difference repeats."""
         if not self.metric or base is None or head is None or exact_verdict(base, head, self.metric) == self.status:
             return self
-        shown = " and ".join(quantity(value, self.series.unit) for value in (base, head))
+        return self.not_repeated([(base, head)])
+
+    def not_repeated(self, pairs: Sequence[tuple[float, float]]) -> Row:
+        """An exact count, by what it was each time that it was measured on both sides."""
+        shown = ", then ".join(" and ".join(quantity(value, self.series.unit) for value in pair) for pair in pairs)
         words = f"measured again, the difference did not repeat: {shown}"
-        return replace(self, status="no change", base=base, head=head, ratio=None, guilty=None, evidence=words)
+        base, head = min(pairs, key=lambda pair: abs(pair[1] - pair[0]))
+        ratio = head / base if base else None
+        return replace(self, status="no change", base=base, head=head, ratio=ratio, guilty=None, evidence=words)
 
     @property
     def short_name(self) -> str:

@@ -14,7 +14,7 @@ from .certainty import is_slower
 from .model import DataSet, Level, Timing, sample_counts
 from .next_run import next_run
 from .ranking import SAME_MEMORY_BYTES, compared, counted, differing_items, fastest, is_dear, pays, seconds
-from .scaling import ScalingLaw, law_in_words
+from .scaling import law_in_words
 from .usage import busy_in_words, shares_in_words
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def details_of(found: Analysis) -> tuple[str, ...]:
         _slower(data_set),
         _memory(found),
         law_in_words(found.law, max(number(x) for x in counted(data_set.measured)))
-        if isinstance(found.law, ScalingLaw) and found.effect != "unknown"
+        if found.law and found.effect != "unknown"
         else "",
         _samples(data_set),
     ]

@@ -51,12 +51,10 @@ class Processes(Levels):
     name = "processes"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Concurrency, ...]:
-        if isinstance(value, tuple):
-            return value
         levels = super().convert(value, param, ctx)
         if AUTO in levels:
             self.fail(f"{value!r} is not a list of numbers such as 1,2,4", param, ctx)
-        return tuple(1 if level == 1 else f"{level} processes" for level in levels)
+        return tuple(f"{level} processes" if isinstance(level, int) and level > 1 else level for level in levels)
 
 
 @dataclass(frozen=True)

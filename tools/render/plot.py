@@ -147,7 +147,7 @@ def _throughput(axes: Axes, analysis: Analysis, theme: Theme) -> None:
     if not points:
         _explain(axes, "n/a: no level has a throughput", theme)
         return
-    if isinstance(analysis.law, ScalingLaw) and data_set.items:
+    if analysis.law and data_set.items:
         _law(axes, data_set, analysis.law, theme)
     peers = sorted((x.throughput, x.name) for x in data_set.peers if x.throughput is not None)
     top = max(axes.dataLim.y1, *(point.extent[1] for point in points), *(rate for rate, _ in peers)) * 1.15

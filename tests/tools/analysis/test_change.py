@@ -12,12 +12,15 @@ from typing import Any
 import numpy
 import pytest
 from asv_files import hash_of, write_results
+from made_data_sets import data_set, level
 from rich.console import Console
 
 from tools.analysis import certainty
 from tools.analysis.change import Change, between, overall
 from tools.analysis.metrics import Metric, metric_of
+from tools.analysis.model import Environment, Report
 from tools.analysis.series import Measured, Run, Series
+from tools.analysis.two_reports import compare_reports
 from tools.analysis.verdicts import Row, exact_verdict, verdict
 from tools.asv.history import judge
 from tools.errors import ReportError
@@ -227,8 +230,8 @@ def rounds(random: numpy.random.Generator, count: int, change: float) -> Change:
     """Both sides under a weather that swings by half from round to round."""
     sides: list[list[dict[Series, Measured]]] = [[], []]
     for weather in random.normal(0, 0.5, count):
-        for side, level in zip(sides, (1.0, change), strict=True):
-            samples = tuple(noisy(random, level * math.exp(weather)))
+        for side, middle in zip(sides, (1.0, change), strict=True):
+            samples = tuple(noisy(random, middle * math.exp(weather)))
             side.append({SERIES: Measured("ok", float(numpy.median(samples)), samples)})
     return judge_rounds(*sides)
 
@@ -243,8 +246,8 @@ def disturbed_rounds(random: numpy.random.Generator, change: float) -> Change:
     """Twelve rounds of ten samples on a machine that delays every other sample, by a quarter on average."""
     sides: list[list[dict[Series, Measured]]] = [[], []]
     for _ in range(12):
-        for side, level in zip(sides, (1.0, change), strict=True):
-            process = level * math.exp(random.normal(0, 0.015))
+        for side, middle in zip(sides, (1.0, change), strict=True):
+            process = middle * math.exp(random.normal(0, 0.015))
             delays = (random.random(10) < 0.5) * random.exponential(0.25, 10)
             samples = tuple(process * (1 + delays))
             side.append({SERIES: Measured("ok", float(numpy.median(samples)), samples)})
@@ -485,3 +488,19 @@ def test_a_count_that_differs_is_called_when_it_differs_again(again: list[tuple[
     series = Series("counts.Buffer.track_peak", (), "track", "documents", "1")
     sides = [[{series: Measured("ok", value)} for value in side] for side in zip(*again, strict=True)]
     assert judge_rounds(*sides).status == status
+
+
+def test_a_comparison_says_where_the_server_refused() -> None:
+    """What the limit of a server costs is no doing of a commit."""
+    free, limited = (
+        Report(
+            "2026-01-02T03:04:05+00:00",
+            False,
+            Environment(machine="box"),
+            (data_set(level(1, 1.0, 0.1), level(10, seconds, 0.1, refusals=refusals), kind="api"),),
+        )
+        for seconds, refusals in ((0.2, 0), (0.6, 12))
+    )
+    words = "the server refused requests {} at 10 workers: these times show its limit"
+    assert compare_reports(free, limited, base="a", commit="b").notes == (words.format("now"),)
+    assert compare_reports(limited, free, base="a", commit="b").notes == (words.format("before"),)
