@@ -168,7 +168,7 @@ class _Rows:
         columns = batch.columns
         of_item = [(member, columns[index]) for index, member in self._of_item]
         if self._nested:
-            return self._checked(objects(of_item, batch.num_rows, {}))
+            return self._checked(objects(of_item, batch.num_rows, {"type": repeat("Feature")}))
         of_properties = [(member, columns[index]) for index, member in self._of_properties]
         properties = objects(of_properties, batch.num_rows, {"datetime": repeat(None)})
         # No file holds empty assets, some hold no `type`, and a row may have neither geometry nor assets.

@@ -256,3 +256,9 @@ async def test_a_folder_that_cannot_be_listed_is_a_failure_and_one_in_itself_is_
     assert ids(await fetch({"source": str(tmp_path / "x")}, context)) == ["a"]
     (failure,) = context.failure_collector.get_all()
     assert str(failure) == f"{tmp_path / 'x' / 'closed.parquet'}: cannot be listed: Permission denied"
+
+
+async def test_rows_of_whole_items_without_a_type_are_items(tmp_path: Path) -> None:
+    write(tmp_path / "x.parquet", [{"id": "a", "stac_version": "1.0.0", "properties": {"datetime": None}}])
+    (item,) = await fetch({"source": str(tmp_path / "x.parquet")})
+    assert (item["type"], item["properties"]) == ("Feature", {"datetime": None})

@@ -50,6 +50,8 @@ OBJECTS = {
     "odd/100%20#1.json": document(item("h")),
     "odd/t.parquet/": b"",  # as consoles make a folder
     "odd/t.parquet/0.ndjson": document(item("t")),
+    "empty.parquet": b"",
+    "empty.ndjson": b"",
     "bare": document(item("bare")),
     "lonely/collection.json": catalog(),
 }  # fmt: skip
@@ -156,3 +158,9 @@ def test_without_obstore_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ConfigurationError, match=r"S3 URLs need obstore; pip install obstore"):
         fetch("s3://bucket/catalog.json", {})
+
+
+@pytest.mark.parametrize(("name", "said"), [("empty.parquet", "file size is 0 bytes"), ("empty.ndjson", "no item")])
+def test_empty_objects_are_named_as_such(store: dict[str, Any], name: str, said: str) -> None:
+    with pytest.raises(DataProcessingError, match=said):
+        fetch(f"s3://bucket/{name}", store)
