@@ -154,7 +154,7 @@ class IngestModule:
             from stac_manager.files import partitions as files
 
             return await files.plan(self.config, collection_id, partition_items)
-        from stac_manager.api import partitions as searches
+        from stac_manager.api import search as searches
 
         return await searches.plan(self.config, collection_id, partition_items)
 
@@ -172,7 +172,7 @@ class IngestModule:
             texts = Texts()
             read_file = partial(files.read, partition, self.config, collection_id, failures, file_stats, texts)
             return PartitionReader(partition, read_file, file_stats, self._modifier, texts)
-        from stac_manager.api import partitions as searches
+        from stac_manager.api import search as searches
 
         api_stats = ApiStats(tell=context.tell)
         read_api = partial(searches.read, partition, self.config, collection_id, failures, api_stats)

@@ -1,7 +1,8 @@
 """What is sent to a server, as a value; the same for pages of another size, or for another page where links count.
 
 Only numbers under names that are known to count are believed, and only where the second link shows by how much they
-grow. Tokens, cursors and `search_after` are opaque, whatever they look like (STAC API, item-search, paging)."""
+grow. Tokens, cursors and `search_after` are opaque, whatever they look like (STAC API, item-search, paging).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One search of a STAC API -> its items, a page at a time, and the proof that none is missing.
+"""One search of a STAC API: its items and the proof that none is missing, its plan, and one partition of it.
 
 A search is cut into partitions (`planning`), of which several are read at once (`run`); what a page holds is delivered
 by the partition that owns it (`ledger`), and compared with what the server counted. Where cutting does not work, it is
@@ -7,27 +7,43 @@ read one page after another: as one partition.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from math import ceil, inf
+from time import time
 
 from stac_manager.api import page_sizes
+from stac_manager.api.cutting import Cutter, Density
 from stac_manager.api.execution import Search
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
+from stac_manager.api.paging import Page, page_of
 from stac_manager.api.planning import Planned, Planner, why_never_split, why_sequential
+from stac_manager.api.query import Bounds, Query
 from stac_manager.api.retrying import SearchEndsError
+from stac_manager.api.splitting import OVERSIZE, Sizes
 from stac_manager.api.survey import is_unknown
+from stac_manager.completeness import combine
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
 from stac_manager.owning import owning
-from stac_manager.reader import Parts
+from stac_manager.plan import Interval, Partition, Plan, Whole
+from stac_manager.reader import Done, Parts
+from stac_manager.run import owned_tasks
 from stac_manager.stats import ApiStats
+from stac_manager.timestamps import SECOND, YEAR_SECONDS
+
+BLIND_PARTITIONS = 16
+"""Without counts nobody knows how many are right."""
+MOST_PARTITIONS = 2_000
+ROUNDS = 8
+"""Partitions are counted and the crowded ones cut again so often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +103,142 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
             session.fetcher.client, planned.query.endpoint, collection_id
         ):
             stats.notes.append(f"The server has no Collection {collection_id!r}.")
+
+
+async def plan(config: IngestConfig, collection_id: str | None, partition_items: int) -> Plan:
+    """Divide a search into partitions of about so many items.
+
+    Raises:
+        DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
+    """
+    reason = why_never_split(config)
+    if reason:
+        return Plan(config.source, "whole", (Whole(),), notes=(reason,))
+    async with opened(replace(config, max_items=None), collection_id, ApiStats()) as session:
+        planned = await session.planner.plan(session.level.planned, lambda page: _parts(page, partition_items))
+        counted = planned.page.matched if planned.page else None
+        if planned.cuts is None or len(planned.partitions) < 2:
+            notes = (planned.reason,) if planned.reason else ()
+            return Plan(config.source, "whole", (Whole(estimate=counted),), counted, notes)
+        partitions = planned.partitions
+        if counted is not None:
+            partitions = await _counted(session.fetcher.client, planned, partition_items)
+    return Plan(config.source, "time", tuple(partitions), counted)
+
+
+def _parts(page: Page, partition_items: int) -> int:
+    if page.matched is None:
+        return BLIND_PARTITIONS
+    return min(ceil(page.matched / partition_items), MOST_PARTITIONS)
+
+
+async def _counted(client: Client, planned: Planned, partition_items: int) -> list[Partition]:
+    """Ask how many items each interval holds, and cut the crowded ones again."""
+    assert planned.cuts is not None
+    cutter, to_count = planned.cuts, list(planned.partitions)
+    found: list[Partition] = []
+    for round_ in range(ROUNDS):
+        async with owned_tasks() as tasks:
+            counts = [tasks.create_task(_count(client, planned.query, partition)) for partition in to_count]
+        crowded: list[Partition] = []
+        for partition, count in zip(to_count, (task.result() for task in counts), strict=True):
+            if count is not None and isinstance(partition, Interval):
+                cutter.learn(partition, count)
+            parts: Sequence[Partition] = ()
+            room = len(found) + len(to_count) < MOST_PARTITIONS and round_ < ROUNDS - 1
+            if count is not None and count > OVERSIZE * partition_items and room and cutter.can_cut(partition):
+                parts = cutter.cut(partition, min(ceil(count / partition_items), MOST_PARTITIONS))
+            if parts:
+                crowded += parts
+            else:
+                found.append(replace(partition, estimate=count))
+        to_count = crowded
+    return joined(sorted([*found, *to_count], key=_order), partition_items)
+
+
+def joined(partitions: Sequence[Partition], partition_items: int) -> list[Partition]:
+    """Put neighbouring intervals together that hold no more than one should, both of known size."""
+    together: list[Partition] = []
+    for partition in partitions:
+        last = together[-1] if together else None
+        if (
+            isinstance(last, Interval)
+            and isinstance(partition, Interval)
+            and last.estimate is not None
+            and partition.estimate is not None
+            and last.estimate + partition.estimate <= partition_items
+        ):
+            together[-1] = replace(last, end=partition.end, estimate=last.estimate + partition.estimate)
+        else:
+            together.append(partition)
+    return together
+
+
+def _order(partition: Partition) -> float:
+    if not isinstance(partition, Interval):
+        return inf
+    return -inf if partition.start is None else partition.start
+
+
+async def _count(client: Client, query: Query, partition: Partition) -> int | None:
+    request = query.request(partition, 1)
+    return page_of(await client.send(request), request).matched
+
+
+async def read(
+    partition: Partition,
+    config: IngestConfig,
+    collection_id: str | None,
+    failures: FailureCollector,
+    stats: ApiStats,
+    done: Done,
+) -> Parts:
+    """Yield the items that a partition owns, in parts, and call `done` with the report after the last.
+
+    Raises:
+        DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
+    """
+    async with opened(replace(config, max_items=None), collection_id, stats) as session:
+        query = await session.planner.query()
+        ledger = Ledger(stats, failures, query.asked, None, alone=partition)
+        planned = _divided(partition, query, session.level.planned, config.limit)
+        run = Search(planned, session.fetcher, ledger, session.level, stats, None)
+        async with owning(run.parts()) as parts:
+            async for part in parts:
+                yield part
+    proof = stats.completeness
+    whole = combine(
+        partition.key,
+        proof.partitions,
+        items=proof.items,
+        left_out=ledger.totals.left_out,
+        failed=ledger.totals.failed,
+        pages=proof.pages,
+        requests=stats.requests,
+        doubtful=tuple(ledger.claims.doubtful),
+        settled=tuple(ledger.claims.settled),
+        datetime=query.datetime(partition),
+        place=query.place(partition),
+        duplicates=proof.duplicates_removed,
+    )
+    done(whole)
+
+
+def _divided(partition: Partition, query: Query, workers: int, page_size: int) -> Planned:
+    """Divide a partition among those who read it here."""
+    if not isinstance(partition, Interval):
+        return Planned(query, partitions=[partition])
+    cutter = Cutter(query.bounds, _even(partition, query.bounds))
+    size = inf if partition.estimate is None else max(partition.estimate / workers, page_size)
+    planned = Planned(query, partitions=[partition], cuts=cutter, sizes=Sizes(size, workers, partition.estimate))
+    if not partition.estimate or workers == 1:
+        return planned
+    return replace(planned, partitions=cutter.cut(partition, ceil(partition.estimate / size)) or [partition])
+
+
+def _even(partition: Interval, bounds: Bounds) -> Density:
+    """What is known of the times in a partition before it is read: next to nothing."""
+    high = bounds.high if partition.end is None else partition.end / SECOND
+    low = bounds.low if partition.start is None else partition.start / SECOND
+    high = max(time(), (low or 0) + YEAR_SECONDS) if high is None else high
+    return Density.even(high - YEAR_SECONDS if low is None else low, high, float(partition.estimate or 1_000))
