@@ -22,7 +22,7 @@ from stac_manager.api.first_page import (
     ranges_are_long,
     tiles_for,
 )
-from stac_manager.api.ownership import has_null_datetime, time_of
+from stac_manager.api.ownership import Asked, has_null_datetime, time_of
 from stac_manager.api.paging import Page, page_if_any
 from stac_manager.api.query import MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query
 from stac_manager.api.requests import Request, limit_of
@@ -213,7 +213,8 @@ class Planner:
         """Whether an item comes when its own time is asked for, by which it belongs to a partition. Servers may compare
         the middle of a range, find ranges only as a whole, look at another property, or at the text of a time. Asked of
         an item with a range; `surely`, of any, an odd one rather."""
-        known = [each for each in members if not (nulls and has_null_datetime(each)) and self._is_inside(query, each)]
+        asked = query.asked
+        known = [each for each in members if not (nulls and has_null_datetime(each)) and self._is_inside(asked, each)]
         witness = next(filter(lasts, known), None)
         if witness is None and surely:
             witness = next(filter(is_odd_in_time, known), known[0] if known else None)
@@ -227,10 +228,10 @@ class Planner:
         return any(each.get("id") == witness.get("id") for each in found.objects())
 
     @staticmethod
-    def _is_inside(query: Query, member: Any) -> bool:
+    def _is_inside(asked: Asked, member: Any) -> bool:
         """Whether the time of an item is within the search, and plain, but for a range that is turned round."""
         time, clear = time_of(member)
-        low, high = query.asked.start, query.asked.end
+        low, high = asked.start, asked.end
         return (
             time is not None
             and (clear or is_odd_in_time(member))
