@@ -192,11 +192,15 @@ class _Night:
         freshness = summary.Freshness.of(self.line, self.home)
         change, reason, backfilled = None, None, None
         if freshness.commit is not None:
-            since = records.judged_until(self.home)
+            until = records.judged_until(self.home)
+            if until is not None and until not in self.line and self.repository.find(until) is not None:
+                notes.append(f"{until[:8]}, which was judged last, is not part of {self.asv.branch} as it is now")
+                until = None
+            since = records.judged_since(self.line, self.measured(), new or [freshness.commit], until)
             if since == freshness.commit:
                 reason = f"nothing came after {freshness.commit[:8]}, which was judged before"
             else:
-                change, reason = self._judge(freshness.commit, since if since in self.measured() else None)
+                change, reason = self._judge(freshness.commit, since)
             if old:
                 measured = self.measured()
                 earlier = [one for one in self.line[: self.line.index(old[0])] if one in measured]

@@ -67,6 +67,19 @@ def set_judged_until(home: Path, commit: str) -> None:
     write_bytes(home / JUDGED_NAME, f"{commit}\n".encode())
 
 
+def judged_since(
+    line: Sequence[str], measured: Collection[str], new: Collection[str], judged: str | None
+) -> str | None:
+    """The commit after which all is judged: up to which it was judged before, else the last measured before the new.
+
+    `judged` is None where nothing was judged yet, or where the branch was rewritten and does not hold it any more.
+    """
+    if judged is not None and judged in measured:
+        return judged
+    first = min((line.index(commit) for commit in new), default=0)
+    return next((commit for commit in line[:first][::-1] if commit in measured), None)
+
+
 def new_commits(line: Sequence[str], measured: Collection[str]) -> list[str]:
     """The commits after the newest measured one, oldest first; the newest alone where nothing was measured yet."""
     for place in range(len(line) - 1, -1, -1):

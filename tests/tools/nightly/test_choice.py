@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,3 +46,19 @@ def test_backfill_halves_the_widest_gap(case: tuple[list[str], set[int]]) -> Non
         before, after = max(end for end in ends if end < place), min(end for end in ends if end > place)
         assert after - before == widest
         assert abs((after - place) - (place - before)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("measured", "new", "judged", "since"),
+    [
+        ("abcd", "d", "c", "c"),  # every night
+        ("abxcd", "cd", "x", "x"),  # git does not know it here: the clone is shallow
+        ("abxcd", "cd", None, "b"),  # rewritten: what was judged last is not of this branch any more
+        ("acd", "cd", "b", "a"),  # judged, but its results are lost
+        ("d", "d", None, None),
+    ],
+)
+def test_what_is_judged_begins_where_the_last_night_ended(
+    measured: str, new: str, judged: str | None, since: str | None
+) -> None:
+    assert records.judged_since("abcd", measured, new, judged) == since
