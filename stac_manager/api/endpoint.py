@@ -18,6 +18,8 @@ from stac_manager.api.requests import Request
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 
+MOST_CLASSES = 10_000
+"""So many conformance classes of a landing page are looked at: the event loop waits meanwhile."""
 FILTER_CLASS = "item-search#filter"
 SORT_CLASS = "item-search#sort"
 FIELDS_CLASS = "item-search#fields"
@@ -98,7 +100,7 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
         return unlisted
     search, usual = linked(landing.url, _TEMPLATE.sub("", href)), Endpoint.guess(source).search
     conforms_to = landing.document.get("conformsTo")
-    classes = [str(name) for name in conforms_to] if isinstance(conforms_to, list) else []
+    classes = [str(name) for name in conforms_to[:MOST_CLASSES]] if isinstance(conforms_to, list) else []
     return Endpoint(
         search,
         "POST" in by_method,

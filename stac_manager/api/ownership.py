@@ -13,6 +13,7 @@ from stac_manager.timestamps import SECOND, nanoseconds
 ROUNDED = 2 * 86_400 * SECOND
 """Servers that round times to days, in a time zone of their own, are not off by more."""
 ROUNDED_DEGREES = 0.1
+NUMBERS = (int, float)
 
 
 class Owner(Enum):
@@ -195,7 +196,17 @@ def _positions(geometry: Any) -> Iterator[tuple[float, float]]:
         if isinstance(each, dict):
             waiting += [each.get("coordinates"), each.get("geometries")]
         elif isinstance(each, list) and each and isinstance(each[0], int | float):
-            if len(each) > 1 and isinstance(each[1], int | float):
-                yield each[0], each[1]
+            yield from _places([each])
+        elif isinstance(each, list) and each and isinstance(each[0], list) and _places(each[:1]):
+            yield from _places(each)  # a line, of a hundred thousand maybe
         elif isinstance(each, list):
             waiting += each
+
+
+def _places(line: list[Any]) -> list[tuple[float, float]]:
+    """What is a position of a line."""
+    return [
+        (place[0], place[1])
+        for place in line
+        if type(place) is list and len(place) > 1 and type(place[0]) in NUMBERS and type(place[1]) in NUMBERS
+    ]

@@ -29,6 +29,8 @@ HARDLY_ANYTHING = "2200-01-01T00:00:00.000Z/2200-01-01T00:00:01.000Z"
 # These questions only make things faster: they are not worth long retries.
 ATTEMPTS = 3
 NO_COLLECTION = "no-such-collection-9b1c6f"
+MOST_COLLECTIONS = 20_000
+"""Of so many the extent is looked at: the event loop waits meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def _collections_in(answer: Answer | None) -> list[Any]:
     if answer is None:
         return []
     collections = answer.document.get("collections")
-    return collections if isinstance(collections, list) else [answer.document]
+    return collections[:MOST_COLLECTIONS] if isinstance(collections, list) else [answer.document]
 
 
 async def _histogram(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> Density | None:
