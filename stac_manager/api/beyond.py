@@ -79,8 +79,8 @@ class Beyond:
 
     async def _goes_on(self, query: Query, reading: Reading, last: Page) -> bool | None:
         """Ask whether there are items that no page held; None where the server does not show it."""
-        part, heeded = reading.share.partition, False
-        whole = part if isinstance(part, Interval) else Interval(query.asked.start, query.asked.end)
+        part, asked, heeded = reading.share.partition, query.asked, False
+        whole = part if isinstance(part, Interval) else Interval(asked.start, asked.end)
         in_order = reading.reached not in (None, inf)
         samples: list[Partition | None] = [_in_time(whole, last, newest_first=in_order), _in_space(query, part, last)]
         for sample in filter(None, samples):

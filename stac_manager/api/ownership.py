@@ -109,10 +109,10 @@ def _is_clear_of(item: Mapping[str, Any], bbox: tuple[float, ...]) -> bool:
 
 def box_around(geometry: Any) -> tuple[float, ...] | None:
     """The box around a GeoJSON geometry; None where it may cross the antimeridian."""
-    positions = list(_positions(geometry))
-    if not positions:
+    lines = list(_lines(geometry))
+    xs, ys = ([place[axis] for line in lines for place in line] for axis in (0, 1))
+    if not xs:
         return None
-    xs, ys = zip(*positions, strict=True)
     west, east = min(xs), max(xs)
     return (west, min(ys), east, max(ys)) if west >= -180 and east <= 180 and east - west <= 180 else None
 
@@ -189,24 +189,31 @@ def first_vertex(geometry: Any) -> tuple[float, float] | None:
 
 
 def _positions(geometry: Any) -> Iterator[tuple[float, float]]:
-    """Every position of a GeoJSON geometry that has one; nothing is nested deeper than a GeometryCollection may be."""
+    """Every position of a GeoJSON geometry that has one."""
+    for line in _lines(geometry):
+        for position in line:
+            yield position[0], position[1]
+
+
+def _lines(geometry: Any) -> Iterator[list[list[float]]]:
+    """The same, line by line; nothing is nested deeper than a GeometryCollection may be."""
     waiting: list[Any] = [geometry]
     while waiting:
         each = waiting.pop()
         if isinstance(each, dict):
             waiting += [each.get("coordinates"), each.get("geometries")]
         elif isinstance(each, list) and each and isinstance(each[0], int | float):
-            yield from _places([each])
+            yield _places([each])
         elif isinstance(each, list) and each and isinstance(each[0], list) and _places(each[:1]):
-            yield from _places(each)  # a line, of a hundred thousand maybe
+            yield _places(each)
         elif isinstance(each, list):
             waiting += each
 
 
-def _places(line: list[Any]) -> list[tuple[float, float]]:
-    """What is a position of a line."""
+def _places(line: list[Any]) -> list[list[float]]:
+    """What is a position of a line, which may have a hundred thousand of them."""
     return [
-        (place[0], place[1])
+        place
         for place in line
         if type(place) is list and len(place) > 1 and type(place[0]) in NUMBERS and type(place[1]) in NUMBERS
     ]
