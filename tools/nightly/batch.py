@@ -9,16 +9,14 @@ finished batch is copied file by file (each in one step) to the results; done tw
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from tools.asv.files import only, selected
+from tools.asv.files import only, selected, suite_of
 from tools.asv.run import SOME_FAILED
 from tools.atomic import write_bytes
 from tools.errors import ToolError
@@ -148,7 +146,7 @@ class Batch:
 
     def _selected(self) -> list[tuple[str, int]]:
         """The benchmarks asked for, by asv's own rule, each with its rounds."""
-        suite: dict[str, Any] = json.loads(self._suite_file.read_bytes())
+        suite = suite_of(self.folder)
         return [(name, int(suite[name].get("rounds", 1))) for name in selected(suite, self.plan.bench)]
 
 
