@@ -18,7 +18,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     Raises:
         DataProcessingError: If another process holds it.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)  # not inherited by children (PEP 446)
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)  # not inherited by children (PEP 446)
     try:
         if not _lock(file):
             holder = os.pread(file, 32, 0).decode("ascii", "replace").strip() if hasattr(os, "pread") else ""

@@ -145,6 +145,7 @@ class Run:
         self.folder.sweep(record.file for record in records.values() if record.file)
         failed = self._do(plan, missing, records)
         if failed:
+            _check_unchanged([outcome.partition for outcome in failed])
             raise _failure(self.layout.dest, failed, len(plan), len(records))
         return records
 

@@ -40,10 +40,11 @@ def verify(dest: str | Path, *, unique: bool = False) -> Verified:
         ConfigurationError: If DEST is not there, or its manifest is damaged.
     """
     layout = layout_of(dest)
-    if not os.path.lexists(dest):
-        raise ConfigurationError(f"{dest}: does not exist")
     try:
+        os.lstat(dest)
         manifest = Folder(layout).read_manifest()
+    except FileNotFoundError:
+        raise ConfigurationError(f"{dest}: does not exist") from None
     except OSError as error:
         raise DataProcessingError(f"{error.filename}: cannot be read: {error.strerror}") from error
     if manifest is None:

@@ -99,6 +99,23 @@ def test_a_place_that_cannot_be_written_is_named(dest: str, source: Path, tmp_pa
         write(Sink({"source": source}, tmp_path / dest))
 
 
+def test_a_group_that_shares_a_folder_may_write_all_of_its_files(source: Path, tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        write(Sink({"source": source}, tmp_path / "out"))
+    finally:
+        os.umask(before)
+    assert [path for path in (tmp_path / "out").rglob("*") if not path.stat().st_mode & 0o020] == []
+
+
+def test_a_place_that_cannot_be_looked_at_is_not_called_missing(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(DataProcessingError, match="Too many levels of symbolic links"):
+        verify(tmp_path / "loop" / "out")
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        verify(tmp_path / "out")
+
+
 @pytest.mark.parametrize("dest", ["in/out.ndjson", "in/deep"])
 def test_a_source_that_holds_dest_is_refused_and_nothing_is_lost(dest: str, source: Path, tmp_path: Path) -> None:
     """The first run finds nothing there; a later one would read what that has written."""
