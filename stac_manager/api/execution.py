@@ -119,7 +119,7 @@ class Search:
             DataProcessingError: The error, where nothing else can be had either.
         """
         status = error.status if isinstance(error, StatusError) else 0
-        otherwise = None if reading.tally.fetched else self._query.another_form(status)
+        otherwise = None if reading.tally.fetched else self._query.another_form(status, reading.share.partition)
         if otherwise is not None:
             if otherwise.endpoint != self._query.endpoint and status != REFUSED_METHOD:
                 reading.ending.elsewhere = reading.ending.elsewhere or error

@@ -90,8 +90,11 @@ class Query:
         members = {**self.body, "limit": limit, **self._narrowed(partition)}
         return self.endpoint.request({name: value for name, value in members.items() if value is not None})
 
-    def another_form(self, status: int) -> Query | None:
-        """The same search in a form that a server may not refuse, after a refusal; None where there is none."""
+    def another_form(self, status: int, partition: Partition) -> Query | None:
+        """The same search in a form that a server may not refuse, after a refusal of a partition; None where there is
+        none."""
+        if status in REFUSED_SEARCH and OPEN in (self.datetime(partition) or "") and self.bounds != self.bounds.closed:
+            return replace(self, bounds=self.bounds.closed)
         if status == REFUSED_METHOD and self.endpoint.post:
             return replace(self, endpoint=replace(self.endpoint, post=False))
         if status in REFUSED_SORT and self.body.get("sortby") is NEWEST_FIRST:  # which nobody but us wanted

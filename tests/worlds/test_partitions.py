@@ -9,7 +9,7 @@ import pytest
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.completeness import merge
 
-from .habits import AnotherTime, TimesAsText, Window
+from .habits import AnotherTime, Refuses, TimesAsText, Window
 from .server import Habit, Json, Key, World, key_of, running
 from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread
 
@@ -22,6 +22,7 @@ from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread
         ([TimesAsText()], in_many_zones),
         ([], in_ranges_turned_round),
         ([Window(30)], spread),
+        ([Refuses("open")], spread),
     ],
 )
 @pytest.mark.parametrize("counts", [True, False])
