@@ -20,6 +20,10 @@ LOOKS = 2
 LOOKED_AT_BYTES = 6_000_000
 """So much of a page is parsed to see what its items are like."""
 NO_NEXT = "a full page has no next link: there may be more"
+UNBELIEVABLE = 10**10
+"""No search finds so many: the largest catalogs there are hold a tenth of it."""
+OLDER_COUNTS = (("context", "matched"), ("search:metadata", "matched"), ("meta", "found"))
+"""Where STAC API 1.0.0-beta and 0.8, and sat-api say how many items match."""
 NO_NEXT_LINKS = "the server gives no next links: there may be more"
 
 
@@ -210,11 +214,11 @@ def page_of(answer: Answer, first: Request) -> Page:
 
 
 def matched_of(document: Mapping[str, Any]) -> int | None:
-    """The number of items that a search matches: `numberMatched`, or `context.matched` of older servers."""
-    context = document.get("context")
-    for matched in (document.get("numberMatched"), context.get("matched") if isinstance(context, dict) else None):
+    """The number of items that a search matches: `numberMatched`, or what older servers call it."""
+    older = [document[place].get(name) for place, name in OLDER_COUNTS if isinstance(document.get(place), dict)]
+    for matched in (document.get("numberMatched"), *older):
         if isinstance(matched, float) and matched.is_integer():
             matched = int(matched)
-        if isinstance(matched, int) and not isinstance(matched, bool) and matched >= 0:
+        if isinstance(matched, int) and not isinstance(matched, bool) and 0 <= matched < UNBELIEVABLE:
             return matched
     return None
