@@ -95,10 +95,11 @@ class Beyond:
                 members = page.objects()
                 if 2 * sum(owner(each, sample) is Owner.FOREIGN for each in members) > len(members):
                     break  # what was asked for is ignored
-                if page.following is None:  # all that is in there came before
+                matched = page.matched
+                if page.following is None if matched is None else matched <= page.size:  # all in there came before
                     heeded = True
                     break
-                sample = _smaller(sample, SAMPLE_SHARE * page.size / (page.matched or 2 * page.size))
+                sample = _smaller(sample, SAMPLE_SHARE * page.size / (matched or 2 * page.size))
         return False if heeded else None
 
 
@@ -117,7 +118,7 @@ def _in_time(whole: Interval, last: Page, *, newest_first: bool) -> Interval | N
     elif any(gaps):
         apart = sorted(set(times))
         start, end = apart[(len(apart) - 1) // 2 :][:2]
-    elif times:
+    elif len(times) == 1:
         start, end = times[-1], times[-1] + AFTER_SECONDS * SECOND
     else:
         return None

@@ -176,7 +176,8 @@ class Reading:
             self.reached = time / SECOND if time is not None and time / SECOND <= self.reached else None
         self.memory.asked.add(hash(identity_of_request(self.following or self.first)))
         self.following = page.following
-        self.last = page if page.size and page.following is None else None
+        ends = page.following is None or self.counted == self.tally.members
+        self.last = page if page.size and ends else self.last
         self.memory.empty = 0 if page.size else self.memory.empty + 1
         if (not page.size and self._is_over) or (not page.full and self.counted == self.tally.members):
             self.following = None  # stac-server (Element 84) has a next link on its last page
