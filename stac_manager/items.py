@@ -51,7 +51,7 @@ def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
 
 
 def is_catalog(document: object) -> bool:
-    """Tell whether JSON in place of an item is a Catalog or Collection of any version; one without `type` is old."""
+    """Tell whether JSON is a Catalog or Collection of any version: before 1.0.0 they had no `type`."""
     if not isinstance(document, dict):
         return False
     kind = document.get("type")
@@ -61,9 +61,15 @@ def is_catalog(document: object) -> bool:
         kind is None
         and "geometry" not in document
         and isinstance(document.get("id"), str)
-        and isinstance(document.get("description"), str)
         and isinstance(document.get("links"), list)
+        and ("properties" not in document or "description" in document)
     )
+
+
+def holds_catalogs(document: object) -> bool:
+    """Tell whether JSON is what an API answers to `/collections`."""
+    found = document.get("collections") if isinstance(document, dict) else None
+    return isinstance(found, list) and all(map(is_catalog, found))
 
 
 def _path_to_items(value: object, path: str = "", depth: int = MOST_DEPTH) -> str | None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 
-from stac_manager import items
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.compression import Unpacked
@@ -19,6 +18,7 @@ from stac_manager.files.formats import BOM, magic
 from stac_manager.files.links import Anchor, anchor_of, resolve
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.window import FileSource, Window
+from stac_manager.items import is_catalog
 from stac_manager.stats import FileStats
 
 ENTRY_FILES = ("catalog.json", "collection.json")
@@ -27,19 +27,6 @@ MOST_ANCHORS = 8
 """So many `self` links of catalogs above, the nearest ones, are tried for a link that is absolute."""
 ITEM_ROLES = {"stac-items", "collection-mirror"}
 ITEM_MEDIA_TYPES = ("application/vnd.apache.parquet", "application/x-parquet", "application/geo+json", "ndjson")
-
-
-def is_catalog(document: object) -> bool:
-    """Tell whether JSON is a Catalog or Collection of any version: before 1.0.0 they had no `type`."""
-    if items.is_catalog(document):
-        return True
-    return (
-        isinstance(document, dict)
-        and document.get("type") is None
-        and isinstance(document.get("id"), str)
-        and isinstance(document.get("links"), list)
-        and "geometry" not in document
-    )
 
 
 def load(path: str) -> Any:
@@ -219,7 +206,8 @@ class Walk:
         for href in hrefs:
             target = resolve(href, folder, anchors) if isinstance(href, str) else None
             if target is not None and os.path.lexists(target):
-                self._item(target)
+                for each in self._data_files(target) if os.path.isdir(target) else [target]:
+                    self._item(each)
 
 
 def holds_items(asset: object) -> bool:

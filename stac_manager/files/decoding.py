@@ -32,7 +32,7 @@ from stac_manager.files.members import Pause, Whole, members
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.opening import failure_if_unreadable
 from stac_manager.files.window import Window
-from stac_manager.items import is_catalog, is_plain_item, why_not_an_item
+from stac_manager.items import holds_catalogs, is_catalog, is_plain_item, why_not_an_item
 from stac_manager.protocols import Item
 
 Items: TypeAlias = Generator[Item | None, None, None]
@@ -259,7 +259,7 @@ def _walk(
         if reason is None:
             yield value  # type: ignore[misc]  # a dict: why_not_an_item has looked
             return
-        if is_catalog(value):
+        if is_catalog(value) or holds_catalogs(value):
             failures.pass_over(path)
         else:
             failures.add(path, place + reason, line=line)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
-from stac_manager.files.catalogs import ENTRY_FILES, Walk, is_catalog, load, why_not_regular
+from stac_manager.files.catalogs import ENTRY_FILES, Walk, load, why_not_regular
 from stac_manager.files.formats import ARCHIVE_SUFFIXES, SUFFIXES, Document, Folder, format_of_name, is_manifest
 from stac_manager.files.globbing import expand, identity, is_
 from stac_manager.files.leftovers import is_data, is_metadata, kinds, left_out, nothing_in, table_in
+from stac_manager.items import is_catalog
 from stac_manager.words import many
 
 PEEK_BYTES = 1_048_576

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from stac_manager.files import catalogs
+from stac_manager import items
 from stac_manager.files.catalogs import holds_items
 from stac_manager.files.remote.addresses import ENTRY_POINTS, is_data, is_relative, joined, name_of, refusal, shown
 
@@ -26,8 +26,8 @@ class Link(NamedTuple):
 
 
 def is_catalog(document: object) -> bool:
-    """Tell whether parsed JSON is a Catalog or a Collection of any version: before 1.0.0 they have no `type`."""
-    return catalogs.is_catalog(document) and not isinstance(document.get("features"), list)  # type: ignore[attr-defined]
+    """Tell whether parsed JSON is a Catalog or a Collection, whose items are not in itself."""
+    return items.is_catalog(document) and not isinstance(document.get("features"), list)  # type: ignore[attr-defined]
 
 
 def links_of(document: dict[str, Any], url: str, source: str) -> list[Link]:

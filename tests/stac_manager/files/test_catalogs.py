@@ -216,7 +216,7 @@ async def test_catalogs_in_place_of_items_are_noted_and_are_no_failures(
         assert not len(context.failure_collector)
         (note,) = module.stats.notes
         assert note.startswith(f"2 Catalogs or Collections passed over, the first: {tmp_path / 'x' / 'landsat.json'};")
-    write("only.ndjson", json.dumps(OLD))
+    write("only.ndjson", json.dumps({"collections": [OLD], "links": []}))
     with pytest.raises(DataProcessingError, match="holds no item; 1 Catalog or Collection passed over"):
         await fetch({"source": str(tmp_path / "only.ndjson")})
 
@@ -228,3 +228,11 @@ async def test_catalogs_of_other_names_alone_in_a_folder_are_entry_points(write:
     write("x/items/1.json", make_item("1"))
     write("x/items/2.json", make_item("2"))
     assert await fetched(tmp_path / "x") == (["1", "2"], [], [])
+
+
+async def test_an_asset_may_be_a_folder_of_parts(write: Write, tmp_path: Path) -> None:
+    asset = {"href": "./data/all.ndjson", "type": "application/x-ndjson", "roles": ["stac-items"]}
+    write("x/collection.json", catalog(assets={"all": asset}))
+    write("x/data/all.ndjson/part-0.ndjson", json.dumps(make_item("a")))
+    write("x/data/all.ndjson/part-1.ndjson", json.dumps(make_item("b")))
+    assert await fetched(tmp_path / "x") == (["a", "b"], [], [])
