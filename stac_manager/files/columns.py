@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice, repeat
+from itertools import compress, islice, repeat
 from math import isfinite
 from operator import sub
 from typing import Any
@@ -16,7 +17,7 @@ from uuid import UUID
 
 import orjson
 
-from stac_manager.files.objects import Array, Convert, Member, fields
+from stac_manager.files.objects import Array, Convert, Member, fields, validity
 from stac_manager.protocols import Item
 
 JSON_MEMBERS = frozenset(("geometry", "proj:geometry", "bbox", "properties", "links", "assets", "stac_extensions"))
@@ -26,6 +27,8 @@ TEXT_MEMBERS = frozenset(("id", "type", "stac_version", "collection"))
 BBOX_EDGES = (("xmin", "ymin", "zmin", "xmax", "ymax", "zmax"), ("minx", "miny", "minz", "maxx", "maxy", "maxz"))
 SHOWN_CHARACTERS = 40
 MOST_ALIKE = 32
+FRACTION_DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+_EPOCH = datetime(1970, 1, 1)
 _OBJECT = "links"
 """Stands for the name of what is an object, in a link's or asset's place."""
 
@@ -152,8 +155,8 @@ class Converters:
     def _timestamp(self, data_type: Any, name: str) -> Convert:
         import pyarrow
 
-        as_text = self.each(_rfc3339)
-        return lambda array: as_text(array.cast(pyarrow.timestamp(array.type.unit)).cast(pyarrow.string()))
+        as_text = self.each(partial(_rfc3339, FRACTION_DIGITS[data_type.unit]))
+        return lambda array: as_text(array.view(pyarrow.int64()))
 
     def _date(self, data_type: Any, name: str) -> Convert:
         import pyarrow
@@ -218,15 +221,15 @@ _KINDS: tuple[tuple[tuple[str, ...], Callable[[Converters, Any, str], Convert]],
 
 
 def nullable(convert: Convert) -> Convert:
-    """Make a conversion that knows no nulls pass over them."""
+    """Put None for nulls between the values of a conversion that passes over them."""
 
-    def convert_valid(array: Array) -> Iterable[Any]:
+    def convert_all(array: Array) -> Iterable[Any]:
         if not array.null_count:
             return convert(array)
-        values = iter(convert(array.drop_null()))
-        return (next(values) if valid else None for valid in array.is_valid().to_pylist())
+        values = iter(convert(array))
+        return (next(values) if valid else None for valid in validity(array))
 
-    return convert_valid
+    return convert_all
 
 
 def _after(first: Callable[[Array], Any], then: Callable[[Any], Iterable[Any]]) -> Convert:
@@ -234,8 +237,8 @@ def _after(first: Callable[[Array], Any], then: Callable[[Any], Iterable[Any]]) 
 
 
 def lists(convert: Convert, array: Array) -> Iterator[Any]:
-    """Build the lists of a column of lists without nulls."""
-    starts, ends, values = _extents(array)
+    """Build the lists of a column of lists, and pass over nulls."""
+    array, starts, ends, values = _extents(array)
     converted = convert(array.values.slice(*values))
     size = ends[0] if ends else 0
     if 0 < size <= MOST_ALIKE and ends == list(range(size, size * len(ends) + 1, size)):
@@ -246,7 +249,7 @@ def lists(convert: Convert, array: Array) -> Iterator[Any]:
 
 
 def _maps(convert_key: Convert, convert_item: Convert, without_nulls: bool, array: Array) -> Iterator[Any]:
-    starts, ends, values = _extents(array)
+    array, starts, ends, values = _extents(array)
     keys = map(str, convert_key(array.keys.slice(*values)))
     pairs = zip(keys, convert_item(array.items.slice(*values)), strict=True)
     made = map(dict, map(islice, repeat(pairs), map(sub, ends, starts)))
@@ -255,27 +258,44 @@ def _maps(convert_key: Convert, convert_item: Convert, without_nulls: bool, arra
     return made
 
 
-def _extents(array: Array) -> tuple[list[int], list[int], tuple[int, int]]:
-    """Return where each list begins and ends, from the first one's begin, and offset and length of all values."""
-    first = array.offsets[0].as_py()
-    offsets = [offset - first for offset in array.offsets.to_pylist()]
-    return offsets[:-1], offsets[1:], (first, offsets[-1])
+def _extents(array: Array) -> tuple[Array, list[int], list[int], tuple[int, int]]:
+    """Return where each list begins and ends, from the first one's begin, and offset and length of all values.
+
+    Lists follow each other: where a null holds values, these are of an array without it.
+    """
+    offsets = array.offsets.to_pylist()
+    if first := offsets[0]:
+        offsets = [offset - first for offset in offsets]
+    starts, ends = offsets[:-1], offsets[1:]
+    if array.null_count:
+        valid = validity(array)
+        starts, ends = list(compress(starts, valid)), list(compress(ends, valid))
+        if sum(map(sub, ends, starts)) != offsets[-1]:
+            return _extents(array.drop_null())
+    return array, starts, ends, (first, offsets[-1])
 
 
 def _bboxes(names: list[str], convert: Convert, array: Array) -> Iterator[Any]:
     """Make lists of the corners, the lower one first; a bbox without heights in a column with some has four numbers."""
     edges = [array.field(name) for name in names]
-    corners = zip(*map(convert, edges), strict=True)
+    corners: Iterable[Any] = zip(*map(convert, edges), strict=True)
+    if array.null_count:
+        corners = compress(corners, validity(array))
     if any(edge.null_count for edge in edges):
         return ([edge for edge in bbox if edge is not None] for bbox in corners)
     return map(list, corners)
 
 
-def _rfc3339(text: str) -> str:
-    """Turn Arrow's text of a time in UTC; no, three, six or nine digits of a second, the fewest that say it all."""
-    seconds, _, fraction = text.partition(".")
-    if len(seconds) != len("2020-01-01 00:00:00"):
-        raise ValueError(f"a timestamp is not in the years 0 to 9999: {text}")
-    while fraction.endswith("000"):
-        fraction = fraction[:-3]
-    return f"{seconds[:10]}T{seconds[11:]}.{fraction}Z" if fraction else f"{seconds[:10]}T{seconds[11:]}Z"
+def _rfc3339(digits: int, value: int) -> str:
+    """Write a time in UTC with no, three, six or nine digits of a second, the fewest that say it all."""
+    seconds, fraction = divmod(value, 10**digits)
+    try:
+        text = (_EPOCH + timedelta(0, seconds)).isoformat()
+    except OverflowError:
+        raise ValueError(f"a timestamp is not in the years 1 to 9999: {seconds} seconds since 1970") from None
+    if not fraction:
+        return f"{text}Z"
+    written = f"{fraction:0{digits}}"
+    while written.endswith("000"):
+        written = written[:-3]
+    return f"{text}.{written}Z"
