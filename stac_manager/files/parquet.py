@@ -7,6 +7,7 @@ WKB, a bbox as a struct and a datetime as a timestamp. This undoes it; docs/geop
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.files.columns import Converters, nullable
 from stac_manager.files.filters import EVERYTHING, Filters
+from stac_manager.files.footers import Footer, large_footer
 from stac_manager.files.geometries import NATIVE_TYPES, geojson, native_geometries
 from stac_manager.files.geoparquet import ITEM_MEMBERS, Layout, layout_of
 from stac_manager.files.objects import Array, Convert, Member, fields, objects
@@ -26,6 +28,9 @@ from stac_manager.protocols import Item
 
 READ_BUFFER_BYTES = 16_384
 """Read ahead for every column. Without it, or with pyarrow's `pre_buffer`, a row group is in memory as a whole."""
+
+ALLOCATOR = "ARROW_DEFAULT_MEMORY_POOL"
+"""The environment variable with which Arrow is told where its memory comes from. Read when pyarrow is imported."""
 
 COLUMNS_SHOWN = 8
 
@@ -68,34 +73,43 @@ def items_of_parquet(
             has no form in JSON. What stands before the damage has been yielded.
         OSError: If the file cannot be read.
     """
-    with _opened(source) as file:
-        groups = rows_of_groups(file)
-        starts = (1, *(1 + rows for rows in accumulate(groups)))
-        columns = None if filters.fields is None else filters.fields.columns(file.schema_arrow, _layout(file).names)
-        rows: _Rows | None = None
-        chosen = range(first, min(len(groups) if stop is None else stop, len(groups)))
-        wanted = [index for index in chosen if may_match(file, index, filters)]
-        for indexes, size in runs(file, wanted, _size_of(source)):
-            number = starts[indexes[0]]
-            for batch in _batches(source, file, indexes, size, columns):
-                rows = rows or _Rows(file, batch.schema)
-                yield number, rows.of_batch(batch)
-                number += batch.num_rows
-        if rows is None:
+    rows: _Rows | None = None
+    number, begin = 1, 0
+    stop = sys.maxsize if stop is None else stop
+    footer = large_footer(source)
+    for metadata in (None,) if footer is None else footer.shares():
+        with _opened(source, metadata) as file:
+            groups = rows_of_groups(file)
+            starts = (number, *(number + rows for rows in accumulate(groups)))
+            columns = None if filters.fields is None else filters.fields.columns(file.schema_arrow, _layout(file).names)
+            chosen = range(max(first - begin, 0), min(stop - begin, len(groups)))
+            wanted = [index for index in chosen if may_match(file, index, filters)]
+            for indexes, size in runs(file, wanted, _size_of(source)):
+                number = starts[indexes[0]]
+                for batch in _batches(source, file, indexes, size, columns):
+                    rows = rows or _Rows(file, batch.schema, footer)
+                    yield number, rows.of_batch(batch)
+                    number += batch.num_rows
+                    del batch
+                _release_unused()
+            number, begin = starts[-1], begin + len(groups)
+            if begin >= stop:
+                break
+    if rows is None:
+        with _opened(source) as file:
             _Rows(file, file.schema_arrow)  # says what is wrong with the file
 
 
 @contextmanager
-def _opened(source: str | BinaryIO) -> Iterator[Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ConfigurationError(f"Parquet needs {error.name}; pip install pyarrow") from None
+def _opened(source: str | BinaryIO, metadata: Any = None) -> Iterator[Any]:
+    """Open a file, or the row groups of it that `metadata` have."""
+    pyarrow = _imported()
     try:
         with (
             _arrow_file(pyarrow, source) as opened,
-            pyarrow.parquet.ParquetFile(opened, pre_buffer=False, buffer_size=READ_BUFFER_BYTES) as file,
+            pyarrow.parquet.ParquetFile(
+                opened, metadata=metadata, pre_buffer=False, buffer_size=READ_BUFFER_BYTES
+            ) as file,
         ):
             yield file
     except (pyarrow.ArrowException, ValueError, RecursionError) as error:
@@ -104,6 +118,25 @@ def _opened(source: str | BinaryIO) -> Iterator[Any]:
         if error.errno is not None:
             raise
         raise _damaged(error) from error  # Arrow's word for damaged
+
+
+def _imported() -> Any:
+    """Import pyarrow, with the allocator of the system where no other one was chosen before.
+
+    Arrow's own choice, mimalloc, takes 20 MB more for the buffers of some hundred columns (docs/geoparquet.md).
+    """
+    choose = "pyarrow" not in sys.modules and ALLOCATOR not in os.environ
+    if choose:
+        os.environ[ALLOCATOR] = "system"
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ConfigurationError(f"Parquet needs {error.name}; pip install pyarrow") from None
+    finally:
+        if choose:
+            del os.environ[ALLOCATOR]
+    return pyarrow
 
 
 def _damaged(error: Exception) -> ValueError:
@@ -135,19 +168,29 @@ def _batches(
         yield from file.iter_batches(size, row_groups=run, columns=columns, use_threads=False)
 
 
+def _release_unused() -> None:
+    """Let go of what was freed. The system's allocator uses it again without that; others keep it for other sizes."""
+    import pyarrow
+
+    pool = pyarrow.default_memory_pool()
+    if pool.backend_name != "system":
+        pool.release_unused()
+
+
 # Rows
 
 
 class _Rows:
     """What is known of a file's rows."""
 
-    def __init__(self, file: Any, schema: Any) -> None:
+    def __init__(self, file: Any, schema: Any, footer: Footer | None = None) -> None:
         layout = _layout(file)
         _check(schema.names, layout)
         in_wkb = [name for name, form in layout.encodings.items() if form == "wkb"]
         self._converters = Converters(in_wkb, geojson)
         native = _native_geometries(schema, layout, self._converters)
-        nullable_names = _nullable_without_values(file) | {"datetime"}
+        everywhere = (file.metadata,) if footer is None else footer.shares()
+        nullable_names = _nullable_without_values(everywhere) | {"datetime"}
         self._nested = "properties" in schema.names
         self._of_item: list[tuple[int, Member]] = []
         self._of_properties: list[tuple[int, Member]] = []
@@ -230,7 +273,8 @@ def _check(names: list[str], layout: Layout) -> None:
 
 def _empty_for_null(convert: Convert) -> Convert:
     def converted(array: Array) -> Iterable[Any]:
-        return ({} if assets is None else assets for assets in convert(array))
+        values = convert(array)
+        return ({} if assets is None else assets for assets in values) if array.null_count else values
 
     return converted
 
@@ -255,13 +299,20 @@ def _native_geometries(schema: Any, layout: Layout, converters: Converters) -> d
     }
 
 
-def _nullable_without_values(file: Any) -> frozenset[str]:
-    """Return those of NULLABLE_PROPERTIES that are null in every row of the file, by its statistics."""
-    leaves = {file.schema.column(index).path: index for index in range(len(file.schema))}
-    groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
+def _nullable_without_values(everywhere: Iterable[Any]) -> frozenset[str]:
+    """Return those of NULLABLE_PROPERTIES that are null in every row of a file, by the statistics in its metadata."""
+    names = NULLABLE_PROPERTIES
+    for metadata in everywhere:
+        leaves = {metadata.schema.column(index).path: index for index in range(len(metadata.schema))}
+        groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+        names = frozenset(
+            name for name in names & leaves.keys() if all(_is_empty(group.column(leaves[name])) for group in groups)
+        )
+        if not names:
+            break
+    return names
 
-    def is_empty(leaf: int) -> bool:
-        statistics = [group.column(leaf).statistics for group in groups]
-        return all(known is not None and known.has_null_count and not known.num_values for known in statistics)
 
-    return frozenset(name for name in NULLABLE_PROPERTIES if name in leaves and is_empty(leaves[name]))
+def _is_empty(column: Any) -> bool:
+    known = column.statistics
+    return known is not None and known.has_null_count and not known.num_values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
 from time import perf_counter
@@ -101,8 +102,12 @@ async def read_documents(
             if left == "parquet" and document is not None:
                 if config.concurrency != 1 and (following := next(upcoming, None)) is not None:
                     await asyncio.to_thread(hint, following)
-                with closing(parts_of_parquet(document, failures, filters)) as batches:
-                    while (batch := await _next_batch(batches, stats)) is not None:
+                # One thread, for each gets an arena of its own from the allocator.
+                with (
+                    ThreadPoolExecutor(1) as thread,
+                    closing(parts_of_parquet(document, failures, filters)) as batches,
+                ):
+                    while (batch := await _next_batch(batches, thread, stats)) is not None:
                         yield turns.take_all(batch)
                 turns.left = None
             elif left == "refused" and document is not None:
@@ -133,18 +138,20 @@ def _no_files(document: Document) -> DataProcessingError:
     )
 
 
-async def _next_batch(batches: Iterator[Iterator[Item | None]], stats: FileStats) -> Iterator[Item | None] | None:
+async def _next_batch(
+    batches: Iterator[Iterator[Item | None]], thread: Executor, stats: FileStats
+) -> Iterator[Item | None] | None:
     """Let Arrow read and decompress the next rows of a Parquet file."""
     started = perf_counter()
     try:
-        return await in_thread(next, batches, None)
+        return await in_thread(next, batches, None, executor=thread)
     finally:
         stats.seconds_reading += perf_counter() - started
 
 
-async def in_thread(function: Callable[..., T], *arguments: object) -> T:
+async def in_thread(function: Callable[..., T], *arguments: object, executor: Executor | None = None) -> T:
     """Call `function` in a thread, and when cancelled wait until it has ended: what it uses is closed next."""
-    future = asyncio.get_running_loop().run_in_executor(None, partial(function, *arguments))
+    future = asyncio.get_running_loop().run_in_executor(executor, partial(function, *arguments))
     try:
         return await asyncio.shield(future)
     finally:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 ROWS_PER_BATCH = 200
+ROWS_PER_RUN = 1_000
+"""After so many rows, Arrow begins anew: what it kept for the row groups before is free for those that follow."""
 MOST_ROWS_PER_BYTE = 100
 MOST_ROWS_OF_SMALL_FILES = 1_000_000
 MOST_RATIO = 1_000
@@ -43,14 +45,16 @@ def runs(file: Any, chosen: Iterable[int], file_bytes: int) -> Iterator[tuple[li
     if rows > MOST_ROWS_OF_SMALL_FILES and rows > MOST_ROWS_PER_BYTE * file_bytes:
         raise ValueError(f"it claims {rows:,} rows in {file_bytes:,} bytes")
     run: list[int] = []
-    size = 0
+    size = rows_so_far = 0
     for index in chosen:
-        found = _batch_rows(file.metadata.row_group(index).total_byte_size, file_bytes)
-        if run and (found != size or index != run[-1] + 1):
+        group = file.metadata.row_group(index)
+        found = _batch_rows(group.total_byte_size, file_bytes)
+        if run and (found != size or index != run[-1] + 1 or rows_so_far >= ROWS_PER_RUN):
             yield run, size
-            run = []
+            run, rows_so_far = [], 0
         size = found
         run.append(index)
+        rows_so_far += group.num_rows
     if run:
         yield run, size
 
