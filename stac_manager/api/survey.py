@@ -86,9 +86,8 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: B
         there = await _ask(client, usual, body)
         endpoint, answers = (endpoint, answers) if there.first is None else (usual, there)
     first = endpoint.request(body)
-    if answers.first is not None:
-        page = page_of(answers.first, first)
-    else:
+    page = page_of(answers.first, first) if answers.first is not None else None
+    if page is None or (page.size and not page.objects()):  # what is read of a damaged page comes on smaller ones
         try:
             page = await fetch_page(client, first, first)
         except StatusError as error:
