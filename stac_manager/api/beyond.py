@@ -6,11 +6,13 @@ search for what lies beyond the last page, or among its items, finds what no pag
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from math import inf
 
 from stac_manager.api.cutting import times_of
+from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.ownership import Owner, owner
@@ -51,7 +53,7 @@ class Beyond:
 
     def __init__(self, fetcher: Fetcher, ledger: Ledger, proof: Completeness) -> None:
         self._fetcher, self._ledger, self._proof = fetcher, ledger, proof
-        self._last: Page | None = None
+        self._last: Page | None = None  # of a search in pages by number, where none follows the empty one
         self._limit: int | None = None  # where pages end, though there are more items
 
     async def look(self, query: Query, reading: Reading, *, last: bool) -> None:
@@ -61,15 +63,16 @@ class Beyond:
             last: Whether all of the search has come, in pages one after another.
         """
         proof, ledger, part = self._proof, self._ledger, reading.share.partition
-        self._last = reading.last or self._last
+        last_page, reading.last = reading.last or self._last, None
         if isinstance(part, Interval | Tile):
             counted, came = reading.counted, reading.tally.members if reading.counted is None else 0
         else:
+            self._last = last_page
             counted, came = proof.counted, ledger.came if last else 0
         unlikely = counted not in (None, came) or not may_be_a_limit(came, self._fetcher.page_size)
-        if unlikely or self._last is None or ledger.left is not None or "ids" in query.body:
+        if unlikely or last_page is None or ledger.left is not None or "ids" in query.body:
             return
-        more = came == self._limit or await self._goes_on(query, reading, self._last)
+        more = came == self._limit or await self._goes_on(query, reading, last_page)
         if more:
             self._limit = came
             reading.counted = proof.counted = None
@@ -87,13 +90,14 @@ class Beyond:
             for _ in range(0 if heeded else SAMPLES):
                 request = query.request(sample, query.body["limit"])
                 try:
-                    page = page_of(await self._fetcher.client.send(request, attempts=ATTEMPTS), request)
-                except DataProcessingError:
+                    answer = await self._fetcher.client.send(request, attempts=ATTEMPTS, outline=True)
+                    page = page_of(answer, request)
+                    if self._ledger.is_new(reading, page):
+                        return True
+                    owners = Counter(owner(each, sample) for each in page.objects_one_by_one())
+                except (DataProcessingError, DamagedPageError):
                     break
-                if self._ledger.is_new(reading, page):
-                    return True
-                members = page.objects()
-                if 2 * sum(owner(each, sample) is Owner.FOREIGN for each in members) > len(members):
+                if 2 * owners[Owner.FOREIGN] > owners.total():
                     break  # what was asked for is ignored
                 matched = page.matched
                 if page.following is None if matched is None else matched <= page.size:  # all in there came before

@@ -54,7 +54,7 @@ class Search:
         self._splitter = Splitter(planned.cuts, planned.sizes) if planned.cuts else None
         self._readings: set[Reading] = set()
         self._beyond = Beyond(fetcher, ledger, stats.completeness)
-        self._given = planned.page  # the first page, where it is there already
+        fetcher.given = None if planned.cuts else planned.page
         self._room = Room(
             BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._splitter or self.ways.counts else 1
         )
@@ -103,10 +103,6 @@ class Search:
     async def _page_of(self, reading: Reading) -> Page | None:
         if reading.following is None or reading.stopped:  # ended while it waited for room
             return None
-        page, self._given = self._given, None
-        if page is not None and self._splitter is None:
-            self._fetcher.came()
-            return page
         # Where to cut next is all that a failing page tells.
         cuts = reading.share.failing and self._splitter is not None and self._splitter.can_cut(reading)
         most = ATTEMPTS_AROUND if cuts else None
@@ -253,15 +249,7 @@ class Search:
         if not reading.stopped and not reading.missing():
             await self._beyond.look(self._query, reading, last=self._runner.unfinished == 1 and not self._splitter)
         if not reading.stopped and (problem := reading.missing()):
-            if self._splitter is None:
-                helped = await self.ways.help(reading)
-                if helped is not None:
-                    self._cut_after_all(reading, helped)
-            if self._splitter is not None:
-                self._replace(reading, self._splitter.repaired(reading, self._fetcher.largest))
-                reading.stopped |= isinstance(reading.share.partition, Pages)  # whose place others have taken
-            elif reading.ending.problem in CIRCLES:
-                raise DataProcessingError(f"{reading.first.method} {shown(reading.first.url)}: {problem}")
+            await self._repair(reading, problem)
         if self._splitter is not None:
             self._ledger.finished(reading)
         proof = self._stats.completeness
@@ -277,6 +265,22 @@ class Search:
         partition = reading.share.partition
         report = reading.report(self._query.datetime(partition), self._query.place(partition))
         self._stats.completeness.partitions.append(replace(report, problem=None) if reading.stopped else report)
+
+    async def _repair(self, reading: Reading, problem: str) -> None:
+        """Read what a reading lacks another way, where there is one.
+
+        Raises:
+            DataProcessingError: What went wrong, where nothing else can be had either.
+        """
+        if self._splitter is None:
+            helped = await self.ways.help(reading)
+            if helped is not None:
+                self._cut_after_all(reading, helped)
+        if self._splitter is not None:
+            self._replace(reading, self._splitter.repaired(reading, self._fetcher.largest))
+            reading.stopped |= isinstance(reading.share.partition, Pages)  # whose place others have taken
+        elif reading.ending.problem in CIRCLES:
+            raise DataProcessingError(f"{reading.first.method} {shown(reading.first.url)}: {problem}")
 
     async def _look(self, reading: Reading) -> None:
         """Cut what is read in sequence another way, if there is one."""

@@ -28,6 +28,7 @@ class Fetcher:
     Attributes:
         largest: The most members of a page with a next link.
         page_bytes: What a full page weighs.
+        given: The first page of a search read in sequence, where it is there already.
     """
 
     def __init__(self, client: Client, source: str, page_size: int) -> None:
@@ -39,6 +40,7 @@ class Fetcher:
         self.page_bytes = 0.0
         self.next_links_seen = False
         self.follower = Follower(client)
+        self.given: Page | None = None
         self._errors_in_a_row: int | None = None
 
     @property
@@ -57,6 +59,10 @@ class Fetcher:
         Raises:
             DataProcessingError: If the server refuses, or answers something else than items.
         """
+        page, self.given = self.given, None
+        if page is not None:
+            self.came()
+            return page
         request = reading.following
         assert request is not None
         if not isinstance(reading.share.partition, Pages):

@@ -147,9 +147,13 @@ class Ledger:
             reading.finish_page(marks, page)
 
     def is_new(self, reading: Reading, page: Page) -> bool:
-        """Whether a page holds an item of a reading that did not come, to it or to others before."""
+        """Whether a page holds an item of a reading that did not come, to it or to others before.
+
+        Raises:
+            DamagedPageError: If the page cannot be read.
+        """
         before = [reading.memory.own, *reading.share.before, *([] if self.delivered is None else [self.delivered])]
-        items = filter(_is_item, page.objects())
+        items = filter(_is_item, page.objects_one_by_one())
         own = (each for each in items if owner(each, reading.share.partition) is Owner.OWN)
         meant = (each for each in own if self._asked is None or self._asked.means(each))
         marks = (mark_of(identity_of(each)) for each in meant)

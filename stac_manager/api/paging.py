@@ -78,11 +78,19 @@ class Page:
     def objects(self) -> list[dict[str, Any]]:
         """Give the members that are JSON objects, none where they cannot be read: the first of a page so large that to
         parse it would take long."""
-        most = max(self.size * LOOKED_AT_BYTES // max(self.size_bytes, LOOKED_AT_BYTES), 1)
         try:
-            return [member for member in islice(self.features(), most) if isinstance(member, dict)]
+            return list(self.objects_one_by_one())
         except DamagedPageError:
             return []
+
+    def objects_one_by_one(self) -> Iterator[dict[str, Any]]:
+        """Give the same, for who need not hold them all.
+
+        Raises:
+            DamagedPageError: If they cannot be read.
+        """
+        most = max(self.size * LOOKED_AT_BYTES // max(self.size_bytes, LOOKED_AT_BYTES), 1)
+        return (member for member in islice(self.features(), most) if isinstance(member, dict))
 
 
 class PageSizeError(DataProcessingError):
