@@ -19,7 +19,7 @@ from stac_manager.api.ownership import Owner, owner
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, PERHAPS_CAPPED, Reading
-from stac_manager.api.space import points_of
+from stac_manager.api.space import Point, points_of
 from stac_manager.api.survey import ATTEMPTS
 from stac_manager.completeness import Completeness
 from stac_manager.exceptions import DataProcessingError
@@ -85,7 +85,14 @@ class Beyond:
         part, asked, heeded = reading.share.partition, query.asked, False
         whole = part if isinstance(part, Interval) else Interval(asked.start, asked.end)
         in_order = reading.reached not in (None, inf)
-        samples: list[Partition | None] = [_in_time(whole, last, newest_first=in_order), _in_space(query, part, last)]
+        try:
+            times, points = _traces(last)
+        except DamagedPageError:
+            return None
+        samples: list[Partition | None] = [
+            _in_time(whole, times, newest_first=in_order),
+            _in_space(query, part, points),
+        ]
         for sample in filter(None, samples):
             for _ in range(0 if heeded else SAMPLES):
                 request = query.request(sample, query.body["limit"])
@@ -107,9 +114,18 @@ class Beyond:
         return False if heeded else None
 
 
-def _in_time(whole: Interval, last: Page, *, newest_first: bool) -> Interval | None:
+def _traces(page: Page) -> tuple[list[int], list[Point]]:
+    """The times and places of the items of a page, none of which is kept."""
+    times: list[int] = []
+    points: list[Point] = []
+    for member in page.objects_one_by_one():
+        times += [round(time * SECOND) for time in times_of([member])]
+        points += points_of([member])
+    return times, points
+
+
+def _in_time(whole: Interval, times: list[int], *, newest_first: bool) -> Interval | None:
     """What comes after the last page where that is sorted by time, else a sample of the time it is from."""
-    times = [round(time * SECOND) for time in times_of(last.objects())]
     gaps = [after - before for before, after in pairwise(times)]
     away = AWAY_SECONDS * SECOND
     start, end = whole.start, whole.end
@@ -129,9 +145,9 @@ def _in_time(whole: Interval, last: Page, *, newest_first: bool) -> Interval | N
     return None if start is not None and end is not None and start >= end else replace(whole, start=start, end=end)
 
 
-def _in_space(query: Query, part: Partition, last: Page) -> Tile | None:
+def _in_space(query: Query, part: Partition, points: list[Point]) -> Tile | None:
     """A sample of the area that the last page is from."""
-    xs = sorted({x for x, _ in points_of(last.objects())})
+    xs = sorted({x for x, _ in points})
     if not xs or "bbox" in query.body or "intersects" in query.body or isinstance(part, Tile):
         return None
     west, east = xs[(len(xs) - 1) // 2 :][:2] if len(xs) > 1 else (xs[0], min(xs[0] + EAST_DEGREES, 180.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil, floor
@@ -230,7 +230,7 @@ class Cutter:
         return stretch(piece, self._bounds, self._density)
 
 
-def times_of(members: Iterable[Any]) -> list[float]:
+def times_of(members: Sequence[Any]) -> list[float]:
     """The times of items in seconds, as far as they can be read."""
     times = [time_of(member)[0] for member in members]
     return [time / SECOND for time in times if time is not None]

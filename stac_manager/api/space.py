@@ -6,7 +6,7 @@ asked for with a hair more around them, and cut along their longer side where th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any
@@ -108,7 +108,7 @@ def _holds(tile: Tile, point: Point) -> bool:
     return tile.west <= point[0] < tile.east and tile.south <= point[1] < tile.north
 
 
-def points_of(members: Iterable[Any]) -> list[Point]:
+def points_of(members: Sequence[Any]) -> list[Point]:
     """The first vertices of items, as far as they have any."""
     vertices = [first_vertex(member.get("geometry")) for member in members if isinstance(member, dict)]
     return [vertex for vertex in vertices if vertex is not None]
