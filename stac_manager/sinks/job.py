@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -139,9 +138,12 @@ class Worker:
 
     def make_ready(self) -> None:
         """Import now what the first partition would have to wait for."""
-        import_module(f"stac_manager.{'files' if self._module.config.mode == 'file' else 'api'}.partitions")
+        if self._module.config.mode == "file":
+            import stac_manager.files.partitions
+        else:
+            import stac_manager.api.search
         if self._job.layout.format == "geoparquet":
-            import_module("stac_manager.sinks.geoparquet")
+            import stac_manager.sinks.geoparquet  # noqa: F401
 
     def stop(self) -> None:
         """Let `do` end early, and every later one; called by another thread."""
