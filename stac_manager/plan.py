@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import orjson
 
@@ -63,9 +63,8 @@ class Partition:
         return {"kind": self.kind, **members}
 
 
-@dataclass(frozen=True)
-class Document:
-    """One file.
+class Document(NamedTuple):
+    """One file. A tuple, because of some sources there are hundreds of thousands.
 
     Attributes:
         path: Its path, or its URL.
@@ -84,17 +83,19 @@ class Document:
 
 def _document_to_json(document: Document) -> dict[str, Any]:
     """Names of files may hold bytes that are no UTF-8, which JSON cannot have: these go as hexadecimal digits."""
-    members: dict[str, Any] = {"path": document.path, "format": document.format}
-    try:
-        document.path.encode()
-    except UnicodeEncodeError:
-        members = {"format": document.format, "path_hex": os.fsencode(document.path).hex()}
-    if document.size is not None:
-        members["size"] = document.size
-    if document.modified_ns is not None:
-        members["modified_ns"] = document.modified_ns
-    if document.problem is not None:
-        members["problem"] = document.problem
+    path, form, size, modified_ns, problem = document
+    members: dict[str, Any] = {"path": path, "format": form}
+    if not path.isascii():
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            members = {"format": form, "path_hex": os.fsencode(path).hex()}
+    if size is not None:
+        members["size"] = size
+    if modified_ns is not None:
+        members["modified_ns"] = modified_ns
+    if problem is not None:
+        members["problem"] = problem
     return members
 
 

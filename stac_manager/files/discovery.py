@@ -7,6 +7,7 @@ import os
 import threading
 import urllib.parse
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
@@ -121,10 +122,9 @@ class Discovery:
             raise ConfigurationError(f"source {source!r} is {table}")
         if not names and not data_sets:
             raise ConfigurationError(nothing_in(source, others, self._form, self._stopped))
-        if kind == "auto" and not data_sets:
-            catalogs = [os.path.join(source, name) for name in names]
-            if all(map(self._is_entry_point, catalogs)):
-                return self._catalog(catalogs)
+        each_path = map(partial(os.path.join, source), names)
+        if kind == "auto" and not data_sets and all(map(self._is_entry_point, each_path)):
+            return self._catalog([os.path.join(source, name) for name in names])
         if kind != "items_directory":
             folders = [os.path.join(source, name) for name in others]
             self._note("in folders below not read", folders, lambda path: os.path.basename(path) in ENTRY_FILES)

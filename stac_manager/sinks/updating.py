@@ -128,7 +128,7 @@ def _without_times(plan: Plan, failed: set[str]) -> Plan:
     """Forget of files that could not be read when they were written, so that the next update reads them again."""
 
     def forgotten(document: Document) -> Document:
-        return replace(document, size=None, modified_ns=None) if printable(document.path) in failed else document
+        return document._replace(size=None, modified_ns=None) if printable(document.path) in failed else document
 
     def of(partition: Partition) -> Partition:
         if isinstance(partition, Documents):
