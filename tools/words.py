@@ -92,7 +92,8 @@ def quantity(value: float | None, unit: str) -> str:
         return NOT_AVAILABLE
     if unit == "seconds":
         factor, name = next((factor, name) for least, factor, name in _TIMES if abs(value) >= least)
-        return f"{value * factor:.3g} {name}"
+        shown = value * factor
+        return f"{shown:.3g} {name}" if abs(shown) < 999.5 else f"{shown:,.0f} {name}"
     if unit == "bytes":
         factor, name = next((factor, name) for least, factor, name in _SIZES if abs(value) >= least)
         return f"{value * factor:,.{1 if factor < 1 else 0}f} {name}"
@@ -104,4 +105,5 @@ def quantity(value: float | None, unit: str) -> str:
 
 _PIECES = re.compile(r"[^._(),=\s]*[._(),=\s]*")
 _SIZES = ((1e5, 1e-6, "MB"), (1e3, 1e-3, "kB"), (0.0, 1.0, "bytes"))
-_TIMES = ((1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (1e-6, 1e6, "us"), (0.0, 1e9, "ns"))
+# What would be shown as 1,000 of one unit is 1 of the next.
+_TIMES = ((0.9995, 1.0, "s"), (0.9995e-3, 1e3, "ms"), (0.9995e-6, 1e6, "us"), (0.0, 1e9, "ns"))

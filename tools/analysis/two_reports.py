@@ -1,9 +1,10 @@
 """Two reports of single runs, such as `file` and `api` write, judged like everything else."""
 
 import re
+from collections.abc import Iterator
 
 from tools.errors import ReportError
-from tools.words import NOT_AVAILABLE
+from tools.words import NOT_AVAILABLE, workers
 
 from .change import Change, between
 from .model import DataSet, Report
@@ -38,9 +39,12 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
     ]
     for key in common:
         first, second = old[key], new[key]
-        if first.items != second.items:
-            counts = (NOT_AVAILABLE if one.items is None else f"{one.items:,}" for one in (first, second))
-            raise ReportError(f"times of different numbers of items cannot be compared: {' and '.join(counts)}")
+        for first_count, second_count, where in _pairs(first, second):
+            if first_count != second_count:
+                counts = " and ".join(
+                    NOT_AVAILABLE if count is None else f"{count:,}" for count in (first_count, second_count)
+                )
+                raise ReportError(f"times of different numbers of items cannot be compared: {counts}{where}")
         if first.source != second.source:
             notes.append(f"the sources differ: {first.source} before, {second.source} now")
         for when, levels in (("before", refused(first)), ("now", refused(second))):
@@ -48,6 +52,15 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
                 notes.append(f"the server refused requests {when} at {named(levels)}: these times show its limit")
     runs = [Run(name, "", _series(report)) for name, report in ((base, before), (commit, after))]
     return between(runs[:1], runs[1:], machine=other.machine or "this machine", base=base, commit=commit, notes=notes)
+
+
+def _pairs(before: DataSet, after: DataSet) -> Iterator[tuple[int | None, int | None, str]]:
+    """The numbers of items, before and after, of the whole and of each level that was timed both times; and where."""
+    yield before.items, after.items, ""
+    counts = {level.concurrency: level.items for level in before.measured}
+    for level in after.measured:
+        if level.concurrency in counts:
+            yield counts[level.concurrency], level.items, f" at {workers(level.concurrency)}"
 
 
 def _series(report: Report) -> dict[Series, Measured]:
