@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from tools.words import percent, plural, quantity
+from tools.words import clipped, percent, plural, quantity
 
 from . import certainty
 from .metrics import Metric, metric_of
@@ -126,6 +126,10 @@ def between(
     rows = rows_of(findings, looks)
     if base is not None:
         rows = [replace(row, guilty=None) for row in rows]
+    left_out = list(dict.fromkeys(name for run in after for name in run.left_out))
+    if left_out:
+        words = f"{plural(len(left_out), 'benchmark')} left out that benchmarks.json does not describe"
+        notes = [*notes, f"{words} (asv run --bench just-discover writes it anew): {clipped(', '.join(left_out), 200)}"]
     if len({row.environment for row in rows}) > 1:
         rows = [replace(row, label=row.environment) for row in rows]
     return Change(machine, commit, base, tuple(rows), tuple(notes))

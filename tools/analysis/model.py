@@ -170,8 +170,10 @@ def summarised_level(
     usage: Usage | None = None,
     **sizes: Unpack[Sizes],
 ) -> Level:
-    """A level of which only the median is known, and the quartiles where there are any."""
+    """A level of which only the median is known, and the quartiles where they lie on both sides of it."""
     level = missing_level(concurrency, "failed", **sizes)
+    if q25_seconds is None or q75_seconds is None or not q25_seconds <= median_seconds <= q75_seconds:
+        q25_seconds = q75_seconds = None
     return replace(
         level,
         status="ok",

@@ -29,11 +29,16 @@ class Series:
 
 @dataclass(frozen=True)
 class Measured:
-    """One series at one commit: the median, and the samples where they were kept. n/a: skipped, or not selected."""
+    """One series at one commit: the median, and the samples where they were kept; else how many there were, and their
+    quartiles. n/a: skipped, or not selected.
+    """
 
     status: Status
     value: float | None = None
     samples: tuple[float, ...] = ()
+    sample_count: int = 1
+    q25: float | None = None
+    q75: float | None = None
 
     @property
     def sample(self) -> tuple[float, ...]:
@@ -43,8 +48,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class Run:
-    """One commit, measured once, in one environment."""
+    """One commit, measured once, in one environment. `left_out` are benchmarks that nothing describes."""
 
     commit: str
     environment: str
     series: Mapping[Series, Measured]
+    left_out: tuple[str, ...] = ()

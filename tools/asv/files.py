@@ -6,32 +6,28 @@ asv keeps `<results_dir>/<machine>/<hash8>-<env>.json`, one row a benchmark; a r
 strict JSON. asv does not record whether it ran with `--quick`; a level that was timed less than five times tells.
 """
 
-import ast
-import functools
 import itertools
 import json
 import re
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NotRequired, TypeAlias, TypedDict
+from typing import Annotated, Any, NotRequired, TypeAlias, TypedDict
 
 import msgspec
 
-from tools.analysis.model import Concurrency
-from tools.analysis.series import Params
+from tools.analysis.series import Measured, Params, Series
 from tools.errors import ReportError
+from tools.words import plain
+
+from .values import measured, names_of, value_of, when
 
 READ_VERSIONS = (1, 2)
 TIME_METHOD = "time_ingest"
 LEVEL_PARAMETER = "concurrency"
 _RESULT_NAME = re.compile(r"[0-9a-f]{8,40}-.+\.json")
 _SHOWN_CHOICES = 10
-# What a time can be, in seconds: more than a tick of the clock, less than a lifetime; as in the report's schema.
-LEAST_SECONDS, MOST_SECONDS = 1e-9, 1e9
-_MOST_WORKERS = 1_000_000
-_LAST_MILLISECOND = 253_402_300_799_000  # of the year 9999
 
 
 _Values: TypeAlias = list[float | None] | float | None
@@ -40,7 +36,7 @@ _Values: TypeAlias = list[float | None] | float | None
 class _File(TypedDict):
     """What is looked at of a file of results, and below of a row and of the description of a benchmark."""
 
-    commit_hash: str
+    commit_hash: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8,}$")]
     date: int
     env_name: str
     python: NotRequired[str | None]
@@ -86,25 +82,37 @@ class ResultFile:
         """Milliseconds since 1970, of the newest of the rows that the report shows."""
         return max((when(self.rows[name].get("started_at")) for name in self.ingest_names), default=0)
 
-    @property
-    def environment_name(self) -> str:
-        """asv's name, which for an existing environment is a path and says no more than that it existed."""
-        kind = self.environment.partition("-")[0]
-        return kind if kind == "existing" else self.environment
-
-    def by_params(self, name: str, needed: str = LEVEL_PARAMETER) -> dict[Params, dict[str, Any]]:
-        """One small row for each combination of named parameters; none when the needed one is not among them."""
-        row = self.rows.get(name, {})
-        axes, names = row.get("params"), self.suite.get(name, {}).get("param_names", [])
-        if not axes or needed not in names or len(axes) != len(names):
+    def series_of(self, name: str) -> dict[Series, Measured]:
+        """What a benchmark has measured; nothing where the suite does not describe it: what it was is not known."""
+        row, benchmark = self.rows.get(name), self.suite.get(name)
+        if row is None or benchmark is None:
             return {}
-        return rows_of(row, names, self.path)
+        version = str(row.get("version") or benchmark.get("version") or "")  # as asv takes it
+        axes = row.get("params") or []
+        named = names_of(
+            tuple(map(tuple, axes)),
+            tuple(benchmark.get("param_names") or ()),
+            tuple(map(tuple, benchmark.get("params") or ())),
+            is_same=version == str(benchmark.get("version") or ""),
+        )
+        texts = [[plain(str(value_of(text))) for text in values] for values in axes]
+        method = name.rpartition(".")[2].partition("_")[0]
+        kind, unit = str(benchmark.get("type") or method), str(benchmark.get("unit", ""))
+        found = {}
+        for values, value in zip(itertools.product(*texts), measured(row, kind, self.path), strict=True):
+            params = sorted(zip(named, values, strict=True))
+            found[Series(name, tuple((key, text) for (_, key), text in params), kind, unit, version)] = value
+        return found
+
+    def by_params(self, name: str, needed: str = LEVEL_PARAMETER) -> dict[Params, Measured]:
+        """By each combination of parameters; nothing when the needed one is not among them."""
+        return {one.params: value for one, value in self.series_of(name).items() if needed in dict(one.params)}
 
 
 def machine_folder(results_dir: Path, machine: str | None) -> Path:
     names = sorted(path.parent.name for path in results_dir.glob("*/machine.json"))
     if not names:
-        raise ReportError(f"{results_dir} holds no asv results; run `asv run` first.")
+        raise ReportError(f"{results_dir} holds no asv results (no folder with a machine.json); run `asv run` first.")
     if machine is None and len(names) > 1:
         raise ReportError(f"{results_dir} has results of several machines, name one: {choices(names)}.")
     if machine is not None and machine not in names:
@@ -120,8 +128,7 @@ def chosen(files: list[ResultFile], folder: Path, name: str | None) -> ResultFil
             f"{folder} holds no results of {TIME_METHOD}, which a report shows: run `asv run` first, or judge another "
             "benchmark with `regressions`."
         )
-    newest_first = sorted(with_ingest, key=lambda x: (x.commit_date, x.measured_until), reverse=True)
-    commits = list(dict.fromkeys(file.commit for file in newest_first))[::-1]
+    commits = list(dict.fromkeys(file.commit for file in with_ingest))
     commit = commits[-1] if name is None else commit_named(name, commits, folder)
     same = [file for file in with_ingest if file.commit == commit]
     return max(same, key=lambda file: (file.measured_until, file.environment))
@@ -169,7 +176,9 @@ def only(names: Iterable[str], chosen: str = "") -> str:
 
 
 def result_files(results_dir: Path, machine: str | None) -> tuple[Path, list[ResultFile], list[str]]:
-    """The folder and the results of one machine, a commit and environment once; and what was left out, in words."""
+    """The folder and the results of one machine, oldest commit first, a commit and environment once; and what was left
+    out, in words.
+    """
     folder, suite = machine_folder(results_dir, machine), suite_of(results_dir)
     found: dict[tuple[str, str], ResultFile] = {}
     notes = []
@@ -184,7 +193,18 @@ def result_files(results_dir: Path, machine: str | None) -> tuple[Path, list[Res
         first = found.setdefault((file.commit, file.environment), file)
         if first is not file:
             notes.append(f"{path.name} holds the same commit and environment as {first.path.name} and was left out")
-    return folder, list(found.values()), notes
+    files = sorted(found.values(), key=lambda file: (file.commit_date, file.measured_until, file.commit))
+    return folder, _with_short_environments(files), notes
+
+
+def _with_short_environments(files: list[ResultFile]) -> list[ResultFile]:
+    """asv's name of an existing environment is a path, which tells something only where there are two of them."""
+    kinds = [file.environment.partition("-")[0] for file in files]
+    count = Counter((file.commit, kind) for file, kind in zip(files, kinds, strict=True) if kind == "existing")
+    if max(count.values(), default=0) > 1:
+        return files
+    pairs = zip(files, kinds, strict=True)
+    return [replace(file, environment=kind) if kind == "existing" else file for file, kind in pairs]
 
 
 def _result_file(path: Path, suite: Mapping[str, dict[str, Any]]) -> ResultFile:
@@ -252,68 +272,6 @@ def _check(data: Any, shape: Any, path: Path) -> None:
         raise ReportError(
             f"{path} is not a result file of asv ({error}); delete it and run `asv run` again."
         ) from error
-
-
-def rows_of(row: Mapping[str, Any], names: list[str], path: Path) -> dict[Params, dict[str, Any]]:
-    """One small row for each combination of named parameters; one without names where there are no parameters."""
-    combinations = list(itertools.product(*(row.get("params") or [])))
-    columns: dict[str, list[Any]] = {}
-    for column in ("result", "stats_q_25", "stats_q_75", "stats_repeat", "samples"):
-        values = row.get(column)
-        columns[column] = values if isinstance(values, list) else [values] * len(combinations)
-        if len(columns[column]) != len(combinations):
-            raise ReportError(
-                f"{path} has {len(columns[column])} values of {column} for {len(combinations)} combinations of "
-                "parameters; delete it and run `asv run` again."
-            )
-    return {
-        tuple(zip(names, values, strict=True)): {name: column[place] for name, column in columns.items()}
-        for place, values in enumerate(combinations)
-    }
-
-
-@functools.lru_cache(maxsize=4096)  # the same few, in every file
-def value_of(text: str) -> Concurrency:
-    """What a `repr()` string stands for."""
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-    return value if isinstance(value, int | str) and not isinstance(value, bool) else text
-
-
-def finite(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and abs(value) <= sys.float_info.max else None
-
-
-def seconds(value: object) -> float | None:
-    """A time; None for what cannot be one, such as the 0 of a coarse clock."""
-    number = finite(value)
-    return number if number is not None and LEAST_SECONDS <= number <= MOST_SECONDS else None
-
-
-def all_of(kind: Callable[[object], float | None], samples: Sequence[object] | None) -> tuple[float, ...]:
-    """The samples where each of them is of this kind; none where one is not: the others would tell half."""
-    found = [kind(sample) for sample in samples or ()]
-    known = tuple(number for number in found if number is not None)
-    return known if len(known) == len(found) else ()
-
-
-def amount(value: object) -> int | None:
-    """A number of things; None for what cannot be one."""
-    number = finite(value)
-    return round(number) if number is not None and 0 <= number <= 1e15 else None
-
-
-def level_of(text: str) -> Concurrency:
-    """A level; what is no number of workers, such as -1 for all cores, is a word."""
-    value = value_of(text)
-    return value if isinstance(value, str) or 0 < value <= _MOST_WORKERS else text
-
-
-def when(value: object) -> int:
-    """Milliseconds since 1970 that a calendar can show."""
-    return min(amount(value) or 0, _LAST_MILLISECOND)
 
 
 def choices(names: list[str]) -> str:

@@ -1,6 +1,5 @@
 """What asv has measured, as reports and as series."""
 
-import math
 import platform
 import re
 import shlex
@@ -29,25 +28,18 @@ from tools.analysis.model import (
     summarised_level,
     title_of,
 )
-from tools.analysis.series import Measured, Params, Run, Series
+from tools.analysis.series import Measured, Params, Run
 from tools.errors import ReportError
-from tools.words import plain
 
 from .files import (
     LEVEL_PARAMETER,
     TIME_METHOD,
     ResultFile,
-    all_of,
-    amount,
     chosen,
-    finite,
-    level_of,
     machine_in,
     result_files,
-    rows_of,
-    seconds,
-    value_of,
 )
+from .values import amount, level_of, seconds, value_of
 
 MEMORY_METHOD = "peakmem_ingest"
 # Beside `<Class>.time_ingest`, `<Class>Usage.track_usage` tells where the time goes, a quantity at a time.
@@ -90,8 +82,8 @@ def read_report(
     report = _report(file, machine_in(folder), with_peers=peers)
     if not report.data_sets:
         raise ReportError(
-            f"{file.path} holds no benchmark named {TIME_METHOD} with a parameter {LEVEL_PARAMETER!r}; "
-            "run `asv run --bench time_ingest` at this commit."
+            f"{file.path} holds no benchmark named {TIME_METHOD} with a parameter {LEVEL_PARAMETER!r} that "
+            "benchmarks.json describes; run `asv run --bench time_ingest` at this commit."
         )
     return report
 
@@ -106,8 +98,7 @@ def read_reports(results_dir: Path, machine: str, *, peers: bool = False) -> lis
     """
     folder, files, _ = result_files(results_dir, machine)
     hardware = machine_in(folder)
-    oldest_first = sorted(files, key=lambda file: (file.commit_date, file.measured_until))
-    reports = [_report(_of_today(file), hardware, with_peers=peers) for file in oldest_first]
+    reports = [_report(_of_today(file), hardware, with_peers=peers) for file in files]
     return [report for report in reports if report.data_sets]
 
 
@@ -134,35 +125,13 @@ def read_history(results_dir: Path, *, machine: str | None = None) -> History:
     results, a file cannot be read, or `machine` does not say which.
     """
     folder, files, notes = result_files(results_dir, machine)
-    files.sort(key=lambda file: (file.commit_date, file.commit))
-    runs = [Run(file.commit, file.environment_name, dict(_all_series(file))) for file in files]
-    return History(folder.name, tuple(runs), tuple(notes))
+    return History(folder.name, tuple(map(_run, files)), tuple(notes))
 
 
-def _all_series(file: ResultFile) -> Iterator[tuple[Series, Measured]]:
-    for name, row in file.rows.items():
-        benchmark = file.suite.get(name)
-        if benchmark is None:  # of another suite; what it was is not known
-            continue
-        names, axes = benchmark.get("param_names", []), row.get("params") or []
-        if len(names) != len(axes):  # of an older version, whose parameters nobody names any more
-            names = [f"parameter {place}" for place in range(1, len(axes) + 1)]
-        for params, values in rows_of(row, names, file.path).items():
-            series = Series(
-                benchmark=name,
-                params=tuple((key, plain(str(value_of(text)))) for key, text in params),
-                kind=str(benchmark.get("type", "")),
-                unit=str(benchmark.get("unit", "")),
-                version=str(row.get("version") or benchmark.get("version") or ""),  # as asv takes it
-            )
-            value = values["result"]
-            kind = seconds if series.kind in ("time", "timeraw") else finite
-            if isinstance(value, float) and math.isnan(value):
-                yield series, Measured("n/a")
-            elif (number := kind(value)) is None:
-                yield series, Measured("failed")
-            else:
-                yield series, Measured("ok", number, all_of(kind, values["samples"]))
+def _run(file: ResultFile) -> Run:
+    series = {one: measured for name in file.rows for one, measured in file.series_of(name).items()}
+    unknown = tuple(name for name in file.rows if name not in file.suite)
+    return Run(file.commit, file.environment, series, unknown)
 
 
 def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
@@ -172,13 +141,13 @@ def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
         import_bytes = _import_bytes(file, _kind(name))
         usages = _usages(file, _owner(name))
         groups: dict[Params, list[Level]] = {}
-        for params, row in file.by_params(name).items():
+        for params, measured in file.by_params(name).items():
             rest = tuple(pair for pair in params if pair[0] != LEVEL_PARAMETER)
             level = _level(
                 level_of(dict(params)[LEVEL_PARAMETER]),
-                row,
+                measured,
                 items=_items(rest, items),
-                peak_bytes=amount(memory.get(params, {}).get("result")),
+                peak_bytes=_amount(memory.get(params)),
                 import_bytes=import_bytes,
                 usage=usages.get(frozenset(params)),
             )
@@ -194,7 +163,7 @@ def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
 def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer], commit: str) -> DataSet:
     kind, owner = _kind(name), _owner(name)
     items = levels[0].items
-    others = [f"{key}={plain(str(value_of(text)))}" for key, text in rest]
+    others = [f"{key}={text}" for key, text in rest]
     titled = _TITLED_CLASS.fullmatch(owner)
     if titled is not None and items is not None:
         named = [part for part, (key, _) in zip(others, rest, strict=True) if key != SIZE_PARAMETER]
@@ -214,22 +183,20 @@ def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer], c
 
 
 def _level(
-    concurrency: Concurrency, row: Mapping[str, Any], *, usage: Usage | None = None, **sizes: Unpack[Sizes]
+    concurrency: Concurrency, measured: Measured, *, usage: Usage | None = None, **sizes: Unpack[Sizes]
 ) -> Level:
-    result, samples = row.get("result"), all_of(seconds, row.get("samples"))
-    median = seconds(result)
-    if median is None:
-        skipped = isinstance(result, float) and math.isnan(result)
-        return missing_level(concurrency, "n/a" if skipped else "failed", **sizes)
-    if samples:
-        return measured_level(concurrency, samples, usage=usage, **sizes)
-    repeats = amount(row.get("stats_repeat")) or 1
-    low, high = (seconds(row.get(f"stats_q_{quarter}")) if repeats > 1 else None for quarter in (25, 75))
-    if low is None or high is None or not low <= median <= high:
-        low = high = None
+    if measured.status != "ok" or measured.value is None:
+        return missing_level(concurrency, "n/a" if measured.status == "n/a" else "failed", **sizes)
+    if measured.samples:
+        return measured_level(concurrency, measured.samples, usage=usage, **sizes)
+    count, low, high = measured.sample_count, measured.q25, measured.q75
     return summarised_level(
-        concurrency, median, sample_count=repeats, q25_seconds=low, q75_seconds=high, usage=usage, **sizes
+        concurrency, measured.value, sample_count=count, q25_seconds=low, q75_seconds=high, usage=usage, **sizes
     )
+
+
+def _amount(measured: Measured | None) -> int | None:
+    return amount(measured and measured.value)
 
 
 def _peers(file: ResultFile, name: str, rest: Params, items: int | None) -> list[Peer]:
@@ -238,12 +205,11 @@ def _peers(file: ResultFile, name: str, rest: Params, items: int | None) -> list
     found = []
     for peers_name in (x for x in file.rows if owner in x):
         peaks = file.by_params(peers_name.replace(f".{PEERS_METHOD_PREFIX}", ".peakmem_"), PEER_PARAMETER)
-        for params, row in file.by_params(peers_name, PEER_PARAMETER).items():
+        for params, measured in file.by_params(peers_name, PEER_PARAMETER).items():
             if tuple(pair for pair in params if pair[0] != PEER_PARAMETER) == rest:
-                peak = amount(peaks.get(params, {}).get("result"))
                 # A peer has no concurrency that could be told from outside.
-                level = _level(1, row, items=items, peak_bytes=peak)
-                found.append(as_peer(str(value_of(dict(params)[PEER_PARAMETER])), level))
+                level = _level(1, measured, items=items, peak_bytes=_amount(peaks.get(params)))
+                found.append(as_peer(dict(params)[PEER_PARAMETER], level))
     return found
 
 
@@ -252,12 +218,11 @@ def _usages(file: ResultFile, owner: str) -> dict[frozenset[tuple[str, str]], Us
     names = [name for name in file.rows if name.endswith(f".{owner}Usage.{USAGE_METHOD}")]
     found: dict[frozenset[tuple[str, str]], dict[str, float]] = {}
     for name in names:
-        for params, row in file.by_params(name).items():
-            value = finite(row.get("result"))
-            quantity = value_of(dict(params).get(QUANTITY_PARAMETER, "None"))
-            if value is not None and value >= 0:
+        for params, measured in file.by_params(name).items():
+            quantity = dict(params).get(QUANTITY_PARAMETER, "None")
+            if measured.value is not None and measured.value >= 0:
                 rest = frozenset(pair for pair in params if pair[0] != QUANTITY_PARAMETER)
-                found.setdefault(rest, {})[str(quantity)] = value
+                found.setdefault(rest, {})[quantity] = measured.value
     return {
         params: _usage(values)
         for params, values in found.items()
@@ -294,7 +259,7 @@ def _environment(file: ResultFile, machine: Mapping[str, Any]) -> Environment:
     # What the matrix of asv.conf.json asks for and asv keeps; a pinned asv_runner is not among it.
     packages = {name.removeprefix("pip+"): version or "unpinned" for name, version in file.requirements.items()}
     found = environment_of(machine, file.commit)
-    return replace(found, python=_python(file.python), env_name=file.environment_name, packages=packages or None)
+    return replace(found, python=_python(file.python), env_name=file.environment, packages=packages or None)
 
 
 def environment_of(machine: Mapping[str, Any], commit: str | None) -> Environment:

@@ -11,6 +11,7 @@ import pytest
 from scratch_asv import measure_scratch_project
 
 from tools.analysis.analysis import analyse_report
+from tools.analysis.change import between
 from tools.analysis.model import Usage
 from tools.analysis.two_reports import compare_reports
 from tools.asv.results import read_history, read_report, read_reports
@@ -349,7 +350,7 @@ def test_choice_of_machine(made: Made) -> None:
 
 
 def test_nothing_to_read(made: Made, tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match="holds no asv results; run `asv run` first"):
+    with pytest.raises(ReportError, match=r"holds no asv results .*; run `asv run` first"):
         read_report(tmp_path / "nowhere")
     with pytest.raises(ReportError, match="holds no results of time_ingest"):
         read_report(made.root)
@@ -417,7 +418,11 @@ def test_what_the_suite_does_not_describe_is_left_out(made: Made) -> None:
     made.commit("a" * 40, {TIME: row([1.0], ["1"], ["1000"]), "m.X.track_n": row([5.0], ["1"], ["1000"])})
     suite = json.loads((made.root / "benchmarks.json").read_text())
     (made.root / "benchmarks.json").write_text(json.dumps({**suite, "m.X.track_n": 5}))
-    assert {series.benchmark for run in read_history(made.root).runs for series in run.series} == {TIME}
+    (run,) = read_history(made.root).runs
+    assert {series.benchmark for series in run.series} == {TIME}
+    (note,) = between([run], [run], machine="box", commit="a", base="b").notes
+    assert note.startswith("1 benchmark left out")
+    assert note.endswith(": m.X.track_n")
 
 
 ODD_VALUES: dict[str, list[Any]] = {
@@ -515,3 +520,53 @@ def test_a_data_set_knows_how_to_measure_it_again(made: Made) -> None:
     made.commit("abcd" * 10, one_level(1.0))
     (data_set,) = read_report(made.root).data_sets
     assert data_set.command == r"asv run --append-samples --bench '^file_ingest\.FileIngest\.time_ingest' 'abcdabcd^!'"
+
+
+@pytest.mark.parametrize(
+    ("axes", "version", "named"),
+    [
+        ([["1", "5"], ["1000"]], "2", ["concurrency=5, test_size=1000"]),
+        ([["1000"], ["1", "5"]], "2", ["concurrency=5, test_size=1000"]),  # a version kept by hand
+        ([["1000"], ["1", "5"]], "1", ["concurrency=5, test_size=1000"]),
+        ([["500"], ["1", "5"]], "1", ["concurrency=5, test_size=500"]),
+        ([["2", "4"], ["500"]], "1", ["concurrency=4, test_size=500"]),  # nothing in common: by place
+        ([["1", "5"]], "1", ["concurrency=5"]),  # one was added since
+        ([["1000"]], "1", ["test_size=1000"]),
+        ([["1", "5"], ["'cold'"]], "1", ["concurrency=5, parameter 2=cold"]),  # one was replaced since
+        ([["1", "5"], ["'cold'"]], "2", ["concurrency=5, test_size=cold"]),
+        ([["True"], ["1000"], ["1", "5"]], "1", ["concurrency=5, test_size=1000, parameter 1=True"]),  # one was removed
+        ([["7"]], "1", ["parameter 1=7"]),
+        ([["1"]] * 9, "1", [", ".join(f"parameter {place}=1" for place in range(1, 10))]),
+    ],
+)
+def test_parameters_of_older_files_are_known_by_their_values(
+    made: Made, axes: list[list[str]], version: str, named: list[str]
+) -> None:
+    made.declare(TIME, version="2", params=[["1", "5", "10"], ["1000", "10000"]])
+    count = math.prod(map(len, axes))
+    made.commit("a" * 40, {TIME: [[float(place + 1) for place in range(count)], axes, version, 1]})
+    (run,) = read_history(made.root).runs
+    last = max(run.series, key=lambda series: run.series[series].value or 0.0)
+    assert [", ".join(f"{name}={text}" for name, text in last.params)] == named
+    if "concurrency" in named[0]:
+        levels = [level for data_set in read_report(made.root).data_sets for level in data_set.levels]
+        assert max(level.median_seconds or 0.0 for level in levels) == count
+
+
+def test_two_existing_environments_are_told_apart(made: Made) -> None:
+    made.commit("a" * 40, one_level(1.0), env="existing-py_a_bin_python")
+    assert {run.environment for run in read_history(made.root).runs} == {"existing"}
+    made.commit("a" * 40, one_level(2.0), env="existing-py_b_bin_python")
+    assert {run.environment for run in read_history(made.root).runs} == {
+        "existing-py_a_bin_python",
+        "existing-py_b_bin_python",
+    }
+
+
+def test_levels_of_other_items_are_no_pair(made: Made) -> None:
+    made.commit("a" * 40, one_level(1.0))
+    report = read_report(made.root)
+    (data_set,) = report.data_sets
+    other = replace(data_set, levels=(replace(data_set.levels[0], items=3),))
+    with pytest.raises(ReportError, match="different numbers of items cannot be compared: 1,000 and 3 at 1 worker"):
+        compare_reports(report, replace(report, data_sets=(other,)), base="a", commit="b")
