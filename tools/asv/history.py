@@ -117,11 +117,15 @@ class Line:
         for commit in strange:
             later = (place for place, one in enumerate(order) if places[one] > places[commit])
             order.insert(next(later), commit)
-        if not strange:
-            return order, []
-        why = "a shallow clone has not all commits" if self.repository.is_shallow else "they came from elsewhere"
-        words = plural(len(strange), "measured commit")
-        return order, [f"{words} that git does not know here ({why}) taken by date"]
+        notes = []
+        if strange:
+            why = "a shallow clone has not all commits" if self.repository.is_shallow else "they came from elsewhere"
+            words = plural(len(strange), "measured commit")
+            notes.append(f"{words} that git does not know here ({why}) taken by date")
+        elif len(order) == 1 < len(self.by_date):
+            others = plural(len(self.by_date) - 1, "measured commit does", "measured commits do")
+            notes.append(f"{others} not lead to {chosen[:8]} (another branch, or rebased since); --base judges by one")
+        return order, notes
 
 
 def meant(name: str, repository: Path) -> str:

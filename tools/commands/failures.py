@@ -38,7 +38,7 @@ def that_cannot_be_judged() -> Iterator[None]:
     """Where exit code 1 says that there is a regression, what cannot be done ends with 2."""
     try:
         yield
-    except (ToolError, OSError) as error:
+    except (ToolError, OSError, ValueError) as error:
         raise click.UsageError(str(error)) from error
 
 

@@ -76,6 +76,21 @@ def test_a_shallow_clone_drops_no_measured_commit(made: Repository, tmp_path: Pa
         Repository(shallow).commit("HEAD~1")
 
 
+def test_results_of_commits_that_were_rebased_away_are_named(made: Repository, tmp_path: Path) -> None:
+    results = results_of(made, tmp_path / "results")
+    made.git("checkout", "--quiet", "--orphan", "anew")
+    made.git(*NAMES, "commit", "--quiet", "--message", "All in one")
+    (newest,) = (path for path in (results / "box").glob(f"{made.commit('trunk')[:8]}-*.json"))
+    text = newest.read_text().replace(made.commit("trunk"), made.head())
+    (results / "box" / f"{made.head()[:8]}-env.json").write_text(text)
+    found = judge(results, repository=made.path)
+    assert (found.commit, found.status) == (made.head(), "not enough data")
+    assert found.notes == (
+        f"3 measured commits do not lead to {made.head()[:8]} (another branch, or rebased since); --base judges by one",
+    )
+    assert judge(results, base="second", repository=made.path).status == "regression"
+
+
 def test_a_checkout_of_another_user_is_told_in_one_line(made: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
