@@ -9,17 +9,10 @@ from .model import MEASUREMENT_SAMPLES, Concurrency, DataSet, Level, Report
 from .ranking import Effect, best, compared, differing_items, effect_of, recommended, refused
 from .scaling import ScalingLaw, fit
 from .usage import Usage
+from .words import Line as Line
+from .words import cautions_of, details_of, lines_of
 
 Quality = Literal["enough", "few samples", "one sample", "no spread", "no samples"]
-
-
-@dataclass(frozen=True)
-class Line:
-    """A sentence of a page: a label in bold, the text, and a command or options to type, if any."""
-
-    label: str
-    text: str
-    command: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,22 +50,16 @@ class Analysis:
     @cached_property
     def cautions(self) -> tuple[str, ...]:
         """What limits the findings, the gravest first."""
-        from .words import cautions_of
-
         return cautions_of(self)
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
         """What stands under the table, the advice first."""
-        from .words import lines_of
-
         return lines_of(self)
 
     @cached_property
     def details(self) -> tuple[str, ...]:
         """What stands in a block to open."""
-        from .words import details_of
-
         return details_of(self)
 
     @property

@@ -8,7 +8,17 @@ from typing import Literal
 
 from .certainty import is_slower
 from .model import BASELINE_CONCURRENCY, DataSet, Kind, Level
-from .ranking import MODEST_SPEEDUP, PAYING_GAIN, SIGNIFICANT_SPEEDUP, Effect, counted, fastest, refused, seconds
+from .ranking import (
+    MODEST_SPEEDUP,
+    PAYING_GAIN,
+    SIGNIFICANT_SPEEDUP,
+    Effect,
+    by_fastest_smaller,
+    counted,
+    fastest,
+    refused,
+    seconds,
+)
 from .usage import Usage, waiting_in_words
 
 # One worker that keeps the CPU busier than this cannot get a speedup worth having on one thread (Amdahl's law).
@@ -84,11 +94,9 @@ def hindered(data_set: DataSet) -> tuple[Level, Level] | None:
 
     What a level lost to other programs on the machine is no loss to its workers.
     """
-    levels = counted(data_set.measured)
-    pairs = [(level, fastest(levels[:place])) for place, level in enumerate(levels[1:], start=1)]
     lost = [
         (level, smaller)
-        for level, smaller in pairs
+        for level, smaller in by_fastest_smaller(data_set)
         if kept(level, smaller) < HINDERED and is_slower(level, smaller) and not (level.usage and level.usage.crowded)
     ]
     return min(lost, key=lambda pair: kept(*pair), default=None)

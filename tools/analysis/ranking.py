@@ -31,6 +31,12 @@ def counted(levels: tuple[Level, ...]) -> tuple[Level, ...]:
     return tuple(level for level in levels if isinstance(level.concurrency, int))
 
 
+def by_fastest_smaller(data_set: DataSet) -> list[tuple[Level, Level]]:
+    """Each number of workers but the least, with the fastest of the smaller ones."""
+    levels = counted(data_set.measured)
+    return [(level, fastest(levels[:place])) for place, level in enumerate(levels) if place]
+
+
 def compared(data_set: DataSet) -> tuple[Level, ...]:
     """The levels whose samples order them: with a speedup interval, or one against another where 1 was not measured."""
     if data_set.baseline is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import quantiles
 from typing import TYPE_CHECKING
@@ -13,12 +14,12 @@ from .bottleneck import bottleneck_in_words, hindered, kept, number, plateau, to
 from .certainty import is_slower
 from .model import DataSet, Level, Timing, sample_counts
 from .next_run import next_run
-from .ranking import SAME_MEMORY_BYTES, compared, counted, differing_items, fastest, is_dear, pays, seconds
+from .ranking import SAME_MEMORY_BYTES, by_fastest_smaller, compared, counted, differing_items, is_dear, pays, seconds
 from .scaling import law_in_words
 from .usage import busy_in_words, shares_in_words
 
 if TYPE_CHECKING:
-    from .analysis import Analysis, Line
+    from .analysis import Analysis
 
 # More than this is more than one core's worth.
 SEVERAL_CORES = 1.2
@@ -26,10 +27,17 @@ SEVERAL_CORES = 1.2
 READABLE = 20
 
 
+@dataclass(frozen=True)
+class Line:
+    """A sentence of a page: a label in bold, the text, and a command or options to type, if any."""
+
+    label: str
+    text: str
+    command: str | None = None
+
+
 def lines_of(found: Analysis) -> tuple[Line, ...]:
     """The sentences under the table."""
-    from .analysis import Line
-
     lines = [
         Line(*_advice(found)),
         Line("Best Performance", _best(found)),
@@ -277,8 +285,7 @@ def _equals(data_set: DataSet) -> str:
 
 def _slower(data_set: DataSet) -> str:
     """Levels with less throughput than a smaller one."""
-    levels = counted(data_set.measured)
-    pairs = [(level, fastest(levels[:place])) for place, level in enumerate(levels[1:], start=1)]
+    pairs = by_fastest_smaller(data_set)
     text = [f"{workers(x.concurrency)} than {least.concurrency}" for x, least in pairs if is_slower(x, least)]
     return f"Slower with more workers: {listed(text)}." if text else ""
 
