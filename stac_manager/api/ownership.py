@@ -90,21 +90,21 @@ class Asked:
 
 
 def _is_clear_of(item: Mapping[str, Any], bbox: tuple[float, ...]) -> bool:
-    """Whether nothing of an item can be in a box: not even the box around it. What crosses the antimeridian may be."""
+    """Whether nothing of an item can be in a box: not even the box around it, on
+    either side of the antimeridian. What crosses that may be."""
     half = len(bbox) // 2
     west, south, east, north = bbox[0], bbox[1], bbox[half], bbox[half + 1]
+    east += 360 * (west > east)
     vertex = first_vertex(item.get("geometry"))
-    if vertex is None or west > east or (west <= vertex[0] <= east and south <= vertex[1] <= north):
+    if vertex is None or (west <= vertex[0] <= east and south <= vertex[1] <= north):
         return False
     xs, ys = zip(*_positions(item["geometry"]), strict=True)
     if max(xs) - min(xs) > 180:
         return False
-    return bool(
-        max(xs) < west - ROUNDED_DEGREES
-        or min(xs) > east + ROUNDED_DEGREES
-        or max(ys) < south - ROUNDED_DEGREES
-        or min(ys) > north + ROUNDED_DEGREES
+    beside = all(
+        max(xs) + turn < west - ROUNDED_DEGREES or min(xs) + turn > east + ROUNDED_DEGREES for turn in (-360, 0, 360)
     )
+    return beside or max(ys) < south - ROUNDED_DEGREES or min(ys) > north + ROUNDED_DEGREES
 
 
 def box_around(geometry: Any) -> tuple[float, ...] | None:

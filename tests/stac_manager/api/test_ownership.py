@@ -126,6 +126,23 @@ def test_what_cannot_be_in_the_box_of_the_search_is_not_meant(geometry: object, 
     assert asked.means({"geometry": geometry}) is meant
 
 
+@pytest.mark.parametrize(
+    ("west", "east", "x", "meant"),
+    [
+        (170, -170, 175, True),
+        (170, -170, -175, True),
+        (170, -170, -165, False),
+        (170, -170, 0, False),
+        (180, 180, -180, True),
+        (-180, -170, 180, True),
+        (-180, -170, 195, False),
+        (-180, 180, 270, True),
+    ],
+)
+def test_a_box_goes_on_at_the_other_side_of_the_antimeridian(west: float, east: float, x: float, meant: bool) -> None:
+    assert Asked(bbox=(west, -10.0, east, 10.0)).means({"geometry": point(x, 0)}) is meant
+
+
 def test_the_box_around_an_area() -> None:
     ring = [[170, -10], [190, -10], [190, 10], [170, -10]]
     assert box_around({"type": "Polygon", "coordinates": [[[0, 5], [20, 0], [10, 20], [0, 5]]]}) == (0, 0, 20, 20)
