@@ -222,12 +222,12 @@ class Ledger:
         return True
 
     def _is_meant(self, reading: Reading, member: Any) -> bool:
-        """Whether the user asked for an item. What is not meant in the answer to a request of our own shows that the
-        server ignores a condition, or reads it in a wider sense. Links may lose conditions."""
+        """Whether the user asked for an item. What is not meant in the answer to a request with all
+        conditions shows that the server ignores one, or reads it in a wider sense. Links may lose conditions."""
         assert self._asked is not None
         if self._asked.means(member):
             return True
-        if reading.tally.read == 0:
+        if reading.tally.read == 0 or reading.keeps_conditions:
             self._heeds.all = False
         elif self._heeds.all and not self._asked.means(member, margin=ROUNDED):
             reading.end(LOST)

@@ -81,6 +81,12 @@ def with_conditions(request: Request, first: Request) -> Request | None:
     return replace(request, body={**lost, **request.body}) if lost else None
 
 
+def keeps_conditions(request: Request, first: Request) -> bool:
+    """Whether a link shows every condition of the search."""
+    asked, shown_ = (URL(each.url, encoded=True).query if each.body is None else each.body for each in (first, request))
+    return all(name in shown_ for name in asked if name in CONDITIONS)
+
+
 def _next_link(answer: Answer, method: str) -> dict[str, Any] | None:
     """The link in the document, else that of the header `Link` (RFC 8288), as servers of OGC API Features have it. Of
     several, one for each method, that for the method of the search."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from math import inf
 
+from stac_manager.api.next_links import keeps_conditions
 from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import Page
 from stac_manager.api.requests import Request, identity_of_request
@@ -139,6 +140,7 @@ class Reading:
         reached: Without a count: the second down to which it was read, as long as pages come newest first.
         last: The last page, once it came.
         ending: Why its end cannot be believed.
+        keeps_conditions: Whether its links show every condition of the search.
         stopped: Whether others read the rest of it.
     """
 
@@ -148,6 +150,7 @@ class Reading:
     counted: int | None = None
     reached: float | None = inf
     last: Page | None = None
+    keeps_conditions: bool = True
     stopped: bool = False
     ending: Ending = field(default_factory=Ending)
     tally: Tally = field(default_factory=Tally)
@@ -174,6 +177,8 @@ class Reading:
             first = page.first_member()
             time = time_of(first)[0] if isinstance(first, dict) else None
             self.reached = time / SECOND if time is not None and time / SECOND <= self.reached else None
+        if page.following is not None and self.keeps_conditions:
+            self.keeps_conditions = keeps_conditions(page.following, page.first)
         self.memory.asked.add(hash(identity_of_request(self.following or self.first)))
         self.following = page.following
         ends = page.following is None or self.counted == self.tally.members
