@@ -70,6 +70,7 @@ class Search:
         reading = Reading(share, request, request)
         self._readings.add(reading)
         while reading.following is not None and not reading.stopped:
+            self._replace(reading, self.ways.by_names(self._query, reading))
             await self._read_page(reading)
         self._runner.put((reading, None))
 
@@ -115,12 +116,13 @@ class Search:
             DataProcessingError: The error, where nothing else can be had either.
         """
         status = error.status if isinstance(error, StatusError) else 0
-        otherwise = None if reading.tally.fetched else self._query.another_form(status, reading.share.partition)
+        partition = reading.share.partition
+        otherwise = None if reading.tally.fetched else self._query.another_form(status, partition, reading.first)
         if otherwise is not None:
             if otherwise.endpoint != self._query.endpoint and status != REFUSED_METHOD:
                 reading.ending.elsewhere = reading.ending.elsewhere or error
             self._query = otherwise
-            reading.begin_anew(self._query.request(reading.share.partition, self._fetcher.page_size))
+            reading.begin_anew(self._query.request(partition, self._fetcher.page_size))
             return
         if status == 401 or not self._fetcher.bears(error, around=reading.share.failing):
             raise reading.ending.elsewhere or error
@@ -295,5 +297,4 @@ class Search:
             self._query, self._splitter = planned.query, Splitter(planned.cuts, planned.sizes)
             failing = reading.ending.error is not None
             before = (*reading.share.before, reading.memory.own)
-            shares = [Share(part, before, failing=failing) for part in planned.partitions]
-            self._replace(reading, shares)
+            self._replace(reading, [Share(part, before, failing=failing) for part in planned.partitions])

@@ -8,7 +8,7 @@ from typing import Any
 
 from stac_manager.api.addresses import shown
 from stac_manager.api.cutting import Cutter, times_of
-from stac_manager.api.endpoint import body_of, find_endpoint
+from stac_manager.api.endpoint import as_query, body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import (
     PAGES_IN_SEQUENCE,
@@ -24,13 +24,13 @@ from stac_manager.api.first_page import (
 )
 from stac_manager.api.ownership import Asked, has_null_datetime, time_of
 from stac_manager.api.paging import Page, page_if_any
-from stac_manager.api.query import MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query
+from stac_manager.api.query import LONGEST_ADDRESS, MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
 from stac_manager.api.survey import ATTEMPTS, Survey, null_datetime_search, survey
 from stac_manager.config import IngestConfig
-from stac_manager.exceptions import DataProcessingError
+from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import SECOND
@@ -153,7 +153,12 @@ class Planner:
             DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
         """
         fetcher, bounds = self._fetcher, Bounds.parse(self._config.datetime)
-        known = await survey(self._client, self._config.source, self.body, bounds)
+        try:
+            known = await survey(self._client, self._config.source, self.body, bounds)
+        except StatusError:
+            if len(as_query(self.body.get("collections", []))) < LONGEST_ADDRESS // 2:
+                raise
+            return Planned(await self.query(), "")  # by POST it may be refused, and be too long for an address
         works = limit_of(known.page.first) or fetcher.page_size
         fetcher.shrink(works)
         page = await fetcher.make_sure(known.page.first, known.page, self._config.max_items)

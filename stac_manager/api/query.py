@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
-from stac_manager.api.endpoint import Endpoint
+from stac_manager.api.endpoint import Endpoint, as_query
 from stac_manager.api.ownership import Asked, box_around
-from stac_manager.api.requests import Request
-from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile
+from stac_manager.api.requests import Request, limit_of
+from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile, Whole
 from stac_manager.timestamps import SECOND, seconds, text_of_second
 
 MARGIN_SECONDS = 1
@@ -25,6 +25,8 @@ NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, {"field":
 REFUSED_SORT = (400, 422, 500)
 REFUSED_SEARCH = (400, 422)
 REFUSED_METHOD = 405
+LONGEST_ADDRESS = 4_000
+"""So long an address may be: Gunicorn takes a line of 4,094 bytes, others of 8,190 (RFC 9110 asks for 8,000)."""
 REFUSED_POST = (400, 403, 404, 405, 411, 415, 422, 500, 501)
 """What those say to a POST who take searches by GET only; some of it may mean the search itself."""
 
@@ -77,6 +79,15 @@ class Bounds:
         return low_text if not high_text else f"{low_text}/{high_text}"
 
 
+@dataclass(frozen=True)
+class Named(Partition):
+    """The items of a search with some of the ids or Collections that it lists. It is read where it was made only."""
+
+    kind: ClassVar[str] = "named"
+    member: str
+    names: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A search of the user at an endpoint: `body` is its members, with the largest page that it asks for."""
@@ -90,9 +101,12 @@ class Query:
         members = {**self.body, "limit": limit, **self._narrowed(partition)}
         return self.endpoint.request({name: value for name, value in members.items() if value is not None})
 
-    def another_form(self, status: int, partition: Partition) -> Query | None:
-        """The same search in a form that a server may not refuse, after a refusal of a partition; None where there is
-        none."""
+    def another_form(self, status: int, partition: Partition, refused: Request) -> Query | None:
+        """The same search in a form that a server may not refuse, after it refused the first request of a partition;
+        itself if that was in another form, as others were refused meanwhile. None where there is none."""
+        limit = limit_of(refused)
+        if limit is not None and not isinstance(partition, Pages) and self.request(partition, limit) != refused:
+            return self
         if status in REFUSED_SEARCH and OPEN in (self.datetime(partition) or "") and self.bounds != self.bounds.closed:
             return replace(self, bounds=self.bounds.closed)
         if status == REFUSED_METHOD and self.endpoint.post:
@@ -104,6 +118,17 @@ class Query:
         if status in REFUSED_POST and self.endpoint.post:
             return replace(self, endpoint=replace(self.endpoint, post=False))
         return None
+
+    def by_names(self, partition: Partition, request: Request) -> list[Named]:
+        """Parts of a search of which the address is too long, each with some of its ids or Collections; none where it
+        is not, or where their order matters."""
+        length = len(request.url)
+        member = max(("ids", "collections"), key=lambda name: len(as_query(self.body.get(name, []))))
+        names = tuple(dict.fromkeys(self.body.get(member, ())))
+        if length <= LONGEST_ADDRESS or not isinstance(partition, Whole) or "sortby" in self.body or len(names) < 2:
+            return []
+        size = max(len(names) * LONGEST_ADDRESS // (2 * length), 1)
+        return [Named(member, names[start : start + size]) for start in range(0, len(names), size)]
 
     @property
     def asked(self) -> Asked:
@@ -133,6 +158,8 @@ class Query:
                 return "items without geometry"
             case Tile():
                 return f"bbox {partition.west:g},{partition.south:g},{partition.east:g},{partition.north:g}"
+            case Named():
+                return f"{partition.member} {partition.names[0]} to {partition.names[-1]}"
             case Pages():
                 return f"pages {partition.first} to {'the last' if partition.stop is None else partition.stop - 1}"
         return None
@@ -141,6 +168,8 @@ class Query:
         match partition:
             case Interval():
                 return {"datetime": self.bounds.text(partition.start, partition.end, MARGIN_SECONDS)}
+            case Named():
+                return {partition.member: list(partition.names)}
             case NoDatetime():
                 return null_filter(self.body.get("filter"), "datetime")
             case NoGeometry():

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
+from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, SHIFTED, STALE, STALE_PAGES, Reading, Share
 from stac_manager.api.requests import Counter, Request, counter_of, item_after, limit_of, with_limit
+from stac_manager.api.seen import Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
 
 SHARES_A_WORKER = 8
+BY_NAMES = "The search was sent in parts: its ids, or its Collections, are too many for the address of one request."
 BY_SPACE = "Split by area: time does not split this search."
 FEWEST_PAGES = 4
 """Fewer that are left are not worth another way."""
@@ -167,6 +172,14 @@ class Ways:
             idle = min(idle, 2 * self._came - self._frontier.next_page)
         taken = (self._frontier.take(self._workers) for _ in range(idle) if self._frontier is not None)
         return [Share(pages) for pages in taken if pages is not None]
+
+    def by_names(self, query: Query, reading: Reading) -> list[Share]:
+        """Parts of a search that does not fit into one address; a server that ignores names gives the same to each."""
+        parts = query.by_names(reading.share.partition, reading.first) if not reading.tally.fetched else []
+        if parts:
+            self._ledger.delivered = Seen()
+            self._planned = replace(self._planned, reason=BY_NAMES)
+        return list(map(Share, parts))
 
     async def look(self, reading: Reading) -> Planned | None:
         """Look for another way to cut what is being read in sequence."""

@@ -10,9 +10,9 @@ import time
 from collections import deque
 from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, urlencode
 
-from .server import FAR, Ask, Habit, Json, Refusal, World, moment_of, span_of
+from .server import FAR, Ask, Habit, Json, Refusal, World, flat, moment_of, span_of
 
 
 class CachedLandingPage(Habit):
@@ -371,6 +371,16 @@ class Refuses(Habit):
             raise Refusal(self.status, {"description": "Method Not Allowed"})
         if (self.form == "open" and ".." in interval) or (self.form == "fraction" and re.search(r"\.\d", interval)):
             raise Refusal(400, {"description": "invalid datetime"})
+
+
+class ShortAddresses(Habit):
+    """Only GET, and addresses of no more than 4,000 characters (Gunicorn)."""
+
+    async def arrives(self, ask: Ask) -> None:
+        if ask.method == "POST":
+            raise Refusal(405, {"description": "Method Not Allowed"})
+        if len(urlencode(flat(ask.conditions))) > 4_000:
+            raise Refusal(400, {"description": "Request Line is too large"})
 
 
 class ItemsEndpointOnly(Habit):

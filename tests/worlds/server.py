@@ -247,7 +247,7 @@ class World:
             if ask.method == "POST":
                 link = {"method": "POST", "href": f"{self.url}search", "body": following}
             else:
-                link = {"href": f"{self.url.rstrip('/')}{ask.path}?{urlencode(_flat(following))}"}
+                link = {"href": f"{self.url.rstrip('/')}{ask.path}?{urlencode(flat(following))}"}
             page["links"].append({"rel": "next", **link})
         return page
 
@@ -288,7 +288,7 @@ def _typed(query: Json) -> Json:
     return {**query, **lists, **numbers, **area}
 
 
-def _flat(conditions: Json) -> Json:
+def flat(conditions: Json) -> Json:
     return {
         name: ",".join(map(str, value)) if isinstance(value, list)
         else json.dumps(value) if isinstance(value, dict)

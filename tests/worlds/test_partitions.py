@@ -23,6 +23,7 @@ from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread
         ([], in_ranges_turned_round),
         ([Window(30)], spread),
         ([Refuses("open")], spread),
+        ([Refuses("POST")], spread),
     ],
 )
 @pytest.mark.parametrize("counts", [True, False])

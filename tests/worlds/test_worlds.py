@@ -47,6 +47,7 @@ from .habits import (
     PoisonedItem,
     RateLimit,
     Refuses,
+    ShortAddresses,
     Sorts,
     TiesInAnyOrder,
     TimesAsText,
@@ -320,6 +321,25 @@ CASES: dict[str, Callable[[], Case]] = {
         [Ignores("intersects")],
         options={"intersects": GLOBE},
         wanted=lambda item: -90 <= item["geometry"]["coordinates"][0] <= 90,
+    ),
+    "a datetime is ignored, and its links have it": lambda: Case(
+        [Ignores("datetime")],
+        options={"datetime": f"{LATER}/.."},
+        wanted=lambda item: bool(item["properties"]["datetime"] >= LATER),
+        world={"paging": "position"},
+    ),
+    "more ids than fit into an address": lambda: Case(
+        [ShortAddresses()],
+        options={"ids": [f"item-{number:04}" for number in range(20, 420)]},
+        wanted=lambda item: item["id"] >= "item-0020",
+        most_requests=30,
+    ),
+    "more Collections than fit into an address": lambda: Case(
+        [ShortAddresses()],
+        equal_ids,
+        options={"collections": ["scenes", *(f"no-such-collection-{number}" for number in range(300))]},
+        wanted=lambda item: item.get("collection") == "scenes",
+        most_requests=40,
     ),
     "ids are ignored": lambda: Case(
         [Ignores("ids")], options={"ids": ["item-0003"]}, wanted=lambda item: item["id"] == "item-0003"
