@@ -15,7 +15,7 @@ from functools import partial
 from itertools import accumulate, repeat
 from typing import Any, BinaryIO
 
-from stac_manager.exceptions import ConfigurationError
+from stac_manager.files.arrow import imported, release_unused
 from stac_manager.files.columns import Converters, nullable
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.footers import Footer, large_footer
@@ -28,9 +28,6 @@ from stac_manager.protocols import Item
 
 READ_BUFFER_BYTES = 16_384
 """Read ahead for every column. Without it, or with pyarrow's `pre_buffer`, a row group is in memory as a whole."""
-
-ALLOCATOR = "ARROW_DEFAULT_MEMORY_POOL"
-"""The environment variable with which Arrow is told where its memory comes from. Read when pyarrow is imported."""
 
 COLUMNS_SHOWN = 8
 
@@ -91,7 +88,7 @@ def items_of_parquet(
                     yield number, rows.of_batch(batch)
                     number += batch.num_rows
                     del batch
-                _release_unused()
+                release_unused()
             number, begin = starts[-1], begin + len(groups)
             if begin >= stop:
                 break
@@ -103,7 +100,7 @@ def items_of_parquet(
 @contextmanager
 def _opened(source: str | BinaryIO, metadata: Any = None) -> Iterator[Any]:
     """Open a file, or the row groups of it that `metadata` have."""
-    pyarrow = _imported()
+    pyarrow = imported()
     try:
         with (
             _arrow_file(pyarrow, source) as opened,
@@ -118,25 +115,6 @@ def _opened(source: str | BinaryIO, metadata: Any = None) -> Iterator[Any]:
         if error.errno is not None:
             raise
         raise _damaged(error) from error  # Arrow's word for damaged
-
-
-def _imported() -> Any:
-    """Import pyarrow, with the allocator of the system where no other one was chosen before.
-
-    Arrow's own choice, mimalloc, takes 20 MB more for the buffers of some hundred columns (docs/geoparquet.md).
-    """
-    choose = "pyarrow" not in sys.modules and ALLOCATOR not in os.environ
-    if choose:
-        os.environ[ALLOCATOR] = "system"
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ConfigurationError(f"Parquet needs {error.name}; pip install pyarrow") from None
-    finally:
-        if choose:
-            del os.environ[ALLOCATOR]
-    return pyarrow
 
 
 def _damaged(error: Exception) -> ValueError:
@@ -166,15 +144,6 @@ def _batches(
         if fetch is not None:
             fetch(spans(file.metadata.row_group(run[0]), columns))
         yield from file.iter_batches(size, row_groups=run, columns=columns, use_threads=False)
-
-
-def _release_unused() -> None:
-    """Let go of what was freed. The system's allocator uses it again without that; others keep it for other sizes."""
-    import pyarrow
-
-    pool = pyarrow.default_memory_pool()
-    if pool.backend_name != "system":
-        pool.release_unused()
 
 
 # Rows

@@ -1,0 +1,43 @@
+"""pyarrow, imported when it is needed, and the memory it takes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from stac_manager.exceptions import ConfigurationError
+
+ALLOCATOR = "ARROW_DEFAULT_MEMORY_POOL"
+"""The environment variable with which Arrow is told where its memory comes from. Read when pyarrow is imported."""
+
+
+def imported() -> Any:
+    """Import pyarrow, with the allocator of the system where no other one was chosen before.
+
+    Arrow's own choice, mimalloc, takes 20 MB more for the buffers of some hundred columns (docs/geoparquet.md).
+
+    Raises:
+        ConfigurationError: If it is not installed.
+    """
+    choose = "pyarrow" not in sys.modules and ALLOCATOR not in os.environ
+    if choose:
+        os.environ[ALLOCATOR] = "system"
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ConfigurationError(f"Parquet needs {error.name}; pip install pyarrow") from None
+    finally:
+        if choose:
+            del os.environ[ALLOCATOR]
+    return pyarrow
+
+
+def release_unused() -> None:
+    """Let go of what was freed. The system's allocator uses it again without that; others keep it for other sizes."""
+    import pyarrow
+
+    pool = pyarrow.default_memory_pool()
+    if pool.backend_name != "system":
+        pool.release_unused()
