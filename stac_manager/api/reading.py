@@ -10,7 +10,7 @@ from math import inf
 from stac_manager.api.next_links import keeps_conditions
 from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import Page
-from stac_manager.api.requests import Request, identity_of_request
+from stac_manager.api.requests import Request, mark_of_request
 from stac_manager.api.seen import Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Partition
@@ -179,14 +179,14 @@ class Reading:
             self.reached = time / SECOND if time is not None and time / SECOND <= self.reached else None
         if page.following is not None and self.keeps_conditions:
             self.keeps_conditions = keeps_conditions(page.following, page.first)
-        self.memory.asked.add(hash(identity_of_request(self.following or self.first)))
+        self.memory.asked.add(mark_of_request(self.following or self.first))
         self.following = page.following
         ends = page.following is None or self.counted == self.tally.members
         self.last = page if page.size and ends else self.last
         self.memory.empty = 0 if page.size else self.memory.empty + 1
         if (not page.size and self._is_over) or (not page.full and self.counted == self.tally.members):
             self.following = None  # stac-server (Element 84) has a next link on its last page
-        elif page.following is not None and hash(identity_of_request(page.following)) in self.memory.asked:
+        elif page.following is not None and mark_of_request(page.following) in self.memory.asked:
             self._end_in_circle(LOOP, page)
         elif page.broken:
             self.fail(page.broken)
