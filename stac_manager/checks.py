@@ -95,18 +95,22 @@ def mapped(value: object) -> object:
     """Make a GeoJSON object of its text, or of what has the `__geo_interface__`, such as a shape of shapely."""
     try:
         if isinstance(value, str):
-            return json.loads(value)
+            return json.loads(value, parse_constant=_no_number)
         return json.loads(json.dumps(getattr(value, "__geo_interface__", value), allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"cannot be written as JSON: {error}") from None
 
 
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
 def geometry(value: dict[str, Any]) -> dict[str, Any]:
-    """Check that this is a GeoJSON geometry by its members."""
+    """Check that this JSON object is a GeoJSON geometry by its members."""
     member = _GEOMETRY_MEMBER.get(value.get("type", ""))
     if member is None or not isinstance(value.get(member), list):
         raise ValueError("must be a GeoJSON geometry with 'type' and 'coordinates' (not a Feature)")
-    return json_value(value)
+    return value
 
 
 def json_value(value: Json) -> Json:

@@ -102,6 +102,7 @@ def test_a_path_object_is_a_source() -> None:
         ({**API, "datetime": []}, "one instant, or an interval"),
         ({**API, "intersects": "a bay"}, "option 'intersects': cannot be written as JSON"),
         ({**API, "intersects": {"type": "Point", "coordinates": [float("nan"), 1]}}, "option 'intersects'"),
+        ({**API, "intersects": '{"type": "Point", "coordinates": [NaN, 1]}'}, "NaN is no number of JSON"),
         ({**API, "modifier": "sign"}, "option 'modifier': must be a function"),
     ],
 )
