@@ -130,6 +130,11 @@ def between(
     if left_out:
         words = f"{plural(len(left_out), 'benchmark')} left out that benchmarks.json does not describe"
         notes = [*notes, f"{words} (asv run --bench just-discover writes it anew): {clipped(', '.join(left_out), 200)}"]
+    old, new = ({run.environment: None for run in runs} for runs in (before, after))
+    alone = [name for name in new if name not in old]
+    if old and alone:
+        words = f"nothing before was measured in {', '.join(alone)}, only in {', '.join(old)}"
+        notes = [*notes, f"{words}: what other environments measure is not compared"]
     if len({row.environment for row in rows}) > 1:
         rows = [replace(row, label=row.environment) for row in rows]
     return Change(machine, commit, base, tuple(rows), tuple(notes))
@@ -162,6 +167,12 @@ def _findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
     """Of what was measured after, and of what was measured last before that and is missed."""
     every = dict.fromkeys((run.environment, series) for run in after for series in run.series)
     now = {(environment, series.name) for environment, series in every}  # in whatever version
+    known = {
+        (run.environment, series.name)
+        for run in before
+        for series, measured in run.series.items()
+        if measured.status != "n/a"
+    }
     environments = {run.environment for run in after}
     versions = {(environment, series.benchmark): series.version for environment, series in every}
     every |= dict.fromkeys(
@@ -178,7 +189,7 @@ def _findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
         if metric is None:
             continue
         old, new = (_side(runs, environment, series) for runs in (before, after))
-        row = _missing(old, new, Row(series, environment))
+        row = _missing(old, new, Row(series, environment), is_known=(environment, series.name) in known)
         if row is None:
             continue
         if row.evidence:
@@ -202,8 +213,9 @@ def _metric(series: Series, *, paired: bool = False) -> Metric | None:
     return metric_of(series.benchmark, dict(series.params), series.kind, series.unit, paired=paired)
 
 
-def _missing(before: _Side, after: _Side, row: Row) -> Row | None:
+def _missing(before: _Side, after: _Side, row: Row, *, is_known: bool = False) -> Row | None:
     """The row where a side has no value to compare; as it is where both have; None where there is nothing to say.
+    `is_known` tells whether the same was measured before, in whatever version.
 
     What is n/a, and a failure between two values, is a gap: the last value before it counts.
     """
@@ -217,7 +229,8 @@ def _missing(before: _Side, after: _Side, row: Row) -> Row | None:
     if not after:
         return replace(row, evidence="not measured at this commit")
     if not before:
-        return replace(row, evidence="fails; no earlier result" if fails else "no earlier result to compare with")
+        earlier = "no earlier result of this version" if is_known else "no earlier result"
+        return replace(row, evidence=f"fails; {earlier}" if fails else f"{earlier} to compare with")
     if fails and before[-1][1].status == "failed":
         return replace(row, head=None, evidence="fails, as before")
     if fails:

@@ -513,7 +513,7 @@ def test_results_of_another_version_of_a_benchmark_are_compared_by_no_way(made: 
         made.commit(version * 40, rows, date=number)
     before, after = (read_report(made.root, commit=version * 8) for version in "12")
     change = compare_reports(before, after, base="a", commit="b")
-    assert {row.evidence for row in change.rows} == {"no earlier result to compare with"}
+    assert {row.evidence for row in change.rows} == {"no earlier result of this version to compare with"}
 
 
 def test_a_data_set_knows_how_to_measure_it_again(made: Made) -> None:
@@ -551,6 +551,16 @@ def test_parameters_of_older_files_are_known_by_their_values(
     if "concurrency" in named[0]:
         levels = [level for data_set in read_report(made.root).data_sets for level in data_set.levels]
         assert max(level.median_seconds or 0.0 for level in levels) == count
+
+
+def test_results_of_another_environment_are_named(made: Made) -> None:
+    made.commit("a" * 40, one_level(1.0), env="py3.11-numpy1", date=1)
+    made.commit("b" * 40, one_level(2.0), env="py3.11-numpy2", date=2)
+    before, after = read_history(made.root).runs
+    assert between([before], [after], machine="box", commit="b", base="a").notes == (
+        "nothing before was measured in py3.11-numpy2, only in py3.11-numpy1: what other environments measure is not "
+        "compared",
+    )
 
 
 def test_two_existing_environments_are_told_apart(made: Made) -> None:
