@@ -117,10 +117,13 @@ def judge(
     doubts = [f"{report.name}: {report.problem}" for report in reports if report.problem and report.doubtful_end]
     moved = [f"{report.name}: {report.shifted}" for report in reports if report.shifted]
     failed = sum(report.failed for report in reports)
-    if came == counted and not (unread or lost or moved or failed):  # all that there is has come, whatever was odd
+    whole = came == counted and not (unread or lost or failed)
+    if whole and not moved:  # all that there is has come, whatever was odd
         return Verdict("complete")
     missing = [f"{report.name}: {report.problem}" for report in reports if report.problem and not report.doubtful_end]
     unproved = [*doubts, *(words for words in moved if words not in missing)]
+    if whole:  # as far as a count tells of what changed meanwhile
+        return Verdict("unverified", (), (*missing, *unproved))
     if unread:
         missing.append(_not_read(unread))
     if lost:

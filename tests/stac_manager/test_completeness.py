@@ -36,6 +36,8 @@ FULL = [report(0, 4, counted=5), report(1, 6, counted=6)]
         (None, [report(0, 4, problem="no link", doubtful_end=True), FULL[1]], "unverified", ["datetime any: no link"]),
         (10, [report(0, 4, shifted="pages moved", place="pages 0 to 4"), FULL[1]], "unverified",
          ["pages 0 to 4: pages moved"]),
+        (10, [report(0, 4, shifted="moved", problem="1 is missing"), FULL[1]], "unverified",
+         ["datetime any: 1 is missing", "datetime any: moved"]),  # an older count, or a replica that lacks items
         (10, [report(0, 3, failed=1), FULL[1]], "incomplete", ["1 item could not be delivered; see failures"]),
         (10, [report(0, 3), FULL[0], FULL[1]], "complete", []),  # read again: the later report counts
         (None, [report(0, 4, doubtful=("a",)), FULL[1]], "incomplete",
