@@ -123,11 +123,11 @@ def stretch(piece: Interval, bounds: Bounds, density: Density) -> tuple[float, f
         high = None if bounds.high is None else floor(bounds.high)
         if high is None or (high > density.high > low):
             high = ceil(density.high)
-    # The density knows nothing out here: look ever further beyond.
+    # The density knows nothing out here: look beyond, twice as far each time.
     if high <= low + 1 and start is None and bounds.low is None:
-        low = max(high - max(YEAR_SECONDS, density.high - density.low), FIRST_SECOND)
+        low = max(high - max(YEAR_SECONDS, density.high - density.low, density.low - high), FIRST_SECOND)
     if high <= low + 1 and end is None and bounds.high is None:
-        high = min(low + max(YEAR_SECONDS, density.high - density.low), LAST_SECOND)
+        high = min(low + max(YEAR_SECONDS, density.high - density.low, low - density.high), LAST_SECOND)
     return low, high
 
 

@@ -33,7 +33,7 @@ from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
 from stac_manager.run import owned_tasks
-from stac_manager.timestamps import SECOND
+from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND
 
 # A box in which there is hardly anything: a metre of the Pacific, as far from land as one can be.
 NOWHERE = (-123.39333, -48.87667, -123.39332, -48.87666)
@@ -240,6 +240,7 @@ class Planner:
         return (
             time is not None
             and (clear or is_odd_in_time(member))
+            and FIRST_SECOND <= time // SECOND < LAST_SECOND  # an item may lie in the year 10000, in UTC
             and (low is None or time >= low)
             and (high is None or time <= high)
         )
