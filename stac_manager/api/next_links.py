@@ -17,6 +17,8 @@ from stac_manager.exceptions import DataProcessingError
 # Headers that say how a request travels: not for a link to set.
 OF_THE_CONNECTION = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
 CONDITIONS = ("collections", "ids", "bbox", "intersects", "datetime", "query", "filter", "filter-lang", "sortby")
+TOKENS_IN = ("search:metadata", "context")
+"""Where STAC API 0.8 and 0.9 have the token of the next page."""
 
 _NEXT_IN_HEADER = re.compile(r"""<([^<>]*)>(?=[^<]*;\s*rel\s*=\s*(?:"next"|'next'|next\b))""", re.IGNORECASE)
 
@@ -38,7 +40,7 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     """
     link = _next_link(answer, first.method)
     if link is None or link.get("href", link) in (None, ""):
-        return None
+        return _by_token(answer, first)
     href = link.get("href")
     if not isinstance(href, str):
         raise LinkError(f"{shown(answer.url)}: the server's next link has no href")
@@ -57,6 +59,17 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     request = Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, giver)
     counts = numbers_of(request)  # a number says nothing of the search, as a token may
     return (with_conditions(request, first) if counts else None) or request
+
+
+def _by_token(answer: Answer, first: Request) -> Request | None:
+    """What older servers have instead of a link: a value for the parameter `next`."""
+    members = [answer.document.get(name) for name in TOKENS_IN]
+    token = next((each["next"] for each in members if isinstance(each, dict) and each.get("next")), None)
+    if not isinstance(token, str | int) or not answer.size:
+        return None
+    if first.body is not None:
+        return replace(first, body={**first.body, "next": token})
+    return replace(first, url=str(URL(first.url, encoded=True).update_query(next=str(token))))
 
 
 def at_search(request: Request, first: Request) -> Request | None:

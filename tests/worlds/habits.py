@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote_plus, urlencode
 
-from .server import FAR, Ask, Habit, Json, Refusal, World, flat, moment_of, span_of
+from .server import FAR, Ask, Habit, Json, Refusal, World, flat, moment_of, newest_first, span_of
 
 
 class CachedLandingPage(Habit):
@@ -103,6 +103,23 @@ class NextLink(Habit):
             elif self.kind == "same_page_again" and "token" in ask.conditions:
                 link["body"]["token"] = ask.conditions["token"]
                 link["body"]["again"] = ask.number
+
+
+class OlderAnswers(Habit):
+    """The number of items and a token of the next page are in a member of the document (STAC API 0.8 and 0.9)."""
+
+    def __init__(self, member: str, count: str, *, tokens: bool = True) -> None:
+        self.member, self.count, self.tokens = member, count, tokens
+
+    async def arrives(self, ask: Ask) -> None:
+        if "next" in ask.conditions:
+            ask.conditions["token"] = ask.conditions.pop("next")
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        last = json.dumps(newest_first(page["features"][-1])) if page["features"] else ""
+        token = last if page["links"] and self.tokens else None
+        page["links"] = [] if self.tokens else page["links"]
+        page[self.member] = {"next": token, self.count: page.pop("numberMatched", None)}
 
 
 class NextOnTheLastPage(Habit):

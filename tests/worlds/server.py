@@ -165,7 +165,7 @@ class World:
         key = json.dumps(conditions), len(self.items)
         if key not in self.searches:
             matching = (item for item in self.items if self.matches(item, conditions))
-            self.searches[key] = sorted(matching, key=_newest_first)
+            self.searches[key] = sorted(matching, key=newest_first)
         return self.searches[key]
 
     # --- answering ----------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ class World:
             start = int(ask.conditions.get(self.paging, 0)) * (ask.limit if self.paging == "page" else 1)
         elif token is not None:
             after = json.loads(token)
-            start = sum(_newest_first(item) <= tuple(after) for item in found)
+            start = sum(newest_first(item) <= tuple(after) for item in found)
         features = found[start : start + ask.limit]
         page: Json = {"type": "FeatureCollection", "features": features, "links": []}
         if self.counts:
@@ -239,7 +239,7 @@ class World:
         if start + ask.limit < len(found):
             stop = start + ask.limit
             following = {**ask.conditions, **{
-                "token": lambda: {"token": json.dumps(_newest_first(features[-1]))},
+                "token": lambda: {"token": json.dumps(newest_first(features[-1]))},
                 "position": lambda: {"token": f"p{stop}"},
                 "offset": lambda: {"offset": stop},
                 "page": lambda: {"page": stop // ask.limit},
@@ -266,7 +266,7 @@ async def running(world: World) -> AsyncIterator[World]:
         await runner.cleanup()
 
 
-def _newest_first(item: Json) -> tuple[float, str, str]:
+def newest_first(item: Json) -> tuple[float, str, str]:
     moment = item["properties"].get("datetime")
     age = -moment_of(moment).total_seconds() if moment else FAR.total_seconds()
     return age, item["id"], item.get("collection") or ""

@@ -41,6 +41,7 @@ from .habits import (
     NextOnTheLastPage,
     NoSearchLink,
     OddText,
+    OlderAnswers,
     OldestFirst,
     OpenSearchLink,
     OtherNames,
@@ -248,7 +249,18 @@ CASES: dict[str, Callable[[], Case]] = {
         world={"paging": "position"},
         most_requests=26,
     ),
+    "next is a token, GET": lambda: Case(
+        [OlderAnswers("search:metadata", "matched"), Refuses("POST")], most_requests=50
+    ),
+    "next is a token, one instant": lambda: Case(
+        [OlderAnswers("context", "matched"), Ignores("bbox")], at_one_instant, most_requests=30
+    ),
+    "next is a token, without counts": lambda: Case([OlderAnswers("search:metadata", "none")], most_requests=60),
+    "older counts": lambda: Case([OlderAnswers("meta", "found", tokens=False)], most_requests=50),
     "next is absent": lambda: Case([NextLink("absent")]),
+    "next is absent, at the ends of time, without counts": lambda: Case(
+        [NextLink("absent")], lambda: at_the_ends_of_time()[-14:], world={"counts": False}, most_requests=250
+    ),
     "next is absent, without counts": lambda: Case([NextLink("absent")], world={"counts": False}),
     "page 2 again and again": lambda: Case([NextLink("same_page_again")], loose=True),
     "errors in a 200": lambda: Case([ErrorsIn200()]),
