@@ -110,13 +110,17 @@ class ReadAhead:
 
     def __iter__(self) -> Iterator[Opened]:
         """Yield one document after another."""
+        return chain.from_iterable(self._stretches())
+
+    def _stretches(self) -> Iterator[Iterable[Opened]]:
+        """Yield documents that are read in one way, each time for as long as that is the way."""
         while True:
             if self._nowait and not self._waits.hinting and not self._ahead and self.threads is None:
-                yield from self._warm()
+                yield self._warm()
             found = self._next()
             if found is None:
                 return
-            yield found
+            yield (found,)
 
     def _warm(self) -> Iterator[Opened]:
         """Yield documents the shortest way, as long as they are in the page cache and fit the buffer."""
