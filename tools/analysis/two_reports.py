@@ -18,7 +18,7 @@ _ASV_KEY = re.compile(r"(?P<owner>[\w.]+\.\w+)\((?P<rest>.*)\)")
 
 def compare_reports(before: Report, after: Report, *, base: str, commit: str) -> Change:
     """Judge one report by another; `base` and `commit` are what to call them. Raises ReportError: They are of different
-    machines, environments of asv or items, and so cannot be compared.
+    machines, environments of asv or items, or one has a data set twice, and so they cannot be compared.
     """
     one, other = before.environment, after.environment
     for was, now, how in (
@@ -28,6 +28,9 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
         if None not in (was, now) and was != now:
             raise ReportError(f"times of {was} and of {now} cannot be compared: measure {how}")
     old, new = ({one.key: one for one in report.data_sets} for report in (before, after))
+    for name, report, keys in ((base, before, old), (commit, after, new)):
+        if len(keys) < len(report.data_sets):
+            raise ReportError(f"{name} has a data set twice, and which one is meant cannot be told; measure it again")
     common = [key for key in new if key in old]
     if not common:
         raise ReportError(f"they have no data set in common: {base} has {_titles(old)}, {commit} has {_titles(new)}")

@@ -580,3 +580,5 @@ def test_levels_of_other_items_are_no_pair(made: Made) -> None:
     other = replace(data_set, levels=(replace(data_set.levels[0], items=3),))
     with pytest.raises(ReportError, match="different numbers of items cannot be compared: 1,000 and 3 at 1 worker"):
         compare_reports(report, replace(report, data_sets=(other,)), base="a", commit="b")
+    with pytest.raises(ReportError, match="b has a data set twice"):
+        compare_reports(report, replace(report, data_sets=(data_set, data_set)), base="a", commit="b")
