@@ -227,7 +227,7 @@ def _missing(before: _Side, after: _Side, row: Row, *, is_known: bool = False) -
     row = replace(row, base=base, head=head)
     fails = bool(after) and after[-1][1].status == "failed"
     if not after:
-        return replace(row, evidence="not measured at this commit")
+        return replace(row, evidence="not measured now")
     if not before:
         earlier = "no earlier result of this version" if is_known else "no earlier result"
         return replace(row, evidence=f"fails; {earlier}" if fails else f"{earlier} to compare with")

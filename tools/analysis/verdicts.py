@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -191,7 +192,12 @@ def rows_of(findings: Sequence[Finding], looks: int = 1) -> list[Row]:
             row = _exact_row(row, finding.metric, row.base, row.head)
         is_called = row.status in ("regression", "improvement")
         rows.append(row if is_called else replace(row, guilty=None))
-    return sorted(rows, key=lambda row: (STATUSES.index(row.status), row.name, row.environment))
+    return sorted(rows, key=lambda row: (STATUSES.index(row.status), _by_numbers(row.name), row.environment))
+
+
+def _by_numbers(name: str) -> str:
+    """What sorts (5) before (10)."""
+    return re.sub(r"\d+", lambda found: found[0].zfill(20), name)
 
 
 def _exact_row(row: Row, metric: Metric, base: float, head: float) -> Row:

@@ -21,7 +21,7 @@ from tools.analysis.metrics import Metric, metric_of
 from tools.analysis.model import Environment, Report
 from tools.analysis.series import Measured, Run, Series
 from tools.analysis.two_reports import compare_reports
-from tools.analysis.verdicts import Row, exact_verdict, verdict
+from tools.analysis.verdicts import Finding, Row, exact_verdict, rows_of, verdict
 from tools.asv.history import judge
 from tools.errors import ReportError
 from tools.render.change import show
@@ -172,7 +172,7 @@ def test_what_fails_now_is_a_regression(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("commits", "said"),
     [
-        ([{NAME: [1.0] * 8}, {NAME: math.nan}], "not measured at this commit"),
+        ([{NAME: [1.0] * 8}, {NAME: math.nan}], "not measured now"),
         ([{NAME: [1.0] * 8}], "no earlier result to compare with"),
         ([{NAME: 1.0}, {NAME: 2.0}], "a single value tells nothing of its noise"),
     ],
@@ -441,7 +441,7 @@ def test_what_was_measured_before_and_is_missing_now_is_named(tmp_path: Path) ->
     for base in (hash_of(0), None):  # by one commit, or by those before
         found = judge(results, base=base, repository=tmp_path)
         assert [(row.name, row.evidence) for row in found.rows if row.head is None] == [
-            ("m.Gone.time_x", "not measured at this commit")
+            ("m.Gone.time_x", "not measured now")
         ]
         assert found.headline == "No regression in what could be judged"
 
@@ -504,3 +504,11 @@ def test_a_comparison_says_where_the_server_refused() -> None:
     words = "the server refused requests {} at 10 workers: these times show its limit"
     assert compare_reports(free, limited, base="a", commit="b").notes == (words.format("now"),)
     assert compare_reports(limited, free, base="a", commit="b").notes == (words.format("before"),)
+
+
+def test_levels_stand_in_their_order() -> None:
+    names = [f"m.A.time_x({level})" for level in (10, 5, 1, "9" * 5000)]
+    rows = rows_of(
+        [Finding(Row(Series(name, (), "time", "seconds", "1")), Metric("time", True, 0.05)) for name in names]
+    )
+    assert [row.name for row in rows] == [names[2], names[1], names[0], names[3]]
