@@ -249,7 +249,7 @@ def test_headers_reach_the_server_and_nothing_else(run: Run, server: str, tmp_pa
         (("api", "--bbox", "1,2,3"), 2, "needs 4 numbers"),
         (("api", "--datetime", "yesterday"), 2, "not an RFC 3339 instant"),
         (("api", "--header", "X-Api-Key=NOT_SET_ANYWHERE"), 2, "'NOT_SET_ANYWHERE' must be set"),
-        (("report", "--results", "empty"), 1, "holds no asv results; run `asv run` first"),
+        (("report", "--results", "empty"), 1, "holds no asv results (no folder with a machine.json); run"),
         (("report", "--format", "html", "--output", "x.md"), 2, "must end with .html"),
         (("report", "--format", "terminal", "--output", "x.md"), 2, "--format terminal writes no file"),
         (("report", "--from", "nowhere.json"), 2, "does not exist"),
