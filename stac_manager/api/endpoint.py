@@ -22,6 +22,7 @@ MOST_CLASSES = 10_000
 """So many conformance classes of a landing page are looked at: the event loop waits meanwhile."""
 FILTER_CLASS = "item-search#filter"
 SORT_CLASS = "item-search#sort"
+QUERY_CLASS = "item-search#query"
 FIELDS_CLASS = "item-search#fields"
 # What tells items apart, and which partition owns one, is asked for whatever the user wants.
 NEEDED_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "properties.datetime",
@@ -39,6 +40,8 @@ class Endpoint:
     search: URL
     post: bool
     filters: bool = False
+    queries: bool = False
+    """Whether it takes `query` (Query extension)."""
     aggregate: URL | None = None
     collections: URL | None = None
     of_one_collection: bool = False
@@ -105,6 +108,7 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
         search,
         "POST" in by_method,
         any(FILTER_CLASS in name for name in classes),
+        any(QUERY_CLASS in name for name in classes),
         _link(landing, "aggregate"),
         _link(landing, "data"),
         sorts=any(SORT_CLASS in name for name in classes),

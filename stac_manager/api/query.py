@@ -142,6 +142,16 @@ class Query:
             tuple(self.body["bbox"]) if self.body.get("bbox") else box_around(self.body.get("intersects")),
         )
 
+    @property
+    def unpromised(self) -> tuple[str, ...]:
+        """What the server may ignore, and no item tells, in words."""
+        offered = {"filter": self.endpoint.filters, "query": self.endpoint.queries}
+        return tuple(
+            f"The server may ignore `{name}`: it does not conform to that extension."
+            for name, is_offered in offered.items()
+            if name in self.body and not is_offered
+        )
+
     def datetime(self, partition: Partition) -> str | None:
         """The interval that a partition is, its edges shared with its neighbours; None without bounds."""
         if isinstance(partition, Interval | Tile):

@@ -89,6 +89,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
                 else Planned(await planner.query(), reason)
             )
         stats.completeness.counted = planned.page.matched if planned.page else None
+        stats.notes += planned.query.unpromised
         if planned.cuts is not None:
             planned = replace(planned, known=None)  # which has its first page, and that is large
         ledger = Ledger(stats, failures, planned.query.asked, config.max_items)
@@ -117,13 +118,14 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
     async with opened(replace(config, max_items=None), collection_id, ApiStats()) as session:
         planned = await session.planner.plan(session.level.planned, lambda page: _parts(page, partition_items))
         counted = planned.page.matched if planned.page else None
+        unpromised = planned.query.unpromised
         if planned.cuts is None or len(planned.partitions) < 2:
-            notes = (planned.reason,) if planned.reason else ()
+            notes = (planned.reason, *unpromised) if planned.reason else unpromised
             return Plan(config.source, "whole", (Whole(estimate=counted),), counted, notes)
         partitions = planned.partitions
         if counted is not None:
             partitions = await _counted(session.fetcher.client, planned, partition_items)
-    return Plan(config.source, "time", tuple(partitions), counted)
+    return Plan(config.source, "time", tuple(partitions), counted, unpromised)
 
 
 def _parts(page: Page, partition_items: int) -> int:

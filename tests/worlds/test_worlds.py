@@ -480,3 +480,13 @@ async def test_what_can_be_had_comes_once(name: str, level: int | str) -> None:
     async with running(world):
         came = await visit(world, level, **case.options)
     check(case, world, came, wanted)
+
+
+@pytest.mark.parametrize("offered", [True, False])
+async def test_a_condition_that_may_be_ignored_is_named(offered: bool) -> None:
+    world = World(spread(20), [Ignores("filter")], filters=offered)
+    async with running(world):
+        came = await visit(world, 1, filter="gsd = 10")
+        plan = await IngestModule({"source": world.url, "filter": "gsd = 10"}).plan()
+    for notes in (came.stats.notes, plan.notes):
+        assert any("`filter`" in note for note in notes) is not offered
