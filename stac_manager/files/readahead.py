@@ -117,8 +117,7 @@ class ReadAhead:
         while True:
             if self._nowait and not self._waits.hinting and not self._ahead and self.threads is None:
                 yield self._warm()
-            found = self._next()
-            if found is None:
+            if (found := self._next()) is None:
                 return
             yield (found,)
 
@@ -161,8 +160,7 @@ class ReadAhead:
             return document, self._read(document, opened) if isinstance(opened, int) else opened
         if self.threads is not None:
             return self._next_of_threads()
-        found = next(self._left, None)
-        if found is None:
+        if (found := next(self._left, None)) is None:
             return None
         opened = open_document(found)
         return found, self._read(found, opened) if isinstance(opened, int) else opened
