@@ -27,18 +27,23 @@ class CachedLandingPage(Habit):
 
 
 class Outage(Habit):
-    """From one request on, for some seconds, all are answered with a 504."""
+    """From one request on, for some seconds, all are answered with a 504; until a client looks whether it is over, by
+    what was answered before, however slow that client is."""
 
     def __init__(self, after: int, seconds: float, status: int = 504) -> None:
         self.after, self.seconds, self.status = after, seconds, status
         self.ends: float | None = None
+        self.answered: set[str] = set()
+        self.looked = False
 
     async def arrives(self, ask: Ask) -> None:
-        now = time.monotonic()
+        now, asked = time.monotonic(), str({**ask.conditions, "limit": None})
         if ask.number >= self.after and self.ends is None:
             self.ends = now + self.seconds
-        if self.ends is not None and now < self.ends:
+        if self.ends is not None and (now < self.ends or not self.looked):
+            self.looked |= asked in self.answered
             raise Refusal(self.status, {"message": "Endpoint request timed out"})
+        self.answered.add(asked)
 
 
 class PoisonedItem(Habit):
