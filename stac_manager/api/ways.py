@@ -161,7 +161,7 @@ class Ways:
     def finished(self, reading: Reading) -> None:
         """Hand out no more pages where one after another holds nothing new."""
         if self._frontier is not None and isinstance(reading.share.partition, Pages):
-            self._in_vain = 0 if reading.tally.items else self._in_vain + 1
+            self._in_vain = 0 if reading.tally.items + reading.tally.left_out else self._in_vain + 1
             if self._in_vain >= STALE_PAGES and self._frontier.end is None:
                 self._frontier.end_at(self._frontier.next_page)
                 reading.ending.shifted = STALE

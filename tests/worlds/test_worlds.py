@@ -353,6 +353,13 @@ CASES: dict[str, Callable[[], Case]] = {
         wanted=lambda item: item.get("collection") == "scenes",
         most_requests=40,
     ),
+    "a datetime is ignored, one item a page": lambda: Case(
+        [Ignores("datetime")],
+        options={"datetime": f"{LATER}/{EARLIER}", "limit": 1},
+        wanted=between,
+        world={"paging": "page"},
+        most_requests=160,
+    ),
     "ids are ignored": lambda: Case(
         [Ignores("ids")], options={"ids": ["item-0003"]}, wanted=lambda item: item["id"] == "item-0003"
     ),
