@@ -82,14 +82,15 @@ _OPTIONS = (
     click.option("--mode", type=click.Choice(("file", "api")),
                  help="What SOURCE is. [default: api for a URL without the ending of a data file]"),
     click.option("--collection-id", metavar="ID", help="Only items of this collection."),
-    click.option("--collections", metavar="ID,ID", help="Only items of these collections."),
+    click.option("--collections", metavar="ID,ID", multiple=True, help="Only items of these collections."),
     click.option("--bbox", metavar="W,S,E,N", help="Only items in this box, in degrees."),
     click.option("--datetime", metavar="INTERVAL", help="RFC 3339 instant or interval, '..' for an open end."),
     click.option("--intersects", type=JsonOrText(text=False), help="Only items that intersect this GeoJSON geometry."),
-    click.option("--ids", metavar="ID,ID", help="Only these items."),
+    click.option("--ids", metavar="ID,ID", multiple=True, help="Only these items."),
     click.option("--filter", type=JsonOrText(text=True), help="CQL2, as JSON or text."),
     click.option("--query", type=JsonOrText(text=False), help="Condition of the Query extension."),
-    click.option("--fields", metavar="NAME,NAME", help="Only these members of each item, such as properties.datetime."),
+    click.option("--fields", metavar="NAME,NAME", multiple=True,
+                 help="Only these members of each item, such as properties.datetime."),
     click.option("--sortby", metavar="-FIELD,+FIELD", help="Order, from servers that sort."),
     click.option("--limit", type=click.IntRange(1, 10_000), metavar="N", help="Items per page. [default: 100]"),
     click.option("--concurrency", type=Level(), metavar="N|auto",
@@ -111,7 +112,7 @@ _OPTIONS = (
     click.option("--trust-env/--no-trust-env", default=None,
                  help="Use the proxies, netrc and CA bundles of the environment. [default: yes]"),
 )  # fmt: skip
-_LISTS = ("collections", "bbox", "ids", "fields")
+_LISTS = ("collections", "ids", "fields")
 _VARIABLES = ("headers", "storage_options")
 
 
@@ -159,12 +160,12 @@ class Grouped(click.Command):
 
 def config_of(source: str, given: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration for what was given on the command line."""
-    config = {name: value for name, value in given.items() if value is not None}
+    config = {name: value for name, value in given.items() if value not in (None, ())}
     for name in _LISTS:
         if name in config:
-            config[name] = _pieces(name, config[name])
+            config[name] = [piece for text in config[name] for piece in _pieces(name, text)]
     if "bbox" in config:
-        config["bbox"] = [_number(piece) for piece in config["bbox"]]
+        config["bbox"] = [_number(piece) for piece in _pieces("bbox", config["bbox"])]
     if (key := config.pop("client_key", None)) is not None:
         if "client_cert" not in config:
             raise click.UsageError("--client-key needs the --client-cert that it belongs to")

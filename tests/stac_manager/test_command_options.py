@@ -45,6 +45,7 @@ def parsed(*arguments: str) -> dict[str, Any]:
         (["~/x"], {"source": os.path.expanduser("~/x")}),
         (["http://x.org", "--bbox", "1,2,3,4"], {"concurrency": "auto", "bbox": [1.0, 2.0, 3.0, 4.0]}),
         (["x", "--collections", "a, b"], {"collections": ["a", "b"]}),
+        (["x", "--ids", "a", "--ids", "b,c", "--fields", "id"], {"ids": ["a", "b", "c"], "fields": ["id"]}),
         (["x", "--timeout", "1.5", "--retries", "0", "--rate-limit", "2"],
          {"timeout": 1.5, "retries": 0, "rate_limit": 2.0}),
         (["x", "--user-agent", "me", "--ca-bundle", "ca.pem"], {"user_agent": "me", "ca_bundle": "ca.pem"}),
