@@ -38,6 +38,8 @@ ROUNDS = 14
 QUICK_ROUNDS = 10
 QUICK_SECONDS = 170.0
 """With `quick` no further round begins that would end later than so long after the start."""
+FEWEST_ROUNDS = 5
+"""So many are measured with `quick`, however long they take."""
 NO_TIME_LEFT = "three minutes were too short for what is open: take a quieter machine, or leave out --quick"
 REPEAT = "(3, 10, 0.4)"
 """Samples a process: at least, at most, and the seconds after which there are no more. asv's attribute `repeat`."""
@@ -117,6 +119,8 @@ def compare(
         progress(2, 2 * rounds + 2)
         seconds = 0.0
         for number in range(rounds):
+            if goes_on and number >= FEWEST_ROUNDS and not rounds_left(time.monotonic() - started, seconds):
+                break
             pattern = wanted(chosen, number)
             if selected(suite, [pattern]):
                 seconds = turns.take(pattern, rounds - number)
