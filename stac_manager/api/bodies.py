@@ -31,10 +31,6 @@ STEP_BYTES = MEGABYTE
 PIECE_BYTES = 65_536
 ON_THE_SPOT_BYTES = 262_144
 
-# orjson parses 80 to 250 MB of items a second and nothing else runs meanwhile: what is larger is parsed by a thread
-# that others can interrupt.
-DECODED_AT_ONCE_BYTES = 6 * MEGABYTE
-
 CODINGS = ("gzip", "deflate", "br")
 
 
