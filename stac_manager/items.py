@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeGuard
 
 SHOWN_CHARACTERS = 60
 MOST_DEPTH = 5
@@ -50,7 +50,7 @@ def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
     return None
 
 
-def is_catalog(document: object) -> bool:
+def is_catalog(document: object) -> TypeGuard[dict[str, Any]]:
     """Tell whether JSON is a Catalog or Collection of any version: before 1.0.0 they had no `type`."""
     if not isinstance(document, dict):
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from stac_manager import items
 from stac_manager.files.catalogs import holds_items
@@ -25,9 +25,9 @@ class Link(NamedTuple):
     refused: str | None = None
 
 
-def is_catalog(document: object) -> bool:
+def is_catalog(document: object) -> TypeGuard[dict[str, Any]]:
     """Tell whether parsed JSON is a Catalog or a Collection, whose items are not in itself."""
-    return items.is_catalog(document) and not isinstance(document.get("features"), list)  # type: ignore[attr-defined]
+    return items.is_catalog(document) and not isinstance(document.get("features"), list)
 
 
 def links_of(document: dict[str, Any], url: str, source: str) -> list[Link]:
