@@ -123,9 +123,11 @@ class Query:
         """Parts of a search of which the address is too long, each with some of its ids or Collections; none where it
         is not, or where their order matters."""
         length = len(request.url)
+        if length <= LONGEST_ADDRESS or not isinstance(partition, Whole) or "sortby" in self.body:
+            return []
         member = max(("ids", "collections"), key=lambda name: len(as_query(self.body.get(name, []))))
         names = tuple(dict.fromkeys(self.body.get(member, ())))
-        if length <= LONGEST_ADDRESS or not isinstance(partition, Whole) or "sortby" in self.body or len(names) < 2:
+        if len(names) < 2:
             return []
         size = max(len(names) * LONGEST_ADDRESS // (2 * length), 1)
         return [Named(member, names[start : start + size]) for start in range(0, len(names), size)]
