@@ -17,7 +17,7 @@ from uuid import UUID
 
 import orjson
 
-from stac_manager.files.objects import Array, Convert, Member, fields, validity
+from stac_manager.files.objects import Array, Convert, Member, fields, of_valid, validity
 from stac_manager.protocols import Item
 
 JSON_MEMBERS = frozenset(("geometry", "proj:geometry", "bbox", "properties", "links", "assets", "stac_extensions"))
@@ -278,9 +278,7 @@ def _extents(array: Array) -> tuple[Array, list[int], list[int], tuple[int, int]
 def _bboxes(names: list[str], convert: Convert, array: Array) -> Iterator[Any]:
     """Make lists of the corners, the lower one first; a bbox without heights in a column with some has four numbers."""
     edges = [array.field(name) for name in names]
-    corners: Iterable[Any] = zip(*map(convert, edges), strict=True)
-    if array.null_count:
-        corners = compress(corners, validity(array))
+    corners = of_valid(array, zip(*map(convert, edges), strict=True))
     if any(edge.null_count for edge in edges):
         return ([edge for edge in bbox if edge is not None] for bbox in corners)
     return map(list, corners)

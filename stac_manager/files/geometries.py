@@ -5,12 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from functools import partial
-from itertools import compress
 from math import isfinite
 from typing import Any
 
 from stac_manager.files.columns import lists, nullable
-from stac_manager.files.objects import Array, Convert, validity
+from stac_manager.files.objects import Array, Convert, of_valid
 from stac_manager.protocols import Item
 
 GEOMETRY_TYPES = {
@@ -108,11 +107,9 @@ def _coordinates(data_type: Any, numbers: Convert) -> Convert:
     if types.is_struct(data_type):
         axes = [axis for axis in ("x", "y", "z") if data_type.get_field_index(axis) >= 0]
 
-        def positions(array: Array) -> Iterator[list[Any]]:
-            found = zip(*(numbers(array.field(axis)) for axis in axes), strict=True)
-            return map(list, compress(found, validity(array)) if array.null_count else found)
-
-        return positions
+        return lambda array: map(
+            list, of_valid(array, zip(*(numbers(array.field(axis)) for axis in axes), strict=True))
+        )
     if types.is_floating(data_type):
         return numbers
     if types.is_fixed_size_list(data_type):

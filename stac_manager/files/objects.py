@@ -89,6 +89,11 @@ def fields(members: list[Member], given: dict[str, Iterable[Any]], array: Array)
     return objects(columns, len(array) - nulls, given, validity(array) if nulls else None)
 
 
+def of_valid(array: Array, values: Iterable[Any]) -> Iterable[Any]:
+    """Pass over the values of the nulls of a column."""
+    return compress(values, validity(array)) if array.null_count else values
+
+
 def validity(array: Array) -> bytes:
     """Return 1 for each row that has a value and 0 for each null, read from Arrow's bitmap.
 
