@@ -173,7 +173,8 @@ class Ledger:
         meant = self._asked is None or not isinstance(member, dict) or self._is_meant(reading, member)
         verdict = self._owner(reading, member, meant)
         if not reading.memory.is_new(mark, own=verdict is Owner.OWN):
-            return self._is_repeated(reading)
+            self._repeated(reading)
+            return False
         if verdict is Owner.FOREIGN:
             tally.foreign += 1
             self.totals.foreign += 1
@@ -184,7 +185,8 @@ class Ledger:
         if unclear and not self.claims.belongs_here(member, mark, item=item):
             return False
         if self._came_before(reading, mark, unclear=unclear):
-            return self._is_repeated(reading)
+            self._repeated(reading)
+            return False
         if not meant:
             if not self._heeds.all:
                 self._leave_out(reading, 1)
@@ -262,11 +264,10 @@ class Ledger:
         reading.tally.left_out += members
         self.totals.left_out += members
 
-    def _is_repeated(self, reading: Reading) -> bool:
-        """Take note of a member that came before: it is not delivered."""
+    def _repeated(self, reading: Reading) -> None:
+        """Take note of a member that came before."""
         reading.tally.duplicates += 1
         self._stats.completeness.duplicates_removed += 1
-        return False
 
     @staticmethod
     def _marked(member: Any) -> tuple[int, bool]:
