@@ -174,26 +174,34 @@ def test_how_many_rounds_there_is_time_for(elapsed: float, seconds: float, left:
 
 
 @pytest.mark.parametrize(
-    ("rounds", "slower", "noise", "status", "most"),
+    ("seconds", "rounds", "slower", "noise", "status", "most"),
     [
-        (None, 1.3, 0.002, "regression", 10),
-        (None, 1.0, 0.002, "no change", 10),
-        (None, 1.5, 0.25, "regression", 27),  # which ten rounds could not tell
-        (None, 1.0, 4.0, "unstable", 27),
-        (10, 1.5, 0.25, "unstable", 10),  # as many as were asked for
+        (3.0, None, 1.3, 0.002, "regression", 10),
+        (3.0, None, 1.0, 0.002, "no change", 10),
+        (3.0, None, 1.5, 0.25, "regression", 27),  # which ten rounds could not tell
+        (3.0, None, 1.0, 4.0, "unstable", 27),
+        (3.0, 10, 1.5, 0.25, "unstable", 10),  # as many as were asked for
+        (10.0, None, 1.3, 0.002, "not enough data", 7),  # a slow machine, or a slow commit
+        (40.0, None, 1.3, 0.002, "not enough data", 5),  # no fewer
     ],
 )
 def test_quick_uses_its_time_for_what_is_undecided(
-    monkeypatch: pytest.MonkeyPatch, rounds: int | None, slower: float, noise: float, status: str, most: int
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    rounds: int | None,
+    slower: float,
+    noise: float,
+    status: str,
+    most: int,
 ) -> None:
-    """Two benchmarks, one of them noisy, on a clock on which asv takes three seconds a run."""
+    """Two benchmarks, one of them noisy, on a clock on which asv takes some seconds a run."""
     random = Random(5)
     now, measured = 0.0, []
     suite = {name: {"params": []} for name in ("m.Calm.time_x", "m.Noisy.time_x")}
 
     def measure(side: Any, work: Path, pattern: str, *rest: Any, **how: Any) -> Any:
         nonlocal now
-        now += 3.0
+        now += seconds
         names = selected(suite, [pattern])
         measured.append(names)
         series = {}
@@ -208,8 +216,9 @@ def test_quick_uses_its_time_for_what_is_undecided(
     monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=lambda: now))
     change = turns.compare("HEAD", "HEAD", bench="m", quick=True, rounds=rounds)
     rows = {row.series.benchmark: row.status for row in change.rows}
-    assert rows == {"m.Calm.time_x": "no change", "m.Noisy.time_x": status}
-    assert (turns.NO_TIME_LEFT in change.notes) == (most == 27 and status == "unstable")
-    assert now <= 180
+    calm = "no change" if most >= 10 else "not enough data"
+    assert rows == {"m.Calm.time_x": calm, "m.Noisy.time_x": status}
+    assert (turns.NO_TIME_LEFT in change.notes) == (rounds is None and status in ("unstable", "not enough data"))
+    assert now <= (180 if most > turns.FEWEST_ROUNDS else 2 * seconds * (most + 1))
     assert len(measured) == 2 + 2 * most
     assert all(names == ["m.Noisy.time_x"] for names in measured[2 + 20 :])
