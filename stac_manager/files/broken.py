@@ -6,6 +6,7 @@ import re
 
 import orjson
 
+ZEROS = "there are zeros instead, perhaps the file was not written to its end"
 _NOT_A_NUMBER = re.compile(rb"[:\[,\s](NaN|-?Infinity)\b")
 
 
@@ -26,7 +27,16 @@ def why_not_json(error: orjson.JSONDecodeError, data: memoryview) -> str:
     found = _NOT_A_NUMBER.search(data)
     if found:
         return f"{found[1].decode()} is no number that JSON has"
+    if data and not bytes(data).strip(b"\0"):
+        return ZEROS
     return "a text is not valid UTF-8" if error.msg.startswith("str is not valid UTF-8") else error.msg
+
+
+def instead(found: bytes) -> str:
+    """Tell what stands where a value should, as the end of a sentence."""
+    if not found:
+        return ""
+    return f", not {found!r}" if found.strip(b"\0") else f": {ZEROS}"
 
 
 class BrokenMember:

@@ -28,9 +28,10 @@ from stac_manager.files.lines import (
     length_over_lines,
     look_further,
 )
-from stac_manager.files.members import Pause, Whole, members
+from stac_manager.files.members import Pause, Whole
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.opening import failure_if_unreadable
+from stac_manager.files.values import members_of_values
 from stac_manager.files.window import Window
 from stac_manager.items import holds_catalogs, is_catalog, is_plain_item, why_not_an_item
 from stac_manager.protocols import Item
@@ -93,19 +94,13 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
 
 def _values(window: Window, path: str, failures: FailureCollector, line: int | None = None) -> Items:
     """Decode values that follow each other, member by member; `line` is that of all of them."""
-    delivered, first = 0, True
+    delivered = 0
     try:
-        while first or first_byte(window) is not None:
-            first = False
-            for index, member in enumerate(members(window)):
-                if is_plain_item(member):
-                    delivered += 1
-                    yield member
-                else:
-                    for item in _of_member(member, index, line, path, failures):
-                        delivered += item is not None
-                        yield item
-                del member
+        for index, member in members_of_values(window):
+            for item in _of_member(member, index, line, path, failures):
+                delivered += item is not None
+                yield item
+            del member
     except NotJSONError as error:
         rest = f"; of its members, {delivered} before the damage were read" if delivered else ""
         failures.add(path, f"not JSON: {error}{rest}", line=line or error.line)
@@ -202,12 +197,9 @@ def _long_line(window: Window, path: str, failures: FailureCollector, separator:
     number = window.line_at(window.start) + window.lines_before()
     reason = None
     try:
-        follows = True
-        while follows:
-            for index, member in enumerate(members(window)):
-                yield from _of_member(member, index, number, path, failures)
-                del member
-            follows = _next_on_line(window) in b"{["
+        for index, member in members_of_values(window, separator):
+            yield from _of_member(member, index, number, path, failures)
+            del member
     except NotJSONError as error:
         reason = str(error)
     while True:
@@ -223,20 +215,13 @@ def _long_line(window: Window, path: str, failures: FailureCollector, separator:
         failures.add(path, f"not JSON: {reason}", line=number)
 
 
-def _next_on_line(window: Window) -> bytes:
-    """Return the next byte that is no space, also a line break; nothing at the end."""
-    while window.start < window.end or window.more():
-        byte = window.view[window.start : window.start + 1].tobytes()
-        if byte not in b" \t\r":
-            return byte
-        window.start += 1
-    return b"\n"
-
-
 def _of_member(
-    member: object, index: int, line: int | None, path: str, failures: FailureCollector
+    member: Any, index: int, line: int | None, path: str, failures: FailureCollector
 ) -> Iterator[Item | None]:
     """Yield the items in what `members` gave."""
+    if is_plain_item(member):
+        yield member
+        return
     whole = isinstance(member, Whole)
     value = member.value if isinstance(member, Whole) else member
     place = "" if whole else f"member {index}: "

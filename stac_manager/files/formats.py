@@ -37,17 +37,20 @@ RECORD_SEPARATOR = 0x1E
 
 HEAD_BYTES = 512
 """So much of a file is looked at to tell what it is."""
+_ENCODINGS: dict[tuple[bool, ...], str] = {
+    (True, False, False, False): "UTF-32LE",
+    (False, False, False, True): "UTF-32BE",
+    (True, False, True, False): "UTF-16LE",
+    (False, True, False, True): "UTF-16BE",
+}
+"""Which of the first four bytes are not zero: JSON begins with two characters of ASCII (RFC 4627, 3)."""
+_BYTE_ORDER_MARKS = (
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
 _OTHER_FORMATS = (
-    (b"\xff\xfe\0\0", "UTF-32, not UTF-8; convert it: iconv -f UTF-32 -t UTF-8"),
-    (b"\0\0\xfe\xff", "UTF-32, not UTF-8; convert it: iconv -f UTF-32 -t UTF-8"),
-    (b"\xff\xfe", "UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8"),
-    (b"\xfe\xff", "UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8"),
-    (b"[\0", "UTF-16 or UTF-32, not UTF-8; convert it: iconv -f UTF-16LE -t UTF-8"),
-    (b"{\0", "UTF-16 or UTF-32, not UTF-8; convert it: iconv -f UTF-16LE -t UTF-8"),
-    (b"\0[", "UTF-16 or UTF-32, not UTF-8; convert it: iconv -f UTF-16BE -t UTF-8"),
-    (b"\0{", "UTF-16 or UTF-32, not UTF-8; convert it: iconv -f UTF-16BE -t UTF-8"),
-    (b"\0\0\0[", "UTF-32, not UTF-8; convert it: iconv -f UTF-32BE -t UTF-8"),
-    (b"\0\0\0{", "UTF-32, not UTF-8; convert it: iconv -f UTF-32BE -t UTF-8"),
     (b"\x1f\x9d", "packed by compress (.Z); unpack it first, or use gzip or zstd"),
     (b"BZh", "bzip2; unpack it first, or use gzip or zstd"),
     (b"\xfd7zXZ\0", "xz; unpack it first, or use gzip or zstd"),
@@ -60,6 +63,7 @@ _OTHER_FORMATS = (
     (b"Obj\x01", "Avro; write it as Parquet or NDJSON"),
     (b"SQLite format 3", "SQLite (GeoPackage); write it as GeoParquet or GeoJSON"),
     (b"%PDF", "PDF"),
+    (b"version https://git-lfs", "a pointer of Git LFS; run: git lfs pull"),
     (b"<", "XML or HTML, perhaps an error page that was saved"),
 )
 """How files begin that are taken for JSON by mistake, and what to do with them."""
@@ -144,5 +148,13 @@ def why_not_text(head: bytes) -> str | None:
         return "it is a tar archive; unpack it first"
     if head and not head.strip(b"\0"):
         return "it begins with zeros, perhaps not written to its end"
+    if (encoding := _encoding(head)) is not None:
+        return f"it is {encoding}, not UTF-8; convert it: iconv -f {encoding} -t UTF-8"
     head = head.lstrip(b" \t\r\n")
     return next((f"it is {what}" for beginning, what in _OTHER_FORMATS if head.startswith(beginning)), None)
+
+
+def _encoding(head: bytes) -> str | None:
+    """Return the Unicode encoding of a text that is not UTF-8."""
+    marked = next((name for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)), None)
+    return marked or _ENCODINGS.get(tuple(map(bool, head[:4])))

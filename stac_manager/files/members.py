@@ -16,12 +16,13 @@ from typing import Any, NoReturn
 
 import orjson
 
-from stac_manager.files.broken import BrokenMember, NotJSONError, why_not_json
+from stac_manager.files.broken import BrokenMember, NotJSONError, instead, why_not_json
 from stac_manager.files.guesses import Guess
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.window import Window
 
 GUESSES = 3
+SHOWN_BYTES = 12
 TRUNCATED_CHARACTERS = 16
 """An error so close to the end of what was read may only mean that there is more to read."""
 
@@ -62,26 +63,17 @@ def members(window: Window) -> Generator[Any, None, None]:
         NotJSONError: If the value is broken; what precedes the damage has been yielded.
         OSError: If the source cannot be read.
     """
-    reader = _Reader(window)
-    first = reader.next_byte()
-    window.start = reader.at
-    if first == b"[":
-        yield from reader.array()
-    elif first == b"{":
-        yield from reader.object()
-    else:
-        yield Whole(reader.exact())
-    window.start = reader.at
+    yield from Reader(window).value()
 
 
-class _Reader:
+class Reader:
     """Goes through a window. `at` is the next byte to look at; what is before `window.start` may go."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
         self.at = window.start
         self._length = MEMBER_BYTES
-        self._on_one_line = False
+        self.on_one_line = False
         self._invalid = False
 
     def fail(self, reason: str) -> NoReturn:
@@ -110,7 +102,20 @@ class _Reader:
             self.fail(f"{byte.decode()!r} expected")
         self.at += 1
 
-    def object(self) -> Generator[Any, None, None]:
+    def value(self, *, alone: bool = True) -> Generator[Any, None, None]:
+        """Yield what `members` does; `alone` tells that nothing else is expected behind it."""
+        window = self._window
+        first = self.next_byte()
+        window.start = self.at
+        if first == b"[":
+            yield from self.array()
+        elif first == b"{":
+            yield from self.object(alone=alone)
+        else:
+            yield Whole(self.exact())
+        window.start = self.at
+
+    def object(self, *, alone: bool) -> Generator[Any, None, None]:
         """Yield the members of the arrays `features` of the object that begins here, else the object."""
         kind, found, passed = None, False, 0
         self.at += 1
@@ -127,7 +132,7 @@ class _Reader:
                 kind = value if name == "type" else kind
                 if kind == "Feature" and not found:
                     self.at = self._window.start
-                    yield Whole(self._rest())
+                    yield Whole(self._rest() if alone else self.exact())
                     return
             passed += 1
             if self._invalid and found:  # else all of it is parsed below, and says the same
@@ -154,9 +159,9 @@ class _Reader:
         while True:
             window.start = self.at
             if guess is not None:
-                yield from self._guessed(guess)
+                yield from self.guessed(guess)
                 self.next_byte()
-            beginning = self._beginning() if guess is None else b""
+            beginning = self.beginning() if guess is None else b""
             yield self.exact()
             window.start = self.at
             if self.next_byte() == b"]":
@@ -166,7 +171,7 @@ class _Reader:
             self.expect(b",")
             self.next_byte()
             if beginning:
-                guess = Guess.of(bytes(window.view[window.start : self.at]), beginning, self._on_one_line)
+                guess = Guess.of(bytes(window.view[window.start : self.at]), beginning, self.on_one_line)
 
     def exact(self) -> Any:
         """Parse a value whose end has to be found, and go behind it."""
@@ -175,7 +180,7 @@ class _Reader:
         self._length = length
         begin = self.at
         self.at += length
-        self._on_one_line = window.buffer.find(b"\n", begin, self.at) < 0
+        self.on_one_line = window.buffer.find(b"\n", begin, self.at) < 0
         return self._parsed(begin, self.at)
 
     def _parsed(self, begin: int, end: int) -> Any:
@@ -210,7 +215,7 @@ class _Reader:
         self.at += length
         return value
 
-    def _beginning(self) -> bytes:
+    def beginning(self) -> bytes:
         """Return how an object begins, up to the colon behind its first name or "Feature"; nothing for others."""
         window = self._window
         while window.end - self.at < BEGINNING_BYTES and self.more():
@@ -218,7 +223,7 @@ class _Reader:
         found = _BEGINNING.match(window.buffer, self.at, min(window.end, self.at + BEGINNING_BYTES))
         return found[0] if found else b""
 
-    def _guessed(self, guess: Guess) -> Generator[Any, None, None]:
+    def guessed(self, guess: Guess) -> Generator[Any, None, None]:
         """Yield members whose end is where `guess` says, and stop before the first for which that does not work.
 
         A member with a separator behind it is followed by another one.
@@ -275,7 +280,8 @@ class _Reader:
                 cut_short = error.pos >= len(text) - TRUNCATED_CHARACTERS or error.msg.startswith("Unterminated")
                 if ended or not cut_short:
                     self.at += len(text[: error.pos].encode("utf-8", "surrogateescape"))
-                    self.fail(error.msg[:1].lower() + error.msg[1:])
+                    found = bytes(window.view[self.at : min(window.end, self.at + SHOWN_BYTES)])
+                    self.fail(f"{error.msg[:1].lower()}{error.msg[1:]}{instead(found)}")
             except RecursionError:
                 self.fail("nested too deeply")
             else:

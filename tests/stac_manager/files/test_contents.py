@@ -78,6 +78,10 @@ CONTENTS: dict[str, tuple[str, str | bytes]] = {
     "lines with commas behind them": ("x.ndjson", LINES.replace("\n", ",\n")),
     "lines with commas behind them in .json": ("x.json", LINES.rstrip().replace("\n", ",\r\n")),
     "commas before lines and between items on one": ("x.ndjson", LINES.replace("\n", "\n,", 2).replace("}\n{", "},{")),
+    "pretty-printed items with commas between": ("x.ndjson", pretty(ITEMS).replace("\n}\n{", "\n},\n{")),
+    "pretty-printed items with commas before them": ("x.json", "," + pretty(ITEMS).replace("\n}\n{", "\n}\n,{")),
+    "pretty-printed files put together": ("x.json", f"\ufeff{pretty(ITEMS)}".replace("\n}\n{", "\n}\ufeff{")),
+    "an array without brackets": ("x.ndjson", LINES.replace("\n", ",")),
     "line breaks of old Macintoshes": ("x.ndjson", LINES.replace("\n", "\r")),
     "an array of pages": ("x.json", json.dumps([{**COLLECTION, "features": [item]} for item in ITEMS])),
     "pages in pages, ten deep": ("x.json", '{"features": [' * 10 + json.dumps(ITEMS)[1:-1] + "]}" * 10),
@@ -112,7 +116,14 @@ async def test_the_same_rule_for_large_documents(write: Write) -> None:
     """Larger than any buffer: read through a window, and compressed, too."""
     many = [make_item(f"{number:05}", filler="x" * 300) for number in range(5_000)]
     halves = f'{{"features": {json.dumps(many[:2_500])}, "x": 1, "features": {json.dumps(many[2_500:])}}}'
-    for data in (halves, json.dumps(many), "".join(json.dumps(item) + "\n" for item in many), pretty(many, "\x1e")):
+    for data in (
+        halves,
+        json.dumps(many),
+        "".join(json.dumps(item) + "\n" for item in many),
+        pretty(many, "\x1e"),
+        pretty(many, ","),
+        json.dumps(many)[1:-1],
+    ):
         for pack in (bytes, gzip.compress, zstd.compress):
             assert await fetch({"source": str(write("x.json", pack(data.encode())))}) == many
 
@@ -215,7 +226,9 @@ async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write)
     ("content", "said"),
     [
         (LINES.encode("utf-16"), "UTF-16, not UTF-8"),
-        (LINES.encode("utf-16-be"), "UTF-16 or UTF-32, not UTF-8"),
+        (f"  {LINES}".encode("utf-16-be"), "UTF-16BE, not UTF-8"),
+        (LINES.encode("utf-32-le"), "UTF-32LE, not UTF-8"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (bytes(5_000), "begins with zeros"),
         (json.dumps(ITEMS[0]).replace("item", "\xfc").encode("latin-1"), "not valid UTF-8"),
         (b"BZh91AY", "bzip2; unpack it first"),

@@ -1,0 +1,52 @@
+"""The members of values that follow each other, at the speed of the parser: `members`, from value to value."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from stac_manager.files.guesses import Guess
+from stac_manager.files.members import Reader, Whole
+from stac_manager.files.window import Window
+
+_BETWEEN = b" \t\r\n,\x1e\xef\xbb\xbf"
+"""May stand between values, also the byte order marks of files that were put together."""
+
+
+def members_of_values(window: Window, stop: bytes = b"") -> Generator[tuple[int, Any], None, None]:
+    """Yield the members of all values that follow each other, each with its number in its value.
+
+    They end before a byte `stop` between two values, or with the window.
+
+    Raises:
+        NotJSONError, OSError: As `members`.
+    """
+    reader = Reader(window)
+    if not _another(reader, window, stop):
+        reader.fail("it holds no value")
+    guess: Guess | None = None
+    beginning, first = b"", True
+    while first or _another(reader, window, stop):
+        if beginning:
+            guess = Guess.of(bytes(window.view[window.start : reader.at]), beginning, reader.on_one_line)
+        window.start = reader.at
+        if guess is not None:
+            for member in reader.guessed(guess):
+                yield 0, Whole(member)
+            if not _another(reader, window, stop):
+                return
+        beginning = reader.beginning() if guess is None else b""
+        yield from enumerate(reader.value(alone=first))
+        first = False
+
+
+def _another(reader: Reader, window: Window, stop: bytes) -> bool:
+    """Go behind what may stand between values, and tell whether there is more before a byte `stop`."""
+    while True:
+        while reader.at < window.end:
+            byte = window.buffer[reader.at]
+            if byte not in _BETWEEN or byte in stop:
+                return byte not in stop
+            reader.at += 1
+        if not reader.more():
+            return False
