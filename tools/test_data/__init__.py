@@ -1,23 +1,9 @@
 """Realistic STAC items, the same for the same seed, on disk in the layouts that file ingestion reads."""
 
-from .items import (
-    DATETIME_KINDS,
-    GENERATOR_VERSION,
-    LAYOUTS,
-    PROFILE_NAMES,
-    DataSetSpec,
-    iter_items,
-)  # fmt: skip
+from .items import DATETIME_KINDS, GENERATOR_VERSION, LAYOUTS, PROFILE_NAMES, DataSetSpec, iter_items
 from .sets import DataSet, ensure, find
 
 __all__ = [
-    "DATETIME_KINDS",
-    "GENERATOR_VERSION",
-    "LAYOUTS",
-    "PROFILE_NAMES",
-    "DataSet",
-    "DataSetSpec",
-    "ensure",
-    "find",
+    "DATETIME_KINDS", "GENERATOR_VERSION", "LAYOUTS", "PROFILE_NAMES", "DataSet", "DataSetSpec", "ensure", "find",
     "iter_items",
-]
+]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -63,18 +63,14 @@ class DataSetSpec:
             parts.append(f"skew{float(self.skew)}")
         return "-".join(parts)
 
-    def parameters(self) -> Json:
-        """The spec as JSON values, for the manifest."""
-        return asdict(self)
-
 
 def iter_items(spec: DataSetSpec) -> Iterator[Json]:
-    """All items of a data set, without files. The caller may change them."""
-    return (orjson.loads(orjson.dumps(build(spec, index))) for index in range(spec.items))
+    """All items of a data set, without files."""
+    return (orjson.loads(build(spec, index)[1]) for index in range(spec.items))
 
 
-def build(spec: DataSetSpec, index: int) -> Json:
-    """One item. It shares parts with the templates: to be written at once, never to be changed."""
+def build(spec: DataSetSpec, index: int) -> tuple[str, bytes]:
+    """The id and the JSON of one item."""
     digest = hashlib.blake2b(f"{spec.profile}/{spec.seed}/{index}".encode(), digest_size=16).digest()
     draw = Draw(int.from_bytes(digest, "big"))
     profile, kind = spec.profile, spec.datetime_kind

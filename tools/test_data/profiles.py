@@ -19,7 +19,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from .scene import Draw, Json, Ring, Scene, bbox, degrees_wide, rectangle, swath_ring, tilted_ring
+import orjson
+
+from .scene import Draw, Ring, Scene, bbox, degrees_wide, rectangle, swath_ring, tilted_ring
 from .templates import Template
 
 STAC_VERSION = "1.1.0"
@@ -40,23 +42,25 @@ class Profile:
     def template(self) -> Template:
         return Template(self.collection)
 
-    def build(self, scene: Scene) -> Json:
-        """Make one item. It shares parts with the template: to be written at once, never to be changed."""
+    def build(self, scene: Scene) -> tuple[str, bytes]:
+        """Make one item: its id, and its JSON."""
         ring, mutated = self.mutate(scene)
         values = {"time": scene.time, **mutated}
-        filled = self.template.fill(values, scene.draw)
-        return {
+        assets, properties, links = self.template.fill(values, scene.draw)
+        times = orjson.dumps({**values.get("interval", {}), **scene.datetime_properties}).decode()
+        item = {
             "type": "Feature",
             "stac_version": STAC_VERSION,
             "id": values["name"],
-            "properties": {**values.get("interval", {}), **scene.datetime_properties, **filled["properties"]},
+            "properties": orjson.Fragment(f"{times[:-1]},{properties[1:]}"),
             "geometry": {"type": "Polygon", "coordinates": [ring]},
             "bbox": bbox(ring),
-            "links": filled["links"],
-            "assets": filled["assets"],
+            "links": orjson.Fragment(links),
+            "assets": orjson.Fragment(assets),
             "stac_extensions": self.template.extensions,
             "collection": self.collection,
         }
+        return values["name"], orjson.dumps(item)
 
 
 # --- Sentinel-2 L2A: one item a tile of the MGRS grid and pass ---------------------------------------------------
@@ -242,12 +246,5 @@ def _milliseconds(time: datetime, draw: Draw) -> str:
     return f"{time:%Y-%m-%dT%H:%M:%S}.{draw.integer(0, 1000):03d}Z"
 
 
-PROFILES = {
-    profile.collection: profile
-    for profile in (
-        Profile("sentinel-2-l2a", sentinel_2),
-        Profile("landsat-c2-l2", landsat),
-        Profile("sentinel-1-rtc", sentinel_1),
-        Profile("naip", naip),
-    )
-}
+_MUTATORS = {"sentinel-2-l2a": sentinel_2, "landsat-c2-l2": landsat, "sentinel-1-rtc": sentinel_1, "naip": naip}
+PROFILES = {name: Profile(name, mutate) for name, mutate in _MUTATORS.items()}

@@ -58,7 +58,7 @@ def _listing(root: Path) -> str:
     lines = []
     for home in sorted(path for path in root.glob("[!.]*") if path.is_dir()):
         found = _find_by_manifest(home)
-        size = f"{found.items} items  {found.bytes / 1e6:.1f} MB  whole" if found else "not whole"
+        size = f"{found.spec.items} items  {found.bytes / 1e6:.1f} MB  whole" if found else "not whole"
         lines.append(f"{home.name}  {size}\n")
     return "".join(lines) or f"no data sets in {root}\n"
 

@@ -29,9 +29,13 @@ class Draw:
         """A number in [low, high] with at most `digits` decimals."""
         return round(low + (high - low) * self.share(), digits)
 
-    def integer(self, low: int, high: int) -> int:
-        """An integer in [low, high)."""
-        return low + int((high - low) * self.share())
+    def integer(self, low: int, high: int, divisor: int = 1) -> int:
+        """An integer in [low, high), divided."""
+        return (low + int((high - low) * self.share())) // divisor
+
+    def digits(self, low: int, high: int) -> str:
+        """An integer as text."""
+        return str(self.integer(low, high))
 
     def pick(self, choices: Sequence[T]) -> T:
         """One of `choices`."""

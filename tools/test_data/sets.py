@@ -10,19 +10,20 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
-from .items import GENERATOR_VERSION, DataSetSpec, rfc3339
-from .layouts import FILES, WRITERS, Texts
+from .items import GENERATOR_VERSION, DataSetSpec, build, rfc3339
+from .layouts import WRITERS, Texts
 from .scene import Json
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished-"
 _LEFTOVER_AGE_SECONDS = 24 * 3600
+_PROGRESS_STEP_ITEMS = 100
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,8 @@ class DataSet:
     spec: DataSetSpec
     path: Path
     """What to give to an ingester: a folder or a file."""
-    items: int
     bytes: int
     """Size on disk of the files that hold the items."""
-    item_bytes: int
-    """Size of the items as JSON, equal in all layouts."""
     manifest: Json
 
 
@@ -67,9 +65,9 @@ def ensure(
     with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=root) as folder:
         unfinished = Path(folder) / spec.name
         unfinished.mkdir()
-        texts = Texts(spec, progress)
-        WRITERS[spec.layout](texts, unfinished)
-        _write_manifest(spec, unfinished, texts.bytes)
+        _, write = WRITERS[spec.layout]
+        write(spec, _texts(spec, progress), unfinished)
+        _write_manifest(spec, unfinished)
         if force or find(spec, root) is None:
             with suppress(FileNotFoundError):
                 home.rename(Path(folder) / "outdated")
@@ -89,43 +87,39 @@ def find(spec: DataSetSpec, root: Path) -> DataSet | None:
     home = root / spec.name
     try:
         manifest = orjson.loads((home / MANIFEST).read_bytes())
-        count, size = _measure(spec.layout, home)
+        count, size = _measure(spec, home)
     except (OSError, orjson.JSONDecodeError):
         return None
-    expected = {**spec.parameters(), "generator_version": GENERATOR_VERSION, "bytes": size}
-    if not isinstance(manifest, dict) or any(manifest.get(key) != expected[key] for key in expected):
-        return None
-    if count not in (None, spec.items) or not isinstance(manifest.get("item_bytes"), int):
-        return None
-    data, _ = FILES[spec.layout]
-    return DataSet(spec, home / data, spec.items, size, manifest["item_bytes"], manifest)
+    expected = {**asdict(spec), "generator_version": GENERATOR_VERSION, "bytes": size}
+    is_whole = count == spec.items and isinstance(manifest, dict) and expected.items() <= manifest.items()
+    return DataSet(spec, home / WRITERS[spec.layout][0], size, manifest) if is_whole else None
 
 
-def _measure(layout: str, home: Path) -> tuple[int | None, int]:
-    """How many item files there are (None: all items are in one file) and their bytes on disk."""
-    data, pattern = FILES[layout]
-    if "*" not in pattern:
-        return None, (home / data).stat().st_size
-    if layout == "collection" and not (home / data / "collection.json").is_file():
-        raise FileNotFoundError(home / data / "collection.json")
-    with os.scandir((home / pattern).parent) as entries:
+def _texts(spec: DataSetSpec, progress: Callable[[int, int], None]) -> Texts:
+    """Every item, made while it is asked for."""
+    for index in range(spec.items):
+        yield build(spec, index)
+        if (index + 1) % _PROGRESS_STEP_ITEMS == 0:
+            progress(index + 1, spec.items)
+
+
+def _measure(spec: DataSetSpec, home: Path) -> tuple[int, int]:
+    """How many items there are (all of them, where they are in one file) and their bytes on disk."""
+    data = home / WRITERS[spec.layout][0]
+    if spec.layout == "collection":
+        (data / "collection.json").stat()  # raises, where it is missing
+        data /= "items"
+    elif spec.layout != "directory":
+        return spec.items, data.stat().st_size
+    with os.scandir(data) as entries:
         sizes = [entry.stat().st_size for entry in entries if entry.name.endswith(".json")]
     return len(sizes), sum(sizes)
 
 
-def _write_manifest(spec: DataSetSpec, folder: Path, item_bytes: int) -> None:
-    data, pattern = FILES[spec.layout]
-    _, size = _measure(spec.layout, folder)
-    manifest = {
-        "generator_version": GENERATOR_VERSION,
-        **spec.parameters(),
-        "data": data,
-        "files": pattern,
-        "bytes": size,
-        "item_bytes": item_bytes,
-        "mean_item_bytes": round(item_bytes / spec.items, 1),
-        "created": rfc3339(datetime.now(UTC)),
-    }
+def _write_manifest(spec: DataSetSpec, folder: Path) -> None:
+    _, size = _measure(spec, folder)
+    created = rfc3339(datetime.now(UTC))
+    manifest = {"generator_version": GENERATOR_VERSION, **asdict(spec), "bytes": size, "created": created}
     (folder / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
 
 
