@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pystac_client
 import pytest
@@ -28,7 +28,7 @@ from tools.stac_api.catalog import Catalog
 from tools.stac_api.items import InputError, Item, parse_instant, read_items
 from tools.stac_api.manners import Manners
 from tools.stac_api.options import parse_arguments
-from tools.stac_api.search import Filters, Search
+from tools.stac_api.search import Filters
 
 SERVER = ROOT / "tools" / "stac_api_server.py"
 START_SECONDS = 120.0
@@ -125,8 +125,6 @@ class Server:
         query = {
             name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in parameters.items()
         }
-        if "intersects" in query:
-            query["intersects"] = json.dumps(parameters["intersects"])
         assert [item["id"] for item in self.get(**query)["features"]] == found
         return found
 
@@ -238,9 +236,8 @@ def test_pages_hold_every_item_once_newest_first(server: Server, limit: int) -> 
     search = {"collections": ["squares"], "limit": limit, "datetime": "2024-01-01T00:00:00Z/.."}
     by_post = list(server.pages(body=search))
     by_get = list(server.pages(f"/search?{urlencode({**search, 'collections': 'squares'})}"))
-    by_items = list(server.pages(f"/collections/squares/items?limit={limit}"))
     expected = sorted(many_items(205), key=lambda item: (item["properties"]["datetime"], item["id"]), reverse=True)
-    for pages in (by_post, by_get, by_items):
+    for pages in (by_post, by_get):
         assert [f["id"] for page in pages for f in page["features"]] == [item["id"] for item in expected]
         assert [len(page["features"]) for page in pages[:-1]] == [limit] * (len(pages) - 1)
         assert all(page["features"] for page in pages)
@@ -294,9 +291,6 @@ def test_pystac_client_reads_everything(server: Server, method: str) -> None:
     assert search.matched() == 205
     assert {item["id"] for item in search.items_as_dicts()} == {item["id"] for item in many_items(205)}
     assert len(list(search.items())) == 205
-    special = client.get_collection("special")
-    assert special is not None
-    assert len(list(special.get_items())) == len(SPECIAL_ITEMS) - 1
 
 
 # --- Filters -------------------------------------------------------------------------------------------------------
@@ -309,15 +303,15 @@ def test_pystac_client_reads_everything(server: Server, method: str) -> None:
         ("2024-06-01T12:00:00.000000000Z", ["instant"]),
         ("2024-06-01T14:00:00+02:00", ["instant"]),
         ("2024-06-01t12:00:00z", ["instant"]),
-        ("2024-06-01T12:00:00.123456789Z", ["sub-second"]),
-        ("2024-06-01T12:00:00.123456788Z", []),
-        ("2024-06-01T12:00:00.123456788Z/2024-06-01T12:00:00.12345679Z", ["sub-second"]),
+        ("2024-06-01T12:00:00.123456999Z", ["sub-second"]),  # what comes after microseconds is ignored
+        ("2024-06-01T12:00:00.123457Z", []),
+        ("2024-06-01T12:00:00.123456Z/2024-06-01T12:00:00.12346Z", ["sub-second"]),
         ("2024-06-01T12:00:00Z/2024-06-01T12:00:00.5Z", ["offset", "sub-second", "instant"]),
-        ("2024-06-01T12:00:00.500000001Z/..", []),
+        ("2024-06-01T12:00:00.500001Z/..", []),
         ("2024-06-01T12:00:00.5Z/", ["offset"]),
-        ("2020-12-31T23:59:59.999999999Z", ["year-2020"]),
+        ("2020-12-31T23:59:59.999999Z", ["year-2020"]),
         ("2021-01-01T00:00:00Z", ["year-2020"]),
-        ("2021-01-01T00:00:00.000000001Z/2021-12-31T23:59:59.999999999Z", []),
+        ("2021-01-01T00:00:00.000001Z/2021-12-31T23:59:59.999999Z", []),
         ("2021-06-01T00:00:00Z/2022-01-01T00:00:00Z", ["year-2022"]),
         ("2023-06-15T00:00:00Z/2023-06-16T00:00:00Z", ["range-and-datetime"]),
         ("2023-01-01T00:00:00Z", ["range-and-datetime", "year-2022"]),
@@ -351,35 +345,6 @@ def test_bbox(server: Server, bbox: list[float], expected: list[str]) -> None:
     assert server.ids(collections=["special"], bbox=bbox) == expected
 
 
-def polygon(west: float, south: float, east: float, north: float) -> Json:
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    return {"type": "Polygon", "coordinates": [ring]}
-
-
-@pytest.mark.parametrize(
-    ("geometry", "expected"),
-    [
-        (polygon(8, 8, 9, 9), []),  # in the triangle's box, but not in the triangle
-        (polygon(1, 1, 2, 2), ["triangle"]),
-        ({"type": "Point", "coordinates": [5, 5]}, ["triangle"]),
-        ({"type": "Point", "coordinates": [5, 5.001]}, []),
-        ({"type": "LineString", "coordinates": [[8, 8], [1, 1]]}, ["triangle"]),
-        ({"type": "GeometryCollection", "geometries": [polygon(172, -8, 173, -7)]}, ["east"]),
-    ],
-)
-def test_intersects(server: Server, geometry: Json, expected: list[str]) -> None:
-    assert server.ids(collections=["special"], intersects=geometry) == expected
-
-
-def test_intersects_without_shapely(files: list[Path], tmp_path: Path) -> None:
-    program = changed_server(tmp_path, [])
-    (tmp_path / "shapely.py").write_text("raise ImportError")
-    with serving(*files, "--latency", 0, program=program) as running:
-        search = {"intersects": polygon(0, 0, 1, 1)}
-        assert running.json("/search", search, status=400)["description"] == "intersects needs shapely"
-        assert running.ids(ids=["west"]) == ["west"]
-
-
 def test_ids_and_collections(server: Server) -> None:
     assert server.ids(ids=["west", "east", "absent"]) == ["west", "east"]
     assert server.ids(ids=["west", "squares-0000"], collections=["special"]) == ["west"]
@@ -404,8 +369,8 @@ def test_finding_by_bisection_is_finding_one_by_one(
 ) -> None:
     items = [Item(b"item %d" % n, str(n), "c", first, last, None) for n, (first, last) in enumerate(ranges)]
     catalog = Catalog(items)
-    filters = Filters(start=start, end=end, ids=None if names is None else tuple(names))
-    page = catalog.page(Search(filters, 1000, 0))
+    filters = Filters(start=start, end=end, ids=None if names is None else frozenset(names))
+    positions = catalog.find(filters)
     expected = [
         item
         for item in sorted(items, key=lambda item: (item.start, item.id), reverse=True)
@@ -413,35 +378,24 @@ def test_finding_by_bisection_is_finding_one_by_one(
         and (end is None or item.start <= end)
         and (names is None or item.id in names)
     ]
-    found = [catalog.items[position] for position in page.positions]
-    assert (found, page.matched) == (expected, len(expected))
-    assert bytes(catalog.store.features(page.positions)) == b",".join(item.raw for item in expected)
+    assert [catalog.items[position] for position in positions] == expected
+    assert bytes(catalog.features(positions)) == b",".join(item.raw for item in expected)
 
 
 def test_pages_are_pieces_of_one_store() -> None:
     """Nothing is copied for a page of neighbours: the server must not be what a benchmark waits for."""
     catalog = Catalog([Item(b"item %d" % n, str(n), "c", n, n, None) for n in range(9)])
-    pages = [catalog.page(Search(Filters(end=7), 3, offset)) for offset in (0, 3)]
-    first, second = (catalog.store.features(page.positions) for page in pages)
+    found = catalog.find(Filters(end=7))
+    first, second = (catalog.features(found[offset : offset + 3]) for offset in (0, 3))
     assert (bytes(first), bytes(second)) == (b"item 7,item 6,item 5", b"item 4,item 3,item 2")
     assert isinstance(first, memoryview)
     assert isinstance(second, memoryview)
     assert first.obj is second.obj
-    assert bytes(catalog.store.features([0, 2, 3])) == b"item 8,item 6,item 5"
+    assert bytes(catalog.features([0, 2, 3])) == b"item 8,item 6,item 5"
 
 
 # --- Errors --------------------------------------------------------------------------------------------------------
 
-BAD_GEOMETRIES: list[Any] = [
-    {},
-    [],
-    "POINT (0 0)",
-    {"type": "Square", "coordinates": [0, 0]},
-    {"type": "Point"},
-    {"type": "Point", "coordinates": []},
-    {"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]},
-    {"type": "Polygon", "coordinates": "here"},
-]
 BAD_SEARCHES: list[Json] = [
     *({"limit": limit} for limit in (0, -1, 1.5, "10", True)),
     *(
@@ -467,8 +421,7 @@ BAD_SEARCHES: list[Json] = [
     {"datetime": 2024},
     *({"bbox": bbox} for bbox in ([], [0, 0, 1], [0, 0, 1, 1, 1], [0, 1, 1, 0], "0,0,1,1", [0, 0, "1", 1])),
     {"bbox": [0, 0, 2, 1, 1, 1]},
-    {"bbox": [0, 0, 1, 1], "intersects": {"type": "Point", "coordinates": [0, 0]}},
-    *({"intersects": geometry} for geometry in BAD_GEOMETRIES),
+    {"intersects": {"type": "Point", "coordinates": [0, 0]}},
     {"ids": "west"},
     {"ids": []},
     {"ids": [1]},
@@ -495,18 +448,12 @@ def test_bad_search_is_refused(server: Server, body: Json) -> None:
         ("GET", "/search?limit=1&limit=2", None, 400),
         ("GET", "/search?bbox=0,0,1,nan", None, 400),
         ("GET", "/search?bbox=[0,0,1,1]", None, 400),
-        ("GET", "/search?intersects=POINT(0%200)", None, 400),
         ("GET", "/search?datetime=2024-01-01T00:00:00+01:00", None, 400),  # this plus sign means a space
         ("GET", "/search?fields=id", None, 400),
-        ("GET", "/collections/squares/items?ids=a", None, 400),
-        ("GET", "/collections/squares/items?collections=special", None, 400),
         ("POST", "/search", b"{", 400),
         ("POST", "/search", b"[]", 400),
         ("GET", "/absent", None, 404),
         ("GET", "/collections/absent", None, 404),
-        ("GET", "/collections/absent/items", None, 404),
-        ("GET", "/collections/squares/items/absent", None, 404),
-        ("GET", "/collections/squares/items/west", None, 404),
         ("DELETE", "/search", None, 405),
         ("POST", "/collections", b"{}", 405),
     ],
@@ -535,34 +482,16 @@ def test_collections_are_derived_from_the_items(server: Server) -> None:
     }
 
 
-@pytest.mark.parametrize(("collection", "id_"), [("special", "instant"), ("other things", "odd id/&?é")])
-def test_item_has_the_links_of_the_api(server: Server, collection: str, id_: str) -> None:
-    items = server.json(f"/collections/{quote(collection)}/items?limit=100")["features"]
-    listed = next(item for item in items if item["id"] == id_)
-    links = {link["rel"]: link["href"] for link in listed["links"]}
-    assert links.keys() == {"self", "root", "parent", "collection", "license"}
-    assert server.json(links["self"]) == listed
-    assert server.json(links["collection"])["id"] == collection
-    (found,) = server.get(ids=id_, collections=collection)["features"]
-    assert found == next(item for item in SPECIAL_ITEMS if item["id"] == id_) | {"collection": collection}
-    assert {**found, "links": None} == {**listed, "links": None}
-
-
 def test_documents_have_their_media_types(server: Server) -> None:
     expected = {
         "/": "application/json",
-        "/conformance": "application/json",
         "/collections": "application/json",
         "/collections/special": "application/json",
-        "/collections/special/items": "application/geo+json",
-        "/collections/special/items/instant": "application/geo+json",
         "/search": "application/geo+json",
         "/api": "application/vnd.oai.openapi+json;version=3.0",
-        "/api.html": "text/html; charset=utf-8",
     }
     assert {path: server.raw(path)[1]["Content-Type"] for path in expected} == expected
-    assert server.json("/conformance")["conformsTo"] == server.json("/")["conformsTo"]
-    assert server.json("/api")["paths"].keys() >= {"/search", "/collections/{collection}/items/{item}"}
+    assert server.json("/api")["paths"].keys() >= {"/search", "/collections/{collection}"}
 
 
 def test_real_items() -> None:
@@ -577,7 +506,6 @@ def test_real_items() -> None:
         assert sorted(item["id"] for item in items) == sorted(json.loads(line)["id"] for line in lines)
         _, _, body = running.raw("/search?limit=10000")
         assert all(line in body for line in lines)
-        assert len(running.ids(intersects=polygon(-180, -90, 180, 90), limit=10_000)) == len(lines)
 
 
 def parse_moment(properties: Json) -> int:
@@ -591,7 +519,7 @@ def parse_moment(properties: Json) -> int:
 
 def test_every_request_takes_the_latency_and_is_counted(slow: Server) -> None:
     slow.json("/_stats/reset", method="POST")
-    paths = ["/", "/conformance", "/search", "/collections/special/items/west", "/absent", "/search?limit=0"]
+    paths = ["/", "/api", "/search", "/collections/special", "/absent", "/search?limit=0"]
     for path in paths:
         began = time.perf_counter()
         slow.raw(path)
@@ -606,9 +534,9 @@ def test_every_request_takes_the_latency_and_is_counted(slow: Server) -> None:
         "requests": 6,
         "requests_by_route": {
             "GET /": 1,
-            "GET /conformance": 1,
+            "GET /api": 1,
             "GET /search": 2,
-            "GET /collections/{collection}/items/{item}": 1,
+            "GET /collections/{collection}": 1,
             "GET (none)": 1,
         },
         "refused": 0,
@@ -882,9 +810,9 @@ reports = []
 for url in sys.argv[2:]:
     found_warnings, errors = validate_api(
         root_url=url,
-        ccs_to_validate=["core", "collections", "features", "item-search"],
+        ccs_to_validate=["core", "collections", "item-search"],
         collection="squares",
-        geometry=json.dumps({"type": "Polygon", "coordinates": [[[20, 20], [21, 20], [21, 21], [20, 21], [20, 20]]]}),
+        geometry=None,
         auth_bearer_token=None,
         auth_query_parameter=None,
         fields_nested_property=None,
@@ -927,7 +855,7 @@ def valid_files(tmp_path: Path) -> list[Path]:
 def test_validator_finds_no_error_but_broken_rules(valid_files: list[Path], tmp_path: Path) -> None:
     """It would say it if the server broke a rule: one that breaks three, each in its own way, stands beside."""
     broken = changed_server(tmp_path, [
-        ("catalog.py", "if filters.bbox is not None:", "if False:"),
+        ("catalog.py", "and (filters.bbox is None or overlap(filters.bbox, item.bbox))", ""),
         ("search.py", 'raise SearchError("datetime ends before it starts")', "pass"),
         ("catalog.py", '"license": "other",\n', ""),
     ])  # fmt: skip
@@ -935,8 +863,10 @@ def test_validator_finds_no_error_but_broken_rules(valid_files: list[Path], tmp_
     with serving(*files) as plain, serving(*files, program=broken) as breaking:
         report, wrong = validate(tmp_path, plain.url, breaking.url)
     assert report["errors"] == []
-    # What is left are stac-check's recommendations about the documents, not about the API.
-    assert [text for text in report["warnings"] if "stac-check recommendations" not in text] == []
+    # What is left are stac-check's recommendations about the documents, not about the API, and that the server has no
+    # page for people, and does not know intersects.
+    known = ("stac-check recommendations", "service-doc")
+    assert [text for text in report["warnings"] if not any(words in text for words in known)] == []
     errors = "\n".join(wrong["errors"])
     assert "the ids parameter is overriding the bbox parameter" in errors
     assert "invalid datetime returned non-400 status code" in errors

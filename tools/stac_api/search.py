@@ -29,7 +29,6 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     collections: _Names | None = None
     ids: _Names | None = None
     bbox: list[float] | None = None
-    intersects: dict[str, Any] | None = None
     datetime: str | None = None
     filter: dict[str, Any] | None = None
     filter_lang: str | None = msgspec.field(name="filter-lang", default=None)
@@ -40,20 +39,14 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Filters:
-    """What an item must fulfil. None: no such filter. Times are nanoseconds since 1970, both included."""
+    """What an item must fulfil. None: no such filter. Times are microseconds since 1970, both included."""
 
-    collections: tuple[str, ...] | None = None
-    ids: tuple[str, ...] | None = None
+    collections: frozenset[str] | None = None
+    ids: frozenset[str] | None = None
     bbox: Box | None = None
-    intersects: bytes | None = None
     start: int | None = None
     end: int | None = None
     no_geometry: bool = False
-
-    @property
-    def checksum(self) -> str:
-        """Part of every token, so that a token of another search is refused instead of misunderstood."""
-        return f"{zlib.crc32(repr(self).encode()):08x}"
 
 
 @dataclass(frozen=True)
@@ -61,6 +54,8 @@ class Search:
     filters: Filters
     limit: int
     offset: int
+    checksum: str
+    """Part of every token, so that a token of another search is refused instead of misunderstood."""
 
 
 def body_of_post(text: bytes) -> Body:
@@ -77,8 +72,8 @@ def body_of_get(parameters: Mapping[str, str]) -> Body:
     try:
         for name in body.keys() & {"collections", "ids", "bbox"}:
             body[name] = body[name].split(",")
-        for name in body.keys() & {"intersects", "filter"}:
-            body[name] = msgspec.json.decode(body[name])
+        if "filter" in body:
+            body["filter"] = msgspec.json.decode(body["filter"])
         return msgspec.convert(body, Body, strict=False)
     except msgspec.DecodeError as error:
         raise SearchError(str(error)) from None
@@ -86,31 +81,21 @@ def body_of_get(parameters: Mapping[str, str]) -> Body:
 
 def search_of(body: Body) -> Search:
     """What a body asks for. Raises SearchError."""
-    if body.bbox is not None and body.intersects is not None:
-        raise SearchError("bbox and intersects cannot be combined")
     if body.filter not in (None, NO_GEOMETRY):
         raise SearchError("filter must be isNull of geometry, in cql2-json")
     start, end = (None, None) if body.datetime is None else _interval(body.datetime)
-    filters = Filters(
-        collections=_names(body.collections),
-        ids=_names(body.ids),
-        bbox=None if body.bbox is None else _box(body.bbox),
-        intersects=None if body.intersects is None else _geometry(body.intersects),
-        start=start,
-        end=end,
-        no_geometry=body.filter is not None,
-    )
+    asked = (body.collections, body.ids, body.bbox, start, end, body.filter)
+    checksum = f"{zlib.crc32(repr(asked).encode()):08x}"
     offset = body.offset or 0
     if body.token is not None:
         found = re.fullmatch(r"([0-9]{1,18})-([0-9a-f]{8})", body.token)
-        if not found or found[2] != filters.checksum:
+        if not found or found[2] != checksum:
             raise SearchError("token does not belong to this search")
         offset = int(found[1])
-    return Search(filters, min(body.limit or DEFAULT_LIMIT, MAX_LIMIT), offset)
-
-
-def _names(names: list[str] | None) -> tuple[str, ...] | None:
-    return None if names is None else tuple(sorted(set(names)))
+    collections, ids = (None if names is None else frozenset(names) for names in (body.collections, body.ids))
+    bbox = None if body.bbox is None else _box(body.bbox)
+    filters = Filters(collections, ids, bbox, start, end, no_geometry=body.filter is not None)
+    return Search(filters, min(body.limit or DEFAULT_LIMIT, MAX_LIMIT), offset, checksum)
 
 
 def _box(numbers: list[float]) -> Box:
@@ -123,15 +108,8 @@ def _box(numbers: list[float]) -> Box:
     return box
 
 
-def _geometry(geometry: dict[str, Any]) -> bytes:
-    text = msgspec.json.encode(geometry, order="sorted")
-    if shape_of(text).is_empty:
-        raise SearchError("intersects must be a geometry that is not empty")
-    return text
-
-
 def _interval(text: str) -> tuple[int | None, int | None]:
-    """First and last nanosecond of an RFC 3339 instant or interval, None at an open end."""
+    """First and last microsecond of an RFC 3339 instant or interval, None at an open end."""
     first, slash, last = text.partition("/")
     try:
         start, end = (None if one in ("", "..") else parse_instant(one) for one in (first, last if slash else first))
@@ -142,15 +120,3 @@ def _interval(text: str) -> tuple[int | None, int | None]:
     if start is not None and end is not None and start > end:
         raise SearchError("datetime ends before it starts")
     return start, end
-
-
-def shape_of(geojson: bytes) -> Any:
-    """A shapely geometry. Raises SearchError for what is none, and where shapely is missing."""
-    try:
-        import shapely
-    except ImportError:
-        raise SearchError("intersects needs shapely") from None
-    try:
-        return shapely.from_geojson(geojson)
-    except shapely.errors.ShapelyError as error:
-        raise SearchError(f"intersects must be a GeoJSON geometry: {error}") from None

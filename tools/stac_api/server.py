@@ -1,63 +1,90 @@
-"""All endpoints behind one door, where a request waits, is counted, and may be refused."""
+"""The endpoints, behind one door where a request is counted, may be refused, and waits."""
 
-import contextlib
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
 
-from aiohttp import web
+import orjson
+from aiohttp import Payload, web
+from aiohttp.abc import AbstractStreamWriter
 
 from .catalog import Catalog
-from .endpoints import Endpoints, json_answer
 from .items import Json
 from .manners import Manners
 from .options import Options
-from .search import SearchError
+from .search import Body, SearchError, body_of_get, body_of_post, search_of
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
+JSON, GEOJSON = "application/json", "application/geo+json"
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+CONFORMS_TO = [f"https://api.stacspec.org/v1.0.0/{name}" for name in ("core", "collections", "item-search")]
+FILTER = "https://api.stacspec.org/v1.0.0/item-search#filter"
 LIMIT_OF_ONE = re.compile(rb'"limit"\s*:\s*1\s*[,}]')
 PASSED_ON = ("Allow", "Retry-After")
 """Headers of errors that reach the client."""
 QUICKLY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GATEWAY_TIMEOUT)
 """What a gateway answers by itself."""
+SENT_IN_ONE_BYTES = 65_536
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Server:
     def __init__(self, catalog: Catalog, options: Options) -> None:
         self.catalog = catalog
         self.options = options
-        self.stats = Stats()
-        self.manners = Manners(options)
+        self.in_flight = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        """Count from here on, also for what is refused or fails."""
+        self.manners = Manners(self.options)
+        self.requests: Counter[str] = Counter()
+        self.refused = 0
+        self.peak_in_flight = self.in_flight
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self.answer], client_max_size=0)
-        app.add_routes(Endpoints(self.catalog, self.options).routes())
-        app.add_routes([web.get("/_stats", self.show_stats), web.post("/_stats/reset", self.reset_stats)])
+        app.add_routes([*self.routes(), web.get("/_stats", self.stats), web.post("/_stats/reset", self.stats)])
         return app
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/", self.landing_page),
+            web.get("/api", self.openapi),
+            web.get("/collections", self.collections),
+            web.get("/collections/{collection}", self.collection),
+            web.get("/search", self.search_by_get),
+            web.post("/search", self.search_by_post),
+        ]
 
     @web.middleware
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Wait for the latency, then answer; every error is a JSON document."""
+        """Make the answer, and send it after the latency; every error is a JSON document."""
         resource = request.match_info.route.resource
         route = resource.canonical if resource else "(none)"
         if route.startswith("/_stats"):
             return await handler(request)
-        with self.stats.request(f"{request.method} {route}"):
-            await request.read()  # now, so that a client that gives up during the wait is no error
-            response = await self._answer(request, handler, route)
-            one = request.query.get("limit") == "1" or bool(LIMIT_OF_ONE.search(await request.read()))
-            instant = response.status in QUICKLY or route != "/search" or one
+        self.requests[f"{request.method} {route}"] += 1
+        self.in_flight += 1
+        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+        try:
+            body = await request.read()  # now, so that a client that gives up during the wait is no error
+            response = await self._answer(request, handler, is_search=route == "/search")
+            is_small = route != "/search" or request.query.get("limit") == "1" or bool(LIMIT_OF_ONE.search(body))
+            instant = is_small or response.status in QUICKLY
             await self.manners.wait(page_bytes=response.content_length or 0, instant=instant)
+        finally:
+            self.in_flight -= 1
         return response
 
-    async def _answer(self, request: web.Request, handler: Handler, route: str) -> web.StreamResponse:
-        """Make the answer that is sent after a while."""
+    async def _answer(self, request: web.Request, handler: Handler, *, is_search: bool) -> web.StreamResponse:
         now = time.monotonic()
         try:
-            refusal = self.manners.refusal(now) or (self.manners.fault(now) if route == "/search" else None)
+            refusal = self.manners.refusal(now) or (self.manners.fault(now) if is_search else None)
             if refusal:
                 raise refusal
             return await handler(request)
@@ -65,17 +92,118 @@ class Server:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
         except web.HTTPException as error:
             response = _error(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}")
-            self.stats.refused += error.status == HTTPStatus.TOO_MANY_REQUESTS
+            self.refused += error.status == HTTPStatus.TOO_MANY_REQUESTS
             response.headers.update({name: error.headers[name] for name in PASSED_ON if name in error.headers})
             return response
 
-    async def show_stats(self, request: web.Request) -> web.Response:
-        return json_answer(self.stats.as_json())
+    async def stats(self, request: web.Request) -> web.Response:
+        """What was served since the start or the last reset."""
+        if request.method == "POST":
+            self._reset()
+        names = ("refused", "in_flight", "peak_in_flight")
+        counts = {"requests": self.requests.total(), "requests_by_route": dict(self.requests)}
+        return json_answer(counts | {name: getattr(self, name) for name in names})
 
-    async def reset_stats(self, request: web.Request) -> web.Response:
-        self.stats.reset()
-        self.manners = Manners(self.options)
-        return json_answer(self.stats.as_json())
+    async def landing_page(self, request: web.Request) -> web.Response:
+        base = _base(request)
+        links = [
+            link("self", f"{base}/"),
+            link("root", f"{base}/"),
+            link("data", f"{base}/collections"),
+            *(link("search", f"{base}/search", GEOJSON, method=method) for method in ("GET", "POST")),
+            link("service-desc", f"{base}/api", OPENAPI),
+            *(link("child", _collection_url(base, id_), title=id_) for id_ in self.catalog.collections),
+        ]
+        catalog = {
+            "type": "Catalog",
+            "stac_version": "1.1.0",
+            "id": "local-stac-api",
+            "title": "Local STAC API",
+            "description": "A local STAC API with latency, for benchmarks.",
+            "conformsTo": [*CONFORMS_TO, *([FILTER] if self.options.null_filter else ())],
+            "links": links,
+        }
+        return json_answer(catalog)
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """The description that each STAC API must have, with nothing but the paths."""
+        paths: Json = {route.path: {} for route in self.routes()}
+        info = {"title": "Local STAC API", "version": "1.0.0"}
+        return json_answer({"openapi": "3.0.3", "info": info, "paths": paths}, OPENAPI)
+
+    async def collections(self, request: web.Request) -> web.Response:
+        base = _base(request)
+        links = [link("self", f"{base}/collections"), link("root", f"{base}/")]
+        collections = [self._described(base, id_) for id_ in self.catalog.collections]
+        return json_answer({"collections": collections, "links": links})
+
+    async def collection(self, request: web.Request) -> web.Response:
+        id_ = request.match_info["collection"]
+        if id_ not in self.catalog.collections:
+            raise web.HTTPNotFound(reason="no such collection")
+        return json_answer(self._described(_base(request), id_))
+
+    def _described(self, base: str, id_: str) -> Json:
+        links = [link("self", _collection_url(base, id_)), *(link(rel, f"{base}/") for rel in ("root", "parent"))]
+        return {**self.catalog.collections[id_], "links": links}
+
+    async def search_by_get(self, request: web.Request) -> web.Response:
+        parameters = dict(request.query)
+        if len(parameters) != len(request.query):
+            raise SearchError("a parameter is given twice; lists are separated by commas")
+
+        def following(place: Json) -> Json:
+            return link("next", f"{_base(request)}/search?{urlencode({**parameters, **place})}", GEOJSON)
+
+        return self._page(request, body_of_get(parameters), following)
+
+    async def search_by_post(self, request: web.Request) -> web.Response:
+        text = await request.read()
+
+        def following(place: Json) -> Json:
+            body = {**orjson.loads(text or b"{}"), **place}
+            return {**link("next", f"{_base(request)}/search", GEOJSON, method="POST"), "body": body}
+
+        return self._page(request, body_of_post(text), following)
+
+    def _page(self, request: web.Request, body: Body, following: Callable[[Json], Json]) -> web.Response:
+        """Items, as the bytes that they are, and the other members of the FeatureCollection."""
+        if self.options.no_bbox:
+            body.bbox = None
+        search = search_of(body)
+        found = self.catalog.find(search.filters)
+        end = search.offset + search.limit
+        positions = found[search.offset : end]
+        links = [link("root", f"{_base(request)}/")]
+        if end < len(found):
+            links.append(following({"offset": end} if self.options.offsets else {"token": f"{end}-{search.checksum}"}))
+        counts = {} if self.options.no_counts else {"numberMatched": len(found), "numberReturned": len(positions)}
+        rest = b"]," + orjson.dumps({"links": links, **counts})[1:]
+        parts = [b'{"type":"FeatureCollection","features":[', self.catalog.features(positions), rest]
+        size = sum(map(len, parts))
+        if size < SENT_IN_ONE_BYTES:
+            parts = [b"".join(parts)]
+        return web.Response(body=_Parts(parts), headers={"Content-Type": GEOJSON, "Content-Length": str(size)})
+
+
+class _Parts(Payload):
+    """A body that is sent part by part. Joined into one, a page would be copied, by us and again by asyncio."""
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        for part in self._value:
+            # Of a view, asyncio copies once what the socket does not take at once; of bytes, twice.
+            await writer.write(memoryview(part))
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return b"".join(self._value).decode(encoding, errors)
+
+
+def json_answer(document: Any, content_type: str = JSON, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(document), headers={"Content-Type": content_type}, status=status)
+
+
+def link(rel: str, href: str, type_: str = JSON, **more: str) -> Json:
+    return {"rel": rel, "href": href, "type": type_, **more}
 
 
 def _error(status: HTTPStatus, description: str) -> web.Response:
@@ -83,33 +211,10 @@ def _error(status: HTTPStatus, description: str) -> web.Response:
     return json_answer(document, status=status)
 
 
-class Stats:
-    """What was served since the start or the last reset."""
+def _collection_url(base: str, collection: str) -> str:
+    return f"{base}/collections/{quote(collection, safe='')}"
 
-    def __init__(self) -> None:
-        self.in_flight = 0
-        self.reset()
 
-    def reset(self) -> None:
-        self.requests: Counter[str] = Counter()
-        self.refused = 0
-        self.peak_in_flight = self.in_flight
-
-    @contextlib.contextmanager
-    def request(self, route: str) -> Iterator[None]:
-        self.requests[route] += 1
-        self.in_flight += 1
-        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
-
-    def as_json(self) -> Json:
-        return {
-            "requests": self.requests.total(),
-            "requests_by_route": dict(self.requests),
-            "refused": self.refused,
-            "in_flight": self.in_flight,
-            "peak_in_flight": self.peak_in_flight,
-        }
+def _base(request: web.Request) -> str:
+    """The server as the client addressed it."""
+    return f"http://{request.host}"
