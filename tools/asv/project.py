@@ -59,9 +59,9 @@ class Project:
             commit_url=found.show_commit_url if found.show_commit_url.startswith("http") else "",
         )
 
-    def fingerprint(self) -> str:
-        """Changes whenever the suite or the configuration does: samples from before and after do not mix."""
-        digest = hashlib.sha256(self.config.read_bytes())
+    def fingerprint(self, *more: str) -> str:
+        """Changes whenever the suite or the configuration does, or what is named: such samples do not mix."""
+        digest = hashlib.sha256(repr(more).encode() + self.config.read_bytes())
         for path in sorted(self.benchmarks.rglob("*.py")):
             digest.update(f"\0{path.relative_to(self.benchmarks)}\0".encode() + path.read_bytes())
         return digest.hexdigest()

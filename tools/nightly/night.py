@@ -21,8 +21,8 @@ from tools.errors import ReportError, ToolError
 
 from . import conditions, records, summary
 from .asv import Asv, end_leftovers, register_machine
-from .batch import Batch, Plan
 from .results_branch import ResultsBranch
+from .rounds import Rounds
 
 NO_REGRESSION, REGRESSION, FAILED = 0, 1, 2
 Progress = Callable[[int, int], None]
@@ -144,43 +144,35 @@ class _Night:
         return Outcome(NO_REGRESSION, said, (written,))
 
     def measured(self) -> set[str]:
-        return set(records.read(self.home))
+        return set(records.whole(self.home))
 
     def measure(self, backfill: int, deadline: float | None, notes: list[str]) -> tuple[list[str], list[str]]:
         """Finish what was begun, then batch after batch; returns the new and the old commits that were measured."""
         before = self.measured()
-        fingerprint = self.asv.project.fingerprint()
-        left = Batch.resume(self.asv)
-        if left is not None:
-            if left.plan == Plan(left.plan.commits, self.machine, self.options.bench, fingerprint):
-                self._measure_batch(left)
-            else:
-                notes.append("an unfinished batch was dropped: suite, configuration, --bench or --machine have changed")
-        new = records.new_commits(self.line, self.measured())
-        old = records.backfill(self.line, {*self.measured(), *new}, backfill)
-        todo = [*new, *old]
+        fingerprint = self.asv.project.fingerprint(*self.options.bench)
+        rounds = Rounds(self.asv, self.results, self.machine, self.options.bench, fingerprint)
+        rounds.keep()
+        begun = [one for one in records.read(self.home).values() if not one.is_whole and one.commit in self.line]
+        if any(one.fingerprint != fingerprint for one in begun):
+            notes.append("unfinished rounds were dropped: suite, configuration or --bench have changed")
+        known = {*self.measured(), *(one.commit for one in begun)}
+        new = records.new_commits(self.line, known)
+        old = records.backfill(self.line, {*known, *new}, backfill)
+        todo = [*(one.commit for one in begun), *new, *old]
         for start in range(0, len(todo), self.options.batch_size):
             if deadline is not None and time.monotonic() >= deadline:
                 break
-            commits = tuple(todo[start : start + self.options.batch_size])
-            plan = Plan(commits, self.machine, self.options.bench, fingerprint)
-            self._measure_batch(Batch.begin(self.asv, plan))
-        added = self.measured() - before
-        in_order = [commit for commit in self.line if commit in added]
-        known = [place for place, commit in enumerate(self.line) if commit in before]
-        if not known:
-            return in_order[-1:], in_order[:-1]
-        earlier = set(self.line[: known[-1]])
-        return [one for one in in_order if one not in earlier], [one for one in in_order if one in earlier]
-
-    def _measure_batch(self, batch: Batch) -> None:
-        self.asv.log.unlink(missing_ok=True)
-        batch.measure(self.results, self.progress)
-        batch.promote(self.results)
-        if self.kept is not None:
-            names = ", ".join(commit[:8] for commit in batch.plan.commits)
-            self.kept.commit(f"Results of {names} on {self.machine}")
-            self.kept.push()
+            commits = todo[start : start + self.options.batch_size]
+            self.asv.log.unlink(missing_ok=True)
+            rounds.measure(commits, self.progress)
+            if self.kept is not None:
+                names = ", ".join(commit[:8] for commit in commits)
+                self.kept.commit(f"Results of {names} on {self.machine}")
+                self.kept.push()
+        added = [commit for commit in self.line if commit in self.measured() - before]
+        last = max((place for place, commit in enumerate(self.line) if commit in before), default=len(self.line) - 1)
+        earlier = set(self.line[:last])
+        return [one for one in added if one not in earlier], [one for one in added if one in earlier]
 
     def publish(self, html_dir: Path) -> None:
         """The dashboard of everything that there is. Raises ToolError if asv cannot make it."""

@@ -1,7 +1,7 @@
 """What was measured when and under which conditions: `<results>/<machine>/nightly.jsonl`, a line a commit.
 
-The name does not end with .json, so asv takes the file for no result. A commit counts as measured when it has a line
-here; a file of results alone may be from a run by hand, of one benchmark.
+The name does not end with .json, so asv takes the file for no result. A commit counts as measured when it has a whole
+line here; a file of results alone may be from a run by hand, of one benchmark.
 """
 
 from collections.abc import Collection, Sequence
@@ -29,11 +29,15 @@ class Record:
         commit: In full.
         measured: When the last round began, UTC.
         rounds: What was observed before each round.
+        fingerprint: Of the suite, the configuration and the chosen benchmarks.
+        is_whole: False while rounds are missing.
     """
 
     commit: str
     measured: datetime
     rounds: tuple[Conditions, ...]
+    fingerprint: str = ""
+    is_whole: bool = True
 
 
 def read(home: Path) -> dict[str, Record]:
@@ -47,6 +51,11 @@ def read(home: Path) -> dict[str, Record]:
             raise ToolError(f"{path}, line {number}, is no record ({error}); remove that line") from error
         found[record.commit] = record
     return found
+
+
+def whole(home: Path) -> dict[str, Record]:
+    """Those of the commits that are measured."""
+    return {commit: record for commit, record in read(home).items() if record.is_whole}
 
 
 def add(home: Path, record: Record) -> None:

@@ -37,7 +37,7 @@ class Freshness:
 
     @classmethod
     def of(cls, line: Sequence[str], home: Path) -> Freshness:
-        known = records.read(home)
+        known = records.whole(home)
         for behind, commit in enumerate(reversed(line)):
             if commit in known:
                 return cls(commit, known[commit].measured, behind)

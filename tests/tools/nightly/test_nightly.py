@@ -89,19 +89,23 @@ def copied(one_night: ScratchHistory, tmp_path: Path) -> ScratchHistory:
     return ScratchHistory(folder / "project", one_night.environments, folder / "home")
 
 
+def rounds_of(home: Path) -> int:
+    return sum(len(record["rounds"]) for record in records_of(home))
+
+
 def kill_after(history: ScratchHistory, rounds: int) -> None:
-    """Start a night, and kill it without warning in the middle of the round after so many."""
-    work = history.path / ".asv" / "nightly"
+    """Start a night, and kill it without warning in the middle of a round, when there are so many."""
+    work, home = history.path / ".asv" / "nightly", history.path / ".asv" / "results" / "scratch"
     with subprocess.Popen(
         history.command(), env=history.environment_with_tools, stderr=subprocess.PIPE, text=True
     ) as killed:
         deadline = time.monotonic() + 120
-        while len(list(work.glob("batch/*/round-*"))) < rounds or not (work / "unit").exists():
+        while rounds_of(home) < rounds or not (work / "unit").exists():
             assert killed.poll() is None, killed.stderr and killed.stderr.read()
             assert time.monotonic() < deadline
             time.sleep(0.02)
         killed.send_signal(signal.SIGKILL)
-    assert len(list(work.glob("batch/*/round-*"))) >= rounds
+    assert rounds_of(home) >= rounds
 
 
 def test_killed_and_resumed_it_names_the_guilty_commit(night: NightOf, copied: ScratchHistory) -> None:
@@ -116,14 +120,15 @@ def test_killed_and_resumed_it_names_the_guilty_commit(night: NightOf, copied: S
     worse = {"cost": 0.003, "requests": 2, "answer": "raise ValueError"}
     guilty = copied.commit("Slower @everyone <b>", **worse)
     after = copied.commit("Innocent", **worse)
-    for rounds in (1, 3):
+    for rounds in (3, 5):  # two are of the first night
         kill_after(copied, rounds)
     work = copied.path / ".asv" / "nightly"
     done = night(copied, "--dashboard-url", "https://example.com/dash/", "--summary", copied.path / "night.md")
     assert done.returncode == 1, done.stderr
     assert done.stdout.startswith(f"Benchmark regression since {guilty[:8]} (Slower")
     check_whole(home, [first, guilty, after])
-    assert not (work / "batch").exists()
+    assert not (work / "unit").exists()
+    assert not (work / "done").exists()
     assert not processes_of(work)
     told = (copied.path / "night.md").read_text()
     assert f"regression since {guilty[:8]}" in told
@@ -185,24 +190,24 @@ def test_interrupted_politely(history: ScratchHistory, tmp_path: Path) -> None:
 
 
 def test_results_by_hand_are_kept_and_samples_of_another_suite_are_not(night: NightOf, copied: ScratchHistory) -> None:
-    """What `asv run` had measured stays, unless it is measured anew; a batch that was begun with another suite goes."""
+    """What `asv run` had measured stays, unless it is measured anew; rounds with another suite do not count."""
     commit = copied.git("rev-parse", "HEAD")
     home = copied.path / ".asv" / "results" / "scratch"
-    (home / "nightly.jsonl").unlink()
+    (record,) = records_of(home)
+    record |= {"fingerprint": "of another suite", "is_whole": False}
+    (home / "nightly.jsonl").write_text(json.dumps(record) + "\n")
     (home / "nightly.judged").unlink()
     before = results(home)[commit]
-    batch = copied.path / ".asv" / "nightly" / "batch"
-    batch.mkdir(parents=True)
-    plan = {"commits": [commit], "machine": "scratch", "bench": ["Counts"], "fingerprint": "of another suite"}
-    (batch / "plan.json").write_text(json.dumps(plan))
     assert night(copied, "--bench", "Counts").returncode == 0
-    assert "an unfinished batch was dropped" in (copied.path / ".asv" / "nightly" / "summary.md").read_text()
+    assert "unfinished rounds were dropped" in (copied.path / ".asv" / "nightly" / "summary.md").read_text()
     after = results(home)[commit]
     assert after["tiny_bench.Tiny.time_work"] == before["tiny_bench.Tiny.time_work"]
     counts = (rows["tiny_bench.Counts.track_requests"] for rows in (before, after))
     earlier, later = counts
     assert later["result"] == [10, 4]
     assert later["started_at"] > earlier["started_at"]
+    (record,) = records_of(home)
+    assert (len(record["rounds"]), record["is_whole"]) == (1, True)  # it has one round by itself
 
 
 def test_results_on_a_branch_of_two_machines(night: NightOf, history: ScratchHistory, tmp_path: Path) -> None:
