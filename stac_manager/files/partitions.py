@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -20,6 +20,7 @@ from stac_manager.context import FailureCollector, OwnFailures
 from stac_manager.events import PartitionDone
 from stac_manager.exceptions import DataProcessingError, printable
 from stac_manager.fields import WHOLE, Decode
+from stac_manager.files.changes import why_changed
 from stac_manager.files.discovery import discover
 from stac_manager.files.filters import filters_of
 from stac_manager.files.formats import HEAD_BYTES, Document, Format, magic, why_not_text
@@ -223,9 +224,8 @@ async def read(
             _copy(counts, stats)
             stats.failures = len(own)
     problem = None
-    if changed := await asyncio.to_thread(_changed, documents):
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        problem = f"{printable(changed[0])}{more} changed after the plan was made"
+    if changed := await asyncio.to_thread(_changes, [planned for planned, _ in documents]):
+        problem = f"{changed[0]}{f' (and {len(changed) - 1:,} more files)' if len(changed) > 1 else ''}"
     report = PartitionReport(
         key=partition.key,
         items=counts.items,
@@ -258,20 +258,8 @@ def _format(document: PlannedDocument) -> Format:
     raise ValueError(f"{document.path}: unknown format {document.format!r}")
 
 
-def _changed(documents: Sequence[tuple[PlannedDocument, Document]]) -> list[str]:
-    """Return the files that are not as they were when the plan was made."""
-    changed = []
-    for planned, _ in documents:
-        if planned.size is None:
-            continue
-        try:
-            found = os.stat(planned.path)
-        except OSError:  # reading it tells
-            changed.append(planned.path)
-            continue
-        if found.st_size != planned.size or found.st_mtime_ns != planned.modified_ns:
-            changed.append(planned.path)
-    return changed
+def _changes(documents: Iterable[PlannedDocument]) -> list[str]:
+    return [reason for reason in map(why_changed, documents) if reason is not None]
 
 
 def _place(partition: Partition) -> str:

@@ -183,11 +183,17 @@ async def test_a_file_that_changed_after_the_plan_is_named(write: Write) -> None
     path = write("x.ndjson", "\n".join(json.dumps(item) for item in make_items(3)))
     module = IngestModule({"source": str(path)})
     made = await plan(module, 100)
+    os.utime(path, ns=(0, 0))
+    assert (await read(module, made.partitions[0]))[1].problem == f"{path}: was written again since the plan was made"
+    before = path.stat().st_size
     path.write_text(json.dumps(make_item("other")))
     items, report, _ = await read(module, made.partitions[0])
     assert ids(items) == ["other"]
-    assert report.problem == f"{path} changed after the plan was made"
+    now = path.stat().st_size
+    assert report.problem == f"{path}: had {before} bytes when the plan was made, and has {now} now"
     assert (await plan(module, 100)).partitions[0].key != made.partitions[0].key
+    path.unlink()
+    assert (await read(module, made.partitions[0]))[1].problem == f"{path}: is gone since the plan was made"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that are no UTF-8")

@@ -1,0 +1,26 @@
+"""Whether a file is what it was when the plan was made, by its size and its time of modification."""
+
+from __future__ import annotations
+
+import os
+
+from stac_manager.exceptions import printable
+from stac_manager.plan import Document
+
+
+def why_changed(document: Document) -> str | None:
+    """Say in what a file is not what it was when the plan was made; None if it is, or if nobody can tell."""
+    if document.size is None or "://" in document.path:
+        return None
+    try:
+        now = os.stat(document.path)
+    except FileNotFoundError:
+        return f"{printable(document.path)}: is gone since the plan was made"
+    except OSError:
+        return None  # reading says why
+    before, path = document.size, printable(document.path)
+    if now.st_size != before:
+        return f"{path}: had {before:,} bytes when the plan was made, and has {now.st_size:,} now"
+    if document.modified_ns is not None and now.st_mtime_ns != document.modified_ns:
+        return f"{path}: was written again since the plan was made"
+    return None
