@@ -59,12 +59,17 @@ def _run() -> int:
         signal.raise_signal(signal.SIGINT)  # the one signal that everything below knows how to end on
 
     _make_streams_usable()
+    output = sys.stdout
     for each in SIGNALS:
         if signal.getsignal(each) != signal.SIG_IGN:  # `nohup` ignores SIGHUP
             signal.signal(each, end)
     try:
         # With the standalone mode, click would turn every interruption into exit code 1.
         return int(cli.main(prog_name="stac-manager", standalone_mode=False) or 0)
+    except SystemExit:
+        if sys.stdout is output:
+            raise
+        return 0  # click has put another in its place: whoever reads has had enough
     except click.ClickException as error:
         error.show()
         return error.exit_code

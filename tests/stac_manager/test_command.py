@@ -95,6 +95,14 @@ def test_standard_output_gets_all_items_and_may_close_early(source: Path) -> Non
     assert (closed.returncode, closed.stderr) == (0, "")
 
 
+def test_a_reader_that_has_had_enough_is_no_failure(source: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*PROGRAM, "plan", str(source)], stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_plan_shows_the_partitions(run: Run, source: Path) -> None:
     shown = run("plan", source, "--partition-items", 10)
     assert shown.returncode == 0
