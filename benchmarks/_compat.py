@@ -5,6 +5,7 @@ import asyncio
 import importlib
 import importlib.util
 from contextlib import suppress
+from inspect import signature
 
 DEADLINE_SECONDS = 900.0
 """A run that takes longer is failed. asv's own timeout only counts silence."""
@@ -155,8 +156,11 @@ def writer(options, partition_items):
     except ImportError as error:
         raise NotImplementedError("this commit has no sinks") from error
 
-    def write(dest, *, workers=1, **how):
-        return sinks.write(sinks.Sink(options, dest, partition_items=partition_items, **how), workers=workers)
+    def write(dest, *, workers=1, engine=None, **how):
+        ways = {} if engine is None else {"engine": engine}
+        if ways and "engine" in signature(sinks.Sink).parameters:  # where it was until it became one of `write`
+            how, ways = {**how, **ways}, {}
+        return sinks.write(sinks.Sink(options, dest, partition_items=partition_items, **how), workers=workers, **ways)
 
     return write
 

@@ -16,7 +16,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,7 @@ def ingest(config: IngestOptions, dest: str | Path, client: Any, **options: Any)
 
 def write_with(client: Any, sink: Sink) -> Manifest:
     """Do what `stac_manager.sinks.write` does with a cluster."""
-    return write(replace(sink, engine=Cluster(client)))
+    return write(sink, engine=Cluster(client))
 
 
 def to_bag(

@@ -236,6 +236,14 @@ class Folder:
         except orjson.JSONDecodeError as error:
             raise ConfigurationError(f"{path}: not JSON: {error}{REMOVE}") from None
 
+    def changed_part(self, manifest: Manifest) -> Path | None:
+        """Return the first part that is not there, or not as long as the manifest says; None if all are."""
+        for part in manifest.parts:
+            path = self.layout.dest if self.layout.file else self.layout.parts / part["file"]
+            if not path.is_file() or path.stat().st_size != part["bytes"]:
+                return path
+        return None
+
 
 class DiskError(DataProcessingError):
     """DEST cannot be written: no partition can be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,10 @@ from stac_manager.sinks.folder import Folder, disk_error
 from stac_manager.sinks.job import Variables, from_environment
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.model import Manifest
-from stac_manager.sinks.request import Request, request_for
-from stac_manager.sinks.running import Progress, Run, difference
+from stac_manager.sinks.request import request_for
+from stac_manager.sinks.running import Progress, Run
 from stac_manager.sinks.sources import digest_of_files, files_of
+from stac_manager.sinks.summing import difference
 from stac_manager.sinks.verifying import require_arrow
 from stac_manager.words import many
 
@@ -36,7 +38,6 @@ class Sink:
         partition_items: About how many items a partition holds: what is done again after a crash, at most.
         restart: Forget what an earlier run has done here.
         update: Take only what is newer than an earlier run has taken, and merge it by collection and id.
-        engine: What does the partitions, in place of processes.
         on_progress: Called after each partition.
         say: Called with what the user should know, in a line.
         storage_variables: As `header_variables`, for the `storage_options` of s3, gs and az URLs.
@@ -49,10 +50,8 @@ class Sink:
     partition_items: int = 5_000
     restart: bool = False
     update: bool = False
-    engine: Engine | None = None
     on_progress: Callable[[Progress], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
-    disk: Disk | None = None
     storage_variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -61,13 +60,17 @@ class Sink:
         return {"headers": self.header_variables, "storage_options": self.storage_variables}
 
 
-def write(sink: Sink, *, workers: int = 1, plan: Plan | None = None) -> Manifest:
+def write(
+    sink: Sink, *, workers: int = 1, plan: Plan | None = None, engine: Engine | None = None, disk: Disk | None = None
+) -> Manifest:
     """Write a source to DEST and return the manifest. What an interrupted run has done there is not done again.
 
     Args:
         sink: What to write where.
         workers: Processes. Together they send no more requests at once than `concurrency` says.
         plan: What `IngestModule.plan` has made of the same configuration; without it, it is made here.
+        engine: What does the partitions, in place of processes.
+        disk: Where this process writes, in place of this machine's disk.
 
     Raises:
         ConfigurationError: If an option is wrong, another run was begun at DEST, or the source has changed since.
@@ -77,19 +80,18 @@ def write(sink: Sink, *, workers: int = 1, plan: Plan | None = None) -> Manifest
     from stac_manager.processes import engine_for  # which in turn does what is here
 
     layout = layout_of(sink.dest, sink.format)
-    if sink.engine is None:
+    if engine is None:
         from_environment(sink.variables)  # missing ones are said before any work is done
     if layout.format == "geoparquet":
         require_arrow()
     request = request_for(sink.config, layout, sink.variables, sink.partition_items)
-    folder = Folder(layout, sink.disk)
-    engine = sink.engine or engine_for(workers)
-    run = Run(
-        request, engine, disk=sink.disk, on_progress=sink.on_progress, say=sink.say,
-        workers=getattr(engine, "workers", 1),
-    )  # fmt: skip
+    run = Run(request, engine or engine_for(workers), disk, sink.on_progress, sink.say)
     try:
-        with folder.owned():
+        if not (sink.update or sink.restart or os.access(layout.manifest.parent, os.W_OK)):
+            finished = _finished(run)  # what is complete may be somebody else's, or on a disk that is only read
+            if finished is not None:
+                return finished
+        with run.folder.owned():
             return _written(run, sink, plan)
     except OSError as error:
         raise disk_error(error, layout.dest) from error
@@ -104,11 +106,10 @@ def _written(run: Run, sink: Sink, plan: Plan | None) -> Manifest:
         from stac_manager.sinks.updating import update
 
         return update(run)
-    finished = _finished(folder, run.request)
+    finished = _finished(run)
     if finished is not None:
-        changed = _change(run, finished)
-        sink.say(f"{sink.dest}: {changed or 'already complete, nothing left to do'}")
         return finished
+    _withdraw_manifest(folder)
     if plan is not None and folder.read_plan() is None:
         run.write_plan(plan)
     with run.ready():
@@ -117,34 +118,43 @@ def _written(run: Run, sink: Sink, plan: Plan | None) -> Manifest:
     return run.finish(made, records)
 
 
-def _finished(folder: Folder, request: Request) -> Manifest | None:
-    """Return the manifest of a run that has left nothing to do; else remove it, because it is true no more."""
-    manifest = folder.read_manifest()
+def _finished(run: Run) -> Manifest | None:
+    """Return the manifest of a run that has left nothing to do, and say so; None where there is none."""
+    manifest = run.folder.read_manifest()
     if manifest is None:
         return None
-    if manifest.identity != request.header.identity or manifest.format != request.header.format:
-        what = difference(manifest, request.header)
+    header, dest = run.request.header, run.layout.dest
+    if manifest.identity != header.identity or manifest.format != header.format:
         raise ConfigurationError(
-            f"{request.layout.dest}: was written by another run ({what}); choose another DEST, or start over with "
-            "--restart"
+            f"{dest}: was written by another run ({difference(manifest, header)}); choose another DEST, or start over "
+            "with --restart"
         )
-    there = [folder.layout.parts / part["file"] for part in manifest.parts]
-    if request.layout.file:
-        there = [request.layout.dest]
-    gone = next((path for path, part in zip(there, manifest.parts, strict=True) if not _has(path, part["bytes"])), None)
-    if gone is None and not manifest.failed and manifest.status != "incomplete":
-        return manifest
+    if manifest.failed or manifest.status == "incomplete" or run.folder.changed_part(manifest) is not None:
+        return None
+    run.say(f"{dest}: {_change(run, manifest) or 'already complete, nothing left to do'}")
+    return manifest
+
+
+def _withdraw_manifest(folder: Folder) -> None:
+    """Remove the manifest of a run that has something left to do: it is true no more.
+
+    Raises:
+        ConfigurationError: If it has parts of an update, which no plan can bring back.
+    """
+    layout, manifest = folder.layout, folder.read_manifest()
+    if manifest is None:
+        return
     found = folder.read_plan()
-    planned = {f"{partition.key}{request.layout.suffix}" for partition in found[1]} if found else set()
+    planned = {layout.part(partition.key).name for partition in found[1]} if found else set()
     if found and not {part["file"] for part in manifest.parts} <= planned:
-        why = f"{gone}: is not as the manifest says" if gone else f"{request.layout.dest}: is incomplete"
+        gone = folder.changed_part(manifest)
+        why = f"{gone}: is not as the manifest says" if gone else f"{layout.dest}: is incomplete"
         how = "" if gone else "run it again with --update, or "
         raise ConfigurationError(
             f"{why}, and has items of an update, which the source need not have: {how}start over with --restart"
         )
-    folder.disk.remove(request.layout.manifest)
-    folder.disk.sync_folder(request.layout.manifest.parent)
-    return None
+    folder.disk.remove(layout.manifest)
+    folder.disk.sync_folder(layout.manifest.parent)
 
 
 def _change(run: Run, manifest: Manifest) -> str | None:
@@ -165,10 +175,3 @@ def _change(run: Run, manifest: Manifest) -> str | None:
         f"complete, but the source has changed since: {many(len(now - before), 'file')} new or changed, "
         f"{len(gone):,} gone; take what is new with --update, or start over with --restart"
     )
-
-
-def _has(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except FileNotFoundError:
-        return False

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from functools import cache
 from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
 
+from stac_manager.config import is_remote
+from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from stac_manager.files import changes
 from stac_manager.plan import DIGEST_BYTES, Document, Documents, Lines, Partition, Plan, RowGroups
+from stac_manager.sinks.layout import STATE, Layout
 
 
 def documents_of(partition: Partition) -> tuple[Document, ...]:
@@ -32,20 +40,60 @@ def digest_of_files(plan: Plan) -> str | None:
 
 def why_changed(partition: Partition) -> str | None:
     """Say which file of a partition is not what it was when the plan was made; None if all are."""
-    return next((reason for reason in map(_why_changed, documents_of(partition)) if reason), None)
+    return next((reason for reason in map(changes.why_changed, documents_of(partition)) if reason), None)
 
 
-def _why_changed(document: Document) -> str | None:
-    if document.size is None or "://" in document.path:
-        return None
-    try:
-        now = os.stat(document.path)
-    except FileNotFoundError:
-        return f"{document.path}: is gone since the plan was made"
-    except OSError:
-        return None  # reading says why
-    if now.st_size != document.size:
-        return f"{document.path}: had {document.size:,} bytes when the plan was made, and has {now.st_size:,} now"
-    if document.modified_ns is not None and now.st_mtime_ns != document.modified_ns:
-        return f"{document.path}: was written again since the plan was made"
-    return None
+def check_unchanged(partitions: Iterable[Partition]) -> None:
+    """Refuse to go on with files that are not what they were when the plan was made.
+
+    Raises:
+        DataProcessingError: If one is not.
+    """
+    changed = [reason for reason in map(why_changed, partitions) if reason is not None]
+    if changed:
+        more = f" (and {len(changed) - 1:,} more partitions)" if len(changed) > 1 else ""
+        raise DataProcessingError(f"the source has changed: {changed[0]}{more}; start over with --restart")
+
+
+def check_apart(plan: Plan, source: str, layout: Layout) -> None:
+    """Refuse a source that holds what is written, or would hold it afterwards.
+
+    Raises:
+        ConfigurationError: If a file of the source is DEST or in it, or DEST is to be a file beside them.
+    """
+    beside = layout.file and os.path.isdir(source) and os.path.samefile(source, layout.dest.parent)
+    if not beside and not _holds_what_could_be_read(layout):
+        return
+    dest = os.path.realpath(layout.dest)
+    real = cache(os.path.realpath)  # of a folder once
+    for document in chain.from_iterable(map(documents_of, plan)):
+        if "://" in document.path and is_remote(document.path):
+            return
+        folder, name = os.path.split(document.path)
+        path = os.path.join(real(folder), name)
+        if beside and real(folder) == os.path.dirname(dest):
+            raise ConfigurationError(f"{layout.dest}: would be part of the source {source}; choose another folder")
+        if os.path.islink(path):
+            path = os.path.realpath(path)
+        if path == dest or path.startswith(os.path.join(dest, "")):
+            raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); choose another DEST")
+
+
+def _holds_what_could_be_read(layout: Layout) -> bool:
+    """Tell whether there is more than what a run begins with. To look at each file of the source takes its time."""
+    if layout.plan.exists() or layout.file:
+        return layout.plan.exists() or layout.dest.exists()
+    return any(path.name != STATE for path in layout.dest.iterdir())
+
+
+def place(partition: Partition) -> str:
+    """Name a partition in a message."""
+    documents = documents_of(partition)
+    if isinstance(partition, Lines):
+        return f"{documents[0].path}, bytes {partition.start:,} to {partition.stop:,}"
+    if documents:
+        last = f" to {Path(documents[-1].path).name}" if len(documents) > 1 else ""
+        return f"{documents[0].path}{last}"
+    members = {k: v for k, v in partition.to_json().items() if k not in ("kind", "estimate")}
+    described = ", ".join(f"{name} {value}" for name, value in members.items())
+    return f"partition {partition.kind} ({described})" if described else f"partition {partition.kind}"

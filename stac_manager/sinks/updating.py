@@ -12,11 +12,10 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stac_manager.config import IngestConfig
+from stac_manager.config import IngestConfig, is_remote
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
 from stac_manager.plan import Document, Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.sinks.disk import Disk
@@ -25,8 +24,9 @@ from stac_manager.sinks.layout import MANIFEST, STATE, Layout
 from stac_manager.sinks.model import Manifest, Mark, PartEntry
 from stac_manager.sinks.ndjson import NdjsonPart, ZstdNdjsonPart
 from stac_manager.sinks.request import options_of, plan_of_source
-from stac_manager.sinks.running import Run, check_apart
-from stac_manager.sinks.sources import digest_of_files, documents_of, files_of
+from stac_manager.sinks.running import Run
+from stac_manager.sinks.sources import check_apart, documents_of, files_of
+from stac_manager.sinks.summing import now
 from stac_manager.sinks.verifying import identities, identity_of_line, lines
 from stac_manager.words import many
 
@@ -48,8 +48,11 @@ def update(run: Run) -> Manifest:
     if base is None:
         plan = run.planned()
         return run.finish(plan, run.run(plan))
-    if not folder.layout.previous.exists():
-        _check_parts(folder, base)
+    if not folder.layout.previous.exists() and (changed := folder.changed_part(base)) is not None:
+        raise DataProcessingError(
+            f"{changed}: is not there as the manifest says; run ingest without --update to have it again, or start "
+            "over with --restart"
+        )
     if base.identity != run.request.header.identity:
         raise ConfigurationError(f"{folder.layout.dest}: was written by another run (source {base.source})")
     newer, latest = _newer(run, base)
@@ -58,8 +61,8 @@ def update(run: Run) -> Manifest:
         if found is None:
             plan = newer.planned()
             found = newer.finish(plan, newer.run(plan))
-    if latest is not None:
-        base = replace(base, files=digest_of_files(latest))
+    if latest is not None and not is_remote(run.request.config.source):
+        base = replace(base, status=found.status, problems=())  # what had failed was read again
     merged = _merge(folder, newer.folder, base, found)
     if latest is not None:
         run.write_plan(_without_times(latest, _failed(newer.folder)))
@@ -77,12 +80,12 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
     request = replace(run.request, layout=inner)
     whole = inner.state / "whole.jsonl"
     if request.config.mode == "file":
-        newer = run.with_request(request)
+        newer = replace(run, request=request)
         saved = newer.folder.read_plan(whole)
         if saved is not None:
             return newer, saved[1]
         latest = plan_of_source(request)
-        check_apart(latest, run.layout)
+        check_apart(latest, request.config.source, run.layout)
         before = run.folder.read_plan()
         known = files_of(before[1]) if before else set()
         failed = _failed(run.folder)
@@ -96,7 +99,7 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
     first, second = conditions(base, options_of(request.config))
     for condition in filter(None, (first, second)):
         options = {**options_of(request.config), **condition, **request.secrets}
-        newer = run.with_request(replace(request, config=IngestConfig.parse(options)))
+        newer = replace(run, request=replace(request, config=IngestConfig.parse(options)))
         try:
             newer.planned()
         except (DataProcessingError, ConfigurationError):
@@ -107,16 +110,6 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
     raise DataProcessingError(
         f"{run.layout.dest}: --update needs items with `updated` or `datetime`, in UTC, to tell which are newer"
     )
-
-
-def _check_parts(folder: Folder, base: Manifest) -> None:
-    for part in base.parts:
-        path = folder.layout.parts / part["file"]
-        if not path.is_file() or path.stat().st_size != part["bytes"]:
-            raise DataProcessingError(
-                f"{path}: is not there as the manifest says; run ingest without --update to have it again, or start "
-                "over with --restart"
-            )
 
 
 def _failed(folder: Folder) -> set[str]:
@@ -218,15 +211,15 @@ def _summed(folder: Folder, base: Manifest, found: Manifest, parts: Sequence[Par
         items=items,
         bytes=sum(part["bytes"] for part in parts),
         counted=None,
-        status=found.status if base.status == "complete" or base.files is not None else base.status,
-        problems=found.problems if base.files is not None else (*base.problems, *found.problems),
+        status=found.status if base.status == "complete" else base.status,
+        problems=(*base.problems, *found.problems),
         notes=tuple(dict.fromkeys((*base.notes, *found.notes))),
         failed=found.failed,
         failures=found.failures,
         parts=tuple(parts),
         updated=_both(base.updated, base.items, found.updated, found.items, items),
         datetime=_both(base.datetime, base.items, found.datetime, found.items, items),
-        finished=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        finished=now(),
     )
     folder.write_manifest(merged)
     return merged

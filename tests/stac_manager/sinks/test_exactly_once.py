@@ -93,7 +93,7 @@ def test_after_a_power_loss_at_any_operation_the_next_run_does_what_is_missing(
         disk, noted = FaultyDisk(cut), [0]
         try:
             write(
-                sink(source, before / name, disk=disk, on_progress=lambda found, noted=noted: noted.append(found.done))
+                sink(source, before / name, on_progress=lambda found, noted=noted: noted.append(found.done)), disk=disk
             )
         except PowerLostError:
             pass

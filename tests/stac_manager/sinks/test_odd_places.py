@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,33 @@ def test_a_source_that_holds_dest_is_refused_and_nothing_is_lost(dest: str, sour
     with pytest.raises(ConfigurationError, match="is part of the source"):
         write(Sink(config, tmp_path / dest, restart=True))
     assert verify(tmp_path / dest).items == first.items == ITEMS
+
+
+@pytest.mark.parametrize("name", ["out.ndjson", "out.parquet"])
+def test_a_file_beside_those_of_the_source_is_refused(name: str, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("in")
+    with pytest.raises(ConfigurationError, match="would be part of the source"):
+        write(Sink({"source": source.parent}, tmp_path / "link" / name))
+    assert [path.name for path in source.parent.iterdir()] == [source.name]
+    assert write(Sink({"source": source}, source.parent / name)).items == ITEMS  # of a file, it is no part
+
+
+def test_what_is_complete_is_so_where_nothing_can_be_written(
+    source: Path, written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, what: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != written)
+    monkeypatch.setattr("stac_manager.sinks.folder.locked", refuse)
+    said: list[str] = []
+    sink = Sink({"source": source}, written, partition_items=2, say=said.append)
+    assert write(sink).items == ITEMS
+    assert "already complete" in said[0]
+    next(written.glob("*.ndjson")).unlink()
+    for each in (sink, replace(sink, update=True), replace(sink, restart=True)):
+        with pytest.raises(DataProcessingError, match="cannot be written: Permission denied"):
+            write(each)
 
 
 @pytest.mark.parametrize("dest", ["out", "deep/out.ndjson", "out.parquet", "parts/"])

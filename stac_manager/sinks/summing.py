@@ -1,0 +1,73 @@
+"""What a run comes to: its manifest, and in what it differs from another run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from stac_manager.completeness import merge
+from stac_manager.config import is_remote
+from stac_manager.exceptions import printable
+from stac_manager.plan import Plan
+from stac_manager.sinks.folder import Header
+from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, total
+from stac_manager.sinks.request import Request
+from stac_manager.sinks.sources import digest_of_files
+from stac_manager.words import many, passed_over
+
+
+def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) -> Manifest:
+    """Sum up a run: what came, what did not, and what that proves."""
+    proof = merge(plan, [record.report for record in records])
+    status, problems, most = str(proof.status), tuple(proof.problems), request.config.max_items
+    items = sum(record.items for record in records)
+    notes = plan.notes
+    if catalogs := sum(record.report.catalogs for record in records):
+        notes = (*notes, passed_over(catalogs))
+    if most is not None and items >= most:
+        status, problems = "unverified", ()
+        notes = (*notes, f"stopped after {many(most, 'item')}, as asked")
+    header = request.header
+    failures = [str(failure) for record in records for failure in record.failures]
+    parts: tuple[PartEntry, ...] = tuple(
+        {"file": each.file, "items": each.items, "bytes": each.bytes} for each in records if each.file
+    )
+    if request.layout.file:
+        parts = (
+            {"file": printable(request.layout.dest.name), "items": items, "bytes": request.layout.dest.stat().st_size},
+        )
+    return Manifest(
+        source=header.source,
+        options=header.options,
+        identity=header.identity,
+        format=header.format,
+        items=items,
+        bytes=sum(part["bytes"] for part in parts),
+        counted=plan.counted,
+        status=status,
+        problems=problems,
+        notes=notes,
+        failed=sum(max(record.report.failed, len(record.failures)) for record in records),
+        failures=tuple(failures[:1_000]),
+        parts=parts,
+        updated=total(record.updated for record in records),
+        datetime=total(record.datetime for record in records),
+        files=None if is_remote(request.config.source) or not request.layout.file else digest_of_files(plan),
+        finished=now(),
+    )
+
+
+def now() -> str:
+    """The time, as a manifest has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def difference(theirs: Header | Manifest, ours: Header) -> str:
+    """Say in what another run differs from this one."""
+    if theirs.format != ours.format:
+        return f"format {theirs.format}, now {ours.format}"
+    names = [name for name in {**theirs.options, **ours.options} if theirs.options.get(name) != ours.options.get(name)]
+    if not names:
+        return "with another source or options"
+    name = "source" if "source" in names else names[0]
+    return f"{name} {theirs.options.get(name)!r}, now {ours.options.get(name)!r}"
