@@ -17,8 +17,8 @@ from stac_manager.options import IngestOptions
 from stac_manager.owning import Stream, owning
 from stac_manager.plan import Partition, Plan
 from stac_manager.protocols import Item
-from stac_manager.reader import Modifier, PartitionReader, Parts, counted, modified
-from stac_manager.stats import ApiStats, FileStats, IngestStats, Told
+from stac_manager.reader import Modifier, PartitionReader, Parts, modified
+from stac_manager.stats import ApiStats, FileStats, Told
 from stac_manager.texts import Texts
 
 if TYPE_CHECKING:
@@ -214,8 +214,7 @@ class IngestModule:
             from stac_manager.api.search import search
 
             self.stats = api_stats = ApiStats(tell=context.tell)
-            pages = search(self.config, collection_id, context.failure_collector, api_stats)
-            parts = _counted_pages(pages, api_stats)
+            parts = search(self.config, collection_id, context.failure_collector, api_stats)
         stats, modifier = self.stats, self._modifier
         told = Told(stats)
         started = perf_counter()
@@ -234,12 +233,6 @@ class IngestModule:
             stats.failures = len(context.failure_collector) - failed_before
             stats.seconds = perf_counter() - started
             told.tell_what_is_new()
-
-
-async def _counted_pages(pages: Parts, stats: IngestStats) -> Parts:
-    async with owning(pages) as owned:
-        async for page in owned:
-            yield counted(page, stats)
 
 
 class FileIngest(IngestModule):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from math import inf
 from time import perf_counter
 from typing import TypeAlias
 
@@ -27,7 +28,7 @@ class PartitionReader:
     Args:
         partition: What to read.
         start: Begins to read; it calls what it is given with the report, at the end.
-        stats: Counts what passes.
+        stats: What `start` counts in it.
         modifier: Changes each item before it is delivered.
         texts: Knows the texts of items, where they are delivered as the source has them.
     """
@@ -69,7 +70,6 @@ class PartitionReader:
         try:
             async with owning(self._start(self._done)) as parts:
                 async for part in parts:
-                    part = counted(part, self.stats)
                     yield part if self._modifier is None else modified(part, self._modifier)
                     told.tell_what_is_new()
         finally:
@@ -86,13 +86,20 @@ class PartitionReader:
         self._report = report
 
 
-def counted(part: Iterable[Item], stats: IngestStats) -> Iterator[Item]:
-    """Count the items of a part as they are taken, and the time in which the consumer has them."""
+def counted(part: Iterable[Item], stats: IngestStats, seconds: float = inf) -> Iterator[Item]:
+    """Count the items of a part as they are taken, and the time in which the consumer has them; after so many seconds
+    the rest is left."""
+    clock = perf_counter
+    until = clock() + seconds
     for item in part:
         stats.items += 1
-        handed_over = perf_counter()
+        handed_over = clock()
         yield item
-        stats.seconds_consumer += perf_counter() - handed_over
+        del item
+        now = clock()
+        stats.seconds_consumer += now - handed_over
+        if now > until:
+            return
 
 
 def modified(part: Iterable[Item], modifier: Modifier) -> Iterator[Item]:

@@ -7,16 +7,12 @@ A share may be replaced by others while it is worked on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from time import perf_counter
 from typing import Generic, TypeVar
 
 Share = TypeVar("Share")
 Part = TypeVar("Part")
-
-TURN_SECONDS = 0.03
-"""After so long with what was produced the event loop has its turn."""
 
 
 class Turns:
@@ -206,18 +202,6 @@ class Runner(Generic[Share, Part]):
         finally:
             self._active -= 1
             self._changed.set()
-
-
-def for_a_while(first: Part, parts: Iterator[Part]) -> Iterator[Part]:
-    """Give what comes until a turn is over."""
-    until = perf_counter() + TURN_SECONDS
-    yield first
-    del first
-    for part in parts:
-        yield part
-        del part
-        if perf_counter() > until:
-            return
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ LAST_SECOND = 253_402_300_799  # the end of the year 9999
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+_read = datetime.fromisoformat
 _FRACTION = re.compile(r"[.,](\d+)", re.ASCII)
 _LENIENT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))?", re.ASCII
@@ -31,7 +32,7 @@ def nanoseconds(text: object) -> int | None:
     if not isinstance(text, str):
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = _read(text)
     except ValueError:
         return _lenient(text)
     since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH

@@ -15,7 +15,7 @@ from stac_manager.api.cutting import times_of
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.ownership import Owner, owner
+from stac_manager.api.ownership import FOREIGN, owner
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, PERHAPS_CAPPED, Reading
@@ -104,7 +104,7 @@ class Beyond:
                     owners = Counter(owner(each, sample) for each in page.objects_one_by_one())
                 except (DataProcessingError, DamagedPageError):
                     break
-                if 2 * owners[Owner.FOREIGN] > owners.total():
+                if 2 * owners[FOREIGN] > owners.total():
                     break  # what was asked for is ignored
                 matched = page.matched
                 if page.following is None if matched is None else matched <= page.size:  # all in there came before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 from stac_manager.api.addresses import shown
 from stac_manager.api.beyond import Beyond
@@ -25,10 +26,12 @@ from stac_manager.limiter import Limiter
 from stac_manager.owning import owning
 from stac_manager.plan import Interval, Pages, Tile, Whole
 from stac_manager.protocols import Item
-from stac_manager.reader import Parts
-from stac_manager.run import Room, Runner, for_a_while
+from stac_manager.reader import Parts, counted
+from stac_manager.run import Room, Runner
 from stac_manager.stats import ApiStats
 
+TURN_SECONDS = 0.03
+"""After so long with the items of a page the event loop has its turn."""
 PAGES_WAITING = 4
 """Pages that wait for the consumer, beside those in flight."""
 BUFFER_BYTES = 28_000_000
@@ -195,7 +198,7 @@ class Search:
         self._room.changed()
 
     async def parts(self) -> Parts:
-        """Yield the new items of each page. Take all of one part before the next.
+        """Yield the new items of each page, and count those that are taken. Take all of one part before the next.
 
         Raises:
             DataProcessingError: If the rest cannot be had.
@@ -214,7 +217,7 @@ class Search:
                     items = await self._items_of(reading, page)
                     while (first := next(items, None)) is not None:
                         await self._fetcher.client.read_what_is_there()
-                        yield for_a_while(first, items)
+                        yield counted(chain([first], items), self._stats, TURN_SECONDS)
                     self._room.leave(page.size_bytes)
                     del part, page, items  # which would stay while the next one is waited for
         except SearchEndsError as error:

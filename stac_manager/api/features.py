@@ -84,17 +84,8 @@ class Outline:
         Raises:
             DamagedPageError: If they are no JSON, or not as many as the page says; those before were yielded.
         """
-        count = 0
-        for feature in self._features():
-            count += 1
-            yield feature
-            del feature
-        if count != self.members["numberReturned"]:
-            raise DamagedPageError
-
-    def _features(self) -> Iterator[Any]:
-        data, at, end = self.data, self.begin, self.end
-        view = memoryview(data)
+        data, at, end, count = self.data, self.begin, self.end, 0
+        view, loads = memoryview(data), orjson.loads
         beginning = _BEGINNING.match(data, at, end)
         between = beginning and re.compile(rb"\}(\s*,\s*)" + re.escape(beginning[0])).search(data, at, end)
         if between:
@@ -102,14 +93,17 @@ class Outline:
             searched, skipping, failed = at, False, 0
             while failed < GUESSES and (found := data.find(needle, searched, end)) >= 0:
                 try:
-                    feature = _item(view[at : found + 1])
-                except ValueError:
+                    feature = loads(view[at : found + 1])
+                except orjson.JSONDecodeError:
+                    feature = _loosely(view[at : found + 1])
+                if feature is None:
                     failed += 1
                     searched, skipping = (at if skipping else found + 1), False
                     continue
                 length = found + 1 - at
                 at = found + 1 + further
                 searched, skipping, failed = at + int(SKIPPED_SHARE * length), True, 0
+                count += 1
                 yield feature
                 del feature
         try:
@@ -117,13 +111,16 @@ class Outline:
         except ValueError:
             raise DamagedPageError from None
         yield from rest
+        if count + len(rest) != self.members["numberReturned"]:
+            raise DamagedPageError
 
 
-def _item(data: memoryview) -> Any:
+def _loosely(data: memoryview) -> Any:
+    """An item as some servers write it; None where it is none, or not whole."""
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
         return decoded_item(bytes(data))
+    except ValueError:
+        return None
 
 
 def _object(data: bytes) -> dict[str, Any] | None:

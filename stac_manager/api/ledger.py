@@ -10,7 +10,7 @@ from typing import Any
 
 from stac_manager.api.addresses import shown
 from stac_manager.api.decoding import Illegible
-from stac_manager.api.ownership import ROUNDED, Asked, Owner, collection_of, owner
+from stac_manager.api.ownership import FOREIGN, OWN, ROUNDED, UNCLEAR, Asked, Owner, collection_of, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import LOST, MOVED, Reading, Tally
 from stac_manager.api.seen import Claims, Seen, Strays, canonical, identity_of, mark_of
@@ -123,17 +123,18 @@ class Ledger:
         Raises:
             DamagedPageError: If the page is not what it says of itself; what came before was yielded.
         """
+        tally, proof = reading.tally, self._stats.completeness
         self._stats.pages += page.size > 0
         marks: list[int] = []
         for member in self._timed(page.features()):
             if reading.stopped:
                 return
-            mark, item = self._marked(member)
+            mark, item = _marked(member)
             marks.append(mark)
             if not self._is_delivered(reading, member, mark, item, page):
                 continue
-            reading.tally.items += 1
-            self._stats.completeness.items += 1
+            tally.items += 1
+            proof.items += 1
             if self.left is not None:
                 self.left -= 1
             yield member
@@ -153,10 +154,10 @@ class Ledger:
             DamagedPageError: If the page cannot be read.
         """
         before = [reading.memory.own, *reading.share.before, *([] if self.delivered is None else [self.delivered])]
-        items = filter(_is_item, page.objects_one_by_one())
-        own = (each for each in items if owner(each, reading.share.partition) is Owner.OWN)
+        members = page.objects_one_by_one()
+        own = (each for each in members if owner(each, reading.share.partition) is OWN)
         meant = (each for each in own if self._asked is None or self._asked.means(each))
-        marks = (mark_of(identity_of(each)) for each in meant)
+        marks = (mark for mark, item in map(_marked, meant) if item)
         return any(all(mark not in seen for seen in before) for mark in marks)
 
     def failed_pages(self, reading: Reading) -> None:
@@ -169,32 +170,30 @@ class Ledger:
         self._failures.add(shown(reading.first.url), f"an item cannot be had: {error}")
 
     def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page) -> bool:
-        tally = reading.tally
         meant = self._asked is None or not isinstance(member, dict) or self._is_meant(reading, member)
         verdict = self._owner(reading, member, meant)
-        if not reading.memory.is_new(mark, own=verdict is Owner.OWN):
+        if not reading.memory.is_new(mark, own=verdict is OWN):
             self._repeated(reading)
             return False
-        if verdict is Owner.FOREIGN:
-            tally.foreign += 1
+        if verdict is FOREIGN:
+            reading.tally.foreign += 1
             self.totals.foreign += 1
             if meant and self._strays is not None:
                 self._strays.add(mark)
             return False
-        unclear = verdict is Owner.UNCLEAR
-        if unclear and not self.claims.belongs_here(member, mark, item=item):
+        if verdict is UNCLEAR and not self.claims.belongs_here(member, mark, item=item):
             return False
-        if self._came_before(reading, mark, unclear=unclear):
+        if self._came_before(reading, mark, unclear=verdict is UNCLEAR):
             self._repeated(reading)
             return False
         if not meant:
             if not self._heeds.all:
                 self._leave_out(reading, 1)
             else:
-                tally.near += 1
+                reading.tally.near += 1
             return False
         if not item and (reason := _why_not_an_item(member)):
-            tally.failed += 1
+            reading.tally.failed += 1
             self.totals.failed += 1
             self._failures.add(page.url, reason)
             return False
@@ -203,19 +202,20 @@ class Ledger:
     def _owner(self, reading: Reading, member: Any, meant: bool) -> Owner:
         partition = reading.share.partition
         if not meant and reading.ending.problem == LOST:
-            return Owner.FOREIGN
+            return FOREIGN
         if not isinstance(member, dict):
-            return Owner.UNCLEAR
+            return UNCLEAR
         verdict = owner(member, partition)
-        if verdict is Owner.FOREIGN and isinstance(partition, Tile) and self._asked is not None:
-            return Owner.UNCLEAR if is_outside(self._asked.bbox, member) else verdict
+        if verdict is FOREIGN and isinstance(partition, Tile) and self._asked is not None:
+            return UNCLEAR if is_outside(self._asked.bbox, member) else verdict
         return verdict
 
     def _came_before(self, reading: Reading, mark: int, *, unclear: bool) -> bool:
         """Whether a member came to other readings, or was delivered to them; it is remembered."""
         if unclear and not self.claims.claim(mark):
             return True
-        if any(mark in before for before in reading.share.before):
+        before = reading.share.before
+        if before and any(mark in each for each in before):
             return True
         if self.delivered is None or self.delivered.add(mark):
             return False
@@ -269,13 +269,6 @@ class Ledger:
         reading.tally.duplicates += 1
         self._stats.completeness.duplicates_removed += 1
 
-    @staticmethod
-    def _marked(member: Any) -> tuple[int, bool]:
-        """What is remembered of a member, and whether it is an item; with `fields` all but the id may be left out."""
-        if _is_item(member):
-            return mark_of(identity_of(member)), True
-        return mark_of(canonical(member)), False
-
     def _timed(self, features: Iterator[Any]) -> Iterator[Any]:
         """Add up the time in which features are parsed."""
         stats, clock = self._stats, perf_counter
@@ -292,7 +285,10 @@ def _why_not_an_item(member: Any) -> str | None:
     return str(member) if isinstance(member, Illegible) else why_not_an_item(member, partial=True)
 
 
-def _is_item(member: Any) -> bool:
-    if not isinstance(member, dict) or member.get("type", "Feature") != "Feature":
-        return False
-    return isinstance(member.get("id"), str) and member["id"] != ""
+def _marked(member: Any) -> tuple[int, bool]:
+    """What is remembered of a member, and whether it is an item; with `fields` all but the id may be left out."""
+    if isinstance(member, dict) and member.get("type", "Feature") == "Feature":
+        name = member.get("id")
+        if isinstance(name, str) and name:
+            return mark_of(identity_of(member)), True
+    return mark_of(canonical(member)), False

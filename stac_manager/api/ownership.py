@@ -27,20 +27,22 @@ class Owner(Enum):
     """The server may have another mind of the item than the rule has."""
 
 
+OWN, FOREIGN, UNCLEAR = Owner  # to look one up in its class takes as long as to parse a time
+
+
 def owner(item: Mapping[str, Any], partition: Partition) -> Owner:
     """Tell whether a partition owns an item."""
-    match partition:
-        case Interval():
-            if not partition.by_start and has_null_datetime(item):
-                return Owner.FOREIGN
-            return _by_time(item, partition.start, partition.end)
-        case NoDatetime():
-            return Owner.OWN if has_null_datetime(item) else Owner.FOREIGN
-        case NoGeometry():
-            return Owner.OWN if first_vertex(item.get("geometry")) is None else Owner.FOREIGN
-        case Tile():
-            return _by_place(item, partition)
-    return Owner.OWN
+    if isinstance(partition, Interval):
+        if not partition.by_start and has_null_datetime(item):
+            return FOREIGN
+        return _by_time(item, partition.start, partition.end)
+    if isinstance(partition, Tile):
+        return _by_place(item, partition)
+    if isinstance(partition, NoDatetime):
+        return OWN if has_null_datetime(item) else FOREIGN
+    if isinstance(partition, NoGeometry):
+        return OWN if first_vertex(item.get("geometry")) is None else FOREIGN
+    return OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +122,20 @@ def box_around(geometry: Any) -> tuple[float, ...] | None:
 def _by_time(item: Mapping[str, Any], start: int | None, end: int | None) -> Owner:
     time, clear = time_of(item)
     if time is None or not clear:
-        return Owner.UNCLEAR
-    return Owner.OWN if is_within(time, start, end) else Owner.FOREIGN
+        return UNCLEAR
+    return OWN if is_within(time, start, end) else FOREIGN
 
 
 def _by_place(item: Mapping[str, Any], tile: Tile) -> Owner:
     vertex = first_vertex(item.get("geometry"))
     if vertex is None:
-        return Owner.FOREIGN
+        return FOREIGN
     x, y = vertex
     inside = (tile.west <= x < tile.east or (x == tile.east == 180)) and (
         tile.south <= y < tile.north or (y == tile.north == 90)
     )
     if not inside or (tile.start is None and tile.end is None):
-        return Owner.OWN if inside else Owner.FOREIGN
+        return OWN if inside else FOREIGN
     return _by_time(item, tile.start, tile.end)
 
 
@@ -147,7 +149,8 @@ def time_of(item: Mapping[str, Any]) -> tuple[int | None, bool]:
     properties = item.get("properties")
     if not isinstance(properties, dict):
         return None, False
-    written, start, end = map(properties.get, ("datetime", "start_datetime", "end_datetime"))
+    look = properties.get
+    written, start, end = look("datetime"), look("start_datetime"), look("end_datetime")
     if start is None and end is None:
         time = nanoseconds(written)
         return time, time is not None

@@ -44,7 +44,10 @@ def digest_of(item: Mapping[str, Any]) -> str:
 
 def mark_of(identity: bytes) -> int:
     """What is remembered of an item or a page."""
-    return int.from_bytes(blake2b(identity, digest_size=MARK_BYTES).digest(), "big")
+    return _number(blake2b(identity, digest_size=MARK_BYTES).digest(), "big")
+
+
+_number = int.from_bytes
 
 
 class Seen:

@@ -8,7 +8,7 @@ from math import ceil, inf
 from typing import TypeAlias
 
 from stac_manager.api.cutting import Cutter
-from stac_manager.api.ownership import Owner, owner
+from stac_manager.api.ownership import OWN, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import CAPPED, Reading, Share
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
@@ -221,7 +221,7 @@ class Splitter:
 def holds_others(page: Page, partition: Partition) -> bool:
     """Whether most items of a page belong to other partitions."""
     members = page.objects()
-    return 2 * sum(owner(member, partition) is Owner.OWN for member in members) < len(members)
+    return 2 * sum(owner(member, partition) is OWN for member in members) < len(members)
 
 
 def again(reading: Reading) -> Share:

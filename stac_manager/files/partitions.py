@@ -32,7 +32,7 @@ from stac_manager.files.window import FileSource, Window, bytes_of_file, line_fr
 from stac_manager.owning import owning
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
-from stac_manager.reader import Done, Parts
+from stac_manager.reader import Done, Parts, counted
 from stac_manager.report import PartitionReport
 from stac_manager.stats import FileStats
 from stac_manager.texts import Texts
@@ -220,7 +220,7 @@ async def read(
         found = read_documents([document for _, document in documents], config, filters, own, counts)
     async with owning(found) as parts:
         async for part in parts:
-            yield part
+            yield counted(part, stats)
             _copy(counts, stats)
             stats.failures = len(own)
     problem = None
