@@ -1,11 +1,26 @@
 """Data sets made up for tests: levels with some noise, and where their time went."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from tools.analysis.model import DataSet, Kind, Level, Usage, make_data_set, measured_level
+from tools.analysis.model import DataSet, Kind, Level, Usage, make_data_set, make_level
+from tools.analysis.series import Measured, Status
 
 STEPS = (-2, -1, 0, 1, 2)
 MB = 1_000_000
+
+
+def measured_level(concurrency: int | str, samples: Iterable[float], **known: Any) -> Level:
+    return make_level(concurrency, Measured("ok", samples=tuple(map(float, samples))), **known)
+
+
+def missing_level(concurrency: int | str, status: Status, **known: Any) -> Level:
+    return make_level(concurrency, Measured(status), **known)
+
+
+def summarised_level(concurrency: int | str, median: float, count: int, q25: float | None = None,
+                     q75: float | None = None, **known: Any) -> Level:  # fmt: skip
+    return make_level(concurrency, Measured("ok", median, (), count, q25, q75), **known)
 
 
 def level(concurrency: int | str, seconds: float, busy: float | None = None, *, noise: float = 0.01, count: int = 5,

@@ -9,9 +9,10 @@ import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypedDict, TypeVar, Unpack
+from typing import Literal, TypeVar
 
 from .certainty import ratio_interval
+from .series import Measured, Status
 from .usage import Usage as Usage
 
 SCHEMA_VERSION = 3
@@ -21,7 +22,6 @@ MEASUREMENT_SAMPLES = 5
 Concurrency = int | str
 """How many workers; "auto", which is found while running; "2 processes"."""
 Kind = Literal["file", "api"]
-Status = Literal["ok", "n/a", "failed"]
 Strategy = Literal["sequential", "concurrent", "processes", "auto"]
 
 _PROCESSES = re.compile(r"(\d+) process(es)?")
@@ -136,61 +136,49 @@ class Report:
     schema_version: int = SCHEMA_VERSION
 
 
-class Sizes(TypedDict, total=False):
-    """What is known of a level beside its time; `import_bytes` is the peak of a process that only imports."""
-
-    items: int | None
-    peak_bytes: int | None
-    import_bytes: int | None
-
-
-def measured_level(
-    concurrency: Concurrency, samples: Iterable[float], *, usage: Usage | None = None, **sizes: Unpack[Sizes]
-) -> Level:
-    """A level from its timed runs, in seconds. Raises ValueError: there are no samples, or one is not a positive
-    number.
-    """
-    seconds = tuple(float(sample) for sample in samples)
-    if not seconds or not all(math.isfinite(sample) and sample > 0 for sample in seconds):
-        raise ValueError(f"a measured level needs positive finite samples, got {seconds!r}")
-    # As asv and numpy define quartiles; one run has none.
-    q25, _, q75 = statistics.quantiles(seconds, n=4, method="inclusive") if len(seconds) > 1 else (None,) * 3
-    median, count = statistics.median(seconds), len(seconds)
-    level = summarised_level(concurrency, median, sample_count=count, usage=usage, **sizes)
-    return replace(level, samples=seconds, q25_seconds=q25, q75_seconds=q75)
-
-
-def summarised_level(
+def make_level(
     concurrency: Concurrency,
-    median_seconds: float,
+    measured: Measured,
     *,
-    sample_count: int,
-    q25_seconds: float | None = None,
-    q75_seconds: float | None = None,
+    items: int | None = None,
+    peak_bytes: int | None = None,
+    import_bytes: int | None = None,
     usage: Usage | None = None,
-    **sizes: Unpack[Sizes],
 ) -> Level:
-    """A level of which only the median is known, and the quartiles where they lie on both sides of it."""
-    level = missing_level(concurrency, "failed", **sizes)
-    if q25_seconds is None or q75_seconds is None or not q25_seconds <= median_seconds <= q75_seconds:
-        q25_seconds = q75_seconds = None
-    return replace(
-        level,
-        status="ok",
-        sample_count=sample_count,
-        median_seconds=median_seconds,
-        q25_seconds=q25_seconds,
-        q75_seconds=q75_seconds,
-        throughput=None if level.items is None else level.items / median_seconds,
+    """A level from its timed runs, in seconds, or from what is known of them: their median, their number, and their
+    quartiles where these lie on both sides of it. `import_bytes` is the peak of a process that only imports.
+
+    Raises ValueError: a sample is not a positive number.
+    """
+    if measured.status != "ok":
+        measured = Measured(measured.status, sample_count=0)
+        usage = None
+    samples, median, count = measured.samples, measured.value, measured.sample_count
+    quartiles = (measured.q25, measured.q75)
+    if samples:
+        if not all(math.isfinite(sample) and sample > 0 for sample in samples):
+            raise ValueError(f"a measured level needs positive finite samples, got {samples!r}")
+        median, count = statistics.median(samples), len(samples)
+        # As asv and numpy define quartiles; one run has none.
+        cuts = statistics.quantiles(samples, n=4, method="inclusive") if count > 1 else (None,) * 3
+        quartiles = (cuts[0], cuts[2])
+    low, high = quartiles
+    if None in (median, low, high) or not low <= median <= high:  # type: ignore[operator]
+        low = high = None
+    return Level(
+        concurrency=concurrency,
+        status=measured.status,
+        samples=samples,
+        sample_count=count,
+        median_seconds=median,
+        q25_seconds=low,
+        q75_seconds=high,
+        items=items,
+        throughput=items / median if items is not None and median else None,
+        peak_bytes=peak_bytes,
+        net_bytes=None if peak_bytes is None or import_bytes is None else peak_bytes - import_bytes,
         usage=usage,
     )
-
-
-def missing_level(concurrency: Concurrency, status: Literal["n/a", "failed"], **sizes: Unpack[Sizes]) -> Level:
-    """A level without a time: it failed, or there was nothing to run."""
-    peak, imports = sizes.get("peak_bytes"), sizes.get("import_bytes")
-    net = None if peak is None or imports is None else peak - imports
-    return Level(concurrency=concurrency, status=status, items=sizes.get("items"), peak_bytes=peak, net_bytes=net)
 
 
 def as_peer(name: str, level: Level) -> Peer:

@@ -8,24 +8,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 from tools.analysis.model import (
-    Concurrency,
     DataSet,
     Environment,
     Kind,
     Level,
     Peer,
     Report,
-    Sizes,
     Usage,
     as_peer,
     is_quick,
     make_data_set,
-    measured_level,
-    missing_level,
-    summarised_level,
+    make_level,
     title_of,
 )
 from tools.analysis.series import Measured, Params, Run
@@ -143,7 +139,7 @@ def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
         groups: dict[Params, list[Level]] = {}
         for params, measured in file.by_params(name).items():
             rest = tuple(pair for pair in params if pair[0] != LEVEL_PARAMETER)
-            level = _level(
+            level = make_level(
                 level_of(dict(params)[LEVEL_PARAMETER]),
                 measured,
                 items=_items(rest, items),
@@ -182,19 +178,6 @@ def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer], c
     )
 
 
-def _level(
-    concurrency: Concurrency, measured: Measured, *, usage: Usage | None = None, **sizes: Unpack[Sizes]
-) -> Level:
-    if measured.status != "ok" or measured.value is None:
-        return missing_level(concurrency, "n/a" if measured.status == "n/a" else "failed", **sizes)
-    if measured.samples:
-        return measured_level(concurrency, measured.samples, usage=usage, **sizes)
-    count, low, high = measured.sample_count, measured.q25, measured.q75
-    return summarised_level(
-        concurrency, measured.value, sample_count=count, q25_seconds=low, q75_seconds=high, usage=usage, **sizes
-    )
-
-
 def _amount(measured: Measured | None) -> int | None:
     return amount(measured and measured.value)
 
@@ -208,7 +191,7 @@ def _peers(file: ResultFile, name: str, rest: Params, items: int | None) -> list
         for params, measured in file.by_params(peers_name, PEER_PARAMETER).items():
             if tuple(pair for pair in params if pair[0] != PEER_PARAMETER) == rest:
                 # A peer has no concurrency that could be told from outside.
-                level = _level(1, measured, items=items, peak_bytes=_amount(peaks.get(params)))
+                level = make_level(1, measured, items=items, peak_bytes=_amount(peaks.get(params)))
                 found.append(as_peer(dict(params)[PEER_PARAMETER], level))
     return found
 

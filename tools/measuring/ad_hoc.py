@@ -24,9 +24,9 @@ from tools.analysis.model import (
     Report,
     is_quick,
     make_data_set,
-    measured_level,
-    missing_level,
+    make_level,
 )
+from tools.analysis.series import Measured
 from tools.analysis.usage import Usage, mean_usage
 from tools.errors import MeasuringError
 from tools.words import plural
@@ -158,11 +158,11 @@ def _run(able: dict[Concurrency, Worker], found: _Seen, level: Concurrency, *, k
 
 def _level(level: Concurrency, found: _Seen) -> Level:
     if not found.runs:
-        return missing_level(level, "n/a" if found.missing else "failed")
+        return make_level(level, Measured("n/a" if found.missing else "failed"))
     last = found.runs[-1]
-    return measured_level(
+    return make_level(
         level,
-        found.seconds,
+        Measured("ok", samples=tuple(found.seconds)),
         items=last["items"],
         peak_bytes=last["peak_bytes"],
         import_bytes=last["import_bytes"],

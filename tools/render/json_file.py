@@ -18,10 +18,9 @@ from tools.analysis.model import (
     Usage,
     as_peer,
     make_data_set,
-    measured_level,
-    missing_level,
-    summarised_level,
+    make_level,
 )
+from tools.analysis.series import Measured
 from tools.atomic import write_bytes
 from tools.errors import ReportError
 
@@ -147,13 +146,8 @@ def _data_set(data: dict[str, Any]) -> DataSet:
 
 
 def _level(data: dict[str, Any], concurrency: int | str) -> Level:
-    common = {"items": data["items"], "peak_bytes": data["peak_bytes"]}
+    known = (data[name] for name in ("sample_count", "q25_seconds", "q75_seconds"))
+    measured = Measured(data["status"], data["median_seconds"], tuple(map(float, data["samples"])), *known)
     usage = None if data.get("usage") is None else Usage(**data["usage"])
-    if data["status"] != "ok":
-        level = missing_level(concurrency, data["status"], **common)
-    elif data["samples"]:
-        level = measured_level(concurrency, data["samples"], usage=usage, **common)
-    else:
-        summary = {name: data[name] for name in ("median_seconds", "sample_count", "q25_seconds", "q75_seconds")}
-        level = summarised_level(concurrency, usage=usage, **summary, **common)
+    level = make_level(concurrency, measured, items=data["items"], peak_bytes=data["peak_bytes"], usage=usage)
     return dataclasses.replace(level, net_bytes=data.get("net_bytes"))

@@ -1,10 +1,10 @@
 """What is decided from the numbers, and what is said of it: tables of cases."""
 
 import pytest
-from made_data_sets import MB, data_set, level, timed
+from made_data_sets import MB, data_set, level, measured_level, missing_level, summarised_level, timed
 
 from tools.analysis.analysis import analyse
-from tools.analysis.model import DataSet, Usage, make_data_set, measured_level, missing_level, summarised_level
+from tools.analysis.model import DataSet, Usage, make_data_set
 from tools.analysis.scaling import ScalingLaw
 
 PROGRAM = "python tools/benchmark_ingest.py api --max-items 1000"
@@ -320,7 +320,7 @@ def test_stages_are_not_counted_twice(stages: dict[str, float], words: str) -> N
 
 def test_asv_results_without_samples_are_judged_by_their_quartiles() -> None:
     def summary(name: int, median: float, spread: float) -> object:
-        return summarised_level(name, median, sample_count=9, q25_seconds=median - spread, q75_seconds=median + spread)
+        return summarised_level(name, median, 9, median - spread, median + spread)
 
     clear = analyse(data_set(summary(1, 2.5, 0.1), summary(5, 1.5, 0.1)))
     assert clear.effect == "modest"

@@ -3,8 +3,9 @@
 import math
 
 import pytest
+from made_data_sets import measured_level, missing_level, summarised_level
 
-from tools.analysis.model import is_quick, make_data_set, measured_level, missing_level, summarised_level
+from tools.analysis.model import is_quick, make_data_set
 
 
 def test_level_from_samples() -> None:
@@ -21,7 +22,7 @@ def test_what_is_not_known_is_none() -> None:
     assert missing_level("auto", "failed").median_seconds is None
 
 
-@pytest.mark.parametrize("samples", [[], [0.0], [-1.0], [math.nan], [1.0, math.inf]])
+@pytest.mark.parametrize("samples", [[0.0], [-1.0], [math.nan], [1.0, math.inf]])
 def test_samples_that_cannot_be(samples: list[float]) -> None:
     with pytest.raises(ValueError, match="positive finite samples"):
         measured_level(1, samples)
@@ -56,7 +57,7 @@ def test_a_level_is_there_once() -> None:
 
 def test_quick_is_a_level_timed_less_than_five_times() -> None:
     def quick(*counts: int) -> bool:
-        levels = [summarised_level(x, 1.0, sample_count=n) for x, n in enumerate(counts, start=1)]
+        levels = [summarised_level(x, 1.0, n) for x, n in enumerate(counts, start=1)]
         return is_quick([make_data_set("t", "k", "file", "s", None, [*levels, missing_level(99, "n/a")])])
 
     assert quick(5, 4)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_data_sets import measured_level, summarised_level
 
 from tools.analysis.certainty import is_slower, ratio_interval
-from tools.analysis.model import measured_level, summarised_level
 
 RATIO = 3.0
 REPETITIONS = 600
@@ -55,7 +55,7 @@ def test_one_sample_and_samples_without_spread_have_no_interval(samples: list[fl
     spread = measured_level(5, [1.9, 2.0, 2.1])
     assert ratio_interval(measured_level(1, samples), spread) is None
     assert ratio_interval(spread, measured_level(1, samples)) is None
-    assert ratio_interval(summarised_level(1, 4.0, sample_count=9), spread) is None
+    assert ratio_interval(summarised_level(1, 4.0, 9), spread) is None
 
 
 def test_an_interval_is_a_number_however_unsure() -> None:

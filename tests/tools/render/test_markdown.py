@@ -4,17 +4,10 @@ import re
 from dataclasses import replace
 
 import pytest
+from made_data_sets import measured_level, missing_level, summarised_level
 
 from tools.analysis.analysis import analyse_report
-from tools.analysis.model import (
-    Environment,
-    Report,
-    make_data_set,
-    measured_level,
-    missing_level,
-    summarised_level,
-    title_of,
-)
+from tools.analysis.model import Environment, Report, make_data_set, title_of
 from tools.render import render_markdown, report_page
 from tools.render.markdown import escaped
 
@@ -128,7 +121,7 @@ def test_plot_is_referred_to_by_an_address() -> None:
 
 
 def test_wide_cells_keep_the_table_straight() -> None:
-    levels = [summarised_level(1, 1e-7, sample_count=3, items=10_000), measured_level(5, [1.0, 1.0])]
+    levels = [summarised_level(1, 1e-7, 3, items=10_000), measured_level(5, [1.0, 1.0])]
     data_set = make_data_set("a\nb", "k", "file", "s", None, levels)
     page = render(replace(documented_report(), data_sets=(data_set,)))
     table = [line for line in page.splitlines() if line.startswith("|")]
