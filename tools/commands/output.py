@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from tools.analysis.analysis import Analysed
     from tools.analysis.change import Change
+    from tools.analysis.model import Report
 
 FORMATS = ("terminal", "md", "json")
 """Of a verdict."""
@@ -33,43 +34,44 @@ class Pattern(click.ParamType[str]):
 def write_report(found: Analysed, form: str, output: Path | None) -> None:
     """Write the report in one form; it is shown on the terminal beside Markdown too."""
     from tools import render
-    from tools.atomic import write_bytes
 
-    written = [output]
     page = render.report_page(found)
     if form in ("md", "terminal"):
         render.show(page)
     if output is None:
         return
-    if form == "md":
-        plots = [output.with_suffix(suffix) for suffix in (".png", ".svg")]
-        for plot in plots:
-            render.draw(found, plot)
-        write_bytes(output, render.render_markdown(page, plot=plots[0].name).encode())
-        written += plots
-    elif form == "html":
-        write_bytes(output, render.render_html(page).encode())
-    else:
+    if form == "json":
         render.write(found, output)
-    say(f"Written: {', '.join(map(str, written))}")
+        say(f"Written: {output}")
+        return
+    plots = [output.with_suffix(suffix) for suffix in (".png", ".svg")] if form == "md" else []
+    for plot in plots:
+        render.draw(found, plot)
+    _write(render.render_markdown(page, plot=plots[0].name) if plots else render.render_html(page), output, *plots)
 
 
-def publish(change: Change, form: str, output: Path | None) -> None:
-    """Print a verdict in one of the formats, or write it into a file."""
-    from tools.atomic import write_bytes
+def publish(change: Change, form: str, output: Path | None, *reports: Report) -> None:
+    """Print a verdict in one of the formats, or write it into a file; with the reports that it compares, if given."""
     from tools.render import change as pages
 
-    if form == "terminal":
-        if output is not None:
-            raise click.UsageError("--output needs --format md or --format json")
+    if form == "terminal" and output is not None:
+        raise click.UsageError("--output needs --format md or --format json")
+    if form == "terminal" or (form == "md" and reports):
         pages.show(change)
+    if form == "terminal":
         return
-    page = pages.as_markdown(change) if form == "md" else pages.as_json(change)
+    page = {"md": pages.as_markdown, "html": pages.as_html, "json": pages.as_json}[form](change, *reports)
     if output is None:
         click.echo(page, nl=False)
     else:
-        write_bytes(output, page.encode())
-        say(f"Written: {output}")
+        _write(page, output)
+
+
+def _write(page: str, output: Path, *others: Path) -> None:
+    from tools.atomic import write_bytes
+
+    write_bytes(output, page.encode())
+    say(f"Written: {', '.join(map(str, (output, *others)))}")
 
 
 def check_output(path: Path, suffix: str = ".json") -> None:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from tools import ROOT
 
 from .failures import that_cannot_be_judged
-from .output import check_output, say, write_report
-
-if TYPE_CHECKING:
-    from tools.analysis.change import Change
-    from tools.analysis.model import Report
+from .output import check_output, publish, write_report
 
 FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
 
@@ -71,25 +66,5 @@ def report_command(
             return 0
         change = judge(results_dir, commit=found.environment.commit, base=compare, machine=machine, repository=ROOT)
         before = read_report(results_dir, commit=change.base, machine=machine)
-        _write_change(change, before, found, form, output)
+        publish(change, form, output, before, found)
     return change.exit_code
-
-
-def _write_change(change: Change, before: Report, after: Report, form: str, output: Path | None) -> None:
-    from tools import render
-    from tools.atomic import write_bytes
-    from tools.render.change import as_markdown, show
-
-    if form in ("md", "terminal"):
-        show(change)
-    if output is None:
-        return
-    if form == "json":
-        render.write_change(change, before, after, output)
-    else:
-        page = render.change_page(change, before, after)
-        text = as_markdown(change) + f"\n{render.environments_in_markdown(page.environments)}"
-        if form == "html":
-            text = render.render_html(page)
-        write_bytes(output, text.encode())
-    say(f"Written: {output}")

@@ -1,4 +1,4 @@
-"""A Change as Markdown, as JSON and on a terminal: the same rows, the same words, which are its own."""
+"""A Change in every form: the same rows, the same words, which are its own."""
 
 import json
 from collections import Counter
@@ -12,12 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.analysis.change import Change
+from tools.analysis.model import Report
 from tools.analysis.verdicts import Row, counted
+from tools.analysis.words import Line
 from tools.words import pieces, plural
 
-from .markdown import code, escaped
-from .page import CHANGE_COLUMNS
+from . import page
+from .html import render_html
+from .json_file import report_content
+from .markdown import code, escaped, facts
 
+CHANGE_COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verdict")
 _STYLES = {"regression": "bold red", "improvement": "green", "unstable": "yellow", "not enough data": "dim"}
 _QUANTITY_WIDTH = 14
 _LEAST_NAME_WIDTH = 24
@@ -25,42 +30,61 @@ _LEAST_NAME_WIDTH = 24
 _MANY = 10
 
 
-def as_markdown(change: Change) -> str:
+def as_markdown(change: Change, *reports: Report) -> str:
     """The whole page, fit for an issue or a comment: what changed first, the rest folded away."""
     parts = [f"## {escaped(change.title)}", escaped(change.summary)]
     if change.loud:
-        parts += [_table(change.loud), _list(change.loud)]
+        parts += _table_and_sentences(change.loud)
     if change.quiet:
         folded = f"<details><summary>{counted(change.quiet)}</summary>"
-        parts += [folded, _table(change.quiet), _list(change.quiet), "</details>"]
+        parts += [folded, *_table_and_sentences(change.quiet), "</details>"]
     if change.notes:
         parts.append("\n".join(f"- {escaped(note)}" for note in change.notes))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *map(facts, _environments(reports))]) + "\n"
 
 
-def as_dict(change: Change) -> dict[str, Any]:
-    """Every field, and what follows from them."""
-    rows = []
-    for row in change.rows:
-        fields = asdict(row)
-        series = fields.pop("series")
-        del fields["label"]  # part of the name
-        rows.append({"name": row.name, **series, **fields, "params": dict(row.series.params), "sentence": row.sentence})
-    return {
-        "status": change.status,
-        "exit_code": change.exit_code,
-        "summary": change.summary,
-        "guilty": change.guilty,
-        "machine": change.machine,
-        "commit": change.commit,
-        "base": change.base,
-        "rows": rows,
-        "notes": change.notes,
-    }
+def _table_and_sentences(rows: Sequence[Row]) -> list[str]:
+    table = ["| " + " | ".join(map(escaped, cells)) + " |" for cells in (CHANGE_COLUMNS, *(row.cells for row in rows))]
+    table.insert(1, "|---|--:|--:|--:|--:|---|")
+    return ["\n".join(table), "\n".join(f"- {code(row.name)}: {escaped(row.sentence)}" for row in rows)]
 
 
-def as_json(change: Change) -> str:
-    return json.dumps(as_dict(change), indent=2, allow_nan=False) + "\n"
+def as_html(change: Change, *reports: Report) -> str:
+    styles = {"regression": "slower", "improvement": "faster", "not enough data": "n/a"}
+    section = page.Section(
+        change.summary,
+        CHANGE_COLUMNS,
+        tuple(page.Row(row.cells, styles.get(row.status, "")) for row in change.rows),
+        tuple(Line(row.name, row.sentence) for row in change.loud) + tuple(Line("", f"{x}.") for x in change.notes),
+        tuple(f"{row.name}: {row.sentence}" for row in change.quiet),
+    )
+    subtitle = "Ingestion benchmark, two commits side by side"
+    return render_html(page.Page(change.title, subtitle, (section,), _environments(reports)))
+
+
+def _environments(reports: Sequence[Report]) -> tuple[tuple[str, page.Facts], ...]:
+    names = ("Environment before", "Environment after")
+    return tuple((name, page.environment_facts(report)) for name, report in zip(names, reports, strict=False))
+
+
+def as_json(change: Change, *reports: Report) -> str:
+    """Every field, and what follows from them; with the report before and the one after, if they are given."""
+    names = ("status", "exit_code", "summary", "guilty", "machine", "commit", "base", "notes")
+    content: dict[str, Any] = {name: getattr(change, name) for name in names}
+    content["rows"] = [
+        {
+            "name": row.name,
+            **asdict(row.series),
+            **{name: value for name, value in asdict(row).items() if name not in ("series", "label")},
+            "params": dict(row.series.params),
+            "sentence": row.sentence,
+        }
+        for row in change.rows
+    ]
+    if reports:
+        before, after = map(report_content, reports)
+        content = {"before": before, "after": after, "change": content}
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
 def show(change: Change, console: Console | None = None) -> None:
@@ -120,12 +144,3 @@ def _terminal_table(rows: Sequence[Row], width: int) -> Table:
 def _short(value: str) -> str:
     """A value, without its unit where that leaves no room: the sentence has it."""
     return value if len(value) <= _QUANTITY_WIDTH else value.partition(" ")[0]
-
-
-def _list(rows: Sequence[Row]) -> str:
-    return "\n".join(f"- {code(row.name)}: {escaped(row.sentence)}" for row in rows)
-
-
-def _table(rows: Sequence[Row]) -> str:
-    lines = ["| " + " | ".join(CHANGE_COLUMNS) + " |", "|---|--:|--:|--:|--:|---|"]
-    return "\n".join([*lines, *("| " + " | ".join(map(escaped, row.cells)) + " |" for row in rows)])

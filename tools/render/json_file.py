@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from tools.analysis.analysis import Analysed
-from tools.analysis.change import Change
 from tools.analysis.model import (
     SCHEMA_VERSION,
     DataSet,
@@ -24,8 +23,6 @@ from tools.analysis.series import Measured
 from tools.atomic import write_bytes
 from tools.errors import ReportError
 
-from .change import as_dict
-
 SCHEMA_PATH = Path(__file__).with_name("results.schema.json")
 _RUN_AGAIN = "run the benchmark again to write it anew"
 
@@ -37,24 +34,13 @@ def write(found: Analysed, path: Path) -> None:
         ReportError: the place cannot be written.
         ValueError: the report holds NaN or an infinity, which JSON has no words for.
     """
-    content = _content(found.report)
+    content = report_content(found.report)
     for data_set, analysis in zip(content["data_sets"], found.analyses, strict=True):
         data_set["analysis"] = analysis.as_json()
-    _write(content, path)
-
-
-def write_change(change: Change, before: Report, after: Report, path: Path) -> None:
-    """Write two commits side by side: both reports as `write` writes them, and what changed. Raises ReportError: the
-    place cannot be written.
-    """
-    _write({"before": _content(before), "after": _content(after), "change": as_dict(change)}, path)
-
-
-def _write(content: dict[str, Any], path: Path) -> None:
     write_bytes(path, f"{json.dumps(content, indent=2, allow_nan=False)}\n".encode())
 
 
-def _content(report: Report) -> dict[str, Any]:
+def report_content(report: Report) -> dict[str, Any]:
     content = dataclasses.asdict(report)
     for data_set, written in zip(report.data_sets, content["data_sets"], strict=True):
         for level, entry in zip(data_set.levels, written["levels"], strict=True):

@@ -1,7 +1,6 @@
 """A page as Markdown."""
 
 import re
-from collections.abc import Iterable
 from urllib.parse import quote
 
 from tools.analysis.analysis import Line
@@ -22,13 +21,12 @@ def render_markdown(page: Page, *, plot: str | None = None) -> str:
     parts = [*map(_section, page.sections)] or ["No data sets were measured."]
     if plot is not None:
         parts.append(f"![Throughput and speedup against concurrency]({quote(plot)})")
-    return "\n\n".join(parts) + f"\n\n{environments_in_markdown(page.environments)}"
+    return "\n\n".join([*parts, *map(facts, page.environments)]) + "\n"
 
 
-def environments_in_markdown(environments: Iterable[tuple[str, Facts]]) -> str:
-    parts = [f"## {name}\n\n" + "\n".join(f"- {key}: {escaped(value)}" for key, value in facts)
-             for name, facts in environments]  # fmt: skip
-    return "\n\n".join(parts) + "\n"
+def facts(environment: tuple[str, Facts]) -> str:
+    name, known = environment
+    return f"## {name}\n\n" + "\n".join(f"- {key}: {escaped(value)}" for key, value in known)
 
 
 def _section(section: Section) -> str:

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 
 from tools.analysis.analysis import Analysed, Analysis, Line
-from tools.analysis.change import Change
 from tools.analysis.model import BASELINE_CONCURRENCY, DataSet, Environment, Level, Report, Timing, sample_counts
 from tools.words import NOT_AVAILABLE, clipped, megabytes, significant, times, workers
 
 COLUMNS = ("Strategy", "Concurrency", "Time (s)", "Throughput (items/s)", "Memory (MB)", "Speedup")
-
-CHANGE_COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verdict")
 
 # Longer names would leave no room for the numbers on a terminal.
 _NAME = 20
@@ -64,27 +61,6 @@ def report_page(found: Analysed) -> Page:
 def _in_words(created: str) -> str:
     """2026-11-29T04:56:20+00:00 as people write it."""
     return f"{created[:16].replace('T', ' ')} UTC" if created.endswith("+00:00") else created
-
-
-def change_page(change: Change, before: Report, after: Report) -> Page:
-    """Two commits side by side: what changed first, the rest in the details."""
-    styles = {"regression": "slower", "improvement": "faster", "not enough data": "n/a"}
-    section = Section(
-        change.summary,
-        CHANGE_COLUMNS,
-        tuple(Row(row.cells, styles.get(row.status, "")) for row in change.rows),
-        tuple(Line(row.name, row.sentence) for row in change.loud) + tuple(Line("", f"{x}.") for x in change.notes),
-        tuple(f"{row.name}: {row.sentence}" for row in change.quiet),
-    )
-    return Page(
-        title=change.title,
-        subtitle="Ingestion benchmark, two commits side by side",
-        sections=(section,),
-        environments=(
-            ("Environment before", environment_facts(before)),
-            ("Environment after", environment_facts(after)),
-        ),
-    )
 
 
 def _section(analysis: Analysis) -> Section:

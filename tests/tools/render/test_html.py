@@ -10,7 +10,8 @@ from test_markdown import documented_report
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Report, as_peer, make_data_set
 from tools.analysis.two_reports import compare_reports
-from tools.render import change_page, render_html, report_page
+from tools.render import render_html, report_page
+from tools.render.change import as_html
 
 
 def rendered(report: Report) -> str:
@@ -90,6 +91,6 @@ def test_peers_are_rows_of_the_table() -> None:
 def test_a_comparison_is_a_page_too() -> None:
     report = documented_report()
     change = compare_reports(report, report, base="a.json", commit="b.json")
-    page = Page(text := render_html(change_page(change, report, report)))
+    page = Page(text := as_html(change, report, report))
     assert page.cells[1:3] == ["120.0 MB", "120.0 MB"]
     assert re.search(r"<h1>b\.json against a\.json, on [^<]+</h1>", text)
