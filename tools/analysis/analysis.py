@@ -10,7 +10,7 @@ from .ranking import Effect, best, compared, differing_items, effect_of, recomme
 from .scaling import ScalingLaw, fit
 from .usage import Usage
 from .words import Line as Line
-from .words import cautions_of, details_of, lines_of
+from .words import details_of, lines_of
 
 Quality = Literal["enough", "few samples", "one sample", "no spread", "no samples"]
 
@@ -46,11 +46,6 @@ class Analysis:
     one: Usage | None
     ceiling: float | None
     law: ScalingLaw | None
-
-    @cached_property
-    def cautions(self) -> tuple[str, ...]:
-        """What limits the findings, the gravest first."""
-        return cautions_of(self)
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:

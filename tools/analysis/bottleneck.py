@@ -7,7 +7,7 @@ something that serves one at a time. How busy the CPU was tells the two apart.
 from typing import Literal
 
 from .certainty import is_slower
-from .model import BASELINE_CONCURRENCY, DataSet, Kind, Level
+from .model import DataSet, Kind, Level
 from .ranking import (
     MODEST_SPEEDUP,
     PAYING_GAIN,
@@ -21,20 +21,13 @@ from .ranking import (
 )
 from .usage import Usage, waiting_in_words
 
-# One worker that keeps the CPU busier than this cannot get a speedup worth having on one thread (Amdahl's law).
-CPU_BOUND_BUSY = 1 / MODEST_SPEEDUP
-# One worker that keeps it less busy than this could get a significant one.
-IDLE_BUSY = 1 / SIGNIFICANT_SPEEDUP
-# Below this the CPU is not what limits a pool.
-HALF_BUSY = 0.5
-# A speedup this far above what one thread allows shows that the work is not on one thread, or not the same.
-BEYOND_CEILING = 1.1
-# A speedup of this much of the number of workers is as good as it gets.
-NEARLY_IDEAL = 0.7
-# Losing this much of the throughput to more workers is not an accident of where the levels lie.
-HINDERED = 0.8
-# A level beyond the plateau's start by this factor shows that it is one.
-PLATEAU_LENGTH = 2
+CPU_BOUND_BUSY = 1 / MODEST_SPEEDUP  # busier, and one thread cannot get a speedup worth having (Amdahl's law)
+IDLE_BUSY = 1 / SIGNIFICANT_SPEEDUP  # less busy, and it could get a significant one
+HALF_BUSY = 0.5  # below this the CPU is not what limits a pool
+BEYOND_CEILING = 1.1  # a speedup so far above what one thread allows is not of one thread, or not of the same work
+NEARLY_IDEAL = 0.7  # of the number of workers: a speedup that is as good as it gets
+HINDERED = 0.8  # losing this much of the throughput to more workers is not an accident of where the levels lie
+PLATEAU_LENGTH = 2  # a level beyond the plateau's start by this factor shows that it is one
 
 Bottleneck = Literal["waiting", "cpu", "mixed", "serialised", "limited", "contention", "inconclusive", "unknown"]
 
@@ -46,7 +39,7 @@ def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottl
     if refused(data_set):
         return "limited"
     if effect == "unknown":
-        return _of_one_worker(one) if base is not None and is_sampled(base) else "unknown"
+        return _of_one_worker(one) if base is not None and base.is_scattered else "unknown"
     if one is not None and one.busy >= CPU_BOUND_BUSY:
         return "cpu"
     if effect == "inconclusive":
@@ -65,11 +58,6 @@ def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottl
     return "waiting" if effect == "significant" or top is None else _modest_though_idle(top)
 
 
-def is_sampled(level: Level) -> bool:
-    """Whether there is more than one sample, and a spread."""
-    return level.sample_count > 1 and level.q25_seconds != level.q75_seconds
-
-
 def _of_one_worker(one: Usage | None) -> Bottleneck:
     if one is None or one.crowded:
         return "unknown"
@@ -80,11 +68,9 @@ def _of_one_worker(one: Usage | None) -> Bottleneck:
 
 def _modest_though_idle(level: Level) -> Bottleneck:
     """One worker waits for the most part; either the pool is too small to show it, or something else holds it up."""
-    found = level.usage
-    ideal = level.concurrency if isinstance(level.concurrency, int) else None
-    if ideal is not None and (level.speedup or 0.0) >= NEARLY_IDEAL * ideal:
-        return "waiting"
-    if found is None or found.crowded or not _has_work(found, level):
+    found, workers = level.usage, level.concurrency
+    is_nearly_ideal = isinstance(workers, int) and (level.speedup or 0.0) >= NEARLY_IDEAL * workers
+    if is_nearly_ideal or found is None or found.crowded or not _has_work(found, level):
         return "waiting"
     return "limited" if found.busy < HALF_BUSY else "mixed"
 
@@ -116,11 +102,10 @@ def plateau(data_set: DataSet) -> Level | None:
     levels = counted(data_set.measured)
     if not levels:
         return None
-    top = fastest(levels)
-    start = next(level for level in levels if seconds(level) / seconds(top) < PAYING_GAIN)
+    least = seconds(fastest(levels))
+    start = next(level for level in levels if seconds(level) < PAYING_GAIN * least)
     beyond = [x for x in levels if number(x) >= PLATEAU_LENGTH * number(start) and _is_idle_with_work(x)]
-    is_one = start.concurrency != BASELINE_CONCURRENCY and beyond and _is_idle_with_work(start)
-    return start if is_one else None
+    return start if beyond and start is not data_set.baseline and _is_idle_with_work(start) else None
 
 
 def too_few_tasks(data_set: DataSet) -> tuple[float, list[Level]] | None:
@@ -156,9 +141,9 @@ def _has_work(found: Usage, level: Level) -> bool:
     return found.tasks >= PLATEAU_LENGTH * level.concurrency
 
 
-def bottleneck_in_words(found: Bottleneck, kind: Kind, *, rate_limited: bool) -> str:
+def bottleneck_in_words(found: Bottleneck, kind: Kind, rate_limited: bool) -> str:
     waiting = waiting_in_words(kind)
-    words: dict[Bottleneck, str] = {
+    return {
         "waiting": waiting,
         "cpu": "the CPU",
         "mixed": f"partly {waiting}, partly the CPU",
@@ -167,5 +152,4 @@ def bottleneck_in_words(found: Bottleneck, kind: Kind, *, rate_limited: bool) ->
         "contention": "contention between workers",
         "inconclusive": "inconclusive, the samples are too noisy",
         "unknown": "unknown",
-    }
-    return words[found]
+    }[found]

@@ -12,7 +12,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -24,10 +24,8 @@ MINIMUM_RUNS = 6
 ASSUMED_RUN_SPREAD = 0.03
 """What is taken for that swing while it is not known: a fraction, one standard deviation."""
 LEAST_RUN_SPREAD = 0.005
-DISTURBED = 5.0
-"""Robust standard deviations above the other rounds from which on a round counts as disturbed,"""
-LEAST_DISTURBANCE = 0.1
-"""and as a fraction, so that what hardly swings loses none."""
+DISTURBED, LEAST_DISTURBANCE = 5.0, 0.1
+"""A round counts as disturbed so many robust standard deviations above the others, and by this fraction at least."""
 QUARTILES_EFFICIENCY = 0.37
 """Quartiles know as much of a spread as this share of the samples."""
 _FURTHEST = 700.0
@@ -37,8 +35,7 @@ _MAD_TO_DEVIATION = 1 / _NORMAL.inv_cdf(0.75)
 _MEDIAN_TO_MEAN = math.pi / 2
 """The variance of a median of many samples by that of their mean."""
 
-_Part: TypeAlias = tuple[float, float]
-"""A variance and its degrees of freedom."""
+_Part: TypeAlias = tuple[float, float]  # a variance and its degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -146,11 +143,6 @@ def between_rounds(base: Sequence[float], head: Sequence[float]) -> Difference:
     return Difference(math.exp(statistics.median(means)), as_ratios[cut], as_ratios[-1 - cut], p_value)
 
 
-def smallest_p_value(rounds: int) -> float:
-    """What the signed-rank test says when every pair points the same way."""
-    return float(2.0 ** (1 - rounds))
-
-
 def between_runs(
     base: Sequence[Sequence[float]], head: Sequence[Sequence[float]], spread: RunSpread, *, steady: bool = False
 ) -> Difference | None:
@@ -196,12 +188,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
     Holm and not Benjamini-Hochberg: it bounds the chance of one false alarm in the whole table, and a table that
     cries wolf is not read a second time.
     """
-    corrected = [0.0] * len(p_values)
-    highest = 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, p_values[place] * (len(p_values) - rank)))
-        corrected[place] = highest
-    return corrected
+    places = sorted(range(len(p_values)), key=p_values.__getitem__)
+    alone = (min(1.0, p_values[place] * (len(p_values) - rank)) for rank, place in enumerate(places))
+    corrected = dict(zip(places, accumulate(alone, max), strict=True))
+    return [corrected[place] for place in range(len(p_values))]
 
 
 def _student(shift: float, parts: Sequence[_Part]) -> Difference:
@@ -243,13 +233,6 @@ def _signed_rank_chances(count: int) -> list[float]:
     """How probable each sum of ranks or a smaller one is when nothing has changed."""
     ways = [1]
     for rank in range(1, count + 1):
-        longer = ways + [0] * rank
-        for place, number in enumerate(ways):
-            longer[place + rank] += number
-        ways = longer
-    total, below = 2**count, 0
-    chances = []
-    for number in ways:
-        below += number
-        chances.append(below / total)
-    return chances
+        nothing = [0] * rank
+        ways = [without + with_it for without, with_it in zip(ways + nothing, nothing + ways, strict=True)]
+    return [below / 2**count for below in accumulate(ways)]

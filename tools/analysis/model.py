@@ -64,6 +64,11 @@ class Timing:
     speedup: float | None = None
     speedup_interval: tuple[float, float] | None = None
 
+    @property
+    def is_scattered(self) -> bool:
+        """Whether there is more than one sample, and a spread."""
+        return self.sample_count > 1 and self.q25_seconds != self.q75_seconds
+
 
 @dataclass(frozen=True, kw_only=True)
 class Level(Timing):

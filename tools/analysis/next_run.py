@@ -16,12 +16,9 @@ if TYPE_CHECKING:
 WORKERS = "--workers"
 PROGRAM = "python tools/benchmark_ingest.py"
 ENOUGH_REPEATS = 5
-# Tasks for each worker, so that all have work up to the end.
-TASKS_PER_WORKER = 10
-# Runs that are shorter can come out alike because the clock ticks no finer.
-SHORT_SECONDS = 0.01
-# A default is not looked for between levels that are closer than this.
-WORTH_NARROWING = 1.5
+TASKS_PER_WORKER = 10  # so that all have work up to the end
+SHORT_SECONDS = 0.01  # shorter runs can come out alike because the clock ticks no finer
+WORTH_NARROWING = 1.5  # a default is not looked for between levels that are closer than this
 
 
 def next_run(found: Analysis) -> tuple[str, str] | None:
@@ -132,11 +129,7 @@ def _again(data_set: DataSet, why: str, **options: int | Sequence[Concurrency]) 
     return why if command or not words else f"{why}, by the same command with", shlex.join(words)
 
 
-def _without(words: list[str], option: str) -> list[str]:
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        if not skip and word != option and not word.startswith(f"{option}="):
-            kept.append(word)
-        skip = word == option
-    return kept
+def _without(words: Sequence[str], option: str) -> list[str]:
+    """The words without an option and its value, which is a word of its own or the same one."""
+    after = ("", *words)
+    return [word for last, word in zip(after, words, strict=False) if option not in (last, word, word.split("=")[0])]

@@ -1,17 +1,14 @@
 """Which level is best and which to use: only what the samples show."""
 
+import math
 from typing import Literal
 
 from .certainty import is_slower, ratio_interval
 from .model import DataSet, Level, order_of
 
-# Speedups, as the table shows them, from which the words change.
-SIGNIFICANT_SPEEDUP = 3.0
-MODEST_SPEEDUP = 1.2
-# A level pays when it has at least this much of the throughput of the level it is compared with.
-PAYING_GAIN = 1.10
-# Peaks of memory that are this close are alike: an allocator rounds more than that.
-SAME_MEMORY_BYTES = 16_000_000
+SIGNIFICANT_SPEEDUP, MODEST_SPEEDUP = 3.0, 1.2  # as the table shows it: from here on the words change
+PAYING_GAIN = 1.10  # a level pays when it has at least this much of the throughput of the one it is compared with
+SAME_MEMORY_BYTES = 16_000_000  # peaks that are this close are alike: an allocator rounds more than that
 
 Effect = Literal["significant", "modest", "none", "inconclusive", "unknown"]
 
@@ -39,9 +36,9 @@ def by_fastest_smaller(data_set: DataSet) -> list[tuple[Level, Level]]:
 
 def compared(data_set: DataSet) -> tuple[Level, ...]:
     """The levels whose samples order them: with a speedup interval, or one against another where 1 was not measured."""
-    if data_set.baseline is not None:
-        return tuple(level for level in data_set.measured if level.speedup_interval is not None)
     levels = data_set.measured
+    if data_set.baseline is not None:
+        return tuple(level for level in levels if level.speedup_interval is not None)
     return tuple(x for x in levels if any(y is not x and ratio_interval(x, y) is not None for y in levels))
 
 
@@ -57,11 +54,14 @@ def best(data_set: DataSet) -> Level | None:
     """
     levels = () if differing_items(data_set) else compared(data_set)
     if data_set.baseline is not None:
-        levels = tuple(level for level in levels if level.speedup_interval and level.speedup_interval[0] > 1)
-    if not levels:
-        return None
-    top = fastest(levels)
-    return next(level for level in levels if level is top or not is_slower(level, top))
+        levels = tuple(filter(is_faster, levels))
+    top = fastest(levels) if levels else None
+    return next((level for level in levels if top is level or (top and not is_slower(level, top))), None)
+
+
+def is_faster(level: Level) -> bool:
+    """Whether it is shown to be faster than 1 worker."""
+    return level.speedup_interval is not None and level.speedup_interval[0] > 1
 
 
 def effect_of(data_set: DataSet, top: Level | None) -> Effect:
@@ -97,7 +97,11 @@ def recommended(data_set: DataSet, top: Level) -> Level | None:
     """
     usable = allowed(data_set)
     base = data_set.baseline
-    worth = tuple(x for x in compared(data_set) if x in usable and (base is None or is_worth(x)))
+    worth = tuple(
+        x
+        for x in compared(data_set)
+        if x in usable and (base is None or (is_faster(x) and rounded(x) >= MODEST_SPEEDUP))
+    )
     numbers = counted(worth)
     if isinstance(top.concurrency, int):
         numbers = tuple(level for level in numbers if order_of(level.concurrency) <= order_of(top.concurrency))
@@ -109,21 +113,12 @@ def recommended(data_set: DataSet, top: Level) -> Level | None:
     return base if base in usable else None
 
 
-def is_worth(level: Level) -> bool:
-    """Whether a speedup worth having is shown."""
-    return level.speedup_interval is not None and level.speedup_interval[0] > 1 and rounded(level) >= MODEST_SPEEDUP
-
-
 def allowed(data_set: DataSet) -> tuple[Level, ...]:
     """The measured levels below the first at which the server refused."""
     limits = refused(data_set)
-    numbers = [level.concurrency for level in limits if isinstance(level.concurrency, int)]
-    return tuple(
-        level
-        for level in data_set.measured
-        if level not in limits
-        and not (numbers and isinstance(level.concurrency, int) and level.concurrency > min(numbers))
-    )
+    least = min((x.concurrency for x in limits if isinstance(x.concurrency, int)), default=math.inf)
+    others = (level for level in data_set.measured if level not in limits)
+    return tuple(x for x in others if not isinstance(x.concurrency, int) or x.concurrency < least)
 
 
 def pays(larger: Level, level: Level) -> bool:
@@ -133,8 +128,7 @@ def pays(larger: Level, level: Level) -> bool:
 
 def is_dear(larger: Level, level: Level) -> bool:
     """Whether memory grows by a larger factor than throughput; peaks that are alike cost nothing."""
-    if larger.peak_bytes is None or not level.peak_bytes:
+    most, least = larger.peak_bytes, level.peak_bytes
+    if most is None or not least or most - least <= SAME_MEMORY_BYTES:
         return False
-    if larger.peak_bytes - level.peak_bytes <= SAME_MEMORY_BYTES:
-        return False
-    return larger.peak_bytes / level.peak_bytes > seconds(level) / seconds(larger)
+    return most / least > seconds(level) / seconds(larger)

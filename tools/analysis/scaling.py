@@ -13,14 +13,10 @@ from tools.words import share, significant
 
 from .model import DataSet
 
-# Three unknowns: with three levels the curve goes through every point, whatever they are.
-MINIMUM_LEVELS = 4
-# A curve that misses a level by more than this does not describe it.
-LARGEST_MISS = 0.12
-# A peak that is not this much above the largest level is none.
-HIGHEST_PLATEAU = 1.05
-# A peak further out than this many times the largest level is not predicted.
-FURTHEST_PEAK = 2.0
+MINIMUM_LEVELS = 4  # the law has three unknowns: with three levels the curve goes through every point
+LARGEST_MISS = 0.12  # a curve that misses a level by more does not describe it
+HIGHEST_PLATEAU = 1.05  # a peak that is not this much above the largest level is none
+FURTHEST_PEAK = 2.0  # and one further out than this many times the largest level is not predicted
 
 
 @dataclass(frozen=True)
@@ -64,12 +60,10 @@ def fit(data_set: DataSet) -> ScalingLaw | None:
 
     # N / X(N) is linear in three numbers that are not negative; times X(N) / N each level's relative error counts.
     n, x = (np.asarray(column, dtype=float) for column in zip(*points, strict=True))
-    # Of the order of 1, whatever the unit of the throughput is.
-    unit = float(x[0] / n[0])
+    unit = float(x[0] / n[0])  # so that all is of the order of 1, whatever the unit of the throughput is
     weights = x / unit / n
-    (first, serial, pairs), _ = nnls(
-        np.column_stack([weights, weights * (n - 1), weights * n * (n - 1)]), np.ones(len(n))
-    )
+    columns = np.column_stack([weights, weights * (n - 1), weights * n * (n - 1)])
+    (first, serial, pairs), _ = nnls(columns, np.ones(len(n)))
     if first <= 0 or serial > first:
         return None
     law = ScalingLaw(float(unit / first), float(serial / first), float(pairs / first), 0.0, None)

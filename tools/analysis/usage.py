@@ -13,12 +13,9 @@ from tools.words import listed, share
 if TYPE_CHECKING:
     from .model import Kind
 
-# A process that waited longer than this for a CPU shared the machine with others, and its times say little.
-CROWDED_SHARE = 0.10
-# A stage that takes less than this is below the noise.
-_SMALLEST_SHARE = 0.01
-# The stages that happen on one thread whatever the number of workers is.
-_ONE_THREAD = ("decoding", "consumer")
+CROWDED_SHARE = 0.10  # a process that waited longer for a CPU shared the machine, and its times say little
+_SMALLEST_SHARE = 0.01  # a stage that takes less is below the noise
+_ONE_THREAD = ("decoding", "consumer")  # the stages that happen on one thread, however many workers there are
 
 
 @dataclass(frozen=True)
@@ -70,10 +67,8 @@ class Usage:
         return min(1.0, max(self.busy, on_one_thread))
 
 
-def mean_usage(runs: Sequence[Usage]) -> Usage | None:
+def mean_usage(runs: Sequence[Usage]) -> Usage:
     """The mean of several runs; what is not known of one is not known of all."""
-    if not runs:
-        return None
 
     def mean(values: list[Any]) -> Any:
         return None if None in values else statistics.fmean(values)
@@ -81,11 +76,8 @@ def mean_usage(runs: Sequence[Usage]) -> Usage | None:
     names = [field.name for field in fields(Usage) if field.name not in ("runs", "stages")]
     shared = set.intersection(*(set(run.stages or ()) for run in runs))
     stages = {name: mean([(run.stages or {})[name] for run in runs]) for name in sorted(shared)}
-    return Usage(
-        runs=sum(run.runs for run in runs),
-        stages=stages or None,
-        **{name: mean([getattr(run, name) for run in runs]) for name in names},
-    )
+    means = {name: mean([getattr(run, name) for run in runs]) for name in names}
+    return Usage(runs=sum(run.runs for run in runs), stages=stages or None, **means)
 
 
 def _apart(stages: Mapping[str, float], wall: float) -> dict[str, float]:
@@ -109,8 +101,14 @@ def _apart(stages: Mapping[str, float], wall: float) -> dict[str, float]:
 
 def shares_in_words(found: Usage, kind: Kind) -> str:
     """ "94 % waiting for the server, 4 % decoding and 2 % other; the CPU was busy 8 % of the time"."""
+    names = {
+        "waiting": waiting_in_words(kind),
+        "consumer": "in the code that takes the items",
+        "paused": "pausing because the server asked for it",
+    }
     shown = {name: part for name, part in found.shares.items() if part >= _SMALLEST_SHARE}
-    parts = [f"{share(part)} {_stage(name, kind)}" for name, part in sorted(shown.items(), key=lambda pair: -pair[1])]
+    ordered = sorted(shown.items(), key=lambda pair: -pair[1])
+    parts = [f"{share(part)} {names.get(name, name.replace('_', ' '))}" for name, part in ordered]
     rest = 1 - sum(shown.values())
     if parts and rest >= _SMALLEST_SHARE:
         parts.append(f"{share(rest)} other")
@@ -119,12 +117,6 @@ def shares_in_words(found: Usage, kind: Kind) -> str:
 
 def busy_in_words(found: Usage) -> str:
     return share(min(1.0, found.busy))
-
-
-def _stage(stage: str, kind: Kind) -> str:
-    named = {"waiting": waiting_in_words(kind), "consumer": "in the code that takes the items",
-             "paused": "pausing because the server asked for it"}  # fmt: skip
-    return named.get(stage, stage.replace("_", " "))
 
 
 def waiting_in_words(kind: Kind) -> str:

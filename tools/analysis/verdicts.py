@@ -218,7 +218,7 @@ def _exact_row(row: Row, metric: Metric, base: float, head: float) -> Row:
 
 def _scattering_row(finding: Finding, difference: certainty.Difference, p_value: float, comparisons: int) -> Row:
     metric, row = finding.metric, finding.row
-    if finding.rounds and certainty.smallest_p_value(finding.rounds) * comparisons >= FALSE_ALARM:
+    if finding.rounds and 2.0 ** (1 - finding.rounds) * comparisons >= FALSE_ALARM:  # all pointing the same way
         words = f"{plural(finding.rounds, 'round')} cannot tell among {comparisons} comparisons; take more rounds"
         return replace(row, p_value=p_value, evidence=words)
     status = verdict(difference, p_value, metric)

@@ -12,7 +12,7 @@ from tools.words import listed, megabytes, share, significant, times, workers
 
 from .bottleneck import bottleneck_in_words, hindered, kept, number, plateau, too_few_tasks
 from .certainty import is_slower
-from .model import DataSet, Level, Timing, sample_counts
+from .model import MEASUREMENT_SAMPLES, DataSet, Kind, Level, sample_counts
 from .next_run import next_run
 from .ranking import SAME_MEMORY_BYTES, by_fastest_smaller, compared, counted, differing_items, is_dear, pays, seconds
 from .scaling import law_in_words
@@ -21,10 +21,8 @@ from .usage import busy_in_words, shares_in_words
 if TYPE_CHECKING:
     from .analysis import Analysis
 
-# More than this is more than one core's worth.
-SEVERAL_CORES = 1.2
-# So many samples of a level are listed one by one.
-READABLE = 20
+SEVERAL_CORES = 1.2  # more than one core's worth
+READABLE = 20  # samples of a level that are listed one by one
 
 
 @dataclass(frozen=True)
@@ -38,32 +36,24 @@ class Line:
 
 def lines_of(found: Analysis) -> tuple[Line, ...]:
     """The sentences under the table."""
-    lines = [
-        Line(*_advice(found)),
-        Line("Best Performance", _best(found)),
-        Line("Bottleneck", _bottleneck(found)),
-    ]
-    further = next_run(found)
-    if found.cautions:
-        lines.append(Line("Note", found.cautions[0]))
-    if further is not None:
-        lines.append(Line("Next", further[0], further[1] or None))
-    return tuple(lines)
+    cautions, further = cautions_of(found), next_run(found)
+    notes = [Line("Note", cautions[0])] if cautions else []
+    following = [Line("Next", further[0], further[1] or None)] if further else []
+    best = (Line("Best Performance", _best(found)), Line("Bottleneck", _bottleneck(found)))
+    return (Line(*_advice(found)), *best, *notes, *following)
 
 
 def details_of(found: Analysis) -> tuple[str, ...]:
     """The cautions that have no room under the table, and what the sentences rest on."""
-    data_set = found.data_set
+    data_set, law = found.data_set, found.law if found.effect != "unknown" else None
     sentences = [
-        *(f"{_capital(caution)}." for caution in found.cautions[1:]),
+        *(f"{_capital(caution)}." for caution in cautions_of(found)[1:]),
         _intervals(data_set),
         *_time(found),
         _equals(data_set),
         _slower(data_set),
         _memory(found),
-        law_in_words(found.law, max(number(x) for x in counted(data_set.measured)))
-        if found.law and found.effect != "unknown"
-        else "",
+        law_in_words(law, max(map(number, counted(data_set.measured)))) if law else "",
         _samples(data_set),
     ]
     return tuple(filter(None, sentences))
@@ -147,18 +137,17 @@ def _no_advice(found: Analysis) -> str:
         low, high = wide.speedup_interval or (0.0, 0.0)
         return f"the samples are too noisy to judge ({workers(wide.concurrency)}: {_exact(low)} to {_exact(high)})"
     if len(data_set.measured) < 2:
-        return f"only {workers(data_set.measured[0].concurrency)} has a time" if data_set.baseline else (
-            "only one level has a time")  # fmt: skip
+        return f"only {'1 worker' if data_set.baseline else 'one level'} has a time"
     once = [level for level in data_set.measured if level.sample_count == 1]
     if len(once) == len(data_set.measured):
         return "one run a level shows that it works and where the time goes, not which level is faster"
     if once:
         return f"{named(once)} ran only once, which is too few to compare"
-    if found.quality == "no samples":
-        return "asv kept neither samples nor quartiles"
-    if found.quality == "no spread":
-        return "all samples of a level are the same, so their noise is not known"
-    return data_set.speedup_missing_because or "no level can be compared"
+    reasons = {
+        "no samples": "asv kept neither samples nor quartiles",
+        "no spread": "all samples of a level are the same, so their noise is not known",
+    }
+    return reasons.get(found.quality) or data_set.speedup_missing_because or "no level can be compared"
 
 
 def _best(found: Analysis) -> str:
@@ -174,9 +163,8 @@ def _best(found: Analysis) -> str:
 
 
 def _bottleneck(found: Analysis) -> str:
-    words = bottleneck_in_words(found.bottleneck, found.data_set.kind, rate_limited=bool(found.refused))
     why = _why_bottleneck(found)
-    return f"{words} ({why})" if why else words
+    return f"{bottleneck_in_words(found.bottleneck, found.data_set.kind, bool(found.refused))}{why and f' ({why})'}"
 
 
 def _why_bottleneck(found: Analysis) -> str:
@@ -215,38 +203,33 @@ def _refusals(level: Level) -> str:
 def cautions_of(found: Analysis) -> tuple[str, ...]:
     """What limits the findings, the gravest first."""
     data_set = found.data_set
-    absent = {status: [x for x in data_set.levels if x.status == status] for status in ("failed", "n/a")}
-    crowded = [level for level in data_set.measured if level.usage is not None and level.usage.crowded]
-    few = too_few_tasks(data_set)
-    unjudged = [x for x in data_set.measured if x is not data_set.baseline and x not in compared(data_set)]
-    part = "page" if data_set.kind == "api" else "document"
+    measured, few = data_set.measured, too_few_tasks(data_set)
+    failed, absent = ([x for x in data_set.levels if x.status == status] for status in ("failed", "n/a"))
+    crowded = [level for level in measured if level.usage is not None and level.usage.crowded]
+    unjudged = [x for x in measured if x is not data_set.baseline and x not in compared(data_set)]
     text = [
-        (absent["failed"], f"{named(absent['failed'])} failed"),
-        (
-            crowded,
-            "the machine was busy with other work"
-            + (f" at {named(crowded)}" if len(crowded) < len(data_set.measured) else ""),
-        ),
-        (
-            few,
-            "" if few is None else f"only {few[0]:g} {part}{'s' * (few[0] != 1)} to share, too few for {named(few[1])}",
-        ),
-        (found.quality == "few samples", f"only {sample_counts(data_set.measured)}, so the intervals are wide"),
-        (found.effect != "unknown" and unjudged, f"{named(unjudged)} had too few samples to be compared"),
-        (absent["n/a"], f"{named(absent['n/a'])}: n/a (not run, or not offered by this commit)"),
+        failed and f"{named(failed)} failed",
+        crowded and "the machine was busy with other work" + (len(crowded) < len(measured)) * f" at {named(crowded)}",
+        few and f"only {_tasks(few[0], data_set.kind)} to share, too few for {named(few[1])}",
+        found.quality == "few samples" and f"only {sample_counts(measured)}, so the intervals are wide",
+        found.effect != "unknown" and unjudged and f"{named(unjudged)} had too few samples to be compared",
+        absent and f"{named(absent)}: n/a (not run, or not offered by this commit)",
     ]
-    return tuple(words for condition, words in text if condition)
+    return tuple(words for words in text if isinstance(words, str))
+
+
+def _tasks(count: float, kind: Kind) -> str:
+    return f"{count:g} {'page' if kind == 'api' else 'document'}{'s' * (count != 1)}"
 
 
 def _intervals(data_set: DataSet) -> str:
     shown = [
-        f"{workers(level.concurrency)} {times(level.speedup)} ({_exact(low)} to {_exact(high)})"
+        f"{workers(level.concurrency)} {times(level.speedup)} ({' to '.join(map(_exact, level.speedup_interval))})"
         for level in compared(data_set)
         if level.speedup_interval is not None
-        for low, high in [level.speedup_interval]
     ]
-    few = {x.sample_count for x in data_set.measured if x.sample_count < 5}
-    basis = f", from {sample_counts(data_set.measured)}" if few else ""
+    is_few = any(level.sample_count < MEASUREMENT_SAMPLES for level in data_set.measured)
+    basis = f", from {sample_counts(data_set.measured)}" if is_few else ""
     return f"Speedups with 95 % intervals{basis}: {', '.join(shown)}." if shown else ""
 
 
@@ -264,9 +247,8 @@ def _time(found: Analysis) -> list[str]:
     text = [f"With 1 worker: {shares_in_words(found.one, found.data_set.kind)}."]
     if found.ceiling is not None and found.effect in ("significant", "modest"):
         limit = f"{found.ceiling:.0f}x" if found.ceiling >= 10 else times(found.ceiling)
-        text.append(
-            f"One thread does {share(found.one.serial)} of that, which limits the speedup to {limit} (Amdahl's law)."
-        )
+        part = share(found.one.serial)
+        text.append(f"One thread does {part} of that, which limits the speedup to {limit} (Amdahl's law).")
     best = found.best
     if best is not None and best.usage is not None:
         busy = _cores(found) or f"{workers(best.concurrency)} kept the CPU busy {busy_in_words(best.usage)} of the time"
@@ -291,34 +273,27 @@ def _slower(data_set: DataSet) -> str:
 
 
 def _memory(found: Analysis) -> str:
-    known = [level for level in found.data_set.measured if level.peak_bytes]
+    known = [(x, x.peak_bytes) for x in found.data_set.measured if x.peak_bytes]
     if len(known) < 2:
         return "" if known else "Memory was not measured."
-    low, high = known[0], found.default if found.default in known[1:] else max(known, key=lambda x: x.peak_bytes or 0)
-    assert high is not None
-    grown = (high.peak_bytes or 0) - (low.peak_bytes or 0)
-    if abs(grown) <= SAME_MEMORY_BYTES:
-        return f"Peak memory: {megabytes(low.peak_bytes)} MB, about the same with {workers(high.concurrency)}."
-    return (
-        f"Peak memory: {megabytes(low.peak_bytes)} MB with {workers(low.concurrency)}, {megabytes(high.peak_bytes)} MB "
-        f"with {workers(high.concurrency)}."
-    )
+    (low, least), *others = known
+    high, most = next((x for x in others if x[0] is found.default), max(known, key=lambda x: x[1]))
+    if abs(most - least) <= SAME_MEMORY_BYTES:
+        return f"Peak memory: {megabytes(least)} MB, about the same with {workers(high.concurrency)}."
+    return (f"Peak memory: {megabytes(least)} MB with {workers(low.concurrency)}, {megabytes(most)} MB "
+            f"with {workers(high.concurrency)}.")  # fmt: skip
 
 
 def _samples(data_set: DataSet) -> str:
     """Every timed run; of many, where they lie."""
-    shown: list[tuple[str, Timing]] = [
-        (workers(level.concurrency), level) for level in data_set.measured if level.samples
-    ]
-    shown += [(peer.name, peer) for peer in data_set.peers if peer.samples]
-    parts = [f"{name}: {_listed(timed.samples)}" for name, timed in shown]
-    every = "Every sample" if all(len(timed.samples) <= READABLE for _, timed in shown) else "Samples"
-    return f"{every} (s), {'; '.join(parts)}." if parts else ""
+    shown = [(workers(x.concurrency), x.samples) for x in data_set.measured if x.samples]
+    shown += [(peer.name, peer.samples) for peer in data_set.peers if peer.samples]
+    every = "Every sample" if all(len(samples) <= READABLE for _, samples in shown) else "Samples"
+    return f"{every} (s), {'; '.join(f'{name}: {_listed(samples)}' for name, samples in shown)}." if shown else ""
 
 
 def _listed(samples: Sequence[float]) -> str:
     if len(samples) <= READABLE:
         return ", ".join(map(significant, samples))
-    low, _, high = quantiles(samples, n=4)
-    ends = f"{significant(min(samples))} to {significant(max(samples))}"
-    return f"{len(samples)} from {ends}, half of them from {significant(low)} to {significant(high)}"
+    least, low, high, most = map(significant, (min(samples), *quantiles(samples, n=4)[::2], max(samples)))
+    return f"{len(samples)} from {least} to {most}, half of them from {low} to {high}"

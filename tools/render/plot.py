@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tools.analysis.analysis import Analysed, Analysis
-from tools.analysis.model import DataSet, Level, Report, is_quick
+from tools.analysis.model import DataSet, Environment, Level, is_quick
 from tools.analysis.scaling import ScalingLaw
 from tools.atomic import write_bytes
 from tools.errors import ReportError
@@ -57,10 +58,8 @@ class _Point:
         """The lowest and the highest thing drawn; of a bar without end, a part."""
         values = (self.value, *self.samples)
         low, high = min(values), max(values)
-        return (
-            min(low, max(self.bar[0], low / _FURTHEST_BAR)),
-            max(high, min(self.bar[1], high * _FURTHEST_BAR)),
-        )
+        bottom, top = max(self.bar[0], low / _FURTHEST_BAR), min(self.bar[1], high * _FURTHEST_BAR)
+        return min(low, bottom), max(high, top)
 
 
 def draw(found: Analysed, path: Path) -> None:
@@ -70,40 +69,31 @@ def draw(found: Analysed, path: Path) -> None:
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
         raise ReportError(f"{path} is neither .png nor .svg, the two kinds of picture there are.")
-    # Loaded when a picture is wanted: it is slow to import.
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context(LIGHT.style):
-        rows = max(1, len(found.analyses))
-        figure = Figure(figsize=(_WIDTH_INCHES, _ROW_INCHES * rows + _FOOT_INCHES), layout="constrained")
-        _fill(figure, found, LIGHT)
-        content = _saved(figure, kind[1:], LIGHT)
-    write_bytes(path, content)
+    size = (_WIDTH_INCHES, _ROW_INCHES * max(1, len(found.analyses)) + _FOOT_INCHES)
+    write_bytes(path, _picture(size, kind[1:], LIGHT, lambda figure: _fill(figure, found, LIGHT)))
 
 
 def panel(analysis: Analysis, which: Panel, *, dark: bool = False) -> bytes:
     """One panel of one data set as SVG, for a page with a light or a dark background."""
+    theme = DARK if dark else LIGHT
+    fill = _throughput if which == "throughput" else _speedup
+    return _picture(_PANEL_INCHES, "svg", theme, lambda figure: fill(figure.subplots(), analysis, theme))
+
+
+def _picture(size: tuple[float, float], kind: str, theme: Theme, fill: Callable[[Figure], None]) -> bytes:
+    # Loaded when a picture is wanted: it is slow to import.
     from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    theme = DARK if dark else LIGHT
-    with rc_context(theme.style):
-        figure = Figure(figsize=_PANEL_INCHES, layout="constrained")
-        axes = figure.subplots()
-        (_throughput if which == "throughput" else _speedup)(axes, analysis, theme)
-        return _saved(figure, "svg", theme)
-
-
-def _saved(figure: Figure, kind: str, theme: Theme) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure)
     content = io.BytesIO()
-    metadata = {"Date": None} if kind == "svg" else None
-    with warnings.catch_warnings():
+    with rc_context(theme.style), warnings.catch_warnings():
         # A box in the title for a script that the font lacks; the tables have it.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        fill(figure)
+        metadata = {"Date": None} if kind == "svg" else None
         figure.savefig(content, format=kind, dpi=_DPI, facecolor=theme.background, metadata=metadata)
     return content.getvalue()
 
@@ -120,16 +110,15 @@ def _fill(figure: Figure, found: Analysed, theme: Theme) -> None:
         left, right = row.subplots(1, 2)
         _throughput(left, analysis, theme)
         _speedup(right, analysis, theme)
-    figure.supxlabel(_foot(found.report), x=0.012, ha="left", fontsize=8, color=theme.quiet)
+    figure.supxlabel(_foot(found.report.environment), x=0.012, ha="left", fontsize=8, color=theme.quiet)
 
 
-def _foot(report: Report) -> str:
-    where = report.environment
+def _foot(where: Environment) -> str:
     facts = [
-        f"commit {where.commit_short}" if where.commit_short else "",
-        where.cpu or "",
-        f"{where.cores} cores" if where.cores else "",
-        f"Python {where.python}" if where.python else "",
+        where.commit_short and f"commit {where.commit_short}",
+        where.cpu,
+        where.cores and f"{where.cores} cores",
+        where.python and f"Python {where.python}",
     ]
     return "\n".join(filter(None, ["  ·  ".join(plain(fact) for fact in facts if fact), _FOOT]))
 
@@ -230,29 +219,18 @@ def _peers(axes: Axes, peers: list[tuple[float, str]], top: float, theme: Theme)
 def _frame(axes: Axes, data_set: DataSet, points: list[_Point], theme: Theme) -> None:
     """The measured levels at even distances; one without a time keeps its place and says so."""
     filled = [point.place for point in points]
+    names = [clipped(plain(str(level.concurrency)), 12).replace(" ", "\n", 1) for level in data_set.levels]
     axes.set_xlabel("Concurrency (workers)")
-    axes.set_xlim(-0.5, max(1, len(data_set.levels)) - 0.5)
-    axes.set_xticks(range(len(data_set.levels)), [_tick(level) for level in data_set.levels])
+    axes.set_xlim(-0.5, max(1, len(names)) - 0.5)
+    axes.set_xticks(range(len(names)), names)
     axes.grid(axis="y", color=theme.faint, linewidth=0.8)
     axes.tick_params(length=3)
     for place, level in enumerate(data_set.levels):
-        if place in filled or level.status == "ok":
-            continue
-        axes.axvspan(place - 0.3, place + 0.3, color=theme.band, zorder=0)
-        axes.text(
-            place,
-            0.5,
-            level.status,
-            transform=axes.get_xaxis_transform(),
-            rotation=90,
-            ha="center",
-            va="center",
-            color=theme.speedup if level.status == "failed" else theme.quiet,
-        )
-
-
-def _tick(level: Level) -> str:
-    return clipped(plain(str(level.concurrency)), 12).replace(" ", "\n", 1)
+        if place not in filled and level.status != "ok":
+            color = theme.speedup if level.status == "failed" else theme.quiet
+            axes.axvspan(place - 0.3, place + 0.3, color=theme.band, zorder=0)
+            said = axes.text(place, 0.5, level.status, transform=axes.get_xaxis_transform(), rotation=90, color=color)
+            said.set(ha="center", va="center")
 
 
 def _explain(axes: Axes, text: str, theme: Theme) -> None:
@@ -265,24 +243,15 @@ def _draw_point(axes: Axes, point: _Point, color: str) -> None:
     from matplotlib.transforms import ScaledTranslation
 
     low, high = point.extent
-    ends = ((point.bar[0], low, "v"), (point.bar[1], high, "^"))
     if point.bar[0] < point.bar[1]:
         axes.vlines(point.place, max(point.bar[0], low), min(point.bar[1], high), color=color, linewidth=1.4, zorder=3)
-        for end, furthest, arrow in ends:
-            goes_on = end < furthest if arrow == "v" else end > furthest
-            axes.plot(
-                [point.place],
-                [furthest if goes_on else end],
-                marker=arrow if goes_on else "_",
-                color=color,
-                markersize=7,
-                zorder=3,
-            )
+        for end, shown, arrow in ((point.bar[0], low, "v"), (point.bar[1], high, "^")):
+            goes_on = end < shown if arrow == "v" else end > shown
+            place, marker = (shown, arrow) if goes_on else (end, "_")
+            axes.plot([point.place], [place], marker=marker, color=color, markersize=7, zorder=3)
     marker = "D" if isinstance(point.level.concurrency, str) else "o"
     axes.plot([point.place], [point.value], marker=marker, color=color, markersize=6, zorder=3)
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    beside = axes.transData + ScaledTranslation(_STRIP, 0, figure.dpi_scale_trans)
+    beside = axes.transData + ScaledTranslation(_STRIP, 0, axes.get_figure(root=True).dpi_scale_trans)  # type: ignore[union-attr]
     places = [point.place] * len(point.samples)
     axes.scatter(places, point.samples, s=9, color=color, alpha=0.5, linewidths=0, zorder=3, transform=beside)
 
@@ -301,43 +270,25 @@ def _label(axes: Axes, point: _Point, text: str, theme: Theme, *, below: bool = 
 
     low, high = point.extent
     end = max(low, min(point.bar[0], point.value)) if below else min(high, max(point.bar[1], point.value))
-    axes.annotate(
-        text,
-        (point.place, end),
-        xytext=(5, -13 if below else 8),
-        textcoords="offset points",
-        ha="right",
-        va="top" if below else "bottom",
-        fontsize=9,
-        # Readable where it crosses a line.
-        path_effects=[withStroke(linewidth=3, foreground=theme.background)],
-        zorder=5,
-    )
+    offset, aligned = ((5, -13), "top") if below else ((5, 8), "bottom")
+    said = axes.annotate(text, (point.place, end), offset, textcoords="offset points", fontsize=9, zorder=5)
+    said.set(ha="right", va=aligned)
+    said.set_path_effects([withStroke(linewidth=3, foreground=theme.background)])  # readable where it crosses a line
 
 
 def _mark_recommended(axes: Axes, points: list[_Point], analysis: Analysis, theme: Theme) -> None:
+    ring: dict[str, Any] = {
+        "marker": "o",
+        "markersize": 14,
+        "markerfacecolor": "none",
+        "markeredgewidth": 1.8,
+        "linestyle": "none",
+    }
     for point in points:
         if point.level is analysis.default:
-            axes.plot(
-                [point.place],
-                [point.value],
-                marker="o",
-                markersize=14,
-                markerfacecolor="none",
-                markeredgecolor=theme.recommended,
-                markeredgewidth=1.8,
-                linestyle="none",
-                label=f"recommended: {workers(point.level.concurrency)}",
-                zorder=4,
-            )
+            (drawn,) = axes.plot([point.place], [point.value], **ring, markeredgecolor=theme.recommended, zorder=4)
+            drawn.set_linestyle("none")
+            drawn.set_label(f"recommended: {workers(point.level.concurrency)}")
     if axes.get_legend_handles_labels()[1]:
-        axes.legend(
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=3,
-            frameon=False,
-            fontsize=9,
-            markerscale=0.65,
-            handletextpad=0.4,
-            borderaxespad=0.1,
-        )
+        legend = axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9, markerscale=0.65)
+        legend.set_frame_on(False)

@@ -31,6 +31,8 @@ class Theme:
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.axisbelow": True,
+            "legend.handletextpad": 0.4,
+            "legend.borderaxespad": 0.1,
             "figure.constrained_layout.w_pad": 0.12,
             "figure.constrained_layout.h_pad": 0.08,
             "svg.hashsalt": "report",
