@@ -16,6 +16,9 @@ from .series import Measured, Run, Series
 from .steps import Samples, best_split, largest_step, level_before
 from .verdicts import EXIT_CODES, Finding, Row, Status, counted, exact_verdict, overall, rows_of
 
+ANOTHER_UNIT = 500
+"""The factor from which on a tracked number is taken for one in another unit: milliseconds for seconds are 1,000."""
+
 _Side = Sequence[tuple[str, Measured]]  # by commit, oldest first
 
 
@@ -74,10 +77,9 @@ class Change:
     def headline(self) -> str:
         """The answer in a few words."""
         if self.status == "regression":
-            guilty = ", ".join(map(short, self.guilty))
-            return f"Regression since {guilty}" if guilty else "Regression"
+            return f"Regression{' since ' if self.guilty else ''}{', '.join(map(short, self.guilty))}"
         if self.exit_code == 0:
-            return "No regression in what could be judged" if any(row.is_open for row in self.rows) else "No regression"
+            return f"No regression{' in what could be judged' if any(row.is_open for row in self.rows) else ''}"
         return "Too noisy to judge" if self.status == "unstable" else "Not enough data to judge"
 
     @property
@@ -90,8 +92,7 @@ def repeatable(before: Sequence[Run], after: Sequence[Run]) -> list[str]:
     """The benchmarks, as asv names them, whose exact count differs: it is measured again before it is called."""
     rows = rows_of(list(_paired_findings(before, after)))
     called = (row for row in rows if row.status in ("regression", "improvement") and None not in (row.base, row.head))
-    exact = (row for row in called if row.metric and row.metric.nature == "exact")
-    return list(dict.fromkeys(row.series.benchmark for row in exact))
+    return list(dict.fromkeys(row.series.benchmark for row in called if row.metric and row.metric.nature == "exact"))
 
 
 def undecided(change: Change) -> list[str]:
@@ -143,7 +144,7 @@ def between(
 def _paired_findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
     every = dict.fromkeys(series for run in (*before, *after) for series in run.series)
     for series in every:
-        metric = _metric(series, paired=True)
+        metric = metric_of(series, paired=True)
         if metric is None:
             continue
         rounds = [
@@ -185,7 +186,7 @@ def _findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
         and versions.get((run.environment, series.benchmark), series.version) == series.version
     )
     for environment, series in every:
-        metric = _metric(series)
+        metric = metric_of(series)
         if metric is None:
             continue
         old, new = (_side(runs, environment, series) for runs in (before, after))
@@ -195,10 +196,21 @@ def _findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
         if row.evidence:
             yield Finding(row, metric)
             continue
-        finding = _compare_history(row, metric, _good(old), _good(new))
+        finding = _of_one_unit(_compare_history(row, metric, _good(old), _good(new)))
         states = [one.status for _, one in old]
         between_them = "failed" in states[states.index("ok") :] and finding.basis
         yield replace(finding, basis=f"{finding.basis}; it failed in between") if between_them else finding
+
+
+def _of_one_unit(finding: Finding) -> Finding:
+    """asv's files name no units, so a tracked number that is so many times as large may be one in another unit."""
+    row, base, head = finding.row, finding.row.base or 0, finding.row.head or 0
+    factor = max(base, head) / min(base, head) if min(base, head) > 0 else 1.0
+    if row.series.kind != "track" or row.evidence or factor < ANOTHER_UNIT:
+        return finding
+    words = f"{factor:,.0f} times as {'much' if head > base else 'little'} as before"
+    advice = "if its unit is another, give the benchmark another version"
+    return Finding(replace(row, evidence=f"{words}, which is not judged; {advice}"), finding.metric)
 
 
 def _side(runs: Sequence[Run], environment: str, series: Series) -> _Side:
@@ -207,10 +219,6 @@ def _side(runs: Sequence[Run], environment: str, series: Series) -> _Side:
 
 def _good(side: _Side) -> list[Samples]:
     return [(commit, one.sample) for commit, one in side if one.status == "ok"]
-
-
-def _metric(series: Series, *, paired: bool = False) -> Metric | None:
-    return metric_of(series.benchmark, dict(series.params), series.kind, series.unit, paired=paired)
 
 
 def _missing(before: _Side, after: _Side, row: Row, *, is_known: bool = False) -> Row | None:
@@ -248,12 +256,15 @@ def _compare_rounds(
     base, head = (
         [certainty.undisturbed(x, lower_is_better=metric.lower_is_better) for x in side] for side in (before, after)
     )
-    if metric.nature == "exact":
-        return _exact_rounds(row, metric, base, head)
+    if metric.nature == "exact":  # what differs each time that it is measured, and in one direction, is called
+        pairs = list(zip(base, head, strict=True))
+        if len({exact_verdict(*pair, metric) for pair in pairs}) > 1:
+            return Finding(row.not_repeated(pairs), metric)
+        base, head = ([value] for value in min(pairs, key=lambda pair: abs(pair[1] - pair[0])))
     if metric.nature == "memory":  # what processes add to it now and then is not the commit's
         base, head = ([certainty.undisturbed(side, lower_is_better=True)] for side in (base, head))
     row = replace(row, base=median(base), head=median(head))
-    if metric.nature == "memory":
+    if metric.nature in ("exact", "memory"):
         return Finding(row, metric)
     if min(*base, *head) <= 0:
         return Finding(replace(row, evidence="a value of 0 has no ratio"), metric)
@@ -261,15 +272,6 @@ def _compare_rounds(
     difference = certainty.between_rounds([base[place] for place in calm], [head[place] for place in calm])
     basis = f"{len(calm)} pairs of runs" + (f" of {len(base)}, the others disturbed" if len(calm) < len(base) else "")
     return Finding(row, metric, difference, basis, len(calm))
-
-
-def _exact_rounds(row: Row, metric: Metric, base: Sequence[float], head: Sequence[float]) -> Finding:
-    """A count that differs is measured again; what differs each time, and in one direction, is called."""
-    pairs = list(zip(base, head, strict=True))
-    if len({exact_verdict(*pair, metric) for pair in pairs}) > 1:
-        return Finding(row.not_repeated(pairs), metric)
-    before, now = min(pairs, key=lambda pair: abs(pair[1] - pair[0]))
-    return Finding(replace(row, base=before, head=now), metric)
 
 
 def _compare_history(row: Row, metric: Metric, before: list[Samples], after: list[Samples]) -> Finding:
@@ -286,25 +288,20 @@ def _compare_history(row: Row, metric: Metric, before: list[Samples], after: lis
     if has_zero:  # a count that may be 0 has no ratio; one more has
         before, after = _one_more(before), _one_more(after)
     spread = certainty.run_spread([samples for _, samples in (*before, *after)])
-    steady = metric.nature == "memory"
     before = level_before(before, after[0], spread, metric)
     runs = [*before, *after]
     split = best_split(runs, range(len(before), len(runs)))
-    base, head = runs[:split], runs[split:]
-    row = replace(
-        row,
-        base=median(values[commit] for commit, _ in base),
-        head=median(values[commit] for commit, _ in head),
-        guilty=head[0][0],
-    )
-    difference = certainty.between_runs([x for _, x in base], [x for _, x in head], spread, steady=steady)
+    old, new = runs[:split], runs[split:]
+    base, head = (median(values[commit] for commit, _ in side) for side in (old, new))
+    row = replace(row, base=base, head=head, guilty=new[0][0])
+    steady = metric.nature == "memory"
+    difference = certainty.between_runs([x for _, x in old], [x for _, x in new], spread, steady=steady)
     if difference is None:
         return Finding(replace(row, evidence=_too_few([x for _, x in runs])), metric)
     # Where it happened was looked for: each place that it might have been is a comparison.
     difference = replace(difference, p_value=min(1.0, difference.p_value * len(after)))
-    known = "measured" if spread.is_known else "assumed"
-    swing = f"swing from run to run {percent(spread.deviation)} ({known})"
-    basis = f"{plural(len(base), 'earlier run')}, {swing}"
+    swing = f"{percent(spread.deviation)} ({'measured' if spread.is_known else 'assumed'})"
+    basis = f"{plural(len(old), 'earlier run')}, swing from run to run {swing}"
     return Finding(row, metric, difference, basis, has_ratio=not has_zero)
 
 

@@ -5,15 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from .series import Series
+
 Nature = Literal["exact", "memory", "time", "other"]
 
 EXACT_UNITS = {
-    "instructions/item": 0.005,
-    "requests": 0.0,
-    "requests/1,000 items": 0.0,
-    "documents": 0.0,
-    "modules": 0.02,
-}
+    "instructions/item": 0.005, "requests": 0.0, "requests/1,000 items": 0.0, "documents": 0.0, "modules": 0.02
+}  # fmt: skip
 """Units of counts that come out the same each time, and the change from which on they are called."""
 EXPLAINING_UNITS = ("seconds or count",)
 """Units of what tells where a time went (`benchmarks/usage.py`): one run each, and the time itself is judged."""
@@ -21,8 +19,7 @@ OF_OTHERS = ("peers", "stages", "decoders", "live_api")
 """Modules of the suite that time other code beside ours, or servers of others: no commit makes these slower."""
 BARE = "bare"
 """Parameters that begin so name a loop without the package, which is there to be compared with."""
-MEMORY_CHANGE = 0.05
-TIMING_CHANGE = 0.05
+MEMORY_CHANGE = TIMING_CHANGE = 0.05
 PAIRED_TIMING_CHANGE = 0.03
 """Interleaved rounds see the same machine on both sides, so less is enough."""
 
@@ -55,14 +52,13 @@ def is_judged(benchmark: str, params: Mapping[str, str], unit: str) -> bool:
     return benchmark.partition(".")[0] not in OF_OTHERS and not is_bare and unit not in EXPLAINING_UNITS
 
 
-def metric_of(
-    benchmark: str, params: Mapping[str, str], kind: str, unit: str, *, paired: bool = False
-) -> Metric | None:
+def metric_of(series: Series, *, paired: bool = False) -> Metric | None:
     """The metric of a benchmark, by its name, asv's kind of it and its unit; None for what is not judged.
 
     asv itself takes lower for better everywhere.
     """
-    if not is_judged(benchmark, params, unit):
+    kind, unit = series.kind, series.unit
+    if not is_judged(series.benchmark, dict(series.params), unit):
         return None
     if unit in EXACT_UNITS:
         return Metric("exact", True, EXACT_UNITS[unit])

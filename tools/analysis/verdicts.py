@@ -82,7 +82,7 @@ class Row:
 
     @property
     def metric(self) -> Metric | None:
-        return metric_of(self.series.benchmark, dict(self.series.params), self.series.kind, self.series.unit)
+        return metric_of(self.series)
 
     def measured_again(self, base: float | None, head: float | None) -> Row:
         """An exact count that was called, measured once more on both sides: it stands where the difference repeats."""
@@ -201,18 +201,14 @@ def _by_numbers(name: str) -> str:
 
 
 def _exact_row(row: Row, metric: Metric, base: float, head: float) -> Row:
-    row = replace(
-        row,
-        status=exact_verdict(base, head, metric),
-        threshold=metric.least_change,
-        ratio=head / base if base else None,
-    )
+    ratio = head / base if base else None
+    row = replace(row, status=exact_verdict(base, head, metric), threshold=metric.least_change, ratio=ratio)
     now = quantity(head, row.series.unit)
     if base == head:
         return replace(row, evidence=f"{now}, as before")
-    shown = f"{quantity(base, row.series.unit)} before, {now} now"
-    if row.ratio is not None and row.ratio > 0:
-        shown += f" ({_change(row.ratio)})"
+    shown = (
+        f"{quantity(base, row.series.unit)} before, {now} now{f' ({_change(ratio)})' if ratio and ratio > 0 else ''}"
+    )
     return replace(row, evidence=shown if row.status != "no change" else f"{shown}; {_uncalled(metric)}")
 
 
@@ -225,26 +221,19 @@ def _scattering_row(finding: Finding, difference: certainty.Difference, p_value:
     if not finding.has_ratio:
         shown = f"{quantity(row.base, row.series.unit)} before, {quantity(row.head, row.series.unit)} now"
         return replace(row, status=status, p_value=p_value, evidence=f"{shown}, {finding.basis}")
-    row = replace(
-        row,
-        status=status,
-        ratio=difference.ratio,
-        low=difference.low,
-        high=difference.high,
-        p_value=p_value,
-        threshold=metric.least_change,
-    )
-    size = f"{percent(abs(difference.ratio - 1))} {metric.more if difference.ratio > 1 else metric.less}"
+    ratio, low, high = difference.ratio, difference.low, difference.high
+    row = replace(row, status=status, ratio=ratio, low=low, high=high, p_value=p_value, threshold=metric.least_change)
+    size = f"{percent(abs(ratio - 1))} {metric.more if ratio > 1 else metric.less}"
     if size.startswith(percent(0)):
         size = "no difference"
-    size = f"{size} ({_change(difference.low)} to {_change(difference.high)})"
+    shown = f"{size} ({_change(low)} to {_change(high)})"
     basis = f"{_chance(p_value)} among {comparisons}, {finding.basis}"
-    if row.status == "unstable":
-        return replace(row, evidence=f"too noisy to judge: {size}, {basis}")
-    if row.status != "no change" or size.startswith("no difference"):
-        return replace(row, evidence=f"{size}, {basis}")
-    is_small = abs(math.log(difference.ratio)) <= math.log1p(metric.least_change)
-    return replace(row, evidence=f"{size}: {_uncalled(metric) if is_small else 'within the noise'}; {basis}")
+    if status == "unstable":
+        return replace(row, evidence=f"too noisy to judge: {shown}, {basis}")
+    if status != "no change" or size == "no difference":
+        return replace(row, evidence=f"{shown}, {basis}")
+    is_small = abs(math.log(ratio)) <= math.log1p(metric.least_change)
+    return replace(row, evidence=f"{shown}: {_uncalled(metric) if is_small else 'within the noise'}; {basis}")
 
 
 def _chance(p_value: float) -> str:

@@ -140,7 +140,7 @@ def test_counts_need_no_statistics(tmp_path: Path, unit: str, before: int, after
     ],
 )
 def test_units_as_others_write_them(unit: str, nature: str, lower_is_better: bool) -> None:
-    found = metric_of("m.Suite.track_x", {}, "track", unit)
+    found = metric_of(Series("m.Suite.track_x", (), "track", unit, "1"))
     assert found is not None
     assert (found.nature, found.lower_is_better) == (nature, lower_is_better)
 
@@ -192,6 +192,20 @@ def test_another_version_of_a_benchmark_is_not_compared(tmp_path: Path) -> None:
     commits = [{NAME: [1.0 + i / 100 for i in range(8)]}, {NAME: [2.0 + i / 100 for i in range(8)]}]
     found = judged(write_results(tmp_path, commits, version=["1", "2"]))
     assert found.status == "not enough data"
+
+
+@pytest.mark.parametrize(("unit", "values"), [("bytes", (0.2, 52e6)), ("ms", (0.21, 198.0)), ("requests", (6e7, 60))])
+@pytest.mark.parametrize("history", [1, 8])
+def test_a_number_in_another_unit_is_not_judged(
+    tmp_path: Path, unit: str, values: tuple[float, float], history: int
+) -> None:
+    """A benchmark that told seconds and tells bytes, in the same version: asv keeps no units, but it can be seen."""
+    samples = [[value * (1 + place / 100) for place in range(8)] for value in values]
+    commits = [*[{"m.Ingest.track_x": samples[0]}] * history, {"m.Ingest.track_x": samples[1]}]
+    found = judged(write_results(tmp_path, commits, unit=unit))
+    assert (found.status, found.exit_code, found.guilty) == ("not enough data", 2, ())
+    assert "times as" in found.rows[0].evidence
+    assert "if its unit is another, give the benchmark another version" in found.rows[0].evidence
 
 
 def test_wild_measurements_are_unstable(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from asv.util import load_json
 from support import ROOT
 
 from tools.analysis.metrics import metric_of
+from tools.analysis.series import Series
 
 DISCOVER = """
 import json, sys
@@ -31,9 +32,8 @@ def test_the_regressions_page_agrees_with_the_judge() -> None:
     for one in suite:
         for values in itertools.product(*one["params"]):
             call = f"{one['name']}({', '.join(values)})" if values else one["name"]
-            metric = metric_of(
-                one["name"], dict(zip(one["param_names"], values, strict=True)), one["type"], one["unit"]
-            )
+            params = tuple(zip(one["param_names"], values, strict=True))
+            metric = metric_of(Series(one["name"], params, one["type"], one["unit"], ""))
             is_skipped = any(re.match(pattern, call) for pattern in settings["regressions_first_commits"])
             assert is_skipped == (metric is None), call
             if metric is not None:
