@@ -8,9 +8,10 @@ import shlex
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from click.core import ParameterSource
@@ -57,8 +58,7 @@ class Processes(Levels):
         return tuple(f"{level} processes" if isinstance(level, int) and level > 1 else level for level in levels)
 
 
-@dataclass(frozen=True)
-class Shared:
+class Shared(NamedTuple):
     """The options that `file` and `api` share."""
 
     concurrency: tuple[Concurrency, ...]
@@ -69,21 +69,15 @@ class Shared:
 
 def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     options = (
-        click.option("--concurrency", type=Levels(), default="1,5,10", show_default=True,
-                     help="Levels to measure, 'auto' among them."),
-        click.option("--repeat", type=click.IntRange(1, 1000), help=f"Timed runs a level. [default: {repeat}]"),
-        click.option("--budget", type=click.FloatRange(min=0), default=30.0, show_default=True, metavar="SECONDS",
-                     help="Begin no further round of runs after so long, once each level has five."),
         click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=output, show_default=True,
                      help="JSON file to write; the report and the plot go beside it."),
+        click.option("--budget", type=click.FloatRange(min=0), default=30.0, show_default=True, metavar="SECONDS",
+                     help="Begin no further round of runs after so long, once each level has five."),
+        click.option("--repeat", type=click.IntRange(1, 1000), help=f"Timed runs a level. [default: {repeat}]"),
+        click.option("--concurrency", type=Levels(), default="1,5,10", show_default=True,
+                     help="Levels to measure, 'auto' among them."),
     )  # fmt: skip
-
-    def add(command: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
+    return lambda command: reduce(lambda command, option: option(command), options, command)
 
 
 @click.command("file")
@@ -95,17 +89,9 @@ def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]],
 @click.option("--workers", type=Processes(), help="Write NDJSON with so many processes, such as 1,2, instead.")
 @_shared_options("results/file.json", UNTIL_NARROW)
 @click.pass_context
-def file_command(
-    context: click.Context,
-    /,
-    test_size: int | None,
-    profile: str | None,
-    layout: str | None,
-    source: str | None,
-    max_items: int | None,
-    workers: tuple[Concurrency, ...] | None,
-    **shared: Any,
-) -> None:
+def file_command(context: click.Context, /, test_size: int | None, profile: str | None, layout: str | None,
+                 source: str | None, max_items: int | None, workers: tuple[Concurrency, ...] | None,
+                 **shared: Any) -> None:  # fmt: skip
     """Measure reading items from files, the page cache warm: each level is run once untimed before."""
     from tools import source_check
     from tools.analysis.model import title_of
@@ -115,7 +101,7 @@ def file_command(
     if workers is not None:
         if max_items or context.get_parameter_source("concurrency") is not ParameterSource.DEFAULT:
             raise click.UsageError("--workers writes all items: --concurrency and --max-items do not go with it")
-        given = replace(given, concurrency=workers)
+        given = given._replace(concurrency=workers)
     if source is not None:
         if test_size or profile or layout:
             raise click.UsageError("--source is data of yours: --test-size, --profile and --layout do not go with it")
@@ -123,14 +109,11 @@ def file_command(
         name = (Path(shown).name or shown).replace("{", "{{").replace("}", "}}")
         title = f"{{items:,}} Items of {name}"
     else:
-        spec = _spec(test_size or 1000, profile, layout)
-        data = _made(spec)
+        spec, data = _made(test_size or 1000, profile, layout)
         source, expected = str(data.path), min(spec.items, max_items or spec.items)
         title = title_of("file", expected)
         shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
-    options: dict[str, Any] = {"mode": "file", "source": source}
-    if max_items is not None:
-        options["max_items"] = max_items
+    options = {"mode": "file", "source": source, **({"max_items": max_items} if max_items else {})}
     source_check.check_file_source(options)
     if workers is not None:
         title, shown = f"{title}, written", f"{shown}, written as NDJSON"
@@ -148,16 +131,8 @@ def file_command(
 @click.option("--header", "headers", multiple=True, metavar="NAME=VARIABLE",
               help="Send a header with the value of an environment variable.")  # fmt: skip
 @_shared_options("results/api.json", f"{UNTIL_NARROW}; 1 with --catalog-url")
-def api_command(
-    catalog_url: str | None,
-    collection_id: str | None,
-    max_items: int | None,
-    limit: int,
-    datetime: str | None,
-    bbox: str | None,
-    headers: tuple[str, ...],
-    **shared: Any,
-) -> None:
+def api_command(catalog_url: str | None, collection_id: str | None, max_items: int | None, limit: int,
+                datetime: str | None, bbox: str | None, headers: tuple[str, ...], **shared: Any) -> None:  # fmt: skip
     """Measure fetching items from a STAC API. A catalogue of others is asked once a level unless --repeat says more."""
     from stac_manager import IngestConfig
     from tools import local_api, source_check
@@ -174,8 +149,7 @@ def api_command(
     IngestConfig.parse({**search, "source": catalog_url or "http://localhost/"})  # before anything is made or started
     with ExitStack() as stack:
         if catalog_url is None:
-            spec = _spec(max_items, None, "ndjson")
-            data = _made(spec)
+            _, data = _made(max_items, None, "ndjson")
             url = stack.enter_context(local_api.running(data.path, latency_seconds=LOCAL_LATENCY_SECONDS))
             shown = f"the project's own STAC API, {LOCAL_LATENCY_SECONDS * 1000:.0f} ms a request, {limit} items a page"
         else:
@@ -183,7 +157,7 @@ def api_command(
         options = {**search, "source": url}
         if catalog_url is not None:
             repeat = given.repeat or 1
-            given = replace(given, repeat=repeat)
+            given = given._replace(repeat=repeat)
             total = source_check.requests_of(-(-max_items // limit), given.concurrency, repeat)
             say(f"This sends about {total:,} requests to {_without_query(catalog_url)}.")
         found = source_check.check_api_source(options)
@@ -194,9 +168,12 @@ def api_command(
         _measure(given, title, shown, options, warm_up=False, items=expected)
 
 
-def _made(spec: test_data.DataSetSpec) -> test_data.DataSet:
+def _made(items: int, profile: str | None, layout: str | None) -> tuple[test_data.DataSetSpec, test_data.DataSet]:
+    """Generated items, which are made where they are not there yet."""
+    default = test_data.DataSetSpec()
+    spec = replace(default, items=items, profile=profile or default.profile, layout=layout or default.layout)
     with progress.counted(f"{spec.profile} items", "items") as show:
-        return test_data.ensure(spec, TEST_DATA, progress=show)
+        return spec, test_data.ensure(spec, TEST_DATA, progress=show)
 
 
 def _measure(given: Shared, title: str, source: str, options: dict[str, Any], **how: Any) -> None:
@@ -215,11 +192,6 @@ def _measure(given: Shared, title: str, source: str, options: dict[str, Any], **
     render.write(found, given.output)
     write_report(found, "md", given.output.with_name(f"{given.output.stem}_report.md"))
     say(f"Written: {given.output}")
-
-
-def _spec(items: int, profile: str | None, layout: str | None) -> test_data.DataSetSpec:
-    default = test_data.DataSetSpec()
-    return replace(default, items=items, profile=profile or default.profile, layout=layout or default.layout)
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -28,16 +28,8 @@ FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": No
               help="md: a page with its plots as PNG and SVG; html: one file; terminal: write nothing.")  # fmt: skip
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path),
               help="File to write. [default: results/report.md, .json or .html]")  # fmt: skip
-def report_command(
-    commit: str | None,
-    machine: str | None,
-    results_dir: Path,
-    source: Path | None,
-    compare: str | None,
-    peers: bool,
-    form: str,
-    output: Path | None,
-) -> int:
+def report_command(commit: str | None, machine: str | None, results_dir: Path, source: Path | None,
+                   compare: str | None, peers: bool, form: str, output: Path | None) -> int:  # fmt: skip
     """Show what `asv run` has measured: the newest commit, or the one named.
 
     Exit code with --compare, as `compare` and `regressions` have it: 0 no regression, 1 a regression, 2 nothing could

@@ -4,6 +4,7 @@ Numbers and words come from `tools.analysis`.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -45,25 +46,17 @@ def page_data(results_dir: Path, project: str, order: Mapping[str, int], dates: 
         several = len({report.environment.env_name for report in reports}) > 1
         for report in sorted(reports, key=lambda x: order[x.environment.commit or ""]):
             where = report.environment
-            name = f"{folder.name}, {where.env_name}" if several else folder.name
+            commit, name = where.commit or "", f"{folder.name}, {where.env_name}" if several else folder.name
             for data_set in report.data_sets:
                 benchmark, _, variant = data_set.key.removesuffix(")").partition("(")
-                entry = series.setdefault(
-                    (name, benchmark, variant),
-                    {"machine": name, "benchmark": benchmark, "size": variant, "sizeLabel": _size(variant), "runs": []},
-                )
-                run = _run(report, data_set, dates[where.commit or ""])
-                change = changes.get(where.commit or "")
-                if change is not None:
-                    rows = [row for row in change.rows if _is_of(row, benchmark, variant, where.env_name)]
-                    run["changes"] = [f"{row.short_name}: {row.sentence}" for row in rows if row.is_loud]
-                    run["details"] += [f"{row.short_name}: {row.sentence}" for row in rows if not row.is_loud]
-                entry["runs"].append(run)
-    return {
-        "project": project,
-        "published": datetime.now(UTC).isoformat(timespec="seconds"),
-        "series": list(series.values()),
-    }
+                shown = {"machine": name, "benchmark": benchmark, "size": variant, "sizeLabel": _size(variant)}
+                run = _run(report, data_set, dates[commit])
+                for row in changes[commit].rows if commit in changes else ():
+                    if _is_of(row, benchmark, variant, where.env_name):
+                        run["changes" if row.is_loud else "details"].append(f"{row.short_name}: {row.sentence}")
+                series.setdefault((name, benchmark, variant), shown | {"runs": []})["runs"].append(run)
+    published = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"project": project, "published": published, "series": list(series.values())}
 
 
 def _changes(results_dir: Path, machine: str, order: Mapping[str, int]) -> dict[str, Change]:
@@ -115,11 +108,8 @@ def _run(report: Report, data_set: DataSet, date: int) -> dict[str, Any]:
 
 
 def _level(level: Level, base: Level | None) -> dict[str, Any]:
-    slow, fast = (
-        None if level.items is None or not seconds else level.items / seconds
-        for seconds in (level.q75_seconds, level.q25_seconds)
-    )
-    first = base.median_seconds if base is not None else None
+    items, first = level.items, base and base.median_seconds
+    slow, fast = (items / x if items is not None and x else None for x in (level.q75_seconds, level.q25_seconds))
     return {
         "concurrency": level.concurrency,
         "status": level.status,
@@ -127,7 +117,7 @@ def _level(level: Level, base: Level | None) -> dict[str, Any]:
         "throughput": level.throughput,
         "throughputLow": slow,
         "throughputHigh": fast,
-        "throughputSamples": [level.items / sample for sample in level.samples] if level.items else [],
+        "throughputSamples": [items / sample for sample in level.samples] if items else [],
         "speedup": level.speedup,
         "speedupInterval": level.speedup_interval,
         "speedupSamples": [first / sample for sample in level.samples] if first else [],
@@ -151,23 +141,11 @@ def write_page(path: Path, data: dict[str, Any], chart_library: bytes | None) ->
 
     Without the library it has its tables and says that charts are missing. Raises ReportError.
     """
-    parts = {
-        name: (_PARTS / name).read_text(encoding="utf-8") for name in ("speedup.html", "speedup.css", "speedup.js")
-    }
-    filled = Template(parts["speedup.html"]).substitute(
-        style=parts["speedup.css"],
-        data=_embedded(data),
-        library="" if chart_library is None else _without_source_map(chart_library.decode()),
-        script=parts["speedup.js"],
-    )
+    parts = (_PARTS / f"speedup.{kind}" for kind in ("html", "css", "js"))
+    page, style, script = (part.read_text(encoding="utf-8") for part in parts)
+    # Names of files and benchmarks are text of others, which must not end the script element that they stand in.
+    embedded = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    # The source map is not beside the page, and developer tools would ask for it.
+    library = re.sub(r"^//# sourceMappingURL=.*\n?", "", (chart_library or b"").decode(), flags=re.MULTILINE)
+    filled = Template(page).substitute(style=style, data=embedded, library=library, script=script)
     write_bytes(path, filled.encode())
-
-
-def _embedded(data: dict[str, Any]) -> str:
-    """JSON that cannot end the script element it stands in: names of files and benchmarks are text of others."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-
-
-def _without_source_map(script: str) -> str:
-    """The map is not beside the page, and developer tools would ask for it."""
-    return "\n".join(line for line in script.splitlines() if not line.startswith("//# sourceMappingURL="))

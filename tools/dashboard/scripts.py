@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tools import ROOT
 from tools.atomic import write_bytes
@@ -66,10 +67,9 @@ def load(wanted: Iterable[Script]) -> dict[Script, bytes]:
     scripts = list(dict.fromkeys(wanted))
     found = {script: content for script in scripts if (content := _from_cache(script)) is not None}
     missing = [script for script in scripts if script not in found]
-    if missing:
-        for script, content in _from_npm(missing).items():
-            write_bytes(script.cached, content)
-            found[script] = content
+    for script, content in _from_npm(missing).items() if missing else ():
+        write_bytes(script.cached, content)
+        found[script] = content
     return found
 
 
@@ -83,36 +83,28 @@ def _from_cache(script: Script) -> bytes | None:
 
 
 def _from_npm(scripts: list[Script]) -> dict[Script, bytes]:
+    """What npm packs of each package as it was published; no project's package.json has a say there."""
     packages = sorted({script.package for script in scripts})
-    with tempfile.TemporaryDirectory(prefix="dashboard-scripts-") as folder:
-        _pack(packages, Path(folder))
-        return {script: _member(script, Path(folder)) for script in scripts}
-
-
-def _pack(packages: list[str], folder: Path) -> None:
-    """Let npm put each package into the folder as it was published; no project's package.json has a say there."""
     npm = shutil.which("npm")
     if npm is None:
         raise ScriptsUnavailable("npm is not installed")
     command = [npm, "pack", "--silent", "--ignore-scripts", "--prefer-offline", "--fetch-retries=0"]
     command += [f"--fetch-timeout={FETCH_TIMEOUT_MILLISECONDS}", *packages]
-    try:
-        done = subprocess.run(
-            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False,
-            timeout=NPM_TIMEOUT_SECONDS,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise ScriptsUnavailable(f"npm did not answer within {NPM_TIMEOUT_SECONDS} s") from None
-    if done.returncode:
-        raise ScriptsUnavailable(f"npm could not fetch {', '.join(packages)}")
+    quiet: Any = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": False}
+    with tempfile.TemporaryDirectory(prefix="dashboard-scripts-") as folder:
+        try:
+            done = subprocess.run(command, cwd=folder, timeout=NPM_TIMEOUT_SECONDS, **quiet)
+        except subprocess.TimeoutExpired:
+            raise ScriptsUnavailable(f"npm did not answer within {NPM_TIMEOUT_SECONDS} s") from None
+        if done.returncode:
+            raise ScriptsUnavailable(f"npm could not fetch {', '.join(packages)}")
+        return {script: _member(script, Path(folder)) for script in scripts}
 
 
 def _member(script: Script, folder: Path) -> bytes:
     with tarfile.open(folder / f"{script.package.replace('@', '-')}.tgz") as package:
-        try:
-            file = package.extractfile(f"package/{script.member}")
-        except KeyError:
-            file = None
+        names = package.getnames()
+        file = package.extractfile(f"package/{script.member}") if f"package/{script.member}" in names else None
         if file is None:
             raise ReportError(f"npm's {script.package} holds no {script.member}")
         content = file.read()
