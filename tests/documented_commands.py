@@ -184,7 +184,7 @@ def environment(clone: Path) -> dict[str, str]:
 def make_two_results(clone: Path) -> None:
     """Two results to compare, the same one twice, with samples that no load of the machine can make noisy."""
     before, after = (clone / "results" / name for name in ("before.json", "after.json"))
-    found = Report("2026-11-01T10:00:00+00:00", False, Environment(machine="box"), (timed({1: 1.0, 5: 0.5}),))
+    found = Report("2026-11-01T10:00:00+00:00", Environment(machine="box"), (timed({1: 1.0, 5: 0.5}),))
     write_results(analyse_report(found), before)
     shutil.copy(before, after)
 

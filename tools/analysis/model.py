@@ -7,7 +7,7 @@ and never zero; every renderer shows it as "n/a".
 import math
 import re
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal, TypeVar
 
@@ -120,6 +120,11 @@ class DataSet:
         return next((x for x in self.measured if x.concurrency == BASELINE_CONCURRENCY), None)
 
     @property
+    def is_quick(self) -> bool:
+        """Whether a level was timed too few times to call the result a measurement."""
+        return any(level.sample_count < MEASUREMENT_SAMPLES for level in self.measured)
+
+    @property
     def speedup_missing_because(self) -> str | None:
         """Why no speedup can be given, in words, or None."""
         if self.baseline is not None:
@@ -132,13 +137,16 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a page shows. `created` is UTC in ISO 8601; `quick` means: not a measurement."""
+    """Everything a page shows. `created` is UTC in ISO 8601."""
 
     created: str
-    quick: bool
     environment: Environment
     data_sets: tuple[DataSet, ...]
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def quick(self) -> bool:
+        return any(data_set.is_quick for data_set in self.data_sets)
 
 
 def make_level(
@@ -228,11 +236,6 @@ def order_of(concurrency: Concurrency) -> tuple[int, int, str]:
         return 0, concurrency, ""
     found = _PROCESSES.fullmatch(concurrency)
     return (1, int(found[1]), concurrency) if found else (2, 0, concurrency)
-
-
-def is_quick(data_sets: Iterable[DataSet]) -> bool:
-    """Whether a level was timed too few times to call the result a measurement."""
-    return any(level.sample_count < MEASUREMENT_SAMPLES for data_set in data_sets for level in data_set.measured)
 
 
 def title_of(kind: Kind, items: int) -> str:

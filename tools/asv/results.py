@@ -19,7 +19,6 @@ from tools.analysis.model import (
     Report,
     Usage,
     as_peer,
-    is_quick,
     make_data_set,
     make_level,
     title_of,
@@ -110,7 +109,6 @@ def _report(file: ResultFile, machine: Mapping[str, Any], *, with_peers: bool) -
     measured = file.measured_until or file.commit_date
     return Report(
         created=datetime.fromtimestamp(measured / 1000, UTC).isoformat(timespec="seconds"),
-        quick=is_quick(data_sets),
         environment=_environment(file, machine),
         data_sets=data_sets,
     )

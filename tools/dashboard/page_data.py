@@ -14,7 +14,7 @@ from typing import Any
 
 from tools.analysis.analysis import analyse
 from tools.analysis.change import Change
-from tools.analysis.model import DataSet, Level, Peer, Report, is_quick
+from tools.analysis.model import DataSet, Level, Peer, Report
 from tools.analysis.verdicts import Row
 from tools.asv.history import WINDOW, before_and_after
 from tools.asv.results import read_history, read_reports
@@ -92,7 +92,7 @@ def _run(report: Report, data_set: DataSet, date: int) -> dict[str, Any]:
     return {
         "commit": report.environment.commit,
         "date": date,
-        "quick": is_quick([data_set]),
+        "quick": data_set.is_quick,
         "title": data_set.title,
         "levels": [_level(level, data_set.baseline) for level in data_set.levels],
         "lines": [[line.label, line.text, line.command] for line in found.lines],

@@ -22,7 +22,6 @@ from tools.analysis.model import (
     Kind,
     Level,
     Report,
-    is_quick,
     make_data_set,
     make_level,
 )
@@ -109,7 +108,6 @@ def measure(request: Request, console: Console) -> Measurement:
         raise MeasuringError(next(found.reason for found in seen.values() if found.reason))
     report = Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        quick=is_quick([data_set]),
         environment=_environment(),
         data_sets=(data_set,),
     )

@@ -41,7 +41,7 @@ def write(found: Analysed, path: Path) -> None:
 
 
 def report_content(report: Report) -> dict[str, Any]:
-    content = dataclasses.asdict(report)
+    content = {"created": report.created, "quick": report.quick, **dataclasses.asdict(report)}
     for data_set, written in zip(report.data_sets, content["data_sets"], strict=True):
         for level, entry in zip(data_set.levels, written["levels"], strict=True):
             entry["strategy"] = level.strategy
@@ -63,7 +63,8 @@ def read(path: Path) -> Report:
     if problem:
         raise ReportError(f"{path} is not a benchmark result: {problem}; {_RUN_AGAIN}.")
     try:
-        return _report(data)
+        environment, data_sets = Environment(**data["environment"]), tuple(map(_data_set, data["data_sets"]))
+        return Report(data["created"], environment, data_sets)
     except ValueError as error:
         raise ReportError(f"{path} is not a benchmark result: {error}; {_RUN_AGAIN}.") from error
 
@@ -112,23 +113,11 @@ def _first_problem(data: Any) -> str | None:
     return f"at {where}, {short}" if where else short
 
 
-def _report(data: dict[str, Any]) -> Report:
-    return Report(
-        created=data["created"],
-        quick=data["quick"],
-        environment=Environment(**data["environment"]),
-        data_sets=tuple(map(_data_set, data["data_sets"])),
-    )
-
-
 def _data_set(data: dict[str, Any]) -> DataSet:
-    return make_data_set(
-        **{name: data[name] for name in ("title", "key", "kind", "source", "items")},
-        levels=[_level(entry, entry["concurrency"]) for entry in data["levels"]],
-        peers=[as_peer(entry["name"], _level(entry, entry["name"])) for entry in data.get("peers", ())],
-        command=data.get("command"),
-        version=data.get("version"),
-    )
+    names = ("title", "key", "kind", "source", "items", "command", "version")
+    levels = [_level(entry, entry["concurrency"]) for entry in data["levels"]]
+    peers = [as_peer(entry["name"], _level(entry, entry["name"])) for entry in data.get("peers", ())]
+    return make_data_set(levels=levels, peers=peers, **{name: data.get(name) for name in names})  # type: ignore[arg-type]
 
 
 def _level(data: dict[str, Any], concurrency: int | str) -> Level:

@@ -41,4 +41,4 @@ def report_html(report: Report) -> str:
 
 def data_set_html(data_set: DataSet) -> str:
     """One data set, as a report of its own."""
-    return report_html(Report(created="", quick=False, environment=Environment(), data_sets=(data_set,)))
+    return report_html(Report(created="", environment=Environment(), data_sets=(data_set,)))

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 from tools.analysis.analysis import Analysed, Analysis, Line
-from tools.analysis.model import BASELINE_CONCURRENCY, DataSet, Environment, Level, Report, Timing, sample_counts
+from tools.analysis.model import BASELINE_CONCURRENCY, DataSet, Level, Report, Timing, sample_counts
 from tools.words import NOT_AVAILABLE, clipped, megabytes, significant, times, workers
 
 COLUMNS = ("Strategy", "Concurrency", "Time (s)", "Throughput (items/s)", "Memory (MB)", "Speedup")
 
-# Longer names would leave no room for the numbers on a terminal.
-_NAME = 20
+_NAME = 20  # longer ones would leave no room for the numbers on a terminal
 
 Facts = tuple[tuple[str, str], ...]
 
@@ -47,8 +46,10 @@ class Page:
 
 def report_page(found: Analysed) -> Page:
     report, where = found.report, found.report.environment
+    is_utc = report.created.endswith("+00:00")  # as people write it
+    created = f"{report.created[:16].replace('T', ' ')} UTC" if is_utc else report.created
     known = [where.commit_short and f"commit {where.commit_short}", where.machine, where.cpu,
-             where.python and f"Python {where.python}", _in_words(report.created)]  # fmt: skip
+             where.python and f"Python {where.python}", created]  # fmt: skip
     return Page(
         title="Ingestion benchmark",
         subtitle=" · ".join(filter(None, known)),
@@ -58,27 +59,19 @@ def report_page(found: Analysed) -> Page:
     )
 
 
-def _in_words(created: str) -> str:
-    """2026-11-29T04:56:20+00:00 as people write it."""
-    return f"{created[:16].replace('T', ' ')} UTC" if created.endswith("+00:00") else created
-
-
 def _section(analysis: Analysis) -> Section:
     data_set = analysis.data_set
-    rows = [
-        Row(cells(x), x.status if x.status != "ok" else "recommended" if x is analysis.default else "")
-        for x in data_set.levels
-    ]
-    rows += [
-        Row(
-            (clipped(peer.name, _NAME), NOT_AVAILABLE, *_numbers(peer), times(peer.speedup)),
-            peer.status if peer.status != "ok" else "",
-        )
-        for peer in data_set.peers
-    ]
+    rows = [Row(cells(x), "recommended" if x is analysis.default else _style(x)) for x in data_set.levels]
+    for peer in data_set.peers:
+        name = clipped(peer.name, _NAME)
+        rows.append(Row((name, NOT_AVAILABLE, *_numbers(peer), times(peer.speedup)), _style(peer)))
     others = ["Rows without a concurrency are other ways to the same items."] if data_set.peers else []
     details = (*analysis.details, *others, f"Source: {data_set.source}.", memory_note(data_set))
     return Section(data_set.title, COLUMNS, tuple(rows), analysis.lines, details, analysis)
+
+
+def _style(timed: Timing) -> str:
+    return "" if timed.status == "ok" else timed.status
 
 
 def cells(level: Level) -> tuple[str, ...]:
@@ -95,33 +88,26 @@ def _numbers(timed: Timing) -> tuple[str, str, str]:
 
 def memory_note(data_set: DataSet) -> str:
     """What the memory column includes, and what is left of it without the imports."""
-    includes = (
-        "Memory is the peak resident set size of the benchmark process in MB (10^6 bytes), without child processes"
-    )
-    net = [
-        f"{megabytes(x.net_bytes)} MB with {workers(x.concurrency)}" for x in data_set.levels if x.net_bytes is not None
-    ]
-    return "; net of the imports, ".join(filter(None, [includes, ", ".join(net)])) + "."
+    text = "Memory is the peak resident set size of the benchmark process in MB (10^6 bytes), without child processes"
+    known = [x for x in data_set.levels if x.net_bytes is not None]
+    net = ", ".join(f"{megabytes(x.net_bytes)} MB with {workers(x.concurrency)}" for x in known)
+    return f"{text}; net of the imports, {net}." if net else f"{text}."
 
 
 def environment_facts(report: Report) -> Facts:
     where = report.environment
-    packages = [f"{name} {version}" for name, version in sorted((where.packages or {}).items())]
-    return (
-        ("Commit", _commit(where)),
-        ("Machine", where.machine or NOT_AVAILABLE),
-        ("OS", where.os or NOT_AVAILABLE),
-        ("CPU", where.cpu or NOT_AVAILABLE),
-        ("Cores", NOT_AVAILABLE if where.cores is None else str(where.cores)),
-        ("RAM", where.ram or NOT_AVAILABLE),
-        ("Python", where.python or NOT_AVAILABLE),
-        *([("Environment", where.env_name)] if where.env_name else []),  # which asv has made
-        ("Packages", ", ".join(packages) or NOT_AVAILABLE),
-        ("Samples", "; ".join(f"{x.title}: {sample_counts(x.levels)}" for x in report.data_sets) or NOT_AVAILABLE),
-        ("Created", report.created),
-    )
-
-
-def _commit(where: Environment) -> str:
     commit = where.commit or where.commit_short or NOT_AVAILABLE
-    return f"{commit}, with uncommitted changes" if where.dirty else commit
+    facts = {
+        "Commit": f"{commit}, with uncommitted changes" if where.dirty else commit,
+        "Machine": where.machine,
+        "OS": where.os,
+        "CPU": where.cpu,
+        "Cores": where.cores and str(where.cores),
+        "RAM": where.ram,
+        "Python": where.python,
+        **({"Environment": where.env_name} if where.env_name else {}),  # which asv has made
+        "Packages": ", ".join(f"{name} {version}" for name, version in sorted((where.packages or {}).items())),
+        "Samples": "; ".join(f"{x.title}: {sample_counts(x.levels)}" for x in report.data_sets),
+        "Created": report.created,
+    }
+    return tuple((name, value or NOT_AVAILABLE) for name, value in facts.items())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tools.analysis.analysis import Analysed, Analysis
-from tools.analysis.model import DataSet, Environment, Level, is_quick
+from tools.analysis.model import DataSet, Environment, Level
 from tools.analysis.scaling import ScalingLaw
 from tools.atomic import write_bytes
 from tools.errors import ReportError
@@ -104,7 +104,7 @@ def _fill(figure: Figure, found: Analysed, theme: Theme) -> None:
         return
     rows = figure.subfigures(len(found.analyses), 1, squeeze=False)
     for row, analysis in zip(rows[:, 0], found.analyses, strict=True):
-        quick = " (quick run)" if is_quick([analysis.data_set]) else ""
+        quick = " (quick run)" if analysis.data_set.is_quick else ""
         title = f"{clipped(plain(analysis.data_set.title), 80)}{quick}"
         row.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
         left, right = row.subplots(1, 2)

@@ -509,7 +509,6 @@ def test_a_comparison_says_where_the_server_refused() -> None:
     free, limited = (
         Report(
             "2026-01-02T03:04:05+00:00",
-            False,
             Environment(machine="box"),
             (data_set(level(1, 1.0, 0.1), level(10, seconds, 0.1, refusals=refusals), kind="api"),),
         )

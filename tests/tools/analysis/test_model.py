@@ -5,7 +5,7 @@ import math
 import pytest
 from made_data_sets import measured_level, missing_level, summarised_level
 
-from tools.analysis.model import is_quick, make_data_set
+from tools.analysis.model import make_data_set
 
 
 def test_level_from_samples() -> None:
@@ -58,7 +58,7 @@ def test_a_level_is_there_once() -> None:
 def test_quick_is_a_level_timed_less_than_five_times() -> None:
     def quick(*counts: int) -> bool:
         levels = [summarised_level(x, 1.0, n) for x, n in enumerate(counts, start=1)]
-        return is_quick([make_data_set("t", "k", "file", "s", None, [*levels, missing_level(99, "n/a")])])
+        return make_data_set("t", "k", "file", "s", None, [*levels, missing_level(99, "n/a")]).is_quick
 
     assert quick(5, 4)
     assert not quick(5, 6)

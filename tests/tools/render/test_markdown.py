@@ -45,7 +45,7 @@ def documented_report() -> Report:
         python="3.11.7",
         packages={"orjson": "3.11.1", "aiohttp": "3.12.0"},
     )
-    return Report("2026-01-02T03:04:05+00:00", False, environment, (data_set,))
+    return Report("2026-01-02T03:04:05+00:00", environment, (data_set,))
 
 
 def rows(page: str) -> dict[str, list[str]]:
@@ -144,7 +144,7 @@ SHOWN = (
 def test_text_of_others_is_shown_as_it_is() -> None:
     levels = [measured_level(1, [2.0, 2.1]), measured_level(HOSTILE, [1.0])]
     data_set = make_data_set(HOSTILE, "k", "file", HOSTILE, 1, levels, command=f"python x.py '{HOSTILE}'")
-    page = render(Report("x", True, Environment(machine=HOSTILE), (data_set,)))
+    page = render(Report("x", Environment(machine=HOSTILE), (data_set,)))
     assert page.count(SHOWN) == 6  # title, source, twice as a level, machine, samples
     assert page.isprintable() or all(x.isprintable() or x == "\n" for x in page)
     table = [line for line in page.splitlines() if line.startswith("|")]

@@ -35,8 +35,8 @@ NO_BASELINE = make_data_set("t", "b", "api", "s", None, [missing_level(1, "faile
 NOTHING = make_data_set("t", "c", "api", "s", None, [])
 
 
-def report(*data_sets: object, quick: bool = False) -> Analysed:
-    return analyse_report(Report("2026-01-02T03:04:05+00:00", quick, Environment(cores=2), data_sets))  # type: ignore[arg-type]
+def report(*data_sets: object) -> Analysed:
+    return analyse_report(Report("2026-01-02T03:04:05+00:00", Environment(cores=2), data_sets))  # type: ignore[arg-type]
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -65,7 +65,14 @@ def test_png_has_both_panels(tmp_path: Path) -> None:
 
 def test_rows_and_gaps(tmp_path: Path) -> None:
     draw(report(FULL), tmp_path / "one.png")
-    draw(report(FULL, NO_BASELINE, NOTHING, quick=True), tmp_path / "three.png")
+    draw(
+        report(
+            FULL,
+            NO_BASELINE,
+            NOTHING,
+        ),
+        tmp_path / "three.png",
+    )
     one, three = pixels(tmp_path / "one.png"), pixels(tmp_path / "three.png")
     assert three.shape[0] > 2 * one.shape[0]
     # The bands that stand for levels without a time.

@@ -18,7 +18,6 @@ LEVELS = [
 ]
 REPORT = Report(
     "2026-01-02T03:04:05+00:00",
-    False,
     Environment(cpu="Some CPU with a name " * 8),
     (make_data_set("[bold]10K JSON Files", "k", "file", "folder/" * 30, 10_000, LEVELS),),
 )
