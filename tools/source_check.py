@@ -46,9 +46,9 @@ def check_file_source(options: dict[str, Any]) -> None:
     asyncio.run(_first_item(options))
 
 
-def check_api_source(options: dict[str, Any]) -> str | None:
-    """Look for the collection, then fetch the first item; return the collection's title or id, where one is named.
-    Raises DataProcessingError if there is no such collection, or the search finds nothing.
+def check_api_source(options: dict[str, Any]) -> None:
+    """Look for the collection, then fetch the first item. Raises DataProcessingError if there is no such collection, or
+    the search finds nothing.
     """
     options = {**options, "retries": RETRIES}
     collection = options.get("collection_id")
@@ -56,7 +56,6 @@ def check_api_source(options: dict[str, Any]) -> str | None:
         asyncio.run(_check_collection(options["source"], options.get("headers", {}), collection))
     if not asyncio.run(_first_item({**options, "limit": 1})):
         raise DataProcessingError(f"{shown(options['source'])}: the search finds no item")
-    return collection
 
 
 async def _first_item(options: dict[str, Any]) -> bool:

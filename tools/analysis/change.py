@@ -12,7 +12,7 @@ from tools.words import clipped, percent, plural, quantity
 
 from . import certainty
 from .metrics import Metric, metric_of
-from .series import Measured, Run, Series
+from .series import Measured, Run
 from .steps import Samples, best_split, largest_step, level_before
 from .verdicts import EXIT_CODES, Finding, Row, Status, counted, exact_verdict, overall, rows_of
 
@@ -142,16 +142,11 @@ def between(
 
 
 def _paired_findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
-    every = dict.fromkeys(series for run in (*before, *after) for series in run.series)
-    for series in every:
-        metric = metric_of(series, paired=True)
+    for series in dict.fromkeys(series for run in (*before, *after) for series in run.series):
+        metric, pairs = metric_of(series, paired=True), zip(before, after, strict=True)
         if metric is None:
             continue
-        rounds = [
-            (one.series[series], other.series[series])
-            for one, other in zip(before, after, strict=True)
-            if series in one.series and series in other.series
-        ]
+        rounds = [(x.series[series], y.series[series]) for x, y in pairs if series in x.series and series in y.series]
         row: Row | None = Row(series)
         good = [(one, other) for one, other in rounds if one.status == other.status == "ok"]
         if 2 * len(good) <= len(rounds):  # one failure among many rounds is an accident of the machine
@@ -165,41 +160,35 @@ def _paired_findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Fi
 
 
 def _findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
-    """Of what was measured after, and of what was measured last before that and is missed."""
-    every = dict.fromkeys((run.environment, series) for run in after for series in run.series)
-    now = {(environment, series.name) for environment, series in every}  # in whatever version
-    known = {
-        (run.environment, series.name)
-        for run in before
-        for series, measured in run.series.items()
-        if measured.status != "n/a"
-    }
-    environments = {run.environment for run in after}
-    versions = {(environment, series.benchmark): series.version for environment, series in every}
-    every |= dict.fromkeys(
-        (run.environment, series)
-        for run in before
-        for series in run.series
-        if run.commit == before[-1].commit
-        and run.environment in environments
-        and (run.environment, series.name) not in now
-        and versions.get((run.environment, series.benchmark), series.version) == series.version
-    )
-    for environment, series in every:
-        metric = metric_of(series)
-        if metric is None:
-            continue
-        old, new = (_side(runs, environment, series) for runs in (before, after))
-        row = _missing(old, new, Row(series, environment), is_known=(environment, series.name) in known)
-        if row is None:
-            continue
-        if row.evidence:
-            yield Finding(row, metric)
-            continue
-        finding = _of_one_unit(_compare_history(row, metric, _good(old), _good(new)))
-        states = [one.status for _, one in old]
-        between_them = "failed" in states[states.index("ok") :] and finding.basis
-        yield replace(finding, basis=f"{finding.basis}; it failed in between") if between_them else finding
+    """Of what was measured after, and of what was measured last before that and is missed; by environment."""
+    for environment in dict.fromkeys(run.environment for run in after):
+        old, new = ([run for run in runs if run.environment == environment] for runs in (before, after))
+        every = dict.fromkeys(series for run in new for series in run.series)
+        names = {series.name for series in every}  # in whatever version
+        versions = {series.benchmark: series.version for series in every}
+        last = (series for run in old if run.commit == before[-1].commit for series in run.series)
+        missed = (x for x in last if x.name not in names and versions.get(x.benchmark, x.version) == x.version)
+        known = {series.name for run in old for series, one in run.series.items() if one.status != "n/a"}
+        for series in (*every, *dict.fromkeys(missed)):
+            metric = metric_of(series)
+            sides = ([(run.commit, run.series[series]) for run in runs if series in run.series] for runs in (old, new))
+            if metric is not None:
+                yield from _of_series(Row(series, environment), metric, *sides, is_known=series.name in known)
+
+
+def _of_series(row: Row, metric: Metric, before: _Side, after: _Side, *, is_known: bool) -> Iterator[Finding]:
+    missing = _missing(before, after, row, is_known=is_known)
+    if missing is None or missing.evidence:
+        yield from [] if missing is None else [Finding(missing, metric)]
+        return
+    finding = _of_one_unit(_compare_history(missing, metric, _good(before), _good(after)))
+    states = [one.status for _, one in before]
+    failed = "failed" in states[states.index("ok") :] and finding.basis
+    yield replace(finding, basis=f"{finding.basis}; it failed in between") if failed else finding
+
+
+def _good(side: _Side) -> list[Samples]:
+    return [(commit, one.sample) for commit, one in side if one.status == "ok"]
 
 
 def _of_one_unit(finding: Finding) -> Finding:
@@ -211,14 +200,6 @@ def _of_one_unit(finding: Finding) -> Finding:
     words = f"{factor:,.0f} times as {'much' if head > base else 'little'} as before"
     advice = "if its unit is another, give the benchmark another version"
     return Finding(replace(row, evidence=f"{words}, which is not judged; {advice}"), finding.metric)
-
-
-def _side(runs: Sequence[Run], environment: str, series: Series) -> _Side:
-    return [(run.commit, run.series[series]) for run in runs if run.environment == environment and series in run.series]
-
-
-def _good(side: _Side) -> list[Samples]:
-    return [(commit, one.sample) for commit, one in side if one.status == "ok"]
 
 
 def _missing(before: _Side, after: _Side, row: Row, *, is_known: bool = False) -> Row | None:

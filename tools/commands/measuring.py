@@ -160,9 +160,9 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
             given = given._replace(repeat=repeat)
             total = source_check.requests_of(-(-max_items // limit), given.concurrency, repeat)
             say(f"This sends about {total:,} requests to {_without_query(catalog_url)}.")
-        found = source_check.check_api_source(options)
-        if found is not None:
-            shown = f"{shown}, collection {found}"
+        source_check.check_api_source(options)
+        if collection_id:
+            shown = f"{shown}, collection {collection_id}"
         title = "{items:,} API Items" if catalog_url else title_of("api", max_items)
         expected = max_items if catalog_url is None and not (datetime or bbox or collection_id) else None
         _measure(given, title, shown, options, warm_up=False, items=expected)

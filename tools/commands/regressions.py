@@ -36,19 +36,10 @@ def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
     Exit code: 0 no regression; 1 a regression; 2 nothing could be judged, or a wrong option.
 
     Counts that come out the same each time (instructions, requests, open documents, modules) are compared as they
-    are: instructions from 0.5 % on, modules from 2 %, the others from any change. Everything else scatters, and a
-    change is called only when
-
-    \b
-    - it is larger than 5 %;
-    - it is more than the swing from run to run and the scatter of the samples explain (Student's t). That swing
-      is learned from up to 20 commits before, from 6 on; while there are fewer, 3 % are assumed;
-    - the chance that a table without any change calls one stays below 1 %, by Holm's correction for the
-      number of comparisons.
-
-    The interval is the 95 % interval of the ratio. "unstable" means too noisy to judge: it does not exclude a change of
-    20 %, or a change shows that is not certain. A benchmark that fails and did not before is a regression. Less is
-    better, except for units such as items/s. More: docs/regressions.md.
+    are. Everything else scatters: a change is called when it is larger than 5 %, when it is more than the swing from
+    run to run and the scatter of the samples explain (Student's t), and when less than 1 % of the tables without any
+    change would call one (Holm's correction). "unstable" means too noisy to judge. A benchmark that fails and did not
+    before is a regression. More: docs/regressions.md.
     """
     if judged["base"] is not None and judged["since"] is not None:
         raise click.UsageError("--base and --since exclude each other")
