@@ -38,6 +38,8 @@ from tools.words import percent  # noqa: E402
 
 SAME = "the same commit (A/A)"
 SAME_REPETITIONS, FAULT_REPETITIONS = 20, 10
+RECORD = ROOT / "results" / "regression-proof.jsonl"
+PICTURE = ROOT / "docs" / "regression-proof.png"
 # Whatever the package parses at once, a line or a page of a hundred items: the same share of its bytes is parsed once
 # more, an item at a time. What it costs to count the bytes is part of it.
 PARSE_MORE = """
@@ -115,48 +117,42 @@ Lines = Sequence[Mapping[str, Any]]
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, help=__doc__)
 @click.option("--seconds", type=float, default=float("inf"), help="Start no repetition after so long.")
-@click.option("--only", type=click.Choice([one.name for one in EXPERIMENTS]), multiple=True, help="Measure this alone.")
-@click.option("--repetitions", type=click.IntRange(1, SAME_REPETITIONS), default=SAME_REPETITIONS, show_default=True)
-@click.option("--record", type=click.Path(dir_okay=False, path_type=Path),
-              default=ROOT / "results" / "regression-proof.jsonl", help="What was measured.")  # fmt: skip
-@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path),
-              default=ROOT / "docs" / "regression-proof.png", help="PNG to write.")  # fmt: skip
-def command(seconds: float, only: tuple[str, ...], repetitions: int, record: Path, picture: Path) -> None:
+def command(seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    for number in range(repetitions):
-        for experiment in EXPERIMENTS:
-            for fault in (SAME, *experiment.faults) if number < FAULT_REPETITIONS else (SAME,):
-                done = {line["number"] for line in lines_of(record, experiment, fault)}
-                if number not in done and (not only or experiment.name in only) and time.monotonic() < deadline:
-                    _add(record, experiment, fault, number)
-    found = {(one, fault): lines_of(record, one, fault) for one in EXPERIMENTS for fault in (SAME, *one.faults)}
-    if any(found.values()):
+    watched = [(one, fault) for one in EXPERIMENTS for fault in (SAME, *one.faults)]
+    for number in range(SAME_REPETITIONS):
+        for experiment, fault in watched:
+            is_wanted = number < FAULT_REPETITIONS or fault == SAME
+            done = {line["number"] for line in lines_of(experiment, fault)}
+            if is_wanted and number not in done and time.monotonic() < deadline:
+                _add(experiment, fault, number)
+    found = {(one, fault): lines for one, fault in watched if (lines := lines_of(one, fault))}
+    if found:
         click.echo(as_table(found), nl=False)
-        write_bytes(picture, draw(found))
+        write_bytes(PICTURE, draw(found))
 
 
-def _add(record: Path, experiment: Experiment, fault: str, number: int) -> None:
+def _add(experiment: Experiment, fault: str, number: int) -> None:
     """Measure one repetition."""
     with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
         clone = Repository(Path(folder) / "clone")
         subprocess.run(["git", "clone", "--quiet", ROOT, clone.path], check=True)
-        if fault != SAME:
-            with (clone.path / "stac_manager" / "__init__.py").open("a", encoding="utf-8") as file:
-                file.write(experiment.faults[fault])
+        with (clone.path / "stac_manager" / "__init__.py").open("a", encoding="utf-8") as file:
+            file.write(experiment.faults.get(fault, ""))
         own = ("-c", "user.name=proof", "-c", "user.email=proof@example.org", "-c", "commit.gpgsign=false")
         clone.git(*own, "commit", "--quiet", "--all", "--allow-empty", "--no-verify", "--message", fault)
         project = replace(OURS, repository=clone.path)
         change = turns.compare("HEAD~1", "HEAD", bench=experiment.bench, rounds=experiment.rounds, project=project)
     rows = [(row.ratio - 1, row.status) for row in change.rows if row.ratio is not None]
     line = {"bench": experiment.bench, "fault": fault, "number": number, "status": change.status, "rows": rows}
-    record.parent.mkdir(parents=True, exist_ok=True)
-    with record.open("ab", buffering=0) as file:  # at once: what is interrupted leaves no half of a line
-        file.write(json.dumps(line).encode() + b"\n")
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
+    with RECORD.open("ab", buffering=0) as record:  # at once: what is interrupted leaves no half of a line
+        record.write(json.dumps(line).encode() + b"\n")
 
 
-def lines_of(record: Path, experiment: Experiment, fault: str) -> Lines:
+def lines_of(experiment: Experiment, fault: str) -> Lines:
     """What was measured of a fault, with the benchmarks that watch for it today."""
-    lines = map(json.loads, record.read_text(encoding="utf-8").splitlines()) if record.exists() else ()
+    lines = map(json.loads, RECORD.read_text(encoding="utf-8").splitlines()) if RECORD.exists() else ()
     return [one for one in lines if (one["bench"], one["fault"]) == (experiment.bench, fault)]
 
 
@@ -164,14 +160,11 @@ def as_table(found: Mapping[tuple[Experiment, str], Lines]) -> str:
     table = ["| Fault | Watched by | Called a regression | Should be | Measured change, all that watch |",
              "| --- | --- | --- | --- | --- |"]  # fmt: skip
     for (experiment, fault), lines in found.items():
-        if lines:
-            called, runs = sum(line["status"] == "regression" for line in lines), len(lines)
-            changes = [change for line in lines for change, _ in line["rows"]] or [0.0]
-            least, most = percent(min(changes), sign=True), percent(max(changes), sign=True)
-            should = 0 if fault == SAME else runs
-            table.append(
-                f"| {fault} | {experiment.name} | {called} of {runs} | {should} of {runs} | {least} to {most} |"
-            )
+        called, runs = sum(line["status"] == "regression" for line in lines), len(lines)
+        changes = [change for line in lines for change, _ in line["rows"]] or [0.0]
+        reach = f"{percent(min(changes), sign=True)} to {percent(max(changes), sign=True)}"
+        should = 0 if fault == SAME else runs
+        table.append(f"| {fault} | {experiment.name} | {called} of {runs} | {should} of {runs} | {reach} |")
     return "\n".join(table) + "\n"
 
 
@@ -180,16 +173,16 @@ def draw(found: Mapping[tuple[Experiment, str], Lines]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    shown = [(f"{fault}\n{one.name}", lines) for (one, fault), lines in found.items() if lines][::-1]
-    figure = Figure(figsize=(8, 0.55 * len(shown) + 1), layout="constrained")
+    figure = Figure(figsize=(8, 0.55 * len(found) + 1), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for place, (_, lines) in enumerate(shown):
+    axes.invert_yaxis()
+    for place, lines in enumerate(found.values()):
         for change, status in (row for line in lines for row in line["rows"]):
             colour = "#b3261e" if status == "regression" else "#00704f"
             axes.plot([100 * change], [place], "o", color=colour, alpha=0.4)
     axes.set_xscale("symlog", linthresh=1)
-    axes.set_yticks(range(len(shown)), [name for name, _ in shown])
+    axes.set_yticks(range(len(found)), [f"{fault}\n{one.name}" for one, fault in found])
     axes.set_xlabel("Change in % (red: called a regression)")
     axes.axvline(0, color="#5c626c", linewidth=0.8)
     content = io.BytesIO()

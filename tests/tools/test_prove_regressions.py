@@ -29,21 +29,26 @@ def test_a_needless_request_is_called_and_the_same_commit_is_not(
         found = Measured("ok", 20.0 if asks_twice else 10.0)
         return SimpleNamespace(run=Run(side.commit, "", {REQUESTS: found}), suite={REQUESTS.benchmark: {"params": []}})
 
-    def prove(*arguments: str) -> str:
-        places = ("--record", tmp_path / "record.jsonl", "--picture", tmp_path / "proof.png")
-        prove_regressions.command.main([*arguments, *map(str, places)], standalone_mode=False)
+    def prove(seconds: str) -> str:
+        prove_regressions.command.main(["--seconds", seconds], standalone_mode=False)
         return capsys.readouterr().out
 
+    record, picture = tmp_path / "record.jsonl", tmp_path / "proof.png"
     monkeypatch.setattr(turns, "measure", measure)
-    assert prove("--seconds", "0") == ""
-    page = prove("--only", "counts", "--repetitions", "1")
+    for name, value in {
+        "RECORD": record, "PICTURE": picture, "SAME_REPETITIONS": 1,
+        "EXPERIMENTS": [one for one in EXPERIMENTS if one.name == "counts"],
+    }.items():  # fmt: skip
+        monkeypatch.setattr(prove_regressions, name, value)
+    assert prove("0") == ""
+    page = prove("inf")
     assert "| one needless request a page | counts | 1 of 1 | 1 of 1 | +100 % to +100 % |" in page
     assert f"| {SAME} | counts | 0 of 1 | 0 of 1 | +0.00 % to +0.00 % |" in page
-    assert (tmp_path / "proof.png").read_bytes().startswith(b"\x89PNG")
+    assert picture.read_bytes().startswith(b"\x89PNG")
     # Nothing is measured twice.
-    before = (tmp_path / "record.jsonl").read_bytes()
-    assert prove("--only", "counts", "--repetitions", "1") == page
-    assert (tmp_path / "record.jsonl").read_bytes() == before
+    before = record.read_bytes()
+    assert prove("inf") == page
+    assert record.read_bytes() == before
 
 
 def chosen(pattern: str) -> list[str]:
