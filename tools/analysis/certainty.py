@@ -51,9 +51,8 @@ class Difference:
 def ratio_interval(above: Timing, below: Timing) -> tuple[float, float] | None:
     """The 95 % interval of the time of `above` over that of `below`, by Welch's method (unequal variances, 1947).
 
-    None where one of them has no time, a single sample, or samples without any spread: they order nothing.
-    The interval always holds the ratio of the medians, which is the number a report shows: where an outlier pulls
-    the means away from it, the interval is widened to it.
+    None where one of them has no time, a single sample, or samples without any spread: they order nothing. It always
+    holds the ratio of the medians, which a report shows: where an outlier pulls the means away, it is widened.
     """
     one, other = _mean_logarithm(above), _mean_logarithm(below)
     if one is None or other is None or not above.median_seconds or not below.median_seconds:
@@ -102,8 +101,8 @@ class RunSpread:
 def undisturbed(samples: Sequence[float], *, lower_is_better: bool) -> float:
     """What a process does when the machine lets it: the quartile of its samples at the better end.
 
-    What else the machine does makes a sample worse and never better, so this swings less from process to process than
-    the median. The minimum swings as little, but one lucky sample decides it.
+    Other work makes a sample worse and never better, so this swings less than the median; one lucky sample decides a
+    minimum.
     """
     if len(samples) == 1:
         return samples[0]
@@ -114,9 +113,8 @@ def undisturbed(samples: Sequence[float], *, lower_is_better: bool) -> float:
 def calm_rounds(base: Sequence[float], head: Sequence[float]) -> list[int]:
     """The rounds in which no process was hit as a whole, by a neighbour that took half of the machine for a second.
 
-    One such round among twelve is enough for the signed-rank test to see nothing at all, as it weighs most. It is
-    known by the slower of its two processes, whichever that is. This tells nothing of which side is slower, so that
-    the test, which asks how the signs fall given the pairs, stays exact.
+    One such round among twelve outweighs all others. It is known by the slower of its two processes, whichever that
+    is: as this does not tell which side is slower, the signed-rank test stays exact.
     """
     slower = [math.log(max(pair)) for pair in zip(base, head, strict=True)]
     middle = statistics.median(slower)
@@ -149,11 +147,9 @@ def between_runs(
     """Compare runs that took place at different times; each is the list of its samples, or of its one value.
 
     The error has two parts: the swing from run to run, and, while that is assumed and not measured, what the samples
-    of each side leave open (a measured swing holds it already). Many samples of one run make the second small and say
-    nothing about the first. Student's t with the degrees of freedom of Welch and Satterthwaite. What is `steady`,
-    such as memory, has the first part alone.
-
-    None where the swing is not known and the samples cannot tell either: one on a side, or all the same.
+    of each side leave open. Student's t with the degrees of freedom of Welch and Satterthwaite. What is `steady`, such
+    as memory, has the first part alone. None where the swing is not known and the samples cannot tell either: one on a
+    side, or all the same.
     """
     before, after = _log_medians(base), _log_medians(head)
     shift = statistics.median(after) - statistics.median(before)
@@ -167,10 +163,8 @@ def between_runs(
 
 
 def run_spread(runs: Sequence[Sequence[float]]) -> RunSpread:
-    """Learn the swing from the differences between neighbouring runs, so that a lasting change does not count as one.
-
-    Differences beyond three robust deviations are cut off there. Neighbouring differences share a run, which is worth
-    a third of them (von Neumann 1941).
+    """Learn the swing from the differences between neighbouring runs, cut off at three robust deviations, so that a
+    lasting change does not count. They share a run, which is worth a third of them (von Neumann 1941).
     """
     if len(runs) < MINIMUM_RUNS:
         return RunSpread(ASSUMED_RUN_SPREAD, math.inf, is_known=False)
@@ -183,11 +177,7 @@ def run_spread(runs: Sequence[Sequence[float]]) -> RunSpread:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p values for their number (Holm 1979).
-
-    Holm and not Benjamini-Hochberg: it bounds the chance of one false alarm in the whole table, and a table that
-    cries wolf is not read a second time.
-    """
+    """Correct p values for their number (Holm 1979), which bounds the chance of one false alarm in the whole table."""
     places = sorted(range(len(p_values)), key=p_values.__getitem__)
     alone = (min(1.0, p_values[place] * (len(p_values) - rank)) for rank, place in enumerate(places))
     corrected = dict(zip(places, accumulate(alone, max), strict=True))

@@ -29,7 +29,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     """Let this notebook show reports and data sets as tables and plots."""
     formatters: Any = shell.display_formatter
     formatters.formatters["text/html"].for_type(Report, report_html)
-    formatters.formatters["text/html"].for_type(DataSet, data_set_html)
+    formatters.formatters["text/html"].for_type(DataSet, lambda one: report_html(Report("", Environment(), (one,))))
 
 
 def report_html(report: Report) -> str:
@@ -37,8 +37,3 @@ def report_html(report: Report) -> str:
     page = escape(render_html(report_page(analyse_report(report))), quote=True)
     size = f'width="100%" height="{HEIGHT_PIXELS}" frameborder="0"'
     return f'<iframe title="Benchmark report" srcdoc="{page}" {size}></iframe>'
-
-
-def data_set_html(data_set: DataSet) -> str:
-    """One data set, as a report of its own."""
-    return report_html(Report(created="", environment=Environment(), data_sets=(data_set,)))
