@@ -22,7 +22,9 @@ class NoteError(Exception):
 
 def file_issue(summary: Path) -> None:
     """File what `nightly` wrote. The same guilty commits give the same title, and so one issue."""
-    body = _shortened(summary.read_text(encoding="utf-8"))
+    body = summary.read_text(encoding="utf-8")
+    if len(body) > LONGEST_BODY:
+        body = f"{body[:LONGEST_BODY]}\n\nThe rest is left out."
     title = body.partition("\n")[0].removeprefix("# ").replace("\\", "")[:250]
     known = json.loads(
         _gh("issue", "list", "--state", "open", "--author", BOT, "--limit", "500", "--json", "number,title")
@@ -103,10 +105,6 @@ def _code(text: str) -> str:
     text = "".join(character for character in text if character.isprintable())
     text = text.replace("`", "").replace("&lt;", "<").replace("&amp;", "&").strip()
     return text if PLAIN.fullmatch(text) else f"`{text}`"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]}\n\nThe rest is left out."
 
 
 def _variable(name: str) -> str:

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from tools.words import percent, plural, quantity
@@ -192,12 +193,8 @@ def rows_of(findings: Sequence[Finding], looks: int = 1) -> list[Row]:
             row = _exact_row(row, finding.metric, row.base, row.head)
         is_called = row.status in ("regression", "improvement")
         rows.append(row if is_called else replace(row, guilty=None))
-    return sorted(rows, key=lambda row: (STATUSES.index(row.status), _by_numbers(row.name), row.environment))
-
-
-def _by_numbers(name: str) -> str:
-    """What sorts (5) before (10)."""
-    return re.sub(r"\d+", lambda found: found[0].zfill(20), name)
+    by_numbers = partial(re.sub, r"\d+", lambda found: found[0].zfill(20))  # (5) before (10)
+    return sorted(rows, key=lambda row: (STATUSES.index(row.status), by_numbers(row.name), row.environment))
 
 
 def _exact_row(row: Row, metric: Metric, base: float, head: float) -> Row:
@@ -227,17 +224,14 @@ def _scattering_row(finding: Finding, difference: certainty.Difference, p_value:
     if size.startswith(percent(0)):
         size = "no difference"
     shown = f"{size} ({_change(low)} to {_change(high)})"
-    basis = f"{_chance(p_value)} among {comparisons}, {finding.basis}"
+    chance = f"p {p_value:.2g}" if p_value >= LEAST_P_VALUE else f"p < {LEAST_P_VALUE:g}"
+    basis = f"{chance} among {comparisons}, {finding.basis}"
     if status == "unstable":
         return replace(row, evidence=f"too noisy to judge: {shown}, {basis}")
     if status != "no change" or size == "no difference":
         return replace(row, evidence=f"{shown}, {basis}")
     is_small = abs(math.log(ratio)) <= math.log1p(metric.least_change)
     return replace(row, evidence=f"{shown}: {_uncalled(metric) if is_small else 'within the noise'}; {basis}")
-
-
-def _chance(p_value: float) -> str:
-    return f"p {p_value:.2g}" if p_value >= LEAST_P_VALUE else f"p < {LEAST_P_VALUE:g}"
 
 
 def _uncalled(metric: Metric) -> str:

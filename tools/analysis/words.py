@@ -12,7 +12,7 @@ from tools.words import listed, megabytes, share, significant, times, workers
 
 from .bottleneck import bottleneck_in_words, hindered, kept, number, plateau, too_few_tasks
 from .certainty import is_slower
-from .model import MEASUREMENT_SAMPLES, DataSet, Kind, Level, sample_counts
+from .model import MEASUREMENT_SAMPLES, DataSet, Level, sample_counts
 from .next_run import next_run
 from .ranking import SAME_MEMORY_BYTES, by_fastest_smaller, compared, counted, differing_items, is_dear, pays, seconds
 from .scaling import law_in_words
@@ -39,8 +39,10 @@ def lines_of(found: Analysis) -> tuple[Line, ...]:
     cautions, further = cautions_of(found), next_run(found)
     notes = [Line("Note", cautions[0])] if cautions else []
     following = [Line("Next", further[0], further[1] or None)] if further else []
-    best = (Line("Best Performance", _best(found)), Line("Bottleneck", _bottleneck(found)))
-    return (Line(*_advice(found)), *best, *notes, *following)
+    limit = bottleneck_in_words(found.bottleneck, found.data_set.kind, bool(found.refused))
+    why = _why_bottleneck(found)
+    bottleneck = Line("Bottleneck", f"{limit} ({why})" if why else limit)
+    return (Line(*_advice(found)), Line("Best Performance", _best(found)), bottleneck, *notes, *following)
 
 
 def details_of(found: Analysis) -> tuple[str, ...]:
@@ -162,15 +164,12 @@ def _best(found: Analysis) -> str:
     return "too noisy to judge" if found.effect == "inconclusive" else "not judged"
 
 
-def _bottleneck(found: Analysis) -> str:
-    why = _why_bottleneck(found)
-    return f"{bottleneck_in_words(found.bottleneck, found.data_set.kind, bool(found.refused))}{why and f' ({why})'}"
-
-
 def _why_bottleneck(found: Analysis) -> str:
     data_set, one = found.data_set, found.one
     if found.refused:
-        return f"refused requests in a run: {', '.join(_refusals(level) for level in found.refused)}"
+        counts = [(level, (level.usage and level.usage.refusals) or 0) for level in found.refused]
+        shown = (f"{f'{x:,.0f}' if x >= 1 else 'under 1'} at {workers(level.concurrency)}" for level, x in counts)
+        return f"refused requests in a run: {', '.join(shown)}"
     if found.bottleneck == "unknown":
         # That the machine was busy is noted.
         return "" if one is None or one.crowded else f"with 1 worker, {shares_in_words(one, data_set.kind)}"
@@ -195,31 +194,22 @@ def _cores(found: Analysis) -> str:
     return f"{workers(found.best.concurrency)} keep {found.best.usage.cores:.1f} cores busy"
 
 
-def _refusals(level: Level) -> str:
-    count = (level.usage.refusals if level.usage else None) or 0
-    return f"{f'{count:,.0f}' if count >= 1 else 'under 1'} at {workers(level.concurrency)}"
-
-
 def cautions_of(found: Analysis) -> tuple[str, ...]:
     """What limits the findings, the gravest first."""
     data_set = found.data_set
-    measured, few = data_set.measured, too_few_tasks(data_set)
+    measured, few, part = data_set.measured, too_few_tasks(data_set), "page" if data_set.kind == "api" else "document"
     failed, absent = ([x for x in data_set.levels if x.status == status] for status in ("failed", "n/a"))
     crowded = [level for level in measured if level.usage is not None and level.usage.crowded]
     unjudged = [x for x in measured if x is not data_set.baseline and x not in compared(data_set)]
     text = [
         failed and f"{named(failed)} failed",
         crowded and "the machine was busy with other work" + (len(crowded) < len(measured)) * f" at {named(crowded)}",
-        few and f"only {_tasks(few[0], data_set.kind)} to share, too few for {named(few[1])}",
+        few and f"only {few[0]:g} {part}{'s' * (few[0] != 1)} to share, too few for {named(few[1])}",
         found.quality == "few samples" and f"only {sample_counts(measured)}, so the intervals are wide",
         found.effect != "unknown" and unjudged and f"{named(unjudged)} had too few samples to be compared",
         absent and f"{named(absent)}: n/a (not run, or not offered by this commit)",
     ]
     return tuple(words for words in text if isinstance(words, str))
-
-
-def _tasks(count: float, kind: Kind) -> str:
-    return f"{count:g} {'page' if kind == 'api' else 'document'}{'s' * (count != 1)}"
 
 
 def _intervals(data_set: DataSet) -> str:

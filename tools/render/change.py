@@ -125,7 +125,9 @@ def _terminal_table(rows: Sequence[Row], width: int) -> Table:
     names = Counter(row.short_name for row in rows)
     cells = [
         (row.short_name if names[row.short_name] == 1 else row.name,
-         *(_short(row.cells[place]) for place in (1, 2)), row.cells[3], row.cells[5])
+         # A value goes without its unit where that leaves no room: the sentence has it.
+         *(cell if len(cell) <= _QUANTITY_WIDTH else cell.partition(" ")[0] for cell in row.cells[1:3]),
+         row.cells[3], row.cells[5])
         for row in rows
     ]  # fmt: skip
     headings = [CHANGE_COLUMNS[place] for place in (0, 1, 2, 3, 5)]
@@ -139,8 +141,3 @@ def _terminal_table(rows: Sequence[Row], width: int) -> Table:
         lines = "\n".join(wrapped(name, name_width))
         table.add_row(*map(Text, (lines, *others)), style=_STYLES.get(row.status, ""))
     return table
-
-
-def _short(value: str) -> str:
-    """A value, without its unit where that leaves no room: the sentence has it."""
-    return value if len(value) <= _QUANTITY_WIDTH else value.partition(" ")[0]

@@ -1,7 +1,6 @@
 """The report as JSON: strict, versioned, described by `results.schema.json`."""
 
 import dataclasses
-import functools
 import json
 import math
 from pathlib import Path
@@ -92,23 +91,16 @@ def _number(text: str) -> float:
     return int(value) if value.is_integer() else value
 
 
-@functools.cache
-def _validator() -> Any:
+def _first_problem(data: Any) -> str | None:
     # Loaded when a file is read: it is slow to import.
     from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
-
-
-def _first_problem(data: Any) -> str | None:
     from jsonschema.exceptions import best_match
 
-    error = best_match(_validator().iter_errors(data))
+    error = best_match(Draft202012Validator(json.loads(SCHEMA_PATH.read_bytes())).iter_errors(data))
     if error is None:
         return None
     message = str(error.message)
-    # A message quotes the whole value, which may be the whole file.
-    short = message if len(message) <= 200 else f"...{message[-120:]}"
+    short = message if len(message) <= 200 else f"...{message[-120:]}"  # it quotes the whole value, or the whole file
     where = "/".join(map(str, error.absolute_path))
     return f"at {where}, {short}" if where else short
 

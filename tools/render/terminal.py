@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tools.words import plain
 
-from .page import COLUMNS, Facts, Page, Section
+from .page import COLUMNS, Page, Section
 
 _STYLES = {"failed": "red", "n/a": "dim"}
 
@@ -22,7 +22,12 @@ def show(page: Page, console: Console | None = None) -> None:
         _show_section(console, section)
     for name, facts in page.environments:
         console.print(Text(name, style="bold"))
-        console.print(Padding(_facts(facts), (0, 0, 0, 2)))
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for key, value in facts:
+            grid.add_row(Text(key), Text(plain(value)))
+        console.print(Padding(grid, (0, 0, 0, 2)))
 
 
 def _show_section(console: Console, section: Section) -> None:
@@ -40,12 +45,3 @@ def _show_section(console: Console, section: Section) -> None:
             # Not broken by line breaks of its own, so that it can be copied.
             console.print(Text(plain(line.command)), soft_wrap=True)
     console.print()
-
-
-def _facts(facts: Facts) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in facts:
-        grid.add_row(Text(name), Text(plain(value)))
-    return grid
