@@ -15,7 +15,6 @@ from .certainty import ratio_interval
 from .series import Measured, Status
 from .usage import Usage as Usage
 
-SCHEMA_VERSION = 3
 BASELINE_CONCURRENCY = 1
 MEASUREMENT_SAMPLES = 5
 
@@ -142,7 +141,6 @@ class Report:
     created: str
     environment: Environment
     data_sets: tuple[DataSet, ...]
-    schema_version: int = SCHEMA_VERSION
 
     @property
     def quick(self) -> bool:

@@ -14,17 +14,17 @@ from typing import Any
 
 from tools.analysis.analysis import analyse
 from tools.analysis.change import Change
-from tools.analysis.model import DataSet, Level, Peer, Report
+from tools.analysis.model import DataSet, Report
 from tools.analysis.verdicts import Row
 from tools.asv.history import WINDOW, before_and_after
 from tools.asv.results import read_history, read_reports
 from tools.atomic import write_bytes
+from tools.render.json_file import data_set_content
 from tools.render.page import cells, environment_facts, memory_note
 from tools.words import significant
 
 _PARTS = Path(__file__).with_name("page")
 SIZE_PARAMETER = "test_size"
-OWN_WAY = "stac_manager"
 JUDGED_COMMITS = 20
 """The newest ones, of which the page says what they changed."""
 
@@ -87,52 +87,22 @@ def _size(variant: str) -> str:
 
 
 def _run(report: Report, data_set: DataSet, date: int) -> dict[str, Any]:
+    """A data set and its analysis as files of results have them, and what a table shows of each level and peer."""
     found = analyse(replace(data_set, peers=()))  # which have a chart of their own
-    best = next((level for level in data_set.levels if level.concurrency == found.best_concurrency), None)
-    return {
+    run = {**data_set_content(data_set), **found.as_json()}
+    for level, written in zip(data_set.levels, run["levels"], strict=True):
+        written["cells"] = cells(level)
+    for peer, written in zip(data_set.peers, run["peers"], strict=True):
+        seconds = significant(peer.median_seconds) if peer.status == "ok" else peer.status
+        written["cells"] = [peer.name, seconds, significant(peer.throughput)]
+    return run | {
         "commit": report.environment.commit,
         "date": date,
         "quick": data_set.is_quick,
-        "title": data_set.title,
-        "levels": [_level(level, data_set.baseline) for level in data_set.levels],
-        "lines": [[line.label, line.text, line.command] for line in found.lines],
         "details": [*found.details, memory_note(data_set), f"Source: {data_set.source}."],
         "changes": [],
-        "recommended": found.recommended,
-        "best": found.best_concurrency,
-        "bestSpeedup": best and best.speedup,
         "environment": environment_facts(report)[1:-2],
         "measured": report.created,
-        "peers": list(map(_peer, data_set.peers)),
-    }
-
-
-def _level(level: Level, base: Level | None) -> dict[str, Any]:
-    items, first = level.items, base and base.median_seconds
-    slow, fast = (items / x if items is not None and x else None for x in (level.q75_seconds, level.q25_seconds))
-    return {
-        "concurrency": level.concurrency,
-        "status": level.status,
-        "cells": cells(level),
-        "throughput": level.throughput,
-        "throughputLow": slow,
-        "throughputHigh": fast,
-        "throughputSamples": [items / sample for sample in level.samples] if items else [],
-        "speedup": level.speedup,
-        "speedupInterval": level.speedup_interval,
-        "speedupSamples": [first / sample for sample in level.samples] if first else [],
-        "peakBytes": level.peak_bytes,
-    }
-
-
-def _peer(peer: Peer) -> dict[str, Any]:
-    seconds = significant(peer.median_seconds) if peer.status == "ok" else peer.status
-    return {
-        "way": peer.name,
-        "own": peer.name == OWN_WAY,
-        "seconds": peer.median_seconds,
-        "throughput": peer.throughput,
-        "cells": [peer.name, seconds, significant(peer.throughput)],
     }
 
 

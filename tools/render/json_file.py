@@ -8,7 +8,6 @@ from typing import Any
 
 from tools.analysis.analysis import Analysed
 from tools.analysis.model import (
-    SCHEMA_VERSION,
     DataSet,
     Environment,
     Level,
@@ -22,6 +21,7 @@ from tools.analysis.series import Measured
 from tools.atomic import write_bytes
 from tools.errors import ReportError
 
+SCHEMA_VERSION = 3
 SCHEMA_PATH = Path(__file__).with_name("results.schema.json")
 _RUN_AGAIN = "run the benchmark again to write it anew"
 
@@ -40,10 +40,15 @@ def write(found: Analysed, path: Path) -> None:
 
 
 def report_content(report: Report) -> dict[str, Any]:
-    content = {"created": report.created, "quick": report.quick, **dataclasses.asdict(report)}
-    for data_set, written in zip(report.data_sets, content["data_sets"], strict=True):
-        for level, entry in zip(data_set.levels, written["levels"], strict=True):
-            entry["strategy"] = level.strategy
+    data_sets = list(map(data_set_content, report.data_sets))
+    known = {"created": report.created, "quick": report.quick, "environment": dataclasses.asdict(report.environment)}
+    return {"schema_version": SCHEMA_VERSION, **known, "data_sets": data_sets}
+
+
+def data_set_content(data_set: DataSet) -> dict[str, Any]:
+    content = dataclasses.asdict(data_set)
+    for level, written in zip(data_set.levels, content["levels"], strict=True):
+        written["strategy"] = level.strategy
     return content
 
 

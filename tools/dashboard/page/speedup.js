@@ -3,6 +3,7 @@
   const NONE = "";
   const COLUMNS = ["Strategy", "Concurrency", "Time (s)", "Throughput (items/s)", "Memory (MB)", "Speedup"];
   const BYTES_PER_MB = 1e6;
+  const OWN_WAY = "stac_manager";
   const data = JSON.parse(document.getElementById("data").textContent);
   const at = (id) => document.getElementById(id);
   const root = document.documentElement;
@@ -202,11 +203,13 @@
     });
   }
 
+  const rate = (level, seconds) => level.items / seconds;
+
   function drawThroughput(levels, run, other) {
     byLevel("throughput", "Throughput (items/s)", run, other, levels, (level) => level.throughput, {
-      bars: (level) => (level.throughputLow && level.throughputHigh ? [level.throughputLow, level.throughputHigh] : null),
+      bars: (level) => (level.items && level.q25_seconds ? [rate(level, level.q75_seconds), rate(level, level.q25_seconds)] : null),
       barsAre: "quartiles",
-      samples: (level) => level.throughputSamples,
+      samples: (level) => (level.items ? level.samples.map((seconds) => rate(level, seconds)) : []),
     });
   }
 
@@ -223,16 +226,17 @@
     };
     byLevel("speedup", "Speedup against 1 worker", run, other, levels, (level) => level.speedup, {
       format: ratio,
-      bars: (level) => level.speedupInterval,
+      bars: (level) => level.speedup_interval,
       barsAre: "95 % interval",
-      samples: (level) => level.speedupSamples,
+      samples: (level) =>
+        level.speedup === null ? [] : level.samples.map((seconds) => (level.speedup * level.median_seconds) / seconds),
       extra: [ideal],
       scale: ratioScale,
     });
   }
 
   function drawMemory(levels, run, other) {
-    const megabytes = (level) => (level.peakBytes === null ? null : level.peakBytes / BYTES_PER_MB);
+    const megabytes = (level) => (level.peak_bytes === null ? null : level.peak_bytes / BYTES_PER_MB);
     byLevel("memory", "Peak memory (MB)", run, other, levels, megabytes);
   }
 
@@ -268,27 +272,27 @@
         onPick: (place) => choose({ ...chosen(), commit: runs[place].commit, compare: NONE }),
       });
     const isNumber = (value) => (typeof value === "number" ? value : null);
-    const bestThroughput = (one) => one.levels.find((level) => level.concurrency === one.best)?.throughput ?? null;
-    common("history-speedup", "Best speedup", (one) => one.bestSpeedup, ratio);
+    const ofBest = (name) => (one) => levelOf(one, one.best)?.[name] ?? null;
+    common("history-speedup", "Best speedup", ofBest("speedup"), ratio);
     common("history-best", "Best concurrency (workers)", (one) => isNumber(one.best), number, { stepped: "middle" });
-    common("history-throughput", "Best throughput (items/s)", bestThroughput, number);
+    common("history-throughput", "Best throughput (items/s)", ofBest("throughput"), number);
   }
 
   function drawPeers(run) {
     draw("peers", {
       title: "Throughput by way (items/s)",
-      summary: `Throughput: ${run.peers.map((peer) => `${peer.way} ${peer.cells[2]}`).join(", ")}.`,
+      summary: `Throughput: ${run.peers.map((peer) => `${peer.name} ${peer.cells[2]}`).join(", ")}.`,
       columns: ["Way", "Time (s)", "Throughput (items/s)"],
       rows: run.peers.map((peer) => peer.cells),
       config: {
         type: "bar",
         indexAxis: "y",
         data: {
-          labels: run.peers.map((peer) => (peer.seconds === null ? `${peer.way} (${peer.cells[1]})` : peer.way)),
+          labels: run.peers.map((peer) => (peer.median_seconds === null ? `${peer.name} (${peer.cells[1]})` : peer.name)),
           datasets: [{
             label: "items/s",
             data: run.peers.map((peer) => peer.throughput),
-            backgroundColor: run.peers.map((peer) => (peer.own ? css("--first") : css("--other"))),
+            backgroundColor: run.peers.map((peer) => (peer.name === OWN_WAY ? css("--first") : css("--other"))),
             maxBarThickness: 28,
           }],
         },
