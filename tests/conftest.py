@@ -9,11 +9,13 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
-from scratch_history import ScratchHistory
+
+if TYPE_CHECKING:
+    from scratch_history import ScratchHistory
 
 
 @pytest.fixture
@@ -35,11 +37,15 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """asv's environments for all scratch histories: the package that is measured is all that changes in them."""
-    return tmp_path_factory.mktemp("environments")
+    from scratch_history import make_environments
+
+    return make_environments(tmp_path_factory.mktemp("environments"))
 
 
 @pytest.fixture
 def history(tmp_path: Path, environments: Path) -> ScratchHistory:
+    from scratch_history import ScratchHistory
+
     return ScratchHistory.create(tmp_path, environments)
 
 

@@ -1,7 +1,7 @@
 """A project of one module with an asv suite and a history to choose: what `nightly` is tested on.
 
-Its environment has nothing to install but asv_runner, and is made once for all tests; a commit is installed by copying
-one file. The benchmark reads a clock that the module itself moves, so that a busy machine makes no commit slower.
+Its environment has nothing but asv_runner, and is made once for all tests; a commit is installed by copying one file.
+The benchmark reads a clock that the module itself moves, so that a busy machine makes no commit slower.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from asv.config import Config
+from lent_packages import make_environment_of_asv
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = """\
@@ -73,6 +77,22 @@ INSTALL = (
 )
 
 
+def configuration(environments: Path) -> dict[str, Any]:
+    """asv's configuration of it."""
+    return {
+        "version": 1, "project": "tiny", "repo": ".", "branches": ["main"], "environment_type": "virtualenv",
+        "launch_method": "forkserver", "matrix": {"req": {"pip+asv_runner": ["0.3.2"]}}, "build_command": [],
+        "install_command": [INSTALL], "uninstall_command": ["in-dir={env_dir} python -c pass"],
+        "env_dir": str(environments), "results_dir": ".asv/results", "html_dir": ".asv/html",
+    }  # fmt: skip
+
+
+def make_environments(folder: Path) -> Path:
+    """Make the folder of asv's environments for all histories."""
+    make_environment_of_asv(Config.from_json(configuration(folder)), ["asv_runner", "importlib_metadata", "zipp"])
+    return folder
+
+
 @dataclass(frozen=True)
 class ScratchHistory:
     """A git repository with a suite; `environments` is shared, `home` holds the machine file."""
@@ -88,13 +108,7 @@ class ScratchHistory:
         home.mkdir()
         history = cls(path, environments, home)
         history.git("init", "--quiet", "--initial-branch", "main")
-        configuration = {
-            "version": 1, "project": "tiny", "repo": ".", "branches": ["main"], "environment_type": "virtualenv",
-            "launch_method": "forkserver", "matrix": {"req": {"pip+asv_runner": ["0.3.2"]}}, "build_command": [],
-            "install_command": [INSTALL], "uninstall_command": ["in-dir={env_dir} python -c pass"],
-            "env_dir": str(environments), "results_dir": ".asv/results", "html_dir": ".asv/html",
-        }  # fmt: skip
-        (path / "asv.conf.json").write_text(json.dumps(configuration))
+        (path / "asv.conf.json").write_text(json.dumps(configuration(environments)))
         (path / ".gitignore").write_text(".asv/\n__pycache__/\n")
         (path / "benchmarks").mkdir()
         (path / "benchmarks" / "__init__.py").touch()
