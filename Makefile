@@ -43,7 +43,7 @@ test: $(READY)  ## Check the style and the types, run the tests.
 	$(BIN)/ruff format --check .
 	$(PYTEST)
 
-test-thorough: $(READY)  ## Run the tests with ten times as many cases, and with whole products of what can be combined.
+test-thorough: $(READY)  ## Run the tests with twenty times as many cases, and with whole products of what can be combined.
 	$(PYTEST) --hypothesis-profile thorough
 
 # The newest are locked, and so tested everywhere else.

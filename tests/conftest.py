@@ -102,8 +102,8 @@ asyncio.set_event_loop(None)
 
 _PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 """On a machine that is busy with other work, making the cases is slow too."""
-hypothesis.settings.register_profile("usual", _PATIENT, max_examples=50, derandomize=True)
+hypothesis.settings.register_profile("usual", _PATIENT, max_examples=25, derandomize=True)
 hypothesis.settings.register_profile("thorough", _PATIENT, max_examples=500, print_blob=True)
 hypothesis.settings.load_profile("usual")
-"""`make test` gives a property the same cases every time, `make test-thorough` ten times as many, other ones each time.
+"""`make test` gives a property the same cases every time, `make test-thorough` twenty times as many, others each time.
 The second also takes whole products where the first takes a part of them (`support.THOROUGH`)."""
