@@ -71,7 +71,7 @@ async def test_leaving_early_leaves_no_thread_and_no_open_file(concurrency: int,
 
 
 async def test_other_tasks_get_their_turn(tmp_path: Path) -> None:
-    items = [make_item(f"{n:04}", properties={"datetime": None, "filler": ["x" * 50] * 400}) for n in range(1_500)]
+    items = [make_item(f"{n:04}", properties={"datetime": None, "filler": ["x" * 50] * 400}) for n in range(500)]
     for item in items:
         (tmp_path / f"{item['id']}.json").write_text(json.dumps(item))
     turns = 0

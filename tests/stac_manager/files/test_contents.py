@@ -114,8 +114,8 @@ async def test_contents(kind: str, packed: str, write: Write) -> None:
 
 async def test_the_same_rule_for_large_documents(write: Write) -> None:
     """Larger than any buffer: read through a window, and compressed, too."""
-    many = [make_item(f"{number:05}", filler="x" * 300) for number in range(5_000)]
-    halves = f'{{"features": {json.dumps(many[:2_500])}, "x": 1, "features": {json.dumps(many[2_500:])}}}'
+    many = [make_item(f"{number:05}", filler="x" * 3_000) for number in range(1_000)]
+    halves = f'{{"features": {json.dumps(many[:500])}, "x": 1, "features": {json.dumps(many[500:])}}}'
     for data in (
         halves,
         json.dumps(many),
@@ -272,7 +272,12 @@ async def test_all_failures_are_counted_and_the_first_ones_and_kinds_kept(write:
 async def test_numbers_of_any_length_are_exact(number: float, write: Write) -> None:
     """As `json.loads` has them, in items, lines and documents of any size."""
     nested = make_item("a", properties={"datetime": None, "list": [{"n": [number]}]})
-    many = [make_item("b", properties={"datetime": None, "n": number}), nested, make_item("c", n=number), *ITEMS] * 900
+    many = [
+        make_item("b", properties={"datetime": None, "n": number}),
+        nested,
+        make_item("c", n=number, filler="x" * 9_000),
+        *ITEMS,
+    ] * 150
     contents = {
         "item.json": json.dumps(nested),
         "items.json": json.dumps(many[:9]),

@@ -16,6 +16,7 @@ import shapely
 from support import fetch, ids, make_item, make_items
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.files import row_groups
 
 POINT = {"type": "Point", "coordinates": [1.0, 2.0]}
 WKB = shapely.to_wkb(shapely.Point(1, 2))
@@ -144,9 +145,12 @@ async def test_a_folder_with_data_below_it_names_the_glob_that_finds_them(tmp_pa
         await fetch({"source": str(tmp_path)})
 
 
-async def test_small_files_that_unpack_to_too_much_are_refused(tmp_path: Path) -> None:
+async def test_small_files_that_unpack_to_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a tenth of the bounds, so that no such file takes seconds to write."""
+    for name in ("MOST_BYTES_OF_SMALL_FILES", "MOST_ROWS_OF_SMALL_FILES"):
+        monkeypatch.setattr(row_groups, name, getattr(row_groups, name) // 10)
     path = tmp_path / "x.parquet"
-    for count, filler, said in ((300, "z" * 1_000_000, "unpacks to"), (5_000_000, "z", "claims 5,000,000 rows")):
+    for count, filler, said in ((300, "z" * 100_000, "unpacks to"), (500_000, "z", "claims 500,000 rows")):
         columns = {name: pyarrow.repeat("x", count) for name in ("id", "stac_version")}
         big = pyarrow.repeat(filler, count)
         options = {"use_dictionary": count > 300, "row_group_size": count}
