@@ -235,9 +235,9 @@ class Search:
         except DamagedPageError:
             self._fetcher.follower.outlines = False
             if reading.share.depth >= REPAIR_DEPTH:
-                message = f"{page.url}: the answer is damaged, or says a wrong number of items"
-                raise DataProcessingError(message) from None
+                raise DataProcessingError(f"{page.url}: the answer is damaged") from None
             self._replace(reading, [again(reading)])
+        self._fetcher.follower.outlines &= not page.miscounted
         if self._splitter is None:
             return
         if self._stats.completeness.items > before:

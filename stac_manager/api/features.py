@@ -31,7 +31,7 @@ _BEGINNING = re.compile(rb'\{\s*"[^"\\]*"\s*:(\s*"Feature")?')
 
 
 class DamagedPageError(ValueError):
-    """The features are no JSON, or not as many as the page says."""
+    """The features are no JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ class Outline:
         whole, because it ends at exactly one place. Where the guesses fail, the rest is parsed at once.
 
         Raises:
-            DamagedPageError: If they are no JSON, or not as many as the page says; those before were yielded.
+            DamagedPageError: If they are no JSON; those before were yielded.
         """
-        data, at, end, count = self.data, self.begin, self.end, 0
+        data, at, end = self.data, self.begin, self.end
         view, loads = memoryview(data), orjson.loads
         beginning = _BEGINNING.match(data, at, end)
         between = beginning and re.compile(rb"\}(\s*,\s*)" + re.escape(beginning[0])).search(data, at, end)
@@ -103,7 +103,6 @@ class Outline:
                 length = found + 1 - at
                 at = found + 1 + further
                 searched, skipping, failed = at + int(SKIPPED_SHARE * length), True, 0
-                count += 1
                 yield feature
                 del feature
         try:
@@ -111,8 +110,6 @@ class Outline:
         except ValueError:
             raise DamagedPageError from None
         yield from rest
-        if count + len(rest) != self.members["numberReturned"]:
-            raise DamagedPageError
 
 
 def _loosely(data: memoryview) -> Any:

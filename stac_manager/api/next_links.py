@@ -105,10 +105,15 @@ def _next_link(answer: Answer, method: str) -> dict[str, Any] | None:
     several, one for each method, that for the method of the search."""
     links = answer.document.get("links")
     listed = links if isinstance(links, list) else []
-    if following := [link for link in listed if isinstance(link, dict) and link.get("rel") == "next"]:
+    if following := [link for link in listed if isinstance(link, dict) and _is_next(link.get("rel"))]:
         return max(following, key=lambda link: str(link.get("method", "GET")).upper() == method)
     found = _NEXT_IN_HEADER.search(answer.link)
     return {"href": found[1]} if found else None
+
+
+def _is_next(relation: Any) -> bool:
+    """Whether a relation, or one of several, is `next`, in whatever case (RFC 8288, 2.1.1)."""
+    return any(str(each).lower() == "next" for each in (relation if isinstance(relation, list) else [relation]))
 
 
 def _member(link: dict[str, Any], name: str) -> Any:

@@ -42,6 +42,7 @@ class Page:
         doubt: Why it may not be the last page, though it has no `next` link.
         broken: Why its `next` link cannot be followed.
         full: Whether it is as large as this server's pages get.
+        miscounted: Whether it has another number of members than it says.
     """
 
     url: str
@@ -54,6 +55,7 @@ class Page:
     doubt: str | None = None
     broken: str | None = None
     full: bool = False
+    miscounted: bool = False
 
     @property
     def counting(self) -> bool:
@@ -169,6 +171,8 @@ async def make_sure(client: Client, request: Request, page: Page, *, full: int, 
         page.following = after if beyond is not None and beyond.size else None
         if beyond is not None:
             return page
+    if again is not None and again.size == page.size and next_links_seen:  # all pages are of this size
+        return page
     if again is not None and again.following is not None:
         return again
     if again is not None and size == 2 and again.size == 1 and next_links_seen:

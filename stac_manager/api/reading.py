@@ -204,6 +204,8 @@ class Reading:
         """Take note of a page that was delivered, and end what does not end by itself."""
         memory = self.memory
         self.tally.read += 1
+        page.miscounted = len(marks) != page.size
+        self.tally.members += len(marks) - page.size
         memory.stale = 0 if memory.new_on_page else memory.stale + 1
         if page.counting and 0 < memory.new_on_page < len(marks) and not memory.anew:
             self.ending.shifted = MOVED

@@ -94,6 +94,12 @@ class Counter:
         """Build the request for a page, from 0."""
         return with_number(self.request, self.parameter, self.origin + number * self.step)
 
+    def counts(self, request: Request) -> bool:
+        """Whether a request differs from others of the search in this number only, and in the size of its page."""
+        size = limit_of(self.request)
+        other = with_number(request, self.parameter, numbers_of(self.request)[self.parameter])
+        return other == self.request or (size is not None and with_limit(other, size) == self.request)
+
     def place(self, request: Request) -> tuple[int, int]:
         """The page in which a request begins, and how far behind its beginning."""
         value = numbers_of(request).get(self.parameter, self.origin)

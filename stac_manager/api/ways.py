@@ -11,7 +11,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, SHIFTED, STALE, STALE_PAGES, Reading, Share
-from stac_manager.api.requests import Counter, Request, counter_of, item_after, limit_of, with_limit
+from stac_manager.api.requests import Counter, Request, counter_of, item_after, with_limit
 from stac_manager.api.seen import Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
@@ -84,6 +84,7 @@ class Ways:
         self._counted: int | None = None
         self._in_vain = 0
         self._came = 0
+        self._off_count: Reading | None = None  # which goes on by links that lead to another search
 
     @property
     def counts(self) -> bool:
@@ -113,15 +114,16 @@ class Ways:
         partition, frontier = reading.share.partition, self._frontier
         self._came += 1
         if isinstance(partition, Pages) and frontier is not None:
-            self._follow(reading, partition, frontier, sent, page)
+            if reading is not self._off_count:
+                self._follow(reading, partition, frontier, sent, page)
             return []
         if not isinstance(partition, Whole) or self._workers < 2 or self._planner is None or frontier is not None:
             return []
         number = reading.tally.fetched
         if number != look_at(reading) or page.following is None or not self._is_worth_it(reading):
             return []
-        counter = counter_of(sent, page.following, limit_of(page.following) or page.size, number)
-        if counter is None or counter.step not in (1, page.size):
+        counter = counter_of(sent, page.following, page.size, number)
+        if counter is None:
             return []
         self._frontier = Frontier(counter, page.size, number, reading.counted)
         self._counted, reading.counted, reading.following = reading.counted, None, None
@@ -133,6 +135,9 @@ class Ways:
         return reading.counted is None or reading.pages_left(self._fetcher.page_size) >= FEWEST_PAGES
 
     def _follow(self, reading: Reading, partition: Pages, frontier: Frontier, sent: Request, page: Page) -> None:
+        if page.following is not None and page.size and not frontier.counter.counts(page.following):
+            self._leave_count(reading, frontier, sent)
+            return
         if self._counted is not None and page.matched not in (None, self._counted):
             reading.ending.shifted = SHIFTED
         reading.counted = None
@@ -148,6 +153,19 @@ class Ways:
         beyond = frontier.last is not None and number >= frontier.last and page.following is not None
         more = (within or beyond) and (frontier.end is None or number < frontier.end)
         reading.following = frontier.counter.page(number) if more else None
+
+    def _leave_count(self, reading: Reading, frontier: Frontier, sent: Request) -> None:
+        """Go on by the links from the first page of which the link changes more than a number: one Collection after
+        another may have pages of its own (stac-fastapi-geoparquet)."""
+        number, reading.counted = frontier.counter.place(sent)[0] + 1, None
+        self._ledger.by_number = False  # what was asked for behind that page comes again
+        if frontier.end is not None and frontier.end <= number:
+            reading.following = None
+            return
+        frontier.end_at(number)
+        if self._off_count is not None:
+            self._off_count.following = None
+        self._off_count = reading
 
     def beyond(self, reading: Reading) -> Request | None:
         """The request for what is behind an item that cannot be had; None where the links do not count."""

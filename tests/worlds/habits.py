@@ -96,6 +96,8 @@ class NextLink(Habit):
                 link["body"] = {name: value for name, value in link["body"].items() if name != "sortby"}
             elif self.kind == "written_raw":
                 link["href"] = unquote_plus(link["href"])
+            elif self.kind == "several_relations":
+                link["rel"] = ["Next"]
             elif self.kind == "body_as_text":
                 link["body"] = json.dumps(link["body"])
             elif self.kind == "no_address":
@@ -125,6 +127,29 @@ class OlderAnswers(Habit):
         token = last if page["links"] and self.tokens else None
         page["links"] = [] if self.tokens else page["links"]
         page[self.member] = {"next": token, self.count: page.pop("numberMatched", None)}
+
+
+class CollectionsInTurn(Habit):
+    """One Collection after another, each with offsets of its own; links drop those that were read
+    (stac-fastapi-geoparquet)."""
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        left = ask.conditions.get("collections") or sorted({item["collection"] for item in items})
+        offset, self.page_items, self.following = ask.conditions.get("offset", 0), list[Json](), {}
+        for number, name in enumerate(left):
+            own = [item for item in items if item["collection"] == name]
+            some = own[offset:][: ask.limit - len(self.page_items)]
+            self.page_items += some
+            if len(self.page_items) == ask.limit:
+                self.following = {"collections": left[number:], "offset": offset + len(some)}
+                break
+            offset = 0
+        return items
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        following = {**ask.conditions, **self.following}
+        link = {"rel": "next", "method": "POST", "href": f"{world.url}search", "body": following}
+        page |= {"features": self.page_items, "links": [link] if self.following else []}
 
 
 class NextOnTheLastPage(Habit):
@@ -244,6 +269,13 @@ class Window(Habit):
 
     def found(self, ask: Ask, items: list[Json]) -> list[Json]:
         return (sorted(items, key=lambda item: str(item["id"])[::-1]) if self.by_id else items)[: self.size]
+
+
+class SaysFullPages(Habit):
+    """Every page says that it is a full one (pygeoapi)."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        page["numberReturned"] = ask.limit
 
 
 class CountsIgnoreIntersects(Habit):
@@ -498,10 +530,13 @@ class AtOnce(Habit):
 
 
 class AllOnOnePage(Habit):
-    """However small the pages are that are asked for, all items come at once."""
+    """Whatever limit is asked for, all items come at once, or as many as ever."""
+
+    def __init__(self, limit: int = 1_000_000) -> None:
+        self.size = limit
 
     async def arrives(self, ask: Ask) -> None:
-        ask.conditions = {**ask.conditions, "limit": 1_000_000}
+        ask.conditions = {**ask.conditions, "limit": self.size}
 
 
 class LargestPage(Habit):
@@ -513,8 +548,20 @@ class LargestPage(Habit):
     async def arrives(self, ask: Ask) -> None:
         if not self.silent and ask.limit > self.limit:
             raise Refusal(self.status, {"message": f"limit: should be less than or equal to {self.limit}"})
+        self.asked = ask.conditions.get("limit")
         if ask.limit > self.limit:
             ask.conditions = {**ask.conditions, "limit": self.limit}
+
+
+class LargestPageUnsaid(LargestPage):
+    """A larger limit is silently that one, and links go on with the larger one (pygeoapi, pycsw)."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit, silent=True)
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        for link in page["links"]:
+            link["body"]["limit"] = self.asked
 
 
 class LinksLostByLargePages(LargestPage):

@@ -20,6 +20,7 @@ from .habits import (
     ByteOrderMark,
     CachedLandingPage,
     CoarseTimes,
+    CollectionsInTurn,
     Counts,
     CountsIgnoreIntersects,
     DatetimeOnly,
@@ -34,6 +35,7 @@ from .habits import (
     ItemsComeAndGo,
     ItemsEndpointOnly,
     LargestPage,
+    LargestPageUnsaid,
     LastPageForEver,
     LinksLostByLargePages,
     MiddleOfRanges,
@@ -48,6 +50,7 @@ from .habits import (
     PoisonedItem,
     RateLimit,
     Refuses,
+    SaysFullPages,
     ShortAddresses,
     Sorts,
     TiesInAnyOrder,
@@ -108,6 +111,10 @@ def composites() -> list[Json]:
     """Items that all last the whole year: they are in every interval of time."""
     year = {"start_datetime": "2024-01-01T00:00:00Z", "end_datetime": "2024-12-31T23:59:59Z"}
     return [make_item(n, datetime=None, **year) for n in range(COUNT)]
+
+
+def in_three_collections() -> list[Json]:
+    return [make_item(n, "abc"[n // 45]) for n in range(COUNT)]
 
 
 def some_without_datetime() -> list[Json]:
@@ -235,6 +242,7 @@ CASES: dict[str, Callable[[], Case]] = {
         [Sorts(), NextLink("lost_sort")], options={"ordered": True}, world={"paging": "offset"}, most_requests=15
     ),
     "next is written as it is read": lambda: Case([NextLink("written_raw"), Refuses("POST")], most_requests=50),
+    "next is one of a list of relations": lambda: Case([NextLink("several_relations")], most_requests=40),
     "next for each method": lambda: Case([NextLink("one_a_method")], most_requests=50),
     "next of the last page is itself, without counts": lambda: Case(
         [LastPageForEver(later=False)], lambda: spread(117), world={"counts": False}, most_requests=50
@@ -242,6 +250,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "the last page comes for ever, without counts": lambda: Case(
         [LastPageForEver(later=True)], lambda: spread(117), world={"counts": False, "paging": "offset"},
         most_requests=80,
+    ),
+    "Collections in turn": lambda: Case(
+        [CollectionsInTurn()], in_three_collections, world={"paging": "offset", "counts": False}, most_requests=36
     ),
     "next on the last page": lambda: Case(
         [NextOnTheLastPage()],
@@ -403,6 +414,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "5 requests a second, firewall": lambda: Case([Firewall(5, 0.05, status=403)]),
     "all on one page": lambda: Case([AllOnOnePage()], most_requests=12),
     "all on one page, without counts": lambda: Case([AllOnOnePage()], world={"counts": False}, most_requests=12),
+    "all pages are of one size, without counts": lambda: Case(
+        [AllOnOnePage(15)], world={"counts": False}, most_requests=32
+    ),
     "a large page is a 500": lambda: Case([LargestPage(4, silent=False)]),
     "a large page is a 400": lambda: Case([LargestPage(4, silent=False, status=400)]),
     "a large page is cut": lambda: Case([LargestPage(4, silent=True)]),
@@ -410,6 +424,10 @@ CASES: dict[str, Callable[[], Case]] = {
         [LargestPage(4, silent=True), NextLink("absent")], most_requests=300
     ),
     "a large page is cut, without counts": lambda: Case([LargestPage(4, silent=True)], world={"counts": False}),
+    "a large page is cut, and links do not say so": lambda: Case(
+        [LargestPageUnsaid(4)], at_one_instant, world={"paging": "offset"}, most_requests=36
+    ),
+    "all pages say that they are full": lambda: Case([SaysFullPages()], lambda: spread(117), most_requests=50),
     "a large page has no next link": lambda: Case([LinksLostByLargePages(4)], most_requests=100),
     "a large page has no next link, without counts": lambda: Case(
         [LinksLostByLargePages(4)], world={"counts": False}, most_requests=100

@@ -63,14 +63,6 @@ def test_damage_among_the_features_is_found(features: list[Any], data: st.DataOb
         orjson.loads(damaged)
 
 
-@pytest.mark.parametrize("said", [2, 4])
-def test_another_number_of_features_than_the_page_says_is_found(said: int) -> None:
-    outline = Outline.of(document([{"type": "Feature", "id": str(number)} for number in range(3)], numberReturned=said))
-    assert outline is not None
-    with pytest.raises(DamagedPageError):
-        list(outline.features())
-
-
 def test_an_empty_page_that_says_it_is_full_is_read_at_once() -> None:
     """As pygeoapi writes the page behind the last one."""
     assert Outline.of(document([], numberReturned=50)) is None
