@@ -1,6 +1,7 @@
 """Starts and stops the local STAC API: in a process of its own, so that its work is not measured as ours."""
 
 import atexit
+import contextlib
 import functools
 import json
 import subprocess
@@ -49,6 +50,16 @@ def stop(server):
     server.wait()
     server.stdin.close()
     server.stdout.close()
+
+
+@contextlib.contextmanager
+def running(items_path, *, latency_seconds, options=()):
+    """Give the address of such a server; it is gone when the block ends. Raises OSError if it does not start."""
+    server, address = launch(items_path, latency_seconds, options)
+    try:
+        yield address
+    finally:
+        stop(server)
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import pytest
 from documented_commands import PAGES, README, commands, make_clone, run_commands
 from support import ROOT
 
-from tools import local_api
+from benchmarks import _api_server
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(clone: Path) -> Iterator[str]:
-    with local_api.running(clone / "items.ndjson", latency_seconds=0.0) as address:
+    with _api_server.running(clone / "items.ndjson", latency_seconds=0.0) as address:
         yield address
 
 

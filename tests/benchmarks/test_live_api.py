@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support import make_items
 
+from benchmarks import _api_server
 from benchmarks.live_api import LiveAPIIngest
-from tools import local_api
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def test_it_is_not_available_without_a_catalog() -> None:
 def test_it_searches_the_catalog_that_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     items = tmp_path / "items.ndjson"
     items.write_text("".join(json.dumps(item) + "\n" for item in make_items(20)))
-    with local_api.running(items, latency_seconds=0) as url:
+    with _api_server.running(items, latency_seconds=0) as url:
         monkeypatch.setenv("STAC_MANAGER_LIVE_CATALOG", url)
         monkeypatch.setenv("STAC_MANAGER_LIVE_AUTHORIZATION", "Bearer s3cret")
         benchmark = LiveAPIIngest()

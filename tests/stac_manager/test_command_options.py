@@ -18,10 +18,10 @@ from aiohttp import web
 from servers.network import HOST, serving
 from support import make_item
 
+from benchmarks import _api_server
 from stac_manager import DataProcessingError
 from stac_manager.command.options import source_options
 from stac_manager.sinks import Sink, write
-from tools import local_api
 
 ITEMS = 40
 TOKEN = "Bearer hunter2-0123456789"
@@ -89,7 +89,7 @@ async def test_every_worker_reaches_the_source_through_the_proxy_with_the_certif
     items = [make_item(f"i{n}", properties={"datetime": f"2024-01-01T{n // 2:02}:00:00Z"}) for n in range(ITEMS)]
     (tmp_path / "items.ndjson").write_text("".join(json.dumps(item) + "\n" for item in items))
 
-    with local_api.running(tmp_path / "items.ndjson", latency_seconds=0.0) as api:
+    with _api_server.running(tmp_path / "items.ndjson", latency_seconds=0.0) as api:
 
         async def pass_on(request: web.Request) -> web.StreamResponse:
             asked.add((request.headers.get("Authorization"), request.headers.get("User-Agent")))

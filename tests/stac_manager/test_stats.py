@@ -10,8 +10,8 @@ import pyarrow
 import pyarrow.parquet
 from support import make_item, make_items
 
+from benchmarks import _api_server
 from stac_manager import ApiStats, FileStats, IngestModule, WorkflowContext
-from tools import local_api
 
 
 async def test_file_stats(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_each_fetch_counts_anew_and_also_when_it_is_left_early(tmp_path: Path) -
 def test_api_stats(tmp_path: Path) -> None:
     path = tmp_path / "items.ndjson"
     path.write_text("".join(json.dumps(item) + "\n" for item in make_items(25)))
-    with local_api.running(path, latency_seconds=0.0) as url:
+    with _api_server.running(path, latency_seconds=0.0) as url:
         module = IngestModule({"source": url, "limit": 10})
         assert len(list(module.iter_items(WorkflowContext.create()))) == 25
     stats = module.stats

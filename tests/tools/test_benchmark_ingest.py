@@ -19,8 +19,9 @@ import psutil
 import pytest
 from support import ROOT, THOROUGH, Run, make_item
 
+from benchmarks import _api_server
 from stac_manager.sinks.balance import LEAST_ITEMS
-from tools import local_api, source_check
+from tools import source_check
 from tools.commands.measuring import Levels
 from tools.measuring import ad_hoc
 
@@ -47,7 +48,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     days = [{"datetime": f"2024-05-{1 + index:02}T10:00:00Z"} for index in range(25)]
     made = [make_item(f"item-{index:02}", properties=day) for index, day in enumerate(days)]
     items.write_text("".join(json.dumps(item) + "\n" for item in made))
-    with local_api.running(items, latency_seconds=0.0) as url:
+    with _api_server.running(items, latency_seconds=0.0) as url:
         yield url
 
 

@@ -24,7 +24,10 @@ def test_a_needless_request_is_called_and_the_same_commit_is_not(
 ) -> None:
     """Where asv would measure, whether the side has the fault decides."""
 
-    def measure(side: turns.Side, work: Path, pattern: str, *rest: object, **how: object) -> SimpleNamespace:
+    def measure(sides: list[turns.Side], *rest: object) -> list[SimpleNamespace]:
+        return list(map(measure_one, sides))
+
+    def measure_one(side: turns.Side) -> SimpleNamespace:
         asks_twice = prove_regressions.ASK_TWICE in (side.tree / "stac_manager" / "__init__.py").read_text()
         found = Measured("ok", 20.0 if asks_twice else 10.0)
         return SimpleNamespace(run=Run(side.commit, "", {REQUESTS: found}), suite={REQUESTS.benchmark: {"params": []}})

@@ -10,18 +10,19 @@ Nothing is added to the history in `.asv/results`.
 from __future__ import annotations
 
 import io
+import json
+import os
 import shutil
+import sys
 import tarfile
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tools.analysis.change import Change, between, repeatable, undecided
 from tools.analysis.metrics import is_judged
@@ -32,8 +33,10 @@ from .files import only, selected, suite_of
 from .git import Repository
 from .project import OURS, Project
 from .results import read_history
-from .run import AsvError, LaunchMethod, configure, last_line, run_here
+from .run import AsvError, Running, last_line, started
 
+LaunchMethod = Literal["spawn", "forkserver"]
+"""How asv starts the process of each benchmark."""
 ROUNDS = 14
 QUICK_ROUNDS = 10
 QUICK_SECONDS = 170.0
@@ -112,7 +115,9 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
         work = Path(folder)
         sides = [extract(git, commit, work / name, project) for commit, name in zip(commits, "ab", strict=True)]
-        turns = _Turns(sides, work, "forkserver" if quick else "spawn", progress, [both(sides, work, counts(chosen))])
+        turns = _Turns(
+            sides, work, "forkserver" if quick else "spawn", progress, [measure(sides, work, counts(chosen))]
+        )
         suite = turns.pairs[0][0].suite
         if not selected(suite, [chosen]):
             raise AsvError(f"no benchmark is chosen by {chosen!r}")
@@ -126,7 +131,7 @@ def compare(
                 seconds = turns.take(pattern, rounds - number)
         again = repeatable(*turns.runs)
         if again:  # an exact count that differs
-            turns.pairs.append(both(sides, work, only(again, chosen)))
+            turns.pairs.append(measure(sides, work, only(again, chosen)))
         notes = [] if bench or not ours else _not_watched([one for pair in turns.pairs for one in pair])
         machine = str(Machine.get_defaults()["machine"])
         judged = partial(between, machine=machine, base=commits[0], commit=commits[1], paired=True, looks=1 + goes_on)
@@ -148,7 +153,7 @@ class _Turns:
     work: Path
     launch_method: LaunchMethod
     progress: Callable[[int, int], None]
-    pairs: list[tuple[_Measured, _Measured]]
+    pairs: list[tuple[_Measured, ...]]
 
     def take(self, pattern: str, left: int) -> float:
         """Measure a round, of so many that are left with it; return the seconds that it took."""
@@ -156,7 +161,7 @@ class _Turns:
         measured = {}
         done = 2 * len(self.pairs)
         for place in (0, 1) if len(self.pairs) % 2 else (1, 0):
-            measured[place] = measure(self.sides[place], self.work, pattern, launch_method=self.launch_method)
+            (measured[place],) = measure(self.sides[place : place + 1], self.work, pattern, self.launch_method)
             self.progress(done + len(measured), done + 2 * left)
         self.pairs.append((measured[0], measured[1]))
         return time.monotonic() - began
@@ -172,22 +177,10 @@ def rounds_left(elapsed: float, round_seconds: float) -> int:
     return int(left / round_seconds) if left > 0 and round_seconds > 0 else 0
 
 
-def both(sides: Sequence[Side], work: Path, pattern: str) -> tuple[_Measured, _Measured]:
-    """Measure both sides at the same time: for counts, which no load changes."""
-    with _together() as (pool, check):
-        one, other = (pool.submit(measure, side, work, pattern, check) for side in sides)
-        return one.result(), other.result()
-
-
 def measure(
-    side: Side,
-    work: Path,
-    pattern: str,
-    waiting: Callable[[], None] = lambda: None,
-    *,
-    launch_method: LaunchMethod = "spawn",
-) -> _Measured:
-    """Let asv measure what a pattern chooses of one side, each benchmark in a process of its own.
+    sides: Sequence[Side], work: Path, pattern: str, launch_method: LaunchMethod = "spawn"
+) -> tuple[_Measured, ...]:
+    """Let asv measure what a pattern chooses of each side at the same time, each benchmark in a process of its own.
 
     With `forkserver` the processes of a run share what the suite imports at first, and start in half the time; the
     package is imported by each of them.
@@ -195,18 +188,59 @@ def measure(
     Raises:
         AsvError: If asv could not run at all.
     """
-    run = Path(tempfile.mkdtemp(dir=work))
-    configure(run, side.project, launch_method)
     arguments = ["--bench", pattern, "--record-samples", "--attribute", "rounds=1", "--attribute", f"repeat={REPEAT}"]
-    log = run_here(arguments, work=run, package=package_in(side.tree), commit=side.commit, waiting=waiting)
+    folders = [Path(tempfile.mkdtemp(dir=work)) for _ in sides]
+    with ExitStack() as stack:
+        pairs = zip(sides, folders, strict=True)
+        runs = [_started(side, folder, arguments, launch_method) for side, folder in pairs]
+        for asv in [stack.enter_context(run) for run in runs]:
+            asv.wait()
+    return tuple(_found(side, folder) for side, folder in zip(sides, folders, strict=True))
+
+
+def _started(
+    side: Side, work: Path, arguments: Sequence[str], launch_method: LaunchMethod
+) -> AbstractContextManager[Running]:
+    """`asv run` in this very environment, apart from the history: all that it reads and writes lies below `work`."""
+    from asv.machine import Machine, MachineCollection
+
+    scratch, config = work / "scratch", work / "asv.conf.json"
+    scratch.mkdir()
+    configuration = {
+        "version": 1,
+        "project": side.project.name,
+        "repo": str(side.project.repository),
+        "branches": ["HEAD"],
+        "environment_type": "existing",
+        "launch_method": launch_method,
+        "benchmark_dir": str(side.project.benchmarks),
+        "results_dir": str(work / "results"),
+        "html_dir": str(work / "html"),
+        "env_dir": str(work / "env"),
+    }
+    config.write_text(json.dumps(configuration), encoding="utf-8")
+    # asv looks for the description of this machine in the home folder, and asks questions where there is none.
+    machine = Machine.get_defaults()
+    MachineCollection.save(machine["machine"], machine, _path=str(work / ".asv-machine.json"))
+    # Before everything else, also before the package that is installed, which may be of another work tree. asv takes
+    # one of the two for the benchmark's own process; the programs that a benchmark starts see the other.
+    path = os.pathsep.join(filter(None, [str(package_in(side.tree)), os.environ.get("PYTHONPATH")]))
+    own: dict[str, Path | str] = {"ASV_PYTHONPATH": path, "PYTHONPATH": path, "HOME": work, "USERPROFILE": work}
+    own |= {"TMPDIR": scratch, "TEMP": scratch, "TMP": scratch}
+    here = ("run", "--environment", f"existing:{sys.executable}", "--set-commit-hash", side.commit)
+    return started((*here, *arguments), config=config, log=work / "asv.log", environment=own)
+
+
+def _found(side: Side, folder: Path) -> _Measured:
     try:
-        suite = suite_of(run / "results")
+        suite = suite_of(folder / "results")
     except ReportError:
-        raise AsvError(f"asv measured nothing for {side.commit[:8]}: {last_line(log)}") from None
+        said = last_line(folder / "asv.log")
+        raise AsvError(f"asv measured nothing for {side.commit[:8]}: {said}") from None
     try:
-        (found,) = read_history(run / "results").runs
+        (found,) = read_history(folder / "results").runs
     except (ReportError, ValueError):
-        return _Measured(Run(side.commit, "", {}), suite)  # nothing of that kind is chosen
+        found = Run(side.commit, "", {})  # nothing of that kind is chosen
     return _Measured(found, suite)
 
 
@@ -253,20 +287,3 @@ def _not_watched(measured: Sequence[_Measured]) -> list[str]:
     if shutil.which("valgrind") is None:
         notes.append("no instructions were counted: valgrind is not installed")
     return notes
-
-
-@contextmanager
-def _together() -> Iterator[tuple[ThreadPoolExecutor, Callable[[], None]]]:
-    """Two threads that end what they run when the block is left early."""
-    stop = threading.Event()
-
-    def check() -> None:
-        if stop.is_set():
-            raise AsvError("interrupted")
-
-    with ThreadPoolExecutor(2) as pool:
-        try:
-            yield pool, check
-        except BaseException:
-            stop.set()
-            raise

@@ -134,8 +134,9 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
 def api_command(catalog_url: str | None, collection_id: str | None, max_items: int | None, limit: int,
                 datetime: str | None, bbox: str | None, headers: tuple[str, ...], **shared: Any) -> None:  # fmt: skip
     """Measure fetching items from a STAC API. A catalogue of others is asked once a level unless --repeat says more."""
+    from benchmarks import _api_server
     from stac_manager import IngestConfig
-    from tools import local_api, source_check
+    from tools import source_check
     from tools.analysis.model import title_of
 
     given = Shared(**shared)
@@ -150,7 +151,7 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
     with ExitStack() as stack:
         if catalog_url is None:
             _, data = _made(max_items, None, "ndjson")
-            url = stack.enter_context(local_api.running(data.path, latency_seconds=LOCAL_LATENCY_SECONDS))
+            url = stack.enter_context(_api_server.running(data.path, latency_seconds=LOCAL_LATENCY_SECONDS))
             shown = f"the project's own STAC API, {LOCAL_LATENCY_SECONDS * 1000:.0f} ms a request, {limit} items a page"
         else:
             url, shown = catalog_url, f"{_without_query(catalog_url)}, {limit} items a page"

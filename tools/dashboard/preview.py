@@ -10,7 +10,7 @@ from typing import Any
 from tools import ROOT
 from tools.asv.git import GitError, Repository
 from tools.asv.project import Project
-from tools.asv.run import elsewhere, run
+from tools.asv.run import elsewhere, started
 from tools.errors import MeasuringError
 
 
@@ -31,8 +31,10 @@ def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> Non
         branch = repository.branch(project.branch)
     except GitError:
         branch = "HEAD"  # which is detached
-    if run(["publish"], config=project.config, program=elsewhere(project.results_dir, project.html_dir, branch)):
-        raise MeasuringError("asv could not publish; what it says stands above")
+    program = elsewhere(project.results_dir, project.html_dir, branch)
+    with started(["publish"], config=project.config, program=program) as asv:
+        if asv.wait():
+            raise MeasuringError("asv could not publish; what it says stands above")
     try:
         server = _Server(("127.0.0.1", port), partial(_Files, directory=str(project.html_dir)))
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from asv.machine import Machine, MachineCollection
 from asv.util import UserError
 
 from tools.asv.project import Project
-from tools.asv.run import elsewhere, last_line, run
+from tools.asv.run import elsewhere, last_line, started
 from tools.errors import ToolError
 from tools.processes import STOP_SECONDS
 
@@ -34,18 +34,13 @@ class Asv:
         """Where all its output goes."""
         return self.work / "asv.log"
 
-    def run(
-        self, arguments: Sequence[str], results_dir: Path, html_dir: Path, waiting: Callable[[], None] = lambda: None
-    ) -> int:
+    def run(self, arguments: Sequence[str], results_dir: Path, html_dir: Path) -> int:
         """Run it to its end with these folders and return its exit code."""
-        return run(
-            arguments,
-            config=self.project.config,
-            log=self.log,
-            program=elsewhere(results_dir, html_dir, self.branch),
-            environment={WORK_VARIABLE: str(self.work)},
-            waiting=waiting,
-        )
+        program, environment = elsewhere(results_dir, html_dir, self.branch), {WORK_VARIABLE: self.work}
+        with started(
+            arguments, config=self.project.config, log=self.log, program=program, environment=environment
+        ) as asv:
+            return asv.wait()
 
     def failed(self, what: str) -> ToolError:
         """asv could not do it, and what it said last."""

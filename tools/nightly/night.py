@@ -249,7 +249,7 @@ class _Night:
         rows = []
         for row in change.rows:
             if row in called:
-                pair = (values[commit].get(row.series) for commit in (before[row.guilty], row.guilty or ""))
+                pair = (values.get(commit, {}).get(row.series) for commit in (before[row.guilty], row.guilty or ""))
                 first, second = (one.value if one else None for one in pair)
                 row = row.measured_again(first, second)
             rows.append(row)

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -53,7 +52,8 @@ class Rounds:
             for commit in commits if number % 2 else commits[::-1]:
                 if number > len(self._begun(commit).rounds):
                     done = sum(len(self._begun(one).rounds) for one in commits)
-                    self._run(commit, number, partial(progress, done, len(commits) * last))
+                    progress(done, len(commits) * last)
+                    self._run(commit, number)
             last = self._last(self.results)
             number += 1
 
@@ -75,7 +75,7 @@ class Rounds:
             return found
         return Record(commit, datetime.now(UTC), (), self.fingerprint, is_whole=False)
 
-    def _run(self, commit: str, number: int, waiting: Callable[[], None]) -> None:
+    def _run(self, commit: str, number: int) -> None:
         unit = self.asv.work / "unit"
         shutil.rmtree(unit, ignore_errors=True)
         home = unit / self.machine
@@ -91,7 +91,7 @@ class Rounds:
             arguments.append("--append-samples")
         arguments += [f"--bench={pattern}" for pattern in patterns]
         observed = conditions.observe()
-        code = self.asv.run(arguments, unit, self.asv.work / "html", waiting)
+        code = self.asv.run(arguments, unit, self.asv.work / "html")
         if code not in (0, SOME_FAILED) or not any(home.glob(f"{commit[:8]}*.json")):
             raise self.asv.failed(f"measure {commit[:8]}")
         rounds = (*self._begun(commit).rounds, observed)

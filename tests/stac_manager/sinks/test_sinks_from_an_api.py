@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from support import make_item
 
+from benchmarks import _api_server
 from stac_manager import DataProcessingError
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.verifying import verify
-from tools import local_api
 
 SECRET = "hunter2-0123456789"
 ITEMS = 60
@@ -82,7 +82,7 @@ class Guarded:
 
 @pytest.fixture
 def guarded(items: Path) -> Iterator[Guarded]:
-    with local_api.running(items, latency_seconds=0.0) as url:
+    with _api_server.running(items, latency_seconds=0.0) as url:
         door = Guarded(url.rstrip("/"))
         yield door
         door.close()
@@ -132,14 +132,14 @@ def test_the_command_takes_tokens_from_the_environment_and_shows_them_nowhere(
 @pytest.mark.parametrize("format", ["ndjson", "geoparquet"])
 def test_an_update_takes_what_is_newer_and_merges_it(format: str, items: Path, tmp_path: Path) -> None:
     dest = tmp_path / "out"
-    with local_api.running(items, latency_seconds=0.0) as url:
+    with _api_server.running(items, latency_seconds=0.0) as url:
         first = write(Sink({"source": url}, dest, format, partition_items=10))
         port = int(url.rstrip("/").rsplit(":", 1)[1])
     changed = item_of_day(ITEMS - 1, title="changed")
     new = item_of_day(ITEMS, title="new")
     lines = [*items.read_text().splitlines()[:-1], json.dumps(changed), json.dumps(new)]
     items.write_text("\n".join(lines) + "\n")
-    with local_api.running(items, latency_seconds=0.0, options=("--port", str(port))) as url:
+    with _api_server.running(items, latency_seconds=0.0, options=("--port", str(port))) as url:
         second = write(Sink({"source": url}, dest, format, partition_items=10, update=True))
         third = write(Sink({"source": url}, dest, format, partition_items=10, update=True))
     assert (first.items, second.items, third.items) == (ITEMS, ITEMS + 1, ITEMS + 1)

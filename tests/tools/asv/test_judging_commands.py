@@ -135,7 +135,7 @@ def test_compare_measures_the_commits_and_not_the_working_tree(history: ScratchH
 
 
 def test_compare_says_when_no_benchmark_is_chosen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "measure", lambda side, *rest: SimpleNamespace(suite={}, run=None))
+    monkeypatch.setattr(turns, "measure", lambda sides, *rest: [SimpleNamespace(suite={}, run=None)] * len(sides))
     done = run("compare", "HEAD", "HEAD", "--bench", "no.such.benchmark")
     assert (done.returncode, done.stderr) == (2, "error: no benchmark is chosen by 'no.such.benchmark'\n")
 
@@ -199,7 +199,10 @@ def test_quick_uses_its_time_for_what_is_undecided(
     now, measured = 0.0, []
     suite = {name: {"params": []} for name in ("m.Calm.time_x", "m.Noisy.time_x")}
 
-    def measure(side: Any, work: Path, pattern: str, *rest: Any, **how: Any) -> Any:
+    def measure(sides: Any, work: Path, pattern: str, *rest: Any) -> Any:
+        return tuple(measure_one(side, pattern) for side in sides)
+
+    def measure_one(side: str, pattern: str) -> Any:
         nonlocal now
         now += seconds
         names = selected(suite, [pattern])

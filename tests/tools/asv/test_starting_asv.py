@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.asv.run import run
+from tools.asv.run import started
 
 FIND_PYTHON = "import shutil, sys; print(shutil.which('python{}.{}'.format(*sys.version_info)))"
 
@@ -21,5 +21,6 @@ def test_asv_finds_the_python_that_runs_it(tmp_path: Path, monkeypatch: pytest.M
     shim.chmod(0o755)
     monkeypatch.setenv("PATH", f"{shim.parent}{os.pathsep}{os.environ['PATH']}")
     log = tmp_path / "log"
-    assert run([], config=tmp_path / "asv.conf.json", log=log, program=("-c", FIND_PYTHON)) == 0
+    with started([], config=tmp_path / "asv.conf.json", log=log, program=("-c", FIND_PYTHON)) as asv:
+        assert asv.wait() == 0
     assert Path(log.read_text().splitlines()[-1]).parent == Path(sys.executable).parent
