@@ -25,14 +25,12 @@ class InputError(Exception):
 
 
 class Box(NamedTuple):
-    """A bounding box in degrees and metres. West is greater than east where it crosses the antimeridian."""
+    """A bounding box in degrees. West is greater than east where it crosses the antimeridian."""
 
     west: float
     south: float
-    bottom: float
     east: float
     north: float
-    top: float
 
 
 class _Times(msgspec.Struct):
@@ -110,18 +108,16 @@ def parse_instant(text: str) -> int:
 
 
 def parse_box(numbers: Sequence[float]) -> Box:
-    """A Box of a GeoJSON bbox of 4 or 6 numbers; one of 4 has every height. Raises ValueError."""
+    """A Box of a GeoJSON bbox of 4 or 6 numbers; heights are not looked at. Raises ValueError."""
     if len(numbers) not in (4, 6) or not all(map(math.isfinite, numbers)):
         raise ValueError("bbox must have 4 or 6 finite numbers")
-    if len(numbers) == 4:
-        west, south, east, north = numbers
-        return Box(west, south, -math.inf, east, north, math.inf)
-    return Box(*numbers)
+    half = len(numbers) // 2
+    return Box(*numbers[:2], *numbers[half : half + 2])
 
 
 def overlap(a: Box, b: Box | None) -> bool:
     """Whether two boxes share a point, edges included. A box across the antimeridian is two."""
-    if b is None or a.south > b.north or a.north < b.south or a.bottom > b.top or a.top < b.bottom:
+    if b is None or a.south > b.north or a.north < b.south:
         return False
     crossing = (a.west > a.east) + (b.west > b.east)
     return crossing == 2 or (any if crossing else all)((a.west <= b.east, a.east >= b.west))

@@ -93,8 +93,8 @@ def search_of(body: Body) -> Search:
             raise SearchError("token does not belong to this search")
         offset = int(found[1])
     collections, ids = (None if names is None else frozenset(names) for names in (body.collections, body.ids))
-    bbox = None if body.bbox is None else _box(body.bbox)
-    filters = Filters(collections, ids, bbox, start, end, no_geometry=body.filter is not None)
+    box = None if body.bbox is None else _box(body.bbox)
+    filters = Filters(collections, ids, box, start, end, no_geometry=body.filter is not None)
     return Search(filters, min(body.limit or DEFAULT_LIMIT, MAX_LIMIT), offset, checksum)
 
 
@@ -103,7 +103,7 @@ def _box(numbers: list[float]) -> Box:
         box = parse_box(numbers)
     except ValueError as error:
         raise SearchError(str(error)) from None
-    if box.south > box.north or box.bottom > box.top:
+    if box.south > box.north:
         raise SearchError("bbox must have its lower corner first")
     return box
 
