@@ -100,7 +100,8 @@ class Line:
     def to(self, chosen: str) -> tuple[list[str], list[str]]:
         """The measured commits that lead to one, oldest first, it being the last; and what is to be said of them.
 
-        What git does not know, as in a shallow clone, is taken by its date: nothing is dropped in silence.
+        What git does not know is taken by its date, and in a shallow clone, where git cannot tell what leads where,
+        all that it does not see: nothing is dropped in silence.
         """
         known = self.repository.find(chosen)
         if known is None:
@@ -109,19 +110,20 @@ class Line:
         measured = set(self.by_date)
         order = [commit for commit in self.repository.line(known) if commit in measured]
         places = {commit: place for place, commit in enumerate(self.by_date)}
+        is_shallow, seen = self.repository.is_shallow, set(order)
         strange = [
             commit
             for commit in self.by_date[: places[chosen]]
-            if commit not in set(order) and self.repository.find(commit) is None
+            if commit not in seen and (is_shallow or self.repository.find(commit) is None)
         ]
         for commit in strange:
             later = (place for place, one in enumerate(order) if places[one] > places[commit])
             order.insert(next(later), commit)
         notes = []
         if strange:
-            why = "a shallow clone has not all commits" if self.repository.is_shallow else "they came from elsewhere"
+            why = "a shallow clone has not all commits" if is_shallow else "they came from elsewhere"
             words = plural(len(strange), "measured commit")
-            notes.append(f"{words} that git does not know here ({why}) taken by date")
+            notes.append(f"{words} that git cannot place here ({why}) taken by date")
         elif len(order) == 1 < len(self.by_date):
             others = plural(len(self.by_date) - 1, "measured commit does", "measured commits do")
             notes.append(f"{others} not lead to {chosen[:8]} (another branch, or rebased since); --base judges by one")

@@ -185,7 +185,8 @@ class _Night:
         change, reason, backfilled = None, None, None
         if freshness.commit is not None:
             until = records.judged_until(self.home)
-            if until is not None and until not in self.line and self.repository.find(until) is not None:
+            is_whole = not self.repository.is_shallow
+            if until and until not in self.line and is_whole and self.repository.find(until) is not None:
                 notes.append(f"{until[:8]}, which was judged last, is not part of {self.asv.branch} as it is now")
                 until = None
             since = records.judged_since(self.line, self.measured(), new or [freshness.commit], until)

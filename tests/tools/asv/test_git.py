@@ -71,9 +71,26 @@ def test_a_shallow_clone_drops_no_measured_commit(made: Repository, tmp_path: Pa
     subprocess.run(["git", "clone", "--quiet", "--depth", "1", f"file://{made.path}", shallow], check=True)
     found = judge(results, repository=shallow)
     assert (found.status, found.guilty) == ("regression", (made.head(),))
-    assert "2 measured commits that git does not know here" in found.notes[0]
+    assert "2 measured commits that git cannot place here (a shallow clone" in found.notes[0]
     with pytest.raises(GitError, match=r"git knows no commit 'HEAD~1' .* shallow clone: run `git fetch --unshallow`"):
         Repository(shallow).commit("HEAD~1")
+
+
+def test_a_shallow_clone_that_was_updated_judges_by_the_commit_that_it_had_before(
+    made: Repository, tmp_path: Path
+) -> None:
+    """git knows that commit, and does not know any more what came of it."""
+    results = results_of(made, tmp_path / "results")
+    shallow = Repository(tmp_path / "shallow")
+    made.git("checkout", "--quiet", "-B", "moving", "second")
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", f"file://{made.path}", shallow.path], check=True)
+    made.git("reset", "--quiet", "--hard", "trunk")
+    shallow.git("fetch", "--quiet", "--depth", "1")
+    shallow.git("reset", "--quiet", "--hard", "FETCH_HEAD")
+    second, third = made.line("HEAD")[1:]
+    assert shallow.find(second)
+    found = judge(results, since=second, repository=shallow.path)
+    assert (found.status, found.guilty) == ("regression", (third,))
 
 
 def test_results_of_commits_that_were_rebased_away_are_named(made: Repository, tmp_path: Path) -> None:
