@@ -5,7 +5,7 @@ Nothing of it goes to the history in `.asv/results`.
 
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -73,110 +73,73 @@ class Measurement:
     remarks: tuple[str, ...]
 
 
-@dataclass
-class _Seen:
-    """What one level has shown so far."""
-
-    runs: list[Mapping[str, Any]] = field(default_factory=list)
-    missing: str | None = None
-    error: str | None = None
-
-    @property
-    def seconds(self) -> list[float]:
-        return [run["usage"]["wall_seconds"] for run in self.runs]
-
-    @property
-    def reason(self) -> str | None:
-        return self.missing or self.error
-
-    @property
-    def failed(self) -> int:
-        return max((run["failed"] for run in self.runs), default=0)
-
-
 def measure(request: Request, console: Console) -> Measurement:
     """Time each level in a process of its own, in turns. Raises MeasuringError if no level could be measured."""
-    seen: dict[Concurrency, _Seen] = {level: _Seen() for level in request.concurrency}
     asked = {"options": request.options, "items": request.items, "written": request.written}
     with workers(asked, request.concurrency) as started:
-        _run_all(request, started, seen, console)
-    levels = [_level(level, found) for level, found in seen.items()]
+        _run_all(request, started, console)
+    levels = [_level(worker) for worker in started]
     items = max((level.items for level in levels if level.items is not None), default=None)
     title = request.title.format(items=items or 0)
     data_set = make_data_set(title, request.kind, request.kind, request.source, items, levels)
     if not data_set.measured:
-        raise MeasuringError(next(found.reason for found in seen.values() if found.reason))
+        raise MeasuringError(next(worker.reason for worker in started if worker.reason))
     report = Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         environment=_environment(),
         data_sets=(data_set,),
     )
-    return Measurement(report, tuple(_remarks(data_set, seen)))
+    return Measurement(report, tuple(_remarks(data_set, started)))
 
 
-def _run_all(request: Request, started: list[Worker], seen: Mapping[Concurrency, _Seen], console: Console) -> None:
-    able = {}
+def _run_all(request: Request, started: list[Worker], console: Console) -> None:
     for worker in started:
-        answer = worker.ready()
-        found = seen[worker.concurrency]
-        found.missing, found.error = answer.get("missing"), answer.get("error")
-        if not found.reason:
-            able[worker.concurrency] = worker
+        worker.wait()
     with progress.shown("measuring", console) as bar:
 
         def show(samples: schedule.Samples, elapsed: float) -> None:
             left = schedule.seconds_left(samples, elapsed, request.rules)
-            runs = plural(sum(map(len, samples.values())), "run")
-            bar(elapsed, None if left is None else elapsed + left, runs)
+            bar(elapsed, None if left is None else elapsed + left, plural(sum(map(len, samples.values())), "run"))
 
-        for level in list(able) if request.warm_up else ():
-            _run(able, seen[level], level, keep=False)
-            show(dict.fromkeys(able, ()), 0.0)
+        for worker in started if request.warm_up else ():
+            if not worker.reason:
+                worker.run(keep=False)
+                show({one.concurrency: () for one in started if not one.reason}, 0.0)
         began = time.monotonic()
         while True:
-            samples = {level: seen[level].seconds for level in able}
+            able = {worker.concurrency: worker for worker in started if not worker.reason}
+            samples = {level: worker.seconds for level, worker in able.items()}
             elapsed = time.monotonic() - began
             show(samples, elapsed)
-            level_or_none = schedule.next_level(samples, elapsed, request.rules)
-            if level_or_none is None:
+            level = schedule.next_level(samples, elapsed, request.rules)
+            if level is None:
                 return
-            _run(able, seen[level_or_none], level_or_none, keep=True)
+            able[level].run()
 
 
-def _run(able: dict[Concurrency, Worker], found: _Seen, level: Concurrency, *, keep: bool) -> None:
-    """Run a level once; one that fails does not run again, and what it took before does not count."""
-    answer = able[level].run()
-    if "error" in answer:
-        found.error = answer["error"]
-        found.runs.clear()
-        del able[level]
-    elif keep:
-        found.runs.append(answer)
-
-
-def _level(level: Concurrency, found: _Seen) -> Level:
-    if not found.runs:
-        return make_level(level, Measured("n/a" if found.missing else "failed"))
-    last = found.runs[-1]
+def _level(worker: Worker) -> Level:
+    if not worker.runs:
+        return make_level(worker.concurrency, Measured(worker.status))
+    last = worker.runs[-1]
     return make_level(
-        level,
-        Measured("ok", samples=tuple(found.seconds)),
+        worker.concurrency,
+        Measured("ok", samples=tuple(worker.seconds)),
         items=last["items"],
         peak_bytes=last["peak_bytes"],
         import_bytes=last["import_bytes"],
-        usage=mean_usage([Usage(runs=1, **run["usage"]) for run in found.runs]),
+        usage=mean_usage([Usage(runs=1, **run["usage"]) for run in worker.runs]),
     )
 
 
-def _remarks(data_set: DataSet, seen: Mapping[Concurrency, _Seen]) -> Iterator[str]:
-    for level in data_set.levels:
-        if level.status != "ok":
-            yield f"concurrency {level.concurrency} is {level.status}: {seen[level.concurrency].reason}"
+def _remarks(data_set: DataSet, started: list[Worker]) -> Iterator[str]:
+    for worker in started:
+        if worker.reason:
+            yield f"concurrency {worker.concurrency} is {worker.status}: {worker.reason}"
     counts = {level.concurrency: level.items for level in data_set.measured}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{items} at {concurrency}" for concurrency, items in counts.items())
         yield f"the levels delivered different numbers of items ({told}): they cannot be compared"
-    worst = max(seen.values(), key=lambda found: found.failed)
+    worst = max(started, key=lambda worker: worker.failed)
     if worst.failed:
         first = next(run["first_failure"] for run in worst.runs if run["failed"])
         yield f"{worst.failed} documents or items could not be delivered, the first: {first}"

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any
+from typing import Any, Literal
 
 from tools import ROOT
 from tools.analysis.model import Concurrency
@@ -15,24 +15,50 @@ PROGRAM = ROOT / "benchmarks" / "_level.py"
 
 
 class Worker:
-    """One level. It reads requests from a pipe that closes when this process ends, however that ends."""
+    """One level, and what it has shown so far. It reads requests from a pipe that closes when this process ends,
+    however that ends.
+
+    Attributes:
+        runs: What was observed in each.
+        status: n/a where the level cannot be measured, as with a package that is too old; failed where it was tried.
+        reason: Why it is not measured.
+    """
 
     def __init__(self, request: Mapping[str, Any], concurrency: Concurrency) -> None:
         self.concurrency = concurrency
+        self.runs: list[Mapping[str, Any]] = []
+        self.status: Literal["n/a", "failed"] = "failed"
+        self.reason: str | None = None
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True
         )
         self._ask(json.dumps({**request, "concurrency": concurrency}))
 
-    def ready(self) -> Mapping[str, Any]:
-        """What the level says of itself: nothing, or `missing` and why, or `error`."""
-        return self._answer()
+    @property
+    def seconds(self) -> list[float]:
+        return [run["usage"]["wall_seconds"] for run in self.runs]
 
-    def run(self) -> Mapping[str, Any]:
-        """Let it fetch once and return what was observed, or `error` and why."""
+    @property
+    def failed(self) -> int:
+        """How many documents or items could not be delivered, in the worst run."""
+        return max((run["failed"] for run in self.runs), default=0)
+
+    def wait(self) -> None:
+        """Until it can run, or says why it cannot."""
+        answer = self._answer()
+        self.reason = answer.get("missing") or answer.get("error")
+        self.status = "n/a" if "missing" in answer else "failed"
+
+    def run(self, *, keep: bool = True) -> None:
+        """Let it fetch once. Where that fails, it does not run again, and what it took before does not count."""
         self._ask("run")
-        return self._answer()
+        answer = self._answer()
+        if "error" in answer:
+            self.reason = answer["error"]
+            self.runs.clear()
+        elif keep:
+            self.runs.append(answer)
 
     def close(self) -> None:
         self._process.kill()
