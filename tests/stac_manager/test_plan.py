@@ -1,3 +1,4 @@
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -46,8 +47,17 @@ def test_a_plan_comes_back_from_json_as_it_was(partitions: list[Partition]) -> N
     plan = Plan("items/", "time", tuple(partitions), counted=7, notes=("a note",))
     back = plan_of(orjson.loads(orjson.dumps(plan.to_json())))
     assert back == plan
-    assert back.key == plan.key
+    assert [partition.key for partition in back] == [partition.key for partition in plan]
     assert [partition.estimate for partition in back] == [partition.estimate for partition in plan]
+
+
+@given(PARTITIONS, st.booleans())
+def test_a_partition_comes_to_another_process_as_it_is(partition: Partition, has_key: bool) -> None:
+    before = partition.key if has_key else vars(partition).get("key")
+    back = pickle.loads(pickle.dumps(partition))
+    assert (back, back.estimate) == (partition, partition.estimate)
+    assert vars(back).get("key") == before
+    assert back.key == partition.key
 
 
 @given(PARTITIONS, PARTITIONS)
