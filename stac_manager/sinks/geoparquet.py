@@ -9,12 +9,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.files.arrow import release_unused
 from stac_manager.protocols import Item
 from stac_manager.sinks.arrow import Columns, batch_of, conform, joined, metadata_of
 from stac_manager.sinks.disk import Disk
@@ -119,6 +121,19 @@ class _Writer:
     def write(self, batches: Sequence[Any]) -> None:
         table = pa.Table.from_batches(batches).replace_schema_metadata(self._schema.metadata)
         self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
+        del table
+        release_unused()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
 
     def close(self) -> None:
         self._writer.close()
@@ -133,43 +148,31 @@ class _Writer:
                 continue
 
 
-def copy(disk: Disk, sources: Sequence[Path], target: Path, schema: Columns) -> int:
-    """Copy the rows of Parquet files into one with these columns, a row group at a time; return the rows."""
-    writer = _Writer(disk, target, schema)
-    rows = 0
-    try:
-        for batches in _row_groups(sources):
-            writer.write([conform(batch, schema) for batch in batches])
-            rows += sum(batch.num_rows for batch in batches)
-    except BaseException:
-        writer.abandon()
-        raise
-    writer.close()
-    return rows
-
-
-def _row_groups(paths: Sequence[Path]) -> Iterator[list[Any]]:
-    for path in paths:
-        with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group).to_batches()
+def copy(disk: Disk, sources: Iterable[Path], target: Path, schema: Columns) -> None:
+    """Copy the rows of Parquet files into one with these columns, a row group at a time."""
+    with _Writer(disk, target, schema) as writer:
+        for path in sources:
+            for batches in _row_groups(path):
+                writer.write([conform(batch, schema) for batch in batches])
 
 
 def filtered(disk: Disk, source: Path, target: Path, keep: Sequence[bool]) -> None:
     """Copy the rows for which `keep` is true."""
-    writer = _Writer(disk, target, plain(pq.read_schema(source)))
     first = 0
-    try:
-        for batches in _row_groups([source]):
+    with _Writer(disk, target, plain(pq.read_schema(source))) as writer:
+        for batches in _row_groups(source):
             rows = sum(batch.num_rows for batch in batches)
             table = pa.Table.from_batches(batches).filter(pa.array(keep[first : first + rows], pa.bool_()))
             first += rows
             if table.num_rows:
                 writer.write(table.replace_schema_metadata(None).to_batches())
-    except BaseException:
-        writer.abandon()
-        raise
-    writer.close()
+
+
+def _row_groups(path: Path) -> Iterator[list[Any]]:
+    """Read without threads of Arrow's: each would keep memory of its own, for the columns that it has unpacked."""
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, use_threads=False).to_batches()
 
 
 def unify(folder: Folder, names: Sequence[str]) -> Iterator[tuple[str, int]]:
