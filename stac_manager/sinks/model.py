@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict, TypeVar, get_args
 
 import msgspec
@@ -170,9 +171,11 @@ def manifest_of(document: object, where: str) -> Manifest:
     """
     check_version(document, where)
     try:
-        return converted(document, Manifest)
+        manifest = converted(document, Manifest)
+        datetime.fromisoformat(manifest.finished)
     except ValueError as error:
         raise ConfigurationError(f"{where}: not a manifest: {error}{REMOVE}") from None
+    return manifest
 
 
 def check_version(document: object, where: str) -> None:

@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
             continue
         return newer, None
     raise DataProcessingError(
-        f"{run.layout.dest}: --update needs items with `updated` or `datetime`, in UTC, to tell which are newer"
+        f"{run.layout.dest}: --update needs `updated` or `datetime` of all items, in UTC and none in the future, to "
+        "tell which are newer"
     )
 
 
@@ -141,27 +143,31 @@ def _layout(outer: Layout) -> Layout:
 def conditions(base: Manifest, options: Mapping[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """Return the options that find what is newer: by `updated`, which finds changed items as well, and by `datetime`.
 
-    Each is None where not all items have that time. Both begin at the second of the latest item: what comes twice is
-    merged.
+    Each is None where not all items have that time, or one has it in the future. Both begin at the second of the
+    latest item: what comes twice is merged.
     """
     by_updated: dict[str, Any] | None = None
     by_datetime: dict[str, Any] | None = None
-    if (since := _since(base.updated, base.items)) is not None:
+    if (since := _since(base.updated, base)) is not None:
         given = options.get("filter")
         if isinstance(given, str):
             by_updated = {"filter": f"({given}) AND updated >= TIMESTAMP('{since}')"}
         else:
             ours: dict[str, Any] = {"op": ">=", "args": [{"property": "updated"}, {"timestamp": since}]}
             by_updated = {"filter": {"op": "and", "args": [given, ours]} if given else ours}
-    if (since := _since(base.datetime, base.items)) is not None:
+    if (since := _since(base.datetime, base)) is not None:
         end = str(options.get("datetime") or "..").split("/")[-1]
         by_datetime = {"datetime": f"{since}/{end}"}
     return (by_updated, by_datetime) if by_updated else (by_datetime, None)
 
 
-def _since(mark: Mark, items: int) -> str | None:
+def _since(mark: Mark, base: Manifest) -> str | None:
+    """Return the second of the latest item. Where that was in the future when it was read, nothing new is later."""
     found = _SECOND.match(mark.latest or "")
-    return f"{found[0]}Z" if found and mark.items == items else None
+    tomorrow = datetime.fromisoformat(base.finished) + timedelta(days=1)  # clocks differ
+    if found is None or mark.items != base.items or found[0] > tomorrow.strftime("%Y-%m-%dT%H:%M:%S"):
+        return None
+    return f"{found[0]}Z"
 
 
 def changed_partitions(plan: Plan, known: set[Document]) -> Iterable[Partition]:

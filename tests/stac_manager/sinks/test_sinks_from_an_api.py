@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -17,6 +18,8 @@ from support import make_item
 from benchmarks import _api_server
 from stac_manager import DataProcessingError
 from stac_manager.sinks import Sink, write
+from stac_manager.sinks.model import Mark
+from stac_manager.sinks.updating import conditions
 from stac_manager.sinks.verifying import verify
 
 SECRET = "hunter2-0123456789"
@@ -149,3 +152,14 @@ def test_an_update_takes_what_is_newer_and_merges_it(format: str, items: Path, t
         held = [json.loads(line) for path in dest.glob("*.ndjson") for line in path.read_text().splitlines()]
         assert sorted(each["properties"].get("title", "") for each in held)[-2:] == ["changed", "new"]
         assert sum(part["items"] for part in third.parts if "-" in part["file"]) <= 3
+
+
+def test_a_time_in_the_future_does_not_tell_what_is_newer(items: Path, tmp_path: Path) -> None:
+    """One item of the year 2999 would let every later update find nothing, and say that all is well."""
+    base, future = write(Sink({"source": items}, tmp_path / "out")), Mark(ITEMS, "2999-01-01T00:00:00Z")
+    by_updated, by_datetime = conditions(base, {})
+    assert by_updated is not None
+    assert by_datetime == {"datetime": "2024-03-04T00:00:00Z/.."}
+    assert conditions(replace(base, updated=future), {}) == (by_datetime, None)
+    assert conditions(replace(base, datetime=future), {}) == (by_updated, None)
+    assert conditions(replace(base, updated=future, datetime=future), {}) == (None, None)
