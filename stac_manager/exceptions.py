@@ -9,6 +9,8 @@ STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 def printable(text: str) -> str:
     """Return `text` fit for a terminal and for UTF-8: servers and file names may hold characters that steer a terminal,
     and bytes that are no text, which Python keeps as surrogates. They are shown as escapes; lines stay lines."""
+    if text.isprintable():  # which nothing of these is
+        return text
     return "".join(
         ascii(character)[1:-1] if character not in "\n\t" and category(character) in STEERING else character
         for character in text

@@ -16,6 +16,8 @@ import orjson
 from stac_manager.api.decoding import decoded, decoded_item
 
 OUTLINE_BYTES = 65_536
+TAIL_BYTES = 4_096
+"""What follows the features has hardly ever more: to look for it in all of `OUTLINE_BYTES` takes as long as an item."""
 GUESSES = 3
 """So many wrong ends of an item are tried before the rest of a page is parsed at once."""
 SKIPPED_SHARE = 0.75
@@ -63,17 +65,18 @@ class Outline:
         if not found or (head := _object(data[: found.start()].rstrip().rstrip(b",") + b"}")) is None:
             return None
         begin = found.end()
-        for end in sorted(data.rfind(mark, max(len(data) - OUTLINE_BYTES, begin)) for mark in _TAILS):
-            tail = _object(b"{" + data[end + 2 :]) if end > 0 else None
-            if tail is not None and "features" not in tail:
-                break
-        else:
+        if data[begin : begin + 1] == b"]":  # an empty page of pygeoapi says that it is a full one
             return None
-        members = {**head, **tail}
-        returned = members.get("numberReturned")
-        enough = isinstance(members.get("links"), list) and isinstance(returned, int) and returned > 0
-        enough = enough and data[begin : begin + 1] != b"]"  # an empty page of pygeoapi says that it is a full one
-        return cls(members, data, begin, end) if enough else None
+        for most in (TAIL_BYTES, OUTLINE_BYTES):
+            for end in sorted(data.rfind(mark, max(len(data) - most, begin)) for mark in _TAILS):
+                tail = _object(b"{" + data[end + 2 :]) if end > 0 else None
+                if tail is not None and "features" not in tail:
+                    members = {**head, **tail}
+                    returned = members.get("numberReturned")
+                    if isinstance(members.get("links"), list) and isinstance(returned, int) and returned > 0:
+                        return cls(members, data, begin, end)
+                    break
+        return None
 
     def features(self) -> Iterator[Any]:
         """Parse the features one by one.
