@@ -15,7 +15,6 @@ One folder holds one data set:
     test_data/<name>/items.json         layout `featurecollection`
     test_data/<name>/items.ndjson       layout `ndjson`
     test_data/<name>/items.parquet      layout `geoparquet` (needs pyarrow and stac-geoparquet)
-    test_data/<name>/collection/        layout `collection`: collection.json and items/<id>.json
 """
 
 import sys

@@ -36,7 +36,6 @@ from tools.test_data import (
     find,
     items,
     iter_items,
-    layouts,
     sets,
 )
 from tools.test_data.items import build
@@ -44,17 +43,11 @@ from tools.test_data.items import build
 SCRIPT = Path(generator.__file__)
 PATIENCE_SECONDS = 120.0
 SINGLE_PROFILES = [name for name in PROFILE_NAMES if name != "mixed"]
-# A collection cannot be mixed.
-PROFILE_LAYOUTS = [
-    (profile, layout)
-    for profile in ("sentinel-2-l2a", "mixed")
-    for layout in LAYOUTS
-    if (profile, layout) != ("mixed", "collection")
-]
+PROFILE_LAYOUTS = [(profile, layout) for profile in ("sentinel-2-l2a", "mixed") for layout in LAYOUTS]
 
 
 @pytest.fixture(scope="module")
-def schemas() -> dict[str, Draft7Validator]:
+def schema() -> Draft7Validator:
     """The published schemas of STAC 1.1.0, as pystac bundles them.
 
     A registry without a `retrieve` function raises for every schema it does not hold: nothing is downloaded.
@@ -64,12 +57,9 @@ def schemas() -> dict[str, Draft7Validator]:
     registry: Registry[Any] = Registry().with_resources(
         [(uri, Resource.from_contents(schema)) for uri, schema in bundled.items()]
     )
-    return {
-        kind: Draft7Validator(
-            bundled[f"https://schemas.stacspec.org/v1.1.0/{kind}-spec/json-schema/{kind}.json"], registry=registry
-        )
-        for kind in ("item", "collection")
-    }
+    return Draft7Validator(
+        bundled["https://schemas.stacspec.org/v1.1.0/item-spec/json-schema/item.json"], registry=registry
+    )
 
 
 def run(*options: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -78,9 +68,8 @@ def run(*options: str, cwd: Path | None = None) -> subprocess.CompletedProcess[s
 
 
 def read_layout(layout: str, path: Path) -> list[dict[str, Any]]:
-    if layout in ("directory", "collection"):
-        folder = path / "items" if layout == "collection" else path
-        return [orjson.loads(file.read_bytes()) for file in folder.iterdir()]
+    if layout == "directory":
+        return [orjson.loads(file.read_bytes()) for file in path.iterdir()]
     if layout == "featurecollection":
         document = orjson.loads(path.read_bytes())
         assert document["type"] == "FeatureCollection"
@@ -133,13 +122,13 @@ SIZES = {
 
 
 @pytest.mark.parametrize(("profile", "kind"), combined(PROFILE_NAMES, DATETIME_KINDS))
-def test_items_look_like_real_ones(profile: str, kind: str, schemas: dict[str, Draft7Validator]) -> None:
+def test_items_look_like_real_ones(profile: str, kind: str, schema: Draft7Validator) -> None:
     """Valid, of the size, place and time that they should have, spread over the time range."""
     import shapely
 
     items = list(iter_items(DataSetSpec(profile, 400, datetime_kind=kind)))
     for item in items[:12]:
-        assert [error.message for error in schemas["item"].iter_errors(item)] == []
+        assert [error.message for error in schema.iter_errors(item)] == []
     for item in items[:100]:
         polygon = shapely.geometry.shape(item["geometry"])
         assert polygon.is_valid
@@ -187,10 +176,10 @@ def test_an_item_depends_on_its_seed_and_not_on_the_number_of_items(
     assert item_of(profile, index, seed=seed + 1, datetime_kind=kind)["id"] != item["id"]
 
 
-def test_the_schemas_would_notice(schemas: dict[str, Draft7Validator]) -> None:
+def test_the_schema_would_notice(schema: Draft7Validator) -> None:
     item = item_of("sentinel-2-l2a", 0)
     item["properties"]["datetime"] = None
-    assert not schemas["item"].is_valid(item)
+    assert not schema.is_valid(item)
 
 
 @pytest.mark.parametrize(
@@ -263,20 +252,11 @@ TIME_FIELDS = ("datetime", "start_datetime", "end_datetime", "created", "updated
 def test_geoparquet_has_row_groups_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyarrow.parquet
 
-    monkeypatch.setattr(layouts, "ROW_GROUP_ITEMS", 16)
+    monkeypatch.setattr(sets, "ROW_GROUP_ITEMS", 16)
     data_set = ensure(DataSetSpec("mixed", 40, "geoparquet", datetime_kind="mixed"), tmp_path)
     metadata = pyarrow.parquet.ParquetFile(data_set.path).metadata
     assert [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)] == [16, 16, 8]
     assert len(by_id(read_layout("geoparquet", data_set.path))) == 40
-
-
-def test_a_collection_is_valid_and_links_its_items(tmp_path: Path, schemas: dict[str, Draft7Validator]) -> None:
-    data_set = ensure(DataSetSpec("landsat-c2-l2", 5, "collection"), tmp_path)
-    collection = orjson.loads((data_set.path / "collection.json").read_bytes())
-    assert [error.message for error in schemas["collection"].iter_errors(collection)] == []
-    linked = {data_set.path / link["href"] for link in collection["links"] if link["rel"] == "item"}
-    assert linked == set((data_set.path / "items").iterdir())
-    assert {item["collection"] for item in read_layout("collection", data_set.path)} == {collection["id"]}
 
 
 # --- Whole or not there -------------------------------------------------------------------------------------
@@ -338,7 +318,6 @@ DAMAGED_FILES = {
     "featurecollection": lambda home: cut_by_a_byte(home, "items.json"),
     "ndjson": lambda home: cut_by_a_byte(home, "items.ndjson"),
     "geoparquet": lambda home: cut_by_a_byte(home, "items.parquet"),
-    "collection": lambda home: (home / "collection" / "collection.json").unlink(),
 }
 
 
@@ -451,7 +430,6 @@ def test_program_takes_every_option_and_prints_the_path_and_nothing_else(tmp_pat
         ("--seed -1", "-1 is not in the range"),
         ("--skew 1.5", "1.5 is not in the range"),
         ("--skew nan", "skew must be 0 to 1"),
-        ("--profile mixed --layout collection", "profile mixed has several"),
         ("--wrong", "such option"),
     ],
 )

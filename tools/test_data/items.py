@@ -17,7 +17,7 @@ GENERATOR_VERSION = 1
 
 MIXED = "mixed"
 PROFILE_NAMES = ("sentinel-2-l2a", "landsat-c2-l2", "sentinel-1-rtc", "naip", MIXED)
-LAYOUTS = ("directory", "featurecollection", "ndjson", "geoparquet", "collection")
+LAYOUTS = ("directory", "featurecollection", "ndjson", "geoparquet")
 DATETIME_KINDS = ("instant", "interval", "subsecond", "mixed")
 
 MAX_ITEMS = 10_000_000
@@ -50,8 +50,6 @@ class DataSetSpec:
     def __post_init__(self) -> None:
         if not 0 <= self.skew <= 1:
             raise ValueError(f"skew must be 0 to 1, not {self.skew}")
-        if self.profile == MIXED and self.layout == "collection":
-            raise ValueError("layout collection holds one collection, profile mixed has several")
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Data sets on disk: whole, or not there.
+"""Data sets on disk: how items lie in them; whole, or not there.
 
 A set is written into a temporary folder beside its place and renamed when it is whole, so that neither an
 interruption nor two generators at the same time can leave a half-written one.
@@ -8,22 +8,30 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import orjson
 
+from tools.errors import ToolError
+
 from .items import GENERATOR_VERSION, DataSetSpec, build, rfc3339
-from .layouts import WRITERS, Texts
 from .scene import Json
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished-"
 _LEFTOVER_AGE_SECONDS = 24 * 3600
 _PROGRESS_STEP_ITEMS = 100
+ROW_GROUP_ITEMS = 1_000
+"""Items in one row group of a GeoParquet file, and the most that are in memory while it is written."""
+_WRITE_BUFFER_BYTES = 1 << 20
+
+Texts: TypeAlias = Iterable[tuple[str, bytes]]
+"""The id and the JSON of each item."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,8 @@ def ensure(
     with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=root) as folder:
         unfinished = Path(folder) / spec.name
         unfinished.mkdir()
-        _, write = WRITERS[spec.layout]
-        write(spec, _texts(spec, progress), unfinished)
+        name, write = WRITERS[spec.layout]
+        write(_texts(spec, progress), unfinished / name)
         _write_manifest(spec, unfinished)
         if force or find(spec, root) is None:
             with suppress(FileNotFoundError):
@@ -106,10 +114,7 @@ def _texts(spec: DataSetSpec, progress: Callable[[int, int], None]) -> Texts:
 def _measure(spec: DataSetSpec, home: Path) -> tuple[int, int]:
     """How many items there are (all of them, where they are in one file) and their bytes on disk."""
     data = home / WRITERS[spec.layout][0]
-    if spec.layout == "collection":
-        (data / "collection.json").stat()  # raises, where it is missing
-        data /= "items"
-    elif spec.layout != "directory":
+    if spec.layout != "directory":
         return spec.items, data.stat().st_size
     with os.scandir(data) as entries:
         sizes = [entry.stat().st_size for entry in entries if entry.name.endswith(".json")]
@@ -130,3 +135,46 @@ def _remove_leftovers(root: Path) -> None:
         with suppress(FileNotFoundError):
             if folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_directory(texts: Texts, folder: Path) -> None:
+    folder.mkdir()
+    for name, text in texts:
+        (folder / f"{name}.json").write_bytes(text)
+
+
+def _write_featurecollection(texts: Texts, path: Path) -> None:
+    separator = b'{"type":"FeatureCollection","features":[\n'
+    with path.open("wb", _WRITE_BUFFER_BYTES) as file:
+        for _, text in texts:
+            file.write(separator + text)
+            separator = b",\n"
+        file.write(b"\n]}\n")
+
+
+def _write_ndjson(texts: Texts, path: Path) -> None:
+    with path.open("wb", _WRITE_BUFFER_BYTES) as file:
+        for _, text in texts:
+            file.write(text + b"\n")
+
+
+def _write_geoparquet(texts: Texts, path: Path) -> None:
+    try:
+        from stac_geoparquet.arrow import parse_stac_ndjson_to_parquet
+    except ModuleNotFoundError as error:
+        raise ToolError(f"layout geoparquet needs pyarrow and stac-geoparquet ({error})") from error
+
+    # Two passes over lines on disk, the first one for a schema that fits every item: bounded memory.
+    lines = path.with_suffix(".ndjson")
+    _write_ndjson(texts, lines)
+    parse_stac_ndjson_to_parquet(lines, path, chunk_size=ROW_GROUP_ITEMS)
+    lines.unlink()
+
+
+WRITERS: dict[str, tuple[str, Callable[[Texts, Path], None]]] = {
+    "directory": ("items", _write_directory),
+    "featurecollection": ("items.json", _write_featurecollection),
+    "ndjson": ("items.ndjson", _write_ndjson),
+    "geoparquet": ("items.parquet", _write_geoparquet),
+}
+"""By layout: the name of the data in the folder of the set, and what writes it."""

@@ -29,9 +29,6 @@ class Template:
 
     def __init__(self, collection: str) -> None:
         content = orjson.loads((FOLDER / f"{collection}.json").read_bytes())
-        self.title: str = content["title"]
-        self.description: str = content["description"]
-        self.license: str = content["license"]
         self.extensions: list[str] = content["stac_extensions"]
         self._properties, self._links = _Part(content["properties"]), _Part(content["links"])
         self._steps = [("draw" in step, step.get("below", 1.0), _Part(step["assets"])) for step in content["assets"]]
