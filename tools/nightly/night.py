@@ -124,7 +124,7 @@ class _Night:
         if pending:
             notes.append(f"{len(pending)} new commits were left for the next run: the time was up")
         self.publish((self.options.html_dir or self.asv.project.html_dir).resolve())
-        told = self.told(new, old, notes)
+        told = self.told(freshness, new, old, notes)
         file = self.options.summary_file or self.asv.work / "summary.md"
         write_bytes(file, summary.render(told, self.repository, self.home).encode())
         if newest is not None:
@@ -133,15 +133,9 @@ class _Night:
             self.kept.commit(f"Judged {newest[:8] if newest else self.asv.branch} on {self.machine}")
             self.kept.push()
         said = (summary.title(told, self.repository), freshness.sentence(self.asv.branch))
-        written = f"Written: {file}"
-        if told.regressed:
-            return Outcome(REGRESSION, said, (written,))
-        if told.failed:
-            words = f"error: {len(told.failed)} benchmarks fail, the first: {told.failed[0]}"
-            return Outcome(FAILED, said, (written, words))
-        if told.change is not None and told.change.status == "unstable":
-            return Outcome(FAILED, said, (written, "error: everything that was timed is too noisy to judge"))
-        return Outcome(NO_REGRESSION, said, (written,))
+        code = REGRESSION if told.regressed else FAILED if told.trouble else NO_REGRESSION
+        errors = [f"error: {told.trouble}"] if code == FAILED else []
+        return Outcome(code, said, (f"Written: {file}", *errors))
 
     def measured(self) -> set[str]:
         return set(records.whole(self.home))
@@ -179,9 +173,8 @@ class _Night:
         if self.asv.run(["publish", "--no-pull"], self.results, html_dir):
             raise self.asv.failed("publish")
 
-    def told(self, new: list[str], old: list[str], notes: list[str]) -> summary.Night:
+    def told(self, freshness: summary.Freshness, new: list[str], old: list[str], notes: list[str]) -> summary.Night:
         """Judge, and gather what the summary tells."""
-        freshness = summary.Freshness.of(self.line, self.home)
         change, reason, backfilled = None, None, None
         if freshness.commit is not None:
             until = records.judged_until(self.home)

@@ -79,6 +79,14 @@ class Night:
     def regressed(self) -> bool:
         return self.change is not None and bool(self.change.regressions)
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be said of the night, where there is no regression."""
+        if self.failed:
+            return f"{plural(len(self.failed), 'benchmark fails', 'benchmarks fail')}, the first: {self.failed[0]}"
+        is_unstable = self.change is not None and self.change.status == "unstable"
+        return "everything that was timed is too noisy to judge" if is_unstable else ""
+
 
 def title(night: Night, repository: Repository) -> str:
     """One line, good for the title of an issue: the same for the same guilty commits, whatever else changes."""

@@ -20,6 +20,8 @@ from filelock import FileLock
 from scratch_history import ScratchHistory
 from support import Run
 
+from tools.nightly.summary import Freshness, Night
+
 SAMPLES = 8  # four in each of two rounds
 
 
@@ -263,6 +265,19 @@ def test_two_runs_at_once_are_refused(history: ScratchHistory, run: Run) -> None
         done = run(*history.arguments())
     assert done.returncode == 2
     assert done.stderr == f"error: another run is at work in {work}; wait for it, or give this one its own --work\n"
+
+
+@pytest.mark.parametrize(
+    ("failed", "said"),
+    [
+        ((), ""),
+        (("m.time_x",), "1 benchmark fails, the first: m.time_x"),
+        (("m.time_x", "m.time_y"), "2 benchmarks fail, the first: m.time_x"),
+    ],
+)
+def test_what_fails_is_named(failed: tuple[str, ...], said: str) -> None:
+    freshness = Freshness(None, None, 0)
+    assert Night("main", "box", (), None, None, None, failed, freshness, (), None, None).trouble == said
 
 
 @pytest.mark.parametrize(
