@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Iterator
-from datetime import datetime, timedelta
 from functools import partial
 from itertools import compress, islice, repeat
 from math import isfinite
@@ -17,7 +16,9 @@ from uuid import UUID
 
 import orjson
 
+from stac_manager.files.alike import once_if_alike
 from stac_manager.files.objects import Array, Convert, Member, fields, of_valid, validity
+from stac_manager.files.times import FRACTIONS, rfc3339
 from stac_manager.protocols import Item
 
 JSON_MEMBERS = frozenset(("geometry", "proj:geometry", "bbox", "properties", "links", "assets", "stac_extensions"))
@@ -27,8 +28,6 @@ TEXT_MEMBERS = frozenset(("id", "type", "stac_version", "collection"))
 BBOX_EDGES = (("xmin", "ymin", "zmin", "xmax", "ymax", "zmax"), ("minx", "miny", "minz", "maxx", "maxy", "maxz"))
 SHOWN_CHARACTERS = 40
 MOST_ALIKE = 32
-FRACTION_DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
-_EPOCH = datetime(1970, 1, 1)
 _OBJECT = "links"
 """Stands for the name of what is an object, in a link's or asset's place."""
 
@@ -57,7 +56,8 @@ class Converters:
         from pyarrow import types
 
         keep_null = not in_assets and (types.is_null(field.type) or field.name in nullable_names)
-        return Member(field.name, self.converter(field.type, _OBJECT if in_assets else field.name), keep_null)
+        convert = self.converter(field.type, _OBJECT if in_assets else field.name)
+        return Member(field.name, once_if_alike(convert, self.problems), keep_null)
 
     def converter(self, data_type: Any, name: str) -> Convert:
         """Compile the conversion of a column; `name` tells JSON from other text, and a bbox from other objects.
@@ -155,7 +155,7 @@ class Converters:
     def _timestamp(self, data_type: Any, name: str) -> Convert:
         import pyarrow
 
-        as_text = self.each(partial(_rfc3339, FRACTION_DIGITS[data_type.unit]))
+        as_text = self.each(partial(rfc3339, FRACTIONS[data_type.unit]))
         return lambda array: as_text(array.view(pyarrow.int64()))
 
     def _date(self, data_type: Any, name: str) -> Convert:
@@ -282,18 +282,3 @@ def _bboxes(names: list[str], convert: Convert, array: Array) -> Iterator[Any]:
     if any(edge.null_count for edge in edges):
         return ([edge for edge in bbox if edge is not None] for bbox in corners)
     return map(list, corners)
-
-
-def _rfc3339(digits: int, value: int) -> str:
-    """Write a time in UTC with no, three, six or nine digits of a second, the fewest that say it all."""
-    seconds, fraction = divmod(value, 10**digits)
-    try:
-        text = (_EPOCH + timedelta(0, seconds)).isoformat()
-    except OverflowError:
-        raise ValueError(f"a timestamp is not in the years 1 to 9999: {seconds} seconds since 1970") from None
-    if not fraction:
-        return f"{text}Z"
-    written = f"{fraction:0{digits}}"
-    while written.endswith("000"):
-        written = written[:-3]
-    return f"{text}.{written}Z"

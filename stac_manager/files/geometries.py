@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from stac_manager.files.columns import lists, nullable
 from stac_manager.files.objects import Array, Convert, of_valid
@@ -38,34 +38,56 @@ def geojson(wkb: bytes) -> Item:
     return geometry
 
 
-def _geometry_at(wkb: bytes, at: int) -> tuple[Item, int]:
-    """Decode the geometry that begins at byte `at`, and tell where the next one does."""
-    if wkb[at] > 1:
+class _Form(NamedTuple):
+    """How a geometry is laid out, as its first five bytes say.
+
+    Attributes:
+        header: How many bytes precede its coordinates.
+        number: Unpacks a number of parts.
+        position: Unpacks one without its measure.
+    """
+
+    kind: int
+    header: int
+    number: struct.Struct
+    position: struct.Struct
+
+
+@lru_cache(maxsize=256)
+def _form(head: bytes) -> _Form:
+    if head[0] > 1:
         raise ValueError("a geometry is not WKB")
-    order = "<" if wkb[at] else ">"
-    (code,) = struct.unpack_from(order + "I", wkb, at + 1)
-    at += 9 if code & 0x2000_0000 else 5  # EWKB's SRID
+    order = "<" if head[0] else ">"
+    count = struct.Struct(f"{order}I")
+    (code,) = count.unpack_from(head, 1)
     thousands, kind = divmod(code & 0x0FFF_FFFF, 1000)
     has_z = bool(code & 0x8000_0000) or thousands in (1, 3)
     has_m = bool(code & 0x4000_0000) or thousands in (2, 3)
     if kind not in GEOMETRY_TYPES or thousands > 3:
         raise ValueError(f"WKB geometry type {code} has no form in GeoJSON")
-    position = f"{order}{2 + has_z}d" + ("8x" if has_m else "")
+    header = 9 if code & 0x2000_0000 else 5  # EWKB's SRID
+    return _Form(kind, header, count, struct.Struct(f"{order}{2 + has_z}d" + ("8x" if has_m else "")))
 
+
+def _geometry_at(wkb: bytes, at: int) -> tuple[Item, int]:
+    """Decode the geometry that begins at byte `at`, and tell where the next one does."""
+    form = _form(wkb[at : at + 5])
+    kind = form.kind
+    at += form.header
     coordinates: list[Any]
     if kind == 1:
-        coordinates = list(struct.unpack_from(position, wkb, at))
+        coordinates = list(form.position.unpack_from(wkb, at))
         if coordinates[0] != coordinates[0]:  # NaN: an empty point
             coordinates = []
-        return {"type": "Point", "coordinates": coordinates}, at + struct.calcsize(position)
+        return {"type": "Point", "coordinates": coordinates}, at + form.position.size
     if kind == 2:
-        coordinates, at = _positions_at(wkb, at, order, position)
+        coordinates, at = _positions_at(wkb, at, form)
         return {"type": "LineString", "coordinates": coordinates}, at
-    (count,) = struct.unpack_from(order + "I", wkb, at)
+    (count,) = form.number.unpack_from(wkb, at)
     at += 4
     parts: list[Any] = []
     for _ in range(count):
-        part, at = _positions_at(wkb, at, order, position) if kind == 3 else _geometry_at(wkb, at)
+        part, at = _positions_at(wkb, at, form) if kind == 3 else _geometry_at(wkb, at)
         parts.append(part)
     if kind == 7:
         return {"type": "GeometryCollection", "geometries": parts}, at
@@ -73,13 +95,13 @@ def _geometry_at(wkb: bytes, at: int) -> tuple[Item, int]:
     return {"type": GEOMETRY_TYPES[kind], "coordinates": coordinates}, at
 
 
-def _positions_at(wkb: bytes, at: int, order: str, position: str) -> tuple[list[Any], int]:
-    (count,) = struct.unpack_from(order + "I", wkb, at)
+def _positions_at(wkb: bytes, at: int, form: _Form) -> tuple[list[Any], int]:
+    (count,) = form.number.unpack_from(wkb, at)
     at += 4
-    end = at + count * struct.calcsize(position)
+    end = at + count * form.position.size
     if end > len(wkb):
         raise ValueError("a geometry's WKB is cut short")
-    positions = list(map(list, struct.iter_unpack(position, memoryview(wkb)[at:end])))
+    positions = list(map(list, form.position.iter_unpack(wkb[at:end])))
     if not isfinite(sum(map(sum, positions))) and not all(
         isfinite(each) for position in positions for each in position
     ):

@@ -15,6 +15,7 @@ from functools import partial
 from itertools import accumulate, repeat
 from typing import Any, BinaryIO
 
+from stac_manager.files.alike import once_if_alike
 from stac_manager.files.arrow import imported, release_unused
 from stac_manager.files.columns import Converters, nullable
 from stac_manager.files.filters import EVERYTHING, Filters
@@ -213,6 +214,7 @@ class _Rows:
         flat_assets = name == "assets" and not self._nested
         if flat_assets:
             convert = _empty_for_null(convert)
+        convert = once_if_alike(convert, self._converters.problems)
         return Member(name, convert, name == "geometry" or flat_assets)
 
 

@@ -560,3 +560,28 @@ async def test_the_next_file_is_fetched_while_one_is_decoded(
         came.append(item)  # noqa: PERF401 - counted while it goes on
     assert len(came) == 6
     assert said == [("1.parquet", 0), ("2.parquet", 2)][:hinted]
+
+
+def test_rows_that_hold_the_same_are_apart(tmp_path: Path) -> None:
+    """What is converted once is the consumer's own in each row, and is wrong in each row."""
+    assets = {"a": {"href": "a.tif", "roles": ["data"], "bands": [{"name": "B01"}], "deep": {"b": [[{"c": 1}]]}}}
+    items = [{**make_item(str(number)), "assets": assets} for number in range(3)]
+    with_pyarrow(items, tmp_path / "x.parquet")
+    found = fetched(tmp_path / "x.parquet")
+    assert found == items
+    first = found[0]["assets"]["a"]
+    first["roles"].append("x")
+    first["bands"][0]["name"] = "B02"
+    first["deep"]["b"][0][0]["c"] = 2
+    assert found[1:] == items[1:]
+
+    broken = pyarrow.table({"id": ["1", "2", "3"], "stac_version": ["1.0.0"] * 3, "assets": ["{"] * 3})
+    pyarrow.parquet.write_table(broken, tmp_path / "y.parquet")
+    context = WorkflowContext.create()
+    with pytest.raises(DataProcessingError):
+        fetched(tmp_path / "y.parquet", context)
+    assert [failure.reason.partition(":")[0] for failure in context.failure_collector.get_all()] == [
+        "row 1",
+        "row 2",
+        "row 3",
+    ]
