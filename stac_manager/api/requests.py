@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import orjson
+from yarl import URL
 
 Method: TypeAlias = Literal["GET", "POST"]
 
@@ -123,6 +124,26 @@ def counter_of(second: Request, third: Request, page_size: int, number: int = 2)
     if step == 1 and page_size > 1:
         return Counter(second, name, step, origin) if name in ("page", "_o") and origin in (0, 1) else None
     return Counter(second, name, step, origin) if origin in (0, 1) else None
+
+
+def counter_of_sizes(second: Request, of_one: Request, page_size: int) -> Counter | None:
+    """Read the same from the links to the second pages of two searches, one of `page_size` and one of one item a page;
+    None where they differ in more than the sizes, the times that were asked for, and one number that follows the size.
+    """
+    numbers, other = numbers_of(second), numbers_of(of_one)
+    names = [name for name, value in numbers.items() if other.get(name) == value - page_size + 1 and page_size > 1]
+    if len(names) != 1 or _without(second, names[0]) != _without(of_one, names[0]):
+        return None
+    origin = numbers[names[0]] - page_size
+    return Counter(second, names[0], page_size, origin) if origin in (0, 1) else None
+
+
+def _without(request: Request, number: str) -> tuple[Any, ...]:
+    """A request but for a number, its size and the times asked for."""
+    url = URL(request.url, encoded=True)
+    members = ((request.body or {}).items(), url.query.items())
+    rest = ({name: value for name, value in each if name not in (number, "limit", "datetime")} for each in members)
+    return request.method, url.with_query(None), *rest
 
 
 def numbers_of(request: Request) -> Mapping[str, int]:

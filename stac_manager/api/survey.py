@@ -44,6 +44,7 @@ class Survey:
         reachable: How many items a datetime filter without a beginning finds; None where that is not known.
         extent: The first and last second of the Collections concerned.
         histogram: How many items there are at which times, where the server tells.
+        second_of_one: The request for the second page of a search with one item a page, as the server links to it.
     """
 
     query: Query
@@ -52,6 +53,7 @@ class Survey:
     reachable: int | None
     extent: tuple[float | None, float | None]
     histogram: Density | None
+    second_of_one: Request | None
 
 
 @dataclass(slots=True)
@@ -109,7 +111,16 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: B
         None if far is None else matched_of(far.document),
         extent_of(_collections_in(answers.collections)),
         await _histogram(client, endpoint, body),
+        _second(far, endpoint.request({**body, "limit": 1})),
     )
+
+
+def _second(answer: Answer | None, first: Request) -> Request | None:
+    """The request for the page after an answer."""
+    try:
+        return None if answer is None else page_of(answer, first).following
+    except DataProcessingError:
+        return None
 
 
 async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> _Answers:

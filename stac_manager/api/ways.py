@@ -11,7 +11,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, SHIFTED, STALE, STALE_PAGES, Reading, Share
-from stac_manager.api.requests import Counter, Request, counter_of, item_after, with_limit
+from stac_manager.api.requests import Counter, Request, counter_of, counter_of_sizes, item_after, with_limit
 from stac_manager.api.seen import Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
@@ -119,10 +119,14 @@ class Ways:
             return []
         if not isinstance(partition, Whole) or self._workers < 2 or self._planner is None or frontier is not None:
             return []
-        number = reading.tally.fetched
-        if number != look_at(reading) or page.following is None or not self._is_worth_it(reading):
+        number, known = reading.tally.fetched, self._planned.known
+        if page.following is None or not self._is_worth_it(reading):
             return []
-        counter = counter_of(sent, page.following, page.size, number)
+        counter = None
+        if number == look_at(reading):
+            counter = counter_of(sent, page.following, page.size, number)
+        elif number == 1 and known is not None and known.second_of_one is not None and reading.counted is not None:
+            counter = counter_of_sizes(page.following, known.second_of_one, page.size)
         if counter is None:
             return []
         self._frontier = Frontier(counter, page.size, number, reading.counted)

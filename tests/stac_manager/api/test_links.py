@@ -7,7 +7,7 @@ from yarl import URL as Address
 
 from stac_manager.api.addresses import linked
 from stac_manager.api.next_links import at_search
-from stac_manager.api.requests import Request, counter_of, page_after
+from stac_manager.api.requests import Request, counter_of, counter_of_sizes, page_after
 from stac_manager.api.ways import Frontier
 
 URL = "http://host/search?limit=10"
@@ -43,6 +43,27 @@ def post(**members: Any) -> Request:
 )
 def test_counter(second: Request, third: Request, tenth: Request | None) -> None:
     counter = counter_of(second, third, 10)
+    assert (None if counter is None else counter.page(10)) == tenth
+
+
+@pytest.mark.parametrize(
+    ("second", "of_one", "tenth"),
+    [
+        (post(skip=10), post(limit=1, datetime="../2200-01-01T00:00:00Z", skip=1), post(skip=100)),
+        (get("offset=10"), Request("GET", "http://host/search?limit=1&datetime=..&offset=1"), get("offset=100")),
+        (get("startIndex=11"), Request("GET", "http://host/search?startIndex=2&limit=1"), get("startIndex=101")),
+        (get("page=2"), Request("GET", "http://host/search?limit=1&page=2"), None),  # or a token, the same for all
+        (get("offset=10"), Request("GET", "http://host/search?limit=1&offset=10"), None),
+        (get("offset=15"), Request("GET", "http://host/search?limit=1&offset=6"), None),  # no beginning at 0 or 1
+        (get("offset=10"), Request("GET", "http://host/other?limit=1&offset=1"), None),
+        (get("offset=10&t=a"), Request("GET", "http://host/search?limit=1&offset=1&t=b"), None),
+        (post(skip=10, token="a"), post(limit=1, skip=1, token="b"), None),
+        (post(skip=10), Request("GET", "http://host/search?limit=1&skip=1"), None),
+        (post(token="a"), post(limit=1, token="b"), None),
+    ],
+)
+def test_counter_of_pages_of_two_sizes(second: Request, of_one: Request, tenth: Request | None) -> None:
+    counter = counter_of_sizes(second, of_one, 10)
     assert (None if counter is None else counter.page(10)) == tenth
 
 
