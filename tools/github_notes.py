@@ -11,8 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# GitHub refuses bodies of more than 65,536 characters.
-LONGEST_BODY = 60_000
+LONGEST_BODY = 60_000  # GitHub refuses bodies of more than 65,536 characters
 BOT = "app/github-actions"
 
 

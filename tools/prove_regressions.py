@@ -111,8 +111,7 @@ EXPERIMENTS = (
 )  # fmt: skip
 
 
-Lines = Sequence[Mapping[str, Any]]
-"""Of the record: a repetition each."""
+Lines = Sequence[Mapping[str, Any]]  # of the record: a repetition each
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, help=__doc__)

@@ -18,14 +18,11 @@ from stac_manager.network.connection import Connection
 from stac_manager.stats import ApiStats
 from tools.analysis.model import Concurrency
 
-RETRIES = 1
-"""Whoever has mistyped an address is waiting for an answer: less patience than the measurement has."""
-REQUESTS = 4
-"""The most requests that `check_api_source` sends."""
+RETRIES = 1  # whoever has mistyped an address is waiting for an answer: less patience than the measurement has
+REQUESTS = 4  # the most requests that `check_api_source` sends
 PLANNING_REQUESTS = 6
 """What it takes to plan a search that is shared by several, on servers of all kinds, seldom more."""
-AUTO_LEVEL = 20
-"""For the estimate: a level that `auto` does not often exceed."""
+AUTO_LEVEL = 20  # for the estimate: a level that `auto` does not often exceed
 
 
 def requests_of(pages: int, levels: Sequence[Concurrency], repeat: int) -> int:

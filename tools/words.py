@@ -6,8 +6,7 @@ from decimal import Decimal
 
 NOT_AVAILABLE = "n/a"
 BYTES_PER_MB = 1_000_000
-NO_UNITS = ("", "unit")
-"""asv's word for what has none."""
+NO_UNITS = ("", "unit")  # asv's word for what has none
 
 
 def significant(value: float | None) -> str:

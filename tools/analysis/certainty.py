@@ -19,21 +19,16 @@ if TYPE_CHECKING:
     from .model import Timing
 
 CONFIDENCE = 0.95
-MINIMUM_RUNS = 6
-"""Commits that it takes to know how much a benchmark swings from run to run."""
-ASSUMED_RUN_SPREAD = 0.03
-"""What is taken for that swing while it is not known: a fraction, one standard deviation."""
+MINIMUM_RUNS = 6  # commits that it takes to know how much a benchmark swings from run to run
+ASSUMED_RUN_SPREAD = 0.03  # what is taken for that swing while it is not known: a fraction, one standard deviation
 LEAST_RUN_SPREAD = 0.005
 DISTURBED, LEAST_DISTURBANCE = 5.0, 0.1
 """A round counts as disturbed so many robust standard deviations above the others, and by this fraction at least."""
-QUARTILES_EFFICIENCY = 0.37
-"""Quartiles know as much of a spread as this share of the samples."""
-_FURTHEST = 700.0
-"""The largest logarithm: two samples can be so unsure that their ratio is no number any more."""
+QUARTILES_EFFICIENCY = 0.37  # quartiles know as much of a spread as this share of the samples
+_FURTHEST = 700.0  # the largest logarithm: two samples can be so unsure that their ratio is no number any more
 _NORMAL = statistics.NormalDist()
 _MAD_TO_DEVIATION = 1 / _NORMAL.inv_cdf(0.75)
-_MEDIAN_TO_MEAN = math.pi / 2
-"""The variance of a median of many samples by that of their mean."""
+_MEDIAN_TO_MEAN = math.pi / 2  # the variance of a median of many samples by that of their mean
 
 _Part: TypeAlias = tuple[float, float]  # a variance and its degrees of freedom
 

@@ -17,11 +17,9 @@ EXPLAINING_UNITS = ("seconds or count",)
 """Units of what tells where a time went (`benchmarks/usage.py`): one run each, and the time itself is judged."""
 OF_OTHERS = ("peers", "stages", "decoders", "live_api")
 """Modules of the suite that time other code beside ours, or servers of others: no commit makes these slower."""
-BARE = "bare"
-"""Parameters that begin so name a loop without the package, which is there to be compared with."""
+BARE = "bare"  # parameters that begin so name a loop without the package, which is there to be compared with
 MEMORY_CHANGE = TIMING_CHANGE = 0.05
-PAIRED_TIMING_CHANGE = 0.03
-"""Interleaved rounds see the same machine on both sides, so less is enough."""
+PAIRED_TIMING_CHANGE = 0.03  # interleaved rounds see the same machine on both sides, so less is enough
 
 _RATE = re.compile(r".*(?:/|\bper\b)\s*(?:s|secs?|seconds?|min|minutes?|h|hours?)", re.IGNORECASE)
 _SIZE = re.compile(r"(?:[kmgt]i?)?b|(?:kilo|mega|giga|kibi|mebi|gibi)?bytes?", re.IGNORECASE)

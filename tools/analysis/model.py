@@ -18,8 +18,7 @@ from .usage import Usage as Usage
 BASELINE_CONCURRENCY = 1
 MEASUREMENT_SAMPLES = 5
 
-Concurrency = int | str
-"""How many workers; "auto", which is found while running; "2 processes"."""
+Concurrency = int | str  # how many workers; "auto", which is found while running; "2 processes"
 Kind = Literal["file", "api"]
 Strategy = Literal["sequential", "concurrent", "processes", "auto"]
 

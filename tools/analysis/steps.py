@@ -9,10 +9,8 @@ from . import certainty
 from .metrics import Metric
 from .verdicts import FALSE_ALARM
 
-Samples = tuple[str, Sequence[float]]
-"""Of one commit."""
-LASTING = 3
-"""So many commits in a row on another level than before are a lasting change."""
+Samples = tuple[str, Sequence[float]]  # of one commit
+LASTING = 3  # so many commits in a row on another level than before are a lasting change
 
 
 def level_before(runs: list[Samples], judged: Samples, spread: certainty.RunSpread, metric: Metric) -> list[Samples]:

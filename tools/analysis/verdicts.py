@@ -18,12 +18,9 @@ from .series import Series
 
 Status = Literal["regression", "improvement", "no change", "unstable", "not enough data"]
 
-FALSE_ALARM = 0.01
-"""The chance that a table with no change in it calls one."""
-LEAST_P_VALUE = 0.0001
-"""Smaller ones are not told apart: no tail is known so well."""
-UNSTABLE_REACH = 0.20
-"""An interval that reaches further than this from no change hides what people care about."""
+FALSE_ALARM = 0.01  # the chance that a table with no change in it calls one
+LEAST_P_VALUE = 0.0001  # smaller ones are not told apart: no tail is known so well
+UNSTABLE_REACH = 0.20  # an interval that reaches further than this from no change hides what people care about
 STATUSES: tuple[Status, ...] = ("regression", "improvement", "unstable", "no change", "not enough data")
 """What to look at first comes first."""
 EXIT_CODES: dict[Status, int] = {

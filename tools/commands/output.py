@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from tools.analysis.change import Change
     from tools.analysis.model import Report
 
-FORMATS = ("terminal", "md", "json")
-"""Of a verdict."""
+FORMATS = ("terminal", "md", "json")  # of a verdict
 
 
 class Pattern(click.ParamType[str]):

@@ -25,8 +25,7 @@ from tools.words import significant
 
 _PARTS = Path(__file__).with_name("page")
 SIZE_PARAMETER = "test_size"
-JUDGED_COMMITS = 20
-"""The newest ones, of which the page says what they changed."""
+JUDGED_COMMITS = 20  # the newest ones, of which the page says what they changed
 
 
 def page_data(results_dir: Path, project: str, order: Mapping[str, int], dates: Mapping[str, int]) -> dict[str, Any]:

@@ -26,8 +26,7 @@ CHANGE_COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verd
 _STYLES = {"regression": "bold red", "improvement": "green", "unstable": "yellow", "not enough data": "dim"}
 _QUANTITY_WIDTH = 14
 _LEAST_NAME_WIDTH = 24
-# So many rows without a verdict hide those with one on a terminal.
-_MANY = 10
+_MANY = 10  # so many rows without a verdict hide those with one on a terminal
 
 
 def as_markdown(change: Change, *reports: Report) -> str:

@@ -31,10 +31,8 @@ _FOOT_INCHES = 0.6
 _DPI = 150
 _PANEL_INCHES = (5.0, 3.5)
 _POINTS_PER_STEP = 12
-# A name beside a panel, as a share of its height.
-_LINE_OF_TEXT = 0.055
-# The strip of samples beside its median, in inches.
-_STRIP = 0.13
+_LINE_OF_TEXT = 0.055  # a name beside a panel, as a share of its height
+_STRIP = 0.13  # the strip of samples beside its median, in inches
 # An interval is drawn this many times further than the samples go; beyond that an arrow shows that it goes on.
 _FURTHEST_BAR = 2.0
 _FOOT = "Large points: medians; small points: every sample; bars: quartiles (throughput), 95 % interval (speedup)"
