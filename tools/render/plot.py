@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tools.analysis.analysis import Analysed, Analysis
 from tools.analysis.model import DataSet, Environment, Level
@@ -140,30 +140,21 @@ def _throughput(axes: Axes, analysis: Analysis, theme: Theme) -> None:
     top = max(axes.dataLim.y1, *(point.extent[1] for point in points), *(rate for rate, _ in peers)) * 1.15
     axes.set_ylim(0, top)
     _peers(axes, peers, top, theme)
-    for point in points:
-        _draw_point(axes, point, theme.throughput)
-        _label(axes, point, significant(point.value), theme)
-    _join(axes, points, theme.throughput)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if top >= 10 else f"{value:g}")
-    _mark_recommended(axes, points, analysis, theme)
+    _draw_points(axes, points, analysis, theme, "throughput")
 
 
 def _speedup(axes: Axes, analysis: Analysis, theme: Theme) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    data_set, base = analysis.data_set, analysis.data_set.baseline
+    data_set = analysis.data_set
     axes.set_ylabel("Speedup against 1 worker")
-    points = [
-        _Point(
-            place,
-            level,
-            level.speedup,
-            tuple(base.median_seconds / sample for sample in level.samples),
-            level.speedup_interval or (level.speedup, level.speedup),
-        )
-        for place, level in enumerate(data_set.levels)
-        if level.speedup is not None and base is not None and base.median_seconds
-    ]
+    points = []
+    for place, level in enumerate(data_set.levels):
+        if level.speedup is not None and level.median_seconds is not None:
+            speedups = tuple(level.speedup * level.median_seconds / sample for sample in level.samples)
+            bar = level.speedup_interval or (level.speedup, level.speedup)
+            points.append(_Point(place, level, level.speedup, speedups, bar))
     _frame(axes, data_set, points, theme)
     if not points:
         _explain(axes, f"n/a: {data_set.speedup_missing_because}", theme)
@@ -178,29 +169,23 @@ def _speedup(axes: Axes, analysis: Analysis, theme: Theme) -> None:
     bottom = min(1.0, *(point.extent[0] for point in points)) / 1.8
     top = max(2.0, axes.dataLim.y1, *(point.extent[1] for point in points)) * 1.3
     axes.set_ylim(bottom, top)
-    for point in points:
-        _draw_point(axes, point, theme.speedup)
-        # The ideal line rises above the points, so the space below is free.
-        _label(axes, point, times(point.value), theme, below=True)
-    _join(axes, points, theme.speedup)
     low, high = math.ceil(math.log2(bottom)), math.floor(math.log2(top))
     axes.yaxis.set_major_locator(FixedLocator([2.0**power for power in range(low, high + 1, 1 + (high - low) // 10)]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}x")
-    _mark_recommended(axes, points, analysis, theme)
+    # The ideal line rises above the points, so the space below is free.
+    _draw_points(axes, points, analysis, theme, "speedup")
 
 
 def _law(axes: Axes, data_set: DataSet, law: ScalingLaw, theme: Theme) -> None:
     """The fitted curve; between two levels the axis is logarithmic, so that even distances are even factors."""
-    numbers = [(place, x.concurrency) for place, x in enumerate(data_set.levels) if isinstance(x.concurrency, int)]
-    places: list[float] = []
-    values: list[float] = []
-    for (left, few), (right, many) in pairwise(numbers):
-        for step in range(_POINTS_PER_STEP + 1):
-            share = step / _POINTS_PER_STEP
-            places.append(left + share * (right - left))
-            values.append(law.throughput(math.exp((1 - share) * math.log(few) + share * math.log(many))))
-    axes.plot(places, values, color=theme.quiet, linestyle=":", linewidth=1.5, label="scalability law", zorder=1)
+    import numpy as np
+
+    numbers = [level.concurrency for level in data_set.levels if isinstance(level.concurrency, int)]
+    places = np.linspace(0, len(numbers) - 1, _POINTS_PER_STEP * len(numbers))
+    counts = np.exp(np.interp(places, range(len(numbers)), np.log(numbers)))
+    rates = [law.throughput(count) for count in counts]
+    axes.plot(places, rates, color=theme.quiet, linestyle=":", linewidth=1.5, label="scalability law", zorder=1)
 
 
 def _peers(axes: Axes, peers: list[tuple[float, str]], top: float, theme: Theme) -> None:
@@ -254,15 +239,27 @@ def _draw_point(axes: Axes, point: _Point, color: str) -> None:
     axes.scatter(places, point.samples, s=9, color=color, alpha=0.5, linewidths=0, zorder=3, transform=beside)
 
 
-def _join(axes: Axes, points: list[_Point], color: str) -> None:
-    """A line through the numbers; it breaks where a level has no time, and leaves out what is no number."""
-    numbers = [point for point in points if isinstance(point.level.concurrency, int)]
-    for left, right in pairwise(numbers):
+def _draw_points(axes: Axes, points: list[_Point], analysis: Analysis, theme: Theme, which: Panel) -> None:
+    """The points with their values, the recommended one in a ring, and a line through the numbers; it breaks where a
+    level has no time."""
+    is_rate = which == "throughput"
+    color = theme.throughput if is_rate else theme.speedup
+    for point in points:
+        _draw_point(axes, point, color)
+        _label(axes, point, significant(point.value) if is_rate else times(point.value), theme, below=not is_rate)
+        if point.level is analysis.default:
+            (ring,) = axes.plot([point.place], [point.value], "o", markersize=14, markerfacecolor="none", zorder=4)
+            ring.set(markeredgecolor=theme.recommended, markeredgewidth=1.8)
+            ring.set_label(f"recommended: {workers(point.level.concurrency)}")
+    for left, right in pairwise(point for point in points if isinstance(point.level.concurrency, int)):
         if right.place == left.place + 1:
             axes.plot([left.place, right.place], [left.value, right.value], color=color, linewidth=2, zorder=2)
+    if axes.get_legend_handles_labels()[1]:
+        legend = axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9, markerscale=0.65)
+        legend.set_frame_on(False)
 
 
-def _label(axes: Axes, point: _Point, text: str, theme: Theme, *, below: bool = False) -> None:
+def _label(axes: Axes, point: _Point, text: str, theme: Theme, *, below: bool) -> None:
     """The value at the end of the bar, to the left of the samples."""
     from matplotlib.patheffects import withStroke
 
@@ -272,21 +269,3 @@ def _label(axes: Axes, point: _Point, text: str, theme: Theme, *, below: bool = 
     said = axes.annotate(text, (point.place, end), offset, textcoords="offset points", fontsize=9, zorder=5)
     said.set(ha="right", va=aligned)
     said.set_path_effects([withStroke(linewidth=3, foreground=theme.background)])  # readable where it crosses a line
-
-
-def _mark_recommended(axes: Axes, points: list[_Point], analysis: Analysis, theme: Theme) -> None:
-    ring: dict[str, Any] = {
-        "marker": "o",
-        "markersize": 14,
-        "markerfacecolor": "none",
-        "markeredgewidth": 1.8,
-        "linestyle": "none",
-    }
-    for point in points:
-        if point.level is analysis.default:
-            (drawn,) = axes.plot([point.place], [point.value], **ring, markeredgecolor=theme.recommended, zorder=4)
-            drawn.set_linestyle("none")
-            drawn.set_label(f"recommended: {workers(point.level.concurrency)}")
-    if axes.get_legend_handles_labels()[1]:
-        legend = axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9, markerscale=0.65)
-        legend.set_frame_on(False)
