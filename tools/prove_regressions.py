@@ -132,7 +132,6 @@ def command(seconds: float) -> None:
 
 
 def _add(experiment: Experiment, fault: str, number: int) -> None:
-    """Measure one repetition."""
     with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
         clone = Repository(Path(folder) / "clone")
         subprocess.run(["git", "clone", "--quiet", ROOT, clone.path], check=True)

@@ -49,12 +49,10 @@ class Analysis:
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
-        """What stands under the table, the advice first."""
         return lines_of(self)
 
     @cached_property
     def details(self) -> tuple[str, ...]:
-        """What stands in a block to open."""
         return details_of(self)
 
     @property
@@ -69,7 +67,6 @@ class Analysis:
         return 1 if self.effect == "none" else None
 
     def line(self, label: str) -> str:
-        """The text of the line with this label."""
         return next(line.text for line in self.lines if line.label == label)
 
     def as_json(self) -> dict[str, Any]:
@@ -99,7 +96,6 @@ def analyse_report(report: Report) -> Analysed:
 
 
 def analyse(data_set: DataSet) -> Analysis:
-    """Judge the levels of one data set against each other."""
     top, base = best(data_set), data_set.baseline
     effect = effect_of(data_set, top)
     bottleneck = bottleneck_of(data_set, effect, top)

@@ -64,18 +64,15 @@ class Change:
 
     @property
     def guilty(self) -> tuple[str, ...]:
-        """The commits that brought a regression, each once."""
         return tuple(dict.fromkeys(row.guilty for row in self.regressions if row.guilty is not None))
 
     @property
     def title(self) -> str:
-        """What was compared."""
         against = "the commits before it" if self.base is None else short(self.base)
         return f"{short(self.commit)} against {against}, on {self.machine}"
 
     @property
     def headline(self) -> str:
-        """The answer in a few words."""
         if self.status == "regression":
             return f"Regression{' since ' if self.guilty else ''}{', '.join(map(short, self.guilty))}"
         if self.exit_code == 0:
@@ -84,7 +81,6 @@ class Change:
 
     @property
     def summary(self) -> str:
-        """The answer in one sentence."""
         return f"{self.headline}: {counted(self.rows) or 'nothing was measured'}."
 
 

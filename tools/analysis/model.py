@@ -109,7 +109,6 @@ class DataSet:
 
     @property
     def measured(self) -> tuple[Level, ...]:
-        """The levels that have a time."""
         return tuple(level for level in self.levels if level.median_seconds is not None)
 
     @property
@@ -192,7 +191,6 @@ def make_level(
 
 
 def as_peer(name: str, level: Level) -> Peer:
-    """What was timed as one level, under the name of a peer."""
     return Peer(name=name, **{field.name: getattr(level, field.name) for field in fields(Timing)})
 
 

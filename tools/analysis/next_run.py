@@ -105,7 +105,6 @@ def _cost(data_set: DataSet, repeats: int, times: int = 1) -> str:
 
 
 def _again(data_set: DataSet, why: str, **options: int | Sequence[Concurrency]) -> tuple[str, str]:
-    """The command that measured the data set, with other options."""
     command = data_set.command or ""
     if command.startswith("asv") and set(options) - {"repeat"} and data_set.title == title_of(
         data_set.kind, data_set.items or 0

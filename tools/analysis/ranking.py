@@ -24,7 +24,6 @@ def fastest(levels: tuple[Level, ...]) -> Level:
 
 
 def counted(levels: tuple[Level, ...]) -> tuple[Level, ...]:
-    """The levels whose concurrency is a number."""
     return tuple(level for level in levels if isinstance(level.concurrency, int))
 
 
@@ -60,7 +59,6 @@ def best(data_set: DataSet) -> Level | None:
 
 
 def is_faster(level: Level) -> bool:
-    """Whether it is shown to be faster than 1 worker."""
     return level.speedup_interval is not None and level.speedup_interval[0] > 1
 
 

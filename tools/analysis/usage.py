@@ -47,7 +47,6 @@ class Usage:
 
     @property
     def cores(self) -> float:
-        """Seconds of CPU for each second of wall-clock time."""
         return self.cpu_seconds / self.wall_seconds
 
     @property

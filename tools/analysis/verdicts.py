@@ -65,7 +65,6 @@ class Row:
 
     @property
     def is_loud(self) -> bool:
-        """Whether a reader must see it."""
         return self.status in ("regression", "improvement", "unstable")
 
     @property
@@ -105,7 +104,6 @@ class Row:
 
     @property
     def sentence(self) -> str:
-        """The status, who brought it, and the evidence."""
         since = f" since {self.guilty[:8]}" if self.guilty else ""
         return f"{self.status}{since}: {self.evidence}"
 

@@ -35,7 +35,6 @@ class Line:
 
 
 def lines_of(found: Analysis) -> tuple[Line, ...]:
-    """The sentences under the table."""
     cautions, further = cautions_of(found), next_run(found)
     notes = [Line("Note", cautions[0])] if cautions else []
     following = [Line("Next", further[0], further[1] or None)] if further else []
@@ -188,14 +187,12 @@ def _why_bottleneck(found: Analysis) -> str:
 
 
 def _cores(found: Analysis) -> str:
-    """How many cores the best level keeps busy, where it is more than one."""
     if found.best is None or found.best.usage is None or found.best.usage.cores < SEVERAL_CORES:
         return ""
     return f"{workers(found.best.concurrency)} keep {found.best.usage.cores:.1f} cores busy"
 
 
 def cautions_of(found: Analysis) -> tuple[str, ...]:
-    """What limits the findings, the gravest first."""
     data_set = found.data_set
     measured, few, part = data_set.measured, too_few_tasks(data_set), "page" if data_set.kind == "api" else "document"
     failed, absent = ([x for x in data_set.levels if x.status == status] for status in ("failed", "n/a"))
@@ -275,7 +272,6 @@ def _memory(found: Analysis) -> str:
 
 
 def _samples(data_set: DataSet) -> str:
-    """Every timed run; of many, where they lie."""
     shown = [(workers(x.concurrency), x.samples) for x in data_set.measured if x.samples]
     shown += [(peer.name, peer.samples) for peer in data_set.peers if peer.samples]
     every = "Every sample" if all(len(samples) <= READABLE for _, samples in shown) else "Samples"

@@ -170,7 +170,6 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
 
 
 def _made(items: int, profile: str | None, layout: str | None) -> tuple[test_data.DataSetSpec, test_data.DataSet]:
-    """Generated items, which are made where they are not there yet."""
     default = test_data.DataSetSpec()
     spec = replace(default, items=items, profile=profile or default.profile, layout=layout or default.layout)
     with progress.counted(f"{spec.profile} items", "items") as show:

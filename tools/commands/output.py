@@ -86,5 +86,4 @@ def check_output(path: Path, suffix: str = ".json") -> None:
 
 
 def say(text: str) -> None:
-    """Tell the user, beside the results."""
     click.echo(text, err=True)

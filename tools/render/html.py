@@ -13,7 +13,6 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
 def render_html(page: Page) -> str:
-    """The whole page."""
     # Loaded when a page is wanted: it is slow to import.
     from jinja2 import Environment, StrictUndefined
 

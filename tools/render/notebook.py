@@ -26,7 +26,6 @@ HEIGHT_PIXELS = 700
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Let this notebook show reports and data sets as tables and plots."""
     formatters: Any = shell.display_formatter
     formatters.formatters["text/html"].for_type(Report, report_html)
     formatters.formatters["text/html"].for_type(DataSet, lambda one: report_html(Report("", Environment(), (one,))))

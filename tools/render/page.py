@@ -87,7 +87,6 @@ def _numbers(timed: Timing) -> tuple[str, str, str]:
 
 
 def memory_note(data_set: DataSet) -> str:
-    """What the memory column includes, and what is left of it without the imports."""
     text = "Memory is the peak resident set size of the benchmark process in MB (10^6 bytes), without child processes"
     known = [x for x in data_set.levels if x.net_bytes is not None]
     net = ", ".join(f"{megabytes(x.net_bytes)} MB with {workers(x.concurrency)}" for x in known)
