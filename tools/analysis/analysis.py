@@ -66,20 +66,14 @@ class Analysis:
             return self.best.concurrency
         return 1 if self.effect == "none" else None
 
-    def line(self, label: str) -> str:
-        return next(line.text for line in self.lines if line.label == label)
-
     def as_json(self) -> dict[str, Any]:
+        same = {name: getattr(self, name) for name in ("effect", "bottleneck", "recommended", "ceiling", "details")}
         return {
-            "effect": self.effect,
-            "bottleneck": self.bottleneck,
+            **same,
             "best": self.best_concurrency,
-            "recommended": self.recommended,
             "samples": self.quality,
             "refused": [level.concurrency for level in self.refused],
-            "ceiling": self.ceiling,
             "lines": [[line.label, line.text, line.command] for line in self.lines],
-            "details": list(self.details),
         }
 
 

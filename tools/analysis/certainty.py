@@ -26,6 +26,7 @@ DISTURBED, LEAST_DISTURBANCE = 5.0, 0.1
 """A round counts as disturbed so many robust standard deviations above the others, and by this fraction at least."""
 QUARTILES_EFFICIENCY = 0.37  # quartiles know as much of a spread as this share of the samples
 _FURTHEST = 700.0  # the largest logarithm: two samples can be so unsure that their ratio is no number any more
+_NORMAL_DEGREES = 1e12  # with so many, Student's distribution is the normal one
 _NORMAL = statistics.NormalDist()
 _MAD_TO_DEVIATION = 1 / _NORMAL.inv_cdf(0.75)
 _MEDIAN_TO_MEAN = math.pi / 2  # the variance of a median of many samples by that of their mean
@@ -184,16 +185,12 @@ def _student(shift: float, parts: Sequence[_Part]) -> Difference:
     variance = sum(part for part, _ in parts)
     error = math.sqrt(variance)
     loss = sum(part**2 / degrees for part, degrees in parts)
-    if loss == 0.0:
-        p_value = 2 * _NORMAL.cdf(-abs(shift) / error)
-        reach = _NORMAL.inv_cdf((1 + CONFIDENCE) / 2) * error
-    else:
-        # Loaded when there is something to compare: it is slow to import.
-        from scipy.special import stdtr, stdtrit
+    # Loaded when there is something to compare: it is slow to import.
+    from scipy.special import stdtr, stdtrit
 
-        degrees = variance**2 / loss
-        p_value = 2 * float(stdtr(degrees, -abs(shift) / error))
-        reach = float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * error
+    degrees = min(variance**2 / loss, _NORMAL_DEGREES) if loss else _NORMAL_DEGREES
+    p_value = 2 * float(stdtr(degrees, -abs(shift) / error))
+    reach = float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * error
     ends = (max(-_FURTHEST, min(_FURTHEST, shift + end)) for end in (0.0, -reach, reach))
     ratio, low, high = map(math.exp, ends)
     return Difference(ratio, low, high, min(1.0, p_value))
