@@ -194,34 +194,20 @@ def as_peer(name: str, level: Level) -> Peer:
     return Peer(name=name, **{field.name: getattr(level, field.name) for field in fields(Timing)})
 
 
-_Timed = TypeVar("_Timed", Level, Peer)
-
-
-def make_data_set(
-    title: str,
-    key: str,
-    kind: Kind,
-    source: str,
-    items: int | None,
-    levels: Sequence[Level],
-    peers: Sequence[Peer] = (),
-    command: str | None = None,
-    version: str | None = None,
-) -> DataSet:
-    """A data set with its levels in order and every speedup computed, the fastest peers first. Raises ValueError: a
+def with_speedups(data_set: DataSet) -> DataSet:
+    """The same with its levels in order and every speedup computed, the fastest peers first. Raises ValueError: a
     level is there twice.
     """
-    ordered = sorted(levels, key=lambda level: order_of(level.concurrency))
-    names = [level.concurrency for level in ordered]
+    levels = sorted(data_set.levels, key=lambda level: order_of(level.concurrency))
+    names = [level.concurrency for level in levels]
     if len(set(names)) < len(names):
-        raise ValueError(f"{key}: a concurrency level is there twice in {names}")
-    by_time = sorted(peers, key=lambda peer: (peer.median_seconds is None, peer.median_seconds or 0.0, peer.name))
-    data_set = DataSet(title, key, kind, source, items, tuple(ordered), command=command, version=version)
+        raise ValueError(f"{data_set.key}: a concurrency level is there twice in {names}")
+    peers = sorted(data_set.peers, key=lambda peer: (peer.median_seconds or math.inf, peer.name))
     base = data_set.baseline
     return replace(
         data_set,
-        levels=tuple(_compared(base, level) for level in ordered),
-        peers=tuple(_compared(base, peer) for peer in by_time),
+        levels=tuple(_compared(base, level) for level in levels),
+        peers=tuple(_compared(base, peer) for peer in peers),
     )
 
 
@@ -246,6 +232,9 @@ def sample_counts(levels: Sequence[Timing]) -> str:
         return "no samples"
     number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return f"{number} {'sample' if counts == [1] else 'samples'} a level"
+
+
+_Timed = TypeVar("_Timed", Level, Peer)
 
 
 def _compared(base: Level | None, timed: _Timed) -> _Timed:

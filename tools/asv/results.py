@@ -19,9 +19,9 @@ from tools.analysis.model import (
     Report,
     Usage,
     as_peer,
-    make_data_set,
     make_level,
     title_of,
+    with_speedups,
 )
 from tools.analysis.series import Measured, Params, Run
 from tools.errors import ReportError
@@ -164,16 +164,17 @@ def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer], c
         title = ", ".join(filter(None, [title_of(kind, items), titled[1].lower(), *named]))
     else:
         title = ", ".join([owner, *others])
-    return make_data_set(
+    data_set = DataSet(
         title=title,
         key=f"{name.removesuffix(f'.{TIME_METHOD}')}({', '.join(others)})",
         kind=kind,
         source=", ".join([f"asv benchmark {name}", *others]),
         items=items,
-        levels=levels,
-        peers=peers,
+        levels=tuple(levels),
+        peers=tuple(peers),
         command=shlex.join(["asv", "run", "--append-samples", "--bench", f"^{re.escape(name)}", f"{commit[:8]}^!"]),
     )
+    return with_speedups(data_set)
 
 
 def _amount(measured: Measured | None) -> int | None:

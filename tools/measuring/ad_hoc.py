@@ -22,8 +22,8 @@ from tools.analysis.model import (
     Kind,
     Level,
     Report,
-    make_data_set,
     make_level,
+    with_speedups,
 )
 from tools.analysis.series import Measured
 from tools.analysis.usage import Usage, mean_usage
@@ -81,7 +81,8 @@ def measure(request: Request, console: Console) -> Measurement:
     levels = [_level(worker) for worker in started]
     items = max((level.items for level in levels if level.items is not None), default=None)
     title = request.title.format(items=items or 0)
-    data_set = make_data_set(title, request.kind, request.kind, request.source, items, levels)
+    kind = request.kind
+    data_set = with_speedups(DataSet(title, kind, kind, request.source, items, tuple(levels)))
     if not data_set.measured:
         raise MeasuringError(next(worker.reason for worker in started if worker.reason))
     report = Report(

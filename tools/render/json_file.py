@@ -14,8 +14,8 @@ from tools.analysis.model import (
     Report,
     Usage,
     as_peer,
-    make_data_set,
     make_level,
+    with_speedups,
 )
 from tools.analysis.series import Measured
 from tools.atomic import write_bytes
@@ -112,9 +112,10 @@ def _first_problem(data: Any) -> str | None:
 
 def _data_set(data: dict[str, Any]) -> DataSet:
     names = ("title", "key", "kind", "source", "items", "command", "version")
-    levels = [_level(entry, entry["concurrency"]) for entry in data["levels"]]
-    peers = [as_peer(entry["name"], _level(entry, entry["name"])) for entry in data.get("peers", ())]
-    return make_data_set(levels=levels, peers=peers, **{name: data.get(name) for name in names})  # type: ignore[arg-type]
+    known: dict[str, Any] = {name: data.get(name) for name in names}
+    levels = tuple(_level(entry, entry["concurrency"]) for entry in data["levels"])
+    peers = tuple(as_peer(entry["name"], _level(entry, entry["name"])) for entry in data.get("peers", ()))
+    return with_speedups(DataSet(levels=levels, peers=peers, **known))
 
 
 def _level(data: dict[str, Any], concurrency: int | str) -> Level:

@@ -5,10 +5,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from made_data_sets import measured_level, missing_level
+from made_data_sets import make_data_set, measured_level, missing_level
 
 from tools.analysis.analysis import analyse
-from tools.analysis.model import DataSet, Level, Usage, make_data_set
+from tools.analysis.model import DataSet, Level, Usage
 from tools.analysis.next_run import PROGRAM
 
 SECONDS = st.floats(min_value=0.01, max_value=100)

@@ -1,10 +1,10 @@
 """What is decided from the numbers, and what is said of it: tables of cases."""
 
 import pytest
-from made_data_sets import MB, data_set, level, measured_level, missing_level, summarised_level, timed
+from made_data_sets import MB, data_set, level, make_data_set, measured_level, missing_level, summarised_level, timed
 
 from tools.analysis.analysis import analyse
-from tools.analysis.model import DataSet, Usage, make_data_set
+from tools.analysis.model import DataSet, Usage
 from tools.analysis.scaling import ScalingLaw
 
 PROGRAM = "python tools/benchmark_ingest.py api --max-items 1000"

@@ -3,9 +3,7 @@
 import math
 
 import pytest
-from made_data_sets import measured_level, missing_level, summarised_level
-
-from tools.analysis.model import make_data_set
+from made_data_sets import make_data_set, measured_level, missing_level, summarised_level
 
 
 def test_level_from_samples() -> None:

@@ -4,11 +4,11 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from made_data_sets import measured_level
+from made_data_sets import make_data_set, measured_level
 from test_markdown import documented_report
 
 from tools.analysis.analysis import analyse_report
-from tools.analysis.model import Report, as_peer, make_data_set
+from tools.analysis.model import Report, as_peer
 from tools.analysis.two_reports import compare_reports
 from tools.render import render_html, report_page
 from tools.render.change import as_html

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from made_data_sets import measured_level, missing_level
+from made_data_sets import make_data_set, measured_level, missing_level
 
 from tools.analysis.analysis import analyse_report
-from tools.analysis.model import DataSet, Environment, Level, Report, Usage, as_peer, make_data_set
+from tools.analysis.model import DataSet, Environment, Level, Report, Usage, as_peer
 from tools.errors import ReportError
 from tools.render import read
 from tools.render import write as write_analysed

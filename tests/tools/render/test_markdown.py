@@ -4,10 +4,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from made_data_sets import measured_level, missing_level, summarised_level
+from made_data_sets import make_data_set, measured_level, missing_level, summarised_level
 
 from tools.analysis.analysis import analyse_report
-from tools.analysis.model import Environment, Report, make_data_set, title_of
+from tools.analysis.model import Environment, Report, title_of
 from tools.render import render_markdown, report_page
 from tools.render.markdown import escaped
 

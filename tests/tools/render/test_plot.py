@@ -6,11 +6,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from made_data_sets import measured_level, missing_level
+from made_data_sets import make_data_set, measured_level, missing_level
 from matplotlib.image import imread
 
 from tools.analysis.analysis import Analysed, analyse_report
-from tools.analysis.model import Environment, Report, make_data_set
+from tools.analysis.model import Environment, Report
 from tools.errors import ReportError
 from tools.render import draw
 

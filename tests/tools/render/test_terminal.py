@@ -3,11 +3,11 @@
 import io
 from dataclasses import replace
 
-from made_data_sets import measured_level, missing_level
+from made_data_sets import make_data_set, measured_level, missing_level
 from rich.console import Console
 
 from tools.analysis.analysis import analyse_report
-from tools.analysis.model import Environment, Report, make_data_set
+from tools.analysis.model import Environment, Report
 from tools.render import report_page, show
 
 LEVELS = [
