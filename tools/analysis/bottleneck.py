@@ -15,7 +15,6 @@ from .ranking import (
     Effect,
     by_fastest_smaller,
     counted,
-    fastest,
     refused,
     seconds,
 )
@@ -102,17 +101,18 @@ def plateau(data_set: DataSet) -> Level | None:
     levels = counted(data_set.measured)
     if not levels:
         return None
-    least = seconds(fastest(levels))
-    start = next(level for level in levels if seconds(level) < PAYING_GAIN * least)
-    beyond = [x for x in levels if number(x) >= PLATEAU_LENGTH * number(start) and _is_idle_with_work(x)]
+    least = min(map(seconds, levels.values()))
+    first, start = next(pair for pair in levels.items() if seconds(pair[1]) < PAYING_GAIN * least)
+    beyond = [x for number, x in levels.items() if number >= PLATEAU_LENGTH * first and _is_idle_with_work(x)]
     return start if beyond and start is not data_set.baseline and _is_idle_with_work(start) else None
 
 
-def too_few_tasks(data_set: DataSet) -> tuple[float, list[Level]] | None:
+def too_few_tasks(data_set: DataSet) -> tuple[float, dict[int, Level]] | None:
     """How many tasks there were, and the levels that had more workers than tasks."""
-    known = [(x.usage.tasks, x) for x in counted(data_set.measured) if x.usage is not None and x.usage.tasks]
-    short = [(tasks, level) for tasks, level in known if tasks < number(level)]
-    return (min(tasks for tasks, _ in short), [level for _, level in short]) if short else None
+    levels = counted(data_set.measured)
+    tasks = {number: x.usage.tasks for number, x in levels.items() if x.usage is not None and x.usage.tasks}
+    short = [number for number, count in tasks.items() if count < number]
+    return (min(tasks[number] for number in short), {number: levels[number] for number in short}) if short else None
 
 
 def ceiling_of(data_set: DataSet) -> float | None:
@@ -122,11 +122,6 @@ def ceiling_of(data_set: DataSet) -> float | None:
         return None
     seen = max((level.speedup or 0.0 for level in data_set.measured), default=0.0)
     return None if seen > BEYOND_CEILING / found.serial else 1 / found.serial
-
-
-def number(level: Level) -> int:
-    assert isinstance(level.concurrency, int)
-    return level.concurrency
 
 
 def _is_idle_with_work(level: Level) -> bool:

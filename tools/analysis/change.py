@@ -26,12 +26,8 @@ _Side = Sequence[tuple[str, Measured]]  # by commit, oldest first
 class Change:
     """Everything that is known about the change from one state to another.
 
-    Attributes:
-        machine: asv's name of it.
-        commit: What was judged: a commit in full, or the name of a file.
-        base: What it was judged against: one commit in full, or None for the commits before it.
-        rows: What to look at first comes first.
-        notes: What the reader has to know beside the rows: what was left out, what was not watched.
+    `commit` was judged against `base`: commits in full, or names of files; None for the commits before it. Of `rows`
+    what to look at first comes first; `notes` say what was left out and what was not watched.
     """
 
     machine: str

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
-from .bottleneck import number, too_few_tasks
+from .bottleneck import too_few_tasks
 from .model import BASELINE_CONCURRENCY, Concurrency, DataSet, order_of, title_of
 from .ranking import PAYING_GAIN, counted, differing_items, fastest, seconds
 
@@ -50,9 +50,9 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
         return _again(data_set, f"Measure again{quiet}")
     few = too_few_tasks(data_set)
     if few is not None:
-        factor = round(TASKS_PER_WORKER * max(number(level) for level in few[1]) / few[0]) + 1
+        factor = round(TASKS_PER_WORKER * max(few[1]) / few[0]) + 1
         return _more_items(data_set, "so that every worker has work", factor)
-    return _nearer(found, [number(level) for level in counted(measured)])
+    return _nearer(found, list(counted(measured)))
 
 
 def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:
@@ -75,11 +75,11 @@ def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:
 
 def _below_the_refusal(found: Analysis) -> list[int] | None:
     """The levels between the largest that was accepted and the smallest that was refused."""
-    refused = [number(level) for level in counted(found.refused)]
-    accepted = [number(level) for level in counted(found.data_set.measured) if level not in found.refused]
-    if not refused or not accepted or not min(accepted) < min(refused) - 1:
+    high = min(counted(found.refused), default=0)
+    accepted = [n for n, level in counted(found.data_set.measured).items() if level not in found.refused and n < high]
+    if not accepted or min(accepted) == high - 1:
         return None
-    low, high = max(n for n in accepted if n < min(refused)), min(refused)
+    low = max(accepted)
     levels = sorted({BASELINE_CONCURRENCY, *(round(low + (high - 1 - low) * part / 3) for part in range(4))})
     return levels if high - low > 1 else None
 

@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 from .certainty import is_slower, ratio_interval
-from .model import DataSet, Level, order_of
+from .model import DataSet, Level
 
 SIGNIFICANT_SPEEDUP, MODEST_SPEEDUP = 3.0, 1.2  # as the table shows it: from here on the words change
 PAYING_GAIN = 1.10  # a level pays when it has at least this much of the throughput of the one it is compared with
@@ -23,13 +23,14 @@ def fastest(levels: tuple[Level, ...]) -> Level:
     return min(levels, key=seconds)
 
 
-def counted(levels: tuple[Level, ...]) -> tuple[Level, ...]:
-    return tuple(level for level in levels if isinstance(level.concurrency, int))
+def counted(levels: tuple[Level, ...]) -> dict[int, Level]:
+    """The levels that are a number of workers, by that number."""
+    return {level.concurrency: level for level in levels if isinstance(level.concurrency, int)}
 
 
 def by_fastest_smaller(data_set: DataSet) -> list[tuple[Level, Level]]:
     """Each number of workers but the least, with the fastest of the smaller ones."""
-    levels = counted(data_set.measured)
+    levels = tuple(counted(data_set.measured).values())
     return [(level, fastest(levels[:place])) for place, level in enumerate(levels) if place]
 
 
@@ -95,20 +96,15 @@ def recommended(data_set: DataSet, top: Level) -> Level | None:
     """
     usable = allowed(data_set)
     base = data_set.baseline
-    worth = tuple(
-        x
-        for x in compared(data_set)
-        if x in usable and (base is None or (is_faster(x) and rounded(x) >= MODEST_SPEEDUP))
-    )
-    numbers = counted(worth)
-    if isinstance(top.concurrency, int):
-        numbers = tuple(level for level in numbers if order_of(level.concurrency) <= order_of(top.concurrency))
-    elif top in worth and all(pays(top, level) for level in numbers):
+    worth = tuple(level for level in compared(data_set) if level in usable)
+    if base is not None:
+        worth = tuple(level for level in worth if is_faster(level) and rounded(level) >= MODEST_SPEEDUP)
+    numbers, most = counted(worth), top.concurrency if isinstance(top.concurrency, int) else math.inf
+    if isinstance(top.concurrency, str) and top in worth and all(pays(top, level) for level in numbers.values()):
         return top
-    for place, level in enumerate(numbers):
-        if not any(pays(larger, level) for larger in numbers[place + 1 :]):
-            return level
-    return base if base in usable else None
+    fit = [level for number, level in numbers.items() if number <= most]
+    smallest = (level for place, level in enumerate(fit, 1) if not any(pays(larger, level) for larger in fit[place:]))
+    return next(smallest, base if base in usable else None)
 
 
 def allowed(data_set: DataSet) -> tuple[Level, ...]:

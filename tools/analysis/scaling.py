@@ -25,8 +25,6 @@ class ScalingLaw:
 
     Attributes:
         single: Throughput of one worker, items a second (runs a second where the items are not known).
-        contention: From 0 (nothing is serial) to 1 (everything is).
-        coherency: 0 where workers do not disturb each other.
         largest_miss: How far the curve is off the level that it fits worst, as a share of its throughput.
         peak_workers: Where the throughput is highest; None when that is beyond what the levels can tell.
     """

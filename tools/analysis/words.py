@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tools.words import listed, megabytes, share, significant, times, workers
 
-from .bottleneck import bottleneck_in_words, hindered, kept, number, plateau, too_few_tasks
+from .bottleneck import bottleneck_in_words, hindered, kept, plateau, too_few_tasks
 from .certainty import is_slower
 from .model import MEASUREMENT_SAMPLES, DataSet, Level, sample_counts
 from .next_run import next_run
@@ -54,7 +54,7 @@ def details_of(found: Analysis) -> tuple[str, ...]:
         _equals(data_set),
         _slower(data_set),
         _memory(found),
-        law_in_words(law, max(map(number, counted(data_set.measured)))) if law else "",
+        law_in_words(law, max(counted(data_set.measured))) if law else "",
         _samples(data_set),
     ]
     return tuple(filter(None, sentences))
@@ -201,7 +201,7 @@ def cautions_of(found: Analysis) -> tuple[str, ...]:
     text = [
         failed and f"{named(failed)} failed",
         crowded and "the machine was busy with other work" + (len(crowded) < len(measured)) * f" at {named(crowded)}",
-        few and f"only {few[0]:g} {part}{'s' * (few[0] != 1)} to share, too few for {named(few[1])}",
+        few and f"only {few[0]:g} {part}{'s' * (few[0] != 1)} to share, too few for {named(few[1].values())}",
         found.quality == "few samples" and f"only {sample_counts(measured)}, so the intervals are wide",
         found.effect != "unknown" and unjudged and f"{named(unjudged)} had too few samples to be compared",
         absent and f"{named(absent)}: n/a (not run, or not offered by this commit)",

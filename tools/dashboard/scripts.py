@@ -1,8 +1,6 @@
-"""The scripts of others that the dashboard needs: from npm, pinned by hash, kept in a cache.
+"""The scripts of others that the dashboard needs: from the user's npm, pinned by hash, kept in a cache.
 
-asv's own pages load them from CDNs. The copies come from the same projects' npm packages through the user's own npm,
-which knows the user's registry and proxy; no package's install script runs. A file is used only when its hash is the
-pinned one, so where the bytes came from does not matter.
+A file is used only when its hash is the pinned one, so where the bytes came from does not matter.
 """
 
 import base64

@@ -17,12 +17,8 @@ _TAG = re.compile(r'(src|href)="(https://[^"]+)" integrity="([^"]+)"[^>]*?(?=( o
 _NAVIGATION = re.compile(r'^(\s*)<li id="nav-li-regressions">.*?</li>\n', flags=re.MULTILINE)
 
 COPIES = {one["url"]: one for one in json.loads(Path(__file__).with_name("copies.json").read_bytes())}
-"""By CDN address: the npm package, the file in it, its hash.
-
-Where there is no hash, npm's file is the CDN's to the byte, so asv's own holds. The others are the same release in
-another dress (flot, which the CDN minified itself) or the only one that npm has (stupidtable 1.0.1 was never published
-there; 1.1.3 adds options and takes nothing away that asv calls).
-"""
+"""By CDN address: the npm package, the file in it, its hash. Where there is none, npm's file is the CDN's to the byte,
+so asv's own holds; for the others see docs/dashboard.md."""
 _ADVICE = 'pin one in tools/dashboard/copies.json, or set "dashboard_scripts": "cdn" in asv.conf.json'
 
 

@@ -1,12 +1,4 @@
-"""Reports and data sets in a notebook: `%load_ext tools.render.notebook`, then a report, or a data set, as a cell.
-
-from pathlib import Path
-from tools import render
-
-report = render.read(Path("results/mine.json"))
-report                 # tables, words and plots
-report.data_sets[0]    # one of them
-"""
+"""Reports and data sets in a notebook: `%load_ext tools.render.notebook`, then one of them as a cell."""
 
 from __future__ import annotations
 
