@@ -15,7 +15,6 @@ from tools.analysis.analysis import Analysed, Analysis
 from tools.analysis.model import DataSet, Environment, Level
 from tools.analysis.scaling import ScalingLaw
 from tools.atomic import write_bytes
-from tools.errors import ReportError
 from tools.words import clipped, plain, significant, times, workers
 
 from .theme import DARK, LIGHT, Theme
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SUFFIXES = (".png", ".svg")
 _WIDTH_INCHES = 10.0
 _ROW_INCHES = 3.7
 _FOOT_INCHES = 0.6
@@ -61,14 +59,9 @@ class _Point:
 
 
 def draw(found: Analysed, path: Path) -> None:
-    """Draw the report as PNG or SVG, by the suffix of `path`. Raises ReportError: the suffix is neither, or the place
-    cannot be written.
-    """
-    kind = path.suffix.lower()
-    if kind not in SUFFIXES:
-        raise ReportError(f"{path} is neither .png nor .svg, the two kinds of picture there are.")
+    """Draw the report as PNG or SVG, by the suffix of `path`. Raises ReportError: the place cannot be written."""
     size = (_WIDTH_INCHES, _ROW_INCHES * max(1, len(found.analyses)) + _FOOT_INCHES)
-    write_bytes(path, _picture(size, kind[1:], LIGHT, lambda figure: _fill(figure, found, LIGHT)))
+    write_bytes(path, _picture(size, path.suffix[1:], LIGHT, lambda figure: _fill(figure, found, LIGHT)))
 
 
 def panel(analysis: Analysis, which: Panel, *, dark: bool = False) -> bytes:

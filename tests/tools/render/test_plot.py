@@ -5,13 +5,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import pytest
 from made_data_sets import make_data_set, measured_level, missing_level
 from matplotlib.image import imread
 
 from tools.analysis.analysis import Analysed, analyse_report
 from tools.analysis.model import Environment, Report
-from tools.errors import ReportError
 from tools.render import draw
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -86,9 +84,3 @@ def test_svg_is_the_same_each_time(tmp_path: Path) -> None:
         draw(report(FULL), tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
-
-
-def test_other_suffixes_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match=r"neither \.png nor \.svg"):
-        draw(report(FULL), tmp_path / "a.jpg")
-    assert list(tmp_path.iterdir()) == []
