@@ -4,6 +4,7 @@
 verdicts and their words from here.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
@@ -94,7 +95,7 @@ def undecided(change: Change) -> list[str]:
 
 def short(name: str) -> str:
     """A commit as people write it; a file by its name."""
-    return name[:8] if len(name) == 40 else name
+    return name[:8] if re.fullmatch("[0-9a-f]{40}", name) else name
 
 
 def between(

@@ -519,6 +519,11 @@ def test_a_comparison_says_where_the_server_refused() -> None:
     assert compare_reports(limited, free, base="a", commit="b").notes == (words.format("before"),)
 
 
+def test_a_file_keeps_its_name_however_long() -> None:
+    name = "before".ljust(35, "_") + ".json"  # as long as a hash
+    assert Change("box", "c" * 40, name, ()).title == f"cccccccc against {name}, on box"
+
+
 def test_levels_stand_in_their_order() -> None:
     names = [f"m.A.time_x({level})" for level in (10, 5, 1, "9" * 5000)]
     rows = rows_of(
