@@ -46,16 +46,13 @@ class Levels(click.ParamType["tuple[Concurrency, ...]"]):
         return (*sorted(map(int, numbers)), *(parts & {AUTO}))
 
 
-class Processes(Levels):
-    """Numbers of processes as a list with commas: 1,2,4. They are levels as reports name them: 1, "2 processes"."""
-
-    name = "processes"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Concurrency, ...]:
-        levels = super().convert(value, param, ctx)
-        if AUTO in levels:
-            self.fail(f"{value!r} is not a list of numbers such as 1,2,4", param, ctx)
-        return tuple(f"{level} processes" if isinstance(level, int) and level > 1 else level for level in levels)
+def _processes(
+    context: click.Context, option: click.Parameter, levels: tuple[Concurrency, ...] | None
+) -> tuple[Concurrency, ...] | None:
+    """Numbers of processes, as reports name them: 1, "2 processes"."""
+    if AUTO in (levels or ()):
+        raise click.BadParameter(f"{AUTO!r} is not a number of processes", context, option)
+    return levels and tuple(level if level == 1 else f"{level} processes" for level in levels)
 
 
 class Shared(NamedTuple):
@@ -86,7 +83,8 @@ def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]],
 @click.option("--layout", type=click.Choice(test_data.LAYOUTS), help="How the generated items lie on disk.")
 @click.option("--source", help="A folder, file or glob of yours, instead of generated items.")
 @click.option("--max-items", type=click.IntRange(min=1), help="Stop after so many items.")
-@click.option("--workers", type=Processes(), help="Write NDJSON with so many processes, such as 1,2, instead.")
+@click.option("--workers", type=Levels(), callback=_processes, metavar="PROCESSES",
+              help="Write NDJSON with so many processes, such as 1,2, instead.")  # fmt: skip
 @_shared_options("results/file.json", UNTIL_NARROW)
 @click.pass_context
 def file_command(context: click.Context, /, test_size: int | None, profile: str | None, layout: str | None,
