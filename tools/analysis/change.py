@@ -192,7 +192,7 @@ def _of_one_unit(finding: Finding) -> Finding:
         return finding
     words = f"{factor:,.0f} times as {'much' if head > base else 'little'} as before"
     advice = "if its unit is another, give the benchmark another version"
-    return Finding(replace(row, evidence=f"{words}, which is not judged; {advice}"), finding.metric)
+    return Finding(replace(row, evidence=f"{words}; {advice}"), finding.metric)
 
 
 def _missing(before: _Side, after: _Side, row: Row, *, is_known: bool = False) -> Row | None:
