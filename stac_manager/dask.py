@@ -14,11 +14,12 @@ import ctypes
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, StacManagerError
@@ -108,7 +109,7 @@ class Cluster:
         """The threads that do partitions."""
         return sum(self._client.nthreads().values())
 
-    def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
+    def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Generator[Outcome, None, None]:
         """Hand out the partitions, a few at a time, and yield what came of each."""
         from distributed import as_completed
         from distributed.scheduler import KilledWorker
@@ -144,8 +145,6 @@ class Cluster:
 
 def _name(partition: Partition) -> str:
     """What the dashboard shows. A partition that failed is asked again by a later run under another name."""
-    from uuid import uuid4
-
     return f"ingest-{partition.key[:8]}-{uuid4().hex[:8]}"
 
 

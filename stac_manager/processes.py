@@ -11,7 +11,7 @@ import pickle
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -52,7 +52,7 @@ class Processes:
             finally:
                 self._pools = None
 
-    def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
+    def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Generator[Outcome, None, None]:
         """Do the partitions and yield what came of each, as they end. Leaving early ends the processes.
 
         A single partition is done here: a process takes longer to start than most of them to be done.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Engine(Protocol):
         DiskError: If DEST cannot be written.
     """
 
-    def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
+    def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Generator[Outcome, None, None]:
         """Yield what came of each partition, as they end."""
 
 
@@ -79,7 +79,7 @@ class Local:
         self._thread.shutdown()
 
 
-def in_process(job: Job, partitions: Iterable[Partition], shared: Shared) -> Iterator[Outcome]:
+def in_process(job: Job, partitions: Iterable[Partition], shared: Shared) -> Generator[Outcome, None, None]:
     """The engine that does the partitions here, one after another."""
     with closing(Local(job, shared.disk)) as local:
         for partition in partitions:

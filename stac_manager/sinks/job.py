@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -18,7 +19,6 @@ from stac_manager.options import IngestOptions
 from stac_manager.owning import owning
 from stac_manager.plan import Partition
 from stac_manager.protocols import Item
-from stac_manager.report import PartitionReport
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.folder import Folder, disk_error
 from stac_manager.sinks.layout import Layout
@@ -186,7 +186,9 @@ class Worker:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
         failures = context.failure_collector.get_all()
-        report = reader.report if part.items != most_items else _ended_early(reader.report, part.items)
+        report = reader.report
+        if part.items == most_items:  # ended early, as asked
+            report = replace(report, items=part.items, problem=None)
         record = PartRecord(
             partition.key, name, part.items, size if name else 0, report, tuple(failures[:FAILURES_KEPT]),
             Mark(*marks.updated), Mark(*marks.datetime),
@@ -212,15 +214,7 @@ def _open_part(layout: Layout, disk: Disk, path: Path, columns: bytes | None, te
 
 
 def _first(items: Iterable[Item], most: int | None, before: int) -> Iterable[Item]:
-    if most is None:
-        return items
-    from itertools import islice
-
-    return islice(items, most - before)
-
-
-def _ended_early(report: PartitionReport, items: int) -> PartitionReport:
-    return replace(report, items=items, problem=None)
+    return items if most is None else islice(items, most - before)
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.garbage import OlderCollectionsDeferred
@@ -149,7 +148,7 @@ class Run:
         expected = plan.counted or _estimate(plan)
         expected = expected if most is None else min(expected or most, most)
         self.on_progress(Progress(before, expected, len(records), len(plan), before))
-        with closing(_closable(self._engine(self.request.job, missing, shared))) as outcomes:
+        with closing(self._engine(self.request.job, missing, shared)) as outcomes:
             for outcome in outcomes:
                 if outcome.done is None:
                     failed.append(outcome)
@@ -204,11 +203,5 @@ def _failure(dest: Path, failed: Sequence[Outcome], partitions: int, done: int) 
 
 
 def _estimate(plan: Plan) -> int | None:
-    estimates = [partition.estimate for partition in plan]
-    known = [estimate for estimate in estimates if estimate is not None]
-    return sum(known) if known and len(known) == len(estimates) else None
-
-
-def _closable(outcomes: Iterator[Outcome]) -> Any:
-    """An engine is a generator: closing it ends its workers."""
-    return outcomes
+    known = [partition.estimate for partition in plan if partition.estimate is not None]
+    return sum(known) if known and len(known) == len(plan) else None
