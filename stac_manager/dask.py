@@ -15,6 +15,7 @@ import logging
 import os
 import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -106,7 +107,13 @@ class Cluster:
 
     @property
     def workers(self) -> int:
-        """The threads that do partitions."""
+        """The threads that do partitions.
+
+        Raises:
+            DataProcessingError: If the client is closed.
+        """
+        if self._client.status in ("closed", "closing"):
+            raise DataProcessingError("the Dask client is closed")
         return sum(self._client.nthreads().values())
 
     def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Generator[Outcome, None, None]:
@@ -139,8 +146,17 @@ class Cluster:
                     raise
                 except (StacManagerError, KilledWorker) as error:
                     yield Outcome(partition, error=str(error))
+        except StacManagerError:
+            raise
+        except Exception as error:
+            if self._client.status == "running" and not isinstance(error, CancelledError | OSError):
+                raise
+            raise DataProcessingError(
+                f"the connection to the Dask cluster is lost ({error}); completed parts are kept: run it again"
+            ) from error
         finally:
-            self._client.cancel(list(running))
+            if self._client.status == "running":
+                self._client.cancel(list(running))
 
 
 def _name(partition: Partition) -> str:

@@ -48,6 +48,28 @@ def test_a_cluster_writes_all_items_once(client: Any, source: Path, tmp_path: Pa
     assert not verify(tmp_path / "out", unique=True).problems
 
 
+@pytest.mark.parametrize("lost", ["client", "scheduler"])
+def test_a_cluster_that_is_gone_is_said_and_another_goes_on(
+    lost: str, source: Path, tmp_path: Path, client: Any
+) -> None:
+    from distributed import Client, LocalCluster
+
+    config, dest = {"source": source}, tmp_path / "out"
+    with LocalCluster(1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        theirs = Client(cluster)
+
+        def lose(progress: Any) -> None:
+            if progress.done == 1:
+                (theirs if lost == "client" else cluster).close()
+
+        with pytest.raises(DataProcessingError, match=r"connection to the Dask cluster is lost .* run it again"):
+            ingest(config, dest, theirs, partition_items=5, on_progress=lose)
+        theirs.close()
+    with pytest.raises(DataProcessingError, match="client is closed"):
+        ingest(config, dest, theirs, partition_items=5)
+    assert ingest(config, dest, client, partition_items=5).items == ITEMS
+
+
 def test_a_partition_that_fails_is_named_and_the_rest_is_done(client: Any, source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
