@@ -13,7 +13,7 @@ from stac_manager.api.fetching import Fetcher
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import Planned, Planner
-from stac_manager.api.query import REFUSED_METHOD
+from stac_manager.api.query import REFUSED_METHOD, REFUSED_PAGE
 from stac_manager.api.reading import CAPPED, CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
@@ -126,6 +126,8 @@ class Search:
                 reading.ending.elsewhere = reading.ending.elsewhere or error
             self._query = otherwise
             reading.begin_anew(self._query.request(partition, self._fetcher.page_size))
+            return
+        if status in REFUSED_PAGE and self.ways.ends(reading):
             return
         if status == 401 or not self._fetcher.bears(error, around=reading.share.failing):
             raise reading.ending.elsewhere or error

@@ -24,6 +24,7 @@ FIRST_TEXT, LAST_TEXT = "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
 NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, {"field": "id", "direction": "asc"}]
 REFUSED_SORT = (400, 422, 500)
 REFUSED_SEARCH = (400, 422)
+REFUSED_PAGE = (400, 404, 410, 416, 422)
 REFUSED_METHOD = 405
 LONGEST_ADDRESS = 4_000
 """So long an address may be: Gunicorn takes a line of 4,094 bytes, others of 8,190 (RFC 9110 asks for 8,000)."""

@@ -9,7 +9,7 @@ from math import inf
 
 from stac_manager.api.next_links import keeps_conditions
 from stac_manager.api.ownership import time_of
-from stac_manager.api.paging import Page
+from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.requests import Request, mark_of_request
 from stac_manager.api.seen import Seen
 from stac_manager.exceptions import DataProcessingError
@@ -234,6 +234,16 @@ class Reading:
         self.ending.error = error
         self.ending.problem = error
         self.following = None
+
+    def take_for_end(self) -> bool:
+        """Take a next link that is refused for none, as some servers have one on their last page; tell whether that may
+        be: not where the count says that there is more."""
+        if not self.tally.fetched or (self.counted is not None and self.counted > self.tally.members):
+            return False
+        self.following = None
+        if self.counted is None and self.memory.last_was_full:
+            self.ending.problem, self.ending.doubtful = NO_NEXT, True
+        return True
 
     def skip(self, beyond: Request) -> None:
         """Go on behind a member that cannot be had."""

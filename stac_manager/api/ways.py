@@ -84,6 +84,7 @@ class Ways:
         self._counted: int | None = None
         self._in_vain = 0
         self._came = 0
+        self._highest = 0  # number of a page that came
         self._off_count: Reading | None = None  # which goes on by links that lead to another search
 
     @property
@@ -146,6 +147,7 @@ class Ways:
             reading.ending.shifted = SHIFTED
         reading.counted = None
         number = frontier.counter.place(sent)[0] + 1
+        self._highest = max(self._highest, number - 1)
         if page.following is not None and page.size:
             after, rest = frontier.counter.place(page.following)
             if rest and (partition.stop is None or after < partition.stop):
@@ -170,6 +172,18 @@ class Ways:
         if self._off_count is not None:
             self._off_count.following = None
         self._off_count = reading
+
+    def ends(self, reading: Reading) -> bool:
+        """Whether a page that the server refuses may be one behind the last."""
+        partition, frontier = reading.share.partition, self._frontier
+        if not isinstance(partition, Pages) or frontier is None or reading is self._off_count:
+            return reading.take_for_end()
+        number = frontier.counter.place(reading.following or reading.first)[0]
+        if number <= self._highest or (frontier.last is not None and number < frontier.last):
+            return False
+        frontier.end_at(number)
+        reading.following = None
+        return True
 
     def beyond(self, reading: Reading) -> Request | None:
         """The request for what is behind an item that cannot be had; None where the links do not count."""

@@ -161,6 +161,15 @@ class NextOnTheLastPage(Habit):
             page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]
 
 
+class RefusesBeyondTheEnd(NextOnTheLastPage):
+    """Every page has a `next` link, and that of the last page is refused."""
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        if int(ask.conditions.get("token", "p0")[1:]) > max(len(items) - 1, 0):
+            raise Refusal(404, {"detail": "Invalid page."})
+        return items
+
+
 class LastPageForEver(Habit):
     """There is no end: the last page leads to itself, or a later one, which is the last one again."""
 

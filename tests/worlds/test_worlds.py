@@ -50,6 +50,7 @@ from .habits import (
     PoisonedItem,
     RateLimit,
     Refuses,
+    RefusesBeyondTheEnd,
     SaysFullPages,
     ShortAddresses,
     Sorts,
@@ -259,6 +260,12 @@ CASES: dict[str, Callable[[], Case]] = {
         options={"datetime": f"{text_of(FIRST)}/{text_of(FIRST + timedelta(hours=7 * COUNT))}"},
         world={"paging": "position"},
         most_requests=26,
+    ),
+    "next on the last page is refused": lambda: Case(
+        [RefusesBeyondTheEnd()], world={"paging": "position"}, most_requests=50
+    ),
+    "next on the last page is refused, without counts": lambda: Case(
+        [RefusesBeyondTheEnd()], lambda: spread(117), world={"paging": "position", "counts": False}, most_requests=50
     ),
     "next is a token, GET": lambda: Case(
         [OlderAnswers("search:metadata", "matched"), Refuses("POST")], most_requests=50
