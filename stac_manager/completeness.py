@@ -121,6 +121,9 @@ def judge(
     if whole and not moved:  # all that there is has come, whatever was odd
         return Verdict("complete")
     missing = [f"{report.name}: {report.problem}" for report in reports if report.problem and not report.doubtful_end]
+    miscounted = any(report.problem and report.doubtful_end and report.counted is not None for report in reports)
+    if miscounted:  # all was read once more, and the counts contradict each other
+        missing, doubts = [], [*doubts, *missing]
     unproved = [*doubts, *(words for words in moved if words not in missing)]
     if whole:  # as far as a count tells of what changed meanwhile
         return Verdict("unverified", (), (*missing, *unproved))
@@ -128,7 +131,7 @@ def judge(
         missing.append(_not_read(unread))
     if lost:
         missing.append(f"{many(lost, 'item')} with unclear times came for no partition that owns them")
-    if counted is not None and came < counted:
+    if counted is not None and came < counted and not miscounted:
         missing.append(f"{counted - came} of the {counted} items counted did not come")
     if counted is not None and came > counted:
         unproved.append(f"{many(came - counted, 'item')} more came than the server had counted")
@@ -137,6 +140,14 @@ def judge(
         return Verdict("incomplete", tuple(missing), tuple(unproved), undelivered)
     proved = counted is not None or (bool(reports) and all(report.counted is not None for report in reports))
     return Verdict("complete" if proved and not unproved else "unverified", (), tuple(unproved))
+
+
+def are_less(reports: Iterable[PartitionReport], counted: int | None) -> bool:
+    """Whether the server counts less in the parts of a search than as a whole: what lies in several parts makes more of
+    them, never less."""
+    counts = [report.counted for report in reports]
+    known = [count for count in counts if count is not None]
+    return counted is not None and len(known) == len(counts) and sum(known) < counted
 
 
 def combine(key: str, reports: Sequence[PartitionReport], **totals: Any) -> PartitionReport:

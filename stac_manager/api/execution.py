@@ -109,8 +109,8 @@ class Search:
             return None
         # Where to cut next is all that a failing page tells.
         cuts = reading.share.failing and self._splitter is not None and self._splitter.can_cut(reading)
-        most = ATTEMPTS_AROUND if cuts else None
-        return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=most)
+        attempts = ATTEMPTS_AROUND if cuts else None
+        return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=attempts)
 
     def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can.
@@ -161,9 +161,8 @@ class Search:
         if more := self.ways.more(idle):
             self._runner.add(more)
             return True
-        shared = self._splitter and self._splitter.shared(
-            self._readings, idle, self._fetcher.page_size, self._stats.completeness.pages
-        )
+        size, pages = self._fetcher.page_size, self._stats.completeness.pages
+        shared = self._splitter and self._splitter.shared(self._readings, idle, size, pages)
         if shared:
             self._replace(*shared)
         return bool(shared)
@@ -181,10 +180,8 @@ class Search:
     def _stop_dividing(self) -> None:
         """Put partitions that are not read to their end together again, where cutting only multiplies the work."""
         assert self._splitter is not None
-        if not self._splitter.divides:
-            return
-        self._splitter.divides = False
-        if not self._fetcher.next_links_seen:
+        divides, self._splitter.divides = self._splitter.divides, False
+        if not divides or not self._fetcher.next_links_seen:
             return
         self._stats.notes.append(OVERLAPPING)
         reading_of = {each.share: each for each in self._readings if each.following is not None and not each.stopped}
@@ -259,19 +256,16 @@ class Search:
             await self._repair(reading, problem)
         if self._splitter is not None:
             self._ledger.finished(reading)
-        proof = self._stats.completeness
-        if self._runner.unfinished == 1 and not reading.stopped and self._splitter is not None:
-            whole = not reading.missing() and not any(report.problem for report in proof.partitions)
-            if self._ledger.lacks(proof.counted, whole=whole):
-                self._runner.add([Share(Whole())])
-        self._runner.finished()
-        if reading.stopped and reading.ending.shifted in (None, CAPPED):
-            return
         if reading.ending.error and not reading.stopped:
             self._ledger.failed_pages(reading)
-        partition = reading.share.partition
-        report = reading.report(self._query.datetime(partition), self._query.place(partition))
-        self._stats.completeness.partitions.append(replace(report, problem=None) if reading.stopped else report)
+        if not reading.stopped or reading.ending.shifted not in (None, CAPPED):
+            partition = reading.share.partition
+            report = reading.report(self._query.datetime(partition), self._query.place(partition))
+            self._stats.completeness.partitions.append(replace(report, problem=None) if reading.stopped else report)
+        last = self._runner.unfinished == 1 and not reading.stopped and self._splitter is not None
+        if last and self._ledger.lacks():
+            self._runner.add([Share(Whole())])
+        self._runner.finished()
 
     async def _repair(self, reading: Reading, problem: str) -> None:
         """Read what a reading lacks another way, where there is one.

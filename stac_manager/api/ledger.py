@@ -15,10 +15,10 @@ from stac_manager.api.paging import Page
 from stac_manager.api.reading import LOST, MOVED, Reading, Tally
 from stac_manager.api.seen import Claims, Seen, Strays, canonical, identity_of, mark_of
 from stac_manager.api.space import is_outside
-from stac_manager.completeness import judge
+from stac_manager.completeness import are_less, judge
 from stac_manager.context import FailureCollector
 from stac_manager.items import why_not_an_item
-from stac_manager.plan import Partition, Tile
+from stac_manager.plan import Partition, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.stats import ApiStats
 
@@ -74,30 +74,29 @@ class Ledger:
         return self._stats.completeness.items + self.totals.left_out + self.totals.failed
 
     def finished(self, reading: Reading) -> None:
-        """Remember what a partition owned."""
-        if self.delivered is None and self._strays is not None:
+        """Remember what a partition owned. Where the whole was read once more, after its parts, and came to its end, a
+        count that is still larger is wrong."""
+        if self._strays is None and isinstance(reading.share.partition, Whole):
+            reading.doubt_count()
+            self._stats.notes += [STRAYED] * (reading.tally.items > 0)
+        elif self.delivered is None and self._strays is not None:
             self._strays.deliver(reading.memory.own)
 
-    def lacks(self, counted: int | None, *, whole: bool) -> bool:
-        """Whether partitions have left something out: what no tile has, or what came for others than own it. Asked
-        once.
-
-        Args:
-            counted: The server's count.
-            whole: Whether every partition has all that was counted of it, so that nothing else explains it.
-        """
-        strays = self._strays
+    def lacks(self) -> bool:
+        """Whether partitions have left something out: what no tile has, what came for others than own it, or what the
+        server counts as a whole and not in its parts. Asked once."""
+        strays, proof = self._strays, self._stats.completeness
         if strays is None or self.by_number or self.left is not None:
             return False
         self._strays = None
-        if counted is not None and self.came >= counted:
+        if proof.counted is not None and self.came >= proof.counted:
             return False
         if self.delivered is not None:
-            return counted is not None
-        # With a count, there may be some that no interval finds.
-        if not whole or not (strays.known if counted is not None else strays.lost()):
+            return proof.counted is not None
+        # Where nothing else explains it, there may be some that no interval finds.
+        whole = not any(report.problem for report in proof.partitions) or are_less(proof.partitions, proof.counted)
+        if not whole or not (strays.known if proof.counted is not None else strays.lost()):
             return False
-        self._stats.notes.append(STRAYED)
         self.delivered = Seen(chain(self.claims.claimed, strays.delivered()))
         return True
 

@@ -116,7 +116,7 @@ class Ending:
 
     Attributes:
         problem: That, in words.
-        doubtful: Whether it is no more than a doubt: nothing shows that items are missing.
+        doubtful: Whether it is no more than a doubt: nothing shows that items are missing; without one, of a count.
         error: What went wrong with a page, so that others may help.
         shifted: Why pages may have moved while they were read.
         elsewhere: What went wrong at the address that the landing page names, before another one was tried.
@@ -196,9 +196,8 @@ class Reading:
     @property
     def _is_over(self) -> bool:
         """Whether an empty page is the end, though it has a next link: some servers filter after they page."""
-        if self.counted is not None and self.counted <= self.tally.members:
-            return True
-        return self.memory.empty >= (EMPTY_PAGES if self.counted is None else STALE_PAGES)
+        all_came = self.counted is not None and self.counted <= self.tally.members
+        return all_came or self.memory.empty >= (EMPTY_PAGES if self.counted is None else STALE_PAGES)
 
     def finish_page(self, marks: Sequence[int], page: Page) -> None:
         """Take note of a page that was delivered, and end what does not end by itself."""
@@ -231,19 +230,26 @@ class Reading:
 
     def fail(self, error: str) -> None:
         """Take note that its next page cannot be had."""
-        self.ending.error = error
-        self.ending.problem = error
+        self.ending.error = self.ending.problem = error
         self.following = None
 
     def take_for_end(self) -> bool:
-        """Take a next link that is refused for none, as some servers have one on their last page; tell whether that may
-        be: not where the count says that there is more."""
-        if not self.tally.fetched or (self.counted is not None and self.counted > self.tally.members):
+        """Take a next link to the search that is refused for none, as some servers have one on their last page; tell
+        whether that may be: not where the count says that there is more."""
+        more = self.counted is not None and self.counted > self.tally.members
+        place, search = (each and each.url.partition("?")[0] for each in (self.following, self.first))
+        if not self.tally.fetched or more or place != search:
             return False
         self.following = None
         if self.counted is None and self.memory.last_was_full:
             self.ending.problem, self.ending.doubtful = NO_NEXT, True
         return True
+
+    def doubt_count(self) -> None:
+        """Take its count for wrong, if its pages came to their end, each with other items."""
+        self.ending.doubtful = not (
+            self.ending.problem or self.ending.shifted or self.tally.members - self.memory.different
+        )
 
     def skip(self, beyond: Request) -> None:
         """Go on behind a member that cannot be had."""
@@ -265,12 +271,13 @@ class Reading:
         missing = self.counted - self.memory.different - self.tally.skipped
         if missing <= 0:
             return None
-        return f"{missing} of {self.counted} items did not come" + (
-            f": {self.ending.problem}" if self.ending.problem else ""
-        )
+        if self.ending.doubtful:
+            return f"the server counts {missing} items more than its pages hold"
+        why = f": {self.ending.problem}" if self.ending.problem else ""
+        return f"{missing} of {self.counted} items did not come{why}"
 
     def came(self) -> Seen:
-        """Marks of all that was delivered of it, here and where it was read before."""
+        """Marks of all that was delivered of it, here and before."""
         return Seen(chain(self.memory.own, *self.share.before))
 
     def report(self, datetime: str | None, place: str | None) -> PartitionReport:
@@ -288,7 +295,7 @@ class Reading:
             left_out=tally.left_out,
             failed=tally.failed + tally.skipped,
             problem=self.missing(),
-            doubtful_end=self.ending.doubtful and self.counted is None,
+            doubtful_end=self.ending.doubtful and (self.counted is None or self.ending.problem is None),
             shifted=self.ending.shifted,
             datetime=datetime,
             place=place,

@@ -57,6 +57,13 @@ class PoisonedItem(Habit):
             raise Refusal(500, {"description": "Internal server error"})
 
 
+class LeavesOut(PoisonedItem):
+    """Or there without it."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        page["features"] = [item for item in page["features"] if item["id"] not in self.lost]
+
+
 class GarbledItem(PoisonedItem):
     """Or no JSON."""
 

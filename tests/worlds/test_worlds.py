@@ -37,6 +37,7 @@ from .habits import (
     LargestPage,
     LargestPageUnsaid,
     LastPageForEver,
+    LeavesOut,
     LinksLostByLargePages,
     MiddleOfRanges,
     NextLink,
@@ -522,3 +523,23 @@ async def test_a_condition_that_may_be_ignored_is_named(offered: bool) -> None:
         plan = await IngestModule({"source": world.url, "filter": "gsd = 10"}).plan()
     for notes in (came.stats.notes, plan.notes):
         assert any("`filter`" in note for note in notes) is not offered
+
+
+@pytest.mark.parametrize("level", [1, 8])
+async def test_a_count_that_contradicts_its_parts_is_no_proof_that_items_are_missing(level: int) -> None:
+    world = World(spread(), [Counts(lambda n: int(1.3 * n))])
+    async with running(world):
+        came = await visit(world, level)
+    assert len(came.keys) == COUNT
+    assert (came.stats.completeness.status, came.failures) == ("unverified", [])
+    assert "the server counts 36 items more than its pages hold" in str(came.stats.completeness)
+
+
+@pytest.mark.parametrize("level", [1, 8])
+async def test_an_item_that_is_counted_and_left_out_of_its_page_is_missing(level: int) -> None:
+    world = World(spread(), [LeavesOut("item-0033")])
+    async with running(world):
+        came = await visit(world, level)
+    assert len(came.keys) == COUNT - 1
+    assert came.stats.completeness.status == "incomplete"
+    assert came.failures
