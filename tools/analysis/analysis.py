@@ -22,15 +22,13 @@ class Analysis:
     Attributes:
         quality: Of the samples: "few samples" are two to four a level; "one sample", samples without any spread and
             no samples order nothing.
-        effect: How much workers help: "significant" (3x or more), "modest" (1.2x or more), "none", "inconclusive"
-            (an interval spans 1 and reaches 1.2), "unknown" (nothing can be compared).
+        effect: How much workers help: "inconclusive" where an interval spans 1 and reaches 1.2, "unknown" where nothing
+            can be compared.
         best: The smallest level that cannot be told from the fastest; None where no level is shown to be faster than
             1 worker.
         default: The level to use; None where nothing can be recommended.
         refused: The levels at which the server refused requests.
-        bottleneck: What keeps the work from being faster: "waiting" (for the disk or the server), "cpu", "mixed",
-            "serialised" (something serves one at a time), "limited" (a limit outside of the process, as of a rate),
-            "contention" (workers hinder each other), "inconclusive", "unknown".
+        bottleneck: What keeps the work from being faster; its words are in `bottleneck_in_words`.
         one: Where the time of 1 worker went; None where only its speed was measured.
         ceiling: The speedup that the time on one thread allows at most (Amdahl's law); None: not known, or no limit.
         law: The Universal Scalability Law, where the levels follow it.

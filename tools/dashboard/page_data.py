@@ -29,14 +29,8 @@ JUDGED_COMMITS = 20  # the newest ones, of which the page says what they changed
 
 
 def page_data(results_dir: Path, project: str, order: Mapping[str, int], dates: Mapping[str, int]) -> dict[str, Any]:
-    """Everything, oldest commit first.
-
-    Args:
-        order: The commits to show, and the place of each in the history.
-        dates: Milliseconds since 1970, of each of these commits.
-
-    Raises:
-        ReportError: A result file cannot be read.
+    """Everything, oldest commit first: the commits that have a place in `order`, with their `dates` in milliseconds
+    since 1970. Raises ReportError: a result file cannot be read.
     """
     series: dict[tuple[str, str, str], dict[str, Any]] = {}
     for folder in sorted(path.parent for path in results_dir.glob("*/machine.json")):

@@ -56,11 +56,8 @@ CHART_JS = Script(
 
 
 def load(wanted: Iterable[Script]) -> dict[Script, bytes]:
-    """The content of each script, from the cache or from npm.
-
-    Raises:
-        ScriptsUnavailable: One is in neither.
-        ReportError: One is not the pinned file.
+    """The content of each script, from the cache or from npm. Raises ScriptsUnavailable: one is in neither;
+    ReportError: one is not the pinned file.
     """
     scripts = list(dict.fromkeys(wanted))
     found = {script: content for script in scripts if (content := _from_cache(script)) is not None}

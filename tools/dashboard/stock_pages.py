@@ -23,12 +23,10 @@ _ADVICE = 'pin one in tools/dashboard/copies.json, or set "dashboard_scripts": "
 
 
 def use_local_scripts(html_dir: Path) -> None:
-    """Put copies of the CDN scripts beside index.html and load those.
+    """Put copies of the CDN scripts beside index.html and load those; where that fails, index.html is as it was.
 
-    Raises:
-        ScriptsUnavailable: They are neither cached nor to be had; index.html is as it was.
-        ReportError: A copy is not the pinned file, or index.html loads something of which no copy is known; it is as
-            it was.
+    Raises ScriptsUnavailable: they are neither cached nor to be had; ReportError: a copy is not the pinned file, or
+    none is known of something that index.html loads.
     """
     index = html_dir / "index.html"
     page = index.read_text(encoding="utf-8")

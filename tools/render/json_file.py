@@ -27,11 +27,8 @@ _RUN_AGAIN = "run the benchmark again to write it anew"
 
 
 def write(found: Analysed, path: Path) -> None:
-    """Write the report and its analysis in one step.
-
-    Raises:
-        ReportError: the place cannot be written.
-        ValueError: the report holds NaN or an infinity, which JSON has no words for.
+    """Write the report and its analysis in one step. Raises ReportError: the place cannot be written; ValueError: the
+    report holds NaN or an infinity, which JSON has no words for.
     """
     content = report_content(found.report)
     for data_set, analysis in zip(content["data_sets"], found.analyses, strict=True):
