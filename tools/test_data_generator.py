@@ -19,11 +19,76 @@ One folder holds one data set:
 
 import sys
 from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
 
 if not __package__:  # Started as a program: the folder above is not on the path.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from tools.test_data.program import main
+from tools import progress
+from tools.commands.failures import in_one_line
+from tools.test_data.items import DATETIME_KINDS, LAYOUTS, MAX_ITEMS, PROFILE_NAMES, DataSetSpec
+from tools.test_data.sets import MANIFEST, DataSet, ensure, find
+
+_DEFAULT = DataSetSpec()
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--profile", type=click.Choice(PROFILE_NAMES), default=_DEFAULT.profile, help="What the items look like.")
+@click.option(
+    "--items", type=click.IntRange(1, MAX_ITEMS), default=_DEFAULT.items, metavar="N", help="Number of items."
+)
+@click.option("--layout", type=click.Choice(LAYOUTS), default=_DEFAULT.layout, help="How they lie on disk.")
+@click.option("--seed", type=click.IntRange(0), default=_DEFAULT.seed, metavar="N", help="Another seed, other items.")
+@click.option("--datetime-kind", type=click.Choice(DATETIME_KINDS), default=_DEFAULT.datetime_kind)
+@click.option("--skew", type=click.FloatRange(0, 1), default=_DEFAULT.skew, metavar="SHARE",
+              help="Share of items in 1 % of the time range.")  # fmt: skip
+@click.option("--output", type=click.Path(path_type=Path), default=Path("test_data"), metavar="FOLDER",
+              help="The folder of all data sets.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Make the set anew, even if it is there.")
+@click.option("--list", "listed", is_flag=True, help="List the data sets in the output folder and stop.")
+def command(output: Path, force: bool, listed: bool, **spec: Any) -> None:
+    """Make realistic STAC items, the same for the same seed. Prints the path of the data."""
+    if listed:
+        click.echo(_listing(output), nl=False)
+        return
+    try:
+        wanted = DataSetSpec(**spec)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        with progress.counted(f"{wanted.profile} items", "items") as show:
+            made = ensure(wanted, output, force=force, progress=show)
+    except OSError as error:
+        raise OSError(f"cannot make the data set in {output}: {error}") from error
+    click.echo(made.path.resolve())
+
+
+def main() -> None:
+    """Run the program: exit code 0, 1 for a failure, 2 for wrong options, 130 for Ctrl-C."""
+    with in_one_line():
+        sys.exit(command.main(standalone_mode=False))
+
+
+def _listing(root: Path) -> str:
+    """One line a data set: its name, its number of items, its size, and whether it is whole."""
+    lines = []
+    for home in sorted(path for path in root.glob("[!.]*") if path.is_dir()):
+        found = _find_by_manifest(home)
+        size = f"{found.spec.items} items  {found.bytes / 1e6:.1f} MB  whole" if found else "not whole"
+        lines.append(f"{home.name}  {size}\n")
+    return "".join(lines) or f"no data sets in {root}\n"
+
+
+def _find_by_manifest(home: Path) -> DataSet | None:
+    try:
+        spec = msgspec.json.decode((home / MANIFEST).read_bytes(), type=DataSetSpec)
+    except (OSError, ValueError):
+        return None
+    return find(spec, home.parent) if spec.name == home.name else None
+
 
 if __name__ == "__main__":
     main()

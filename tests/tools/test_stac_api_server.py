@@ -651,7 +651,7 @@ def test_no_second_has_more_requests_than_the_throttle_lets_pass(rate: int, gaps
 
 def test_server_needs_little() -> None:
     """asv's environments have little more, and what the server does not load it cannot wait for."""
-    program = "import sys, aiohttp.web, msgspec, orjson; before = set(sys.modules); import tools.stac_api.program; "
+    program = "import sys, aiohttp.web, msgspec, orjson; before = set(sys.modules); import tools.stac_api_server; "
     program += "print(*{name.split('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
     assert ended.stdout.split() == ["tools"]
