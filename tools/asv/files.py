@@ -11,11 +11,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, NotRequired, TypeAlias, TypedDict
+from typing import Annotated, Any, TypeAlias, TypedDict
 
 import msgspec
+from msgspec import structs
 
 from tools.analysis.series import Measured, Params, Series
 from tools.errors import ReportError
@@ -33,26 +33,27 @@ _SHOWN_CHOICES = 10
 _Values: TypeAlias = list[float | None] | float | None
 
 
-class _File(TypedDict):
+class _File(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked at of a file of results, and below of a row and of the description of a benchmark."""
 
-    commit_hash: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8,}$")]
-    date: int
-    env_name: str
-    python: NotRequired[str | None]
-    requirements: NotRequired[dict[str, str | None] | None]
+    commit: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8,}$")] = msgspec.field(name="commit_hash")
+    commit_date: int = msgspec.field(name="date")
+    environment: str = msgspec.field(name="env_name")
+    python: str | None = None
+    requirements: dict[str, str | None] | None = None
     result_columns: list[str]
     results: dict[str, list[Any]]
 
 
-class _Row(TypedDict, total=False):
-    params: list[list[str]] | None
-    version: str | None
-    started_at: int | None
-    stats_q_25: _Values
-    stats_q_75: _Values
-    stats_repeat: _Values
-    samples: list[list[float] | None] | None
+class Row(msgspec.Struct, frozen=True):
+    result: Any = None
+    params: list[list[str]] | None = None
+    version: str | None = None
+    started_at: int | None = None
+    stats_q_25: _Values = None
+    stats_q_75: _Values = None
+    stats_repeat: _Values = None
+    samples: list[list[float] | None] | None = None
 
 
 class _Benchmark(TypedDict, total=False):
@@ -60,17 +61,11 @@ class _Benchmark(TypedDict, total=False):
     param_names: list[str]
 
 
-@dataclass(frozen=True)
-class ResultFile:
+class ResultFile(_File, frozen=True, kw_only=True):
     """One commit in one environment; `suite` describes the benchmarks as they are today."""
 
     path: Path
-    commit: str
-    commit_date: int
-    environment: str
-    python: str
-    requirements: Mapping[str, str | None]
-    rows: Mapping[str, dict[str, Any]]
+    rows: Mapping[str, Row]
     suite: Mapping[str, dict[str, Any]]
 
     @property
@@ -80,15 +75,15 @@ class ResultFile:
     @property
     def measured_until(self) -> int:
         """Milliseconds since 1970, of the newest of the rows that the report shows."""
-        return max((when(self.rows[name].get("started_at")) for name in self.ingest_names), default=0)
+        return max((when(self.rows[name].started_at) for name in self.ingest_names), default=0)
 
     def series_of(self, name: str) -> dict[Series, Measured]:
         """What a benchmark has measured; nothing where the suite does not describe it: what it was is not known."""
         row, benchmark = self.rows.get(name), self.suite.get(name)
         if row is None or benchmark is None:
             return {}
-        version = str(row.get("version") or benchmark.get("version") or "")  # as asv takes it
-        axes = row.get("params") or []
+        version = str(row.version or benchmark.get("version") or "")  # as asv takes it
+        axes = row.params or []
         named = names_of(
             tuple(map(tuple, axes)),
             tuple(benchmark.get("param_names") or ()),
@@ -193,7 +188,7 @@ def result_files(results_dir: Path, machine: str | None) -> tuple[Path, list[Res
         first = found.setdefault((file.commit, file.environment), file)
         if first is not file:
             notes.append(f"{path.name} holds the same commit and environment as {first.path.name} and was left out")
-    files = sorted(found.values(), key=lambda file: (file.commit_date, file.measured_until, file.commit))
+    files = sorted(found.values(), key=lambda file: (when(file.commit_date), file.measured_until, file.commit))
     return folder, _with_short_environments(files), notes
 
 
@@ -204,23 +199,14 @@ def _with_short_environments(files: list[ResultFile]) -> list[ResultFile]:
     if max(count.values(), default=0) > 1:
         return files
     pairs = zip(files, kinds, strict=True)
-    return [replace(file, environment=kind) if kind == "existing" else file for file, kind in pairs]
+    return [structs.replace(file, environment=kind) if kind == "existing" else file for file, kind in pairs]
 
 
 def _result_file(path: Path, suite: Mapping[str, dict[str, Any]]) -> ResultFile:
-    data = load(path, _File)
-    rows = {name: dict(zip(data["result_columns"], row, strict=False)) for name, row in data["results"].items()}
-    _check(rows, dict[str, _Row], path)
-    return ResultFile(
-        path=path,
-        commit=data["commit_hash"],
-        commit_date=when(data["date"]),
-        environment=data["env_name"],
-        python=data.get("python") or "",
-        requirements=data.get("requirements") or {},
-        rows=rows,
-        suite=suite,
-    )
+    found: _File = _checked(load(path, _File), _File, path)
+    cells = {name: dict(zip(found.result_columns, row, strict=False)) for name, row in found.results.items()}
+    rows = _checked(cells, dict[str, Row], path)
+    return ResultFile(path=path, rows=rows, suite=suite, **structs.asdict(found))
 
 
 def machine_in(folder: Path) -> dict[str, Any]:
@@ -239,14 +225,14 @@ def load(path: Path, shape: Any) -> dict[str, Any]:
         raise ReportError(f"{path} cannot be read ({error.strerror or error}).") from error
     except (ValueError, RecursionError) as error:
         raise ReportError(f"{path} is not JSON ({error}); delete it and run `asv run` again.") from error
-    _check(data, dict[str, Any], path)
+    _checked(data, dict[str, Any], path)
     version = data.get("version")
     if path.name != "machine.json" and version not in READ_VERSIONS:  # which has a numbering of its own
         is_newer = isinstance(version, int) and version > max(READ_VERSIONS)
         advice = "update this program" if is_newer else "delete it and run `asv run` again"
         raise ReportError(f"{path} has version {version!r} of asv's format and this reads 1 and 2; {advice}.")
     found: dict[str, Any] = _converted(data, path) if version == 1 and shape is _File else data
-    _check(found, shape, path)
+    _checked(found, shape, path)
     return found
 
 
@@ -265,9 +251,9 @@ def _converted(data: dict[str, Any], path: Path) -> dict[str, Any]:
     return converted
 
 
-def _check(data: Any, shape: Any, path: Path) -> None:
+def _checked(data: Any, shape: Any, path: Path) -> Any:
     try:
-        msgspec.convert(data, shape)
+        return msgspec.convert(data, shape)
     except msgspec.ValidationError as error:
         raise ReportError(
             f"{path} is not a result file of asv ({error}); delete it and run `asv run` again."

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from tools.analysis.model import (
     DataSet,
     Environment,
@@ -34,7 +36,7 @@ from .files import (
     machine_in,
     result_files,
 )
-from .values import amount, level_of, seconds, value_of
+from .values import amount, level_of, seconds, value_of, when
 
 MEMORY_METHOD = "peakmem_ingest"
 # Beside `<Class>.time_ingest`, `<Class>Usage.track_usage` tells where the time goes, a quantity at a time.
@@ -100,13 +102,13 @@ def read_reports(results_dir: Path, machine: str, *, peers: bool = False) -> lis
 def _of_today(file: ResultFile) -> ResultFile:
     """The rows that today's version of each benchmark has made; asv takes one without a version for such a row."""
     versions = {name: one.get("version") for name, one in file.suite.items()}
-    same = {name: row for name, row in file.rows.items() if row.get("version") in (None, versions.get(name))}
-    return replace(file, rows=same)
+    same = {name: row for name, row in file.rows.items() if row.version in (None, versions.get(name))}
+    return structs.replace(file, rows=same)
 
 
 def _report(file: ResultFile, machine: Mapping[str, Any], *, with_peers: bool) -> Report:
     data_sets = tuple(_data_sets(file, with_peers=with_peers))
-    measured = file.measured_until or file.commit_date
+    measured = file.measured_until or when(file.commit_date)
     return Report(
         created=datetime.fromtimestamp(measured / 1000, UTC).isoformat(timespec="seconds"),
         environment=_environment(file, machine),
@@ -151,7 +153,7 @@ def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
                 continue  # skipped as a whole, such as a catalog that nobody named; asv writes that down, too
             peers = _peers(file, name, rest, levels[0].items) if with_peers else []
             data_set = _data_set(name, rest, levels, peers, file.commit)
-            yield replace(data_set, version=file.rows[name].get("version"))
+            yield replace(data_set, version=file.rows[name].version)
 
 
 def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer], commit: str) -> DataSet:
@@ -219,7 +221,8 @@ def _usage(values: Mapping[str, float]) -> Usage:
 
 
 def _import_bytes(file: ResultFile, kind: Kind) -> int | None:
-    values = file.rows.get(IMPORT_BASELINES[kind], {}).get("result")
+    row = file.rows.get(IMPORT_BASELINES[kind])
+    values = row and row.result
     return amount(values[0] if isinstance(values, list) and values else values)
 
 
@@ -239,9 +242,9 @@ def _kind(name: str) -> Kind:
 
 def _environment(file: ResultFile, machine: Mapping[str, Any]) -> Environment:
     # What the matrix of asv.conf.json asks for and asv keeps; a pinned asv_runner is not among it.
-    packages = {name.removeprefix("pip+"): version or "unpinned" for name, version in file.requirements.items()}
+    packages = {name.removeprefix("pip+"): version or "unpinned" for name, version in (file.requirements or {}).items()}
     found = environment_of(machine, file.commit)
-    return replace(found, python=_python(file.python), env_name=file.environment, packages=packages or None)
+    return replace(found, python=_python(file.python or ""), env_name=file.environment, packages=packages or None)
 
 
 def environment_of(machine: Mapping[str, Any], commit: str | None) -> Environment:

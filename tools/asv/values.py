@@ -1,17 +1,22 @@
 """What stands in a row of asv's: names of parameters, and numbers that may be none."""
 
+from __future__ import annotations
+
 import ast
 import functools
 import itertools
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tools.analysis.model import Concurrency
 from tools.analysis.series import Measured
 from tools.errors import ReportError
+
+if TYPE_CHECKING:
+    from .files import Row
 
 # What a time can be, in seconds: more than a tick of the clock, less than a lifetime; as in the report's schema.
 LEAST_SECONDS, MOST_SECONDS = 1e-9, 1e9
@@ -21,12 +26,12 @@ _MOST_NAMED = 6
 """More parameters than this are not told apart by their values: too many orders."""
 
 
-def measured(row: Mapping[str, Any], kind: str, path: Path) -> Iterator[Measured]:
+def measured(row: Row, kind: str, path: Path) -> Iterator[Measured]:
     """One for each combination of parameters, in asv's order; one where there are no parameters."""
-    count = math.prod(map(len, row.get("params") or []))
+    count = math.prod(map(len, row.params or []))
     columns = []
     for column in ("result", "stats_repeat", "stats_q_25", "stats_q_75", "samples"):
-        values = row.get(column)
+        values = getattr(row, column)
         columns.append(values if isinstance(values, list) else [values] * count)
         if len(columns[-1]) != count:
             raise ReportError(
