@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
+from support import THOROUGH
 
 from stac_manager.api.retrying import REFUSALS_ALONGSIDE
 
@@ -10,16 +13,19 @@ from .habits import AtOnce
 from .server import World, running
 from .test_worlds import spread, visit
 
+COUNT = 200
 
-@pytest.mark.parametrize("level", [8, 50, "auto"])
-@pytest.mark.parametrize("most", [1, 2, 5])
+
+@pytest.mark.parametrize(
+    ("most", "level"), product([1, 2, 5], [8, 50, "auto"]) if THOROUGH else [(1, 50), (1, "auto"), (2, 8), (5, 50)]
+)
 async def test_a_search_comes_down_to_what_is_served(most: int, level: int | str) -> None:
     server = AtOnce(most)
-    world = World(spread(400), [server], counts=True)
+    world = World(spread(COUNT), [server], counts=True)
     async with running(world):
         came = await visit(world, level, limit=2)
     assert came.error is None
-    assert len(set(came.keys)) == len(came.keys) == 400
+    assert len(set(came.keys)) == len(came.keys) == COUNT
     assert came.stats.completeness.status == "complete"
     # How few refusals it takes hangs on the load of the machine, and is shown in the tests of the limiter.
     assert server.refused <= REFUSALS_ALONGSIDE * world.answered

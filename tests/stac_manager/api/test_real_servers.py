@@ -16,7 +16,7 @@ from stac_manager import DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.stats import ApiStats
 from tools.test_data import DataSetSpec, ensure
 
-GENERATED_ITEMS = 1_500
+GENERATED_ITEMS = 800
 LIMIT = 50
 
 Items = dict[tuple[str, str], dict[str, Any]]
@@ -81,7 +81,7 @@ async def test_the_same_items_as_pystac_client(
     assert completeness.items == len(expected)
     assert not completeness.problems
     if "datetime" in options and concurrency != 1:
-        assert len(expected) > 10 * LIMIT
+        assert len(expected) > 5 * LIMIT
         assert len(completeness.slices) > 1  # or one cursor would have been compared with another
     # rustac gives no counts: there is nothing to prove it with.
     assert (completeness.status, completeness.counted) == (
