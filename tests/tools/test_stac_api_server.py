@@ -521,13 +521,8 @@ def test_every_request_takes_the_latency_and_is_counted(slow: Server) -> None:
         began = time.perf_counter()
         slow.raw(path)
         assert time.perf_counter() - began >= 0.1
-    waits = []
-    for _ in range(20):
-        began = time.perf_counter()
-        stats = slow.json("/_stats")
-        waits.append(time.perf_counter() - began)
-    assert min(waits) < 0.1  # the shortest: this machine may be busy
-    assert stats == {
+    # That this does not take the latency too is seen where that is two minutes: a busy server ends at once.
+    assert slow.json("/_stats") == {
         "requests": 6,
         "requests_by_route": {
             "GET /": 1,
@@ -565,18 +560,17 @@ def test_every_so_many_searches_fail_and_nothing_else_does(files: list[Path]) ->
 def test_throttle_refuses_what_is_too_much_and_says_when_to_come_again(files: list[Path]) -> None:
     """Nothing passes that would be the sixth within one second; who waits as told is served."""
     with serving(*files, "--latency", 0, "--throttle", 5) as running:
-        answers = [running.raw("/search?limit=1") for _ in range(8)]
-        refused = [(headers, body) for status, headers, body in answers if status == 429]
-        # Slower than eight in a second only on a machine that stood still; then fewer are refused, never more.
-        assert [status for status, _, _ in answers][:5] == [200] * 5
-        assert 1 <= len(refused) <= 3
-        for headers, body in refused:
-            assert headers["Retry-After"] == "1"
-            assert json.loads(body)["code"] == "TooManyRequests"
-        time.sleep(float(refused[-1][0]["Retry-After"]))
+        passed = 0
+        while (answer := running.raw("/search?limit=1"))[0] == 200:  # as many as it takes on a busy machine
+            passed += 1
+        status, headers, body = answer
+        assert passed >= 5
+        assert (status, headers["Retry-After"]) == (429, "1")
+        assert json.loads(body)["code"] == "TooManyRequests"
+        time.sleep(float(headers["Retry-After"]))
         assert running.raw("/search?limit=1")[0] == 200
         stats = running.json("/_stats")
-        assert (stats["requests"], stats["refused"]) == (9, len(refused))
+        assert (stats["requests"], stats["refused"]) == (passed + 2, 1)
         running.json("/_stats/reset", method="POST")
         assert [running.raw("/search?limit=1")[0] for _ in range(5)] == [200] * 5
 
