@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from stac_manager import __version__
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, StacManagerError
 from stac_manager.options import IngestOptions
@@ -125,6 +126,7 @@ class Cluster:
         threads = self.workers
         if not threads:
             raise DataProcessingError("the Dask cluster has no workers")
+        _check_versions(self._client)
         share = job.shared_by(threads)
         waiting = iter(partitions)
         running: dict[Any, Partition] = {}
@@ -159,6 +161,19 @@ class Cluster:
                 self._client.cancel(list(running))
 
 
+def _check_versions(client: Any) -> None:
+    """Refuse workers without this package, which would end at their first task and leave the run to wait for ever."""
+    try:
+        versions = set(client.run(_version).values())
+    except Exception as error:  # a bare one, with the worker's in its text
+        raise DataProcessingError(f"the Dask workers cannot run stac_manager: {error}; install it there") from error
+    if not versions <= {__version__}:
+        found = ", ".join(sorted(versions))
+        raise DataProcessingError(
+            f"the Dask workers have stac-manager {found}, and this is {__version__}: use one version"
+        )
+
+
 def _name(partition: Partition) -> str:
     """What the dashboard shows. A partition that failed is asked again by a later run under another name."""
     return f"ingest-{partition.key[:8]}-{uuid4().hex[:8]}"
@@ -174,6 +189,10 @@ def _refuse_values(job: Job) -> None:
 
 
 # In the worker
+
+
+def _version() -> str:
+    return __version__
 
 
 def _do(job: Job, partition: Partition, columns: bytes | None) -> Done:

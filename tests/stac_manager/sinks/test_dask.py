@@ -70,6 +70,19 @@ def test_a_cluster_that_is_gone_is_said_and_another_goes_on(
     assert ingest(config, dest, client, partition_items=5).items == ITEMS
 
 
+def test_workers_without_this_version_are_refused(
+    source: Path, tmp_path: Path, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(function: Any) -> None:
+        raise Exception("ModuleNotFoundError: No module named 'stac_manager'")  # as distributed does it
+
+    cases = ((without, "cannot run .*ModuleNotFoundError"), (lambda _: {"tcp://1": "0.0.9"}, "0.0.9, and this is"))
+    for run, said in cases:
+        monkeypatch.setattr(client, "run", run)
+        with pytest.raises(DataProcessingError, match=said):
+            ingest({"source": source}, tmp_path / "out", client)
+
+
 def test_a_partition_that_fails_is_named_and_the_rest_is_done(client: Any, source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
