@@ -160,6 +160,12 @@ class Worker:
         self._task = asyncio.current_task()
         if self._stopped:
             raise asyncio.CancelledError
+        try:
+            return await self._written(partition, columns, most_items)
+        except OSError as error:
+            raise disk_error(error, self._job.layout.dest) from error
+
+    async def _written(self, partition: Partition, columns: bytes | None, most_items: int | None) -> Done:
         context = WorkflowContext.create()
         reader = self._module.read(partition, context)
         layout = self._job.layout
@@ -167,20 +173,17 @@ class Worker:
         marks = Marks()
         part = _open_part(layout, self._folder.disk, temporary, columns, reader.text_of)
         try:
-            try:
-                async with owning(reader.parts()) as parts:
-                    async for items in parts:
-                        part.write(_first(marks.of(items), most_items, part.items))
-                        if part.items == most_items:
-                            break
-                size = part.finish()
-            except OSError as error:
-                raise disk_error(error, layout.dest) from error
+            async with owning(reader.parts()) as parts:
+                async for items in parts:
+                    part.write(_first(marks.of(items), most_items, part.items))
+                    if part.items == most_items:
+                        break
+            size = part.finish()
             if reader.report.problem is not None and (changed := why_changed(partition)) is not None:
                 raise DataProcessingError(changed)
             name = f"{partition.key}{layout.suffix}" if part.items else None
             if name is not None:
-                self._publish(temporary, name)
+                self._folder.publish(temporary, name)
         finally:
             part.abort()
             with suppress(OSError):
@@ -195,22 +198,13 @@ class Worker:
         )  # fmt: skip
         return Done(record, part.columns)
 
-    def _publish(self, temporary: Path, name: str) -> None:
-        try:
-            self._folder.publish(temporary, name)
-        except OSError as error:
-            raise disk_error(error, self._job.layout.dest) from error
-
 
 def _open_part(layout: Layout, disk: Disk, path: Path, columns: bytes | None, text_of: Callable[[Item], bytes]) -> Part:
-    try:
-        if layout.format == "geoparquet":
-            from stac_manager.sinks.geoparquet import GeoParquetPart
+    if layout.format == "geoparquet":
+        from stac_manager.sinks.geoparquet import GeoParquetPart
 
-            return GeoParquetPart(disk, path, columns)
-        return (NdjsonPart if layout.format == "ndjson" else ZstdNdjsonPart)(disk, path, text_of)
-    except OSError as error:
-        raise disk_error(error, layout.dest) from error
+        return GeoParquetPart(disk, path, columns)
+    return (NdjsonPart if layout.format == "ndjson" else ZstdNdjsonPart)(disk, path, text_of)
 
 
 def _first(items: Iterable[Item], most: int | None, before: int) -> Iterable[Item]:
