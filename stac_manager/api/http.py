@@ -211,7 +211,7 @@ class Client:
                 renewals += await credentials.renew(reply.issue) or credentials.accepted == accepted
                 continue
             if reply.status not in REDIRECTS or "Location" not in reply.headers:
-                return await self._answer(place, reply, outline, full)
+                return await self._answer(place, reply, outline, full, redirected=redirects > 0)
             redirects += 1
             url = linked(url, reply.headers["Location"])
             if reply.status not in REDIRECTS_THAT_KEEP_THE_METHOD:
@@ -229,13 +229,16 @@ class Client:
         raise DataProcessingError(f"{request.method} {shown(url)}: a link of {shown(request.given_by)} has a body for "
                                   "another origin, which is not sent")  # fmt: skip
 
-    async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None) -> Answer:
+    async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None, *, redirected: bool) -> Answer:
         if reply.status >= 300:
             # One who was let in is not forbidden to go on: firewalls answer 403 to too many requests.
             throttled = reply.status == 403 and reply.own and self._sample is not None
             if throttled:
                 self._wire.refused(reply)
-            raise _refusal(place, reply, self._wire.credentials.secrets if reply.own else None, throttled=throttled)
+            # Nor is one who was let in sent to a login for good.
+            passing = redirected and self._sample is not None
+            secrets = self._wire.credentials.secrets if reply.own else None
+            raise _refusal(place, reply, secrets, throttled=throttled, passing=passing)
         started = perf_counter()
         try:
             answer = await _parsed(place, reply, outline, self._wire.credentials.secrets)
@@ -246,7 +249,9 @@ class Client:
         return answer
 
 
-def _refusal(place: str, reply: Reply, secrets: Secrets | None, *, throttled: bool = False) -> DataProcessingError:
+def _refusal(
+    place: str, reply: Reply, secrets: Secrets | None, *, throttled: bool, passing: bool
+) -> DataProcessingError:
     """Say what an error status means, and whether it may pass."""
     if reply.status == 407:
         return StatusError(f"{place}: {PROXY_DENIED}", reply.status)
@@ -256,7 +261,7 @@ def _refusal(place: str, reply: Reply, secrets: Secrets | None, *, throttled: bo
         and "x-amzn-RequestId" in reply.headers
         and messages.server_message(reply.body) == "Forbidden"
     )
-    if reply.status in retrying.RETRIED or throttled:
+    if reply.status in retrying.RETRIED or throttled or passing:
         return Fault(words, "status", status=reply.status, refused=throttled, retry_after=reply.retry_after)
     return StatusError(words, reply.status)
 

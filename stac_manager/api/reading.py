@@ -225,8 +225,7 @@ class Reading:
 
     def end(self, problem: str) -> None:
         """Ask for no more pages."""
-        self.ending.problem = self.ending.problem or problem
-        self.following = None
+        self.ending.problem, self.following = self.ending.problem or problem, None
 
     def fail(self, error: str) -> None:
         """Take note that its next page cannot be had."""
@@ -247,9 +246,8 @@ class Reading:
 
     def doubt_count(self) -> None:
         """Take its count for wrong, if its pages came to their end, each with other items."""
-        self.ending.doubtful = not (
-            self.ending.problem or self.ending.shifted or self.tally.members - self.memory.different
-        )
+        odd = self.ending.problem or self.ending.shifted
+        self.ending.doubtful = not odd and self.memory.different == self.tally.members
 
     def skip(self, beyond: Request) -> None:
         """Go on behind a member that cannot be had."""

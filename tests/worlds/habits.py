@@ -211,6 +211,17 @@ class ErrorsIn200(Habit):
             page["errors"] = [{"message": "all shards failed"}]
 
 
+class LoginNowAndThen(ErrorsIn200):
+    """Every so many searches: a redirect to a login that is not there."""
+
+    async def arrives(self, ask: Ask) -> None:
+        if ask.number % self.every == 0:
+            raise Refusal(302, headers={"Location": "/login"})
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        pass
+
+
 class EmptyIn200(ErrorsIn200):
     """Every so many searches: an item collection with nothing in it, no count and no link. No search meets it twice."""
 
