@@ -18,6 +18,7 @@ from tools.asv.results import read_history
 from tools.asv.run import SOME_FAILED
 from tools.atomic import write_bytes
 from tools.errors import ReportError, ToolError
+from tools.words import plural
 
 from . import conditions, records, summary
 from .asv import Asv, end_leftovers, register_machine
@@ -120,9 +121,10 @@ class _Night:
         if not new and not old and newest is not None and records.judged_until(self.home) == newest:
             if self.kept is not None:
                 self.kept.push()  # what a push that was refused has left
-            return Outcome(NO_REGRESSION, (f"Nothing new on {self.asv.branch}. {freshness.sentence(self.asv.branch)}",))
+            what = f"No time to measure {plural(len(pending), 'new commit')}" if pending else "Nothing new"
+            return Outcome(NO_REGRESSION, (f"{what} on {self.asv.branch}. {freshness.sentence(self.asv.branch)}",))
         if pending:
-            notes.append(f"{len(pending)} new commits were left for the next run: the time was up")
+            notes.append(f"{plural(len(pending), 'new commit')} left for the next run: the time was up")
         self.publish((self.options.html_dir or self.asv.project.html_dir).resolve())
         told = self.told(freshness, new, old, notes)
         file = self.options.summary_file or self.asv.work / "summary.md"

@@ -151,6 +151,11 @@ def test_killed_and_resumed_it_names_the_guilty_commit(night: NightOf, copied: S
     assert len(again.stdout.splitlines()) == 1
     check_whole(home, [first, guilty, after])
 
+    copied.commit("Too late")
+    late = night(copied, "--time-limit", "0")
+    assert (late.returncode, late.stderr) == (0, "")
+    assert late.stdout.startswith("No time to measure 1 new commit on main. The newest result is of")
+
 
 ENDLESS = """\
 import os, pathlib, subprocess, sys, time
