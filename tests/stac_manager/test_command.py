@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,11 +19,6 @@ from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.running import Progress
 
 PROGRAM = [sys.executable, "-m", "stac_manager"]
-
-
-def heed_interrupts() -> None:
-    """What a shell starts in the background ignores Ctrl-C, and so would what that starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -144,25 +138,10 @@ def test_what_failed_is_named_with_exit_code_1(run: Run, source: Path, tmp_path:
     assert "incomplete" in done.stderr
 
 
-def test_interruption_is_exit_code_130(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    content = "".join(json.dumps(item) + "\n" for item in make_items(500))
-    for number in range(200):
-        (folder / f"{number}.ndjson").write_text(content)
-    command = [*PROGRAM, "ingest", folder, tmp_path / "out", "--partition-items", "500"]
-    program = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
-    while not list((tmp_path / "out").glob("*.ndjson")):
-        assert program.poll() is None
-        time.sleep(0.01)
-    program.send_signal(signal.SIGINT)
-    _, told = program.communicate(timeout=60)
-    assert (program.returncode, told.strip()) == (130, "interrupted")
-
-
 @pytest.mark.parametrize(
     ("name", "ignored", "code", "said"),
     [
+        ("SIGINT", False, 130, "interrupted"),
         ("SIGTERM", False, 143, "interrupted"),
         ("SIGHUP", False, 129, "interrupted"),  # a terminal is closed
         ("SIGHUP", True, 0, ""),  # `nohup`
