@@ -39,14 +39,14 @@ class Converters:
         problems: What was wrong with values of the row that is being built.
 
     Args:
-        geometries: The columns of geometries in WKB.
-        wkb: Decodes WKB.
+        geometries: The columns of geometries in WKB or WKT.
+        geometry: Decodes one.
     """
 
-    def __init__(self, geometries: Collection[str], wkb: Callable[[bytes], Item]) -> None:
+    def __init__(self, geometries: Collection[str], geometry: Callable[[bytes | str], Item]) -> None:
         self.problems: list[str] = []
         self._geometries = geometries
-        self._wkb = wkb
+        self._geometry = geometry
 
     def member(self, field: Any, nullable_names: frozenset[str] = frozenset(), *, in_assets: bool = False) -> Member:
         """Keep nulls where the writer saw nothing else: had no row had the member, there would be no column.
@@ -93,13 +93,13 @@ class Converters:
         return self.each(partial(self._object, name)) if name in JSON_MEMBERS else self._valid_text
 
     def _object(self, name: str, text: str | bytes) -> Any:
-        """Decode JSON text, and WKB in hexadecimal, as databases print it."""
-        is_geometry = name in self._geometries
+        """Decode JSON text, and geometries as databases print them."""
+        if name in self._geometries and text[:1].isalnum() and text != "null":
+            return self._geometry(text)
         try:
-            return self._wkb(bytes.fromhex(str(text))) if is_geometry and text[:1] == "0" else orjson.loads(text)
+            return orjson.loads(text)
         except orjson.JSONDecodeError:
-            kinds = "neither GeoJSON nor WKB" if is_geometry else "not JSON"
-            raise ValueError(f"{name} holds text that is {kinds}: {text[:SHOWN_CHARACTERS]!r}") from None
+            raise ValueError(f"{name} holds text that is not JSON: {text[:SHOWN_CHARACTERS]!r}") from None
 
     def _valid_text(self, array: Array) -> Iterable[Any]:
         import pyarrow
@@ -173,7 +173,7 @@ class Converters:
 
     def _binary(self, data_type: Any, name: str) -> Convert:
         if name in self._geometries:
-            return self.each(self._wkb)
+            return self.each(self._geometry)
         if name in TEXT_MEMBERS:
             return self.each(bytes.decode)
         return self.each(

@@ -218,6 +218,8 @@ class Discovery:
                 self.notes.append(
                     f"{entries[0]} links to no items: read instead: {many(len(beside), 'data file')} beside it"
                 )
+                read = set(map(os.path.normpath, (*beside, *entries)))
+                self._note("below not read", [folder or os.curdir], lambda path: os.path.normpath(path) in read)
                 return Folder("", beside)
         if not walk.paths and walk.elsewhere:
             raise ConfigurationError(

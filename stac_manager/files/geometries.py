@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from functools import lru_cache, partial
 from math import isfinite
 from typing import Any, NamedTuple
+
+import orjson
 
 from stac_manager.files.columns import lists, nullable
 from stac_manager.files.objects import Array, Convert, of_valid
@@ -23,12 +26,8 @@ GEOMETRY_TYPES = {
 }
 
 
-def geojson(wkb: bytes) -> Item:
-    """Decode WKB, ISO's (OGC 06-103r4) or EWKB, to a GeoJSON geometry. A measure (M) has no place there and is dropped.
-
-    Raises:
-        ValueError: If it is something else, is cut short or holds a curve or a surface.
-    """
+def _of_bytes(wkb: bytes) -> Item:
+    """Decode WKB, ISO's (OGC 06-103r4) or EWKB."""
     try:
         geometry, end = _geometry_at(wkb, 0)
     except (struct.error, IndexError) as error:
@@ -109,6 +108,46 @@ def _positions_at(wkb: bytes, at: int, form: _Form) -> tuple[list[Any], int]:
     return positions, end
 
 
+_WKT = re.compile(r"(?:SRID=\d+;)?\s*([A-Z]+?)\s*(ZM?|M)?\s*(\(.*\)|EMPTY)\s*", re.IGNORECASE | re.DOTALL)
+_POSITION = re.compile(r"[-+.\deE]+(?:\s+[-+.\deE]+)+")
+_POINT_IN_BRACKETS = re.compile(r"\(\s*(\[[^\]]*\])\s*\)")
+
+
+def geojson(geometry: bytes | str) -> Item:
+    """Decode WKB, also in hexadecimal, or WKT, which may begin with an SRID, to a GeoJSON geometry.
+
+    A measure (M) has no place there and is dropped.
+
+    Raises:
+        ValueError: If it is something else, is cut short or holds a curve or a surface, or a collection of WKT.
+    """
+    if isinstance(geometry, bytes):
+        return _of_bytes(geometry)
+    return _of_bytes(bytes.fromhex(geometry)) if geometry[:1] == "0" else _of_text(geometry)
+
+
+def _of_text(text: str) -> Item:
+    found = _WKT.fullmatch(text)
+    kind = NATIVE_TYPES.get(found[1].lower()) if found else None
+    if found is None or kind is None:
+        raise ValueError(f"geometry holds text that is neither GeoJSON nor WKB nor WKT: {text[:40]!r}")
+    if found[3].upper() == "EMPTY":
+        return {"type": kind, "coordinates": []}
+    axes = {"M": 2, "ZM": 3}.get((found[2] or "").upper())
+    written = _POSITION.sub(
+        lambda each: f"[{','.join(repr(float(axis)) for axis in each[0].split()[:axes])}]", found[3]
+    )
+    if kind in ("Point", "MultiPoint"):
+        written = _POINT_IN_BRACKETS.sub(r"\1", written)
+        written = f"[{written}]" if kind == "MultiPoint" and written[0] == "[" else written
+    try:
+        return {"type": kind, "coordinates": orjson.loads(written.replace("(", "[").replace(")", "]"))}
+    except orjson.JSONDecodeError:
+        raise ValueError(f"a geometry's WKT is broken: {text[:40]!r}") from None
+
+
+TEXT_OR_BYTES = ("wkb", "wkt")
+"""What a column of geometries is taken for is told by its type."""
 NATIVE_TYPES = {name.lower(): name for code, name in GEOMETRY_TYPES.items() if code < 7}
 
 

@@ -60,8 +60,13 @@ def candidates(href: str, folder: str, anchors: tuple[Anchor, ...]) -> Iterator[
     if url.scheme == "file":
         yield from _spellings(url.path, folder)
     for anchor in anchors:
-        if url.netloc in ("", anchor.url.netloc) and url.scheme in ("", anchor.url.scheme) and url.path:
+        if url.netloc in ("", anchor.url.netloc) and _is_same(url.scheme, anchor.url.scheme) and url.path:
             yield from _spellings(posixpath.relpath(url.path, anchor.url.path or "/"), anchor.folder)
+
+
+def _is_same(scheme: str, published: str) -> bool:
+    """Tell whether a link leads where a catalog is published. Catalogs mix http and https of one host."""
+    return scheme in ("", published) or {scheme, published} == {"http", "https"}
 
 
 def _spellings(href: str, folder: str) -> Iterator[str]:

@@ -20,11 +20,11 @@ from stac_manager.files.arrow import imported, release_unused
 from stac_manager.files.columns import Converters, nullable
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.footers import Footer, large_footer
-from stac_manager.files.geometries import NATIVE_TYPES, geojson, native_geometries
+from stac_manager.files.geometries import NATIVE_TYPES, TEXT_OR_BYTES, geojson, native_geometries
 from stac_manager.files.geoparquet import ITEM_MEMBERS, Layout, layout_of
 from stac_manager.files.objects import Array, Convert, Member, fields, objects
 from stac_manager.files.pushdown import may_match
-from stac_manager.files.row_groups import rows_of_groups, runs, spans
+from stac_manager.files.row_groups import has_dictionaries_within, rows_of_groups, runs, spans
 from stac_manager.protocols import Item
 
 READ_BUFFER_BYTES = 16_384
@@ -120,6 +120,8 @@ def _opened(source: str | BinaryIO, metadata: Any = None) -> Iterator[Any]:
 
 def _damaged(error: Exception) -> ValueError:
     """Put what Arrow says, over several lines at times, on one."""
+    if "decrypt" in str(error):
+        return ValueError("it is encrypted; write it without encryption")
     return ValueError(f"not a Parquet file of STAC items: {' '.join(str(error).split())}")
 
 
@@ -139,9 +141,13 @@ def _size_of(source: str | BinaryIO) -> int:
 def _batches(
     source: str | BinaryIO, file: Any, indexes: list[int], size: int, columns: list[str] | None
 ) -> Iterator[Any]:
-    """Read row groups. Of a file far away, the columns of one are fetched at once before they are read by pieces."""
+    """Read row groups. Of a file far away, the columns of one are fetched at once before they are read by pieces.
+
+    Dictionaries within objects differ from row group to row group, and Arrow puts no two of them together.
+    """
     fetch = getattr(source, "fetch", None)
-    for run in [[index] for index in indexes] if fetch is not None else [indexes]:
+    apart = fetch is not None or has_dictionaries_within(file.schema_arrow)
+    for run in [[index] for index in indexes] if apart else [indexes]:
         if fetch is not None:
             fetch(spans(file.metadata.row_group(run[0]), columns))
         yield from file.iter_batches(size, row_groups=run, columns=columns, use_threads=False)
@@ -156,7 +162,7 @@ class _Rows:
     def __init__(self, file: Any, schema: Any, footer: Footer | None = None) -> None:
         layout = _layout(file)
         _check(schema.names, layout)
-        in_wkb = [name for name, form in layout.encodings.items() if form == "wkb"]
+        in_wkb = [name for name, form in layout.encodings.items() if form in TEXT_OR_BYTES]
         self._converters = Converters(in_wkb, geojson)
         native = _native_geometries(schema, layout, self._converters)
         everywhere = (file.metadata,) if footer is None else footer.shares()
@@ -263,6 +269,9 @@ def _native_geometries(schema: Any, layout: Layout, converters: Converters) -> d
     """Return what converts each column of geometries that are lists of coordinates (GeoArrow)."""
     from pyarrow import types
 
+    for name, encoding in layout.encodings.items():
+        if name in schema.names and encoding not in NATIVE_TYPES and encoding not in TEXT_OR_BYTES:
+            raise ValueError(f"column {name!r} holds geometries as {encoding!r}, which are not read; write them as WKB")
     return {
         field.name: native_geometries(NATIVE_TYPES[form], field.type, converters.finite(field.name))
         for field in schema

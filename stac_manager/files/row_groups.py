@@ -22,6 +22,13 @@ def rows_of_groups(file: Any) -> tuple[int, ...]:
     return tuple(file.metadata.row_group(index).num_rows for index in range(file.metadata.num_row_groups))
 
 
+def has_dictionaries_within(schema: Any) -> bool:
+    """Tell whether objects or lists hold values as dictionaries (Categorical, Enum)."""
+    from pyarrow import types
+
+    return any(types.is_nested(field.type) and "dictionary<" in str(field.type) for field in schema)
+
+
 def spans(group: Any, columns: list[str] | None) -> Iterator[tuple[int, int]]:
     """Yield where the columns of a row group that are read begin and end in the file."""
     for index in range(group.num_columns):

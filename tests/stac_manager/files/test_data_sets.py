@@ -108,7 +108,10 @@ async def test_columns_in_the_types_of_other_writers(columns: dict[str, Any], tm
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"geometry": "POINT (1 2)"}, r"geometry holds text that is neither GeoJSON nor WKB: 'POINT \(1 2\)'"),
+        (
+            {"geometry": "CIRCLE (1 2)"},
+            r"geometry holds text that is neither GeoJSON nor WKB nor WKT: 'CIRCLE \(1 2\)'",
+        ),
         ({"assets": "{'a': 1}"}, "assets holds text that is not JSON"),
         ({"properties.datetime": "2024-01-01T00:00:00Z"}, "its columns are paths, such as 'properties.datetime'"),
         ({"geometry": WKB}, "its geometries are in EPSG:3857, not in longitude and latitude"),

@@ -585,3 +585,41 @@ def test_rows_that_hold_the_same_are_apart(tmp_path: Path) -> None:
         "row 2",
         "row 3",
     ]
+
+
+def test_dictionaries_within_objects_over_several_row_groups(tmp_path: Path) -> None:
+    """pandas' Categorical and polars' Enum: each row group has a dictionary of its own."""
+    items = [{**make_item(str(number)), "properties": {"datetime": None, "kind": f"k{number}"}} for number in range(4)]
+    table = pyarrow.Table.from_pylist(items)
+    kind = pyarrow.array([f"k{number}" for number in range(4)]).dictionary_encode()
+    column = pyarrow.StructArray.from_arrays([pyarrow.nulls(4), kind], ["datetime", "kind"])
+    table = table.set_column(table.schema.get_field_index("properties"), "properties", column)
+    pyarrow.parquet.write_table(table, tmp_path / "x.parquet", row_group_size=2)
+    assert fetched(tmp_path / "x.parquet") == items
+
+
+@pytest.mark.parametrize(
+    "wkt",
+    [
+        "POINT (1 2)",
+        "LINESTRING (0 0, 1 1)",
+        "POLYGON Z ((0 0 5, 1 0 5, 1 1 5, 0 0 5))",
+        "MULTIPOINT ((1 2), (3 4))",
+        "MULTIPOLYGON (((0 0, 1 0, 1.5 -1, 0 0)), ((5 5, 6 5, 6 6, 5 5)))",
+    ],
+)
+def test_well_known_text(wkt: str, tmp_path: Path) -> None:
+    table = pyarrow.table({"id": ["1"], "stac_version": ["1.0.0"], "geometry": [f"SRID=4326;{wkt}"]})
+    pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
+    (item,) = fetched(tmp_path / "x.parquet")
+    assert shapely.geometry.shape(item["geometry"]) == shapely.from_wkt(wkt)
+
+
+def test_geometries_in_a_form_that_is_not_read(tmp_path: Path) -> None:
+    box = pyarrow.struct([("xmin", pyarrow.float64())])
+    geometry = pyarrow.field("geometry", box, metadata={"ARROW:extension:name": "geoarrow.box"})
+    schema = pyarrow.schema([("id", pyarrow.string()), ("stac_version", pyarrow.string()), geometry])
+    table = pyarrow.Table.from_pylist([{"id": "1", "stac_version": "1.0.0", "geometry": {"xmin": 1.0}}], schema)
+    pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(DataProcessingError, match="geometries as 'box', which are not read; write them as WKB"):
+        fetched(tmp_path / "x.parquet")
