@@ -22,6 +22,7 @@ OPEN = ".."
 FIRST_TEXT, LAST_TEXT = "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
 # What `ordered` asks for where it can be asked for.
 NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, {"field": "id", "direction": "asc"}]
+NO_ITEM = "no-such-item-9b1c6f"
 REFUSED_SORT = (400, 422, 500)
 REFUSED_SEARCH = (400, 422)
 REFUSED_PAGE = (400, 404, 410, 416, 422)
@@ -197,10 +198,18 @@ class Query:
 
 def null_filter(own: Any, name: str) -> dict[str, Any]:
     """The members of a search for items without a property (CQL2 `IS NULL`), the user's own filter kept."""
+    return _and(own, f"{name} IS NULL", {"op": "isNull", "args": [{"property": name}]})
+
+
+def vain_filter(own: Any) -> dict[str, Any]:
+    """The members of a search that finds nothing, unless the server ignores filters."""
+    return _and(own, f"id = '{NO_ITEM}'", {"op": "=", "args": [{"property": "id"}, NO_ITEM]})
+
+
+def _and(own: Any, text: str, condition: dict[str, Any]) -> dict[str, Any]:
     if isinstance(own, str):
-        return {"filter": f"({own}) AND {name} IS NULL", "filter-lang": "cql2-text"}
-    null = {"op": "isNull", "args": [{"property": name}]}
-    return {"filter": null if own is None else {"op": "and", "args": [own, null]}, "filter-lang": "cql2-json"}
+        return {"filter": f"({own}) AND {text}", "filter-lang": "cql2-text"}
+    return {"filter": condition if own is None else {"op": "and", "args": [own, condition]}, "filter-lang": "cql2-json"}
 
 
 def padded(tile: Tile, own: Any) -> list[float]:

@@ -16,7 +16,7 @@ from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.ownership import has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, matched_of, page_if_any, page_of
-from stac_manager.api.query import REFUSED_METHOD, REFUSED_POST, Bounds, Query
+from stac_manager.api.query import REFUSED_METHOD, REFUSED_POST, Bounds, Query, vain_filter
 from stac_manager.api.requests import Request
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import NoDatetime, Whole
@@ -203,6 +203,14 @@ async def heeds_collections(client: Client, query: Query) -> bool:
     request = replace(query, body={**query.body, "collections": [NO_COLLECTION]}).request(Whole(), 1)
     page = await page_if_any(client, request, request, ATTEMPTS)
     return page is None or not page.size  # a server that refuses it has told it from others
+
+
+async def ignores_filter(client: Client, query: Query) -> bool:
+    """Ask whether a search with a filter that no item can meet finds something."""
+    body = {**query.body, **vain_filter(query.body["filter"])}
+    request = replace(query, body=body).request(Whole(), 1)
+    page = await page_if_any(client, request, request, ATTEMPTS)
+    return page is not None and page.size > 0
 
 
 async def null_datetime_search(client: Client, query: Query) -> Page | None:
