@@ -94,12 +94,12 @@ def tiles_for(page: Page, workers: int) -> int:
     return max(min(parts, round(page.matched / page.size / PAGES_A_TILE)), 2)
 
 
-def expected(known: Survey) -> Density:
-    """What is known of the times of the items before the first slice is read."""
+def expected(known: Survey, members: list[Any]) -> Density:
+    """What is known of the times of the items before the first slice is read, from `members` of its first page."""
     bounds = known.query.bounds
     if known.histogram is not None:
         return known.histogram
-    times = times_of(known.page.objects())
+    times = times_of(members)
     low, high = known.extent
     if high is None:
         newest_first = len(times) > 1 and all(earlier <= later for later, earlier in pairwise(times))

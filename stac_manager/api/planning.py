@@ -204,7 +204,7 @@ class Planner:
             nulls = found.size > 0
         if not await self._finds_by_time(query, members, nulls=nulls, surely=surely or page.matched is None):
             return replace(planned, reason=BY_OTHER_TIMES)
-        cutter = Cutter(query.bounds, expected(known))
+        cutter = Cutter(query.bounds, expected(known, members))
         intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts, reached)
         if not intervals:
             return replace(planned, reason=TOO_CLOSE)

@@ -235,6 +235,7 @@ def _is_in(host: str, network: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=256)
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -41,7 +41,7 @@ def test_a_search_may_end_at_the_beginning_of_1970(interval: str | None, extent:
     query = Query(Endpoint.guess("http://a.example/"), {}, Bounds.parse(interval))
     page = Page("", 100, 1, None, NEXT, NEXT)
     known = Survey(query, page, True, None, extent, None, None)
-    found = expected(known)
+    found = expected(known, known.page.objects())
     assert (found.low, found.high) == ends
 
 
