@@ -121,6 +121,8 @@ class Fetcher:
             return page
         limit = limit_of(request) or limit_of(page.first) or self.page_size
         full = min(limit, self.largest or limit)
+        if page.matched is None and page.size < min(full, self.largest):  # larger ones came, so that no more are left
+            return page
         found = await make_sure(self.client, request, page, full=full, next_links_seen=self.next_links_seen)
         if found is not page and found.size == page.size:  # and no larger ones, however many are asked for
             self._asked_size = found.size

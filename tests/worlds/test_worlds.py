@@ -281,7 +281,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "next is absent, at the ends of time, without counts": lambda: Case(
         [NextLink("absent")], lambda: at_the_ends_of_time()[-14:], world={"counts": False}, most_requests=250
     ),
-    "next is absent, without counts": lambda: Case([NextLink("absent")], world={"counts": False}),
+    "next is absent, without counts": lambda: Case(
+        [NextLink("absent")], world={"counts": False}, most_requests=90
+    ),
     "page 2 again and again": lambda: Case([NextLink("same_page_again")], loose=True),
     "errors in a 200": lambda: Case([ErrorsIn200()]),
     "a login now and then": lambda: Case([LoginNowAndThen()], most_requests=60),
