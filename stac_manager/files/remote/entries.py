@@ -76,12 +76,21 @@ async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
         raise RemoteError("not found (404)", status=404)
     if not names and not source.endswith("/") and await _exists(transport, source):
         return [Link(source, "entry")]
-    if any(url.startswith(f"{folder}{DELTA_LOG}/") for url in names):
-        raise ConfigurationError(f"source {shown(source)!r} is {not_read('Delta', shown(folder) + '**/*.parquet')}")
+    if (kind := _table_in(folder, names)) is not None:
+        raise ConfigurationError(f"source {shown(source)!r} is {not_read(kind, shown(folder) + '**/*.parquet')}")
     for entry_point in ENTRY_POINTS:
         if folder + entry_point in names and config.source_type != "items_directory":
             return [Link(folder + entry_point, "entry")]
     return _links(config, names)
+
+
+def _table_in(folder: str, names: list[str]) -> str | None:
+    """Return the kind of table whose files are below a folder, where they hold deleted rows as well."""
+    below = [url.removeprefix(folder) for url in names]
+    if any(name.startswith(f"{DELTA_LOG}/") for name in below):
+        return "Delta"
+    described = any(name.startswith("metadata/") and name.endswith(".metadata.json") for name in below)
+    return "Iceberg" if described and any(name.startswith("data/") for name in below) else None
 
 
 async def _names(transport: Transport, prefix: str) -> list[str]:

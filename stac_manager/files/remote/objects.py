@@ -17,7 +17,8 @@ from stac_manager.network.connection import CA_HINT, Connection
 HINT = "for public data give storage_options={'skip_signature': True}, else credentials, as obstore has them"
 _STATUS = re.compile(r"status code: (\d{3})")
 _NOT_OF_A_STORE = ("client_options", "retry_config", "credential_provider")
-_WITHOUT_SECRETS = ("endpoint", "endpoint_url", "region", "virtual_hosted_style_request", "account_name")
+_ADDRESSES = ("endpoint", "endpoint_url", "base_url")
+_WITHOUT_SECRETS = (*_ADDRESSES, "region", "virtual_hosted_style_request", "account_name")
 """Options that stores other than the source's get, too: where they are, and never who asks."""
 
 
@@ -104,7 +105,7 @@ class ObjectStores:
             config = {name: value for name, value in config.items() if _plain(name) in _WITHOUT_SECRETS}
             config["skip_signature"] = True
             client.pop("default_headers", None)
-        endpoint = next((str(value) for name, value in config.items() if _plain(name).startswith("endpoint")), "")
+        endpoint = next((str(value) for name, value in config.items() if _plain(name) in _ADDRESSES), "")
         is_plain = endpoint.lower().startswith("http://")
         if is_plain:
             client.setdefault("allow_http", True)

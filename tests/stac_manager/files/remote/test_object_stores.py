@@ -75,6 +75,11 @@ def store() -> Iterator[dict[str, Any]]:
     client.put_object(Bucket="other-bucket", Key="private.json", Body=document(item("private")))
     links = [("item", "s3://other-bucket/o.json"), ("item", "s3://other-bucket/private.json")]
     client.put_object(Bucket="bucket", Key="linking.json", Body=catalog(*links))
+    client.create_bucket(Bucket="google")
+    for key, body in {"gs/catalog.json": catalog(("item", "a%20b.json")), "gs/a b.json": document(item("a b"))}.items():
+        client.put_object(Bucket="google", Key=key, Body=body, ACL="public-read")
+    for key in ("table/data/x.json", "table/metadata/v1.metadata.json"):
+        client.put_object(Bucket="google", Key=key, Body=b"{}", ACL="public-read")
     client.close()
     yield {"endpoint": endpoint, "region": "us-east-1", "access_key_id": "AKID", "secret_access_key": SECRET}
     server.stop()
@@ -92,6 +97,18 @@ def test_a_catalog_in_a_bucket(store: dict[str, Any], source: str, concurrency: 
     items, failures = fetch(source, store, concurrency=concurrency)
     assert [each["id"] for each in items] == ["1", "2", "3", "b c"]
     assert failures == ["s3://bucket/stac/gone.json: not found (404)"]
+
+
+@pytest.mark.parametrize("source", ["gs://google/gs/catalog.json", "gs://google/gs"])
+def test_google_cloud_storage(store: dict[str, Any], source: str) -> None:
+    """Its XML API is the one of S3, as far as it is used here."""
+    items, failures = fetch(source, {"base_url": store["endpoint"], "skip_signature": True})
+    assert ([each["id"] for each in items], failures) == (["a b"], [])
+
+
+def test_a_table_that_holds_deleted_rows_is_refused(store: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"a table of Iceberg.* give a glob: gs://google/table/\*\*"):
+        fetch("gs://google/table", {"base_url": store["endpoint"], "skip_signature": True})
 
 
 def test_a_prefix_of_parts(store: dict[str, Any]) -> None:
