@@ -17,6 +17,13 @@ from stac_manager.network.connection import CA_HINT, Connection
 HINT = "for public data give storage_options={'skip_signature': True}, else credentials, as obstore has them"
 _STATUS = re.compile(r"status code: (\d{3})")
 _NOT_OF_A_STORE = ("client_options", "retry_config", "credential_provider")
+_OF_CLIENT = {
+    "allow_http", "allow_invalid_certificates", "connect_timeout", "default_content_type", "http1_only", "http2_only",
+    "http2_keep_alive_interval", "http2_keep_alive_timeout", "http2_keep_alive_while_idle", "http2_max_frame_size",
+    "pool_idle_timeout", "pool_max_idle_per_host", "proxy_ca_certificate", "proxy_excludes", "proxy_url",
+    "randomize_addresses", "timeout", "user_agent",
+}  # fmt: skip
+"""Options of the client, which Rust's object_store takes among those of a store; obstore panics there."""
 _ADDRESSES = ("endpoint", "endpoint_url", "base_url")
 _WITHOUT_SECRETS = (*_ADDRESSES, "region", "virtual_hosted_style_request", "account_name")
 """Options that stores other than the source's get, too: where they are, and never who asks."""
@@ -100,7 +107,9 @@ class ObjectStores:
         from_url, errors = _obstore(self._source)
         own = origin == origin_of(self._source)
         config = {name: value for name, value in self._options.items() if name not in _NOT_OF_A_STORE}
-        client = dict(self._options.get("client_options") or {})
+        client = {_plain(name): value for name, value in config.items() if _plain(name) in _OF_CLIENT}
+        client.update(self._options.get("client_options") or {})
+        config = {name: value for name, value in config.items() if _plain(name) not in _OF_CLIENT}
         if not own:
             config = {name: value for name, value in config.items() if _plain(name) in _WITHOUT_SECRETS}
             config["skip_signature"] = True

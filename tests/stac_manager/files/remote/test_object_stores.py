@@ -106,6 +106,12 @@ def test_google_cloud_storage(store: dict[str, Any], source: str) -> None:
     assert ([each["id"] for each in items], failures) == (["a b"], [])
 
 
+@pytest.mark.parametrize("further", [{"allow_http": "true"}, {"AWS_ALLOW_HTTP": True, "timeout": "20s"}])
+def test_options_of_the_client_among_those_of_the_store(store: dict[str, Any], further: dict[str, Any]) -> None:
+    """As delta-rs, polars and Rust's object_store take them. In obstore they are a panic."""
+    assert [each["id"] for each in fetch("s3://bucket/stac/x/1.json", {**store, **further})[0]] == ["1"]
+
+
 def test_a_table_that_holds_deleted_rows_is_refused(store: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"a table of Iceberg.* give a glob: gs://google/table/\*\*"):
         fetch("gs://google/table", {"base_url": store["endpoint"], "skip_signature": True})
