@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 
+import pytest
 from made_data_sets import make_data_set, measured_level, missing_level
 from rich.console import Console
 
@@ -23,10 +24,12 @@ REPORT = Report(
 )
 
 
-def shown(report: Report, *, terminal: bool = False) -> str:
+def shown(report: Report, *, terminal: bool = False, width: int = 80) -> str:
     output = io.StringIO()
     page = report_page(analyse_report(report))
-    show(page, Console(file=output, width=80, force_terminal=terminal, color_system="standard" if terminal else None))
+    show(
+        page, Console(file=output, width=width, force_terminal=terminal, color_system="standard" if terminal else None)
+    )
     return output.getvalue()
 
 
@@ -48,6 +51,14 @@ def test_fits_80_columns_without_colour_off_a_terminal() -> None:
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "\x1b" not in text
     assert "\x1b" in shown(REPORT, terminal=True)
+
+
+@pytest.mark.parametrize("width", [35, 40, 50, 60])
+def test_a_narrow_terminal_goes_without_columns_and_cuts_no_number_off(width: int) -> None:
+    table = shown(REPORT, width=width).partition("\nUse 10")[0]
+    assert max(len(line) for line in table.splitlines()) <= width
+    assert "…" not in table
+    assert [word for word in table.split() if word in ("10", "8.7", "5.2x")] == ["10", "8.7", "5.2x"]
 
 
 def test_nothing_measured() -> None:
