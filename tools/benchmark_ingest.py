@@ -1,6 +1,7 @@
 """Measure an ingestion: is it bound by I/O or by CPU, which concurrency is best, did a commit make it slower."""
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -66,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Work trees may share an environment: what belongs to this program is imported from beside it, by children too.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill cleans up as Ctrl-C does
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names of others may have letters that the terminal does not
     from tools.commands.failures import in_one_line
 
     with in_one_line():

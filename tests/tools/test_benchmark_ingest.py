@@ -17,6 +17,7 @@ from typing import Any
 import jsonschema
 import psutil
 import pytest
+from asv_files import write_results
 from support import ROOT, THOROUGH, Run, make_item
 
 from benchmarks import _api_server
@@ -28,6 +29,14 @@ from tools.measuring import ad_hoc
 PROGRAM = [sys.executable, ROOT / "tools" / "benchmark_ingest.py"]
 SCHEMA = json.loads((ROOT / "tools" / "render" / "results.schema.json").read_text())
 HEADING = "| Strategy   | Concurrency | Time (s) | Throughput (items/s) | Memory (MB) | Speedup |"
+
+
+def test_letters_that_the_terminal_lacks_are_replaced(tmp_path: Path) -> None:
+    results = write_results(tmp_path, [{"m.time_größe": [1.0, 1.01, 1.02]}] * 3)
+    command = [*PROGRAM, "regressions", "--results", results]
+    done = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"m.time_gr??e" in done.stdout
 
 
 @pytest.fixture
