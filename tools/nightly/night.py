@@ -118,7 +118,7 @@ class _Night:
         freshness = summary.Freshness.of(self.line, self.home)
         newest = freshness.commit
         pending = records.new_commits(self.line, self.measured())
-        if not new and not old and newest is not None and records.judged_until(self.home) == newest:
+        if not new and not old and newest in (None, records.judged_until(self.home)):
             if self.kept is not None:
                 self.kept.push()  # what a push that was refused has left
             what = f"No time to measure {plural(len(pending), 'new commit')}" if pending else "Nothing new"

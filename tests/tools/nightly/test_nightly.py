@@ -157,6 +157,14 @@ def test_killed_and_resumed_it_names_the_guilty_commit(night: NightOf, copied: S
     assert late.stdout.startswith("No time to measure 1 new commit on main. The newest result is of")
 
 
+def test_no_time_for_the_first_commit(night: NightOf, tmp_path: Path, environments: Path) -> None:
+    history = ScratchHistory.create(tmp_path / "fresh", environments)
+    history.commit("First")
+    done = night(history, "--time-limit", "0")
+    said = "No time to measure 1 new commit on main. There is no result of main yet.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+
+
 ENDLESS = """\
 import os, pathlib, subprocess, sys, time
 
