@@ -191,11 +191,15 @@ def test_report_puts_peers_and_another_commit_beside(run: Run, tmp_path: Path) -
     assert [row["status"] for row in change["rows"]] == ["improvement", "no change"]
 
 
-def test_file_measures_generated_items(run: Run, tmp_path: Path) -> None:
-    done = run("file", "--test-size", 200, "--concurrency", 1, "--repeat", 2, "--output", "q.json")
+@pytest.mark.parametrize(
+    ("layout", "title"), [("directory", "200 JSON Files"), ("geoparquet", "200 Items in GeoParquet")]
+)
+def test_file_measures_generated_items(run: Run, tmp_path: Path, layout: str, title: str) -> None:
+    size = ("--test-size", 200, "--layout", layout)
+    done = run("file", *size, "--concurrency", 1, "--repeat", 2, "--output", "q.json")
     assert done.returncode == 0, done.stderr
     (data_set,) = json.loads((tmp_path / "q.json").read_text())["data_sets"]
-    assert (data_set["title"], data_set["items"]) == ("200 JSON Files", 200)
+    assert (data_set["title"], data_set["items"]) == (title, 200)
     assert len(data_set["levels"][0]["samples"]) == 2
 
 

@@ -109,7 +109,7 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
     else:
         spec, data = _made(test_size or 1000, profile, layout)
         source, expected = str(data.path), min(spec.items, max_items or spec.items)
-        title = title_of("file", expected)
+        title = f"{expected:,} Items in GeoParquet" if spec.layout == "geoparquet" else title_of("file", expected)
         shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
     options = {"mode": "file", "source": source, **({"max_items": max_items} if max_items else {})}
     source_check.check_file_source(options)
