@@ -120,7 +120,8 @@ class Search:
         """
         status = error.status if isinstance(error, StatusError) else 0
         partition = reading.share.partition
-        otherwise = None if reading.tally.fetched else self._query.another_form(status, partition, reading.first)
+        works = reading.tally.fetched or self.ways.reached(partition)
+        otherwise = None if works else self._query.another_form(status, partition, reading.first)
         if otherwise is not None:
             if otherwise.endpoint != self._query.endpoint and status != REFUSED_METHOD:
                 reading.ending.elsewhere = reading.ending.elsewhere or error
