@@ -15,15 +15,16 @@ from stac_manager.api.cutting import times_of
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.ownership import FOREIGN, owner
+from stac_manager.api.ownership import FOREIGN, Owner, owner
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, PERHAPS_CAPPED, Reading
+from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
 from stac_manager.api.survey import ATTEMPTS
 from stac_manager.completeness import Completeness
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.plan import Interval, Partition, Tile
+from stac_manager.plan import Interval, Pages, Partition, Tile
 from stac_manager.timestamps import SECOND
 
 AWAY_SECONDS = 2
@@ -53,8 +54,21 @@ class Beyond:
 
     def __init__(self, fetcher: Fetcher, ledger: Ledger, proof: Completeness) -> None:
         self._fetcher, self._ledger, self._proof = fetcher, ledger, proof
-        self._last: Page | None = None  # of a search in pages by number, where none follows the empty one
+        self._last: Page | Sample | None = None  # of a search in pages by number, of which another one ends last
         self._limit: int | None = None  # where pages end, though there are more items
+
+    async def look_ahead(self, query: Query, reading: Reading, *, whole: bool) -> None:
+        """Ask what lies beyond the last page of a reading as soon as that has come: others are still on their way.
+
+        Args:
+            whole: Whether no others are read than the pages of one search, and those are counted if they are several.
+        """
+        came = reading.tally.members if not isinstance(reading.share.partition, Pages) else self._proof.counted or 0
+        end, last = self._end(reading, came if whole else 0), reading.last
+        if not isinstance(last, Page) or reading.stopped or reading.ending.problem is not None:
+            return
+        if end != self._limit and self._may_go_on(query, end):
+            reading.last = await self._sample(query, reading, last)
 
     async def look(self, query: Query, reading: Reading, *, last: bool) -> None:
         """Take note in a reading, of which all that was counted has come, whether there is more.
@@ -62,56 +76,63 @@ class Beyond:
         Args:
             last: Whether all of the search has come, in pages one after another.
         """
-        proof, ledger, part = self._proof, self._ledger, reading.share.partition
-        last_page, reading.last = reading.last or self._last, None
-        if isinstance(part, Interval | Tile):
-            counted, came = reading.counted, reading.tally.members if reading.counted is None else 0
-        else:
-            self._last = last_page
-            counted, came = proof.counted, ledger.came if last else 0
-        unlikely = counted not in (None, came) or not may_be_a_limit(came, self._fetcher.page_size)
-        if unlikely or last_page is None or ledger.left is not None or "ids" in query.body:
+        end, sample = self._end(reading, self._ledger.came if last else 0), reading.last or self._last
+        reading.last = None
+        if not isinstance(reading.share.partition, Interval | Tile):
+            self._last = sample
+        if sample is None or not self._may_go_on(query, end):
             return
-        more = came == self._limit or await self._goes_on(query, reading, last_page)
-        if more:
-            self._limit = came
-            reading.counted = proof.counted = None
+        if end != self._limit and isinstance(sample, Page):
+            sample = await self._sample(query, reading, sample)
+        if isinstance(sample, Page) or self._ledger.is_new(reading, sample.marks):
+            self._limit = end
+            reading.counted = self._proof.counted = None
             reading.ending.problem = reading.ending.shifted = CAPPED
-        elif more is None and is_a_usual_limit(came):
+        elif not sample.whole and is_a_usual_limit(end):
             reading.ending.shifted = PERHAPS_CAPPED
 
-    async def _goes_on(self, query: Query, reading: Reading, last: Page) -> bool | None:
-        """Ask whether there are items that no page held; None where the server does not show it."""
-        part, asked, heeded = reading.share.partition, query.asked, False
+    def _end(self, reading: Reading, came: int) -> int:
+        """How many items a part of a search has, or all of it that `came`; 0 where its count says something else."""
+        if isinstance(reading.share.partition, Interval | Tile):
+            return reading.tally.members if reading.counted is None else 0
+        return came if self._proof.counted in (None, came) else 0
+
+    def _may_go_on(self, query: Query, end: int) -> bool:
+        return may_be_a_limit(end, self._fetcher.page_size) and self._ledger.left is None and "ids" not in query.body
+
+    async def _sample(self, query: Query, reading: Reading, last: Page) -> Sample:
+        """Ask for items that no page may have held: no more of them than fit on one, where the server shows that."""
+        part, asked, marks = reading.share.partition, query.asked, Seen()
         whole = part if isinstance(part, Interval) else Interval(asked.start, asked.end)
         in_order = reading.reached not in (None, inf)
         try:
             times, points = _traces(last)
         except DamagedPageError:
-            return None
+            return Sample(marks, whole=False)
         samples: list[Partition | None] = [
             _in_time(whole, times, newest_first=in_order),
             _in_space(query, part, points),
         ]
         for sample in filter(None, samples):
-            for _ in range(0 if heeded else SAMPLES):
+            for _ in range(SAMPLES):
                 request = query.request(sample, query.body["limit"])
                 try:
                     answer = await self._fetcher.client.send(request, attempts=ATTEMPTS, outline=True)
                     page = page_of(answer, request)
-                    if self._ledger.is_new(reading, page):
-                        return True
-                    owners = Counter(owner(each, sample) for each in page.objects_one_by_one())
+                    owners: Counter[Owner] = Counter()
+                    for each in page.objects_one_by_one():
+                        owners[owner(each, sample)] += 1
+                        if (mark := self._ledger.mark_if_meant(each, part)) is not None:
+                            marks.add(mark)
                 except (DataProcessingError, DamagedPageError):
                     break
                 if 2 * owners[FOREIGN] > owners.total():
                     break  # what was asked for is ignored
                 matched = page.matched
-                if page.following is None if matched is None else matched <= page.size:  # all in there came before
-                    heeded = True
-                    break
+                if page.following is None if matched is None else matched <= page.size:
+                    return Sample(marks, whole=True)
                 sample = _smaller(sample, SAMPLE_SHARE * page.size / (matched or 2 * page.size))
-        return False if heeded else None
+        return Sample(marks, whole=False)
 
 
 def _traces(page: Page) -> tuple[list[int], list[Point]]:

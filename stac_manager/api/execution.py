@@ -68,13 +68,15 @@ class Search:
 
     async def _read(self, share: Share) -> None:
         """Fetch the pages of a share, one after another."""
-        asked = self.ways.first_request(share.partition)
-        request = asked or self._query.request(share.partition, self._fetcher.page_size)
+        part, size = share.partition, self._fetcher.page_size
+        request = self.ways.first_request(part) or self._query.request(part, size)
         reading = Reading(share, request, request)
         self._readings.add(reading)
         while reading.following is not None and not reading.stopped:
             self._replace(reading, self.ways.by_names(self._query, reading))
             await self._read_page(reading)
+        whole = not self._splitter and (isinstance(part, Pages) or self._runner.unfinished == 1)
+        await self._beyond.look_ahead(self._query, reading, whole=whole)
         self._runner.put((reading, None))
 
     async def _read_page(self, reading: Reading) -> None:
@@ -163,8 +165,7 @@ class Search:
             self._runner.add(more)
             return True
         size, pages = self._fetcher.page_size, self._stats.completeness.pages
-        shared = self._splitter and self._splitter.shared(self._readings, idle, size, pages)
-        if shared:
+        if shared := self._splitter and self._splitter.shared(self._readings, idle, size, pages):
             self._replace(*shared)
         return bool(shared)
 
@@ -286,8 +287,7 @@ class Search:
 
     async def _look(self, reading: Reading) -> None:
         """Cut what is read in sequence another way, if there is one."""
-        found = await self.ways.look(reading)
-        if found is not None and reading.following is not None and not reading.stopped:
+        if (found := await self.ways.look(reading)) and reading.following is not None and not reading.stopped:
             if any(isinstance(partition, Tile) for partition in found.partitions):
                 self._ledger.delivered = reading.came()
             self._cut_after_all(reading, found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
@@ -146,17 +146,16 @@ class Ledger:
             reading.tally.near = 0
             reading.finish_page(marks, page)
 
-    def is_new(self, reading: Reading, page: Page) -> bool:
-        """Whether a page holds an item of a reading that did not come, to it or to others before.
+    def mark_if_meant(self, member: dict[str, Any], partition: Partition) -> int | None:
+        """The mark of an item that a partition owns and that meets the conditions of the search, else None."""
+        if owner(member, partition) is not OWN or not (self._asked is None or self._asked.means(member)):
+            return None
+        mark, item = _marked(member)
+        return mark if item else None
 
-        Raises:
-            DamagedPageError: If the page cannot be read.
-        """
+    def is_new(self, reading: Reading, marks: Iterable[int]) -> bool:
+        """Whether one of these items of a reading did not come, to it or to others before."""
         before = [reading.memory.own, *reading.share.before, *([] if self.delivered is None else [self.delivered])]
-        members = page.objects_one_by_one()
-        own = (each for each in members if owner(each, reading.share.partition) is OWN)
-        meant = (each for each in own if self._asked is None or self._asked.means(each))
-        marks = (mark for mark, item in map(_marked, meant) if item)
         return any(all(mark not in seen for seen in before) for mark in marks)
 
     def failed_pages(self, reading: Reading) -> None:

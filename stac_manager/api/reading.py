@@ -11,7 +11,7 @@ from stac_manager.api.next_links import keeps_conditions
 from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.requests import Request, mark_of_request
-from stac_manager.api.seen import Seen
+from stac_manager.api.seen import Sample, Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Partition
 from stac_manager.report import PartitionReport
@@ -138,7 +138,7 @@ class Reading:
         following: The request for its next page; None once there is none.
         counted: The server's own number of items, None where it gives none.
         reached: Without a count: the second down to which it was read, as long as pages come newest first.
-        last: The last page, once it came.
+        last: The last page, once it came, or what was found beyond it.
         ending: Why its end cannot be believed.
         keeps_conditions: Whether its links show every condition of the search.
         stopped: Whether others read the rest of it.
@@ -149,7 +149,7 @@ class Reading:
     following: Request | None
     counted: int | None = None
     reached: float | None = inf
-    last: Page | None = None
+    last: Page | Sample | None = None
     keeps_conditions: bool = True
     stopped: bool = False
     ending: Ending = field(default_factory=Ending)

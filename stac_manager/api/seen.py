@@ -7,6 +7,7 @@ import json
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -100,6 +101,19 @@ class Seen:
         for mark in sorted(self._few):
             self._buckets[mark >> 52].append(mark)
         self._few = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was found where items would be that lie beyond the last page.
+
+    Attributes:
+        marks: Marks of items.
+        whole: Whether that is all there is.
+    """
+
+    marks: Seen
+    whole: bool
 
 
 class Claims:

@@ -21,12 +21,14 @@ BY_NAMES = "The search was sent in parts: its ids, or its Collections, are too m
 BY_SPACE = "Split by area: time does not split this search."
 FEWEST_PAGES = 4
 """Fewer that are left are not worth another way."""
+LAST_AHEAD = 3
+"""The last page is read when so many are left a worker: what it is needed for is done beside the others."""
 MOST_AT_ONCE = 4
 """What a search is cut for that was meant to be read in sequence."""
 
 
 class Frontier:
-    """Hands out the pages of a search whose links count, in order, a few at a time.
+    """Hands out the pages of a search whose links count, in order but for the last one, a few at a time.
 
     Attributes:
         next_page: The first page that was not handed out.
@@ -40,6 +42,7 @@ class Frontier:
         self.end: int | None = None
         self._page_size = page_size
         self.last = None if counted is None else -(-counted // page_size)
+        self._stop = self.last  # those from here on are handed out
 
     def end_at(self, number: int) -> None:
         """Take note that there is no page of this number."""
@@ -47,15 +50,21 @@ class Frontier:
 
     def take(self, workers: int) -> Pages | None:
         """Hand out the next pages: several where there are many, so that their number stays small."""
-        if self.end is not None or (self.last is not None and self.next_page >= self.last):
+        first, stop = self.next_page, self._stop
+        if (self.end is not None and first >= self.end) or (stop is not None and first >= stop):
             return None
-        first = self.next_page
-        left = first if self.last is None else self.last - first
-        self.next_page = first + max(left // (SHARES_A_WORKER * workers), 1)
-        if self.last is not None:
-            self.next_page = min(self.next_page, self.last)
+        if stop is None:
+            self.next_page += max(first // (SHARES_A_WORKER * workers), 1)
+        elif stop == self.last and stop - first <= LAST_AHEAD * workers:
+            self._stop = stop - 1
+            return self._pages(stop - 1, stop)
+        else:
+            self.next_page = min(first + max((stop - first) // (SHARES_A_WORKER * workers), 1), stop)
+        return self._pages(first, self.next_page)
+
+    def _pages(self, first: int, stop: int) -> Pages:
         counter = self.counter
-        return Pages(first, self.next_page, self._page_size, counter.parameter, counter.step, counter.origin)
+        return Pages(first, stop, self._page_size, counter.parameter, counter.step, counter.origin)
 
 
 def look_at(reading: Reading) -> int:
@@ -238,15 +247,16 @@ class Ways:
             self._planned = found
         return found
 
-    async def _instead_of_pages(self, planner: Planner) -> Planned | None:
+    async def _instead_of_pages(self, planner: Planner, frontier: Frontier, reading: Reading) -> Planned | None:
         """Cut a search of which pages with a large number cannot be had (the result window of Elasticsearch)."""
-        assert self._frontier is not None
-        self._frontier.end_at(self._frontier.next_page)
         try:
             found = await self._another(planner, None)
         except DataProcessingError:
-            return None
+            found = None
         self._ledger.by_number = found is None
+        part = reading.share.partition
+        if found is None and isinstance(part, Pages) and frontier.end == frontier.next_page:
+            frontier.end = max(frontier.next_page, part.first)  # those before the last one may be there
         return found
 
     async def help(self, reading: Reading) -> Planned | None:
@@ -258,8 +268,9 @@ class Ways:
         if self._frontier is not None and reading.ending.error is None and reading.ending.problem is not CAPPED:
             return None
         planner, self._planner = self._planner, None
-        if planner is not None and self._frontier is not None:
-            return await self._instead_of_pages(planner)
+        if self._frontier is not None:
+            self._frontier.end_at(self._frontier.next_page)
+            return None if planner is None else await self._instead_of_pages(planner, self._frontier, reading)
         if planner is None or not reading.tally.members or self._planned.reason:
             return None
         try:

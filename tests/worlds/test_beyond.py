@@ -1,8 +1,10 @@
-"""Pages that are asked for by number: the last ones may be refused, or be more than the count says."""
+"""Pages that are asked for by number: the last one comes early, so that what lies beyond it is looked at meanwhile."""
 
 from __future__ import annotations
 
-from .habits import Ignores
+import pytest
+
+from .habits import Ignores, Window
 from .server import Ask, Habit, Json, Refusal, World, key_of, running
 from .test_worlds import FIRST, LIMIT, make_item, text_of, visit
 
@@ -25,6 +27,19 @@ class Reach(Habit):
         return items
 
 
+@pytest.mark.parametrize(("more", "looks"), [(0, 2), (1, 0)])
+async def test_a_round_number_is_looked_beyond_beside_the_last_pages(more: int, looks: int) -> None:
+    world = World(alike(PAGES * LIMIT + more), paging="offset", latency=0.01)
+    async with running(world):
+        came = await visit(world, WORKERS)
+    numbers = [ask.number for ask in world.asked if "bbox" in ask.conditions]
+    pages = [ask.number for ask in world.asked if "offset" in ask.conditions]
+    assert len(came.keys) == len(world.items) == came.stats.completeness.counted
+    assert came.stats.completeness.status == "complete"
+    assert len(numbers) == looks
+    assert all(number < max(pages) for number in numbers), "it was sent alone, after the last page"
+
+
 async def test_pages_before_a_last_one_that_is_refused_come() -> None:
     world = World(alike(PAGES * LIMIT), [Reach(35 * LIMIT), Ignores("bbox", "datetime")], paging="offset")
     async with running(world):
@@ -33,3 +48,11 @@ async def test_pages_before_a_last_one_that_is_refused_come() -> None:
     assert len(world.asked) <= PAGES + 12, "it was read once more, in another form"
     assert {key_of(item) for item in world.items[: 35 * LIMIT]} == set(came.keys)
     assert came.stats.completeness.status == "incomplete"
+
+
+async def test_items_beyond_what_pages_and_count_reach_come() -> None:
+    world = World(alike(600), [Window(PAGES * LIMIT)], paging="offset")
+    async with running(world):
+        came = await visit(world, WORKERS)
+    assert sorted(map(str, came.keys)) == sorted(str(key_of(item)) for item in world.items)
+    assert came.stats.completeness.status != "incomplete"
