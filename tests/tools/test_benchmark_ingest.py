@@ -252,6 +252,8 @@ def test_headers_reach_the_server_and_nothing_else(run: Run, server: str, tmp_pa
         (("file", "--concurrency", "1,x"), 2, "'1,x' is not a list of levels"),
         (("api", "--concurrency", "1,Auto"), 2, "'1,Auto' is not a list of levels"),
         (("file", "--concurrency", "0"), 2, "'0' is not a list of levels"),
+        (("file", "--workers", "x"), 2, "'x' is not a list of numbers such as 1,2,4"),
+        (("file", "--workers", "1,auto"), 2, "'1,auto' is not a list of numbers such as 1,2,4"),
         (("compare", "HEAD", "HEAD", "--bench", "["), 2, "'[' is not a regular expression: unterminated"),
         (("file", "--outputt", "x"), 2, "Did you mean '--output'?"),
         (("file", "--source", "x", "--test-size", "5"), 2, "do not go with it"),

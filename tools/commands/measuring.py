@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import reduce
@@ -36,22 +36,23 @@ class Levels(click.ParamType["tuple[Concurrency, ...]"]):
 
     name = "levels"
 
+    def __init__(self, words: Iterable[str] = (AUTO,), example: str = "levels such as 1,5,10 or 1,5,auto") -> None:
+        self.words, self.example = set(words), example
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Concurrency, ...]:
         if isinstance(value, tuple):
             return value
         parts = {part.strip() for part in str(value).split(",")}
-        numbers = parts - {AUTO}
+        numbers = parts - self.words
         if not all(part.isdecimal() and int(part) > 0 for part in numbers):
-            self.fail(f"{value!r} is not a list of levels such as 1,5,10 or 1,5,auto", param, ctx)
-        return (*sorted(map(int, numbers)), *(parts & {AUTO}))
+            self.fail(f"{value!r} is not a list of {self.example}", param, ctx)
+        return (*sorted(map(int, numbers)), *(parts & self.words))
 
 
 def _processes(
     context: click.Context, option: click.Parameter, levels: tuple[Concurrency, ...] | None
 ) -> tuple[Concurrency, ...] | None:
     """Numbers of processes, as reports name them: 1, "2 processes"."""
-    if AUTO in (levels or ()):
-        raise click.BadParameter(f"{AUTO!r} is not a number of processes", context, option)
     return levels and tuple(level if level == 1 else f"{level} processes" for level in levels)
 
 
@@ -83,7 +84,7 @@ def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]],
 @click.option("--layout", type=click.Choice(test_data.LAYOUTS), help="How the generated items lie on disk.")
 @click.option("--source", help="A folder, file or glob of yours, instead of generated items.")
 @click.option("--max-items", type=click.IntRange(min=1), help="Stop after so many items.")
-@click.option("--workers", type=Levels(), callback=_processes, metavar="PROCESSES",
+@click.option("--workers", type=Levels((), "numbers such as 1,2,4"), callback=_processes, metavar="PROCESSES",
               help="Write NDJSON with so many processes, such as 1,2, instead.")  # fmt: skip
 @_shared_options("results/file.json", UNTIL_NARROW)
 @click.pass_context
