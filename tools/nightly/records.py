@@ -48,7 +48,7 @@ def read(home: Path) -> dict[str, Record]:
         try:
             record = msgspec.json.decode(line, type=Record)
         except ValueError as error:
-            raise ToolError(f"{path}, line {number}, is no record ({error}); remove that line") from error
+            raise ToolError(f"{path}, line {number}, is not a record ({error}); remove that line") from error
         found[record.commit] = record
     return found
 
