@@ -10,7 +10,7 @@ import orjson
 from stac_manager.files.broken import BrokenMember, NotJSONError
 from stac_manager.files.formats import RECORD_SEPARATOR, Document
 from stac_manager.files.members import Whole, members
-from stac_manager.files.window import Window
+from stac_manager.files.window import WHITE, Window
 from stac_manager.items import is_plain_item
 
 AROUND_VALUES = b" \t\r\n\x1e"
@@ -25,14 +25,11 @@ LINES_LOOKED_AT = 8
 def first_byte(window: Window) -> int | None:
     """Return the first byte that is no white space, None where there is none."""
     at = window.start
-    while True:
-        while at < window.end:
-            if window.buffer[at] not in b" \t\r\n":
-                return window.buffer[at]
-            at += 1
+    while (at := window.behind(WHITE, at)) == window.end:
         at -= window.start
         if not window.more():
             return None
+    return window.buffer[at]
 
 
 def has_lines(window: Window, document: Document) -> bool:

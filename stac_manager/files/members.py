@@ -19,7 +19,7 @@ import orjson
 from stac_manager.files.broken import BrokenMember, NotJSONError, instead, why_not_json
 from stac_manager.files.guesses import Guess
 from stac_manager.files.numbers import exact, has_large_number
-from stac_manager.files.window import Window
+from stac_manager.files.window import WHITE, Window
 
 GUESSES = 3
 SHOWN_BYTES = 12
@@ -36,7 +36,6 @@ WHOLE_BYTES = 16_777_216
 MEMBERS_A_TURN = 100
 """After so many members of an object that are passed over, the caller may let others have their turn."""
 
-_WHITE = b" \t\r\n"
 _BEGINNING = re.compile(rb'\{\s*"[^"\\]*"\s*:(\s*"Feature")?')
 _decoder = json.JSONDecoder(parse_int=float)
 """Finds ends. An int of more than 4,300 digits would be refused."""
@@ -89,11 +88,9 @@ class Reader:
         """Return the next byte that is no white space, without moving past it."""
         window = self._window
         while True:
-            while self.at < window.end:
-                byte = window.buffer[self.at]
-                if byte not in _WHITE:
-                    return bytes((byte,))
-                self.at += 1
+            self.at = window.behind(WHITE, self.at)
+            if self.at < window.end:
+                return bytes((window.buffer[self.at],))
             if not self.more():
                 self.fail("unexpected end of data")
 

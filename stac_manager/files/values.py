@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
+from functools import cache
 from typing import Any
 
 from stac_manager.files.guesses import Guess
@@ -42,11 +44,14 @@ def members_of_values(window: Window, stop: bytes = b"") -> Generator[tuple[int,
 
 def _another(reader: Reader, window: Window, stop: bytes) -> bool:
     """Go behind what may stand between values, and tell whether there is more before a byte `stop`."""
-    while True:
-        while reader.at < window.end:
-            byte = window.buffer[reader.at]
-            if byte not in _BETWEEN or byte in stop:
-                return byte not in stop
-            reader.at += 1
+    while (at := window.behind(_run_between(stop), reader.at)) == window.end:
+        reader.at = at
         if not reader.more():
             return False
+    reader.at = at
+    return window.buffer[at] not in stop
+
+
+@cache
+def _run_between(stop: bytes) -> re.Pattern[bytes]:
+    return re.compile(b"[%b]*" % re.escape(_BETWEEN.translate(None, stop)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter
@@ -21,6 +22,10 @@ ALIGN_BYTES = 65_536
 
 NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
 """A read with it fails where it would have to wait for the disk (Linux, preadv2(2))."""
+
+
+WHITE = re.compile(rb"[ \t\r\n]*")
+"""White space of JSON."""
 
 
 class TooLargeError(ValueError):
@@ -93,6 +98,11 @@ class Window:
         count = self._source.readinto(self.view[left:])
         self.end = left + count
         return count > 0
+
+    def behind(self, run: re.Pattern[bytes], at: int) -> int:
+        """Return where a run of bytes that begins at `at` ends: at `end`, if nothing else was read yet."""
+        found = run.match(self.buffer, at, self.end)
+        return found.end() if found else at
 
     def _forget(self) -> None:
         """Count the lines and bytes before `start`, which is about to become 0."""
