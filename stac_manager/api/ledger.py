@@ -120,7 +120,7 @@ class Ledger:
         They are marked before the consumer sees them. A reading that is stopped meanwhile ends here: others go on.
 
         Raises:
-            DamagedPageError: If the page is not what it says of itself; what came before was yielded.
+            DamagedPageError: If the features of the page are no JSON; what came before was yielded.
         """
         tally, proof = reading.tally, self._stats.completeness
         self._stats.pages += page.size > 0

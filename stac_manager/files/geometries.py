@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from stac_manager.files.columns import lists, nullable
+from stac_manager.files.columns import SHOWN_CHARACTERS, lists, nullable
 from stac_manager.files.objects import Array, Convert, of_valid
 from stac_manager.protocols import Item
 
@@ -130,7 +130,7 @@ def _of_text(text: str) -> Item:
     found = _WKT.fullmatch(text)
     kind = NATIVE_TYPES.get(found[1].lower()) if found else None
     if found is None or kind is None:
-        raise ValueError(f"geometry holds text that is neither GeoJSON nor WKB nor WKT: {text[:40]!r}")
+        raise ValueError(f"geometry holds text that is neither GeoJSON nor WKB nor WKT: {text[:SHOWN_CHARACTERS]!r}")
     if found[3].upper() == "EMPTY":
         return {"type": kind, "coordinates": []}
     axes = {"M": 2, "ZM": 3}.get((found[2] or "").upper())
@@ -143,11 +143,11 @@ def _of_text(text: str) -> Item:
     try:
         return {"type": kind, "coordinates": orjson.loads(written.replace("(", "[").replace(")", "]"))}
     except orjson.JSONDecodeError:
-        raise ValueError(f"a geometry's WKT is broken: {text[:40]!r}") from None
+        raise ValueError(f"a geometry's WKT is broken: {text[:SHOWN_CHARACTERS]!r}") from None
 
 
-TEXT_OR_BYTES = ("wkb", "wkt")
-"""What a column of geometries is taken for is told by its type."""
+SERIALIZED = ("wkb", "wkt")
+"""Encodings of which a value is one text or one run of bytes; which of both, the column's type tells."""
 NATIVE_TYPES = {name.lower(): name for code, name in GEOMETRY_TYPES.items() if code < 7}
 
 

@@ -20,7 +20,7 @@ from stac_manager.files.arrow import imported, release_unused
 from stac_manager.files.columns import Converters, nullable
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.footers import Footer, large_footer
-from stac_manager.files.geometries import NATIVE_TYPES, TEXT_OR_BYTES, geojson, native_geometries
+from stac_manager.files.geometries import NATIVE_TYPES, SERIALIZED, geojson, native_geometries
 from stac_manager.files.geoparquet import ITEM_MEMBERS, Layout, layout_of
 from stac_manager.files.objects import Array, Convert, Member, fields, objects
 from stac_manager.files.pushdown import may_match
@@ -162,8 +162,8 @@ class _Rows:
     def __init__(self, file: Any, schema: Any, footer: Footer | None = None) -> None:
         layout = _layout(file)
         _check(schema.names, layout)
-        in_wkb = [name for name, form in layout.encodings.items() if form in TEXT_OR_BYTES]
-        self._converters = Converters(in_wkb, geojson)
+        serialized = [name for name, form in layout.encodings.items() if form in SERIALIZED]
+        self._converters = Converters(serialized, geojson)
         native = _native_geometries(schema, layout, self._converters)
         everywhere = (file.metadata,) if footer is None else footer.shares()
         nullable_names = _nullable_without_values(everywhere) | {"datetime"}
@@ -270,7 +270,7 @@ def _native_geometries(schema: Any, layout: Layout, converters: Converters) -> d
     from pyarrow import types
 
     for name, encoding in layout.encodings.items():
-        if name in schema.names and encoding not in NATIVE_TYPES and encoding not in TEXT_OR_BYTES:
+        if name in schema.names and encoding not in NATIVE_TYPES and encoding not in SERIALIZED:
             raise ValueError(f"column {name!r} holds geometries as {encoding!r}, which are not read; write them as WKB")
     return {
         field.name: native_geometries(NATIVE_TYPES[form], field.type, converters.finite(field.name))
