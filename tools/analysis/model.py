@@ -172,7 +172,7 @@ def make_level(
         cuts = statistics.quantiles(samples, n=4, method="inclusive") if count > 1 else (None,) * 3
         quartiles = (cuts[0], cuts[2])
     low, high = quartiles
-    if None in (median, low, high) or not low <= median <= high:  # type: ignore[operator]
+    if median is None or low is None or high is None or not low <= median <= high:
         low = high = None
     return Level(
         concurrency=concurrency,

@@ -12,7 +12,7 @@ from tools.words import listed, megabytes, share, significant, times, workers
 
 from .bottleneck import bottleneck_in_words, hindered, kept, plateau, too_few_tasks
 from .certainty import is_slower
-from .model import MEASUREMENT_SAMPLES, DataSet, Level, sample_counts
+from .model import DataSet, Level, sample_counts
 from .next_run import next_run
 from .ranking import SAME_MEMORY_BYTES, by_fastest_smaller, compared, counted, differing_items, is_dear, pays, seconds
 from .scaling import law_in_words
@@ -215,8 +215,7 @@ def _intervals(data_set: DataSet) -> str:
         for level in compared(data_set)
         if level.speedup_interval is not None
     ]
-    is_few = any(level.sample_count < MEASUREMENT_SAMPLES for level in data_set.measured)
-    basis = f", from {sample_counts(data_set.measured)}" if is_few else ""
+    basis = f", from {sample_counts(data_set.measured)}" if data_set.is_quick else ""
     return f"Speedups with 95 % intervals{basis}: {', '.join(shown)}." if shown else ""
 
 
