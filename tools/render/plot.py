@@ -227,7 +227,7 @@ def _draw_point(axes: Axes, point: _Point, color: str) -> None:
             axes.plot([point.place], [place], marker=marker, color=color, markersize=7, zorder=3)
     marker = "D" if isinstance(point.level.concurrency, str) else "o"
     axes.plot([point.place], [point.value], marker=marker, color=color, markersize=6, zorder=3)
-    beside = axes.transData + ScaledTranslation(_STRIP, 0, axes.get_figure(root=True).dpi_scale_trans)  # type: ignore[union-attr]
+    beside = axes.transData + ScaledTranslation(_STRIP, 0, axes.figure.dpi_scale_trans)
     places = [point.place] * len(point.samples)
     axes.scatter(places, point.samples, s=9, color=color, alpha=0.5, linewidths=0, zorder=3, transform=beside)
 
