@@ -186,8 +186,7 @@ class Runner(Generic[Share, Part]):
                     self.queue.remove(share)
                     self._active += 1
                     tasks.create_task(self._work_on(share))
-                idle = self._level() - self._active
-                if idle > 0 and self._idle(idle):
+                if self._found_more():
                     continue
                 self._changed.clear()
                 await self._changed.wait()
@@ -202,6 +201,12 @@ class Runner(Generic[Share, Part]):
         finally:
             self._active -= 1
             self._changed.set()
+        self._found_more()  # before the consumer sees that all of what was handed out is finished
+
+    def _found_more(self) -> bool:
+        """Ask for more shares if there are hands without work."""
+        idle = self._level() - self._active - len(self.queue)
+        return idle > 0 and self._idle(idle)
 
 
 @asynccontextmanager

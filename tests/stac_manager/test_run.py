@@ -51,6 +51,25 @@ async def test_shares_may_make_shares() -> None:
     assert {count for count, _ in came} == {8, 4, 2, 1}
 
 
+async def test_hands_that_are_free_at_once_find_more_before_the_end() -> None:
+    left, together = 5, asyncio.Barrier(4)
+
+    async def work(share: int) -> None:
+        await together.wait()
+        runner.put((share, 0))
+        runner.put((share, -1))
+
+    def more(idle: int) -> bool:
+        nonlocal left
+        found, left = left > 0, left - 1
+        runner.add(range(4) if found else ())
+        return found
+
+    runner: Runner[int, tuple[int, int]] = Runner(work, lambda: 4, float, more)
+    runner.add(range(4))
+    assert len([part async for part in consumed(runner)]) == 24
+
+
 async def test_two_errors_at_once_reach_the_consumer_and_none_is_left_unseen(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
