@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
-from .profiles import PROFILES
+from .profiles import MUTATORS
 from .scene import Draw, Json, Scene
+from .templates import template_of
 
 GENERATOR_VERSION = 1
 """Of the data: every change of what a spec yields needs another number, then old sets are made anew."""
 
 MIXED = "mixed"
-PROFILE_NAMES = ("sentinel-2-l2a", "landsat-c2-l2", "sentinel-1-rtc", "naip", MIXED)
+PROFILE_NAMES = (*MUTATORS, MIXED)
 LAYOUTS = ("directory", "featurecollection", "ndjson", "geoparquet")
 DATETIME_KINDS = ("instant", "interval", "subsecond", "mixed")
 
@@ -79,7 +80,7 @@ def build(spec: DataSetSpec, index: int) -> tuple[str, bytes]:
     if kind == "mixed":
         kind = _blended(_DATETIME_BLEND, kind_share)
     moment, properties = _times(kind, draw, skewed=skew_share < spec.skew)
-    return PROFILES[profile].build(Scene(index, spec.seed, moment, properties, draw))
+    return template_of(profile).fill(Scene(index, spec.seed, moment, properties, draw))
 
 
 def _times(kind: str, draw: Draw, *, skewed: bool) -> tuple[datetime, Json]:

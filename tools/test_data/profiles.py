@@ -1,4 +1,5 @@
-"""The mutators: for each collection, what an item starts from (`Scene`) becomes its outline and the values of its gaps.
+"""The mutators: for each collection, what an item starts from (`Scene`) becomes its outline and the first values of its
+template, which makes texts and further random numbers of them (`templates.py`).
 
 Sizes and shapes were fitted to public items of Sentinel-2 L2A, Landsat Collection 2 Level-2, Sentinel-1 RTC and NAIP;
 the content is made up. The bands follow STAC 1.1 (`bands`, with `eo:` 2.0 and `raster:` 2.0 fields; `proj:code` of
@@ -6,7 +7,7 @@ the content is made up. The bands follow STAC 1.1 (`bands`, with `eo:` 2.0 and `
 
 - Random numbers come from `random.Random.random` and `getrandbits` alone: they do not change between Python versions.
   No trigonometry: the last digit of `sin` differs between C libraries.
-- They are drawn in this order: here, then the assets, then the properties of the template.
+- They are drawn in this order: here, then the values of the template, its assets, its properties.
 - Ids are unique by construction: the index walks through all places (tile, path and row, quadrangle) before a place
   comes again, and the number of that round is part of the id.
 
@@ -14,53 +15,13 @@ A change of what an item contains needs a new `GENERATOR_VERSION`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cached_property
+from datetime import timedelta
 from typing import Any, TypeAlias
 
-import orjson
-
-from .scene import Draw, Ring, Scene, bbox, degrees_wide, rectangle, swath_ring, tilted_ring
-from .templates import Template
-
-STAC_VERSION = "1.1.0"
-_HOST = "https://example.com"
+from .scene import Ring, Scene, degrees_wide, rectangle, swath_ring, tilted_ring
 
 Mutated: TypeAlias = tuple[Ring, dict[str, Any]]
-"""The outline and the values; `name`, the id, is one of them."""
-
-
-@dataclass(frozen=True)
-class Profile:
-    """One collection and the way its items are made."""
-
-    collection: str
-    mutate: Callable[[Scene], Mutated]
-
-    @cached_property
-    def template(self) -> Template:
-        return Template(self.collection)
-
-    def build(self, scene: Scene) -> tuple[str, bytes]:
-        """Make one item: its id, and its JSON."""
-        ring, mutated = self.mutate(scene)
-        values = {"time": scene.time, **mutated}
-        assets, properties, links = self.template.fill(values, scene.draw)
-        times = orjson.dumps({**values.get("interval", {}), **scene.datetime_properties}).decode()
-        item = {
-            "type": "Feature",
-            "stac_version": STAC_VERSION,
-            "id": values["name"],
-            "properties": orjson.Fragment(f"{times[:-1]},{properties[1:]}"),
-            "geometry": {"type": "Polygon", "coordinates": [ring]},
-            "bbox": bbox(ring),
-            "links": orjson.Fragment(links),
-            "assets": orjson.Fragment(assets),
-            "stac_extensions": self.template.extensions,
-            "collection": self.collection,
-        }
-        return values["name"], orjson.dumps(item)
+"""The outline and the values."""
 
 
 # --- Sentinel-2 L2A: one item a tile of the MGRS grid and pass ---------------------------------------------------
@@ -73,7 +34,6 @@ _TILES = 60 * 20 * 8 * _MGRS_ROWS_IN_BAND
 
 
 def sentinel_2(scene: Scene) -> Mutated:
-    draw, time = scene.draw, scene.time
     tile, sequence = scene.place(_TILES, 36_857)
     tile, zone0 = divmod(tile, 60)
     tile, band = divmod(tile, 20)
@@ -81,34 +41,14 @@ def sentinel_2(scene: Scene) -> Mutated:
     zone, letter = zone0 + 1, _MGRS_BANDS[band]
     square = _MGRS_COLUMNS[zone % 3][column] + _MGRS_ROWS[(row + 9 * band) % 20]
     west, south = -180 + 6 * zone0 + 0.75 * column, -80 + 8 * band + 0.88 * row
-    ring = swath_ring(draw, west, south, degrees_wide(0.98, south), 0.98)
-
-    satellite = draw.pick(("2A", "2B"))
-    name = f"S{satellite}_{zone}{letter}{square}_{time:%Y%m%d}_{sequence}_L2A"
-    generated = time + timedelta(seconds=draw.integer(3 * 3600, 12 * 3600))
-    created = _milliseconds(generated + timedelta(seconds=draw.integer(3600, 6 * 3600)), draw)
-    baseline = draw.pick(("05.00", "05.09", "05.10"))
-    orbit, relative_orbit = draw.integer(20_000, 48_000), draw.integer(1, 144)
-    month = f"{time.year}/{time.month}"
+    ring = swath_ring(scene.draw, west, south, degrees_wide(0.98, south), 0.98)
     return ring, {
-        "name": name,
-        "folder": f"{_HOST}/sentinel-2-l2a/{zone}/{letter}/{square}/{month}/{name}",
         "zone": zone,
         "letter": letter,
         "square": square,
-        "satellite": satellite,
-        "platform": f"sentinel-{satellite.lower()}",
         "sequence": sequence,
-        "day": f"{month}/{time.day}",
-        "created": created,
-        "generated": generated,
-        "baseline": baseline,
-        "baseline_digits": baseline.replace(".", ""),
-        "orbit": orbit,
-        "relative_orbit": relative_orbit,
-        "code": f"EPSG:{(32_700 if south < 0 else 32_600) + zone}",
-        "centroid_lat": lambda: draw.rounded(south + 0.4, south + 0.6, 5),
-        "centroid_lon": lambda: draw.rounded(west + 0.3, west + 0.5, 5),
+        "epsg": (32_700 if south < 0 else 32_600) + zone,
+        "centroid": {"south": south + 0.4, "north": south + 0.6, "west": west + 0.3, "east": west + 0.5},
         "x0": 100_000 * (column + 1) + 99_960,
         "y0": 100_000 * int(south * 1.106) + (10_000_000 if south < 0 else 100_000),
     }
@@ -129,21 +69,18 @@ def landsat(scene: Scene) -> Mutated:
     number = draw.pick((8, 9))
     # The round goes into the processing date: two items of one place and day differ at least there.
     processed = time + timedelta(days=1 + turn)
-    name = f"LC{number:02d}_L2SP_{path:03d}{row:03d}_{time:%Y%m%d}_{processed:%Y%m%d}_02_T1"
     shape = [draw.integer(7_500, 7_900) + draw.integer(0, 200), draw.integer(7_500, 7_900)]
     transform = [30.0, 0.0, 15.0 + 30 * draw.integer(5_000, 20_000), 0.0, -30.0, 15.0 + 30 * draw.integer(0, 160_000)]
-    folder = f"{_HOST}/landsat-c2/level-2/standard/oli-tirs/{time.year}/{path:03d}/{row:03d}/{name}_SR"
     return ring, {
-        "name": name,
-        "stem": f"{folder}/{name}",
         "number": number,
         "path": path,
         "row": row,
+        "turn": turn,
+        "processed": processed,
+        "published": processed + timedelta(hours=9),
         "shape": shape,
         "transform": transform,
-        "scene_id": f"LC{number}{path:03d}{row:03d}{time:%Y%j}LGN{turn:02d}",
-        "code": f"EPSG:{32_600 + int((west + 180) // 6) % 60 + 1}",
-        "created": lambda: _milliseconds(processed + timedelta(hours=9), draw),
+        "epsg": 32_600 + int((west + 180) // 6) % 60 + 1,
     }
 
 
@@ -163,29 +100,22 @@ def sentinel_1(scene: Scene) -> Mutated:
 
     begin = time - timedelta(microseconds=draw.integer(1, 500_000 * _SCENE_SECONDS))
     end = begin + timedelta(seconds=_SCENE_SECONDS)
-    created = _milliseconds(end + timedelta(seconds=draw.integer(3 * 3600, 72 * 3600)), draw)
+    created = draw.milliseconds(draw.later(end, 3 * 3600, 72 * 3600))
     orbit, direction = draw.integer(30_000, 54_000), draw.pick(("ascending", "descending"))
-    source = f"S1A_IW_GRDH_1SDV_{begin:%Y%m%dT%H%M%S}_{end:%Y%m%dT%H%M%S}_{orbit:06d}_{datatake:06X}"
-    folder = f"{_HOST}/sentinel1-grd-rtc/GRD/{time.year}/{time.month}/{time.day}/IW/DV"
-    unique = draw.hex(4).upper()
+    unique = draw.bits(16)
     height, width = draw.integer(20_500, 22_500), draw.integer(27_500, 29_900)
     left, top = 10.0 * draw.integer(20_000, 60_000), 10.0 * draw.integer(100_000, 900_000)
     zone = int((west + 180) // 6) % 60 + 1
     return ring, {
-        "name": f"{source}_rtc",
-        "source": source,
-        "folder": f"{folder}/{source}_{unique}",
-        # Real items of this collection have an instant and an interval.
-        "interval": {
-            "start_datetime": f"{begin:%Y-%m-%dT%H:%M:%S.%f}Z",
-            "end_datetime": f"{end:%Y-%m-%dT%H:%M:%S.%f}Z",
-        },
+        "begin": begin,
+        "end": end,
+        "unique": unique,
         "created": created,
         "datatake": datatake,
         "orbit": orbit,
         "relative_orbit": (orbit - 73) % 175 + 1,
         "direction": direction,
-        "code": f"EPSG:{(32_700 if south < 0 else 32_600) + zone}",
+        "epsg": (32_700 if south < 0 else 32_600) + zone,
         "height": height,
         "width": width,
         "left": left,
@@ -218,22 +148,21 @@ def naip(scene: Scene) -> Mutated:
     ring = rectangle(west - margin, north - 0.0625 - margin, west + 0.0625 + margin, north + margin)
 
     zone = int((west + 180) // 6) + 1
-    delivered = time + timedelta(days=60 + turn)  # The round again, as for Landsat.
     gsd, resolution = draw.pick(((0.6, "060"), (0.3, "030")))
-    name = (
-        f"{state}_m_{latitude:02d}{longitude:03d}{quadrangle + 1:02d}_{_QUARTERS[quarter]}_{zone}"
-        f"_{resolution}_{time:%Y%m%d}_{delivered:%Y%m%d}"
-    )
-    folder = f"{_HOST}/naip/v002/{state}/{time.year}/{state}_{resolution}cm_{time.year}/{latitude}{longitude:03d}"
     width, height = draw.integer(9_200, 11_000), draw.integer(11_800, 12_900)
     left, top = gsd * draw.integer(400_000, 1_200_000), gsd * draw.integer(5_000_000, 9_000_000)
     return ring, {
-        "name": name,
-        "folder": folder,
+        "latitude": latitude,
+        "longitude": longitude,
+        "quadrangle": quadrangle + 1,
+        "quarter": _QUARTERS[quarter],
+        "zone": zone,
+        "resolution": resolution,
+        "delivered": time + timedelta(days=60 + turn),  # the round again, as for Landsat
         "state": state,
         "gsd": gsd,
         "minus_gsd": -gsd,
-        "code": f"EPSG:{26_900 + zone}",
+        "epsg": 26_900 + zone,
         "height": height,
         "width": width,
         "left": left,
@@ -242,9 +171,7 @@ def naip(scene: Scene) -> Mutated:
     }
 
 
-def _milliseconds(time: datetime, draw: Draw) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%S}.{draw.integer(0, 1000):03d}Z"
-
-
-_MUTATORS = {"sentinel-2-l2a": sentinel_2, "landsat-c2-l2": landsat, "sentinel-1-rtc": sentinel_1, "naip": naip}
-PROFILES = {name: Profile(name, mutate) for name, mutate in _MUTATORS.items()}
+MUTATORS: dict[str, Callable[[Scene], Mutated]] = {
+    "sentinel-2-l2a": sentinel_2, "landsat-c2-l2": landsat, "sentinel-1-rtc": sentinel_1, "naip": naip,
+}  # fmt: skip
+"""By collection."""

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
 
 Json: TypeAlias = dict[str, Any]
@@ -19,7 +19,7 @@ class Draw:
     def __init__(self, seed: int) -> None:
         source = random.Random(seed)
         self.share = source.random
-        self._bits = source.getrandbits
+        self.bits = source.getrandbits
 
     def real(self, low: float, high: float) -> float:
         """A number in [low, high) with all its digits."""
@@ -33,17 +33,17 @@ class Draw:
         """An integer in [low, high), divided."""
         return (low + int((high - low) * self.share())) // divisor
 
-    def digits(self, low: int, high: int) -> str:
-        """An integer as text."""
-        return str(self.integer(low, high))
-
     def pick(self, choices: Sequence[T]) -> T:
         """One of `choices`."""
         return choices[int(len(choices) * self.share())]
 
-    def hex(self, digits: int) -> str:
-        """`digits` hexadecimal digits."""
-        return f"{self._bits(4 * digits):0{digits}x}"
+    def later(self, time: datetime, low: int, high: int) -> datetime:
+        """A time in [low, high) seconds after another."""
+        return time + timedelta(seconds=self.integer(low, high))
+
+    def milliseconds(self, time: datetime) -> str:
+        """A time as RFC 3339, with milliseconds of its own."""
+        return f"{time:%Y-%m-%dT%H:%M:%S}.{self.integer(0, 1000):03d}Z"
 
 
 @dataclass(frozen=True)
