@@ -1,12 +1,14 @@
-"""The one judge of a data set: everything that a page says about it, computed once."""
+"""The one judge of a data set: everything that a page says about it, each thing decided once."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from .bottleneck import Bottleneck, bottleneck_of, ceiling_of
+from .certainty import is_slower, ratio_interval
 from .model import MEASUREMENT_SAMPLES, Concurrency, DataSet, Level, Report
-from .ranking import Effect, best, compared, differing_items, effect_of, recommended, refused
+from .ranking import MODEST_SPEEDUP, SIGNIFICANT_SPEEDUP, Effect, counted, fastest, is_faster, pays, rounded
 from .scaling import ScalingLaw, fit
 from .usage import Usage
 from .words import Line as Line
@@ -17,33 +19,115 @@ Quality = Literal["enough", "few samples", "one sample", "no spread", "no sample
 
 @dataclass(frozen=True)
 class Analysis:
-    """What follows from the numbers of one data set, and the words for it.
-
-    Attributes:
-        quality: Of the samples: "few samples" are two to four a level; "one sample", samples without any spread and
-            no samples order nothing.
-        effect: How much workers help: "inconclusive" where an interval spans 1 and reaches 1.2, "unknown" where nothing
-            can be compared.
-        best: The smallest level that cannot be told from the fastest; None where no level is shown to be faster than
-            1 worker.
-        default: The level to use; None where nothing can be recommended.
-        refused: The levels at which the server refused requests.
-        bottleneck: What keeps the work from being faster; its words are in `bottleneck_in_words`.
-        one: Where the time of 1 worker went; None where only its speed was measured.
-        ceiling: The speedup that the time on one thread allows at most (Amdahl's law); None: not known, or no limit.
-        law: The Universal Scalability Law, where the levels follow it.
-    """
+    """What follows from the numbers of one data set, and the words for it."""
 
     data_set: DataSet
-    quality: Quality
-    effect: Effect
-    best: Level | None
-    default: Level | None
-    refused: tuple[Level, ...]
-    bottleneck: Bottleneck
-    one: Usage | None
-    ceiling: float | None
-    law: ScalingLaw | None
+
+    @cached_property
+    def differing_items(self) -> bool:
+        """Whether the levels delivered different numbers of items, so that their times are not of the same work."""
+        return len({level.items for level in self.data_set.measured if level.items is not None}) > 1
+
+    @cached_property
+    def compared(self) -> tuple[Level, ...]:
+        """The levels whose samples order them: with a speedup interval, or one against another where 1 was not
+        measured."""
+        levels = self.data_set.measured
+        if self.data_set.baseline is not None:
+            return tuple(level for level in levels if level.speedup_interval is not None)
+        return tuple(x for x in levels if any(y is not x and ratio_interval(x, y) is not None for y in levels))
+
+    @cached_property
+    def quality(self) -> Quality:
+        """What the samples can carry, by the level with the fewest: "few samples" are two to four; one, samples without
+        any spread and no samples order nothing."""
+        levels = self.data_set.measured
+        if any(level.sample_count == 1 for level in levels):
+            return "one sample"
+        if not levels or any(not level.samples and level.q25_seconds is None for level in levels):
+            return "no samples"
+        if len(self.compared) < len(levels) - (self.data_set.baseline is not None) and not self.differing_items:
+            return "no spread"
+        return "few samples" if any(level.sample_count < MEASUREMENT_SAMPLES for level in levels) else "enough"
+
+    @cached_property
+    def best(self) -> Level | None:
+        """The smallest level that cannot be told from the fastest of those that are shown to be faster than 1 worker.
+
+        None where no level is. Where 1 worker was not measured, of all whose samples order them.
+        """
+        levels = () if self.differing_items else self.compared
+        if self.data_set.baseline is not None:
+            levels = tuple(filter(is_faster, levels))
+        top = fastest(levels) if levels else None
+        return next((level for level in levels if top is level or (top and not is_slower(level, top))), None)
+
+    @cached_property
+    def effect(self) -> Effect:
+        """How much workers help, by the best level and by what the others might still be: "inconclusive" where an
+        interval spans 1 and reaches 1.2, "unknown" where nothing can be compared."""
+        levels = self.compared
+        if self.data_set.baseline is None or not levels or self.differing_items:
+            return "unknown"
+        speedup = rounded(self.best)
+        if speedup >= MODEST_SPEEDUP:
+            return "significant" if speedup >= SIGNIFICANT_SPEEDUP else "modest"
+        if any(low <= 1 and high >= MODEST_SPEEDUP for low, high in (x.speedup_interval or (1, 1) for x in levels)):
+            return "inconclusive"
+        # A level that is in the table without an interval might be the one.
+        return "none" if len(levels) + 1 == len(self.data_set.measured) else "unknown"
+
+    @cached_property
+    def allowed(self) -> tuple[Level, ...]:
+        """The measured levels below the first at which the server refused."""
+        refused = self.data_set.refused
+        least = min(counted(refused), default=math.inf)
+        others = (level for level in self.data_set.measured if level not in refused)
+        return tuple(x for x in others if not isinstance(x.concurrency, int) or x.concurrency < least)
+
+    @cached_property
+    def default(self) -> Level | None:
+        """The level to use: the smallest over which no larger one pays; None where nothing can be recommended.
+
+        A larger level pays when it is shown to be faster, has 10 % more throughput, and its memory does not grow by
+        more than its throughput. The default is never larger than the best level, and neither a level at which the
+        server refused nor one above it. 1 worker where no other is left, and None where not even that is.
+        """
+        base, top, usable = self.data_set.baseline, self.best, self.allowed
+        one = base if base in usable else None
+        if self.effect == "none" or (self.effect == "inconclusive" and self.bottleneck == "cpu"):
+            return one
+        if top is None or (self.effect not in ("significant", "modest") and base is not None):
+            return None
+        worth = tuple(level for level in self.compared if level in usable)
+        if base is not None:
+            worth = tuple(level for level in worth if is_faster(level) and rounded(level) >= MODEST_SPEEDUP)
+        numbers, most = counted(worth), top.concurrency if isinstance(top.concurrency, int) else math.inf
+        if isinstance(top.concurrency, str) and top in worth and all(pays(top, level) for level in numbers.values()):
+            return top
+        small = [level for number, level in numbers.items() if number <= most]
+        smallest = (level for place, level in enumerate(small, 1) if not any(pays(x, level) for x in small[place:]))
+        return next(smallest, one)
+
+    @cached_property
+    def bottleneck(self) -> Bottleneck:
+        """What keeps the work from being faster."""
+        return bottleneck_of(self.data_set, self.effect, self.best)
+
+    @property
+    def one(self) -> Usage | None:
+        """Where the time of 1 worker went; None where only its speed was measured."""
+        return None if self.data_set.baseline is None else self.data_set.baseline.usage
+
+    @cached_property
+    def ceiling(self) -> float | None:
+        """The speedup that the time on one thread allows at most (Amdahl's law); None: not known, or no limit."""
+        return ceiling_of(self.data_set)
+
+    @cached_property
+    def law(self) -> ScalingLaw | None:
+        """The Universal Scalability Law, where the levels follow it."""
+        return fit(self.data_set)
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -70,7 +154,7 @@ class Analysis:
             **same,
             "best": self.best_concurrency,
             "samples": self.quality,
-            "refused": [level.concurrency for level in self.refused],
+            "refused": [level.concurrency for level in self.data_set.refused],
             "lines": [[line.label, line.text, line.command] for line in self.lines],
         }
 
@@ -84,43 +168,4 @@ class Analysed:
 
 
 def analyse_report(report: Report) -> Analysed:
-    return Analysed(report, tuple(map(analyse, report.data_sets)))
-
-
-def analyse(data_set: DataSet) -> Analysis:
-    top, base = best(data_set), data_set.baseline
-    effect = effect_of(data_set, top)
-    bottleneck = bottleneck_of(data_set, effect, top)
-    return Analysis(
-        data_set=data_set,
-        quality=quality_of(data_set),
-        effect=effect,
-        best=top,
-        default=_default(data_set, effect, top, bottleneck),
-        refused=refused(data_set),
-        bottleneck=bottleneck,
-        one=None if base is None else base.usage,
-        ceiling=ceiling_of(data_set),
-        law=fit(data_set),
-    )
-
-
-def _default(data_set: DataSet, effect: Effect, top: Level | None, bottleneck: Bottleneck) -> Level | None:
-    base = data_set.baseline
-    if effect == "none" or (effect == "inconclusive" and bottleneck == "cpu"):
-        return None if base in refused(data_set) else base
-    if top is None or (effect not in ("significant", "modest") and base is not None):
-        return None
-    return recommended(data_set, top)
-
-
-def quality_of(data_set: DataSet) -> Quality:
-    """What the samples can carry: that of the level with the fewest."""
-    levels = data_set.measured
-    if any(level.sample_count == 1 for level in levels):
-        return "one sample"
-    if not levels or any(not level.samples and level.q25_seconds is None for level in levels):
-        return "no samples"
-    if len(compared(data_set)) < len(levels) - (data_set.baseline is not None) and not differing_items(data_set):
-        return "no spread"
-    return "few samples" if any(level.sample_count < MEASUREMENT_SAMPLES for level in levels) else "enough"
+    return Analysed(report, tuple(map(Analysis, report.data_sets)))

@@ -15,7 +15,6 @@ from .ranking import (
     Effect,
     by_fastest_smaller,
     counted,
-    refused,
     seconds,
 )
 from .usage import Usage, waiting_in_words
@@ -35,7 +34,7 @@ def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottl
     """Name what limits a data set whose levels have this effect, and this best level."""
     base = data_set.baseline
     one = None if base is None else base.usage
-    if refused(data_set):
+    if data_set.refused:
         return "limited"
     if effect == "unknown":
         return _of_one_worker(one) if base is not None and base.is_scattered else "unknown"

@@ -117,6 +117,11 @@ class DataSet:
         return next((x for x in self.measured if x.concurrency == BASELINE_CONCURRENCY), None)
 
     @property
+    def refused(self) -> tuple[Level, ...]:
+        """The levels at which the server answered that it was asked too often."""
+        return tuple(x for x in self.measured if x.usage is not None and (x.usage.refusals or 0) > 0)
+
+    @property
     def is_quick(self) -> bool:
         """Whether a level was timed too few times to call the result a measurement."""
         return any(level.sample_count < MEASUREMENT_SAMPLES for level in self.measured)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from .bottleneck import too_few_tasks
 from .model import BASELINE_CONCURRENCY, Concurrency, DataSet, order_of, title_of
-from .ranking import PAYING_GAIN, counted, differing_items, fastest, seconds
+from .ranking import PAYING_GAIN, counted, fastest, seconds
 
 if TYPE_CHECKING:
     from .analysis import Analysis
@@ -28,10 +28,10 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
         return _again(data_set, "Fix what failed and measure again")
     if not measured:
         return _again(data_set, "Measure again")
-    if differing_items(data_set):
+    if found.differing_items:
         return _again(data_set, "Measure again, with the same items at each level")
-    if found.refused:
-        below = _below_the_refusal(found)
+    if data_set.refused:
+        below = _below_the_refusal(data_set)
         return _again(data_set, "Find the highest rate that the server accepts", concurrency=below) if below else None
     if data_set.baseline is None:
         names = [level.concurrency for level in measured]
@@ -73,10 +73,10 @@ def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:
     return _again(found.data_set, f"See whether fewer than {level} workers are enough", concurrency=levels)
 
 
-def _below_the_refusal(found: Analysis) -> list[int] | None:
+def _below_the_refusal(data_set: DataSet) -> list[int] | None:
     """The levels between the largest that was accepted and the smallest that was refused."""
-    high = min(counted(found.refused), default=0)
-    accepted = [n for n, level in counted(found.data_set.measured).items() if level not in found.refused and n < high]
+    high = min(counted(data_set.refused), default=0)
+    accepted = [n for n, level in counted(data_set.measured).items() if level not in data_set.refused and n < high]
     if not accepted or min(accepted) == high - 1:
         return None
     low = max(accepted)

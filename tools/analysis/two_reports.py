@@ -8,7 +8,6 @@ from tools.words import NOT_AVAILABLE, workers
 
 from .change import Change, between
 from .model import DataSet, Report
-from .ranking import refused
 from .series import Measured, Run, Series
 from .words import named
 
@@ -50,7 +49,7 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
                 raise ReportError(f"times of different numbers of items cannot be compared: {counts}{where}")
         if first.source != second.source:
             notes.append(f"the sources differ: {first.source} before, {second.source} now")
-        for when, levels in (("before", refused(first)), ("now", refused(second))):
+        for when, levels in (("before", first.refused), ("now", second.refused)):
             if levels:
                 notes.append(f"the server refused requests {when} at {named(levels)}: these times show its limit")
     runs = [Run(name, "", _series(report)) for name, report in ((base, before), (commit, after))]

@@ -14,7 +14,7 @@ from .bottleneck import bottleneck_in_words, hindered, kept, plateau, too_few_ta
 from .certainty import is_slower
 from .model import DataSet, Level, sample_counts
 from .next_run import next_run
-from .ranking import SAME_MEMORY_BYTES, by_fastest_smaller, compared, counted, differing_items, is_dear, pays, seconds
+from .ranking import SAME_MEMORY_BYTES, by_fastest_smaller, counted, is_dear, pays, seconds
 from .scaling import law_in_words
 from .usage import busy_in_words, shares_in_words
 
@@ -35,10 +35,10 @@ class Line:
 
 
 def lines_of(found: Analysis) -> tuple[Line, ...]:
-    cautions, further = cautions_of(found), next_run(found)
+    cautions, further, data_set = cautions_of(found), next_run(found), found.data_set
     notes = [Line("Note", cautions[0])] if cautions else []
     following = [Line("Next", further[0], further[1] or None)] if further else []
-    limit = bottleneck_in_words(found.bottleneck, found.data_set.kind, bool(found.refused))
+    limit = bottleneck_in_words(found.bottleneck, data_set.kind, bool(data_set.refused))
     why = _why_bottleneck(found)
     bottleneck = Line("Bottleneck", f"{limit} ({why})" if why else limit)
     return (Line(*_advice(found)), Line("Best Performance", _best(found)), bottleneck, *notes, *following)
@@ -49,9 +49,9 @@ def details_of(found: Analysis) -> tuple[str, ...]:
     data_set, law = found.data_set, found.law if found.effect != "unknown" else None
     sentences = [
         *(f"{_capital(caution)}." for caution in cautions_of(found)[1:]),
-        _intervals(data_set),
+        _intervals(found),
         *_time(found),
-        _equals(data_set),
+        _equals(found),
         _slower(data_set),
         _memory(found),
         law_in_words(law, max(counted(data_set.measured))) if law else "",
@@ -79,13 +79,14 @@ def _advice(found: Analysis) -> tuple[str, str]:
 
 
 def _why_one(found: Analysis) -> str:
-    if found.refused:
-        top = max(level.speedup or 1.0 for level in found.refused)
-        reach = f", which reached {times(top)} at most" if found.best in found.refused else ""
-        return f"the server refused requests at {named(found.refused)}{reach}"
+    refused = found.data_set.refused
+    if refused:
+        top = max(level.speedup or 1.0 for level in refused)
+        reach = f", which reached {times(top)} at most" if found.best in refused else ""
+        return f"the server refused requests at {named(refused)}{reach}"
     if found.best is not None:
         return f"{_is(found.best)} only {share((found.best.speedup or 1) - 1)} faster"
-    others = compared(found.data_set)
+    others = found.compared
     if all(level.speedup_interval and level.speedup_interval[1] < 1 for level in others):
         return "more workers are slower" if counted(others) else f"{named(others)} {_be(others)} slower"
     return "more workers are not measurably faster"
@@ -96,7 +97,7 @@ def _beside_the_best(found: Analysis, default: Level) -> str:
     top = found.best
     if top is None or top is default:
         return ""
-    if top in found.refused:
+    if top in found.data_set.refused:
         return f"; the server refused requests at {workers(top.concurrency)}"
     if not is_slower(default, top):
         return f"; {_is(top)} not measurably faster"
@@ -128,13 +129,13 @@ def _no_advice(found: Analysis) -> str:
     data_set = found.data_set
     if not data_set.measured:
         return "no level has a time"
-    if differing_items(data_set):
+    if found.differing_items:
         counts = ", ".join(f"{x.items:,} at {workers(x.concurrency)}" for x in data_set.measured if x.items is not None)
         return f"the levels delivered different numbers of items ({counts}), so their times cannot be compared"
-    if found.refused and data_set.baseline in found.refused:
+    if data_set.refused and data_set.baseline in data_set.refused:
         return "the server refused requests even at 1 worker"
     if found.effect == "inconclusive":
-        wide = max(compared(data_set), key=lambda level: (level.speedup_interval or (0, 0))[1])
+        wide = max(found.compared, key=lambda level: (level.speedup_interval or (0, 0))[1])
         low, high = wide.speedup_interval or (0.0, 0.0)
         return f"the samples are too noisy to judge ({workers(wide.concurrency)}: {_exact(low)} to {_exact(high)})"
     if len(data_set.measured) < 2:
@@ -155,7 +156,7 @@ def _best(found: Analysis) -> str:
     if found.best is not None:
         level = found.best
         speedup = ", speedup n/a" if level.speedup is None else f" with {times(level.speedup)} speedup"
-        equals = [x for x in compared(found.data_set) if seconds(x) < seconds(level)]
+        equals = [x for x in found.compared if seconds(x) < seconds(level)]
         tie = f" ({named(equals)} {_be(equals)} not measurably faster)" if equals else ""
         return f"{workers(level.concurrency)}{speedup}{tie}"
     if found.effect == "none":
@@ -165,8 +166,8 @@ def _best(found: Analysis) -> str:
 
 def _why_bottleneck(found: Analysis) -> str:
     data_set, one = found.data_set, found.one
-    if found.refused:
-        counts = [(level, (level.usage and level.usage.refusals) or 0) for level in found.refused]
+    if data_set.refused:
+        counts = [(level, (level.usage and level.usage.refusals) or 0) for level in data_set.refused]
         shown = (f"{f'{x:,.0f}' if x >= 1 else 'under 1'} at {workers(level.concurrency)}" for level, x in counts)
         return f"refused requests in a run: {', '.join(shown)}"
     if found.bottleneck == "unknown":
@@ -197,7 +198,7 @@ def cautions_of(found: Analysis) -> tuple[str, ...]:
     measured, few, part = data_set.measured, too_few_tasks(data_set), "page" if data_set.kind == "api" else "document"
     failed, absent = ([x for x in data_set.levels if x.status == status] for status in ("failed", "n/a"))
     crowded = [level for level in measured if level.usage is not None and level.usage.crowded]
-    unjudged = [x for x in measured if x is not data_set.baseline and x not in compared(data_set)]
+    unjudged = [x for x in measured if x is not data_set.baseline and x not in found.compared]
     text = [
         failed and f"{named(failed)} failed",
         crowded and "the machine was busy with other work" + (len(crowded) < len(measured)) * f" at {named(crowded)}",
@@ -209,13 +210,13 @@ def cautions_of(found: Analysis) -> tuple[str, ...]:
     return tuple(words for words in text if isinstance(words, str))
 
 
-def _intervals(data_set: DataSet) -> str:
+def _intervals(found: Analysis) -> str:
     shown = [
         f"{workers(level.concurrency)} {times(level.speedup)} ({' to '.join(map(_exact, level.speedup_interval))})"
-        for level in compared(data_set)
+        for level in found.compared
         if level.speedup_interval is not None
     ]
-    basis = f", from {sample_counts(data_set.measured)}" if data_set.is_quick else ""
+    basis = f", from {sample_counts(found.data_set.measured)}" if found.data_set.is_quick else ""
     return f"Speedups with 95 % intervals{basis}: {', '.join(shown)}." if shown else ""
 
 
@@ -242,9 +243,9 @@ def _time(found: Analysis) -> list[str]:
     return text
 
 
-def _equals(data_set: DataSet) -> str:
+def _equals(found: Analysis) -> str:
     """Neighbours in speed whose order is noise."""
-    levels = [x for x in data_set.measured if x is data_set.baseline or x in compared(data_set)]
+    levels = [x for x in found.data_set.measured if x is found.data_set.baseline or x in found.compared]
     by_speed = sorted(levels, key=seconds)
     pairs = [sorted(pair, key=levels.index) for pair in pairwise(by_speed) if not is_slower(pair[1], pair[0])]
     text = "; ".join(f"{one.concurrency} and {other.concurrency}" for one, other in pairs)

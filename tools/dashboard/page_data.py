@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from tools.analysis.analysis import analyse
+from tools.analysis.analysis import Analysis
 from tools.analysis.change import Change
 from tools.analysis.model import DataSet, Report
 from tools.analysis.verdicts import Row
@@ -81,7 +81,7 @@ def _size(variant: str) -> str:
 
 def _run(report: Report, data_set: DataSet, date: int) -> dict[str, Any]:
     """A data set and its analysis as files of results have them, and what a table shows of each level and peer."""
-    found = analyse(replace(data_set, peers=()))  # which have a chart of their own
+    found = Analysis(replace(data_set, peers=()))  # which have a chart of their own
     run = {**data_set_content(data_set), **found.as_json()}
     for level, written in zip(data_set.levels, run["levels"], strict=True):
         written["cells"] = cells(level)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_data_sets import make_data_set, measured_level, missing_level
 
-from tools.analysis.analysis import analyse
+from tools.analysis.analysis import Analysis
 from tools.analysis.model import DataSet, Level, Usage
 from tools.analysis.next_run import PROGRAM
 
@@ -60,7 +60,7 @@ def worlds(draw: st.DrawFn) -> DataSet:
 
 @given(worlds())
 def test_always(world: DataSet) -> None:
-    found = analyse(world)
+    found = Analysis(world)
     decided, text = found, "\n".join(line.text for line in found.lines)
     said = {line.label: line.text for line in found.lines}
     intervals = {x.concurrency: x.speedup_interval for x in world.levels if x.speedup_interval is not None}
@@ -87,7 +87,7 @@ def test_always(world: DataSet) -> None:
         assert decided.effect == "unknown"
     for level in (decided.best, decided.default):
         assert level is None or level.concurrency in ordered
-    if not ordered and not decided.refused:
+    if not ordered and not world.refused:
         assert decided.bottleneck == "unknown"
 
     # A server that refused limits the rate: never a level at which it refused, never larger ones.

@@ -3,7 +3,7 @@
 import pytest
 from made_data_sets import MB, data_set, level, make_data_set, measured_level, missing_level, summarised_level, timed
 
-from tools.analysis.analysis import analyse
+from tools.analysis.analysis import Analysis
 from tools.analysis.model import DataSet, Usage
 from tools.analysis.scaling import ScalingLaw
 
@@ -12,12 +12,12 @@ PROGRAM = "python tools/benchmark_ingest.py api --max-items 1000"
 
 def said(found: DataSet) -> str:
     """Everything under the table, as a page shows it."""
-    lines = analyse(found).lines
+    lines = Analysis(found).lines
     return "\n".join(f"{line.label}: {line.text}{f': {line.command}' if line.command else ''}" for line in lines)
 
 
 def details(found: DataSet) -> str:
-    return "\n".join(analyse(found).details)
+    return "\n".join(Analysis(found).details)
 
 
 IDLE, HALF, BUSY = 0.05, 0.5, 0.97
@@ -89,7 +89,7 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
     ],
 )  # fmt: skip
 def test_decisions(made: DataSet, effect: str, bottleneck: str, best: object, recommended: object) -> None:
-    found = analyse(made)
+    found = Analysis(made)
     decided = (found.effect, found.bottleneck, found.best_concurrency, found.recommended)
     assert decided == (effect, bottleneck, best, recommended), said(made)
 
@@ -290,7 +290,7 @@ def test_details_sum_up_what_is_too_much_to_read() -> None:
 
 
 def test_the_scaling_law_is_among_the_details() -> None:
-    found = analyse(timed({n: 10 * (1 + 0.03 * n * (n - 1)) / n for n in (1, 2, 4, 8, 16)}, IDLE))
+    found = Analysis(timed({n: 10 * (1 + 0.03 * n * (n - 1)) / n for n in (1, 2, 4, 8, 16)}, IDLE))
     assert isinstance(found.law, ScalingLaw)
     assert found.law.coherency == pytest.approx(0.03, rel=0.05)
     assert found.law.peak_workers == pytest.approx(5.8, abs=0.3)
@@ -322,9 +322,9 @@ def test_asv_results_without_samples_are_judged_by_their_quartiles() -> None:
     def summary(name: int, median: float, spread: float) -> object:
         return summarised_level(name, median, 9, median - spread, median + spread)
 
-    clear = analyse(data_set(summary(1, 2.5, 0.1), summary(5, 1.5, 0.1)))
+    clear = Analysis(data_set(summary(1, 2.5, 0.1), summary(5, 1.5, 0.1)))
     assert clear.effect == "modest"
-    assert analyse(data_set(summary(1, 2.5, 1.0), summary(5, 1.9, 0.9))).effect == "inconclusive"
+    assert Analysis(data_set(summary(1, 2.5, 1.0), summary(5, 1.9, 0.9))).effect == "inconclusive"
 
 
 def test_asv_s_levels_are_those_of_the_suite() -> None:
@@ -332,17 +332,17 @@ def test_asv_s_levels_are_those_of_the_suite() -> None:
     asv = "asv run --append-samples --bench FileIngest abcd1234^!"
     levels = [level(1, 8, 0.1), level(10, 1, 0.4)]
     plain = make_data_set("1K JSON Files", "k", "file", "s", 1000, levels, command=asv)
-    assert analyse(plain).lines[-1].command == (
+    assert Analysis(plain).lines[-1].command == (
         "python tools/benchmark_ingest.py file --test-size 1000 --concurrency 1,10,20,40"
     )
     cold = make_data_set("1K JSON Files, cold", "k", "file", "s", 1000, levels, command=asv)
-    assert analyse(cold).lines[-1].text.endswith("rising, by other parameters of the benchmark")
-    assert analyse(cold).lines[-1].command is None
+    assert Analysis(cold).lines[-1].text.endswith("rising, by other parameters of the benchmark")
+    assert Analysis(cold).lines[-1].command is None
 
 
 def test_a_command_that_is_none_is_left_out() -> None:
     """A report is a file, which anybody may edit."""
     levels = [level(1, 8, 0.1), level(10, 1, 0.4)]
-    found = analyse(make_data_set("10 files", "k", "file", "s", 1000, levels, command="python 'unclosed"))
+    found = Analysis(make_data_set("10 files", "k", "file", "s", 1000, levels, command="python 'unclosed"))
     assert found.lines[-1].text.endswith("by the same command with")
     assert found.lines[-1].command == "--concurrency 1,10,20,40"

@@ -9,7 +9,7 @@ import pytest
 from scratch_asv import measure_scratch_project
 from support import ROOT
 
-from tools.analysis.analysis import analyse
+from tools.analysis.analysis import Analysis
 from tools.analysis.model import DataSet
 from tools.asv.results import read_report
 
@@ -36,5 +36,5 @@ def data_sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, DataSet]:
 
 @pytest.mark.parametrize("name", NATURES)
 def test_the_verdict_names_the_nature(name: str, data_sets: dict[str, DataSet]) -> None:
-    found = analyse(data_sets[name])
+    found = Analysis(data_sets[name])
     assert (found.bottleneck, found.effect) == NATURES[name], "\n".join(line.text for line in found.lines)

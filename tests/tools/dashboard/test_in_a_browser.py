@@ -13,7 +13,7 @@ import pytest
 from dashboard_results import API, FILE, PEAK, PEERS, TIME, Dashboard
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tools.analysis.analysis import analyse
+from tools.analysis.analysis import Analysis
 from tools.asv.results import read_report
 
 FLAGS = [
@@ -152,7 +152,7 @@ def test_numbers_are_those_of_the_result_files(page: Page, address: str, dashboa
 def test_words_are_those_of_the_report(page: Page, address: str, dashboard: Dashboard) -> None:
     for commit in dashboard.commits[::3]:  # one level of an API, and all of them
         for data_set in read_report(dashboard.results, commit=commit, machine="box").data_sets:
-            found = analyse(data_set)
+            found = Analysis(data_set)
             benchmark, _, size = data_set.key.removesuffix(")").partition("(")
             show(page, address, benchmark=benchmark, size=size, commit=commit[:8])
             assert page.locator("#title").inner_text() == data_set.title
