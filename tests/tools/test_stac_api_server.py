@@ -343,6 +343,27 @@ def test_bbox(server: Server, bbox: list[float], expected: list[str]) -> None:
     assert server.ids(collections=["special"], bbox=bbox) == expected
 
 
+@pytest.mark.parametrize(
+    ("geometry", "expected"),
+    [
+        ({"type": "Point", "coordinates": [5, 5]}, ["triangle"]),  # on its edge
+        ({"type": "Point", "coordinates": [6, 6]}, []),  # in its bounding box alone
+        ({"type": "LineString", "coordinates": [[-1, -1], [11, 11]]}, ["triangle"]),
+        ({"type": "Polygon", "coordinates": [[[1, 1], [2, 1], [2, 2], [1, 1]]]}, ["triangle"]),
+        ({"type": "Polygon", "coordinates": [[[-9, -9], [60, -9], [60, 60], [-9, 60], [-9, -9]],
+                                             [[-8, -8], [49, -8], [49, 49], [-8, 49], [-8, -8]]]}, ["high"]),
+        ({"type": "MultiPoint", "coordinates": [[172, -7], [50.5, 50.5, 9]]}, ["high", "east"]),
+        ({"type": "GeometryCollection", "geometries": [{"type": "Point", "coordinates": [0, 0]}]}, ["triangle"]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_intersects(server: Server, geometry: Json, expected: list[str]) -> None:
+    search = {"collections": ["special"], "intersects": geometry, "datetime": "../2013-01-01T00:00:00Z"}
+    assert [item["id"] for page in server.pages(body={**search, "limit": 1}) for item in page["features"]] == expected
+    found = server.get(**{**search, "collections": "special", "intersects": json.dumps(geometry)})
+    assert [item["id"] for item in found["features"]] == expected
+
+
 def test_ids_and_collections(server: Server) -> None:
     assert server.ids(ids=["west", "east", "absent"]) == ["west", "east"]
     assert server.ids(ids=["west", "squares-0000"], collections=["special"]) == ["west"]
@@ -418,7 +439,10 @@ BAD_SEARCHES: list[Json] = [
     ),
     {"datetime": 2024},
     *({"bbox": bbox} for bbox in ([], [0, 0, 1], [0, 0, 1, 1, 1], [0, 1, 1, 0], "0,0,1,1", [0, 0, "1", 1])),
-    {"intersects": {"type": "Point", "coordinates": [0, 0]}},
+    {"intersects": {"type": "Point", "coordinates": [0, 0]}, "bbox": [0, 0, 1, 1]},
+    {"intersects": {"type": "Feature", "geometry": {"type": "Point", "coordinates": [0, 0]}, "properties": {}}},
+    *({"intersects": {"type": "Polygon", "coordinates": bad}} for bad in ([], [[1]], [[[0, 0], [1, 1]]], "x", [["a"]])),
+    *({"intersects": bad} for bad in ({}, {"type": "Circle", "coordinates": [0, 0]}, "POINT (0 0)", [0, 0])),
     {"ids": "west"},
     {"ids": []},
     {"ids": [1]},
@@ -447,6 +471,7 @@ def test_bad_search_is_refused(server: Server, body: Json) -> None:
         ("GET", "/search?bbox=[0,0,1,1]", None, 400),
         ("GET", "/search?datetime=2024-01-01T00:00:00+01:00", None, 400),  # this plus sign means a space
         ("GET", "/search?fields=id", None, 400),
+        ("GET", "/search?intersects=POINT(0+0)", None, 400),
         ("POST", "/search", b"{", 400),
         ("POST", "/search", b"[]", 400),
         ("GET", "/absent", None, 404),
@@ -803,7 +828,7 @@ for url in sys.argv[2:]:
         root_url=url,
         ccs_to_validate=["core", "collections", "item-search"],
         collection="squares",
-        geometry=None,
+        geometry=json.dumps({"type": "Point", "coordinates": [20.5, 20.5]}),
         auth_bearer_token=None,
         auth_query_parameter=None,
         fields_nested_property=None,
@@ -855,7 +880,7 @@ def test_validator_finds_no_error_but_broken_rules(valid_files: list[Path], tmp_
         report, wrong = validate(tmp_path, plain.url, breaking.url)
     assert report["errors"] == []
     # What is left are stac-check's recommendations about the documents, not about the API, and that the server has no
-    # page for people, and does not know intersects.
+    # page for people.
     known = ("stac-check recommendations", "service-doc")
     assert [text for text in report["warnings"] if not any(words in text for words in known)] == []
     errors = "\n".join(wrong["errors"])

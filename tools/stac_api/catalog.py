@@ -60,6 +60,7 @@ def _fulfils(item: Item, filters: Filters) -> bool:
         and (filters.collections is None or item.collection in filters.collections)
         and (filters.bbox is None or overlap(filters.bbox, item.bbox))
         and not (filters.no_geometry and item.bbox)
+        and (filters.area is None or item.touches(filters.area))
     )
 
 

@@ -71,6 +71,15 @@ class Item:
             box = parse_box(found.bbox)
         return cls(raw, found.id, sys.intern(found.collection), *_range(found.properties), box)
 
+    def touches(self, area: Any) -> bool:
+        """Whether its geometry shares a point with a geometry of shapely, edges included."""
+        import shapely
+
+        if not overlap(Box(*area.bounds), self.bbox):
+            return False
+        geometry = msgspec.json.decode(self.raw, type=_Feature).geometry
+        return bool(area.intersects(shapely.from_geojson(bytes(geometry))))
+
 
 def read_items(paths: Sequence[Path]) -> list[Item]:
     """Every item of the NDJSON files. Raises InputError; two items of one collection must not share an id."""

@@ -29,6 +29,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     collections: _Names | None = None
     ids: _Names | None = None
     bbox: list[float] | None = None
+    intersects: dict[str, Any] | None = None
     datetime: str | None = None
     filter: dict[str, Any] | None = None
     filter_lang: str | None = msgspec.field(name="filter-lang", default=None)
@@ -44,6 +45,7 @@ class Filters:
     collections: frozenset[str] | None = None
     ids: frozenset[str] | None = None
     bbox: Box | None = None
+    area: Any = None  # a geometry of shapely
     start: int | None = None
     end: int | None = None
     no_geometry: bool = False
@@ -72,8 +74,8 @@ def body_of_get(parameters: Mapping[str, str]) -> Body:
     try:
         for name in body.keys() & {"collections", "ids", "bbox"}:
             body[name] = body[name].split(",")
-        if "filter" in body:
-            body["filter"] = msgspec.json.decode(body["filter"])
+        for name in body.keys() & {"filter", "intersects"}:
+            body[name] = msgspec.json.decode(body[name])
         return msgspec.convert(body, Body, strict=False)
     except msgspec.DecodeError as error:
         raise SearchError(str(error)) from None
@@ -84,7 +86,9 @@ def search_of(body: Body) -> Search:
     if body.filter not in (None, NO_GEOMETRY):
         raise SearchError("filter must be isNull of geometry, in cql2-json")
     start, end = (None, None) if body.datetime is None else _interval(body.datetime)
-    asked = (body.collections, body.ids, body.bbox, start, end, body.filter)
+    if body.bbox is not None and body.intersects is not None:
+        raise SearchError("bbox and intersects exclude each other")
+    asked = (body.collections, body.ids, body.bbox, body.intersects, start, end, body.filter)
     checksum = f"{zlib.crc32(repr(asked).encode()):08x}"
     offset = body.offset or 0
     if body.token is not None:
@@ -94,7 +98,8 @@ def search_of(body: Body) -> Search:
         offset = int(found[1])
     collections, ids = (None if names is None else frozenset(names) for names in (body.collections, body.ids))
     box = None if body.bbox is None else _box(body.bbox)
-    filters = Filters(collections, ids, box, start, end, no_geometry=body.filter is not None)
+    area = None if body.intersects is None else _area(body.intersects)
+    filters = Filters(collections, ids, box, area, start, end, no_geometry=body.filter is not None)
     return Search(filters, min(body.limit or DEFAULT_LIMIT, MAX_LIMIT), offset, checksum)
 
 
@@ -106,6 +111,21 @@ def _box(numbers: list[float]) -> Box:
     if box.south > box.north:
         raise SearchError("bbox must have its lower corner first")
     return box
+
+
+def _area(geometry: dict[str, Any]) -> Any:
+    try:
+        import shapely  # nothing else needs it
+    except ModuleNotFoundError:
+        raise SearchError("intersects needs shapely where this server runs") from None
+    try:
+        area = shapely.from_geojson(msgspec.json.encode(geometry))
+    except shapely.errors.ShapelyError as error:
+        raise SearchError(f"intersects must be a GeoJSON geometry: {error}") from None
+    if area.is_empty or "geometry" in geometry or "features" in geometry:
+        raise SearchError("intersects must be a GeoJSON geometry")
+    shapely.prepare(area)
+    return area
 
 
 def _interval(text: str) -> tuple[int | None, int | None]:
