@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tools.analysis.model import DataSet, Kind, Level, Peer, Usage, make_level, with_speedups
+from tools.analysis.model import DataSet, Kind, Level, Usage, make_level, with_speedups
 from tools.analysis.series import Measured, Status
 
 STEPS = (-2, -1, 0, 1, 2)
@@ -37,7 +37,7 @@ def level(concurrency: int | str, seconds: float, busy: float | None = None, *, 
 
 
 def make_data_set(title: str, key: str, kind: Kind, source: str, items: int | None, levels: Iterable[Level],
-                  peers: Iterable[Peer] = (), **known: Any) -> DataSet:  # fmt: skip
+                  peers: Iterable[Level] = (), **known: Any) -> DataSet:  # fmt: skip
     return with_speedups(DataSet(title, key, kind, source, items, tuple(levels), tuple(peers), **known))
 
 

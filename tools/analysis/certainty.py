@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from .model import Timing
+    from .model import Level
 
 CONFIDENCE = 0.95
 MINIMUM_RUNS = 6  # commits that it takes to know how much a benchmark swings from run to run
@@ -44,7 +44,7 @@ class Difference:
     p_value: float
 
 
-def ratio_interval(above: Timing, below: Timing) -> tuple[float, float] | None:
+def ratio_interval(above: Level, below: Level) -> tuple[float, float] | None:
     """The 95 % interval of the time of `above` over that of `below`, by Welch's method (unequal variances, 1947).
 
     None where one of them has no time, a single sample, or samples without any spread: they order nothing. It always
@@ -58,27 +58,27 @@ def ratio_interval(above: Timing, below: Timing) -> tuple[float, float] | None:
     return min(found.low, shown), max(found.high, shown)
 
 
-def is_slower(one: Timing, other: Timing) -> bool:
+def is_slower(one: Level, other: Level) -> bool:
     """Whether `one` is shown to take longer than `other`: the interval of the ratio lies above 1."""
     interval = ratio_interval(one, other)
     return interval is not None and interval[0] > 1.0
 
 
-def _mean_logarithm(timed: Timing) -> tuple[float, _Part] | None:
+def _mean_logarithm(level: Level) -> tuple[float, _Part] | None:
     """The mean of the logarithms, and how sure it is.
 
     asv keeps no samples unless it is told to; then the standard deviation is estimated from the quartiles
     (X. Wan et al., BMC Medical Research Methodology 14:135, 2014).
     """
-    count = timed.sample_count
-    if len(timed.samples) > 1:
-        logarithms = [math.log(sample) for sample in timed.samples]
+    count = level.sample_count
+    if len(level.samples) > 1:
+        logarithms = [math.log(sample) for sample in level.samples]
         count, degrees = len(logarithms), float(len(logarithms) - 1)
         mean, variance = statistics.fmean(logarithms), statistics.variance(logarithms)
-    elif count > 1 and timed.median_seconds and timed.q25_seconds and timed.q75_seconds:
+    elif count > 1 and level.median_seconds and level.q25_seconds and level.q75_seconds:
         width = 2 * _NORMAL.inv_cdf((0.75 * count - 0.125) / (count + 0.25))
-        variance = (math.log(timed.q75_seconds / timed.q25_seconds) / width) ** 2
-        mean, degrees = math.log(timed.median_seconds), QUARTILES_EFFICIENCY * (count - 1)
+        variance = (math.log(level.q75_seconds / level.q25_seconds) / width) ** 2
+        mean, degrees = math.log(level.median_seconds), QUARTILES_EFFICIENCY * (count - 1)
     else:
         return None
     # Equal samples differ by the rounding of their mean alone.

@@ -8,8 +8,8 @@ import math
 import re
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from .certainty import ratio_interval
 from .series import Measured, Status
@@ -43,11 +43,12 @@ class Environment:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timing:
-    """What levels and peers have in common.
+class Level:
+    """One concurrency level; or a peer, another way to the same items such as a library, by its name.
 
     `speedup` is the median of the data set's baseline divided by this median, `speedup_interval` its 95 % interval;
-    the baseline itself has none. `peak_bytes` is the peak resident set size of the benchmark process.
+    the baseline itself has none. `peak_bytes` is the peak resident set size of the benchmark process, `net_bytes` that
+    less the peak of a process that only imports the package.
     """
 
     status: Status
@@ -61,17 +62,6 @@ class Timing:
     peak_bytes: int | None = None
     speedup: float | None = None
     speedup_interval: tuple[float, float] | None = None
-
-    @property
-    def is_scattered(self) -> bool:
-        """Whether there is more than one sample, and a spread."""
-        return self.sample_count > 1 and self.q25_seconds != self.q75_seconds
-
-
-@dataclass(frozen=True, kw_only=True)
-class Level(Timing):
-    """One concurrency level. `net_bytes` is `peak_bytes` less the peak of a process that only imports the package."""
-
     concurrency: Concurrency
     net_bytes: int | None = None
     usage: Usage | None = None
@@ -82,12 +72,10 @@ class Level(Timing):
             return "processes" if _PROCESSES.fullmatch(self.concurrency) else "auto"
         return "sequential" if self.concurrency == BASELINE_CONCURRENCY else "concurrent"
 
-
-@dataclass(frozen=True, kw_only=True)
-class Peer(Timing):
-    """Another way to the same items: a library, a bare loop."""
-
-    name: str
+    @property
+    def is_scattered(self) -> bool:
+        """Whether there is more than one sample, and a spread."""
+        return self.sample_count > 1 and self.q25_seconds != self.q75_seconds
 
 
 @dataclass(frozen=True)
@@ -103,7 +91,7 @@ class DataSet:
     source: str
     items: int | None
     levels: tuple[Level, ...]
-    peers: tuple[Peer, ...] = ()
+    peers: tuple[Level, ...] = ()
     command: str | None = None
     version: str | None = None
 
@@ -195,10 +183,6 @@ def make_level(
     )
 
 
-def as_peer(name: str, level: Level) -> Peer:
-    return Peer(name=name, **{field.name: getattr(level, field.name) for field in fields(Timing)})
-
-
 def with_speedups(data_set: DataSet) -> DataSet:
     """The same with its levels in order and every speedup computed, the fastest peers first. Raises ValueError: a
     level is there twice.
@@ -207,7 +191,7 @@ def with_speedups(data_set: DataSet) -> DataSet:
     names = [level.concurrency for level in levels]
     if len(set(names)) < len(names):
         raise ValueError(f"{data_set.key}: a concurrency level is there twice in {names}")
-    peers = sorted(data_set.peers, key=lambda peer: (peer.median_seconds or math.inf, peer.name))
+    peers = sorted(data_set.peers, key=lambda peer: (peer.median_seconds or math.inf, str(peer.concurrency)))
     base = data_set.baseline
     return replace(
         data_set,
@@ -230,7 +214,7 @@ def title_of(kind: Kind, items: int) -> str:
     return f"{count} {'JSON Files' if kind == 'file' else 'API Items'}"
 
 
-def sample_counts(levels: Sequence[Timing]) -> str:
+def sample_counts(levels: Sequence[Level]) -> str:
     """How often each level was timed: "5 samples a level", "1 to 3 samples a level"."""
     counts = sorted({level.sample_count for level in levels if level.status == "ok"})
     if not counts:
@@ -239,12 +223,9 @@ def sample_counts(levels: Sequence[Timing]) -> str:
     return f"{number} {'sample' if counts == [1] else 'samples'} a level"
 
 
-_Timed = TypeVar("_Timed", Level, Peer)
-
-
-def _compared(base: Level | None, timed: _Timed) -> _Timed:
+def _compared(base: Level | None, level: Level) -> Level:
     """The same with its speedup over the baseline; the baseline itself is no estimate and has no interval."""
-    if base is None or base.median_seconds is None or timed.median_seconds is None:
-        return replace(timed, speedup=None, speedup_interval=None)
-    interval = None if timed is base else ratio_interval(base, timed)
-    return replace(timed, speedup=base.median_seconds / timed.median_seconds, speedup_interval=interval)
+    if base is None or base.median_seconds is None or level.median_seconds is None:
+        return replace(level, speedup=None, speedup_interval=None)
+    interval = None if level is base else ratio_interval(base, level)
+    return replace(level, speedup=base.median_seconds / level.median_seconds, speedup_interval=interval)

@@ -273,7 +273,7 @@ def _memory(found: Analysis) -> str:
 
 def _samples(data_set: DataSet) -> str:
     shown = [(workers(x.concurrency), x.samples) for x in data_set.measured if x.samples]
-    shown += [(peer.name, peer.samples) for peer in data_set.peers if peer.samples]
+    shown += [(str(peer.concurrency), peer.samples) for peer in data_set.peers if peer.samples]
     every = "Every sample" if all(len(samples) <= READABLE for _, samples in shown) else "Samples"
     return f"{every} (s), {'; '.join(f'{name}: {_listed(samples)}' for name, samples in shown)}." if shown else ""
 

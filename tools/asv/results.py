@@ -17,10 +17,8 @@ from tools.analysis.model import (
     Environment,
     Kind,
     Level,
-    Peer,
     Report,
     Usage,
-    as_peer,
     make_level,
     title_of,
     with_speedups,
@@ -156,7 +154,7 @@ def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
             yield replace(data_set, version=file.rows[name].version)
 
 
-def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Peer], commit: str) -> DataSet:
+def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Level], commit: str) -> DataSet:
     kind, owner = _kind(name), _owner(name)
     items = levels[0].items
     others = [f"{key}={text}" for key, text in rest]
@@ -183,7 +181,7 @@ def _amount(measured: Measured | None) -> int | None:
     return amount(measured and measured.value)
 
 
-def _peers(file: ResultFile, name: str, rest: Params, items: int | None) -> list[Peer]:
+def _peers(file: ResultFile, name: str, rest: Params, items: int | None) -> list[Level]:
     """The other ways to the items of one data set: those whose other parameters are the same."""
     owner = f".{_owner(name).removesuffix('Ingest')}Peers.{PEERS_METHOD_PREFIX}"
     found = []
@@ -191,9 +189,8 @@ def _peers(file: ResultFile, name: str, rest: Params, items: int | None) -> list
         peaks = file.by_params(peers_name.replace(f".{PEERS_METHOD_PREFIX}", ".peakmem_"), PEER_PARAMETER)
         for params, measured in file.by_params(peers_name, PEER_PARAMETER).items():
             if tuple(pair for pair in params if pair[0] != PEER_PARAMETER) == rest:
-                # A peer has no concurrency that could be told from outside.
-                level = make_level(1, measured, items=items, peak_bytes=_amount(peaks.get(params)))
-                found.append(as_peer(dict(params)[PEER_PARAMETER], level))
+                name, peak = dict(params)[PEER_PARAMETER], _amount(peaks.get(params))
+                found.append(make_level(name, measured, items=items, peak_bytes=peak))
     return found
 
 

@@ -87,7 +87,7 @@ def _run(report: Report, data_set: DataSet, date: int) -> dict[str, Any]:
         written["cells"] = cells(level)
     for peer, written in zip(data_set.peers, run["peers"], strict=True):
         seconds = significant(peer.median_seconds) if peer.status == "ok" else peer.status
-        written["cells"] = [peer.name, seconds, significant(peer.throughput)]
+        written["cells"] = [peer.concurrency, seconds, significant(peer.throughput)]
     return run | {
         "commit": report.environment.commit,
         "date": date,

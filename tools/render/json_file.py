@@ -13,7 +13,6 @@ from tools.analysis.model import (
     Level,
     Report,
     Usage,
-    as_peer,
     make_level,
     with_speedups,
 )
@@ -46,6 +45,9 @@ def data_set_content(data_set: DataSet) -> dict[str, Any]:
     content = dataclasses.asdict(data_set)
     for level, written in zip(data_set.levels, content["levels"], strict=True):
         written["strategy"] = level.strategy
+    for written in content["peers"]:
+        written["name"] = written.pop("concurrency")
+        del written["net_bytes"], written["usage"]
     return content
 
 
@@ -111,7 +113,7 @@ def _data_set(data: dict[str, Any]) -> DataSet:
     names = ("title", "key", "kind", "source", "items", "command", "version")
     known: dict[str, Any] = {name: data.get(name) for name in names}
     levels = tuple(_level(entry, entry["concurrency"]) for entry in data["levels"])
-    peers = tuple(as_peer(entry["name"], _level(entry, entry["name"])) for entry in data.get("peers", ()))
+    peers = tuple(_level(entry, entry["name"]) for entry in data.get("peers", ()))
     return with_speedups(DataSet(levels=levels, peers=peers, **known))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tools.analysis.analysis import Analysed, Analysis, Line
-from tools.analysis.model import BASELINE_CONCURRENCY, DataSet, Level, Report, Timing, sample_counts
+from tools.analysis.model import BASELINE_CONCURRENCY, DataSet, Level, Report, sample_counts
 from tools.words import NOT_AVAILABLE, clipped, megabytes, significant, times, workers
 
 COLUMNS = ("Strategy", "Concurrency", "Time (s)", "Throughput (items/s)", "Memory (MB)", "Speedup")
@@ -63,15 +63,15 @@ def _section(analysis: Analysis) -> Section:
     data_set = analysis.data_set
     rows = [Row(cells(x), "recommended" if x is analysis.default else _style(x)) for x in data_set.levels]
     for peer in data_set.peers:
-        name = clipped(peer.name, _NAME)
+        name = clipped(str(peer.concurrency), _NAME)
         rows.append(Row((name, NOT_AVAILABLE, *_numbers(peer), times(peer.speedup)), _style(peer)))
     others = ["Rows without a concurrency are other ways to the same items."] if data_set.peers else []
     details = (*analysis.details, *others, f"Source: {data_set.source}.", memory_note(data_set))
     return Section(data_set.title, COLUMNS, tuple(rows), analysis.lines, details, analysis)
 
 
-def _style(timed: Timing) -> str:
-    return "" if timed.status == "ok" else timed.status
+def _style(level: Level) -> str:
+    return "" if level.status == "ok" else level.status
 
 
 def cells(level: Level) -> tuple[str, ...]:
@@ -81,9 +81,9 @@ def cells(level: Level) -> tuple[str, ...]:
     return (level.strategy, clipped(str(level.concurrency), _NAME), *_numbers(level), speedup)
 
 
-def _numbers(timed: Timing) -> tuple[str, str, str]:
-    time = significant(timed.median_seconds) if timed.status == "ok" else timed.status
-    return time, significant(timed.throughput), megabytes(timed.peak_bytes)
+def _numbers(level: Level) -> tuple[str, str, str]:
+    time = significant(level.median_seconds) if level.status == "ok" else level.status
+    return time, significant(level.throughput), megabytes(level.peak_bytes)
 
 
 def memory_note(data_set: DataSet) -> str:

@@ -129,7 +129,7 @@ def _throughput(axes: Axes, analysis: Analysis, theme: Theme) -> None:
         return
     if analysis.law and data_set.items:
         _law(axes, data_set, analysis.law, theme)
-    peers = sorted((x.throughput, x.name) for x in data_set.peers if x.throughput is not None)
+    peers = sorted((x.throughput, str(x.concurrency)) for x in data_set.peers if x.throughput is not None)
     top = max(axes.dataLim.y1, *(point.extent[1] for point in points), *(rate for rate, _ in peers)) * 1.15
     axes.set_ylim(0, top)
     _peers(axes, peers, top, theme)

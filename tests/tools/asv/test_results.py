@@ -275,7 +275,7 @@ def test_peers_and_usage_are_found_by_their_names(made: Made) -> None:
         },
     )
     (data_set,) = read_report(made.root, peers=True).data_sets
-    assert [(x.name, x.median_seconds, x.speedup) for x in data_set.peers] == [
+    assert [(x.concurrency, x.median_seconds, x.speedup) for x in data_set.peers] == [
         ("pystac", 4.0, 0.5),
         ("bare_loop", 9.0, 2 / 9),
     ]

@@ -8,7 +8,7 @@ from made_data_sets import make_data_set, measured_level
 from test_markdown import documented_report
 
 from tools.analysis.analysis import analyse_report
-from tools.analysis.model import Report, as_peer
+from tools.analysis.model import Report
 from tools.analysis.two_reports import compare_reports
 from tools.render import render_html, report_page
 from tools.render.change import as_html
@@ -82,7 +82,7 @@ def test_names_are_text_and_not_markup() -> None:
 
 def test_peers_are_rows_of_the_table() -> None:
     (data_set,) = documented_report().data_sets
-    peers = [as_peer("pystac", measured_level(1, [90.4, 90.4, 90.4], items=10_000))]
+    peers = [measured_level("pystac", [90.4, 90.4, 90.4], items=10_000)]
     with_peers = make_data_set("t", "k", "file", "s", 10_000, data_set.levels, peers)
     page = Page(rendered(replace(documented_report(), data_sets=(with_peers,))))
     assert page.cells[12:] == ["pystac", "n/a", "90.4", "111", "n/a", "0.5x"]

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from made_data_sets import make_data_set, measured_level, missing_level
 
 from tools.analysis.analysis import analyse_report
-from tools.analysis.model import DataSet, Environment, Level, Report, Usage, as_peer
+from tools.analysis.model import DataSet, Environment, Level, Report, Usage
 from tools.errors import ReportError
 from tools.render import read
 from tools.render import write as write_analysed
@@ -49,7 +49,7 @@ def levels(draw: st.DrawFn, concurrency: int | str) -> Level:
     return measured_level(concurrency, draw(st.lists(SECONDS, min_size=1, max_size=4)), usage=draw(USAGES), **sizes)
 
 
-PEERS = st.tuples(st.text(min_size=1), levels(1)).map(lambda pair: as_peer(*pair))
+PEERS = st.text(min_size=1).flatmap(levels).map(lambda peer: replace(peer, net_bytes=None, usage=None))
 
 
 @st.composite
