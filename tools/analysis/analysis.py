@@ -14,6 +14,8 @@ from .usage import Usage
 from .words import Line as Line
 from .words import details_of, lines_of
 
+UNCERTAIN = 2.0  # the ends of an interval further apart than by this factor say little of the speedup
+
 Quality = Literal["enough", "few samples", "one sample", "no spread", "no samples"]
 
 
@@ -31,8 +33,8 @@ class Analysis:
     @cached_property
     def compared(self) -> tuple[Level, ...]:
         """The levels whose samples order them: with a speedup interval, or one against another where 1 was not
-        measured."""
-        levels = self.data_set.measured
+        measured; none where their times are not of the same work."""
+        levels = () if self.differing_items else self.data_set.measured
         if self.data_set.baseline is not None:
             return tuple(level for level in levels if level.speedup_interval is not None)
         return tuple(x for x in levels if any(y is not x and ratio_interval(x, y) is not None for y in levels))
@@ -56,18 +58,24 @@ class Analysis:
 
         None where no level is. Where 1 worker was not measured, of all whose samples order them.
         """
-        levels = () if self.differing_items else self.compared
+        levels = self.compared
         if self.data_set.baseline is not None:
             levels = tuple(filter(is_faster, levels))
         top = fastest(levels) if levels else None
         return next((level for level in levels if top is level or (top and not is_slower(level, top))), None)
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether the best level is shown to be faster, but not at all by how much."""
+        low, high = (self.best and self.best.speedup_interval) or (1.0, 1.0)
+        return self.quality == "enough" and high > UNCERTAIN * low
 
     @cached_property
     def effect(self) -> Effect:
         """How much workers help, by the best level and by what the others might still be: "inconclusive" where an
         interval spans 1 and reaches 1.2, "unknown" where nothing can be compared."""
         levels = self.compared
-        if self.data_set.baseline is None or not levels or self.differing_items:
+        if self.data_set.baseline is None or not levels:
             return "unknown"
         speedup = rounded(self.best)
         if speedup >= MODEST_SPEEDUP:
@@ -103,9 +111,11 @@ class Analysis:
         if base is not None:
             worth = tuple(level for level in worth if is_faster(level) and rounded(level) >= MODEST_SPEEDUP)
         numbers, most = counted(worth), top.concurrency if isinstance(top.concurrency, int) else math.inf
-        if isinstance(top.concurrency, str) and top in worth and all(pays(top, level) for level in numbers.values()):
-            return top
         small = [level for number, level in numbers.items() if number <= most]
+        if isinstance(top.concurrency, str):
+            alike = [level for level in worth if level.strategy == top.strategy]
+            paying = [level for level in alike if all(pays(level, number) for number in numbers.values())]
+            small = paying if top in paying else small
         smallest = (level for place, level in enumerate(small, 1) if not any(pays(x, level) for x in small[place:]))
         return next(smallest, one)
 

@@ -44,13 +44,18 @@ def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottl
         return "inconclusive"
     if hindered(data_set) is not None:
         return "contention"
+    few = too_few_tasks(data_set)
+    if few is not None and few[0] < 2:
+        return "unknown"  # one page: more workers could not have been faster
     if effect == "none":
         # Without CPU times the CPU is the likelier. On a crowded machine workers that wait for it are no faster either.
         return "cpu" if one is None else "unknown" if one.crowded else "serialised"
     if plateau(data_set) is not None:
         return "limited"
     if one is None:
-        return "waiting" if effect == "significant" else "mixed"
+        # More processes use more of the CPU, so that their speedup does not tell what one would wait for.
+        is_of_processes = top is not None and top.strategy == "processes"
+        return "unknown" if is_of_processes else "waiting" if effect == "significant" or _is_ideal(top) else "mixed"
     if one.busy >= IDLE_BUSY:
         return "mixed"
     return "waiting" if effect == "significant" or top is None else _modest_though_idle(top)
@@ -66,11 +71,16 @@ def _of_one_worker(one: Usage | None) -> Bottleneck:
 
 def _modest_though_idle(level: Level) -> Bottleneck:
     """One worker waits for the most part; either the pool is too small to show it, or something else holds it up."""
-    found, workers = level.usage, level.concurrency
-    is_nearly_ideal = isinstance(workers, int) and (level.speedup or 0.0) >= NEARLY_IDEAL * workers
-    if is_nearly_ideal or found is None or found.crowded or not _has_work(found, level):
+    found = level.usage
+    if _is_ideal(level) or found is None or found.crowded or not _has_work(found, level):
         return "waiting"
     return "limited" if found.busy < HALF_BUSY else "mixed"
+
+
+def _is_ideal(level: Level | None) -> bool:
+    """Whether a speedup is nearly as large as the number of workers."""
+    workers = None if level is None else level.concurrency
+    return isinstance(workers, int) and level is not None and (level.speedup or 0.0) >= NEARLY_IDEAL * workers
 
 
 def hindered(data_set: DataSet) -> tuple[Level, Level] | None:

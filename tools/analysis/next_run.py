@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
@@ -42,7 +43,7 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
     if found.quality == "no spread" and found.effect == "unknown" and seconds(fastest(measured)) < SHORT_SECONDS:
         return _more_items(data_set, "the runs are too short for the clock", 10)
     quiet = " on a quiet machine" if any(x.usage and x.usage.crowded for x in measured) else ""
-    if found.effect == "inconclusive" or (found.effect == "unknown" and found.default is None):
+    if found.effect == "inconclusive" or found.is_uncertain or (found.effect == "unknown" and found.default is None):
         most = max(level.sample_count for level in measured)
         repeats = max(ENOUGH_REPEATS, 2 * most)
         return _again(data_set, f"Repeat each level{quiet}{_cost(data_set, repeats)}", repeat=repeats)
@@ -61,7 +62,7 @@ def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:
     if default is None or not isinstance(default.concurrency, int) or default.concurrency == BASELINE_CONCURRENCY:
         return None
     level = default.concurrency
-    if level == names[-1]:
+    if level == names[-1] and _is_rising(found.data_set):
         if found.ceiling is not None and (default.speedup or 1.0) * PAYING_GAIN > found.ceiling:
             return None
         return _again(found.data_set, "Measure larger levels, throughput was still rising",
@@ -71,6 +72,13 @@ def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:
         return None
     levels = sorted({BASELINE_CONCURRENCY, *(round(below + (level - below) * part / 4) for part in range(5))})
     return _again(found.data_set, f"See whether fewer than {level} workers are enough", concurrency=levels)
+
+
+def _is_rising(data_set: DataSet) -> bool:
+    """Whether twice as many workers as the most would pay, if throughput went on as between the last two levels."""
+    (less, below), (most, level) = list(counted(data_set.measured).items())[-2:]
+    gain = seconds(below) / seconds(level)
+    return math.log(gain) >= math.log(PAYING_GAIN) * math.log2(most / less)
 
 
 def _below_the_refusal(data_set: DataSet) -> list[int] | None:

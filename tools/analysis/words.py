@@ -52,7 +52,7 @@ def details_of(found: Analysis) -> tuple[str, ...]:
         _intervals(found),
         *_time(found),
         _equals(found),
-        _slower(data_set),
+        *_slower(found),
         _memory(found),
         law_in_words(law, max(counted(data_set.measured))) if law else "",
         _samples(data_set),
@@ -101,10 +101,11 @@ def _beside_the_best(found: Analysis, default: Level) -> str:
         return f"; the server refused requests at {workers(top.concurrency)}"
     if not is_slower(default, top):
         return f"; {_is(top)} not measurably faster"
-    faster = share(seconds(default) / seconds(top) - 1)
+    gain = seconds(default) / seconds(top) - 1
+    faster = share(gain)
     if not pays(top, default) and is_dear(top, default):
         return f"; {_is(top)} {faster} faster, at {times((top.peak_bytes or 0) / (default.peak_bytes or 1))} the memory"
-    return f"; {_is(top)} only {faster} faster"
+    return f"; {_is(top)} {'less than 1 %' if gain < 0.01 else f'only {faster}'} faster"
 
 
 def _is(level: Level) -> str:
@@ -144,7 +145,7 @@ def _no_advice(found: Analysis) -> str:
     if len(once) == len(data_set.measured):
         return "one run a level shows that it works and where the time goes, not which level is faster"
     if once:
-        return f"{named(once)} ran only once, which is too few to compare"
+        return f"{named(once)} ran only once, which is not enough to compare"
     reasons = {
         "no samples": "asv kept neither samples nor quartiles",
         "no spread": "all samples of a level are the same, so their noise is not known",
@@ -204,10 +205,17 @@ def cautions_of(found: Analysis) -> tuple[str, ...]:
         crowded and "the machine was busy with other work" + (len(crowded) < len(measured)) * f" at {named(crowded)}",
         few and f"only {few[0]:g} {part}{'s' * (few[0] != 1)} to share, too few for {named(few[1].values())}",
         found.quality == "few samples" and f"only {sample_counts(measured)}, so the intervals are wide",
+        found.is_uncertain and f"noisy samples: {_uncertain(found)}",
         found.effect != "unknown" and unjudged and f"{named(unjudged)} had too few samples to be compared",
         absent and f"{named(absent)}: n/a (not run, or not offered by this commit)",
     ]
     return tuple(words for words in text if isinstance(words, str))
+
+
+def _uncertain(found: Analysis) -> str:
+    low, high = (found.best and found.best.speedup_interval) or (1.0, 1.0)
+    name = "" if found.best is None else workers(found.best.concurrency)
+    return f"the speedup of {name} may be anything from {_exact(low)} to {_exact(high)}"
 
 
 def _intervals(found: Analysis) -> str:
@@ -237,7 +245,7 @@ def _time(found: Analysis) -> list[str]:
         part = share(found.one.serial)
         text.append(f"One thread does {part} of that, which limits the speedup to {limit} (Amdahl's law).")
     best = found.best
-    if best is not None and best.usage is not None:
+    if best is not None and best.usage is not None and best.strategy != "processes":  # whose CPU time is not known
         busy = _cores(found) or f"{workers(best.concurrency)} kept the CPU busy {busy_in_words(best.usage)} of the time"
         text.append(f"{_capital(busy)}.")
     return text
@@ -252,11 +260,13 @@ def _equals(found: Analysis) -> str:
     return f"Not measurably different: {text}." if text else ""
 
 
-def _slower(data_set: DataSet) -> str:
+def _slower(found: Analysis) -> list[str]:
     """Levels with less throughput than a smaller one."""
-    pairs = by_fastest_smaller(data_set)
-    text = [f"{workers(x.concurrency)} than {least.concurrency}" for x, least in pairs if is_slower(x, least)]
-    return f"Slower with more workers: {listed(text)}." if text else ""
+    slower: dict[str, list[Level]] = {}
+    for level, smaller in () if found.differing_items else by_fastest_smaller(found.data_set):
+        if is_slower(level, smaller):
+            slower.setdefault(workers(smaller.concurrency), []).append(level)
+    return [f"Slower than {name}: {named(levels)}." for name, levels in slower.items()]
 
 
 def _memory(found: Analysis) -> str:

@@ -45,6 +45,8 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
         (timed({1: 4.0, 5: 2.0, "auto": 1.0}, IDLE), "significant", "waiting", "auto", "auto"),
         (timed({1: 4.0, 5: 1.0, "auto": 0.95}, IDLE), "significant", "waiting", "auto", 5),
         (timed({1: 4.0, 5: 2.0, "2 processes": 1.0}, IDLE), "significant", "waiting", "2 processes", "2 processes"),
+        # Nor do more processes pay for 5 %.
+        (timed({1: 4.0, "2 processes": 2.1, "4 processes": 2.0}, BUSY), "modest", "cpu", "4 processes", "2 processes"),
         # An idle CPU contradicts "CPU-bound"; a busy one contradicts "waiting".
         (timed({1: 1.0, 5: 1.0, 10: 1.0}, 0.1), "none", "serialised", 1, 1),
         (data_set(level(1, 4.0, 0.99), level(4, 1.0, 3.9)), "significant", "cpu", 4, 4),
@@ -72,6 +74,10 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
         # Without CPU times: from the speedup alone.
         (timed({1: 5.0, 10: 1.0}), "significant", "waiting", 10, 10),
         (timed({1: 1.0, 10: 1.0}), "none", "cpu", 1, 1),
+        (timed({1: 2.0, 2: 1.05}), "modest", "waiting", 2, 2),
+        (timed({1: 4.0, "4 processes": 1.1}), "significant", "unknown", "4 processes", "4 processes"),
+        # With one page to share, nothing could have been faster.
+        (data_set(*(level(n, 1.0, IDLE, tasks=1) for n in (1, 5))), "none", "unknown", 1, 1),
         # A server that refuses is a limit on the rate, and no level at which it refused is recommended, nor one above.
         (data_set(level(1, 8, IDLE, refusals=0), level(5, 4, IDLE, refusals=6), level(10, 2, IDLE), kind="api"),
          "significant", "limited", 10, 1),
@@ -244,9 +250,9 @@ def throttled() -> DataSet:
             f"Next: Measure 1 worker too: {PROGRAM} --workers 1,2,4",
         ),
         (  # what the CPU allows is reached: larger levels cannot help
-            data_set(level(1, 1.2, 0.85), level(4, 1.0, 1.0)),
-            "Use 4 workers: 1.2x the throughput of 1 worker\n"
-            "Best Performance: 4 workers with 1.2x speedup\n"
+            data_set(level(1, 1.2, 0.85), level(2, 1.0, 1.0)),
+            "Use 2 workers: 1.2x the throughput of 1 worker\n"
+            "Best Performance: 2 workers with 1.2x speedup\n"
             "Bottleneck: the CPU (1 worker keeps it busy 85 % of the time)",
         ),
         (
@@ -254,6 +260,28 @@ def throttled() -> DataSet:
             "Use 1 worker: auto concurrency is slower\n"
             "Best Performance: 1 worker (sequential), nothing is faster\n"
             "Bottleneck: the CPU (from the speedup alone)",
+        ),
+        (  # most workers are not the fastest, and by how much they are faster is not known
+            data_set(level(1, 10, noise=0.3), level(5, 2, noise=1 / 3), level(10, 3, noise=0.1), command=PROGRAM),
+            "Use 5 workers: 5.0x the throughput of 1 worker\n"
+            "Best Performance: 5 workers with 5.0x speedup\n"
+            "Bottleneck: waiting for the disk (from the speedup alone)\n"
+            "Note: noisy samples: the speedup of 5 workers may be anything from 2.17x to 12.3x\n"
+            f"Next: Repeat each level: {PROGRAM} --repeat 10",
+        ),
+        (  # ten times as many workers for an eighth more: twice as many again would not pay
+            timed({1: 100.0, 10: 11.0, 100: 9.7}),
+            "Use 100 workers: 10.3x the throughput of 1 worker\n"
+            "Best Performance: 100 workers with 10.3x speedup\n"
+            "Bottleneck: waiting for the disk (from the speedup alone)\n"
+            "Next: See whether fewer than 100 workers are enough, by the same command with: "
+            "--concurrency 1,10,32,55,78,100",
+        ),
+        (
+            data_set(level(1, 10, noise=0.001), level(2, 7.2, noise=0.001), level(4, 7.15, noise=0.001)),
+            "Use 2 workers: 1.4x the throughput of 1 worker; 4 workers are less than 1 % faster\n"
+            "Best Performance: 4 workers with 1.4x speedup\n"
+            "Bottleneck: partly waiting for the disk, partly the CPU (from the speedup alone)",
         ),
         (  # seconds that are all the same are no fault of the clock
             data_set(level(1, 4.0, noise=0), level(4, 1.0, noise=0), command=PROGRAM),
@@ -296,7 +324,12 @@ def test_the_scaling_law_is_among_the_details() -> None:
     assert found.law.peak_workers == pytest.approx(5.8, abs=0.3)
     law = "Universal Scalability Law: no measurable contention, coherency 3.0 %, a predicted peak at 6 workers"
     assert law in "\n".join(found.details)
-    assert "Slower with more workers: 16 workers than 8." in found.details
+    assert "Slower than 8 workers: 16 workers." in found.details
+
+
+def test_levels_of_different_items_are_not_compared_in_the_details_either() -> None:
+    found = details(data_set(level(1, 9.0, items=10), level(5, 1.0, items=9), level(10, 2.0, items=9)))
+    assert not {"Speedups", "Not", "Slower"} & set(found.split())
 
 
 @pytest.mark.parametrize(
