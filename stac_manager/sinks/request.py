@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stac_manager.config import SECRETS, IngestConfig
-from stac_manager.exceptions import ConfigurationError
+from stac_manager.exceptions import ConfigurationError, printable
 from stac_manager.plan import Plan, digest
 from stac_manager.sinks.folder import Header
 from stac_manager.sinks.job import Job, Variables, run_coroutine
@@ -44,7 +44,8 @@ class Request:
         """The first line of the plan."""
         options = options_of(self.config)
         kept = {name: value for name, value in options.items() if name not in IRRELEVANT}
-        source = without_query(self.config.source)
+        kept["source"] = printable(kept["source"])  # a path need not be text
+        source = printable(without_query(self.config.source))
         return Header(digest(kept), source, {**kept, "source": source}, self.layout.format)
 
     @property

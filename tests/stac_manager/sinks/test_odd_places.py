@@ -179,14 +179,18 @@ def test_a_file_without_items_is_a_file(name: str, source: Path, tmp_path: Path)
 
 
 def test_a_name_that_is_no_text_is_a_name(source: Path, tmp_path: Path) -> None:
-    dest = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.ndjson"))
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
     try:
-        dest.touch()
+        folder.mkdir()
     except OSError:
         pytest.skip("this file system has names in UTF-8 alone")
-    dest.unlink()
-    write(Sink({"source": source}, dest))
-    assert (verify(dest).items, verify(dest).problems) == (ITEMS, ())
+    source = source.rename(folder / source.name)
+    for dest in (folder / os.fsdecode(b"\xfe.ndjson"), folder / "out"):
+        sink = Sink({"source": source}, dest)
+        written = write(sink)
+        assert (verify(dest).items, verify(dest).problems) == (ITEMS, ())
+        assert write(sink) == written
+    assert write(replace(sink, update=True)).items == ITEMS
 
 
 @pytest.mark.parametrize(
