@@ -15,7 +15,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stac_manager.exceptions import DataProcessingError
+from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.arrow import release_unused
 from stac_manager.protocols import Item
 from stac_manager.sinks.arrow import Columns, batch_of, conform, joined, metadata_of
@@ -27,6 +27,10 @@ BATCH_ITEMS = 256
 ROW_GROUP_BYTES = 32 << 20
 """Of a row group in memory, as Arrow has it; packed it is smaller."""
 COMPRESSION = "zstd"
+MOST_CHUNKS = 60_000
+"""Of one file: its columns times its row groups. Each has an entry in the footer, of 150 bytes, and of 2,200 in memory
+when the footer is written (pyarrow 26)."""
+CHUNK_BYTES = 150
 
 
 class GeoParquetPart:
@@ -40,6 +44,7 @@ class GeoParquetPart:
         self._pending: list[Item] = []
         self._batches: list[Any] = []
         self._bytes = 0
+        self.arrow_bytes = 0
         self._segments: list[Path] = []
         self._writer: _Writer | None = None
 
@@ -84,6 +89,7 @@ class GeoParquetPart:
             self._schema = wider
         self._batches.append(batch)
         self._bytes += batch.nbytes
+        self.arrow_bytes += batch.nbytes
         if self._bytes >= ROW_GROUP_BYTES:
             self._flush()
 
@@ -149,11 +155,48 @@ class _Writer:
 
 
 def copy(disk: Disk, sources: Iterable[Path], target: Path, schema: Columns) -> None:
-    """Copy the rows of Parquet files into one with these columns, a row group at a time."""
+    """Copy the rows of Parquet files into one with these columns. Small row groups are put together.
+
+    The footer has an entry for each column of each row group, and is held in memory until the end, by readers too.
+    """
     with _Writer(disk, target, schema) as writer:
+        waiting: list[Any] = []
         for path in sources:
             for batches in _row_groups(path):
-                writer.write([conform(batch, schema) for batch in batches])
+                waiting += [conform(batch, schema) for batch in batches]
+                if sum(batch.nbytes for batch in waiting) >= ROW_GROUP_BYTES // 2:
+                    writer.write(waiting)
+                    waiting.clear()
+        if waiting:
+            writer.write(waiting)
+
+
+def check_footer(dest: Path, columns: bytes, items: int, bytes_an_item: float) -> None:
+    """Refuse to write into one file what takes too much memory there.
+
+    Args:
+        dest: The file.
+        columns: The columns so far.
+        items: How many it should hold.
+        bytes_an_item: Of an item in memory, as Arrow has it.
+
+    Raises:
+        ConfigurationError: If it would have too many column chunks.
+    """
+    chunks = round(items * bytes_an_item / ROW_GROUP_BYTES) * sum(_leaves(each.type) for each in columns_of(columns))
+    if chunks > MOST_CHUNKS:
+        raise ConfigurationError(
+            f"{dest}: as one Parquet file, {items:,} such items need a footer of about "
+            f"{chunks * CHUNK_BYTES / 1e6:,.0f} MB, which whoever writes or reads it holds in memory, and more than "
+            "ten times that while it is written; name a folder as DEST"
+        )
+
+
+def _leaves(kind: Any) -> int:
+    """The columns that Parquet makes of one."""
+    if pa.types.is_struct(kind):
+        return sum(_leaves(kind.field(index).type) for index in range(kind.num_fields))
+    return _leaves(kind.value_type) if pa.types.is_list(kind) else 1
 
 
 def filtered(disk: Disk, source: Path, target: Path, keep: Sequence[bool]) -> None:

@@ -105,10 +105,12 @@ class Done:
     Attributes:
         record: For the journal.
         columns: The columns of its part, with those known before, of a GeoParquet sink.
+        arrow_bytes: Bytes of its items as Arrow has them in memory, of a GeoParquet sink.
     """
 
     record: PartRecord
     columns: bytes | None = field(default=None, repr=False)
+    arrow_bytes: int = 0
 
 
 class Worker:
@@ -196,7 +198,7 @@ class Worker:
             partition.key, name, part.items, size if name else 0, report, tuple(failures[:FAILURES_KEPT]),
             Mark(*marks.updated), Mark(*marks.datetime),
         )  # fmt: skip
-        return Done(record, part.columns)
+        return Done(record, part.columns, part.arrow_bytes)
 
 
 def _open_part(layout: Layout, disk: Disk, path: Path, columns: bytes | None, text_of: Callable[[Item], bytes]) -> Part:

@@ -22,9 +22,11 @@ class Part(Protocol):
 
     Attributes:
         items: Items in it so far.
+        arrow_bytes: Bytes of them as Arrow has them in memory; 0 of what is no table.
     """
 
     items: int
+    arrow_bytes: int
 
     @property
     def columns(self) -> bytes | None:
@@ -50,6 +52,7 @@ class NdjsonPart:
     """
 
     columns: bytes | None = None
+    arrow_bytes = 0
 
     def __init__(self, disk: Disk, path: Path, text_of: Callable[[Item], bytes] = text_of) -> None:
         self.items = 0

@@ -22,6 +22,8 @@ from stac_manager.sinks.summing import difference, manifest_for
 FAILURES_IN_A_ROW = 3
 """So many partitions may fail one after another, and as many as there are workers, before a run gives up."""
 FAILURES_NAMED = 5
+FIRST_SHARE = 0.1
+"""Of a run: as long as no more is done, it is refused where one file will be too large, and has to start over."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Run:
         items = before = sum(record.items for record in records.values())
         shared = Shared(items_left=None if most is None else most - before, disk=self.folder.disk)
         failed: list[Outcome] = []
-        in_a_row = 0
+        in_a_row = arrow_bytes = 0
         expected = plan.counted or _estimate(plan)
         expected = expected if most is None else min(expected or most, most)
         self.on_progress(Progress(before, expected, len(records), len(plan), before))
@@ -166,8 +168,22 @@ class Run:
                     from stac_manager.sinks.geoparquet import joined_columns
 
                     shared.columns = joined_columns(shared.columns, outcome.done.columns)
+                    arrow_bytes += outcome.done.arrow_bytes
+                    if expected and items <= expected * FIRST_SHARE:
+                        self._check_size(shared.columns, expected, arrow_bytes / (items - before))
                 self.on_progress(Progress(items, expected, len(records), len(plan), before))
         return failed
+
+    def _check_size(self, columns: bytes, items: int, bytes_an_item: float) -> None:
+        if not self.layout.file:
+            return
+        from stac_manager.sinks.geoparquet import check_footer
+
+        try:
+            check_footer(self.layout.dest, columns, items, bytes_an_item)
+        except ConfigurationError:
+            self.folder.forget()
+            raise
 
     def finish(self, plan: Plan, records: dict[str, PartRecord]) -> Manifest:
         """Make the parts fit each other, join them if DEST is a file, and write the manifest."""

@@ -170,6 +170,25 @@ def test_what_was_written_is_a_source(dest: str, source: Path, tmp_path: Path) -
         assert pq.read_table(folder).num_rows == ITEMS
 
 
+def test_one_parquet_file_has_few_row_groups_and_is_refused_early_where_these_are_too_many(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow.parquet as pq
+
+    source.write_text("".join(json.dumps(item) + "\n" for item in make_items(40)))
+    sink = Sink({"source": source}, tmp_path / "out.parquet", partition_items=2)
+    write(sink)
+    assert pq.read_metadata(sink.dest).num_row_groups == 1
+    monkeypatch.setattr("stac_manager.sinks.geoparquet.ROW_GROUP_BYTES", 64)
+    sink, done = replace(sink, dest=tmp_path / "large.parquet"), []
+    monkeypatch.setattr("stac_manager.sinks.geoparquet.MOST_CHUNKS", 100)
+    with pytest.raises(ConfigurationError, match=r"large\.parquet: as one .* 40 such items .*name a folder"):
+        write(replace(sink, on_progress=done.append))
+    assert len(done) == 1  # before the first partition
+    assert list(tmp_path.glob("*large*")) + list(tmp_path.glob(".*large*")) == []
+    assert write(replace(sink, dest=tmp_path / "large/", format="geoparquet")).items == 40
+
+
 @pytest.mark.parametrize("name", ["out.ndjson", "out.ndjson.zst", "out.parquet"])
 def test_a_file_without_items_is_a_file(name: str, source: Path, tmp_path: Path) -> None:
     write(Sink({"source": source, "collection_id": "nobody"}, tmp_path / name))
