@@ -202,7 +202,7 @@ def _leaves(kind: Any) -> int:
 def filtered(disk: Disk, source: Path, target: Path, keep: Sequence[bool]) -> None:
     """Copy the rows for which `keep` is true."""
     first = 0
-    with _Writer(disk, target, plain(pq.read_schema(source))) as writer:
+    with _Writer(disk, target, schema_of(source)) as writer:
         for batches in _row_groups(source):
             rows = sum(batch.num_rows for batch in batches)
             table = pa.Table.from_batches(batches).filter(pa.array(keep[first : first + rows], pa.bool_()))
@@ -213,7 +213,7 @@ def filtered(disk: Disk, source: Path, target: Path, keep: Sequence[bool]) -> No
 
 def _row_groups(path: Path) -> Iterator[list[Any]]:
     """Read without threads of Arrow's: each would keep memory of its own, for the columns that it has unpacked."""
-    with pq.ParquetFile(path) as file:
+    with open(path, "rb") as opened, pq.ParquetFile(opened) as file:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, use_threads=False).to_batches()
 
@@ -227,9 +227,9 @@ def unify(folder: Folder, names: Sequence[str]) -> Iterator[tuple[str, int]]:
     paths = [folder.layout.parts / name for name in names]
     common: Columns = None
     for path in paths:
-        common = _joined(common, plain(pq.read_schema(path)), str(path))
+        common = _joined(common, schema_of(path), str(path))
     for path in paths:
-        if not plain(pq.read_schema(path)).equals(common):
+        if not schema_of(path).equals(common):
             temporary = folder.layout.temporary / path.name
             copy(folder.disk, [path], temporary, common)
             folder.publish(temporary, path.name)
@@ -243,9 +243,13 @@ def _joined(common: Columns, schema: Columns, where: str) -> Columns:
         raise DataProcessingError(f"{where}: {error}") from None
 
 
-def plain(schema: Columns) -> Columns:
-    """Return the schema without the metadata of its file; fields keep theirs."""
-    return schema.remove_metadata()
+def schema_of(path: Path) -> Columns:
+    """Return the columns of a file, without the metadata of the file; fields keep theirs.
+
+    Arrow takes a path for a URL, which has to be text: it gets a file.
+    """
+    with open(path, "rb") as file:
+        return pq.read_schema(file).remove_metadata()
 
 
 def columns_of(content: bytes | None) -> Columns:

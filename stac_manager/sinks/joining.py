@@ -18,12 +18,10 @@ def join(folder: Folder, records: Sequence[PartRecord]) -> None:
     paths = [layout.parts / record.file for record in records if record.file]
     temporary = layout.temporary / layout.dest.name
     if layout.format == "geoparquet":
-        import pyarrow.parquet as pq
-
         from stac_manager.sinks.arrow import NO_ITEMS
-        from stac_manager.sinks.geoparquet import copy, plain
+        from stac_manager.sinks.geoparquet import copy, schema_of
 
-        copy(disk, paths, temporary, plain(pq.read_schema(paths[0])) if paths else NO_ITEMS)
+        copy(disk, paths, temporary, schema_of(paths[0]) if paths else NO_ITEMS)
     elif layout.format == "ndjson.zst" and not paths:
         ZstdNdjsonPart(disk, temporary).finish()
     else:

@@ -149,7 +149,7 @@ def _of_parquet(path: Path) -> Iterator[bytes]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with open(path, "rb") as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group)  # all of it: a damaged column is found here
                 count = table.num_rows

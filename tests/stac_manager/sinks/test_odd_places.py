@@ -204,8 +204,9 @@ def test_a_name_that_is_no_text_is_a_name(source: Path, tmp_path: Path) -> None:
     except OSError:
         pytest.skip("this file system has names in UTF-8 alone")
     source = source.rename(folder / source.name)
-    for dest in (folder / os.fsdecode(b"\xfe.ndjson"), folder / "out"):
-        sink = Sink({"source": source}, dest)
+    for name in (b"\xfe.ndjson", b"\xfe.parquet", b"table", b"out"):
+        dest = folder / os.fsdecode(name)
+        sink = Sink({"source": source}, dest, "geoparquet" if name == b"table" else None, partition_items=2)
         written = write(sink)
         assert (verify(dest).items, verify(dest).problems) == (ITEMS, ())
         assert write(sink) == written
