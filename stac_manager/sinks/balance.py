@@ -15,8 +15,9 @@ from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
 
 PARTITIONS_LEFT = 4
 """Of what is left, a partition holds no more than this part of a worker's share."""
-LEAST_ITEMS = 1_000
-"""Partitions are not cut into smaller ones than this, but for a rest: each is synced by itself."""
+LEAST_ITEMS = 250
+"""Partitions are not cut into smaller ones than this, but for a rest: each is synced by itself. For half the time that
+this many take, a worker waits at the end."""
 
 
 def balanced(plan: Plan, workers: int) -> Plan:
