@@ -132,7 +132,9 @@ class Cluster:
         running: dict[Any, Partition] = {}
 
         def submit(partition: Partition) -> Any:
-            future = self._client.submit(_do, share, partition, shared.columns, pure=False, key=_name(partition))
+            future = self._client.submit(
+                _do, share, partition, shared.columns, __version__, pure=False, key=_name(partition)
+            )
             running[future] = partition
             return future
 
@@ -168,10 +170,11 @@ def _check_versions(client: Any) -> None:
     except Exception as error:  # a bare one, with the worker's in its text
         raise DataProcessingError(f"the Dask workers cannot run stac_manager: {error}; install it there") from error
     if not versions <= {__version__}:
-        found = ", ".join(sorted(versions))
-        raise DataProcessingError(
-            f"the Dask workers have stac-manager {found}, and this is {__version__}: use one version"
-        )
+        raise _differ(", ".join(sorted(versions)), __version__)
+
+
+def _differ(theirs: str, ours: str) -> DataProcessingError:
+    return DataProcessingError(f"the Dask workers have stac-manager {theirs}, and this is {ours}: use one version")
 
 
 def _name(partition: Partition) -> str:
@@ -195,7 +198,9 @@ def _version() -> str:
     return __version__
 
 
-def _do(job: Job, partition: Partition, columns: bytes | None) -> Done:
+def _do(job: Job, partition: Partition, columns: bytes | None, version: str = __version__) -> Done:
+    if version != __version__:  # a worker that has joined since the run began
+        raise _differ(__version__, version)
     _keep_freed_memory()
     worker = Worker(job)
     try:

@@ -81,6 +81,15 @@ def test_workers_without_this_version_are_refused(
         monkeypatch.setattr(client, "run", run)
         with pytest.raises(DataProcessingError, match=said):
             ingest({"source": source}, tmp_path / "out", client)
+    monkeypatch.undo()
+    submit = client.submit
+
+    def to_one_that_joins_late(do: Any, *arguments: Any, **options: Any) -> Any:
+        return submit(do, *arguments[:-1], "0.0.9", **options)
+
+    monkeypatch.setattr(client, "submit", to_one_that_joins_late)
+    with pytest.raises(DataProcessingError, match=r"and this is 0\.0\.9"):
+        ingest({"source": source}, tmp_path / "out", client)
 
 
 def test_a_partition_that_fails_is_named_and_the_rest_is_done(client: Any, source: Path, tmp_path: Path) -> None:
