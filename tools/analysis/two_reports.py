@@ -1,7 +1,6 @@
 """Two reports of single runs, such as `file` and `api` write, judged like everything else."""
 
 import re
-from collections.abc import Iterator
 
 from tools.errors import ReportError
 from tools.words import NOT_AVAILABLE, workers
@@ -41,12 +40,10 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
     ]
     for key in common:
         first, second = old[key], new[key]
-        for first_count, second_count, where in _pairs(first, second):
-            if first_count != second_count:
-                counts = " and ".join(
-                    NOT_AVAILABLE if count is None else f"{count:,}" for count in (first_count, second_count)
-                )
-                raise ReportError(f"times of different numbers of items cannot be compared: {counts}{where}")
+        counts, others = _counts(first), _counts(second)
+        for where in (place for place in others if counts.get(place, others[place]) != others[place]):
+            shown = " and ".join(NOT_AVAILABLE if x is None else f"{x:,}" for x in (counts[where], others[where]))
+            raise ReportError(f"times of different numbers of items cannot be compared: {shown}{where}")
         if first.source != second.source:
             notes.append(f"the sources differ: {first.source} before, {second.source} now")
         for when, levels in (("before", first.refused), ("now", second.refused)):
@@ -56,13 +53,9 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
     return between(runs[:1], runs[1:], machine=other.machine or "this machine", base=base, commit=commit, notes=notes)
 
 
-def _pairs(before: DataSet, after: DataSet) -> Iterator[tuple[int | None, int | None, str]]:
-    """The numbers of items, before and after, of the whole and of each level that was timed both times; and where."""
-    yield before.items, after.items, ""
-    counts = {level.concurrency: level.items for level in before.measured}
-    for level in after.measured:
-        if level.concurrency in counts:
-            yield counts[level.concurrency], level.items, f" at {workers(level.concurrency)}"
+def _counts(data_set: DataSet) -> dict[str, int | None]:
+    """The numbers of items of the whole and of each level that was timed, by where that is."""
+    return {"": data_set.items, **{f" at {workers(x.concurrency)}": x.items for x in data_set.measured}}
 
 
 def _series(report: Report) -> dict[Series, Measured]:

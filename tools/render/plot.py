@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -67,8 +67,7 @@ def draw(found: Analysed, path: Path) -> None:
 def panel(analysis: Analysis, which: Panel, *, dark: bool = False) -> bytes:
     """One panel of one data set as SVG, for a page with a light or a dark background."""
     theme = DARK if dark else LIGHT
-    fill = _throughput if which == "throughput" else _speedup
-    return _picture(_PANEL_INCHES, "svg", theme, lambda figure: fill(figure.subplots(), analysis, theme))
+    return _picture(_PANEL_INCHES, "svg", theme, lambda figure: _panel(figure.subplots(), analysis, which, theme))
 
 
 def _picture(size: tuple[float, float], kind: str, theme: Theme, fill: Callable[[Figure], None]) -> bytes:
@@ -99,8 +98,8 @@ def _fill(figure: Figure, found: Analysed, theme: Theme) -> None:
         title = f"{clipped(plain(analysis.data_set.title), 80)}{quick}"
         row.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
         left, right = row.subplots(1, 2)
-        _throughput(left, analysis, theme)
-        _speedup(right, analysis, theme)
+        _panel(left, analysis, "throughput", theme)
+        _panel(right, analysis, "speedup", theme)
     figure.supxlabel(_foot(found.report.environment), x=0.012, ha="left", fontsize=8, color=theme.quiet)
 
 
@@ -114,19 +113,34 @@ def _foot(where: Environment) -> str:
     return "\n".join(filter(None, ["  ·  ".join(plain(fact) for fact in facts if fact), _FOOT]))
 
 
-def _throughput(axes: Axes, analysis: Analysis, theme: Theme) -> None:
-    data_set = analysis.data_set
-    axes.set_ylabel("Throughput (items/s)")
-    points = []
-    for place, level in enumerate(data_set.levels):
-        if level.throughput is not None and level.median_seconds and level.items:
-            rates = tuple(level.items / sample for sample in level.samples)
-            slow, fast = level.q75_seconds or level.median_seconds, level.q25_seconds or level.median_seconds
-            points.append(_Point(place, level, level.throughput, rates, (level.items / slow, level.items / fast)))
+def _panel(axes: Axes, analysis: Analysis, which: Panel, theme: Theme) -> None:
+    data_set, is_rate = analysis.data_set, which == "throughput"
+    points = list(_points(data_set, which))
+    axes.set_ylabel("Throughput (items/s)" if is_rate else "Speedup against 1 worker")
     _frame(axes, data_set, points, theme)
-    if not points:
-        _explain(axes, "n/a: no level has a throughput", theme)
+    if points:
+        (_scale_rates if is_rate else _scale_speedups)(axes, analysis, points, theme)
+        _draw_points(axes, points, analysis, theme, which)
         return
+    why = "no level has a throughput" if is_rate else data_set.speedup_missing_because
+    axes.set_yticks([])
+    axes.text(0.5, 0.92, f"n/a: {why}", transform=axes.transAxes, ha="center", va="center", color=theme.quiet)
+
+
+def _points(data_set: DataSet, which: Panel) -> Iterator[_Point]:
+    for place, level in enumerate(data_set.levels):
+        value, median = level.throughput if which == "throughput" else level.speedup, level.median_seconds
+        if value and median is not None:
+            slow, *samples, fast = (
+                value * median / each
+                for each in (level.q75_seconds or median, *level.samples, level.q25_seconds or median)
+            )
+            bar = (slow, fast) if which == "throughput" else level.speedup_interval or (value, value)
+            yield _Point(place, level, value, tuple(samples), bar)
+
+
+def _scale_rates(axes: Axes, analysis: Analysis, points: list[_Point], theme: Theme) -> None:
+    data_set = analysis.data_set
     if analysis.law and data_set.items:
         _law(axes, data_set, analysis.law, theme)
     peers = sorted((x.throughput, str(x.concurrency)) for x in data_set.peers if x.throughput is not None)
@@ -134,40 +148,26 @@ def _throughput(axes: Axes, analysis: Analysis, theme: Theme) -> None:
     axes.set_ylim(0, top)
     _peers(axes, peers, top, theme)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if top >= 10 else f"{value:g}")
-    _draw_points(axes, points, analysis, theme, "throughput")
 
 
-def _speedup(axes: Axes, analysis: Analysis, theme: Theme) -> None:
+def _scale_speedups(axes: Axes, analysis: Analysis, points: list[_Point], theme: Theme) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    data_set = analysis.data_set
-    axes.set_ylabel("Speedup against 1 worker")
-    points = []
-    for place, level in enumerate(data_set.levels):
-        if level.speedup is not None and level.median_seconds is not None:
-            speedups = tuple(level.speedup * level.median_seconds / sample for sample in level.samples)
-            bar = level.speedup_interval or (level.speedup, level.speedup)
-            points.append(_Point(place, level, level.speedup, speedups, bar))
-    _frame(axes, data_set, points, theme)
-    if not points:
-        _explain(axes, f"n/a: {data_set.speedup_missing_because}", theme)
-        return
-    numbers = [(place, x.concurrency) for place, x in enumerate(data_set.levels) if isinstance(x.concurrency, int)]
+    levels, ceiling = analysis.data_set.levels, analysis.ceiling
+    numbers = [(place, x.concurrency) for place, x in enumerate(levels) if isinstance(x.concurrency, int)]
     axes.set_yscale("log", base=2)
     dashes = (0, (4, 3))
     axes.plot(*zip(*numbers, strict=True), color=theme.quiet, linestyle=dashes, linewidth=1.3, label="ideal", zorder=1)
-    ceiling = analysis.ceiling
     if ceiling is not None and ceiling < max(number for _, number in numbers):
         axes.axhline(ceiling, color=theme.quiet, linestyle=":", linewidth=1.5, zorder=1, label="ceiling")
     bottom = min(1.0, *(point.extent[0] for point in points)) / 1.8
     top = max(2.0, axes.dataLim.y1, *(point.extent[1] for point in points)) * 1.3
     axes.set_ylim(bottom, top)
     low, high = math.ceil(math.log2(bottom)), math.floor(math.log2(top))
+    # The ideal line rises above the points, so the space below is free for their values.
     axes.yaxis.set_major_locator(FixedLocator([2.0**power for power in range(low, high + 1, 1 + (high - low) // 10)]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}x")
-    # The ideal line rises above the points, so the space below is free.
-    _draw_points(axes, points, analysis, theme, "speedup")
 
 
 def _law(axes: Axes, data_set: DataSet, law: ScalingLaw, theme: Theme) -> None:
@@ -207,11 +207,6 @@ def _frame(axes: Axes, data_set: DataSet, points: list[_Point], theme: Theme) ->
             axes.axvspan(place - 0.3, place + 0.3, color=theme.band, zorder=0)
             said = axes.text(place, 0.5, level.status, transform=axes.get_xaxis_transform(), rotation=90, color=color)
             said.set(ha="center", va="center")
-
-
-def _explain(axes: Axes, text: str, theme: Theme) -> None:
-    axes.set_yticks([])
-    axes.text(0.5, 0.92, text, transform=axes.transAxes, ha="center", va="center", color=theme.quiet)
 
 
 def _draw_point(axes: Axes, point: _Point, color: str) -> None:
