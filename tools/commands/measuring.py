@@ -182,12 +182,12 @@ def _measure(given: Shared, title: str, source: str, options: dict[str, Any], **
     from tools.analysis.analysis import analyse_report
 
     rules = measuring.Rules(given.repeat, given.budget)
+    how["command"] = _as_typed(sys.argv)
     request = measuring.Request(title, source, options, given.concurrency, rules, **how)
-    measurement = measuring.measure(request, Console(stderr=True))
-    for remark in measurement.remarks:
+    report, remarks = measuring.measure(request, Console(stderr=True))
+    for remark in remarks:
         say(f"note: {remark}")
-    data_sets = tuple(replace(data_set, command=_as_typed(sys.argv)) for data_set in measurement.report.data_sets)
-    found = analyse_report(replace(measurement.report, data_sets=data_sets))
+    found = analyse_report(report)
     render.write(found, given.output)
     write_report(found, "md", given.output.with_name(f"{given.output.stem}_report.md"))
     say(f"Written: {given.output}")

@@ -49,6 +49,7 @@ class Request:
         warm_up: Run each level once untimed before, so that the page cache is warm.
         items: How many items must come out; None if nobody knows before.
         written: Write the items as NDJSON, with as many processes as the level says, in place of only reading them.
+        command: What asks for it, as typed into a shell; None where nobody knows.
     """
 
     title: str
@@ -59,38 +60,25 @@ class Request:
     warm_up: bool
     items: int | None = None
     written: bool = False
-
-    @property
-    def kind(self) -> Kind:
-        return "api" if self.options["mode"] == "api" else "file"
+    command: str | None = None
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """A report with one data set, and what the user should hear about beside it."""
-
-    report: Report
-    remarks: tuple[str, ...]
-
-
-def measure(request: Request, console: Console) -> Measurement:
-    """Time each level in a process of its own, in turns. Raises MeasuringError if no level could be measured."""
+def measure(request: Request, console: Console) -> tuple[Report, list[str]]:
+    """Time each level in a process of its own, in turns: a report with one data set, and what the user should hear
+    about beside it. Raises MeasuringError if no level could be measured.
+    """
     asked = {"options": request.options, "items": request.items, "written": request.written}
     with workers(asked, request.concurrency) as started:
         _run_all(request, started, console)
     levels = [_level(worker) for worker in started]
     items = max((level.items for level in levels if level.items is not None), default=None)
     title = request.title.format(items=items or 0)
-    kind = request.kind
-    data_set = with_speedups(DataSet(title, kind, kind, request.source, items, tuple(levels)))
+    kind: Kind = "api" if request.options["mode"] == "api" else "file"
+    data_set = with_speedups(DataSet(title, kind, kind, request.source, items, tuple(levels), command=request.command))
     if not data_set.measured:
         raise MeasuringError(next(worker.reason for worker in started if worker.reason))
-    report = Report(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        environment=_environment(),
-        data_sets=(data_set,),
-    )
-    return Measurement(report, tuple(_remarks(data_set, started)))
+    report = Report(datetime.now(UTC).isoformat(timespec="seconds"), _environment(), (data_set,))
+    return report, list(_remarks(data_set, started))
 
 
 def _run_all(request: Request, started: list[Worker], console: Console) -> None:
