@@ -275,7 +275,7 @@ def _compare_history(row: Row, metric: Metric, before: list[Samples], after: lis
     # Where it happened was looked for: each place that it might have been is a comparison.
     difference = replace(difference, p_value=min(1.0, difference.p_value * len(after)))
     swing = f"{percent(spread.deviation)} ({'measured' if spread.is_known else 'assumed'})"
-    basis = f"{plural(len(old), 'earlier run')}, swing from run to run {swing}"
+    basis = f"{plural(len(old), 'earlier run')}, run-to-run swing {swing}"
     return Finding(row, metric, difference, basis, has_ratio=not has_zero)
 
 

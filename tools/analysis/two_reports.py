@@ -48,7 +48,7 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
             notes.append(f"the sources differ: {first.source} before, {second.source} now")
         for when, levels in (("before", first.refused), ("now", second.refused)):
             if levels:
-                notes.append(f"the server refused requests {when} at {named(levels)}: these times show its limit")
+                notes.append(f"the server refused requests at {named(levels)} {when}: these times show its limit")
     runs = [Run(name, "", _series(report)) for name, report in ((base, before), (commit, after))]
     return between(runs[:1], runs[1:], machine=other.machine or "this machine", base=base, commit=commit, notes=notes)
 

@@ -207,7 +207,7 @@ def _exact_row(row: Row, metric: Metric, base: float, head: float) -> Row:
 def _scattering_row(finding: Finding, difference: certainty.Difference, p_value: float, comparisons: int) -> Row:
     metric, row = finding.metric, finding.row
     if finding.rounds and 2.0 ** (1 - finding.rounds) * comparisons >= FALSE_ALARM:  # all pointing the same way
-        words = f"{plural(finding.rounds, 'round')} cannot tell among {comparisons} comparisons; take more rounds"
+        words = f"too few rounds ({finding.rounds}) for {plural(comparisons, 'comparison')}; take more"
         return replace(row, p_value=p_value, evidence=words)
     status = verdict(difference, p_value, metric)
     if not finding.has_ratio:
@@ -219,8 +219,8 @@ def _scattering_row(finding: Finding, difference: certainty.Difference, p_value:
     if size.startswith(percent(0)):
         size = "no difference"
     shown = f"{size} ({_change(low)} to {_change(high)})"
-    chance = f"p {p_value:.2g}" if p_value >= LEAST_P_VALUE else f"p < {LEAST_P_VALUE:g}"
-    basis = f"{chance} among {comparisons}, {finding.basis}"
+    chance = f"p = {p_value:.2g}" if p_value >= LEAST_P_VALUE else f"p < {LEAST_P_VALUE:g}"
+    basis = f"{chance} over {plural(comparisons, 'comparison')}, {finding.basis}"
     if status == "unstable":
         return replace(row, evidence=f"too noisy to judge: {shown}, {basis}")
     if status != "no change" or size == "no difference":

@@ -312,7 +312,7 @@ def test_one_process_with_a_high_peak_is_no_news(peaks: tuple[int, ...], status:
 def test_too_few_rounds_say_so() -> None:
     found = rounds(numpy.random.default_rng(9), 3, 2.0)
     assert (found.status, found.exit_code) == ("not enough data", 2)
-    assert found.rows[0].evidence == "3 rounds cannot tell among 1 comparisons; take more rounds"
+    assert found.rows[0].evidence == "too few rounds (3) for 1 comparison; take more"
 
 
 def test_a_failure_between_two_values_is_a_gap(tmp_path: Path) -> None:
@@ -466,7 +466,7 @@ def test_the_same_times_are_no_difference() -> None:
     (row,) = judge_rounds(side, side).rows
     assert (row.status, row.evidence) == (
         "no change",
-        "no difference (+0.00 % to +0.00 %), p 1 among 1, 12 pairs of runs",
+        "no difference (+0.00 % to +0.00 %), p = 1 over 1 comparison, 12 pairs of runs",
     )
 
 
@@ -514,7 +514,7 @@ def test_a_comparison_says_where_the_server_refused() -> None:
         )
         for seconds, refusals in ((0.2, 0), (0.6, 12))
     )
-    words = "the server refused requests {} at 10 workers: these times show its limit"
+    words = "the server refused requests at 10 workers {}: these times show its limit"
     assert compare_reports(free, limited, base="a", commit="b").notes == (words.format("now"),)
     assert compare_reports(limited, free, base="a", commit="b").notes == (words.format("before"),)
 
