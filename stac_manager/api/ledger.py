@@ -86,7 +86,7 @@ class Ledger:
         """Whether partitions have left something out: what no tile has, what came for others than own it, or what the
         server counts as a whole and not in its parts. Asked once."""
         strays, proof = self._strays, self._stats.completeness
-        if strays is None or self.by_number or self.left is not None:
+        if strays is None or self.by_number or self.left == 0:
             return False
         self._strays = None
         if proof.counted is not None and self.came >= proof.counted:

@@ -540,6 +540,13 @@ async def test_a_count_that_contradicts_its_parts_is_no_proof_that_items_are_mis
     assert "the server counts 36 items more than its pages hold" in str(came.stats.completeness)
 
 
+async def test_items_that_no_tile_has_come_where_more_are_wanted_than_there_are() -> None:
+    world = World(without_geometry()[:40], filters=False)
+    async with running(world):
+        came = await visit(world, 3, limit=2, max_items=50)
+    assert (len(set(came.keys)), came.stats.completeness.status) == (40, "complete")
+
+
 @pytest.mark.parametrize("level", [1, 8])
 async def test_an_item_that_is_counted_and_left_out_of_its_page_is_missing(level: int) -> None:
     world = World(spread(), [LeavesOut("item-0033")])
