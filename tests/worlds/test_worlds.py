@@ -282,7 +282,7 @@ CASES: dict[str, Callable[[], Case]] = {
         [NextLink("absent")], lambda: at_the_ends_of_time()[-14:], world={"counts": False}, most_requests=250
     ),
     "next is absent, without counts": lambda: Case(
-        [NextLink("absent")], world={"counts": False}, most_requests=90
+        [NextLink("absent")], world={"counts": False}, most_requests=150
     ),
     "page 2 again and again": lambda: Case([NextLink("same_page_again")], loose=True),
     "errors in a 200": lambda: Case([ErrorsIn200()]),
