@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stac_manager.api.http import Client
 from stac_manager.api.next_links import at_search, with_conditions
+from stac_manager.api.ownership import collection_of
 from stac_manager.api.page_sizes import PageSize
 from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure
 from stac_manager.api.reading import Reading
@@ -41,6 +42,7 @@ class Fetcher:
         self.next_links_seen = False
         self.follower = Follower(client)
         self.given: Page | None = None
+        self._collections: set[str | None] = set()  # seen first on pages without a count
         self._errors_in_a_row: int | None = None
 
     @property
@@ -81,7 +83,8 @@ class Fetcher:
         works = limit_of(reading.first)
         if asked is not None and works is not None and works < asked:
             self.shrink(works)
-        if not isinstance(reading.share.partition, Pages):
+        part = reading.share.partition
+        if not isinstance(part, Pages) or (page.size < part.page_size and self._may_end_early(page)):
             page = await self.make_sure(request, page, enough)
         self.learn(page)
         return page
@@ -121,20 +124,32 @@ class Fetcher:
             return page
         limit = limit_of(request) or limit_of(page.first) or self.page_size
         full = min(limit, self.largest or limit)
-        if page.matched is None and page.size < min(full, self.largest):  # larger ones came, so that no more are left
-            return page
-        found = await make_sure(self.client, request, page, full=full, next_links_seen=self.next_links_seen)
+        several = page.size < limit and self._may_end_early(page)
+        if page.matched is None and page.size < min(full, self.largest) and not several:
+            return page  # larger ones came, so that no more are left
+        seen = self.next_links_seen
+        found = await make_sure(self.client, request, page, full=full, next_links_seen=seen, several=several)
         if found is not page and found.size == page.size:  # and no larger ones, however many are asked for
             self._asked_size = found.size
             self._sizes = PageSize(self._source, found.size)
             self.next_links_seen = True
         return found
 
+    def _may_end_early(self, page: Page) -> bool:
+        """Whether a page looks like the last one, without a count, of a search with several Collections: a server that
+        reads one after another may end it where one of them ends."""
+        if page.matched is not None or page.following is not None or not page.size:
+            return False
+        self._collections |= page.collections()
+        return len(self._collections) > 1
+
     def learn(self, page: Page) -> None:
         """Follow what a full page holds and weighs: up at once, down slowly."""
         if page.following is not None or page.doubt:
             self.largest = max(self.largest, page.size)
         page.full = page.size >= min(self.page_size, self.largest or self.page_size)
+        if page.matched is None:
+            self._collections.add(collection_of(page.first_member()))
         if page.size:
             full = page.size_bytes / page.size * self.page_size
             self._sizes.came(page.size)

@@ -11,12 +11,15 @@ from stac_manager.api.addresses import shown
 from stac_manager.api.features import DamagedPageError, Outline
 from stac_manager.api.http import Answer, Client, TooLargeError
 from stac_manager.api.next_links import LinkError, next_request
+from stac_manager.api.ownership import collection_of
 from stac_manager.api.requests import Request, limit_of, numbers_of, page_after, with_limit
 from stac_manager.api.retrying import TOO_LARGE
 from stac_manager.exceptions import DataProcessingError, StatusError
 
 LOOKS = 2
 """How often a page is asked for that is only looked at."""
+SMALLER_PAGES = 4
+"""So many smaller pages in a row are asked for where one ended early."""
 LOOKED_AT_BYTES = 6_000_000
 """So much of a page is parsed to see what its items are like."""
 NO_NEXT = "a full page has no next link: there may be more"
@@ -61,6 +64,10 @@ class Page:
     def counting(self) -> bool:
         """Whether its next link counts, so that items which come or go move the pages after it."""
         return self.following is not None and bool(numbers_of(self.following))
+
+    def collections(self) -> set[str | None]:
+        """Give the Collections of its members."""
+        return set(map(collection_of, self.objects()))
 
     def features(self) -> Iterator[Any]:
         """Give the members, not yet checked, parsed one by one where they are not parsed yet.
@@ -146,7 +153,9 @@ async def fetch_page(
             request = Request("GET", request.url, headers=request.headers)
 
 
-async def make_sure(client: Client, request: Request, page: Page, *, full: int, next_links_seen: bool) -> Page:
+async def make_sure(
+    client: Client, request: Request, page: Page, *, full: int, next_links_seen: bool, several: bool = False
+) -> Page:
     """Look twice at a page without a `next` link from a server that gives no count: is it the last one?
 
     A page that is `full` is asked for again, one item smaller: that must give a link, or the server just gives none.
@@ -160,6 +169,8 @@ async def make_sure(client: Client, request: Request, page: Page, *, full: int, 
         return page
     if page.matched is not None and (page.matched <= page.size or next_links_seen or page.size >= full):
         return page
+    if several:
+        return await _smaller(client, request, page)
     if page.size < full:
         return page if next_links_seen or page.size == 1 else await _shorter(client, request, page)
     if page.size > (limit_of(request) or page.size):  # `limit` is ignored: all there is comes on one page
@@ -188,6 +199,24 @@ async def _shorter(client: Client, request: Request, page: Page) -> Page:
     one = await _resized(client, request, page.first, 1) if page.matched is None else None
     if page.matched is not None or (one is not None and one.size == 1 and one.following is None):
         page.doubt = NO_NEXT_LINKS
+    return page
+
+
+async def _smaller(client: Client, request: Request, page: Page) -> Page:
+    """Ask for a page that may have ended early by its own size: it is smaller still then, or has a link
+    (stac-fastapi-geoparquet compares all items of a page with what the last Collection may add to them)."""
+    found, limit = page, limit_of(request)
+    for _ in range(SMALLER_PAGES):
+        same = await _resized(client, request, page.first, found.size)
+        if same is None or not same.size:
+            break
+        if same.following is not None:
+            same.following = (with_limit(same.following, limit) if limit else None) or same.following
+            return same
+        if same.size >= found.size:
+            break
+        found = same
+    page.doubt = NO_NEXT_LINKS if found is not page else None
     return page
 
 

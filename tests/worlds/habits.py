@@ -138,15 +138,21 @@ class OlderAnswers(Habit):
 
 class CollectionsInTurn(Habit):
     """One Collection after another, each with offsets of its own; links drop those that were read
-    (stac-fastapi-geoparquet)."""
+    (stac-fastapi-geoparquet, which also ends a page early: once it holds what was left before the last Collection)."""
+
+    def __init__(self, *, early: bool = False) -> None:
+        self.early = early
 
     def found(self, ask: Ask, items: list[Json]) -> list[Json]:
         left = ask.conditions.get("collections") or sorted({item["collection"] for item in items})
         offset, self.page_items, self.following = ask.conditions.get("offset", 0), list[Json](), {}
         for number, name in enumerate(left):
             own = [item for item in items if item["collection"] == name]
-            some = own[offset:][: ask.limit - len(self.page_items)]
+            room = ask.limit - len(self.page_items)
+            some = own[offset:][:room]
             self.page_items += some
+            if self.early and room <= len(self.page_items) < ask.limit:
+                break
             if len(self.page_items) == ask.limit:
                 self.following = {"collections": left[number:], "offset": offset + len(some)}
                 break

@@ -120,6 +120,11 @@ def in_three_collections() -> list[Json]:
     return [make_item(n, "abc"[n // 45]) for n in range(COUNT)]
 
 
+def in_small_collections() -> list[Json]:
+    sizes = (4, 4, 4, 4, 67, 5, 2, 30)
+    return [make_item(n, name) for n, name in enumerate(f"{k}" for k, size in enumerate(sizes) for _ in range(size))]
+
+
 def some_without_datetime() -> list[Json]:
     ranges = [(FIRST + timedelta(hours=7 * n), FIRST + timedelta(hours=7 * n + 3)) for n in range(25)]
     nulls = [
@@ -256,6 +261,14 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "Collections in turn": lambda: Case(
         [CollectionsInTurn()], in_three_collections, world={"paging": "offset", "counts": False}, most_requests=36
+    ),
+    "Collections in turn, pages end early": lambda: Case(
+        [CollectionsInTurn(early=True)], in_small_collections, world={"paging": "offset", "counts": False},
+        most_requests=150,
+    ),
+    "Collections in turn, pages end early, times are ignored": lambda: Case(
+        [CollectionsInTurn(early=True), Ignores("datetime", "bbox")], in_small_collections,
+        world={"paging": "offset", "counts": False}, most_requests=60,
     ),
     "next on the last page": lambda: Case(
         [NextOnTheLastPage()],
