@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from stac_manager.sinks.request import options_of, plan_of_source
 from stac_manager.sinks.running import Run
 from stac_manager.sinks.sources import check_apart, documents_of, files_of
 from stac_manager.sinks.summing import now
-from stac_manager.sinks.verifying import identities, identity_of_line, lines
+from stac_manager.sinks.verifying import identities, lines
 from stac_manager.words import many
 
 _NUMBERED = re.compile(r"-(\d+)\.")
@@ -189,11 +190,8 @@ def _merge(folder: Folder, newer: Folder, base: Manifest, found: Manifest) -> Ma
     sources = {part["file"]: newer.layout.parts / part["file"] for part in found.parts}
     number = 1 + max((int(hit[1]) for part in base.parts if (hit := _NUMBERED.search(part["file"]))), default=0)
     targets = {name: layout.parts / name.replace(".", f"-{number}.", 1) for name in sources}
-    replaced = {
-        each
-        for name, source in sources.items()
-        for each in identities(source if source.exists() else targets[name], layout.format)
-    }
+    there = [source if source.exists() else targets[name] for name, source in sources.items()]
+    replaced = {each for path in there if path.exists() for each in identities(path, layout.format)}
     if layout.manifest.exists():
         disk.rename(layout.manifest, layout.previous)
     parts = [_without(folder, part, replaced) for part in base.parts]
@@ -201,7 +199,7 @@ def _merge(folder: Folder, newer: Folder, base: Manifest, found: Manifest) -> Ma
         if source.exists():
             disk.rename(source, targets[name])
     added: list[PartEntry] = [{**part, "file": targets[part["file"]].name} for part in found.parts]
-    kept = [part for part in (*parts, *added) if part["items"]]
+    kept = [part for part in (*parts, *_latest(folder, added)) if part["items"]]
     if layout.format == "geoparquet":
         from stac_manager.sinks.geoparquet import unify
 
@@ -238,13 +236,33 @@ def _both(first: Mark, first_items: int, second: Mark, second_items: int, items:
 
 
 def _without(folder: Folder, part: PartEntry, replaced: set[bytes]) -> PartEntry:
-    """Take the items with these identities out of a part. Of a part that is gone already, nothing is left."""
+    """Take the items with these identities out of a part."""
+    return _kept(folder, part, [each not in replaced for each in _identities(folder, part)])
+
+
+def _latest(folder: Folder, parts: Sequence[PartEntry]) -> list[PartEntry]:
+    """Keep the last of the items with one identity: what came in several files is there once, as after two updates."""
+    found: list[PartEntry] = []
+    seen: set[bytes] = set()
+    for part in reversed(parts):
+        keep: list[bool] = []
+        for each in reversed(_identities(folder, part)):
+            keep.append(each not in seen)
+            seen.add(each)
+        found.append(_kept(folder, part, keep[::-1]))
+    return found[::-1]
+
+
+def _identities(folder: Folder, part: PartEntry) -> list[bytes]:
+    """Of a part that an update which was interrupted has removed, none are left."""
+    path = folder.layout.parts / part["file"]
+    return list(identities(path, folder.layout.format)) if path.exists() else []
+
+
+def _kept(folder: Folder, part: PartEntry, keep: Sequence[bool]) -> PartEntry:
+    """Keep the items of a part for which `keep` is true."""
     layout, disk = folder.layout, folder.disk
     path = layout.parts / part["file"]
-    if not path.exists():
-        return {**part, "items": 0, "bytes": 0}
-    there = list(identities(path, layout.format))
-    keep = [each not in replaced for each in there]
     if not any(keep):
         disk.remove(path)
         return {**part, "items": 0, "bytes": 0}
@@ -255,16 +273,15 @@ def _without(folder: Folder, part: PartEntry, replaced: set[bytes]) -> PartEntry
 
             filtered(disk, path, temporary, keep)
         else:
-            _filter_lines(disk, path, temporary, replaced, layout)
+            _filter_lines(disk, path, temporary, keep, layout)
         folder.publish(temporary, part["file"])
     return {**part, "items": sum(keep), "bytes": os.path.getsize(path)}
 
 
-def _filter_lines(disk: Disk, path: Path, temporary: Path, replaced: set[bytes], layout: Layout) -> None:
+def _filter_lines(disk: Disk, path: Path, temporary: Path, keep: Sequence[bool], layout: Layout) -> None:
     part = (NdjsonPart if layout.format == "ndjson" else ZstdNdjsonPart)(disk, temporary)
     try:
-        texts = (line.rstrip(b"\n") for line in lines(path, layout.format) if identity_of_line(line) not in replaced)
-        part.write_texts(texts)
+        part.write_texts(line.rstrip(b"\n") for line in compress(lines(path, layout.format), keep))
         part.finish()
     finally:
         part.abort()

@@ -41,6 +41,27 @@ def test_new_and_changed_files_are_merged_and_the_rest_is_not_read_again(tmp_pat
     assert not (dest / ".stac-manager" / "update").exists()
 
 
+@pytest.mark.parametrize("format", ["ndjson", "ndjson.zst", "geoparquet"])
+@pytest.mark.parametrize("partition_items", [1, 100])
+def test_the_last_of_several_new_files_has_its_way_as_after_several_updates(
+    format: str, partition_items: int, tmp_path: Path
+) -> None:
+    """Whether they come in one part or in several."""
+    folder, dest = tmp_path / "days", tmp_path / "out"
+    folder.mkdir()
+    for day, ids in enumerate(("abc", "bcx", "cb", "b")):
+        if day == 1:
+            write(Sink({"source": folder}, dest, format))
+        items = [make_item(id, properties={"datetime": None, "day": day}) for id in ids]
+        (folder / f"{day}.ndjson").write_text("".join(json.dumps(item) + "\n" for item in items))
+    manifest = write(Sink({"source": folder}, dest, format, partition_items=partition_items, update=True))
+    assert manifest.items == 4
+    assert verify(dest, unique=True).problems == ()
+    write(Sink({"source": dest}, tmp_path / "read.ndjson"))
+    held = map(json.loads, (tmp_path / "read.ndjson").read_text().splitlines())
+    assert {item["id"]: item["properties"]["day"] for item in held} == {"a": 0, "b": 3, "c": 2, "x": 1}
+
+
 def test_a_single_file_is_not_updated(tmp_path: Path) -> None:
     source = tmp_path / "source.ndjson"
     source.write_text(json.dumps(make_item("one")) + "\n")
