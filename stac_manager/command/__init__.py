@@ -83,6 +83,9 @@ def _run() -> int:
         )  # what is left in its buffer cannot be written either
         return 1
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # while a class was made: Python 3.11 wraps what comes there
+            say("interrupted")
+            return 128 + ended_by
         code = _code_of(error)
         if code is None:
             raise

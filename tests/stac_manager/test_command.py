@@ -192,6 +192,25 @@ def test_interruption_at_start_up_is_said_without_a_traceback(tmp_path: Path) ->
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
+def test_interruption_while_a_class_is_made_is_one() -> None:
+    """Python 3.11 wraps what comes out of `__set_name__`, in which an import may be."""
+    code = """
+from stac_manager import command
+
+class Name:
+    def __set_name__(self, owner, name):
+        raise KeyboardInterrupt
+
+def import_something(**_):
+    type("Imported", (), {"name": Name()})
+
+command.cli.main = import_something
+command.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 def test_completion_and_version_need_no_source(run: Run) -> None:
     assert start("--version").stdout.startswith("stac-manager ")
     for shell in ("bash", "zsh", "fish"):
