@@ -7,6 +7,7 @@ null becomes any type, an integer a floating-point number. What has no common ty
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -213,7 +214,7 @@ def filtered(disk: Disk, source: Path, target: Path, keep: Sequence[bool]) -> No
 
 def _row_groups(path: Path) -> Iterator[list[Any]]:
     """Read without threads of Arrow's: each would keep memory of its own, for the columns that it has unpacked."""
-    with open(path, "rb") as opened, pq.ParquetFile(opened) as file:
+    with opened(path) as source, pq.ParquetFile(source) as file:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, use_threads=False).to_batches()
 
@@ -244,12 +245,14 @@ def _joined(common: Columns, schema: Columns, where: str) -> Columns:
 
 
 def schema_of(path: Path) -> Columns:
-    """Return the columns of a file, without the metadata of the file; fields keep theirs.
-
-    Arrow takes a path for a URL, which has to be text: it gets a file.
-    """
-    with open(path, "rb") as file:
+    """Return the columns of a file, without the metadata of the file; fields keep theirs."""
+    with opened(path) as file:
         return pq.read_schema(file).remove_metadata()
+
+
+def opened(path: Path) -> Any:
+    """Open a file for Arrow, which takes a path for a URL: that has to be text."""
+    return pa.OSFile(os.fsencode(path))
 
 
 def columns_of(content: bytes | None) -> Columns:

@@ -148,8 +148,10 @@ def _of_parquet(path: Path) -> Iterator[bytes]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from stac_manager.sinks.geoparquet import opened
+
     try:
-        with open(path, "rb") as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
+        with opened(path) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group)  # all of it: a damaged column is found here
                 count = table.num_rows
