@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -79,28 +79,19 @@ class Seen:
 
     def add(self, mark: int) -> bool:
         """Remember a mark, and tell whether it is new."""
-        if self._few is not None:
-            self._few.add(mark)
-            if len(self._few) == self._count:
-                return False
-            self._count += 1
-            if self._count > SMALL:
-                self._spread()
-            return True
-        bucket = self._buckets[mark >> 52]
-        place = bisect_left(bucket, mark)
-        if place < len(bucket) and bucket[place] == mark:
+        if mark in self:
             return False
-        bucket.insert(place, mark)
         self._count += 1
+        if self._few is None:
+            insort(self._buckets[mark >> 52], mark)
+            return True
+        self._few.add(mark)
+        if self._count > SMALL:
+            self._buckets = [array("Q") for _ in range(BUCKETS)]
+            for each in sorted(self._few):
+                self._buckets[each >> 52].append(each)
+            self._few = None
         return True
-
-    def _spread(self) -> None:
-        assert self._few is not None
-        self._buckets = [array("Q") for _ in range(BUCKETS)]
-        for mark in sorted(self._few):
-            self._buckets[mark >> 52].append(mark)
-        self._few = None
 
 
 @dataclass(frozen=True, slots=True)
