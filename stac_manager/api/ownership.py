@@ -100,23 +100,20 @@ def _is_clear_of(item: Mapping[str, Any], bbox: tuple[float, ...]) -> bool:
     vertex = first_vertex(item.get("geometry"))
     if vertex is None or (west <= vertex[0] <= east and south <= vertex[1] <= north):
         return False
-    xs, ys = zip(*_positions(item["geometry"]), strict=True)
-    if max(xs) - min(xs) > 180:
+    box = _extent(item["geometry"])
+    if box is None or box[2] - box[0] > 180:
         return False
+    low_x, low_y, high_x, high_y = box
     beside = all(
-        max(xs) + turn < west - ROUNDED_DEGREES or min(xs) + turn > east + ROUNDED_DEGREES for turn in (-360, 0, 360)
+        high_x + turn < west - ROUNDED_DEGREES or low_x + turn > east + ROUNDED_DEGREES for turn in (-360, 0, 360)
     )
-    return beside or max(ys) < south - ROUNDED_DEGREES or min(ys) > north + ROUNDED_DEGREES
+    return beside or high_y < south - ROUNDED_DEGREES or low_y > north + ROUNDED_DEGREES
 
 
 def box_around(geometry: Any) -> tuple[float, ...] | None:
     """The box around a GeoJSON geometry; None where it may cross the antimeridian."""
-    lines = list(_lines(geometry))
-    xs, ys = ([place[axis] for line in lines for place in line] for axis in (0, 1))
-    if not xs:
-        return None
-    west, east = min(xs), max(xs)
-    return (west, min(ys), east, max(ys)) if west >= -180 and east <= 180 and east - west <= 180 else None
+    box = _extent(geometry)
+    return box if box and box[0] >= -180 and box[2] <= 180 and box[2] - box[0] <= 180 else None
 
 
 def _by_time(item: Mapping[str, Any], start: int | None, end: int | None) -> Owner:
@@ -191,15 +188,15 @@ def first_vertex(geometry: Any) -> tuple[float, float] | None:
     return ((x + 180) % 360 - 180 if not -180 <= x <= 180 else x), min(max(y, -90.0), 90.0)
 
 
-def _positions(geometry: Any) -> Iterator[tuple[float, float]]:
-    """Every position of a GeoJSON geometry that has one."""
-    for line in _lines(geometry):
-        for position in line:
-            yield position[0], position[1]
+def _extent(geometry: Any) -> tuple[float, float, float, float] | None:
+    """The least and the largest coordinates of a GeoJSON geometry; None where it has none."""
+    lines = list(_lines(geometry))
+    xs, ys = ([place[axis] for line in lines for place in line] for axis in (0, 1))
+    return (min(xs), min(ys), max(xs), max(ys)) if xs else None
 
 
 def _lines(geometry: Any) -> Iterator[list[list[float]]]:
-    """The same, line by line; nothing is nested deeper than a GeometryCollection may be."""
+    """The positions of a GeoJSON geometry, line by line; nothing is nested deeper than a GeometryCollection may be."""
     waiting: list[Any] = [geometry]
     while waiting:
         each = waiting.pop()
