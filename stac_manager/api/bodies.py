@@ -38,8 +38,8 @@ class DamagedBodyError(Exception):
     """A body that is cut off or garbled."""
 
 
-class BodyTooLargeError(DataProcessingError):
-    """A body that is refused for its size."""
+class RefusedBodyError(DataProcessingError):
+    """A body that is refused, for its size unless it says why."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or f"the answer is larger than {MAX_RESPONSE_BYTES} bytes; ask with a lower limit")
@@ -108,7 +108,7 @@ class _Inflater:
             self.done = not self._rest and self._at == len(self._data)
             self._members += 1
             if self._members > MAX_MEMBERS + 1:
-                raise BodyTooLargeError(f"the answer has more than {MAX_MEMBERS} gzip members; it is not read")
+                raise RefusedBodyError(f"the answer has more than {MAX_MEMBERS} gzip members; it is not read")
             self._decoder = zlib.decompressobj(self._window)
         return part
 
@@ -144,19 +144,18 @@ async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable
 
     Raises:
         DamagedBodyError: If the body is cut off or garbled.
-        BodyTooLargeError: If it holds more than a bound allows.
-        DataProcessingError: If the coding is none that was asked for.
+        RefusedBodyError: If it holds more than a bound allows, or its coding is none that was asked for.
     """
     codings = [name for part in coding.lower().split(",") if (name := part.strip()) not in ("", "identity")]
     if len(codings) > MAX_CODINGS:
-        raise DataProcessingError(f"the answer has {len(codings)} codings; no more than {MAX_CODINGS} are undone")
+        raise RefusedBodyError(f"the answer has {len(codings)} codings; no more than {MAX_CODINGS} are undone")
     most = max(MAX_RATIO * len(data), RATIO_FREE_BYTES)
     for name in reversed(codings):
         known = name in ("gzip", "x-gzip", *CODINGS)
         if not data or (data[:64].lstrip().startswith(b"{") and (not known or name.endswith("gzip"))):
             return data
         if not known:
-            raise DataProcessingError(f"the answer has an unknown Content-Encoding {name[:40]!r}")
+            raise RefusedBodyError(f"the answer has an unknown Content-Encoding {name[:40]!r}")
         data = await _undone(data, name, most, take)
     for _ in range(MAX_CODINGS - len(codings)):  # packed once more than the header says
         if not data.startswith(GZIP_MAGIC):
@@ -177,9 +176,9 @@ async def _undone(data: bytes, coding: str, most: int, take: Callable[[int], Awa
             raise DamagedBodyError(f"the answer is cut off or damaged ({coding})") from None
         size += len(part)
         if size > MAX_RESPONSE_BYTES:
-            raise BodyTooLargeError
+            raise RefusedBodyError
         if size > most:
-            raise BodyTooLargeError(f"the answer unpacks to more than {MAX_RATIO} times its size; it is not read")
+            raise RefusedBodyError(f"the answer unpacks to more than {MAX_RATIO} times its size; it is not read")
         on_the_spot = False
         if take is not None:
             await take(len(part))

@@ -131,15 +131,17 @@ class Wire:
                 if isinstance(error, TimeoutError):
                     self.observe("failed", started, perf_counter(), self._flights.count)
                 raise _explained(place, error) from error
-            except bodies.BodyTooLargeError as error:
-                raise DataProcessingError(f"{place}: {error}") from error
             finally:
                 in_flight, ended = self._flights.count, perf_counter()
                 self._flights.change(-1)
             self._stats.add_latency(ended - started)
             self._stats.bytes_received += len(received)
             coding = response.headers.get("Content-Encoding", "")
-            decoded = await _decompressed(place, received, coding, partial(self._budget.take, holder))
+            decoded = await bodies.decompressed(received, coding, partial(self._budget.take, holder))
+        except bodies.DamagedBodyError as error:
+            raise Fault(f"{place}: {error}", "garbled") from error
+        except bodies.RefusedBodyError as error:
+            raise DataProcessingError(f"{place}: {error}") from error
         finally:
             self._budget.release(holder)
         self._stats.bytes_decoded += len(decoded)
@@ -172,7 +174,7 @@ class Wire:
             size += len(chunk)
             if size > bodies.MAX_RESPONSE_BYTES:
                 response.close()
-                raise bodies.BodyTooLargeError
+                raise bodies.RefusedBodyError
             await self._budget.take(holder, len(chunk))
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -202,15 +204,6 @@ def _json(place: str, body: Mapping[str, Any]) -> bytes:
         return orjson.dumps(body)
     except TypeError as error:  # nested too deep, a number too large: from a link of the server
         raise DataProcessingError(f"{place}: the body of the server's link cannot be sent: {error}") from None
-
-
-async def _decompressed(place: str, received: bytes, coding: str, take: Any) -> bytes:
-    try:
-        return await bodies.decompressed(received, coding, take)
-    except bodies.DamagedBodyError as error:
-        raise Fault(f"{place}: {error}", "garbled") from error
-    except DataProcessingError as error:
-        raise DataProcessingError(f"{place}: {error}") from error
 
 
 def _explained(place: str, error: Exception) -> DataProcessingError:
