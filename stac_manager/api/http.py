@@ -64,6 +64,12 @@ class Answer:
         features = self.document.get("features")
         return len(features) if isinstance(features, list) else 0
 
+    @property
+    def links(self) -> list[dict[str, Any]]:
+        """Its links, as far as they are any."""
+        links = self.document.get("links")
+        return [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+
 
 class TooLargeError(DataProcessingError):
     """The server could not make or send this page, but may be able to make a smaller one."""

@@ -11,7 +11,7 @@ from yarl import URL
 
 from stac_manager.api.addresses import linked, shown
 from stac_manager.api.http import Answer
-from stac_manager.api.requests import Request, numbers_of
+from stac_manager.api.requests import Request, members_of, numbers_of
 from stac_manager.exceptions import DataProcessingError
 
 # Headers that say how a request travels: not for a link to set.
@@ -96,16 +96,14 @@ def with_conditions(request: Request, first: Request) -> Request | None:
 
 def keeps_conditions(request: Request, first: Request) -> bool:
     """Whether a link shows every condition of the search."""
-    asked, shown_ = (URL(each.url, encoded=True).query if each.body is None else each.body for each in (first, request))
-    return all(name in shown_ for name in asked if name in CONDITIONS)
+    shown_ = members_of(request)
+    return all(name in shown_ for name in members_of(first) if name in CONDITIONS)
 
 
 def _next_link(answer: Answer, method: str) -> dict[str, Any] | None:
     """The link in the document, else that of the header `Link` (RFC 8288), as servers of OGC API Features have it. Of
     several, one for each method, that for the method of the search."""
-    links = answer.document.get("links")
-    listed = links if isinstance(links, list) else []
-    if following := [link for link in listed if isinstance(link, dict) and _is_next(link.get("rel"))]:
+    if following := [link for link in answer.links if _is_next(link.get("rel"))]:
         return max(following, key=lambda link: str(link.get("method", "GET")).upper() == method)
     found = _NEXT_IN_HEADER.search(answer.link)
     return {"href": found[1]} if found else None

@@ -20,9 +20,6 @@ COUNTING = ("offset", "_o", "skip", "page", "startIndex", "startindex", "start")
 """`offset`: pygeoapi, stac-fastapi-geoparquet; `_o`: datacube-explorer; `skip`: rustac; `startIndex`: OGC servers."""
 LARGEST_NUMBER = 10**12
 _NUMBER_IN_QUERY = re.compile(rf"(?<=[?&])({'|'.join(COUNTING)})=(\d{{1,12}})(?=&|$)")
-_LIMIT_IN_QUERY = re.compile(r"([?&]limit=)\d+")
-# A link that counts pages means other items once the pages are smaller.
-_PAGE_IN_QUERY = re.compile(r"[?&]page=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +49,16 @@ def mark_of_request(request: Request) -> int:
     return hash((request.method, request.url, body, tuple(request.headers.items())))
 
 
-def with_limit(request: Request, limit: int) -> Request | None:
-    """Return the request for a page of another size; None where the request does not say its size, or counts pages.
+def members_of(request: Request) -> Mapping[str, Any]:
+    """What a request says, by name: in its body, else in its address."""
+    return URL(request.url, encoded=True).query if request.body is None else request.body
 
-    An opaque address is not written anew: only the digits of its limit change.
-    """
-    if request.method == "POST":
-        if request.body is None or "limit" not in request.body or "page" in request.body:
-            return None
-        return replace(request, body={**request.body, "limit": limit})
-    if not _LIMIT_IN_QUERY.search(request.url) or _PAGE_IN_QUERY.search(request.url):
-        return None
-    return replace(request, url=_LIMIT_IN_QUERY.sub(rf"\g<1>{limit}", request.url))
+
+def with_limit(request: Request, limit: int) -> Request | None:
+    """Return the request for a page of another size; None where the request does not say its size, or counts pages,
+    which mean other items once they are smaller."""
+    members = members_of(request)
+    return with_number(request, "limit", limit) if "limit" in members and "page" not in members else None
 
 
 def limit_of(request: Request) -> int | None:
@@ -114,16 +109,9 @@ def counter_of(second: Request, third: Request, page_size: int, number: int = 2)
     """
     before, after = numbers_of(second), numbers_of(third)
     grown = [name for name in before if name in after and after[name] != before[name]]
-    if len(grown) != 1:
+    if len(grown) != 1 or with_number(second, grown[0], after[grown[0]]) != third:
         return None
-    name = grown[0]
-    step = after[name] - before[name]
-    if step not in (page_size, 1) or with_number(second, name, after[name]) != third:
-        return None
-    origin = before[name] - (number - 1) * step
-    if step == 1 and page_size > 1:
-        return Counter(second, name, step, origin) if name in ("page", "_o") and origin in (0, 1) else None
-    return Counter(second, name, step, origin) if origin in (0, 1) else None
+    return _counter(second, grown[0], after[grown[0]] - before[grown[0]], page_size, number)
 
 
 def counter_of_sizes(second: Request, of_one: Request, page_size: int) -> Counter | None:
@@ -131,11 +119,17 @@ def counter_of_sizes(second: Request, of_one: Request, page_size: int) -> Counte
     None where they differ in more than the sizes, the times that were asked for, and one number that follows the size.
     """
     numbers, other = numbers_of(second), numbers_of(of_one)
-    names = [name for name, value in numbers.items() if other.get(name) == value - page_size + 1 and page_size > 1]
+    names = [name for name in numbers if name in other and numbers[name] - other[name] == page_size - 1 > 0]
     if len(names) != 1 or _without(second, names[0]) != _without(of_one, names[0]):
         return None
-    origin = numbers[names[0]] - page_size
-    return Counter(second, names[0], page_size, origin) if origin in (0, 1) else None
+    return _counter(second, names[0], page_size, page_size, 2)
+
+
+def _counter(request: Request, name: str, step: int, page_size: int, number: int) -> Counter | None:
+    """The counter of a request for the page of a `number`: items are counted from 0 or 1, and pages under few names."""
+    origin = numbers_of(request)[name] - (number - 1) * step
+    counts = step == page_size or (step == 1 and name in ("page", "_o"))
+    return Counter(request, name, step, origin) if counts and origin in (0, 1) else None
 
 
 def _without(request: Request, number: str) -> tuple[Any, ...]:
