@@ -20,10 +20,8 @@ from stac_manager.exceptions import DataProcessingError
 
 MOST_CLASSES = 10_000
 """So many conformance classes of a landing page are looked at: the event loop waits meanwhile."""
-FILTER_CLASS = "item-search#filter"
-SORT_CLASS = "item-search#sort"
-QUERY_CLASS = "item-search#query"
-FIELDS_CLASS = "item-search#fields"
+EXTENSIONS = ("fields", "filter", "query", "sort")
+"""What a search may offer beside its core, by the end of its conformance class."""
 # What tells items apart, and which partition owns one, is asked for whatever the user wants.
 NEEDED_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "properties.datetime",
                  "properties.start_datetime", "properties.end_datetime")  # fmt: skip
@@ -39,17 +37,12 @@ class Endpoint:
 
     search: URL
     post: bool
-    filters: bool = False
-    queries: bool = False
-    """Whether it takes `query` (Query extension)."""
     aggregate: URL | None = None
     collections: URL | None = None
+    offers: frozenset[str] = frozenset()
+    """Those of the `EXTENSIONS` that it conforms to."""
     of_one_collection: bool = False
     """Whether it is the items of one Collection, which a request need not name."""
-    sorts: bool = False
-    """Whether it sorts (Sort extension)."""
-    fields: bool = False
-    """Whether it gives partial items (Fields extension)."""
     usual: URL | None = None
     """Where the specification puts the search, if the landing page names another address."""
 
@@ -71,7 +64,7 @@ class Endpoint:
 
     def request(self, body: Mapping[str, Any]) -> Request:
         """Build the first request of a search: POST where the landing page offers it, else GET."""
-        if not self.fields:
+        if "fields" not in self.offers:
             body = {name: value for name, value in body.items() if name != "fields"}
         if self.post:
             return Request("POST", str(self.search), body)
@@ -90,8 +83,8 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
     landing = await client.send(Request("GET", str(URL(source).with_fragment(None))))
     by_method = {
         str(link.get("method", "GET")).upper(): link.get("href")
-        for link in reversed(_links_of(landing))
-        if isinstance(link, dict) and link.get("rel") == "search" and "xml" not in str(link.get("type"))  # OpenSearch
+        for link in reversed(landing.links)
+        if link.get("rel") == "search" and "xml" not in str(link.get("type"))  # OpenSearch
     }
     href = by_method.get("POST") or by_method.get("GET")
     if not isinstance(href, str):
@@ -107,12 +100,9 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
     return Endpoint(
         search,
         "POST" in by_method,
-        any(FILTER_CLASS in name for name in classes),
-        any(QUERY_CLASS in name for name in classes),
         _link(landing, "aggregate"),
         _link(landing, "data"),
-        sorts=any(SORT_CLASS in name for name in classes),
-        fields=any(FIELDS_CLASS in name for name in classes),
+        frozenset(each for each in EXTENSIONS if any(f"item-search#{each}" in name for name in classes)),
         usual=None if usual == search else usual,
     )
 
@@ -155,15 +145,10 @@ def _no_landing_page(answer: Answer) -> str:
     return words
 
 
-def _links_of(answer: Answer) -> list[Any]:
-    links = answer.document.get("links")
-    return links if isinstance(links, list) else []
-
-
 def _link(landing: Answer, relation: str) -> URL | None:
     """Find a link that can be done without."""
-    for link in _links_of(landing):
-        if isinstance(link, dict) and link.get("rel") == relation and isinstance(link.get("href"), str):
+    for link in landing.links:
+        if link.get("rel") == relation and isinstance(link.get("href"), str):
             with suppress(DataProcessingError):
                 return linked(landing.url, link["href"])
     return None

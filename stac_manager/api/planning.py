@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,12 +23,12 @@ from stac_manager.api.first_page import (
     tiles_for,
 )
 from stac_manager.api.ownership import Asked, has_null_datetime, time_of
-from stac_manager.api.paging import Page, page_if_any
+from stac_manager.api.paging import Page
 from stac_manager.api.query import LONGEST_ADDRESS, MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query
-from stac_manager.api.requests import Request, limit_of
+from stac_manager.api.requests import limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
-from stac_manager.api.survey import ATTEMPTS, Survey, null_datetime_search, survey
+from stac_manager.api.survey import Survey, found, null_datetime_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
@@ -135,9 +135,9 @@ class Planner:
             DataProcessingError: If there is no search, or it cannot sort as the user asks.
         """
         endpoint, body = await find_endpoint(self._client, self._config.source, self._collection_id), self.body
-        if not endpoint.sorts and self._config.sortby is not None:
+        if "sort" not in endpoint.offers and self._config.sortby is not None:
             raise DataProcessingError(f"{shown(self._config.source)}: {NO_SORT}")
-        if endpoint.sorts and self._config.ordered and self._config.sortby is None:
+        if "sort" in endpoint.offers and self._config.ordered and self._config.sortby is None:
             body["sortby"] = NEWEST_FIRST
         return Query(endpoint, body, Bounds.parse(self._config.datetime))
 
@@ -198,10 +198,10 @@ class Planner:
             return replace(planned, reason=NOT_BY_TIME)
         nulls = False
         if "datetime" not in query.body and (page.matched is None or known.reachable != page.matched):
-            found = await null_datetime_search(self._client, query)
-            if found is None:
+            without = await null_datetime_search(self._client, query)
+            if without is None:
                 return replace(planned, reason=NULLS_LOST)
-            nulls = found.size > 0
+            nulls = without.size > 0
         if not await self._finds_by_time(query, members, nulls=nulls, surely=surely or page.matched is None):
             return replace(planned, reason=BY_OTHER_TIMES)
         cutter = Cutter(query.bounds, expected(known, members))
@@ -226,11 +226,10 @@ class Planner:
         if witness is None:
             return True
         time = time_of(witness)[0] or 0
-        request = query.request(Interval(time, time + SECOND), query.body["limit"])
-        found = await page_if_any(self._client, request, request, ATTEMPTS)
-        if found is None or found.following is not None:
+        page = await found(self._client, query, Interval(time, time + SECOND), query.body["limit"])
+        if page is None or page.following is not None:
             return True
-        return any(each.get("id") == witness.get("id") for each in found.objects())
+        return any(each.get("id") == witness.get("id") for each in page.objects())
 
     @staticmethod
     def _is_inside(asked: Asked, member: Any) -> bool:
@@ -267,31 +266,31 @@ class Planner:
         gap = (SHORTEST_SECONDS + MARGIN_SECONDS) * SECOND
         around = Interval(None, time - gap), Interval(time + gap, None)
         async with owned_tasks() as tasks:
-            asked = [tasks.create_task(self._count(query.request(each, 1))) for each in around]
+            asked = [tasks.create_task(self._count(query, each)) for each in around]
         return any(task.result() for task in asked)
 
     async def _cut_by_space(self, planned: Planned, page: Page, workers: int) -> Planned | None:
         """Cut by space where the server filters by bbox, and items without a geometry can be had or would be missed."""
         query, cuts = planned.query, SpaceCuts(page.objects(), page.matched)
-        places = [replace(query, body={**query.body, "bbox": list(box)}) for box in (NOWHERE, cuts.place) if box]
-        requests = [each.request(Whole(), 1) for each in places]
-        without_geometry = query.request(NoGeometry(), 1) if query.endpoint.filters else None
+        boxes = [{"bbox": list(box)} for box in (NOWHERE, cuts.place) if box]
         async with owned_tasks() as tasks:
-            asked = [tasks.create_task(self._count(request)) for request in (without_geometry, *requests)]
-        nulls, nowhere, *piled = (task.result() for task in asked)
+            without = tasks.create_task(self._count(query, NoGeometry())) if "filter" in query.endpoint.offers else None
+            asked = [tasks.create_task(self._count(query, Whole(), box)) for box in boxes]
+        nulls = without.result() if without is not None else None
+        nowhere, *piled = (task.result() for task in asked)
         if not space_cuts(page.matched, nowhere, nulls, *piled):
             return None
         parts = tiles_for(page, workers)
         tiles = cuts.plan(query.body.get("bbox"), parts)
         if len(tiles) < 2:
             return None
-        found: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
+        partitions: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
         sizes = Sizes.of(page.matched, parts, workers)
-        return replace(planned, reason=None, partitions=found, cuts=cuts, sizes=sizes)
+        return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes)
 
-    async def _count(self, request: Request | None) -> int | None:
-        """How many items a search finds, at least; None where that cannot be told."""
-        page = await page_if_any(self._client, request, request, ATTEMPTS) if request is not None else None
+    async def _count(self, query: Query, partition: Partition, others: Mapping[str, Any] | None = None) -> int | None:
+        """How many items a partition has, at least; None where that cannot be told."""
+        page = await found(self._client, query, partition, others=others)
         if page is None:
             return None
         return page.size if page.matched is None else page.matched

@@ -98,9 +98,9 @@ class Query:
     body: Mapping[str, Any]
     bounds: Bounds
 
-    def request(self, partition: Partition, limit: int) -> Request:
-        """Build the request for the first page of a partition."""
-        members = {**self.body, "limit": limit, **self._narrowed(partition)}
+    def request(self, partition: Partition, limit: int, others: Mapping[str, Any] | None = None) -> Request:
+        """Build the request for the first page of a partition, with other members of the search in place of its own."""
+        members = {**self.body, "limit": limit, **self._narrowed(partition), **(others or {})}
         return self.endpoint.request({name: value for name, value in members.items() if value is not None})
 
     def another_form(self, status: int, partition: Partition, refused: Request) -> Query | None:
@@ -149,11 +149,10 @@ class Query:
     @property
     def unpromised(self) -> tuple[str, ...]:
         """What the server may ignore, and no item tells, in words."""
-        offered = {"filter": self.endpoint.filters, "query": self.endpoint.queries}
         return tuple(
             f"The server may ignore `{name}`: it does not conform to that extension."
-            for name, is_offered in offered.items()
-            if name in self.body and not is_offered
+            for name in ("filter", "query")
+            if name in self.body and name not in self.endpoint.offers
         )
 
     def datetime(self, partition: Partition) -> str | None:

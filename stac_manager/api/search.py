@@ -103,7 +103,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
         client, query, found = session.fetcher.client, planned.query, stats.completeness.items
         if not found and await is_unknown(client, query.endpoint, collection_id):
             stats.notes.append(f"The server has no Collection {collection_id!r}.")
-        if found and config.filter is not None and query.endpoint.filters and await ignores_filter(client, query):
+        if found and await ignores_filter(client, query):
             stats.notes.append("The server ignores `filter`: it finds items for one that none can meet.")
 
 

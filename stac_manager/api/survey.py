@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -15,11 +15,11 @@ from stac_manager.api.cutting import Density
 from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.ownership import has_null_datetime
-from stac_manager.api.paging import Page, fetch_page, matched_of, page_if_any, page_of
+from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
 from stac_manager.api.query import REFUSED_METHOD, REFUSED_POST, Bounds, Query, vain_filter
 from stac_manager.api.requests import Request
 from stac_manager.exceptions import DataProcessingError, StatusError
-from stac_manager.plan import NoDatetime, Whole
+from stac_manager.plan import NoDatetime, Partition, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import seconds
 
@@ -58,9 +58,11 @@ class Survey:
 
 @dataclass(slots=True)
 class _Answers:
+    """What came of the questions; None each where nothing did."""
+
     first: Answer | None
-    hardly_anything: Answer | None
-    before_far_future: Answer | None
+    hardly_anything: Page | None
+    before_far_future: Page | None
     collections: Answer | None
 
 
@@ -102,39 +104,35 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: B
                 page = await fetch_page(client, first, first)
             except StatusError as again:
                 raise (again if error.status == REFUSED_METHOD else error) from None
-    far = answers.before_far_future
-    closed_only = "datetime" not in body and far is None and answers.hardly_anything is not None
+    probe, far = answers.hardly_anything, answers.before_far_future
+    closed_only = "datetime" not in body and far is None and probe is not None
     return Survey(
         Query(endpoint, body, bounds.closed if closed_only else bounds),
         page,
-        _honours_datetime(answers.hardly_anything, page),
-        None if far is None else matched_of(far.document),
-        extent_of(_collections_in(answers.collections)),
+        probe is not None and (not probe.size or _is_less(probe.matched, page.matched)),
+        None if far is None else far.matched,
+        _extent(answers.collections),
         await _histogram(client, endpoint, body),
-        _second(far, endpoint.request({**body, "limit": 1})),
+        None if far is None else far.following,
     )
 
 
-def _second(answer: Answer | None, first: Request) -> Request | None:
-    """The request for the page after an answer."""
-    try:
-        return None if answer is None else page_of(answer, first).following
-    except DataProcessingError:
-        return None
-
-
 async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> _Answers:
-    async def search(*, outline: bool = False, **members: Any) -> Answer | None:
-        return await _answer_if_any(client, endpoint.request({**body, **members}), outline=outline)
+    async def probe(interval: str) -> Page | None:
+        request = endpoint.request({**body, "limit": 1, "datetime": interval})
+        return await page_if_any(client, request, request, ATTEMPTS)
 
     async with owned_tasks() as tasks:
-        first = tasks.create_task(search(outline=True))
-        probe = tasks.create_task(search(limit=1, datetime=HARDLY_ANYTHING))
-        far = None if "datetime" in body else tasks.create_task(search(limit=1, datetime=BEFORE_FAR_FUTURE))
+        first = tasks.create_task(_answer_if_any(client, endpoint.request(body), outline=True))
+        hardly_anything = tasks.create_task(probe(HARDLY_ANYTHING))
+        far = None if "datetime" in body else tasks.create_task(probe(BEFORE_FAR_FUTURE))
         url = _collections_url(endpoint, body)
         collections = tasks.create_task(_answer_if_any(client, Request("GET", str(url)))) if url else None
     return _Answers(
-        first.result(), probe.result(), far.result() if far else None, collections.result() if collections else None
+        first.result(),
+        hardly_anything.result(),
+        far.result() if far else None,
+        collections.result() if collections else None,
     )
 
 
@@ -150,13 +148,8 @@ async def _answer_if_any(client: Client, request: Request, *, outline: bool = Fa
         return None
 
 
-def _honours_datetime(probe: Answer | None, page: Page) -> bool:
-    """Tell whether a search for times at which there is hardly anything came back with less than the whole."""
-    features = probe.document.get("features") if probe else None
-    if probe is None or not isinstance(features, list):
-        return False
-    matched = matched_of(probe.document)
-    return not features or (matched is not None and page.matched is not None and matched < page.matched)
+def _is_less(matched: int | None, whole: int | None) -> bool:
+    return matched is not None and whole is not None and matched < whole
 
 
 def _collections_url(endpoint: Endpoint, body: Mapping[str, Any]) -> URL | None:
@@ -179,13 +172,6 @@ async def is_unknown(client: Client, endpoint: Endpoint, collection_id: str | No
     return False
 
 
-def _collections_in(answer: Answer | None) -> list[Any]:
-    if answer is None:
-        return []
-    collections = answer.document.get("collections")
-    return collections[:MOST_COLLECTIONS] if isinstance(collections, list) else [answer.document]
-
-
 async def _histogram(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> Density | None:
     """Ask for the times of the items where the server has the Aggregation extension."""
     if endpoint.aggregate is None:
@@ -196,37 +182,45 @@ async def _histogram(client: Client, endpoint: Endpoint, body: Mapping[str, Any]
     return histogram_of(answer.document) if answer else None
 
 
+async def found(
+    client: Client, query: Query, partition: Partition, limit: int = 1, others: Mapping[str, Any] | None = None
+) -> Page | None:
+    """Ask for the first page of a partition, which can be done without; None where it cannot be had."""
+    request = query.request(partition, limit, others)
+    return await page_if_any(client, request, request, ATTEMPTS)
+
+
 async def heeds_collections(client: Client, query: Query) -> bool:
     """Ask whether a search for a Collection that cannot be there finds nothing, which is what it should find."""
     if query.endpoint.of_one_collection:
         return True
-    request = replace(query, body={**query.body, "collections": [NO_COLLECTION]}).request(Whole(), 1)
-    page = await page_if_any(client, request, request, ATTEMPTS)
+    page = await found(client, query, Whole(), others={"collections": [NO_COLLECTION]})
     return page is None or not page.size  # a server that refuses it has told it from others
 
 
 async def ignores_filter(client: Client, query: Query) -> bool:
-    """Ask whether a search with a filter that no item can meet finds something."""
-    body = {**query.body, **vain_filter(query.body["filter"])}
-    request = replace(query, body=body).request(Whole(), 1)
-    page = await page_if_any(client, request, request, ATTEMPTS)
+    """Ask whether a search with a filter that no item can meet finds something, where filters are offered."""
+    if "filter" not in query.body or "filter" not in query.endpoint.offers:
+        return False
+    page = await found(client, query, Whole(), others=vain_filter(query.body["filter"]))
     return page is not None and page.size > 0
 
 
 async def null_datetime_search(client: Client, query: Query) -> Page | None:
     """Search for the items without a datetime (CQL2 `IS NULL`); None where the server cannot find them."""
-    if not query.endpoint.filters:
+    if "filter" not in query.endpoint.offers:
         return None
-    request = query.request(NoDatetime(), query.body["limit"])
-    page = await page_if_any(client, request, request, ATTEMPTS)
+    page = await found(client, query, NoDatetime(), query.body["limit"])
     return page if page is not None and all(map(has_null_datetime, page.features())) else None
 
 
-def extent_of(collections: Iterable[Any]) -> tuple[float | None, float | None]:
+def _extent(answer: Answer | None) -> tuple[float | None, float | None]:
     """The first and last second of the temporal extents of Collections; None where one is open or not to be read."""
     starts: list[float | None] = []
     ends: list[float | None] = []
-    for collection in collections:
+    document = {"collections": []} if answer is None else answer.document
+    listed = document.get("collections")
+    for collection in listed[:MOST_COLLECTIONS] if isinstance(listed, list) else [document]:
         try:
             start, end = collection["extent"]["temporal"]["interval"][0]
         except (KeyError, IndexError, TypeError, ValueError):
