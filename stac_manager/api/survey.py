@@ -179,7 +179,7 @@ async def _histogram(client: Client, endpoint: Endpoint, body: Mapping[str, Any]
     wanted = {name: as_query(value) for name, value in body.items() if name != "limit"}
     url = endpoint.aggregate.extend_query({**wanted, "aggregations": "datetime_frequency"})
     answer = await _answer_if_any(client, Request("GET", str(url)))
-    return histogram_of(answer.document) if answer else None
+    return _histogram_of(answer.document) if answer else None
 
 
 async def found(
@@ -232,26 +232,16 @@ def _extent(answer: Answer | None) -> tuple[float | None, float | None]:
     return first, last
 
 
-def histogram_of(document: Mapping[str, Any]) -> Density | None:
-    """Read a `datetime_frequency` aggregation (STAC API Aggregation extension)."""
-    aggregations = document.get("aggregations")
-    for aggregation in aggregations if isinstance(aggregations, list) else ():
-        if not isinstance(aggregation, dict) or aggregation.get("name") != "datetime_frequency":
-            continue
-        buckets: list[tuple[float, float]] = []
-        given = aggregation.get("buckets")
-        for bucket in given if isinstance(given, list) else ():
-            start = seconds(bucket.get("key")) if isinstance(bucket, dict) else None
-            frequency = bucket.get("frequency") if isinstance(bucket, dict) else None
-            if start is not None and isinstance(frequency, int | float) and frequency >= 0:
-                buckets.append((start, float(frequency)))
-        buckets.sort()
-        if len(buckets) < 2:
-            return None
-        times = [start for start, _ in buckets]
-        widths = sorted(after - before for before, after in pairwise(times))
-        last = times[-1] + max(widths[len(widths) // 2], 1.0)
-        if widths[0] <= 0:
-            return None
-        return Density([*times, last], [frequency for _, frequency in buckets])
-    return None
+def _histogram_of(document: Mapping[str, Any]) -> Density | None:
+    """Read a `datetime_frequency` aggregation (STAC API Aggregation extension); None where there is none to be read."""
+    try:
+        buckets = next(each["buckets"] for each in document["aggregations"] if each["name"] == "datetime_frequency")
+        frequencies = {seconds(bucket["key"]): float(bucket["frequency"]) for bucket in buckets}
+    except (KeyError, TypeError, ValueError, OverflowError, StopIteration):
+        return None
+    weights = {time: weight for time, weight in frequencies.items() if time is not None and weight >= 0}
+    times = sorted(weights)
+    if len(times) < 2:
+        return None
+    widths = sorted(after - before for before, after in pairwise(times))
+    return Density([*times, times[-1] + max(widths[len(widths) // 2], 1.0)], [weights[time] for time in times])
