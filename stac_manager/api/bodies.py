@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import brotli
 
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.run import Turns
 
 MEGABYTE = 1_048_576
 GZIP_MAGIC = b"\x1f\x8b"
@@ -50,87 +50,58 @@ class Budget:
 
     def __init__(self) -> None:
         self._held: dict[object, int] = {}
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._turns = Turns()
 
     async def take(self, holder: object, count: int) -> None:
         """Count bytes for an answer, once there is room for them."""
         held = self._held
         held.setdefault(holder, 0)
-        while sum(held.values()) + count > BYTES_IN_FLIGHT and next(iter(held)) is not holder:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            await waiter
+        await self._turns.until(lambda: sum(held.values()) + count <= BYTES_IN_FLIGHT or next(iter(held)) is holder)
         held[holder] += count
 
     def release(self, holder: object) -> None:
         """Forget an answer: what it was made into is counted elsewhere."""
         self._held.pop(holder, None)
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+        self._turns.changed()
 
 
-class _Inflater:
-    """gzip, with all its members, and deflate, with or without the header of zlib."""
-
-    def __init__(self, data: bytes, coding: str) -> None:
-        raw = coding == "deflate" and (data[0] & 0x0F != 8 or int.from_bytes(data[:2], "big") % 31)
-        self._window = -zlib.MAX_WBITS if raw else zlib.MAX_WBITS | (0 if coding == "deflate" else 16)
-        self._decoder = zlib.decompressobj(self._window)
-        self._data, self._at, self._rest = memoryview(data), 0, b""
-        self._members = 1
-        self.done = False
-
-    def step(self) -> bytes:
-        """Make the next `STEP_BYTES`, or what is left."""
-        parts: list[bytes] = []
-        size = 0
-        try:
-            while size < STEP_BYTES and not self.done:
-                parts.append(self._feed(STEP_BYTES - size))
-                size += len(parts[-1])
-        except zlib.error as error:
-            raise DamagedBodyError from error
-        return b"".join(parts)
-
-    def _feed(self, most: int) -> bytes:
-        piece = self._rest
-        if not piece:
-            piece = bytes(self._data[self._at : self._at + PIECE_BYTES])
-            self._at += len(piece)
-        if not piece:
-            raise DamagedBodyError
-        part = self._decoder.decompress(piece, most)
-        self._rest = self._decoder.unconsumed_tail
-        if self._decoder.eof:
-            self._rest = self._decoder.unused_data
-            self.done = not self._rest and self._at == len(self._data)
-            self._members += 1
-            if self._members > MAX_MEMBERS + 1:
+def _inflated(data: bytes, coding: str) -> Iterator[bytes]:
+    """Undo gzip, with all its members, and deflate, with or without the header of zlib: `STEP_BYTES` at a time."""
+    raw = coding == "deflate" and (data[0] & 0x0F != 8 or int.from_bytes(data[:2], "big") % 31)
+    window = -zlib.MAX_WBITS if raw else zlib.MAX_WBITS | (0 if coding == "deflate" else 16)
+    decoder, members = zlib.decompressobj(window), 1
+    at, rest = 0, b""
+    parts: list[bytes] = []
+    size = 0
+    while not decoder.eof or rest or at < len(data):
+        if decoder.eof:
+            decoder, members = zlib.decompressobj(window), members + 1
+            if members > MAX_MEMBERS:
                 raise RefusedBodyError(f"the answer has more than {MAX_MEMBERS} gzip members; it is not read")
-            self._decoder = zlib.decompressobj(self._window)
-        return part
-
-
-class _Unbrotler:
-    def __init__(self, data: bytes) -> None:
-        self._decoder = brotli.Decompressor()
-        self._data = data
-
-    @property
-    def done(self) -> bool:
-        return bool(self._decoder.is_finished())
-
-    def step(self) -> bytes:
-        data, self._data = self._data, b""
-        try:
-            part: bytes = self._decoder.process(data, output_buffer_limit=STEP_BYTES)
-        except brotli.error as error:
-            raise DamagedBodyError from error
-        if not part and not data and not self.done:
+        if not rest:
+            rest = data[at : at + PIECE_BYTES]
+            at += len(rest)
+        if not rest:
             raise DamagedBodyError
-        return part
+        parts.append(decoder.decompress(rest, STEP_BYTES - size))
+        size += len(parts[-1])
+        rest = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
+        if size >= STEP_BYTES:
+            yield b"".join(parts)
+            parts, size = [], 0
+    if parts:
+        yield b"".join(parts)
+
+
+def _unbrotled(data: bytes) -> Iterator[bytes]:
+    """Undo brotli, about `STEP_BYTES` at a time."""
+    decoder = brotli.Decompressor()
+    while not decoder.is_finished():
+        part = decoder.process(data, output_buffer_limit=STEP_BYTES)
+        if not part and not data and not decoder.is_finished():
+            raise DamagedBodyError
+        data = b""
+        yield part
 
 
 async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable[None]] | None = None) -> bytes:
@@ -165,21 +136,23 @@ async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable
 
 
 async def _undone(data: bytes, coding: str, most: int, take: Callable[[int], Awaitable[None]] | None) -> bytes:
-    decoder = _Unbrotler(data) if coding == "br" else _Inflater(data, coding)
+    steps = _unbrotled(data) if coding == "br" else _inflated(data, coding)
     on_the_spot = len(data) <= ON_THE_SPOT_BYTES
     parts: list[bytes] = []
     size = 0
-    while not decoder.done:
+    while True:
         try:
-            part = decoder.step() if on_the_spot else await asyncio.to_thread(decoder.step)
-        except DamagedBodyError:
+            part = next(steps, None) if on_the_spot else await asyncio.to_thread(next, steps, None)
+        except (zlib.error, brotli.error, DamagedBodyError):
             raise DamagedBodyError(f"the answer is cut off or damaged ({coding})") from None
+        if part is None:
+            break
         size += len(part)
         if size > MAX_RESPONSE_BYTES:
             raise RefusedBodyError
         if size > most:
             raise RefusedBodyError(f"the answer unpacks to more than {MAX_RATIO} times its size; it is not read")
-        on_the_spot = False
+        on_the_spot = len(part) < STEP_BYTES  # which is the last one
         if take is not None:
             await take(len(part))
         parts.append(part)
