@@ -62,6 +62,11 @@ class Endpoint:
             self, search=self.usual, collections=self.usual.join(URL("collections")), aggregate=None, usual=None
         )
 
+    def collection(self, name: str | None = None) -> URL | None:
+        """Where one Collection is, or all of them."""
+        url = self.collections
+        return url.with_query(None).joinpath(quote(name, safe=""), encoded=True) if url and name else url
+
     def request(self, body: Mapping[str, Any]) -> Request:
         """Build the first request of a search: POST where the landing page offers it, else GET."""
         if "fields" not in self.offers:
@@ -111,9 +116,8 @@ async def _unlisted(client: Client, source: str, collection_id: str | None) -> E
     """Find a search that the landing page does not name."""
     guess = replace(Endpoint.guess(source), post=False)
     places = [guess]
-    if collection_id is not None and guess.collections is not None:
-        items = guess.collections.joinpath(quote(collection_id, safe=""), "items", encoded=True)
-        places.append(replace(guess, search=items, of_one_collection=True))
+    if collection_id and (collection := guess.collection(collection_id)) is not None:
+        places.append(replace(guess, search=collection / "items", of_one_collection=True))
     for place in places:
         named = {"collections": [collection_id]} if collection_id else {}
         with suppress(DataProcessingError):
@@ -159,19 +163,16 @@ def body_of(config: IngestConfig, collection_id: str | None, limit: int) -> dict
     collections = config.collections or tuple(filter(None, [collection_id]))
     language = None if config.filter is None else "cql2-text" if isinstance(config.filter, str) else "cql2-json"
     members: dict[str, Any] = {
-        "collections": list(collections) or None,
-        "ids": None if config.ids is None else list(config.ids),
-        "bbox": None if config.bbox is None else list(config.bbox),
-        "intersects": config.intersects,
-        "datetime": config.datetime,
-        "query": config.query,
-        "filter": config.filter,
+        "collections": collections or None,
+        **{name: getattr(config, name) for name in ("ids", "bbox", "intersects", "datetime", "query", "filter")},
         "filter-lang": language,
-        "sortby": None if config.sortby is None else list(config.sortby),
+        "sortby": config.sortby,
         "fields": None if config.fields is None else {"include": list(dict.fromkeys((*NEEDED_FIELDS, *config.fields)))},
         "limit": limit if config.max_items is None else min(limit, config.max_items),
     }
-    return {name: value for name, value in members.items() if value is not None}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in members.items() if value is not None
+    }
 
 
 def as_query(value: Any) -> str:

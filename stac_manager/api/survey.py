@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
-from urllib.parse import quote
-
-from yarl import URL
 
 from stac_manager.api.cutting import Density
 from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
@@ -126,7 +123,7 @@ async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> _
         first = tasks.create_task(_answer_if_any(client, endpoint.request(body), outline=True))
         hardly_anything = tasks.create_task(probe(HARDLY_ANYTHING))
         far = None if "datetime" in body else tasks.create_task(probe(BEFORE_FAR_FUTURE))
-        url = _collections_url(endpoint, body)
+        url = endpoint.collection(*body.get("collections", ())[:1])
         collections = tasks.create_task(_answer_if_any(client, Request("GET", str(url)))) if url else None
     return _Answers(
         first.result(),
@@ -152,23 +149,15 @@ def _is_less(matched: int | None, whole: int | None) -> bool:
     return matched is not None and whole is not None and matched < whole
 
 
-def _collections_url(endpoint: Endpoint, body: Mapping[str, Any]) -> URL | None:
-    """One Collection where one is named, else all of them."""
-    url, named = endpoint.collections, body.get("collections")
-    return url.with_query(None).joinpath(quote(named[0], safe=""), encoded=True) if url and named else url
-
-
 async def is_unknown(client: Client, endpoint: Endpoint, collection_id: str | None) -> bool:
     """Tell whether the server says that it has no such Collection: a search for one just finds nothing."""
-    url = _collections_url(endpoint, {"collections": [collection_id]}) if collection_id else None
-    if url is None:
+    url = endpoint.collection(collection_id)
+    if url is None or not collection_id:
         return False
     try:
         await client.send(Request("GET", str(url)), attempts=1)
-    except StatusError as error:
-        return error.status == 404
-    except DataProcessingError:
-        pass
+    except DataProcessingError as error:
+        return isinstance(error, StatusError) and error.status == 404
     return False
 
 
