@@ -54,21 +54,22 @@ class Analysis:
 
     @cached_property
     def best(self) -> Level | None:
-        """The smallest level that cannot be told from the fastest of those that are shown to be faster than 1 worker.
+        """The smallest level that cannot be told from the fastest of those that are shown to be faster than 1 worker,
+        and that no smaller one outruns.
 
         None where no level is. Where 1 worker was not measured, of all whose samples order them.
         """
         levels = self.compared
         if self.data_set.baseline is not None:
             levels = tuple(filter(is_faster, levels))
-        top = fastest(levels) if levels else None
-        return next((level for level in levels if top is level or (top and not is_slower(level, top))), None)
+        ahead = (level for place, level in enumerate(levels, 1) if level is fastest(levels[:place]))
+        return next((level for level in ahead if not is_slower(level, fastest(levels))), None)
 
     @property
-    def is_uncertain(self) -> bool:
-        """Whether the best level is shown to be faster, but not at all by how much."""
+    def uncertain(self) -> tuple[float, float] | None:
+        """The interval of the best speedup, where it is too wide to say much of it."""
         low, high = (self.best and self.best.speedup_interval) or (1.0, 1.0)
-        return self.quality == "enough" and high > UNCERTAIN * low
+        return (low, high) if self.quality == "enough" and high > UNCERTAIN * low else None
 
     @cached_property
     def effect(self) -> Effect:

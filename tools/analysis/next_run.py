@@ -43,7 +43,7 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
     if found.quality == "no spread" and found.effect == "unknown" and seconds(fastest(measured)) < SHORT_SECONDS:
         return _more_items(data_set, "the runs are too short for the clock", 10)
     quiet = " on a quiet machine" if any(x.usage and x.usage.crowded for x in measured) else ""
-    if found.effect == "inconclusive" or found.is_uncertain or (found.effect == "unknown" and found.default is None):
+    if found.effect == "inconclusive" or found.uncertain or (found.effect == "unknown" and found.default is None):
         most = max(level.sample_count for level in measured)
         repeats = max(ENOUGH_REPEATS, 2 * most)
         return _again(data_set, f"Repeat each level{quiet}{_cost(data_set, repeats)}", repeat=repeats)

@@ -200,22 +200,20 @@ def cautions_of(found: Analysis) -> tuple[str, ...]:
     failed, absent = ([x for x in data_set.levels if x.status == status] for status in ("failed", "n/a"))
     crowded = [level for level in measured if level.usage is not None and level.usage.crowded]
     unjudged = [x for x in measured if x is not data_set.baseline and x not in found.compared]
+    is_wide = found.compared and found.quality == "few samples"
     text = [
         failed and f"{named(failed)} failed",
         crowded and "the machine was busy with other work" + (len(crowded) < len(measured)) * f" at {named(crowded)}",
         few and f"only {few[0]:g} {part}{'s' * (few[0] != 1)} to share, too few for {named(few[1].values())}",
-        found.quality == "few samples" and f"only {sample_counts(measured)}, so the intervals are wide",
-        found.is_uncertain and f"noisy samples: {_uncertain(found)}",
+        is_wide and f"only {sample_counts(measured)}, so the intervals are wide",
+        found.best
+        and found.uncertain
+        and f"noisy samples: the speedup of {workers(found.best.concurrency)} may be "
+        f"anything from {' to '.join(map(_exact, found.uncertain))}",
         found.effect != "unknown" and unjudged and f"{named(unjudged)} had too few samples to be compared",
         absent and f"{named(absent)}: n/a (not run, or not offered by this commit)",
     ]
     return tuple(words for words in text if isinstance(words, str))
-
-
-def _uncertain(found: Analysis) -> str:
-    low, high = (found.best and found.best.speedup_interval) or (1.0, 1.0)
-    name = "" if found.best is None else workers(found.best.concurrency)
-    return f"the speedup of {name} may be anything from {_exact(low)} to {_exact(high)}"
 
 
 def _intervals(found: Analysis) -> str:

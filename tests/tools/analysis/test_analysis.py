@@ -36,6 +36,8 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
         (timed({1: 1.0, 10: 1.0}, BUSY), "none", "cpu", 1, 1),
         # The smallest level that cannot be told from the fastest is the best one.
         (timed({1: 10.0, 5: 1.02, 10: 1.01, 20: 1.0}, IDLE), "significant", "limited", 5, 5),
+        (data_set(level(1, 10.0), level(5, 1.2), level(10, 1.23, noise=0.2), level(20, 1.14, noise=0.001)),
+         "significant", "waiting", 20, 5),  # not 10, noisy as it is: 5 is faster
         # 10 % more throughput pays, and small steps add up.
         (timed({1: 10.0, 5: 1.15, 10: 1.0}, IDLE), "significant", "waiting", 10, 10),
         (timed({1: 10.0, 5: 1.07, 10: 1.0}, IDLE), "significant", "limited", 10, 5),
@@ -330,6 +332,7 @@ def test_the_scaling_law_is_among_the_details() -> None:
 def test_levels_of_different_items_are_not_compared_in_the_details_either() -> None:
     found = details(data_set(level(1, 9.0, items=10), level(5, 1.0, items=9), level(10, 2.0, items=9)))
     assert not {"Speedups", "Not", "Slower"} & set(found.split())
+    assert "intervals" not in said(data_set(*(level(n, 1.0, items=n, count=3) for n in (1, 5))))
 
 
 @pytest.mark.parametrize(
