@@ -1,7 +1,7 @@
 """What the workflows write on GitHub, through its own command line `gh`; with nothing but the standard library.
 
 python tools/github_notes.py issue SUMMARY.md        open an issue, or comment on the open one of the same title
-python tools/github_notes.py comment COMPARISON.md   comment on the pull request of HEAD_OWNER, HEAD_BRANCH, HEAD_COMMIT
+python tools/github_notes.py comment COMPARISON.txt  comment on the pull request of HEAD_OWNER, HEAD_BRANCH, HEAD_COMMIT
 """
 
 import json
@@ -36,7 +36,7 @@ def file_issue(summary: Path) -> None:
 
 
 def post_comparison(comparison: Path) -> None:
-    """Post what `compare --format md` printed; an older comment is replaced.
+    """Post what `compare` printed; an older comment is replaced.
 
     The text comes from code of the pull request: whatever stands in it, it is shown and nothing else. Nothing is
     posted when the pull request has moved on meanwhile.
@@ -60,50 +60,15 @@ def post_comparison(comparison: Path) -> None:
 
 
 def harmless(text: str) -> str:
-    """Markdown by others, its tables, lists and folds kept, and everything else in them as code, which does nothing.
-
-    Rows that follow each other are a table. Every other line stands alone, so that none changes what another means.
+    """Text of others as code, in which GitHub sees no name, link or markup; its last line, the verdict, stands above it
+    in letters, digits and the few signs of which nothing can be made.
     """
-    shown = ""
-    was_row = False
-    for line in filter(None, map(str.strip, text.splitlines())):
-        is_row = line.startswith("|")
-        added = ("\n" if is_row and was_row else "\n\n") + (_row(line) if is_row else _line(line))
-        if len(shown) + len(added) > LONGEST_BODY:
-            return f"{shown}\n\n{UNFOLD if FOLD.search(shown) else ''}\n\nThe rest is left out.".strip()
-        shown += added
-        was_row = is_row
-    return shown.strip()
-
-
-FOLD, UNFOLD = re.compile(r"<details><summary>[A-Za-z0-9 ,]*</summary>"), "</details>"
-RULE = re.compile(r"\|[-:|]+\|")
-BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
-# Words and numbers, of which Markdown and GitHub make nothing: no name, link, issue or markup can be written with them.
-NUMBER = r"[-+]?[0-9]+([.,][0-9]+)*"
-PLAIN = re.compile(rf"[A-Za-z ,]*|{NUMBER}( %( to {NUMBER} %)?)?")
-
-
-def _row(line: str) -> str:
-    if RULE.fullmatch(line):
-        return line
-    cells = BETWEEN_CELLS.split(line.removeprefix("|").removesuffix("|"))
-    # Even in code, a pipe would end its cell.
-    return f"| {' | '.join(_code(cell.replace(chr(92), '')).replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def _line(line: str) -> str:
-    if line == UNFOLD or FOLD.fullmatch(line):
-        return line
-    start = next((start for start in ("## ", "- ") if line.startswith(start)), "")
-    return start + _code(line.removeprefix(start))
-
-
-def _code(text: str) -> str:
-    """Text in a span of code that it cannot leave; as it is when it is plain."""
-    text = "".join(character for character in text if character.isprintable())
-    text = text.replace("`", "").replace("&lt;", "<").replace("&amp;", "&").strip()
-    return text if PLAIN.fullmatch(text) else f"`{text}`"
+    lines = ["".join(filter(str.isprintable, line)).replace("`", "'") for line in text.split("\n")]
+    verdict = re.sub("[^A-Za-z0-9 ,:]", "", next(filter(None, map(str.strip, reversed(lines))), ""))[:200]
+    shown = "\n".join(line.rstrip() for line in lines)
+    if len(shown) > LONGEST_BODY:
+        shown = f"{shown[:LONGEST_BODY]}\nThe rest is left out."
+    return f"**Verdict**: {verdict}\n\n```text\n{shown.strip(chr(10))}\n```"
 
 
 def _variable(name: str) -> str:
