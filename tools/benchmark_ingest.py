@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = {
     "file": ("measuring:file_command", "measure reading files: generated ones, or a source of yours"),
     "api": ("measuring:api_command", "measure a STAC API: the project's own, or one of yours"),
-    "compare": ("compare:compare_command", "measure two commits side by side, or compare two results of yours"),
-    "report": ("report:report_command", "show what `asv run` has measured over the history"),
-    "regressions": ("regressions:regressions_command", "judge what `asv run` has measured: is a commit slower"),
+    "compare": ("judging:compare_command", "measure two commits side by side, or compare two results of yours"),
+    "report": ("judging:report_command", "show what `asv run` has measured over the history"),
+    "regressions": ("judging:regressions_command", "judge what `asv run` has measured: is a commit slower"),
     "nightly": ("nightly:nightly_command", "measure what is new, publish it, judge it"),
     "dashboard": ("housekeeping:dashboard_command", "publish what `asv run` has measured as web pages, open them"),
     "clean": ("housekeeping:clean_command", "remove generated data and results"),

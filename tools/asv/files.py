@@ -11,13 +11,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypedDict
 
 import msgspec
 from msgspec import structs
 
-from tools.analysis.series import Measured, Params, Series
+from tools.analysis.series import Measured, Params, Run, Series
 from tools.errors import ReportError
 from tools.words import plain
 
@@ -61,7 +62,7 @@ class _Benchmark(TypedDict, total=False):
     param_names: list[str]
 
 
-class ResultFile(_File, frozen=True, kw_only=True):
+class ResultFile(_File, frozen=True, kw_only=True, dict=True):
     """One commit in one environment; `suite` describes the benchmarks as they are today."""
 
     path: Path
@@ -76,6 +77,12 @@ class ResultFile(_File, frozen=True, kw_only=True):
     def measured_until(self) -> int:
         """Milliseconds since 1970, of the newest of the rows that the report shows."""
         return max((when(self.rows[name].started_at) for name in self.ingest_names), default=0)
+
+    @cached_property
+    def run(self) -> Run:
+        """All of it, to be judged."""
+        series = {one: measured for name in self.rows for one, measured in self.series_of(name).items()}
+        return Run(self.commit, self.environment, series, tuple(name for name in self.rows if name not in self.suite))
 
     def series_of(self, name: str) -> dict[Series, Measured]:
         """What a benchmark has measured; nothing where the suite does not describe it: what it was is not known."""
@@ -115,8 +122,8 @@ def machine_folder(results_dir: Path, machine: str | None) -> Path:
     return results_dir / (machine or names[0])
 
 
-def chosen(files: list[ResultFile], folder: Path, name: str | None) -> ResultFile:
-    """The file of the newest commit with ingestion results, or of the one whose hash starts so; measured last."""
+def chosen(files: list[ResultFile], folder: Path, name: str | None, known: str | None) -> ResultFile:
+    """The file of the newest commit with ingestion results, or of the one that is named so; measured last."""
     with_ingest = [file for file in files if file.ingest_names]
     if not with_ingest:
         raise ReportError(
@@ -124,7 +131,7 @@ def chosen(files: list[ResultFile], folder: Path, name: str | None) -> ResultFil
             "benchmark with `regressions`."
         )
     commits = list(dict.fromkeys(file.commit for file in with_ingest))
-    commit = commits[-1] if name is None else commit_named(name, commits, folder)
+    commit = commits[-1] if name is None else commit_named(name, commits, folder, known)
     same = [file for file in with_ingest if file.commit == commit]
     return max(same, key=lambda file: (file.measured_until, file.environment))
 

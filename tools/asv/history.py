@@ -1,6 +1,5 @@
 """asv's result files judged: a commit against the commits before it, or against another one."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,24 +22,13 @@ def judge(
     base: str | None = None,
     since: str | None = None,
     machine: str | None = None,
-    window: int = WINDOW,
     repository: Path = Path(),
 ) -> Change:
-    """Judge a commit by asv's result files.
+    """Judge a commit (the newest with results by default) by asv's result files: what it brought itself, by the ones
+    before it, or by `base` alone; or everything that came after `since`, naming the commit that brought each change.
 
-    Args:
-        results_dir: asv's `results_dir`.
-        commit: The judged commit, as git or the start of its hash names it; the newest with results by default.
-        base: Judge against this commit alone, instead of the ones before it.
-        since: Judge everything that came after this commit, and name the commit that brought each change; by
-            default only what `commit` itself brought.
-        machine: asv's name of the machine, where there are results of several.
-        window: Measured commits before the judged ones that are looked at.
-        repository: The git repository that knows which commit comes before which.
-
-    Raises:
-        ReportError: There are no results, or a commit or the machine does not say which.
-        GitError: git refuses the repository.
+    Commits are named as git names them, or by the start of the hash; `repository` knows which comes before which.
+    Raises ReportError: there are no results, or a commit or the machine does not say which; GitError: git refuses.
     """
     line = Line(read_history(results_dir, machine=machine), Repository(repository), results_dir)
     chosen = line.newest() if commit is None else line.find(commit)
@@ -61,7 +49,7 @@ def judge(
             start = commits.index(known) + 1
             if start == len(commits):
                 raise ReportError(f"there are no results of commits after {known[:8]} that lead to {chosen[:8]}.")
-        before, after = commits[max(0, start - window) : start], commits[start:]
+        before, after = commits[max(0, start - WINDOW) : start], commits[start:]
     return before_and_after(line.history, before, after, base=before[0] if base is not None else None, notes=notes)
 
 
@@ -69,7 +57,7 @@ def before_and_after(
     history: History, before: Sequence[str], after: Sequence[str], *, base: str | None, notes: Sequence[str] = ()
 ) -> Change:
     """Judge some measured commits, of which the last one is named, by others; both oldest first."""
-    runs = ([run for commit in commits for run in history.runs if run.commit == commit] for commits in (before, after))
+    runs = history.runs(*before), history.runs(*after)
     return between(*runs, machine=history.machine, commit=after[-1], base=base, notes=notes)
 
 
@@ -77,12 +65,12 @@ class Line:
     """The measured commits of one machine, and what git knows of them."""
 
     def __init__(self, history: History, repository: Repository, where: Path) -> None:
-        if not history.runs:
+        if not history.files:
             raise ReportError(f"{where} has no results of machine {history.machine}; run `asv run` first.")
         self.history = history
         self.repository = repository
         self.where = where
-        self.by_date = tuple(dict.fromkeys(run.commit for run in history.runs))
+        self.by_date = history.commits
 
     def newest(self) -> str:
         """The newest measured commit that leads to HEAD, else the newest by date."""
@@ -128,10 +116,3 @@ class Line:
             others = plural(len(self.by_date) - 1, "measured commit does", "measured commits do")
             notes.append(f"{others} not lead to {chosen[:8]} (another branch, or rebased since); --base judges by one")
         return order, notes
-
-
-def meant(name: str, repository: Path) -> str:
-    """A name of git's, such as HEAD~2 or a tag, as the hash of the commit; the start of a hash as it is."""
-    if re.fullmatch(r"[0-9a-fA-F]{4,40}", name):
-        return name
-    return Repository(repository).find(name) or name

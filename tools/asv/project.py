@@ -12,15 +12,9 @@ from tools.errors import ToolError
 
 @dataclass(frozen=True)
 class Project:
-    """What asv's configuration says, its paths made absolute.
-
-    Attributes:
-        name: What asv calls it.
-        repository: Where its commits are.
-        benchmarks: The folder of its suite, as it is in the work tree.
-        package: The folder of its package at the top of a commit; None for whatever a commit holds.
-        branch: The first that asv follows; "HEAD" where the configuration names none.
-        commit_url: What comes before a hash in the address of a commit; "" where that is not known.
+    """What asv's configuration says, its paths made absolute; `benchmarks` is the folder of the suite in the work tree,
+    `package` that of the package at the top of a commit (None for whatever a commit holds), `branch` the first that asv
+    follows, `commit_url` what comes before a hash in the address of a commit ("" where that is not known).
     """
 
     name: str

@@ -22,18 +22,12 @@ from tools.analysis.model import (
     make_level,
     title_of,
     with_speedups,
-)
+)  # fmt: skip
 from tools.analysis.series import Measured, Params, Run
 from tools.errors import ReportError
 
-from .files import (
-    LEVEL_PARAMETER,
-    TIME_METHOD,
-    ResultFile,
-    chosen,
-    machine_in,
-    result_files,
-)
+from .files import LEVEL_PARAMETER, TIME_METHOD, ResultFile, chosen, machine_in, result_files
+from .git import Repository
 from .values import amount, level_of, seconds, value_of, when
 
 MEMORY_METHOD = "peakmem_ingest"
@@ -58,22 +52,29 @@ class History:
     """Everything that one machine has measured, oldest commit first; `notes` say what was left out."""
 
     machine: str
-    runs: tuple[Run, ...]
+    files: tuple[ResultFile, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def commits(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(file.commit for file in self.files))
+
+    def runs(self, *commits: str) -> list[Run]:
+        """What some commits have measured, in their order."""
+        return [file.run for commit in commits for file in self.files if file.commit == commit]
 
 
 def read_report(
-    results_dir: Path, *, commit: str | None = None, machine: str | None = None, peers: bool = False
-) -> Report:
-    """The newest commit that has ingestion results, or the one that `commit` is a prefix of; with its peers if asked.
-
-    When a commit was measured in several environments, the one measured last is taken and named in the report.
-
-    Raises:
-        ReportError: there are no results, a file cannot be read, or `commit` or `machine` does not say which.
+    results_dir: Path, *, commit: str | None = None, machine: str | None = None, peers: bool = False,
+    repository: Path | None = None,
+) -> Report:  # fmt: skip
+    """The newest commit that has ingestion results, or the one that `commit` is a prefix of, or git's name in the
+    repository; with its peers if asked. Of several environments the one measured last is taken. Raises ReportError:
+    there are no results, a file cannot be read, or `commit` or `machine` does not say which.
     """
     folder, files, _ = result_files(results_dir, machine)
-    file = chosen(files, folder, commit)
+    known = Repository(repository).find(commit) if repository and commit else None
+    file = chosen(files, folder, commit, known)
     report = _report(file, machine_in(folder), with_peers=peers)
     if not report.data_sets:
         raise ReportError(
@@ -84,12 +85,8 @@ def read_report(
 
 
 def read_reports(results_dir: Path, machine: str, *, peers: bool = False) -> list[Report]:
-    """Every commit of a machine that has ingestion results, oldest first, once for each of its environments.
-
-    Results of another version of a benchmark than today's are left out, as asv does: they cannot be compared.
-
-    Raises:
-        ReportError: a file cannot be read.
+    """Every commit of a machine that has ingestion results, oldest first, once for each of its environments. Results of
+    another version of a benchmark than today's are left out, as asv does. Raises ReportError: a file cannot be read.
     """
     folder, files, _ = result_files(results_dir, machine)
     hardware = machine_in(folder)
@@ -119,13 +116,7 @@ def read_history(results_dir: Path, *, machine: str | None = None) -> History:
     results, a file cannot be read, or `machine` does not say which.
     """
     folder, files, notes = result_files(results_dir, machine)
-    return History(folder.name, tuple(map(_run, files)), tuple(notes))
-
-
-def _run(file: ResultFile) -> Run:
-    series = {one: measured for name in file.rows for one, measured in file.series_of(name).items()}
-    unknown = tuple(name for name in file.rows if name not in file.suite)
-    return Run(file.commit, file.environment, series, unknown)
+    return History(folder.name, tuple(files), tuple(notes))
 
 
 def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:

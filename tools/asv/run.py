@@ -7,15 +7,18 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from tools.errors import ToolError
 from tools.processes import stopped
 
+from .project import Project
+
 ELSEWHERE = Path(__file__).with_name("elsewhere.py")
 SOME_FAILED = 2
-"""asv's exit code when benchmarks fail; the others have results."""
+"""asv's exit code of `run` when benchmarks fail; the others have results."""
 Running: TypeAlias = "subprocess.Popen[bytes]"
 
 
@@ -32,13 +35,8 @@ def started(
     program: Sequence[str | Path] = ("-m", "asv"),
     environment: Mapping[str, str | Path] | None = None,
 ) -> Iterator[Running]:
-    """asv, to be waited for in the block; nothing that it started is left behind, however the block ends.
-
-    Args:
-        arguments: The subcommand and its options.
-        log: What it says is added here; to stderr where there is none.
-        program: What Python runs: asv itself, or `elsewhere`.
-        environment: Variables beside those of this process.
+    """asv, to be waited for in the block; nothing that it started is left behind, however the block ends. What it says
+    is added to `log`; `environment` comes beside the variables of this process.
     """
     command = [sys.executable, *map(str, program), *map(str, arguments), "--config", str(config)]
     # asv looks for a Python of this version there; the first that it finds may be a shim of pyenv that starts none.
@@ -56,9 +54,29 @@ def started(
         yield asv
 
 
-def elsewhere(results_dir: Path, html_dir: Path, branch: str) -> tuple[str | Path, ...]:
-    """asv with other folders than its configuration says; for `started(program=...)`."""
-    return (ELSEWHERE, results_dir, html_dir, branch)
+@dataclass(frozen=True)
+class Asv:
+    """asv on a project's configuration, with other folders and another branch than that names. What it says goes to
+    `log`, to stderr where there is none.
+    """
+
+    project: Project
+    branch: str
+    log: Path | None = None
+    environment: Mapping[str, str | Path] | None = None
+
+    def run(self, what: str, arguments: Sequence[str], results_dir: Path, html_dir: Path) -> None:
+        """Run it to its end. Raises AsvError: it could not do `what`; a benchmark that fails is a result."""
+        program = (ELSEWHERE, results_dir, html_dir, self.branch)
+        config, log, environment = self.project.config, self.log, self.environment
+        with started(arguments, config=config, log=log, program=program, environment=environment) as asv:
+            code = asv.wait()
+        if code not in ((0, SOME_FAILED) if arguments[0] == "run" else (0,)):
+            raise self.failed(what)
+
+    def failed(self, what: str) -> AsvError:
+        said = f": {last_line(self.log)}; all it said: {self.log}" if self.log else "; what it says stands above"
+        return AsvError(f"asv could not {what}{said}")
 
 
 def last_line(log: Path) -> str:

@@ -91,17 +91,10 @@ def compare(
 ) -> Change:
     """Measure two commits in turns and judge the second by the first.
 
-    Args:
-        base, head: Anything that git takes for a commit.
-        bench: Regular expression that chooses benchmarks, as `asv run --bench`, instead of those that are watched.
-        quick: Watch less, within about three minutes; what is undecided after ten rounds is measured until then.
-        rounds: How often each commit is measured, no less and no more.
-        project: Whose commits they are.
-        progress: Told how many runs are done, and of how many.
-
-    Raises:
-        GitError: If a commit is unknown.
-        AsvError: If asv can measure nothing.
+    `bench` chooses benchmarks as `asv run --bench`, instead of those that are watched. `quick` watches less, within
+    about three minutes: what is undecided after ten rounds is measured until then. `rounds` is how often each commit is
+    measured, no less and no more; `progress` is told how many runs are done, of how many. Raises GitError: a commit is
+    unknown; AsvError: asv can measure nothing.
     """
     from asv.machine import Machine
 
@@ -181,12 +174,8 @@ def measure(
     sides: Sequence[Side], work: Path, pattern: str, launch_method: LaunchMethod = "spawn"
 ) -> tuple[_Measured, ...]:
     """Let asv measure what a pattern chooses of each side at the same time, each benchmark in a process of its own.
-
-    With `forkserver` the processes of a run share what the suite imports at first, and start in half the time; the
-    package is imported by each of them.
-
-    Raises:
-        AsvError: If asv could not run at all.
+    With `forkserver` these share what the suite imports at first, and start in half the time; the package is imported
+    by each of them. Raises AsvError: asv could not run at all.
     """
     arguments = ["--bench", pattern, "--record-samples", "--attribute", "rounds=1", "--attribute", f"repeat={REPEAT}"]
     folders = [Path(tempfile.mkdtemp(dir=work)) for _ in sides]
@@ -238,7 +227,8 @@ def _found(side: Side, folder: Path) -> _Measured:
         said = last_line(folder / "asv.log")
         raise AsvError(f"asv measured nothing for {side.commit[:8]}: {said}") from None
     try:
-        (found,) = read_history(folder / "results").runs
+        history = read_history(folder / "results")
+        (found,) = history.runs(*history.commits)
     except (ReportError, ValueError):
         found = Run(side.commit, "", {})  # nothing of that kind is chosen
     return _Measured(found, suite)

@@ -55,7 +55,7 @@ def page_data(results_dir: Path, project: str, order: Mapping[str, int], dates: 
 def _changes(results_dir: Path, machine: str, order: Mapping[str, int]) -> dict[str, Change]:
     """What the newest commits changed, each by those before it, as `regressions --commit` says it."""
     history = read_history(results_dir, machine=machine)
-    commits = sorted({run.commit for run in history.runs if run.commit in order}, key=order.__getitem__)
+    commits = sorted((commit for commit in history.commits if commit in order), key=order.__getitem__)
     return {
         commit: before_and_after(history, commits[max(0, place - WINDOW) : place], [commit], base=None)
         for place, commit in enumerate(commits)

@@ -10,14 +10,12 @@ from typing import Any
 from tools import ROOT
 from tools.asv.git import GitError, Repository
 from tools.asv.project import Project
-from tools.asv.run import elsewhere, started
+from tools.asv.run import Asv
 from tools.errors import MeasuringError
 
 
 def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> None:
-    """Publish, serve on 127.0.0.1 until Ctrl-C or SIGTERM; port 0 is any that is free. Raises MeasuringError: there is
-    nothing to publish, asv could not do it, or the port is taken.
-    """
+    """Publish, serve on 127.0.0.1 until Ctrl-C or SIGTERM; port 0 is any that is free. Raises ToolError."""
     repository = Repository(ROOT)
     if repository.find("HEAD") is None:
         raise MeasuringError(
@@ -31,10 +29,7 @@ def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> Non
         branch = repository.branch(project.branch)
     except GitError:
         branch = "HEAD"  # which is detached
-    program = elsewhere(project.results_dir, project.html_dir, branch)
-    with started(["publish"], config=project.config, program=program) as asv:
-        if asv.wait():
-            raise MeasuringError("asv could not publish; what it says stands above")
+    Asv(project, branch).run("publish", ["publish"], project.results_dir, project.html_dir)
     try:
         server = _Server(("127.0.0.1", port), partial(_Files, directory=str(project.html_dir)))
     except OSError as error:

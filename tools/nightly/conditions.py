@@ -1,5 +1,6 @@
-"""A quiet measurement as far as this process may, and a record of how quiet it was."""
+"""The machine of a night: its name, how quiet it is made as far as this process may, a record of how quiet it was."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,10 +10,49 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
+from asv.machine import Machine, MachineCollection
+from asv.util import UserError
 
+from tools.errors import ToolError
+from tools.processes import STOP_SECONDS
+
+WORK_VARIABLE = "STAC_MANAGER_NIGHTLY"
+"""Set for every process that works for a run, to the run's work folder."""
+_MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 QUIET_NICENESS = -10
 BUSY_LOAD_PER_CPU = 0.5
 ISOLATED_CPUS = Path("/sys/devices/system/cpu/isolated")
+
+
+def register_machine(template: str | None) -> str:
+    """Write this machine into `~/.asv-machine.json` (of which `asv machine --yes --machine NAME` keeps no hardware) and
+    return its name: the template, `{cpu}` in which becomes the processor's model and number of cores, so that hired
+    machines that differ are not taken for one; else the host's name.
+    """
+    fields = dict(Machine.get_defaults())
+    cpu = re.sub(r"[^a-z0-9]+", "-", f"{fields['cpu'] or fields['arch']} {fields['num_cpu']}".lower()).strip("-")
+    name = fields["machine"] if template is None else template.replace("{cpu}", cpu)
+    if not _MACHINE.fullmatch(name):
+        raise ToolError(f"{name!r} cannot name a machine: letters, digits, '.', '_' and '-' only")
+    try:
+        MachineCollection.save(name, {**fields, "machine": name})
+    except (UserError, OSError) as error:
+        place = MachineCollection.get_machine_file_path()
+        raise ToolError(f"asv's machine file {place} cannot be written: {error}") from error
+    return str(name)
+
+
+def end_leftovers(work: Path) -> None:
+    """End the processes of a run that was killed too hard to do it itself: they would install and measure meanwhile."""
+    left = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(WORK_VARIABLE) == str(work):
+                process.kill()
+                left.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+            continue  # not ours
+    psutil.wait_procs(left, STOP_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -46,11 +86,9 @@ def observe() -> Conditions:
 
 
 def quieten(cpus: str | None) -> list[str]:
-    """Give this process and those it starts precedence and processors of its own; say what was not permitted.
-
-    Args:
-        cpus: Processors to stay on, such as "2,3" or "1-3". None for those that the kernel keeps free of other
-            work (`isolcpus`), and all where there are none.
+    """Give this process and those it starts precedence, and processors of its own such as "2,3" or "1-3": by default
+    those that the kernel keeps free of other work (`isolcpus`), and all where there are none. Says what was not
+    permitted.
     """
     notes = []
     process = psutil.Process()

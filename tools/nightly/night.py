@@ -15,13 +15,12 @@ from tools.asv.git import Repository
 from tools.asv.history import judge
 from tools.asv.project import Project
 from tools.asv.results import read_history
-from tools.asv.run import SOME_FAILED
+from tools.asv.run import Asv
 from tools.atomic import write_bytes
 from tools.errors import ReportError, ToolError
 from tools.words import plural
 
 from . import conditions, records, summary
-from .asv import Asv, end_leftovers, register_machine
 from .results_branch import ResultsBranch
 from .rounds import Rounds
 
@@ -76,14 +75,15 @@ def run(options: Options, progress: Progress) -> Outcome:
     except OSError as error:
         raise ToolError(f"{work} cannot be made ({error.strerror}); name another place with --work") from error
     with _alone(work):
-        end_leftovers(work)
+        conditions.end_leftovers(work)
         kept = None
         if options.results_branch is not None:
             kept = ResultsBranch(repository, options.results_branch, work / "results-branch", options.remote)
             kept.open()
         results = kept.folder if kept else (options.results_dir or project.results_dir).resolve()
-        name = register_machine(options.machine)
-        night = _Night(options, Asv(project, work, branch), repository, line, results, name, kept, progress)
+        home = results / conditions.register_machine(options.machine)
+        asv = Asv(project, branch, work / "asv.log", {conditions.WORK_VARIABLE: work})
+        night = _Night(options, asv, work, repository, line, home, kept, progress)
         deadline = None if options.time_limit is None else started + options.time_limit * 3600
         notes = conditions.quieten(options.cpus) if options.quieten else []
         if options.branch is None and branch != project.branch:
@@ -97,21 +97,16 @@ def run(options: Options, progress: Progress) -> Outcome:
 
 @dataclass(frozen=True)
 class _Night:
-    """One night's work, and the places that it works in."""
+    """One night's work, and the places that it works in; `home` is the folder of the machine in the results."""
 
     options: Options
     asv: Asv
+    work: Path
     repository: Repository
     line: list[str]
-    results: Path
-    machine: str
+    home: Path
     kept: ResultsBranch | None
     progress: Progress
-
-    @property
-    def home(self) -> Path:
-        """The machine's results."""
-        return self.results / self.machine
 
     def finish(self, new: list[str], old: list[str], notes: list[str]) -> Outcome:
         """Publish, judge, write the summary."""
@@ -125,19 +120,23 @@ class _Night:
             return Outcome(NO_REGRESSION, (f"{what} on {self.asv.branch}. {freshness.sentence(self.asv.branch)}",))
         if pending:
             notes.append(f"{plural(len(pending), 'new commit')} left for the next run: the time was up")
-        self.publish((self.options.html_dir or self.asv.project.html_dir).resolve())
+        html_dir = (self.options.html_dir or self.asv.project.html_dir).resolve()
+        self.asv.run("publish", ["publish", "--no-pull"], self.home.parent, html_dir)
         told = self.told(freshness, new, old, notes)
-        file = self.options.summary_file or self.asv.work / "summary.md"
+        file = self.options.summary_file or self.work / "summary.md"
         write_bytes(file, summary.render(told, self.repository, self.home).encode())
         if newest is not None:
             records.set_judged_until(self.home, newest)
-        if self.kept is not None:
-            self.kept.commit(f"Judged {newest[:8] if newest else self.asv.branch} on {self.machine}")
-            self.kept.push()
+        self.keep(f"Judged {newest[:8] if newest else self.asv.branch}")
         said = (summary.title(told, self.repository), freshness.sentence(self.asv.branch))
         code = REGRESSION if told.regressed else FAILED if told.trouble else NO_REGRESSION
         errors = [f"error: {told.trouble}"] if code == FAILED else []
         return Outcome(code, said, (f"Written: {file}", *errors))
+
+    def keep(self, what: str) -> None:
+        if self.kept is not None:
+            self.kept.commit(f"{what} on {self.home.name}")
+            self.kept.push()
 
     def measured(self) -> set[str]:
         return set(records.whole(self.home))
@@ -146,7 +145,7 @@ class _Night:
         """Finish what was begun, then batch after batch; returns the new and the old commits that were measured."""
         before = self.measured()
         fingerprint = self.asv.project.fingerprint(*self.options.bench)
-        rounds = Rounds(self.asv, self.results, self.machine, self.options.bench, fingerprint)
+        rounds = Rounds(self.asv, self.work, self.home, self.options.bench, fingerprint)
         rounds.keep()
         begun = [one for one in records.read(self.home).values() if not one.is_whole and one.commit in self.line]
         if any(one.fingerprint != fingerprint for one in begun):
@@ -159,72 +158,57 @@ class _Night:
             if deadline is not None and time.monotonic() >= deadline:
                 break
             commits = todo[start : start + self.options.batch_size]
-            self.asv.log.unlink(missing_ok=True)
+            (self.work / "asv.log").unlink(missing_ok=True)
             rounds.measure(commits, self.progress)
-            if self.kept is not None:
-                names = ", ".join(commit[:8] for commit in commits)
-                self.kept.commit(f"Results of {names} on {self.machine}")
-                self.kept.push()
+            self.keep(f"Results of {', '.join(commit[:8] for commit in commits)}")
         added = [commit for commit in self.line if commit in self.measured() - before]
         last = max((place for place, commit in enumerate(self.line) if commit in before), default=len(self.line) - 1)
         earlier = set(self.line[:last])
         return [one for one in added if one not in earlier], [one for one in added if one in earlier]
 
-    def publish(self, html_dir: Path) -> None:
-        """The dashboard of everything that there is. Raises ToolError if asv cannot make it."""
-        if self.asv.run(["publish", "--no-pull"], self.results, html_dir):
-            raise self.asv.failed("publish")
-
     def told(self, freshness: summary.Freshness, new: list[str], old: list[str], notes: list[str]) -> summary.Night:
         """Judge, and gather what the summary tells."""
-        change, reason, backfilled = None, None, None
-        if freshness.commit is not None:
+        newest = freshness.commit
+        change: Change | str | None = None
+        backfilled, measured = None, self.measured()
+        if newest is not None:
             until = records.judged_until(self.home)
             is_whole = not self.repository.is_shallow
             if until and until not in self.line and is_whole and self.repository.find(until) is not None:
                 notes.append(f"{until[:8]}, which was judged last, is not part of {self.asv.branch} as it is now")
                 until = None
-            since = records.judged_since(self.line, self.measured(), new or [freshness.commit], until)
-            if since == freshness.commit:
-                reason = f"nothing came after {freshness.commit[:8]}, which was judged before"
+            since = records.judged_since(self.line, measured, new or [newest], until)
+            if since == newest:
+                change = f"nothing came after {newest[:8]}, which was judged before"
             else:
-                change, reason = self._judge(freshness.commit, since)
+                change = self._judge(newest, since)
             if old:
-                measured = self.measured()
                 earlier = [one for one in self.line[: self.line.index(old[0])] if one in measured]
                 start = earlier[-1] if earlier else next(one for one in self.line if one in measured)
-                if start != freshness.commit:
-                    backfilled, _ = self._judge(freshness.commit, start)
+                backfilled = self._judge(newest, start) if start != newest else None
+        # The benchmarks, with parameters, that fail at the newest commit.
+        runs = read_history(self.home.parent, machine=self.home.name).runs(newest) if newest else ()
+        series = [one for run in runs for one in run.series.items()]
         return summary.Night(
             branch=self.asv.branch,
-            machine=self.machine,
+            machine=self.home.name,
             measured=tuple(commit for commit in self.line if commit in {*new, *old}),
-            change=None if change is None else self._confirmed(change),
-            not_judged=reason,
-            backfilled=backfilled,
-            failed=self._failing(freshness.commit),
+            change=self._confirmed(change) if isinstance(change, Change) else change,
+            backfilled=backfilled if isinstance(backfilled, Change) else None,
+            failed=tuple(sorted({one.name for one, measured in series if measured.status == "failed"})),
             freshness=freshness,
             notes=tuple(notes),
             dashboard_url=self.options.dashboard_url,
             commit_url=self.asv.project.commit_url or None,
         )
 
-    def _failing(self, commit: str | None) -> tuple[str, ...]:
-        """The benchmarks, with parameters, that fail at a commit."""
-        if commit is None:
-            return ()
-        runs = [run for run in read_history(self.results, machine=self.machine).runs if run.commit == commit]
-        failed = {x.name for run in runs for x, measured in run.series.items() if measured.status == "failed"}
-        return tuple(sorted(failed))
-
-    def _judge(self, commit: str, since: str | None) -> tuple[Change | None, str | None]:
+    def _judge(self, commit: str, since: str | None) -> Change | str:
+        """The verdict, or why there is none."""
+        results, machine, repository = self.home.parent, self.home.name, self.repository.path
         try:
-            change = judge(
-                self.results, commit=commit, since=since, machine=self.machine, repository=self.repository.path
-            )
+            return judge(results, commit=commit, since=since, machine=machine, repository=repository)
         except ReportError as error:
-            return None, str(error)
-        return change, None
+            return str(error)
 
     def _confirmed(self, change: Change) -> Change:
         """Measure exact counts that differ once more, at the commit that is named and the one before it."""
@@ -234,14 +218,13 @@ class _Night:
             return change
         pattern = only(sorted({row.series.benchmark for row in called}))
         before = {row.guilty: self.line[self.line.index(row.guilty or "") - 1] for row in called}
-        scratch = self.asv.work / "confirmed"
+        scratch, machine = self.work / "confirmed", self.home.name
         shutil.rmtree(scratch, ignore_errors=True)
         for commit in dict.fromkeys((*before.values(), *before)):
-            arguments = ["run", f"{commit}^!", "--machine", self.machine, "--bench", pattern]
-            code = self.asv.run([*arguments, "--attribute", "rounds=1", "--no-pull"], scratch, scratch / "html")
-            if code not in (0, SOME_FAILED):
-                raise self.asv.failed(f"measure {str(commit)[:8]} again")
-        values = {run.commit: run.series for run in read_history(scratch, machine=self.machine).runs}
+            arguments = ["run", f"{commit}^!", "--machine", machine, "--bench", pattern]
+            arguments += ["--attribute", "rounds=1", "--no-pull"]
+            self.asv.run(f"measure {str(commit)[:8]} again", arguments, scratch, scratch / "html")
+        values = {file.commit: file.run.series for file in read_history(scratch, machine=machine).files}
         rows = []
         for row in change.rows:
             if row in called:

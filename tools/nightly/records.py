@@ -23,14 +23,8 @@ JUDGED_NAME = "nightly.judged"
 
 @dataclass(frozen=True)
 class Record:
-    """One commit.
-
-    Attributes:
-        commit: In full.
-        measured: When the last round began, UTC.
-        rounds: What was observed before each round.
-        fingerprint: Of the suite, the configuration and the chosen benchmarks.
-        is_whole: False while rounds are missing.
+    """One commit: when its last round began (UTC), what was observed before each round, the `fingerprint` of the suite,
+    the configuration and the chosen benchmarks; `is_whole` is false while rounds are missing.
     """
 
     commit: str

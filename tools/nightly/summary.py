@@ -23,12 +23,8 @@ STALE_AFTER = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Freshness:
-    """How old the newest result is.
-
-    Attributes:
-        commit: The newest commit of the branch with results; None if there is none.
-        measured: When it was measured.
-        behind: How many commits the branch is ahead of it.
+    """The newest commit of the branch with results (None if there is none), when it was measured, and how many commits
+    the branch is ahead of it.
     """
 
     commit: str | None
@@ -55,19 +51,15 @@ class Freshness:
 
 @dataclass(frozen=True)
 class Night:
-    """Everything that the summary tells.
-
-    Attributes:
-        change: Of the new commits; None with a reason in `not_judged`.
-        backfilled: The verdict over the old commits that were filled in, if any were.
-        failed: Benchmarks that fail at the newest commit.
+    """Everything that the summary tells: `change` is the verdict over the new commits, or why there is none (None where
+    nothing was measured yet), `backfilled` the one over old commits that were filled in, if any were; `failed` are
+    benchmarks that fail at the newest commit.
     """
 
     branch: str
     machine: str
     measured: tuple[str, ...]
-    change: Change | None
-    not_judged: str | None
+    change: Change | str | None
     backfilled: Change | None
     failed: tuple[str, ...]
     freshness: Freshness
@@ -77,45 +69,44 @@ class Night:
 
     @property
     def regressed(self) -> bool:
-        return self.change is not None and bool(self.change.regressions)
+        return isinstance(self.change, Change) and bool(self.change.regressions)
 
     @property
     def trouble(self) -> str:
         """Why nothing can be said of the night, where there is no regression."""
         if self.failed:
             return f"{plural(len(self.failed), 'benchmark fails', 'benchmarks fail')}, the first: {self.failed[0]}"
-        is_unstable = self.change is not None and self.change.status == "unstable"
+        is_unstable = isinstance(self.change, Change) and self.change.status == "unstable"
         return "everything that was timed is too noisy to judge" if is_unstable else ""
 
 
 def title(night: Night, repository: Repository) -> str:
     """One line, good for the title of an issue: the same for the same guilty commits, whatever else changes."""
-    if night.change is not None and night.regressed:
-        guilty = night.change.guilty or (night.change.commit,)
+    change = night.change
+    if not isinstance(change, Change):
+        return "Nightly benchmarks: nothing to judge"
+    if change.regressions:
+        guilty = change.guilty or (change.commit,)
         named = ", ".join(f"{commit[:8]} ({repository.subject(commit)})" for commit in guilty)
         return f"Benchmark regression since {named}"
-    if night.change is None:
-        return "Nightly benchmarks: nothing to judge"
-    if night.change.status == "not enough data":
+    if change.status == "not enough data":
         return "Nightly benchmarks: too little history to judge yet"
-    return f"Nightly benchmarks: {night.change.headline.lower()}"
+    return f"Nightly benchmarks: {change.headline.lower()}"
 
 
 def render(night: Night, repository: Repository, home: Path) -> str:
     """The whole page."""
     parts = [f"# {_plain(title(night, repository))}", night.freshness.sentence(night.branch)]
-    if night.change is not None:
-        parts.append(_lower(as_markdown(night.change)))
-        parts += _links(night, night.change, home.parent)
-    elif night.not_judged:
-        parts.append(f"Not judged: {night.not_judged}")
+    if isinstance(night.change, Change):
+        parts += _verdict(night, night.change, home.parent)
+    elif night.change:
+        parts.append(f"Not judged: {night.change}")
     if night.failed:
         parts.append("## Failing benchmarks\n\n" + "\n".join(f"- {code(name)}" for name in night.failed))
     if night.backfilled is not None and night.backfilled.guilty:
         parts.append("## Found in the older commits that were filled in")
         parts.append("This does not count as a regression of this night.")
-        parts.append(_lower(as_markdown(night.backfilled)))
-        parts += _links(night, night.backfilled, home.parent)
+        parts += _verdict(night, night.backfilled, home.parent)
     if night.measured:
         lines = [
             f"- {_commit(commit, night.commit_url)} {_plain(repository.subject(commit))}" for commit in night.measured
@@ -125,10 +116,10 @@ def render(night: Night, repository: Repository, home: Path) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _links(night: Night, change: Change, results_dir: Path) -> list[str]:
-    """To the graph of each regression in the dashboard, with the commit marked."""
+def _verdict(night: Night, change: Change, results_dir: Path) -> list[str]:
+    """The table, and links to the graph of each regression in the dashboard, with the commit marked."""
     if night.dashboard_url is None:
-        return []
+        return [as_markdown(change)]
     base = night.dashboard_url.rstrip("/")
     suite = suite_of(results_dir)
     lines = []
@@ -139,7 +130,7 @@ def _links(night: Night, change: Change, results_dir: Path) -> list[str]:
         query["commits"] = row.guilty or change.commit
         lines.append(f"- [`{row.name}`]({base}/index.html#{quote(row.series.benchmark)}?{urlencode(query)})")
     lines.append(f"- [All graphs]({base}/index.html#/)")
-    return ["In the dashboard:\n\n" + "\n".join(lines)]
+    return [as_markdown(change), "In the dashboard:\n\n" + "\n".join(lines)]
 
 
 def _as_asv_writes(value: str, name: str, benchmark: dict[str, Any]) -> str:
@@ -179,8 +170,3 @@ def _age(age: timedelta) -> str:
 def _plain(text: str) -> str:
     """A commit's subject is anybody's text: no markup, nobody mentioned."""
     return escaped(text).replace("@", "@\u200b")
-
-
-def _lower(markdown: str) -> str:
-    """The verdict's heading, one level below the title."""
-    return markdown.replace("\n## ", "\n### ") if markdown.startswith("## ") else markdown

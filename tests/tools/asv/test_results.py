@@ -13,6 +13,7 @@ from scratch_asv import measure_scratch_project
 from tools.analysis.analysis import analyse_report
 from tools.analysis.change import between
 from tools.analysis.model import Usage
+from tools.analysis.series import Run
 from tools.analysis.two_reports import compare_reports
 from tools.asv.results import read_history, read_report, read_reports
 from tools.errors import ReportError
@@ -157,6 +158,11 @@ class Made:
         path = self.root / machine / f"{commit[:8]}-{env}.json"
         path.write_text(json.dumps(data))
         return path
+
+
+def runs_of(results: Path) -> list[Run]:
+    history = read_history(results)
+    return history.runs(*history.commits)
 
 
 @pytest.fixture
@@ -418,7 +424,7 @@ def test_what_the_suite_does_not_describe_is_left_out(made: Made) -> None:
     made.commit("a" * 40, {TIME: row([1.0], ["1"], ["1000"]), "m.X.track_n": row([5.0], ["1"], ["1000"])})
     suite = json.loads((made.root / "benchmarks.json").read_text())
     (made.root / "benchmarks.json").write_text(json.dumps({**suite, "m.X.track_n": 5}))
-    (run,) = read_history(made.root).runs
+    (run,) = runs_of(made.root)
     assert {series.benchmark for series in run.series} == {TIME}
     (note,) = between([run], [run], machine="box", commit="a", base="b").notes
     assert note.startswith("1 benchmark left out")
@@ -465,7 +471,7 @@ def test_what_cannot_be_is_not_known_and_what_is_written_can_be_read(
     write(found, tmp_path / "a.json")
     assert read(tmp_path / "a.json") == found.report
     statuses = [level.status for level in found.report.data_sets[0].levels]
-    (run,) = read_history(made.root).runs
+    (run,) = runs_of(made.root)
     assert sorted(statuses) == sorted(one.status for series, one in run.series.items() if series.benchmark == TIME)
     assert all(series.name.isprintable() for series in run.series)
 
@@ -487,7 +493,7 @@ def test_what_asv_before_0_5_wrote_is_read_as_asv_update_converts_it(made: Made)
     one, five = read_report(made.root, commit="a" * 8).data_sets[0].levels
     assert (one.samples, one.speedup, five.status) == ((1.9, 2.0, 2.2), 1.0, "failed")
     assert [report.environment.commit_short for report in read_reports(made.root, "box")] == ["aaaaaaaa", "bbbbbbbb"]
-    before, after = read_history(made.root).runs
+    before, after = runs_of(made.root)
     assert len(before.series.keys() & after.series.keys()) == 1
 
 
@@ -545,7 +551,7 @@ def test_parameters_of_older_files_are_known_by_their_values(
     made.declare(TIME, version="2", params=[["1", "5", "10"], ["1000", "10000"]])
     count = math.prod(map(len, axes))
     made.commit("a" * 40, {TIME: [[float(place + 1) for place in range(count)], axes, version, 1]})
-    (run,) = read_history(made.root).runs
+    (run,) = runs_of(made.root)
     last = max(run.series, key=lambda series: run.series[series].value or 0.0)
     assert [", ".join(f"{name}={text}" for name, text in last.params)] == named
     if "concurrency" in named[0]:
@@ -556,7 +562,7 @@ def test_parameters_of_older_files_are_known_by_their_values(
 def test_results_of_another_environment_are_named(made: Made) -> None:
     made.commit("a" * 40, one_level(1.0), env="py3.11-numpy1", date=1)
     made.commit("b" * 40, one_level(2.0), env="py3.11-numpy2", date=2)
-    before, after = read_history(made.root).runs
+    before, after = runs_of(made.root)
     assert between([before], [after], machine="box", commit="b", base="a").notes == (
         "nothing before was measured in py3.11-numpy2, only in py3.11-numpy1: what other environments measure is not "
         "compared",
@@ -565,9 +571,9 @@ def test_results_of_another_environment_are_named(made: Made) -> None:
 
 def test_two_existing_environments_are_told_apart(made: Made) -> None:
     made.commit("a" * 40, one_level(1.0), env="existing-py_a_bin_python")
-    assert {run.environment for run in read_history(made.root).runs} == {"existing"}
+    assert {run.environment for run in runs_of(made.root)} == {"existing"}
     made.commit("a" * 40, one_level(2.0), env="existing-py_b_bin_python")
-    assert {run.environment for run in read_history(made.root).runs} == {
+    assert {run.environment for run in runs_of(made.root)} == {
         "existing-py_a_bin_python",
         "existing-py_b_bin_python",
     }

@@ -290,7 +290,7 @@ def test_two_runs_at_once_are_refused(history: ScratchHistory, run: Run) -> None
 )
 def test_what_fails_is_named(failed: tuple[str, ...], said: str) -> None:
     freshness = Freshness(None, None, 0)
-    assert Night("main", "box", (), None, None, None, failed, freshness, (), None, None).trouble == said
+    assert Night("main", "box", (), None, None, failed, freshness, (), None, None).trouble == said
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from tools.asv.project import OURS
+from tools.asv.run import Asv
 from tools.nightly import records, rounds
-from tools.nightly.asv import Asv
 from tools.nightly.conditions import Conditions
 
 COMMIT = "a" * 40
@@ -28,7 +28,7 @@ def test_copying_broken_off_and_repeated(tmp_path: Path, writes: int, monkeypatc
     (work / "done" / "benchmarks.json").write_text("{}")
     record = records.Record(COMMIT, AT, (Conditions(AT, (0.1,), 2, 0),), "of this suite", is_whole=False)
     (work / "done" / "record").write_bytes(msgspec.json.encode(record))
-    measured = rounds.Rounds(Asv(OURS, work, "main"), results, "box", (), "of this suite")
+    measured = rounds.Rounds(Asv(OURS, "main"), work, results / "box", (), "of this suite")
     real, left = rounds.write_bytes, [writes]
 
     def write(path: Path, content: bytes) -> None:

@@ -1,0 +1,151 @@
+"""`report`, `regressions` and `compare`: show what was measured, and judge it."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tools import ROOT, progress
+
+from .failures import that_cannot_be_judged
+from .output import FORMATS, Pattern, check_output, publish, write_report
+
+FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
+_RESULTS = click.option(
+    "--results", "results_dir", type=click.Path(file_okay=False, path_type=Path), default=ROOT / ".asv" / "results",
+    help="Folder of asv's results. [default: .asv/results]",
+)  # fmt: skip
+_MACHINE = click.option("--machine", help="The machine, where there are results of several.")
+
+
+@click.command("report")
+@click.option("--commit", help="Commit to show, as git names it. [default: the newest with results]")
+@_MACHINE
+@_RESULTS
+@click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Results file of `file` or `api` to show instead of asv's results.")  # fmt: skip
+@click.option("--compare", metavar="COMMIT", help="Put this commit, as the one before, beside the one shown.")
+@click.option("--peers", is_flag=True, help="Also other ways to the same items, where asv has measured them.")
+@click.option("--format", "form", type=click.Choice(tuple(FORMAT_SUFFIXES)), default="md", show_default=True,
+              help="md: a page with its plots as PNG and SVG; html: one file; terminal: write nothing.")  # fmt: skip
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="File to write. [default: results/report.md, .json or .html]")  # fmt: skip
+def report_command(commit: str | None, machine: str | None, results_dir: Path, source: Path | None,
+                   compare: str | None, peers: bool, form: str, output: Path | None) -> int:  # fmt: skip
+    """Show what `asv run` has measured: the newest commit, or the one named.
+
+    Exit code with --compare, as `compare` and `regressions` have it: 0 no regression, 1 a regression, 2 nothing could
+    be judged; otherwise 0.
+    """
+    from tools import render
+    from tools.analysis.analysis import analyse_report
+    from tools.asv.history import judge
+    from tools.asv.results import read_report
+
+    if source is not None and (commit or machine or compare or peers):
+        raise click.UsageError("--from shows one file: --commit, --machine, --compare and --peers do not go with it")
+    suffix = FORMAT_SUFFIXES[form]
+    if suffix is None and output is not None:
+        raise click.UsageError("--format terminal writes no file: --output does not go with it")
+    if suffix is not None:
+        output = output or Path(f"results/report{suffix}")
+        check_output(output, suffix=suffix)
+    if source is not None:
+        write_report(analyse_report(render.read(source)), form, output)
+        return 0
+    with that_cannot_be_judged() if compare is not None else nullcontext():
+        found = read_report(results_dir, commit=commit, machine=machine, peers=peers, repository=ROOT)
+        if compare is None:
+            write_report(analyse_report(found), form, output)
+            return 0
+        change = judge(results_dir, commit=found.environment.commit, base=compare, machine=machine, repository=ROOT)
+        before = read_report(results_dir, commit=change.base, machine=machine)
+        publish(change, form, output, before, found)
+    return change.exit_code
+
+
+@click.command("regressions")
+@_RESULTS
+@click.option("--commit", help="Commit to judge. [default: the newest with results]")
+@click.option("--base", help="Judge against this commit alone.")
+@click.option("--since", help="Judge everything after this commit.")
+@_MACHINE
+@click.option("--repository", type=click.Path(exists=True, file_okay=False, path_type=Path), default=ROOT,
+              help="git repository that knows the order of the commits. [default: this one]")  # fmt: skip
+@click.option("--format", "form", type=click.Choice((*FORMATS, "markdown")), default="terminal", show_default=True)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write instead of printing.")
+def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
+    """Judge what `asv run` has measured: did the last commit make it slower?
+
+    \b
+    regressions                      the newest commit with results, by those before it
+    regressions --commit C --base B  one commit against another
+    regressions --since C            everything after C, and which commit brought what
+
+    Commits are named as git names them: HEAD~2, a tag, a branch, the start of a hash.
+
+    \b
+    Exit code: 0 no regression; 1 a regression; 2 nothing could be judged, or a wrong option.
+
+    Counts that come out the same each time (instructions, requests, open documents, modules) are compared as they
+    are. Everything else scatters: a change is called when it is larger than 5 %, when it is more than the swing from
+    run to run and the scatter of the samples explain (Student's t), and when less than 1 % of the tables without any
+    change would call one (Holm's correction). "unstable" means too noisy to judge. A benchmark that fails and did not
+    before is a regression. More: docs/regressions.md.
+    """
+    if judged["base"] is not None and judged["since"] is not None:
+        raise click.UsageError("--base and --since exclude each other")
+    with that_cannot_be_judged():
+        from tools.asv.history import judge
+
+        change = judge(**judged)
+        publish(change, "md" if form == "markdown" else form, output)
+    return change.exit_code
+
+
+@click.command("compare")
+@click.argument("base")
+@click.argument("head")
+@click.option("--bench", type=Pattern(), help="Regular expression that chooses benchmarks, as asv has it.")
+@click.option("--rounds", type=click.IntRange(1, 100), help="Runs of each commit. [default: 14, with --quick 10]")
+@click.option("--quick", is_flag=True, help="Watch less, in about three minutes on two quiet cores.")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="The asv.conf.json of another project, whose commits are measured with its own suite.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(FORMATS), default="terminal", show_default=True,
+              help="How to print the verdict.")  # fmt: skip
+def compare_command(base: str, head: str, bench: str | None, rounds: int | None, quick: bool, config: Path | None,
+                    form: str) -> int:  # fmt: skip
+    """Say what HEAD made slower or faster than BASE.
+
+    Two commits, as git names them, are measured side by side, in turns. Two JSON files that `file` or `api` wrote are
+    compared as they are.
+
+    Exit code: 0 no regression, 1 a regression, 2 nothing could be judged. How it is judged: docs/regressions.md.
+    """
+    files = [name for name in (base, head) if name.endswith(".json")]
+    if len(files) == 1:
+        raise click.UsageError("compare takes two commits or two JSON files, not one of each")
+    if files and (bench or rounds or quick or config):
+        raise click.UsageError("two files are compared as they are: no option but --format goes with them")
+    with that_cannot_be_judged():
+        if files:
+            from tools import render
+            from tools.analysis.two_reports import compare_reports
+
+            before, after = (Path(name) for name in files)
+            names = (before.name, after.name) if before.name != after.name else (base, head)
+            change = compare_reports(render.read(before), render.read(after), base=names[0], commit=names[1])
+        else:
+            from tools.asv import turns
+            from tools.asv.project import OURS, Project
+
+            project = Project.of(config) if config else OURS
+            with progress.counted("comparing", "runs") as show:
+                change = turns.compare(
+                    base, head, bench=bench, quick=quick, rounds=rounds, project=project, progress=show
+                )
+    publish(change, form, None)
+    return change.exit_code
