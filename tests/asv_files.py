@@ -24,7 +24,7 @@ def write_results(
     commits: Sequence[Mapping[str, Any]],
     *,
     unit: str | None = None,
-    version: Sequence[str] = (),
+    version: Sequence[str | None] = (),
     params: Sequence[str] = (),
 ) -> Path:
     """One mapping of benchmark name to samples, a single value, None (failed) or NaN (n/a) for each commit."""

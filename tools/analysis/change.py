@@ -78,7 +78,7 @@ class Change:
 
     @property
     def summary(self) -> str:
-        return f"{self.headline}: {counted(self.rows) or 'nothing was measured'}."
+        return f"{self.headline}: {counted(self.rows) or 'nothing was measured that is judged'}."
 
 
 def repeatable(before: Sequence[Run], after: Sequence[Run]) -> list[str]:
@@ -174,7 +174,8 @@ def _of_series(row: Row, metric: Metric, before: _Side, after: _Side, *, is_know
     if missing is None or missing.evidence:
         yield from [] if missing is None else [Finding(missing, metric)]
         return
-    finding = _of_one_unit(_compare_history(missing, metric, _good(before), _good(after)))
+    is_one_version = all(one.has_version for _, one in (*before, *after) if one.status == "ok")
+    finding = _of_one_unit(_compare_history(missing, metric, _good(before), _good(after)), is_one_version)
     states = [one.status for _, one in before]
     failed = "failed" in states[states.index("ok") :] and finding.basis
     yield replace(finding, basis=f"{finding.basis}; it failed in between") if failed else finding
@@ -184,15 +185,19 @@ def _good(side: _Side) -> list[Samples]:
     return [(commit, one.sample) for commit, one in side if one.status == "ok"]
 
 
-def _of_one_unit(finding: Finding) -> Finding:
-    """asv's files name no units, so a tracked number that is so many times as large may be one in another unit."""
+def _of_one_unit(finding: Finding, is_one_version: bool) -> Finding:
+    """asv's files name no units, so a tracked number that is so many times as large may be one in another unit. It is
+    judged all the same where the version of the benchmark was recorded and is the same: who wrote it says that.
+    """
     row, base, head = finding.row, finding.row.base or 0, finding.row.head or 0
     factor = max(base, head) / min(base, head) if min(base, head) > 0 else 1.0
     if row.series.kind != "track" or row.evidence or factor < ANOTHER_UNIT:
         return finding
     words = f"{factor:,.0f} times as {'much' if head > base else 'little'} as before"
-    advice = "if its unit is another, give the benchmark another version"
-    return Finding(replace(row, evidence=f"{words}; {advice}"), finding.metric)
+    words = f"{words}; if its unit is another, give the benchmark another version"
+    if is_one_version:
+        return replace(finding, basis=f"{finding.basis}; {words}")
+    return Finding(replace(row, evidence=words), finding.metric)
 
 
 def _missing(before: _Side, after: _Side, row: Row, *, is_known: bool = False) -> Row | None:

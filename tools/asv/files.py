@@ -101,7 +101,8 @@ class ResultFile(_File, frozen=True, kw_only=True, dict=True):
         method = name.rpartition(".")[2].partition("_")[0]
         kind, unit = str(benchmark.get("type") or method), str(benchmark.get("unit", ""))
         found = {}
-        for values, value in zip(itertools.product(*texts), measured(row, kind, self.path), strict=True):
+        numbers = measured(row, kind, self.path, has_version=row.version is not None)
+        for values, value in zip(itertools.product(*texts), numbers, strict=True):
             params = sorted(zip(named, values, strict=True))
             found[Series(name, tuple((key, text) for (_, key), text in params), kind, unit, version)] = value
         return found

@@ -26,7 +26,7 @@ _MOST_NAMED = 6
 """More parameters than this are not told apart by their values: too many orders."""
 
 
-def measured(row: Row, kind: str, path: Path) -> Iterator[Measured]:
+def measured(row: Row, kind: str, path: Path, *, has_version: bool) -> Iterator[Measured]:
     """One for each combination of parameters, in asv's order; one where there are no parameters."""
     count = math.prod(map(len, row.params or []))
     columns = []
@@ -47,7 +47,7 @@ def measured(row: Row, kind: str, path: Path) -> Iterator[Measured]:
         else:
             times = amount(repeat) or 1
             ends = (number(low), number(high)) if times > 1 else (None, None)
-            yield Measured("ok", value, all_of(number, samples), times, *ends)
+            yield Measured("ok", value, all_of(number, samples), times, *ends, has_version=has_version)
 
 
 @functools.lru_cache(maxsize=1024)  # the same few, in every file
