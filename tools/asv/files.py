@@ -115,7 +115,10 @@ class ResultFile(_File, frozen=True, kw_only=True, dict=True):
 def machine_folder(results_dir: Path, machine: str | None) -> Path:
     names = sorted(path.parent.name for path in results_dir.glob("*/machine.json"))
     if not names:
-        raise ReportError(f"{results_dir} holds no asv results (no folder with a machine.json); run `asv run` first.")
+        near = (results_dir.resolve().parent, results_dir / "results", results_dir / ".asv" / "results")
+        meant = next((path for path in near if any(path.glob("*/machine.json"))), None)
+        advice = f"did you mean {meant}?" if meant else "run `asv run` first."
+        raise ReportError(f"{results_dir} holds no asv results (no folder with a machine.json); {advice}")
     if machine is None and len(names) > 1:
         raise ReportError(f"{results_dir} has results of several machines, name one: {choices(names)}.")
     if machine is not None and machine not in names:

@@ -29,7 +29,9 @@ class Project:
 
     @classmethod
     def of(cls, config: Path) -> Project:
-        """Read a configuration. Raises ToolError if it is missing, broken, or names no repository on this machine."""
+        """Read a configuration. A repository elsewhere is read from asv's clone of it. Raises ToolError: it
+        is missing, broken, or names no repository of which there is something on this machine.
+        """
         from asv.config import Config
         from asv.util import UserError
 
@@ -41,7 +43,10 @@ class Project:
         folder = config.parent
         repository = (folder / found.repo).resolve()
         if not (repository / ".git").exists():
-            raise ToolError(f'{config} must name a local git checkout as repo, such as "."')
+            repository = (folder / found.project).resolve()
+            if not (repository / "objects").is_dir():
+                words = f"names {found.repo} as repo, of which there is no clone at {repository}"
+                raise ToolError(f"{config} {words}; `asv run` makes one, or name a checkout on this machine")
         return cls(
             name=found.project,
             repository=repository,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tools import ROOT, progress
+from tools.errors import ReportError
 
 from .failures import that_cannot_be_judged
 from .output import FORMATS, Pattern, check_output, publish, write_report
+
+if TYPE_CHECKING:
+    from tools.analysis.model import Report
 
 FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
 _RESULTS = click.option(
@@ -40,7 +44,6 @@ def report_command(commit: str | None, machine: str | None, results_dir: Path, s
     Exit code with --compare, as `compare` and `regressions` have it: 0 no regression, 1 a regression, 2 nothing could
     be judged; otherwise 0.
     """
-    from tools import render
     from tools.analysis.analysis import analyse_report
     from tools.asv.history import judge
     from tools.asv.results import read_report
@@ -54,7 +57,7 @@ def report_command(commit: str | None, machine: str | None, results_dir: Path, s
         output = output or Path(f"results/report{suffix}")
         check_output(output, suffix=suffix)
     if source is not None:
-        write_report(analyse_report(render.read(source)), form, output)
+        write_report(analyse_report(_read(source)), form, output)
         return 0
     with that_cannot_be_judged() if compare is not None else nullcontext():
         found = read_report(results_dir, commit=commit, machine=machine, peers=peers, repository=ROOT)
@@ -132,12 +135,11 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
         raise click.UsageError("two files are compared as they are: no option but --format goes with them")
     with that_cannot_be_judged():
         if files:
-            from tools import render
             from tools.analysis.two_reports import compare_reports
 
             before, after = (Path(name) for name in files)
             names = (before.name, after.name) if before.name != after.name else (base, head)
-            change = compare_reports(render.read(before), render.read(after), base=names[0], commit=names[1])
+            change = compare_reports(_read(before), _read(after), base=names[0], commit=names[1])
         else:
             from tools.asv import turns
             from tools.asv.project import OURS, Project
@@ -149,3 +151,16 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
                 )
     publish(change, form, None)
     return change.exit_code
+
+
+def _read(path: Path) -> Report:
+    """A results file of `file` or `api`; asv's own, which looks alike by its name, is called what it is."""
+    from tools import render
+
+    try:
+        return render.read(path)
+    except ReportError as error:
+        if b'"result_columns"' not in path.read_bytes():
+            raise
+        words = "is a result file of asv: `report` shows those of a folder, `regressions` judges them"
+        raise ReportError(f"{path} {words}") from error

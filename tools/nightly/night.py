@@ -65,6 +65,8 @@ def run(options: Options, progress: Progress) -> Outcome:
     started = time.monotonic()
     project = Project.of(options.config)
     repository = Repository(project.repository)
+    if not (repository.path / ".git").exists():  # asv's clone of what lies elsewhere
+        repository.git("fetch", "--quiet", "origin")
     branch = options.branch or repository.branch(project.branch)
     if repository.find(branch) is None:
         raise ToolError(f"there is no branch {branch!r} in {repository.path}; name one with --branch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from asv_files import write_results
 
 from tools.asv.git import GitError, Repository
 from tools.asv.history import judge
+from tools.asv.project import Project
+from tools.errors import ToolError
 
 NAMES = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
 FAST, SLOW = ([level + i / 100 for i in range(8)] for level in (1.0, 2.0))
@@ -122,3 +125,15 @@ def test_what_is_no_checkout_says_so(made: Repository, tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", empty], check=True)
     with pytest.raises(GitError, match="has no commit yet"):
         Repository(empty).head()
+
+
+def test_a_project_whose_repository_lies_elsewhere(tmp_path: Path, made: Repository) -> None:
+    """It is read from the clone that asv makes of it."""
+    config = tmp_path / "suite" / "asv.conf.json"
+    (config.parent / "benchmarks").mkdir(parents=True)
+    config.write_text(json.dumps({"version": 1, "project": "theirs", "repo": f"file://{made.path}"}))
+    with pytest.raises(ToolError, match=r"no clone at .*theirs; `asv run` makes one"):
+        Project.of(config)
+    subprocess.run(["git", "clone", "--quiet", "--mirror", made.path, config.parent / "theirs"], check=True)
+    found = Project.of(config)
+    assert Repository(found.repository).head() == made.head()
