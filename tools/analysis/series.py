@@ -6,6 +6,8 @@ from typing import Literal
 
 Params = tuple[tuple[str, str], ...]
 Status = Literal["ok", "n/a", "failed"]
+QUARTILES_FROM = 10
+"""So many samples, and their quartiles with the median stand for them: with fewer these call too much."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,14 @@ class Measured:
 
     @property
     def sample(self) -> tuple[float, ...]:
-        """The samples, or the one value that there is."""
-        return self.samples or (() if self.value is None else (self.value,))
+        """The samples; where they were not kept, the median and the quartiles of ten or more, as if these were three;
+        or the one value that there is.
+        """
+        if self.samples or self.value is None:
+            return self.samples
+        low, high = self.q25 or 0.0, self.q75 or 0.0
+        is_known = self.sample_count >= QUARTILES_FROM and 0 < low <= self.value <= high
+        return (low, self.value, high) if is_known else (self.value,)
 
 
 @dataclass(frozen=True)

@@ -21,19 +21,11 @@ class Repository:
         """Run git and return what it printed; "" where it fails and `check` is false. Raises GitError if git is not
         installed or refuses this checkout, or if it fails and `check` is true.
         """
-        done = self._run(*arguments)
-        if done.returncode and check:
-            words = (str(word) for word in arguments)
-            told = next((word for word in words if "=" not in word and not word.startswith("-")), "")
-            raise GitError(f"git {told} failed in {self.path}: {_reason(_text(done.stderr) or _text(done.stdout))}")
-        return "" if done.returncode else _text(done.stdout)
+        return _text(self._run(*arguments, check=check))
 
     def archive(self, commit: str) -> bytes:
         """The files of a commit as a tar archive."""
-        done = self._run("archive", "--format=tar", commit)
-        if done.returncode:
-            raise GitError(f"git cannot read {commit[:8]}: {_reason(_text(done.stderr))}")
-        return done.stdout
+        return self._run("archive", "--format=tar", commit)
 
     def commit(self, name: str) -> str:
         """The full hash of what git takes for a commit: a hash or its start, a branch, a tag, `HEAD~2`. Raises GitError
@@ -87,7 +79,7 @@ class Repository:
     def is_shallow(self) -> bool:
         return self.git("rev-parse", "--is-shallow-repository", check=False) == "true"
 
-    def _run(self, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, *arguments: str | Path, check: bool = True) -> bytes:
         command = ["git", "-C", str(self.path), *map(str, arguments)]
         try:
             done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
@@ -98,7 +90,11 @@ class Repository:
                 f"git refuses {self.path}, which belongs to another user; if you trust it, run "
                 f"`git config --global --add safe.directory {self.path.resolve()}`"
             )
-        return done
+        if done.returncode and check:
+            words = (str(word) for word in arguments)
+            told = next((word for word in words if "=" not in word and not word.startswith("-")), "")
+            raise GitError(f"git {told} failed in {self.path}: {_reason(_text(done.stderr) or _text(done.stdout))}")
+        return b"" if done.returncode else done.stdout
 
 
 def _text(output: bytes) -> str:

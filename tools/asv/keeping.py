@@ -5,6 +5,7 @@ Named in asv.conf.json as ".tools.asv.keeping". asv itself saves a commit's resu
 """
 
 import functools
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,10 @@ GUESSED_SECONDS = 8.0
 
 def estimate(benchmarks: Mapping[str, Any], durations: Mapping[str, float]) -> float:
     """The seconds that the chosen benchmarks take: as long as the last time, or a guess for what never ran."""
-    total = 0.0
-    for name, benchmark in benchmarks.items():
-        count = 1
-        for values in benchmark.get("params", ()):
-            count *= len(values)
-        total += durations.get(name) or GUESSED_SECONDS * count
-    return total
+    return sum(
+        durations.get(name) or GUESSED_SECONDS * math.prod(map(len, benchmark.get("params", ())))
+        for name, benchmark in benchmarks.items()
+    )
 
 
 def _durations(results_dir: Path) -> Iterator[tuple[str, float]]:

@@ -183,6 +183,28 @@ def test_too_little_to_judge(tmp_path: Path, commits: list[dict[str, Any]], said
     assert said in found.rows[0].evidence
 
 
+@pytest.mark.parametrize(
+    ("count", "quartiles", "head", "status"),
+    [
+        (10, (0.99, 1.02), 2.0, "regression"),
+        (10, (0.99, 1.02), 1.0, "no change"),
+        (10, (0.6, 1.9), 1.3, "unstable"),
+        (9, (0.99, 1.02), 2.0, "not enough data"),
+        (10, (1.1, 1.2), 2.0, "not enough data"),  # beside the median: damaged
+        (10, (None, None), 2.0, "not enough data"),
+    ],
+)
+def test_quartiles_stand_for_samples_that_were_not_kept(
+    count: int, quartiles: tuple[float | None, float | None], head: float, status: str
+) -> None:
+    series = Series(NAME, (), "time", "seconds", "1")
+    runs = [
+        Run(hash_of(place), "env", {series: Measured("ok", level, (), count, *(x and x * level for x in quartiles))})
+        for place, level in enumerate((1.0, head))
+    ]
+    assert between(runs[:1], runs[1:], machine="box", commit=hash_of(1), base=hash_of(0)).status == status
+
+
 def test_the_first_night_shows_what_was_measured(tmp_path: Path) -> None:
     (row,) = judged(write_results(tmp_path, [{NAME: [1.0] * 8}])).rows
     assert (row.status, row.base, row.head) == ("not enough data", None, 1.0)
