@@ -44,7 +44,6 @@ IMPORT_BASELINES: dict[Kind, str] = {
 }
 # The classes whose data sets are named by their items, and by what is special about them: ColdFileIngest.
 _TITLED_CLASS = re.compile(r"(\w*)(?:File|API)Ingest")
-_BYTES_PER_GB = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -236,7 +235,7 @@ def _environment(file: ResultFile, machine: Mapping[str, Any]) -> Environment:
 
 
 def environment_of(machine: Mapping[str, Any], commit: str | None) -> Environment:
-    """What asv says of a machine; its words for the memory in GB where they are a number of bytes."""
+    """What asv says of a machine."""
     cores, ram = (str(machine.get(name) or "") for name in ("num_cpu", "ram"))
     return Environment(
         commit=commit,
@@ -245,8 +244,14 @@ def environment_of(machine: Mapping[str, Any], commit: str | None) -> Environmen
         os=machine.get("os") or None,
         cpu=machine.get("cpu") or None,
         cores=int(cores) if cores.isdecimal() else None,
-        ram=f"{int(ram) / _BYTES_PER_GB:.1f} GB" if ram.isdecimal() else ram or None,
+        ram=_memory(int(ram)) if ram.isdecimal() else ram or None,
     )
+
+
+def _memory(number: int) -> str:
+    """In GB of 10^9 bytes: asv writes bytes, on Linux it wrote KiB for long, and people write a number of GB."""
+    unit = 1_000_000_000 if number < 10_000 else 1024 if number < 1_000_000_000 else 1
+    return f"{number * unit / 1_000_000_000:.1f} GB"
 
 
 def _python(text: str) -> str | None:

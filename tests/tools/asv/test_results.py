@@ -15,7 +15,7 @@ from tools.analysis.change import between
 from tools.analysis.model import Usage
 from tools.analysis.series import Run
 from tools.analysis.two_reports import compare_reports
-from tools.asv.results import read_history, read_report, read_reports
+from tools.asv.results import environment_of, read_history, read_report, read_reports
 from tools.errors import ReportError
 from tools.render import read, write
 
@@ -100,6 +100,23 @@ def test_environment_of_a_real_run(real_results: Path) -> None:
     assert where.python == ".".join(map(str, sys.version_info[:3]))
     assert where.env_name == "existing"
     assert where.dirty is None
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("17179869184", "17.2 GB"),
+        (8589934592, "8.6 GB"),
+        ("30799060", "31.5 GB"),  # KiB, as asv wrote it on Linux for long
+        ("593192", "0.6 GB"),
+        ("264033420", "270.4 GB"),
+        ("32", "32.0 GB"),
+        ("16GB", "16GB"),
+        (None, None),
+    ],
+)
+def test_memory_of_a_machine(written: object, shown: str | None) -> None:
+    assert environment_of({"machine": "box", "ram": written}, None).ram == shown
 
 
 COLUMNS = [
