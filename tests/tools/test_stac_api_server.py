@@ -28,7 +28,7 @@ from tools.stac_api.catalog import Catalog
 from tools.stac_api.items import InputError, Item, parse_instant, read_items
 from tools.stac_api.manners import Manners
 from tools.stac_api.options import parse_arguments
-from tools.stac_api.search import Filters
+from tools.stac_api.search import Filters, SearchError, body_of_post, search_of
 
 SERVER = ROOT / "tools" / "stac_api_server.py"
 START_SECONDS = 120.0
@@ -362,6 +362,12 @@ def test_intersects(server: Server, geometry: Json, expected: list[str]) -> None
     assert [item["id"] for page in server.pages(body={**search, "limit": 1}) for item in page["features"]] == expected
     found = server.get(**{**search, "collections": "special", "intersects": json.dumps(geometry)})
     assert [item["id"] for item in found["features"]] == expected
+
+
+def test_intersects_names_the_library_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "shapely", None)
+    with pytest.raises(SearchError, match="needs shapely"):
+        search_of(body_of_post(b'{"intersects": {"type": "Point", "coordinates": [0, 0]}}'))
 
 
 def test_ids_and_collections(server: Server) -> None:

@@ -106,6 +106,14 @@ def test_always(world: DataSet) -> None:
             if "accepts" in found.lines[-1].text:
                 assert all(int(name) < min(numbers) for name in asked[1].split(","))
 
+    # What is said to rise does, and nobody smaller outruns the best level.
+    counted = [x.median_seconds or 0 for x in world.measured if isinstance(x.concurrency, int)]
+    assert "still rising" not in text or counted[-1] < counted[-2]
+    if decided.best is not None:
+        smaller = world.measured[: world.measured.index(decided.best)]
+        ahead = (x for x in smaller if (x.median_seconds or 0) < (decided.best.median_seconds or 0))
+        assert not any(x.speedup_interval and x.speedup_interval[0] > 1 for x in ahead)
+
     # Advice, best line and bottleneck agree.
     assert found.lines[0].label.startswith("No advice" if found.recommended is None else "Use ")
     if decided.effect in ("significant", "modest") and not refused:
