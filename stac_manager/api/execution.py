@@ -17,7 +17,7 @@ from stac_manager.api.query import REFUSED_METHOD, REFUSED_PAGE
 from stac_manager.api.reading import CAPPED, CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
-from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again, put_together
+from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again, put_together, weight_of
 from stac_manager.api.survey import heeds_collections
 from stac_manager.api.ways import Ways, look_at
 from stac_manager.events import Split
@@ -62,15 +62,16 @@ class Search:
             BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._splitter or self.ways.counts else 1
         )
         self._runner: Runner[Share, tuple[Reading, Page | None]] = Runner(
-            self._read, lambda: level.level, lambda share: share.partition.estimate or 0, self._share_work
+            self._read, lambda: level.level, weight_of, self._share_work
         )
         self._runner.add(map(Share, planned.partitions))
 
     async def _read(self, share: Share) -> None:
         """Fetch the pages of a share, one after another."""
         part, size = share.partition, self._fetcher.page_size
-        request = self.ways.first_request(part) or self._query.request(part, size)
-        reading = Reading(share, request, request)
+        first = self.ways.first_request(part) or self._query.request(part, size)
+        reading = Reading(share, first, first)
+        self._replace(reading, self._splitter.at_start(share, self._ledger.came, size) if self._splitter else [])
         self._readings.add(reading)
         while reading.following is not None and not reading.stopped:
             self._replace(reading, self.ways.by_names(self._query, reading))
@@ -111,8 +112,7 @@ class Search:
             return None
         # Where to cut next is all that a failing page tells.
         cuts = reading.share.failing and self._splitter is not None and self._splitter.can_cut(reading)
-        attempts = ATTEMPTS_AROUND if cuts else None
-        return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=attempts)
+        return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=ATTEMPTS_AROUND if cuts else None)
 
     def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can.

@@ -85,6 +85,25 @@ def parts_to_share(fetched: int, left: float, idle: int) -> int:
     return parts
 
 
+def weight_of(share: Share) -> float:
+    """How many items a share is believed to hold. What nobody knows anything of is read first: it may hold many."""
+    return share.partition.estimate or inf
+
+
+def parts_at_start(estimate: float, left: float, workers: int, page: int) -> int:
+    """Into how many parts to cut a partition before it is read, as it would keep one worker busy when others have no
+    work any more; 0 to leave it as it is.
+
+    Args:
+        estimate: How many items it is believed to hold, no more than are left.
+        left: How many are left of the search, with those.
+        workers: How many read.
+        page: The size of a page.
+    """
+    fair = max(left / workers, FEWEST_PAGES_TO_SHARE * page)
+    return ceil(estimate / fair) if estimate > OVERSIZE * fair + page else 0
+
+
 class Splitter:
     """Replaces partitions by others while they are read."""
 
@@ -131,6 +150,16 @@ class Splitter:
         """Tell whether a partition can be cut at all."""
         return self._cuts.can_cut(reading.share.partition)
 
+    def at_start(self, share: Share, came: int, page: int) -> list[Share]:
+        """Cut a partition that nobody has begun to read, where the others will be done long before it."""
+        partition, counted = share.partition, self._sizes.counted
+        if partition.estimate is None or counted is None or not self.divides or not self._cuts.can_cut(partition):
+            return []
+        estimate = min(partition.estimate, counted - came)
+        parts = parts_at_start(estimate, counted - came, self._sizes.workers, page)
+        found = self._cuts.cut(partition, parts) if parts and isinstance(partition, Interval) else ()
+        return [replace(share, partition=replace(part, estimate=estimate // parts)) for part in found]
+
     def oversized(self, reading: Reading, page: Page, page_size: int) -> list[Share]:
         """Cut a partition of which the first page shows that it holds far more than it should."""
         counted, partition = reading.counted, reading.share.partition
@@ -139,10 +168,14 @@ class Splitter:
         if page.following is None:  # cut off; or items are missing, or the count is wrong
             parts = min(ceil(counted / (CUT_OFF_SHARE * max(page.size, 1))), MOST_PARTS)
             return self._cut_short(reading, parts) if reading.memory.last_was_full else []
-        if not parts_of_oversized(counted, page_size, self._sizes):
+        if counted <= OVERSIZE * min(self._sizes.items, partition.estimate or 0) + page_size:
             return []
         burst = self._cuts.extrapolate(partition, page.objects(), counted - page.size)
-        return self._cut(reading, parts_of_oversized(counted, page_size, self._sizes, burst=burst))
+        parts = parts_of_oversized(counted, page_size, self._sizes, burst=burst)
+        shares = self._cut(reading, parts) if parts else []
+        if burst and shares:  # which may begin in the oldest of them
+            shares[0] = replace(shares[0], partition=replace(shares[0].partition, estimate=None))
+        return shares
 
     def shared(
         self, readings: Iterable[Reading], idle: int, page_size: int, pages: int

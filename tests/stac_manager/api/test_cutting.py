@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import pairwise
 from math import inf
+from operator import neg
 from typing import Any
 
 import pytest
@@ -20,7 +23,15 @@ from stac_manager.api.query import Bounds, Query
 from stac_manager.api.reading import Reading, Share
 from stac_manager.api.requests import Request
 from stac_manager.api.space import SpaceCuts
-from stac_manager.api.splitting import FAILURES_IN_VAIN, Sizes, Splitter, parts_of_oversized, parts_to_share
+from stac_manager.api.splitting import (
+    FAILURES_IN_VAIN,
+    Sizes,
+    Splitter,
+    parts_at_start,
+    parts_of_oversized,
+    parts_to_share,
+    weight_of,
+)
 from stac_manager.api.survey import Survey
 from stac_manager.plan import Interval
 from stac_manager.timestamps import SECOND
@@ -110,6 +121,14 @@ SKEWED = Density([0, 90, 100], [10, 90])
 
 
 @pytest.mark.parametrize(
+    ("estimate", "left", "parts"),
+    [(500, 10_000, 0), (2_000, 10_000, 2), (1_300, 2_600, 4), (700, 700, 2), (500, 500, 0), (10_000, 10_000, 10)],
+)
+def test_what_would_keep_one_of_ten_workers_busy_at_the_end_is_cut_before(estimate: int, left: int, parts: int) -> None:
+    assert parts_at_start(estimate, left, 10, 100) == parts
+
+
+@pytest.mark.parametrize(
     ("density", "parts", "reached", "edges"),
     [
         (EVEN, 1, None, []),
@@ -138,6 +157,83 @@ def test_what_is_learned_moves_the_edges() -> None:
     density.set_weight(0, 50, 900)
     assert density.weight(0, 100) == pytest.approx(950)
     assert density.edges(0, 100, 2) == [27]
+
+
+YEARS = 4 * 365 * 86_400
+
+
+def evenly_in_time(draw: random.Random) -> float:
+    return draw.uniform(0, YEARS)
+
+
+def ever_more(draw: random.Random) -> float:
+    return YEARS * draw.random() ** 0.33
+
+
+def in_a_late_burst(draw: random.Random) -> float:
+    return draw.uniform(YEARS - 30 * 86_400, YEARS) if draw.random() < 0.9 else draw.uniform(0, YEARS)
+
+
+def in_five_bursts(draw: random.Random) -> float:
+    return min(max(draw.gauss(YEARS * (draw.randrange(5) + 0.5) / 5, 20 * 86_400), 0), YEARS)
+
+
+@pytest.mark.parametrize(
+    ("when", "workers", "most_requests", "most_rounds"),
+    [
+        (evenly_in_time, 5, 103, 21),
+        (evenly_in_time, 20, 111, 6),
+        (ever_more, 5, 112, 25),
+        (ever_more, 20, 127, 8),
+        (in_a_late_burst, 5, 112, 24),
+        (in_a_late_burst, 20, 123, 7),
+        (in_five_bursts, 5, 106, 23),
+        (in_five_bursts, 20, 132, 9),
+    ],
+)
+def test_intervals_of_100_pages_take_few_requests_and_rounds(
+    when: Callable[[random.Random], float], workers: int, most_requests: int, most_rounds: int
+) -> None:
+    """Pages come newest first, and all that are asked for at once come at once."""
+    draw = random.Random(1)
+    times = sorted((int(when(draw)) for _ in range(10_000)), reverse=True)
+    dates = [datetime.fromtimestamp(time, UTC).isoformat() for time in times]
+    cutter = Cutter(Bounds.parse(None), Density.even(times[-1], times[0] + 1, len(times)))
+    splitter = Splitter(cutter, Sizes.of(len(times), workers, workers))
+    queue = list(map(Share, cutter.plan(Interval(None, None), workers)))
+    active: dict[Reading, list[str]] = {}
+    requests = rounds = came = 0
+    while queue or active:
+        idle = workers - len(active) - len(queue)
+        if idle > 0 and (found := splitter.shared(active, idle, 100, requests)):
+            active.pop(found[0])
+            queue += found[1]
+        while queue and len(active) < workers:
+            share = max(queue, key=weight_of)
+            queue.remove(share)
+            part = share.partition
+            assert isinstance(part, Interval)
+            low, high = (bisect_left(times, -(edge or 0) // SECOND, key=neg) for edge in (part.end, part.start))
+            if parts := splitter.at_start(share, came, 100):
+                queue += parts
+                continue
+            active[Reading(share, NEXT, NEXT)] = dates[low if part.end else 0 : high if part.start else None]
+        rounds, requests = rounds + 1, requests + len(active)
+        for reading, rest in list(active.items()):
+            following = NEXT if len(rest) > 100 else None
+            members = [{"properties": {"datetime": date}} for date in rest[:100]]
+            page = Page("", len(members), 0, len(rest) + reading.tally.members, following, NEXT, list(members))
+            reading.accept(page)
+            del rest[:100]
+            shares = []
+            if reading.tally.fetched == 1:
+                splitter.learn(reading, page, 100)
+                shares = splitter.oversized(reading, page, 100)
+            queue += shares
+            came += 0 if shares else page.size
+            if shares or following is None:
+                active.pop(reading)
+    assert (requests <= most_requests, rounds <= most_rounds) == (True, True), (requests, rounds)
 
 
 def evenly(draw: random.Random) -> tuple[float, float]:
