@@ -250,15 +250,26 @@ class Planner:
         known = planned.known
         if known is None or not planned.reason or planned.query.body.get("intersects") is not None:
             return None
-        page = known.page
+        page, query = known.page, planned.query
         members = page.objects()
         alike = planned.reason == NOT_BY_TIME and not ranges_are_long(members, known.extent)
-        if alike and await self._others_than(planned.query, members):
+        cuts = SpaceCuts(members, page.matched)
+        async with owned_tasks() as tasks:
+            by_space = tasks.create_task(self._is_cut_by_space(query, page, cuts))
+            others = alike and await self._others_than(query, members)
+        if others:
             again = replace(planned, reason="")
             by_time = await self._cut_by_time(again, parts_for(page, workers), workers, looked=True)
             if by_time.cuts is not None:
                 return by_time
-        return await self._cut_by_space(planned, page, workers)
+        works, nulls = by_space.result()
+        parts = tiles_for(page, workers)
+        tiles = cuts.plan(query.body.get("bbox"), parts) if works else []
+        if len(tiles) < 2:
+            return None
+        partitions: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
+        sizes = Sizes.of(page.matched, parts, workers)
+        return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes)
 
     async def _others_than(self, query: Query, members: list[Any]) -> bool:
         """Whether there are items before or after those of one instant."""
@@ -269,24 +280,16 @@ class Planner:
             asked = [tasks.create_task(self._count(query, each)) for each in around]
         return any(task.result() for task in asked)
 
-    async def _cut_by_space(self, planned: Planned, page: Page, workers: int) -> Planned | None:
-        """Cut by space where the server filters by bbox, and items without a geometry can be had or would be missed."""
-        query, cuts = planned.query, SpaceCuts(page.objects(), page.matched)
+    async def _is_cut_by_space(self, query: Query, page: Page, cuts: SpaceCuts) -> tuple[bool, bool]:
+        """Whether the server filters by bbox, and items without a geometry can be had or would be missed; and whether
+        there are some of those."""
         boxes = [{"bbox": list(box)} for box in (NOWHERE, cuts.place) if box]
         async with owned_tasks() as tasks:
             without = tasks.create_task(self._count(query, NoGeometry())) if "filter" in query.endpoint.offers else None
             asked = [tasks.create_task(self._count(query, Whole(), box)) for box in boxes]
         nulls = without.result() if without is not None else None
         nowhere, *piled = (task.result() for task in asked)
-        if not space_cuts(page.matched, nowhere, nulls, *piled):
-            return None
-        parts = tiles_for(page, workers)
-        tiles = cuts.plan(query.body.get("bbox"), parts)
-        if len(tiles) < 2:
-            return None
-        partitions: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
-        sizes = Sizes.of(page.matched, parts, workers)
-        return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes)
+        return space_cuts(page.matched, nowhere, nulls, *piled), bool(nulls)
 
     async def _count(self, query: Query, partition: Partition, others: Mapping[str, Any] | None = None) -> int | None:
         """How many items a partition has, at least; None where that cannot be told."""
