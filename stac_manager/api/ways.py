@@ -11,7 +11,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, SHIFTED, STALE, STALE_PAGES, Reading, Share
-from stac_manager.api.requests import Counter, Request, counter_of, counter_of_sizes, item_after, with_limit
+from stac_manager.api.requests import Counter, Request, counter_of, counter_of_sizes, item_after, numbers_of, with_limit
 from stac_manager.api.seen import Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
@@ -68,8 +68,10 @@ class Frontier:
 
 
 def look_at(reading: Reading) -> int:
-    """After which page of a sequential search to look for another way."""
-    return 2 if reading.counted is not None else LONG_FROM_PAGE
+    """After which page of a sequential search to look for another way: the first two may show that its links count."""
+    if reading.counted is None:
+        return LONG_FROM_PAGE
+    return 2 if reading.following is not None and numbers_of(reading.following) else 1
 
 
 class Ways:
