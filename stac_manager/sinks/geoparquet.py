@@ -28,7 +28,7 @@ BATCH_ITEMS = 256
 ROW_GROUP_BYTES = 32 << 20
 """Of a row group in memory, as Arrow has it; packed it is smaller."""
 COMPRESSION = "zstd"
-MOST_CHUNKS = 60_000
+MOST_CHUNKS = 50_000
 """Of one file: its columns times its row groups. Each has an entry in the footer, of 150 bytes, and of 2,200 in memory
 when the footer is written (pyarrow 26)."""
 CHUNK_BYTES = 150

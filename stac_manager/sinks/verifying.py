@@ -23,11 +23,12 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Verified:
-    """What was counted, and in what that differs from the manifest."""
+    """What was counted, and in what that differs from the manifest. Of the problems, so many name a file."""
 
     items: int
     parts: int
     problems: tuple[str, ...]
+    damaged: int = 0
 
 
 def verify(dest: str | Path, *, unique: bool = False) -> Verified:
@@ -70,14 +71,15 @@ def verify(dest: str | Path, *, unique: bool = False) -> Verified:
         if (size, count) != (part["bytes"], part["items"]):
             wanted = f"{many(part['items'], 'item')} in {part['bytes']:,} bytes"
             problems.append(f"{path}: {many(count, 'item')} in {size:,} bytes; the manifest says {wanted}")
+    if not layout.file:
+        known = {part["file"] for part in manifest.parts} | {MANIFEST, STATE}
+        problems += [f"{path}: is not in the manifest" for path in layout.parts.iterdir() if path.name not in known]
+    damaged = len(problems)
     if twice:
         problems.append(f"{many(twice, 'item')} more than once")
     if items != manifest.items:
         problems.append(f"{many(items, 'item')}; the manifest says {manifest.items:,}")
-    if not layout.file:
-        known = {part["file"] for part in manifest.parts} | {MANIFEST, STATE}
-        problems += [f"{path}: is not in the manifest" for path in layout.parts.iterdir() if path.name not in known]
-    return Verified(items, len(manifest.parts), tuple(problems))
+    return Verified(items, len(manifest.parts), tuple(problems), damaged)
 
 
 def identities(path: Path, format: Format) -> Iterator[bytes]:

@@ -78,6 +78,15 @@ def test_ingest_verify_and_ingest_again(run: Run, name: str, source: Path, tmp_p
         damaged = run("verify", dest)
         assert damaged.returncode == 1
         assert "wrong: " in damaged.stderr
+        assert "to repair: delete the parts" in damaged.stderr
+
+
+def test_items_that_the_source_has_twice_are_no_damage(run: Run, source: Path, tmp_path: Path) -> None:
+    source.write_text(2 * source.read_text())
+    assert run("ingest", source, tmp_path / "out").returncode == 0
+    assert run("verify", tmp_path / "out").returncode == 0
+    unique = run("verify", tmp_path / "out", "--unique")
+    assert (unique.returncode, unique.stderr) == (1, "wrong: 30 items more than once\n")
 
 
 def test_standard_output_gets_all_items_and_may_close_early(source: Path) -> None:
