@@ -1,5 +1,6 @@
 """Quantities as text, the same everywhere."""
 
+import math
 import re
 from collections.abc import Sequence
 from decimal import Decimal
@@ -73,10 +74,13 @@ def plain(text: str) -> str:
 
 
 def percent(fraction: float, *, sign: bool = False) -> str:
-    """A change: "+9.8 %", "12 %", "0.42 %"."""
+    """A change: "+9.8 %", "12 %", "0.42 %", "-99.8 %"."""
     value = fraction * 100
     size = abs(value)
     digits = 0 if size >= 9.95 else 1 if size >= 0.995 else 2
+    if 99.5 <= size < 100:  # what is left is not nothing
+        value = math.copysign(min(size, 99.9999), value)
+        digits = next(places for places in (1, 2, 3, 4) if round(abs(value), places) < 100)
     return f"{value:{'+' if sign else ''},.{digits}f} %"
 
 

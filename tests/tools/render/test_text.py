@@ -4,7 +4,7 @@ import pytest
 
 from tools.analysis.model import title_of
 from tools.render.change import wrapped
-from tools.words import listed, megabytes, plain, quantity, share, significant, times, workers
+from tools.words import listed, megabytes, percent, plain, quantity, share, significant, times, workers
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,13 @@ from tools.words import listed, megabytes, plain, quantity, share, significant, 
 )
 def test_significant(value: float | None, text: str) -> None:
     assert significant(value) == text
+
+
+def test_a_change_that_leaves_something_is_not_all_of_it() -> None:
+    shown = [percent(x, sign=True) for x in (-0.5, -0.994, -0.998, -0.9996, -0.99999999, -1, 1, 2.06)]
+    assert shown == [
+        "-50 %", "-99 %", "-99.8 %", "-99.96 %", "-99.9999 %", "-100 %", "+100 %", "+206 %",
+    ]  # fmt: skip
 
 
 def test_megabytes_are_of_a_million_bytes() -> None:
