@@ -43,8 +43,8 @@ class Endpoint:
     """Those of the `EXTENSIONS` that it conforms to."""
     of_one_collection: bool = False
     """Whether it is the items of one Collection, which a request need not name."""
-    usual: URL | None = None
-    """Where the specification puts the search, if the landing page names another address."""
+    usual: Endpoint | None = None
+    """Where the specification puts it, if the landing page names another address for searches."""
 
     @classmethod
     def guess(cls, source: str) -> Endpoint:
@@ -56,11 +56,7 @@ class Endpoint:
     @property
     def at_usual_place(self) -> Endpoint | None:
         """The same where the specification puts it, for servers that do not know their own host or path."""
-        if self.usual is None:
-            return None
-        return replace(
-            self, search=self.usual, collections=self.usual.join(URL("collections")), aggregate=None, usual=None
-        )
+        return None if self.usual is None else replace(self.usual, post=self.post, offers=self.offers)
 
     def collection(self, name: str | None = None) -> URL | None:
         """Where one Collection is, or all of them."""
@@ -99,7 +95,7 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
         if unlisted is None:
             raise DataProcessingError(f"{shown(landing.url)}: {_no_landing_page(landing)}")
         return unlisted
-    search, usual = linked(landing.url, _TEMPLATE.sub("", href)), Endpoint.guess(source).search
+    search, usual = linked(landing.url, _TEMPLATE.sub("", href)), Endpoint.guess(source)
     conforms_to = landing.document.get("conformsTo")
     classes = [str(name) for name in conforms_to[:MOST_CLASSES]] if isinstance(conforms_to, list) else []
     return Endpoint(
@@ -108,7 +104,7 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
         _link(landing, "aggregate"),
         _link(landing, "data"),
         frozenset(each for each in EXTENSIONS if any(f"item-search#{each}" in name for name in classes)),
-        usual=None if usual == search else usual,
+        usual=None if usual.search == search else usual,
     )
 
 
