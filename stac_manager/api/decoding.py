@@ -7,6 +7,7 @@ import codecs
 import gc
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -74,13 +75,12 @@ def _loosely_decoded(data: bytes) -> Any:
         raise ValueError("too deeply nested") from None
 
 
-def decoded_item(data: bytes) -> Any:
-    """Parse one item, or say that it is `Illegible`.
-
-    Raises:
-        ValueError: If it is no JSON.
-    """
-    (item,) = _loosely_decoded(b"[" + data + b"]")
+def decoded_item(data: bytes | memoryview) -> Any:
+    """Parse one item as some servers write it, or say that it is `Illegible`; None where it is none, or not whole."""
+    try:
+        (item,) = _loosely_decoded(b"[" + data + b"]")
+    except ValueError:
+        return None
     return item
 
 
@@ -122,17 +122,10 @@ def in_utf_8(data: bytes, content_type: str) -> bytes:
     found = _CHARSET.search(content_type)
     if not found:
         return data
-    try:
-        if codecs.lookup(found[1]).name == "utf-8" or _SYNTAX.decode(found[1]) != _SYNTAX.decode() or _is_utf_8(data):
-            return data
-        return data.decode(found[1]).encode()
-    except (LookupError, ValueError):
-        return data
-
-
-def _is_utf_8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    with suppress(LookupError, ValueError):
+        if codecs.lookup(found[1]).name != "utf-8" and _SYNTAX.decode(found[1]) == _SYNTAX.decode():
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                return data.decode(found[1]).encode()
+    return data

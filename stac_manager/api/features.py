@@ -98,7 +98,7 @@ class Outline:
                 try:
                     feature = loads(view[at : found + 1])
                 except orjson.JSONDecodeError:
-                    feature = _loosely(view[at : found + 1])
+                    feature = decoded_item(view[at : found + 1])
                 if feature is None:
                     failed += 1
                     searched, skipping = (at if skipping else found + 1), False
@@ -113,14 +113,6 @@ class Outline:
         except ValueError:
             raise DamagedPageError from None
         yield from rest
-
-
-def _loosely(data: memoryview) -> Any:
-    """An item as some servers write it; None where it is none, or not whole."""
-    try:
-        return decoded_item(bytes(data))
-    except ValueError:
-        return None
 
 
 def _object(data: bytes) -> dict[str, Any] | None:
