@@ -17,7 +17,7 @@ from uuid import UUID
 import orjson
 
 from stac_manager.files.alike import once_if_alike
-from stac_manager.files.objects import Array, Convert, Member, fields, of_valid, validity
+from stac_manager.files.objects import Array, Convert, Member, fields, is_variant, of_valid, validity
 from stac_manager.files.times import FRACTIONS, rfc3339
 from stac_manager.protocols import Item
 
@@ -129,6 +129,8 @@ class Converters:
         return convert
 
     def _struct(self, data_type: Any, name: str) -> Convert:
+        if is_variant(data_type):
+            raise ValueError(f"column {name!r} is a VARIANT, which is not read; write it as a struct or as JSON text")
         names = {field.name for field in data_type}
         for edges in BBOX_EDGES if name == "bbox" else ():
             if names >= {*edges[:2], *edges[3:5]}:
@@ -137,6 +139,8 @@ class Converters:
         return nullable(partial(fields, members, {}))
 
     def _list(self, data_type: Any, name: str) -> Convert:
+        if name in self._geometries and str(data_type.value_type) in ("uint8", "int8"):
+            return self.each(lambda value: self._geometry(bytes(each & 255 for each in value)))
         return nullable(partial(lists, self.converter(data_type.value_type, _OBJECT if name == "links" else "")))
 
     def _other_list(self, data_type: Any, name: str) -> Convert:

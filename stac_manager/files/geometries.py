@@ -111,6 +111,9 @@ def _positions_at(wkb: bytes, at: int, form: _Form) -> tuple[list[Any], int]:
 _WKT = re.compile(r"(?:SRID=\d+;)?\s*([A-Z]+?)\s*(ZM?|M)?\s*(\(.*\)|EMPTY)\s*", re.IGNORECASE | re.DOTALL)
 _POSITION = re.compile(r"[-+.\deE]+(?:\s+[-+.\deE]+)+")
 _POINT_IN_BRACKETS = re.compile(r"\(\s*(\[[^\]]*\])\s*\)")
+_BRACKET_OR_COMMA = re.compile(r"[(),]")
+MOST_DEPTH = 16
+"""So deep may collections of WKT stand within each other."""
 
 
 def geojson(geometry: bytes | str) -> Item:
@@ -119,19 +122,25 @@ def geojson(geometry: bytes | str) -> Item:
     A measure (M) has no place there and is dropped.
 
     Raises:
-        ValueError: If it is something else, is cut short or holds a curve or a surface, or a collection of WKT.
+        ValueError: If it is something else, is cut short or holds a curve or a surface.
     """
     if isinstance(geometry, bytes):
         return _of_bytes(geometry)
     return _of_bytes(bytes.fromhex(geometry)) if geometry[:1] == "0" else _of_text(geometry)
 
 
-def _of_text(text: str) -> Item:
+def _of_text(text: str, depth: int = MOST_DEPTH) -> Item:
     found = _WKT.fullmatch(text)
-    kind = NATIVE_TYPES.get(found[1].lower()) if found else None
+    kind = _WKT_TYPES.get(found[1].lower()) if found else None
     if found is None or kind is None:
         raise ValueError(f"geometry holds text that is neither GeoJSON nor WKB nor WKT: {text[:SHOWN_CHARACTERS]!r}")
-    if found[3].upper() == "EMPTY":
+    is_empty = found[3].upper() == "EMPTY"
+    if kind == "GeometryCollection":
+        if not depth:
+            raise ValueError(f"a geometry's WKT has collections more than {MOST_DEPTH} deep")
+        parts = () if is_empty else _parts(found[3][1:-1])
+        return {"type": kind, "geometries": [_of_text(part, depth - 1) for part in parts]}
+    if is_empty:
         return {"type": kind, "coordinates": []}
     axes = {"M": 2, "ZM": 3}.get((found[2] or "").upper())
     written = _POSITION.sub(
@@ -146,8 +155,21 @@ def _of_text(text: str) -> Item:
         raise ValueError(f"a geometry's WKT is broken: {text[:SHOWN_CHARACTERS]!r}") from None
 
 
+def _parts(text: str) -> Iterator[str]:
+    """Cut the text of a collection at the commas between its geometries."""
+    depth = begin = 0
+    for found in _BRACKET_OR_COMMA.finditer(text):
+        if found[0] != ",":
+            depth += 1 if found[0] == "(" else -1
+        elif not depth:
+            yield text[begin : found.start()].strip()
+            begin = found.end()
+    yield text[begin:].strip()
+
+
 SERIALIZED = ("wkb", "wkt")
 """Encodings of which a value is one text or one run of bytes; which of both, the column's type tells."""
+_WKT_TYPES = {name.lower(): name for name in GEOMETRY_TYPES.values()}
 NATIVE_TYPES = {name.lower(): name for code, name in GEOMETRY_TYPES.items() if code < 7}
 
 

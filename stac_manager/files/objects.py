@@ -19,6 +19,9 @@ Array: TypeAlias = Any
 Convert: TypeAlias = Callable[[Array], Iterable[Any]]
 """Turns an array into the values that JSON would have given, and None for its nulls."""
 
+_OF_VARIANT = {"metadata", "value", "typed_value"}
+"""The members of a VARIANT, which may be shredded or not (VariantShredding.md of the Parquet format)."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -87,6 +90,14 @@ def fields(members: list[Member], given: dict[str, Iterable[Any]], array: Array)
     columns = [(member, array.field(index)) for index, member in enumerate(members)]
     nulls = array.null_count
     return objects(columns, len(array) - nulls, given, validity(array) if nulls else None)
+
+
+def is_variant(data_type: Any) -> bool:
+    """Tell whether a struct is one of Parquet's VARIANT, of whose logical type pyarrow does not tell."""
+    binary = {field.name: "binary" in str(field.type) for field in data_type}
+    return (
+        len(binary) > 1 and binary.keys() <= _OF_VARIANT and binary.get("metadata", False) and binary.get("value", True)
+    )
 
 
 def of_valid(array: Array, values: Iterable[Any]) -> Iterable[Any]:

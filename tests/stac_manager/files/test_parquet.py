@@ -606,6 +606,9 @@ def test_dictionaries_within_objects_over_several_row_groups(tmp_path: Path) -> 
         "POLYGON Z ((0 0 5, 1 0 5, 1 1 5, 0 0 5))",
         "MULTIPOINT ((1 2), (3 4))",
         "MULTIPOLYGON (((0 0, 1 0, 1.5 -1, 0 0)), ((5 5, 6 5, 6 6, 5 5)))",
+        "GEOMETRYCOLLECTION (POINT (1 2), POLYGON ((0 0, 4 0, 4 4, 0 0), (1 1, 2 1, 2 2, 1 1)))",
+        "GEOMETRYCOLLECTION Z (GEOMETRYCOLLECTION Z (MULTIPOINT Z ((1 2 3), (4 5 6))), LINESTRING Z (0 0 1, 1 1 1))",
+        "GEOMETRYCOLLECTION EMPTY",
     ],
 )
 def test_well_known_text(wkt: str, tmp_path: Path) -> None:
@@ -613,6 +616,45 @@ def test_well_known_text(wkt: str, tmp_path: Path) -> None:
     pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
     (item,) = fetched(tmp_path / "x.parquet")
     assert shapely.geometry.shape(item["geometry"]) == shapely.from_wkt(wkt)
+
+
+@pytest.mark.parametrize(
+    ("wkt", "said"),
+    [
+        ("GEOMETRYCOLLECTION (POINT (1 2)", "neither GeoJSON nor WKB nor WKT"),
+        ("GEOMETRYCOLLECTION (POINT (1 2)), (POINT (3 4))", "WKT is broken"),
+        ("GEOMETRYCOLLECTION ()", "neither GeoJSON nor WKB nor WKT"),
+        (f"{'GEOMETRYCOLLECTION (' * 1000}POINT (1 2){')' * 1000}", "collections more than 16 deep"),
+    ],
+)
+def test_broken_collections_of_well_known_text(wkt: str, said: str, tmp_path: Path) -> None:
+    table = pyarrow.table({"id": ["1"], "stac_version": ["1.0.0"], "geometry": [wkt]})
+    pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(DataProcessingError, match=said):
+        fetched(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize(
+    "data_type",
+    [pyarrow.list_(pyarrow.uint8()), pyarrow.large_list(pyarrow.int8()), pyarrow.list_(pyarrow.uint8(), 21)],
+    ids=str,
+)
+def test_geometries_as_lists_of_bytes(data_type: pyarrow.DataType, tmp_path: Path) -> None:
+    wkb = shapely.to_wkb(shapely.Point(-1, 2.5))
+    numbers = [each - 256 if each > 127 and "uint" not in str(data_type) else each for each in wkb]
+    columns = {"id": ["1", "2"], "stac_version": ["1.0.0"] * 2, "geometry": pyarrow.array([numbers, None], data_type)}
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "x.parquet")
+    found = [item["geometry"] for item in fetched(tmp_path / "x.parquet")]
+    assert found == [{"type": "Point", "coordinates": [-1.0, 2.5]}, None]
+
+
+@pytest.mark.parametrize("shredded", [{}, {"typed_value": 1}])
+def test_a_variant_is_refused_by_name(shredded: dict[str, int], tmp_path: Path) -> None:
+    variant = {"metadata": b"\1\0\0", "value": b"\0", **shredded}
+    table = pyarrow.table({"id": ["1"], "stac_version": ["1.0.0"], "x:v": [variant]})
+    pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(DataProcessingError, match="column 'x:v' is a VARIANT, which is not read; write it as a struct"):
+        fetched(tmp_path / "x.parquet")
 
 
 def test_geometries_in_a_form_that_is_not_read(tmp_path: Path) -> None:
