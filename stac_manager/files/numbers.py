@@ -8,6 +8,10 @@ from typing import Any
 import orjson
 
 LIMIT = float(2**63)
+_NO_NUMBERS = frozenset(
+    ("type", "stac_version", "stac_extensions", "geometry", "bbox", "properties", "links", "assets", "collection", "id")
+)
+"""Members of an item that are no number themselves."""
 MOST_DEPTH = 16
 _EXPONENT = orjson.dumps(1e300)[1:-3]
 """Is in every double from 1e16 on that orjson writes: `e+`, or `e`."""
@@ -22,26 +26,28 @@ def has_large_number(value: Any, depth: int = MOST_DEPTH) -> bool:
     to parse it.
     """
     if type(value) is dict:
-        for member in value.values():
-            if type(member) is float and not -LIMIT < member < LIMIT:
-                return True
-        if "features" in value and depth:
-            features = value["features"]
-            if type(features) is list and has_large_number(features, depth - 1):
-                return True
+        if not _NO_NUMBERS.issuperset(value) or type(value.get("id")) is float:
+            for member in value.values():
+                if type(member) is float and not -LIMIT < member < LIMIT:
+                    return True
+            if "features" in value and depth:
+                features = value["features"]
+                if type(features) is list and has_large_number(features, depth - 1):
+                    return True
         properties = value.get("properties")
-        return type(properties) is dict and _has_large(list(properties.values()))
+        return type(properties) is dict and _has_large(properties)
     return type(value) is list and any(has_large_number(each, depth) for each in value if type(each) is dict)
 
 
-def _has_large(values: list[Any]) -> bool:
+def _has_large(properties: dict[str, Any]) -> bool:
     """Look for large doubles at any depth, as text first: most often that has no such number."""
     try:
-        text = orjson.dumps(values)
+        text = orjson.dumps(properties)
         if _SIGN not in text or _EXPONENT not in text:
             return False
     except TypeError:  # orjson reads deeper than it writes
         pass
+    values = list(properties.values())
     while values:
         value = values.pop()
         kind = type(value)

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequen
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
+from itertools import islice
 from time import perf_counter
 from typing import TypeVar
 
@@ -93,15 +94,16 @@ async def read_documents(
         closing(ReadAhead(documents, config.concurrency, stats)) as reader,
         closing(Turns(reader, filters, max_items, failures, stats)) as turns,
     ):
-        upcoming = (document.path for document in documents if document.format == "parquet")
-        next(upcoming, None)
+        upcoming: Iterator[str] | None = None
         waited = 0.0
         while turns.left != "end":
             yield turns.take()
             document, left = turns.document, turns.left
             if left == "parquet" and document is not None:
-                if config.concurrency != 1 and (following := next(upcoming, None)) is not None:
-                    await asyncio.to_thread(hint, following)
+                if config.concurrency != 1:
+                    upcoming = upcoming or _behind_first_parquet(documents)
+                    if (following := next(upcoming, None)) is not None:
+                        await asyncio.to_thread(hint, following)
                 # One thread, for each gets an arena of its own from the allocator.
                 with (
                     ThreadPoolExecutor(1) as thread,
@@ -121,6 +123,10 @@ async def read_documents(
             else:
                 await asyncio.sleep(0)
             waited = 0.0
+
+
+def _behind_first_parquet(documents: Iterable[Document]) -> Iterator[str]:
+    return islice((document.path for document in documents if document.format == "parquet"), 1, None)
 
 
 async def _wait_for_files(document: Document, waited: float) -> float:
