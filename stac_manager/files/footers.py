@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 
 from stac_manager.files.opening import open_file
 
-WHOLE_BYTES = 262_144
+WHOLE_BYTES = 131_072
 """A footer of no more is read as it is."""
-SHARE_BYTES = 262_144
+SHARE_BYTES = 131_072
 """About so much of a larger one is read at once."""
 MAGIC = b"PAR1"
 _LIST, _STRUCT = 9, 12

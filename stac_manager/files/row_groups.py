@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-ROWS_PER_BATCH = 200
+ROWS_PER_BATCH = 250
 ROWS_PER_RUN = 1_000
 """After so many rows, Arrow begins anew: what it kept for the row groups before is free for those that follow."""
 MOST_ROWS_PER_BYTE = 100
