@@ -96,6 +96,7 @@ class Ways:
         self._in_vain = 0
         self._came = 0
         self._highest = 0  # number of a page that came
+        self._refused: tuple[int, int] | None = None  # number of a page that cannot be had, and the end for its sake
         self._off_count: Reading | None = None  # which goes on by links that lead to another search
 
     @property
@@ -163,6 +164,8 @@ class Ways:
         reading.counted = None
         number = frontier.counter.place(sent)[0] + 1
         self._highest = max(self._highest, number - 1)
+        if self._refused is not None and self._refused[0] < number - 1 and page.size:
+            self._go_on(reading, frontier, *self._refused)
         if page.following is not None and page.size:
             after, rest = frontier.counter.place(page.following)
             if rest and (partition.stop is None or after < partition.stop):
@@ -174,6 +177,12 @@ class Ways:
         beyond = frontier.last is not None and number >= frontier.last and page.following is not None
         more = (within or beyond) and (frontier.end is None or number < frontier.end)
         reading.following = frontier.counter.page(number) if more else None
+
+    def _go_on(self, reading: Reading, frontier: Frontier, refused: int, end: int) -> None:
+        """Hand out more pages: one came that is behind the one which was taken for the end."""
+        if refused == end:  # nothing else names it
+            reading.ending.problem = f"a page before them, number {refused + 1}, is refused"
+        frontier.end, self._refused = (None if frontier.end == end else frontier.end), None
 
     def _leave_count(self, reading: Reading, frontier: Frontier, sent: Request) -> None:
         """Go on by the links from the first page of which the link changes more than a number: one Collection after
@@ -197,6 +206,7 @@ class Ways:
         if number <= self._highest or (frontier.last is not None and number < frontier.last):
             return False
         frontier.end_at(number)
+        self._refused = min(self._refused or (number, number), (number, number))
         reading.following = None
         return True
 
@@ -256,6 +266,8 @@ class Ways:
         except DataProcessingError:
             found = None
         self._ledger.by_number = found is None
+        if found is not None:
+            frontier.end_at(frontier.next_page)
         part = reading.share.partition
         if found is None and isinstance(part, Pages) and frontier.end == frontier.next_page:
             frontier.end = max(frontier.next_page, part.first)  # those before the last one may be there
@@ -271,8 +283,12 @@ class Ways:
             return None
         planner, self._planner = self._planner, None
         if self._frontier is not None:
-            self._frontier.end_at(self._frontier.next_page)
-            return None if planner is None else await self._instead_of_pages(planner, self._frontier, reading)
+            frontier, part = self._frontier, reading.share.partition
+            failed = part.first + reading.tally.fetched if isinstance(part, Pages) else 0
+            if failed >= self._highest:
+                frontier.end_at(frontier.next_page)
+                self._refused = self._refused or (failed, frontier.next_page)
+            return None if planner is None else await self._instead_of_pages(planner, frontier, reading)
         if planner is None or not reading.tally.members or self._planned.reason:
             return None
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from .habits import Ignores, Window
@@ -38,6 +40,27 @@ async def test_a_round_number_is_looked_beyond_beside_the_last_pages(more: int, 
     assert came.stats.completeness.status == "complete"
     assert len(numbers) == looks
     assert all(number < max(pages) for number in numbers), "it was sent alone, after the last page"
+
+
+class Hole(Habit):
+    """One page is refused at once, and those behind it come a while later."""
+
+    async def arrives(self, ask: Ask) -> None:
+        offset = ask.conditions.get("offset", 0)
+        if offset == 20 * LIMIT:
+            raise Refusal(404, {"detail": "Not Found"})
+        await asyncio.sleep(0.03 if offset > 20 * LIMIT else 0)
+
+
+@pytest.mark.parametrize("counts", [True, False])
+async def test_pages_behind_one_that_is_refused_come(counts: bool) -> None:
+    world = World(alike(PAGES * LIMIT - 3), [Hole(), Ignores("bbox", "datetime")], paging="offset", counts=counts)
+    async with running(world):
+        came = await visit(world, WORKERS)
+    assert len(set(came.keys)) == len(came.keys) == len(world.items) - LIMIT
+    assert ("pages 20 to 20: POST" if counts else "number 21, is refused") in str(came.stats.completeness)
+    assert came.stats.completeness.status == "incomplete"
+    assert came.failures
 
 
 async def test_pages_before_a_last_one_that_is_refused_come() -> None:
