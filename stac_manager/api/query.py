@@ -205,6 +205,11 @@ def vain_filter(own: Any) -> dict[str, Any]:
     return _and(own, f"id = '{NO_ITEM}'", {"op": "=", "args": [{"property": "id"}, NO_ITEM]})
 
 
+def vain_query(own: Any) -> dict[str, Any]:
+    """The same for the Query extension."""
+    return {"query": {**(own if isinstance(own, dict) else {}), NO_ITEM: {"eq": NO_ITEM}}}
+
+
 def _and(own: Any, text: str, condition: dict[str, Any]) -> dict[str, Any]:
     if isinstance(own, str):
         return {"filter": f"({own}) AND {text}", "filter-lang": "cql2-text"}

@@ -25,7 +25,7 @@ from stac_manager.api.planning import Planned, Planner, why_never_split, why_seq
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.splitting import OVERSIZE, Sizes
-from stac_manager.api.survey import ignores_filter, is_unknown
+from stac_manager.api.survey import ignored, is_unknown
 from stac_manager.completeness import combine
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
@@ -103,8 +103,8 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
         client, query, found = session.fetcher.client, planned.query, stats.completeness.items
         if not found and await is_unknown(client, query.endpoint, collection_id):
             stats.notes.append(f"The server has no Collection {collection_id!r}.")
-        if found and await ignores_filter(client, query):
-            stats.notes.append("The server ignores `filter`: it finds items for one that none can meet.")
+        for name in await ignored(client, query) if found else ():
+            stats.notes.append(f"The server ignores `{name}`: it finds items for one that none can meet.")
 
 
 async def plan(config: IngestConfig, collection_id: str | None, partition_items: int) -> Plan:

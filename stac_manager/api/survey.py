@@ -13,7 +13,7 @@ from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.ownership import has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
-from stac_manager.api.query import REFUSED_METHOD, REFUSED_POST, Bounds, Query, vain_filter
+from stac_manager.api.query import REFUSED_METHOD, REFUSED_POST, Bounds, Query, vain_filter, vain_query
 from stac_manager.api.requests import Request
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import NoDatetime, Partition, Whole
@@ -187,12 +187,15 @@ async def heeds_collections(client: Client, query: Query) -> bool:
     return page is None or not page.size  # a server that refuses it has told it from others
 
 
-async def ignores_filter(client: Client, query: Query) -> bool:
-    """Ask whether a search with a filter that no item can meet finds something, where filters are offered."""
-    if "filter" not in query.body or "filter" not in query.endpoint.offers:
-        return False
-    page = await found(client, query, Whole(), others=vain_filter(query.body["filter"]))
-    return page is not None and page.size > 0
+async def ignored(client: Client, query: Query) -> list[str]:
+    """Name the conditions that the server offers and ignores: a search finds something where it has one of them that no
+    item can meet."""
+    names = []
+    for name, vain in (("filter", vain_filter), ("query", vain_query)):
+        if name in query.body and name in query.endpoint.offers:
+            page = await found(client, query, Whole(), others=vain(query.body[name]))
+            names += [name] * (page is not None and page.size > 0)
+    return names
 
 
 async def null_datetime_search(client: Client, query: Query) -> Page | None:

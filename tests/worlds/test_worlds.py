@@ -532,15 +532,23 @@ async def test_what_can_be_had_comes_once(name: str, level: int | str) -> None:
     check(case, world, came, wanted)
 
 
+class OffersQuery(Habit):
+    def document(self, path: str, document: Json) -> Json:
+        classes = [*document.get("conformsTo", ()), "https://api.stacspec.org/v1.0.0/item-search#query"]
+        return {**document, "conformsTo": classes}
+
+
 @pytest.mark.parametrize("offered", [True, False])
-async def test_a_condition_that_may_be_ignored_is_named(offered: bool) -> None:
-    world = World(spread(20), [Ignores("filter")], filters=offered)
+@pytest.mark.parametrize("condition", [{"filter": "gsd = 10"}, {"query": {"gsd": {"eq": 10}}}])
+async def test_a_condition_that_may_be_ignored_is_named(condition: Json, offered: bool) -> None:
+    name = next(iter(condition))
+    world = World(spread(20), [Ignores("filter"), *([OffersQuery()] if offered else [])], filters=offered)
     async with running(world):
-        came = await visit(world, 1, filter="gsd = 10")
-        plan = await IngestModule({"source": world.url, "filter": "gsd = 10"}).plan()
-    assert any("ignores `filter`" in note for note in came.stats.notes) is offered
+        came = await visit(world, 1, **condition)
+        plan = await IngestModule({"source": world.url, **condition}).plan()
+    assert any(f"ignores `{name}`" in note for note in came.stats.notes) is offered
     for notes in (came.stats.notes, plan.notes):
-        assert any("may ignore `filter`" in note for note in notes) is not offered
+        assert any(f"may ignore `{name}`" in note for note in notes) is not offered
 
 
 @pytest.mark.parametrize("level", [1, 8])
