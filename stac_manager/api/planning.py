@@ -22,7 +22,7 @@ from stac_manager.api.first_page import (
     ranges_are_long,
     tiles_for,
 )
-from stac_manager.api.ownership import Asked, has_null_datetime, time_of
+from stac_manager.api.ownership import Asked, first_vertex, has_null_datetime, time_of
 from stac_manager.api.paging import Page
 from stac_manager.api.query import LONGEST_ADDRESS, MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query
 from stac_manager.api.requests import limit_of
@@ -250,8 +250,7 @@ class Planner:
         known = planned.known
         if known is None or not planned.reason or planned.query.body.get("intersects") is not None:
             return None
-        page, query = known.page, planned.query
-        members = page.objects()
+        page, query, members = known.page, planned.query, known.page.objects()
         alike = planned.reason == NOT_BY_TIME and not ranges_are_long(members, known.extent)
         cuts = SpaceCuts(members, page.matched)
         async with owned_tasks() as tasks:
@@ -289,6 +288,8 @@ class Planner:
             asked = [tasks.create_task(self._count(query, Whole(), box)) for box in boxes]
         nulls = without.result() if without is not None else None
         nowhere, *piled = (task.result() for task in asked)
+        if not nulls and any(first_vertex(each.get("geometry")) is None for each in page.objects()):
+            nulls = None  # that filter does not find them
         return space_cuts(page.matched, nowhere, nulls, *piled), bool(nulls)
 
     async def _count(self, query: Query, partition: Partition, others: Mapping[str, Any] | None = None) -> int | None:

@@ -176,6 +176,10 @@ def without_geometry() -> list[Json]:
     return [{**item, "geometry": None} for item in at_one_instant()[:30]] + at_one_instant()[30:]
 
 
+def half_without_geometry() -> list[Json]:
+    return [{**item, "geometry": None} if n % 2 else item for n, item in enumerate(at_one_instant())]
+
+
 @dataclass
 class Case:
     """A world, how it is asked, and what is known beforehand of how that ends."""
@@ -462,6 +466,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "one instant, pages": lambda: Case([], at_one_instant, world={"paging": "page"}),
     "one instant, without counts": lambda: Case([], at_one_instant, world={"counts": False}),
     "one instant, some without geometry": lambda: Case([], without_geometry),
+    "one instant, half without geometry, a filter for them finds none": lambda: Case(
+        [], half_without_geometry, world={"counts": False}, most_requests=60
+    ),
     "composites": lambda: Case([], composites),
     "composites, without counts": lambda: Case([], composites, world={"counts": False}),
     "the ends of time": lambda: Case([], at_the_ends_of_time),
