@@ -261,7 +261,7 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "the last page comes for ever, without counts": lambda: Case(
         [LastPageForEver(later=True)], lambda: spread(117), world={"counts": False, "paging": "offset"},
-        most_requests=80,
+        most_requests=120,
     ),
     "Collections in turn": lambda: Case(
         [CollectionsInTurn()], in_three_collections, world={"paging": "offset", "counts": False}, most_requests=36
