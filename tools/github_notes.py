@@ -1,18 +1,20 @@
 """What the workflows write on GitHub, through its own command line `gh`; with nothing but the standard library.
 
-python tools/github_notes.py issue SUMMARY.md        open an issue, or comment on the open one of the same title
-python tools/github_notes.py comment COMPARISON.txt  comment on the pull request of HEAD_OWNER, HEAD_BRANCH, HEAD_COMMIT
+python tools/github_notes.py issue SUMMARY.md      open an issue, or comment on the open one of the same title
+python tools/github_notes.py comment CHANGE.json   comment on the pull request of HEAD_OWNER, HEAD_BRANCH, HEAD_COMMIT
 """
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 LONGEST_BODY = 60_000  # GitHub refuses bodies of more than 65,536 characters
+LARGEST_COMPARISON = 10_000_000
 BOT = "app/github-actions"
+LOUD = ("regression", "improvement", "unstable")
 
 
 class NoteError(Exception):
@@ -36,10 +38,10 @@ def file_issue(summary: Path) -> None:
 
 
 def post_comparison(comparison: Path) -> None:
-    """Post what `compare` printed; an older comment is replaced.
+    """Post what `compare --format json` printed; an older comment is replaced.
 
-    The text comes from code of the pull request: whatever stands in it, it is shown and nothing else. Nothing is
-    posted when the pull request has moved on meanwhile.
+    It comes from code of the pull request: whatever stands in it, it is shown and nothing else. Nothing is posted when
+    the pull request has moved on meanwhile.
     """
     owner, branch, commit = (_variable(name) for name in ("HEAD_OWNER", "HEAD_BRANCH", "HEAD_COMMIT"))
     asked = ("--state", "open", "--head", branch, "--json", "number,headRefOid,headRepositoryOwner")
@@ -53,22 +55,36 @@ def post_comparison(comparison: Path) -> None:
         print(f"no open pull request has {commit} as its newest commit: nothing posted")  # noqa: T201
         return
     with comparison.open("rb") as file:
-        text = file.read(LONGEST_BODY).decode("utf-8", errors="replace")
+        content = file.read(LARGEST_COMPARISON)
+    try:
+        shown = harmless(json.loads(content))
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise NoteError(f"{comparison} is not what `compare --format json` prints: {error!r}") from None
     head = f"Benchmarks of {commit[:8]} against its base, measured in turns on one machine. Shared machines are noisy."
     _gh("pr", "comment", str(found[0]), "--edit-last", "--create-if-none", "--body-file", "-",
-        text=f"{head}\n\n{harmless(text)}\n")  # fmt: skip
+        text=f"{head}\n\n{shown}\n")  # fmt: skip
 
 
-def harmless(text: str) -> str:
-    """Text of others as code, in which GitHub sees no name, link or markup; its last line, the verdict, stands above it
-    in letters, digits and the few signs of which nothing can be made.
+def harmless(change: Any) -> str:
+    """A comparison as Markdown, what changed first and the rest folded away.
+
+    All text of others is in spans of code, in which GitHub sees no name, link or markup.
     """
-    lines = ["".join(filter(str.isprintable, line)).replace("`", "'") for line in text.split("\n")]
-    verdict = re.sub("[^A-Za-z0-9 ,:]", "", next(filter(None, map(str.strip, reversed(lines))), ""))[:200]
-    shown = "\n".join(line.rstrip() for line in lines)
-    if len(shown) > LONGEST_BODY:
-        shown = f"{shown[:LONGEST_BODY]}\nThe rest is left out."
-    return f"**Verdict**: {verdict}\n\n```text\n{shown.strip(chr(10))}\n```"
+    rows = [(row["status"] in LOUD, f"- {_code(row['name'])}: {_code(row['sentence'])}") for row in change["rows"]]
+    loud, quiet = ([line for is_loud, line in rows if is_loud == which] for which in (True, False))
+    folded = [f"<details><summary>{len(quiet)} more</summary>\n", *quiet, "\n</details>\n"] if quiet else []
+    notes = [f"- {_code(note)}" for note in change["notes"]]
+    text = "\n".join([f"**Verdict**: {_code(change['summary'])}\n", *loud, "", *folded, *notes]).strip()
+    if len(text) <= LONGEST_BODY:
+        return text
+    text = text[:LONGEST_BODY].rpartition("\n")[0]
+    unfold = "\n\n</details>" if "\n<details>" in text else ""  # no text of others begins a line
+    return f"{text}{unfold}\n\nThe rest is left out."
+
+
+def _code(text: object) -> str:
+    """Text in a span of code that it cannot leave."""
+    return f"`{''.join(filter(str.isprintable, str(text))).replace('`', chr(39)).strip() or '?'}`"
 
 
 def _variable(name: str) -> str:

@@ -243,8 +243,9 @@ def test_compare_step(tmp_path: Path, execute: Execute, code: int, said: str, fi
     stand_in(tmp_path / ".venv" / "bin" / "python", f'echo "$@" > asked\nprintf "%s" "{said}"\nexit {code}')
     done = execute(script("compare", "compare"), tmp_path, BASE="b" * 40, HEAD="c" * 40)
     assert done.returncode == fine
-    assert (tmp_path / "comparison.txt").read_text() == said
-    assert (tmp_path / "asked").read_text() == f"tools/benchmark_ingest.py compare {'b' * 40} {'c' * 40}\n"
+    assert (tmp_path / "comparison.json").read_text() == said
+    asked = f"tools/benchmark_ingest.py compare {'b' * 40} {'c' * 40} --format json\n"
+    assert (tmp_path / "asked").read_text() == asked
 
 
 def gh(tmp_path: Path, answer: object) -> None:
@@ -274,6 +275,12 @@ def test_issue_step(tmp_path: Path, execute: Execute, known: bool) -> None:
 PULL = {"number": 3, "headRefOid": "c" * 40, "headRepositoryOwner": {"login": "ada"}}
 
 
+def comparison(text: str) -> dict[str, Any]:
+    """What `compare --format json` prints, as far as it is read, with the same text everywhere."""
+    rows = [{"status": status, "name": text, "sentence": text} for status in ("no change", "regression")]
+    return {"summary": text, "rows": rows, "notes": [text]}
+
+
 @pytest.mark.parametrize(
     ("pulls", "posted"),
     [
@@ -287,7 +294,7 @@ def test_comment_step(tmp_path: Path, execute: Execute, pulls: list[dict[str, An
     """Only on the pull request that was measured, and as nothing but text."""
     gh(tmp_path, pulls)
     (tmp_path / "downloaded").mkdir()
-    (tmp_path / "downloaded" / "comparison.txt").write_text("  a | `b`\n\nRegression: 1 regression.\n")
+    (tmp_path / "downloaded" / "comparison.json").write_text(json.dumps(comparison("it's `b`")))
     (tmp_path / "tools").symlink_to(ROOT / "tools")
     variables = {"HEAD_OWNER": "ada", "HEAD_BRANCH": "-x; $(touch pwned)", "HEAD_COMMIT": "c" * 40}
     done = execute(script("comment", "github_notes.py comment"), tmp_path, **variables)
@@ -298,7 +305,8 @@ def test_comment_step(tmp_path: Path, execute: Execute, pulls: list[dict[str, An
         assert (tmp_path / "asked").read_text().splitlines()[-1].startswith("pr comment 3 ")
         assert (tmp_path / "body").read_text() == (
             "Benchmarks of cccccccc against its base, measured in turns on one machine. Shared machines are noisy.\n\n"
-            "**Verdict**: Regression: 1 regression\n\n```text\n  a | 'b'\n\nRegression: 1 regression.\n```\n"
+            "**Verdict**: `it's 'b'`\n\n- `it's 'b'`: `it's 'b'`\n\n"
+            "<details><summary>1 more</summary>\n\n- `it's 'b'`: `it's 'b'`\n\n</details>\n\n- `it's 'b'`\n"
         )
 
 
@@ -308,21 +316,41 @@ FRAGMENTS = [
     "|---|", "|---|---|", "---", "- ", "## ", "> ", "1. ", "    ", "[x]: ", "~~~", "$", "\x1b[31m", "\r", "\u2028",
     "\n", "\n", "\n\n", "word",
 ]  # fmt: skip
-INERT = {"inline", "text", "strong", "softbreak", "paragraph", "fence"}
+INERT = {"inline", "text", "strong", "paragraph", "bullet_list", "list_item", "code_inline"}
+FOLD = re.compile(r"<details><summary>\d+ more</summary>\n|</details>\n?")
 
 
 @given(lists(sampled_from(FRAGMENTS), max_size=25).map("".join))
 @example("```\n@ada")
 def test_a_comparison_can_do_nothing(text: str) -> None:
     """Whatever code of a pull request prints, GitHub meets no name, link, picture or markup outside of code."""
-    blocks = MarkdownIt("commonmark").enable("table").parse(harmless(text))
+    blocks = MarkdownIt("commonmark").enable("table").parse(harmless(comparison(text)))
     for token in [*blocks, *(inline for block in blocks for inline in block.children or ())]:
-        assert re.sub("_(open|close)$", "", token.type) in INERT
+        if token.type == "html_block":
+            assert FOLD.fullmatch(token.content)
+        else:
+            assert re.sub("_(open|close)$", "", token.type) in INERT
         if token.type == "text":
-            assert re.fullmatch(r"[A-Za-z0-9 ,:]*", token.content)
+            assert token.content in ("", "Verdict", ": ")
 
 
 def test_a_long_comparison_is_cut() -> None:
-    shown = harmless("word\n" * 50_000)
-    assert 50_000 < len(shown) < 65_000
-    assert shown.endswith("\nThe rest is left out.\n```")
+    one = comparison("word")
+    quiet, loud = ([row] * 5_000 for row in one["rows"])
+    for rows, end in ((loud, ""), (quiet, "\n\n</details>")):
+        shown = harmless({**one, "rows": rows})
+        assert 50_000 < len(shown) < 65_000
+        assert shown.endswith(f"- `word`: `word`{end}\n\nThe rest is left out.")
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", "[]", "{}", "null", '{"rows": 3}', '{"rows": [3]}', "[" * 100_000])
+def test_what_is_no_comparison_is_not_posted(tmp_path: Path, execute: Execute, content: str) -> None:
+    gh(tmp_path, [PULL])
+    (tmp_path / "downloaded").mkdir()
+    (tmp_path / "downloaded" / "comparison.json").write_text(content)
+    (tmp_path / "tools").symlink_to(ROOT / "tools")
+    variables = {"HEAD_OWNER": "ada", "HEAD_BRANCH": "x", "HEAD_COMMIT": "c" * 40}
+    done = execute(script("comment", "github_notes.py comment"), tmp_path, **variables)
+    assert done.returncode == 2
+    assert re.fullmatch(r"error: downloaded/comparison.json is not what .*\n", done.stderr)
+    assert not (tmp_path / "body").exists()

@@ -179,8 +179,8 @@ def _peers(file: ResultFile, name: str, rest: Params, items: int | None) -> list
         peaks = file.by_params(peers_name.replace(f".{PEERS_METHOD_PREFIX}", ".peakmem_"), PEER_PARAMETER)
         for params, measured in file.by_params(peers_name, PEER_PARAMETER).items():
             if tuple(pair for pair in params if pair[0] != PEER_PARAMETER) == rest:
-                name, peak = dict(params)[PEER_PARAMETER], _amount(peaks.get(params))
-                found.append(make_level(name, measured, items=items, peak_bytes=peak))
+                peak = _amount(peaks.get(params))
+                found.append(make_level(dict(params)[PEER_PARAMETER], measured, items=items, peak_bytes=peak))
     return found
 
 
