@@ -187,7 +187,7 @@ class Search:
             return
         self._stats.notes.append(OVERLAPPING)
         reading_of = {each.share: each for each in self._readings if each.following is not None and not each.stopped}
-        rests = {Share(share.partition, (*share.before, each.memory.own)): each for share, each in reading_of.items()}
+        rests = {Share(share.partition, each.before): each for share, each in reading_of.items()}
         for members, whole in put_together([*rests, *self._runner.queue]):
             self._runner.add([whole])
             for share in members:
@@ -258,14 +258,15 @@ class Search:
             await self._repair(reading, problem)
         if self._splitter is not None:
             self._ledger.finished(reading)
+        elif not reading.stopped:
+            self._runner.add(self.ways.behind(reading))
         if reading.ending.error and not reading.stopped:
             self._ledger.failed_pages(reading)
         if not reading.stopped or reading.ending.shifted not in (None, CAPPED):
             partition = reading.share.partition
             report = reading.report(self._query.datetime(partition), self._query.place(partition))
             self._stats.completeness.partitions.append(replace(report, problem=None) if reading.stopped else report)
-        last = self._runner.unfinished == 1 and not reading.stopped and self._splitter is not None
-        if last and self._ledger.lacks():
+        if self._splitter and self._runner.unfinished == 1 and not reading.stopped and self._ledger.lacks():
             self._runner.add([Share(Whole())])
         self._runner.finished()
 
@@ -296,5 +297,4 @@ class Search:
         if planned.cuts is not None:
             self._query, self._splitter = planned.query, Splitter(planned.cuts, planned.sizes)
             failing = reading.ending.error is not None
-            before = (*reading.share.before, reading.memory.own)
-            self._replace(reading, [Share(part, before, failing=failing) for part in planned.partitions])
+            self._replace(reading, [Share(part, reading.before, failing=failing) for part in planned.partitions])

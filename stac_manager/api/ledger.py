@@ -12,9 +12,10 @@ from stac_manager.api.addresses import shown
 from stac_manager.api.decoding import Illegible
 from stac_manager.api.ownership import FOREIGN, OWN, ROUNDED, UNCLEAR, Asked, Owner, collection_of, owner
 from stac_manager.api.paging import Page
-from stac_manager.api.reading import LOST, MOVED, Reading, Tally
+from stac_manager.api.reading import LOST, MOVED, Reading
 from stac_manager.api.seen import Claims, Seen, Strays, canonical, identity_of, mark_of
 from stac_manager.api.space import is_outside
+from stac_manager.api.tallies import Tally
 from stac_manager.completeness import are_less, judge
 from stac_manager.context import FailureCollector
 from stac_manager.items import why_not_an_item

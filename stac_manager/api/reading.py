@@ -12,7 +12,7 @@ from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.requests import Request, mark_of_request
 from stac_manager.api.seen import Sample, Seen
-from stac_manager.exceptions import DataProcessingError
+from stac_manager.api.tallies import Ending, Memory, Tally
 from stac_manager.plan import Partition
 from stac_manager.report import PartitionReport
 from stac_manager.timestamps import SECOND
@@ -50,85 +50,6 @@ class Share:
     parent: Partition | None = None
 
 
-@dataclass(slots=True)
-class Tally:
-    """What is counted while a partition is read.
-
-    Attributes:
-        fetched: Pages that came; `read` of them were delivered.
-        members: Members of those that came.
-        items: Items delivered.
-        duplicates: Members that came again, here or where a share was read before.
-        foreign: Members that belong to other partitions.
-        left_out: Members that do not meet the conditions of the search.
-        near: Those of the page at hand that hardly miss them, and came over a link.
-        failed: Members that are no items.
-        skipped: Members that cannot be had.
-    """
-
-    fetched: int = 0
-    read: int = 0
-    members: int = 0
-    items: int = 0
-    duplicates: int = 0
-    foreign: int = 0
-    left_out: int = 0
-    near: int = 0
-    failed: int = 0
-    skipped: int = 0
-
-
-@dataclass(slots=True)
-class Memory:
-    """What a reading remembers: marks of its own items, of others, of its pages and of its requests.
-
-    Attributes:
-        new_on_page: New members of the page at hand.
-        stale: Pages in a row without a new member, `empty` without any.
-        last_was_full: Whether the latest page was as large as this server's pages get.
-        anew: Whether it was begun once more, over what came already.
-    """
-
-    own: Seen = field(default_factory=Seen)
-    others: Seen = field(default_factory=Seen)
-    pages: set[int] = field(default_factory=set)
-    asked: set[int] = field(default_factory=set)
-    new_on_page: int = 0
-    stale: int = 0
-    empty: int = 0
-    last_was_full: bool = False
-    anew: bool = False
-
-    def is_new(self, mark: int, *, own: bool) -> bool:
-        """Tell whether a member has not come before in this reading, and remember it."""
-        new = (self.own if own else self.others).add(mark)
-        self.new_on_page += new
-        return new
-
-    @property
-    def different(self) -> int:
-        return len(self.own) + len(self.others)
-
-
-@dataclass(slots=True)
-class Ending:
-    """Why the end of a partition cannot be believed.
-
-    Attributes:
-        problem: That, in words.
-        doubtful: Whether it is no more than a doubt: nothing shows that items are missing; without one, of a count.
-        error: What went wrong with a page, so that others may help.
-        shifted: Why pages may have moved while they were read.
-        elsewhere: What went wrong at the address that the landing page names, before another one was tried.
-    """
-
-    problem: str | None = None
-    doubtful: bool = False
-    error: str | None = None
-    shifted: str | None = None
-    elsewhere: DataProcessingError | None = None
-
-
 @dataclass(slots=True, eq=False)
 class Reading:
     """A share, the request for its next page, and what came of it so far.
@@ -155,6 +76,11 @@ class Reading:
     ending: Ending = field(default_factory=Ending)
     tally: Tally = field(default_factory=Tally)
     memory: Memory = field(default_factory=Memory)
+
+    @property
+    def before(self) -> tuple[Seen, ...]:
+        """What was delivered of it, for those who read the rest."""
+        return (*self.share.before, self.memory.own)
 
     def pages_left(self, page_size: int) -> float:
         """How many pages are still to be fetched; without a count, as many as were."""
@@ -205,7 +131,8 @@ class Reading:
         self.tally.read += 1
         page.miscounted = len(marks) != page.size
         self.tally.members += len(marks) - page.size
-        memory.stale = 0 if memory.new_on_page else memory.stale + 1
+        memory.stale = 0 if memory.new_on_page or memory.again > 0 else memory.stale + 1
+        memory.again -= len(marks)
         if page.counting and 0 < memory.new_on_page < len(marks) and not memory.anew:
             self.ending.shifted = MOVED
         memory.new_on_page = 0
@@ -230,7 +157,7 @@ class Reading:
     def fail(self, error: str) -> None:
         """Take note that its next page cannot be had."""
         self.ending.error = self.ending.problem = error
-        self.following = None
+        self.ending.refused, self.following = self.following, None
 
     def take_for_end(self) -> bool:
         """Take a next link to the search that is refused for none, as some servers have one on their last page; tell
@@ -239,9 +166,9 @@ class Reading:
         place, search = (each and each.url.partition("?")[0] for each in (self.following, self.first))
         if not self.tally.fetched or more or place != search:
             return False
-        self.following = None
         if self.counted is None and self.memory.last_was_full:
-            self.ending.problem, self.ending.doubtful = NO_NEXT, True
+            self.ending.problem, self.ending.doubtful, self.ending.refused = NO_NEXT, True, self.following
+        self.following = None
         return True
 
     def doubt_count(self) -> None:
@@ -260,7 +187,7 @@ class Reading:
         self.first = self.following = first
         self.memory.asked.clear()
         self.memory.pages.clear()
-        self.memory.anew = True
+        self.memory.anew, self.memory.again = True, self.memory.different
 
     def missing(self) -> str | None:
         """Why items may be missing, once it was read to its end; None where nothing speaks for it."""
@@ -276,7 +203,7 @@ class Reading:
 
     def came(self) -> Seen:
         """Marks of all that was delivered of it, here and before."""
-        return Seen(chain(self.memory.own, *self.share.before))
+        return Seen(chain(*self.before))
 
     def report(self, datetime: str | None, place: str | None) -> PartitionReport:
         """Say what came of it."""

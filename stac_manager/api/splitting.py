@@ -260,7 +260,7 @@ def holds_others(page: Page, partition: Partition) -> bool:
 def again(reading: Reading) -> Share:
     """The same partition, to be read from its beginning over what came."""
     share = reading.share
-    return replace(share, before=(*share.before, reading.memory.own), depth=share.depth + 1)
+    return replace(share, before=reading.before, depth=share.depth + 1)
 
 
 def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:

@@ -6,65 +6,25 @@ from dataclasses import replace
 
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
+from stac_manager.api.frontier import Frontier
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, SHIFTED, STALE, STALE_PAGES, Reading, Share
-from stac_manager.api.requests import Counter, Request, counter_of, counter_of_sizes, item_after, numbers_of, with_limit
+from stac_manager.api.requests import Request, counter_of, counter_of_sizes, item_after, numbers_of, with_limit
 from stac_manager.api.seen import Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
 
-SHARES_A_WORKER = 8
 BY_NAMES = "The search was sent in parts: its ids, or its Collections, are too many for the address of one request."
 BY_SPACE = "Split by area: time does not split this search."
 FEWEST_PAGES = 4
 """Fewer that are left are not worth another way."""
-LAST_AHEAD = 3
-"""The last page is read when so many are left a worker: what it is needed for is done beside the others."""
 MOST_AT_ONCE = 4
 """What a search is cut for that was meant to be read in sequence."""
-
-
-class Frontier:
-    """Hands out the pages of a search whose links count, in order but for the last one, a few at a time.
-
-    Attributes:
-        next_page: The first page that was not handed out.
-        end: The number after that of the last page; None until it came. Pages before it may still be on their way.
-        last: The number of pages by the server's count; None without one.
-    """
-
-    def __init__(self, counter: Counter, page_size: int, next_page: int, counted: int | None) -> None:
-        self.counter = counter
-        self.next_page = next_page
-        self.end: int | None = None
-        self._page_size = page_size
-        self.last = None if counted is None else -(-counted // page_size)
-        self._stop = self.last  # those from here on are handed out
-
-    def end_at(self, number: int) -> None:
-        """Take note that there is no page of this number."""
-        self.end = number if self.end is None else min(self.end, number)
-
-    def take(self, workers: int) -> Pages | None:
-        """Hand out the next pages: several where there are many, so that their number stays small."""
-        first, stop = self.next_page, self._stop
-        if (self.end is not None and first >= self.end) or (stop is not None and first >= stop):
-            return None
-        if stop is None:
-            self.next_page += max(first // (SHARES_A_WORKER * workers), 1)
-        elif stop == self.last and stop - first <= LAST_AHEAD * workers:
-            self._stop = stop - 1
-            return self._pages(stop - 1, stop)
-        else:
-            self.next_page = min(first + max((stop - first) // (SHARES_A_WORKER * workers), 1), stop)
-        return self._pages(first, self.next_page)
-
-    def _pages(self, first: int, stop: int) -> Pages:
-        counter = self.counter
-        return Pages(first, stop, self._page_size, counter.parameter, counter.step, counter.origin)
+MOST_REFUSED = 3
+"""So many pages in a row that cannot be had are looked behind."""
 
 
 def look_at(reading: Reading) -> int:
@@ -97,6 +57,8 @@ class Ways:
         self._came = 0
         self._highest = 0  # number of a page that came
         self._refused: tuple[int, int] | None = None  # number of a page that cannot be had, and the end for its sake
+        self._refusals = 0  # of pages, since one came
+        self._latest: tuple[Request, int, int] | None = None  # what came in sequence: asked for, size, number
         self._off_count: Reading | None = None  # which goes on by links that lead to another search
 
     @property
@@ -130,6 +92,9 @@ class Ways:
         """
         partition, frontier = reading.share.partition, self._frontier
         self._came += 1
+        self._refusals = 0 if page.size else self._refusals
+        if isinstance(partition, Whole):
+            self._latest = sent, page.size, reading.tally.fetched
         if isinstance(partition, Pages) and frontier is not None:
             if reading is not self._off_count:
                 self._follow(reading, partition, frontier, sent, page)
@@ -147,9 +112,7 @@ class Ways:
         if counter is None:
             return []
         self._frontier = Frontier(counter, page.size, number, reading.counted)
-        self._counted, reading.counted, reading.following = reading.counted, None, None
-        self._ledger.delivered = reading.came()
-        self._ledger.by_number = True
+        self._take_over(reading)
         return self.more(self._workers)
 
     def _is_worth_it(self, reading: Reading) -> bool:
@@ -207,8 +170,44 @@ class Ways:
             return False
         frontier.end_at(number)
         self._refused = min(self._refused or (number, number), (number, number))
-        reading.following = None
+        reading.ending.refused, reading.following = reading.following, None
         return True
+
+    def behind(self, reading: Reading) -> list[Share]:
+        """What is behind a page that cannot be had, where the links count: the rest of its range, or the next page if
+        nobody asks for that otherwise. A search read in sequence goes on by numbers."""
+        request, partition = reading.ending.refused, reading.share.partition
+        if request is None or reading.stopped or reading is self._off_count:
+            return []
+        self._refusals += 1
+        if isinstance(partition, Whole):
+            self._count_on(reading, request)
+        frontier = self._frontier
+        if frontier is None or self._refusals > MOST_REFUSED:
+            return []
+        number = frontier.counter.place(request)[0] + 1
+        if isinstance(partition, Pages) and partition.stop is not None and number < partition.stop:
+            return [Share(frontier.pages(number, partition.stop))]
+        if frontier.next_page > number or (frontier.last is not None and number >= frontier.last):
+            return []
+        frontier.next_page = number + 1 if frontier.last is None or self._workers > 1 else frontier.last
+        return [Share(frontier.pages(number, frontier.next_page))]
+
+    def _count_on(self, reading: Reading, refused: Request) -> None:
+        """Ask for pages by their numbers from one on that cannot be had, if the link to it counts."""
+        sent, size, number = self._latest or (refused, 0, 0)
+        counter = counter_of(sent, refused, size, number)
+        if self._frontier is None and counter is not None:
+            self._frontier = Frontier(counter, size, number, reading.counted)
+            self._frontier.end_at(number)
+            self._highest, self._refused = number - 1, (number, number)
+            self._take_over(reading)
+
+    def _take_over(self, reading: Reading) -> None:
+        """Read on by numbers what was read in sequence."""
+        self._counted, reading.counted, reading.following = reading.counted, None, None
+        self._ledger.delivered = reading.came()
+        self._ledger.by_number = True
 
     def beyond(self, reading: Reading) -> Request | None:
         """The request for what is behind an item that cannot be had; None where the links do not count."""

@@ -43,24 +43,35 @@ async def test_a_round_number_is_looked_beyond_beside_the_last_pages(more: int, 
 
 
 class Hole(Habit):
-    """One page is refused at once, and those behind it come a while later."""
+    """Some pages are refused at once, and those behind them come a while later."""
+
+    def __init__(self, *pages: int) -> None:
+        self.pages = pages
 
     async def arrives(self, ask: Ask) -> None:
-        offset = ask.conditions.get("offset", 0)
-        if offset == 20 * LIMIT:
+        number = ask.conditions.get("offset", 0) // LIMIT
+        if number in self.pages and "offset" in ask.conditions:
             raise Refusal(404, {"detail": "Not Found"})
-        await asyncio.sleep(0.03 if offset > 20 * LIMIT else 0)
+        await asyncio.sleep(0.01 if number > min(self.pages) else 0)
 
 
 @pytest.mark.parametrize("counts", [True, False])
-async def test_pages_behind_one_that_is_refused_come(counts: bool) -> None:
-    world = World(alike(PAGES * LIMIT - 3), [Hole(), Ignores("bbox", "datetime")], paging="offset", counts=counts)
+@pytest.mark.parametrize(("level", "hole"), [(1, (20,)), (1, (21, 22)), (2, (20,)), (2, (21, 22)), (WORKERS, (20,))])
+async def test_pages_behind_one_that_is_refused_come(level: int, hole: tuple[int, ...], counts: bool) -> None:
+    world = World(alike(PAGES * LIMIT - 3), [Hole(*hole), Ignores("bbox", "datetime")], paging="offset", counts=counts)
     async with running(world):
-        came = await visit(world, WORKERS)
-    assert len(set(came.keys)) == len(came.keys) == len(world.items) - LIMIT
-    assert ("pages 20 to 20: POST" if counts else "number 21, is refused") in str(came.stats.completeness)
+        came = await visit(world, level)
+    assert len(set(came.keys)) == len(came.keys) == len(world.items) - len(hole) * LIMIT
+    assert ("404 Not Found" if counts else "is refused") in str(came.stats.completeness)
     assert came.stats.completeness.status == "incomplete"
     assert came.failures
+
+
+async def test_a_search_in_order_goes_on_in_order_behind_a_page_that_is_refused() -> None:
+    world = World(alike(PAGES * LIMIT - 3), [Hole(20)], paging="offset")
+    async with running(world):
+        came = await visit(world, 1, ordered=True)
+    assert came.keys == [key_of(item) for item in world.items if not 200 <= int(item["id"][-4:]) < 210]
 
 
 async def test_pages_before_a_last_one_that_is_refused_come() -> None:

@@ -6,9 +6,9 @@ import pytest
 from yarl import URL as Address
 
 from stac_manager.api.addresses import linked
+from stac_manager.api.frontier import Frontier
 from stac_manager.api.next_links import at_search
 from stac_manager.api.requests import Request, counter_of, counter_of_sizes, page_after
-from stac_manager.api.ways import Frontier
 
 URL = "http://host/search?limit=10"
 

@@ -1,0 +1,51 @@
+"""Which pages of a search whose links count are handed out next."""
+
+from __future__ import annotations
+
+from stac_manager.api.requests import Counter
+from stac_manager.plan import Pages
+
+SHARES_A_WORKER = 8
+LAST_AHEAD = 3
+"""The last page is read when so many are left a worker: what it is needed for is done beside the others."""
+
+
+class Frontier:
+    """Hands out the pages of a search whose links count, in order but for the last one, a few at a time.
+
+    Attributes:
+        next_page: The first page that was not handed out.
+        end: The number after that of the last page; None until it came. Pages before it may still be on their way.
+        last: The number of pages by the server's count; None without one.
+    """
+
+    def __init__(self, counter: Counter, page_size: int, next_page: int, counted: int | None) -> None:
+        self.counter = counter
+        self.next_page = next_page
+        self.end: int | None = None
+        self._page_size = page_size
+        self.last = None if counted is None else -(-counted // page_size)
+        self._stop = self.last  # those from here on are handed out
+
+    def end_at(self, number: int) -> None:
+        """Take note that there is no page of this number."""
+        self.end = number if self.end is None else min(self.end, number)
+
+    def take(self, workers: int) -> Pages | None:
+        """Hand out the next pages: several where there are many, so that their number stays small."""
+        first, stop = self.next_page, self._stop
+        if (self.end is not None and first >= self.end) or (stop is not None and first >= stop):
+            return None
+        if stop is None:
+            self.next_page += max(first // (SHARES_A_WORKER * workers), 1)
+        elif stop == self.last and stop - first <= LAST_AHEAD * workers:
+            self._stop = stop - 1
+            return self.pages(stop - 1, stop)
+        else:
+            self.next_page = min(first + max((stop - first) // (SHARES_A_WORKER * workers), 1), stop)
+        return self.pages(first, self.next_page)
+
+    def pages(self, first: int, stop: int) -> Pages:
+        """A range of pages."""
+        counter = self.counter
+        return Pages(first, stop, self._page_size, counter.parameter, counter.step, counter.origin)
