@@ -40,7 +40,7 @@ def begin(job: bytes, parent: int, watched: Connection) -> None:
     from stac_manager.sinks.job import Worker
 
     try:
-        _worker = Worker(pickle.loads(job))
+        _worker = Worker(pickle.loads(job), notes=True)
         _worker.make_ready()
     except StacManagerError as error:
         _worker = error

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from stac_manager.sinks.lock import alone
+
 MOST_BUFFERS = 512
 """Buffers of one `writev`; IOV_MAX is 1,024 on Linux and 16 at least elsewhere."""
 
@@ -33,13 +35,20 @@ class Disk:
                     rest = rest[file.write(rest) :]
 
     def append(self, path: Path, content: bytes) -> None:
-        """Add to the end of a file, made if need be, and sync it and its name."""
-        new = not path.exists()
-        with open(path, "ab", buffering=0) as file:
-            self.write(file, [content])
-            self.sync(file)
-        if new:
-            self.sync_folder(path.parent)
+        """Add to the end of a file, made if need be, and sync it and its name.
+
+        Of several processes, one does so after the other. What a full disk has cut off is taken back.
+        """
+        with open(path, "ab", buffering=0) as file, alone(file.fileno()):
+            size = os.fstat(file.fileno()).st_size
+            try:
+                self.write(file, [content])
+                self.sync(file)
+            except OSError:
+                file.truncate(size)
+                raise
+            if not size:
+                self.sync_folder(path.parent)
 
     def truncate(self, path: Path, size: int) -> None:
         """Cut a file to its first `size` bytes, and sync it."""

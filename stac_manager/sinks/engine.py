@@ -65,7 +65,7 @@ class Local:
     """
 
     def __init__(self, job: Job, disk: Disk | None) -> None:
-        self._worker = Worker(job, disk)
+        self._worker = Worker(job, disk, notes=True)
         self._thread = ThreadPoolExecutor(1, "stac-manager-partitions")
 
     def submit(self, partition: Partition, columns: bytes | None, most_items: int | None = None) -> Future[Done]:

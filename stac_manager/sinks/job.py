@@ -106,18 +106,28 @@ class Done:
         record: For the journal.
         columns: The columns of its part, with those known before, of a GeoParquet sink.
         arrow_bytes: Bytes of its items as Arrow has them in memory, of a GeoParquet sink.
+        noted: Whether the record is in the journal already.
     """
 
     record: PartRecord
     columns: bytes | None = field(default=None, repr=False)
     arrow_bytes: int = 0
+    noted: bool = False
 
 
 class Worker:
-    """Does partitions one after another, in one event loop."""
+    """Does partitions one after another, in one event loop.
 
-    def __init__(self, job: Job, disk: Disk | None = None) -> None:
+    Args:
+        job: What it has to know.
+        disk: Where it writes; None for this machine's.
+        notes: Whether it writes to the journal what it has done: a worker of the machine that reads the journal can,
+            and so begins no partition before the last one is noted, and waits for nobody.
+    """
+
+    def __init__(self, job: Job, disk: Disk | None = None, *, notes: bool = False) -> None:
         self._job = job
+        self._notes = notes
         self._module = job.module()
         self._folder = Folder(job.layout, disk)
         self._runner = asyncio.Runner()
@@ -163,7 +173,10 @@ class Worker:
         if self._stopped:
             raise asyncio.CancelledError
         try:
-            return await self._written(partition, columns, most_items)
+            done = await self._written(partition, columns, most_items)
+            if self._notes:
+                self._folder.note(done.record)
+            return replace(done, noted=self._notes)
         except OSError as error:
             raise disk_error(error, self._job.layout.dest) from error
 

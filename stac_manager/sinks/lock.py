@@ -33,24 +33,46 @@ def locked(path: Path, what: str) -> Iterator[None]:
         os.close(file)
 
 
+@contextmanager
+def alone(file: int) -> Iterator[None]:
+    """Wait until no other process holds an open file, and hold it."""
+    _lock(file, wait=True)
+    try:
+        yield
+    finally:
+        _unlock(file)
+
+
 if sys.platform == "win32":  # pragma: no cover
     import msvcrt
 
-    def _lock(file: int) -> bool:
+    PLACE = 1 << 30
+    """Far behind what is written: Windows lets nobody else read what is locked."""
+
+    def _lock(file: int, *, wait: bool = False) -> bool:
         try:
-            os.lseek(file, 1_024, os.SEEK_SET)  # past the process id, which stays readable
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+            os.lseek(file, PLACE, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
         except OSError:
+            if wait:
+                raise
             return False
         os.lseek(file, 0, os.SEEK_SET)
         return True
 
+    def _unlock(file: int) -> None:
+        os.lseek(file, PLACE, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+
 else:
     import fcntl
 
-    def _lock(file: int) -> bool:
+    def _lock(file: int, *, wait: bool = False) -> bool:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
+
+    def _unlock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)

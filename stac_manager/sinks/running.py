@@ -159,7 +159,8 @@ class Run:
                         break
                     continue
                 in_a_row = 0
-                self.folder.note(outcome.done.record)
+                if not outcome.done.noted:
+                    self.folder.note(outcome.done.record)
                 records[outcome.partition.key] = outcome.done.record
                 items += outcome.done.record.items
                 if shared.items_left is not None:
