@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """So often a partition is begun whose worker dies."""
+HANDED_OUT = 2
+"""Partitions that a worker has at most: while this process works, too, the next one would be long in coming."""
+KEPT_BACK = 2
+"""So many partitions for each worker are not handed out before it has nothing to do."""
 HERE = -1
 """The slot of this process among the workers."""
 TURN_SECONDS = 0.0005
@@ -62,7 +67,7 @@ class Processes:
             yield from in_process(job, partitions, shared)
             return
         with closing(self._pools or _Pools(job, min(self.workers, len(partitions)))) as pools, _short_turns():
-            yield from _outcomes(pools, iter(partitions), shared)
+            yield from _outcomes(pools, deque(map(_Task, partitions)), shared)
 
 
 class _Pools:
@@ -110,15 +115,16 @@ class _Pools:
         self._pools[slot] = self._started()
 
     def submit(self, slot: int, partition: Partition, shared: Shared) -> Future[Done]:
-        """Hand a partition to a worker."""
+        """Hand a partition to a worker; one that has died gives a future that says so."""
         if slot == HERE:
             self._local = self._local or Local(self._job, shared.disk)
             return self._local.submit(partition, shared.columns)
         try:
             return self._pools[slot].submit(worker_process.do, partition, shared.columns)
-        except BrokenProcessPool:  # it died while it had nothing to do
-            self.replace(slot)
-            return self._pools[slot].submit(worker_process.do, partition, shared.columns)
+        except BrokenProcessPool as error:
+            broken: Future[Done] = Future()
+            broken.set_exception(error)
+            return broken
 
     def close(self) -> None:
         """End the workers, whatever they do."""
@@ -158,43 +164,63 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _outcomes(pools: _Pools, waiting: Iterator[Partition], shared: Shared) -> Iterator[Outcome]:
-    again: deque[tuple[Partition, int]] = deque()
-    running: dict[Future[Done], tuple[int, Partition, int]] = {}
-    idle = pools.slots
+@dataclass(frozen=True)
+class _Task:
+    """A partition and how often it was begun before."""
+
+    partition: Partition
+    tries: int = 0
+
+
+def _outcomes(pools: _Pools, waiting: deque[_Task], shared: Shared) -> Iterator[Outcome]:
+    again: deque[_Task] = deque()
+    running: dict[Future[Done], tuple[int, _Task]] = {}  # as they were handed out: of a slot, only the first has begun
     while True:
-        for slot in list(idle):
-            task = _next(waiting, again, slot)
-            if task is None:
-                continue
-            idle.remove(slot)
-            partition, tries = task
-            running[pools.submit(slot, partition, shared)] = (slot, partition, tries + 1)
+        for slot, busy in _places(pools.slots, [slot for slot, _ in running.values()]):
+            task = _next(waiting, again, slot, busy)
+            if task is not None:
+                running[pools.submit(slot, task.partition, shared)] = (slot, task)
         if not running:
             return
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            slot, partition, tries = running.pop(future)
-            idle.append(slot)
+        wait(running, return_when=FIRST_COMPLETED)
+        for future in [each for each in running if each.done()]:
+            if future not in running:  # its worker died before it was begun
+                continue
+            slot, task = running.pop(future)
             try:
-                yield Outcome(partition, future.result())
+                yield Outcome(task.partition, future.result())
             except BrokenProcessPool:
                 pools.replace(slot)
-                if tries < TRIES:
-                    again.append((partition, tries))
+                for lost in [each for each, (held, _) in running.items() if held == slot]:
+                    waiting.appendleft(running.pop(lost)[1])
+                if task.tries + 1 < TRIES:
+                    again.append(_Task(task.partition, task.tries + 1))
                 else:
-                    yield Outcome(partition, error=f"its worker died {tries} times ({WHY_DEAD})")
+                    yield Outcome(task.partition, error=f"its worker died {TRIES} times ({WHY_DEAD})")
             except DiskError:
                 raise
             except StacManagerError as error:
-                yield Outcome(partition, error=str(error))
+                yield Outcome(task.partition, error=str(error))
 
 
-def _next(waiting: Iterator[Partition], again: deque[tuple[Partition, int]], slot: int) -> tuple[Partition, int] | None:
-    """Return what a worker does next. What has ended a process does not end this one."""
+def _places(slots: list[int], held: list[int]) -> Iterator[tuple[int, int]]:
+    """Return the workers with room for one more, first those with nothing to do, and how many are busy then."""
+    for depth in range(HANDED_OUT):
+        for slot in slots:
+            if held.count(slot) <= depth:
+                yield slot, depth and len(slots)
+
+
+def _next(waiting: deque[_Task], again: deque[_Task], slot: int, busy: int) -> _Task | None:
+    """Return what a worker does next or, where so many are busy, after what it does now.
+
+    What has ended a process does not end this one. The last ones wait here for whoever has nothing to do.
+    """
+    if busy:
+        return waiting.popleft() if len(waiting) > busy * KEPT_BACK else None
     if again and slot != HERE:
         return again.popleft()
-    partition = next(waiting, None)
-    return None if partition is None else (partition, 0)
+    return waiting.popleft() if waiting else None
 
 
 def engine_for(workers: int) -> Engine:

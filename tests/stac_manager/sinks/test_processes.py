@@ -19,7 +19,7 @@ import psutil
 import pytest
 from support import THOROUGH, make_items
 
-from stac_manager import ConfigurationError, DataProcessingError
+from stac_manager import ConfigurationError, DataProcessingError, processes
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.verifying import verify
@@ -103,6 +103,25 @@ def test_workers_that_die_are_replaced_and_their_partitions_done_again(source: P
     assert is_whole(tmp_path / "out", source)
 
 
+def test_a_partition_that_was_not_begun_is_not_held_against_a_worker_that_dies(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker has two; once each may be tried."""
+    monkeypatch.setattr(processes, "TRIES", 1)
+    killed: list[psutil.Process] = []
+
+    def kill(progress: Any) -> None:
+        if progress.done == 1 and not killed:
+            killed.extend(workers_of(os.getpid()))
+            killed[0].kill()
+
+    sink = Sink({"source": source}, tmp_path / "out", partition_items=10, on_progress=kill)
+    with pytest.raises(DataProcessingError, match="19 of 20 partitions done, 1 failed"):
+        write(sink, workers=2)
+    assert write(sink, workers=2).items == ITEMS
+    assert is_whole(tmp_path / "out", source)
+
+
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL, *([signal.SIGINT] if THOROUGH else [])])
 def test_however_the_parent_ends_no_process_part_or_lock_is_left(
     ending: signal.Signals, source: Path, tmp_path: Path
@@ -129,6 +148,7 @@ def test_however_the_parent_ends_no_process_part_or_lock_is_left(
         assert not layout_of(dest).temporary.exists()
     assert not (dest / "_manifest.json").exists()
     done = len(list(dest.glob("*.ndjson")))
+    assert done - layout_of(dest).journal.read_bytes().count(b"\n") <= 2, "more are done again than there are workers"
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert "partitions are done; resuming" in again.stderr
