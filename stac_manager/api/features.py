@@ -21,7 +21,7 @@ TAIL_BYTES = 4_096
 GUESSES = 3
 """So many wrong ends of an item are tried before the rest of a page is parsed at once."""
 SKIPPED_SHARE = 0.75
-"""The end of an item is looked for behind this share of the length of the one before it."""
+"""The end of an item is looked for behind this share of the length of the shortest one before it."""
 
 _LIST = re.compile(rb'"features"\s*:\s*\[\s*')
 _TAILS = tuple(
@@ -93,19 +93,20 @@ class Outline:
         between = beginning and re.compile(rb"\}(\s*,\s*)" + re.escape(beginning[0])).search(data, at, end)
         if between:
             needle, further = between[0], len(between[1])
-            searched, skipping, failed = at, False, 0
+            searched, skipping, failed, shortest = at, False, 0, end
             while failed < GUESSES and (found := data.find(needle, searched, end)) >= 0:
                 try:
                     feature = loads(view[at : found + 1])
                 except orjson.JSONDecodeError:
-                    feature = decoded_item(view[at : found + 1])
+                    # Behind what was skipped it may be two items, which take long to read in the other way.
+                    feature = None if skipping else decoded_item(view[at : found + 1])
                 if feature is None:
-                    failed += 1
+                    failed += not skipping
                     searched, skipping = (at if skipping else found + 1), False
                     continue
-                length = found + 1 - at
+                shortest = min(shortest, found + 1 - at)
                 at = found + 1 + further
-                searched, skipping, failed = at + int(SKIPPED_SHARE * length), True, 0
+                searched, skipping, failed = at + int(SKIPPED_SHARE * shortest), True, 0
                 yield feature
                 del feature
         try:
