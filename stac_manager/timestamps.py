@@ -54,10 +54,14 @@ def interval(text: str) -> tuple[int | None, int | None]:
     return nanoseconds(first), nanoseconds(last)
 
 
+def moment_of_second(second: int) -> datetime:
+    """The moment at which a second since 1970 begins, the first or the last that there is where it lies outside."""
+    return _EPOCH + timedelta(seconds=min(max(second, FIRST_SECOND), LAST_SECOND))
+
+
 def text_of_second(second: int) -> str:
     """Write a whole second with a fraction: some servers round a missing one up to the end of the second."""
-    second = min(max(second, FIRST_SECOND), LAST_SECOND)
-    return f"{(_EPOCH + timedelta(seconds=second)).strftime('%Y-%m-%dT%H:%M:%S').rjust(19, '0')}.000Z"
+    return f"{moment_of_second(second).strftime('%Y-%m-%dT%H:%M:%S').rjust(19, '0')}.000Z"
 
 
 def _fraction(text: str, microseconds: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from stac_manager.api.addresses import shown
 from stac_manager.api.decoding import Illegible
-from stac_manager.api.ownership import FOREIGN, OWN, ROUNDED, UNCLEAR, Asked, Owner, collection_of, owner
+from stac_manager.api.ownership import FOREIGN, OWN, ROUNDED, UNCLEAR, Asked, Glance, Owner, collection_of, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import LOST, MOVED, Reading
 from stac_manager.api.seen import Claims, Seen, Strays, canonical, identity_of, mark_of
@@ -123,28 +123,35 @@ class Ledger:
         Raises:
             DamagedPageError: If the features of the page are no JSON; what came before was yielded.
         """
-        tally, proof = reading.tally, self._stats.completeness
-        self._stats.pages += page.size > 0
+        tally, stats, clock = reading.tally, self._stats, perf_counter
+        stats.pages += page.size > 0
         marks: list[int] = []
-        for member in self._timed(page.features()):
+        glance = None if reading.share.before else Glance.at(reading.share.partition, self._asked or Asked())
+        started = clock()
+        for member in page.features():
+            stats.seconds_decoding += clock() - started
             if reading.stopped:
                 return
             mark, item = _marked(member)
             marks.append(mark)
-            if not self._is_delivered(reading, member, mark, item, page):
-                continue
-            tally.items += 1
-            proof.items += 1
-            if self.left is not None:
-                self.left -= 1
-            yield member
+            plain = item and glance is not None and self.delivered is None and glance.tells(member)
+            if (plain and reading.memory.is_new(mark, own=True)) or self._is_delivered(
+                reading, member, mark, item, page
+            ):
+                tally.items += 1
+                stats.completeness.items += 1
+                if self.left is not None:
+                    self.left -= 1
+                yield member
+                if self.left == 0:
+                    return
             del member
-            if self.left == 0:
-                return
+            started = clock()
+        stats.seconds_decoding += clock() - started
         if not reading.stopped:
             if reading.ending.problem != LOST:
-                self._leave_out(reading, reading.tally.near)
-            reading.tally.near = 0
+                self._leave_out(reading, tally.near)
+            tally.near = 0
             reading.finish_page(marks, page)
 
     def mark_if_meant(self, member: dict[str, Any], partition: Partition) -> int | None:
@@ -267,17 +274,6 @@ class Ledger:
         """Take note of a member that came before."""
         reading.tally.duplicates += 1
         self._stats.completeness.duplicates_removed += 1
-
-    def _timed(self, features: Iterator[Any]) -> Iterator[Any]:
-        """Add up the time in which features are parsed."""
-        stats, clock = self._stats, perf_counter
-        started = clock()
-        for feature in features:
-            stats.seconds_decoding += clock() - started
-            yield feature
-            del feature
-            started = clock()
-        stats.seconds_decoding += clock() - started
 
 
 def _why_not_an_item(member: Any) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Tile, is_within
-from stac_manager.timestamps import SECOND, nanoseconds
+from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile, Whole, is_within
+from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, moment_of_second, nanoseconds
 
 ROUNDED = 2 * 86_400 * SECOND
 """Servers that round times to days, in a time zone of their own, are not off by more."""
@@ -89,6 +90,57 @@ class Asked:
             (self.start is None or max(known) >= self.start - margin)
             and (self.end is None or min(known) <= self.end + margin)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Tells of most items in a few steps that a partition owns them and that the search means them. Where it does not,
+    `owner` and `Asked.means` decide.
+
+    Attributes:
+        collections, bbox: As in `Asked`.
+        since, until: The whole seconds in which the only time of an item must lie; None where times do not matter.
+    """
+
+    collections: frozenset[str] | None
+    bbox: tuple[float, ...] | None
+    since: datetime | None
+    until: datetime
+
+    @classmethod
+    def at(cls, partition: Partition, asked: Asked) -> Glance | None:
+        """What tells of the items of a partition; None where it takes more."""
+        if not isinstance(partition, Interval | Whole | Pages) or asked.ids is not None:
+            return None
+        starts = [] if asked.start is None else [asked.start - SECOND]
+        ends = [] if asked.end is None else [asked.end + SECOND]
+        if isinstance(partition, Interval):
+            starts += [] if partition.start is None else [partition.start]
+            ends += [] if partition.end is None else [partition.end]
+        timed = starts or ends or isinstance(partition, Interval)
+        since = moment_of_second(-(-max(starts) // SECOND) if starts else FIRST_SECOND)
+        until = moment_of_second(min(ends) // SECOND if ends else LAST_SECOND)
+        return cls(asked.collections, asked.bbox, since if timed else None, until)
+
+    def tells(self, item: Mapping[str, Any]) -> bool:
+        """Whether the partition owns an item that is meant, as far as can be seen at a glance."""
+        if self.collections is not None and collection_of(item) not in self.collections:
+            return False
+        if self.bbox is not None and _is_clear_of(item, self.bbox):
+            return False
+        if self.since is None:
+            return True
+        properties = item.get("properties")
+        if not isinstance(properties, dict):
+            return False
+        look = properties.get
+        if look("start_datetime") is not None or look("end_datetime") is not None:
+            return False
+        try:
+            moment = datetime.fromisoformat(look("datetime", ""))
+        except (TypeError, ValueError):
+            return False
+        return moment.tzinfo is UTC and self.since <= moment < self.until
 
 
 def _is_clear_of(item: Mapping[str, Any], bbox: tuple[float, ...]) -> bool:

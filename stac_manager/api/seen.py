@@ -79,16 +79,17 @@ class Seen:
 
     def add(self, mark: int) -> bool:
         """Remember a mark, and tell whether it is new."""
-        if mark in self:
+        few = self._few
+        if mark in (self if few is None else few):
             return False
         self._count += 1
-        if self._few is None:
+        if few is None:
             insort(self._buckets[mark >> 52], mark)
             return True
-        self._few.add(mark)
+        few.add(mark)
         if self._count > SMALL:
             self._buckets = [array("Q") for _ in range(BUCKETS)]
-            for each in sorted(self._few):
+            for each in sorted(few):
                 self._buckets[each >> 52].append(each)
             self._few = None
         return True

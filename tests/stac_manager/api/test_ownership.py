@@ -1,12 +1,13 @@
 """Which partition owns an item, decided by the item alone."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stac_manager.api.ownership import Asked, Owner, box_around, first_vertex, owner, time_of
+from stac_manager.api.ownership import Asked, Glance, Owner, box_around, first_vertex, owner, time_of
 from stac_manager.api.seen import SMALL, Seen, identity_of
 from stac_manager.api.space import WORLD, Point, boxes_of, cut, is_outside
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Tile, Whole
@@ -141,6 +142,56 @@ def test_what_cannot_be_in_the_box_of_the_search_is_not_meant(geometry: object, 
 )
 def test_a_box_goes_on_at_the_other_side_of_the_antimeridian(west: float, east: float, x: float, meant: bool) -> None:
     assert Asked(bbox=(west, -10.0, east, 10.0)).means({"geometry": point(x, 0)}) is meant
+
+
+# Times around the edges below, as items have them, and what is none.
+TIMES = (
+    *(f"2024-05-01T00:00:0{rest}" for rest in ("0Z", "0.9999999Z", "1+00:00", "2.5Z", "1", "3Z")),
+    *("2024-04-30T23:59:59.9999999Z", "2024-05-01T00:00:02+00:00:02", "2024-05-01", "2024-W18-3T00:00:01Z"),
+    "2024-05-01.00:00:00.7Z",  # read by the standard library, its first fraction is none
+    *("2024-13-45T99:99:99Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9Z", "", None, 5),
+)
+EDGES = st.sampled_from([MAY + offset for offset in (-1, 0, 1, 3 * SECOND)] + [-(10**30), 10**30])
+MEMBERS = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from("ab"),
+        "collection": st.sampled_from(["a", "b", None, ["a"]]),
+        "geometry": st.sampled_from([point(5, 5), point(50, 5), None, 5]),
+    }
+)
+RANGES = st.just({}) | st.dictionaries(st.sampled_from(["start_datetime", "end_datetime"]), st.sampled_from(TIMES))
+CONDITIONS = st.builds(
+    Asked,
+    st.sampled_from([None, frozenset({"a"})]),
+    st.none(),
+    st.none() | EDGES,
+    st.none() | EDGES,
+    st.sampled_from([None, (0.0, 0.0, 20.0, 20.0)]),
+)
+PARTITIONS = st.builds(Interval, st.none() | EDGES, st.none() | EDGES, st.booleans()) | st.just(Whole())
+
+
+@settings(max_examples=200)
+@given(MEMBERS, RANGES, PARTITIONS, CONDITIONS)
+def test_what_is_told_at_a_glance_is_what_the_rules_say(
+    plain: dict[str, Any], times: dict[str, Any], partition: Partition, asked: Asked
+) -> None:
+    glance = Glance.at(partition, asked)
+    assert glance is not None
+    for properties in [None, times, *({**times, "datetime": time} for time in TIMES)]:
+        member = {**plain, "properties": properties}
+        if glance.tells(member):
+            assert owner(member, partition) is OWN
+            assert asked.means(member)
+
+
+@pytest.mark.parametrize("partition", [Whole(), Interval(MAY, None), Interval(None, MAY + SECOND, by_start=False)])
+@pytest.mark.parametrize("asked", [Asked(), Asked(frozenset({"a"}), None, MAY, MAY, (0.0, 0.0, 20.0, 20.0))])
+def test_an_item_like_most_is_told_at_a_glance(partition: Partition, asked: Asked) -> None:
+    glance = Glance.at(partition, asked)
+    assert glance is not None
+    assert glance.tells({"collection": "a", **item(point(5, 5), datetime=FIRST)})
+    assert Glance.at(partition, replace(asked, ids=frozenset({"a"}))) is None
 
 
 def test_the_box_around_an_area() -> None:
