@@ -22,6 +22,7 @@ from .theme import DARK, LIGHT, Theme
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 _WIDTH_INCHES = 10.0
 _ROW_INCHES = 3.7
@@ -31,6 +32,7 @@ _PANEL_INCHES = (5.0, 3.5)
 _POINTS_PER_STEP = 12
 _LINE_OF_TEXT = 0.055  # a name beside a panel, as a share of its height
 _STRIP = 0.13  # the strip of samples beside its median, in inches
+_ROOM_FOR_VALUE = 0.08  # left of the first level, as a share of the others' places: its value stands there
 # An interval is drawn this many times further than the samples go; beyond that an arrow shows that it goes on.
 _FURTHEST_BAR = 2.0
 _FOOT = "Large points: medians; small points: every sample; bars: quartiles (throughput), 95 % interval (speedup)"
@@ -197,7 +199,7 @@ def _frame(axes: Axes, data_set: DataSet, points: list[_Point], theme: Theme) ->
     filled = [point.place for point in points]
     names = [clipped(plain(str(level.concurrency)), 12).replace(" ", "\n", 1) for level in data_set.levels]
     axes.set_xlabel("Concurrency (workers)")
-    axes.set_xlim(-0.5, max(1, len(names)) - 0.5)
+    axes.set_xlim(-max(0.5, _ROOM_FOR_VALUE * len(names)), max(1, len(names)) - 0.5)
     axes.set_xticks(range(len(names)), names)
     axes.grid(axis="y", color=theme.faint, linewidth=0.8)
     axes.tick_params(length=3)
@@ -234,7 +236,8 @@ def _draw_points(axes: Axes, points: list[_Point], analysis: Analysis, theme: Th
     color = theme.throughput if is_rate else theme.speedup
     for point in points:
         _draw_point(axes, point, color)
-        _label(axes, point, significant(point.value) if is_rate else times(point.value), theme, below=not is_rate)
+        said = _label(axes, point, _short(point.value) if is_rate else times(point.value), theme, below=not is_rate)
+        said.set_fontsize(max(6.0, min(9.0, 90 / len(analysis.data_set.levels))))  # so that neighbours do not touch
         if point.level is analysis.default:
             (ring,) = axes.plot([point.place], [point.value], "o", markersize=14, markerfacecolor="none", zorder=4)
             ring.set(markeredgecolor=theme.recommended, markeredgewidth=1.8)
@@ -247,13 +250,20 @@ def _draw_points(axes: Axes, points: list[_Point], analysis: Analysis, theme: Th
         legend.set_frame_on(False)
 
 
-def _label(axes: Axes, point: _Point, text: str, theme: Theme, *, below: bool) -> None:
+def _short(rate: float) -> str:
+    """A rate as short as its place: "102k" for 102,436."""
+    size, unit = (1e6, "M") if rate >= 1e6 else (1e3, "k") if rate >= 1e4 else (1.0, "")
+    return f"{significant(rate / size)}{unit}"
+
+
+def _label(axes: Axes, point: _Point, text: str, theme: Theme, *, below: bool) -> Text:
     """The value at the end of the bar, to the left of the samples."""
     from matplotlib.patheffects import withStroke
 
     low, high = point.extent
     end = max(low, min(point.bar[0], point.value)) if below else min(high, max(point.bar[1], point.value))
     offset, aligned = ((5, -13), "top") if below else ((5, 8), "bottom")
-    said = axes.annotate(text, (point.place, end), offset, textcoords="offset points", fontsize=9, zorder=5)
+    said = axes.annotate(text, (point.place, end), offset, textcoords="offset points", zorder=5)
     said.set(ha="right", va=aligned)
     said.set_path_effects([withStroke(linewidth=3, foreground=theme.background)])  # readable where it crosses a line
+    return said

@@ -1,16 +1,21 @@
 """A picture with something in it."""
 
 import io
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 from made_data_sets import make_data_set, measured_level, missing_level
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from tools.analysis.analysis import Analysed, analyse_report
 from tools.analysis.model import Environment, Report
-from tools.render import draw
+from tools.render import draw, plot
+from tools.render.theme import LIGHT
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FULL = make_data_set(
@@ -84,3 +89,20 @@ def test_svg_is_the_same_each_time(tmp_path: Path) -> None:
         draw(report(FULL), tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
+
+
+def test_values_of_twelve_levels_do_not_touch() -> None:
+    """Not each other, nor the axis at the left."""
+    counts = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, "auto")
+    levels = [measured_level(x, [0.6 - 0.001 * place] * 2, items=99_999) for place, x in enumerate(counts)]
+    analysis = report(make_data_set("t", "d", "api", "s", 99_999, levels)).analyses[0]
+    with rc_context(LIGHT.style):
+        figure = Figure(figsize=(5.0, 3.5), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        plot._panel(axes, analysis, "throughput", LIGHT)
+        figure.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 12
+    assert boxes[0].x0 > axes.get_window_extent().x0
+    assert not any(left.overlaps(right) for left, right in pairwise(boxes))
