@@ -289,7 +289,7 @@ def _one_more(side: Sequence[Samples]) -> list[Samples]:
 
 
 def _too_few(runs: Sequence[Sequence[float]]) -> str:
-    needed = f"or {certainty.MINIMUM_RUNS} measured commits"
+    needed = f"or, over the history, {certainty.MINIMUM_RUNS} measured commits"
     if any(len(samples) < 2 for samples in runs):
         more = "--repeat, or asv run --record-samples"
         return f"a single value tells nothing of its noise; it takes samples ({more}), {needed}"
