@@ -224,8 +224,11 @@ def sample_counts(levels: Sequence[Level]) -> str:
 
 
 def _compared(base: Level | None, level: Level) -> Level:
-    """The same with its speedup over the baseline; the baseline itself is no estimate and has no interval."""
-    if base is None or base.median_seconds is None or level.median_seconds is None:
+    """The same with its speedup over the baseline, where that is of as many items; the baseline itself is no estimate
+    and has no interval.
+    """
+    is_other_work = base is not None and None not in (base.items, level.items) and base.items != level.items
+    if base is None or is_other_work or base.median_seconds is None or level.median_seconds is None:
         return replace(level, speedup=None, speedup_interval=None)
     interval = None if level is base else ratio_interval(base, level)
     return replace(level, speedup=base.median_seconds / level.median_seconds, speedup_interval=interval)

@@ -19,6 +19,7 @@ PROGRAM = "python tools/benchmark_ingest.py"
 ENOUGH_REPEATS = 5
 TASKS_PER_WORKER = 10  # so that all have work up to the end
 SHORT_SECONDS = 0.01  # shorter runs can come out alike because the clock ticks no finer
+SO_THAT = "so that every worker has work"
 WORTH_NARROWING = 1.5  # a default is not looked for between levels that are closer than this
 
 
@@ -52,7 +53,7 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
     few = too_few_tasks(data_set)
     if few is not None:
         factor = round(TASKS_PER_WORKER * max(few[1]) / few[0]) + 1
-        return _more_items(data_set, "so that every worker has work", factor)
+        return _smaller_pages(data_set, few[0], factor) or _more_items(data_set, SO_THAT, factor)
     return _nearer(found, list(counted(measured)))
 
 
@@ -90,6 +91,15 @@ def _below_the_refusal(data_set: DataSet) -> list[int] | None:
     low = max(accepted)
     levels = sorted({BASELINE_CONCURRENCY, *(round(low + (high - 1 - low) * part / 3) for part in range(4))})
     return levels if high - low > 1 else None
+
+
+def _smaller_pages(data_set: DataSet, pages: float, factor: int) -> tuple[str, str] | None:
+    """As many items in more pages, of somebody else's server: more items would be more for it to send."""
+    limit = int((data_set.items or 0) / pages / factor)
+    if limit < 1 or "--catalog-url" not in (data_set.command or ""):
+        return None
+    cost = _cost(data_set, max(level.sample_count for level in data_set.measured), factor)
+    return _again(data_set, f"Ask for smaller pages, {SO_THAT}{cost}", limit=limit)
 
 
 def _more_items(data_set: DataSet, why: str, factor: int) -> tuple[str, str] | None:

@@ -175,6 +175,17 @@ def throttled() -> DataSet:
             "python tools/benchmark_ingest.py api --max-items 15000",
         ),
         (
+            # Of somebody else's server no more items than before.
+            data_set(level(1, 10, 0.1, tasks=7), level(10, 1.5, 0.3, tasks=7), kind="api",
+                     command="python tools/benchmark_ingest.py api --catalog-url https://example.com"),
+            "Use 10 workers: 6.7x the throughput of 1 worker\n"
+            "Best Performance: 10 workers with 6.7x speedup\n"
+            "Bottleneck: waiting for the server (1 worker keeps the CPU busy 10 % of the time)\n"
+            "Note: only 7 pages to share, too few for 10 workers\n"
+            "Next: Ask for smaller pages, so that every worker has work (about 1,000 requests): "
+            "python tools/benchmark_ingest.py api --catalog-url https://example.com --limit 9",
+        ),
+        (
             # One file of one's own: more items than it has cannot be measured.
             data_set(level(1, 0.1, 1.0, tasks=1), level(5, 0.1, 1.0, tasks=1), kind="file",
                      command="python tools/benchmark_ingest.py file --source mine.ndjson"),
@@ -330,7 +341,9 @@ def test_the_scaling_law_is_among_the_details() -> None:
 
 
 def test_levels_of_different_items_are_not_compared_in_the_details_either() -> None:
-    found = details(data_set(level(1, 9.0, items=10), level(5, 1.0, items=9), level(10, 2.0, items=9)))
+    made = data_set(level(1, 9.0, items=10), level(5, 1.0, items=9), level(10, 2.0, items=9))
+    assert [x.speedup for x in made.levels] == [1.0, None, None]
+    found = details(made)
     assert not {"Speedups", "Not", "Slower"} & set(found.split())
     assert "intervals" not in said(data_set(*(level(n, 1.0, items=n, count=3) for n in (1, 5))))
 
