@@ -130,7 +130,8 @@ class Converters:
 
     def _struct(self, data_type: Any, name: str) -> Convert:
         if is_variant(data_type):
-            raise ValueError(f"column {name!r} is a VARIANT, which is not read; write it as a struct or as JSON text")
+            place = f"column {name!r}" if name else "a list"
+            raise ValueError(f"{place} is a VARIANT, which is not read; write it as a struct or as JSON text")
         names = {field.name for field in data_type}
         for edges in BBOX_EDGES if name == "bbox" else ():
             if names >= {*edges[:2], *edges[3:5]}:
@@ -140,7 +141,7 @@ class Converters:
 
     def _list(self, data_type: Any, name: str) -> Convert:
         if name in self._geometries and str(data_type.value_type) in ("uint8", "int8"):
-            return self.each(lambda value: self._geometry(bytes(each & 255 for each in value)))
+            return self.each(lambda value: self._geometry(_packed(value)))
         return nullable(partial(lists, self.converter(data_type.value_type, _OBJECT if name == "links" else "")))
 
     def _other_list(self, data_type: Any, name: str) -> Convert:
@@ -195,6 +196,13 @@ class Converters:
         if data_type.extension_name == "arrow.bool8":
             return self.each(bool)
         return self.converter(data_type.storage_type, name)
+
+
+def _packed(numbers: list[int | None]) -> bytes:
+    """Make bytes of a list of them, with or without a sign."""
+    if None in numbers:
+        raise ValueError("a geometry is a list of bytes of which some are null")
+    return bytes(each & 255 for each in numbers if each is not None)
 
 
 def plain(array: Array) -> list[Any]:

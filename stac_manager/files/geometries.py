@@ -108,9 +108,10 @@ def _positions_at(wkb: bytes, at: int, form: _Form) -> tuple[list[Any], int]:
     return positions, end
 
 
-_WKT = re.compile(r"(?:SRID=\d+;)?\s*([A-Z]+?)\s*(ZM?|M)?\s*(\(.*\)|EMPTY)\s*", re.IGNORECASE | re.DOTALL)
-_POSITION = re.compile(r"[-+.\deE]+(?:\s+[-+.\deE]+)+")
-_POINT_IN_BRACKETS = re.compile(r"\(\s*(\[[^\]]*\])\s*\)")
+# Each takes time in proportion to the text, whatever that is.
+_WKT = re.compile(r"(?:SRID=\d+;)?\s*([A-Z]+?)(?:\s*(ZM?|M))?\s*(\(.*\)|EMPTY)\s*", re.IGNORECASE | re.DOTALL)
+_POSITION = re.compile(r"(?<![-+.\deE])[-+.\deE]+(?:\s+[-+.\deE]+)+")
+_POINT_IN_BRACKETS = re.compile(r"\(\s*(\[[^][]*\])\s*\)")
 _BRACKET_OR_COMMA = re.compile(r"[(),]")
 MOST_DEPTH = 16
 """So deep may collections of WKT stand within each other."""

@@ -625,6 +625,9 @@ def test_well_known_text(wkt: str, tmp_path: Path) -> None:
         ("GEOMETRYCOLLECTION (POINT (1 2)), (POINT (3 4))", "WKT is broken"),
         ("GEOMETRYCOLLECTION ()", "neither GeoJSON nor WKB nor WKT"),
         (f"{'GEOMETRYCOLLECTION (' * 1000}POINT (1 2){')' * 1000}", "collections more than 16 deep"),
+        (f"POINT{' ' * 1_000_000}x", "neither GeoJSON nor WKB nor WKT"),  # each would take hours otherwise
+        (f"POINT ({'1' * 1_000_000})", "WKT is broken"),
+        (f"MULTIPOINT ({'([' * 500_000})", "WKT is broken"),
     ],
 )
 def test_broken_collections_of_well_known_text(wkt: str, said: str, tmp_path: Path) -> None:
@@ -642,10 +645,14 @@ def test_broken_collections_of_well_known_text(wkt: str, said: str, tmp_path: Pa
 def test_geometries_as_lists_of_bytes(data_type: pyarrow.DataType, tmp_path: Path) -> None:
     wkb = shapely.to_wkb(shapely.Point(-1, 2.5))
     numbers = [each - 256 if each > 127 and "uint" not in str(data_type) else each for each in wkb]
-    columns = {"id": ["1", "2"], "stac_version": ["1.0.0"] * 2, "geometry": pyarrow.array([numbers, None], data_type)}
+    geometries = pyarrow.array([numbers, None, [None, *numbers[1:]]], data_type)
+    columns = {"id": ["1", "2", "3"], "stac_version": ["1.0.0"] * 3, "geometry": geometries}
     pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "x.parquet")
-    found = [item["geometry"] for item in fetched(tmp_path / "x.parquet")]
+    context = WorkflowContext.create()
+    found = [item["geometry"] for item in fetched(tmp_path / "x.parquet", context)]
     assert found == [{"type": "Point", "coordinates": [-1.0, 2.5]}, None]
+    (failure,) = context.failure_collector.get_all()
+    assert "row 3: a geometry is a list of bytes of which some are null" in failure.reason
 
 
 @pytest.mark.parametrize("shredded", [{}, {"typed_value": 1}])
