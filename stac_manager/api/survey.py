@@ -14,7 +14,7 @@ from stac_manager.api.http import Answer, Client
 from stac_manager.api.ownership import has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
 from stac_manager.api.query import REFUSED_METHOD, REFUSED_POST, Bounds, Query, vain_filter, vain_query
-from stac_manager.api.requests import Request
+from stac_manager.api.requests import LARGEST_NUMBER, Request
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import NoDatetime, Partition, Whole
 from stac_manager.run import owned_tasks
@@ -231,7 +231,9 @@ def _histogram_of(document: Mapping[str, Any]) -> Density | None:
         frequencies = {seconds(bucket["key"]): float(bucket["frequency"]) for bucket in buckets}
     except (KeyError, TypeError, ValueError, OverflowError, StopIteration):
         return None
-    weights = {time: weight for time, weight in frequencies.items() if time is not None and weight >= 0}
+    weights = {
+        time: weight for time, weight in frequencies.items() if time is not None and 0 <= weight < LARGEST_NUMBER
+    }
     times = sorted(weights)
     if len(times) < 2:
         return None

@@ -226,9 +226,9 @@ class Adversary:
 
     def _aggregate(self, search: dict[str, Any]) -> dict[str, Any]:
         times = (item["properties"].get("datetime") for item in self.found(search))
-        counter = Counter(nanoseconds_of(text) // 10**9 // 60 * 60 for text in times if text)
+        counter: dict[int, Any] = Counter(nanoseconds_of(text) // 10**9 // 60 * 60 for text in times if text)
         if self.histogram == "wrong":
-            counter = Counter({BASE - 3600: 0, BASE: 1, BASE + 40: 10**6, BASE + 3600: -5})
+            counter = {BASE - 3600: 0, BASE: 1, BASE + 40: 10**6, BASE + 3600: -5, BASE + 7200: "inf"}
         buckets = [{"key": text_of(start * 10**9), "frequency": n} for start, n in sorted(counter.items())]
         return {"aggregations": [{"name": "datetime_frequency", "buckets": buckets}]}
 
