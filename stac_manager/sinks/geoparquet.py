@@ -162,12 +162,16 @@ def copy(disk: Disk, sources: Iterable[Path], target: Path, schema: Columns) -> 
     """
     with _Writer(disk, target, schema) as writer:
         waiting: list[Any] = []
+        size = 0
         for path in sources:
             for batches in _row_groups(path):
-                waiting += [conform(batch, schema) for batch in batches]
-                if sum(batch.nbytes for batch in waiting) >= ROW_GROUP_BYTES // 2:
+                found = [conform(batch, schema) for batch in batches]
+                waiting += found
+                size += sum(batch.nbytes for batch in found)
+                if size >= ROW_GROUP_BYTES // 2:
                     writer.write(waiting)
                     waiting.clear()
+                    size = 0
         if waiting:
             writer.write(waiting)
 
