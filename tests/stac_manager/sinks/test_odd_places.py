@@ -187,6 +187,8 @@ def test_one_parquet_file_has_few_row_groups_and_is_refused_early_where_these_ar
     assert len(done) == 1  # before the first partition
     assert list(tmp_path.glob("*large*")) + list(tmp_path.glob(".*large*")) == []
     assert write(replace(sink, dest=tmp_path / "large/", format="geoparquet")).items == 40
+    few = replace(sink, config={"source": source, "ids": [make_items(1)[0]["id"]]}, dest=tmp_path / "few.parquet")
+    assert write(few).items == 1
 
 
 @pytest.mark.parametrize("name", ["out.ndjson", "out.ndjson.zst", "out.parquet"])
