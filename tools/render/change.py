@@ -26,6 +26,7 @@ CHANGE_COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verd
 _STYLES = {"regression": "bold red", "improvement": "green", "unstable": "yellow", "not enough data": "dim"}
 _QUANTITY_WIDTH = 14
 _LEAST_NAME_WIDTH = 24
+_NARROW = 60
 _MANY = 10  # so many rows without a verdict hide those with one on a terminal
 
 
@@ -131,12 +132,15 @@ def _terminal_table(rows: Sequence[Row], width: int) -> Table:
     ]  # fmt: skip
     headings = [CHANGE_COLUMNS[place] for place in (0, 1, 2, 3, 5)]
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
-    name_width = max(_LEAST_NAME_WIDTH, width - sum(widths[1:]) - 3 * len(widths))
+    # The values before and now are left out where there is no room for them.
+    places = (0, 3, 4) if width < _NARROW else (0, 1, 2, 3, 4)
+    others = sum(widths[place] for place in places[1:]) + 3 * len(places)
+    name_width = max(_LEAST_NAME_WIDTH if width >= _NARROW else 10, width - others)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, heading in enumerate(headings):
+    for place in places:
         justify: Literal["left", "right"] = "right" if place in (1, 2, 3) else "left"
-        table.add_column(heading, justify=justify, no_wrap=place in (0, 3))
-    for row, (name, *others) in zip(rows, cells, strict=True):
-        lines = "\n".join(wrapped(name, name_width))
-        table.add_row(*map(Text, (lines, *others)), style=_STYLES.get(row.status, ""))
+        table.add_column(headings[place], justify=justify, no_wrap=place in (0, 3))
+    for row, (name, *values) in zip(rows, cells, strict=True):
+        shown = ("\n".join(wrapped(name, name_width)), *values)
+        table.add_row(*(Text(shown[place]) for place in places), style=_STYLES.get(row.status, ""))
     return table

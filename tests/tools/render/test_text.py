@@ -1,9 +1,15 @@
 """Quantities as text."""
 
-import pytest
+from io import StringIO
 
+import pytest
+from rich.console import Console
+
+from tools.analysis.change import Change
 from tools.analysis.model import title_of
-from tools.render.change import wrapped
+from tools.analysis.series import Series
+from tools.analysis.verdicts import Row
+from tools.render.change import show, wrapped
 from tools.words import listed, megabytes, percent, plain, quantity, share, significant, times, workers
 
 
@@ -71,6 +77,18 @@ def test_a_small_size_does_not_read_as_nothing(size: float, text: str) -> None:
 
 def test_a_name_is_broken_between_words_and_a_word_that_fills_a_line_where_that_ends() -> None:
     assert wrapped("A.time_ingest(1, " + "x" * 30 + ")", 12) == ["A.time_", "ingest(1,", "x" * 12, "x" * 12, "xxxxxx)"]
+
+
+@pytest.mark.parametrize("width", [45, 80])
+def test_a_comparison_fits_its_terminal_with_nothing_cut(width: int) -> None:
+    series = Series("m.FileIngest.time_ingest", (("concurrency", "10"),), "time", "seconds", "1")
+    row = Row(series, status="regression", base=123.0, head=160.0, ratio=1.3, evidence="30 % slower")
+    console = Console(file=StringIO(), width=width)
+    show(Change("box", "after.json", "before.json", (row,)), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "\u2026" not in text
+    assert "+30 %   regression" in text
+    assert max(map(len, text.splitlines())) <= width
 
 
 def test_words() -> None:
