@@ -10,6 +10,7 @@ from stac_manager.api.addresses import shown
 from stac_manager.api.beyond import Beyond
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
+from stac_manager.api.frontier import look_at
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import Planned, Planner
@@ -19,7 +20,7 @@ from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again, put_together, weight_of
 from stac_manager.api.survey import heeds_collections
-from stac_manager.api.ways import Ways, look_at
+from stac_manager.api.ways import Ways
 from stac_manager.events import Split
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.limiter import Limiter
@@ -132,14 +133,10 @@ class Search:
             return
         if status in REFUSED_PAGE and self.ways.ends(reading):
             return
-        if status == 401 or not self._fetcher.bears(error, around=reading.share.failing):
+        one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, around=reading.share.failing)
+        if status == 401 or not (borne or (one and self.ways.may_be_over(reading))):
             raise reading.ending.elsewhere or error
-        beyond = self.ways.beyond(reading) if isinstance(error, OneItemError) else None
-        if beyond is None:
-            reading.fail(str(error))
-        else:
-            reading.skip(beyond)
-            self._ledger.skipped(reading, str(error))
+        reading.skip(self.ways.beyond(reading) if one and borne else None, str(error))
 
     def _is_replaced(self, reading: Reading, sent: Request | None, page: Page) -> bool:
         """Learn from the first page of a partition, and read smaller ones in its place if it is too large."""
@@ -231,6 +228,7 @@ class Search:
 
     def _delivered(self, reading: Reading, page: Page) -> Iterator[Item]:
         before = self._stats.completeness.items
+        self._ledger.skipped(reading)
         try:
             yield from self._ledger.items(reading, page)
         except DamagedPageError:
@@ -249,6 +247,7 @@ class Search:
     async def _finish(self, reading: Reading) -> None:
         """Compare what came with what was counted; read again what lacks items."""
         self._readings.discard(reading)
+        self._ledger.skipped(reading)
         self.ways.finished(reading)
         if self._splitter is not None:
             self._splitter.ended(reading)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stac_manager.api.requests import Counter
+from stac_manager.api.planning import LONG_FROM_PAGE
+from stac_manager.api.reading import Reading
+from stac_manager.api.requests import Counter, numbers_of
 from stac_manager.plan import Pages
 
 SHARES_A_WORKER = 8
@@ -49,3 +51,10 @@ class Frontier:
         """A range of pages."""
         counter = self.counter
         return Pages(first, stop, self._page_size, counter.parameter, counter.step, counter.origin)
+
+
+def look_at(reading: Reading) -> int:
+    """After which page of a sequential search to look for another way: the first two may show that its links count."""
+    if reading.counted is None:
+        return LONG_FROM_PAGE
+    return 2 if reading.following is not None and numbers_of(reading.following) else 1

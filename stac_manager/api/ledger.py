@@ -22,6 +22,7 @@ from stac_manager.items import why_not_an_item
 from stac_manager.plan import Partition, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.stats import ApiStats
+from stac_manager.words import many
 
 STRAYED = "Read once more in sequence: the server does not find every item by its own time."
 
@@ -68,11 +69,13 @@ class Ledger:
         self._heeds = Heeded()
         self.delivered: Seen | None = None
         self.by_number = False
+        self._twice = Seen()
 
     @property
     def came(self) -> int:
-        """How many members were delivered, left out or failed."""
-        return self._stats.completeness.items + self.totals.left_out + self.totals.failed
+        """How many members were delivered, left out or failed; and those that the server has and counts twice."""
+        came = self._stats.completeness.items + self.totals.left_out + self.totals.failed
+        return min(came + len(self._twice), max(came, self._stats.completeness.counted or 0))
 
     def finished(self, reading: Reading) -> None:
         """Remember what a partition owned. Where the whole was read once more, after its parts, and came to its end, a
@@ -110,6 +113,8 @@ class Ledger:
             stats.notes.append(f"The server returned {out} items that do not meet the search; they were left out.")
         if self.left == 0:
             return
+        if self._twice:
+            stats.notes.append(f"The server has {many(len(self._twice), 'item')} twice, on one page each.")
         verdict = judge("time", proof.counted, proof.partitions, came=self.came)
         proof.status, proof.problems = verdict.status, verdict.problems
         for words in verdict.missing:
@@ -152,7 +157,8 @@ class Ledger:
             if reading.ending.problem != LOST:
                 self._leave_out(reading, tally.near)
             tally.near = 0
-            reading.finish_page(marks, page)
+            for mark in reading.finish_page(marks, page):
+                self._twice.add(mark)
 
     def mark_if_meant(self, member: dict[str, Any], partition: Partition) -> int | None:
         """The mark of an item that a partition owns and that meets the conditions of the search, else None."""
@@ -170,10 +176,11 @@ class Ledger:
         """Take note of pages that nobody can have."""
         self._failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
 
-    def skipped(self, reading: Reading, error: str) -> None:
-        """Take note of an item that nobody can have."""
-        self.totals.failed += 1
-        self._failures.add(shown(reading.first.url), f"an item cannot be had: {error}")
+    def skipped(self, reading: Reading) -> None:
+        """Take note of items that nobody can have."""
+        for error in reading.skipped():
+            self.totals.failed += 1
+            self._failures.add(shown(reading.first.url), f"an item cannot be had: {error}")
 
     def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page) -> bool:
         meant = self._asked is None or not isinstance(member, dict) or self._is_meant(reading, member)

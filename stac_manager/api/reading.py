@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -13,7 +14,7 @@ from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.requests import Request, mark_of_request
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.tallies import Ending, Memory, Tally
-from stac_manager.plan import Partition
+from stac_manager.plan import Pages, Partition
 from stac_manager.report import PartitionReport
 from stac_manager.timestamps import SECOND
 
@@ -125,23 +126,29 @@ class Reading:
         all_came = self.counted is not None and self.counted <= self.tally.members
         return all_came or self.memory.empty >= (EMPTY_PAGES if self.counted is None else STALE_PAGES)
 
-    def finish_page(self, marks: Sequence[int], page: Page) -> None:
-        """Take note of a page that was delivered, and end what does not end by itself."""
+    def finish_page(self, marks: Sequence[int], page: Page) -> list[int]:
+        """Take note of a page that was delivered, and end what does not end by itself; give the marks of its own
+        members that it holds twice."""
         memory = self.memory
         self.tally.read += 1
         page.miscounted = len(marks) != page.size
+        different = frozenset(marks)
+        self.tally.twice += len(marks) - len(different)
         self.tally.members += len(marks) - page.size
         memory.stale = 0 if memory.new_on_page or memory.again > 0 else memory.stale + 1
         memory.again -= len(marks)
-        if page.counting and 0 < memory.new_on_page < len(marks) and not memory.anew:
+        if page.counting and 0 < memory.new_on_page < len(different) and not memory.anew:
             self.ending.shifted = MOVED
         memory.new_on_page = 0
-        mark = hash(frozenset(marks))
+        mark = hash(different)
         if marks and mark in memory.pages:
             self._end_in_circle(REPEAT, page)
         elif memory.stale >= STALE_PAGES:
             self.end(STALE)
         memory.pages.add(mark)
+        if len(different) == len(marks):
+            return []
+        return [mark for mark, times in Counter(marks).items() if times > 1 and mark in memory.own]
 
     def _end_in_circle(self, problem: str, page: Page) -> None:
         """Stop where pages lead in a circle: a short page is the last one, which some servers give for ever."""
@@ -155,8 +162,11 @@ class Reading:
         self.ending.problem, self.following = self.ending.problem or problem, None
 
     def fail(self, error: str) -> None:
-        """Take note that its next page cannot be had."""
+        """Take note that its next page cannot be had, nor what is behind it: how many that are nobody knows."""
         self.ending.error = self.ending.problem = error
+        self.tally.skipped -= len(self.memory.unnamed)
+        self.tally.members -= len(self.memory.unnamed)
+        self.memory.unnamed.clear()
         self.ending.refused, self.following = self.following, None
 
     def take_for_end(self) -> bool:
@@ -176,11 +186,20 @@ class Reading:
         odd = self.ending.problem or self.ending.shifted
         self.ending.doubtful = not odd and self.memory.different == self.tally.members
 
-    def skip(self, beyond: Request) -> None:
-        """Go on behind a member that cannot be had."""
+    def skip(self, beyond: Request | None, error: str) -> None:
+        """Go on behind a member that cannot be had, if that can be asked for."""
+        if beyond is None:
+            self.fail(error)
+            return
+        self.memory.unnamed.append(error)
         self.tally.skipped += 1
         self.tally.members += 1
         self.following = beyond
+
+    def skipped(self) -> list[str]:
+        """Why members cannot be had behind which something came, or the end: each once."""
+        errors, self.memory.unnamed = self.memory.unnamed, []
+        return errors
 
     def begin_anew(self, first: Request) -> None:
         """Read from the beginning once more, over what came already."""
@@ -189,13 +208,24 @@ class Reading:
         self.memory.pages.clear()
         self.memory.anew, self.memory.again = True, self.memory.different
 
+    @property
+    def repeats(self) -> bool:
+        """Whether as many members came as are counted, some of them on several pages."""
+        return self.counted == self.tally.members and self.ending.problem is None and not self.memory.anew
+
     def missing(self) -> str | None:
         """Why items may be missing, once it was read to its end; None where nothing speaks for it."""
         if self.counted is None:
+            if self.ending.error and self.memory.different and not isinstance(self.share.partition, Pages):
+                return f"{self.ending.problem}; nobody knows what follows the {self.memory.different} items that came"
             return self.ending.problem
         missing = self.counted - self.memory.different - self.tally.skipped
-        if missing <= 0:
+        if missing <= self.tally.twice and not self.memory.anew:
             return None
+        if self.repeats:
+            return (
+                f"{missing} items came again, and none in their place: the server has them twice, or others are missing"
+            )
         if self.ending.doubtful:
             return f"the server counts {missing} items more than its pages hold"
         why = f": {self.ending.problem}" if self.ending.problem else ""
@@ -220,7 +250,8 @@ class Reading:
             left_out=tally.left_out,
             failed=tally.failed + tally.skipped,
             problem=self.missing(),
-            doubtful_end=self.ending.doubtful and (self.counted is None or self.ending.problem is None),
+            doubtful_end=(self.ending.doubtful or self.repeats)
+            and (self.counted is None or self.ending.problem is None),
             shifted=self.ending.shifted,
             datetime=datetime,
             place=place,

@@ -23,6 +23,7 @@ class Tally:
         near: Those of the page at hand that hardly miss them, and came over a link.
         failed: Members that are no items.
         skipped: Members that cannot be had.
+        twice: Those that came again on one and the same page: the server has them twice, and counts them so.
     """
 
     fetched: int = 0
@@ -35,6 +36,7 @@ class Tally:
     near: int = 0
     failed: int = 0
     skipped: int = 0
+    twice: int = 0
 
 
 @dataclass(slots=True)
@@ -45,6 +47,7 @@ class Memory:
         new_on_page: New members of the page at hand.
         stale: Pages in a row without a new member, `empty` without any.
         last_was_full: Whether the latest page was as large as this server's pages get.
+        unnamed: Why members cannot be had behind which nothing has come yet: they may be behind the last.
         anew: Whether it was begun once more, over what came already: over `again` members of that, from here on.
     """
 
@@ -56,6 +59,7 @@ class Memory:
     stale: int = 0
     empty: int = 0
     last_was_full: bool = False
+    unnamed: list[str] = field(default_factory=list)
     anew: bool = False
     again: int = 0
 

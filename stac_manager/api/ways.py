@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
-from stac_manager.api.frontier import Frontier
+from stac_manager.api.frontier import Frontier, look_at
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
-from stac_manager.api.planning import LONG_FROM_PAGE, Planned, Planner
+from stac_manager.api.planning import Planned, Planner
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, SHIFTED, STALE, STALE_PAGES, Reading, Share
-from stac_manager.api.requests import Request, counter_of, counter_of_sizes, item_after, numbers_of, with_limit
+from stac_manager.api.requests import Request, counter_of, counter_of_sizes, item_after, with_limit
 from stac_manager.api.seen import Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
@@ -25,13 +25,6 @@ MOST_AT_ONCE = 4
 """What a search is cut for that was meant to be read in sequence."""
 MOST_REFUSED = 3
 """So many pages in a row that cannot be had are looked behind."""
-
-
-def look_at(reading: Reading) -> int:
-    """After which page of a sequential search to look for another way: the first two may show that its links count."""
-    if reading.counted is None:
-        return LONG_FROM_PAGE
-    return 2 if reading.following is not None and numbers_of(reading.following) else 1
 
 
 class Ways:
@@ -173,6 +166,11 @@ class Ways:
         reading.ending.refused, reading.following = reading.following, None
         return True
 
+    def may_be_over(self, reading: Reading) -> bool:
+        """Whether errors may be all that is behind the last page: no count speaks against it."""
+        more = self._counted is not None if reading.counted is None else reading.counted > reading.tally.members
+        return bool(reading.tally.fetched or self._highest) and not more
+
     def behind(self, reading: Reading) -> list[Share]:
         """What is behind a page that cannot be had, where the links count: the rest of its range, or the next page if
         nobody asks for that otherwise. A search read in sequence goes on by numbers."""
@@ -210,7 +208,10 @@ class Ways:
         self._ledger.by_number = True
 
     def beyond(self, reading: Reading) -> Request | None:
-        """The request for what is behind an item that cannot be had; None where the links do not count."""
+        """The request for what is behind an item that cannot be had; None where the links do not count, or all that is
+        counted came."""
+        if reading.counted is not None and reading.counted <= reading.tally.members:
+            return None
         request, partition, frontier = reading.following, reading.share.partition, self._frontier
         after = None if request is None else item_after(request)
         if after is None or not isinstance(partition, Pages) or frontier is None:

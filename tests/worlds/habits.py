@@ -183,6 +183,30 @@ class RefusesBeyondTheEnd(NextOnTheLastPage):
         return items
 
 
+class ErrorsBeyondTheEnd(NextOnTheLastPage):
+    """Every page has a `next` link, and what is behind the last one is a 500."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if not page["features"] and "offset" in ask.conditions:
+            raise Refusal(500, {"detail": "list index out of range"})
+        if not page["links"]:
+            body = {**ask.conditions, "offset": ask.conditions.get("offset", 0) + ask.limit}
+            page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]
+
+
+class IndexedTwice(Habit):
+    """Some items are there twice, and counted twice: next to each other, or `apart`, on other pages."""
+
+    def __init__(self, *, apart: bool) -> None:
+        self.apart = apart
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        again = [item for item in items[:60] if item["id"].endswith("3")]
+        if self.apart:
+            return [*items, *again]
+        return [each for item in items for each in ([item, item] if item in again else [item])]
+
+
 class LastPageForEver(Habit):
     """There is no end: the last page leads to itself, or a later one, which is the last one again."""
 

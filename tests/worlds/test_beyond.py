@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from .habits import Ignores, Window
+from .habits import ErrorsBeyondTheEnd, Ignores, IndexedTwice, PoisonedItem, Window
 from .server import Ask, Habit, Json, Refusal, World, key_of, running
 from .test_worlds import FIRST, LIMIT, make_item, text_of, visit
 
@@ -91,3 +91,49 @@ async def test_items_beyond_what_pages_and_count_reach_come() -> None:
         came = await visit(world, WORKERS)
     assert sorted(map(str, came.keys)) == sorted(str(key_of(item)) for item in world.items)
     assert came.stats.completeness.status != "incomplete"
+
+
+@pytest.mark.parametrize(("level", "counts"), [(1, False), (1, True), (WORKERS, False)])
+async def test_errors_behind_the_last_page_end_a_search_and_lose_nothing(level: int, counts: bool) -> None:
+    habits = [ErrorsBeyondTheEnd(), Ignores("bbox", "datetime")]
+    world = World(alike(12 * LIMIT), habits, paging="offset", counts=counts)
+    async with running(world):
+        came = await visit(world, level)
+    assert came.error is None
+    assert set(came.keys) == set(map(key_of, world.items))
+    assert came.stats.completeness.status == ("complete" if counts else "incomplete")
+    assert all("an item cannot be had" not in str(failure) for failure in came.failures)
+    assert "500" in str(came.failures)
+
+
+async def test_how_much_came_before_a_page_that_cannot_be_had_is_said() -> None:
+    world = World(alike(120), [PoisonedItem("item-0045"), Ignores("bbox", "datetime")], paging="position", counts=False)
+    async with running(world):
+        came = await visit(world, 1)
+    assert "nobody knows what follows the 45 items that came" in str(came.stats.completeness)
+
+
+@pytest.mark.parametrize("level", [1, 8])
+@pytest.mark.parametrize("apart", [False, True])
+async def test_items_that_the_server_has_twice_are_not_missing(level: int, apart: bool) -> None:
+    world = World(alike(120), [IndexedTwice(apart=apart), Ignores("bbox", "datetime")], paging="position")
+    async with running(world):
+        came = await visit(world, level)
+    assert len(came.keys) == len(set(came.keys)) == 120
+    assert came.failures == []
+    proof = came.stats.completeness
+    assert (proof.status, proof.duplicates_removed) == ("unverified" if apart else "complete", 6)
+    assert "6 items" in str(proof) if apart else "6 items twice" in str(came.stats.notes)
+
+
+async def test_a_page_that_holds_an_item_twice_hides_none_that_is_missing() -> None:
+    """Though the number of members is that of the count."""
+    world = World(alike(120), [IndexedTwice(apart=False), LeavesOutCounted(), Ignores("bbox", "datetime")])
+    async with running(world):
+        came = await visit(world, 1)
+    assert came.stats.completeness.status != "complete"
+
+
+class LeavesOutCounted(Habit):
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        page["features"] = [item for item in page["features"] if item["id"] != "item-0050"]
