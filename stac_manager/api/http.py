@@ -14,6 +14,7 @@ from yarl import URL
 
 from stac_manager.api import decoding, messages, retrying
 from stac_manager.api.addresses import linked, origin_of, shown
+from stac_manager.api.collections import collections_in
 from stac_manager.api.exchange import Reply, Wire
 from stac_manager.api.features import Outline
 from stac_manager.api.requests import Request, with_limit
@@ -277,7 +278,7 @@ async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | No
     if outline and (found := Outline.of(data)) is not None:
         return Answer(reply.url, found.members, len(data), found, reply.link)
     try:
-        document = await decoding.decoded_aside(data)
+        document = await collections_in(data) or await decoding.decoded_aside(data)
     except ValueError as error:
         if reply.headers.get("Content-Type", "").startswith("text/html"):
             raise Fault(f"{place}: the answer is a web page, not JSON", "web page", digest=hash(data)) from None

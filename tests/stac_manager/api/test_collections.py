@@ -1,0 +1,78 @@
+"""Long lists of Collections are read one by one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from stac_manager.api import collections
+from stac_manager.api.collections import collections_in
+
+COUNT = 40
+EXTENT = {"temporal": {"interval": [["2024-01-01T00:00:00Z", None]]}}
+LISTED = [
+    {
+        "id": f"c{number}",
+        "extent": EXTENT,
+        "title": '"],"links":[]}',
+        "links": [{"rel": "self"}],
+        "keywords": ["é", "b"],
+    }
+    for number in range(COUNT)
+]
+KEPT = [{"id": each["id"], "extent": EXTENT} for each in LISTED]
+
+
+@pytest.fixture(autouse=True)
+def everything_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collections, "DECODED_AT_ONCE_BYTES", 100)
+    monkeypatch.setattr(collections, "TURN_SECONDS", 0.0)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(
+    ("before", "after"), [({}, {}), ({"links": []}, {}), ({}, {"links": [{"rel": "a", "b": [1]}], "numberMatched": 40})]
+)
+async def test_the_extents_of_a_long_list_are_kept(before: Any, after: Any, indent: int | None) -> None:
+    data = json.dumps({**before, "collections": LISTED, **after}, indent=indent).encode()
+    assert await collections_in(data) == {**before, "collections": KEPT, **after}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"collections": []},
+        {"features": LISTED},
+        {"collections": "none", "links": LISTED},
+        {"summaries": {"collections": LISTED}},
+        LISTED,
+    ],
+)
+async def test_other_documents_are_left_alone(document: Any) -> None:
+    assert await collections_in(json.dumps(document).encode() + b" " * 200) is None
+
+
+async def test_a_damaged_list_is_left_to_those_who_say_what_is_wrong() -> None:
+    data = json.dumps({"collections": LISTED, "links": []}).encode()
+    assert await collections_in(data.replace(b'"c7"', b'"c7')) is None
+    assert await collections_in(data[:-30]) is None
+
+
+async def test_others_have_their_turn_meanwhile() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    try:
+        await collections_in(json.dumps({"collections": LISTED, "links": []}).encode())
+    finally:
+        task.cancel()
+    assert turns >= COUNT / 2
