@@ -121,7 +121,7 @@ def in_three_collections() -> list[Json]:
 
 
 def in_small_collections() -> list[Json]:
-    sizes = (4, 4, 4, 4, 67, 5, 2, 30)
+    sizes = (67, 4, 4, 4, 4, 5, 2, 30)
     return [make_item(n, name) for n, name in enumerate(f"{k}" for k, size in enumerate(sizes) for _ in range(size))]
 
 
