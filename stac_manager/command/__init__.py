@@ -74,8 +74,7 @@ def _run() -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        say("interrupted")
-        return 128 + ended_by
+        return _interrupted(ended_by)
     except OSError as error:  # of the output: sources and DEST have errors of their own
         say(f"Error: {error.filename or 'standard output'}: cannot be written: {error.strerror or error}")
         sys.stdout = os.fdopen(
@@ -84,13 +83,18 @@ def _run() -> int:
         return 1
     except Exception as error:
         if isinstance(error.__cause__, KeyboardInterrupt):  # while a class was made: Python 3.11 wraps what comes there
-            say("interrupted")
-            return 128 + ended_by
+            return _interrupted(ended_by)
         code = _code_of(error)
         if code is None:
             raise
         say(f"Error: {error}")
         return code
+
+
+def _interrupted(ended_by: int) -> int:
+    sys.unraisablehook = lambda _: None  # what was half made then, such as an event loop, cannot clean up after itself
+    say("interrupted")
+    return 128 + ended_by
 
 
 def _make_streams_usable() -> None:

@@ -21,15 +21,13 @@ ROWS_SHOWN = 40
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan_command(config: dict[str, Any], variables: Variables, partition_items: int, as_json: bool) -> int:
     """Show how SOURCE would be partitioned, without fetching its items."""
-    import asyncio
-
     import orjson
 
-    from stac_manager.sinks.job import module_of
+    from stac_manager.sinks.job import module_of, run_coroutine
     from stac_manager.sinks.request import without_query
 
     module = module_of(config, variables)
-    plan = asyncio.run(module.plan(partition_items=partition_items))
+    plan = run_coroutine(module.plan(partition_items=partition_items))
     document = {**plan.to_json(), "source": without_query(plan.source)}
     if as_json:
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))

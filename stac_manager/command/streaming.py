@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from contextlib import aclosing
@@ -12,7 +11,7 @@ import click
 
 from stac_manager.context import WorkflowContext
 from stac_manager.ingest import IngestModule
-from stac_manager.sinks.job import Variables, module_of
+from stac_manager.sinks.job import Variables, module_of, run_coroutine
 from stac_manager.sinks.ndjson import BUFFER_BYTES
 from stac_manager.texts import text_of
 
@@ -22,7 +21,7 @@ def stream(config: dict[str, Any], variables: Variables) -> int:
     module = module_of(config, variables)
     context = WorkflowContext.create()
     try:
-        asyncio.run(_stream(module, context))
+        run_coroutine(_stream(module, context))
     except BrokenPipeError:  # whoever reads has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:

@@ -220,6 +220,24 @@ command.main()
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
+@pytest.mark.parametrize("arguments", ["ingest items.ndjson out", "ingest items.ndjson -", "plan items.ndjson"])
+def test_interruption_while_an_event_loop_is_made_is_one(tmp_path: Path, arguments: str) -> None:
+    (tmp_path / "items.ndjson").write_text('{"type": "Feature", "id": "a"}\n')
+    code = """
+import selectors
+from stac_manager import command
+
+def interrupted():
+    raise KeyboardInterrupt
+
+selectors.DefaultSelector = interrupted
+command.main()
+"""
+    program = [sys.executable, "-c", code, *arguments.split()]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
+
+
 def test_completion_and_version_need_no_source(run: Run) -> None:
     assert start("--version").stdout.startswith("stac-manager ")
     for shell in ("bash", "zsh", "fish"):
