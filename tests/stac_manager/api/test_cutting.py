@@ -185,7 +185,7 @@ def in_five_bursts(draw: random.Random) -> float:
         (evenly_in_time, 20, 111, 6),
         (ever_more, 5, 112, 25),
         (ever_more, 20, 127, 8),
-        (in_a_late_burst, 5, 112, 24),
+        (in_a_late_burst, 5, 112, 22),
         (in_a_late_burst, 20, 123, 7),
         (in_five_bursts, 5, 106, 23),
         (in_five_bursts, 20, 132, 9),
