@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -80,14 +80,18 @@ class Seen:
     def add(self, mark: int) -> bool:
         """Remember a mark, and tell whether it is new."""
         few = self._few
-        if mark in (self if few is None else few):
-            return False
-        self._count += 1
         if few is None:
-            insort(self._buckets[mark >> 52], mark)
-            return True
-        few.add(mark)
-        if self._count > SMALL:
+            bucket = self._buckets[mark >> 52]
+            place = bisect_left(bucket, mark)  # for both: this is done for each item
+            if place < len(bucket) and bucket[place] == mark:
+                return False
+            bucket.insert(place, mark)
+        elif mark in few:
+            return False
+        else:
+            few.add(mark)
+        self._count += 1
+        if few is not None and self._count > SMALL:
             self._buckets = [array("Q") for _ in range(BUCKETS)]
             for each in sorted(few):
                 self._buckets[each >> 52].append(each)
