@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import compress
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 
@@ -190,15 +190,18 @@ def _merge(folder: Folder, newer: Folder, base: Manifest, found: Manifest) -> Ma
     sources = {part["file"]: newer.layout.parts / part["file"] for part in found.parts}
     number = 1 + max((int(hit[1]) for part in base.parts if (hit := _NUMBERED.search(part["file"]))), default=0)
     targets = {name: layout.parts / name.replace(".", f"-{number}.", 1) for name in sources}
-    there = [source if source.exists() else targets[name] for name, source in sources.items()]
-    replaced = {each for path in there if path.exists() for each in identities(path, layout.format)}
+    there = {name: source if source.exists() else targets[name] for name, source in sources.items()}
+    new = {name: _identities(path, layout) for name, path in there.items()}
+    replaced = set(chain.from_iterable(new.values()))
     if layout.manifest.exists():
         disk.rename(layout.manifest, layout.previous)
     parts = [_without(folder, part, replaced) for part in base.parts]
     for name, source in sources.items():
         if source.exists():
             disk.rename(source, targets[name])
-    added: list[PartEntry] = [{**part, "file": targets[part["file"]].name} for part in found.parts]
+    added: list[tuple[PartEntry, list[bytes]]] = [
+        ({**part, "file": targets[part["file"]].name}, new[part["file"]]) for part in found.parts
+    ]
     kept = [part for part in (*parts, *_latest(folder, added)) if part["items"]]
     if layout.format == "geoparquet":
         from stac_manager.sinks.geoparquet import unify
@@ -237,26 +240,27 @@ def _both(first: Mark, first_items: int, second: Mark, second_items: int, items:
 
 def _without(folder: Folder, part: PartEntry, replaced: set[bytes]) -> PartEntry:
     """Take the items with these identities out of a part."""
-    return _kept(folder, part, [each not in replaced for each in _identities(folder, part)])
+    there = _identities(folder.layout.parts / part["file"], folder.layout)
+    return _kept(folder, part, [each not in replaced for each in there])
 
 
-def _latest(folder: Folder, parts: Sequence[PartEntry]) -> list[PartEntry]:
-    """Keep the last of the items with one identity: what came in several files is there once, as after two updates."""
+def _latest(folder: Folder, parts: Sequence[tuple[PartEntry, list[bytes]]]) -> list[PartEntry]:
+    """Keep the last of the items with one identity, of parts with those of their items: what came in several files is
+    there once, as after two updates."""
     found: list[PartEntry] = []
     seen: set[bytes] = set()
-    for part in reversed(parts):
+    for part, there in reversed(parts):
         keep: list[bool] = []
-        for each in reversed(_identities(folder, part)):
+        for each in reversed(there):
             keep.append(each not in seen)
             seen.add(each)
         found.append(_kept(folder, part, keep[::-1]))
     return found[::-1]
 
 
-def _identities(folder: Folder, part: PartEntry) -> list[bytes]:
+def _identities(path: Path, layout: Layout) -> list[bytes]:
     """Of a part that an update which was interrupted has removed, none are left."""
-    path = folder.layout.parts / part["file"]
-    return list(identities(path, folder.layout.format)) if path.exists() else []
+    return list(identities(path, layout.format)) if path.exists() else []
 
 
 def _kept(folder: Folder, part: PartEntry, keep: Sequence[bool]) -> PartEntry:
