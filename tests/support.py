@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -64,3 +65,21 @@ def ids(items: list[dict[str, Any]]) -> list[str]:
 
 def real_item_files() -> list[Path]:
     return sorted(REAL_ITEMS.glob("*.ndjson"))
+
+
+async def turns_beside(work: Awaitable[object]) -> int:
+    """How often another task has its turn while something is awaited."""
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    try:
+        await work
+    finally:
+        task.cancel()
+    return turns

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
 import pytest
+from support import turns_beside
 
 from stac_manager.api import collections
 from stac_manager.api.collections import collections_in
@@ -62,17 +62,5 @@ async def test_a_damaged_list_is_left_to_those_who_say_what_is_wrong() -> None:
 
 
 async def test_others_have_their_turn_meanwhile() -> None:
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(others())
-    try:
-        await collections_in(json.dumps({"collections": LISTED, "links": []}).encode())
-    finally:
-        task.cancel()
-    assert turns >= COUNT / 2
+    data = json.dumps({"collections": LISTED, "links": []}).encode()
+    assert await turns_beside(collections_in(data)) >= COUNT / 2

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import fetch, ids, make_item, make_items
+from support import fetch, ids, make_item, make_items, turns_beside
 
 from stac_manager import DataProcessingError, IngestModule, WorkflowContext
 
@@ -74,18 +74,7 @@ async def test_other_tasks_get_their_turn(tmp_path: Path) -> None:
     items = [make_item(f"{n:04}", properties={"datetime": None, "filler": ["x" * 50] * 400}) for n in range(500)]
     for item in items:
         (tmp_path / f"{item['id']}.json").write_text(json.dumps(item))
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(other())
-    await fetch({"source": str(tmp_path), "concurrency": 5})
-    task.cancel()
-    assert turns > 5
+    assert await turns_beside(fetch({"source": str(tmp_path), "concurrency": 5})) > 5
 
 
 @pytest.mark.parametrize("concurrency", LEVELS)

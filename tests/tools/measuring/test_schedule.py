@@ -112,9 +112,9 @@ def test_it_ends_with_enough_samples_or_a_spent_budget(
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_bar_shows_the_time_left_on_a_terminal_only(terminal: bool) -> None:
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
-    with shown("measuring", console) as show:
+    printed = io.StringIO()
+    with shown("measuring", Console(file=printed, force_terminal=terminal, width=100)) as show:
         show(3.0, 15.0, "2 runs")
-    said = console.file.getvalue()  # type: ignore[attr-defined]
+    said = printed.getvalue()
     assert bool(re.search(r"measuring .*2 runs .*-:--:--", said)) == terminal  # there is a rate after a second call
     assert (said == "") == (not terminal)

@@ -83,9 +83,9 @@ def test_a_name_is_broken_between_words_and_a_word_that_fills_a_line_where_that_
 def test_a_comparison_fits_its_terminal_with_nothing_cut(width: int) -> None:
     series = Series("m.FileIngest.time_ingest", (("concurrency", "10"),), "time", "seconds", "1")
     row = Row(series, status="regression", base=123.0, head=160.0, ratio=1.3, evidence="30 % slower")
-    console = Console(file=StringIO(), width=width)
-    show(Change("box", "after.json", "before.json", (row,)), console)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
+    printed = StringIO()
+    show(Change("box", "after.json", "before.json", (row,)), Console(file=printed, width=width))
+    text = printed.getvalue()
     assert "\u2026" not in text
     assert "+30 %   regression" in text
     assert max(map(len, text.splitlines())) <= width
