@@ -11,12 +11,12 @@ import numpy
 import pytest
 from asv_files import hash_of, write_results
 from click.testing import CliRunner
+from github_notes import harmless
 
 from tools.asv.git import Repository
 from tools.asv.history import judge
 from tools.benchmark_ingest import cli
 from tools.dashboard.page_data import page_data
-from tools.github_notes import harmless
 from tools.nightly.summary import Freshness, Night, render
 
 NAME = "file_ingest.FileIngest.time_ingest"

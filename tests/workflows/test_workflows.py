@@ -15,13 +15,12 @@ from typing import Any
 
 import pytest
 import yaml
+from github_notes import harmless
 from hypothesis import example, given
 from hypothesis.strategies import lists, sampled_from
 from markdown_it import MarkdownIt
 from scratch_history import ScratchHistory
 from support import ROOT
-
-from tools.github_notes import harmless
 
 WORKFLOWS = {path.stem: path for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))}
 # Run as they are by whoever runs this test: `.ci/run` is `make test`, and that makes the environment first.
@@ -264,7 +263,7 @@ def test_issue_step(tmp_path: Path, execute: Execute, known: bool) -> None:
     gh(tmp_path, [{"number": 7, "title": title if known else "Another"}])
     (tmp_path / "downloaded").mkdir()
     (tmp_path / "downloaded" / "summary.md").write_text(f"# {title.replace('_', chr(92) + '_')}\n\nText\n")
-    (tmp_path / "tools").symlink_to(ROOT / "tools")
+    (tmp_path / ".github").symlink_to(ROOT / ".github")
     done = execute(script("nightly", "github_notes.py issue"), tmp_path)
     assert done.returncode == 0, done.stderr
     asked = (tmp_path / "asked").read_text().splitlines()[-1]
@@ -295,7 +294,7 @@ def test_comment_step(tmp_path: Path, execute: Execute, pulls: list[dict[str, An
     gh(tmp_path, pulls)
     (tmp_path / "downloaded").mkdir()
     (tmp_path / "downloaded" / "comparison.json").write_text(json.dumps(comparison("it's `b`")))
-    (tmp_path / "tools").symlink_to(ROOT / "tools")
+    (tmp_path / ".github").symlink_to(ROOT / ".github")
     variables = {"HEAD_OWNER": "ada", "HEAD_BRANCH": "-x; $(touch pwned)", "HEAD_COMMIT": "c" * 40}
     done = execute(script("comment", "github_notes.py comment"), tmp_path, **variables)
     assert done.returncode == 0, done.stderr
@@ -348,7 +347,7 @@ def test_what_is_no_comparison_is_not_posted(tmp_path: Path, execute: Execute, c
     gh(tmp_path, [PULL])
     (tmp_path / "downloaded").mkdir()
     (tmp_path / "downloaded" / "comparison.json").write_text(content)
-    (tmp_path / "tools").symlink_to(ROOT / "tools")
+    (tmp_path / ".github").symlink_to(ROOT / ".github")
     variables = {"HEAD_OWNER": "ada", "HEAD_BRANCH": "x", "HEAD_COMMIT": "c" * 40}
     done = execute(script("comment", "github_notes.py comment"), tmp_path, **variables)
     assert done.returncode == 2

@@ -1,7 +1,7 @@
 """What the workflows write on GitHub, through its own command line `gh`; with nothing but the standard library.
 
-python tools/github_notes.py issue SUMMARY.md      open an issue, or comment on the open one of the same title
-python tools/github_notes.py comment CHANGE.json   comment on the pull request of HEAD_OWNER, HEAD_BRANCH, HEAD_COMMIT
+python .github/github_notes.py issue SUMMARY.md      open an issue, or comment on the open one of the same title
+python .github/github_notes.py comment CHANGE.json   comment on the pull request of HEAD_OWNER, HEAD_BRANCH, HEAD_COMMIT
 """
 
 import json
