@@ -150,7 +150,7 @@ def with_less_to_do(command: str, url: str) -> str:
         "--max-items 100 --concurrency 1,auto --repeat 1",
     )
     if command == "make nightly":
-        shortened += f""" NIGHTLY="--no-quieten --bench '{ONE_BENCHMARK}'" {INSTALL_NOTHING}"""
+        shortened += f""" NIGHTLY="--bench '{ONE_BENCHMARK}'" {INSTALL_NOTHING}"""
     if command == "make bench":
         shortened += ' VENV=.venv-bench BENCH="--repeat 1 --max-items 100 --budget 0"'  # with what it installs alone
     if command.startswith("asv run"):

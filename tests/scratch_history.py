@@ -137,7 +137,7 @@ class ScratchHistory:
 
     def arguments(self, *arguments: str | Path) -> list[str]:
         """What the program is told for a night here."""
-        fixed = ("--config", self.path / "asv.conf.json", "--machine", "scratch", "--no-quieten")
+        fixed = ("--config", self.path / "asv.conf.json", "--machine", "scratch")
         return ["nightly", *map(str, fixed), *map(str, arguments)]
 
     def command(self, *arguments: str | Path) -> list[str]:

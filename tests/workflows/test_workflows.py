@@ -149,7 +149,7 @@ def test_nightly_steps(history: ScratchHistory, tmp_path: Path, execute: Execute
     history.git("remote", "add", "origin", remote)
     history.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
     program = f"{sys.executable} {ROOT}/tools/benchmark_ingest.py"
-    tool = f'shift 2; exec {program} nightly --config asv.conf.json --no-quieten --bench Counts "$@"'
+    tool = f'shift 2; exec {program} nightly --config asv.conf.json --bench Counts "$@"'
     stand_in(history.path / ".venv" / "bin" / "python", tool)
     measure = script("nightly", "benchmark_ingest.py nightly")
     bring_in, push = script("nightly", "git branch --no-track"), script("nightly", "git push")

@@ -36,10 +36,6 @@ from .output import Pattern
 @click.option("--summary", "summary_file", type=click.Path(dir_okay=False, path_type=Path),
               help="Markdown file to write. [default: summary.md in the work folder]")  # fmt: skip
 @click.option("--dashboard-url", metavar="URL", help="Where the dashboard will be found, for the links.")
-@click.option("--cpus", metavar="LIST", help="Processors to stay on, such as 2-3. [default: isolated ones, if any]")
-@click.option("--quieten/--no-quieten", default=True, show_default=True,
-              help="Raise the priority and keep to the processors, as far as permitted.")  # fmt: skip
-@click.option("--tune-system", is_flag=True, help="Fix frequencies by `pyperf system tune` meanwhile (root).")
 def nightly_command(**given: Any) -> int:
     """Measure what is new, keep it, publish it, judge it: what a timer starts every night.
 
@@ -59,12 +55,8 @@ def nightly_command(**given: Any) -> int:
     if given["remote"] is not None and given["results_branch"] is None:
         raise click.UsageError("--push needs --results-branch")
     with that_cannot_be_judged():
-        from tools.nightly import conditions, night
+        from tools.nightly import night
 
-        try:
-            conditions.parse_cpus(given["cpus"] or "")
-        except ValueError:
-            raise click.UsageError(f"--cpus {given['cpus']!r} is not a list such as 0,2-3") from None
         try:
             with progress.counted("measuring", "rounds") as show:
                 outcome = night.run(night.Options(**given), show)

@@ -46,9 +46,6 @@ class Options:
     html_dir: Path | None
     summary_file: Path | None
     dashboard_url: str | None
-    cpus: str | None
-    quieten: bool
-    tune_system: bool
 
 
 @dataclass(frozen=True)
@@ -87,13 +84,12 @@ def run(options: Options, progress: Progress) -> Outcome:
         asv = Asv(project, branch, work / "asv.log", {conditions.WORK_VARIABLE: work})
         night = _Night(options, asv, work, repository, line, home, kept, progress)
         deadline = None if options.time_limit is None else started + options.time_limit * 3600
-        notes = conditions.quieten(options.cpus) if options.quieten else []
+        notes = []
         if options.branch is None and branch != project.branch:
             notes.append(f"there is no branch {project.branch!r} here; {branch!r} was followed")
         if repository.is_shallow:
             notes.append("this is a shallow clone: what came before it was not looked at (git fetch --unshallow)")
-        with conditions.tuned_system(options.tune_system, notes):
-            new, old = night.measure(options.backfill, deadline, notes)
+        new, old = night.measure(options.backfill, deadline, notes)
         return night.finish(new, old, notes)
 
 

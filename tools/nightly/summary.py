@@ -149,8 +149,7 @@ def _conditions(night: Night, home: Path) -> Iterator[str]:
     if observed:
         last = observed[-1]
         loads = [one.load_avg[0] for one in observed]
-        frequency = f"{last.megahertz:,.0f} MHz" if last.megahertz else "frequency unknown"
-        yield f"{machine_in(home).get('cpu') or 'unknown CPU'}, {plural(last.cpus, 'processor')}, {frequency}"
+        yield f"{machine_in(home).get('cpu') or 'unknown CPU'}, {plural(last.cpus, 'processor')}"
         yield f"load average before the rounds: {min(loads):.2f} to {max(loads):.2f}; niceness {last.nice}"
         if observed[0].is_busy:
             yield "**something else was at work when the measurement began: do not trust small changes**"

@@ -300,7 +300,6 @@ def test_what_fails_is_named(failed: tuple[str, ...], said: str) -> None:
         (["--machine", "a/b"], "'a/b' cannot name a machine"),
         (["--push", "origin"], "--push needs --results-branch"),
         (["--results", "x", "--results-branch", "y"], "exclude each other"),
-        (["--cpus", "one"], "--cpus 'one' is not a list"),
         (["--bench", "["], "'[' is not a regular expression: unterminated character set"),
         (["--results-branch", "a..b"], "'a..b' cannot name a branch"),
     ],
