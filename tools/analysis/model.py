@@ -9,16 +9,21 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from .certainty import ratio_interval
 from .series import Measured, Status
+from .usage import Seconds as Seconds
 from .usage import Usage as Usage
 
 BASELINE_CONCURRENCY = 1
 MEASUREMENT_SAMPLES = 5
 
-Concurrency = int | str  # how many workers; "auto", which is found while running; "2 processes"
+Count = Annotated[int, Meta(ge=0, le=10**15)]
+# How many workers; "auto", which is found while running; "2 processes".
+Concurrency = Annotated[int, Meta(ge=1)] | Annotated[str, Meta(min_length=1)]
 Kind = Literal["file", "api"]
 Strategy = Literal["sequential", "concurrent", "processes", "auto"]
 
@@ -35,7 +40,7 @@ class Environment:
     machine: str | None = None
     os: str | None = None
     cpu: str | None = None
-    cores: int | None = None
+    cores: Count | None = None
     ram: str | None = None
     python: str | None = None
     env_name: str | None = None
@@ -52,14 +57,14 @@ class Level:
     """
 
     status: Status
-    samples: tuple[float, ...] = ()
-    sample_count: int = 0
-    median_seconds: float | None = None
-    q25_seconds: float | None = None
-    q75_seconds: float | None = None
-    items: int | None = None
+    samples: tuple[Seconds, ...] = ()
+    sample_count: Count = 0
+    median_seconds: Seconds | None = None
+    q25_seconds: Seconds | None = None
+    q75_seconds: Seconds | None = None
+    items: Count | None = None
     throughput: float | None = None
-    peak_bytes: int | None = None
+    peak_bytes: Count | None = None
     speedup: float | None = None
     speedup_interval: tuple[float, float] | None = None
     concurrency: Concurrency
@@ -71,6 +76,12 @@ class Level:
         if isinstance(self.concurrency, str):
             return "processes" if _PROCESSES.fullmatch(self.concurrency) else "auto"
         return "sequential" if self.concurrency == BASELINE_CONCURRENCY else "concurrent"
+
+    @property
+    def measured(self) -> Measured:
+        """What it was made from."""
+        quartiles = self.q25_seconds, self.q75_seconds
+        return Measured(self.status, self.median_seconds, self.samples, self.sample_count, *quartiles)
 
     @property
     def is_scattered(self) -> bool:
@@ -89,7 +100,7 @@ class DataSet:
     key: str
     kind: Kind
     source: str
-    items: int | None
+    items: Count | None
     levels: tuple[Level, ...]
     peers: tuple[Level, ...] = ()
     command: str | None = None
@@ -150,7 +161,7 @@ def make_level(
     """A level from its timed runs, in seconds, or from what is known of them: their median, their number, and their
     quartiles where these lie on both sides of it. `import_bytes` is the peak of a process that only imports.
 
-    Raises ValueError: a sample is not a positive number.
+    Raises ValueError: a sample is not a positive number, or there is no time that could be ok.
     """
     if measured.status != "ok":
         measured = Measured(measured.status, sample_count=0)
@@ -164,6 +175,8 @@ def make_level(
         # As asv and numpy define quartiles; one run has none.
         cuts = statistics.quantiles(samples, n=4, method="inclusive") if count > 1 else (None,) * 3
         quartiles = (cuts[0], cuts[2])
+    if measured.status == "ok" and median is None:
+        raise ValueError("a level that is ok has no time")
     low, high = quartiles
     if median is None or low is None or high is None or not low <= median <= high:
         low = high = None

@@ -69,8 +69,7 @@ def _series(report: Report) -> dict[Series, Measured]:
         for level in data_set.levels:
             params = (("concurrency", str(level.concurrency)), *others)
             time = Series(f"{owner}.time_ingest", params, "time", "seconds", version)
-            quartiles = (level.sample_count, level.q25_seconds, level.q75_seconds)
-            found[time] = Measured(level.status, level.median_seconds, level.samples, *quartiles)
+            found[time] = level.measured
             if level.peak_bytes is not None:
                 memory = Series(f"{owner}.peakmem_ingest", params, "peakmemory", "bytes", version)
                 found[memory] = Measured("ok", level.peak_bytes)

@@ -6,12 +6,17 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
 
 from tools.words import listed, share
 
 if TYPE_CHECKING:
     from .model import Kind
+
+Seconds = Annotated[float, Meta(ge=1e-9, le=1e9)]  # more than a tick of the clock, less than a lifetime
+Amount = Annotated[float, Meta(ge=0, le=1e15)]
 
 CROWDED_SHARE = 0.10  # a process that waited longer for a CPU shared the machine, and its times say little
 _SMALLEST_SHARE = 0.01  # a stage that takes less is below the noise
@@ -31,12 +36,12 @@ class Usage:
     """
 
     runs: int
-    wall_seconds: float
-    cpu_seconds: float
-    queue_seconds: float | None = None
-    stages: Mapping[str, float] | None = None
-    tasks: float | None = None
-    refusals: float | None = None
+    wall_seconds: Seconds
+    cpu_seconds: Amount
+    queue_seconds: Amount | None = None
+    stages: Mapping[str, Amount] | None = None
+    tasks: Amount | None = None
+    refusals: Amount | None = None
 
     @property
     def busy(self) -> float:
