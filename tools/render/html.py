@@ -26,9 +26,9 @@ def _figure(analysis: Analysis, which: Panel) -> dict[str, str]:
     is_rate, levels = which == "throughput", analysis.data_set.measured
     rates = [f"{significant(x.throughput)} items/s at {x.concurrency}" for x in levels if x.throughput]
     speedups = [f"{times(x.speedup)} at {x.concurrency}" for x in levels if x.speedup]
-    light, dark = (base64.b64encode(panel(analysis, which, dark=is_dark)).decode() for is_dark in (False, True))
+    shown = ", ".join(rates if is_rate else speedups)
+    drawn = base64.b64encode(panel(analysis, which)).decode()
     return {
-        "alt": f"{which.capitalize()} against concurrency: {', '.join(rates if is_rate else speedups) or 'n/a'}",
-        "light": f"data:image/svg+xml;base64,{light}",
-        "dark": f"data:image/svg+xml;base64,{dark}",
+        "alt": f"{which.capitalize()} against concurrency: {shown or 'n/a'}",
+        "address": f"data:image/svg+xml;base64,{drawn}",
     }

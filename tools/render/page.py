@@ -45,18 +45,25 @@ class Page:
 
 
 def report_page(found: Analysed) -> Page:
-    report, where = found.report, found.report.environment
-    is_utc = report.created.endswith("+00:00")  # as people write it
-    created = f"{report.created[:16].replace('T', ' ')} UTC" if is_utc else report.created
-    known = [where.commit_short and f"commit {where.commit_short}", where.machine, where.cpu,
-             where.python and f"Python {where.python}", created]  # fmt: skip
+    report = found.report
     return Page(
         title="Ingestion benchmark",
-        subtitle=" · ".join(filter(None, known)),
+        subtitle=where_and_when(report),
         sections=tuple(map(_section, found.analyses)),
         environments=(("Environment", environment_facts(report)),),
         warning="A quick run: fewer than five samples a level." if report.quick else "",
     )
+
+
+def where_and_when(report: Report) -> str:
+    """The environment on one line."""
+    where = report.environment
+    is_utc = report.created.endswith("+00:00")  # as people write it
+    created = f"{report.created[:16].replace('T', ' ')} UTC" if is_utc else report.created
+    commit = where.commit_short and f"commit {where.commit_short}"
+    cores = f"{where.cores} cores" if where.cores else None
+    python = where.python and f"Python {where.python}"
+    return " · ".join(filter(None, (commit, where.machine, where.cpu, cores, python, created)))
 
 
 def _section(analysis: Analysis) -> Section:

@@ -15,7 +15,6 @@ from matplotlib.image import imread
 from tools.analysis.analysis import Analysed, analyse_report
 from tools.analysis.model import Environment, Report
 from tools.render import draw, plot
-from tools.render.theme import LIGHT
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FULL = make_data_set(
@@ -96,11 +95,11 @@ def test_values_of_twelve_levels_do_not_touch() -> None:
     counts = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, "auto")
     levels = [measured_level(x, [0.6 - 0.001 * place] * 2, items=99_999) for place, x in enumerate(counts)]
     analysis = report(make_data_set("t", "d", "api", "s", 99_999, levels)).analyses[0]
-    with rc_context(LIGHT.style):
+    with rc_context(plot.STYLE):
         figure = Figure(figsize=(5.0, 3.5), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots()
-        plot._panel(axes, analysis, "throughput", LIGHT)
+        plot._panel(axes, analysis, "throughput")
         figure.draw_without_rendering()
         boxes = [text.get_window_extent() for text in axes.texts]
     assert len(boxes) == 12
