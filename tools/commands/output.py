@@ -51,15 +51,19 @@ def write_report(found: Analysed, form: str, output: Path | None) -> None:
 
 def publish(change: Change, form: str, output: Path | None, *reports: Report) -> None:
     """Print a verdict in one of the formats, or write it into a file; with the reports that it compares, if given."""
-    from tools.render import change as pages
+    from tools import render
+    from tools.render.change import as_json, change_page
 
     if form == "terminal" and output is not None:
         raise click.UsageError("--output needs --format md or --format json")
     if form == "terminal" or (form == "md" and reports):
-        pages.show(change)
+        render.show(change_page(change))
     if form == "terminal":
         return
-    page = {"md": pages.as_markdown, "html": pages.as_html, "json": pages.as_json}[form](change, *reports)
+    if form == "json":
+        page = as_json(change, *reports)
+    else:
+        page = (render.render_html if form == "html" else render.render_markdown)(change_page(change, *reports))
     if output is None:
         click.echo(page, nl=False)
     else:

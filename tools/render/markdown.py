@@ -6,11 +6,8 @@ from urllib.parse import quote
 from tools.analysis.analysis import Line
 from tools.words import plain
 
-from .page import COLUMNS, Facts, Page, Section
+from .page import Facts, Page, Row, Section
 
-# "sequential" is the widest word under the first heading; "baseline" fills its cell to the edge.
-_WIDTHS = (len("sequential"), *map(len, COLUMNS[1:]))
-_MAY_TOUCH_EDGE = 1
 _SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 # What would begin a heading, a list or a quotation, as the last character of a match.
 _STARTS_A_BLOCK = re.compile(r"^(\d*)([#+>.)=-])(?=[#=\s]|$)")
@@ -21,29 +18,36 @@ def render_markdown(page: Page, *, plot: str | None = None) -> str:
     parts = [*map(_section, page.sections)] or ["No data sets were measured."]
     if plot is not None:
         parts.append(f"![Throughput and speedup against concurrency]({quote(plot)})")
-    return "\n\n".join([*parts, *map(facts, page.environments)]) + "\n"
+    return "\n\n".join([*parts, *map(_facts, page.environments)]) + "\n"
 
 
-def facts(environment: tuple[str, Facts]) -> str:
+def _facts(environment: tuple[str, Facts]) -> str:
     name, known = environment
     return f"## {name}\n\n" + "\n".join(f"- {key}: {escaped(value)}" for key, value in known)
 
 
 def _section(section: Section) -> str:
-    table = _table([COLUMNS, *(row.cells for row in section.rows)])
-    details = [f"- {escaped(text)}" for text in section.details]
-    block = ["<details>\n<summary>Details</summary>", "\n".join(details), "</details>"] if details else []
-    return "\n\n".join([f"## {escaped(section.title)}", table, *map(_line, section.lines), *block])
+    parts = [f"## {escaped(section.title)}", escaped(section.summary), _table(section.columns, section.rows)]
+    parts += map(_line, section.lines)
+    if section.details:
+        details = "\n".join(f"- {escaped(text)}" for text in section.details)
+        folded = _table(section.columns, section.folded)
+        parts += ["<details>\n<summary>Details</summary>", folded, details, "</details>"]
+    return "\n\n".join(filter(None, parts))
 
 
 def _line(line: Line) -> str:
-    return f"**{line.label}**: {escaped(line.text)}{f': {code(line.command)}' if line.command else ''}"
+    label = f"**{escaped(line.label)}**: " if line.label else ""
+    return f"{label}{escaped(line.text)}{f': {code(line.command)}' if line.command else ''}"
 
 
-def _table(lines: list[tuple[str, ...]]) -> str:
-    rows = [tuple(escaped(cell) for cell in row) for row in lines]
-    longest = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    widths = [x if most <= x + _MAY_TOUCH_EDGE else most for x, most in zip(_WIDTHS, longest, strict=True)]
+def _table(columns: tuple[str, ...], shown: tuple[Row, ...]) -> str:
+    if not shown:
+        return ""
+    rows = [tuple(map(escaped, cells)) for cells in (columns, *(row.cells for row in shown))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if widths[-1] == len(columns[-1]) + 1:
+        widths[-1] -= 1  # "baseline" fills its cell to the edge
     drawn = [
         "|" + "|".join(f" {cell}".ljust(width + 2) for cell, width in zip(row, widths, strict=True)) + "|"
         for row in rows

@@ -15,21 +15,26 @@ Facts = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Row:
-    """`style` is "", "recommended", or what is special: "failed", "n/a", "slower", "faster"."""
+    """`style` is "", "recommended", or what is special: "failed", "n/a", "slower", "faster", "noisy"; `short` is the
+    name in the first cell where there is little room.
+    """
 
     cells: tuple[str, ...]
     style: str = ""
+    short: str = ""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A table, the lines under it, and the details that are shown on demand."""
+    """A table, the lines under it, and the details that are shown on demand, with the rest of the rows."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     lines: tuple[Line, ...]
     details: tuple[str, ...] = ()
+    summary: str = ""
+    folded: tuple[Row, ...] = ()
     analysis: Analysis | None = None
 
 
@@ -74,7 +79,7 @@ def _section(analysis: Analysis) -> Section:
         rows.append(Row((name, NOT_AVAILABLE, *_numbers(peer), times(peer.speedup)), _style(peer)))
     others = ["Rows without a concurrency are other ways to the same items."] if data_set.peers else []
     details = (*analysis.details, *others, f"Source: {data_set.source}.", memory_note(data_set))
-    return Section(data_set.title, COLUMNS, tuple(rows), analysis.lines, details, analysis)
+    return Section(data_set.title, COLUMNS, tuple(rows), analysis.lines, details, analysis=analysis)
 
 
 def _style(level: Level) -> str:

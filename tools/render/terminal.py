@@ -1,6 +1,6 @@
 """A page on a terminal: the same table, the same words, without the details."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
@@ -8,13 +8,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tools.words import plain
+from tools.words import pieces, plain
 
-from .page import COLUMNS, Page, Section
+from .page import Page, Row, Section
 
-_STYLES = {"failed": "red", "n/a": "dim"}
-_LEFT_OUT = ((), ("Memory (MB)",), ("Memory (MB)", "Strategy"), ("Memory (MB)", "Strategy", "Throughput (items/s)"))
-"""The columns that a narrow terminal goes without: a number that is cut off would be another number."""
+_STYLES = {"failed": "red", "slower": "bold red", "faster": "green", "noisy": "yellow", "n/a": "dim"}
+_EXPENDABLE = ("95 % interval", "Memory (MB)", "Strategy", "Throughput (items/s)", "Before", "Now")
+"""What a narrow terminal goes without, one after the other: a number that is cut off would be another number."""
+_WITH_UNITS, _QUANTITY_WIDTH = ("Before", "Now"), 14  # longer ones go without their unit: the sentence has it
+_NAME_WIDTH, _LEAST_NAME_WIDTH = 24, 10
+_MANY = 10  # so many rows without a value hide those with one
 
 
 def show(page: Page, console: Console | None = None) -> None:
@@ -25,7 +28,7 @@ def show(page: Page, console: Console | None = None) -> None:
     for section in page.sections:
         _show_section(console, section)
     for name, facts in page.environments:
-        console.print(Text(name, style="bold"))
+        console.print(Text(f"\n{name}", style="bold"))
         grid = Table.grid(padding=(0, 2))
         grid.add_column(no_wrap=True)
         grid.add_column(overflow="fold")
@@ -36,26 +39,63 @@ def show(page: Page, console: Console | None = None) -> None:
 
 def _show_section(console: Console, section: Section) -> None:
     console.print(Text(plain(section.title), style="bold"))
-    tables = [_table(section, left_out) for left_out in _LEFT_OUT]
-    unbounded = console.options.update(max_width=10_000)
-    fitting = (table for table in tables if console.measure(table, options=unbounded).maximum <= console.width)
-    console.print(next(fitting, tables[-1]))
+    rows = (*section.rows, *section.folded)
+    without = [row for row in rows if row.style == "n/a"]
+    shown = [row for row in rows if row not in without] if _MANY < len(without) < len(rows) else rows
+    if shown:
+        console.print(_table(section.columns, shown, console.width))
+    if len(shown) < len(rows):
+        words = f"Left out: {len(without)} with {without[0].cells[-1]}; the other formats have them."
+        console.print(Text(words, style="dim"))
     for line in section.lines:
-        console.print(Text.assemble((line.label, "bold"), f": {plain(line.text)}{':' if line.command else ''}"))
+        label = "\n".join(wrapped(plain(line.label), console.width))
+        text = f"{plain(line.text)}{':' if line.command else ''}"
+        console.print(Text.assemble((label, "bold"), ": " if label else "", text))
         if line.command:
             # Not broken by line breaks of its own, so that it can be copied.
             console.print(Text(plain(line.command)), soft_wrap=True)
-    console.print()
+    if section.summary:
+        console.print(Text(section.summary, style="bold"))
 
 
-def _table(section: Section, left_out: Collection[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=True)
-    places = [place for place, heading in enumerate(COLUMNS) if heading not in left_out]
+def _table(columns: Sequence[str], rows: Sequence[Row], width: int) -> Table:
+    """As many columns as there is room for; what is in the first one is a name, which may take several lines."""
+    every = [_cells(columns, row) for row in rows]
+    headings = [heading.replace(" (", "\n(") for heading in columns]  # so that six columns fit into 80
+    widths = [
+        max(map(len, (*heading.split("\n"), *column)))
+        for heading, column in zip(headings, zip(*every, strict=True), strict=True)
+    ]
+    places, expendable = list(range(len(columns))), [columns.index(name) for name in _EXPENDABLE if name in columns]
+    while (room := width - sum(widths[place] + 3 for place in places[1:]) - 2) < min(widths[places[0]], _NAME_WIDTH):
+        if not expendable:
+            break
+        places.remove(expendable.pop(0))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place in places:
-        # The unit goes under the name, so that six columns fit into 80.
-        heading = Text(COLUMNS[place].replace(" (", "\n("))
-        table.add_column(heading, justify="left" if place == 0 else "right", no_wrap=True)
-    for row in section.rows:
-        cells = (Text(plain(row.cells[place])) for place in places)
-        table.add_row(*cells, style=_STYLES.get(row.style, ""))
+        table.add_column(Text(headings[place]), justify="left" if place == places[0] else "right", no_wrap=True)
+    for row, cells in zip(rows, every, strict=True):
+        name = "\n".join(wrapped(cells[places[0]], max(room, _LEAST_NAME_WIDTH)))
+        table.add_row(Text(name), *(Text(cells[place]) for place in places[1:]), style=_STYLES.get(row.style, ""))
     return table
+
+
+def _cells(columns: Sequence[str], row: Row) -> list[str]:
+    cells = zip(columns, (row.short or row.cells[0], *row.cells[1:]), strict=True)
+    return [
+        plain(cell.partition(" ")[0] if heading in _WITH_UNITS and len(cell) > _QUANTITY_WIDTH else cell)
+        for heading, cell in cells
+    ]
+
+
+def wrapped(name: str, width: int) -> list[str]:
+    """A name in lines of at most `width`, broken after a dot, a bracket, a comma, an underscore; a word that is longer
+    than a line, wherever that ends."""
+    lines = [""]
+    for piece in pieces(name):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+        while len(lines[-1].rstrip()) > width:
+            lines[-1:] = lines[-1][:width], lines[-1][width:]
+    return [line.rstrip() for line in lines]

@@ -24,7 +24,8 @@ from tools.analysis.two_reports import compare_reports
 from tools.analysis.verdicts import Finding, Row, exact_verdict, rows_of, verdict
 from tools.asv.history import judge
 from tools.errors import ReportError
-from tools.render.change import show
+from tools.render import show
+from tools.render.change import change_page
 
 NAME = "m.Ingest.time_ingest"
 NO_GIT = Path("/nonexistent")
@@ -479,7 +480,7 @@ def test_rows_of_several_environments_and_modules_can_be_told_apart(tmp_path: Pa
     found = judge(results, repository=tmp_path)
     assert {row.name for row in found.rows} == {f"{x}.A.time_x [{name}]" for x in "ab" for name in ("env", "other")}
     console = Console(file=io.StringIO(), width=80)
-    show(found, console)
+    show(change_page(found), console)
     table = console.file.getvalue()
     assert all(table.count(row.name) == 1 for row in found.rows)
 

@@ -11,7 +11,7 @@ from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Report
 from tools.analysis.two_reports import compare_reports
 from tools.render import render_html, report_page
-from tools.render.change import as_html
+from tools.render.change import change_page
 
 
 def rendered(report: Report) -> str:
@@ -91,6 +91,6 @@ def test_peers_are_rows_of_the_table() -> None:
 def test_a_comparison_is_a_page_too() -> None:
     report = documented_report()
     change = compare_reports(report, report, base="a.json", commit="b.json")
-    page = Page(text := as_html(change, report, report))
+    page = Page(text := render_html(change_page(change, report, report)))
     assert page.cells[1:3] == ["120.0 MB", "120.0 MB"]
-    assert re.search(r"<h1>b\.json against a\.json, on [^<]+</h1>", text)
+    assert re.search(r"<h2>b\.json against a\.json, on [^<]+</h2>", text)

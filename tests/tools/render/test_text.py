@@ -9,7 +9,9 @@ from tools.analysis.change import Change
 from tools.analysis.model import title_of
 from tools.analysis.series import Series
 from tools.analysis.verdicts import Row
-from tools.render.change import show, wrapped
+from tools.render import show
+from tools.render.change import change_page
+from tools.render.terminal import wrapped
 from tools.words import listed, megabytes, percent, plain, quantity, share, significant, times, workers
 
 
@@ -84,7 +86,7 @@ def test_a_comparison_fits_its_terminal_with_nothing_cut(width: int) -> None:
     series = Series("m.FileIngest.time_ingest", (("concurrency", "10"),), "time", "seconds", "1")
     row = Row(series, status="regression", base=123.0, head=160.0, ratio=1.3, evidence="30 % slower")
     printed = StringIO()
-    show(Change("box", "after.json", "before.json", (row,)), Console(file=printed, width=width))
+    show(change_page(Change("box", "after.json", "before.json", (row,))), Console(file=printed, width=width))
     text = printed.getvalue()
     assert "\u2026" not in text
     assert "+30 %   regression" in text
