@@ -25,9 +25,11 @@ LEAST_RUN_SPREAD = 0.005
 DISTURBED, LEAST_DISTURBANCE = 5.0, 0.1
 """A round counts as disturbed so many robust standard deviations above the others, and by this fraction at least."""
 QUARTILES_EFFICIENCY = 0.37  # quartiles know as much of a spread as this share of the samples
+MOST_RANKED = 200  # samples of a side that are compared with each of the other
 _FURTHEST = 700.0  # the largest logarithm: two samples can be so unsure that their ratio is no number any more
 _NORMAL_DEGREES = 1e12  # with so many, Student's distribution is the normal one
 _NORMAL = statistics.NormalDist()
+_TWO_SIDED = _NORMAL.inv_cdf((1 + CONFIDENCE) / 2)
 _MAD_TO_DEVIATION = 1 / _NORMAL.inv_cdf(0.75)
 _MEDIAN_TO_MEAN = math.pi / 2  # the variance of a median of many samples by that of their mean
 
@@ -143,19 +145,19 @@ def between_runs(
     """Compare runs that took place at different times; each is the list of its samples, or of its one value.
 
     The error has two parts: the swing from run to run, and, while that is assumed and not measured, what the samples
-    of each side leave open. Student's t with the degrees of freedom of Welch and Satterthwaite. What is `steady`, such
-    as memory, has the first part alone. None where the swing is not known and the samples cannot tell either: one on a
-    side, or all the same.
+    of each side leave open. Student's t with the degrees of freedom of Welch and Satterthwaite; in the second case the
+    ranks of the samples must agree. What is `steady`, such as memory, has the first part alone. None where the swing is
+    not known and the samples cannot tell either: one on a side, or all the same.
     """
     before, after = _log_medians(base), _log_medians(head)
     shift = statistics.median(after) - statistics.median(before)
-    parts = [(spread.deviation**2 * (1 / len(before) + 1 / len(after)), spread.degrees)]
-    if not spread.is_known and not steady:
-        inside = [_variance_inside(side) for side in (base, head)]
-        if not all(degrees for _, degrees in inside) or not any(variance for variance, _ in inside):
-            return None
-        parts += inside
-    return _student(shift, parts)
+    swing = spread.deviation**2 * (1 / len(before) + 1 / len(after))
+    if spread.is_known or steady:
+        return _student(shift, [(swing, spread.degrees)])
+    inside = [_variance_inside(side) for side in (base, head)]
+    if not all(degrees for _, degrees in inside) or not any(variance for variance, _ in inside):
+        return None
+    return _as_ranks_agree(_student(shift, [(swing, spread.degrees), *inside]), base, head, swing)
 
 
 def run_spread(runs: Sequence[Sequence[float]]) -> RunSpread:
@@ -194,6 +196,35 @@ def _student(shift: float, parts: Sequence[_Part]) -> Difference:
     ends = (max(-_FURTHEST, min(_FURTHEST, shift + end)) for end in (0.0, -reach, reach))
     ratio, low, high = map(math.exp, ends)
     return Difference(ratio, low, high, min(1.0, p_value))
+
+
+def _as_ranks_agree(
+    found: Difference, base: Sequence[Sequence[float]], head: Sequence[Sequence[float]], swing: float
+) -> Difference:
+    """Take a difference back that the ranks of the samples do not show.
+
+    Where the samples of a run lie in two heaps, its median falls into one of them by chance. The median of all ratios
+    of two samples does not; its interval is that of Hodges and Lehmann (Hollander, Wolfe and Chicken, 4.3, for large
+    samples), made wider by the swing from run to run.
+    """
+    import numpy as np
+
+    one, other = (np.log(_some(sorted(value for run in side for value in run))) for side in (base, head))
+    shifts = np.sort(np.subtract.outer(other, one), axis=None)
+    half = len(shifts) / 2
+    cut = max(0, int(half - _TWO_SIDED * math.sqrt(half * (len(one) + len(other) + 1) / 6)))
+    middle = float(np.median(shifts))
+    low, high = (middle + way * math.hypot(middle - end, _TWO_SIDED * math.sqrt(swing))
+                 for way, end in ((-1, shifts[cut]), (1, shifts[-1 - cut])))  # fmt: skip
+    if (low > 0 and found.ratio > 1) or (high < 0 and found.ratio < 1):
+        return found
+    ends = min(found.low, math.exp(max(-_FURTHEST, low))), max(found.high, math.exp(min(_FURTHEST, high)))
+    return Difference(found.ratio, min(1.0, ends[0]), max(1.0, ends[1]), max(found.p_value, 1 - CONFIDENCE))
+
+
+def _some(values: Sequence[float]) -> Sequence[float]:
+    """The same distribution by fewer values."""
+    return values[:: -(-len(values) // MOST_RANKED)]
 
 
 def _variance_inside(runs: Sequence[Sequence[float]]) -> _Part:

@@ -82,3 +82,29 @@ def test_holm() -> None:
     """The example of Holm's step-down: the smallest by four, the next by three, and so on, never falling."""
     assert tests.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert tests.holm([]) == []
+
+
+@pytest.mark.parametrize("samples", [5, 10, 30])
+@pytest.mark.parametrize("before", [1, 3])
+def test_two_heaps_are_no_change_and_a_change_is_seen_all_the_same(before: int, samples: int) -> None:
+    """A run of which the calls take the one or the other of two times; its median falls into either heap by chance."""
+    random = numpy.random.default_rng(7)
+
+    def called(faster: float, slower: float, noise: float, change: float) -> int:
+        count = 0
+        for _ in range(200):
+            runs = [
+                numpy.exp(random.normal(0, 0.01) + random.normal(0, noise, samples))
+                * numpy.where(random.random(samples) < 0.5, faster, slower)
+                for _ in range(before + 1)
+            ]
+            sides = [list(run) for run in runs[:-1]], [list(change * runs[-1])]
+            found = tests.between_runs(*sides, tests.run_spread([]))
+            assert found is not None
+            assert (found.p_value < 0.05) == (not found.low <= 1 <= found.high)  # test and interval agree
+            count += found.p_value < 0.05
+        return count
+
+    assert called(1.0, 1.3, 0.01, 1.0) <= 10
+    assert called(1.0, 1.0, 0.05, 1.0) <= 4
+    assert called(1.0, 1.0, 0.05, 1.3) >= 190
