@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ from stac_manager.items import is_catalog
 from stac_manager.stats import FileStats
 
 ENTRY_FILES = ("catalog.json", "collection.json")
+PEEK_BYTES = 1_048_576
+"""A single JSON file of no more is looked at: it may be a Catalog or Collection under another name, or no catalog."""
+_ITEMS = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*"type"\s*:\s*"Feature)')
 MOST_CATALOG_BYTES = 268_435_456
 MOST_ANCHORS = 8
 """So many `self` links of catalogs above, the nearest ones, are tried for a link that is absolute."""
@@ -52,6 +56,30 @@ def load(path: str) -> Any:
         raise ValueError(f"not JSON: {error}") from None
 
 
+def is_entry_point(path: str) -> bool:
+    """Tell whether a file that is called as an entry point is one, and does not hold items: people call any file so.
+
+    A large one is no entry point where it begins as items do. One that cannot be read is said to be one.
+    """
+    if os.path.basename(path) not in ENTRY_FILES:
+        return False
+    if not os.path.isfile(path):
+        return True
+    try:
+        with open(open_file(path), "rb") as file:
+            head = file.read(PEEK_BYTES)
+        if len(head) == PEEK_BYTES:
+            return _ITEMS.match(head) is None
+        if b"Feature" not in head and magic(head) is None and not head.lstrip().startswith(b"["):
+            return True  # of 60,000 Collections none is parsed here
+        document = load(path)
+    except (OSError, ValueError):
+        return True
+    return not isinstance(document, list) and (
+        not isinstance(document, dict) or document.get("type") not in ("Feature", "FeatureCollection")
+    )
+
+
 class Walk:
     """Follows the links of catalogs.
 
@@ -76,6 +104,20 @@ class Walk:
     def knows(self, path: str) -> bool:
         """Tell whether a file was met."""
         return hash(path) in self._seen
+
+    def follow_each(self, entries: list[str]) -> None:
+        """Follow the links of entry points. One of several that is no catalog is a failure among the others.
+
+        Raises:
+            DataProcessingError: As `follow`, where there is one alone.
+        """
+        for entry in entries:
+            try:
+                self.follow(entry)
+            except DataProcessingError as error:
+                if len(entries) == 1:
+                    raise
+                self._failures.add(entry, str(error).removeprefix(f"{entry}: "))
 
     def follow(self, entry: str) -> None:
         """Follow the links of a catalog and of all that it leads to.

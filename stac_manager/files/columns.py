@@ -17,7 +17,8 @@ from uuid import UUID
 import orjson
 
 from stac_manager.files.alike import once_if_alike
-from stac_manager.files.objects import Array, Convert, Member, fields, is_variant, of_valid, validity
+from stac_manager.files.geoparquet import BBOX_EDGES
+from stac_manager.files.objects import Array, Convert, Member, as_object, fields, is_variant, of_valid, validity
 from stac_manager.files.times import FRACTIONS, rfc3339
 from stac_manager.protocols import Item
 
@@ -25,7 +26,6 @@ JSON_MEMBERS = frozenset(("geometry", "proj:geometry", "bbox", "properties", "li
 """Objects and arrays in every item: a text column of that name holds JSON."""
 TEXT_MEMBERS = frozenset(("id", "type", "stac_version", "collection"))
 """Texts in every item: some writers do not say that the bytes of a column are text."""
-BBOX_EDGES = (("xmin", "ymin", "zmin", "xmax", "ymax", "zmax"), ("minx", "miny", "minz", "maxx", "maxy", "maxz"))
 SHOWN_CHARACTERS = 40
 MOST_ALIKE = 32
 _OBJECT = "links"
@@ -142,7 +142,8 @@ class Converters:
     def _list(self, data_type: Any, name: str) -> Convert:
         if name in self._geometries and str(data_type.value_type) in ("uint8", "int8"):
             return self.each(lambda value: self._geometry(_packed(value)))
-        return nullable(partial(lists, self.converter(data_type.value_type, _OBJECT if name == "links" else "")))
+        convert = nullable(partial(lists, self.converter(data_type.value_type, _OBJECT if name == "links" else "")))
+        return as_object(data_type.value_type, convert) if name == "assets" else convert
 
     def _other_list(self, data_type: Any, name: str) -> Convert:
         import pyarrow

@@ -12,15 +12,12 @@ from functools import partial
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
-from stac_manager.files.catalogs import ENTRY_FILES, Walk, load, why_not_regular
+from stac_manager.files.catalogs import ENTRY_FILES, PEEK_BYTES, Walk, is_entry_point, load, why_not_regular
 from stac_manager.files.formats import ARCHIVE_SUFFIXES, SUFFIXES, Document, Folder, format_of_name, is_manifest
 from stac_manager.files.globbing import expand, identity, is_
 from stac_manager.files.leftovers import is_data, is_metadata, kinds, left_out, nothing_in, table_in
 from stac_manager.items import is_catalog
 from stac_manager.words import many
-
-PEEK_BYTES = 1_048_576
-"""A single JSON file of no more is looked at: it may be a Catalog or Collection under another name."""
 
 
 class Discovery:
@@ -73,7 +70,7 @@ class Discovery:
     def _is_entry_point(self, path: str) -> bool:
         """Tell whether a file is a Catalog or Collection, whatever its name."""
         if os.path.basename(path) in ENTRY_FILES:
-            return True
+            return is_entry_point(path)
         if self._form not in (None, "json") or (format_of_name(path) or "json") != "json":
             return False
         try:
@@ -85,16 +82,15 @@ class Discovery:
 
     def _glob(self, pattern: str) -> Sequence[Document]:
         matches = sorted(expand(pattern, self._failures))
-        entries = [path for path in matches if os.path.basename(path) in ENTRY_FILES]
-        paths: list[str] = []
-        others: list[str] = []
+        entries = list(filter(is_entry_point, matches))
+        paths, others, known = list[str](), list[str](), set(entries)
         for path in matches:
             name = os.path.basename(path)
             if os.path.isdir(path):
                 if _is_data_set(name):
                     paths += self._below(path)
             elif is_data(path, self._form):
-                if name not in ENTRY_FILES and self._is_regular(path):
+                if path not in known and self._is_regular(path):
                     paths.append(path)
             elif name[0] not in "._":
                 others.append(path)
@@ -110,7 +106,8 @@ class Discovery:
 
     def _folder(self, source: str) -> Sequence[Document]:
         kind = self._config.source_type
-        entries = [each for name in ENTRY_FILES if os.path.isfile(each := os.path.join(source, name))]
+        beginnings = [each for name in ENTRY_FILES if os.path.isfile(each := os.path.join(source, name))]
+        entries = list(filter(is_entry_point, beginnings))
         if kind == "file":
             raise ConfigurationError(f"source {source!r} is a folder; source_type 'file' needs a file")
         if kind == "collection" and not entries:
@@ -170,7 +167,7 @@ class Discovery:
         for name in sorted(odd):
             self._is_regular(os.path.join(folder, name))
         for name in ENTRY_FILES:
-            if name in names:
+            if name in names and is_entry_point(os.path.join(folder, name)):
                 names.remove(name)
         names.sort()
         return names, sorted(data_sets), sorted(others)
@@ -207,8 +204,7 @@ class Discovery:
 
     def _catalog(self, entries: list[str]) -> Sequence[Document]:
         walk = Walk(self._failures, self._below, self._stopped)
-        for entry in entries:
-            walk.follow(entry)
+        walk.follow_each(entries)
         folder = os.path.dirname(entries[0])
         if not walk.paths and not walk.elsewhere and os.path.basename(entries[0]) in ENTRY_FILES:
             listed = [os.path.join(folder, name) for name in self._top(folder or os.curdir)[0]]

@@ -15,16 +15,19 @@ SUFFIXES: dict[str, Format] = {
     ".geojson": "json",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
+    ".jsonlines": "ndjson",
     ".ndjsonl": "ndjson",
     ".geojsonl": "ndjson",
     ".geojsons": "ndjson",
     ".geojsonseq": "ndjson",
     ".parquet": "parquet",
     ".geoparquet": "parquet",
+    ".parq": "parquet",
     ".pq": "parquet",
 }
 PACKED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
-ARCHIVE_SUFFIXES = (".tar", ".tgz", ".zip", ".7z", ".rar", ".bz2", ".xz", ".lz4", *map(".tar".__add__, PACKED_SUFFIXES))
+_OTHER_CODECS = (".bz2", ".xz", ".lz4", ".snappy", ".deflate", ".lzo", ".br", ".brotli")
+ARCHIVE_SUFFIXES = (".tar", ".tgz", ".zip", ".7z", ".rar", *_OTHER_CODECS, *map(".tar".__add__, PACKED_SUFFIXES))
 """Have to be unpacked first."""
 
 GZIP = b"\x1f\x8b"
@@ -55,6 +58,11 @@ _OTHER_FORMATS = (
     (b"BZh", "bzip2; unpack it first, or use gzip or zstd"),
     (b"\xfd7zXZ\0", "xz; unpack it first, or use gzip or zstd"),
     (b"\x04\x22\x4d\x18", "lz4; unpack it first, or use gzip or zstd"),
+    (b"\xff\x06\0\0sNaPpY", "snappy; unpack it first, or use gzip or zstd"),
+    *(
+        (bytes((0x78, level)), "deflate (zlib); unpack it first, or use gzip or zstd")
+        for level in (0x01, 0x5E, 0x9C, 0xDA)
+    ),
     (b"PK\x03\x04", "a zip archive; unpack it first"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"),
     (b"ARROW1", "Arrow IPC (Feather); write it as Parquet"),
@@ -125,6 +133,8 @@ def format_of_name(name: str) -> Format | None:
     suffix = suffix_of(name)
     if suffix in PACKED_SUFFIXES:
         suffix = suffix_of(name[: -len(suffix)])
+    elif suffix in _OTHER_CODECS:  # of its columns, as pandas calls them: `x.parquet.snappy`
+        return "parquet" if SUFFIXES.get(suffix_of(name[: -len(suffix)])) == "parquet" else None
     return SUFFIXES.get(suffix)
 
 

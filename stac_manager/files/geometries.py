@@ -174,6 +174,13 @@ _WKT_TYPES = {name.lower(): name for name in GEOMETRY_TYPES.values()}
 NATIVE_TYPES = {name.lower(): name for code, name in GEOMETRY_TYPES.items() if code < 7}
 
 
+def native_form(encoding: str | None, data_type: Any) -> str | None:
+    """Return the type of geometry whose coordinates a column holds: as it says, or a point where it has x and y."""
+    names = {field.name for field in data_type} if str(data_type).startswith("struct<") else set()
+    is_point = encoding is not None and {"x", "y"} <= names <= {"x", "y", "z", "m"}
+    return "Point" if is_point else NATIVE_TYPES.get(encoding or "")
+
+
 def native_geometries(kind: str, data_type: Any, numbers: Convert) -> Convert:
     """Compile a column of coordinates of one type of geometry; `numbers` converts the numbers."""
     coordinates = _coordinates(data_type, numbers)

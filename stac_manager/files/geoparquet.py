@@ -18,6 +18,12 @@ ITEM_MEMBERS = frozenset(
 """The columns of stac-geoparquet that are no properties."""
 GEOMETRY_NAMES = ("geometry", "proj:geometry")
 """Hold geometries by their names, also where no metadata say so."""
+BBOX_EDGES = (
+    ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax"),
+    ("minx", "miny", "minz", "maxx", "maxy", "maxz"),
+    ("west", "south", "bottom", "east", "north", "top"),
+)
+"""How the edges of a bbox are called that is a struct."""
 _COMMON = frozenset(("datetime", "start_datetime", "end_datetime", "created", "updated", "title", "platform"))
 SELF_LINK = "self_link"
 """A copy of a link's href that stac-geoparquet writes on demand, and drops when it reads."""

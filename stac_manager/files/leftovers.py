@@ -79,6 +79,8 @@ def nothing_in(source: str, folders: list[str], form: Format | None, stopped: th
     if beside and not folders:
         return f"{found}; for all files in it, such as {beside[0]!r}, give a glob: {os.path.join(source, '*')!r}"
     _, first, _ = left_out([os.path.join(source, name) for name in folders], form, lambda _: False, stopped)
+    if not first and not beside and not any(_files_below([source], stopped)):
+        return f"source {source!r} holds no file"
     pattern = os.path.join(source, "**", f"*{suffix_of(first) if first else '.json'}")
     return f"{found}; for files in folders below it, give a glob: {pattern!r}"
 

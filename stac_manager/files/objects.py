@@ -92,6 +92,17 @@ def fields(members: list[Member], given: dict[str, Iterable[Any]], array: Array)
     return objects(columns, len(array) - nulls, given, validity(array) if nulls else None)
 
 
+def as_object(data_type: Any, convert: Convert) -> Convert:
+    """Make an object of each list of `key` and `value`, as databases without maps write it; leave other lists alone."""
+    if not str(data_type).startswith("struct<") or {field.name for field in data_type} != {"key", "value"}:
+        return convert
+
+    def made(entries: list[Item] | None) -> Item | None:
+        return None if entries is None else {str(each["key"]): each["value"] for each in entries if "value" in each}
+
+    return lambda array: map(made, convert(array))
+
+
 def is_variant(data_type: Any) -> bool:
     """Tell whether a struct is one of Parquet's VARIANT, of whose logical type pyarrow does not tell."""
     binary = {field.name: "binary" in str(field.type) for field in data_type}

@@ -20,7 +20,7 @@ from stac_manager.files.arrow import imported, release_unused
 from stac_manager.files.columns import Converters, nullable
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.footers import Footer, large_footer
-from stac_manager.files.geometries import NATIVE_TYPES, SERIALIZED, geojson, native_geometries
+from stac_manager.files.geometries import NATIVE_TYPES, SERIALIZED, geojson, native_form, native_geometries
 from stac_manager.files.geoparquet import ITEM_MEMBERS, Layout, layout_of
 from stac_manager.files.objects import Array, Convert, Member, fields, objects
 from stac_manager.files.pushdown import may_match
@@ -273,9 +273,9 @@ def _native_geometries(schema: Any, layout: Layout, converters: Converters) -> d
         if name in schema.names and encoding not in NATIVE_TYPES and encoding not in SERIALIZED:
             raise ValueError(f"column {name!r} holds geometries as {encoding!r}, which are not read; write them as WKB")
     return {
-        field.name: native_geometries(NATIVE_TYPES[form], field.type, converters.finite(field.name))
+        field.name: native_geometries(form, field.type, converters.finite(field.name))
         for field in schema
-        if (form := layout.encodings.get(field.name)) in NATIVE_TYPES and types.is_nested(field.type)
+        if types.is_nested(field.type) and (form := native_form(layout.encodings.get(field.name), field.type))
     }
 
 

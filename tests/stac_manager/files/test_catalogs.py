@@ -12,6 +12,7 @@ import pytest
 from support import fetch, ids, make_item
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.files import catalogs
 from stac_manager.files.links import anchor_of, candidates
 from stac_manager.stats import FileStats
 
@@ -150,6 +151,30 @@ async def test_a_collection_by_another_name(write: Write, tmp_path: Path) -> Non
     write("c/a/a.json", make_item("a"))
     for source in ("c", "c/sentinel.json"):
         assert (await fetched(tmp_path / source))[0] == ["a"]
+
+
+@pytest.mark.parametrize("name", ["collection.json", "catalog.json"])
+@pytest.mark.parametrize("kind", ["item", "pages", "array", "large"])
+async def test_a_file_that_is_called_as_an_entry_point_and_holds_items(
+    name: str, kind: str, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "large":
+        monkeypatch.setattr(catalogs, "PEEK_BYTES", 64)
+    item = make_item("a")
+    write(f"c/{name}", {"item": item, "array": [item]}.get(kind, {"type": "FeatureCollection", "features": [item]}))
+    assert (await fetched(tmp_path / "c" / name))[:2] == (["a"], [])
+    write("c/b.json", make_item("b"))
+    for source in ("c", "c/*.json", "c/*"):
+        assert sorted((await fetched(tmp_path / source))[0]) == ["a", "b"]
+
+
+async def test_an_entry_point_that_is_no_catalog_fails_alone_among_others(write: Write, tmp_path: Path) -> None:
+    write("a/collection.json", catalog(("item", "a.json")))
+    write("a/a.json", make_item("a"))
+    write("b/collection.json", {"$schema": "http://json-schema.org/draft-07/schema#"})
+    found, failures, _ = await fetched(f"{tmp_path}/*/collection.json")
+    assert found == ["a"]
+    assert [failure.partition(": ")[0] for failure in failures] == [str(tmp_path / "b" / "collection.json")]
 
 
 async def test_a_folder_one_level_too_high_names_the_catalog(write: Write, tmp_path: Path) -> None:

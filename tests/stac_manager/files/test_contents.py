@@ -7,6 +7,7 @@ import io
 import json
 import sys
 import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,8 @@ async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write)
         (bytes(5_000), "begins with zeros"),
         (json.dumps(ITEMS[0]).replace("item", "\xfc").encode("latin-1"), "not valid UTF-8"),
         (b"BZh91AY", "bzip2; unpack it first"),
+        (zlib.compress(LINES.encode()), r"deflate \(zlib\); unpack it first"),
+        (b"\xff\x06\0\0sNaPpY", "snappy; unpack it first"),
         (b"PK\x03\x04", "zip archive"),
         (tar({"0.json": ITEMS[0], "1.json": ITEMS[1]}), "tar archive; unpack it first"),
         (gzip.compress(tar({"all.ndjson": ITEMS[0]})), "tar archive; unpack it first"),

@@ -93,7 +93,10 @@ LINKS = [{"rel": "self", "href": "x"}]
         {"assets": json.dumps(ASSETS).encode(), "links": json.dumps(LINKS).encode()},
         {"assets": {"a": json.dumps(ASSETS["a"])}, "links": [json.dumps(LINKS[0])]},
         {"bbox": dict(zip(("minx", "miny", "maxx", "maxy"), (1.0, 2.0, 1.0, 2.0), strict=True))},
+        {"bbox": dict(zip(("west", "south", "east", "north"), (1.0, 2.0, 1.0, 2.0), strict=True))},
+        {"assets": [{"key": key, "value": asset} for key, asset in ASSETS.items()]},
         {"geometry": WKB.hex()},
+        {"geometry": dict(zip("xy", POINT["coordinates"], strict=True))},
         {"geometry": json.dumps(POINT)},
     ],
 )
@@ -216,13 +219,18 @@ async def test_a_hive_partition_gives_its_collection_to_items_of_every_format(
         ("part-00000", r"for all files in it, such as '.*part-00000', give a glob: '.*/\*'"),
         ("all.tar.gz", r"it holds '.*all.tar.gz': unpack that first"),
         ("all.ndjson.bz2", "unpack that first"),
+        ("part-00000.json.snappy", "unpack that first"),
+        ("below", r"holds no file$"),
         ("below/part-00000", r"for files in folders below it, give a glob: '.*/\*\*/\*"),
     ],
 )
 async def test_a_folder_without_data_files_names_what_it_holds(name: str, said: str, tmp_path: Path) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).touch()
-    (tmp_path / "_SUCCESS").touch()
+    if name == "below":
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).touch()
+        (tmp_path / "_SUCCESS").touch()
     with pytest.raises(ConfigurationError, match=said):
         await fetch({"source": str(tmp_path)})
 
@@ -234,6 +242,13 @@ async def test_archives_beside_data_files_are_named(tmp_path: Path) -> None:
     module = IngestModule({"source": tmp_path})
     assert [item["id"] async for item in module.fetch(WorkflowContext.create())] == ["a"]
     assert module.stats.notes == [f"2 archives not read, the first: {tmp_path / 'b.zip'}; unpack it first"]
+
+
+async def test_names_of_other_writers_are_data(tmp_path: Path) -> None:
+    for number, name in enumerate(("a.parq", "b.parquet.snappy", "c.parquet.gzip")):
+        write(tmp_path / name, [row(str(number))])
+    (tmp_path / "d.jsonlines").write_text(json.dumps(make_item("3")))
+    assert ids(await fetch({"source": tmp_path})) == ["0", "1", "2", "3"]
 
 
 async def test_a_glob_that_matches_no_data_suffix_means_what_it_matches(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ async def test_nothing_delivered_is_an_error_that_quotes_the_first_failure(write
     [
         ({"source": "nowhere"}, "does not exist"),
         ({"source": "no*where"}, "matches no"),
-        ({"source": "empty"}, "holds no .json"),
+        ({"source": "empty"}, "holds no file"),
         ({"source": "empty", "source_type": "file"}, "is a folder"),
         ({"source": "empty", "source_type": "collection"}, "holds no collection.json"),
         ({"source": "one.json", "source_type": "items_directory"}, "is a file"),
