@@ -24,6 +24,7 @@ import gc
 import os
 import signal
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,7 @@ if not __package__:  # Started as a program: the folder above is not on the path
 
 from tools.stac_api.catalog import Catalog
 from tools.stac_api.items import InputError, read_items
-from tools.stac_api.options import Options, parse_arguments
+from tools.stac_api.options import parse_arguments
 from tools.stac_api.server import Server
 
 HOST = "127.0.0.1"
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def serve(catalog: Catalog, options: Options) -> None:
+async def serve(catalog: Catalog, options: Namespace) -> None:
     """Listen, say where, and wait for the signal to stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -3,12 +3,11 @@
 import asyncio
 import math
 import random
+from argparse import Namespace
 from collections import deque
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from aiohttp import web
-
-from .options import Options
 
 THROTTLE_WINDOW_SECONDS = 1.0
 LOGNORMAL_SIGMA = 0.7
@@ -19,7 +18,7 @@ MEGABYTE = 1_000_000
 class Manners:
     """What a server is like, apart from what it holds. The same sequence of latencies after each start and reset."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Namespace) -> None:
         self.options = options
         self.random = random.Random(0)
         self.passed: deque[float] = deque(maxlen=options.throttle)
@@ -64,7 +63,7 @@ class Manners:
             await asyncio.sleep(self.seconds() + page_bytes / MEGABYTE * self.options.seconds_per_megabyte)
 
     def seconds(self) -> float:
-        latency = self.options.latency
+        latency: float = self.options.latency
         if self.options.spread == "lognormal":
             latency *= self.random.lognormvariate(0.0, LOGNORMAL_SIGMA)
         elif self.options.spread == "bimodal" and self.random.random() < SLOW_SHARE:

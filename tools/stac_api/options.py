@@ -1,79 +1,68 @@
 """What the server can be told to do."""
 
 import argparse
-import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 
-def seconds(text: str) -> float:
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="stac_api_server.py", description="Serve NDJSON items as a local STAC API with latency."
+    )
+    parser.add_argument(
+        "items", nargs="+", type=Path, metavar="ITEMS.ndjson", help="STAC items, one JSON document a line"
+    )
+
+    def flag(name: str, text: str) -> None:
+        parser.add_argument(name, action="store_true", help=text)
+
+    def count(name: str, text: str) -> None:
+        parser.add_argument(name, type=_positive_integer, metavar="N", help=text)
+
+    def time(name: str, default: float, text: str) -> None:
+        parser.add_argument(
+            name, type=_seconds, default=default, metavar="SECONDS", help=f"{text} (default: %(default)s)"
+        )
+
+    parser.add_argument("--port", type=int, default=0, help="port of this machine to listen on (default: a free one)")
+    time("--latency", 0.1, "the least time a request takes")
+    flag("--until-eof", "exit when standard input ends: with the process that holds it")
+    flag("--no-counts", "leave out numberMatched and numberReturned")
+    flag("--offsets", "next links count (offset) instead of naming an opaque token")
+    flag("--no-bbox", "ignore the bbox of a search")
+    flag("--null-filter", "claim the Filter extension, for items without a geometry only")
+    count("--throttle", "answer 429 with Retry-After to what comes above N requests in any second")
+    flag("--mute", "refuse without Retry-After")
+    count("--fail-every", "answer every N-th search with 500")
+    flag("--instant-documents", "landing page, Collections and pages of one item come at once, as from a cache")
+    parser.add_argument(
+        "--spread", choices=("lognormal", "bimodal"),
+        help="spread the latency: lognormal around it (sigma 0.7), or ten times as long for one in ten",
+    )  # fmt: skip
+    count("--at-once", "work on N requests at a time; others queue")
+    time("--seconds-per-megabyte", 0.0, "prolong an answer by this for each megabyte")
+    parser.add_argument(
+        "--outage", type=_outage, metavar="FIRST:SECONDS",
+        help="answer 504 for some seconds, from the FIRST-th search on",
+    )  # fmt: skip
+    return parser.parse_args(argv)
+
+
+def _seconds(text: str) -> float:
     value = float(text)
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(text)
     return value
 
 
-def outage(text: str) -> tuple[int, float]:
-    first, _, length = text.partition(":")
-    return positive_integer(first), seconds(length)
-
-
-def positive_integer(text: str) -> int:
+def _positive_integer(text: str) -> int:
     value = int(text)
     if value < 1:
         raise ValueError(text)
     return value
 
 
-def _option(text: str, default: Any = None, **settings: Any) -> Any:
-    shown = "" if default in (None, False) else " (default: %(default)s)"
-    return dataclasses.field(default=default, metadata={"help": text + shown, **settings})
-
-
-_FLAG: dict[str, Any] = {"default": False, "action": "store_true"}
-_COUNT: dict[str, Any] = {"type": positive_integer, "metavar": "N"}
-_TIME: dict[str, Any] = {"type": seconds, "metavar": "SECONDS"}
-
-
-@dataclass(frozen=True)
-class Options:
-    """An option of the command line each; `items` are its arguments."""
-
-    items: Sequence[Path] = _option(
-        "STAC items, one JSON document a line", nargs="+", type=Path, metavar="ITEMS.ndjson"
-    )
-    port: int = _option("port of this machine to listen on; 0 takes a free one", 0, type=int)
-    latency: float = _option("the least time a request takes", 0.1, **_TIME)
-    until_eof: bool = _option("exit when standard input ends: with the process that holds it", **_FLAG)
-    no_counts: bool = _option("leave out numberMatched and numberReturned", **_FLAG)
-    offsets: bool = _option("next links count (offset) instead of naming an opaque token", **_FLAG)
-    no_bbox: bool = _option("ignore the bbox of a search", **_FLAG)
-    null_filter: bool = _option("claim the Filter extension, for items without a geometry only", **_FLAG)
-    throttle: int | None = _option("answer 429 with Retry-After to what comes above N requests in any second", **_COUNT)
-    mute: bool = _option("refuse without Retry-After", **_FLAG)
-    fail_every: int | None = _option("answer every N-th search with 500", **_COUNT)
-    instant_documents: bool = _option(
-        "landing page, Collections and pages of one item come at once, as from a cache", **_FLAG
-    )
-    spread: str = _option(
-        "spread the latency: lognormal around it (sigma 0.7), or ten times as long for one in ten",
-        "none", choices=("none", "lognormal", "bimodal"),
-    )  # fmt: skip
-    at_once: int | None = _option("work on N requests at a time; others queue", **_COUNT)
-    seconds_per_megabyte: float = _option("prolong an answer by this for each megabyte", 0.0, **_TIME)
-    outage: tuple[int, float] | None = _option(
-        "answer 504 for some seconds, from the FIRST-th search on", type=outage, metavar="FIRST:SECONDS"
-    )
-
-
-def parse_arguments(argv: Sequence[str] | None) -> Options:
-    parser = argparse.ArgumentParser(
-        prog="stac_api_server.py", description="Serve NDJSON items as a local STAC API with latency."
-    )
-    for one in dataclasses.fields(Options):
-        name = one.name if one.name == "items" else f"--{one.name.replace('_', '-')}"
-        parser.add_argument(name, default=one.default, **one.metadata)
-    return Options(**vars(parser.parse_args(argv)))
+def _outage(text: str) -> tuple[int, float]:
+    first, _, length = text.partition(":")
+    return _positive_integer(first), _seconds(length)

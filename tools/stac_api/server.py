@@ -2,6 +2,7 @@
 
 import re
 import time
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -15,8 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 from .catalog import Catalog
 from .items import Json
 from .manners import Manners
-from .options import Options
-from .search import Body, SearchError, body_of_get, body_of_post, search_of
+from .search import body_of_get, body_of_post, search_of
 
 JSON, GEOJSON = "application/json", "application/geo+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
@@ -33,7 +33,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Server:
-    def __init__(self, catalog: Catalog, options: Options) -> None:
+    def __init__(self, catalog: Catalog, options: Namespace) -> None:
         self.catalog = catalog
         self.options = options
         self.in_flight = 0
@@ -57,8 +57,8 @@ class Server:
             web.get("/api", self.openapi),
             web.get("/collections", self.collections),
             web.get("/collections/{collection}", self.collection),
-            web.get("/search", self.search_by_get),
-            web.post("/search", self.search_by_post),
+            web.get("/search", self.search),
+            web.post("/search", self.search),
         ]
 
     @web.middleware
@@ -88,8 +88,6 @@ class Server:
             if refusal:
                 raise refusal
             return await handler(request)
-        except SearchError as error:
-            return _error(HTTPStatus.BAD_REQUEST, str(error))
         except web.HTTPException as error:
             response = _error(HTTPStatus(error.status), f"{request.method} {request.path}: {error.reason}")
             self.refused += error.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -147,36 +145,23 @@ class Server:
         links = [link("self", _collection_url(base, id_)), *(link(rel, f"{base}/") for rel in ("root", "parent"))]
         return {**self.catalog.collections[id_], "links": links}
 
-    async def search_by_get(self, request: web.Request) -> web.Response:
-        parameters = dict(request.query)
-        if len(parameters) != len(request.query):
-            raise SearchError("a parameter is given twice; lists are separated by commas")
-
-        def following(place: Json) -> Json:
-            return link("next", f"{_base(request)}/search?{urlencode({**parameters, **place})}", GEOJSON)
-
-        return self._page(request, body_of_get(parameters), following)
-
-    async def search_by_post(self, request: web.Request) -> web.Response:
-        text = await request.read()
-
-        def following(place: Json) -> Json:
-            body = {**orjson.loads(text or b"{}"), **place}
-            return {**link("next", f"{_base(request)}/search", GEOJSON, method="POST"), "body": body}
-
-        return self._page(request, body_of_post(text), following)
-
-    def _page(self, request: web.Request, body: Body, following: Callable[[Json], Json]) -> web.Response:
+    async def search(self, request: web.Request) -> web.Response:
         """Items, as the bytes that they are, and the other members of the FeatureCollection."""
-        if self.options.no_bbox:
-            body.bbox = None
-        search = search_of(body)
+        text = await request.read()
+        try:
+            body = body_of_post(text) if request.method == "POST" else body_of_get(request.query)
+            if self.options.no_bbox:
+                body.bbox = None
+            search = search_of(body)
+        except ValueError as error:
+            return _error(HTTPStatus.BAD_REQUEST, str(error))
         found = self.catalog.find(search.filters)
         end = search.offset + search.limit
         positions = found[search.offset : end]
         links = [link("root", f"{_base(request)}/")]
         if end < len(found):
-            links.append(following({"offset": end} if self.options.offsets else {"token": f"{end}-{search.checksum}"}))
+            place = {"offset": end} if self.options.offsets else {"token": f"{end}-{search.checksum}"}
+            links.append(_next(request, text, place))
         counts = {} if self.options.no_counts else {"numberMatched": len(found), "numberReturned": len(positions)}
         rest = b"]," + orjson.dumps({"links": links, **counts})[1:]
         parts = [b'{"type":"FeatureCollection","features":[', self.catalog.features(positions), rest]
@@ -204,6 +189,14 @@ def json_answer(document: Any, content_type: str = JSON, status: int = 200) -> w
 
 def link(rel: str, href: str, type_: str = JSON, **more: str) -> Json:
     return {"rel": rel, "href": href, "type": type_, **more}
+
+
+def _next(request: web.Request, text: bytes, place: Json) -> Json:
+    """The link to the following page: the same search, from another place on."""
+    address = f"{_base(request)}/search"
+    if request.method == "POST":
+        return {**link("next", address, GEOJSON, method="POST"), "body": {**orjson.loads(text or b"{}"), **place}}
+    return link("next", f"{address}?{urlencode({**request.query, **place})}", GEOJSON)
 
 
 def _error(status: HTTPStatus, description: str) -> web.Response:
