@@ -22,15 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 if not __package__:  # Started as a program: the folder above is not on the path.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from tools import progress
 from tools.commands.failures import in_one_line
+from tools.test_data import sets
 from tools.test_data.items import DATETIME_KINDS, LAYOUTS, MAX_ITEMS, PROFILE_NAMES, DataSetSpec
-from tools.test_data.sets import MANIFEST, DataSet, ensure, find
 
 _DEFAULT = DataSetSpec()
 
@@ -60,7 +59,7 @@ def command(output: Path, force: bool, listed: bool, **spec: Any) -> None:
         raise click.UsageError(str(error)) from None
     try:
         with progress.counted(f"{wanted.profile} items", "items") as show:
-            made = ensure(wanted, output, force=force, progress=show)
+            made = sets.ensure(wanted, output, force=force, progress=show)
     except OSError as error:
         raise OSError(f"cannot make the data set in {output}: {error}") from error
     click.echo(made.path.resolve())
@@ -76,18 +75,10 @@ def _listing(root: Path) -> str:
     """One line a data set: its name, its number of items, its size, and whether it is whole."""
     lines = []
     for home in sorted(path for path in root.glob("[!.]*") if path.is_dir()):
-        found = _find_by_manifest(home)
+        found = sets.read(home)
         size = f"{found.spec.items} items  {found.bytes / 1e6:.1f} MB  whole" if found else "not whole"
         lines.append(f"{home.name}  {size}\n")
     return "".join(lines) or f"no data sets in {root}\n"
-
-
-def _find_by_manifest(home: Path) -> DataSet | None:
-    try:
-        spec = msgspec.json.decode((home / MANIFEST).read_bytes(), type=DataSetSpec)
-    except (OSError, ValueError):
-        return None
-    return find(spec, home.parent) if spec.name == home.name else None
 
 
 if __name__ == "__main__":

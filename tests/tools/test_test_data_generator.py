@@ -266,7 +266,6 @@ def test_manifest(tmp_path: Path) -> None:
     spec = DataSetSpec("naip", 7, "ndjson", seed=4, datetime_kind="interval", skew=0.25)
     data_set = ensure(spec, tmp_path)
     manifest = json.loads((tmp_path / spec.name / "manifest.json").read_text())
-    assert manifest == data_set.manifest
     assert datetime.fromisoformat(manifest.pop("created")).tzinfo is UTC
     assert manifest == {
         "generator_version": GENERATOR_VERSION,
@@ -337,7 +336,7 @@ def test_a_damaged_set_is_not_there_and_made_anew(damage: str, tmp_path: Path) -
     DAMAGE[damage](tmp_path / spec.name)
     assert find(spec, tmp_path) is None
     again = ensure(spec, tmp_path)
-    assert {**again.manifest, "created": ""} == {**made.manifest, "created": ""}
+    assert again == made
     assert by_id(read_layout("directory", again.path)) == by_id(list(iter_items(spec)))
     assert [path.name for path in tmp_path.iterdir()] == [spec.name]
 

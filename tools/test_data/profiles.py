@@ -60,28 +60,25 @@ _WRS_PATHS, _WRS_ROWS = 233, 119  # Rows by day: about 60 degrees either side of
 
 
 def landsat(scene: Scene) -> Mutated:
-    draw, time = scene.draw, scene.time
+    draw = scene.draw
     place, turn = scene.place(_WRS_PATHS * _WRS_ROWS, 11_003)
     path, row = place // _WRS_ROWS + 1, place % _WRS_ROWS + 1
     south, west = 60 - row + 0.0, -180 + (path * 1.545 + row * 0.3) % 352
     ring = tilted_ring(draw, west, south, degrees_wide(2.2, south), 1.9)
-
-    number = draw.pick((8, 9))
     # The round goes into the processing date: two items of one place and day differ at least there.
-    processed = time + timedelta(days=1 + turn)
-    shape = [draw.integer(7_500, 7_900) + draw.integer(0, 200), draw.integer(7_500, 7_900)]
-    transform = [30.0, 0.0, 15.0 + 30 * draw.integer(5_000, 20_000), 0.0, -30.0, 15.0 + 30 * draw.integer(0, 160_000)]
+    processed = scene.time + timedelta(days=1 + turn)
     return ring, {
-        "number": number,
+        "number": draw.pick((8, 9)),
         "path": path,
         "row": row,
         "turn": turn,
         "processed": processed,
         "published": processed + timedelta(hours=9),
-        "shape": shape,
-        "transform": transform,
-        "epsg": 32_600 + int((west + 180) // 6) % 60 + 1,
-    }
+        "shape": [draw.integer(7_500, 7_900) + draw.integer(0, 200), draw.integer(7_500, 7_900)],
+        "transform": [30.0, 0.0, 15.0 + 30 * draw.integer(5_000, 20_000),
+                      0.0, -30.0, 15.0 + 30 * draw.integer(0, 160_000)],
+        "epsg": 32_600 + _utm_zone(west),
+    }  # fmt: skip
 
 
 # --- Sentinel-1 RTC: one item a scene of 25 seconds, somewhere on land or coast -----------------------------------
@@ -91,37 +88,30 @@ _SCENE_SECONDS = 25
 
 
 def sentinel_1(scene: Scene) -> Mutated:
-    draw, time = scene.draw, scene.time
+    draw = scene.draw
     datatake, _ = scene.place(_DATATAKES, 10_368_889)
     west, south = draw.real(-178, 172), draw.real(-60, 72)
     ring = tilted_ring(draw, west, south, min(degrees_wide(2.4, south), 178 - west), 1.6)
     if draw.share() < 0.5:  # Some scenes are cut off at a coast.
         ring.insert(-1, [(ring[-2][0] + ring[0][0]) / 2, ring[-2][1] + draw.real(0.01, 0.2)])
 
-    begin = time - timedelta(microseconds=draw.integer(1, 500_000 * _SCENE_SECONDS))
+    begin = scene.time - timedelta(microseconds=draw.integer(1, 500_000 * _SCENE_SECONDS))
     end = begin + timedelta(seconds=_SCENE_SECONDS)
     created = draw.milliseconds(draw.later(end, 3 * 3600, 72 * 3600))
-    orbit, direction = draw.integer(30_000, 54_000), draw.pick(("ascending", "descending"))
-    unique = draw.bits(16)
-    height, width = draw.integer(20_500, 22_500), draw.integer(27_500, 29_900)
-    left, top = 10.0 * draw.integer(20_000, 60_000), 10.0 * draw.integer(100_000, 900_000)
-    zone = int((west + 180) // 6) % 60 + 1
+    orbit = draw.integer(30_000, 54_000)
     return ring, {
         "begin": begin,
         "end": end,
-        "unique": unique,
         "created": created,
         "datatake": datatake,
         "orbit": orbit,
         "relative_orbit": (orbit - 73) % 175 + 1,
-        "direction": direction,
-        "epsg": (32_700 if south < 0 else 32_600) + zone,
-        "height": height,
-        "width": width,
-        "left": left,
-        "top": top,
-        "proj_bbox": [left, top - 10.0 * height, left + 10.0 * width, top],
-    }
+        "direction": draw.pick(("ascending", "descending")),
+        "unique": draw.bits(16),
+        "epsg": (32_700 if south < 0 else 32_600) + _utm_zone(west),
+        **_raster(10.0, height=draw.integer(20_500, 22_500), width=draw.integer(27_500, 29_900),
+                  left=draw.integer(20_000, 60_000), top=draw.integer(100_000, 900_000)),
+    }  # fmt: skip
 
 
 # --- NAIP: one item a quarter quadrangle of the United States -----------------------------------------------------
@@ -135,7 +125,7 @@ _STATES = ("al", "az", "ca", "co", "ga", "ia", "ks", "mi", "mt", "nc", "nm", "ny
 
 
 def naip(scene: Scene) -> Mutated:
-    draw, time = scene.draw, scene.time
+    draw = scene.draw
     place, turn = scene.place(_PLACES, 150_007)
     place, quarter = divmod(place, len(_QUARTERS))
     place, quadrangle = divmod(place, _QUADRANGLES)
@@ -147,10 +137,8 @@ def naip(scene: Scene) -> Mutated:
     margin = draw.real(0.002, 0.004)
     ring = rectangle(west - margin, north - 0.0625 - margin, west + 0.0625 + margin, north + margin)
 
-    zone = int((west + 180) // 6) + 1
+    zone = _utm_zone(west)
     gsd, resolution = draw.pick(((0.6, "060"), (0.3, "030")))
-    width, height = draw.integer(9_200, 11_000), draw.integer(11_800, 12_900)
-    left, top = gsd * draw.integer(400_000, 1_200_000), gsd * draw.integer(5_000_000, 9_000_000)
     return ring, {
         "latitude": latitude,
         "longitude": longitude,
@@ -158,17 +146,28 @@ def naip(scene: Scene) -> Mutated:
         "quarter": _QUARTERS[quarter],
         "zone": zone,
         "resolution": resolution,
-        "delivered": time + timedelta(days=60 + turn),  # the round again, as for Landsat
+        "delivered": scene.time + timedelta(days=60 + turn),  # the round again, as for Landsat
         "state": state,
         "gsd": gsd,
         "minus_gsd": -gsd,
         "epsg": 26_900 + zone,
-        "height": height,
-        "width": width,
-        "left": left,
-        "top": top,
-        "proj_bbox": [left, top - gsd * height, left + gsd * width, top],
-    }
+        **_raster(gsd, width=draw.integer(9_200, 11_000), height=draw.integer(11_800, 12_900),
+                  left=draw.integer(400_000, 1_200_000), top=draw.integer(5_000_000, 9_000_000)),
+    }  # fmt: skip
+
+
+# --- Where rasters lie --------------------------------------------------------------------------------------------
+
+
+def _utm_zone(west: float) -> int:
+    return int((west + 180) // 6) % 60 + 1
+
+
+def _raster(gsd: float, *, width: int, height: int, left: int, top: int) -> dict[str, Any]:
+    """Its place in metres; `left` and `top` count pixels from the origin of the zone."""
+    x, y = gsd * left, gsd * top
+    proj_bbox = [x, y - gsd * height, x + gsd * width, y]
+    return {"width": width, "height": height, "left": x, "top": y, "proj_bbox": proj_bbox}
 
 
 MUTATORS: dict[str, Callable[[Scene], Mutated]] = {

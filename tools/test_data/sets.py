@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
 import orjson
 
 from tools.errors import ToolError
@@ -32,38 +33,26 @@ _WRITE_BUFFER_BYTES = 1 << 20
 
 Texts: TypeAlias = Iterable[tuple[str, bytes]]
 """The id and the JSON of each item."""
+Progress: TypeAlias = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A whole data set on disk."""
+    """A whole data set on disk. `path` is what to give to an ingester, a folder or a file; `bytes` is the size of the
+    files that hold the items.
+    """
 
     spec: DataSetSpec
     path: Path
-    """What to give to an ingester: a folder or a file."""
     bytes: int
-    """Size on disk of the files that hold the items."""
-    manifest: Json
 
 
 def ensure(
-    spec: DataSetSpec,
-    root: Path,
-    *,
-    force: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    spec: DataSetSpec, root: Path, *, force: bool = False, progress: Progress = lambda done, total: None
 ) -> DataSet:
-    """The data set below `root`: the one that is there, or a new one.
-
-    Args:
-        spec: What it is to hold.
-        root: The folder of all data sets; made when it is missing.
-        force: Make it anew, even if it is there.
-        progress: Told how many items are made, and of how many.
-
-    Raises:
-        OSError: The disk is full, or the folder cannot be written.
-        ToolError: Layout `geoparquet` without pyarrow or stac-geoparquet.
+    """The data set below `root`: the one that is there, unless `force` says to make it anew, or a new one. `progress`
+    is told how many items are made, and of how many. Raises OSError: the disk is full, or the folder cannot be written;
+    ToolError: layout `geoparquet` without pyarrow or stac-geoparquet.
     """
     if not force and (found := find(spec, root)) is not None:
         return found
@@ -92,18 +81,22 @@ def ensure(
 
 def find(spec: DataSetSpec, root: Path) -> DataSet | None:
     """The data set below `root` if it is there, whole, and made by this version of the generator."""
-    home = root / spec.name
+    return read(root / spec.name)
+
+
+def read(home: Path) -> DataSet | None:
+    """The data set in this folder, which has its name; None as above."""
     try:
         manifest = orjson.loads((home / MANIFEST).read_bytes())
+        spec = msgspec.convert(manifest, DataSetSpec)
         count, size = _measure(spec, home)
-    except (OSError, orjson.JSONDecodeError):
+    except (OSError, ValueError, KeyError):
         return None
-    expected = {**asdict(spec), "generator_version": GENERATOR_VERSION, "bytes": size}
-    is_whole = count == spec.items and isinstance(manifest, dict) and expected.items() <= manifest.items()
-    return DataSet(spec, home / WRITERS[spec.layout][0], size, manifest) if is_whole else None
+    is_whole = (spec.name, spec.items) == (home.name, count) and _manifest(spec, size).items() <= manifest.items()
+    return DataSet(spec, home / WRITERS[spec.layout][0], size) if is_whole else None
 
 
-def _texts(spec: DataSetSpec, progress: Callable[[int, int], None]) -> Texts:
+def _texts(spec: DataSetSpec, progress: Progress) -> Texts:
     """Every item, made while it is asked for."""
     for index in range(spec.items):
         yield build(spec, index)
@@ -121,10 +114,13 @@ def _measure(spec: DataSetSpec, home: Path) -> tuple[int, int]:
     return len(sizes), sum(sizes)
 
 
+def _manifest(spec: DataSetSpec, size: int) -> Json:
+    return {"generator_version": GENERATOR_VERSION, **asdict(spec), "bytes": size}
+
+
 def _write_manifest(spec: DataSetSpec, folder: Path) -> None:
     _, size = _measure(spec, folder)
-    created = rfc3339(datetime.now(UTC))
-    manifest = {"generator_version": GENERATOR_VERSION, **asdict(spec), "bytes": size, "created": created}
+    manifest = {**_manifest(spec, size), "created": rfc3339(datetime.now(UTC))}
     (folder / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
 
 
