@@ -25,16 +25,10 @@ from .output import Pattern
               help="Commits that are measured in turns.")  # fmt: skip
 @click.option("--time-limit", type=click.FloatRange(min=0), metavar="HOURS",
               help="Start no further batch after so long; the next run goes on.")  # fmt: skip
-@click.option("--results", "results_dir", type=click.Path(file_okay=False, path_type=Path),
-              help="Folder of the results. [default: asv's results_dir]")  # fmt: skip
-@click.option("--results-branch", metavar="BRANCH", help="Keep the results on this git branch instead.")
+@click.option("--results-branch", metavar="BRANCH", help="Keep the results on this git branch, not in results_dir.")
 @click.option("--push", "remote", metavar="REMOTE", help="Fetch the results branch from this remote and push it there.")
 @click.option("--work", type=click.Path(file_okay=False, path_type=Path),
               help="Folder for what is unfinished. [default: .asv/nightly beside the configuration]")  # fmt: skip
-@click.option("--html", "html_dir", type=click.Path(file_okay=False, path_type=Path),
-              help="Folder of the dashboard, which is emptied first. [default: asv's html_dir]")  # fmt: skip
-@click.option("--summary", "summary_file", type=click.Path(dir_okay=False, path_type=Path),
-              help="Markdown file to write. [default: summary.md in the work folder]")  # fmt: skip
 @click.option("--dashboard-url", metavar="URL", help="Where the dashboard will be found, for the links.")
 def nightly_command(**given: Any) -> int:
     """Measure what is new, keep it, publish it, judge it: what a timer starts every night.
@@ -50,8 +44,6 @@ def nightly_command(**given: Any) -> int:
       2    it could not be done, benchmarks fail, or all is too noisy to judge; the last line says why
       130  interrupted; the next run goes on from there
     """
-    if given["results_dir"] is not None and given["results_branch"] is not None:
-        raise click.UsageError("--results and --results-branch exclude each other")
     if given["remote"] is not None and given["results_branch"] is None:
         raise click.UsageError("--push needs --results-branch")
     with that_cannot_be_judged():

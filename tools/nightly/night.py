@@ -2,8 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,12 +38,9 @@ class Options:
     backfill: int
     batch_size: int
     time_limit: float | None
-    results_dir: Path | None
     results_branch: str | None
     remote: str | None
     work: Path | None
-    html_dir: Path | None
-    summary_file: Path | None
     dashboard_url: str | None
 
 
@@ -73,14 +69,17 @@ def run(options: Options, progress: Progress) -> Outcome:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ToolError(f"{work} cannot be made ({error.strerror}); name another place with --work") from error
-    with _alone(work):
+    try:
+        alone = FileLock(work / "lock", timeout=0).acquire()  # the system frees it however this process ends
+    except Timeout:
+        raise ToolError(f"another run is at work in {work}; wait for it, or give this one its own --work") from None
+    with alone:
         conditions.end_leftovers(work)
         kept = None
         if options.results_branch is not None:
             kept = ResultsBranch(repository, options.results_branch, work / "results-branch", options.remote)
             kept.open()
-        results = kept.folder if kept else (options.results_dir or project.results_dir).resolve()
-        home = results / conditions.register_machine(options.machine)
+        home = (kept.folder if kept else project.results_dir) / conditions.register_machine(options.machine)
         asv = Asv(project, branch, work / "asv.log", {conditions.WORK_VARIABLE: work})
         night = _Night(options, asv, work, repository, line, home, kept, progress)
         deadline = None if options.time_limit is None else started + options.time_limit * 3600
@@ -111,21 +110,19 @@ class _Night:
         freshness = summary.Freshness.of(self.line, self.home)
         newest = freshness.commit
         pending = records.new_commits(self.line, self.measured())
-        if not new and not old and newest in (None, records.judged_until(self.home)):
+        if newest is None or (not new and not old and newest == records.judged_until(self.home)):
             if self.kept is not None:
                 self.kept.push()  # what a push that was refused has left
             what = f"No time to measure {plural(len(pending), 'new commit')}" if pending else "Nothing new"
             return Outcome(NO_REGRESSION, (f"{what} on {self.asv.branch}. {freshness.sentence(self.asv.branch)}",))
         if pending:
             notes.append(f"{plural(len(pending), 'new commit')} left for the next run: the time was up")
-        html_dir = (self.options.html_dir or self.asv.project.html_dir).resolve()
-        self.asv.run("publish", ["publish", "--no-pull"], self.home.parent, html_dir)
-        told = self.told(freshness, new, old, notes)
-        file = self.options.summary_file or self.work / "summary.md"
+        self.asv.run("publish", ["publish", "--no-pull"], self.home.parent, self.asv.project.html_dir)
+        told = self.told(newest, freshness, new, old, notes)
+        file = self.work / "summary.md"
         write_bytes(file, summary.render(told, self.repository, self.home).encode())
-        if newest is not None:
-            records.set_judged_until(self.home, newest)
-        self.keep(f"Judged {newest[:8] if newest else self.asv.branch}")
+        records.set_judged_until(self.home, newest)
+        self.keep(f"Judged {newest[:8]}")
         said = (summary.title(told, self.repository), freshness.sentence(self.asv.branch))
         code = REGRESSION if told.regressed else FAILED if told.trouble else NO_REGRESSION
         errors = [f"error: {told.trouble}"] if code == FAILED else []
@@ -164,28 +161,26 @@ class _Night:
         earlier = set(self.line[:last])
         return [one for one in added if one not in earlier], [one for one in added if one in earlier]
 
-    def told(self, freshness: summary.Freshness, new: list[str], old: list[str], notes: list[str]) -> summary.Night:
+    def told(
+        self, newest: str, freshness: summary.Freshness, new: list[str], old: list[str], notes: list[str]
+    ) -> summary.Night:
         """Judge, and gather what the summary tells."""
-        newest = freshness.commit
-        change: Change | str | None = None
-        backfilled, measured = None, self.measured()
-        if newest is not None:
-            until = records.judged_until(self.home)
-            is_whole = not self.repository.is_shallow
-            if until and until not in self.line and is_whole and self.repository.find(until) is not None:
-                notes.append(f"{until[:8]}, which was judged last, is not part of {self.asv.branch} as it is now")
-                until = None
-            since = records.judged_since(self.line, measured, new or [newest], until)
-            if since == newest:
-                change = f"nothing came after {newest[:8]}, which was judged before"
-            else:
-                change = self._judge(newest, since)
-            if old:
-                earlier = [one for one in self.line[: self.line.index(old[0])] if one in measured]
-                start = earlier[-1] if earlier else next(one for one in self.line if one in measured)
-                backfilled = self._judge(newest, start) if start != newest else None
+        backfilled, measured, until = None, self.measured(), records.judged_until(self.home)
+        is_whole = not self.repository.is_shallow
+        if until and until not in self.line and is_whole and self.repository.find(until) is not None:
+            notes.append(f"{until[:8]}, which was judged last, is not part of {self.asv.branch} as it is now")
+            until = None
+        since = records.judged_since(self.line, measured, new or [newest], until)
+        if since == newest:
+            change: Change | str = f"nothing came after {newest[:8]}, which was judged before"
+        else:
+            change = self._judge(newest, since)
+        if old:
+            earlier = [one for one in self.line[: self.line.index(old[0])] if one in measured]
+            start = earlier[-1] if earlier else next(one for one in self.line if one in measured)
+            backfilled = self._judge(newest, start) if start != newest else None
         # The benchmarks, with parameters, that fail at the newest commit.
-        runs = read_history(self.home.parent, machine=self.home.name).runs(newest) if newest else ()
+        runs = read_history(self.home.parent, machine=self.home.name).runs(newest)
         series = [one for run in runs for one in run.series.items()]
         return summary.Night(
             branch=self.asv.branch,
@@ -231,13 +226,3 @@ class _Night:
                 row = row.measured_again(first, second)
             rows.append(row)
         return replace(change, rows=tuple(rows))
-
-
-@contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Hold the lock of the work folder; the system frees it however this process ends."""
-    try:
-        with FileLock(work / "lock", timeout=0):
-            yield
-    except Timeout:
-        raise ToolError(f"another run is at work in {work}; wait for it, or give this one its own --work") from None

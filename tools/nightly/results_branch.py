@@ -14,8 +14,10 @@ from tools.errors import ToolError
 PUSHES = 3
 _ATTRIBUTES = "benchmarks.json merge=ours\n*.jsonl merge=union\n*.judged merge=ours\n"
 # `ours` is no driver that git has by itself. A results commit is made by a program: no hooks, no signatures.
-_SETTINGS = ("-c", "merge.ours.driver=true", "-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null")
-_NAMES = {"user.name": "nightly benchmarks", "user.email": "nightly@localhost"}
+_SETTINGS = (
+    "-c", "merge.ours.driver=true", "-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null",
+    "-c", "user.name=nightly benchmarks", "-c", "user.email=nightly@localhost",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,10 @@ class ResultsBranch:
 
     def open(self) -> None:
         """Check the branch out, made from the remote's or anew; bring in what the remote has more."""
-        repository = self.repository
-        if not repository.git("check-ref-format", "--branch", self.name, check=False):
+        if not self.repository.git("check-ref-format", "--branch", self.name, check=False):
             raise ToolError(f"{self.name!r} cannot name a branch")
         if not (self.folder / ".git").exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
-            repository.git("worktree", "prune")
-            self._make_branch()
-            repository.git("worktree", "add", "--quiet", self.folder, self.name)
+            self._check_out()
         here = Repository(self.folder)
         if here.git("symbolic-ref", "--short", "HEAD", check=False) != self.name:
             raise ToolError(f"{self.folder} holds another branch than {self.name}; remove it with git worktree remove")
@@ -53,57 +51,47 @@ class ResultsBranch:
         """Commit whatever has changed, if anything."""
         here = Repository(self.folder)
         here.git("add", "--all")
-        if here.git("status", "--porcelain"):
-            self._git("commit", "--quiet", "--message", message)
+        if here.is_dirty:
+            here.git(*_SETTINGS, "commit", "--quiet", "--message", message)
 
     def push(self) -> None:
         """Send the branch to the remote, merged with what others have sent meanwhile. Raises ToolError if the remote
         does not take it; the results are committed here and go with the next push.
         """
-        if self.remote is None:
-            return
-        for attempt in range(1, PUSHES + 1):
+        for attempt in range(PUSHES if self.remote else 0):
             try:
-                self._git("push", "--quiet", self.remote, f"refs/heads/{self.name}:refs/heads/{self.name}")
+                self.repository.git(*_SETTINGS, "push", "--quiet", str(self.remote), f"{self._ref}:{self._ref}")
                 return
             except ToolError as error:
-                if attempt == PUSHES:
+                if attempt == PUSHES - 1:
                     raise ToolError(f"{error}; the results are on the local branch {self.name}") from error
                 self._pull()
 
-    def _make_branch(self) -> None:
-        repository = self.repository
-        if repository.git("rev-parse", "--verify", "--quiet", f"refs/heads/{self.name}", check=False):
-            return
-        fetched = self._fetch()
-        if fetched is None:
-            tree = self._git("hash-object", "-t", "tree", "-w", "/dev/null")
-            fetched = self._git("commit-tree", tree, "-m", "Results of the benchmarks")
-        # The empty old value: made only if it is not there.
-        repository.git("update-ref", f"refs/heads/{self.name}", fetched, "")
+    @property
+    def _ref(self) -> str:
+        return f"refs/heads/{self.name}"
 
-    def _fetch(self) -> str | None:
-        """The remote's commit; None where there is no remote, or it has no such branch."""
-        if self.remote is None:
-            return None
-        listed = self.repository.git("ls-remote", "--heads", self.remote, f"refs/heads/{self.name}")
-        if not listed:
-            return None
-        commit = listed.split()[0]
-        self.repository.git("fetch", "--quiet", self.remote, f"refs/heads/{self.name}")
-        return commit
+    def _check_out(self) -> None:
+        repository = self.repository
+        shutil.rmtree(self.folder, ignore_errors=True)
+        repository.git("worktree", "prune")
+        if repository.find(self._ref) is None and not self._fetched(f"{self._ref}:{self._ref}"):
+            tree = repository.git("hash-object", "-t", "tree", "-w", "/dev/null")
+            first = repository.git(*_SETTINGS, "commit-tree", tree, "-m", "Results of the benchmarks")
+            repository.git("update-ref", self._ref, first)
+        repository.git("worktree", "add", "--quiet", self.folder, self.name)
+        (self.folder / ".gitattributes").write_text(_ATTRIBUTES, encoding="utf-8")
+        self.commit("How results of several machines are merged")
 
     def _pull(self) -> None:
-        attributes = self.folder / ".gitattributes"
-        if not attributes.exists():
-            attributes.write_text(_ATTRIBUTES, encoding="utf-8")
-            self.commit("How results of several machines are merged")
-        fetched = self._fetch()
-        if fetched is not None:
-            self._git("merge", "--quiet", "--no-edit", "--allow-unrelated-histories", fetched)
+        if self._fetched(self._ref):
+            merge = ("merge", "--quiet", "--no-edit", "--allow-unrelated-histories", "FETCH_HEAD")
+            Repository(self.folder).git(*_SETTINGS, *merge)
 
-    def _git(self, *arguments: str) -> str:
-        here = Repository(self.folder if (self.folder / ".git").exists() else self.repository.path)
-        names = [f"{name}={value}" for name, value in _NAMES.items() if not here.git("config", name, check=False)]
-        settings = [part for name in names for part in ("-c", name)]
-        return here.git(*_SETTINGS, *settings, *arguments)
+    def _fetched(self, what: str) -> bool:
+        """Whether there is a remote that has the branch: then it is fetched."""
+        here = Repository(self.folder) if self.folder.exists() else self.repository
+        if self.remote is None or not here.git("ls-remote", "--heads", self.remote, self._ref):
+            return False
+        here.git("fetch", "--quiet", self.remote, what)
+        return True

@@ -51,15 +51,15 @@ class Freshness:
 
 @dataclass(frozen=True)
 class Night:
-    """Everything that the summary tells: `change` is the verdict over the new commits, or why there is none (None where
-    nothing was measured yet), `backfilled` the one over old commits that were filled in, if any were; `failed` are
-    benchmarks that fail at the newest commit.
+    """Everything that the summary tells: `change` is the verdict over the new commits, or why there is none,
+    `backfilled` the one over old commits that were filled in, if any were; `failed` are benchmarks that fail at the
+    newest commit.
     """
 
     branch: str
     machine: str
     measured: tuple[str, ...]
-    change: Change | str | None
+    change: Change | str
     backfilled: Change | None
     failed: tuple[str, ...]
     freshness: Freshness
@@ -99,7 +99,7 @@ def render(night: Night, repository: Repository, home: Path) -> str:
     parts = [f"# {_plain(title(night, repository))}", night.freshness.sentence(night.branch)]
     if isinstance(night.change, Change):
         parts += _verdict(night, night.change, home.parent)
-    elif night.change:
+    else:
         parts.append(f"Not judged: {night.change}")
     if night.failed:
         parts.append("## Failing benchmarks\n\n" + "\n".join(f"- {code(name)}" for name in night.failed))
