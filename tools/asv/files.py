@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypedDict
@@ -112,6 +113,35 @@ class ResultFile(_File, frozen=True, kw_only=True, dict=True):
         return {one.params: value for one, value in self.series_of(name).items() if needed in dict(one.params)}
 
 
+@dataclass(frozen=True)
+class History:
+    """Everything that one machine has measured, oldest commit first, a commit and environment once; `folder` holds it,
+    `notes` say what was left out.
+    """
+
+    folder: Path
+    files: tuple[ResultFile, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def machine(self) -> str:
+        return self.folder.name
+
+    @property
+    def hardware(self) -> dict[str, Any]:
+        """asv's words about the machine. Raises ReportError: they cannot be read."""
+        found = load(self.folder / "machine.json", dict[str, Any])
+        return {**found, "machine": str(found.get("machine") or self.machine)}
+
+    @property
+    def commits(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(file.commit for file in self.files))
+
+    def runs(self, *commits: str) -> list[Run]:
+        """What some commits have measured, in their order."""
+        return [file.run for commit in commits for file in self.files if file.commit == commit]
+
+
 def machine_folder(results_dir: Path, machine: str | None) -> Path:
     names = sorted(path.parent.name for path in results_dir.glob("*/machine.json"))
     if not names:
@@ -126,9 +156,9 @@ def machine_folder(results_dir: Path, machine: str | None) -> Path:
     return results_dir / (machine or names[0])
 
 
-def chosen(files: list[ResultFile], folder: Path, name: str | None, known: str | None) -> ResultFile:
+def chosen(history: History, name: str | None, known: str | None) -> ResultFile:
     """The file of the newest commit with ingestion results, or of the one that is named so; measured last."""
-    with_ingest = [file for file in files if file.ingest_names]
+    folder, with_ingest = history.folder, [file for file in history.files if file.ingest_names]
     if not with_ingest:
         raise ReportError(
             f"{folder} holds no results of {TIME_METHOD}, which a report shows: run `asv run` first, or judge another "
@@ -181,10 +211,8 @@ def only(names: Iterable[str], chosen: str = "") -> str:
     return rf"^(?=.*(?:{chosen}))(?:{'|'.join(map(re.escape, names))})(?:\(|$)"
 
 
-def result_files(results_dir: Path, machine: str | None) -> tuple[Path, list[ResultFile], list[str]]:
-    """The folder and the results of one machine, oldest commit first, a commit and environment once; and what was left
-    out, in words.
-    """
+def read_history(results_dir: Path, *, machine: str | None = None) -> History:
+    """Raises ReportError: there are no results, a file cannot be read, or `machine` does not say which."""
     folder, suite = machine_folder(results_dir, machine), suite_of(results_dir)
     found: dict[tuple[str, str], ResultFile] = {}
     notes = []
@@ -200,7 +228,7 @@ def result_files(results_dir: Path, machine: str | None) -> tuple[Path, list[Res
         if first is not file:
             notes.append(f"{path.name} holds the same commit and environment as {first.path.name} and was left out")
     files = sorted(found.values(), key=lambda file: (when(file.commit_date), file.measured_until, file.commit))
-    return folder, _with_short_environments(files), notes
+    return History(folder, tuple(_with_short_environments(files)), tuple(notes))
 
 
 def _with_short_environments(files: list[ResultFile]) -> list[ResultFile]:
@@ -218,12 +246,6 @@ def _result_file(path: Path, suite: Mapping[str, dict[str, Any]]) -> ResultFile:
     cells = {name: dict(zip(found.result_columns, row, strict=False)) for name, row in found.results.items()}
     rows = _checked(cells, dict[str, Row], path)
     return ResultFile(path=path, rows=rows, suite=suite, **structs.asdict(found))
-
-
-def machine_in(folder: Path) -> dict[str, Any]:
-    """asv's words about the machine whose results lie in a folder."""
-    data = load(folder / "machine.json", dict[str, Any])
-    return {**data, "machine": str(data.get("machine") or folder.name)}
 
 
 def load(path: Path, shape: Any) -> dict[str, Any]:

@@ -7,9 +7,8 @@ from tools.analysis.change import Change, between
 from tools.errors import ReportError
 from tools.words import plural
 
-from .files import commit_named
+from .files import History, commit_named, read_history
 from .git import Repository
-from .results import History, read_history
 
 WINDOW = 20
 """Measured commits before the judged ones that are looked at."""

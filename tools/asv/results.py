@@ -1,11 +1,11 @@
-"""What asv has measured, as reports and as series."""
+"""What asv has measured, as reports."""
 
 import platform
 import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,10 @@ from tools.analysis.model import (
     title_of,
     with_speedups,
 )  # fmt: skip
-from tools.analysis.series import Measured, Params, Run
+from tools.analysis.series import Measured, Params
 from tools.errors import ReportError
 
-from .files import LEVEL_PARAMETER, TIME_METHOD, ResultFile, chosen, machine_in, result_files
+from .files import LEVEL_PARAMETER, TIME_METHOD, History, ResultFile, chosen, read_history
 from .git import Repository
 from .values import amount, level_of, seconds, value_of, when
 
@@ -46,23 +46,6 @@ IMPORT_BASELINES: dict[Kind, str] = {
 _TITLED_CLASS = re.compile(r"(\w*)(?:File|API)Ingest")
 
 
-@dataclass(frozen=True)
-class History:
-    """Everything that one machine has measured, oldest commit first; `notes` say what was left out."""
-
-    machine: str
-    files: tuple[ResultFile, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def commits(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(file.commit for file in self.files))
-
-    def runs(self, *commits: str) -> list[Run]:
-        """What some commits have measured, in their order."""
-        return [file.run for commit in commits for file in self.files if file.commit == commit]
-
-
 def read_report(
     results_dir: Path, *, commit: str | None = None, machine: str | None = None, peers: bool = False,
     repository: Path | None = None,
@@ -71,10 +54,10 @@ def read_report(
     repository; with its peers if asked. Of several environments the one measured last is taken. Raises ReportError:
     there are no results, a file cannot be read, or `commit` or `machine` does not say which.
     """
-    folder, files, _ = result_files(results_dir, machine)
+    history = read_history(results_dir, machine=machine)
     known = Repository(repository).find(commit) if repository and commit else None
-    file = chosen(files, folder, commit, known)
-    report = _report(file, machine_in(folder), with_peers=peers)
+    file = chosen(history, commit, known)
+    report = _report(file, history.hardware, with_peers=peers)
     if not report.data_sets:
         raise ReportError(
             f"{file.path} holds no benchmark named {TIME_METHOD} with a parameter {LEVEL_PARAMETER!r} that "
@@ -83,13 +66,12 @@ def read_report(
     return report
 
 
-def read_reports(results_dir: Path, machine: str, *, peers: bool = False) -> list[Report]:
-    """Every commit of a machine that has ingestion results, oldest first, once for each of its environments. Results of
-    another version of a benchmark than today's are left out, as asv does. Raises ReportError: a file cannot be read.
+def reports_of(history: History, *, peers: bool = False) -> list[Report]:
+    """Of every commit that has ingestion results, oldest first, once for each of its environments. Results of another
+    version of a benchmark than today's are left out, as asv does.
     """
-    folder, files, _ = result_files(results_dir, machine)
-    hardware = machine_in(folder)
-    reports = [_report(_of_today(file), hardware, with_peers=peers) for file in files]
+    hardware = history.hardware
+    reports = [_report(_of_today(file), hardware, with_peers=peers) for file in history.files]
     return [report for report in reports if report.data_sets]
 
 
@@ -108,14 +90,6 @@ def _report(file: ResultFile, machine: Mapping[str, Any], *, with_peers: bool) -
         environment=_environment(file, machine),
         data_sets=data_sets,
     )
-
-
-def read_history(results_dir: Path, *, machine: str | None = None) -> History:
-    """Every measured series of one machine, in all its commits and environments. Raises ReportError: there are no
-    results, a file cannot be read, or `machine` does not say which.
-    """
-    folder, files, notes = result_files(results_dir, machine)
-    return History(folder.name, tuple(files), tuple(notes))
 
 
 def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:

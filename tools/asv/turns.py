@@ -29,10 +29,9 @@ from tools.analysis.metrics import is_judged
 from tools.analysis.series import Run
 from tools.errors import ReportError
 
-from .files import only, selected, suite_of
+from .files import only, read_history, selected, suite_of
 from .git import Repository
 from .project import OURS, Project
-from .results import read_history
 from .run import AsvError, Running, last_line, started
 
 LaunchMethod = Literal["spawn", "forkserver"]

@@ -16,8 +16,9 @@ from tools.analysis.analysis import Analysis
 from tools.analysis.change import Change
 from tools.analysis.model import DataSet, Report
 from tools.analysis.verdicts import Row
+from tools.asv.files import History, read_history
 from tools.asv.history import WINDOW, before_and_after
-from tools.asv.results import read_history, read_reports
+from tools.asv.results import reports_of
 from tools.atomic import write_bytes
 from tools.render.json_file import data_set_content
 from tools.render.page import cells, environment_facts, memory_note
@@ -34,8 +35,9 @@ def page_data(results_dir: Path, project: str, order: Mapping[str, int], dates: 
     """
     series: dict[tuple[str, str, str], dict[str, Any]] = {}
     for folder in sorted(path.parent for path in results_dir.glob("*/machine.json")):
-        changes = _changes(results_dir, folder.name, order)
-        reports = [x for x in read_reports(results_dir, folder.name, peers=True) if x.environment.commit in order]
+        history = read_history(results_dir, machine=folder.name)
+        changes = _changes(history, order)
+        reports = [one for one in reports_of(history, peers=True) if one.environment.commit in order]
         several = len({report.environment.env_name for report in reports}) > 1
         for report in sorted(reports, key=lambda x: order[x.environment.commit or ""]):
             where = report.environment
@@ -52,9 +54,8 @@ def page_data(results_dir: Path, project: str, order: Mapping[str, int], dates: 
     return {"project": project, "published": published, "series": list(series.values())}
 
 
-def _changes(results_dir: Path, machine: str, order: Mapping[str, int]) -> dict[str, Change]:
+def _changes(history: History, order: Mapping[str, int]) -> dict[str, Change]:
     """What the newest commits changed, each by those before it, as `regressions --commit` says it."""
-    history = read_history(results_dir, machine=machine)
     commits = sorted((commit for commit in history.commits if commit in order), key=order.__getitem__)
     return {
         commit: before_and_after(history, commits[max(0, place - WINDOW) : place], [commit], base=None)

@@ -9,11 +9,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tools.analysis.change import Change
-from tools.asv.files import only
+from tools.asv.files import only, read_history
 from tools.asv.git import Repository
 from tools.asv.history import judge
 from tools.asv.project import Project
-from tools.asv.results import read_history
 from tools.asv.run import Asv
 from tools.atomic import write_bytes
 from tools.errors import ReportError, ToolError

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from tools.analysis.change import Change
-from tools.asv.files import machine_in, suite_of
+from tools.asv.files import load, suite_of
 from tools.asv.git import Repository
 from tools.render.change import as_markdown
 from tools.render.markdown import code, escaped
@@ -149,7 +149,8 @@ def _conditions(night: Night, home: Path) -> Iterator[str]:
     if observed:
         last = observed[-1]
         loads = [one.load_avg[0] for one in observed]
-        yield f"{machine_in(home).get('cpu') or 'unknown CPU'}, {plural(last.cpus, 'processor')}"
+        cpu = load(home / "machine.json", dict[str, Any]).get("cpu")
+        yield f"{cpu or 'unknown CPU'}, {plural(last.cpus, 'processor')}"
         yield f"load average before the rounds: {min(loads):.2f} to {max(loads):.2f}; niceness {last.nice}"
         if observed[0].is_busy:
             yield "**something else was at work when the measurement began: do not trust small changes**"

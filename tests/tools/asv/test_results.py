@@ -15,7 +15,8 @@ from tools.analysis.change import between
 from tools.analysis.model import Usage
 from tools.analysis.series import Run
 from tools.analysis.two_reports import compare_reports
-from tools.asv.results import environment_of, read_history, read_report, read_reports
+from tools.asv.files import read_history
+from tools.asv.results import environment_of, read_report, reports_of
 from tools.errors import ReportError
 from tools.render import read, write
 
@@ -509,7 +510,8 @@ def test_what_asv_before_0_5_wrote_is_read_as_asv_update_converts_it(made: Made)
     (path.parent / "aaaaaaaa-env.json").write_text(json.dumps(old))
     one, five = read_report(made.root, commit="a" * 8).data_sets[0].levels
     assert (one.samples, one.speedup, five.status) == ((1.9, 2.0, 2.2), 1.0, "failed")
-    assert [report.environment.commit_short for report in read_reports(made.root, "box")] == ["aaaaaaaa", "bbbbbbbb"]
+    found = reports_of(read_history(made.root))
+    assert [report.environment.commit_short for report in found] == ["aaaaaaaa", "bbbbbbbb"]
     before, after = runs_of(made.root)
     assert len(before.series.keys() & after.series.keys()) == 1
 

@@ -19,7 +19,8 @@ from asv.util import UserError
 from dashboard_results import API, TIME, Scratch
 from support import ROOT
 
-from tools.asv.results import read_reports
+from tools.asv.files import read_history
+from tools.asv.results import reports_of
 from tools.dashboard import preview, scripts, stock_pages
 from tools.dashboard.scripts import CHART_JS, Script
 from tools.errors import MeasuringError, ReportError
@@ -91,7 +92,7 @@ def test_results_of_another_version_are_no_history(scratch: Scratch) -> None:
     content = json.loads(path.read_text())
     content["results"][f"{API}.{TIME}"][2] = "0"
     path.write_text(json.dumps(content))
-    (report,) = read_reports(scratch.results, "box")
+    (report,) = reports_of(read_history(scratch.results))
     assert [data_set.kind for data_set in report.data_sets] == ["file", "file"]
 
 
