@@ -8,15 +8,7 @@ from typing import Literal
 
 from .certainty import is_slower
 from .model import DataSet, Kind, Level
-from .ranking import (
-    MODEST_SPEEDUP,
-    PAYING_GAIN,
-    SIGNIFICANT_SPEEDUP,
-    Effect,
-    by_fastest_smaller,
-    counted,
-    seconds,
-)
+from .ranking import MODEST_SPEEDUP, PAYING_GAIN, SIGNIFICANT_SPEEDUP, Effect, by_fastest_smaller, counted, seconds
 from .usage import Usage, waiting_in_words
 
 CPU_BOUND_BUSY = 1 / MODEST_SPEEDUP  # busier, and one thread cannot get a speedup worth having (Amdahl's law)

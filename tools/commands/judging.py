@@ -12,16 +12,14 @@ from tools import ROOT, progress
 from tools.errors import ReportError
 
 from .failures import that_cannot_be_judged
-from .output import FORMATS, Pattern, check_output, publish, write_report
+from .output import EXISTING_FILE, FILE, FOLDER, FORMATS, Pattern, check_output, publish, write_report
 
 if TYPE_CHECKING:
     from tools.analysis.model import Report
 
 FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
-_RESULTS = click.option(
-    "--results", "results_dir", type=click.Path(file_okay=False, path_type=Path), default=ROOT / ".asv" / "results",
-    help="Folder of asv's results. [default: .asv/results]",
-)  # fmt: skip
+_RESULTS = click.option("--results", "results_dir", type=FOLDER, default=ROOT / ".asv" / "results",
+                        help="Folder of asv's results. [default: .asv/results]")  # fmt: skip
 _MACHINE = click.option("--machine", help="The machine, where there are results of several.")
 
 
@@ -29,14 +27,12 @@ _MACHINE = click.option("--machine", help="The machine, where there are results 
 @click.option("--commit", help="Commit to show, as git names it. [default: the newest with results]")
 @_MACHINE
 @_RESULTS
-@click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="Results file of `file` or `api` to show instead of asv's results.")  # fmt: skip
+@click.option("--from", "source", type=EXISTING_FILE, help="Results file of `file` or `api` instead of asv's results.")
 @click.option("--compare", metavar="COMMIT", help="Put this commit, as the one before, beside the one shown.")
 @click.option("--peers", is_flag=True, help="Also other ways to the same items, where asv has measured them.")
 @click.option("--format", "form", type=click.Choice(tuple(FORMAT_SUFFIXES)), default="md", show_default=True,
               help="md: a page with its plots as PNG and SVG; html: one file; terminal: write nothing.")  # fmt: skip
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path),
-              help="File to write. [default: results/report.md, .json or .html]")  # fmt: skip
+@click.option("--output", type=FILE, help="File to write. [default: results/report.md, .json or .html]")
 def report_command(commit: str | None, machine: str | None, results_dir: Path, source: Path | None,
                    compare: str | None, peers: bool, form: str, output: Path | None) -> int:  # fmt: skip
     """Show what `asv run` has measured: the newest commit, or the one named.
@@ -79,7 +75,7 @@ def report_command(commit: str | None, machine: str | None, results_dir: Path, s
 @click.option("--repository", type=click.Path(exists=True, file_okay=False, path_type=Path), default=ROOT,
               help="git repository that knows the order of the commits. [default: this one]")  # fmt: skip
 @click.option("--format", "form", type=click.Choice((*FORMATS, "markdown")), default="terminal", show_default=True)
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write instead of printing.")
+@click.option("--output", type=FILE, help="File to write instead of printing.")
 def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
     """Judge what `asv run` has measured: did the last commit make it slower?
 
@@ -115,10 +111,9 @@ def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
 @click.option("--bench", type=Pattern(), help="Regular expression that chooses benchmarks, as asv has it.")
 @click.option("--rounds", type=click.IntRange(1, 100), help="Runs of each commit. [default: 14, with --quick 10]")
 @click.option("--quick", is_flag=True, help="Watch less, in about three minutes on two quiet cores.")
-@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+@click.option("--config", type=EXISTING_FILE,
               help="The asv.conf.json of another project, whose commits are measured with its own suite.")  # fmt: skip
-@click.option("--format", "form", type=click.Choice(FORMATS), default="terminal", show_default=True,
-              help="How to print the verdict.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(FORMATS), default="terminal", show_default=True)
 def compare_command(base: str, head: str, bench: str | None, rounds: int | None, quick: bool, config: Path | None,
                     form: str) -> int:  # fmt: skip
     """Say what HEAD made slower or faster than BASE.
@@ -144,11 +139,9 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
             from tools.asv import turns
             from tools.asv.project import OURS, Project
 
-            project = Project.of(config) if config else OURS
+            how: dict[str, Any] = {"bench": bench, "quick": quick, "rounds": rounds}
             with progress.counted("comparing", "runs") as show:
-                change = turns.compare(
-                    base, head, bench=bench, quick=quick, rounds=rounds, project=project, progress=show
-                )
+                change = turns.compare(base, head, **how, project=Project.of(config) if config else OURS, progress=show)
     publish(change, form, None)
     return change.exit_code
 

@@ -11,17 +11,18 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from tools import ROOT, progress, test_data
 
-from .output import check_output, say, write_report
+from .output import FILE, check_output, say, write_report
 
 if TYPE_CHECKING:
     from tools.analysis.model import Concurrency
+    from tools.measuring import Request
 
 TEST_DATA = ROOT / "test_data"
 LOCAL_LATENCY_SECONDS = 0.1
@@ -49,25 +50,14 @@ class Levels(click.ParamType["tuple[Concurrency, ...]"]):
         return (*sorted(map(int, numbers)), *(parts & self.words))
 
 
-def _processes(
-    context: click.Context, option: click.Parameter, levels: tuple[Concurrency, ...] | None
-) -> tuple[Concurrency, ...] | None:
+def _processes(context: click.Context, option: click.Parameter, levels: tuple[int, ...] | None) -> Any:
     """Numbers of processes, as reports name them: 1, "2 processes"."""
     return levels and tuple(level if level == 1 else f"{level} processes" for level in levels)
 
 
-class Shared(NamedTuple):
-    """The options that `file` and `api` share."""
-
-    concurrency: tuple[Concurrency, ...]
-    repeat: int | None
-    budget: float
-    output: Path
-
-
 def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     options = (
-        click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=output, show_default=True,
+        click.option("--output", type=FILE, default=output, show_default=True,
                      help="JSON file to write; the report and the plot go beside it."),
         click.option("--budget", type=click.FloatRange(min=0), default=30.0, show_default=True, metavar="SECONDS",
                      help="Begin no further round of runs after so long, once each level has five."),
@@ -90,17 +80,18 @@ def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]],
 @click.pass_context
 def file_command(context: click.Context, /, test_size: int | None, profile: str | None, layout: str | None,
                  source: str | None, max_items: int | None, workers: tuple[Concurrency, ...] | None,
-                 **shared: Any) -> None:  # fmt: skip
+                 concurrency: tuple[Concurrency, ...], repeat: int | None, budget: float,
+                 output: Path) -> None:  # fmt: skip
     """Measure reading items from files, the page cache warm: each level is run once untimed before."""
     from tools import source_check
     from tools.analysis.model import title_of
+    from tools.measuring import Request, Rules
 
-    given = Shared(**shared)
-    check_output(given.output)
+    check_output(output)
     if workers is not None:
         if max_items or context.get_parameter_source("concurrency") is not ParameterSource.DEFAULT:
             raise click.UsageError("--workers writes all items: --concurrency and --max-items do not go with it")
-        given = given._replace(concurrency=workers)
+        concurrency = workers
     if source is not None:
         if test_size or profile or layout:
             raise click.UsageError("--source is data of yours: --test-size, --profile and --layout do not go with it")
@@ -116,7 +107,8 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
     source_check.check_file_source(options)
     if workers is not None:
         title, shown = f"{title}, written", f"{shown}, written as NDJSON"
-    _measure(given, title, shown, options, warm_up=True, items=expected, written=workers is not None)
+    how: dict[str, Any] = {"warm_up": True, "items": expected, "written": workers is not None}
+    _measure(Request(title, shown, options, concurrency, Rules(repeat, budget), **how), output)
 
 
 @click.command("api")
@@ -131,15 +123,16 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
               help="Send a header with the value of an environment variable.")  # fmt: skip
 @_shared_options("results/api.json", f"{UNTIL_NARROW}; 1 with --catalog-url")
 def api_command(catalog_url: str | None, collection_id: str | None, max_items: int | None, limit: int,
-                datetime: str | None, bbox: str | None, headers: tuple[str, ...], **shared: Any) -> None:  # fmt: skip
+                datetime: str | None, bbox: str | None, headers: tuple[str, ...], concurrency: tuple[Concurrency, ...],
+                repeat: int | None, budget: float, output: Path) -> None:  # fmt: skip
     """Measure fetching items from a STAC API. A catalogue of others is asked once a level unless --repeat says more."""
     from benchmarks import _api_server
     from stac_manager import IngestConfig
     from tools import source_check
     from tools.analysis.model import title_of
+    from tools.measuring import Request, Rules
 
-    given = Shared(**shared)
-    check_output(given.output)
+    check_output(output)
     max_items = max_items or (REMOTE_API_ITEMS if catalog_url else LOCAL_API_ITEMS)
     search: dict[str, Any] = {"mode": "api", "max_items": max_items, "limit": limit}
     asked = {"collection_id": collection_id, "datetime": datetime, "bbox": bbox and bbox.split(",")}
@@ -156,16 +149,16 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
             url, shown = catalog_url, f"{_without_query(catalog_url)}, {limit} items a page"
         options = {**search, "source": url}
         if catalog_url is not None:
-            repeat = given.repeat or 1
-            given = given._replace(repeat=repeat)
-            total = source_check.requests_of(-(-max_items // limit), given.concurrency, repeat)
+            repeat = repeat or 1
+            total = source_check.requests_of(-(-max_items // limit), concurrency, repeat)
             say(f"This sends about {total:,} requests to {_without_query(catalog_url)}.")
         source_check.check_api_source(options)
         if collection_id:
             shown = f"{shown}, collection {collection_id}"
         title = "{items:,} API Items" if catalog_url else title_of("api", max_items)
         expected = max_items if catalog_url is None and not (datetime or bbox or collection_id) else None
-        _measure(given, title, shown, options, warm_up=False, items=expected)
+        rules = Rules(repeat, budget)
+        _measure(Request(title, shown, options, concurrency, rules, warm_up=False, items=expected), output)
 
 
 def _made(items: int, profile: str | None, layout: str | None) -> tuple[test_data.DataSetSpec, test_data.DataSet]:
@@ -175,22 +168,19 @@ def _made(items: int, profile: str | None, layout: str | None) -> tuple[test_dat
         return spec, test_data.ensure(spec, TEST_DATA, progress=show)
 
 
-def _measure(given: Shared, title: str, source: str, options: dict[str, Any], **how: Any) -> None:
+def _measure(request: Request, output: Path) -> None:
     from rich.console import Console
 
     from tools import measuring, render
     from tools.analysis.analysis import analyse_report
 
-    rules = measuring.Rules(given.repeat, given.budget)
-    how["command"] = _as_typed(sys.argv)
-    request = measuring.Request(title, source, options, given.concurrency, rules, **how)
-    report, remarks = measuring.measure(request, Console(stderr=True))
+    report, remarks = measuring.measure(replace(request, command=_as_typed(sys.argv)), Console(stderr=True))
     for remark in remarks:
         say(f"note: {remark}")
     found = analyse_report(report)
-    render.write(found, given.output)
-    write_report(found, "md", given.output.with_name(f"{given.output.stem}_report.md"))
-    say(f"Written: {given.output}")
+    render.write(found, output)
+    write_report(found, "md", output.with_name(f"{output.stem}_report.md"))
+    say(f"Written: {output}")
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """`nightly`: what a timer starts every night."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -8,11 +7,11 @@ import click
 from tools import ROOT, progress
 
 from .failures import that_cannot_be_judged
-from .output import Pattern
+from .output import EXISTING_FILE, FOLDER, Pattern
 
 
 @click.command("nightly")
-@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=ROOT / "asv.conf.json",
+@click.option("--config", type=EXISTING_FILE, default=ROOT / "asv.conf.json",
               help="asv's configuration. [default: asv.conf.json of this project]")  # fmt: skip
 @click.option("--branch", help="Branch to follow. [default: the first of asv's configuration]")
 @click.option("--machine", metavar="NAME",
@@ -27,7 +26,7 @@ from .output import Pattern
               help="Start no further batch after so long; the next run goes on.")  # fmt: skip
 @click.option("--results-branch", metavar="BRANCH", help="Keep the results on this git branch, not in results_dir.")
 @click.option("--push", "remote", metavar="REMOTE", help="Fetch the results branch from this remote and push it there.")
-@click.option("--work", type=click.Path(file_okay=False, path_type=Path),
+@click.option("--work", type=FOLDER,
               help="Folder for what is unfinished. [default: .asv/nightly beside the configuration]")  # fmt: skip
 @click.option("--dashboard-url", metavar="URL", help="Where the dashboard will be found, for the links.")
 def nightly_command(**given: Any) -> int:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tools.analysis.model import Report
 
 FORMATS = ("terminal", "md", "json")  # of a verdict
+FILE, FOLDER = click.Path(dir_okay=False, path_type=Path), click.Path(file_okay=False, path_type=Path)
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class Pattern(click.ParamType[str]):

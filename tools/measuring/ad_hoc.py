@@ -15,16 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from tools import ROOT, progress
-from tools.analysis.model import (
-    Concurrency,
-    DataSet,
-    Environment,
-    Kind,
-    Level,
-    Report,
-    make_level,
-    with_speedups,
-)
+from tools.analysis.model import Concurrency, DataSet, Environment, Kind, Level, Report, make_level, with_speedups
 from tools.analysis.series import Measured
 from tools.analysis.usage import Usage, mean_usage
 from tools.errors import MeasuringError
