@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import psutil
 import pytest
@@ -23,7 +24,7 @@ from support import ROOT, THOROUGH, Run, make_item
 from benchmarks import _api_server
 from stac_manager.sinks.balance import LEAST_ITEMS
 from tools import source_check
-from tools.commands.measuring import Levels
+from tools.commands import measuring
 from tools.measuring import ad_hoc
 
 PROGRAM = [sys.executable, ROOT / "tools" / "benchmark_ingest.py"]
@@ -71,7 +72,7 @@ def stats(url: str) -> dict[str, Any]:
     [("10,1,5", (1, 5, 10)), ("auto,20,1", (1, 20, "auto")), ("auto", ("auto",)), (" 1, auto ,1", (1, "auto"))],
 )
 def test_levels_are_sorted_with_auto_last(given: str, levels: tuple[int | str, ...]) -> None:
-    assert Levels().convert(given, None, None) == levels
+    assert measuring.levels(None, click.Option(["--concurrency"]), given) == levels
 
 
 def test_file_measures_a_folder_of_mine(run: Run, folder: Path, tmp_path: Path) -> None:

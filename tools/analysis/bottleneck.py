@@ -28,10 +28,12 @@ def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottl
     one = None if base is None else base.usage
     if data_set.refused:
         return "limited"
-    if effect == "unknown":
-        return _of_one_worker(one) if base is not None and base.is_scattered else "unknown"
+    if effect == "unknown" and (one is None or one.crowded or base is None or not base.is_scattered):
+        return "unknown"
     if one is not None and one.busy >= CPU_BOUND_BUSY:
         return "cpu"
+    if effect == "unknown":  # of one worker alone
+        return "waiting" if one is not None and one.busy < IDLE_BUSY else "mixed"
     if effect == "inconclusive":
         return "inconclusive"
     if hindered(data_set) is not None:
@@ -51,14 +53,6 @@ def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottl
     if one.busy >= IDLE_BUSY:
         return "mixed"
     return "waiting" if effect == "significant" or top is None else _modest_though_idle(top)
-
-
-def _of_one_worker(one: Usage | None) -> Bottleneck:
-    if one is None or one.crowded:
-        return "unknown"
-    if one.busy >= CPU_BOUND_BUSY:
-        return "cpu"
-    return "waiting" if one.busy < IDLE_BUSY else "mixed"
 
 
 def _modest_though_idle(level: Level) -> Bottleneck:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from .bottleneck import too_few_tasks
-from .model import BASELINE_CONCURRENCY, Concurrency, DataSet, order_of, title_of
+from .model import BASELINE_CONCURRENCY, MEASUREMENT_SAMPLES, Concurrency, DataSet, order_of, title_of
 from .ranking import PAYING_GAIN, counted, fastest, seconds
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 WORKERS = "--workers"
 PROGRAM = "python tools/benchmark_ingest.py"
-ENOUGH_REPEATS = 5
 TASKS_PER_WORKER = 10  # so that all have work up to the end
 SHORT_SECONDS = 0.01  # shorter runs can come out alike because the clock ticks no finer
 SO_THAT = "so that every worker has work"
@@ -45,9 +44,8 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
         return _more_items(data_set, "the runs are too short for the clock", 10)
     quiet = " on a quiet machine" if any(x.usage and x.usage.crowded for x in measured) else ""
     if found.effect == "inconclusive" or found.uncertain or (found.effect == "unknown" and found.default is None):
-        most = max(level.sample_count for level in measured)
-        repeats = max(ENOUGH_REPEATS, 2 * most)
-        return _again(data_set, f"Repeat each level{quiet}{_cost(data_set, repeats)}", repeat=repeats)
+        repeats = max(MEASUREMENT_SAMPLES, 2 * max(level.sample_count for level in measured))
+        return _again(data_set, f"Repeat each level{quiet}{_cost(data_set, repeats=repeats)}", repeat=repeats)
     if quiet:
         return _again(data_set, f"Measure again{quiet}")
     few = too_few_tasks(data_set)
@@ -71,8 +69,8 @@ def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:
     below = names[names.index(level) - 1]
     if level / below < WORTH_NARROWING or level - below < 2:
         return None
-    levels = sorted({BASELINE_CONCURRENCY, *(round(below + (level - below) * part / 4) for part in range(5))})
-    return _again(found.data_set, f"See whether fewer than {level} workers are enough", concurrency=levels)
+    why = f"See whether fewer than {level} workers are enough"
+    return _again(found.data_set, why, concurrency=_between(below, level, 4))
 
 
 def _is_rising(data_set: DataSet) -> bool:
@@ -85,12 +83,13 @@ def _is_rising(data_set: DataSet) -> bool:
 def _below_the_refusal(data_set: DataSet) -> list[int] | None:
     """The levels between the largest that was accepted and the smallest that was refused."""
     high = min(counted(data_set.refused), default=0)
-    accepted = [n for n, level in counted(data_set.measured).items() if level not in data_set.refused and n < high]
-    if not accepted or min(accepted) == high - 1:
-        return None
-    low = max(accepted)
-    levels = sorted({BASELINE_CONCURRENCY, *(round(low + (high - 1 - low) * part / 3) for part in range(4))})
-    return levels if high - low > 1 else None
+    low = max((number for number in counted(data_set.measured) if number < high), default=None)
+    return _between(low, high - 1, 3) if low is not None and high - low > 1 else None
+
+
+def _between(low: int, high: int, steps: int) -> list[int]:
+    """Levels at even distances, with the baseline."""
+    return sorted({BASELINE_CONCURRENCY, *(round(low + (high - low) * step / steps) for step in range(steps + 1))})
 
 
 def _smaller_pages(data_set: DataSet, pages: float, factor: int) -> tuple[str, str] | None:
@@ -98,8 +97,7 @@ def _smaller_pages(data_set: DataSet, pages: float, factor: int) -> tuple[str, s
     limit = int((data_set.items or 0) / pages / factor)
     if limit < 1 or "--catalog-url" not in (data_set.command or ""):
         return None
-    cost = _cost(data_set, max(level.sample_count for level in data_set.measured), factor)
-    return _again(data_set, f"Ask for smaller pages, {SO_THAT}{cost}", limit=limit)
+    return _again(data_set, f"Ask for smaller pages, {SO_THAT}{_cost(data_set, factor)}", limit=limit)
 
 
 def _more_items(data_set: DataSet, why: str, factor: int) -> tuple[str, str] | None:
@@ -109,24 +107,24 @@ def _more_items(data_set: DataSet, why: str, factor: int) -> tuple[str, str] | N
         return None
     name = "test_size" if data_set.kind == "file" and not own else "max_items"
     times = max(factor, 2)
-    cost = _cost(data_set, max(level.sample_count for level in data_set.measured), times)
-    return _again(data_set, f"Measure more items, {why}{cost}", **{name: (data_set.items or 100) * times})
+    words = f"Measure more items, {why}{_cost(data_set, times)}"
+    return _again(data_set, words, **{name: (data_set.items or 100) * times})
 
 
-def _cost(data_set: DataSet, repeats: int, times: int = 1) -> str:
-    """How many requests that would take, of so many times the items: it is somebody's server."""
+def _cost(data_set: DataSet, times: int = 1, repeats: int = 0) -> str:
+    """How many requests that would take, of so many times the items, or with more repeats: it is somebody's server."""
     tasks = [x.usage.tasks for x in data_set.measured if x.usage is not None and x.usage.tasks]
     if data_set.kind != "api" or not tasks:
         return ""
+    repeats = repeats or max(level.sample_count for level in data_set.measured)
     requests = max(tasks) * times * repeats * len(data_set.levels)
     return f" (about {float(f'{requests:.2g}'):,.0f} requests)"
 
 
 def _again(data_set: DataSet, why: str, **options: int | Sequence[Concurrency]) -> tuple[str, str]:
     command = data_set.command or ""
-    if command.startswith("asv") and set(options) - {"repeat"} and data_set.title == title_of(
-        data_set.kind, data_set.items or 0
-    ):  # fmt: skip
+    is_plain = data_set.title == title_of(data_set.kind, data_set.items or 0)
+    if command.startswith("asv") and set(options) - {"repeat"} and is_plain:
         # asv's levels are those of the suite; the program takes others, of the same data.
         size = "--test-size" if data_set.kind == "file" else "--max-items"
         command = f"{PROGRAM} {data_set.kind} {size} {data_set.items}"

@@ -40,7 +40,6 @@ class Row:
         ratio: `head` by `base`, so that 1.1 is 10 % more.
         low, high: The 95 % interval of the ratio; None where there is none.
         p_value: Corrected for the number of comparisons; None where the metric needs no statistics.
-        threshold: The least change that would be called, as a fraction: 0.05 is 5 %.
         evidence: Why the status is what it is, in words.
         guilty: The commit that brought the change, when a history was judged and there is one.
     """
@@ -54,7 +53,6 @@ class Row:
     low: float | None = None
     high: float | None = None
     p_value: float | None = None
-    threshold: float | None = None
     evidence: str = ""
     guilty: str | None = None
     label: str = ""
@@ -194,13 +192,12 @@ def rows_of(findings: Sequence[Finding], looks: int = 1) -> list[Row]:
 
 def _exact_row(row: Row, metric: Metric, base: float, head: float) -> Row:
     ratio = head / base if base else None
-    row = replace(row, status=exact_verdict(base, head, metric), threshold=metric.least_change, ratio=ratio)
+    row = replace(row, status=exact_verdict(base, head, metric), ratio=ratio)
     now = quantity(head, row.series.unit)
     if base == head:
         return replace(row, evidence=f"{now}, as before")
-    shown = (
-        f"{quantity(base, row.series.unit)} before, {now} now{f' ({_change(ratio)})' if ratio and ratio > 0 else ''}"
-    )
+    change = f" ({_change(ratio)})" if ratio and ratio > 0 else ""
+    shown = f"{quantity(base, row.series.unit)} before, {now} now{change}"
     return replace(row, evidence=shown if row.status != "no change" else f"{shown}; {_uncalled(metric)}")
 
 
@@ -214,7 +211,7 @@ def _scattering_row(finding: Finding, difference: certainty.Difference, p_value:
         shown = f"{quantity(row.base, row.series.unit)} before, {quantity(row.head, row.series.unit)} now"
         return replace(row, status=status, p_value=p_value, evidence=f"{shown}, {finding.basis}")
     ratio, low, high = difference.ratio, difference.low, difference.high
-    row = replace(row, status=status, ratio=ratio, low=low, high=high, p_value=p_value, threshold=metric.least_change)
+    row = replace(row, status=status, ratio=ratio, low=low, high=high, p_value=p_value)
     size = f"{percent(abs(ratio - 1))} {metric.more if ratio > 1 else metric.less}"
     if size.startswith(percent(0)):
         size = "no difference"

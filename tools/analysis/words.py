@@ -85,10 +85,10 @@ def _why_one(found: Analysis) -> str:
         reach = f", which reached {times(top)} at most" if found.best in refused else ""
         return f"the server refused requests at {named(refused)}{reach}"
     if found.best is not None:
-        return f"{_is(found.best)} only {share((found.best.speedup or 1) - 1)} faster"
+        return f"{_are([found.best])} only {share((found.best.speedup or 1) - 1)} faster"
     others = found.compared
     if all(level.speedup_interval and level.speedup_interval[1] < 1 for level in others):
-        return "more workers are slower" if counted(others) else f"{named(others)} {_be(others)} slower"
+        return "more workers are slower" if counted(others) else f"{_are(others)} slower"
     return "more workers are not measurably faster"
 
 
@@ -100,20 +100,18 @@ def _beside_the_best(found: Analysis, default: Level) -> str:
     if top in found.data_set.refused:
         return f"; the server refused requests at {workers(top.concurrency)}"
     if not is_slower(default, top):
-        return f"; {_is(top)} not measurably faster"
+        return f"; {_are([top])} not measurably faster"
     gain = seconds(default) / seconds(top) - 1
-    faster = share(gain)
     if not pays(top, default) and is_dear(top, default):
-        return f"; {_is(top)} {faster} faster, at {times((top.peak_bytes or 0) / (default.peak_bytes or 1))} the memory"
-    return f"; {_is(top)} {'less than 1 %' if gain < 0.01 else f'only {faster}'} faster"
+        memory = times((top.peak_bytes or 0) / (default.peak_bytes or 1))
+        return f"; {_are([top])} {share(gain)} faster, at {memory} the memory"
+    return f"; {_are([top])} {'less than 1 %' if gain < 0.01 else f'only {share(gain)}'} faster"
 
 
-def _is(level: Level) -> str:
-    return f"{workers(level.concurrency)} {_be([level])}"
-
-
-def _be(levels: Sequence[Level]) -> str:
-    return "are" if len(levels) > 1 or workers(levels[0].concurrency).endswith("s") else "is"
+def _are(levels: Sequence[Level]) -> str:
+    """ "1 worker is", "5 and 10 workers are", "auto concurrency is"."""
+    name = named(levels)
+    return f"{name} {'are' if len(levels) > 1 or name.endswith('s') else 'is'}"
 
 
 def named(levels: Iterable[Level]) -> str:
@@ -123,7 +121,7 @@ def named(levels: Iterable[Level]) -> str:
     words = [workers(name) for name in names if isinstance(name, str)]
     if len(numbers) > 1:
         return " and ".join(filter(None, [f"{listed(numbers)} workers", listed(words)]))
-    return listed([*(workers(name) for name in names if isinstance(name, int)), *words])
+    return listed(list(map(workers, names)))
 
 
 def _no_advice(found: Analysis) -> str:
@@ -158,7 +156,7 @@ def _best(found: Analysis) -> str:
         level = found.best
         speedup = ", speedup n/a" if level.speedup is None else f" with {times(level.speedup)} speedup"
         equals = [x for x in found.compared if seconds(x) < seconds(level)]
-        tie = f" ({named(equals)} {_be(equals)} not measurably faster)" if equals else ""
+        tie = f" ({_are(equals)} not measurably faster)" if equals else ""
         return f"{workers(level.concurrency)}{speedup}{tie}"
     if found.effect == "none":
         return "1 worker (sequential), nothing is faster"

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import reduce
@@ -32,27 +32,22 @@ AUTO = "auto"
 UNTIL_NARROW = "5 or more, until the 95 % interval is within 5 %"
 
 
-class Levels(click.ParamType["tuple[Concurrency, ...]"]):
-    """Concurrency levels as a list with commas: 1,5,10, and `auto` for the one that the module finds itself."""
-
-    name = "levels"
-
-    def __init__(self, words: Iterable[str] = (AUTO,), example: str = "levels such as 1,5,10 or 1,5,auto") -> None:
-        self.words, self.example = set(words), example
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Concurrency, ...]:
-        if isinstance(value, tuple):
-            return value
-        parts = {part.strip() for part in str(value).split(",")}
-        numbers = parts - self.words
-        if not all(part.isdecimal() and int(part) > 0 for part in numbers):
-            self.fail(f"{value!r} is not a list of {self.example}", param, ctx)
-        return (*sorted(map(int, numbers)), *(parts & self.words))
-
-
-def _processes(context: click.Context, option: click.Parameter, levels: tuple[int, ...] | None) -> Any:
-    """Numbers of processes, as reports name them: 1, "2 processes"."""
-    return levels and tuple(level if level == 1 else f"{level} processes" for level in levels)
+def levels(context: click.Context | None, option: click.Parameter, given: str | None) -> tuple[Concurrency, ...] | None:
+    """Concurrency levels as a list with commas: 1,5,10, and `auto` for the one that the module finds itself. Of
+    `--workers` they are numbers of processes, as reports name them: 1, "2 processes".
+    """
+    if given is None:
+        return None
+    is_processes = option.name == "workers"
+    parts = {part.strip() for part in given.split(",")}
+    words = set() if is_processes else parts & {AUTO}
+    if not all(part.isdecimal() and int(part) > 0 for part in parts - words):
+        example = "numbers such as 1,2,4" if is_processes else "levels such as 1,5,10 or 1,5,auto"
+        raise click.BadParameter(f"{given!r} is not a list of {example}", context, option)
+    numbers = sorted(map(int, parts - words))
+    if is_processes:
+        return tuple(number if number == 1 else f"{number} processes" for number in numbers)
+    return (*numbers, *words)
 
 
 def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -62,7 +57,7 @@ def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]],
         click.option("--budget", type=click.FloatRange(min=0), default=30.0, show_default=True, metavar="SECONDS",
                      help="Begin no further round of runs after so long, once each level has five."),
         click.option("--repeat", type=click.IntRange(1, 1000), help=f"Timed runs a level. [default: {repeat}]"),
-        click.option("--concurrency", type=Levels(), default="1,5,10", show_default=True,
+        click.option("--concurrency", callback=levels, default="1,5,10", show_default=True, metavar="LEVELS",
                      help="Levels to measure, 'auto' among them."),
     )  # fmt: skip
     return lambda command: reduce(lambda command, option: option(command), options, command)
@@ -74,7 +69,7 @@ def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]],
 @click.option("--layout", type=click.Choice(test_data.LAYOUTS), help="How the generated items lie on disk.")
 @click.option("--source", help="A folder, file or glob of yours, instead of generated items.")
 @click.option("--max-items", type=click.IntRange(min=1), help="Stop after so many items.")
-@click.option("--workers", type=Levels((), "numbers such as 1,2,4"), callback=_processes, metavar="PROCESSES",
+@click.option("--workers", callback=levels, metavar="PROCESSES",
               help="Write NDJSON with so many processes, such as 1,2, instead.")  # fmt: skip
 @_shared_options("results/file.json", UNTIL_NARROW)
 @click.pass_context

@@ -29,16 +29,13 @@ PACKAGES = ("aiohttp", "orjson", "msgspec", "pyarrow", "stac-manager")
 
 @dataclass(frozen=True)
 class Request:
-    """What to measure.
+    """What to measure: `items` must come out, None if nobody knows how many.
 
     Attributes:
         title: Heading of the data set in the report; `{items}` stands for their number.
         source: Where the items come from, fit to be shown.
         options: Options of the IngestModule, without `concurrency`.
-        concurrency: The levels.
-        rules: How often.
         warm_up: Run each level once untimed before, so that the page cache is warm.
-        items: How many items must come out; None if nobody knows before.
         written: Write the items as NDJSON, with as many processes as the level says, in place of only reading them.
         command: What asks for it, as typed into a shell; None where nobody knows.
     """
