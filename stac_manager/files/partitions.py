@@ -32,7 +32,7 @@ from stac_manager.files.window import FileSource, Window, bytes_of_file, line_fr
 from stac_manager.owning import owning
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
-from stac_manager.reader import Done, Parts, counted
+from stac_manager.reader import Done, Parts
 from stac_manager.report import PartitionReport
 from stac_manager.stats import FileStats
 from stac_manager.texts import Texts
@@ -204,33 +204,32 @@ async def read(
         DataProcessingError: If the system allows no more open files for a while.
         ValueError: If the partition is none of files.
     """
-    own, counts = OwnFailures(failures), FileStats(tell=stats.tell)
+    own = OwnFailures(failures)
     filters = replace(filters_of(config, collection_id), whole=Decode(texts.loads, WHOLE.kept))
     documents: list[tuple[PlannedDocument, Document]] = []
     if is_remote(config.source):
         from stac_manager.files.remote import reading as remote
 
-        found = remote.read(config, filters, own, counts, remote.links_of_partition(partition, config))
+        found = remote.read(config, filters, own, stats, remote.links_of_partition(partition, config))
     else:
         for planned, document in _documents_of(partition):
             if planned.problem is None:
                 documents.append((planned, document))
             else:
                 own.add(planned.path, planned.problem)
-        found = read_documents([document for _, document in documents], config, filters, own, counts)
+        found = read_documents([document for _, document in documents], config, filters, own, stats)
     async with owning(found) as parts:
         async for part in parts:
-            yield counted(part, stats)
-            _copy(counts, stats)
+            yield part
             stats.failures = len(own)
     problem = None
     if changed := await asyncio.to_thread(_changes, [planned for planned, _ in documents]):
         problem = f"{changed[0]}{f' (and {len(changed) - 1:,} more files)' if len(changed) > 1 else ''}"
     report = PartitionReport(
         key=partition.key,
-        items=counts.items,
-        seen=counts.items + len(own),
-        pages=counts.documents,
+        items=stats.items,
+        seen=stats.items + len(own),
+        pages=stats.documents,
         failed=len(own),
         catalogs=own.catalogs,
         problem=problem,
@@ -272,10 +271,3 @@ def _place(partition: Partition) -> str:
     if isinstance(partition, RowGroups):
         return f"{printable(partition.document.path)}, row groups {partition.first} to {partition.stop}"
     return partition.kind
-
-
-def _copy(counts: FileStats, stats: FileStats) -> None:
-    """Show what was counted so far; items and the consumer's time are counted by who takes the parts."""
-    for name in ("documents", "bytes", "concurrency", "seconds_waiting", "seconds_reading", "seconds_decoding"):
-        setattr(stats, name, getattr(counts, name))
-    stats.peak_buffer = counts.peak_buffer

@@ -258,11 +258,13 @@ class Marks:
                     found = properties.get("updated")
                     if type(found) is str and found[-1:] == "Z":
                         updates += 1
-                        update = max(update, found)
+                        if found > update:
+                            update = found
                     found = properties.get("datetime")
                     if type(found) is str and found[-1:] == "Z":
                         times += 1
-                        time = max(time, found)
+                        if found > time:
+                            time = found
                 yield item
         finally:
             self.updated, self.datetime = (updates, update or None), (times, time or None)

@@ -12,7 +12,7 @@ from stac_manager.protocols import Item
 from stac_manager.sinks.disk import Disk
 from stac_manager.texts import text_of
 
-BUFFER_BYTES = 1 << 18
+BUFFER_BYTES = 1 << 17
 """Lines are handed to the system in pieces of about this size: little enough to stay in the processor's cache."""
 ZSTD_LEVEL = 3
 
@@ -67,12 +67,17 @@ class NdjsonPart:
 
     def write_texts(self, texts: Iterable[bytes]) -> None:
         """Add items that are JSON on one line already."""
+        add, pending, items = self._buffers.append, self._pending, 0
         for text in texts:
-            self.items += 1
-            self._buffers += (text, b"\n")
-            self._pending += len(text)
-            if self._pending >= BUFFER_BYTES:
+            add(text)
+            add(b"\n")
+            items += 1
+            pending += len(text)
+            if pending >= BUFFER_BYTES:
                 self._flush()
+                pending = 0
+        self.items += items
+        self._pending = pending
 
     def finish(self) -> int:
         self._flush()
