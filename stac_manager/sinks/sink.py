@@ -20,7 +20,7 @@ from stac_manager.sinks.model import Manifest
 from stac_manager.sinks.request import request_for
 from stac_manager.sinks.running import Progress, Run
 from stac_manager.sinks.sources import digest_of_files, files_of
-from stac_manager.sinks.summing import difference
+from stac_manager.sinks.summing import check_same
 from stac_manager.sinks.verifying import require_arrow
 from stac_manager.words import many
 
@@ -123,12 +123,8 @@ def _finished(run: Run) -> Manifest | None:
     manifest = run.folder.read_manifest()
     if manifest is None:
         return None
-    header, dest = run.request.header, run.layout.dest
-    if manifest.identity != header.identity or manifest.format != header.format:
-        raise ConfigurationError(
-            f"{dest}: was written by another run ({difference(manifest, header)}); choose another DEST, or start over "
-            "with --restart"
-        )
+    dest = run.layout.dest
+    check_same(manifest, run.request.header, dest)
     if manifest.failed or manifest.status == "incomplete" or run.folder.changed_part(manifest) is not None:
         return None
     run.say(f"{dest}: {_change(run, manifest) or 'already complete, nothing left to do'}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from stac_manager.completeness import merge
 from stac_manager.config import is_remote
-from stac_manager.exceptions import printable
+from stac_manager.exceptions import ConfigurationError, printable
 from stac_manager.plan import Plan
 from stac_manager.sinks.folder import Header
 from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, total
@@ -71,3 +72,16 @@ def difference(theirs: Header | Manifest, ours: Header) -> str:
         return "with another source or options"
     name = "source" if "source" in names else names[0]
     return f"{name} {theirs.options.get(name)!r}, now {ours.options.get(name)!r}"
+
+
+def check_same(theirs: Manifest, ours: Header, dest: Path) -> None:
+    """Refuse to go on with what another run has written.
+
+    Raises:
+        ConfigurationError: If it is of another source, or has other items or another format.
+    """
+    if theirs.identity != ours.identity or theirs.format != ours.format:
+        raise ConfigurationError(
+            f"{dest}: was written by another run ({difference(theirs, ours)}); choose another DEST, or start over "
+            "with --restart"
+        )

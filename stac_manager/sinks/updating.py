@@ -28,7 +28,7 @@ from stac_manager.sinks.ndjson import NdjsonPart, ZstdNdjsonPart
 from stac_manager.sinks.request import options_of, plan_of_source
 from stac_manager.sinks.running import Run
 from stac_manager.sinks.sources import check_apart, documents_of, files_of
-from stac_manager.sinks.summing import now
+from stac_manager.sinks.summing import check_same, now
 from stac_manager.sinks.verifying import identities, lines
 from stac_manager.words import many
 
@@ -55,8 +55,7 @@ def update(run: Run) -> Manifest:
             f"{changed}: is not there as the manifest says; run ingest without --update to have it again, or start "
             "over with --restart"
         )
-    if base.identity != run.request.header.identity:
-        raise ConfigurationError(f"{folder.layout.dest}: was written by another run (source {base.source})")
+    check_same(base, run.request.header, folder.layout.dest)
     newer, latest = _newer(run, base)
     with newer.folder.owned():
         found = newer.folder.read_manifest()
@@ -259,8 +258,15 @@ def _latest(folder: Folder, parts: Sequence[tuple[PartEntry, list[bytes]]]) -> l
 
 
 def _identities(path: Path, layout: Layout) -> list[bytes]:
-    """Of a part that an update which was interrupted has removed, none are left."""
-    return list(identities(path, layout.format)) if path.exists() else []
+    """Of a part that an update which was interrupted has removed, none are left.
+
+    Raises:
+        DataProcessingError: If it is damaged.
+    """
+    try:
+        return list(identities(path, layout.format)) if path.exists() else []
+    except ValueError as error:
+        raise DataProcessingError(f"{path}: is damaged ({error}); start over with --restart") from None
 
 
 def _kept(folder: Folder, part: PartEntry, keep: Sequence[bool]) -> PartEntry:

@@ -120,3 +120,23 @@ def test_a_part_that_is_gone_is_said_and_not_forgotten(tmp_path: Path) -> None:
         ):
             write(replace(sink, update=update))
     assert write(replace(sink, update=False, restart=True)).items == 2
+
+
+def test_parts_of_another_format_and_damaged_ones_are_not_updated(tmp_path: Path) -> None:
+    folder, dest = tmp_path / "items", tmp_path / "out"
+    folder.mkdir()
+    (folder / "0.json").write_text(json.dumps(make_item("item-0")))
+    sink = Sink({"source": folder}, dest, "ndjson", update=True)
+    write(sink)
+    (folder / "1.json").write_text(json.dumps(make_item("item-1")))
+    for format in ("ndjson.zst", "geoparquet"):
+        with pytest.raises(ConfigurationError, match=f"format ndjson, now {format}"):
+            write(replace(sink, format=format))
+        assert (verify(dest).items, verify(dest).problems) == (1, ())
+    part = next(dest.glob("*.ndjson"))
+    whole = part.read_bytes()
+    part.write_bytes(whole.replace(b"{", b"[", 1))
+    with pytest.raises(DataProcessingError, match=r"is damaged \(line 1 is not an item\); start over with --restart"):
+        write(sink)
+    part.write_bytes(whole)
+    assert write(sink).items == 2
