@@ -1,9 +1,7 @@
 """Does the judging keep what it promises? Injects faults whose size is known and counts how many are called.
 
 \b
-python tools/prove_regressions.py                 measure until all is done
-python tools/prove_regressions.py --seconds 250   measure for so long, and go on from there the next time
-python tools/prove_regressions.py --seconds 0     only write the table of what was measured
+python tools/prove_regressions.py   measure until all is done, or Ctrl-C; the next time it goes on from there
 
 In a scratch clone each fault becomes a commit. A repetition is what `compare` says of it and the commit before it, or
 of that commit and itself (A/A), and is a line of results/regression-proof.jsonl. The table is printed, and the
@@ -17,8 +15,8 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -115,16 +113,14 @@ Lines = Sequence[Mapping[str, Any]]  # of the record: a repetition each
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, help=__doc__)
-@click.option("--seconds", type=float, default=float("inf"), help="Start no repetition after so long.")
-def command(seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def command() -> None:
     watched = [(one, fault) for one in EXPERIMENTS for fault in (SAME, *one.faults)]
-    for number in range(SAME_REPETITIONS):
-        for experiment, fault in watched:
-            is_wanted = number < FAULT_REPETITIONS or fault == SAME
-            done = {line["number"] for line in lines_of(experiment, fault)}
-            if is_wanted and number not in done and time.monotonic() < deadline:
-                _add(experiment, fault, number)
+    with suppress(KeyboardInterrupt):
+        for number in range(SAME_REPETITIONS):
+            for experiment, fault in watched:
+                done = {line["number"] for line in lines_of(experiment, fault)}
+                if number not in done and (number < FAULT_REPETITIONS or fault == SAME):
+                    _add(experiment, fault, number)
     found = {(one, fault): lines for one, fault in watched if (lines := lines_of(one, fault))}
     if found:
         click.echo(as_table(found), nl=False)

@@ -3,7 +3,7 @@
     python tools/test_data_generator.py --profile sentinel-2-l2a --items 10000 --layout directory
 
 prints the path of the data on standard output and everything else on standard error. A set that is already
-there, whole, is used as it is.
+there, whole, is used as it is; remove its folder to have it made anew.
 
 Item `index` of a profile depends on (profile, seed, index), the kind of datetime and the skew; never on the number of
 items, the layout or the Python version.
@@ -46,9 +46,8 @@ _DEFAULT = DataSetSpec()
               help="Share of items in 1 % of the time range.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), default=Path("test_data"), metavar="FOLDER",
               help="The folder of all data sets.")  # fmt: skip
-@click.option("--force", is_flag=True, help="Make the set anew, even if it is there.")
 @click.option("--list", "listed", is_flag=True, help="List the data sets in the output folder and stop.")
-def command(output: Path, force: bool, listed: bool, **spec: Any) -> None:
+def command(output: Path, listed: bool, **spec: Any) -> None:
     """Make realistic STAC items, the same for the same seed. Prints the path of the data."""
     if listed:
         click.echo(_listing(output), nl=False)
@@ -59,7 +58,7 @@ def command(output: Path, force: bool, listed: bool, **spec: Any) -> None:
         raise click.UsageError(str(error)) from None
     try:
         with progress.counted(f"{wanted.profile} items", "items") as show:
-            made = sets.ensure(wanted, output, force=force, progress=show)
+            made = sets.ensure(wanted, output, progress=show)
     except OSError as error:
         raise OSError(f"cannot make the data set in {output}: {error}") from error
     click.echo(made.path.resolve())

@@ -410,12 +410,8 @@ def test_program_takes_every_option_and_prints_the_path_and_nothing_else(tmp_pat
     assert find(spec, tmp_path / "data") is not None
     assert by_id(read_layout("featurecollection", path)) == by_id(list(iter_items(spec)))
     written = path.stat().st_mtime_ns
-    (path.parent / "old").touch()
     assert run(*options.split(), cwd=tmp_path).stdout == first.stdout
     assert path.stat().st_mtime_ns == written
-    assert run(*options.split(), "--force", cwd=tmp_path).stdout == first.stdout
-    assert path.stat().st_mtime_ns > written
-    assert not (path.parent / "old").exists()
 
 
 @pytest.mark.parametrize(

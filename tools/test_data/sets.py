@@ -47,14 +47,12 @@ class DataSet:
     bytes: int
 
 
-def ensure(
-    spec: DataSetSpec, root: Path, *, force: bool = False, progress: Progress = lambda done, total: None
-) -> DataSet:
-    """The data set below `root`: the one that is there, unless `force` says to make it anew, or a new one. `progress`
-    is told how many items are made, and of how many. Raises OSError: the disk is full, or the folder cannot be written;
-    ToolError: layout `geoparquet` without pyarrow or stac-geoparquet.
+def ensure(spec: DataSetSpec, root: Path, *, progress: Progress = lambda done, total: None) -> DataSet:
+    """The data set below `root`: the one that is there, or a new one; `progress` is told how many items are made, and
+    of how many. Raises OSError: the disk is full, or the folder cannot be written; ToolError: layout `geoparquet`
+    without pyarrow or stac-geoparquet.
     """
-    if not force and (found := find(spec, root)) is not None:
+    if (found := find(spec, root)) is not None:
         return found
     root.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(root)
@@ -65,7 +63,7 @@ def ensure(
         name, write = WRITERS[spec.layout]
         write(_texts(spec, progress), unfinished / name)
         _write_manifest(spec, unfinished)
-        if force or find(spec, root) is None:
+        if find(spec, root) is None:
             with suppress(FileNotFoundError):
                 home.rename(Path(folder) / "outdated")
             try:
