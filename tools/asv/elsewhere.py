@@ -1,4 +1,4 @@
-"""asv with other folders than its configuration says: python elsewhere.py RESULTS HTML BRANCH ASV_ARGUMENTS...
+"""asv with other results and branch than its configuration says: python elsewhere.py RESULTS BRANCH ASV_ARGUMENTS...
 
 asv has no options for these. A changed copy of the configuration would have to lie beside the original, because asv
 finds pyproject.toml (and in it what a build needs), plugins and {conf_dir} from the folder of the file in use.
@@ -7,14 +7,14 @@ finds pyproject.toml (and in it what a build needs), plugins and {conf_dir} from
 import sys
 
 
-def run(results_dir: str, html_dir: str, branch: str, *arguments: str) -> None:
+def run(results_dir: str, branch: str, *arguments: str) -> None:
     """Run asv's command line; it ends the process with asv's exit code."""
     from asv import config, main
 
     read = config.Config.from_json.__func__
 
     def from_json(cls: type[config.Config], settings: dict[str, object]) -> config.Config:
-        return read(cls, {**settings, "results_dir": results_dir, "html_dir": html_dir, "branches": [branch]})
+        return read(cls, {**settings, "results_dir": results_dir, "branches": [branch]})
 
     config.Config.from_json = classmethod(from_json)
     sys.argv = ["asv", *arguments]

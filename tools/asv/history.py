@@ -29,27 +29,30 @@ def judge(
     Commits are named as git names them, or by the start of the hash; `repository` knows which comes before which.
     Raises ReportError: there are no results, or a commit or the machine does not say which; GitError: git refuses.
     """
-    line = Line(read_history(results_dir, machine=machine), Repository(repository), results_dir)
-    chosen = line.newest() if commit is None else line.find(commit)
-    notes = list(line.history.notes)
+    history, git = read_history(results_dir, machine=machine), Repository(repository)
+    if not history.files:
+        raise ReportError(f"{results_dir} has no results of machine {history.machine}; run `asv run` first.")
+
+    def find(name: str) -> str:
+        return commit_named(name, history.commits, results_dir, git.find(name))
+
+    chosen = _newest(history, git) if commit is None else find(commit)
     if base is not None:
-        first = line.find(base)
+        first = find(base)
         if first == chosen:
             raise ReportError(f"commit {chosen[:8]} cannot be judged against itself; name another base or commit.")
-        before, after = [first], [chosen]
-    else:
-        commits, remarks = line.to(chosen)
-        notes += remarks
-        start = len(commits) - 1
-        if since is not None:
-            known = line.find(since)
-            if known not in commits:
-                raise ReportError(f"commit {known[:8]} does not lead to {chosen[:8]}; name an ancestor of it.")
-            start = commits.index(known) + 1
-            if start == len(commits):
-                raise ReportError(f"there are no results of commits after {known[:8]} that lead to {chosen[:8]}.")
-        before, after = commits[max(0, start - WINDOW) : start], commits[start:]
-    return before_and_after(line.history, before, after, base=before[0] if base is not None else None, notes=notes)
+        return before_and_after(history, [first], [chosen], base=first, notes=history.notes)
+    line, remarks = _leading_to(chosen, history, git)
+    start = len(line) - 1
+    if since is not None:
+        known = find(since)
+        if known not in line:
+            raise ReportError(f"commit {known[:8]} does not lead to {chosen[:8]}; name an ancestor of it.")
+        start = line.index(known) + 1
+        if start == len(line):
+            raise ReportError(f"there are no results of commits after {known[:8]} that lead to {chosen[:8]}.")
+    before, after = line[max(0, start - WINDOW) : start], line[start:]
+    return before_and_after(history, before, after, base=None, notes=[*history.notes, *remarks])
 
 
 def before_and_after(
@@ -60,58 +63,44 @@ def before_and_after(
     return between(*runs, machine=history.machine, commit=after[-1], base=base, notes=notes)
 
 
-class Line:
-    """The measured commits of one machine, and what git knows of them."""
+def _newest(history: History, git: Repository) -> str:
+    """The newest measured commit that leads to HEAD, else the newest by date."""
+    head = git.find("HEAD")
+    in_order = _measured_line(history, git, head) if head else []
+    return in_order[-1] if in_order else history.commits[-1]
 
-    def __init__(self, history: History, repository: Repository, where: Path) -> None:
-        if not history.files:
-            raise ReportError(f"{where} has no results of machine {history.machine}; run `asv run` first.")
-        self.history = history
-        self.repository = repository
-        self.where = where
-        self.by_date = history.commits
 
-    def newest(self) -> str:
-        """The newest measured commit that leads to HEAD, else the newest by date."""
-        measured = set(self.by_date)
-        head = self.repository.find("HEAD")
-        in_order = [commit for commit in self.repository.line(head) if commit in measured] if head else []
-        return in_order[-1] if in_order else self.by_date[-1]
+def _measured_line(history: History, git: Repository, commit: str) -> list[str]:
+    measured = set(history.commits)
+    return [one for one in git.line(commit) if one in measured]
 
-    def find(self, name: str) -> str:
-        """The one measured commit that git calls so, or whose hash starts so. Raises ReportError: There is none, or
-        there are several.
-        """
-        return commit_named(name, self.by_date, self.where, self.repository.find(name))
 
-    def to(self, chosen: str) -> tuple[list[str], list[str]]:
-        """The measured commits that lead to one, oldest first, it being the last; and what is to be said of them.
+def _leading_to(chosen: str, history: History, git: Repository) -> tuple[list[str], list[str]]:
+    """The measured commits that lead to one, oldest first, it being the last; and what is to be said of them.
 
-        What git does not know is taken by its date, and in a shallow clone, where git cannot tell what leads where,
-        all that it does not see: nothing is dropped in silence.
-        """
-        known = self.repository.find(chosen)
-        if known is None:
-            notes = [f"git does not know {chosen[:8]} here, so the commits before it are taken by their dates"]
-            return list(self.by_date[: self.by_date.index(chosen) + 1]), notes
-        measured = set(self.by_date)
-        order = [commit for commit in self.repository.line(known) if commit in measured]
-        places = {commit: place for place, commit in enumerate(self.by_date)}
-        is_shallow, seen = self.repository.is_shallow, set(order)
-        strange = [
-            commit
-            for commit in self.by_date[: places[chosen]]
-            if commit not in seen and (is_shallow or self.repository.find(commit) is None)
-        ]
-        for commit in strange:
-            later = (place for place, one in enumerate(order) if places[one] > places[commit])
-            order.insert(next(later), commit)
-        notes = []
-        if strange:
-            why = "a shallow clone has not all commits" if is_shallow else "they came from elsewhere"
-            words = plural(len(strange), "measured commit")
-            notes.append(f"{words} that git cannot place here ({why}) taken by date")
-        elif len(order) == 1 < len(self.by_date):
-            others = plural(len(self.by_date) - 1, "measured commit does", "measured commits do")
-            notes.append(f"{others} not lead to {chosen[:8]} (another branch, or rebased since); --base judges by one")
-        return order, notes
+    What git does not know is taken by its date, and in a shallow clone, where git cannot tell what leads where,
+    all that it does not see: nothing is dropped in silence.
+    """
+    by_date = history.commits
+    if git.find(chosen) is None:
+        notes = [f"git does not know {chosen[:8]} here, so the commits before it are taken by their dates"]
+        return list(by_date[: by_date.index(chosen) + 1]), notes
+    order = _measured_line(history, git, chosen)
+    places = {commit: place for place, commit in enumerate(by_date)}
+    is_shallow, seen = git.is_shallow, set(order)
+    strange = [
+        commit
+        for commit in by_date[: places[chosen]]
+        if commit not in seen and (is_shallow or git.find(commit) is None)
+    ]
+    for commit in strange:
+        later = (place for place, one in enumerate(order) if places[one] > places[commit])
+        order.insert(next(later), commit)
+    notes = []
+    if strange:
+        why = "a shallow clone has not all commits" if is_shallow else "they came from elsewhere"
+        notes.append(f"{plural(len(strange), 'measured commit')} that git cannot place here ({why}) taken by date")
+    elif len(order) == 1 < len(by_date):
+        others = plural(len(by_date) - 1, "measured commit does", "measured commits do")
+        notes.append(f"{others} not lead to {chosen[:8]} (another branch, or rebased since); --base judges by one")
+    return order, notes

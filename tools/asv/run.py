@@ -56,18 +56,16 @@ def started(
 
 @dataclass(frozen=True)
 class Asv:
-    """asv on a project's configuration, with other folders and another branch than that names. What it says goes to
-    `log`, to stderr where there is none.
-    """
+    """asv on a project's configuration, with a branch of its own. What it says goes to `log`, to stderr without one."""
 
     project: Project
     branch: str
     log: Path | None = None
     environment: Mapping[str, str | Path] | None = None
 
-    def run(self, what: str, arguments: Sequence[str], results_dir: Path, html_dir: Path) -> None:
+    def run(self, what: str, arguments: Sequence[str], results_dir: Path) -> None:
         """Run it to its end. Raises AsvError: it could not do `what`; a benchmark that fails is a result."""
-        program = (ELSEWHERE, results_dir, html_dir, self.branch)
+        program = (ELSEWHERE, results_dir, self.branch)
         config, log, environment = self.project.config, self.log, self.environment
         with started(arguments, config=config, log=log, program=program, environment=environment) as asv:
             code = asv.wait()

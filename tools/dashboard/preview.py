@@ -29,7 +29,7 @@ def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> Non
         branch = repository.branch(project.branch)
     except GitError:
         branch = "HEAD"  # which is detached
-    Asv(project, branch).run("publish", ["publish"], project.results_dir, project.html_dir)
+    Asv(project, branch).run("publish", ["publish"], project.results_dir)
     try:
         server = _Server(("127.0.0.1", port), partial(_Files, directory=str(project.html_dir)))
     except OSError as error:

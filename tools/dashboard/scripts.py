@@ -39,6 +39,14 @@ class Script:
     def cached(self) -> Path:
         return CACHE / self.package / self.name
 
+    @property
+    def is_cached(self) -> bool:
+        """Whether it is there; what has been damaged is not, and is fetched anew."""
+        try:
+            return self.matches(self.cached.read_bytes())
+        except OSError:
+            return False
+
     def matches(self, content: bytes) -> bool:
         algorithm, _, expected = self.integrity.partition("-")
         return base64.b64encode(hashlib.new(algorithm, content).digest()).decode() == expected
@@ -60,25 +68,14 @@ def load(wanted: Iterable[Script]) -> dict[Script, bytes]:
     ReportError: one is not the pinned file.
     """
     scripts = list(dict.fromkeys(wanted))
-    found = {script: content for script in scripts if (content := _from_cache(script)) is not None}
-    missing = [script for script in scripts if script not in found]
-    for script, content in _from_npm(missing).items() if missing else ():
-        write_bytes(script.cached, content)
-        found[script] = content
-    return found
+    missing = [script for script in scripts if not script.is_cached]
+    if missing:
+        _fetch(missing)
+    return {script: script.cached.read_bytes() for script in scripts}
 
 
-def _from_cache(script: Script) -> bytes | None:
-    """What lies there, unless it has been damaged: then it is fetched anew."""
-    try:
-        content = script.cached.read_bytes()
-    except OSError:
-        return None
-    return content if script.matches(content) else None
-
-
-def _from_npm(scripts: list[Script]) -> dict[Script, bytes]:
-    """What npm packs of each package as it was published; no project's package.json has a say there."""
+def _fetch(scripts: list[Script]) -> None:
+    """Fill the cache with what npm packs of each package as it was published; no project's package.json has a say."""
     packages = sorted({script.package for script in scripts})
     npm = shutil.which("npm")
     if npm is None:
@@ -93,14 +90,14 @@ def _from_npm(scripts: list[Script]) -> dict[Script, bytes]:
             raise ScriptsUnavailable(f"npm did not answer within {NPM_TIMEOUT_SECONDS} s") from None
         if done.returncode:
             raise ScriptsUnavailable(f"npm could not fetch {', '.join(packages)}")
-        return {script: _member(script, Path(folder)) for script in scripts}
+        for script in scripts:
+            write_bytes(script.cached, _member(script, Path(folder)))
 
 
 def _member(script: Script, folder: Path) -> bytes:
     with tarfile.open(folder / f"{script.package.replace('@', '-')}.tgz") as package:
-        names = package.getnames()
-        file = package.extractfile(f"package/{script.member}") if f"package/{script.member}" in names else None
-        if file is None:
+        file = f"package/{script.member}" in package.getnames() and package.extractfile(f"package/{script.member}")
+        if not file:
             raise ReportError(f"npm's {script.package} holds no {script.member}")
         content = file.read()
     if not script.matches(content):

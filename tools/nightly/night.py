@@ -116,7 +116,7 @@ class _Night:
             return Outcome(NO_REGRESSION, (f"{what} on {self.asv.branch}. {freshness.sentence(self.asv.branch)}",))
         if pending:
             notes.append(f"{plural(len(pending), 'new commit')} left for the next run: the time was up")
-        self.asv.run("publish", ["publish", "--no-pull"], self.home.parent, self.asv.project.html_dir)
+        self.asv.run("publish", ["publish", "--no-pull"], self.home.parent)
         told = self.told(newest, freshness, new, old, notes)
         file = self.work / "summary.md"
         write_bytes(file, summary.render(told, self.repository, self.home).encode())
@@ -215,7 +215,7 @@ class _Night:
         for commit in dict.fromkeys((*before.values(), *before)):
             arguments = ["run", f"{commit}^!", "--machine", machine, "--bench", pattern]
             arguments += ["--attribute", "rounds=1", "--no-pull"]
-            self.asv.run(f"measure {str(commit)[:8]} again", arguments, scratch, scratch / "html")
+            self.asv.run(f"measure {str(commit)[:8]} again", arguments, scratch)
         values = {file.commit: file.run.series for file in read_history(scratch, machine=machine).files}
         rows = []
         for row in change.rows:

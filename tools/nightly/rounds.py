@@ -81,7 +81,7 @@ class Rounds:
             arguments.append("--append-samples")
         arguments += [f"--bench={pattern}" for pattern in patterns]
         observed, what = conditions.observe(), f"measure {commit[:8]}"
-        self.asv.run(what, arguments, unit, self.work / "html")
+        self.asv.run(what, arguments, unit)
         if not any(home.glob(f"{commit[:8]}*.json")):
             raise self.asv.failed(what)
         record = Record(commit, observed.at, (*known, observed), self.fingerprint, number >= self._last(unit))
