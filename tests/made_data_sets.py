@@ -1,10 +1,14 @@
-"""Data sets made up for tests: levels with some noise, and where their time went."""
+"""Data sets made up for tests: levels with some noise, and where their time went; and the items of generated ones."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+import orjson
 
 from tools.analysis.model import DataSet, Kind, Level, Usage, make_level, with_speedups
 from tools.analysis.series import Measured, Status
+from tools.test_data import DataSetSpec
+from tools.test_data.items import build
 
 STEPS = (-2, -1, 0, 1, 2)
 MB = 1_000_000
@@ -39,6 +43,11 @@ def level(concurrency: int | str, seconds: float, busy: float | None = None, *, 
 def make_data_set(title: str, key: str, kind: Kind, source: str, items: int | None, levels: Iterable[Level],
                   peers: Iterable[Level] = (), **known: Any) -> DataSet:  # fmt: skip
     return with_speedups(DataSet(title, key, kind, source, items, tuple(levels), tuple(peers), **known))
+
+
+def iter_items(spec: DataSetSpec) -> Iterator[dict[str, Any]]:
+    """All items of a generated data set, without files."""
+    return (orjson.loads(build(spec, index)[1]) for index in range(spec.items))
 
 
 def data_set(*levels: Level, kind: Kind = "file", command: str | None = None) -> DataSet:

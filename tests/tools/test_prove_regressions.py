@@ -14,6 +14,7 @@ from support import ROOT
 from tools import prove_regressions
 from tools.analysis.series import Measured, Run, Series
 from tools.asv import turns
+from tools.asv.files import Benchmark
 from tools.prove_regressions import EXPERIMENTS, SAME
 
 REQUESTS = Series("counts.Requests.track_requests", (), "track", "requests", "1")
@@ -33,7 +34,7 @@ def test_a_needless_request_is_called_and_the_same_commit_is_not(
     def measure_one(side: turns.Side) -> SimpleNamespace:
         asks_twice = prove_regressions.ASK_TWICE in (side.tree / "stac_manager" / "__init__.py").read_text()
         found = Measured("ok", 20.0 if asks_twice else 10.0)
-        return SimpleNamespace(run=Run(side.commit, "", {REQUESTS: found}), suite={REQUESTS.benchmark: {"params": []}})
+        return SimpleNamespace(run=Run(side.commit, "", {REQUESTS: found}), suite={REQUESTS.benchmark: Benchmark()})
 
     def prove() -> str:
         prove_regressions.command.main([], standalone_mode=False)

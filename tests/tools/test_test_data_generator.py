@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
+from made_data_sets import iter_items
 from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
 from support import combined
@@ -35,7 +36,6 @@ from tools.test_data import (
     ensure,
     find,
     items,
-    iter_items,
     sets,
 )
 from tools.test_data.items import build

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypedDict
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -32,6 +32,7 @@ _RESULT_NAME = re.compile(r"[0-9a-f]{8,40}-.+\.json")
 _SHOWN_CHOICES = 10
 
 
+T = TypeVar("T")
 _Values: TypeAlias = list[float | None] | float | None
 
 
@@ -58,9 +59,15 @@ class Row(msgspec.Struct, frozen=True):
     samples: list[list[float] | None] | None = None
 
 
-class _Benchmark(TypedDict, total=False):
-    params: list[list[str]]
-    param_names: list[str]
+class Benchmark(msgspec.Struct, frozen=True):
+    type: str = ""
+    unit: str = ""
+    version: str = ""
+    params: list[list[str]] = []
+    param_names: list[str] = []
+    rounds: int = 1
+    items: Any = None
+    """How many there are, where no parameter says it."""
 
 
 class ResultFile(_File, frozen=True, kw_only=True, dict=True):
@@ -68,7 +75,7 @@ class ResultFile(_File, frozen=True, kw_only=True, dict=True):
 
     path: Path
     rows: Mapping[str, Row]
-    suite: Mapping[str, dict[str, Any]]
+    suite: Mapping[str, Benchmark]
 
     @property
     def ingest_names(self) -> list[str]:
@@ -90,22 +97,22 @@ class ResultFile(_File, frozen=True, kw_only=True, dict=True):
         row, benchmark = self.rows.get(name), self.suite.get(name)
         if row is None or benchmark is None:
             return {}
-        version = str(row.version or benchmark.get("version") or "")  # as asv takes it
+        version = row.version or benchmark.version  # as asv takes it
         axes = row.params or []
         named = names_of(
             tuple(map(tuple, axes)),
-            tuple(benchmark.get("param_names") or ()),
-            tuple(map(tuple, benchmark.get("params") or ())),
-            is_same=version == str(benchmark.get("version") or ""),
+            tuple(benchmark.param_names),
+            tuple(map(tuple, benchmark.params)),
+            is_same=version == benchmark.version,
         )
         texts = [[plain(str(value_of(text))) for text in values] for values in axes]
         method = name.rpartition(".")[2].partition("_")[0]
-        kind, unit = str(benchmark.get("type") or method), str(benchmark.get("unit", ""))
+        kind = benchmark.type or method
         found = {}
         numbers = measured(row, kind, self.path, has_version=row.version is not None)
         for values, value in zip(itertools.product(*texts), numbers, strict=True):
             params = sorted(zip(named, values, strict=True))
-            found[Series(name, tuple((key, text) for (_, key), text in params), kind, unit, version)] = value
+            found[Series(name, tuple((key, text) for (_, key), text in params), kind, benchmark.unit, version)] = value
         return found
 
     def by_params(self, name: str, needed: str = LEVEL_PARAMETER) -> dict[Params, Measured]:
@@ -187,19 +194,19 @@ def commit_named(name: str, commits: Sequence[str], where: Path, known: str | No
     raise ReportError(f"{where} has no results of commit {name!r}{said}; the newest there are {newest}.")
 
 
-def suite_of(results_dir: Path) -> dict[str, dict[str, Any]]:
+def suite_of(results_dir: Path) -> dict[str, Benchmark]:
     """The benchmarks that asv found last, by name, as it describes them. Raises ReportError: nothing was run yet, or
     the file cannot be read.
     """
-    described = load(results_dir / "benchmarks.json", dict[str, _Benchmark | int])  # the version of the format, too
-    return {name: benchmark for name, benchmark in described.items() if isinstance(benchmark, dict)}
+    described = load(results_dir / "benchmarks.json", dict[str, Benchmark | int])  # the version of the format, too
+    return {name: benchmark for name, benchmark in described.items() if isinstance(benchmark, Benchmark)}
 
 
-def selected(suite: Mapping[str, dict[str, Any]], patterns: Sequence[str]) -> list[str]:
+def selected(suite: Mapping[str, Benchmark], patterns: Sequence[str]) -> list[str]:
     """The benchmarks that asv's `--bench` chooses, by its own rule: any pattern, in the name or in any call of it."""
     found = []
     for name, benchmark in sorted(suite.items()):
-        axes = benchmark.get("params") or []
+        axes = benchmark.params
         calls = [f"{name}({', '.join(values)})" for values in itertools.product(*axes)] if axes else [name]
         if not patterns or any(re.search(pattern, call) for pattern in patterns for call in calls):
             found.append(name)
@@ -241,14 +248,14 @@ def _with_short_environments(files: list[ResultFile]) -> list[ResultFile]:
     return [structs.replace(file, environment=kind) if kind == "existing" else file for file, kind in pairs]
 
 
-def _result_file(path: Path, suite: Mapping[str, dict[str, Any]]) -> ResultFile:
-    found: _File = _checked(load(path, _File), _File, path)
+def _result_file(path: Path, suite: Mapping[str, Benchmark]) -> ResultFile:
+    found = load(path, _File)
     cells = {name: dict(zip(found.result_columns, row, strict=False)) for name, row in found.results.items()}
     rows = _checked(cells, dict[str, Row], path)
     return ResultFile(path=path, rows=rows, suite=suite, **structs.asdict(found))
 
 
-def load(path: Path, shape: Any) -> dict[str, Any]:
+def load(path: Path, shape: type[T]) -> T:
     """One of asv's files, which must be of this shape; its NaN and Infinity are let through."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -264,9 +271,7 @@ def load(path: Path, shape: Any) -> dict[str, Any]:
         is_newer = isinstance(version, int) and version > max(READ_VERSIONS)
         advice = "update this program" if is_newer else "delete it and run `asv run` again"
         raise ReportError(f"{path} has version {version!r} of asv's format and this reads 1 and 2; {advice}.")
-    found: dict[str, Any] = _converted(data, path) if version == 1 and shape is _File else data
-    _checked(found, shape, path)
-    return found
+    return _checked(_converted(data, path) if version == 1 and shape is _File else data, shape, path)
 
 
 def _converted(data: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -284,7 +289,7 @@ def _converted(data: dict[str, Any], path: Path) -> dict[str, Any]:
     return converted
 
 
-def _checked(data: Any, shape: Any, path: Path) -> Any:
+def _checked(data: Any, shape: type[T], path: Path) -> T:
     try:
         return msgspec.convert(data, shape)
     except msgspec.ValidationError as error:

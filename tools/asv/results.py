@@ -77,7 +77,7 @@ def reports_of(history: History, *, peers: bool = False) -> list[Report]:
 
 def _of_today(file: ResultFile) -> ResultFile:
     """The rows that today's version of each benchmark has made; asv takes one without a version for such a row."""
-    versions = {name: one.get("version") for name, one in file.suite.items()}
+    versions = {name: one.version for name, one in file.suite.items()}
     same = {name: row for name, row in file.rows.items() if row.version in (None, versions.get(name))}
     return structs.replace(file, rows=same)
 
@@ -95,7 +95,7 @@ def _report(file: ResultFile, machine: Mapping[str, Any], *, with_peers: bool) -
 def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
     for name in sorted(file.ingest_names, key=lambda x: (_kind(x) == "api", x)):
         memory = file.by_params(name.removesuffix(TIME_METHOD) + MEMORY_METHOD)
-        items = file.suite.get(name, {}).get("items")
+        items = file.suite[name].items if name in file.suite else None
         import_bytes = _import_bytes(file, _kind(name))
         usages = _usages(file, _owner(name))
         groups: dict[Params, list[Level]] = {}

@@ -17,19 +17,19 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from tools.analysis.change import Change, between, repeatable, undecided
 from tools.analysis.metrics import is_judged
 from tools.analysis.series import Run
 from tools.errors import ReportError
 
-from .files import only, read_history, selected, suite_of
+from .files import Benchmark, only, read_history, selected, suite_of
 from .git import Repository
 from .project import OURS, Project
 from .run import AsvError, Running, last_line, started
@@ -75,7 +75,7 @@ class _Measured:
     """What asv measured of one side, and the suite that it found."""
 
     run: Run
-    suite: dict[str, dict[str, Any]]
+    suite: Mapping[str, Benchmark]
 
 
 def compare(
@@ -267,7 +267,7 @@ def _not_watched(measured: Sequence[_Measured]) -> list[str]:
         if value.status != "n/a"
     }
     suite = measured[0].suite.items()
-    ours = {name.rpartition(".")[0] for name, one in suite if is_judged(name, {}, str(one.get("unit", "")))}
+    ours = {name.rpartition(".")[0] for name, one in suite if is_judged(name, {}, one.unit)}
     missing = sorted(ours - watched)
     notes = []
     if missing:

@@ -92,7 +92,7 @@ class Rounds:
     def _selected(self, results: Path) -> list[tuple[str, int]]:
         """The benchmarks asked for, by asv's own rule, each with its rounds."""
         suite = suite_of(results)
-        return [(name, int(suite[name].get("rounds", 1))) for name in selected(suite, self.bench)]
+        return [(name, suite[name].rounds) for name in selected(suite, self.bench)]
 
     def _last(self, results: Path) -> int:
         return max((rounds for _, rounds in self._selected(results)), default=1)

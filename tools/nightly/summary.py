@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from tools.analysis.change import Change
-from tools.asv.files import load, suite_of
+from tools.asv.files import Benchmark, load, suite_of
 from tools.asv.git import Repository
 from tools.render.change import as_markdown
 from tools.render.markdown import code, escaped
@@ -126,16 +126,16 @@ def _verdict(night: Night, change: Change, results_dir: Path) -> list[str]:
     for row in change.regressions:
         query: dict[str, str] = {}
         for name, value in row.series.params:
-            query[f"p-{name}"] = _as_asv_writes(value, name, suite.get(row.series.benchmark, {}))
+            query[f"p-{name}"] = _as_asv_writes(value, name, suite.get(row.series.benchmark))
         query["commits"] = row.guilty or change.commit
         lines.append(f"- [`{row.name}`]({base}/index.html#{quote(row.series.benchmark)}?{urlencode(query)})")
     lines.append(f"- [All graphs]({base}/index.html#/)")
     return [as_markdown(change), "In the dashboard:\n\n" + "\n".join(lines)]
 
 
-def _as_asv_writes(value: str, name: str, benchmark: dict[str, Any]) -> str:
+def _as_asv_writes(value: str, name: str, benchmark: Benchmark | None) -> str:
     """The `repr()` that the dashboard knows a parameter's value by."""
-    for known, values in zip(benchmark.get("param_names", ()), benchmark.get("params", ()), strict=False):
+    for known, values in zip(benchmark.param_names, benchmark.params, strict=False) if benchmark else ():
         if known == name:
             return next((text for text in values if text == value or text.strip("'\"") == value), value)
     return value

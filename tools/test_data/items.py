@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-import orjson
 
 from .profiles import MUTATORS
 from .scene import Draw, Json, Scene
@@ -61,11 +59,6 @@ class DataSetSpec:
         if self.skew:
             parts.append(f"skew{float(self.skew)}")
         return "-".join(parts)
-
-
-def iter_items(spec: DataSetSpec) -> Iterator[Json]:
-    """All items of a data set, without files."""
-    return (orjson.loads(build(spec, index)[1]) for index in range(spec.items))
 
 
 def build(spec: DataSetSpec, index: int) -> tuple[str, bytes]:

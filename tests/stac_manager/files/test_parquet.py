@@ -24,13 +24,14 @@ import shapely
 import stac_geoparquet.arrow
 from hypothesis import given
 from hypothesis import strategies as st
+from made_data_sets import iter_items
 from support import fetch, ids, make_item, make_items, real_item_files
 
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files import footers
 from stac_manager.files.parquet import items_of_parquet
-from tools.test_data import PROFILE_NAMES, DataSetSpec, iter_items
+from tools.test_data import PROFILE_NAMES, DataSetSpec
 
 Items = list[dict[str, Any]]
 TIMES = ("datetime", "start_datetime", "end_datetime", "created", "updated", "expires", "published", "unpublished")

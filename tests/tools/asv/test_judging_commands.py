@@ -17,7 +17,7 @@ from support import Run
 from tools.analysis import series as measured_series
 from tools.analysis.series import Measured, Series
 from tools.asv import turns
-from tools.asv.files import selected
+from tools.asv.files import Benchmark, selected
 from tools.asv.history import judge
 
 NAME = "m.Ingest.time_ingest"
@@ -198,7 +198,7 @@ def test_quick_uses_its_time_for_what_is_undecided(
     """Two benchmarks, one of them noisy, on a clock on which asv takes some seconds a run."""
     random = Random(5)
     now, measured = 0.0, []
-    suite = {name: {"params": []} for name in ("m.Calm.time_x", "m.Noisy.time_x")}
+    suite = {name: Benchmark() for name in ("m.Calm.time_x", "m.Noisy.time_x")}
 
     def measure(sides: Any, work: Path, pattern: str, *rest: Any) -> Any:
         return tuple(measure_one(side, pattern) for side in sides)
