@@ -140,13 +140,8 @@ class Analysis:
         """The Universal Scalability Law, where the levels follow it."""
         return fit(self.data_set)
 
-    @cached_property
-    def lines(self) -> tuple[Line, ...]:
-        return lines_of(self)
-
-    @cached_property
-    def details(self) -> tuple[str, ...]:
-        return details_of(self)
+    lines = cached_property(lines_of)
+    details = cached_property(details_of)
 
     @property
     def recommended(self) -> Concurrency | None:

@@ -137,19 +137,14 @@ def between(
 def _paired_findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
     for series in dict.fromkeys(series for run in (*before, *after) for series in run.series):
         metric, pairs = metric_of(series, paired=True), zip(before, after, strict=True)
-        if metric is None:
-            continue
         rounds = [(x.series[series], y.series[series]) for x, y in pairs if series in x.series and series in y.series]
-        row: Row | None = Row(series)
         good = [(one, other) for one, other in rounds if one.status == other.status == "ok"]
+        row: Row | None = Row(series)
         if 2 * len(good) <= len(rounds):  # one failure among many rounds is an accident of the machine
-            row = _missing([("", one) for one, _ in rounds], [("", other) for _, other in rounds], Row(series))
-        if row is None:
-            continue
-        if row.evidence:
-            yield Finding(row, metric)
-        else:
-            yield _compare_rounds(row, metric, [one.sample for one, _ in good], [other.sample for _, other in good])
+            row = _missing(Row(series), [("", one) for one, _ in rounds], [("", other) for _, other in rounds])
+        if metric is not None and row is not None:
+            sides = [one.sample for one, _ in good], [other.sample for _, other in good]
+            yield Finding(row, metric) if row.evidence else _compare_rounds(row, metric, *sides)
 
 
 def _findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
@@ -164,25 +159,21 @@ def _findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
         known = {series.name for run in old for series, one in run.series.items() if one.status != "n/a"}
         for series in (*every, *dict.fromkeys(missed)):
             metric = metric_of(series)
-            sides = ([(run.commit, run.series[series]) for run in runs if series in run.series] for runs in (old, new))
-            if metric is not None:
-                yield from _of_series(Row(series, environment), metric, *sides, is_known=series.name in known)
+            sides = [[(run.commit, run.series[series]) for run in runs if series in run.series] for runs in (old, new)]
+            row = _missing(Row(series, environment), *sides, is_known=series.name in known)
+            if metric is not None and row is not None:
+                yield Finding(row, metric) if row.evidence else _of_history(row, metric, *sides)
 
 
-def _of_series(row: Row, metric: Metric, before: _Side, after: _Side, *, is_known: bool) -> Iterator[Finding]:
-    missing = _missing(before, after, row, is_known=is_known)
-    if missing is None or missing.evidence:
-        yield from [] if missing is None else [Finding(missing, metric)]
-        return
+def _of_history(row: Row, metric: Metric, before: _Side, after: _Side) -> Finding:
+    good: list[list[Samples]] = [
+        [(commit, one.sample) for commit, one in side if one.status == "ok"] for side in (before, after)
+    ]
     is_one_version = all(one.has_version for _, one in (*before, *after) if one.status == "ok")
-    finding = _of_one_unit(_compare_history(missing, metric, _good(before), _good(after)), is_one_version)
+    finding = _of_one_unit(_compare_history(row, metric, *good), is_one_version)
     states = [one.status for _, one in before]
     failed = "failed" in states[states.index("ok") :] and finding.basis
-    yield replace(finding, basis=f"{finding.basis}; it failed in between") if failed else finding
-
-
-def _good(side: _Side) -> list[Samples]:
-    return [(commit, one.sample) for commit, one in side if one.status == "ok"]
+    return replace(finding, basis=f"{finding.basis}; it failed in between") if failed else finding
 
 
 def _of_one_unit(finding: Finding, is_one_version: bool) -> Finding:
@@ -200,7 +191,7 @@ def _of_one_unit(finding: Finding, is_one_version: bool) -> Finding:
     return Finding(replace(row, evidence=words), finding.metric)
 
 
-def _missing(before: _Side, after: _Side, row: Row, *, is_known: bool = False) -> Row | None:
+def _missing(row: Row, before: _Side, after: _Side, *, is_known: bool = False) -> Row | None:
     """The row where a side has no value to compare; as it is where both have; None where there is nothing to say.
     `is_known` tells whether the same was measured before, in whatever version.
 

@@ -6,6 +6,7 @@ Nothing of it goes to the history in `.asv/results`.
 import platform
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,7 +23,7 @@ from tools.errors import MeasuringError
 from tools.words import plural
 
 from . import schedule
-from .workers import Worker, workers
+from .workers import Worker
 
 PACKAGES = ("aiohttp", "orjson", "msgspec", "pyarrow", "stac-manager")
 
@@ -56,7 +57,8 @@ def measure(request: Request, console: Console) -> tuple[Report, list[str]]:
     about beside it. Raises MeasuringError if no level could be measured.
     """
     asked = {"options": request.options, "items": request.items, "written": request.written}
-    with workers(asked, request.concurrency) as started:
+    with ExitStack() as running:  # all are started at once, and none is left
+        started = [running.enter_context(closing(Worker(asked, level))) for level in request.concurrency]
         _run_all(request, started, console)
     levels = [_level(worker) for worker in started]
     items = max((level.items for level in levels if level.items is not None), default=None)

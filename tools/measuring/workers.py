@@ -4,8 +4,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 from tools import ROOT
@@ -84,15 +84,3 @@ class Worker:
         self._said.seek(0)
         said = [each.strip() for each in self._said.read().decode(errors="replace").splitlines() if each.strip()]
         return {"error": said[-1] if said else f"the process ended with exit code {code}"}
-
-
-@contextmanager
-def workers(request: Mapping[str, Any], levels: Sequence[Concurrency]) -> Iterator[list[Worker]]:
-    """Start a worker for each level, all at once; none is left when the block ends."""
-    with ExitStack() as stack:
-        started = []
-        for level in levels:
-            worker = Worker(request, level)
-            stack.callback(worker.close)
-            started.append(worker)
-        yield started
