@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
@@ -117,33 +117,38 @@ class _Rest:
 # Parquet
 
 
+class Borrowed:
+    """An open file as a source that leaves it open."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file: Any = file
+
+    def readinto(self, target: memoryview) -> int:
+        count: int = self._file.readinto(target)
+        return count
+
+    def close(self) -> None:
+        pass
+
+
 def parts_of_parquet(
-    document: Document, failures: FailureCollector, filters: Filters = EVERYTHING
+    document: Document, failures: FailureCollector, filters: Filters = EVERYTHING, file: BinaryIO | None = None
 ) -> Generator[Iterator[Item | None], None, None]:
     """Decode a Parquet file or some of its row groups, a batch of rows a part. It may also be text with that suffix.
+
+    Args:
+        file: The document where it is no path on the disk.
 
     Raises:
         ConfigurationError: If pyarrow is not installed.
     """
-    with failure_if_unreadable(document.path, failures), _path_or_text(document.path) as found:
+    with failure_if_unreadable(document.path, failures), _parquet_or_text(document.path, file) as found:
         if isinstance(found, Window):
             items = items_of_text(found, document, failures, filters.decode)
             while batch := list(islice(items, ROWS_PER_BATCH)):
                 yield iter(batch)
             return
         yield from _batches(found, document, failures, filters)
-
-
-def items_of_parquet_rows(
-    file: BinaryIO, document: Document, failures: FailureCollector, filters: Filters = EVERYTHING
-) -> Generator[Iterator[Item | None], None, None]:
-    """Decode a Parquet file that is open, as `parts_of_parquet` does one on the disk.
-
-    Raises:
-        ConfigurationError: If pyarrow is not installed.
-    """
-    with failure_if_unreadable(document.path, failures):
-        yield from _batches(file, document, failures, filters)
 
 
 def _batches(
@@ -154,9 +159,10 @@ def _batches(
 
 
 @contextmanager
-def _path_or_text(path: str) -> Iterator[str | Window]:
-    """Give the path of a Parquet file, of a temporary one where it is compressed, or a window on text."""
-    with closing(Window(FileSource(open_file(path), FileStats()))) as window:
+def _parquet_or_text(path: str, file: BinaryIO | None) -> Iterator[str | BinaryIO | Window]:
+    """Give a Parquet file or its path, that of a temporary one where it is compressed, or a window on text."""
+    source = FileSource(open_file(path), FileStats()) if file is None else Borrowed(file)
+    with closing(Window(source)) as window:
         kind = _kind(window)
         if kind is None and bytes(window.view[: window.end]).removeprefix(BOM).lstrip()[:1] in (b"{", b"[", b"\x1e"):
             yield window
@@ -164,16 +170,18 @@ def _path_or_text(path: str) -> Iterator[str | Window]:
         if kind is None and (reason := why_not_text(bytes(window.view[: window.end][:HEAD_BYTES]))) is not None:
             raise DamagedError(reason)
         if kind is None or kind == "parquet":
-            yield path
+            if file is not None:
+                file.seek(0)
+            yield file or path
             return
         unpacked = Window(Unpacked(_Rest(window), kind))
         if _kind(unpacked) != "parquet":
             yield unpacked
             return
-        with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
-            _spool(unpacked, file.write)
-            file.flush()
-            yield file.name
+        with tempfile.NamedTemporaryFile(suffix=".parquet") as spooled:
+            _spool(unpacked, spooled.write)
+            spooled.flush()
+            yield spooled.name
 
 
 def _spool(window: Window, write: Callable[[memoryview], object]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 
 from stac_manager.files.remote.faults import RemoteError
+from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
 
 BLOCK_BYTES = 1_048_576
@@ -19,20 +20,26 @@ MOST_BLOCKS = 48
 class RemoteFile(io.RawIOBase):
     """A document of known size that is read by ranges. Its methods block, and must not run in the event loop's thread.
 
+    Args:
+        first: Its first block.
+
     Raises:
         OSError: From every read that fails.
     """
 
-    def __init__(self, transport: Transport, url: str, size: int, loop: asyncio.AbstractEventLoop, ahead: int) -> None:
+    def __init__(self, transport: Transport, first: Fetched, loop: asyncio.AbstractEventLoop, ahead: int) -> None:
         super().__init__()
         self._transport = transport
-        self._url = url
-        self._size = size
+        self._url = first.url
+        self._size = first.size or 0
         self._loop = loop
         self._ahead = min(ahead, MOST_BLOCKS // 2)
         self._blocks: OrderedDict[int, Future[bytes]] = OrderedDict()
         self._at = 0
         self._last = -1
+        if len(first.data or b"") == min(BLOCK_BYTES, self._size):
+            self._blocks[0] = Future()
+            self._blocks[0].set_result(first.data or b"")
 
     def readable(self) -> bool:
         return True

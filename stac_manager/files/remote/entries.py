@@ -8,12 +8,13 @@ from typing import Any
 
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.files.formats import format_of_name
+from stac_manager.files.formats import ARCHIVE_SUFFIXES, format_of_name
 from stac_manager.files.leftovers import DELTA_LOG, not_read
 from stac_manager.files.remote.addresses import ENTRY_POINTS, STORES, is_data, name_of, scheme_of, shown
 from stac_manager.files.remote.catalogs import Link
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.transport import Transport
+from stac_manager.words import many
 
 MOST_OBJECTS = 10_000_000
 _MAGIC = re.compile(r"[*?\[]")
@@ -67,7 +68,7 @@ async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
     if _MAGIC.search(source):
         prefix = source[: _MAGIC.search(source).start()].rpartition("/")[0]  # type: ignore[union-attr]
         pattern = re.compile(pattern_of(source), re.DOTALL)
-        return _links(config, [url for url in await _names(transport, prefix) if pattern.fullmatch(url)])
+        return _links(config, [url for url in await _names(transport, prefix) if pattern.fullmatch(url)], transport)
     if is_data(source) and not source.endswith("/") and await _exists(transport, source):
         return [Link(source, "entry")]
     folder = source.rstrip("/") + "/"
@@ -81,7 +82,7 @@ async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
     for entry_point in ENTRY_POINTS:
         if folder + entry_point in names and config.source_type != "items_directory":
             return [Link(folder + entry_point, "entry")]
-    return _links(config, names)
+    return _links(config, names, transport)
 
 
 def _table_in(folder: str, names: list[str]) -> str | None:
@@ -123,19 +124,38 @@ async def _exists(transport: Transport, url: str) -> bool:
     return True
 
 
-def _links(config: IngestConfig, names: list[str]) -> list[Link]:
-    """Return the data files among names, at any depth, without entry points and hidden ones."""
-    chosen = [
-        Link(url, "item")
-        for url in names
-        if (format_of_name(name_of(url)) if config.format is None else config.format) is not None
-        and (config.format is None or format_of_name(name_of(url)) in (None, config.format))
-        and name_of(url) not in ENTRY_POINTS
-        and not any(part.startswith((".", "_")) for part in url.split("/")[3:])
-    ]
+def _links(config: IngestConfig, names: list[str], transport: Transport) -> list[Link]:
+    """Return the data files among names, at any depth and without hidden ones.
+
+    A glob that matches none means its entry points, else all that it matches.
+    """
+    others = [url for url in names if not any(part.startswith((".", "_")) for part in url.split("/")[3:])]
+    entries = [url for url in others if name_of(url) in ENTRY_POINTS]
+    others = [url for url in others if name_of(url) not in ENTRY_POINTS]
+    chosen = [url for url in others if _is_wanted(name_of(url), config.format)]
+    if not chosen and _MAGIC.search(config.source):
+        if entries:
+            return [Link(url, "entry") for url in entries]
+        chosen = others
     if not chosen:
-        raise ConfigurationError(f"source {shown(config.source)!r} holds no data file")
-    return chosen
+        raise ConfigurationError(f"source {shown(config.source)!r} holds no data file{_hint(config, others)}")
+    known = set(chosen)
+    archives = [url for url in others if name_of(url).lower().endswith(ARCHIVE_SUFFIXES) and url not in known]
+    if archives:
+        transport.note(f"{many(len(archives), 'archive')} not read, the first: {shown(archives[0])}; unpack it first")
+    return [Link(url, "item") for url in chosen]
+
+
+def _is_wanted(name: str, form: str | None) -> bool:
+    found = format_of_name(name)
+    return found is not None if form is None else found in (None, form)
+
+
+def _hint(config: IngestConfig, others: list[str]) -> str:
+    if not others:
+        return ""
+    glob = f"{shown(config.source).rstrip('/')}/**"
+    return f"; for all objects in it, such as {shown(others[0])!r}, give a glob: {glob!r}"
 
 
 def pattern_of(glob: str) -> str:

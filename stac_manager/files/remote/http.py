@@ -25,6 +25,7 @@ MOST_RENEWALS = 5
 """How often a document is refused (401) with credentials that were asked for before it is given up."""
 REDIRECTS = (301, 302, 303, 307, 308)
 HINT = "if it needs credentials, give them as 'headers'"
+QUERY_HINT = "the query of 'source' goes with no link: a SAS token is the option 'sas_token' of az://"
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -59,7 +60,7 @@ class HttpStore:
         headers = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}", "Accept-Encoding": "identity"}
         try:
             async with self._answer(url, headers, self._connection.times()) as (found_at, answer):
-                return await _read(found_at, answer, most, span)
+                return await _read(found_at, answer, most, span, self._hint(url))
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise _explained(error) from None
 
@@ -75,7 +76,7 @@ class HttpStore:
         try:
             async with self._answer(url, {}, limits) as (_, answer):
                 if answer.status != 200:
-                    raise of_status(answer.status, HINT, answer.headers.get("Retry-After"))
+                    raise of_status(answer.status, self._hint(url), answer.headers.get("Retry-After"))
                 async for part in answer.content.iter_chunked(1_048_576):
                     count += len(part)
                     if count > most:
@@ -120,6 +121,9 @@ class HttpStore:
                     return
             await self._rate.turn()
 
+    def _hint(self, url: str) -> str:
+        return QUERY_HINT if "?" in self._source and "?" not in url else HINT
+
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -145,16 +149,18 @@ class HttpStore:
         return target
 
 
-async def _read(url: str, answer: aiohttp.ClientResponse, most: int, span: tuple[int, int] | None) -> Fetched:
+async def _read(
+    url: str, answer: aiohttp.ClientResponse, most: int, span: tuple[int, int] | None, hint: str
+) -> Fetched:
     if answer.status == 416 and span is not None:
         return Fetched(url, b"", None, ranged=True)
     if answer.status not in (200, 206):
-        raise of_status(answer.status, HINT, answer.headers.get("Retry-After"))
+        raise of_status(answer.status, hint, answer.headers.get("Retry-After"))
     ranged = answer.status == 206
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", "")) if ranged else None
     length = answer.content_length
     if ranged and (span is None or found is None or int(found[1]) != span[0]):
-        raise RemoteError("the server answered with another range than was asked for")
+        raise RemoteError("the server answered with another range than was asked for", status=206)
     if span is not None and not ranged:
         answer.close()
         return Fetched(url, None, length, ranged=False)

@@ -16,6 +16,7 @@ from stac_manager.network.connection import CA_HINT, Connection
 
 HINT = "for public data give storage_options={'skip_signature': True}, else credentials, as obstore has them"
 _STATUS = re.compile(r"status code: (\d{3})")
+_KEY = re.compile(r'Path "(.{1,200}?)"')
 _NOT_OF_A_STORE = ("client_options", "retry_config", "credential_provider")
 _OF_CLIENT = {
     "allow_http", "allow_invalid_certificates", "connect_timeout", "default_content_type", "http1_only", "http2_only",
@@ -178,6 +179,14 @@ class _Translated:
 def _translated(text: str) -> RemoteError:
     """Tell from obstore's words what happened, without repeating them."""
     found = _STATUS.search(text)
+    if "InvalidObjectState" in text:
+        return RemoteError("it is archived (Glacier); restore it first")
+    if "invalid path" in text:
+        key = _KEY.search(text)
+        return RemoteError(
+            f"obstore lists no keys with an empty name, '.', '..' or control characters, such as "
+            f"{key[1] if key else ''!r}; give a prefix without them, or another key's own URL"
+        )
     if "169.254.169.254" in text or "redential" in text:
         return RemoteError(f"no credentials were found; {HINT}")
     if found:

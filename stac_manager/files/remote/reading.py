@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
-from stac_manager.files.content import ParquetFoundError, items_of, items_of_parquet_rows
+from stac_manager.files.content import Borrowed, ParquetFoundError, items_of, parts_of_parquet
 from stac_manager.files.filters import Filters
 from stac_manager.files.formats import Document, format_of_name
 from stac_manager.files.reading import in_thread
@@ -36,6 +36,8 @@ from stac_manager.stats import FileStats
 ITEMS_A_BATCH = 200
 PARTITION_DOCUMENTS = 100
 """So many data files under a prefix are one partition: nobody knows how large they are."""
+NO_RANGES = (206, 400, 405, 501)
+"""So answer servers that know no ranges, though they may know the document. 206: without saying which range it is."""
 MOST_DOWNLOAD_BYTES = 17_179_869_184
 """A large document on a server that knows no ranges needs so much room for temporary files at the most."""
 
@@ -150,21 +152,26 @@ class _Reader:
 
     def _text(self, file: Any, document: Document) -> Iterator[Item | None]:
         try:
-            yield from items_of(Window(file), document, self._failures, self._filters.decode)
+            yield from items_of(Window(Borrowed(file)), document, self._failures, self._filters.decode)
         except ParquetFoundError:
             file.seek(0)
             yield from self._rows(file, document)
 
     def _rows(self, file: Any, document: Document) -> Iterator[Item | None]:
-        for batch in items_of_parquet_rows(file, document, self._failures, self._filters):
+        for batch in parts_of_parquet(document, self._failures, self._filters, file):
             yield from batch
 
     async def _opened(self, fetched: Fetched, stack: ExitStack) -> IO[bytes] | RemoteFile:
-        first = await self._transport.get(fetched.url, (0, BLOCK_BYTES), BLOCK_BYTES)
+        try:
+            first = await self._transport.get(fetched.url, (0, BLOCK_BYTES), BLOCK_BYTES)
+        except RemoteError as error:
+            if error.status not in NO_RANGES:
+                raise
+            first = Fetched(fetched.url, None, None, ranged=False)
         if first.ranged and first.size is not None:
             ahead = self._transport.level - 1
             loop = asyncio.get_running_loop()
-            return stack.enter_context(closing(RemoteFile(self._transport, first.url, first.size, loop, ahead)))
+            return stack.enter_context(closing(RemoteFile(self._transport, first, loop, ahead)))
         if scheme_of(fetched.url) in STORES:
             raise RemoteError("the store does not say how large it is")
         file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it

@@ -62,6 +62,10 @@ class Transport:
             )
         return self._stores[kind]
 
+    def note(self, text: str) -> None:
+        """Say of the fetch what was left out."""
+        self._stats.notes.append(text)
+
     async def get(self, url: str, span: tuple[int, int] | None = None, most: int | None = None) -> Fetched:
         """Get a document, or the bytes [start, stop) of one, again as long as the fault may pass.
 

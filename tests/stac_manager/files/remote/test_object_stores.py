@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import sys
@@ -54,6 +55,13 @@ OBJECTS = {
     "empty.ndjson": b"",
     "bare": document(item("bare")),
     "lonely/collection.json": catalog(),
+    "hadoop/part-00000": document(item("h1")),
+    "hadoop/part-00001.gz": gzip.compress(document(item("h2"))),
+    "hadoop/_SUCCESS": b"",
+    "mixed/a.json": document(item("m")),
+    "mixed/b.ndjson.bz2": b"BZh",
+    "two/a/collection.json": catalog(("item", "../../stac/x/1.json")),
+    "two/b/collection.json": catalog(("item", "../../bare")),
 }  # fmt: skip
 
 
@@ -73,6 +81,7 @@ def store() -> Iterator[dict[str, Any]]:
     client.create_bucket(Bucket="other-bucket")
     client.put_object(Bucket="other-bucket", Key="o.json", Body=document(item("o")), ACL="public-read")
     client.put_object(Bucket="other-bucket", Key="private.json", Body=document(item("private")))
+    client.put_object(Bucket="other-bucket", Key="slashes//a.json", Body=document(item("s")))
     links = [("item", "s3://other-bucket/o.json"), ("item", "s3://other-bucket/private.json")]
     client.put_object(Bucket="bucket", Key="linking.json", Body=catalog(*links))
     client.create_bucket(Bucket="google")
@@ -124,6 +133,26 @@ def test_a_prefix_of_parts(store: dict[str, Any]) -> None:
     assert [each["id"] for each in fetch("s3://bucket/**/2.nd*", store)[0]] == ["p3"]
 
 
+@pytest.mark.parametrize(
+    ("source", "expected", "notes"),
+    [
+        ("s3://bucket/hadoop/*", ["h1", "h2"], []),  # no name says that it is data
+        ("s3://bucket/two/*/collection.json", ["1", "bare"], []),
+        (
+            "s3://bucket/mixed",
+            ["m"],
+            ["1 archive not read, the first: s3://bucket/mixed/b.ndjson.bz2; unpack it first"],
+        ),
+    ],
+)
+async def test_globs_and_prefixes_mean_what_they_do_on_disk(
+    store: dict[str, Any], source: str, expected: list[str], notes: list[str]
+) -> None:
+    module = IngestModule({"source": source, "storage_options": store})
+    assert [each["id"] async for each in module.fetch(WorkflowContext.create())] == expected
+    assert module.stats.notes == notes
+
+
 async def test_a_plan_of_a_prefix_gives_the_same_items(store: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stac_manager.files.remote.reading.PARTITION_DOCUMENTS", 1)
     module = IngestModule({"source": "s3://bucket/parts/", "storage_options": store})
@@ -156,6 +185,8 @@ def test_other_buckets_are_asked_anonymously(store: dict[str, Any]) -> None:
         ("s3://bucket/no.json", {}, DataProcessingError, "s3://bucket/no.json: not found (404)"),
         ("s3://no-bucket/", {}, DataProcessingError, "not found (404)"),
         ("s3://bucket/none/", {}, ConfigurationError, "holds no data file"),
+        ("s3://bucket/hadoop/", {}, ConfigurationError, "give a glob: 's3://bucket/hadoop/**'"),
+        ("s3://other-bucket/slashes", {}, DataProcessingError, "such as 'slashes//a.json'"),
         ("s3://bucket/lonely/", {}, DataProcessingError, "read items beside it by s3://bucket/lonely/**"),
         ("s3://bucket/stac/", {"skip_signature": True}, DataProcessingError, "access denied (403); for public data"),
         ("s3://bucket/stac/", {"regio": "x"}, ConfigurationError, "'regio' is not valid for store 'S3'"),

@@ -193,6 +193,13 @@ def test_an_entry_point_that_cannot_be_had_is_named(status: int, said: str) -> N
     assert "s3cret" not in str(caught.value)
 
 
+def test_a_query_of_the_source_goes_with_no_link_and_the_failure_says_so() -> None:
+    answers = {"/catalog.json": catalog(("item", "1.json")), "/1.json": failing(9, 403, b"")}
+    with serving(answers) as server, pytest.raises(DataProcessingError, match="goes with no link") as caught:
+        fetch(f"{server.url}/catalog.json?sig=s3cret")
+    assert "s3cret" not in str(caught.value)
+
+
 def test_headers_go_to_the_origin_of_the_source_only() -> None:
     def elsewhere(server: Documents, request: web.Request) -> web.Response:
         return web.Response(status=302, headers={"Location": f"{other.url}/moved.json"})
@@ -309,6 +316,50 @@ def test_data_files_of_every_format(
         ids, failures, _ = fetch(f"{server.url}/{name}", concurrency=4, source_type="file")
     assert failures == []
     assert ids == [each["id"] for each in MANY[:count]]
+
+
+def test_parquet_by_name_is_looked_at_as_on_the_disk() -> None:
+    for name, body in {
+        "packed.parquet": gzip.compress(parquet()),
+        "packed.parquet.gz": gzip.compress(parquet()),
+        "text.parquet": LINES,
+    }.items():
+        with serving({f"/{name}": body}) as server:
+            ids, failures, _ = fetch(f"{server.url}/{name}")
+        assert (len(ids), failures) == (3_000, []), name
+    with (
+        serving({"/x.parquet": b"<html>gone</html>"}) as server,
+        pytest.raises(DataProcessingError, match="error page"),
+    ):
+        fetch(f"{server.url}/x.parquet")
+
+
+@pytest.mark.parametrize("name", ["items.ndjson", "items.parquet"])
+@pytest.mark.parametrize("refusal", [400, 501, "bytes 0-9/*", ""])
+def test_servers_that_know_no_ranges_in_their_own_way(
+    name: str, refusal: int | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 200_000)
+    body = parquet() if name.endswith("parquet") else LINES
+
+    def respond(server: Documents, request: web.Request) -> web.Response:
+        if "Range" not in request.headers:
+            return web.Response(body=body, headers={"Accept-Ranges": "bytes"})
+        if isinstance(refusal, int):
+            return web.Response(status=refusal)
+        return web.Response(status=206, body=body[:10], headers={"Content-Range": refusal} if refusal else {})
+
+    with serving({f"/{name}": respond}) as server:
+        ids, failures, _ = fetch(f"{server.url}/{name}")
+    assert (len(ids), failures) == (3_000, [])
+
+
+def test_the_first_block_of_a_large_document_is_fetched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 200_000)
+    with serving({"/items.ndjson": LINES}) as server:
+        fetch(f"{server.url}/items.ndjson")
+    assert len(LINES) < 1_048_576
+    assert server.asked["/items.ndjson"] == 2, "once to see that it is large"
 
 
 def test_a_document_of_unknown_length_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
