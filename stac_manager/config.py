@@ -183,7 +183,12 @@ def mode_of(source: str) -> Literal["file", "api"]:
 
 def is_remote(source: str) -> bool:
     """Tell whether `source` is a URL and no local path."""
-    return _URL.match(source) is not None and not source.lower().startswith("file:")
+    return is_url(source) and not source.lower().startswith("file:")
+
+
+def is_url(source: str) -> bool:
+    """Tell whether `source` is written as a URL, also one of a local file."""
+    return _URL.match(source) is not None
 
 
 def is_http(source: str) -> bool:

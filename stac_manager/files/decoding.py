@@ -32,9 +32,10 @@ from stac_manager.files.members import Pause, Whole
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.opening import failure_if_unreadable
 from stac_manager.files.values import members_of_values
-from stac_manager.files.window import Window
+from stac_manager.files.window import TooLargeError, Window
 from stac_manager.items import holds_catalogs, is_catalog, is_plain_item, why_not_an_item
 from stac_manager.protocols import Item
+from stac_manager.words import many
 
 Items: TypeAlias = Generator[Item | None, None, None]
 
@@ -104,6 +105,9 @@ def _values(window: Window, path: str, failures: FailureCollector, line: int | N
     except NotJSONError as error:
         rest = f"; of its members, {delivered} before the damage were read" if delivered else ""
         failures.add(path, f"not JSON: {error}{rest}", line=line or error.line)
+    except TooLargeError as error:
+        rest = f"; {many(delivered, 'item')} before it came, none behind it" if delivered else ""
+        failures.add(path, f"{error}{rest}", line=line or window.line_at(window.start) + window.lines_before())
 
 
 def _lines(window: Window, path: str, failures: FailureCollector, separator: bytes, decode: Decode) -> Items:
@@ -201,18 +205,20 @@ def _long_line(window: Window, path: str, failures: FailureCollector, separator:
             yield from _of_member(member, index, number, path, failures)
             del member
     except NotJSONError as error:
+        reason = f"not JSON: {error}"
+    except TooLargeError as error:
         reason = str(error)
     while True:
         found = window.buffer.find(separator, window.start, window.end)
         end = window.end if found < 0 else found
         if reason is None and window.view[window.start : end].tobytes().strip():
-            reason = "unexpected content behind a value"
+            reason = "not JSON: unexpected content behind a value"
         window.start = min(end + 1, window.end)
         if found >= 0 or not window.more():
             break
         yield None
     if reason is not None:
-        failures.add(path, f"not JSON: {reason}", line=number)
+        failures.add(path, reason, line=number)
 
 
 def _of_member(

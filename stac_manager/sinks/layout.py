@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from stac_manager.config import is_url
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.sinks.model import FORMATS, SUFFIXES, Format
 
@@ -18,7 +19,6 @@ _FILE_SUFFIXES: dict[str, Format] = {
     ".jsonl.zst": "ndjson.zst",
     ".geoparquet": "geoparquet",
 }
-
 
 OTHER_FILES = (
     "json", "geojson", "geojsonl", "geojsons", "ndgeojson", "pq", "arrow", "feather", "fgb", "gpkg", "csv", "tsv",
@@ -91,10 +91,12 @@ def layout_of(dest: str | Path, format: str | None = None) -> Layout:
     """Tell from the name of DEST, and from what is there, whether it is a file or a folder, and of which format.
 
     Raises:
-        ConfigurationError: If the format is unknown or contradicts the name, or DEST is a device or a pipe.
+        ConfigurationError: If the format is unknown or contradicts the name, or DEST is a URL, a device or a pipe.
     """
     if not os.fspath(dest):
         raise ConfigurationError("DEST is empty")
+    if is_url(os.fspath(dest)):
+        raise ConfigurationError(f"{dest}: is a URL; DEST is a path on this machine, copy the parts from there")
     if os.path.exists(dest) and not os.path.isfile(dest) and not os.path.isdir(dest):
         raise ConfigurationError(f"{dest}: is neither a file nor a folder; for standard output, write -")
     path = Path(os.path.realpath(dest) if os.path.islink(dest) else dest)

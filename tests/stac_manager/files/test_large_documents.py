@@ -9,6 +9,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from support import fetch, ids, make_item
 
 from stac_manager import DataProcessingError, Failure, WorkflowContext
-from stac_manager.files import formats, members, readahead, window
+from stac_manager.files import decoding, formats, members, readahead, window
 
 PAGE = 16
 ODD_TEXTS = ('}, {"type": "Feature"', '},{"id":"', "},\n{", "]}", '\\"}', "\\", '"', "\u2028", "Köln", "\0", "😀", "{[")
@@ -209,3 +210,29 @@ def test_a_document_cut_within_a_separator_is_a_failure() -> None:
         found, failures = read(whole[:cut].encode())
         assert ids(found) == [f"{n}" for n in range(len(found))]
         assert len(failures) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "between", "after", "delivered", "named"),
+    [
+        ("x.ndjson", "", "\n", "\n", ["first", "last"], Failure("", "a value is larger than 0 MB", 2)),
+        (
+            "x.json",
+            '{"features": [\n',
+            ",\n",
+            "\n]}",
+            ["first"],
+            Failure("", "a value is larger than 0 MB; 1 item before it came, none behind it", 3),
+        ),
+    ],
+)
+def test_what_is_too_large_for_memory_is_named_and_the_lines_behind_it_are_read(
+    name: str, before: str, between: str, after: str, delivered: list[str], named: Failure,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(window, "MOST_VALUE_BYTES", 4_096)
+    monkeypatch.setattr(decoding, "LONG_LINE_BYTES", 1_024)
+    items = [make_item("first"), make_item("huge", large="x" * 20_000), make_item("last")]
+    found, failures = read((before + between.join(map(json.dumps, items)) + after).encode(), name)
+    assert ids(found) == delivered
+    assert [replace(failure, source="") for failure in failures] == [named]

@@ -47,6 +47,8 @@ def test_a_folder_that_is_there_is_a_folder_whatever_its_name(tmp_path: Path) ->
         ("items.json", None, ".json files are not written"),
         ("items.ndjson.gz", None, ".gz files are not written"),
         ("ITEMS.CSV", "geoparquet", "in / for a folder"),
+        ("s3://bucket/out", None, "is a URL"),
+        ("file:///out.ndjson", None, "is a URL"),
         (os.devnull, None, "neither a file nor a folder"),
     ],
 )
