@@ -33,13 +33,15 @@ def shown(url: URL | str) -> str:
 
 def linked(base: URL, href: str) -> URL:
     """Resolve a link of the server against the address that it came from. `href` is opaque and not written anew, but
-    that what came over https goes on over https: servers behind a proxy often do not know that they are reached so.
+    that what came over https goes on over https: servers behind a proxy often do not know that they are reached so;
+    and that it is no HTML, in which some write `&`.
 
     Raises:
         DataProcessingError: If it leads to no address.
     """
     try:
         href = _NOT_IN_URLS.sub(lambda found: quote(found[0], errors="surrogateescape"), href.strip())
+        href = href.replace("&amp;", "&")
         url = base.join(URL(href, encoded=True))
         origin_of(url)  # reads the port
         if (base.scheme, url.scheme) == ("https", "http") and url.host == base.host:

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-import orjson
 from yarl import URL
 
 from stac_manager.api.addresses import linked, shown
 from stac_manager.api.http import Answer, Client
-from stac_manager.api.requests import Request
+from stac_manager.api.requests import Request, as_query
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 
@@ -169,14 +168,3 @@ def body_of(config: IngestConfig, collection_id: str | None, limit: int) -> dict
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in members.items() if value is not None
     }
-
-
-def as_query(value: Any) -> str:
-    """Write a member as a query parameter: lists with commas, objects as JSON (STAC API, item-search)."""
-    if isinstance(value, dict) and isinstance(value.get("include"), list):  # of the Fields extension
-        value = value["include"]
-    if isinstance(value, list) and value and isinstance(value[0], dict):  # of the Sort extension
-        value = [f"{'-' if key['direction'] == 'desc' else '+'}{key['field']}" for key in value]
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return orjson.dumps(value).decode() if isinstance(value, dict) else str(value)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from http.cookies import BaseCookie
 from time import perf_counter
 from typing import Any, Self
 
@@ -28,6 +29,9 @@ from stac_manager.stats import ApiStats
 # Servers put whole searches into their links: more than aiohttp's default of 8,190 bytes a header line.
 MAX_HEADER_BYTES = 1_048_576
 READ_BUFFER_BYTES = 1_048_576
+# Cookies go back to the server with every request, and servers refuse headers of more than about 8 KB.
+MAX_COOKIE_BYTES, MAX_COOKIES = 4_096, 1_000
+NOWHERE = URL()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Wire:
                 ssl=certificates,
                 resolver=GuardedResolver(self._source.host, self._connection.proxy_hosts()),
             ),
-            cookie_jar=aiohttp.CookieJar(unsafe=True),  # also of hosts without a name: a cursor may need its node
+            cookie_jar=_Cookies(unsafe=True),  # also of hosts without a name: a cursor may need its node
             headers={
                 "Accept": "application/geo+json, application/json",
                 "Accept-Encoding": ", ".join(bodies.CODINGS),
@@ -178,6 +182,18 @@ class Wire:
             await self._budget.take(holder, len(chunk))
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class _Cookies(aiohttp.CookieJar):
+    """Cookies of the servers of a search; all are forgotten where they have become too many."""
+
+    def filter_cookies(self, request_url: URL = NOWHERE) -> BaseCookie[str]:
+        found = super().filter_cookies(request_url)
+        size = sum(len(name) + len(cookie.value) for name, cookie in found.items())
+        if size > MAX_COOKIE_BYTES or len(self) > MAX_COOKIES:
+            self.clear()
+            found.clear()
+        return found
 
 
 class _Flights:

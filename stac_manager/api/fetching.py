@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stac_manager.api.http import Client
-from stac_manager.api.next_links import at_search, with_conditions
+from stac_manager.api.next_links import at_search, keeps_collections, with_conditions
 from stac_manager.api.ownership import collection_of
 from stac_manager.api.page_sizes import PageSize
 from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure
@@ -42,7 +42,8 @@ class Fetcher:
         self.next_links_seen = False
         self.follower = Follower(client)
         self.given: Page | None = None
-        self._collections: set[str | None] = set()  # seen first on pages without a count
+        # Seen first on pages without a count; None once links lead from one to another without naming those left.
+        self._collections: set[str | None] | None = set()
         self._errors_in_a_row: int | None = None
 
     @property
@@ -86,6 +87,7 @@ class Fetcher:
         part = reading.share.partition
         if not isinstance(part, Pages) or (page.size < part.page_size and self._may_end_early(page)):
             page = await self.make_sure(request, page, enough)
+            reading.first = page.first
         self.learn(page)
         return page
 
@@ -129,7 +131,7 @@ class Fetcher:
             return page  # larger ones came, so that no more are left
         seen = self.next_links_seen
         found = await make_sure(self.client, request, page, full=full, next_links_seen=seen, several=several)
-        if found is not page and found.size == page.size:  # and no larger ones, however many are asked for
+        if found is not page and self.largest <= found.size == page.size:  # and none larger, however many are asked for
             self._asked_size = found.size
             self._sizes = PageSize(self._source, found.size)
             self.next_links_seen = True
@@ -138,7 +140,7 @@ class Fetcher:
     def _may_end_early(self, page: Page) -> bool:
         """Whether a page looks like the last one, without a count, of a search with several Collections: a server that
         reads one after another may end it where one of them ends."""
-        if page.matched is not None or page.following is not None or not page.size:
+        if page.matched is not None or page.following is not None or not page.size or self._collections is None:
             return False
         self._collections |= page.collections()
         return len(self._collections) > 1
@@ -148,8 +150,11 @@ class Fetcher:
         if page.following is not None or page.doubt:
             self.largest = max(self.largest, page.size)
         page.full = page.size >= min(self.page_size, self.largest or self.page_size)
-        if page.matched is None:
+        if page.matched is None and self._collections is not None:
             self._collections.add(collection_of(page.first_member()))
+            following = page.following if len(self._collections) > 1 else None
+            if following is not None and keeps_collections(following, page.first):
+                self._collections = None
         if page.size:
             full = page.size_bytes / page.size * self.page_size
             self._sizes.came(page.size)

@@ -289,7 +289,7 @@ async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | No
         ) from None
     if not isinstance(document, dict):
         raise DataProcessingError(f"{place}: the answer is not a JSON object")
-    if document.get("errors") and "features" not in document and "links" not in document:
-        said = messages.without(secrets, messages.server_message(str(document["errors"]).encode()))
+    if (errors := messages.errors_in(document)) and "features" not in document and "links" not in document:
+        said = messages.without(secrets, errors)
         raise Fault(f"{place}: the server answered 200 with errors: {said}", "status", status=500)
     return Answer(reply.url, document, len(data), link=reply.link)

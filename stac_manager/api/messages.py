@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 
@@ -38,14 +40,29 @@ def without(secrets: Secrets | None, text: str, instead: str = LEFT_OUT) -> str:
 
 
 def server_message(data: bytes) -> str:
-    """Find the server's own words in an error body. Whatever is not printable is left out."""
+    """Find the server's own words in an error body, or in its member `error`. Whatever is not printable is left out."""
     text = data[:MAX_MESSAGE_BYTES].decode("utf-8", "replace").strip()
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError:
         document = None
     if isinstance(document, dict):
-        text = next((str(words) for name in _NAMES if (words := document.get(name))), text)
+        inner = document.get("error")
+        members = {**inner, **document} if isinstance(inner, dict) else document
+        text = next((str(words) for name in _NAMES if (words := members.get(name))), text)
+    return _printable(text)
+
+
+def errors_in(document: Mapping[str, Any]) -> str:
+    """What a document says of `errors`, or of an `error` (ArcGIS); empty where it has none."""
+    errors = document.get("errors") or document.get("error")
+    if isinstance(errors, dict):
+        errors = next((words for name in _NAMES if (words := errors.get(name))), errors)
+    errors = errors[:MAX_MESSAGE_CHARACTERS] if isinstance(errors, str | list) else errors
+    return _printable(str(errors)) if errors else ""
+
+
+def _printable(text: str) -> str:
     text = "".join(character if character.isprintable() else " " for character in text[:MAX_MESSAGE_BYTES])
     text = " ".join(text.split())
     return text if len(text) <= MAX_MESSAGE_CHARACTERS else f"{text[:MAX_MESSAGE_CHARACTERS]}..."

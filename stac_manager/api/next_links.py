@@ -11,7 +11,7 @@ from yarl import URL
 
 from stac_manager.api.addresses import linked, shown
 from stac_manager.api.http import Answer
-from stac_manager.api.requests import Request, members_of, numbers_of
+from stac_manager.api.requests import COUNTING, Request, as_query, members_of, numbers_of
 from stac_manager.exceptions import DataProcessingError
 
 # Headers that say how a request travels: not for a link to set.
@@ -33,7 +33,7 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     The rules of the specification: the method is GET unless the link says otherwise, also after a POST; `href` is
     opaque and relative to the address of the answer; `headers` are sent; the body is the link's own, or with
     `merge` the first request's with the link's laid over it. Where the link counts, conditions that the first request
-    has and the body has not are lost, and sent all the same. Franklin calls a link GET that has all in its body.
+    has and the link has not are lost, and sent all the same. Franklin calls a link GET that has all in its body.
 
     Raises:
         LinkError: If there is a link, and it is none.
@@ -55,7 +55,8 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     giver = str(answer.url)
     says_all = first.method == "POST" and bool(body) and "?" not in url
     if str(link.get("method", "GET")).upper() != "POST" and not says_all:
-        return Request("GET", url, headers=headers, given_by=giver)
+        request = Request("GET", url, headers=headers, given_by=giver)
+        return with_conditions(request, first) or request
     request = Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, giver)
     counts = numbers_of(request)  # a number says nothing of the search, as a token may
     return (with_conditions(request, first) if counts else None) or request
@@ -85,19 +86,28 @@ def at_search(request: Request, first: Request) -> Request | None:
 
 def with_conditions(request: Request, first: Request) -> Request | None:
     """The same page with the conditions of the search that its link has lost; None where it has them all, or its
-    address is opaque."""
-    if request.body is None:
+    address is opaque: it has something else than counts and sizes."""
+    lost = {name: value for name, value in members_of(first).items() if name in CONDITIONS}
+    if request.body is not None:
+        lost = {name: value for name, value in lost.items() if name not in request.body}
+        return replace(request, body={**lost, **request.body}) if lost else None
+    url = URL(request.url, encoded=True)
+    if not lost or not url.query or not all(name in (*COUNTING, "limit", "f") for name in url.query):
         return None
-    lost = {
-        name: value for name, value in (first.body or {}).items() if name in CONDITIONS and name not in request.body
-    }
-    return replace(request, body={**lost, **request.body}) if lost else None
+    return replace(request, url=str(url.extend_query({name: as_query(value) for name, value in lost.items()})))
 
 
 def keeps_conditions(request: Request, first: Request) -> bool:
     """Whether a link shows every condition of the search."""
     shown_ = members_of(request)
     return all(name in shown_ for name in members_of(first) if name in CONDITIONS)
+
+
+def keeps_collections(following: Request, first: Request) -> bool:
+    """Whether a link leaves the Collections of the search as they are, or is opaque; servers that read one after
+    another name those that are left."""
+    left = members_of(following).get("collections")
+    return left is None or left == members_of(first).get("collections")
 
 
 def _next_link(answer: Answer, method: str) -> dict[str, Any] | None:

@@ -221,8 +221,10 @@ async def _smaller(client: Client, request: Request, page: Page) -> Page:
 
 
 async def _resized(client: Client, request: Request, first: Request, limit: int) -> Page | None:
+    """The same page of another size; what follows it continues a search of that size, as a link that is merged says
+    nothing of it."""
     smaller = with_limit(request, limit)
-    return None if smaller is None else await page_if_any(client, smaller, first, LOOKS)
+    return None if smaller is None else await page_if_any(client, smaller, with_limit(first, limit) or first, LOOKS)
 
 
 async def page_if_any(client: Client, request: Request, first: Request, attempts: int) -> Page | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from stac_manager.api.addresses import shown
 from stac_manager.api.cutting import Cutter, times_of
-from stac_manager.api.endpoint import as_query, body_of, find_endpoint
+from stac_manager.api.endpoint import body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import (
     PAGES_IN_SEQUENCE,
@@ -25,7 +25,7 @@ from stac_manager.api.first_page import (
 from stac_manager.api.ownership import Asked, first_vertex, has_null_datetime, time_of
 from stac_manager.api.paging import Page
 from stac_manager.api.query import LONGEST_ADDRESS, MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query
-from stac_manager.api.requests import limit_of
+from stac_manager.api.requests import as_query, limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
 from stac_manager.api.survey import Survey, found, null_datetime_search, survey

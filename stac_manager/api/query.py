@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from stac_manager.api.endpoint import Endpoint, as_query
+from stac_manager.api.endpoint import Endpoint
 from stac_manager.api.ownership import Asked, box_around
-from stac_manager.api.requests import Request, limit_of
+from stac_manager.api.requests import Request, as_query, limit_of
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile, Whole
 from stac_manager.timestamps import SECOND, seconds, text_of_second
 

@@ -49,6 +49,17 @@ def mark_of_request(request: Request) -> int:
     return hash((request.method, request.url, body, tuple(request.headers.items())))
 
 
+def as_query(value: Any) -> str:
+    """Write a member as a query parameter: lists with commas, objects as JSON (STAC API, item-search)."""
+    if isinstance(value, dict) and isinstance(value.get("include"), list):  # of the Fields extension
+        value = value["include"]
+    if isinstance(value, list) and value and isinstance(value[0], dict):  # of the Sort extension
+        value = [f"{'-' if key['direction'] == 'desc' else '+'}{key['field']}" for key in value]
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return orjson.dumps(value).decode() if isinstance(value, dict) else str(value)
+
+
 def members_of(request: Request) -> Mapping[str, Any]:
     """What a request says, by name: in its body, else in its address."""
     return URL(request.url, encoded=True).query if request.body is None else request.body

@@ -9,12 +9,12 @@ from itertools import pairwise
 from typing import Any
 
 from stac_manager.api.cutting import Density
-from stac_manager.api.endpoint import Endpoint, as_query, find_endpoint
+from stac_manager.api.endpoint import Endpoint, find_endpoint
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.ownership import has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
 from stac_manager.api.query import REFUSED_METHOD, REFUSED_POST, Bounds, Query, vain_filter, vain_query
-from stac_manager.api.requests import LARGEST_NUMBER, Request
+from stac_manager.api.requests import LARGEST_NUMBER, Request, as_query
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import NoDatetime, Partition, Whole
 from stac_manager.run import owned_tasks

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote_plus, urlencode
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from .server import FAR, Ask, Habit, Json, Refusal, World, flat, moment_of, newest_first, span_of
 
@@ -111,12 +111,25 @@ class NextLink(Habit):
                 link["href"] = {"url": link["href"]}
             elif self.kind == "absent":
                 page["links"] = []
+            elif self.kind == "escaped_as_html":
+                link["href"] = link["href"].replace("&", "&amp;")
+            elif self.kind == "merged" and "body" in link:
+                link |= {"merge": True, "body": {world.paging: link["body"][world.paging]}}
+            elif self.kind == "counts_only":  # and is one of GET, though the search was POST (pycsw)
+                number = {**ask.conditions, **link.get("body", {}), **_query(link)}[world.paging]
+                page["links"] = [
+                    {"rel": "next", "href": f"{world.url}search?{world.paging}={number}&limit={ask.limit}"}
+                ]
             elif self.kind == "one_a_method":
                 page["links"] = [{"rel": "next", "href": f"{world.url}search?token=of-another-search"}, *page["links"]]
                 break
             elif self.kind == "same_page_again" and "token" in ask.conditions:
                 link["body"]["token"] = ask.conditions["token"]
                 link["body"]["again"] = ask.number
+
+
+def _query(link: Json) -> Json:
+    return dict(parse_qsl(link["href"].partition("?")[2]))
 
 
 class OlderAnswers(Habit):
@@ -171,6 +184,15 @@ class NextOnTheLastPage(Habit):
     def page(self, world: World, ask: Ask, page: Json) -> None:
         if page["features"] and not page["links"]:
             body = {**ask.conditions, "token": f"p{10**6}"}
+            page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]
+
+
+class NextAfterFullPages(Habit):
+    """Every full page has a `next` link (rustac)."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if len(page["features"]) == ask.limit and not page["links"]:
+            body = {**ask.conditions, "offset": ask.conditions.get("offset", 0) + ask.limit}
             page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]
 
 
@@ -230,15 +252,27 @@ class LastPageForEver(Habit):
 
 
 class ErrorsIn200(Habit):
-    """Every so many searches: 200 with a list of errors and no items."""
+    """Every so many searches: 200 with a list of errors, or an error (ArcGIS), and no items."""
 
-    def __init__(self, every: int = 5) -> None:
-        self.every = every
+    def __init__(self, every: int = 5, *, single: bool = False) -> None:
+        self.every, self.single = every, single
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
         if ask.number % self.every == 0:
             page.clear()
-            page["errors"] = [{"message": "all shards failed"}]
+            error = {"message": "all shards failed"}
+            page |= {"error": {"code": 500, **error}} if self.single else {"errors": [error]}
+
+
+class MoreAndMoreCookies(Habit):
+    """Each answer sets other cookies; a request with too many is refused, as web servers do."""
+
+    async def arrives(self, ask: Ask) -> None:
+        if len(ask.headers.get("Cookie", "")) > 8_000:
+            raise Refusal(400, {"description": "Request Header Or Cookie Too Large"})
+
+    def sends(self, ask: Ask) -> list[tuple[str, str]]:
+        return [("Set-Cookie", f"visit-{ask.number}-{n}={'x' * 1_000}") for n in range(9)]
 
 
 class LoginNowAndThen(ErrorsIn200):

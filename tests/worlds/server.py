@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 Json = dict[str, Any]
 Key = tuple[str | None, str]
@@ -105,6 +106,10 @@ class Habit:
     def body(self, ask: Ask, body: bytes) -> bytes:
         """The same as bytes."""
         return body
+
+    def sends(self, ask: Ask) -> list[tuple[str, str]]:
+        """What is sent before it."""
+        return []
 
 
 @dataclass
@@ -218,7 +223,8 @@ class World:
             body = json.dumps(page).encode()
             for habit in self.habits:
                 body = habit.body(ask, body)
-            return web.Response(body=body, content_type="application/geo+json")
+            headers = CIMultiDict(each for habit in self.habits for each in habit.sends(ask))
+            return web.Response(body=body, content_type="application/geo+json", headers=headers)
         finally:
             self.in_flight -= 1
 

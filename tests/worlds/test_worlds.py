@@ -41,6 +41,8 @@ from .habits import (
     LinksLostByLargePages,
     LoginNowAndThen,
     MiddleOfRanges,
+    MoreAndMoreCookies,
+    NextAfterFullPages,
     NextLink,
     NextOnTheLastPage,
     NoSearchLink,
@@ -116,8 +118,8 @@ def composites() -> list[Json]:
     return [make_item(n, datetime=None, **year) for n in range(COUNT)]
 
 
-def in_three_collections() -> list[Json]:
-    return [make_item(n, "abc"[n // 45]) for n in range(COUNT)]
+def in_three_collections(count: int = COUNT) -> list[Json]:
+    return [make_item(n, "abc"[n * 3 // count]) for n in range(count)]
 
 
 def in_small_collections() -> list[Json]:
@@ -254,6 +256,23 @@ CASES: dict[str, Callable[[], Case]] = {
         [Sorts(), NextLink("lost_sort")], options={"ordered": True}, world={"paging": "offset"}, most_requests=15
     ),
     "next is written as it is read": lambda: Case([NextLink("written_raw"), Refuses("POST")], most_requests=50),
+    "next is written as in HTML": lambda: Case(
+        [NextLink("escaped_as_html"), Refuses("POST")], most_requests=50
+    ),
+    "next has counts and nothing else": lambda: Case(
+        [NextLink("counts_only")],
+        options={"datetime": f"{LATER}/{EARLIER}"},
+        world={"paging": "offset"},
+        wanted=between,
+        most_requests=15,
+    ),
+    "next is merged, the last page is full, without counts": lambda: Case(
+        [NextLink("merged")], lambda: spread(LIMIT), world={"paging": "page", "counts": False}, most_requests=12
+    ),
+    "the last page has one item, without counts": lambda: Case(
+        [NextAfterFullPages()], lambda: in_three_collections(31), world={"paging": "offset", "counts": False},
+        most_requests=8,
+    ),
     "next is one of a list of relations": lambda: Case([NextLink("several_relations")], most_requests=40),
     "next for each method": lambda: Case([NextLink("one_a_method")], most_requests=50),
     "next of the last page is itself, without counts": lambda: Case(
@@ -303,6 +322,8 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "page 2 again and again": lambda: Case([NextLink("same_page_again")], loose=True),
     "errors in a 200": lambda: Case([ErrorsIn200()]),
+    "an error in a 200": lambda: Case([ErrorsIn200(single=True), Ignores("bbox")], at_one_instant),
+    "more and more cookies": lambda: Case([MoreAndMoreCookies()], most_requests=40),
     "a login now and then": lambda: Case([LoginNowAndThen()], most_requests=60),
     "nothing in a 200": lambda: Case([EmptyIn200()]),
     "NaN": lambda: Case([BareNaN()]),
