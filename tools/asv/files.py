@@ -27,7 +27,6 @@ from .values import measured, names_of, value_of, when
 
 READ_VERSIONS = (1, 2)
 TIME_METHOD = "time_ingest"
-LEVEL_PARAMETER = "concurrency"
 _RESULT_NAME = re.compile(r"[0-9a-f]{8,40}-.+\.json")
 _SHOWN_CHOICES = 10
 
@@ -115,9 +114,14 @@ class ResultFile(_File, frozen=True, kw_only=True, dict=True):
             found[Series(name, tuple((key, text) for (_, key), text in params), kind, benchmark.unit, version)] = value
         return found
 
-    def by_params(self, name: str, needed: str = LEVEL_PARAMETER) -> dict[Params, Measured]:
-        """By each combination of parameters; nothing when the needed one is not among them."""
-        return {one.params: value for one, value in self.series_of(name).items() if needed in dict(one.params)}
+    def by(self, parameter: str, name: str) -> dict[Params, dict[str, Measured]]:
+        """What a benchmark has measured, by its other parameters and then by this one; nothing where it has it not."""
+        found: dict[Params, dict[str, Measured]] = {}
+        for one, value in self.series_of(name).items():
+            rest = tuple(pair for pair in one.params if pair[0] != parameter)
+            if rest != one.params:
+                found.setdefault(rest, {})[dict(one.params)[parameter]] = value
+        return found
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,11 @@ from tools.analysis.model import (
 from tools.analysis.series import Measured, Params
 from tools.errors import ReportError
 
-from .files import LEVEL_PARAMETER, TIME_METHOD, History, ResultFile, chosen, read_history
+from .files import TIME_METHOD, History, ResultFile, chosen, read_history
 from .git import Repository
 from .values import amount, level_of, seconds, value_of, when
 
+LEVEL_PARAMETER = "concurrency"
 MEMORY_METHOD = "peakmem_ingest"
 # Beside `<Class>.time_ingest`, `<Class>Usage.track_usage` tells where the time goes, a quantity at a time.
 USAGE_METHOD = "track_usage"
@@ -83,37 +84,35 @@ def _of_today(file: ResultFile) -> ResultFile:
 
 
 def _report(file: ResultFile, machine: Mapping[str, Any], *, with_peers: bool) -> Report:
-    data_sets = tuple(_data_sets(file, with_peers=with_peers))
     measured = file.measured_until or when(file.commit_date)
     return Report(
         created=datetime.fromtimestamp(measured / 1000, UTC).isoformat(timespec="seconds"),
         environment=_environment(file, machine),
-        data_sets=data_sets,
+        data_sets=tuple(_data_sets(file, with_peers=with_peers)),
     )
 
 
 def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
     for name in sorted(file.ingest_names, key=lambda x: (_kind(x) == "api", x)):
-        memory = file.by_params(name.removesuffix(TIME_METHOD) + MEMORY_METHOD)
-        items = file.suite[name].items if name in file.suite else None
+        memory = file.by(LEVEL_PARAMETER, name.removesuffix(TIME_METHOD) + MEMORY_METHOD)
         import_bytes = _import_bytes(file, _kind(name))
         usages = _usages(file, _owner(name))
-        groups: dict[Params, list[Level]] = {}
-        for params, measured in file.by_params(name).items():
-            rest = tuple(pair for pair in params if pair[0] != LEVEL_PARAMETER)
-            level = make_level(
-                level_of(dict(params)[LEVEL_PARAMETER]),
-                measured,
-                items=_items(rest, items),
-                peak_bytes=_amount(memory.get(params)),
-                import_bytes=import_bytes,
-                usage=usages.get(frozenset(params)),
-            )
-            groups.setdefault(rest, []).append(level)
-        for rest, levels in groups.items():
+        for rest, by_level in file.by(LEVEL_PARAMETER, name).items():
+            items = _items(rest, file.suite[name].items)
+            levels = [
+                make_level(
+                    level_of(text),
+                    measured,
+                    items=items,
+                    peak_bytes=_amount(memory.get(rest, {}).get(text)),
+                    import_bytes=import_bytes,
+                    usage=usages.get(frozenset({*rest, (LEVEL_PARAMETER, text)})),
+                )
+                for text, measured in by_level.items()
+            ]
             if all(level.status == "n/a" for level in levels):
                 continue  # skipped as a whole, such as a catalog that nobody named; asv writes that down, too
-            peers = _peers(file, name, rest, levels[0].items) if with_peers else []
+            peers = _peers(file, name, rest, items) if with_peers else []
             data_set = _data_set(name, rest, levels, peers, file.commit)
             yield replace(data_set, version=file.rows[name].version)
 
@@ -150,29 +149,22 @@ def _peers(file: ResultFile, name: str, rest: Params, items: int | None) -> list
     owner = f".{_owner(name).removesuffix('Ingest')}Peers.{PEERS_METHOD_PREFIX}"
     found = []
     for peers_name in (x for x in file.rows if owner in x):
-        peaks = file.by_params(peers_name.replace(f".{PEERS_METHOD_PREFIX}", ".peakmem_"), PEER_PARAMETER)
-        for params, measured in file.by_params(peers_name, PEER_PARAMETER).items():
-            if tuple(pair for pair in params if pair[0] != PEER_PARAMETER) == rest:
-                peak = _amount(peaks.get(params))
-                found.append(make_level(dict(params)[PEER_PARAMETER], measured, items=items, peak_bytes=peak))
+        peaks = file.by(PEER_PARAMETER, peers_name.replace(f".{PEERS_METHOD_PREFIX}", ".peakmem_")).get(rest, {})
+        for way, measured in file.by(PEER_PARAMETER, peers_name).get(rest, {}).items():
+            found.append(make_level(way, measured, items=items, peak_bytes=_amount(peaks.get(way))))
     return found
 
 
 def _usages(file: ResultFile, owner: str) -> dict[frozenset[tuple[str, str]], Usage]:
     """Where the time of a class's levels went, by all their parameters; empty where no benchmark tells."""
-    names = [name for name in file.rows if name.endswith(f".{owner}Usage.{USAGE_METHOD}")]
-    found: dict[frozenset[tuple[str, str]], dict[str, float]] = {}
-    for name in names:
-        for params, measured in file.by_params(name).items():
-            quantity = dict(params).get(QUANTITY_PARAMETER, "None")
-            if measured.value is not None and measured.value >= 0:
-                rest = frozenset(pair for pair in params if pair[0] != QUANTITY_PARAMETER)
-                found.setdefault(rest, {})[quantity] = measured.value
-    return {
-        params: _usage(values)
-        for params, values in found.items()
-        if seconds(values.get("wall_seconds")) is not None and "cpu_seconds" in values
-    }
+    found = {}
+    for name in (x for x in file.rows if x.endswith(f".{owner}Usage.{USAGE_METHOD}")):
+        for params, by_quantity in file.by(QUANTITY_PARAMETER, name).items():
+            known = ((quantity, one.value) for quantity, one in by_quantity.items())
+            values = {quantity: value for quantity, value in known if value is not None and value >= 0}
+            if seconds(values.get("wall_seconds")) is not None and "cpu_seconds" in values:
+                found[frozenset(params)] = _usage(values)
+    return found
 
 
 def _usage(values: Mapping[str, float]) -> Usage:
