@@ -7,7 +7,7 @@ import click
 from tools import ROOT, progress
 
 from .failures import that_cannot_be_judged
-from .output import EXISTING_FILE, FOLDER, Pattern
+from .output import EXISTING_FILE, Pattern
 
 
 @click.command("nightly")
@@ -26,8 +26,6 @@ from .output import EXISTING_FILE, FOLDER, Pattern
               help="Start no further batch after so long; the next run goes on.")  # fmt: skip
 @click.option("--results-branch", metavar="BRANCH", help="Keep the results on this git branch, not in results_dir.")
 @click.option("--push", "remote", metavar="REMOTE", help="Fetch the results branch from this remote and push it there.")
-@click.option("--work", type=FOLDER,
-              help="Folder for what is unfinished. [default: .asv/nightly beside the configuration]")  # fmt: skip
 @click.option("--dashboard-url", metavar="URL", help="Where the dashboard will be found, for the links.")
 def nightly_command(**given: Any) -> int:
     """Measure what is new, keep it, publish it, judge it: what a timer starts every night.

@@ -39,7 +39,6 @@ class Options:
     time_limit: float | None
     results_branch: str | None
     remote: str | None
-    work: Path | None
     dashboard_url: str | None
 
 
@@ -63,15 +62,12 @@ def run(options: Options, progress: Progress) -> Outcome:
     if repository.find(branch) is None:
         raise ToolError(f"there is no branch {branch!r} in {repository.path}; name one with --branch")
     line = repository.line(branch, first_parent=True)
-    work = (options.work or project.config.parent / ".asv" / "nightly").resolve()
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ToolError(f"{work} cannot be made ({error.strerror}); name another place with --work") from error
+    work = project.config.parent / ".asv" / "nightly"
+    work.mkdir(parents=True, exist_ok=True)
     try:
         alone = FileLock(work / "lock", timeout=0).acquire()  # the system frees it however this process ends
     except Timeout:
-        raise ToolError(f"another run is at work in {work}; wait for it, or give this one its own --work") from None
+        raise ToolError(f"another run is at work in {work}; wait for it") from None
     with alone:
         conditions.end_leftovers(work)
         kept = None
