@@ -45,10 +45,8 @@ BACKLOG = 1024
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM, SIGINT or, with `--until-eof`, the end of standard input.
-
-    Returns:
-        The exit code: 0 after a clean end, 2 when the input or the address cannot be used.
+    """Serve until SIGTERM, SIGINT or, with `--until-eof`, the end of standard input; return the exit code: 0 after a
+    clean end, 2 when the input or the address cannot be used.
     """
     options = parse_arguments(argv)
     try:
