@@ -75,8 +75,8 @@ class _Point:
     @property
     def drawn_bar(self) -> tuple[float, float]:
         """Of a bar without end, a part."""
-        low, high = min(self.value, *self.samples), max(self.value, *self.samples)
-        return max(self.bar[0], low / _FURTHEST_BAR), min(self.bar[1], high * _FURTHEST_BAR)
+        points = (self.value, *self.samples)
+        return max(self.bar[0], min(points) / _FURTHEST_BAR), min(self.bar[1], max(points) * _FURTHEST_BAR)
 
     @property
     def extent(self) -> tuple[float, float]:

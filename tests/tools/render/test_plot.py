@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-from made_data_sets import make_data_set, measured_level, missing_level
+from made_data_sets import make_data_set, measured_level, missing_level, summarised_level
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -30,6 +30,7 @@ FULL = make_data_set(
         missing_level(20, "n/a", items=10_000),
         measured_level(50, [9.5, 9.7, 9.9], items=10_000),
         measured_level(100, [19.5, 19.7, 19.9], items=10_000),
+        summarised_level("2 processes", 6.0, 1, items=10_000),
         measured_level("auto", [8.0, 8.7, 9.9], items=10_000),
     ],
 )
