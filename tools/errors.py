@@ -7,7 +7,3 @@ class ToolError(Exception):
 
 class ReportError(ToolError):
     """The report cannot be read, made or written."""
-
-
-class MeasuringError(ToolError):
-    """Nothing could be measured."""

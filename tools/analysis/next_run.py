@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from .bottleneck import too_few_tasks
 from .model import BASELINE_CONCURRENCY, MEASUREMENT_SAMPLES, Concurrency, DataSet, order_of, title_of
-from .ranking import PAYING_GAIN, counted, fastest, seconds
+from .ranking import PAYING_GAIN, counted, seconds
 
 if TYPE_CHECKING:
     from .analysis import Analysis
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 WORKERS = "--workers"
 PROGRAM = "python tools/benchmark_ingest.py"
 TASKS_PER_WORKER = 10  # so that all have work up to the end
-SHORT_SECONDS = 0.01  # shorter runs can come out alike because the clock ticks no finer
 SO_THAT = "so that every worker has work"
 WORTH_NARROWING = 1.5  # a default is not looked for between levels that are closer than this
 
@@ -40,8 +39,6 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
     if len(measured) < 2:
         levels = [1, 2, 4] if WORKERS in (data_set.command or "") else [1, 5, 10]
         return _again(data_set, "Measure more levels", concurrency=levels)
-    if found.quality == "no spread" and found.effect == "unknown" and seconds(fastest(measured)) < SHORT_SECONDS:
-        return _more_items(data_set, "the runs are too short for the clock", 10)
     quiet = " on a quiet machine" if any(x.usage and x.usage.crowded for x in measured) else ""
     if found.effect == "inconclusive" or found.uncertain or (found.effect == "unknown" and found.default is None):
         repeats = max(MEASUREMENT_SAMPLES, 2 * max(level.sample_count for level in measured))
@@ -51,7 +48,7 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
     few = too_few_tasks(data_set)
     if few is not None:
         factor = round(TASKS_PER_WORKER * max(few[1]) / few[0]) + 1
-        return _smaller_pages(data_set, few[0], factor) or _more_items(data_set, SO_THAT, factor)
+        return _smaller_pages(data_set, few[0], factor) or _more_items(data_set, max(factor, 2))
     return _nearer(found, list(counted(measured)))
 
 
@@ -100,15 +97,14 @@ def _smaller_pages(data_set: DataSet, pages: float, factor: int) -> tuple[str, s
     return _again(data_set, f"Ask for smaller pages, {SO_THAT}{_cost(data_set, factor)}", limit=limit)
 
 
-def _more_items(data_set: DataSet, why: str, factor: int) -> tuple[str, str] | None:
+def _more_items(data_set: DataSet, factor: int) -> tuple[str, str] | None:
     """The same with more items, where there can be more: somebody's own files are as many as they are."""
     own = data_set.kind == "file" and "--source" in (data_set.command or "")
     if own and "--max-items" not in (data_set.command or ""):
         return None
     name = "test_size" if data_set.kind == "file" and not own else "max_items"
-    times = max(factor, 2)
-    words = f"Measure more items, {why}{_cost(data_set, times)}"
-    return _again(data_set, words, **{name: (data_set.items or 100) * times})
+    why = f"Measure more items, {SO_THAT}{_cost(data_set, factor)}"
+    return _again(data_set, why, **{name: (data_set.items or 100) * factor})
 
 
 def _cost(data_set: DataSet, times: int = 1, repeats: int = 0) -> str:

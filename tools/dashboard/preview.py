@@ -11,20 +11,20 @@ from tools import ROOT
 from tools.asv.git import GitError, Repository
 from tools.asv.project import Project
 from tools.asv.run import Asv
-from tools.errors import MeasuringError
+from tools.errors import ToolError
 
 
 def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> None:
     """Publish, serve on 127.0.0.1 until Ctrl-C or SIGTERM; port 0 is any that is free. Raises ToolError."""
     repository = Repository(ROOT)
     if repository.find("HEAD") is None:
-        raise MeasuringError(
+        raise ToolError(
             f"{ROOT} is not a git checkout, and the dashboard shows results by commit; clone the project and run "
             "`asv run HEAD^!` there"
         )
     project = Project.of(ROOT / "asv.conf.json")
     if not any(project.results_dir.glob("*/*-*.json")):
-        raise MeasuringError(f"{project.results_dir} holds no results yet; run `asv run HEAD^!` first")
+        raise ToolError(f"{project.results_dir} holds no results yet; run `asv run HEAD^!` first")
     try:
         branch = repository.branch(project.branch)
     except GitError:
@@ -33,7 +33,7 @@ def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> Non
     try:
         server = _Server(("127.0.0.1", port), partial(_Files, directory=str(project.html_dir)))
     except OSError as error:
-        raise MeasuringError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
+        raise ToolError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
     with server:
         address = f"http://127.0.0.1:{server.server_port}/speedup.html"
         say(f"The dashboard: {address} (Ctrl-C ends)")

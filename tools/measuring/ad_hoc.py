@@ -19,7 +19,7 @@ from tools import ROOT, progress
 from tools.analysis.model import Concurrency, DataSet, Environment, Kind, Level, Report, make_level, with_speedups
 from tools.analysis.series import Measured
 from tools.analysis.usage import Usage, mean_usage
-from tools.errors import MeasuringError
+from tools.errors import ToolError
 from tools.words import plural
 
 from . import schedule
@@ -54,7 +54,7 @@ class Request:
 
 def measure(request: Request, console: Console) -> tuple[Report, list[str]]:
     """Time each level in a process of its own, in turns: a report with one data set, and what the user should hear
-    about beside it. Raises MeasuringError if no level could be measured.
+    about beside it. Raises ToolError if no level could be measured.
     """
     asked = {"options": request.options, "items": request.items, "written": request.written}
     with ExitStack() as running:  # all are started at once, and none is left
@@ -66,7 +66,7 @@ def measure(request: Request, console: Console) -> tuple[Report, list[str]]:
     kind: Kind = "api" if request.options["mode"] == "api" else "file"
     data_set = with_speedups(DataSet(title, kind, kind, request.source, items, tuple(levels), command=request.command))
     if not data_set.measured:
-        raise MeasuringError(next(worker.reason for worker in started if worker.reason))
+        raise ToolError(next(worker.reason for worker in started if worker.reason))
     report = Report(datetime.now(UTC).isoformat(timespec="seconds"), _environment(), (data_set,))
     return report, list(_remarks(data_set, started))
 

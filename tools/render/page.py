@@ -46,7 +46,6 @@ class Page:
     subtitle: str
     sections: tuple[Section, ...]
     environments: tuple[tuple[str, Facts], ...]
-    warning: str = ""
 
 
 def report_page(found: Analysed) -> Page:
@@ -56,7 +55,6 @@ def report_page(found: Analysed) -> Page:
         subtitle=where_and_when(report),
         sections=tuple(map(_section, found.analyses)),
         environments=(("Environment", environment_facts(report)),),
-        warning="A quick run: fewer than five samples a level." if report.quick else "",
     )
 
 

@@ -296,7 +296,7 @@ def throttled() -> DataSet:
             "Best Performance: 4 workers with 1.4x speedup\n"
             "Bottleneck: partly waiting for the disk, partly the CPU (from the speedup alone)",
         ),
-        (  # seconds that are all the same are no fault of the clock
+        (
             data_set(level(1, 4.0, noise=0), level(4, 1.0, noise=0), command=PROGRAM),
             "No advice yet: all samples of a level are the same, so their noise is not known\n"
             "Best Performance: not judged\n"

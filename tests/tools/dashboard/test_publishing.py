@@ -23,7 +23,7 @@ from tools.asv.files import read_history
 from tools.asv.results import reports_of
 from tools.dashboard import preview, scripts, stock_pages
 from tools.dashboard.scripts import CHART_JS, Script
-from tools.errors import MeasuringError, ReportError
+from tools.errors import ReportError, ToolError
 from tools.speedup_page import SpeedupPage
 
 CDN_LOADED = re.compile(r'(?:src|href)="https://[^"]+"\s+integrity=')
@@ -154,7 +154,7 @@ def test_a_preview_of_nothing_says_what_to_do(
     ):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     monkeypatch.setattr(preview, "ROOT", tmp_path)
-    with pytest.raises(MeasuringError, match=f"{said}.*run `asv run HEAD"):
+    with pytest.raises(ToolError, match=f"{said}.*run `asv run HEAD"):
         preview.preview(port=0, open_browser=False, say=print)
 
 
