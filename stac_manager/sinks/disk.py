@@ -28,8 +28,8 @@ class Disk:
         """Write all buffers, in as few calls as the system allows, without copying them together."""
         for first in range(0, len(buffers), MOST_BUFFERS):
             batch = buffers[first : first + MOST_BUFFERS]
-            written, size = os.writev(file.fileno(), batch), sum(map(len, batch))
-            if written < size:  # interrupted, or the disk is full, which the next call says
+            written = os.writev(file.fileno(), batch) if hasattr(os, "writev") else 0  # which Windows has not
+            if written < sum(map(len, batch)):  # interrupted, or the disk is full, which the next call says
                 rest = memoryview(b"".join(batch))[written:]
                 while rest:
                     rest = rest[file.write(rest) :]

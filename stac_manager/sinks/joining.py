@@ -29,6 +29,6 @@ def join(folder: Folder, records: Sequence[PartRecord]) -> None:
             for path in paths:
                 with open(path, "rb") as source:
                     shutil.copyfileobj(source, target, CHUNK_BYTES)
-    with open(temporary, "rb") as written:
+    with open(temporary, "r+b") as written:
         disk.sync(written)
     disk.rename(temporary, layout.dest)
