@@ -68,6 +68,7 @@ class Run:
         self.layout = self.request.layout
         self.folder = Folder(self.layout, self.disk)
         self._workers = getattr(self.engine, "workers", 1)
+        self._warned = False
         self._engine = in_process if self.request.config.max_items is not None else self.engine
 
     def ready(self) -> AbstractContextManager[None]:
@@ -148,8 +149,8 @@ class Run:
         shared = Shared(items_left=None if most is None else most - before, disk=self.folder.disk)
         failed: list[Outcome] = []
         in_a_row = arrow_bytes = 0
-        expected = plan.counted or _estimate(plan)
-        expected = expected if most is None else min(expected or most, most)
+        counted = plan.counted or _estimate(plan)
+        expected = counted if most is None else min(counted or most, most)
         self.on_progress(Progress(before, expected, len(records), len(plan), before))
         with closing(self._engine(self.request.job, missing, shared)) as outcomes:
             for outcome in outcomes:
@@ -171,20 +172,31 @@ class Run:
 
                     shared.columns = joined_columns(shared.columns, outcome.done.columns)
                     arrow_bytes += outcome.done.arrow_bytes
-                    if expected and items <= expected * FIRST_SHARE:
-                        self._check_size(shared.columns, expected, arrow_bytes / (items - before))
+                    known = expected if counted else None
+                    self._look_at_size(shared.columns, items, known, arrow_bytes / max(items - before, 1))
                 self.on_progress(Progress(items, expected, len(records), len(plan), before))
         return failed
 
-    def _check_size(self, columns: bytes, items: int, bytes_an_item: float) -> None:
+    def _look_at_size(self, columns: bytes, items: int, expected: int | None, bytes_an_item: float) -> None:
+        """Refuse one Parquet file that will be too large; where nobody knows how large, say once that it is.
+
+        Raises:
+            ConfigurationError: If it is refused.
+        """
         config = self.request.config
-        if not self.layout.file or (config.mode == "file" and filters_of(config)):  # of which nobody knows what is left
+        if config.mode == "file" and filters_of(config):  # of which nobody knows what is left
+            expected = None
+        if not self.layout.file or (expected and items > expected * FIRST_SHARE) or self._warned:
             return
         from stac_manager.sinks.geoparquet import check_footer
 
         try:
-            check_footer(self.layout.dest, columns, items, bytes_an_item)
-        except ConfigurationError:
+            check_footer(self.layout.dest, columns, expected or items, bytes_an_item)
+        except ConfigurationError as error:
+            if not expected:
+                self._warned = True
+                self.say(str(error))
+                return
             self.folder.forget()
             raise
 

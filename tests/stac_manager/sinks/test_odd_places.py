@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -187,8 +188,19 @@ def test_one_parquet_file_has_few_row_groups_and_is_refused_early_where_these_ar
     assert len(done) == 1  # before the first partition
     assert list(tmp_path.glob("*large*")) + list(tmp_path.glob(".*large*")) == []
     assert write(replace(sink, dest=tmp_path / "large/", format="geoparquet")).items == 40
-    few = replace(sink, config={"source": source, "ids": [make_items(1)[0]["id"]]}, dest=tmp_path / "few.parquet")
-    assert write(few).items == 1
+    said: list[str] = []
+    some = {"source": source, "ids": [item["id"] for item in make_items(5)]}
+    few = replace(sink, config=some, dest=tmp_path / "few.parquet", say=said.append)
+    assert write(few).items == 5  # nobody knew how many: it is said as they come
+    assert [bool(re.search(r"few\.parquet: as one Parquet file, [1-5] such items", each)) for each in said] == [True]
+
+
+def test_a_system_that_writes_one_buffer_at_once_will_do(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("os.writev")  # as on Windows
+    assert write(Sink({"source": source}, tmp_path / "out.ndjson")).items == ITEMS
+    assert (tmp_path / "out.ndjson").read_bytes() == source.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["out.ndjson", "out.ndjson.zst", "out.parquet"])
