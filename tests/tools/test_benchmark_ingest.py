@@ -248,7 +248,7 @@ def test_headers_reach_the_server_and_nothing_else(run: Run, server: str, tmp_pa
     ("arguments", "code", "said"),
     [
         (("file", "--source", "nowhere"), 2, "source 'nowhere' does not exist"),
-        (("file", "--source", "empty"), 2, "holds no .json"),
+        (("file", "--source", "empty"), 2, "holds no file"),
         (("file", "--source", "broken"), 1, "no item could be read; 1 failed, the first:"),
         (("file", "--concurrency", "1,x"), 2, "'1,x' is not a list of levels"),
         (("api", "--concurrency", "1,Auto"), 2, "'1,Auto' is not a list of levels"),
