@@ -106,12 +106,12 @@ class Row:
         return f"{self.status}{since}: {self.evidence}"
 
     @property
-    def cells(self) -> tuple[str, str, str, str, str, str]:
+    def cells(self) -> tuple[str, ...]:
         """Name, before, now, change, interval, verdict."""
         interval = "" if self.low is None or self.high is None else f"{_change(self.low)} to {_change(self.high)}"
         ratio = "" if self.ratio is None else _change(self.ratio)
         values = (quantity(value, self.series.unit) for value in (self.base, self.head))
-        return (self.name, *values, ratio, interval, self.status)  # type: ignore[return-value]
+        return (self.name, *values, ratio, interval, self.status)
 
 
 def verdict(difference: certainty.Difference, p_value: float, metric: Metric) -> Status:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -41,7 +42,7 @@ def _show_section(console: Console, section: Section) -> None:
     console.print(Text(plain(section.title), style="bold"))
     rows = (*section.rows, *section.folded)
     without = [row for row in rows if row.style == "n/a"]
-    shown = [row for row in rows if row not in without] if _MANY < len(without) < len(rows) else rows
+    shown = [row for row in rows if row.style != "n/a"] if _MANY < len(without) < len(rows) else rows
     if shown:
         console.print(_table(section.columns, shown, console.width))
     if len(shown) < len(rows):
@@ -63,14 +64,16 @@ def _table(columns: Sequence[str], rows: Sequence[Row], width: int) -> Table:
     every = [_cells(columns, row) for row in rows]
     headings = [heading.replace(" (", "\n(") for heading in columns]  # so that six columns fit into 80
     widths = [
-        max(map(len, (*heading.split("\n"), *column)))
+        max(map(cell_len, (*heading.split("\n"), *column)))
         for heading, column in zip(headings, zip(*every, strict=True), strict=True)
     ]
-    places, expendable = list(range(len(columns))), [columns.index(name) for name in _EXPENDABLE if name in columns]
-    while (room := width - sum(widths[place] + 3 for place in places[1:]) - 2) < min(widths[places[0]], _NAME_WIDTH):
-        if not expendable:
+    places = list(range(len(columns)))
+    for expendable in ("", *_EXPENDABLE):
+        if expendable in columns:
+            places.remove(columns.index(expendable))
+        room = width - sum(widths[place] + 3 for place in places[1:]) - 2
+        if room >= min(widths[places[0]], _NAME_WIDTH):
             break
-        places.remove(expendable.pop(0))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place in places:
         table.add_column(Text(headings[place]), justify="left" if place == places[0] else "right", no_wrap=True)
