@@ -72,9 +72,7 @@ def report_command(commit: str | None, machine: str | None, results_dir: Path, s
 @click.option("--base", help="Judge against this commit alone.")
 @click.option("--since", help="Judge everything after this commit.")
 @_MACHINE
-@click.option("--repository", type=click.Path(exists=True, file_okay=False, path_type=Path), default=ROOT,
-              help="git repository that knows the order of the commits. [default: this one]")  # fmt: skip
-@click.option("--format", "form", type=click.Choice((*FORMATS, "markdown")), default="terminal", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="terminal", show_default=True)
 @click.option("--output", type=FILE, help="File to write instead of printing.")
 def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
     """Judge what `asv run` has measured: did the last commit make it slower?
@@ -100,8 +98,8 @@ def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
     with that_cannot_be_judged():
         from tools.asv.history import judge
 
-        change = judge(**judged)
-        publish(change, "md" if form == "markdown" else form, output)
+        change = judge(**judged, repository=ROOT)
+        publish(change, form, output)
     return change.exit_code
 
 

@@ -65,7 +65,7 @@ def test_a_terminal_says_what_is_missing_where_nothing_can_be_judged(run: Run, t
 
 def test_markdown_and_json(run: Run, tmp_path: Path) -> None:
     results = write_results(tmp_path / "secret-place", [{NAME: FAST, "m.Other.time_x": FAST}, {NAME: SLOW}])
-    page = run("regressions", "--results", results, "--format", "markdown")
+    page = run("regressions", "--results", results, "--format", "md")
     assert page.returncode == 1
     assert f"| {NAME} |" in page.stdout
     assert re.search(r"\| \+97 % +\| \+80 % to \+114 % +\| regression +\|\n", page.stdout)
@@ -86,7 +86,7 @@ def test_markdown_and_json(run: Run, tmp_path: Path) -> None:
         (("--base", "0", "--since", "0"), "exclude each other"),
         (("--output", "x.md"), "--output needs --format"),
         (("--wat",), "No such option"),
-        (("--repository", "nowhere"), "'nowhere' does not exist"),
+        (("--format", "xml"), "'xml' is not one of"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(run: Run, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
