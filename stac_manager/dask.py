@@ -198,7 +198,7 @@ def _version() -> str:
     return __version__
 
 
-def _do(job: Job, partition: Partition, columns: bytes | None, version: str = __version__) -> Done:
+def _do(job: Job, partition: Partition, columns: bytes | None, version: str) -> Done:
     if version != __version__:  # a worker that has joined since the run began
         raise _differ(__version__, version)
     _keep_freed_memory()

@@ -127,6 +127,7 @@ def test_credentials_by_value_are_refused_and_variables_are_looked_up_by_the_wor
 
 PARTITIONS = """
 import resource, sys
+from stac_manager import __version__
 from stac_manager.dask import _do
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import layout_of
@@ -136,7 +137,7 @@ request = request_for({"source": sys.argv[1]}, layout_of(sys.argv[2]), {}, 250)
 with Folder(request.layout).owned():
     for partition in plan_of_source(request):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        _do(request.job, partition, None)
+        _do(request.job, partition, None, __version__)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
