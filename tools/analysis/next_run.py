@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 WORKERS = "--workers"
 PROGRAM = "python tools/benchmark_ingest.py"
 TASKS_PER_WORKER = 10  # so that all have work up to the end
-SO_THAT = "so that every worker has work"
 WORTH_NARROWING = 1.5  # a default is not looked for between levels that are closer than this
 
 
@@ -48,7 +47,7 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
     few = too_few_tasks(data_set)
     if few is not None:
         factor = round(TASKS_PER_WORKER * max(few[1]) / few[0]) + 1
-        return _smaller_pages(data_set, few[0], factor) or _more_items(data_set, max(factor, 2))
+        return _more_to_share(data_set, few[0], factor)
     return _nearer(found, list(counted(measured)))
 
 
@@ -89,22 +88,20 @@ def _between(low: int, high: int, steps: int) -> list[int]:
     return sorted({BASELINE_CONCURRENCY, *(round(low + (high - low) * step / steps) for step in range(steps + 1))})
 
 
-def _smaller_pages(data_set: DataSet, pages: float, factor: int) -> tuple[str, str] | None:
-    """As many items in more pages, of somebody else's server: more items would be more for it to send."""
-    limit = int((data_set.items or 0) / pages / factor)
-    if limit < 1 or "--catalog-url" not in (data_set.command or ""):
+def _more_to_share(data_set: DataSet, tasks: float, factor: int) -> tuple[str, str] | None:
+    """More items, where there can be more: somebody's own files are as many as they are. Of somebody else's server as
+    many in smaller pages, since more items would be more for it to send.
+    """
+    command, items = data_set.command or "", data_set.items or 100
+    own = data_set.kind == "file" and "--source" in command
+    if "--catalog-url" in command:
+        why, option, value = "Ask for smaller pages", "limit", int(items / tasks / factor)
+    else:
+        name = "test_size" if data_set.kind == "file" and not own else "max_items"
+        why, option, value = "Measure more items", name, items * factor
+    if value < 1 or (own and "--max-items" not in command):
         return None
-    return _again(data_set, f"Ask for smaller pages, {SO_THAT}{_cost(data_set, factor)}", limit=limit)
-
-
-def _more_items(data_set: DataSet, factor: int) -> tuple[str, str] | None:
-    """The same with more items, where there can be more: somebody's own files are as many as they are."""
-    own = data_set.kind == "file" and "--source" in (data_set.command or "")
-    if own and "--max-items" not in (data_set.command or ""):
-        return None
-    name = "test_size" if data_set.kind == "file" and not own else "max_items"
-    why = f"Measure more items, {SO_THAT}{_cost(data_set, factor)}"
-    return _again(data_set, why, **{name: (data_set.items or 100) * factor})
+    return _again(data_set, f"{why}, so that every worker has work{_cost(data_set, factor)}", **{option: value})
 
 
 def _cost(data_set: DataSet, times: int = 1, repeats: int = 0) -> str:

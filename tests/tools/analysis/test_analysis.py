@@ -186,6 +186,15 @@ def throttled() -> DataSet:
             "python tools/benchmark_ingest.py api --catalog-url https://example.com --limit 9",
         ),
         (
+            # Nor where its pages cannot be made small enough.
+            data_set(level(1, 10, 0.1, tasks=7), level(200, 1.5, 0.3, tasks=7), kind="api",
+                     command="python tools/benchmark_ingest.py api --catalog-url https://example.com"),
+            "Use 200 workers: 6.7x the throughput of 1 worker\n"
+            "Best Performance: 200 workers with 6.7x speedup\n"
+            "Bottleneck: waiting for the server (1 worker keeps the CPU busy 10 % of the time)\n"
+            "Note: only 7 pages to share, too few for 200 workers",
+        ),
+        (
             # One file of one's own: more items than it has cannot be measured.
             data_set(level(1, 0.1, 1.0, tasks=1), level(5, 0.1, 1.0, tasks=1), kind="file",
                      command="python tools/benchmark_ingest.py file --source mine.ndjson"),
