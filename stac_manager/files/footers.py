@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from stac_manager.files.arrow import imported
 from stac_manager.files.opening import open_file
 
 WHOLE_BYTES = 131_072
@@ -40,9 +41,12 @@ class Footer:
     edges: tuple[int, ...]
 
     def shares(self) -> Iterator[Any]:
-        """Yield the metadata of row groups that follow each other, as pyarrow has those of a file."""
-        import pyarrow.parquet
+        """Yield the metadata of row groups that follow each other, as pyarrow has those of a file.
 
+        Raises:
+            ConfigurationError: If pyarrow is not installed.
+        """
+        pyarrow = imported()
         first, groups = 0, len(self.edges) - 1
         while first < groups:
             stop = first + 1

@@ -362,7 +362,8 @@ def test_a_large_footer_is_read_by_shares(tmp_path: Path, monkeypatch: pytest.Mo
     assert [share.num_row_groups for share in footer.shares()] == [21]
 
 
-def test_nulls_and_times_take_no_kernels_of_arrow(tmp_path: Path) -> None:
+@pytest.mark.parametrize("read_whole", [footers.WHOLE_BYTES, 0], ids=["small footer", "large footer"])
+def test_nulls_and_times_take_no_kernels_of_arrow(read_whole: int, tmp_path: Path) -> None:
     """pyarrow.compute takes a quarter of a second and 12 MB; Arrow's own allocator 20 MB."""
     path = tmp_path / "items.parquet"
     properties = {"shape": [1, 2], "object": {"inner": {"deep": 1}, "list": [{"a": 1}, {"a": None}]}}
@@ -374,6 +375,7 @@ def test_nulls_and_times_take_no_kernels_of_arrow(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
     code = (
         "import sys; from stac_manager import IngestModule, WorkflowContext\n"
+        f"from stac_manager.files import footers; footers.WHOLE_BYTES = {read_whole}\n"
         f"items = list(IngestModule(source={str(path)!r}).iter_items(WorkflowContext.create()))\n"
         "import pyarrow\n"
         "print('pyarrow.compute' in sys.modules, pyarrow.default_memory_pool().backend_name)\n"
@@ -482,8 +484,12 @@ def test_damage_is_a_failure_and_no_traceback(writer: Writer, where: float, cut:
             assert not cut or "not a Parquet file" in str(context.failure_collector.get_all()[0])
 
 
-def test_without_pyarrow_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("read_whole", [footers.WHOLE_BYTES, 0], ids=["small footer", "large footer"])
+def test_without_pyarrow_it_says_what_to_install(
+    read_whole: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with_pyarrow(make_items(1), tmp_path / "items.parquet")
+    monkeypatch.setattr(footers, "WHOLE_BYTES", read_whole)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(ConfigurationError, match=r"Parquet needs pyarrow\S*; pip install pyarrow"):
         fetched(tmp_path / "items.parquet")
