@@ -23,7 +23,7 @@ MEASUREMENT_SAMPLES = 5
 
 Count = Annotated[int, Meta(ge=0, le=10**15)]
 # How many workers; "auto", which is found while running; "2 processes".
-Concurrency = Annotated[int, Meta(ge=1)] | Annotated[str, Meta(min_length=1)]
+Concurrency = Annotated[int, Meta(ge=1, le=10**9)] | Annotated[str, Meta(min_length=1)]
 Kind = Literal["file", "api"]
 Strategy = Literal["sequential", "concurrent", "processes", "auto"]
 
@@ -68,7 +68,7 @@ class Level:
     speedup: float | None = None
     speedup_interval: tuple[float, float] | None = None
     concurrency: Concurrency
-    net_bytes: int | None = None
+    net_bytes: Annotated[int, Meta(ge=-(10**15), le=10**15)] | None = None
     usage: Usage | None = None
 
     @property

@@ -184,6 +184,8 @@ def changed(path: Path, *keys: str | int, to: object) -> Path:
         (["data_sets", 0, "levels", 1, "status"], "ok", "a level that is ok has no time"),
         (["data_sets", 0, "peers"], [{"status": "ok"}], "missing required field `name`"),
         (["environment"], None, "Expected `object`, got `null` - at `$.environment`"),
+        (["data_sets", 0, "levels", 0, "net_bytes"], 10**400, "Expected `int` <= 1000000000000000"),
+        (["data_sets", 0, "levels", 1, "concurrency"], 10**12, "Expected `int` <= 1000000000"),
         (["data_sets", 0, "levels", 1, "concurrency"], 1, "k: a concurrency level is there twice in [1, 1]"),
     ],
 )
