@@ -22,7 +22,6 @@ SECRETS = ("headers", "storage_options")
 """Options that may hold credentials: they are shown and written nowhere."""
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_FILE_URL = re.compile(r"[^/?#]\.(geo)?(json|jsonl|ndjson|parquet|pq)(\.gz|\.zst)?([?#]|$)", re.IGNORECASE)
 
 
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
@@ -178,7 +177,12 @@ def _expected(kind: Any, message: str) -> str:
 
 def mode_of(source: str) -> Literal["file", "api"]:
     """Return the mode that a source stands for: a URL with the suffix of a data file is a file, another one an API."""
-    return "api" if is_http(source) and not _FILE_URL.search(source.partition("?")[0]) else "file"
+    if not is_http(source):
+        return "file"
+    from stac_manager.files.formats import format_of_name
+
+    name = re.split("[?#]", source, maxsplit=1)[0].rpartition("/")[2]
+    return "file" if format_of_name(name) else "api"
 
 
 def is_remote(source: str) -> bool:
