@@ -20,6 +20,20 @@ def expand(pattern: str, failures: FailureCollector) -> Iterator[str]:
     Names that begin with a dot are matched by parts that do. A link to a folder above itself is not followed.
     Folders that cannot be listed become failures.
     """
+    top, parts = _divided(pattern)
+    if parts:
+        yield from _Matcher(parts, failures).below(top)
+
+
+def would_match(pattern: str, path: str) -> bool:
+    """Tell whether a glob matches a file with this path, which is free of links, were it there."""
+    top, parts = _divided(pattern)
+    above = os.path.join(os.path.realpath(top or os.curdir), "")
+    return bool(parts) and path.startswith(above) and _Matcher(parts).matches(path[len(above) :].split(os.sep))
+
+
+def _divided(pattern: str) -> tuple[str, list[str]]:
+    """Return the folder that a pattern begins with, and its parts from the first with a wildcard on."""
     drive, rest = os.path.splitdrive(pattern)
     if os.altsep:
         rest = rest.replace(os.altsep, os.sep)
@@ -27,17 +41,15 @@ def expand(pattern: str, failures: FailureCollector) -> Iterator[str]:
     top = drive + (os.sep if rest.startswith(os.sep) else "")
     while parts and not glob.has_magic(parts[0]):
         top = os.path.join(top, parts.pop(0))
-    if not parts:
-        return
-    if parts[-1] == "**":
+    if parts and parts[-1] == "**":
         parts.append("*")
-    yield from _Matcher(parts, failures).below(top)
+    return top, parts
 
 
 class _Matcher:
-    def __init__(self, parts: list[str], failures: FailureCollector) -> None:
+    def __init__(self, parts: list[str], failures: FailureCollector | None = None) -> None:
         self._parts = parts
-        self._failures = failures
+        self._failures = failures or FailureCollector()
         self._matches = [_matcher(part) for part in parts]
 
     def below(self, top: str) -> Iterator[str]:
@@ -54,6 +66,13 @@ class _Matcher:
                     yield path
                 if further:
                     waiting.append((path, further, (*above, this)))
+
+    def matches(self, names: list[str]) -> bool:
+        """Tell whether these names, of folders and a file in them, are matched."""
+        states = self._closed({0})
+        for name in names[:-1]:
+            _, states = self._after(states, name, is_folder=True)
+        return self._after(states, names[-1], is_folder=False)[0]
 
     def _listed(self, folder: str) -> list[tuple[str, bool]]:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from functools import cache
+from glob import has_magic
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -62,6 +63,8 @@ def check_apart(plan: Plan, source: str, layout: Layout) -> None:
         ConfigurationError: If a file of the source is DEST or in it, or DEST is to be a file beside them.
     """
     beside = layout.file and os.path.isdir(source) and os.path.samefile(source, layout.dest.parent)
+    if _would_be_matched(source, layout):
+        raise ConfigurationError(f"{layout.dest}: would be part of the source {source}; choose another DEST")
     if not beside and not _holds_what_could_be_read(layout):
         return
     dest = os.path.realpath(layout.dest)
@@ -77,6 +80,18 @@ def check_apart(plan: Plan, source: str, layout: Layout) -> None:
             path = os.path.realpath(path)
         if path == dest or path.startswith(os.path.join(dest, "")):
             raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); choose another DEST")
+
+
+def _would_be_matched(source: str, layout: Layout) -> bool:
+    """Tell whether a source is a glob that matches what will be written."""
+    if is_remote(source) or not has_magic(source):
+        return False
+    from stac_manager.files.discovery import local_path
+    from stac_manager.files.globbing import would_match
+
+    pattern = local_path(source)
+    written = layout.dest if layout.file else layout.part("0" * 2 * DIGEST_BYTES)
+    return not os.path.lexists(pattern) and would_match(pattern, os.path.realpath(written))
 
 
 def _holds_what_could_be_read(layout: Layout) -> bool:

@@ -118,14 +118,42 @@ def test_a_place_that_cannot_be_looked_at_is_not_called_missing(tmp_path: Path) 
         verify(tmp_path / "out")
 
 
-@pytest.mark.parametrize("dest", ["in/out.ndjson", "in/deep"])
-def test_a_source_that_holds_dest_is_refused_and_nothing_is_lost(dest: str, source: Path, tmp_path: Path) -> None:
-    """The first run finds nothing there; a later one would read what that has written."""
+@pytest.mark.parametrize(
+    ("pattern", "dest", "refused"),
+    [
+        ("**/*.ndjson", "in/out.ndjson", True),
+        ("**/*.ndjson", "in/deep", True),
+        ("in/*.ndjson", "in/out.ndjson", True),
+        ("in/*", ".link/out.ndjson", True),
+        ("*/s*.ndjson", "in/out.ndjson", False),
+        ("in/*.ndjson", "in/deep", False),
+        ("in/*.ndjson", "out.ndjson", False),
+        ("**/*.ndjson", "in/.hidden", False),
+    ],
+)
+def test_a_glob_that_would_match_what_is_written_is_refused(
+    pattern: str, dest: str, refused: bool, source: Path, tmp_path: Path
+) -> None:
+    """The first run would find nothing there; a later one would read what that has written."""
+    (tmp_path / ".link").symlink_to("in")
+    sink = Sink({"source": str(tmp_path / pattern)}, tmp_path / dest)
+    if refused:
+        with pytest.raises(ConfigurationError, match="would be part of the source"):
+            write(sink)
+        assert [path.name for path in source.parent.iterdir()] == [source.name]
+    else:
+        for restart in (False, True):
+            assert write(replace(sink, restart=restart)).items == ITEMS
+
+
+def test_a_source_that_holds_dest_is_refused_and_nothing_is_lost(source: Path, tmp_path: Path) -> None:
+    """Where a link leads from the source to DEST, the first run finds nothing there."""
+    (source.parent / "link").symlink_to(tmp_path / "out")
     config = {"source": str(source.parent / "**" / "*.ndjson")}
-    first = write(Sink(config, tmp_path / dest))
+    first = write(Sink(config, tmp_path / "out"))
     with pytest.raises(ConfigurationError, match="is part of the source"):
-        write(Sink(config, tmp_path / dest, restart=True))
-    assert verify(tmp_path / dest).items == first.items == ITEMS
+        write(Sink(config, tmp_path / "out", restart=True))
+    assert verify(tmp_path / "out").items == first.items == ITEMS
 
 
 @pytest.mark.parametrize("name", ["out.ndjson", "out.parquet"])
