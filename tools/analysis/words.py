@@ -14,7 +14,7 @@ from .bottleneck import bottleneck_in_words, hindered, kept, plateau, too_few_ta
 from .certainty import is_slower
 from .model import DataSet, Level, sample_counts
 from .next_run import next_run
-from .ranking import SAME_MEMORY_BYTES, by_fastest_smaller, counted, is_dear, pays, seconds
+from .ranking import by_fastest_smaller, counted, is_dear, pays, seconds
 from .scaling import law_in_words
 from .usage import busy_in_words, shares_in_words
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .analysis import Analysis
 
 SEVERAL_CORES = 1.2  # more than one core's worth
+ALIKE = 0.05  # the share of a peak in memory that another is above or below it and still about the same
 READABLE = 20  # samples of a level that are listed one by one
 
 
@@ -271,7 +272,7 @@ def _memory(found: Analysis) -> str:
         return "" if known else "Memory was not measured."
     (low, least), *others = known
     high, most = next((x for x in others if x[0] is found.default), max(known, key=lambda x: x[1]))
-    if abs(most - least) <= SAME_MEMORY_BYTES:
+    if abs(most - least) <= ALIKE * least:
         return f"Peak memory: {megabytes(least)} MB, about the same with {workers(high.concurrency)}."
     return (f"Peak memory: {megabytes(least)} MB with {workers(low.concurrency)}, {megabytes(most)} MB "
             f"with {workers(high.concurrency)}.")  # fmt: skip
