@@ -8,7 +8,7 @@ from stac_manager.api.ownership import collection_of
 from stac_manager.api.page_sizes import PageSize
 from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure
 from stac_manager.api.reading import Reading
-from stac_manager.api.requests import Request, limit_of, with_limit
+from stac_manager.api.requests import Request, limit_of, with_limit, with_page_of
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import Pages
 
@@ -74,6 +74,8 @@ class Fetcher:
         try:
             page = await self.follower.fetch(request, reading, attempts)
         except PageSizeError as error:
+            if self._resize(reading, request, error.limit):
+                return None
             smaller = with_limit(reading.first, min(error.limit, self.page_size))
             if smaller is None or smaller == reading.first:  # it begins within the search, where only this size fits
                 raise
@@ -91,15 +93,28 @@ class Fetcher:
         self.learn(page)
         return page
 
+    def _resize(self, reading: Reading, request: Request, limit: int) -> bool:
+        """Go on with smaller pages where a link counts pages; tell whether that can be asked for."""
+        smaller = None
+        if not isinstance(reading.share.partition, Pages):
+            smaller = with_page_of(request, limit, reading.tally.members)
+        size = smaller and limit_of(smaller)
+        if size:
+            reading.following, reading.first = smaller, with_limit(reading.first, size) or reading.first
+            self.shrink(size)
+        return bool(size)
+
     def _sized(self, reading: Reading, request: Request) -> Request:
         """Ask a request for pages of the size that works now: fewer items at the beginning of a reading, more again
         where its pages had been made smaller than the others."""
         first = limit_of(reading.first) or self.page_size
         if request is reading.first and first > self.page_size:
             request = reading.first = with_limit(request, self.page_size) or request
-        elif first < self.page_size and limit_of(request) == first:
-            larger, larger_first = with_limit(request, self.page_size), with_limit(reading.first, self.page_size)
-            if larger is not None and larger_first is not None:
+        elif first < self.page_size and limit_of(request) == first and not reading.memory.unnamed:
+            size = self.page_size
+            larger = with_limit(request, size) or with_page_of(request, size, reading.tally.members) or request
+            larger_first = with_limit(reading.first, limit_of(larger) or size)
+            if larger_first is not None:
                 request, reading.first = larger, larger_first
         return request
 

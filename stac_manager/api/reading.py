@@ -11,7 +11,7 @@ from math import inf
 from stac_manager.api.next_links import keeps_conditions
 from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import NO_NEXT, Page
-from stac_manager.api.requests import Request, mark_of_request
+from stac_manager.api.requests import Request, item_after, mark_of_request, page_after
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.tallies import Ending, Memory, Tally
 from stac_manager.plan import Pages, Partition
@@ -29,6 +29,7 @@ LOST = "a next link has lost a condition of the search"
 STALE_PAGES = 20
 EMPTY_PAGES = 5
 """So many empty pages in a row are the end where there is no count."""
+MOST_SKIPPED = 3
 STALE = f"{STALE_PAGES} pages in a row held nothing new"
 
 
@@ -185,6 +186,15 @@ class Reading:
         """Take its count for wrong, if its pages came to their end, each with other items."""
         odd = self.ending.problem or self.ending.shifted
         self.ending.doubtful = not odd and self.memory.different == self.tally.members
+
+    def behind_item(self) -> Request | None:
+        """The request for what is behind an item that cannot be had, where the links count and not all came. Where
+        they count pages, several in a row are taken for all that is behind the last page that can be asked for."""
+        all_came = self.counted is not None and self.counted <= self.tally.members
+        if all_came or self.following is None:
+            return None
+        in_vain = page_after(self.following) is not None and len(self.memory.unnamed) >= MOST_SKIPPED
+        return None if in_vain else item_after(self.following)
 
     def skip(self, beyond: Request | None, error: str) -> None:
         """Go on behind a member that cannot be had, if that can be asked for."""

@@ -72,6 +72,20 @@ def with_limit(request: Request, limit: int) -> Request | None:
     return with_number(request, "limit", limit) if "limit" in members and "page" not in members else None
 
 
+def with_page_of(request: Request, limit: int, came: int) -> Request | None:
+    """Return the request for what begins behind `came` items where its number counts pages, of another size: no more
+    than `limit`, and so many that whole pages lie before it. None where its number is something else.
+    """
+    numbers, size = numbers_of(request), limit_of(request)
+    if list(numbers) != ["page"] or not size or not came or came % size:
+        return None
+    origin = numbers["page"] - came // size
+    if origin not in (0, 1):  # pages were short, or came before
+        return None
+    fitting = next(each for each in range(limit, 0, -1) if came % each == 0)
+    return with_number(with_number(request, "limit", fitting), "page", came // fitting + origin)
+
+
 def limit_of(request: Request) -> int | None:
     """The size of page that a request asks for, where it says so."""
     if request.body is not None:
@@ -175,7 +189,10 @@ def page_after(request: Request) -> Request | None:
 
 
 def item_after(request: Request) -> Request | None:
-    """The request for what is behind the first item of a page, where its number counts items; None of others."""
+    """The request for what is behind the first item of a page, where its number counts items, or pages of one item;
+    None of others."""
+    if limit_of(request) == 1 and "page" in numbers_of(request):
+        return page_after(request)
     numbers = {name: number for name, number in numbers_of(request).items() if name != "page"}
     if len(numbers) != 1:
         return None

@@ -12,7 +12,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.planning import Planned, Planner
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, SHIFTED, STALE, STALE_PAGES, Reading, Share
-from stac_manager.api.requests import Request, counter_of, counter_of_sizes, item_after, with_limit
+from stac_manager.api.requests import Request, counter_of, counter_of_sizes, with_limit
 from stac_manager.api.seen import Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
@@ -208,12 +208,9 @@ class Ways:
         self._ledger.by_number = True
 
     def beyond(self, reading: Reading) -> Request | None:
-        """The request for what is behind an item that cannot be had; None where the links do not count, or all that is
-        counted came."""
-        if reading.counted is not None and reading.counted <= reading.tally.members:
-            return None
-        request, partition, frontier = reading.following, reading.share.partition, self._frontier
-        after = None if request is None else item_after(request)
+        """The request for what is behind an item that cannot be had; None where the links do not count, or all came."""
+        partition, frontier = reading.share.partition, self._frontier
+        after = reading.behind_item()
         if after is None or not isinstance(partition, Pages) or frontier is None:
             return after if isinstance(partition, Whole) else None
         left = frontier.counter.step - frontier.counter.place(after)[1]

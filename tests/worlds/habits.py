@@ -187,6 +187,19 @@ class NextOnTheLastPage(Habit):
             page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]
 
 
+class HeavyItem(Habit):
+    """A page of more than some items is a 500 where it holds one of them; and so is every page beyond a number of items
+    (the result window of Elasticsearch)."""
+
+    def __init__(self, item_id: str = "", most: int = 4, window: int = 10**6) -> None:
+        self.item_id, self.most, self.window = item_id, most, window
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        heavy = ask.limit > self.most and any(item["id"] == self.item_id for item in page["features"])
+        if heavy or (int(ask.conditions.get("page", 0)) + 1) * ask.limit > self.window:
+            raise Refusal(500, {"message": "Internal Server Error"})
+
+
 class NextAfterFullPages(Habit):
     """Every full page has a `next` link (rustac)."""
 

@@ -30,6 +30,7 @@ from .habits import (
     FiltersAfterPaging,
     Firewall,
     GarbledItem,
+    HeavyItem,
     Ignores,
     InnerAddresses,
     ItemsComeAndGo,
@@ -224,6 +225,11 @@ CASES: dict[str, Callable[[], Case]] = {
     "one item is poison, pages by number": lambda: Case(
         [PoisonedItem("item-0053"), Ignores("datetime")], world={"paging": "page"}
     ),
+    "a page is too heavy, pages by number": lambda: Case(
+        [HeavyItem("item-0053"), Ignores("datetime", "bbox")], options={"concurrency": 1}, world={"paging": "page"},
+        most_requests=40,
+    ),
+    "pages by number end at 70": lambda: Case([HeavyItem(window=70)], world={"paging": "page"}, most_requests=70),
     "one item is poison, by offset, nothing cuts": lambda: Case(
         [PoisonedItem("item-0053"), Ignores("datetime", "bbox")], at_one_instant, world={"paging": "offset"},
         most_requests=60,

@@ -8,7 +8,7 @@ from yarl import URL as Address
 from stac_manager.api.addresses import linked
 from stac_manager.api.frontier import Frontier
 from stac_manager.api.next_links import at_search
-from stac_manager.api.requests import Request, counter_of, counter_of_sizes, page_after
+from stac_manager.api.requests import Request, counter_of, counter_of_sizes, page_after, with_page_of
 
 URL = "http://host/search?limit=10"
 
@@ -130,3 +130,25 @@ def test_a_link_that_leads_elsewhere_at_the_address_of_the_search(link: str, url
 )
 def test_what_came_over_https_goes_on_over_https(base: str, href: str, url: str) -> None:
     assert str(linked(Address(base), href)) == url
+
+
+@pytest.mark.parametrize(
+    ("body", "limit", "came", "smaller"),
+    [
+        ({"limit": 10, "page": 6}, 5, 50, {"limit": 5, "page": 11}),  # pages are counted from 1
+        ({"limit": 10, "page": 5}, 5, 50, {"limit": 5, "page": 10}),  # or from 0
+        ({"limit": 25, "page": 5}, 12, 100, {"limit": 10, "page": 11}),  # 12 do not divide 100
+        ({"limit": 1, "page": 54}, 10, 53, {"limit": 1, "page": 54}),
+        ({"limit": 9, "page": 8}, 10, 63, {"limit": 9, "page": 8}),
+        ({"limit": 10, "page": 6}, 5, 40, None),  # a page is missing
+        ({"limit": 10, "page": 6}, 5, 47, None),  # pages were short
+        ({"limit": 10, "page": 6}, 5, 110, None),
+        ({"limit": 10, "offset": 50}, 5, 50, None),
+        ({"page": 6}, 5, 50, None),
+    ],
+)
+def test_smaller_pages_from_the_middle_of_a_search(
+    body: dict[str, Any], limit: int, came: int, smaller: dict[str, Any] | None
+) -> None:
+    found = with_page_of(Request("POST", "http://host/search", body), limit, came)
+    assert (found and found.body) == smaller
