@@ -8,6 +8,7 @@ one with only some of them can be cut out of it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -89,14 +90,28 @@ def _cut(path: str, data: bytes, begin: int) -> Footer | None:
         at = _behind(data, at + 1, data[at] & 15)
     count, _, first = _list_at(data, at + 1)
     # Each row group is an object that begins with the list of its columns, as the one before ended.
-    needle = b"\0" + data[first : _list_at(data, first + 1)[2]]
+    needle = re.compile(_beginning(data, first), re.DOTALL)
     starts = [first]
-    while len(starts) < count and (found := data.find(needle, starts[-1])) >= 0:
-        starts.append(found + 1)
+    while len(starts) < count and (found := needle.search(data, starts[-1])) is not None:
+        starts.append(found.start() + 1)
     end = _behind(data, starts[-1], _STRUCT)
     if len(starts) != count or _behind(data, end, _STRUCT) != len(data):
         return None
     return Footer(path, data[: at + 1], data[end:], tuple(begin + edge for edge in (*starts, end)))
+
+
+def _beginning(data: bytes, at: int) -> bytes:
+    """Return a pattern of the end of a row group and the beginning of the next, as the one at byte `at` begins.
+
+    A few columns make a short list, whose header alone is found by chance in a footer of many row groups: so it goes on
+    to the metadata of the first column, whatever its place in the file.
+    """
+    column = _list_at(data, at + 1)[2]
+    pattern = re.escape(b"\0" + data[at : column + 1])
+    if data[column] & 15 != 6:  # the place is a number of 64 bits
+        return pattern
+    behind = _number_at(data, column + 1)[1]
+    return pattern + rb"[\x80-\xff]{0,9}[\x00-\x7f]" + re.escape(data[behind : behind + 3])
 
 
 def _behind(data: bytes, at: int, kind: int, *, alone: bool = True) -> int:
