@@ -24,8 +24,8 @@ from stac_manager.api.first_page import (
 )
 from stac_manager.api.ownership import Asked, first_vertex, has_null_datetime, time_of
 from stac_manager.api.paging import Page
-from stac_manager.api.query import LONGEST_ADDRESS, MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query
-from stac_manager.api.requests import as_query, limit_of
+from stac_manager.api.query import MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query, goes_in_parts
+from stac_manager.api.requests import limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
 from stac_manager.api.survey import Survey, found, null_datetime_search, survey
@@ -155,12 +155,11 @@ class Planner:
         fetcher, bounds = self._fetcher, Bounds.parse(self._config.datetime)
         try:
             known = await survey(self._client, self._config.source, self.body, bounds)
-        except StatusError:
-            if len(as_query(self.body.get("collections", []))) < LONGEST_ADDRESS // 2:
+        except StatusError as error:
+            if not goes_in_parts(self.body, error.status):
                 raise
-            return Planned(await self.query(), "")  # by POST it may be refused, and be too long for an address
-        works = limit_of(known.page.first) or fetcher.page_size
-        fetcher.shrink(works)
+            return Planned(await self.query(), "")
+        fetcher.shrink(works := limit_of(known.page.first) or fetcher.page_size)
         page = await fetcher.make_sure(known.page.first, known.page, self._config.max_items)
         fetcher.learn(page)
         query = replace(known.query, body={**known.query.body, "limit": min(works, fetcher.page_size)})

@@ -92,11 +92,13 @@ class Named(Partition):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search of the user at an endpoint: `body` is its members, with the largest page that it asks for."""
+    """A search of the user at an endpoint: `body` is its members, with the largest page that it asks for. `apart`, each
+    of its Collections is searched by itself: some servers take no more than one (eodag, Sentinel Hub)."""
 
     endpoint: Endpoint
     body: Mapping[str, Any]
     bounds: Bounds
+    apart: bool = False
 
     def request(self, partition: Partition, limit: int, others: Mapping[str, Any] | None = None) -> Request:
         """Build the request for the first page of a partition, with other members of the search in place of its own."""
@@ -119,13 +121,19 @@ class Query:
             return replace(self, endpoint=usual)
         if status in REFUSED_POST and self.endpoint.post:
             return replace(self, endpoint=replace(self.endpoint, post=False))
+        if status in REFUSED_SEARCH and not self.apart and len(self.body.get("collections", ())) > 1:
+            return replace(self, apart=True)
         return None
 
     def by_names(self, partition: Partition, request: Request) -> list[Named]:
-        """Parts of a search of which the address is too long, each with some of its ids or Collections; none where it
-        is not, or where their order matters."""
+        """Parts of a search of which the address is too long, each with some of its ids or Collections, or with one of
+        these where no more are taken; none where it is not so, or where their order matters."""
         length = len(request.url)
-        if length <= LONGEST_ADDRESS or not isinstance(partition, Whole) or "sortby" in self.body:
+        if not isinstance(partition, Whole) or "sortby" in self.body:
+            return []
+        if self.apart:
+            return [Named("collections", (name,)) for name in dict.fromkeys(self.body["collections"])]
+        if length <= LONGEST_ADDRESS:
             return []
         member = max(("ids", "collections"), key=lambda name: len(as_query(self.body.get(name, []))))
         names = tuple(dict.fromkeys(self.body.get(member, ())))
@@ -193,6 +201,13 @@ class Query:
                     "datetime": self.bounds.text(partition.start, partition.end, MARGIN_SECONDS),
                 }
         return {}
+
+
+def goes_in_parts(body: Mapping[str, Any], status: int) -> bool:
+    """Whether a search that is refused may be taken in parts: its Collections are too many for one address, if POST is
+    what was refused, or for the server."""
+    names = body.get("collections", [])
+    return len(as_query(names)) >= LONGEST_ADDRESS // 2 or (len(names) > 1 and status in REFUSED_SEARCH)
 
 
 def null_filter(own: Any, name: str) -> dict[str, Any]:

@@ -187,6 +187,14 @@ class NextOnTheLastPage(Habit):
             page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]
 
 
+class OneCollectionAtOnce(Habit):
+    """A search in several Collections is refused (eodag, Sentinel Hub)."""
+
+    async def arrives(self, ask: Ask) -> None:
+        if len(ask.conditions.get("collections", ())) > 1:
+            raise Refusal(400, {"description": "collections: must contain exactly one element"})
+
+
 class HeavyItem(Habit):
     """A page of more than some items is a 500 where it holds one of them; and so is every page beyond a number of items
     (the result window of Elasticsearch)."""

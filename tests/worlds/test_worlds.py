@@ -50,6 +50,7 @@ from .habits import (
     OddText,
     OlderAnswers,
     OldestFirst,
+    OneCollectionAtOnce,
     OpenSearchLink,
     OtherNames,
     PoisonedItem,
@@ -287,6 +288,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "the last page comes for ever, without counts": lambda: Case(
         [LastPageForEver(later=True)], lambda: spread(117), world={"counts": False, "paging": "offset"},
         most_requests=120,
+    ),
+    "one Collection at once": lambda: Case(
+        [OneCollectionAtOnce()], in_three_collections, {"collections": ["a", "b", "c"]}, most_requests=40
     ),
     "Collections in turn": lambda: Case(
         [CollectionsInTurn()], in_three_collections, world={"paging": "offset", "counts": False}, most_requests=36
