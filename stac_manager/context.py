@@ -1,4 +1,4 @@
-"""What a run carries along: where failures go, where messages go, what other steps have left."""
+"""The context of a run: where failures go, where messages go, values from other steps."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Failure:
 
 
 FAILURES_KEPT = 1_000
-"""So many failures are kept, and behind them the first of each kind, as many kinds at the most."""
+"""This many failures are kept, and after them the first of each kind, up to as many kinds."""
 KIND_CHARACTERS = 200
 _VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
 
 
 class FailureCollector:
-    """Failures in the order in which they were met: all are counted, the first thousand and one a kind are kept.
+    """Failures in the order in which they occurred: all are counted, the first thousand and one of each kind are kept.
 
     Attributes:
         catalogs: Catalogs and Collections that stood where items were looked for. They are no failures.
@@ -98,7 +98,7 @@ class OwnFailures(FailureCollector):
 
 @dataclass(slots=True)
 class WorkflowContext:
-    """The surroundings of one run.
+    """What a run is given.
 
     Attributes:
         failure_collector: Receives what could not be delivered.
@@ -122,7 +122,7 @@ class WorkflowContext:
         failure_collector: FailureCollector | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> WorkflowContext:
-        """Make a context; whatever is not given is new and empty."""
+        """Make a context; what is not given is new and empty, the logger "stac_manager"."""
         return cls(
             failure_collector=FailureCollector() if failure_collector is None else failure_collector,
             logger=logging.getLogger("stac_manager") if logger is None else logger,

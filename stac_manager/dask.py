@@ -4,8 +4,9 @@
 >>> with LocalCluster(2, threads_per_worker=1) as cluster, Client(cluster) as client:
 ...     ingest({"source": "https://example.com/stac"}, "/shared/items", client)
 
-Each worker reads and writes by itself: DEST is a folder that all of them reach, and a file source as well. Tokens are
-in the environment of the workers (`header_variables`, `storage_variables` name them), and never in a graph.
+Each worker reads and writes by itself, so all of them must reach the DEST folder and, of a file source, the files.
+Tokens come from the environment of the workers (`header_variables` and `storage_variables` name them) and are never in
+a graph.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def to_bag(
 ) -> Any:
     """Return a Dask bag of the items of a source, a partition of the bag for each of the plan.
 
-    What cannot be delivered is logged by the worker; a partition that is not whole is an error.
+    The worker logs what cannot be delivered; a partition that is not read to its end is an error.
     """
     import dask.bag
     from dask.delayed import delayed

@@ -32,24 +32,24 @@ class IngestModule:
     Options, as a dict or as keyword arguments (`docs/options.md` says more of each):
 
     source: A file, folder, glob or catalog, or the URL of one, or of a STAC API's landing page.
-    mode: "file" or "api". Without it, the source tells.
+    mode: "file" or "api". Default: follows from the source.
     concurrency: 1, a number, or "auto" (found while running): documents or requests in flight. Default 1.
     collection_id, collections: Only items of this collection, or of one of these.
     bbox, datetime, intersects, ids, filter: Only items that meet them, as a STAC API search has them (filter: CQL2).
     fields: Only these members of each item, such as "properties.datetime".
-    max_items: Stop after so many.
+    max_items: Stop after this many.
     modifier: Called with each item before it is delivered, such as a function that signs its URLs.
-    defer_gc: Let the older generations of the garbage collector wait meanwhile. Default True.
+    defer_gc: Defer the older generations of the garbage collector during a fetch. Default True.
 
     Files: source_type ("auto", "file", "items_directory", "collection"), format ("json", "ndjson", "parquet"),
-    storage_options (of obstore, for s3://, gs://, az:// and https:// sources).
+    storage_options (of obstore, for s3://, gs:// and az:// sources).
 
     APIs: limit (items a page, default 100), query (the Query extension), sortby (the Sort extension, such as
     "-properties.datetime"), ordered (newest first, or the server's order, at any concurrency).
 
-    The network, for APIs and remote files: headers (a dict, or a function that gives one and is asked again at a 401;
-    not for object stores), timeout (seconds a request), retries, rate_limit (requests a second), user_agent, ca_bundle,
-    client_cert, trust_env (proxies, netrc and CA bundles of the environment; default True).
+    The network, for APIs and remote files: headers (a dict, or a function that returns one and is called again after a
+    401; not for object stores), timeout (seconds a request), retries, rate_limit (requests a second), user_agent,
+    ca_bundle, client_cert, trust_env (proxies, netrc and CA bundles of the environment; default True).
 
     Raises:
         ConfigurationError: If an option is unknown, missing or wrong.
@@ -66,16 +66,16 @@ class IngestModule:
             raise ConfigurationError("give the options as a dict or as keyword arguments, not both")
         self.config = IngestConfig.parse(options if config is None else config, self._mode)
         self.stats: FileStats | ApiStats = FileStats() if self.config.mode == "file" else ApiStats()
-        """What the latest fetch did, during it and after it. `FileIngest` and `ApiIngest` know which of both."""
+        """What the latest fetch did, during it and after it. `FileIngest` and `ApiIngest` have one of the two types."""
 
     def fetch(self, context: WorkflowContext) -> AsyncGenerator[Item, None]:
         """Yield every item of the source once.
 
         Files come in a fixed order, by name or by link. A search comes in the server's order at concurrency 1 and with
-        `ordered`; else as its pages come, each page in the server's order.
+        `sortby` or `ordered`; else in the order in which pages arrive, each page in the server's order.
 
-        What cannot be delivered goes to `context.failure_collector`, and the rest is delivered: a page that cannot be
-        had costs what nobody can have of it. `stats.completeness` says whether all came, and why that is not sure.
+        What cannot be delivered goes to `context.failure_collector`, and the rest is delivered. `stats.completeness` of
+        a search says whether everything came, and if that is not certain, why.
 
         Raises:
             ConfigurationError: If the source does not exist or holds no documents, before any item is read.
@@ -136,10 +136,10 @@ class IngestModule:
         return to_geopandas(self, context)
 
     async def plan(self, *, partition_items: int = 5_000, context: WorkflowContext | None = None) -> Plan:
-        """Divide the source into partitions that can be read by themselves, in any process.
+        """Divide the source into partitions that can be read independently, in any process.
 
-        A search is asked for what it holds, but for no page of it; files are looked at, and not read. The plan is the
-        same every time while the source stays the same.
+        A search is sized by a few small requests, files by a look at them; neither is read. The same source gives the
+        same plan.
 
         Args:
             partition_items: About how many items a partition should hold.
@@ -161,7 +161,7 @@ class IngestModule:
     def read(self, partition: Partition, context: WorkflowContext) -> PartitionReader:
         """Return a reader of one partition of a plan that was made with this configuration.
 
-        It gives exactly the items that the partition owns, the same every time while the source stays the same.
+        It yields exactly the items that the partition owns; the same source gives the same items.
         `concurrency` is used within the partition. What cannot be delivered goes to `context.failure_collector`.
         """
         collection_id, failures = self._collection_id(context), context.failure_collector
@@ -236,14 +236,14 @@ class IngestModule:
 
 
 class FileIngest(IngestModule):
-    """An `IngestModule` of mode "file": type checkers know what its `stats` have."""
+    """An `IngestModule` of mode "file", so that type checkers know the fields of its `stats`."""
 
     _mode = "file"
     stats: FileStats
 
 
 class ApiIngest(IngestModule):
-    """An `IngestModule` of mode "api": type checkers know what its `stats` have."""
+    """An `IngestModule` of mode "api", so that type checkers know the fields of its `stats`."""
 
     _mode = "api"
     stats: ApiStats

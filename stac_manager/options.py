@@ -8,13 +8,13 @@ from os import PathLike
 from typing import Any, Literal, Protocol, Required, TypeAlias, TypedDict
 
 Headers: TypeAlias = Mapping[str, str] | Callable[[], Mapping[str, str]] | Callable[[], Awaitable[Mapping[str, str]]]
-"""Header lines, or a function that gives them: it is asked again when the server answers 401."""
+"""Headers, or a function that returns them: it is called again when the server answers 401."""
 Time: TypeAlias = str | date | None
 """An instant, or the end of an interval: text, or a date or datetime; None is open."""
 
 
 class Geometry(Protocol):
-    """What has the `__geo_interface__`, such as a shape of shapely."""
+    """An object with a `__geo_interface__`, such as a shape of shapely."""
 
     @property
     def __geo_interface__(self) -> Mapping[str, Any]: ...

@@ -1,7 +1,7 @@
-"""Partitions done by processes of this machine: each reads and writes by itself, only records travel.
+"""Partitions done by processes of this machine: each reads and writes by itself and returns a record only.
 
 Sending items between processes would cost more than parsing them. Workers are started while the plan is made. They die
-with their parent, also when it is killed; a worker that dies is replaced, and its partition done again.
+with their parent, even if it is killed; a worker that dies is replaced, and its partition done again.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Does the judging keep what it promises? Injects faults whose size is known and counts how many are called.
+"""Does the judging keep its promises? Injects faults of known size and counts how many are called.
 
 \b
-python tools/prove_regressions.py   measure until all is done, or Ctrl-C; the next time it goes on from there
+python tools/prove_regressions.py   measure until all is done or Ctrl-C; the next run goes on from there
 
-In a scratch clone each fault becomes a commit. A repetition is what `compare` says of it and the commit before it, or
-of that commit and itself (A/A), and is a line of results/regression-proof.jsonl. The table is printed, and the
-picture of docs/regression-proof.md drawn anew.
+Each fault becomes a commit in a scratch clone. A repetition is the verdict of `compare` on it and the commit before it,
+or on that commit and itself (A/A), and is a line of results/regression-proof.jsonl. The table is printed, and the
+picture of docs/regression-proof.md redrawn.
 
-Times need a quiet machine, about two hours in all. Instructions, counts and memory need two hours of any.
+Times take about two hours and need a quiet machine. Instructions, counts and memory take two hours on any.
 """
 
 import io

@@ -41,11 +41,12 @@ _DEFAULT = DataSetSpec()
 )
 @click.option("--layout", type=click.Choice(LAYOUTS), default=_DEFAULT.layout, help="How they lie on disk.")
 @click.option("--seed", type=click.IntRange(0), default=_DEFAULT.seed, metavar="N", help="Another seed, other items.")
-@click.option("--datetime-kind", type=click.Choice(DATETIME_KINDS), default=_DEFAULT.datetime_kind)
+@click.option("--datetime-kind", type=click.Choice(DATETIME_KINDS), default=_DEFAULT.datetime_kind,
+              help="Times: whole seconds, intervals, fractions of a second, or all of them.")  # fmt: skip
 @click.option("--skew", type=click.FloatRange(0, 1), default=_DEFAULT.skew, metavar="SHARE",
-              help="Share of items in 1 % of the time range.")  # fmt: skip
+              help="Share of items within 1 % of the time range.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), default=Path("test_data"), metavar="FOLDER",
-              help="The folder of all data sets.")  # fmt: skip
+              help="Folder of the data sets.")  # fmt: skip
 @click.option("--list", "listed", is_flag=True, help="List the data sets in the output folder and stop.")
 def command(output: Path, listed: bool, **spec: Any) -> None:
     """Make realistic STAC items, the same for the same seed. Prints the path of the data."""

@@ -32,14 +32,14 @@ class Sink:
     Attributes:
         config: Options of the IngestModule.
         dest: A folder for parts; or one file, by its ending: .ndjson, .ndjson.zst, .parquet.
-        format: Of the parts: ndjson, ndjson.zst or geoparquet; of a file, its name tells.
-        header_variables: Header names, and the environment variables that hold their values. Workers look there
-            themselves, so that a token is in no plan, part, log or graph.
-        partition_items: About how many items a partition holds: what is done again after a crash, at most.
-        restart: Forget what an earlier run has done here.
+        format: Of the parts: ndjson, ndjson.zst or geoparquet. That of a single file follows from its name.
+        header_variables: Header names, and the environment variables that hold their values. Workers read these
+            themselves, so that no plan, part, log or graph contains a token.
+        partition_items: About how many items a partition holds: the most that each worker does again after a crash.
+        restart: Discard what an earlier run has written here.
         update: Take only what is newer than an earlier run has taken, and merge it by collection and id.
         on_progress: Called after each partition.
-        say: Called with what the user should know, in a line.
+        say: Called with messages for the user, one line each.
         storage_variables: As `header_variables`, for the `storage_options` of s3, gs and az URLs.
     """
 
@@ -67,10 +67,10 @@ def write(
 
     Args:
         sink: What to write where.
-        workers: Processes. Together they send no more requests at once than `concurrency` says.
-        plan: What `IngestModule.plan` has made of the same configuration; without it, it is made here.
-        engine: What does the partitions, in place of processes.
-        disk: Where this process writes, in place of this machine's disk.
+        workers: Processes. A `concurrency` that is a number, and `rate_limit`, are divided among them.
+        plan: What `IngestModule.plan` returned for the same configuration; by default it is made here.
+        engine: Does the partitions instead of processes.
+        disk: Where this process writes, instead of this machine's disk.
 
     Raises:
         ConfigurationError: If an option is wrong, another run was begun at DEST, or the source has changed since.

@@ -28,8 +28,8 @@ _MACHINE = click.option("--machine", help="The machine, where there are results 
 @_MACHINE
 @_RESULTS
 @click.option("--from", "source", type=EXISTING_FILE, help="Results file of `file` or `api` instead of asv's results.")
-@click.option("--compare", metavar="COMMIT", help="Put this commit, as the one before, beside the one shown.")
-@click.option("--peers", is_flag=True, help="Also other ways to the same items, where asv has measured them.")
+@click.option("--compare", metavar="COMMIT", help="Compare with this earlier commit.")
+@click.option("--peers", is_flag=True, help="Also show other libraries on the same items, where asv has measured them.")
 @click.option("--format", "form", type=click.Choice(tuple(FORMAT_SUFFIXES)), default="md", show_default=True,
               help="md: a page with its plots as PNG and SVG; html: one file; terminal: write nothing.")  # fmt: skip
 @click.option("--output", type=FILE, help="File to write. [default: results/report.md, .json or .html]")
@@ -87,11 +87,11 @@ def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
     \b
     Exit code: 0 no regression; 1 a regression; 2 nothing could be judged, or a wrong option.
 
-    Counts that come out the same each time (instructions, requests, open documents, modules) are compared as they
-    are. Everything else scatters: a change is called when it is larger than 5 %, when it is more than the swing from
-    run to run and the scatter of the samples explain (Student's t), and when less than 1 % of the tables without any
-    change would call one (Holm's correction). "unstable" means too noisy to judge. A benchmark that fails and did not
-    before is a regression. More: docs/regressions.md.
+    Counts are the same in each run and are compared directly: any change of requests or open documents is called,
+    above 0.5 % of instructions, above 2 % of imported modules. Times, memory and other numbers vary: a change is
+    called if it is larger than 5 % and certain, which means that less than 1 % of tables without any change would call
+    one (Student's t, Holm's correction). "unstable" means too noisy to judge. A benchmark that fails and did not before
+    is a regression. More: docs/regressions.md.
     """
     if judged["base"] is not None and judged["since"] is not None:
         raise click.UsageError("--base and --since exclude each other")

@@ -55,7 +55,7 @@ def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]],
         click.option("--output", type=FILE, default=output, show_default=True,
                      help="JSON file to write; the report and the plot go beside it."),
         click.option("--budget", type=click.FloatRange(min=0), default=30.0, show_default=True, metavar="SECONDS",
-                     help="Begin no further round of runs after so long, once each level has five."),
+                     help="Start no further round of runs after this time, once each level has five."),
         click.option("--repeat", type=click.IntRange(1, 1000), help=f"Timed runs a level. [default: {repeat}]"),
         click.option("--concurrency", callback=levels, default="1,5,10", show_default=True, metavar="LEVELS",
                      help="Levels to measure, 'auto' among them."),
@@ -68,16 +68,16 @@ def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]],
 @click.option("--profile", type=click.Choice(test_data.PROFILE_NAMES), help="Kind of the generated items.")
 @click.option("--layout", type=click.Choice(test_data.LAYOUTS), help="How the generated items lie on disk.")
 @click.option("--source", help="A folder, file or glob of yours, instead of generated items.")
-@click.option("--max-items", type=click.IntRange(min=1), help="Stop after so many items.")
+@click.option("--max-items", type=click.IntRange(min=1), help="Stop after this many items.")
 @click.option("--workers", callback=levels, metavar="PROCESSES",
-              help="Write NDJSON with so many processes, such as 1,2, instead.")  # fmt: skip
+              help="Instead, measure writing NDJSON with these numbers of processes, such as 1,2.")  # fmt: skip
 @_shared_options("results/file.json", UNTIL_NARROW)
 @click.pass_context
 def file_command(context: click.Context, /, test_size: int | None, profile: str | None, layout: str | None,
                  source: str | None, max_items: int | None, workers: tuple[Concurrency, ...] | None,
                  concurrency: tuple[Concurrency, ...], repeat: int | None, budget: float,
                  output: Path) -> None:  # fmt: skip
-    """Measure reading items from files, the page cache warm: each level is run once untimed before."""
+    """Measure reading items from files with a warm page cache: each level first runs once untimed."""
     from tools import source_check
     from tools.analysis.model import title_of
     from tools.measuring import Request, Rules
@@ -120,7 +120,7 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
 def api_command(catalog_url: str | None, collection_id: str | None, max_items: int | None, limit: int,
                 datetime: str | None, bbox: str | None, headers: tuple[str, ...], concurrency: tuple[Concurrency, ...],
                 repeat: int | None, budget: float, output: Path) -> None:  # fmt: skip
-    """Measure fetching items from a STAC API. A catalogue of others is asked once a level unless --repeat says more."""
+    """Measure fetching items from a STAC API. With --catalog-url, each level runs once unless --repeat says more."""
     from benchmarks import _api_server
     from stac_manager import IngestConfig
     from tools import source_check

@@ -19,26 +19,26 @@ from .output import EXISTING_FILE, Pattern
 @click.option("--bench", type=Pattern(), multiple=True, metavar="REGEX",
               help="Benchmarks to run, as for asv. [default: all]")  # fmt: skip
 @click.option("--backfill", type=click.IntRange(0), default=0, metavar="N",
-              help="Measure also N old commits, each in the middle of the widest gap.")  # fmt: skip
+              help="Also measure N old commits, each in the middle of the widest gap.")  # fmt: skip
 @click.option("--batch", "batch_size", type=click.IntRange(1), default=4, show_default=True,
               help="Commits that are measured in turns.")  # fmt: skip
 @click.option("--time-limit", type=click.FloatRange(min=0), metavar="HOURS",
-              help="Start no further batch after so long; the next run goes on.")  # fmt: skip
+              help="Start no further batch after this time; the next run goes on.")  # fmt: skip
 @click.option("--results-branch", metavar="BRANCH", help="Keep the results on this git branch, not in results_dir.")
 @click.option("--push", "remote", metavar="REMOTE", help="Fetch the results branch from this remote and push it there.")
-@click.option("--dashboard-url", metavar="URL", help="Where the dashboard will be found, for the links.")
+@click.option("--dashboard-url", metavar="URL", help="Address of the dashboard, for links in the summary.")
 def nightly_command(**given: Any) -> int:
-    """Measure what is new, keep it, publish it, judge it: what a timer starts every night.
+    """Measure what is new, keep it, publish it, judge it: to be started by a timer every night.
 
-    Measures the commits of the branch that came since the last run, several at a time, in rounds that take turns;
-    asv's results, the dashboard and a summary in Markdown come out. Killed at any moment it loses one round of one
-    commit; started again it goes on. Two runs at once are refused.
+    Measures the commits of the branch since the last run, several at a time, in rounds that take turns, and writes
+    asv's results, the dashboard and a summary in Markdown. If it is killed, one round of one commit is lost, and the
+    next run goes on. A second run at the same time is refused.
 
     \b
     Exit code
       0    no regression, or nothing new, or too little history to judge
       1    a regression; the summary names the commit that brought it
-      2    it could not be done, benchmarks fail, or all is too noisy to judge; the last line says why
+      2    the run failed, benchmarks fail, or every timing is too noisy to judge; the last line says why
       130  interrupted; the next run goes on from there
     """
     if given["remote"] is not None and given["results_branch"] is None:

@@ -27,24 +27,24 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
     parser.add_argument("--port", type=int, default=0, help="port of this machine to listen on (default: a free one)")
     time("--latency", 0.1, "the least time a request takes")
-    flag("--until-eof", "exit when standard input ends: with the process that holds it")
+    flag("--until-eof", "exit when standard input ends, which it does with the parent process")
     flag("--no-counts", "leave out numberMatched and numberReturned")
     flag("--offsets", "next links count (offset) instead of naming an opaque token")
     flag("--no-bbox", "ignore the bbox of a search")
     flag("--null-filter", "claim the Filter extension, for items without a geometry only")
-    count("--throttle", "answer 429 with Retry-After to what comes above N requests in any second")
+    count("--throttle", "answer 429 with Retry-After to requests above N in any second")
     flag("--mute", "refuse without Retry-After")
     count("--fail-every", "answer every N-th search with 500")
-    flag("--instant-documents", "landing page, Collections and pages of one item come at once, as from a cache")
+    flag("--instant-documents", "answer landing page, Collections and pages of one item at once, as from a cache")
     parser.add_argument(
         "--spread", choices=("lognormal", "bimodal"),
-        help="spread the latency: lognormal around it (sigma 0.7), or ten times as long for one in ten",
+        help="vary the latency: lognormal around it (sigma 0.7), or ten times as long for one in ten",
     )  # fmt: skip
     count("--at-once", "work on N requests at a time; others queue")
-    time("--seconds-per-megabyte", 0.0, "prolong an answer by this for each megabyte")
+    time("--seconds-per-megabyte", 0.0, "added to an answer for each megabyte")
     parser.add_argument(
         "--outage", type=_outage, metavar="FIRST:SECONDS",
-        help="answer 504 for some seconds, from the FIRST-th search on",
+        help="answer 504 for SECONDS, from the FIRST-th search on",
     )  # fmt: skip
     return parser.parse_args(argv)
 
