@@ -160,6 +160,11 @@ def between_runs(
     return _as_ranks_agree(_student(shift, [(swing, spread.degrees), *inside]), base, head, swing)
 
 
+def log_median(values: Sequence[float]) -> float:
+    """The median as logarithms have it: between two values in the middle, their geometric mean."""
+    return math.exp(statistics.median(map(math.log, values)))
+
+
 def run_spread(runs: Sequence[Sequence[float]]) -> RunSpread:
     """Learn the swing from the differences between neighbouring runs, cut off at three robust deviations, so that a
     lasting change does not count. They share a run, which is worth a third of them (von Neumann 1941).

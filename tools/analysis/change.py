@@ -262,7 +262,8 @@ def _compare_history(row: Row, metric: Metric, before: list[Samples], after: lis
     runs = [*before, *after]
     split = best_split(runs, range(len(before), len(runs)))
     old, new = runs[:split], runs[split:]
-    base, head = (median(values[commit] for commit, _ in side) for side in (old, new))
+    middle = median if has_zero else certainty.log_median
+    base, head = (middle([values[commit] for commit, _ in side]) for side in (old, new))
     row = replace(row, base=base, head=head, guilty=new[0][0])
     steady = metric.nature == "memory"
     difference = certainty.between_runs([x for _, x in old], [x for _, x in new], spread, steady=steady)

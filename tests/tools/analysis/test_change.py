@@ -66,6 +66,14 @@ def test_the_guilty_commit_is_named(tmp_path: Path) -> None:
     assert named >= 19
 
 
+def test_the_change_is_that_of_the_columns_beside_it(tmp_path: Path) -> None:
+    """Of two commits, the middle is one for the columns and for the change."""
+    (row,) = judged(write_results(tmp_path, [{NAME: noisy(numpy.random.default_rng(5), x)} for x in (1, 1.05, 2)])).rows
+    assert row.base
+    assert row.head
+    assert row.head / row.base == pytest.approx(row.ratio)
+
+
 def test_an_old_step_is_no_news(tmp_path: Path) -> None:
     random = numpy.random.default_rng(5)
     commits = [{NAME: noisy(random, level)} for level in [0.1] * 8 + [0.15] * 4]
