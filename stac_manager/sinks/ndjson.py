@@ -13,7 +13,7 @@ from stac_manager.sinks.disk import Disk
 from stac_manager.texts import text_of
 
 BUFFER_BYTES = 1 << 17
-"""Lines are handed to the system in pieces of about this size: little enough to stay in the processor's cache."""
+"""Lines are written in pieces of about this size."""
 ZSTD_LEVEL = 3
 
 
@@ -91,7 +91,6 @@ class NdjsonPart:
     def _flush(self) -> None:
         self._put(self._buffers)
         self._buffers.clear()
-        self._pending = 0
 
     def _put(self, buffers: list[bytes]) -> None:
         self._disk.write(self._file, buffers)

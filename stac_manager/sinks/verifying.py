@@ -64,7 +64,7 @@ def verify(dest: str | Path, *, unique: bool = False) -> Verified:
                     before = len(seen)
                     seen.add(identity)
                     twice += len(seen) == before
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError) as error:
             problems.append(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
             continue
         items += count
@@ -86,7 +86,8 @@ def identities(path: Path, format: Format) -> Iterator[bytes]:
     """Yield a digest of the collection and id of each item in a part.
 
     Raises:
-        ValueError: If it is not of this format.
+        OSError: If it cannot be read.
+        ValueError: If it is damaged, or not of this format.
     """
     if format == "geoparquet":
         yield from _of_parquet(path)
@@ -118,7 +119,12 @@ def identity_of_line(line: bytes) -> bytes:
 
 
 def lines(path: Path, format: Format) -> Iterator[bytes]:
-    """Yield the lines of an NDJSON part, each with its line break."""
+    """Yield the lines of an NDJSON part, each with its line break.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is compressed and damaged.
+    """
     if format == "ndjson":
         with open(path, "rb", buffering=CHUNK_BYTES) as file:
             yield from file
@@ -127,7 +133,7 @@ def lines(path: Path, format: Format) -> Iterator[bytes]:
         try:
             with zstd.open(path, "rb") as file:
                 yield from file
-        except zstd.ZstdError as error:
+        except (zstd.ZstdError, EOFError) as error:
             raise ValueError(str(error)) from None
 
 
@@ -161,3 +167,7 @@ def _of_parquet(path: Path) -> Iterator[bytes]:
                 yield from map(identity, collections, table["id"].to_pylist())
     except (pa.ArrowException, KeyError) as error:
         raise ValueError(str(error)) from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise ValueError(str(error)) from None  # pyarrow says so of damage, too

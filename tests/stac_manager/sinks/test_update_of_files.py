@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,21 +123,31 @@ def test_a_part_that_is_gone_is_said_and_not_forgotten(tmp_path: Path) -> None:
     assert write(replace(sink, update=False, restart=True)).items == 2
 
 
-def test_parts_of_another_format_and_damaged_ones_are_not_updated(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("format", "damage", "said"),
+    [
+        ("ndjson", lambda part: part.replace(b"{", b"[", 1), r"line 1 is not an item"),
+        ("ndjson.zst", lambda part: part[:-20] + bytes(20), ""),
+        ("geoparquet", lambda part: part[:4] + bytes(20) + part[24:], ""),
+    ],
+)
+def test_parts_of_another_format_and_damaged_ones_are_not_updated(
+    format: str, damage: Callable[[bytes], bytes], said: str, tmp_path: Path
+) -> None:
     folder, dest = tmp_path / "items", tmp_path / "out"
     folder.mkdir()
     (folder / "0.json").write_text(json.dumps(make_item("item-0")))
-    sink = Sink({"source": folder}, dest, "ndjson", update=True)
+    sink = Sink({"source": folder}, dest, format, update=True)
     write(sink)
     (folder / "1.json").write_text(json.dumps(make_item("item-1")))
-    for format in ("ndjson.zst", "geoparquet"):
-        with pytest.raises(ConfigurationError, match=f"format ndjson, now {format}"):
-            write(replace(sink, format=format))
+    for other in {"ndjson", "ndjson.zst", "geoparquet"} - {format}:
+        with pytest.raises(ConfigurationError, match=f"format {format}, now {other}"):
+            write(replace(sink, format=other))
         assert (verify(dest).items, verify(dest).problems) == (1, ())
-    part = next(dest.glob("*.ndjson"))
+    part = next(path for path in dest.glob(f"*.{format.removeprefix('geo')}"))
     whole = part.read_bytes()
-    part.write_bytes(whole.replace(b"{", b"[", 1))
-    with pytest.raises(DataProcessingError, match=r"is damaged \(line 1 is not an item\); start over with --restart"):
+    part.write_bytes(damage(whole))
+    with pytest.raises(DataProcessingError, match=rf"(?s)is damaged \(.*{said}.*\); start over with --restart"):
         write(sink)
     part.write_bytes(whole)
     assert write(sink).items == 2
