@@ -15,14 +15,13 @@ import orjson
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.compression import Unpacked
-from stac_manager.files.formats import BOM, magic
+from stac_manager.files.formats import BOM, ENTRY_FILES, magic
 from stac_manager.files.links import Anchor, anchor_of, resolve
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.window import FileSource, Window
 from stac_manager.items import is_catalog
 from stac_manager.stats import FileStats
 
-ENTRY_FILES = ("catalog.json", "collection.json")
 PEEK_BYTES = 1_048_576
 """A single JSON file of no more is looked at: it may be a Catalog or Collection under another name, or no catalog."""
 _ITEMS = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*"type"\s*:\s*"Feature)')

@@ -12,10 +12,10 @@ from functools import partial
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
-from stac_manager.files.catalogs import ENTRY_FILES, PEEK_BYTES, Walk, is_entry_point, load, why_not_regular
-from stac_manager.files.formats import ARCHIVE_SUFFIXES, SUFFIXES, Document, Folder, format_of_name, is_manifest
+from stac_manager.files.catalogs import PEEK_BYTES, Walk, is_entry_point, load, why_not_regular
+from stac_manager.files.formats import ENTRY_FILES, SUFFIXES, Document, Folder, format_of_name, is_archive, is_manifest
 from stac_manager.files.globbing import expand, identity, is_
-from stac_manager.files.leftovers import is_data, is_metadata, kinds, left_out, nothing_in, table_in
+from stac_manager.files.leftovers import is_data, is_metadata, kinds, left_out, nothing_in, table_at
 from stac_manager.items import is_catalog
 from stac_manager.words import many
 
@@ -83,7 +83,9 @@ class Discovery:
     def _glob(self, pattern: str) -> Sequence[Document]:
         matches = sorted(expand(pattern, self._failures))
         entries = list(filter(is_entry_point, matches))
-        paths, others, known = list[str](), list[str](), set(entries)
+        known = set(entries)
+        paths: list[str] = []
+        others: list[str] = []
         for path in matches:
             name = os.path.basename(path)
             if os.path.isdir(path):
@@ -94,7 +96,9 @@ class Discovery:
                     paths.append(path)
             elif name[0] not in "._":
                 others.append(path)
-        if not paths and entries and self._form in (None, "json"):
+        if paths:
+            self._archives += filter(is_archive, others)
+        elif entries and self._form in (None, "json"):
             return self._catalog(entries)
         if not paths and len(self._failures) == self._failed_before:
             paths = list(filter(self._is_regular, others))
@@ -106,8 +110,8 @@ class Discovery:
 
     def _folder(self, source: str) -> Sequence[Document]:
         kind = self._config.source_type
-        beginnings = [each for name in ENTRY_FILES if os.path.isfile(each := os.path.join(source, name))]
-        entries = list(filter(is_entry_point, beginnings))
+        named = (os.path.join(source, name) for name in ENTRY_FILES)
+        entries = [path for path in named if os.path.isfile(path) and is_entry_point(path)]
         if kind == "file":
             raise ConfigurationError(f"source {source!r} is a folder; source_type 'file' needs a file")
         if kind == "collection" and not entries:
@@ -115,7 +119,7 @@ class Discovery:
         if entries and kind != "items_directory" and self._form in (None, "json"):
             return self._catalog(entries)
         names, data_sets, others = self._top(source)
-        if (table := table_in(source, others)) is not None:
+        if (table := table_at(source, others)) is not None:
             raise ConfigurationError(f"source {source!r} is {table}")
         if not names and not data_sets:
             raise ConfigurationError(nothing_in(source, others, self._form, self._stopped))
@@ -162,7 +166,7 @@ class Discovery:
                     (data_sets if _is_data_set(name) else others).append(name)
                 elif wanted:
                     odd.append(name)
-                elif name.lower().endswith(ARCHIVE_SUFFIXES):
+                elif is_archive(name):
                     self._archives.append(entry.path)
         for name in sorted(odd):
             self._is_regular(os.path.join(folder, name))
@@ -187,7 +191,7 @@ class Discovery:
             except OSError as error:
                 self._failures.add(here, f"cannot be listed: {error.strerror}")
                 continue
-            if (table := table_in(here, others)) is not None:
+            if (table := table_at(here, others)) is not None:
                 self._failures.add(here, f"is {table}")
                 continue
             paths += [os.path.join(here, name) for name in names if not is_metadata(name)]

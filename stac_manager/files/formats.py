@@ -25,10 +25,11 @@ SUFFIXES: dict[str, Format] = {
     ".parq": "parquet",
     ".pq": "parquet",
 }
+ENTRY_FILES = ("catalog.json", "collection.json")
+"""What catalogs and collections are called."""
 PACKED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 _OTHER_CODECS = (".bz2", ".xz", ".lz4", ".snappy", ".deflate", ".lzo", ".br", ".brotli")
-ARCHIVE_SUFFIXES = (".tar", ".tgz", ".zip", ".7z", ".rar", *_OTHER_CODECS, *map(".tar".__add__, PACKED_SUFFIXES))
-"""Have to be unpacked first."""
+_ARCHIVE_SUFFIXES = (".tar", ".tgz", ".zip", ".7z", ".rar", *_OTHER_CODECS, *map(".tar".__add__, PACKED_SUFFIXES))
 
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -121,6 +122,11 @@ class Folder(Sequence[Document]):
         for name in self._names:
             found = form or ("json" if name.endswith(".json") else format_of_name(name) or "json")
             yield make((prefix + name, found, 0, None))
+
+
+def is_archive(name: str) -> bool:
+    """Tell from the name of a file whether it has to be unpacked first."""
+    return name.lower().endswith(_ARCHIVE_SUFFIXES) and format_of_name(name) is None
 
 
 def is_manifest(name: str) -> bool:

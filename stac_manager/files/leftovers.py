@@ -8,14 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 
-from stac_manager.files.catalogs import ENTRY_FILES
-from stac_manager.files.formats import ARCHIVE_SUFFIXES, SUFFIXES, Format, format_of_name, is_manifest, suffix_of
+from stac_manager.files.formats import ENTRY_FILES, SUFFIXES, Format, format_of_name, is_archive, is_manifest, suffix_of
 from stac_manager.files.globbing import is_
 
 MOST_ENTRIES_COUNTED = 200_000
 """So many directory entries are looked at to say what is left out."""
-
-DELTA_LOG = "_delta_log"
 
 
 def left_out(
@@ -72,8 +69,8 @@ def nothing_in(source: str, folders: list[str], form: Format | None, stopped: th
         for entry in ENTRY_FILES:
             if os.path.isfile(path := os.path.join(source, name, entry)):
                 return f"source {source!r} holds no {kinds(form)} file; did you mean {path!r}?"
-    found, beside = f"source {source!r} holds no {kinds(form)} file", _files_in(source)
-    archives = [path for path in beside if path.lower().endswith(ARCHIVE_SUFFIXES)]
+    found, beside = f"source {source!r} holds no {kinds(form)} file", files_in(source)
+    archives = list(filter(is_archive, beside))
     if archives:
         return f"{found}; it holds {archives[0]!r}: unpack that first"
     if beside and not folders:
@@ -85,30 +82,35 @@ def nothing_in(source: str, folders: list[str], form: Format | None, stopped: th
     return f"{found}; for files in folders below it, give a glob: {pattern!r}"
 
 
-def _files_in(folder: str) -> list[str]:
+def files_in(folder: str) -> list[str]:
     """Return the files right in a folder that are neither hidden nor metadata, by name."""
     with suppress(OSError), os.scandir(folder) as entries:
         return sorted(entry.path for entry in entries if entry.name[0] not in "._" and is_(entry.is_file))
     return []
 
 
-def table_in(folder: str, folders: Collection[str]) -> str | None:
-    """Say what a folder with these folders is where it holds deleted rows beside the current ones, else None."""
-    kind = None
-    if DELTA_LOG in folders:
+def table_at(folder: str, folders: Collection[str]) -> str | None:
+    """Say the same as `table_in` of a folder on the disk."""
+    metadata = partial(files_in, os.path.join(folder, "metadata"))
+    return table_in(folders, metadata, os.path.join(folder, "**", "*.parquet"))
+
+
+def table_in(folders: Collection[str], metadata: Callable[[], Iterable[str]], pattern: str) -> str | None:
+    """Say what a folder with these folders is where it holds deleted rows beside the current ones, else None.
+
+    Args:
+        metadata: Lists the files in its folder `metadata`.
+        pattern: Matches all of its data files.
+    """
+    if "_delta_log" in folders:
         kind = "Delta"
-    elif "data" in folders and "metadata" in folders:
-        with suppress(OSError):
-            names = os.listdir(os.path.join(folder, "metadata"))
-            kind = "Iceberg" if any(name.endswith(".metadata.json") for name in names) else None
-    return kind and not_read(kind, repr(os.path.join(folder, "**", "*.parquet")))
-
-
-def not_read(kind: str, pattern: str) -> str:
-    """Say what to do with a table of a kind whose files a pattern matches."""
+    elif "data" in folders and "metadata" in folders and any(name.endswith(".metadata.json") for name in metadata()):
+        kind = "Iceberg"
+    else:
+        return None
     return (
         f"a table of {kind}, whose files hold deleted and replaced rows as well; write its rows to Parquet, and read "
-        f"that. For every row that the files hold, give a glob: {pattern}"
+        f"that. For every row that the files hold, give a glob: {pattern!r}"
     )
 
 

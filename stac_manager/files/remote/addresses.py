@@ -8,7 +8,6 @@ import urllib.parse
 from stac_manager.files.formats import format_of_name
 from stac_manager.network.private import is_private
 
-ENTRY_POINTS = ("catalog.json", "collection.json")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 STORES = {"s3": "S3", "s3a": "S3", "gs": "GCS", "az": "Azure", "adl": "Azure", "azure": "Azure", "abfs": "Azure",
           "abfss": "Azure"}  # fmt: skip

@@ -6,7 +6,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from stac_manager import items
 from stac_manager.files.catalogs import holds_items
-from stac_manager.files.remote.addresses import ENTRY_POINTS, is_data, is_relative, joined, name_of, refusal, shown
+from stac_manager.files.formats import ENTRY_FILES
+from stac_manager.files.remote.addresses import is_data, is_relative, joined, name_of, refusal, shown
 
 Kind: TypeAlias = Literal["entry", "child", "item"]
 
@@ -62,7 +63,7 @@ def _links(document: dict[str, Any], url: str, source: str, wanted: dict[str, Ki
         except ValueError as error:
             found.append(Link(f"{shown(url)} -> {link['href'][:200]}", kind, f"the link leads to no address: {error}"))
             continue
-        if kind == "item" and name_of(target) in ENTRY_POINTS:
+        if kind == "item" and name_of(target) in ENTRY_FILES:
             kind = "child"
         found.append(Link(target, kind, None if is_relative(href) else refusal(target, source)))
     return found

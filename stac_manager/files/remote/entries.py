@@ -8,9 +8,9 @@ from typing import Any
 
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.files.formats import ARCHIVE_SUFFIXES, format_of_name
-from stac_manager.files.leftovers import DELTA_LOG, not_read
-from stac_manager.files.remote.addresses import ENTRY_POINTS, STORES, is_data, name_of, scheme_of, shown
+from stac_manager.files.formats import ENTRY_FILES, format_of_name, is_archive
+from stac_manager.files.leftovers import table_in
+from stac_manager.files.remote.addresses import STORES, is_data, name_of, scheme_of, shown
 from stac_manager.files.remote.catalogs import Link
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.transport import Transport
@@ -46,7 +46,7 @@ async def entries_of(config: IngestConfig, transport: Transport) -> list[Link]:
 async def _of_address(source: str, transport: Transport) -> Link:
     """Look for an entry point at an address on a server, which lists nothing."""
     folder = source if source.endswith("/") else f"{source}/"
-    candidates = [folder + name for name in ENTRY_POINTS]
+    candidates = [folder + name for name in ENTRY_FILES]
     if "?" in source or not source.endswith("/"):
         candidates.insert(0, source)
     for url in candidates:
@@ -58,7 +58,7 @@ async def _of_address(source: str, transport: Transport) -> Link:
         else:
             return Link(url, "entry")
     raise ConfigurationError(
-        f"source {shown(source)!r}: there is no {' and no '.join(ENTRY_POINTS)}; "
+        f"source {shown(source)!r}: there is no {' and no '.join(ENTRY_FILES)}; "
         "a server lists no folders: name a document, or use mode 'api' for a STAC API"
     )
 
@@ -77,21 +77,15 @@ async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
         raise RemoteError("not found (404)", status=404)
     if not names and not source.endswith("/") and await _exists(transport, source):
         return [Link(source, "entry")]
-    if (kind := _table_in(folder, names)) is not None:
-        raise ConfigurationError(f"source {shown(source)!r} is {not_read(kind, shown(folder) + '**/*.parquet')}")
-    for entry_point in ENTRY_POINTS:
+    below = [url.removeprefix(folder) for url in names]
+    folders = {name.partition("/")[0] for name in below if "/" in name}
+    metadata = (name for name in below if name.startswith("metadata/"))
+    if (table := table_in(folders, lambda: metadata, f"{shown(folder)}**/*.parquet")) is not None:
+        raise ConfigurationError(f"source {shown(source)!r} is {table}")
+    for entry_point in ENTRY_FILES:
         if folder + entry_point in names and config.source_type != "items_directory":
             return [Link(folder + entry_point, "entry")]
     return _links(config, names, transport)
-
-
-def _table_in(folder: str, names: list[str]) -> str | None:
-    """Return the kind of table whose files are below a folder, where they hold deleted rows as well."""
-    below = [url.removeprefix(folder) for url in names]
-    if any(name.startswith(f"{DELTA_LOG}/") for name in below):
-        return "Delta"
-    described = any(name.startswith("metadata/") and name.endswith(".metadata.json") for name in below)
-    return "Iceberg" if described and any(name.startswith("data/") for name in below) else None
 
 
 async def _names(transport: Transport, prefix: str) -> list[str]:
@@ -130,18 +124,17 @@ def _links(config: IngestConfig, names: list[str], transport: Transport) -> list
     A glob that matches none means its entry points, else all that it matches.
     """
     others = [url for url in names if not any(part.startswith((".", "_")) for part in url.split("/")[3:])]
-    entries = [url for url in others if name_of(url) in ENTRY_POINTS]
-    others = [url for url in others if name_of(url) not in ENTRY_POINTS]
+    entries = [url for url in others if name_of(url) in ENTRY_FILES]
+    others = [url for url in others if name_of(url) not in ENTRY_FILES]
     chosen = [url for url in others if _is_wanted(name_of(url), config.format)]
     if not chosen and _MAGIC.search(config.source):
-        if entries:
+        if entries and config.format in (None, "json"):
             return [Link(url, "entry") for url in entries]
-        chosen = others
+        if others:
+            return [Link(url, "item") for url in others]
     if not chosen:
         raise ConfigurationError(f"source {shown(config.source)!r} holds no data file{_hint(config, others)}")
-    known = set(chosen)
-    archives = [url for url in others if name_of(url).lower().endswith(ARCHIVE_SUFFIXES) and url not in known]
-    if archives:
+    if archives := [url for url in others if is_archive(name_of(url))]:
         transport.note(f"{many(len(archives), 'archive')} not read, the first: {shown(archives[0])}; unpack it first")
     return [Link(url, "item") for url in chosen]
 

@@ -18,8 +18,8 @@ from hashlib import blake2b
 import orjson
 
 from stac_manager.context import FailureCollector
-from stac_manager.files.formats import GZIP
-from stac_manager.files.remote.addresses import ENTRY_POINTS, STORES, name_of, scheme_of, shown
+from stac_manager.files.formats import ENTRY_FILES, GZIP
+from stac_manager.files.remote.addresses import STORES, name_of, scheme_of, shown
 from stac_manager.files.remote.catalogs import Link, is_catalog, items_of_api, links_of
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched
@@ -245,13 +245,13 @@ class Walk:
         except RemoteError as error:
             if link.kind != "child" or "." in name_of(link.url) or error.status not in (NOT_JSON, 403, 404):
                 raise
-            for name in ENTRY_POINTS:
+            for name in ENTRY_FILES:
                 with suppress(RemoteError):
                     return await self._document(Link(f"{link.url.rstrip('/')}/{name}", "child"), place)
             raise
 
     async def _document(self, link: Link, place: tuple[int, ...]) -> Fetched | _Branch:
-        is_expected = link.kind == "child" or name_of(link.url).startswith(ENTRY_POINTS)
+        is_expected = link.kind == "child" or name_of(link.url).startswith(ENTRY_FILES)
         fetched = await self._transport.get(link.url, most=MOST_CATALOG_BYTES if is_expected else None)
         self._stats.documents += 1
         data = fetched.data

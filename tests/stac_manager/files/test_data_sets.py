@@ -235,11 +235,12 @@ async def test_a_folder_without_data_files_names_what_it_holds(name: str, said: 
         await fetch({"source": str(tmp_path)})
 
 
-async def test_archives_beside_data_files_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pattern", ["", "*", "**/*"])
+async def test_archives_beside_data_files_are_named(pattern: str, tmp_path: Path) -> None:
     for name in ("b.zip", "c.tgz", "readme.txt"):
         (tmp_path / name).touch()
     (tmp_path / "a.json").write_text(json.dumps(make_item("a")))
-    module = IngestModule({"source": tmp_path})
+    module = IngestModule({"source": tmp_path / pattern})
     assert [item["id"] async for item in module.fetch(WorkflowContext.create())] == ["a"]
     assert module.stats.notes == [f"2 archives not read, the first: {tmp_path / 'b.zip'}; unpack it first"]
 

@@ -122,7 +122,7 @@ def test_options_of_the_client_among_those_of_the_store(store: dict[str, Any], f
 
 
 def test_a_table_that_holds_deleted_rows_is_refused(store: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=r"a table of Iceberg.* give a glob: gs://google/table/\*\*"):
+    with pytest.raises(ConfigurationError, match=r"a table of Iceberg.* give a glob: 'gs://google/table/\*\*"):
         fetch("gs://google/table", {"base_url": store["endpoint"], "skip_signature": True})
 
 
