@@ -21,7 +21,7 @@ from msgspec import structs
 
 from tools.analysis.series import Measured, Params, Run, Series
 from tools.errors import ReportError
-from tools.words import plain
+from tools.words import clipped, plain
 
 from .values import measured, names_of, value_of, when
 
@@ -274,7 +274,8 @@ def load(path: Path, shape: type[T]) -> T:
     if path.name != "machine.json" and version not in READ_VERSIONS:  # which has a numbering of its own
         is_newer = isinstance(version, int) and version > max(READ_VERSIONS)
         advice = "update this program" if is_newer else "delete it and run `asv run` again"
-        raise ReportError(f"{path} has version {version!r} of asv's format and this reads 1 and 2; {advice}.")
+        known = clipped(repr(version), 20)
+        raise ReportError(f"{path} has version {known} of asv's format and this reads 1 and 2; {advice}.")
     return _checked(_converted(data, path) if version == 1 and shape is _File else data, shape, path)
 
 

@@ -11,6 +11,7 @@ from tools.analysis.analysis import Analysed
 from tools.analysis.model import Concurrency, DataSet, Level, Report, make_level, with_speedups
 from tools.atomic import write_bytes
 from tools.errors import ReportError
+from tools.words import clipped
 
 SCHEMA_VERSION = 3
 
@@ -69,22 +70,29 @@ def read(path: Path) -> Report:
     Raises ReportError: the file cannot be read, is newer than this program, or is no report.
     """
     try:
-        content = path.read_bytes()
-        version = msgspec.json.decode(content, type=_Versioned).schema_version
+        content = msgspec.json.Decoder(float_hook=_number).decode(path.read_bytes())
+        version = msgspec.convert(content, _Versioned).schema_version
         if version > SCHEMA_VERSION:
             raise ReportError(
                 f"{path} was written by a newer version of this program (schema_version {version}, this one reads "
                 f"{SCHEMA_VERSION}); update the program."
             )
-        written = msgspec.json.decode(content, type=_Written)
+        written = msgspec.convert(content, _Written)
         return Report(written.created, written.environment, tuple(map(_computed_anew, written.data_sets)))
     except FileNotFoundError as error:
         raise ReportError(f"{path} does not exist; run a benchmark with this output first.") from error
     except OSError as error:
         raise ReportError(f"{path} cannot be read ({error.strerror or error}); choose another file.") from error
     except (ValueError, RecursionError) as error:
-        words = f"{path} is not a benchmark result: {error}; run the benchmark again to write it anew."
+        why = clipped(str(error), 200)  # it may quote a whole value
+        words = f"{path} is not a benchmark result: {why}; run the benchmark again to write it anew."
         raise ReportError(words) from error
+
+
+def _number(text: str) -> float:
+    """JSON has one kind of number: 5.0 workers are 5."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def _computed_anew(written: _WrittenDataSet) -> DataSet:
