@@ -253,6 +253,7 @@ def test_headers_reach_the_server_and_nothing_else(run: Run, server: str, tmp_pa
         (("file", "--concurrency", "1,x"), 2, "'1,x' is not a list of levels"),
         (("api", "--concurrency", "1,Auto"), 2, "'1,Auto' is not a list of levels"),
         (("file", "--concurrency", "0"), 2, "'0' is not a list of levels"),
+        (("file", "--concurrency", "1,1000000000"), 2, "'1,1000000000' is not a list of levels"),
         (("file", "--workers", "x"), 2, "'x' is not a list of numbers such as 1,2,4"),
         (("file", "--workers", "1,auto"), 2, "'1,auto' is not a list of numbers such as 1,2,4"),
         (("compare", "HEAD", "HEAD", "--bench", "["), 2, "'[' is not a regular expression: unterminated"),
@@ -270,14 +271,17 @@ def test_headers_reach_the_server_and_nothing_else(run: Run, server: str, tmp_pa
         (("report", "--format", "html", "--output", "x.md"), 2, "must end with .html"),
         (("report", "--format", "terminal", "--output", "x.md"), 2, "--format terminal writes no file"),
         (("report", "--from", "nowhere.json"), 2, "does not exist"),
+        (("compare", "nope.json", "nope.json"), 2, "nope.json does not exist; run a benchmark"),
+        (("compare", "empty.json", "empty.json"), 2, "empty.json cannot be read (Is a directory); choose another"),
         (("frobnicate",), 2, "No such command 'frobnicate'"),
+        (("\x1b[31mfrobnicate\n",), 2, "\\x1b[31mfrobnicate"),
     ],
 )
 def test_wrong_input_ends_with_one_clear_line(
     run: Run, arguments: tuple[str, ...], code: int, said: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "broken").mkdir()
+    for name in ("empty", "empty.json", "broken"):
+        (tmp_path / name).mkdir()
     (tmp_path / "broken" / "x.json").write_text("{")
     done = run(*arguments)
     assert done.returncode == code

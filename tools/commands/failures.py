@@ -8,6 +8,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from tools.errors import ToolError
+from tools.words import plain
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def in_one_line() -> Iterator[None]:
         if isinstance(error, ConfigurationError):
             _fail(str(error).replace("\n", "; "), 2)
         if isinstance(error, StacManagerError | ToolError | OSError | ValueError):
-            _fail(str(error), 1)
+            _fail(_in_words(error), 1)
         raise
 
 
@@ -39,9 +40,16 @@ def that_cannot_be_judged() -> Iterator[None]:
     try:
         yield
     except (ToolError, OSError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(_in_words(error)) from error
+
+
+def _in_words(error: Exception) -> str:
+    """The system's words about a file, without its number for them."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _fail(message: str, code: int) -> None:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {plain(message)}", err=True)
     sys.exit(code)

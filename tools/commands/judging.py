@@ -151,7 +151,7 @@ def _read(path: Path) -> Report:
     try:
         return render.read(path)
     except ReportError as error:
-        if b'"result_columns"' not in path.read_bytes():
+        if not path.is_file() or b'"result_columns"' not in path.read_bytes():
             raise
         words = "is a result file of asv: `report` shows those of a folder, `regressions` judges them"
         raise ReportError(f"{path} {words}") from error

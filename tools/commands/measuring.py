@@ -29,6 +29,7 @@ LOCAL_LATENCY_SECONDS = 0.1
 LOCAL_API_ITEMS = 5000
 REMOTE_API_ITEMS = 500
 AUTO = "auto"
+_NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")  # as many as a file of results may name
 UNTIL_NARROW = "5 or more, until the 95 % interval is within 5 %"
 
 
@@ -41,7 +42,7 @@ def levels(context: click.Context | None, option: click.Parameter, given: str | 
     is_processes = option.name == "workers"
     parts = {part.strip() for part in given.split(",")}
     words = set() if is_processes else parts & {AUTO}
-    if not all(part.isdecimal() and int(part) > 0 for part in parts - words):
+    if not all(_NUMBER.fullmatch(part) for part in parts - words):
         example = "numbers such as 1,2,4" if is_processes else "levels such as 1,5,10 or 1,5,auto"
         raise click.BadParameter(f"{given!r} is not a list of {example}", context, option)
     numbers = sorted(map(int, parts - words))
