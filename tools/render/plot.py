@@ -53,6 +53,8 @@ _PANEL_INCHES = (5.0, 3.5)
 _POINTS_PER_STEP = 12
 _LINE_OF_TEXT = 0.055  # a name beside a panel, as a share of its height
 _STRIP = 0.13  # the strip of samples beside its median, in inches
+_MOST_VALUES = 15  # that stand beside each other in a panel
+_LINE_LENGTH = 52  # of the names of levels below a panel, in characters
 _ROOM_FOR_VALUE = 0.08  # left of the first level, as a share of the others' places: its value stands there
 # An interval is drawn this many times further than the samples go; beyond that an arrow shows that it goes on.
 _FURTHEST_BAR = 2.0
@@ -207,9 +209,13 @@ def _frame(axes: Axes, data_set: DataSet, points: list[_Point]) -> None:
     """The measured levels at even distances; one without a time keeps its place and says so."""
     filled = [point.place for point in points]
     names = [clipped(plain(str(level.concurrency)), 12).replace(" ", "\n", 1) for level in data_set.levels]
+    lines = [line for name in names for line in name.split("\n")]
+    is_crowded = any(len(names) * (len(line) + 1) > _LINE_LENGTH for line in lines)
     axes.set_xlabel("Concurrency (workers)")
     axes.set_xlim(-max(0.5, _ROOM_FOR_VALUE * len(names)), max(1, len(names)) - 0.5)
     axes.set_xticks(range(len(names)), names)
+    if is_crowded:
+        axes.set_xticks(range(len(names)), [name.replace("\n", " ") for name in names], rotation=90)
     axes.grid(axis="y", color=_FAINT, linewidth=0.8)
     axes.tick_params(length=3)
     for place, level in enumerate(data_set.levels):
@@ -224,10 +230,13 @@ def _draw_points(axes: Axes, points: list[_Point], analysis: Analysis, which: Pa
     """The points with their values, the recommended one in a ring, and a line through the numbers; it breaks where a
     level has no time."""
     color = _THROUGHPUT if which == "throughput" else _SPEEDUP
-    size = max(6.0, min(9.0, 90 / len(analysis.data_set.levels)))  # so that the values of neighbours do not touch
+    # So that values do not touch: smaller, and of many not every one.
+    count = len(analysis.data_set.levels)
+    size, step = max(6.0, min(9.0, 90 / count)), -(-count // _MOST_VALUES)
     for point in points:
         _draw_point(axes, point, color)
-        _draw_value(axes, point, which, size)
+        if point.place % step == 0 or point.level is analysis.default:
+            _draw_value(axes, point, which, size)
         if point.level is analysis.default:
             (ring,) = axes.plot([point.place], [point.value], "o", markersize=14, markerfacecolor="none", zorder=4)
             ring.set(markeredgecolor=_RECOMMENDED, markeredgewidth=1.8)

@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 from made_data_sets import make_data_set, measured_level, missing_level, summarised_level
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -91,9 +92,17 @@ def test_svg_is_the_same_each_time(tmp_path: Path) -> None:
     assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
 
 
-def test_values_of_twelve_levels_do_not_touch() -> None:
+@pytest.mark.parametrize(
+    ("counts", "values"),
+    [
+        ((1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, "auto"), 12),
+        ((*range(1, 17), "auto"), 9),
+        ((*(10**power for power in range(9)), *(3 * 10**power for power in range(9)), "auto"), 10),
+        ((1, *(f"{count} processes" for count in range(2, 25))), 12),
+    ],
+)
+def test_words_of_many_levels_do_not_touch(counts: tuple[int | str, ...], values: int) -> None:
     """Not each other, nor the axis at the left."""
-    counts = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, "auto")
     levels = [measured_level(x, [0.6 - 0.001 * place] * 2, items=99_999) for place, x in enumerate(counts)]
     analysis = report(make_data_set("t", "d", "api", "s", 99_999, levels)).analyses[0]
     with rc_context(plot.STYLE):
@@ -102,7 +111,7 @@ def test_values_of_twelve_levels_do_not_touch() -> None:
         axes = figure.subplots()
         plot._panel(axes, analysis, "throughput")
         figure.draw_without_rendering()
-        boxes = [text.get_window_extent() for text in axes.texts]
-    assert len(boxes) == 12
+        boxes, names = ([text.get_window_extent() for text in texts] for texts in (axes.texts, axes.get_xticklabels()))
+    assert len(boxes) == values
     assert boxes[0].x0 > axes.get_window_extent().x0
-    assert not any(left.overlaps(right) for left, right in pairwise(boxes))
+    assert not any(left.overlaps(right) for texts in (boxes, names) for left, right in pairwise(texts))
