@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from stac_manager.exceptions import ConfigurationError
@@ -32,6 +34,35 @@ def imported() -> Any:
         if choose:
             del os.environ[ALLOCATOR]
     return pyarrow
+
+
+class NotParquetError(ValueError):
+    """What Arrow says of a file that is damaged or no Parquet, on one line."""
+
+    def __init__(self, error: Exception) -> None:
+        said = " ".join(str(error).split())
+        super().__init__(
+            "it is encrypted; write it without encryption"
+            if "decrypt" in said
+            else f"not a Parquet file of STAC items: {said}"
+        )
+
+
+@contextmanager
+def naming_damage() -> Iterator[None]:
+    """Raise what Arrow says of damage as a `NotParquetError`; what the system says remains an OSError."""
+    import pyarrow
+
+    try:
+        yield
+    except NotParquetError:
+        raise
+    except (pyarrow.ArrowException, ValueError, RecursionError) as error:
+        raise NotParquetError(error) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise NotParquetError(error) from error  # so Arrow says it of damage
 
 
 def release_unused() -> None:

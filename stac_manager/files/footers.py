@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from stac_manager.files.arrow import imported
+from stac_manager.files.arrow import imported, naming_damage
 from stac_manager.files.opening import open_file
 
 WHOLE_BYTES = 131_072
@@ -46,6 +46,7 @@ class Footer:
 
         Raises:
             ConfigurationError: If pyarrow is not installed.
+            ValueError: If the footer is damaged.
         """
         pyarrow = imported()
         first, groups = 0, len(self.edges) - 1
@@ -59,7 +60,9 @@ class Footer:
             count = bytes((((stop - first) << 4) | _STRUCT,) if stop - first < 15 else (0xF0 | _STRUCT,))
             footer = self.before + count + (_varint(stop - first) if stop - first >= 15 else b"") + found + self.after
             data = MAGIC + footer + len(footer).to_bytes(4, "little") + MAGIC
-            yield pyarrow.parquet.read_metadata(pyarrow.BufferReader(data))
+            with naming_damage():
+                metadata = pyarrow.parquet.read_metadata(pyarrow.BufferReader(data))
+            yield metadata
             first = stop
 
 

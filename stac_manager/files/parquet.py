@@ -16,7 +16,7 @@ from itertools import accumulate, repeat
 from typing import Any, BinaryIO
 
 from stac_manager.files.alike import once_if_alike
-from stac_manager.files.arrow import imported, release_unused
+from stac_manager.files.arrow import imported, naming_damage, release_unused
 from stac_manager.files.columns import Converters, nullable
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.footers import Footer, large_footer
@@ -89,8 +89,11 @@ def items_of_parquet(
                     yield number, rows.of_batch(batch)
                     number += batch.num_rows
                     del batch
+                _check_rows(number, starts[indexes[-1] + 1])
                 release_unused()
             number, begin = starts[-1], begin + len(groups)
+            if begin == (len(groups) if footer is None else len(footer.edges) - 1) <= stop:
+                _check_rows(number, file.metadata.num_rows + 1)
             if begin >= stop:
                 break
     if rows is None:
@@ -98,31 +101,22 @@ def items_of_parquet(
             _Rows(file, file.schema_arrow)  # says what is wrong with the file
 
 
+def _check_rows(number: int, expected: int) -> None:
+    """Check that the rows so far end where they should."""
+    if number != expected:
+        raise ValueError(f"its rows end with {number - 1:,}, its footer says with {expected - 1:,}")
+
+
 @contextmanager
 def _opened(source: str | BinaryIO, metadata: Any = None) -> Iterator[Any]:
     """Open a file, or the row groups of it that `metadata` have."""
     pyarrow = imported()
-    try:
-        with (
-            _arrow_file(pyarrow, source) as opened,
-            pyarrow.parquet.ParquetFile(
-                opened, metadata=metadata, pre_buffer=False, buffer_size=READ_BUFFER_BYTES
-            ) as file,
-        ):
-            yield file
-    except (pyarrow.ArrowException, ValueError, RecursionError) as error:
-        raise _damaged(error) from error
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise _damaged(error) from error  # Arrow's word for damaged
-
-
-def _damaged(error: Exception) -> ValueError:
-    """Put what Arrow says, over several lines at times, on one."""
-    if "decrypt" in str(error):
-        return ValueError("it is encrypted; write it without encryption")
-    return ValueError(f"not a Parquet file of STAC items: {' '.join(str(error).split())}")
+    with (
+        naming_damage(),
+        _arrow_file(pyarrow, source) as opened,
+        pyarrow.parquet.ParquetFile(opened, metadata=metadata, pre_buffer=False, buffer_size=READ_BUFFER_BYTES) as file,
+    ):
+        yield file
 
 
 def _arrow_file(pyarrow: Any, source: str | BinaryIO) -> Any:

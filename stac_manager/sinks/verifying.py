@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from stac_manager.files.arrow import naming_damage
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import MANIFEST, STATE, layout_of
 from stac_manager.sinks.model import Format
@@ -153,21 +154,15 @@ def require_arrow() -> None:
 
 def _of_parquet(path: Path) -> Iterator[bytes]:
     require_arrow()
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from stac_manager.sinks.geoparquet import opened
 
-    try:
-        with opened(path) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group)  # all of it: a damaged column is found here
-                count = table.num_rows
-                collections = table["collection"].to_pylist() if "collection" in table.column_names else [None] * count
-                yield from map(identity, collections, table["id"].to_pylist())
-    except (pa.ArrowException, KeyError) as error:
-        raise ValueError(str(error)) from None
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise ValueError(str(error)) from None  # pyarrow says so of damage, too
+    with naming_damage(), opened(path) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)  # all of it: a damaged column is found here
+            count = table.num_rows
+            collections = table["collection"].to_pylist() if "collection" in table.column_names else [None] * count
+            if "id" not in table.column_names:
+                raise ValueError("it has no column 'id'")
+            yield from map(identity, collections, table["id"].to_pylist())

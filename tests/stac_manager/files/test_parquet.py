@@ -6,10 +6,12 @@ import ast
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -494,6 +496,25 @@ def test_damage_is_a_failure_and_no_traceback(writer: Writer, where: float, cut:
             assert len(fetched(path, context)) + len(context.failure_collector) > 0
         except DataProcessingError:
             assert not cut or "not a Parquet file" in str(context.failure_collector.get_all()[0])
+
+
+@pytest.mark.parametrize("read_whole", [footers.WHOLE_BYTES, 0], ids=["small footer", "large footer"])
+def test_rows_that_a_damaged_footer_hides_are_missed(
+    read_whole: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(footers, "WHOLE_BYTES", read_whole)
+    path = tmp_path / "items.parquet"
+    columns = {"id": ["a", "b"], "stac_version": ["1.0.0"] * 2, "type": ["Feature"] * 2}
+    pyarrow.parquet.write_table(pyarrow.table(columns), path, row_group_size=1, store_schema=False)
+    whole = path.read_bytes()
+    said = []
+    for found in re.finditer(b"\x16\x02", whole):  # a field of the footer that is 1, such as the rows of a row group
+        path.write_bytes(whole[: found.start()] + b"\x16\0" + whole[found.end() :])
+        context = WorkflowContext.create()
+        with suppress(DataProcessingError):
+            assert len(fetched(path, context)) == 2 or len(context.failure_collector)
+        said += [failure.reason for failure in context.failure_collector.get_all()]
+    assert any("its rows end with 1, its footer says with 2" in each for each in said)
 
 
 @pytest.mark.parametrize("read_whole", [footers.WHOLE_BYTES, 0], ids=["small footer", "large footer"])
