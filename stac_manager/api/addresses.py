@@ -16,6 +16,7 @@ HTTP_PORT = 80
 
 _NOT_IN_URLS = re.compile(r"[^!-~]+")
 """Spaces, control characters and letters beyond ASCII, which no URL has and some links do (RFC 3986, section 2)."""
+_AND_IN_HTML = re.compile(r"(?<=[^?&])&amp;(?=[\w:.-]+=)")
 
 Origin: TypeAlias = tuple[str, str | None, int | None]
 
@@ -34,14 +35,14 @@ def shown(url: URL | str) -> str:
 def linked(base: URL, href: str) -> URL:
     """Resolve a link of the server against the address that it came from. `href` is opaque and not written anew, but
     that what came over https goes on over https: servers behind a proxy often do not know that they are reached so;
-    and that it is no HTML, in which some write `&`.
+    and that it is no HTML, in which some write the `&` between two parameters.
 
     Raises:
         DataProcessingError: If it leads to no address.
     """
     try:
         href = _NOT_IN_URLS.sub(lambda found: quote(found[0], errors="surrogateescape"), href.strip())
-        href = href.replace("&amp;", "&")
+        href = _AND_IN_HTML.sub("&", href)
         url = base.join(URL(href, encoded=True))
         origin_of(url)  # reads the port
         if (base.scheme, url.scheme) == ("https", "http") and url.host == base.host:

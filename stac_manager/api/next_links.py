@@ -11,7 +11,7 @@ from yarl import URL
 
 from stac_manager.api.addresses import linked, shown
 from stac_manager.api.http import Answer
-from stac_manager.api.requests import COUNTING, Request, as_query, members_of, numbers_of
+from stac_manager.api.requests import Request, as_query, members_of, numbers_of
 from stac_manager.exceptions import DataProcessingError
 
 # Headers that say how a request travels: not for a link to set.
@@ -86,13 +86,15 @@ def at_search(request: Request, first: Request) -> Request | None:
 
 def with_conditions(request: Request, first: Request) -> Request | None:
     """The same page with the conditions of the search that its link has lost; None where it has them all, or its
-    address is opaque: it has something else than counts and sizes."""
+    address is opaque: it has another path than the search, or something else than counts and sizes."""
     lost = {name: value for name, value in members_of(first).items() if name in CONDITIONS}
     if request.body is not None:
         lost = {name: value for name, value in lost.items() if name not in request.body}
         return replace(request, body={**lost, **request.body}) if lost else None
-    url = URL(request.url, encoded=True)
-    if not lost or not url.query or not all(name in (*COUNTING, "limit", "f") for name in url.query):
+    url, counted = URL(request.url, encoded=True), numbers_of(request)
+    if not lost or not counted or url.name != URL(first.url, encoded=True).name:
+        return None
+    if not all(name in (*counted, "limit", "f") for name in url.query):
         return None
     return replace(request, url=str(url.extend_query({name: as_query(value) for name, value in lost.items()})))
 

@@ -7,7 +7,7 @@ from yarl import URL as Address
 
 from stac_manager.api.addresses import linked
 from stac_manager.api.frontier import Frontier
-from stac_manager.api.next_links import at_search
+from stac_manager.api.next_links import at_search, with_conditions
 from stac_manager.api.requests import Request, counter_of, counter_of_sizes, page_after, with_page_of
 
 URL = "http://host/search?limit=10"
@@ -81,10 +81,28 @@ def test_the_place_of_a_page_and_the_page_after_it() -> None:
         ('/search?token=[1, "ü"]', 'http://host/search?token=[1,%20"%C3%BC"]'),
         (" ?token=a%20b\n", "http://host/stac/search?token=a%20b"),
         ("//other/x?a=%2Fb", "http://other/x?a=%2Fb"),
+        ("?token=a&amp;limit=2&amp;filter-lang=x", "http://host/stac/search?token=a&limit=2&filter-lang=x"),
+        ("?token=R&amp;D&amp;", "http://host/stac/search?token=R&amp;D&amp;"),
     ],
 )
 def test_links_are_made_fit_to_be_sent_and_else_left_alone(href: str, url: str) -> None:
     assert str(linked(Address("http://host/stac/search"), href)) == url
+
+
+@pytest.mark.parametrize(
+    ("link", "lost"),
+    [
+        ("search?page=2&limit=10", True),
+        ("v1/search?startIndex=10&f=json", True),
+        ("search?page=2&bbox=1,2,3,4", False),  # a link that says what it is of has what it needs
+        ("search?start=WyJpdGVtIl0=&limit=10", False),  # a token
+        ("search?limit=10", False),
+        ("search/8d3f?page=2", False),  # a search that the server keeps
+    ],
+)
+def test_conditions_are_added_to_links_that_only_count(link: str, lost: bool) -> None:
+    found = with_conditions(Request("GET", f"http://host/{link}"), post(collections=["a", "b"]))
+    assert (found and found.url) == (f"http://host/{link}&collections=a,b" if lost else None)
 
 
 @pytest.mark.parametrize(("counted", "pages"), [(95, 10), (100, 10), (101, 11), (20, 2), (2_003, 201)])
