@@ -282,14 +282,14 @@ async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | No
     except ValueError as error:
         if reply.headers.get("Content-Type", "").startswith("text/html"):
             raise Fault(f"{place}: the answer is a web page, not JSON", "web page", digest=hash(data)) from None
-        reason = str(getattr(error, "msg", None) or error)[:100]
+        reason = str(getattr(error, "msg", None) or error)[:100] if data else "it is empty"
         broke_off = data.lstrip()[:1] == b"{" and data.rstrip()[-1:] != b"}"  # which may pass, also twice
         raise Fault(
             f"{place}: the answer is not JSON: {reason}", "garbled", digest=0 if broke_off else hash(data)
         ) from None
     if not isinstance(document, dict):
         raise DataProcessingError(f"{place}: the answer is not a JSON object")
-    if (errors := messages.errors_in(document)) and "features" not in document and "links" not in document:
+    if "features" not in document and "links" not in document and (errors := messages.errors_in(document)):
         said = messages.without(secrets, errors)
         raise Fault(f"{place}: the server answered 200 with errors: {said}", "status", status=500)
     return Answer(reply.url, document, len(data), link=reply.link)

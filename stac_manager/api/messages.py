@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from itertools import islice
+from json import JSONEncoder
 from typing import Any
 
 import orjson
@@ -43,13 +45,12 @@ def server_message(data: bytes) -> str:
     """Find the server's own words in an error body, or in its member `error`. Whatever is not printable is left out."""
     text = data[:MAX_MESSAGE_BYTES].decode("utf-8", "replace").strip()
     try:
-        document = orjson.loads(data)
+        document = orjson.loads(data) if len(data) <= MAX_MESSAGE_BYTES else None
     except orjson.JSONDecodeError:
         document = None
     if isinstance(document, dict):
         inner = document.get("error")
-        members = {**inner, **document} if isinstance(inner, dict) else document
-        text = next((str(words) for name in _NAMES if (words := members.get(name))), text)
+        text = str(_words({**inner, **document} if isinstance(inner, dict) else document) or text)
     return _printable(text)
 
 
@@ -57,9 +58,14 @@ def errors_in(document: Mapping[str, Any]) -> str:
     """What a document says of `errors`, or of an `error` (ArcGIS); empty where it has none."""
     errors = document.get("errors") or document.get("error")
     if isinstance(errors, dict):
-        errors = next((words for name in _NAMES if (words := errors.get(name))), errors)
-    errors = errors[:MAX_MESSAGE_CHARACTERS] if isinstance(errors, str | list) else errors
-    return _printable(str(errors)) if errors else ""
+        errors = _words(errors) or errors
+    if errors and not isinstance(errors, str):  # as much of it as is shown, however long it is
+        errors = "".join(islice(JSONEncoder(ensure_ascii=False).iterencode(errors), MAX_MESSAGE_CHARACTERS))
+    return _printable(errors or "")
+
+
+def _words(members: Mapping[str, Any]) -> Any:
+    return next((words for name in _NAMES if (words := members.get(name))), None)
 
 
 def _printable(text: str) -> str:

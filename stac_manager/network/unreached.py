@@ -44,6 +44,8 @@ def explained(error: Exception) -> Unreached:
             return Unreached(f"cannot be reached: {_reason(error.os_error)}", True)
         case aiohttp.ClientPayloadError():
             return Unreached("the answer was cut off", True)
+        case aiohttp.ClientResponseError():
+            return Unreached("the answer is not valid HTTP, or its headers are too large", True)
         case aiohttp.ClientError() | OSError():
             return Unreached(f"the connection failed: {type(error).__name__}", True)
         case _:  # a host name that is none, a header of a link that is none

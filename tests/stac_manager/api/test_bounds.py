@@ -68,6 +68,7 @@ def test_other_messages_are_shown(status: int) -> None:
         (b"\x1b]0;title\x07 plain \x9b text", "]0;title plain � text"),
         (b"[" * 300 + b"]" * 300, "[" * 300 + "..."),
         (b"x" * 10_000_000, "x" * 300 + "..."),
+        (b'{"detail": "short", "x": "' + b"x" * 100_000 + b'"}', '{"detail": "short", "x": "' + "x" * 274 + "..."),
         (b"", ""),
     ],
 )
