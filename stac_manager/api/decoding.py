@@ -63,9 +63,11 @@ async def decoded_aside(data: bytes) -> Any:
 
 def _loosely_decoded(data: bytes) -> Any:
     try:
-        # The hook is Python code, between whose lines other threads have their turn.
+        # The hooks are Python code, between whose lines other threads have their turn.
         text = _text_of(data)
-        document = json.loads(text, object_hook=lambda members: members, strict=False)
+        document = json.loads(
+            text, object_hook=lambda members: members, parse_float=_float, parse_int=_int, strict=False
+        )
         if NO_TEXT not in text:
             return document
         if isinstance(document, dict) and isinstance(features := document.get("features"), list):
@@ -73,6 +75,14 @@ def _loosely_decoded(data: bytes) -> Any:
         return list(map(_legible, document)) if isinstance(document, list) else document
     except RecursionError:
         raise ValueError("too deeply nested") from None
+
+
+def _float(text: str) -> float:  # and not `float` itself, which is no Python code
+    return float(text)
+
+
+def _int(text: str) -> int:
+    return int(text)
 
 
 def decoded_item(data: bytes | memoryview) -> Any:

@@ -177,6 +177,7 @@ FEATURES = {"features": ["item 'ö?': a text is not valid UTF-8", 1], "a": decod
     ("data", "value"),
     [
         (b'{"a": NaN, "b": -Infinity}', None),
+        (b'{"a": [1, -2.5e3, 0.1]}', {"a": [1, -2500.0, 0.1]}),
         (b"\xef\xbb\xbf[1]", [1]),
         ('["ö"]'.encode("utf-16"), ["ö"]),
         ('["ö", "o"]'.encode("latin-1"), ["a text is not valid UTF-8", "o"]),
