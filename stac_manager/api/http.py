@@ -33,6 +33,7 @@ from stac_manager.stats import ApiStats
 
 MAX_REDIRECTS = 10
 HIDDEN = "(an address that repeats credentials)"
+LONGEST_PLACE = 500
 # With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.
 REDIRECTS_THAT_KEEP_THE_METHOD = (301, 302, 307, 308)
 REDIRECTS = (303, *REDIRECTS_THAT_KEEP_THE_METHOD)
@@ -205,7 +206,7 @@ class Client:
         redirects = renewals = 0
         while redirects <= MAX_REDIRECTS:
             credentials = self._wire.credentials
-            place = f"{method} {messages.without(credentials.secrets, shown(url), HIDDEN)}"
+            place = f"{method} {messages.without(credentials.secrets, shown(url), HIDDEN)[:LONGEST_PLACE]}"
             own, accepted = origin_of(url) == origin_of(self._source), credentials.accepted
             if credentials.secrets and not own:
                 place += " (without the headers, which are for the origin of the source only)"
@@ -223,7 +224,7 @@ class Client:
             url = linked(url, reply.headers["Location"])
             if reply.status not in REDIRECTS_THAT_KEEP_THE_METHOD:
                 method, body = "GET", None
-        raise DataProcessingError(f"{request.method} {shown(request.url)}: more than {MAX_REDIRECTS} redirects")
+        raise DataProcessingError(f"{place}: more than {MAX_REDIRECTS} redirects")
 
     def _refuse_elsewhere(self, request: Request, url: URL) -> None:
         """Refuse to send the body of a link to another origin than that of the source, or of who gave the link.
