@@ -71,7 +71,10 @@ async def serve(catalog: Catalog, options: Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if options.until_eof:
-        loop.add_reader(sys.stdin.fileno(), _read_until_eof, sys.stdin.fileno(), stop)
+        try:
+            loop.add_reader(sys.stdin.fileno(), _read_until_eof, sys.stdin.fileno(), stop)
+        except (PermissionError, AttributeError):  # a file, which is at its end, or closed
+            stop.set()
     runner = web.AppRunner(
         Server(catalog, options).application(),
         access_log=None,

@@ -29,7 +29,7 @@ if not __package__:  # Started as a program: the folder above is not on the path
 from tools import progress
 from tools.commands.failures import in_one_line
 from tools.test_data import sets
-from tools.test_data.items import DATETIME_KINDS, LAYOUTS, MAX_ITEMS, PROFILE_NAMES, DataSetSpec
+from tools.test_data.items import DATETIME_KINDS, LAYOUTS, MAX_ITEMS, MAX_SEED, PROFILE_NAMES, DataSetSpec
 
 _DEFAULT = DataSetSpec()
 
@@ -40,7 +40,9 @@ _DEFAULT = DataSetSpec()
     "--items", type=click.IntRange(1, MAX_ITEMS), default=_DEFAULT.items, metavar="N", help="Number of items."
 )
 @click.option("--layout", type=click.Choice(LAYOUTS), default=_DEFAULT.layout, help="How they lie on disk.")
-@click.option("--seed", type=click.IntRange(0), default=_DEFAULT.seed, metavar="N", help="Another seed, other items.")
+@click.option(
+    "--seed", type=click.IntRange(0, MAX_SEED), default=_DEFAULT.seed, metavar="N", help="Another seed, other items."
+)
 @click.option("--datetime-kind", type=click.Choice(DATETIME_KINDS), default=_DEFAULT.datetime_kind,
               help="Times: whole seconds, intervals, fractions of a second, or all of them.")  # fmt: skip
 @click.option("--skew", type=click.FloatRange(0, 1), default=_DEFAULT.skew, metavar="SHARE",

@@ -687,7 +687,8 @@ def test_server_needs_little() -> None:
 
 def run_server(*arguments: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, SERVER, *arguments]
-    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=START_SECONDS, check=False)
+    return subprocess.run([*map(str, command)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=START_SECONDS, check=False)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -737,6 +738,22 @@ def test_lines_are_served_without_the_space_around_them(source: str, tmp_path: P
         os.close(writer)
         assert [bytes(item.raw) for item in read_items([Path(f"/dev/fd/{reader}")])] == texts
         os.close(reader)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--port", "-1"), ("--port", "65536"), ("--throttle", str(2**63)), ("--latency", "nan"), ("--outage", "1:")],
+)
+def test_wrong_options_are_told(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(["items.ndjson", option, value])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"stac_api_server.py: error: argument {option}: invalid ")
+
+
+def test_a_standard_input_that_is_a_file_has_ended(files: list[Path]) -> None:
+    ended = run_server(files[0], "--until-eof")
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_port_in_use_is_told(server: Server, files: list[Path]) -> None:

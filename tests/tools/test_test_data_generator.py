@@ -425,6 +425,7 @@ def test_program_takes_every_option_and_prints_the_path_and_nothing_else(tmp_pat
         ("--seed -1", "-1 is not in the range"),
         ("--skew 1.5", "1.5 is not in the range"),
         ("--skew nan", "skew must be 0 to 1"),
+        ("--seed 9223372036854775808", "9223372036854775808 is not in the range"),
         ("--wrong", "such option"),
     ],
 )

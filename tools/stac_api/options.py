@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,14 +19,14 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.add_argument(name, action="store_true", help=text)
 
     def count(name: str, text: str) -> None:
-        parser.add_argument(name, type=_positive_integer, metavar="N", help=text)
+        parser.add_argument(name, type=positive_integer, metavar="N", help=text)
 
     def time(name: str, default: float, text: str) -> None:
         parser.add_argument(
-            name, type=_seconds, default=default, metavar="SECONDS", help=f"{text} (default: %(default)s)"
+            name, type=seconds, default=default, metavar="SECONDS", help=f"{text} (default: %(default)s)"
         )
 
-    parser.add_argument("--port", type=int, default=0, help="port of this machine to listen on (default: a free one)")
+    parser.add_argument("--port", type=port, default=0, help="port of this machine to listen on (default: a free one)")
     time("--latency", 0.1, "the least time a request takes")
     flag("--until-eof", "exit when standard input ends, which it does with the parent process")
     flag("--no-counts", "leave out numberMatched and numberReturned")
@@ -43,26 +44,33 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     count("--at-once", "work on N requests at a time; others queue")
     time("--seconds-per-megabyte", 0.0, "added to an answer for each megabyte")
     parser.add_argument(
-        "--outage", type=_outage, metavar="FIRST:SECONDS",
+        "--outage", type=outage, metavar="FIRST:SECONDS",
         help="answer 504 for SECONDS, from the FIRST-th search on",
     )  # fmt: skip
     return parser.parse_args(argv)
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     value = float(text)
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(text)
     return value
 
 
-def _positive_integer(text: str) -> int:
+def positive_integer(text: str) -> int:
     value = int(text)
-    if value < 1:
+    if not 1 <= value <= sys.maxsize:
         raise ValueError(text)
     return value
 
 
-def _outage(text: str) -> tuple[int, float]:
+def port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65_535:
+        raise ValueError(text)
+    return value
+
+
+def outage(text: str) -> tuple[int, float]:
     first, _, length = text.partition(":")
-    return _positive_integer(first), _seconds(length)
+    return positive_integer(first), seconds(length)

@@ -20,6 +20,7 @@ LAYOUTS = ("directory", "featurecollection", "ndjson", "geoparquet")
 DATETIME_KINDS = ("instant", "interval", "subsecond", "mixed")
 
 MAX_ITEMS = 10_000_000
+MAX_SEED = 2**63 - 1
 """Ids are unique up to here."""
 
 START, END = datetime(2020, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
