@@ -89,7 +89,7 @@ class Discovery:
         for path in matches:
             name = os.path.basename(path)
             if os.path.isdir(path):
-                if _is_data_set(name):
+                if is_data_set(name):
                     paths += self._below(path)
             elif is_data(path, self._form):
                 if path not in known and self._is_regular(path):
@@ -163,7 +163,7 @@ class Discovery:
                 if wanted and is_(entry.is_file):
                     names.append(name)
                 elif is_(entry.is_dir):
-                    (data_sets if _is_data_set(name) else others).append(name)
+                    (data_sets if is_data_set(name) else others).append(name)
                 elif wanted:
                     odd.append(name)
                 elif is_archive(name):
@@ -294,6 +294,6 @@ def _why_missing(path: str) -> str:
     return "does not exist"
 
 
-def _is_data_set(name: str) -> bool:
+def is_data_set(name: str) -> bool:
     """Tell whether a folder's name says that it is a table in parts: `x.parquet`, `year=2024`."""
     return format_of_name(name) is not None or ("=" in name[1:] and name[0] not in "._")

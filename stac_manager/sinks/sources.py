@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from functools import cache
-from glob import has_magic
+from glob import escape
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -60,21 +60,24 @@ def check_apart(plan: Plan, source: str, layout: Layout) -> None:
     """Refuse a source that holds what is written, or would hold it afterwards.
 
     Raises:
-        ConfigurationError: If a file of the source is DEST or in it, or DEST is to be a file beside them.
+        ConfigurationError: If a file of the source is DEST or in it, or will be when DEST is written.
     """
-    beside = layout.file and os.path.isdir(source) and os.path.samefile(source, layout.dest.parent)
-    if _would_be_matched(source, layout):
+    if is_remote(source):
+        return
+    from stac_manager.files.discovery import local_path
+
+    place = local_path(source)
+    if not os.path.lexists(place) and _would_be_matched(place, layout):
         raise ConfigurationError(f"{layout.dest}: would be part of the source {source}; choose another DEST")
+    beside = os.path.isdir(place) and _would_be_matched(os.path.join(escape(place), "*"), layout)
     if not beside and not _holds_what_could_be_read(layout):
         return
     dest = os.path.realpath(layout.dest)
     real = cache(os.path.realpath)  # of a folder once
     for document in chain.from_iterable(map(documents_of, plan)):
-        if "://" in document.path and is_remote(document.path):
-            return
         folder, name = os.path.split(document.path)
         path = os.path.join(real(folder), name)
-        if beside and real(folder) == os.path.dirname(dest):
+        if beside and real(folder) == real(place):
             raise ConfigurationError(f"{layout.dest}: would be part of the source {source}; choose another folder")
         if os.path.islink(path):
             path = os.path.realpath(path)
@@ -82,16 +85,14 @@ def check_apart(plan: Plan, source: str, layout: Layout) -> None:
             raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); choose another DEST")
 
 
-def _would_be_matched(source: str, layout: Layout) -> bool:
-    """Tell whether a source is a glob that matches what will be written."""
-    if is_remote(source) or not has_magic(source):
-        return False
-    from stac_manager.files.discovery import local_path
+def _would_be_matched(pattern: str, layout: Layout) -> bool:
+    """Tell whether a glob matches what will be written, or a folder above it that is read as a data set."""
+    from stac_manager.files.discovery import is_data_set
     from stac_manager.files.globbing import would_match
 
-    pattern = local_path(source)
-    written = layout.dest if layout.file else layout.part("0" * 2 * DIGEST_BYTES)
-    return not os.path.lexists(pattern) and would_match(pattern, os.path.realpath(written))
+    written = Path(os.path.realpath(layout.dest if layout.file else layout.part("0" * 2 * DIGEST_BYTES)))
+    data_sets = (folder for folder in written.parents if is_data_set(folder.name))
+    return any(would_match(pattern, str(path)) for path in (written, *data_sets))
 
 
 def _holds_what_could_be_read(layout: Layout) -> bool:

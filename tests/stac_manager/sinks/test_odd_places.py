@@ -119,7 +119,7 @@ def test_a_place_that_cannot_be_looked_at_is_not_called_missing(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("pattern", "dest", "refused"),
+    ("place", "dest", "refused"),
     [
         ("**/*.ndjson", "in/out.ndjson", True),
         ("**/*.ndjson", "in/deep", True),
@@ -129,18 +129,23 @@ def test_a_place_that_cannot_be_looked_at_is_not_called_missing(tmp_path: Path) 
         ("in/*.ndjson", "in/deep", False),
         ("in/*.ndjson", "out.ndjson", False),
         ("**/*.ndjson", "in/.hidden", False),
+        ("in/*", "in/out.parquet/", True),
+        ("in/*", "in/k=1", True),
+        ("in", "in/k=1/out", True),
+        ("in", "in/out.ndjson/", True),
+        ("in", "in/deep", False),
     ],
 )
-def test_a_glob_that_would_match_what_is_written_is_refused(
-    pattern: str, dest: str, refused: bool, source: Path, tmp_path: Path
+def test_a_source_that_would_hold_what_is_written_is_refused(
+    place: str, dest: str, refused: bool, source: Path, tmp_path: Path
 ) -> None:
     """The first run would find nothing there; a later one would read what that has written."""
     (tmp_path / ".link").symlink_to("in")
-    sink = Sink({"source": str(tmp_path / pattern)}, tmp_path / dest)
+    sink = Sink({"source": str(tmp_path / place)}, f"{tmp_path}/{dest}")
     if refused:
         with pytest.raises(ConfigurationError, match="would be part of the source"):
             write(sink)
-        assert [path.name for path in source.parent.iterdir()] == [source.name]
+        assert [path for path in source.parent.rglob("*") if path.is_file()] == [source]
     else:
         for restart in (False, True):
             assert write(replace(sink, restart=restart)).items == ITEMS
