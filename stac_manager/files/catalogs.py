@@ -23,7 +23,7 @@ from stac_manager.items import is_catalog
 from stac_manager.stats import FileStats
 
 PEEK_BYTES = 1_048_576
-"""A single JSON file of no more is looked at: it may be a Catalog or Collection under another name, or no catalog."""
+"""A single JSON file up to this size is parsed to see whether it is a Catalog, a Collection or items."""
 _ITEMS = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*"type"\s*:\s*"Feature)')
 MOST_CATALOG_BYTES = 268_435_456
 MOST_ANCHORS = 8
@@ -56,9 +56,9 @@ def load(path: str) -> Any:
 
 
 def is_entry_point(path: str) -> bool:
-    """Tell whether a file that is called as an entry point is one, and does not hold items: people call any file so.
+    """Tell whether a file with the name of an entry point is one; people give that name to files of items, too.
 
-    A large one is no entry point where it begins as items do. One that cannot be read is said to be one.
+    A large file is judged by its beginning. One that cannot be read counts as an entry point: following it says why.
     """
     if os.path.basename(path) not in ENTRY_FILES:
         return False

@@ -118,7 +118,7 @@ class _Rest:
 
 
 class Borrowed:
-    """An open file as a source that leaves it open."""
+    """An open file as the source of a window, which does not close it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file: Any = file
@@ -170,9 +170,11 @@ def _parquet_or_text(path: str, file: BinaryIO | None) -> Iterator[str | BinaryI
         if kind is None and (reason := why_not_text(bytes(window.view[: window.end][:HEAD_BYTES]))) is not None:
             raise DamagedError(reason)
         if kind is None or kind == "parquet":
-            if file is not None:
+            if file is None:
+                yield path
+            else:
                 file.seek(0)
-            yield file or path
+                yield file
             return
         unpacked = Window(Unpacked(_Rest(window), kind))
         if _kind(unpacked) != "parquet":

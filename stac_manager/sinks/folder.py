@@ -195,7 +195,7 @@ class Folder:
 
     def publish(self, temporary: Path, name: str) -> None:
         """Sync a part that is written to its end and give it its name."""
-        with open(temporary, "r+b") as file:
+        with open(temporary, "r+b") as file:  # Windows syncs no file that is open for reading alone
             self.disk.sync(file)
         self.disk.rename(temporary, self.layout.parts / name)
 

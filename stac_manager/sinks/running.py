@@ -178,7 +178,7 @@ class Run:
         return failed
 
     def _look_at_size(self, columns: bytes, items: int, expected: int | None, bytes_an_item: float) -> None:
-        """Refuse one Parquet file that will be too large; where nobody knows how large, say once that it is.
+        """Refuse one Parquet file that will be too large; where its size is not known ahead, warn once it is.
 
         Raises:
             ConfigurationError: If it is refused.

@@ -32,14 +32,15 @@ class RemoteFile(io.RawIOBase):
         self._transport = transport
         self._url = first.url
         self._size = first.size or 0
+        data = first.data or b""
         self._loop = loop
         self._ahead = min(ahead, MOST_BLOCKS // 2)
         self._blocks: OrderedDict[int, Future[bytes]] = OrderedDict()
         self._at = 0
         self._last = -1
-        if len(first.data or b"") == min(BLOCK_BYTES, self._size):
+        if len(data) == min(BLOCK_BYTES, self._size):
             self._blocks[0] = Future()
-            self._blocks[0].set_result(first.data or b"")
+            self._blocks[0].set_result(data)
 
     def readable(self) -> bool:
         return True

@@ -184,8 +184,8 @@ def _translated(text: str) -> RemoteError:
     if "invalid path" in text:
         key = _KEY.search(text)
         return RemoteError(
-            f"obstore lists no keys with an empty name, '.', '..' or control characters, such as "
-            f"{key[1] if key else ''!r}; give a prefix without them, or another key's own URL"
+            "obstore cannot list keys with an empty name, '.', '..' or control characters"
+            f"{f', such as {key[1]!r}' if key else ''}; name a prefix without them, or each document by its URL"
         )
     if "169.254.169.254" in text or "redential" in text:
         return RemoteError(f"no credentials were found; {HINT}")

@@ -37,7 +37,7 @@ ITEMS_A_BATCH = 200
 PARTITION_DOCUMENTS = 100
 """So many data files under a prefix are one partition: nobody knows how large they are."""
 NO_RANGES = (206, 400, 405, 501)
-"""So answer servers that know no ranges, though they may know the document. 206: without saying which range it is."""
+"""Answers of servers without ranges that may have the document still; 206 where they do not say which range it is."""
 MOST_DOWNLOAD_BYTES = 17_179_869_184
 """A large document on a server that knows no ranges needs so much room for temporary files at the most."""
 

@@ -63,7 +63,7 @@ class Transport:
         return self._stores[kind]
 
     def note(self, text: str) -> None:
-        """Say of the fetch what was left out."""
+        """Note what is left out of the fetch."""
         self._stats.notes.append(text)
 
     async def get(self, url: str, span: tuple[int, int] | None = None, most: int | None = None) -> Fetched:
