@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +24,7 @@ EXTENSIONS = ("fields", "filter", "query", "sort")
 # What tells items apart, and which partition owns one, is asked for whatever the user wants.
 NEEDED_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "properties.datetime",
                  "properties.start_datetime", "properties.end_datetime")  # fmt: skip
+ONE_AT_A_TIME = "; if it gives the items of each Collection, search one Collection at a time"
 NOT_A_CATALOG = ("Collection", "Feature", "FeatureCollection")
 
 _TEMPLATE = re.compile(r"\{[?&][^{}]*\}$")
@@ -73,9 +74,9 @@ class Endpoint:
         return Request("GET", str(self.search.extend_query({name: as_query(value) for name, value in body.items()})))
 
 
-async def find_endpoint(client: Client, source: str, collection_id: str | None = None) -> Endpoint:
+async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) -> Endpoint:
     """Read the landing page. Without a link to a search, try the address of the specification, and then the items of
-    the one Collection that is named.
+    the Collection that is searched, if it is no more than one: of several only the first would be read.
 
     Raises:
         DataProcessingError: If it is none, or offers no search.
@@ -88,11 +89,10 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
     }
     href = by_method.get("POST") or by_method.get("GET")
     if not isinstance(href, str):
-        unlisted = (
-            None if landing.document.get("type") in NOT_A_CATALOG else await _unlisted(client, source, collection_id)
-        )
+        unlisted = None if landing.document.get("type") in NOT_A_CATALOG else await _unlisted(client, source, names)
         if unlisted is None:
-            raise DataProcessingError(f"{shown(landing.url)}: {_no_landing_page(landing)}")
+            hint = ONE_AT_A_TIME if len(names) > 1 else ""
+            raise DataProcessingError(f"{shown(landing.url)}: {_no_landing_page(landing)}{hint}")
         return unlisted
     search, usual = linked(landing.url, _TEMPLATE.sub("", href)), Endpoint.guess(source)
     conforms_to = landing.document.get("conformsTo")
@@ -107,14 +107,14 @@ async def find_endpoint(client: Client, source: str, collection_id: str | None =
     )
 
 
-async def _unlisted(client: Client, source: str, collection_id: str | None) -> Endpoint | None:
+async def _unlisted(client: Client, source: str, names: Sequence[str]) -> Endpoint | None:
     """Find a search that the landing page does not name."""
     guess = replace(Endpoint.guess(source), post=False)
     places = [guess]
-    if collection_id and (collection := guess.collection(collection_id)) is not None:
+    if len(names) == 1 and (collection := guess.collection(names[0])) is not None:
         places.append(replace(guess, search=collection / "items", of_one_collection=True))
     for place in places:
-        named = {"collections": [collection_id]} if collection_id else {}
+        named = {"collections": names} if names else {}
         with suppress(DataProcessingError):
             answer = await client.send(place.request({**named, "limit": 1}), attempts=2)
             if isinstance(answer.document.get("features"), list):

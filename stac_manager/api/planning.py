@@ -134,7 +134,8 @@ class Planner:
         Raises:
             DataProcessingError: If there is no search, or it cannot sort as the user asks.
         """
-        endpoint, body = await find_endpoint(self._client, self._config.source, self._collection_id), self.body
+        body = self.body
+        endpoint = await find_endpoint(self._client, self._config.source, body.get("collections", ()))
         if "sort" not in endpoint.offers and self._config.sortby is not None:
             raise DataProcessingError(f"{shown(self._config.source)}: {NO_SORT}")
         if "sort" in endpoint.offers and self._config.ordered and self._config.sortby is None:

@@ -75,7 +75,7 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: B
     guess = Endpoint.guess(source)
     early = asyncio.create_task(_ask(client, guess, body))
     try:
-        endpoint = await find_endpoint(client, source, *body.get("collections", ())[:1])
+        endpoint = await find_endpoint(client, source, body.get("collections", ()))
         if (endpoint.search, endpoint.post) == (guess.search, guess.post):
             answers = await early
         else:

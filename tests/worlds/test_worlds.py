@@ -607,6 +607,19 @@ async def test_items_that_no_tile_has_come_where_more_are_wanted_than_there_are(
 
 
 @pytest.mark.parametrize("level", [1, 8])
+async def test_without_a_search_one_collection_is_read_and_several_are_refused(level: int) -> None:
+    habit = ItemsEndpointOnly()
+    habit.options = {}
+    world = World(in_three_collections(), [habit])
+    async with running(world):
+        one = await visit(world, level, collections=["b"])
+        two = await visit(world, level, collections=["b", "c"])
+    assert (len(one.keys), one.stats.completeness.status) == (COUNT // 3, "complete")
+    assert two.keys == []
+    assert "search one Collection at a time" in str(two.error)
+
+
+@pytest.mark.parametrize("level", [1, 8])
 async def test_an_item_that_is_counted_and_left_out_of_its_page_is_missing(level: int) -> None:
     world = World(spread(), [LeavesOut("item-0033")])
     async with running(world):
