@@ -59,14 +59,20 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Benchmark(msgspec.Struct, frozen=True):
-    type: str = ""
-    unit: str = ""
+    """What asv says of a benchmark; type and unit are what the suite has there, which may be no text."""
+
+    type: Any = ""
+    unit: Any = ""
     version: str = ""
     params: list[list[str]] = []
     param_names: list[str] = []
     rounds: int = 1
     items: Any = None
     """How many there are, where no parameter says it."""
+
+    def __post_init__(self) -> None:
+        for name in ("type", "unit"):
+            structs.force_setattr(self, name, str(getattr(self, name) or ""))
 
 
 class ResultFile(_File, frozen=True, kw_only=True, dict=True):

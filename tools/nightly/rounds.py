@@ -50,7 +50,6 @@ class Rounds:
 
     def keep(self) -> None:
         """Copy the round that was measured last to the results, where that is not done yet."""
-        shutil.rmtree(self.work / "batch", ignore_errors=True)  # what an older version left: it is measured anew
         done = self.work / "done"
         if done.exists():
             record = msgspec.json.decode((done / "record").read_bytes(), type=Record)

@@ -438,6 +438,15 @@ def test_a_number_that_is_too_large_is_a_failure_and_a_machine_may_have_no_name(
     assert [level.status for data_set in report.data_sets for level in data_set.levels] == ["failed"]
 
 
+@pytest.mark.parametrize(("written", "read"), [(None, ""), (5, "5"), ("requests", "requests")])
+def test_a_unit_may_be_no_text(made: Made, written: object, read: str) -> None:
+    made.commit("a" * 40, {TIME: row([1.0], ["1"], ["1000"])})
+    suite = json.loads((made.root / "benchmarks.json").read_text())
+    (made.root / "benchmarks.json").write_text(json.dumps({**suite, TIME: {**suite[TIME], "unit": written}}))
+    (run,) = runs_of(made.root)
+    assert {series.unit for series in run.series} == {read}
+
+
 def test_what_the_suite_does_not_describe_is_left_out(made: Made) -> None:
     made.commit("a" * 40, {TIME: row([1.0], ["1"], ["1000"]), "m.X.track_n": row([5.0], ["1"], ["1000"])})
     suite = json.loads((made.root / "benchmarks.json").read_text())
