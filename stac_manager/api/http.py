@@ -34,6 +34,7 @@ from stac_manager.stats import ApiStats
 MAX_REDIRECTS = 10
 HIDDEN = "(an address that repeats credentials)"
 LONGEST_PLACE = 500
+QUERY_HINT = " (without the query of the source, which only its landing page gets: give a key in headers)"
 # With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.
 REDIRECTS_THAT_KEEP_THE_METHOD = (301, 302, 307, 308)
 REDIRECTS = (303, *REDIRECTS_THAT_KEEP_THE_METHOD)
@@ -246,6 +247,8 @@ class Client:
             # Nor is one who was let in sent to a login for good.
             passing = redirected and self._sample is not None
             secrets = self._wire.credentials.secrets if reply.own else None
+            if reply.status in messages.DENIED and self._source.raw_query_string not in reply.url.raw_query_string:
+                place += QUERY_HINT
             raise _refusal(place, reply, secrets, throttled=throttled, passing=passing)
         started = perf_counter()
         try:

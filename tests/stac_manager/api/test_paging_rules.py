@@ -475,6 +475,15 @@ async def test_a_server_that_says_the_credentials_back_is_not_quoted(status: int
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("concurrency", [1, 5])
+async def test_a_key_in_the_query_of_the_source_goes_no_further_and_a_refusal_says_so(concurrency: int) -> None:
+    async with serving(Scripted(lambda request, body: web.Response(status=401))) as server:
+        source = {"source": f"{server.url}?api_key=s3cret-key", "concurrency": concurrency}
+        with pytest.raises(DataProcessingError, match=r"give a key in headers\): the server answered 401") as caught:
+            await fetch(source)
+    assert "s3cret" not in str(caught.value) + json.dumps(server.asked)
+
+
 async def test_a_server_that_moves_to_another_origin_gets_no_credentials_and_the_error_says_so() -> None:
     """As from http to https: the headers stay behind, and the server then refuses."""
     async with serving(Scripted(lambda request, body: web.Response(status=401))) as secure:
