@@ -147,7 +147,7 @@ def _add(experiment: Experiment, fault: str, number: int) -> None:
 def lines_of(experiment: Experiment, fault: str) -> Lines:
     """What was measured of a fault, with the benchmarks that watch for it today."""
     lines = map(json.loads, RECORD.read_text(encoding="utf-8").splitlines()) if RECORD.exists() else ()
-    return [one for one in lines if (one["bench"], one["fault"]) == (experiment.bench, fault)]
+    return [one for one in lines if (one.get("bench"), one.get("fault")) == (experiment.bench, fault)]
 
 
 def as_table(found: Mapping[tuple[Experiment, str], Lines]) -> str:

@@ -15,7 +15,8 @@ from tools.words import listed, share
 if TYPE_CHECKING:
     from .model import Kind
 
-Seconds = Annotated[float, Meta(ge=1e-9, le=1e9)]  # more than a tick of the clock, less than a lifetime
+LEAST_SECONDS, MOST_SECONDS = 1e-9, 1e9  # more than a tick of the clock, less than a lifetime
+Seconds = Annotated[float, Meta(ge=LEAST_SECONDS, le=MOST_SECONDS)]
 Amount = Annotated[float, Meta(ge=0, le=1e15)]
 
 CROWDED_SHARE = 0.10  # a process that waited longer for a CPU shared the machine, and its times say little

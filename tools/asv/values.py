@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 
 from tools.analysis.model import Concurrency
 from tools.analysis.series import Measured
+from tools.analysis.usage import LEAST_SECONDS, MOST_SECONDS
 from tools.errors import ReportError
 
 if TYPE_CHECKING:
     from .files import Row
 
-# What a time can be, in seconds: more than a tick of the clock, less than a lifetime; as in the report's schema.
-LEAST_SECONDS, MOST_SECONDS = 1e-9, 1e9
 _MOST_WORKERS = 1_000_000
 _LAST_MILLISECOND = 253_402_300_799_000  # of the year 9999
 _MOST_NAMED = 6
