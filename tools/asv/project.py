@@ -6,8 +6,22 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from tools import ROOT
 from tools.errors import ToolError
+
+
+class _Configuration(msgspec.Struct):
+    """What is read of asv's."""
+
+    project: str
+    repo: str
+    benchmark_dir: str
+    results_dir: str
+    html_dir: str
+    branches: list[str | None]
+    show_commit_url: str
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,7 @@ class Project:
 
         config = config.resolve()
         try:
-            found = Config.load(str(config))
+            found = msgspec.convert(Config.load(str(config)), _Configuration, from_attributes=True)
         except (UserError, OSError, ValueError, TypeError) as error:
             raise ToolError(f"{config} is not a configuration of asv: {error}") from error
         folder = config.parent

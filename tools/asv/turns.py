@@ -245,7 +245,11 @@ def wanted(bench: str, number: int) -> str:
 
 def extract(repository: Repository, commit: str, folder: Path, project: Project = OURS) -> Side:
     """Put the package of a commit into a folder; the repository and its work trees stay as they are."""
-    with tarfile.open(fileobj=io.BytesIO(repository.archive(commit))) as archive:
+    try:
+        opened = tarfile.open(fileobj=io.BytesIO(repository.archive(commit)))  # noqa: SIM115 - below
+    except tarfile.ReadError:  # of a commit without a file
+        raise AsvError(f"commit {commit[:8]} is empty") from None
+    with opened as archive:
         members = [one for one in archive if project.package in (None, one.name.split("/")[0])]
         if not members:
             raise AsvError(f"commit {commit[:8]} has no package {project.package} to measure")

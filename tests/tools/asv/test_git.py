@@ -12,6 +12,8 @@ from asv_files import write_results
 from tools.asv.git import GitError, Repository
 from tools.asv.history import judge
 from tools.asv.project import Project
+from tools.asv.run import AsvError
+from tools.asv.turns import extract
 from tools.errors import ToolError
 
 NAMES = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
@@ -125,6 +127,30 @@ def test_what_is_no_checkout_says_so(made: Repository, tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", empty], check=True)
     with pytest.raises(GitError, match="has no commit yet"):
         Repository(empty).head()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"repo": 5}, "Expected `str`, got `int` - at `$.repo`"),
+        ({"branches": "main"}, "Expected `array`, got `str` - at `$.branches`"),
+        ({"show_commit_url": None}, "Expected `str`, got `null` - at `$.show_commit_url`"),
+    ],
+)
+def test_a_configuration_of_wrong_types(tmp_path: Path, wrong: dict[str, object], said: str) -> None:
+    config = tmp_path / "asv.conf.json"
+    config.write_text(json.dumps({"version": 1, "project": "theirs", "repo": ".", **wrong}))
+    with pytest.raises(ToolError) as told:
+        Project.of(config)
+    assert str(told.value).endswith(f"is not a configuration of asv: {said}")
+
+
+def test_a_commit_without_a_file_cannot_be_measured(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    empty = Repository(tmp_path)
+    empty.git(*NAMES, "commit", "--quiet", "--allow-empty", "--message", "Nothing")
+    with pytest.raises(AsvError, match="is empty"):
+        extract(empty, empty.head(), tmp_path / "tree")
 
 
 def test_a_project_whose_repository_lies_elsewhere(tmp_path: Path, made: Repository) -> None:
