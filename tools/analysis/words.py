@@ -271,7 +271,7 @@ def _memory(found: Analysis) -> str:
     if len(known) < 2:
         return "" if known else "Memory was not measured."
     (low, least), *others = known
-    high, most = next((x for x in others if x[0] is found.default), max(known, key=lambda x: x[1]))
+    high, most = next((x for x in others if x[0] is found.default), max(others, key=lambda x: x[1]))
     if abs(most - least) <= ALIKE * least:
         return f"Peak memory: {megabytes(least)} MB, about the same with {workers(high.concurrency)}."
     return (f"Peak memory: {megabytes(least)} MB with {workers(low.concurrency)}, {megabytes(most)} MB "

@@ -334,6 +334,19 @@ def test_details_hold_the_rest() -> None:
     assert "from 3 samples a level" in details(throttled())
 
 
+@pytest.mark.parametrize(
+    ("peaks", "words"),
+    [
+        ((100, 99, 98), "Peak memory: 100 MB, about the same with 5 workers."),
+        ((100, 112, 101), "Peak memory: 100 MB with 1 worker, 112 MB with 5 workers."),
+        ((100, 60, 50), "Peak memory: 100 MB with 1 worker, 60 MB with 5 workers."),
+    ],
+)
+def test_details_compare_the_memory_of_a_worker_with_that_of_others(peaks: tuple[int, ...], words: str) -> None:
+    levels = (level(n, 10.0, peak_bytes=peak * MB) for n, peak in zip((1, 5, 10), peaks, strict=True))
+    assert words in details(data_set(*levels)).splitlines()
+
+
 def test_details_sum_up_what_is_too_much_to_read() -> None:
     made = measured_level(1, [10 + n / 10 for n in range(21)], items=1000)
     assert "Samples (s), 1 worker: 21 from 10.0 to 12.0, half of them from 10.4 to 11.6." in details(data_set(made))
