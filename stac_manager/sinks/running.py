@@ -151,6 +151,7 @@ class Run:
         in_a_row = arrow_bytes = 0
         counted = plan.counted or _estimate(plan)
         expected = counted if most is None else min(counted or most, most)
+        known = expected if counted and not self._leaves_out() else None
         self.on_progress(Progress(before, expected, len(records), len(plan), before))
         with closing(self._engine(self.request.job, missing, shared)) as outcomes:
             for outcome in outcomes:
@@ -172,10 +173,14 @@ class Run:
 
                     shared.columns = joined_columns(shared.columns, outcome.done.columns)
                     arrow_bytes += outcome.done.arrow_bytes
-                    known = expected if counted else None
                     self._look_at_size(shared.columns, items, known, arrow_bytes / max(items - before, 1))
                 self.on_progress(Progress(items, expected, len(records), len(plan), before))
         return failed
+
+    def _leaves_out(self) -> bool:
+        """Tell whether one file gets some items of files only: nobody knows how many before they are read."""
+        config = self.request.config
+        return self.layout.file and config.mode == "file" and bool(filters_of(config))
 
     def _look_at_size(self, columns: bytes, items: int, expected: int | None, bytes_an_item: float) -> None:
         """Refuse one Parquet file that will be too large; where its size is not known ahead, warn once it is.
@@ -183,9 +188,6 @@ class Run:
         Raises:
             ConfigurationError: If it is refused.
         """
-        config = self.request.config
-        if config.mode == "file" and filters_of(config):  # of which nobody knows what is left
-            expected = None
         if not self.layout.file or (expected and items > expected * FIRST_SHARE) or self._warned:
             return
         from stac_manager.sinks.geoparquet import check_footer
