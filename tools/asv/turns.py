@@ -3,8 +3,8 @@
 asv times each commit's package with today's suite and today's environment. A round runs both commits, one right after
 the other, each benchmark in a process of its own; the next round starts with the other commit. Memory is measured in
 three rounds. Counts (instructions, requests) are the same under any load: they are taken once, of both commits at the
-same time, and once more where they differ. `quick` takes further rounds of what is undecided then, while there is time.
-Nothing is added to the history in `.asv/results`.
+same time, and again where they differ, before the rounds: so `quick` knows the time that is left for these. It takes
+further rounds of what is undecided then, while there is time. Nothing is added to the history in `.asv/results`.
 """
 
 from __future__ import annotations
@@ -113,6 +113,9 @@ def compare(
         suite = turns.pairs[0][0].suite
         if not selected(suite, [chosen]):
             raise AsvError(f"no benchmark is chosen by {chosen!r}")
+        again = repeatable(*turns.runs)
+        if again:  # an exact count that differs
+            turns.pairs.append(measure(sides, work, only(again, chosen)))
         progress(2, 2 * rounds + 2)
         seconds = 0.0
         for number in range(rounds):
@@ -121,9 +124,6 @@ def compare(
             pattern = wanted(chosen, number)
             if selected(suite, [pattern]):
                 seconds = turns.take(pattern, rounds - number)
-        again = repeatable(*turns.runs)
-        if again:  # an exact count that differs
-            turns.pairs.append(measure(sides, work, only(again, chosen)))
         notes = [] if bench or not ours else _not_watched([one for pair in turns.pairs for one in pair])
         machine = str(Machine.get_defaults()["machine"])
         judged = partial(between, machine=machine, base=commits[0], commit=commits[1], paired=True, looks=1 + goes_on)
