@@ -7,12 +7,17 @@ anything that says so (`rename` alone promises neither: Pillai et al., "All File
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import BinaryIO
 
 from stac_manager.sinks.lock import alone
 
+TRIES, PAUSE_SECONDS = 6, 0.05
+"""On Windows: so often is a file renamed or removed that another program has open, the pause doubles each time."""
 MOST_BUFFERS = 512
 """Buffers of one `writev`; IOV_MAX is 1,024 on Linux and 16 at least elsewhere."""
 
@@ -72,12 +77,12 @@ class Disk:
 
     def rename(self, old: Path, new: Path) -> None:
         """Give a synced file its final name, in place of what had it, and sync the name."""
-        os.replace(old, new)
+        _patiently(partial(os.replace, old, new))
         self.sync_folder(new.parent)
 
     def remove(self, path: Path) -> None:
         """Remove a file if it is there."""
-        path.unlink(missing_ok=True)
+        _patiently(partial(path.unlink, missing_ok=True))
 
     def make_folder(self, path: Path) -> None:
         """Make a folder with those above it, and sync the new names."""
@@ -93,3 +98,15 @@ class Disk:
             self.write(file, [content])
             self.sync(file)
         self.rename(temporary, path)
+
+
+def _patiently(change: Callable[[], None]) -> None:
+    """Change a name. On Windows, a scanner or an indexer that looks at the file meanwhile lets that fail."""
+    for tried in range(TRIES):
+        try:
+            change()
+            return
+        except PermissionError:
+            if sys.platform != "win32" or tried == TRIES - 1:
+                raise
+            sleep(PAUSE_SECONDS * 2**tried)

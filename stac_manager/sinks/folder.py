@@ -83,27 +83,38 @@ class Folder:
             DataProcessingError: If another run holds it.
         """
         self._check_place()
-        self.disk.make_folder(self.layout.state)
-        with locked(self.layout.lock, str(self.layout.dest)):
-            self.disk.make_folder(self.layout.parts)
-            shutil.rmtree(self.layout.temporary, ignore_errors=True)
-            self.disk.make_folder(self.layout.temporary)
-            try:
-                yield
-            finally:  # the workers have ended, also those that could not clear away
-                shutil.rmtree(self.layout.temporary, ignore_errors=True)
-                self._leave()
-
-    def _leave(self) -> None:
-        """Remove the state of a file that is finished, and of a run that has not even a plan."""
         layout = self.layout
-        begun = layout.plan.exists() or layout.previous.exists()
-        if layout.file and layout.manifest.exists():
-            shutil.rmtree(layout.state, ignore_errors=True)
-        elif not begun and not layout.manifest.exists():
-            shutil.rmtree(layout.state, ignore_errors=True)
-            with suppress(OSError):  # there is something in it
-                layout.parts.rmdir()
+        made = [folder for folder in (layout.state, *layout.state.parents) if not folder.exists()]
+        try:
+            with locked(layout.lock, str(layout.dest), self.disk.make_folder, self._is_over):
+                self.disk.make_folder(layout.parts)
+                shutil.rmtree(layout.temporary, ignore_errors=True)
+                self.disk.make_folder(layout.temporary)
+                try:
+                    yield
+                finally:  # the workers have ended, also those that could not clear away
+                    shutil.rmtree(layout.temporary, ignore_errors=True)
+                    if self._is_over():
+                        self._empty_state()
+        finally:
+            for folder in dict.fromkeys((layout.state, *made)):
+                with suppress(OSError):  # there is something in it
+                    folder.rmdir()
+
+    def _is_over(self) -> bool:
+        """Tell whether the state may go: that of a file that is finished, or of a run that has not even a plan."""
+        layout = self.layout
+        if layout.manifest.exists():
+            return layout.file
+        return not (layout.plan.exists() or layout.previous.exists())
+
+    def _empty_state(self) -> None:
+        """Remove all of the state but the lock, which protects this."""
+        for entry in self.layout.state.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif entry != self.layout.lock:
+                entry.unlink(missing_ok=True)
 
     def _check_place(self) -> None:
         dest = self.layout.dest

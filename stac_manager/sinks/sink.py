@@ -19,7 +19,7 @@ from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.model import Manifest
 from stac_manager.sinks.request import request_for
 from stac_manager.sinks.running import Progress, Run
-from stac_manager.sinks.sources import digest_of_files, files_of
+from stac_manager.sinks.sources import check_apart, digest_of_files, files_of
 from stac_manager.sinks.summing import check_same
 from stac_manager.sinks.verifying import require_arrow
 from stac_manager.words import many
@@ -99,6 +99,8 @@ def write(
 
 def _written(run: Run, sink: Sink, plan: Plan | None) -> Manifest:
     folder = run.folder
+    if plan is not None:
+        check_apart(plan, run.request.config.source, run.layout)
     if sink.restart:  # a source that cannot be planned costs nothing of what is there
         plan = plan or run.made_plan()
         folder.forget()

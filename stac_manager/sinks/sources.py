@@ -77,12 +77,20 @@ def check_apart(plan: Plan, source: str, layout: Layout) -> None:
     for document in chain.from_iterable(map(documents_of, plan)):
         folder, name = os.path.split(document.path)
         path = os.path.join(real(folder), name)
-        if beside and real(folder) == real(place):
+        if beside and _is_listed(real(folder), real(place)):
             raise ConfigurationError(f"{layout.dest}: would be part of the source {source}; choose another folder")
         if os.path.islink(path):
             path = os.path.realpath(path)
         if path == dest or path.startswith(os.path.join(dest, "")):
             raise ConfigurationError(f"{layout.dest}: is part of the source ({document.path}); choose another DEST")
+
+
+def _is_listed(folder: str, place: str) -> bool:
+    """Tell whether a source that is a folder lists the files of this one: it is the source, or a data set in it."""
+    from stac_manager.files.discovery import is_data_set
+
+    below = os.path.join(place, "")
+    return folder == place or (folder.startswith(below) and is_data_set(folder[len(below) :].split(os.sep)[0]))
 
 
 def _would_be_matched(pattern: str, layout: Layout) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from typing import Any
 import pytest
 from support import make_item, make_items
 
-from stac_manager import ConfigurationError, DataProcessingError
+from stac_manager import ConfigurationError, DataProcessingError, IngestModule
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.verifying import verify
@@ -101,6 +103,14 @@ def test_a_place_that_cannot_be_written_is_named(dest: str, source: Path, tmp_pa
         write(Sink({"source": source}, tmp_path / dest))
 
 
+@pytest.mark.parametrize("dest", ["new/deep/out", "new/x.parquet", "had"])
+def test_a_source_that_cannot_be_planned_leaves_folders_as_they_were(dest: str, tmp_path: Path) -> None:
+    (tmp_path / "had").mkdir()
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        write(Sink({"source": tmp_path / "nothing"}, tmp_path / dest))
+    assert list(tmp_path.rglob("*")) == [tmp_path / "had"]
+
+
 def test_a_group_that_shares_a_folder_may_write_all_of_its_files(source: Path, tmp_path: Path) -> None:
     before = os.umask(0o002)
     try:
@@ -134,6 +144,9 @@ def test_a_place_that_cannot_be_looked_at_is_not_called_missing(tmp_path: Path) 
         ("in", "in/k=1/out", True),
         ("in", "in/out.ndjson/", True),
         ("in", "in/deep", False),
+        ("sets", "sets/out.ndjson", True),
+        ("sets", "sets/k=2/out", True),
+        ("sets", "sets/new/deep/out", False),
     ],
 )
 def test_a_source_that_would_hold_what_is_written_is_refused(
@@ -141,11 +154,14 @@ def test_a_source_that_would_hold_what_is_written_is_refused(
 ) -> None:
     """The first run would find nothing there; a later one would read what that has written."""
     (tmp_path / ".link").symlink_to("in")
+    (tmp_path / "sets" / "k=1").mkdir(parents=True)
+    shutil.copy(source, tmp_path / "sets" / "k=1" / "some.jsonl")
+    before = set(tmp_path.rglob("*"))
     sink = Sink({"source": str(tmp_path / place)}, f"{tmp_path}/{dest}")
     if refused:
         with pytest.raises(ConfigurationError, match="would be part of the source"):
             write(sink)
-        assert [path for path in source.parent.rglob("*") if path.is_file()] == [source]
+        assert set(tmp_path.rglob("*")) == before
     else:
         for restart in (False, True):
             assert write(replace(sink, restart=restart)).items == ITEMS
@@ -156,8 +172,10 @@ def test_a_source_that_holds_dest_is_refused_and_nothing_is_lost(source: Path, t
     (source.parent / "link").symlink_to(tmp_path / "out")
     config = {"source": str(source.parent / "**" / "*.ndjson")}
     first = write(Sink(config, tmp_path / "out"))
-    with pytest.raises(ConfigurationError, match="is part of the source"):
-        write(Sink(config, tmp_path / "out", restart=True))
+    made = asyncio.run(IngestModule(config).plan())
+    for plan in (None, made):
+        with pytest.raises(ConfigurationError, match="is part of the source"):
+            write(Sink(config, tmp_path / "out", restart=True), plan=plan)
     assert verify(tmp_path / "out").items == first.items == ITEMS
 
 
@@ -173,7 +191,7 @@ def test_a_file_beside_those_of_the_source_is_refused(name: str, source: Path, t
 def test_what_is_complete_is_so_where_nothing_can_be_written(
     source: Path, written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path, what: str) -> None:
+    def refuse(path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != written)
