@@ -37,14 +37,21 @@ def imported() -> Any:
 
 
 class NotParquetError(ValueError):
-    """What Arrow says of a file that is damaged or no Parquet, on one line."""
+    """A file is damaged or no Parquet.
+
+    Attributes:
+        said: What Arrow says, on one line.
+        may_be_partial: It is said of bytes, not of the way in which the whole file was written.
+    """
 
     def __init__(self, error: Exception) -> None:
-        said = " ".join(str(error).split())
+        self.said = " ".join(str(error).split())
+        encrypted = "decrypt" in self.said
+        self.may_be_partial = isinstance(error, ValueError | OSError) and not encrypted
         super().__init__(
             "it is encrypted; write it without encryption"
-            if "decrypt" in said
-            else f"not a Parquet file of STAC items: {said}"
+            if encrypted
+            else f"not a Parquet file of STAC items: {self.said}"
         )
 
 

@@ -15,8 +15,8 @@ from stac_manager.files.decoding import items_of_json, items_of_text
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.formats import BOM, HEAD_BYTES, Document, Magic, magic, why_not_text
 from stac_manager.files.opening import failure_if_unreadable, open_file
-from stac_manager.files.parquet import BadRow, items_of_parquet
-from stac_manager.files.row_groups import ROWS_PER_BATCH
+from stac_manager.files.parquet import items_of_parquet
+from stac_manager.files.row_groups import ROWS_PER_BATCH, BadRow
 from stac_manager.files.window import FileSource, Window
 from stac_manager.items import why_not_an_item
 from stac_manager.protocols import Item
@@ -204,5 +204,7 @@ def _items_of_rows(rows: Iterable[tuple[int, object]], path: str, failures: Fail
         if reason is None:
             yield candidate  # type: ignore[misc]  # a dict: why_not_an_item has looked
         else:
-            failures.add(path, f"row {number}: {reason}")
+            count = candidate.count if isinstance(candidate, BadRow) else 1
+            place = f"row {number}" if count == 1 else f"rows {number} to {number + count - 1}"
+            failures.add(path, f"{place}: {reason}")
             yield None

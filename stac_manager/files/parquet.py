@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, repeat
 from typing import Any, BinaryIO
@@ -24,7 +23,7 @@ from stac_manager.files.geometries import NATIVE_TYPES, SERIALIZED, geojson, nat
 from stac_manager.files.geoparquet import ITEM_MEMBERS, Layout, layout_of
 from stac_manager.files.objects import Array, Convert, Member, fields, objects
 from stac_manager.files.pushdown import may_match
-from stac_manager.files.row_groups import has_dictionaries_within, rows_of_groups, runs, spans
+from stac_manager.files.row_groups import BadRow, check_rows, decoded, rows_of_groups, runs
 from stac_manager.protocols import Item
 
 READ_BUFFER_BYTES = 16_384
@@ -34,13 +33,6 @@ COLUMNS_SHOWN = 8
 
 NULLABLE_PROPERTIES = frozenset(("proj:epsg", "proj:code", "proj:wkt2"))
 """May be null (projection extension), and get a type from writers that otherwise mark what is always null."""
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """A row with a value that cannot be decoded."""
-
-    reason: str
 
 
 def row_groups(path: str) -> tuple[int, ...]:
@@ -60,7 +52,7 @@ def items_of_parquet(
 
     With each batch comes the number, from 1, of its first row in the file. A row is an item, a `BadRow`, or a dict that
     lacks what an item must have: the caller looks. Its dicts are built when it is taken, which needs the file no more.
-    Take all rows of a batch before those of the next.
+    Take all rows of a batch before those of the next. What a damaged row group has lost is one `BadRow`.
 
     Of the row groups and columns, those are read that the conditions and the fields of `filters` call for. The caller
     looks at each item itself.
@@ -84,27 +76,24 @@ def items_of_parquet(
             wanted = [index for index in chosen if may_match(file, index, filters)]
             for indexes, size in runs(file, wanted, _size_of(source)):
                 number = starts[indexes[0]]
-                for batch in _batches(source, file, indexes, size, columns):
-                    rows = rows or _Rows(file, batch.schema, footer)
-                    yield number, rows.of_batch(batch)
-                    number += batch.num_rows
-                    del batch
-                _check_rows(number, starts[indexes[-1] + 1])
+                for found in decoded(source, file, indexes, size, columns, starts):
+                    if isinstance(found, BadRow):
+                        yield number, iter((found,))
+                        number += found.count
+                    else:
+                        rows = rows or _Rows(file, found.schema, footer)
+                        yield number, rows.of_batch(found)
+                        number += found.num_rows
+                    del found
                 release_unused()
             number, begin = starts[-1], begin + len(groups)
             if begin == (len(groups) if footer is None else len(footer.edges) - 1) <= stop:
-                _check_rows(number, file.metadata.num_rows + 1)
+                check_rows(number, file.metadata.num_rows + 1)
             if begin >= stop:
                 break
     if rows is None:
         with _opened(source) as file:
             _Rows(file, file.schema_arrow)  # says what is wrong with the file
-
-
-def _check_rows(number: int, expected: int) -> None:
-    """Check that the rows so far end where they should."""
-    if number != expected:
-        raise ValueError(f"its rows end with {number - 1:,}, its footer says with {expected - 1:,}")
 
 
 @contextmanager
@@ -114,7 +103,13 @@ def _opened(source: str | BinaryIO, metadata: Any = None) -> Iterator[Any]:
     with (
         naming_damage(),
         _arrow_file(pyarrow, source) as opened,
-        pyarrow.parquet.ParquetFile(opened, metadata=metadata, pre_buffer=False, buffer_size=READ_BUFFER_BYTES) as file,
+        pyarrow.parquet.ParquetFile(
+            opened,
+            metadata=metadata,
+            pre_buffer=False,
+            buffer_size=READ_BUFFER_BYTES,
+            page_checksum_verification=True,
+        ) as file,
     ):
         yield file
 
@@ -130,21 +125,6 @@ def _size_of(source: str | BinaryIO) -> int:
     size = source.seek(0, os.SEEK_END)
     source.seek(at)
     return size
-
-
-def _batches(
-    source: str | BinaryIO, file: Any, indexes: list[int], size: int, columns: list[str] | None
-) -> Iterator[Any]:
-    """Read row groups. Of a file far away, the columns of one are fetched at once before they are read by pieces.
-
-    Dictionaries within objects differ from row group to row group, and Arrow puts no two of them together.
-    """
-    fetch = getattr(source, "fetch", None)
-    apart = fetch is not None or has_dictionaries_within(file.schema_arrow)
-    for run in [[index] for index in indexes] if apart else [indexes]:
-        if fetch is not None:
-            fetch(spans(file.metadata.row_group(run[0]), columns))
-        yield from file.iter_batches(size, row_groups=run, columns=columns, use_threads=False)
 
 
 # Rows

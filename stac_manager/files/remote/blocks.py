@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -67,7 +68,7 @@ class RemoteFile(io.RawIOBase):
         block = self._block(index)
         count = min(len(view), len(block) - offset)
         if count <= 0:
-            raise OSError("the document has become shorter while it was read")
+            raise OSError(errno.EIO, "the document has become shorter while it was read")
         view[:count] = memoryview(block)[offset : offset + count]
         self._at += count
         return count
@@ -105,7 +106,7 @@ class RemoteFile(io.RawIOBase):
             return block.result()
         except RemoteError as error:
             self._blocks.pop(index, None)
-            raise OSError(str(error)) from None
+            raise OSError(errno.EIO, str(error)) from None
 
     def _begin(self, index: int) -> Future[bytes]:
         block = self._blocks.get(index)

@@ -498,6 +498,48 @@ def test_damage_is_a_failure_and_no_traceback(writer: Writer, where: float, cut:
             assert not cut or "not a Parquet file" in str(context.failure_collector.get_all()[0])
 
 
+PAGES: dict[str, Callable[[bytes], bytes]] = {
+    "header": lambda page: b"\xff" * len(page),
+    "values": lambda page: page[:-1] + bytes((page[-1] ^ 1,)),
+    "a kind that is skipped": lambda page: page[:1] + b"\x12" + page[2:],
+}
+
+
+@pytest.mark.parametrize("damage", PAGES.values(), ids=PAGES)
+@pytest.mark.parametrize(
+    ("rows", "damaged", "lost"),
+    [
+        (3, [2], ["rows 7 to 9"]),
+        (3, [0, 1, 39], ["rows 1 to 3", "rows 4 to 6", "rows 118 to 120"]),
+        (50, [1], ["rows 51 to 100"]),
+        (1, [5], ["row 6"]),
+        (120, [0], ["rows 1 to 120"]),
+    ],
+)
+def test_only_the_damaged_row_group_is_lost(
+    damage: Callable[[bytes], bytes], rows: int, damaged: list[int], lost: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "items.parquet"
+    items = make_items(120)
+    pyarrow.parquet.write_table(
+        pyarrow.Table.from_pylist(items), path, row_group_size=rows, use_dictionary=False, write_page_checksum=True
+    )
+    data = bytearray(path.read_bytes())
+    with pyarrow.parquet.ParquetFile(path) as file:
+        leaf = next(leaf for leaf in range(len(file.schema)) if file.schema.column(leaf).path == "id")
+        for group in damaged:
+            found = file.metadata.row_group(group).column(leaf)
+            place = slice(found.data_page_offset, found.data_page_offset + found.total_compressed_size)
+            data[place] = damage(bytes(data[place]))
+    path.write_bytes(data)
+    context = WorkflowContext.create()
+    with suppress(DataProcessingError):
+        whole = [item for index, item in enumerate(items) if index // rows not in damaged]
+        assert fetched(path, context) == whole
+    said = [failure.reason.partition(": damaged: ")[0] for failure in context.failure_collector.get_all()]
+    assert said == lost
+
+
 @pytest.mark.parametrize("read_whole", [footers.WHOLE_BYTES, 0], ids=["small footer", "large footer"])
 def test_rows_that_a_damaged_footer_hides_are_missed(
     read_whole: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
