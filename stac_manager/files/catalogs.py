@@ -24,7 +24,7 @@ from stac_manager.stats import FileStats
 
 PEEK_BYTES = 1_048_576
 """A single JSON file up to this size is parsed to see whether it is a Catalog, a Collection or items."""
-_ITEMS = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*"type"\s*:\s*"Feature)')
+BEGINS_AS_ITEMS = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*"type"\s*:\s*"Feature)')
 MOST_CATALOG_BYTES = 268_435_456
 MOST_ANCHORS = 8
 """So many `self` links of catalogs above, the nearest ones, are tried for a link that is absolute."""
@@ -68,7 +68,7 @@ def is_entry_point(path: str) -> bool:
         with open(open_file(path), "rb") as file:
             head = file.read(PEEK_BYTES)
         if len(head) == PEEK_BYTES:
-            return _ITEMS.match(head) is None
+            return BEGINS_AS_ITEMS.match(head) is None
         if b"Feature" not in head and magic(head) is None and not head.lstrip().startswith(b"["):
             return True  # of 60,000 Collections none is parsed here
         document = load(path)

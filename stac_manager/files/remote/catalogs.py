@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
+import orjson
+
 from stac_manager import items
-from stac_manager.files.catalogs import holds_items
-from stac_manager.files.formats import ENTRY_FILES
+from stac_manager.files.catalogs import BEGINS_AS_ITEMS, holds_items
+from stac_manager.files.formats import BOM, ENTRY_FILES, GZIP
 from stac_manager.files.remote.addresses import is_data, is_relative, joined, name_of, refusal, shown
+
+MOST_CATALOG_BYTES = 134_217_728
 
 Kind: TypeAlias = Literal["entry", "child", "item"]
 
@@ -73,3 +78,23 @@ def items_of_api(document: dict[str, Any], url: str) -> str | None:
     """Return where an API serves the items of a Collection, page by page; None where no link says so."""
     found = _links(document, url, url, {"items": "item"})
     return shown(found[0].url) if found else None
+
+
+def parsed(data: bytes) -> object:
+    """Parse a document that may be a catalog, and may be compressed, as stores keep them; None if it is no JSON."""
+    try:
+        if data[:2] == GZIP:
+            data = zlib.decompressobj(wbits=31).decompress(data, MOST_CATALOG_BYTES)
+        return orjson.loads(data.removeprefix(BOM))
+    except (orjson.JSONDecodeError, zlib.error):
+        return None
+
+
+def begins_as_items(head: bytes) -> bool:
+    """Tell of a document with the name of an entry point whether it holds items; of a large one by its beginning."""
+    document = parsed(head)
+    if document is None:
+        return BEGINS_AS_ITEMS.match(head) is not None
+    return isinstance(document, list) or (
+        isinstance(document, dict) and document.get("type") in ("Feature", "FeatureCollection")
+    )

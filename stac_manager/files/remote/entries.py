@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any
 
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
+from stac_manager.files.catalogs import PEEK_BYTES
 from stac_manager.files.formats import ENTRY_FILES, format_of_name, is_archive
 from stac_manager.files.leftovers import table_in
 from stac_manager.files.remote.addresses import STORES, is_data, name_of, scheme_of, shown
-from stac_manager.files.remote.catalogs import Link
+from stac_manager.files.remote.catalogs import Link, begins_as_items
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.transport import Transport
+from stac_manager.run import owned_tasks
 from stac_manager.words import many
 
 MOST_OBJECTS = 10_000_000
+ASKED_AT_ONCE = 100
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -68,7 +72,8 @@ async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
     if _MAGIC.search(source):
         prefix = source[: _MAGIC.search(source).start()].rpartition("/")[0]  # type: ignore[union-attr]
         pattern = re.compile(pattern_of(source), re.DOTALL)
-        return _links(config, [url for url in await _names(transport, prefix) if pattern.fullmatch(url)], transport)
+        names = await _names(transport, prefix)
+        return await _links(config, [url for url in names if pattern.fullmatch(url)], transport)
     if is_data(source) and not source.endswith("/") and await _exists(transport, source):
         return [Link(source, "entry")]
     folder = source.rstrip("/") + "/"
@@ -82,13 +87,16 @@ async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
     metadata = (name for name in below if name.startswith("metadata/"))
     if (table := table_in(folders, lambda: metadata, f"{shown(folder)}**/*.parquet")) is not None:
         raise ConfigurationError(f"source {shown(source)!r} is {table}")
-    for entry_point in ENTRY_FILES:
-        if folder + entry_point in names and config.source_type != "items_directory":
-            return [Link(folder + entry_point, "entry")]
-    return _links(config, names, transport)
+    named = [folder + name for name in ENTRY_FILES if folder + name in names]
+    if config.source_type != "items_directory":
+        entries = [url for url in named if url not in await _of_items(named, transport)]
+        if entries:
+            return [Link(entries[0], "entry")]
+    return await _links(config, names, transport)
 
 
 async def _names(transport: Transport, prefix: str) -> list[str]:
+    """List the objects under a prefix, of empty ones those with the name of data: others show a folder in consoles."""
     store: Any = transport.store_of(prefix)
     names: list[str] = []
     empty: list[str] = []
@@ -97,7 +105,8 @@ async def _names(transport: Transport, prefix: str) -> list[str]:
         if len(names) + len(empty) > MOST_OBJECTS:
             raise RemoteError(f"holds more than {MOST_OBJECTS:,} objects; name a part of it")
     folders = {parent for url in names for parent in _parents(url)} if empty else set()
-    return sorted([*names, *(url for url in empty if url not in folders)])
+    data = [url for url in empty if url not in folders and is_data(url)]
+    return sorted([*names, *await _chosen(data, partial(_exists, transport))])
 
 
 def _parents(url: str) -> Iterator[str]:
@@ -118,15 +127,41 @@ async def _exists(transport: Transport, url: str) -> bool:
     return True
 
 
-def _links(config: IngestConfig, names: list[str], transport: Transport) -> list[Link]:
+async def _of_items(urls: list[str], transport: Transport) -> set[str]:
+    """Return those of documents with names of entry points that hold items. One that cannot be had does not."""
+
+    async def holds_items(url: str) -> bool:
+        try:
+            head = await transport.get(url, (0, PEEK_BYTES), PEEK_BYTES)
+        except RemoteError:
+            return False
+        return begins_as_items(head.data or b"")
+
+    return set(await _chosen(urls, holds_items))
+
+
+async def _chosen(urls: list[str], holds: Callable[[str], Coroutine[Any, Any, bool]]) -> list[str]:
+    """Return those for which a store says yes, asking about several at once."""
+    chosen: list[str] = []
+    for first in range(0, len(urls), ASKED_AT_ONCE):
+        share = urls[first : first + ASKED_AT_ONCE]
+        async with owned_tasks() as tasks:
+            answers = [tasks.create_task(holds(url)) for url in share]
+        chosen += [url for url, answer in zip(share, answers, strict=True) if answer.result()]
+    return chosen
+
+
+async def _links(config: IngestConfig, names: list[str], transport: Transport) -> list[Link]:
     """Return the data files among names, at any depth and without hidden ones.
 
     A glob that matches none means its entry points, else all that it matches.
     """
-    others = [url for url in names if not any(part.startswith((".", "_")) for part in url.split("/")[3:])]
-    entries = [url for url in others if name_of(url) in ENTRY_FILES]
-    others = [url for url in others if name_of(url) not in ENTRY_FILES]
+    shown_names = [url for url in names if not any(part.startswith((".", "_")) for part in url.split("/")[3:])]
+    entries = [url for url in shown_names if name_of(url) in ENTRY_FILES]
+    others = [url for url in shown_names if name_of(url) not in ENTRY_FILES]
     chosen = [url for url in others if _is_wanted(name_of(url), config.format)]
+    if entries and config.format in (None, "json") and (chosen or not _MAGIC.search(config.source)):
+        chosen = sorted([*chosen, *await _of_items(entries, transport)])
     if not chosen and _MAGIC.search(config.source):
         if entries and config.format in (None, "json"):
             return [Link(url, "entry") for url in entries]

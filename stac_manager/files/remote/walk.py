@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import zlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-import orjson
-
 from stac_manager.context import FailureCollector
 from stac_manager.files.formats import ENTRY_FILES, GZIP
 from stac_manager.files.remote.addresses import STORES, name_of, scheme_of, shown
-from stac_manager.files.remote.catalogs import Link, is_catalog, items_of_api, links_of
+from stac_manager.files.remote.catalogs import MOST_CATALOG_BYTES, Link, is_catalog, items_of_api, links_of, parsed
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
@@ -34,7 +31,6 @@ MOST_CATALOGS_WITHOUT_ITEM = 100_000
 """A catalog that leads from catalog to catalog and never to an item is left after so many in a row."""
 SLOW_BYTES = 262_144
 """A catalog of more bytes is parsed in a thread."""
-MOST_CATALOG_BYTES = 134_217_728
 NOT_JSON = 200
 """The status of an answer that is no catalog: a server may list a folder."""
 
@@ -251,19 +247,19 @@ class Walk:
             raise
 
     async def _document(self, link: Link, place: tuple[int, ...]) -> Fetched | _Branch:
-        is_expected = link.kind == "child" or name_of(link.url).startswith(ENTRY_FILES)
+        is_expected = link.kind == "child" or (link.kind == "entry" and name_of(link.url).startswith(ENTRY_FILES))
         fetched = await self._transport.get(link.url, most=MOST_CATALOG_BYTES if is_expected else None)
         self._stats.documents += 1
         data = fetched.data
         if data is None or link.kind == "item" or (link.kind == "entry" and not _may_be_catalog(data)):
             return Fetched(fetched.url, data, len(data) if data is not None else None, fetched.ranged)
-        parsed = await asyncio.to_thread(_parsed, data) if len(data) > SLOW_BYTES else _parsed(data)
-        if not isinstance(parsed, dict) or not is_catalog(parsed):
-            if link.kind == "child" and parsed is None:
+        document = await asyncio.to_thread(parsed, data) if len(data) > SLOW_BYTES else parsed(data)
+        if not isinstance(document, dict) or not is_catalog(document):
+            if link.kind == "child" and document is None:
                 raise RemoteError("not JSON", status=NOT_JSON)
             return Fetched(fetched.url, data, len(data), fetched.ranged)
-        links = links_of(parsed, fetched.url, self._source)
-        if not links and (served := items_of_api(parsed, fetched.url)) is not None:
+        links = links_of(document, fetched.url, self._source)
+        if not links and (served := items_of_api(document, fetched.url)) is not None:
             raise RemoteError(f"its items are served by an API ({served}); use mode 'api' for it")
         if not links and link.kind == "entry":
             others = (
@@ -286,13 +282,3 @@ def _digest(url: str) -> bytes:
 
 def _may_be_catalog(data: bytes) -> bool:
     return data[:2] == GZIP or data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
-
-
-def _parsed(data: bytes) -> object:
-    """Parse a document that may be a catalog, and may be compressed, as stores keep them; None if it is no JSON."""
-    try:
-        if data[:2] == GZIP:
-            data = zlib.decompressobj(wbits=31).decompress(data, MOST_CATALOG_BYTES)
-        return orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
-    except (orjson.JSONDecodeError, zlib.error):
-        return None

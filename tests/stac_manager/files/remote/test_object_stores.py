@@ -60,6 +60,14 @@ OBJECTS = {
     "hadoop/_SUCCESS": b"",
     "mixed/a.json": document(item("m")),
     "mixed/b.ndjson.bz2": b"BZh",
+    "named/a/collection.json": document({"type": "FeatureCollection", "features": [item("n1"), item("n2")]}),
+    "named/b/collection.json": catalog(("item", "../../bare")),
+    "named/collection.json": document([item("n3")]),
+    "named/x.json": document(item("n4")),
+    "markers/a.json": document(item("k")),
+    "markers/b.parquet/": b"",  # as consoles make a folder, with nothing in it
+    "markers/c/": b"",
+    "markers/d.json": b"",
     "two/a/collection.json": catalog(("item", "../../stac/x/1.json")),
     "two/b/collection.json": catalog(("item", "../../bare")),
 }  # fmt: skip
@@ -138,6 +146,7 @@ def test_a_prefix_of_parts(store: dict[str, Any]) -> None:
     [
         ("s3://bucket/hadoop/*", ["h1", "h2"], []),  # no name says that it is data
         ("s3://bucket/two/*/collection.json", ["1", "bare"], []),
+        *((f"s3://bucket/named{end}", ["n1", "n2", "n3", "n4"], []) for end in ("", "/**", "/**/*.json")),
         (
             "s3://bucket/mixed",
             ["m"],
@@ -151,6 +160,13 @@ async def test_globs_and_prefixes_mean_what_they_do_on_disk(
     module = IngestModule({"source": source, "storage_options": store})
     assert [each["id"] async for each in module.fetch(WorkflowContext.create())] == expected
     assert module.stats.notes == notes
+
+
+@pytest.mark.parametrize("source", ["s3://bucket/markers", "s3://bucket/markers/**", "s3://bucket/markers/*"])
+def test_what_shows_a_folder_in_consoles_is_no_document(store: dict[str, Any], source: str) -> None:
+    items, failures = fetch(source, store)
+    assert [each["id"] for each in items] == ["k"]
+    assert failures == ["s3://bucket/markers/d.json:1: not JSON: it holds no value"]
 
 
 async def test_a_plan_of_a_prefix_gives_the_same_items(store: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +201,7 @@ def test_other_buckets_are_asked_anonymously(store: dict[str, Any]) -> None:
         ("s3://bucket/no.json", {}, DataProcessingError, "s3://bucket/no.json: not found (404)"),
         ("s3://no-bucket/", {}, DataProcessingError, "not found (404)"),
         ("s3://bucket/none/", {}, ConfigurationError, "holds no data file"),
+        ("s3://bucket/markers/b.parquet/", {}, ConfigurationError, "holds no data file"),
         ("s3://bucket/hadoop/", {}, ConfigurationError, "give a glob: 's3://bucket/hadoop/**'"),
         ("s3://other-bucket/slashes", {}, DataProcessingError, "such as 'slashes//a.json'"),
         ("s3://bucket/lonely/", {}, DataProcessingError, "read items beside it by s3://bucket/lonely/**"),
