@@ -102,7 +102,8 @@ class Beyond:
 
     async def _sample(self, query: Query, reading: Reading, last: Page) -> Sample:
         """Ask for items that no page may have held: no more of them than fit on one, where the server shows that."""
-        part, asked, marks = reading.share.partition, query.asked, Seen()
+        part, query, marks = reading.share.partition, query.within(reading.share.partition), Seen()
+        asked = query.asked
         whole = part if isinstance(part, Interval) else Interval(asked.start, asked.end)
         in_order = reading.reached not in (None, inf)
         try:

@@ -13,6 +13,7 @@ from yarl import URL
 
 from stac_manager.api.addresses import linked, shown
 from stac_manager.api.http import Answer, Client
+from stac_manager.api.next_links import next_request
 from stac_manager.api.requests import Request, as_query
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
@@ -24,7 +25,6 @@ EXTENSIONS = ("fields", "filter", "query", "sort")
 # What tells items apart, and which partition owns one, is asked for whatever the user wants.
 NEEDED_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "properties.datetime",
                  "properties.start_datetime", "properties.end_datetime")  # fmt: skip
-ONE_AT_A_TIME = "; if it gives the items of each Collection, search one Collection at a time"
 NOT_A_CATALOG = ("Collection", "Feature", "FeatureCollection")
 
 _TEMPLATE = re.compile(r"\{[?&][^{}]*\}$")
@@ -41,8 +41,10 @@ class Endpoint:
     collections: URL | None = None
     offers: frozenset[str] = frozenset()
     """Those of the `EXTENSIONS` that it conforms to."""
-    of_one_collection: bool = False
-    """Whether it is the items of one Collection, which a request need not name."""
+    items_only: bool = False
+    """Whether it has no search, and each of its Collections has its items."""
+    apart: tuple[str, ...] = ()
+    """Collections that are searched one by one: without a search, or as it takes no more than one (eodag)."""
     usual: Endpoint | None = None
     """Where the specification puts it, if the landing page names another address for searches."""
 
@@ -56,7 +58,7 @@ class Endpoint:
     @property
     def at_usual_place(self) -> Endpoint | None:
         """The same where the specification puts it, for servers that do not know their own host or path."""
-        return None if self.usual is None else replace(self.usual, post=self.post, offers=self.offers)
+        return None if self.usual is None else replace(self.usual, post=self.post, offers=self.offers, apart=self.apart)
 
     def collection(self, name: str | None = None) -> URL | None:
         """Where one Collection is, or all of them."""
@@ -69,14 +71,16 @@ class Endpoint:
             body = {name: value for name, value in body.items() if name != "fields"}
         if self.post:
             return Request("POST", str(self.search), body)
-        if self.of_one_collection:
+        search = self.search
+        if self.items_only:
+            search = (self.collection((body.get("collections") or self.apart)[0]) or search) / "items"
             body = {name: value for name, value in body.items() if name != "collections"}
-        return Request("GET", str(self.search.extend_query({name: as_query(value) for name, value in body.items()})))
+        return Request("GET", str(search.extend_query({name: as_query(value) for name, value in body.items()})))
 
 
 async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) -> Endpoint:
     """Read the landing page. Without a link to a search, try the address of the specification, and then the items of
-    the Collection that is searched, if it is no more than one: of several only the first would be read.
+    each Collection.
 
     Raises:
         DataProcessingError: If it is none, or offers no search.
@@ -90,9 +94,12 @@ async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) 
     href = by_method.get("POST") or by_method.get("GET")
     if not isinstance(href, str):
         unlisted = None if landing.document.get("type") in NOT_A_CATALOG else await _unlisted(client, source, names)
+        if unlisted is None and (names or _link(landing, "data") is not None):
+            place = replace(Endpoint.guess(source), post=False, items_only=True)
+            place = replace(place, collections=_link(landing, "data") or place.collections)
+            unlisted = await _items_only(client, place, names)
         if unlisted is None:
-            hint = ONE_AT_A_TIME if len(names) > 1 else ""
-            raise DataProcessingError(f"{shown(landing.url)}: {_no_landing_page(landing)}{hint}")
+            raise DataProcessingError(f"{shown(landing.url)}: {_no_landing_page(landing)}")
         return unlisted
     search, usual = linked(landing.url, _TEMPLATE.sub("", href)), Endpoint.guess(source)
     conforms_to = landing.document.get("conformsTo")
@@ -110,16 +117,41 @@ async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) 
 async def _unlisted(client: Client, source: str, names: Sequence[str]) -> Endpoint | None:
     """Find a search that the landing page does not name."""
     guess = replace(Endpoint.guess(source), post=False)
-    places = [guess]
-    if len(names) == 1 and (collection := guess.collection(names[0])) is not None:
-        places.append(replace(guess, search=collection / "items", of_one_collection=True))
-    for place in places:
+    with suppress(DataProcessingError):
         named = {"collections": names} if names else {}
-        with suppress(DataProcessingError):
-            answer = await client.send(place.request({**named, "limit": 1}), attempts=2)
-            if isinstance(answer.document.get("features"), list):
-                return place
+        answer = await client.send(guess.request({**named, "limit": 1}), attempts=2)
+        if isinstance(answer.document.get("features"), list):
+            return guess
     return None
+
+
+async def _items_only(client: Client, place: Endpoint, names: Sequence[str]) -> Endpoint | None:
+    """Find out whether a server without a search lists Collections, which have items then (OGC API Features), and which
+    those are if no `names` are given; None where it does not.
+
+    Raises:
+        DataProcessingError: If it lists some, and not all of them can be had.
+    """
+    first, found = Request("GET", str(place.collections)), dict.fromkeys(names)
+    try:
+        answer = await client.send(first, attempts=2)
+    except DataProcessingError:
+        return None
+    while isinstance(listed := answer.document.get("collections"), list):
+        before = len(found)
+        found |= {} if names else dict.fromkeys(each["id"] for each in listed if _has_items(each))
+        following = next_request(answer, first)
+        if following is None or len(found) == before:
+            return replace(place, apart=tuple(found) if len(names) != 1 else ()) if found else None
+        answer = await client.send(following)
+    return None
+
+
+def _has_items(collection: Any) -> bool:
+    """Whether a Collection of a list has items, as far as its links tell: it may be one of coverages or tiles."""
+    links = collection.get("links") if isinstance(collection, dict) else None
+    has_id = isinstance(collection, dict) and isinstance(collection.get("id"), str)
+    return has_id and (not links or any(isinstance(each, dict) and each.get("rel") == "items" for each in links))
 
 
 def _no_landing_page(answer: Answer) -> str:

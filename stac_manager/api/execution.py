@@ -9,11 +9,11 @@ from itertools import chain
 from stac_manager.api.addresses import shown
 from stac_manager.api.beyond import Beyond
 from stac_manager.api.features import DamagedPageError
-from stac_manager.api.fetching import Fetcher
+from stac_manager.api.fetching import TRIES, Fetcher
 from stac_manager.api.frontier import look_at
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import OneItemError, Page
-from stac_manager.api.planning import Planned, Planner
+from stac_manager.api.planning import IN_ORDER, Planned, Planner
 from stac_manager.api.query import REFUSED_METHOD, REFUSED_PAGE
 from stac_manager.api.reading import CAPPED, CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
@@ -37,8 +37,6 @@ PAGES_WAITING = 4
 """Pages that wait for the consumer, beside those in flight."""
 BUFFER_BYTES = 28_000_000
 """Pages in flight, waiting or with the consumer are no more than fit in here, whatever the level."""
-ATTEMPTS_AROUND = 2
-"""How often a page is asked for while a search is cut around one that cannot be had."""
 
 
 class Search:
@@ -59,13 +57,14 @@ class Search:
         self._readings: set[Reading] = set()
         self._beyond = Beyond(fetcher, ledger, stats.completeness)
         fetcher.given = None if planned.cuts else planned.page
-        self._room = Room(
-            BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._splitter or self.ways.counts else 1
-        )
+        self._room = Room(BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._is_divided() else 1)
         self._runner: Runner[Share, tuple[Reading, Page | None]] = Runner(
-            self._read, lambda: level.level, weight_of, self._share_work
+            self._read, lambda: 1 if planned.reason == IN_ORDER else level.level, weight_of, self._share_work
         )
         self._runner.add(map(Share, planned.partitions))
+
+    def _is_divided(self) -> bool:
+        return self._splitter is not None or self.ways.counts or self._runner.unfinished > 1
 
     async def _read(self, share: Share) -> None:
         """Fetch the pages of a share, one after another."""
@@ -113,7 +112,7 @@ class Search:
             return None
         # Where to cut next is all that a failing page tells.
         cuts = reading.share.failing and self._splitter is not None and self._splitter.can_cut(reading)
-        return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=ATTEMPTS_AROUND if cuts else None)
+        return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES if cuts else None)
 
     def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can.
@@ -121,8 +120,7 @@ class Search:
         Raises:
             DataProcessingError: The error, where nothing else can be had either.
         """
-        status = error.status if isinstance(error, StatusError) else 0
-        partition = reading.share.partition
+        status, partition = error.status if isinstance(error, StatusError) else 0, reading.share.partition
         works = reading.tally.fetched or self.ways.reached(partition)
         otherwise = None if works else self._query.another_form(status, partition, reading.first)
         if otherwise is not None:
@@ -133,8 +131,9 @@ class Search:
             return
         if status in REFUSED_PAGE and self.ways.ends(reading):
             return
-        one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, around=reading.share.failing)
-        if status == 401 or not (borne or (one and self.ways.may_be_over(reading))):
+        apart = bool(self._query.endpoint.apart) and not works
+        one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, reading.share.failing, apart)
+        if (status == 401 and not apart) or not (borne or (one and self.ways.may_be_over(reading))):
             raise reading.ending.elsewhere or error
         reading.skip(self.ways.beyond(reading) if one and borne else None, str(error))
 
@@ -260,6 +259,8 @@ class Search:
         elif not reading.stopped:
             self._runner.add(self.ways.behind(reading))
         if reading.ending.error and not reading.stopped:
+            if self._runner.unfinished == 1 and not self._fetcher.any_came:
+                raise DataProcessingError(reading.ending.error)
             self._ledger.failed_pages(reading)
         if not reading.stopped or reading.ending.shifted not in (None, CAPPED):
             partition = reading.share.partition

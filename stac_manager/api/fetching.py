@@ -20,7 +20,8 @@ MOST_ERRORS_AROUND = 200
 MOST_FORBIDDEN = 1
 """And so many for which the server answers 403, again and again."""
 TRIES = 2
-"""How often a page is asked for at another address, or in another form, than its link says."""
+"""How often a page is asked for at another address, or in another form, than its link says, or while a search is cut
+around one that cannot be had."""
 
 
 class Fetcher:
@@ -29,6 +30,7 @@ class Fetcher:
     Attributes:
         largest: The most members of a page with a next link.
         page_bytes: What a full page weighs.
+        any_came: Whether a page could be had.
         given: The first page of a search read in sequence, where it is there already.
     """
 
@@ -44,7 +46,8 @@ class Fetcher:
         self.given: Page | None = None
         # Seen first on pages without a count; None once links lead from one to another without naming those left.
         self._collections: set[str | None] | None = set()
-        self._errors_in_a_row: int | None = None
+        self.any_came = False
+        self._errors_in_a_row = 0
 
     @property
     def page_size(self) -> int:
@@ -120,17 +123,19 @@ class Fetcher:
 
     def came(self) -> None:
         """Take note that a page could be had."""
-        self._errors_in_a_row = 0
+        self.any_came, self._errors_in_a_row = True, 0
 
-    def bears(self, error: DataProcessingError, *, around: bool = False) -> bool:
+    def bears(self, error: DataProcessingError, around: bool, apart: bool) -> bool:
         """Tell whether a search can go on after a page that could not be had: not before the first one came, and not
-        where one after another fails; `around` where it is cut around such pages."""
-        if self._errors_in_a_row is None:
+        where one after another fails; `around` where it is cut around such pages, `apart` where others are searched for
+        by themselves."""
+        if not (self.any_came or apart):
             return False
         self._errors_in_a_row += 1
         if not self._sizes.works:
             self._sizes = PageSize(self._source, self._asked_size)  # smaller pages did not help
-        forbidden = isinstance(error, StatusError) and error.status == 403
+        status = error.status if isinstance(error, StatusError) else 0
+        forbidden, around = status == 403 and not apart, around or (apart and 400 <= status < 500)
         most = MOST_FORBIDDEN if forbidden else MOST_ERRORS_AROUND if around else MOST_ERRORS
         return self._errors_in_a_row <= most
 

@@ -115,6 +115,9 @@ class Ledger:
             return
         if self._twice:
             stats.notes.append(f"The server has {many(len(self._twice), 'item')} twice, on one page each.")
+        counts = [report.counted for report in proof.partitions if report.counted is not None]
+        if proof.counted is None and len(counts) == len(proof.partitions) and sum(counts) == self.came:
+            proof.counted = self.came
         verdict = judge("time", proof.counted, proof.partitions, came=self.came)
         proof.status, proof.problems = verdict.status, verdict.problems
         for words in verdict.missing:

@@ -8,7 +8,7 @@ from typing import Any
 
 from stac_manager.api.addresses import shown
 from stac_manager.api.cutting import Cutter, times_of
-from stac_manager.api.endpoint import body_of, find_endpoint
+from stac_manager.api.endpoint import Endpoint, body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import (
     PAGES_IN_SEQUENCE,
@@ -28,7 +28,7 @@ from stac_manager.api.query import MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECOND
 from stac_manager.api.requests import limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
-from stac_manager.api.survey import Survey, found, null_datetime_search, survey
+from stac_manager.api.survey import InPartsError, Survey, found, null_datetime_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
@@ -128,14 +128,14 @@ class Planner:
     def body(self) -> dict[str, Any]:
         return body_of(self._config, self._collection_id, self._fetcher.page_size)
 
-    async def query(self) -> Query:
+    async def query(self, endpoint: Endpoint | None = None) -> Query:
         """Find out where to ask.
 
         Raises:
             DataProcessingError: If there is no search, or it cannot sort as the user asks.
         """
         body = self.body
-        endpoint = await find_endpoint(self._client, self._config.source, body.get("collections", ()))
+        endpoint = endpoint or await find_endpoint(self._client, self._config.source, body.get("collections", ()))
         if "sort" not in endpoint.offers and self._config.sortby is not None:
             raise DataProcessingError(f"{shown(self._config.source)}: {NO_SORT}")
         if "sort" in endpoint.offers and self._config.ordered and self._config.sortby is None:
@@ -156,10 +156,10 @@ class Planner:
         fetcher, bounds = self._fetcher, Bounds.parse(self._config.datetime)
         try:
             known = await survey(self._client, self._config.source, self.body, bounds)
-        except StatusError as error:
-            if not goes_in_parts(self.body, error.status):
+        except (InPartsError, StatusError) as error:
+            if isinstance(error, StatusError) and not goes_in_parts(self.body, error.status):
                 raise
-            return Planned(await self.query(), "")
+            return Planned(await self.query(getattr(error, "endpoint", None)), "")
         fetcher.shrink(works := limit_of(known.page.first) or fetcher.page_size)
         page = await fetcher.make_sure(known.page.first, known.page, self._config.max_items)
         fetcher.learn(page)

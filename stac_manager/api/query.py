@@ -92,13 +92,11 @@ class Named(Partition):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search of the user at an endpoint: `body` is its members, with the largest page that it asks for. `apart`, each
-    of its Collections is searched by itself: some servers take no more than one (eodag, Sentinel Hub)."""
+    """A search of the user at an endpoint: `body` is its members, with the largest page that it asks for."""
 
     endpoint: Endpoint
     body: Mapping[str, Any]
     bounds: Bounds
-    apart: bool = False
 
     def request(self, partition: Partition, limit: int, others: Mapping[str, Any] | None = None) -> Request:
         """Build the request for the first page of a partition, with other members of the search in place of its own."""
@@ -121,8 +119,9 @@ class Query:
             return replace(self, endpoint=usual)
         if status in REFUSED_POST and self.endpoint.post:
             return replace(self, endpoint=replace(self.endpoint, post=False))
-        if status in REFUSED_SEARCH and not self.apart and len(self.body.get("collections", ())) > 1:
-            return replace(self, apart=True)
+        names = tuple(dict.fromkeys(self.body.get("collections", ())))
+        if status in REFUSED_SEARCH and not self.endpoint.apart and len(names) > 1:
+            return replace(self, endpoint=replace(self.endpoint, apart=names))
         return None
 
     def by_names(self, partition: Partition, request: Request) -> list[Named]:
@@ -131,8 +130,8 @@ class Query:
         length = len(request.url)
         if not isinstance(partition, Whole) or "sortby" in self.body:
             return []
-        if self.apart:
-            return [Named("collections", (name,)) for name in dict.fromkeys(self.body["collections"])]
+        if self.endpoint.apart:
+            return [Named("collections", (name,)) for name in self.endpoint.apart]
         if length <= LONGEST_ADDRESS:
             return []
         member = max(("ids", "collections"), key=lambda name: len(as_query(self.body.get(name, []))))
@@ -141,6 +140,12 @@ class Query:
             return []
         size = max(len(names) * LONGEST_ADDRESS // (2 * length), 1)
         return [Named(member, names[start : start + size]) for start in range(0, len(names), size)]
+
+    def within(self, partition: Partition) -> Query:
+        """The search as one of the names of a partition only."""
+        if not isinstance(partition, Named):
+            return self
+        return replace(self, body={**self.body, partition.member: list(partition.names)})
 
     @property
     def asked(self) -> Asked:
@@ -180,7 +185,7 @@ class Query:
             case Tile():
                 return f"bbox {partition.west:g},{partition.south:g},{partition.east:g},{partition.north:g}"
             case Named():
-                return f"{partition.member} {partition.names[0]} to {partition.names[-1]}"
+                return f"{partition.member} {' to '.join(dict.fromkeys((partition.names[0], partition.names[-1])))}"
             case Pages():
                 return f"pages {partition.first} to {'the last' if partition.stop is None else partition.stop - 1}"
         return None

@@ -63,6 +63,14 @@ class _Answers:
     collections: Answer | None
 
 
+class InPartsError(Exception):
+    """The Collections of a search are read one by one at this endpoint."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__()
+        self.endpoint = endpoint
+
+
 async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: Bounds) -> Survey:
     """Ask what is needed to cut a search.
 
@@ -70,12 +78,15 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: B
     the landing page, and asked again where that names another path.
 
     Raises:
+        InPartsError: If each of its Collections has to be asked for by itself.
         DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
     """
     guess = Endpoint.guess(source)
     early = asyncio.create_task(_ask(client, guess, body))
     try:
         endpoint = await find_endpoint(client, source, body.get("collections", ()))
+        if endpoint.apart:
+            raise InPartsError(endpoint)
         if (endpoint.search, endpoint.post) == (guess.search, guess.post):
             answers = await early
         else:
@@ -181,7 +192,7 @@ async def found(
 
 async def heeds_collections(client: Client, query: Query) -> bool:
     """Ask whether a search for a Collection that cannot be there finds nothing, which is what it should find."""
-    if query.endpoint.of_one_collection:
+    if query.endpoint.items_only:
         return True
     page = await found(client, query, Whole(), others={"collections": [NO_COLLECTION]})
     return page is None or not page.size  # a server that refuses it has told it from others

@@ -18,6 +18,7 @@ from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
 
 BY_NAMES = "The search was sent in parts: its ids, or its Collections, are too many for one request."
+ONE_BY_ONE = "Collections were searched one by one: the server has no search in several at once."
 BY_SPACE = "Split by area: time does not split this search."
 FEWEST_PAGES = 4
 """Fewer that are left are not worth another way."""
@@ -236,7 +237,7 @@ class Ways:
         parts = query.by_names(reading.share.partition, reading.first) if not reading.tally.fetched else []
         if parts:
             self._ledger.delivered = Seen()
-            self._planned = replace(self._planned, reason=BY_NAMES)
+            self._planned = replace(self._planned, reason=ONE_BY_ONE if query.endpoint.apart else BY_NAMES)
         return list(map(Share, parts))
 
     async def look(self, reading: Reading) -> Planned | None:

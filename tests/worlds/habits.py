@@ -550,15 +550,22 @@ class ShortAddresses(Habit):
 
 
 class ItemsEndpointOnly(Habit):
-    """There is no search, only the items of each Collection."""
+    """There is no search, only the items of each Collection; they are listed one a page, beside one without items."""
 
-    options = {"collection_id": "scenes"}  # noqa: RUF012
+    def __init__(self, collection_id: str | None = "scenes") -> None:
+        self.options = {"collection_id": collection_id} if collection_id else {}
 
     async def arrives(self, ask: Ask) -> None:
         if ask.path == "/search":
             raise Refusal(404, {"description": "Not Found"})
 
     def document(self, path: str, document: Json) -> Json:
+        if path.startswith("/collections") and "collections" in document:
+            at, listed = int(path.partition("=")[2] or 0), document["collections"]
+            tiles = {"id": "tiles", "links": [{"rel": "map", "href": "/tiles"}]}
+            following = {"rel": "next", "href": f"/collections?at={at + 1}"}
+            links = [following] if at + 1 < len(listed) else []
+            return {"collections": [*listed[at : at + 1], tiles], "links": links}
         return _without_search(document)
 
 

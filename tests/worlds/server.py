@@ -181,7 +181,7 @@ class World:
             parts = [part for part in request.path.split("/") if part]
             if parts == ["search"] or (len(parts) == 3 and parts[0] == "collections" and parts[2] == "items"):
                 return await self._items(request, raw, parts)
-            return web.json_response(self._document(request.path, parts))
+            return web.json_response(self._document(request.path_qs, parts))
         except Refusal as refusal:
             return web.json_response(refusal.document or {}, status=refusal.status, headers=refusal.headers)
 

@@ -65,7 +65,7 @@ from .habits import (
     WholeRanges,
     Window,
 )
-from .server import Habit, Json, Key, World, key_of, running
+from .server import Ask, Habit, Json, Key, Refusal, World, key_of, running
 
 LEVELS: tuple[int | str, ...] = (1, 8, "auto")
 SEVERAL = LEVELS[1:]
@@ -462,6 +462,16 @@ CASES: dict[str, Callable[[], Case]] = {
     "POST is not found": lambda: Case([Refuses("POST", 404)]),
     "POST is not implemented": lambda: Case([Refuses("POST", 501)]),
     "no search, items of a Collection": lambda: Case([ItemsEndpointOnly()]),
+    "no search, items of three Collections": lambda: Case(
+        [ItemsEndpointOnly(None)], in_three_collections, most_requests=20
+    ),
+    "no search, items of two Collections of three": lambda: Case(
+        [ItemsEndpointOnly(None)], in_three_collections,
+        {"collections": ["c", "a"], "datetime": f"{LATER}/{EARLIER}", "bbox": [-90, -90, 90, 90]},
+        wanted=lambda item: between(item) and item["collection"] != "b"
+        and -90 <= item["geometry"]["coordinates"][0] <= 90,
+        most_requests=16,
+    ),
     "a search link to OpenSearch": lambda: Case([OpenSearchLink()]),
     "no search link": lambda: Case([NoSearchLink()]),
     "token expires": lambda: Case([ExpiringToken()]),
@@ -607,16 +617,34 @@ async def test_items_that_no_tile_has_come_where_more_are_wanted_than_there_are(
 
 
 @pytest.mark.parametrize("level", [1, 8])
-async def test_without_a_search_one_collection_is_read_and_several_are_refused(level: int) -> None:
-    habit = ItemsEndpointOnly()
-    habit.options = {}
-    world = World(in_three_collections(), [habit])
+@pytest.mark.parametrize("status", [0, 401, 403, 500])
+async def test_without_a_search_each_collection_is_read_and_one_that_fails_is_named(level: int, status: int) -> None:
+    items = in_three_collections()
+    world = World(items, [ItemsEndpointOnly(None), *([Forbids("a", status)] if status else [])])
     async with running(world):
-        one = await visit(world, level, collections=["b"])
-        two = await visit(world, level, collections=["b", "c"])
-    assert (len(one.keys), one.stats.completeness.status) == (COUNT // 3, "complete")
-    assert two.keys == []
-    assert "search one Collection at a time" in str(two.error)
+        several = await visit(world, level, collections=["a", "c"])
+        every = await visit(world, level, ordered=True)
+        denied = await visit(world, level, collections=["a"])
+    assert sorted(name for name, _ in several.keys) == ["a"] * (0 if status else 40) + ["c"] * 40
+    assert [name for name, _ in every.keys] == [*(["a"] * (0 if status else 40)), *(["b"] * 40), *(["c"] * 40)]
+    for came in several, every:
+        proof = came.stats.completeness
+        assert proof.status == ("incomplete" if status else "complete")
+        assert proof.counted == (None if status else len(came.keys))
+        assert bool(came.failures) == bool(status)
+        assert all(str(status) in str(each) and "collections/a/items" in str(each) for each in came.failures)
+    assert (denied.error is None) is (status == 0)
+
+
+class Forbids(Habit):
+    """A Collection cannot be had."""
+
+    def __init__(self, name: str, status: int) -> None:
+        self.name, self.status = name, status
+
+    async def arrives(self, ask: Ask) -> None:
+        if self.name in ask.conditions.get("collections", ()):
+            raise Refusal(self.status, {"description": "not for you"})
 
 
 @pytest.mark.parametrize("level", [1, 8])
