@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import subprocess
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -61,6 +61,19 @@ async def fetch(options: dict[str, Any], context: WorkflowContext | None = None)
 
 def ids(items: list[dict[str, Any]]) -> list[str]:
     return [item["id"] for item in items]
+
+
+def are_apart(items: Iterable[Any]) -> bool:
+    """Whether no list or object is in two places: who changes one Item changes no other."""
+    waiting, seen = list(items), set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            if id(value) in seen:
+                return False
+            seen.add(id(value))
+            waiting += value.values() if isinstance(value, dict) else value
+    return True
 
 
 def real_item_files() -> list[Path]:

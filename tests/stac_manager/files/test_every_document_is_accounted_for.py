@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support import fetch, ids, make_item
+from support import are_apart, fetch, ids, make_item
 
 from stac_manager import DataProcessingError, WorkflowContext
 
@@ -86,12 +88,13 @@ def test_delivered_and_failed_make_up_what_is_there(documents: list[object]) -> 
         reasons = None
         for concurrency in CONCURRENCY:
             context = WorkflowContext.create()
-            try:
-                found = ids(asyncio.run(fetch({"source": folder, "concurrency": concurrency}, context)))
-            except DataProcessingError:
-                found = []
+            items: list[dict[str, Any]] = []
+            with suppress(DataProcessingError):
+                items = asyncio.run(fetch({"source": folder, "concurrency": concurrency}, context))
+            found = ids(items)
             failures = context.failure_collector.get_all()
             assert found == delivered
+            assert are_apart(items)
             assert [Path(failure.source).name for failure in failures] == failed
             assert reasons in (None, failures)
             reasons = failures

@@ -27,7 +27,7 @@ import stac_geoparquet.arrow
 from hypothesis import given
 from hypothesis import strategies as st
 from made_data_sets import iter_items
-from support import fetch, ids, make_item, make_items, real_item_files
+from support import are_apart, fetch, ids, make_item, make_items, real_item_files
 
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
@@ -207,14 +207,16 @@ def property_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("writer", [with_stac_geoparquet, with_pyarrow])
-@given(rows=property_rows(), rows_per_group=st.integers(1, 4))
-def test_any_properties(writer: Writer, rows: list[dict[str, Any]], rows_per_group: int) -> None:
-    items = with_properties(*rows)
+@given(rows=property_rows(), times=st.integers(1, 3), rows_per_group=st.integers(1, 4))
+def test_any_properties(writer: Writer, rows: list[dict[str, Any]], times: int, rows_per_group: int) -> None:
+    items = with_properties(*rows * times)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "items.parquet"
         writer(items, path)
         pyarrow.parquet.write_table(pyarrow.parquet.read_table(path), path, row_group_size=rows_per_group)
-        assert fetched(path) == items
+        found = fetched(path)
+        assert found == items
+        assert are_apart(found)
 
 
 # Members that have a rule of their own
@@ -651,11 +653,7 @@ def test_rows_that_hold_the_same_are_apart(tmp_path: Path) -> None:
     with_pyarrow(items, tmp_path / "x.parquet")
     found = fetched(tmp_path / "x.parquet")
     assert found == items
-    first = found[0]["assets"]["a"]
-    first["roles"].append("x")
-    first["bands"][0]["name"] = "B02"
-    first["deep"]["b"][0][0]["c"] = 2
-    assert found[1:] == items[1:]
+    assert are_apart(found)
 
     broken = pyarrow.table({"id": ["1", "2", "3"], "stac_version": ["1.0.0"] * 3, "assets": ["{"] * 3})
     pyarrow.parquet.write_table(broken, tmp_path / "y.parquet")
