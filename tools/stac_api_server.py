@@ -35,7 +35,7 @@ if not __package__:  # Started as a program: the folder above is not on the path
 
 from tools.stac_api.catalog import Catalog
 from tools.stac_api.items import InputError, read_items
-from tools.stac_api.options import parse_arguments
+from tools.stac_api.manners import parse_arguments
 from tools.stac_api.server import Server
 
 HOST = "127.0.0.1"

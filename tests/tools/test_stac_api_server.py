@@ -26,8 +26,7 @@ from support import REAL_ITEMS, ROOT
 
 from tools.stac_api.catalog import Catalog
 from tools.stac_api.items import InputError, Item, parse_instant, read_items
-from tools.stac_api.manners import Manners
-from tools.stac_api.options import parse_arguments
+from tools.stac_api.manners import Manners, parse_arguments
 from tools.stac_api.search import Filters, body_of_post, search_of
 
 SERVER = ROOT / "tools" / "stac_api_server.py"

@@ -1,11 +1,15 @@
-"""How long a request takes and whether it is refused: the manners of real servers."""
+"""The manners of real servers: how long a request takes and whether it is refused, and how to ask for that."""
 
 import asyncio
 import math
 import random
-from argparse import Namespace
+import sys
+from argparse import ArgumentParser, Namespace
 from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -13,6 +17,56 @@ THROTTLE_WINDOW_SECONDS = 1.0
 LOGNORMAL_SIGMA = 0.7
 SLOW_SHARE, SLOW_FACTOR = 0.1, 10
 MEGABYTE = 1_000_000
+Number = TypeVar("Number", int, float)
+
+
+def parse_arguments(argv: Sequence[str] | None) -> Namespace:
+    """What the server is told to do."""
+    parser = ArgumentParser("stac_api_server.py", description="Serve NDJSON items as a local STAC API with latency.")
+    add = parser.add_argument
+    add("items", nargs="+", type=Path, metavar="ITEMS.ndjson", help="STAC items, one JSON document a line")
+    port, count, seconds = _within(int, 0, 65_535), _within(int, 1, sys.maxsize), _within(float, 0, sys.float_info.max)
+    add("--port", type=port, default=0, help="port of this machine to listen on (default: a free one)")
+    for name, default, text in (
+        ("--latency", 0.1, "the least time a request takes"),
+        ("--seconds-per-megabyte", 0.0, "added to an answer for each megabyte"),
+    ):
+        add(name, type=seconds, default=default, metavar="SECONDS", help=f"{text} (default: %(default)s)")
+    for name, text in (
+        ("--until-eof", "exit when standard input ends, which it does with the parent process"),
+        ("--no-counts", "leave out numberMatched and numberReturned"),
+        ("--offsets", "next links count (offset) instead of naming an opaque token"),
+        ("--no-bbox", "ignore the bbox of a search"),
+        ("--null-filter", "claim the Filter extension, for items without a geometry only"),
+        ("--mute", "refuse without Retry-After"),
+        ("--instant-documents", "answer landing page, Collections and pages of one item at once, as from a cache"),
+    ):
+        add(name, action="store_true", help=text)
+    for name, text in (
+        ("--throttle", "answer 429 with Retry-After to requests above N in any second"),
+        ("--fail-every", "answer every N-th search with 500"),
+        ("--at-once", "work on N requests at a time; others queue"),
+    ):
+        add(name, type=count, metavar="N", help=text)
+    spread = "vary the latency: lognormal around it (sigma 0.7), or ten times as long for one in ten"
+    add("--spread", choices=("lognormal", "bimodal"), help=spread)
+
+    def outage(text: str) -> tuple[int, float]:
+        first, _, length = text.partition(":")
+        return count(first), seconds(length)
+
+    add("--outage", type=outage, metavar="FIRST:SECONDS", help="answer 504 for SECONDS, from the FIRST-th search on")
+    return parser.parse_args(argv)
+
+
+def _within(kind: Callable[[str], Number], least: Number, most: Number) -> Callable[[str], Number]:
+    def number(text: str) -> Number:
+        value = kind(text)
+        if not least <= value <= most:
+            raise ValueError(text)
+        return value
+
+    return number
 
 
 class Manners:
