@@ -12,7 +12,7 @@ from asv.console import log
 from asv.publishing import OutputPublisher
 from asv.util import UserError
 
-from tools.dashboard import page_data, scripts, stock_pages
+from tools.dashboard import page_data, scripts
 from tools.errors import ReportError
 
 LOCAL, CDN = "local", "cdn"
@@ -35,9 +35,9 @@ class SpeedupPage(OutputPublisher):  # type: ignore[misc]  # asv is not typed
             dates = {commit: repo.get_date_from_name(commit) for commit in revisions}
             data = page_data.page_data(Path(conf.results_dir), conf.project, revisions, dates)
             page_data.write_page(html_dir / "speedup.html", data, _chart_library())
-            stock_pages.link_speedup_page(html_dir)
+            page_data.link_speedup_page(html_dir)
             if where == LOCAL:
-                stock_pages.use_local_scripts(html_dir)
+                scripts.use_local_scripts(html_dir)
         except scripts.ScriptsUnavailable as error:
             log.warning(f"asv's own pages need a network to be looked at: {error}")
         except ReportError as error:

@@ -20,11 +20,14 @@ from tools.asv.files import History, read_history
 from tools.asv.history import WINDOW, before_and_after
 from tools.asv.results import reports_of
 from tools.atomic import write_bytes
+from tools.errors import ReportError
 from tools.render.json_file import data_set_content
 from tools.render.page import cells, environment_facts, memory_note
 from tools.words import significant
 
 _PARTS = Path(__file__).with_name("page")
+LINK = '<li id="nav-li-speedup"><a href="speedup.html">Speedup</a></li>'
+_NAVIGATION = re.compile(r'^(\s*)<li id="nav-li-regressions">.*?</li>\n', flags=re.MULTILINE)
 SIZE_PARAMETER = "test_size"
 JUDGED_COMMITS = 20  # the newest ones, of which the page says what they changed
 
@@ -113,3 +116,17 @@ def write_page(path: Path, data: dict[str, Any], chart_library: bytes | None) ->
     library = re.sub(r"^//# sourceMappingURL=.*\n?", "", (chart_library or b"").decode(), flags=re.MULTILINE)
     filled = Template(page).substitute(style=style, data=embedded, library=library, script=script)
     write_bytes(path, filled.encode())
+
+
+def link_speedup_page(html_dir: Path) -> None:
+    """Put a link into the navigation bar, once. Raises ReportError: There is no place for it; index.html is as it
+    was.
+    """
+    index = html_dir / "index.html"
+    page = index.read_text(encoding="utf-8")
+    if LINK in page:
+        return
+    page, places = _NAVIGATION.subn(lambda match: f"{match[0]}{match[1]}{LINK}\n", page)
+    if places != 1:
+        raise ReportError("asv's navigation bar has changed and has no link to speedup.html, which is there")
+    write_bytes(index, page.encode())

@@ -1,18 +1,22 @@
-"""The scripts of others that the dashboard needs: from the user's npm, pinned by hash, kept in a cache.
+"""The scripts of others that the dashboard needs: from the user's npm, pinned by hash, kept in a cache; and asv's own
+page, which loads them from beside it instead of from CDNs.
 
 A file is used only when its hash is the pinned one, so where the bytes came from does not matter.
 """
 
 import base64
 import hashlib
+import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tools import ROOT
 from tools.atomic import write_bytes
@@ -21,15 +25,22 @@ from tools.errors import ReportError
 CACHE = ROOT / ".asv" / "dashboard-scripts"
 FETCH_TIMEOUT_MILLISECONDS = 20_000
 NPM_TIMEOUT_SECONDS = 120
+FOLDER = "scripts"
+_TAG = re.compile(r'(src|href)="(https://[^"]+)" integrity="([^"]+)"[^>]*?(?=( onerror="[^"]*")?>)')
+_ADVICE = 'pin one in tools/dashboard/copies.json, or set "dashboard_scripts": "cdn" in asv.conf.json'
 
 
 @dataclass(frozen=True)
 class Script:
-    """One file of an npm package. `integrity` is written as in HTML: an algorithm, a dash, the hash in base64."""
+    """One file of an npm package, and where a CDN has it. `integrity` is written as in HTML: an algorithm, a dash, the
+    hash in base64. Where there is none, npm's file is the CDN's to the byte, so the hash in asv's page holds; for the
+    others see docs/dashboard.md.
+    """
 
     package: str
     member: str
-    integrity: str
+    integrity: str = ""
+    url: str = ""
 
     @property
     def name(self) -> str:
@@ -56,11 +67,8 @@ class ScriptsUnavailable(Exception):
     """npm could not supply a script, as without a network; the message says why in one line."""
 
 
-CHART_JS = Script(
-    "chart.js@4.6.1",
-    "dist/chart.umd.min.js",
-    "sha384-Emf5ZVIUiarAdhkgtqK+5/Z5qIvM6QoVrS+qAVtfyZVuD5lIHrac0me485+Antp0",
-)
+COPIES = msgspec.json.decode(Path(__file__).with_name("copies.json").read_bytes(), type=list[Script])
+CHART_JS = COPIES[0]
 
 
 def load(wanted: Iterable[Script]) -> dict[Script, bytes]:
@@ -103,3 +111,33 @@ def _member(script: Script, folder: Path) -> bytes:
     if not script.matches(content):
         raise ReportError(f"{script.member} of npm's {script.package} is not the pinned file ({script.integrity})")
     return content
+
+
+def use_local_scripts(html_dir: Path) -> None:
+    """Put copies of the CDN scripts beside index.html and load those; where that fails, index.html is as it was.
+
+    Raises ScriptsUnavailable: they are neither cached nor to be had; ReportError: a copy is not the pinned file, or
+    none is known of something that index.html loads.
+    """
+    index = html_dir / "index.html"
+    page = index.read_text(encoding="utf-8")
+    copies = {match[2]: _copy(match[2], match[3]) for match in _TAG.finditer(page)}
+    for script, content in load(copies.values()).items():
+        write_bytes(html_dir / FOLDER / script.name, content)
+
+    def local(match: re.Match[str]) -> str:
+        script = copies[match[2]]
+        return f'{match[1]}="{FOLDER}/{script.name}" integrity="{script.integrity}"'
+
+    page = _TAG.sub(local, page)
+    left = re.search(r'<(?:script|link|img)\b[^>]*(?:src|href)="(https?:)?//[^"]*"', page)
+    if left:
+        raise ReportError(f"asv's index.html loads {left[0]} without a hash, which has no copy; {_ADVICE}")
+    write_bytes(index, page.encode())
+
+
+def _copy(url: str, integrity: str) -> Script:
+    for script in COPIES:
+        if script.url == url:
+            return replace(script, integrity=script.integrity or integrity)
+    raise ReportError(f"asv's index.html loads {url}, which has no copy; {_ADVICE}")

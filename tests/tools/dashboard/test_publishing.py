@@ -21,7 +21,7 @@ from support import ROOT
 
 from tools.asv.files import read_history
 from tools.asv.results import reports_of
-from tools.dashboard import preview, scripts, stock_pages
+from tools.dashboard import page_data, preview, scripts
 from tools.dashboard.scripts import CHART_JS, Script
 from tools.errors import ReportError, ToolError
 from tools.speedup_page import SpeedupPage
@@ -70,7 +70,7 @@ def test_cdn_leaves_asvs_pages_as_they_are_and_text_of_others_cannot_end_a_scrip
     scratch.configuration |= {"dashboard_scripts": "cdn", "project": "</script><script>alert(1)</script>"}
     made = scratch.publish()
     assert "<script>alert" not in (made.html / "speedup.html").read_text()
-    assert len(CDN_LOADED.findall((made.html / "index.html").read_text())) == len(stock_pages.COPIES)
+    assert len(CDN_LOADED.findall((made.html / "index.html").read_text())) == len(scripts.COPIES) - 1
     with pytest.raises(
         UserError, match=r"""^"dashboard_scripts" in asv.conf.json is 'here'; it is "local" or "cdn"$"""
     ):
@@ -127,19 +127,19 @@ def test_a_script_without_a_copy_is_named(tag: str, said: str, tmp_path: Path) -
     index = tmp_path / "index.html"
     index.write_text(f"<html>{tag}</html>")
     with pytest.raises(ReportError, match=said):
-        stock_pages.use_local_scripts(tmp_path)
+        scripts.use_local_scripts(tmp_path)
     assert index.read_text() == f"<html>{tag}</html>"
 
 
 def test_the_link_is_there_once_or_its_place_is_missed(tmp_path: Path) -> None:
     index = tmp_path / "index.html"
     index.write_text('<ul>\n\t<li id="nav-li-regressions"><a href="#/regressions">Regressions</a></li>\n</ul>')
-    stock_pages.link_speedup_page(tmp_path)
-    stock_pages.link_speedup_page(tmp_path)
+    page_data.link_speedup_page(tmp_path)
+    page_data.link_speedup_page(tmp_path)
     assert index.read_text().count("speedup.html") == 1
     index.write_text("<ul></ul>")
     with pytest.raises(ReportError, match="navigation bar has changed"):
-        stock_pages.link_speedup_page(tmp_path)
+        page_data.link_speedup_page(tmp_path)
 
 
 @pytest.mark.parametrize(("checkout", "said"), [(False, "is not a git checkout"), (True, "holds no results yet")])
