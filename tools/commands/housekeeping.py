@@ -10,7 +10,7 @@ from tools import ROOT
 from .output import say
 
 
-@click.command("dashboard")
+@click.command("dashboard", short_help="publish what `asv run` has measured as web pages, open them")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to serve on. [default: a free one]")
 @click.option("--no-open", is_flag=True, help="Do not start a browser.")
 def dashboard_command(port: int, no_open: bool) -> None:
@@ -20,7 +20,7 @@ def dashboard_command(port: int, no_open: bool) -> None:
     preview.preview(port=port, open_browser=not no_open, say=say)
 
 
-@click.command("clean")
+@click.command("clean", short_help="remove generated data and results")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--history", is_flag=True, help="Also asv's environments, results and dashboard in .asv.")
 def clean_command(yes: bool, history: bool) -> None:

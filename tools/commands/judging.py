@@ -1,4 +1,4 @@
-"""`report`, `regressions` and `compare`: show what was measured, and judge it."""
+"""`report`, `regressions`, `compare` and `nightly`: show what was measured, and judge it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,17 @@ import click
 from tools import ROOT, progress
 from tools.errors import ReportError
 
-from .failures import that_cannot_be_judged
-from .output import EXISTING_FILE, FILE, FOLDER, FORMATS, Pattern, check_output, publish, write_report
+from .output import (
+    EXISTING_FILE,
+    FILE,
+    FOLDER,
+    FORMATS,
+    Pattern,
+    check_output,
+    publish,
+    that_cannot_be_judged,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from tools.analysis.model import Report
@@ -23,7 +32,7 @@ _RESULTS = click.option("--results", "results_dir", type=FOLDER, default=ROOT / 
 _MACHINE = click.option("--machine", help="The machine, where there are results of several.")
 
 
-@click.command("report")
+@click.command("report", short_help="show what `asv run` has measured over the history")
 @click.option("--commit", help="Commit to show, as git names it. [default: the newest with results]")
 @_MACHINE
 @_RESULTS
@@ -66,7 +75,7 @@ def report_command(commit: str | None, machine: str | None, results_dir: Path, s
     return change.exit_code
 
 
-@click.command("regressions")
+@click.command("regressions", short_help="judge what `asv run` has measured: is a commit slower")
 @_RESULTS
 @click.option("--commit", help="Commit to judge. [default: the newest with results]")
 @click.option("--base", help="Judge against this commit alone.")
@@ -103,7 +112,7 @@ def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
     return change.exit_code
 
 
-@click.command("compare")
+@click.command("compare", short_help="measure two commits side by side, or compare two results of yours")
 @click.argument("base")
 @click.argument("head")
 @click.option("--bench", type=Pattern(), help="Regular expression that chooses benchmarks, as asv has it.")
@@ -142,6 +151,55 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
                 change = turns.compare(base, head, **how, project=Project.of(config) if config else OURS, progress=show)
     publish(change, form, None)
     return change.exit_code
+
+
+@click.command("nightly", short_help="measure what is new, publish it, judge it")
+@click.option("--config", type=EXISTING_FILE, default=ROOT / "asv.conf.json",
+              help="asv's configuration. [default: asv.conf.json of this project]")  # fmt: skip
+@click.option("--branch", help="Branch to follow. [default: the first of asv's configuration]")
+@click.option("--machine", metavar="NAME",
+              help="Name of this machine; {cpu} in it becomes the processor. [default: the host's name]")  # fmt: skip
+@click.option("--bench", type=Pattern(), multiple=True, metavar="REGEX",
+              help="Benchmarks to run, as for asv. [default: all]")  # fmt: skip
+@click.option("--backfill", type=click.IntRange(0), default=0, metavar="N",
+              help="Also measure N old commits, each in the middle of the widest gap.")  # fmt: skip
+@click.option("--batch", "batch_size", type=click.IntRange(1), default=4, show_default=True,
+              help="Commits that are measured in turns.")  # fmt: skip
+@click.option("--time-limit", type=click.FloatRange(min=0), metavar="HOURS",
+              help="Start no further batch after this time; the next run goes on.")  # fmt: skip
+@click.option("--results-branch", metavar="BRANCH", help="Keep the results on this git branch, not in results_dir.")
+@click.option("--push", "remote", metavar="REMOTE", help="Fetch the results branch from this remote and push it there.")
+@click.option("--dashboard-url", metavar="URL", help="Address of the dashboard, for links in the summary.")
+def nightly_command(**given: Any) -> int:
+    """Measure what is new, keep it, publish it, judge it: to be started by a timer every night.
+
+    Measures the commits of the branch since the last run, several at a time, in rounds that take turns, and writes
+    asv's results, the dashboard and a summary in Markdown. If it is killed, one round of one commit is lost, and the
+    next run goes on. A second run at the same time is refused.
+
+    \b
+    Exit code
+      0    no regression, or nothing new, or too little history to judge
+      1    a regression; the summary names the commit that brought it
+      2    the run failed, benchmarks fail, or every timing is too noisy to judge; the last line says why
+      130  interrupted; the next run goes on from there
+    """
+    if given["remote"] is not None and given["results_branch"] is None:
+        raise click.UsageError("--push needs --results-branch")
+    with that_cannot_be_judged():
+        from tools.nightly import night
+
+        try:
+            with progress.counted("measuring", "rounds") as show:
+                outcome = night.run(night.Options(**given), show)
+        except KeyboardInterrupt:
+            click.echo("error: interrupted; start it again to go on", err=True)
+            raise SystemExit(130) from None
+    for line in outcome.said:
+        click.echo(line)
+    for line in outcome.remarks:
+        click.echo(line, err=True)
+    return outcome.code
 
 
 def _read(path: Path) -> Report:

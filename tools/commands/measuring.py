@@ -64,7 +64,7 @@ def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]],
     return lambda command: reduce(lambda command, option: option(command), options, command)
 
 
-@click.command("file")
+@click.command("file", short_help="measure reading files: generated ones, or a source of yours")
 @click.option("--test-size", type=click.IntRange(1, 10_000_000), help="Generated items. [default: 1000]")
 @click.option("--profile", type=click.Choice(test_data.PROFILE_NAMES), help="Kind of the generated items.")
 @click.option("--layout", type=click.Choice(test_data.LAYOUTS), help="How the generated items lie on disk.")
@@ -107,7 +107,7 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
     _measure(Request(title, shown, options, concurrency, Rules(repeat, budget), **how), output)
 
 
-@click.command("api")
+@click.command("api", short_help="measure a STAC API: the project's own, or one of yours")
 @click.option("--catalog-url", help="Landing page of a STAC API. [default: the project's own, with 100 ms latency]")
 @click.option("--collection-id", help="Collection to fetch.")
 @click.option("--max-items", type=click.IntRange(min=1),
