@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from tools.analysis.change import Change
+from tools.analysis.verdicts import Row
 from tools.asv.files import Benchmark, load, suite_of
 from tools.asv.git import Repository
-from tools.render.change import as_markdown
-from tools.render.markdown import code, escaped
+from tools.render.change import change_page
+from tools.render.templates import escaped, filled, render_markdown
 from tools.words import plural
 
 from . import records
@@ -96,41 +97,35 @@ def title(night: Night, repository: Repository) -> str:
 
 def render(night: Night, repository: Repository, home: Path) -> str:
     """The whole page."""
-    parts = [f"# {_plain(title(night, repository))}", night.freshness.sentence(night.branch)]
-    if isinstance(night.change, Change):
-        parts += _verdict(night, night.change, home.parent)
-    else:
-        parts.append(f"Not judged: {night.change}")
-    if night.failed:
-        parts.append("## Failing benchmarks\n\n" + "\n".join(f"- {code(name)}" for name in night.failed))
-    if night.backfilled is not None and night.backfilled.guilty:
-        parts.append("## Found in the older commits that were filled in")
-        parts.append("This does not count as a regression of this night.")
-        parts += _verdict(night, night.backfilled, home.parent)
-    if night.measured:
-        lines = [
-            f"- {_commit(commit, night.commit_url)} {_plain(repository.subject(commit))}" for commit in night.measured
-        ]
-        parts.append("## Measured in this run\n\n" + "\n".join(lines))
-    parts.append("## Conditions\n\n" + "\n".join(f"- {line}" for line in _conditions(night, home)))
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    known = records.read(home).items()
+    observed = [one for commit, record in known if commit in night.measured for one in record.rounds]
 
+    def told(text: str) -> str:
+        """A commit's subject is anybody's text: no markup, nobody mentioned."""
+        return escaped(text).replace("@", "@\u200b")
 
-def _verdict(night: Night, change: Change, results_dir: Path) -> list[str]:
-    """The table, and links to the graph of each regression in the dashboard, with the commit marked."""
-    if night.dashboard_url is None:
-        return [as_markdown(change)]
-    base = night.dashboard_url.rstrip("/")
-    suite = suite_of(results_dir)
-    lines = []
-    for row in change.regressions:
-        query: dict[str, str] = {}
-        for name, value in row.series.params:
-            query[f"p-{name}"] = _as_asv_writes(value, name, suite.get(row.series.benchmark))
+    def graph(row: Row | None = None, change: Change | None = None) -> str:
+        """The address in the dashboard of a regression's graph, with the commit marked."""
+        base = f"{(night.dashboard_url or '').rstrip('/')}/index.html#"
+        if row is None or change is None:
+            return f"{base}/"
+        benchmark = suite_of(home.parent).get(row.series.benchmark)
+        query = {f"p-{name}": _as_asv_writes(value, name, benchmark) for name, value in row.series.params}
         query["commits"] = row.guilty or change.commit
-        lines.append(f"- [`{row.name}`]({base}/index.html#{quote(row.series.benchmark)}?{urlencode(query)})")
-    lines.append(f"- [All graphs]({base}/index.html#/)")
-    return [as_markdown(change), "In the dashboard:\n\n" + "\n".join(lines)]
+        return f"{base}{quote(row.series.benchmark)}?{urlencode(query)}"
+
+    return filled(
+        Path(__file__).with_name("summary.md.j2"),
+        night=night,
+        title=title(night, repository),
+        subject=repository.subject,
+        observed=observed,
+        loads=[one.load_avg[0] for one in observed],
+        cpu=observed and load(home / "machine.json", dict[str, Any]).get("cpu"),
+        told=told,
+        graph=graph,
+        as_markdown=lambda change: render_markdown(change_page(change)),
+    )
 
 
 def _as_asv_writes(value: str, name: str, benchmark: Benchmark | None) -> str:
@@ -141,32 +136,7 @@ def _as_asv_writes(value: str, name: str, benchmark: Benchmark | None) -> str:
     return value
 
 
-def _conditions(night: Night, home: Path) -> Iterator[str]:
-    observed = [
-        one for commit, record in records.read(home).items() if commit in night.measured for one in record.rounds
-    ]
-    yield f"machine `{night.machine}`"
-    if observed:
-        last = observed[-1]
-        loads = [one.load_avg[0] for one in observed]
-        cpu = load(home / "machine.json", dict[str, Any]).get("cpu")
-        yield f"{cpu or 'unknown CPU'}, {plural(last.cpus, 'processor')}"
-        yield f"load average before the rounds: {min(loads):.2f} to {max(loads):.2f}; niceness {last.nice}"
-        if observed[0].is_busy:
-            yield "**something else was at work when the measurement began: do not trust small changes**"
-    yield from night.notes
-
-
-def _commit(commit: str, url: str | None) -> str:
-    return f"[{commit[:8]}]({url.rstrip('/')}/{commit})" if url else commit[:8]
-
-
 def _age(age: timedelta) -> str:
     minutes = max(0, int(age.total_seconds() // 60))
     unit, length = ("day", 1440) if minutes >= 2880 else ("hour", 60) if minutes >= 120 else ("minute", 1)
     return plural(minutes // length, unit)
-
-
-def _plain(text: str) -> str:
-    """A commit's subject is anybody's text: no markup, nobody mentioned."""
-    return escaped(text).replace("@", "@\u200b")

@@ -13,7 +13,6 @@ from tools.words import plural
 
 from . import page
 from .json_file import report_content
-from .markdown import render_markdown
 
 COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verdict")
 _STYLES = {"regression": "slower", "improvement": "faster", "unstable": "noisy", "not enough data": "n/a"}
@@ -44,11 +43,6 @@ def change_page(change: Change, *reports: Report) -> page.Page:
     facts = tuple(map(page.environment_facts, reports))
     environments = tuple(zip(("Environment before", "Environment after"), facts, strict=False))
     return page.Page(change.headline, "Ingestion benchmark, two commits side by side", (section,), environments)
-
-
-def as_markdown(change: Change) -> str:
-    """Fit for an issue or a comment."""
-    return render_markdown(change_page(change))
 
 
 def as_json(change: Change, *reports: Report) -> str:

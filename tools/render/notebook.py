@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import DataSet, Environment, Report
 
-from .html import render_html
 from .page import report_page
+from .templates import render_html
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
