@@ -1,14 +1,19 @@
 """`report`, `regressions`, `compare` and `nightly`: show what was measured, and judge it."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from tools import ROOT, progress
+from tools import ROOT, progress, render
+from tools.analysis.analysis import analyse_report
+from tools.analysis.model import Report
+from tools.analysis.two_reports import compare_reports
+from tools.asv import turns
+from tools.asv.history import judge
+from tools.asv.project import OURS, Project
+from tools.asv.results import read_report
 from tools.errors import ReportError
 
 from .output import (
@@ -22,9 +27,6 @@ from .output import (
     that_cannot_be_judged,
     write_report,
 )
-
-if TYPE_CHECKING:
-    from tools.analysis.model import Report
 
 FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
 _RESULTS = click.option("--results", "results_dir", type=FOLDER, default=ROOT / ".asv" / "results",
@@ -49,10 +51,6 @@ def report_command(commit: str | None, machine: str | None, results_dir: Path, s
     Exit code with --compare, as `compare` and `regressions` have it: 0 no regression, 1 a regression, 2 nothing could
     be judged; otherwise 0.
     """
-    from tools.analysis.analysis import analyse_report
-    from tools.asv.history import judge
-    from tools.asv.results import read_report
-
     if source is not None and (commit or machine or compare or peers):
         raise click.UsageError("--from shows one file: --commit, --machine, --compare and --peers do not go with it")
     suffix = FORMAT_SUFFIXES[form]
@@ -105,8 +103,6 @@ def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
     if judged["base"] is not None and judged["since"] is not None:
         raise click.UsageError("--base and --since exclude each other")
     with that_cannot_be_judged():
-        from tools.asv.history import judge
-
         change = judge(**judged, repository=ROOT)
         publish(change, form, output)
     return change.exit_code
@@ -137,15 +133,10 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
         raise click.UsageError("two files are compared as they are: no option but --format goes with them")
     with that_cannot_be_judged():
         if files:
-            from tools.analysis.two_reports import compare_reports
-
             before, after = (Path(name) for name in files)
             names = (before.name, after.name) if before.name != after.name else (base, head)
             change = compare_reports(_read(before), _read(after), base=names[0], commit=names[1])
         else:
-            from tools.asv import turns
-            from tools.asv.project import OURS, Project
-
             how: dict[str, Any] = {"bench": bench, "quick": quick, "rounds": rounds}
             with progress.counted("comparing", "runs") as show:
                 change = turns.compare(base, head, **how, project=Project.of(config) if config else OURS, progress=show)
@@ -187,7 +178,7 @@ def nightly_command(**given: Any) -> int:
     if given["remote"] is not None and given["results_branch"] is None:
         raise click.UsageError("--push needs --results-branch")
     with that_cannot_be_judged():
-        from tools.nightly import night
+        from tools.nightly import night  # when it is needed: asv is slow to import
 
         try:
             with progress.counted("measuring", "rounds") as show:
@@ -204,8 +195,6 @@ def nightly_command(**given: Any) -> int:
 
 def _read(path: Path) -> Report:
     """A results file of `file` or `api`; asv's own, which looks alike by its name, is called what it is."""
-    from tools import render
-
     try:
         return render.read(path)
     except ReportError as error:

@@ -1,7 +1,5 @@
 """`file` and `api`: measure one ingestion at several levels."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -11,18 +9,20 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
+from rich.console import Console
 
-from tools import ROOT, progress, test_data
+from benchmarks import _api_server
+from stac_manager import IngestConfig
+from tools import ROOT, measuring, progress, render, test_data
+from tools.analysis.analysis import analyse_report
+from tools.analysis.model import Concurrency, title_of
+from tools.measuring import Request, Rules
 
 from .output import FILE, check_output, say, write_report
-
-if TYPE_CHECKING:
-    from tools.analysis.model import Concurrency
-    from tools.measuring import Request
 
 TEST_DATA = ROOT / "test_data"
 LOCAL_LATENCY_SECONDS = 0.1
@@ -79,9 +79,7 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
                  concurrency: tuple[Concurrency, ...], repeat: int | None, budget: float,
                  output: Path) -> None:  # fmt: skip
     """Measure reading items from files with a warm page cache: each level first runs once untimed."""
-    from tools import source_check
-    from tools.analysis.model import title_of
-    from tools.measuring import Request, Rules
+    from tools import source_check  # when it is needed: aiohttp is slow to import
 
     check_output(output)
     if workers is not None:
@@ -122,11 +120,7 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
                 datetime: str | None, bbox: str | None, headers: tuple[str, ...], concurrency: tuple[Concurrency, ...],
                 repeat: int | None, budget: float, output: Path) -> None:  # fmt: skip
     """Measure fetching items from a STAC API. With --catalog-url, each level runs once unless --repeat says more."""
-    from benchmarks import _api_server
-    from stac_manager import IngestConfig
-    from tools import source_check
-    from tools.analysis.model import title_of
-    from tools.measuring import Request, Rules
+    from tools import source_check  # when it is needed: aiohttp is slow to import
 
     check_output(output)
     max_items = max_items or (REMOTE_API_ITEMS if catalog_url else LOCAL_API_ITEMS)
@@ -165,11 +159,6 @@ def _made(items: int, profile: str | None, layout: str | None) -> tuple[test_dat
 
 
 def _measure(request: Request, output: Path) -> None:
-    from rich.console import Console
-
-    from tools import measuring, render
-    from tools.analysis.analysis import analyse_report
-
     report, remarks = measuring.measure(replace(request, command=_as_typed(sys.argv)), Console(stderr=True))
     for remark in remarks:
         say(f"note: {remark}")

@@ -2,26 +2,26 @@
 what kind of thing it was.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from stac_manager import ConfigurationError, StacManagerError
+from tools import render
+from tools.analysis.analysis import Analysed
+from tools.analysis.change import Change
+from tools.analysis.model import Report
+from tools.atomic import write_bytes
 from tools.errors import ToolError
+from tools.render.change import as_json, change_page
 from tools.words import plain
-
-if TYPE_CHECKING:
-    from tools.analysis.analysis import Analysed
-    from tools.analysis.change import Change
-    from tools.analysis.model import Report
 
 FORMATS = ("terminal", "md", "json")  # of a verdict
 FILE, FOLDER = click.Path(dir_okay=False, path_type=Path), click.Path(file_okay=False, path_type=Path)
@@ -43,8 +43,6 @@ class Pattern(click.ParamType[str]):
 
 def write_report(found: Analysed, form: str, output: Path | None) -> None:
     """Write the report in one form; it is shown on the terminal beside Markdown too."""
-    from tools import render
-
     page = render.report_page(found)
     if form in ("md", "terminal"):
         render.show(page)
@@ -62,9 +60,6 @@ def write_report(found: Analysed, form: str, output: Path | None) -> None:
 
 def publish(change: Change, form: str, output: Path | None, *reports: Report) -> None:
     """Print a verdict in one of the formats, or write it into a file; with the reports that it compares, if given."""
-    from tools import render
-    from tools.render.change import as_json, change_page
-
     if form == "terminal" and output is not None:
         raise click.UsageError("--output needs --format md or --format json")
     if form == "terminal" or (form == "md" and reports):
@@ -82,8 +77,6 @@ def publish(change: Change, form: str, output: Path | None, *reports: Report) ->
 
 
 def _write(page: str, output: Path, *others: Path) -> None:
-    from tools.atomic import write_bytes
-
     write_bytes(output, page.encode())
     say(f"Written: {', '.join(map(str, (output, *others)))}")
 
@@ -117,9 +110,6 @@ def in_one_line() -> Iterator[None]:
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", 130)
     except Exception as error:
-        # Loaded when there is something to tell: a command that only shows its help needs none of it.
-        from stac_manager import ConfigurationError, StacManagerError
-
         if isinstance(error, ConfigurationError):
             _fail(str(error).replace("\n", "; "), 2)
         if isinstance(error, StacManagerError | ToolError | OSError | ValueError):
