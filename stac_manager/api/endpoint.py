@@ -16,7 +16,7 @@ from stac_manager.api.http import Answer, Client
 from stac_manager.api.next_links import next_request
 from stac_manager.api.requests import Request, as_query
 from stac_manager.config import IngestConfig
-from stac_manager.exceptions import DataProcessingError
+from stac_manager.exceptions import DataProcessingError, StatusError
 
 MOST_CLASSES = 10_000
 """So many conformance classes of a landing page are looked at: the event loop waits meanwhile."""
@@ -79,13 +79,18 @@ class Endpoint:
 
 
 async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) -> Endpoint:
-    """Read the landing page. Without a link to a search, try the address of the specification, and then the items of
-    each Collection.
+    """Read the landing page. Without one, or a link to a search, try the address of the specification, and then the
+    items of each Collection.
 
     Raises:
         DataProcessingError: If it is none, or offers no search.
     """
-    landing = await client.send(Request("GET", str(URL(source).with_fragment(None))))
+    try:
+        landing = await client.send(Request("GET", str(URL(source).with_fragment(None))))
+    except StatusError as error:
+        if error.status >= 500 or (unlisted := await _unlisted(client, source, names)) is None:
+            raise
+        return unlisted
     by_method = {
         str(link.get("method", "GET")).upper(): link.get("href")
         for link in reversed(landing.links)
@@ -103,6 +108,9 @@ async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) 
         return unlisted
     search, usual = linked(landing.url, _TEMPLATE.sub("", href)), Endpoint.guess(source)
     conforms_to = landing.document.get("conformsTo")
+    if conforms_to is None and (elsewhere := _link(landing, "conformance")) is not None:  # OGC API Features
+        with suppress(DataProcessingError):
+            conforms_to = (await client.send(Request("GET", str(elsewhere)), attempts=2)).document.get("conformsTo")
     classes = [str(name) for name in conforms_to[:MOST_CLASSES]] if isinstance(conforms_to, list) else []
     return Endpoint(
         search,

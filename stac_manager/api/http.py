@@ -34,6 +34,7 @@ from stac_manager.stats import ApiStats
 MAX_REDIRECTS = 10
 HIDDEN = "(an address that repeats credentials)"
 LONGEST_PLACE = 500
+NO_ITEMS = b'{"type": "FeatureCollection"}'
 QUERY_HINT = " (without the query of the source, which only its landing page gets: give a key in headers)"
 # With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.
 REDIRECTS_THAT_KEEP_THE_METHOD = (301, 302, 307, 308)
@@ -69,8 +70,11 @@ class Answer:
 
     @property
     def links(self) -> list[dict[str, Any]]:
-        """Its links, as far as they are any."""
-        links = self.document.get("links")
+        """Its links, as far as they are any: a list, or addresses or links by their relation (HAL, JSON:API)."""
+        links = self.document.get("links") or self.document.get("_links")
+        if isinstance(links, dict):
+            as_links = ((name, to if isinstance(to, dict) else {"href": to}) for name, to in links.items())
+            links = [{"rel": name.lstrip("_"), **link} for name, link in as_links]
         return [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
 
 
@@ -163,9 +167,7 @@ class Client:
         decision = decide(fault, tries)
         tries.digest = fault.digest
         if decision == "give up":
-            raise (
-                StatusError(str(fault), fault.status) if fault.status else DataProcessingError(str(fault))
-            ) from fault
+            raise StatusError(str(fault), fault.status) if fault.status else DataProcessingError(str(fault)) from fault
         self._stats.retries += 1
         if decision == "smaller":
             raise TooLargeError(str(fault)) from fault
@@ -278,7 +280,7 @@ def _refusal(
 
 
 async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | None) -> Answer:
-    data = decoding.in_utf_8(reply.body, reply.headers.get("Content-Type", ""))
+    data = NO_ITEMS if reply.status == 204 else decoding.in_utf_8(reply.body, reply.headers.get("Content-Type", ""))
     if outline and (found := Outline.of(data)) is not None:
         return Answer(reply.url, found.members, len(data), found, reply.link)
     try:
@@ -288,12 +290,11 @@ async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | No
             raise Fault(f"{place}: the answer is a web page, not JSON", "web page", digest=hash(data)) from None
         reason = str(getattr(error, "msg", None) or error)[:100] if data else "it is empty"
         broke_off = data.lstrip()[:1] == b"{" and data.rstrip()[-1:] != b"}"  # which may pass, also twice
-        raise Fault(
-            f"{place}: the answer is not JSON: {reason}", "garbled", digest=0 if broke_off else hash(data)
-        ) from None
+        digest = 0 if broke_off else hash(data)
+        raise Fault(f"{place}: the answer is not JSON: {reason}", "garbled", digest=digest) from None
     if not isinstance(document, dict):
-        raise DataProcessingError(f"{place}: the answer is not a JSON object")
-    if "features" not in document and "links" not in document and (errors := messages.errors_in(document)):
+        raise Fault(f"{place}: the answer is not a JSON object", "garbled", digest=hash(data))
+    if errors := messages.errors_in(document):
         said = messages.without(secrets, errors)
         raise Fault(f"{place}: the server answered 200 with errors: {said}", "status", status=500)
     return Answer(reply.url, document, len(data), link=reply.link)

@@ -19,6 +19,7 @@ DENIED = (401, 403)
 """Their text is never shown where credentials were sent: that is where servers quote them."""
 
 _NAMES = ("description", "detail", "message", "errorMessage", "title")
+_OF_ERRORS = {*_NAMES, "code", "errorType", "instance", "requestId", "status", "statusCode", "timestamp", "type"}
 
 
 def of_error(status: int, data: bytes, secrets: Secrets | None) -> str:
@@ -55,8 +56,11 @@ def server_message(data: bytes) -> str:
 
 
 def errors_in(document: Mapping[str, Any]) -> str:
-    """What a document says of `errors`, or of an `error` (ArcGIS); empty where it has none."""
-    errors = document.get("errors") or document.get("error")
+    """What a document says of `errors`, of an `error` (ArcGIS), or of nothing else than what went wrong; empty where it
+    is one of STAC."""
+    if "features" in document or "links" in document:
+        return ""
+    errors = document.get("errors") or document.get("error") or (document.keys() <= _OF_ERRORS and _words(document))
     if isinstance(errors, dict):
         errors = _words(errors) or errors
     if errors and not isinstance(errors, str):  # as much of it as is shown, however long it is

@@ -107,6 +107,9 @@ class NextLink(Habit):
                 link["rel"] = ["Next"]
             elif self.kind == "body_as_text":
                 link["body"] = json.dumps(link["body"])
+            elif self.kind == "by_relation":
+                page["_links"] = {"_self": world.url, "_next": link}
+                page["links"] = []
             elif self.kind == "no_address":
                 link["href"] = {"url": link["href"]}
             elif self.kind == "absent":
@@ -217,6 +220,15 @@ class NextAfterFullPages(Habit):
             page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]
 
 
+class NoContentBeyondTheEnd(NextOnTheLastPage):
+    """Every page has a `next` link, and behind the last there is a 204."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if not page["features"]:
+            raise Refusal(204)
+        super().page(world, ask, page)
+
+
 class RefusesBeyondTheEnd(NextOnTheLastPage):
     """Every page has a `next` link, and that of the last page is refused."""
 
@@ -273,16 +285,30 @@ class LastPageForEver(Habit):
 
 
 class ErrorsIn200(Habit):
-    """Every so many searches: 200 with a list of errors, or an error (ArcGIS), and no items."""
+    """Every so many searches: 200 with a list of errors, an error (ArcGIS) or its words (AWS), and no items."""
 
-    def __init__(self, every: int = 5, *, single: bool = False) -> None:
-        self.every, self.single = every, single
+    error: Json = {"message": "all shards failed"}  # noqa: RUF012
+    forms: dict[str, Json] = {  # noqa: RUF012
+        "list": {"errors": [error]}, "single": {"error": {"code": 500, **error}}, "words": error
+    }  # fmt: skip
+
+    def __init__(self, every: int = 5, form: str = "list") -> None:
+        self.every, self.form = every, form
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
         if ask.number % self.every == 0:
             page.clear()
-            error = {"message": "all shards failed"}
-            page |= {"error": {"code": 500, **error}} if self.single else {"errors": [error]}
+            page |= self.forms[self.form]
+
+
+class NullIn200(ErrorsIn200):
+    """Or nothing that could be a page."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        self.now = ask.number % self.every == 0
+
+    def body(self, ask: Ask, body: bytes) -> bytes:
+        return b"null" if self.now else body
 
 
 class MoreAndMoreCookies(Habit):
@@ -575,6 +601,25 @@ class InnerAddresses(Habit):
     def document(self, path: str, document: Json) -> Json:
         inner = {"rel": "search", "href": "http://127.0.0.1:9/internal/search"}
         return {**document, "links": [inner, {**inner, "method": "POST"}]}
+
+
+class NoLandingPage(Habit):
+    """The landing page cannot be read, and searches are answered."""
+
+    def document(self, path: str, document: Json) -> Json:
+        if path == "/":
+            raise Refusal(401, {"description": "Unauthorized"})
+        return document
+
+
+class ConformsElsewhere(Habit):
+    """What it conforms to is not in the landing page (OGC API Features)."""
+
+    def document(self, path: str, document: Json) -> Json:
+        if path == "/":
+            self.classes = document.pop("conformsTo")
+            document["links"].append({"rel": "conformance", "href": "/conformance"})
+        return {"conformsTo": self.classes} if path == "/conformance" else document
 
 
 class NoSearchLink(Habit):

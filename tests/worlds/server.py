@@ -194,6 +194,8 @@ class World:
             links = [search, {**search, "method": "POST"}, {"rel": "data", "href": f"{self.url}collections"}]
             core = "https://api.stacspec.org/v1.0.0/item-search"
             document: Json = {"links": links, "conformsTo": [core, f"{core}#filter"] if self.filters else [core]}
+        elif parts == ["conformance"]:
+            document = {}
         elif parts == ["collections"]:
             document = {"collections": collections, "links": []}
         elif len(parts) == 2 and parts[0] == "collections" and parts[1] in names:

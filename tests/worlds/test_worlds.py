@@ -21,6 +21,7 @@ from .habits import (
     CachedLandingPage,
     CoarseTimes,
     CollectionsInTurn,
+    ConformsElsewhere,
     Counts,
     CountsIgnoreIntersects,
     DatetimeOnly,
@@ -46,7 +47,10 @@ from .habits import (
     NextAfterFullPages,
     NextLink,
     NextOnTheLastPage,
+    NoContentBeyondTheEnd,
+    NoLandingPage,
     NoSearchLink,
+    NullIn200,
     OddText,
     OlderAnswers,
     OldestFirst,
@@ -240,6 +244,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "next gives 404": lambda: Case([NextLink("leads_nowhere"), Ignores("bbox")], at_one_instant),
     "next leads to another host": lambda: Case([NextLink("another_host"), Ignores("bbox")], at_one_instant),
     "next has its body as text": lambda: Case([NextLink("body_as_text"), Ignores("bbox")], at_one_instant),
+    "next is among links by their relation": lambda: Case(
+        [NextLink("by_relation"), Ignores("bbox")], at_one_instant, world={"counts": False}, most_requests=30
+    ),
     "next has no address": lambda: Case([NextLink("no_address")]),
     "next has lost all but its token": lambda: Case(
         [NextLink("lost_all_but_the_token")],
@@ -309,6 +316,9 @@ CASES: dict[str, Callable[[], Case]] = {
         world={"paging": "position"},
         most_requests=26,
     ),
+    "no content behind the last page, without counts": lambda: Case(
+        [NoContentBeyondTheEnd()], world={"paging": "position", "counts": False}, most_requests=40
+    ),
     "next on the last page is refused": lambda: Case(
         [RefusesBeyondTheEnd()], world={"paging": "position"}, most_requests=50
     ),
@@ -332,7 +342,9 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "page 2 again and again": lambda: Case([NextLink("same_page_again")], loose=True),
     "errors in a 200": lambda: Case([ErrorsIn200()]),
-    "an error in a 200": lambda: Case([ErrorsIn200(single=True), Ignores("bbox")], at_one_instant),
+    "an error in a 200": lambda: Case([ErrorsIn200(form="single"), Ignores("bbox")], at_one_instant),
+    "words in a 200": lambda: Case([ErrorsIn200(form="words"), Ignores("bbox")], at_one_instant, most_requests=30),
+    "null in a 200": lambda: Case([NullIn200(), Ignores("bbox")], at_one_instant, most_requests=30),
     "more and more cookies": lambda: Case([MoreAndMoreCookies()], most_requests=40),
     "a login now and then": lambda: Case([LoginNowAndThen()], most_requests=60),
     "nothing in a 200": lambda: Case([EmptyIn200()]),
@@ -474,6 +486,10 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "a search link to OpenSearch": lambda: Case([OpenSearchLink()]),
     "no search link": lambda: Case([NoSearchLink()]),
+    "no landing page": lambda: Case([NoLandingPage()], most_requests=40),
+    "conforms elsewhere": lambda: Case(
+        [Sorts(), ConformsElsewhere()], options={"sortby": "-properties.datetime"}, most_requests=15
+    ),
     "token expires": lambda: Case([ExpiringToken()]),
     "token expires after two searches": lambda: Case([ExpiringToken(2)]),
     "5 requests a second, Retry-After": lambda: Case([RateLimit(5, 0.05, retry_after="0.05")]),
