@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import orjson
@@ -49,16 +50,30 @@ def load(path: str) -> Any:
             data = bytes(window.view[: window.end])
     if len(data) > MOST_CATALOG_BYTES:
         raise ValueError(f"larger than {MOST_CATALOG_BYTES >> 20} MB")
+    return parsed(data)
+
+
+def parsed(data: bytes) -> Any:
+    """Parse a JSON document. In a Catalog or Collection, whose links alone are used, a number may be NaN.
+
+    Raises:
+        ValueError: If it is no JSON.
+    """
+    data = data.removeprefix(BOM)
     try:
-        return orjson.loads(data.removeprefix(BOM))
+        return orjson.loads(data)
     except orjson.JSONDecodeError as error:
+        with suppress(ValueError, RecursionError):
+            if is_catalog(found := json.loads(data.decode())):
+                return found
         raise ValueError(f"not JSON: {error}") from None
 
 
 def is_entry_point(path: str) -> bool:
     """Tell whether a file with the name of an entry point is one; people give that name to files of items, too.
 
-    A large file is judged by its beginning. One that cannot be read counts as an entry point: following it says why.
+    A large or damaged file is judged by its beginning. One that cannot be read counts as an entry point: following it
+    says why.
     """
     if os.path.basename(path) not in ENTRY_FILES:
         return False
@@ -72,8 +87,10 @@ def is_entry_point(path: str) -> bool:
         if b"Feature" not in head and magic(head) is None and not head.lstrip().startswith(b"["):
             return True  # of 60,000 Collections none is parsed here
         document = load(path)
-    except (OSError, ValueError):
+    except OSError:
         return True
+    except ValueError:
+        return BEGINS_AS_ITEMS.match(head) is None
     return not isinstance(document, list) and (
         not isinstance(document, dict) or document.get("type") not in ("Feature", "FeatureCollection")
     )

@@ -69,9 +69,11 @@ def items_of_parquet(
     footer = large_footer(source)
     for metadata in (None,) if footer is None else footer.shares():
         with _opened(source, metadata) as file:
+            layout = _layout(file)
+            _check(file.schema_arrow.names, layout)
             groups = rows_of_groups(file)
             starts = (number, *(number + rows for rows in accumulate(groups)))
-            columns = None if filters.fields is None else filters.fields.columns(file.schema_arrow, _layout(file).names)
+            columns = None if filters.fields is None else filters.fields.columns(file.schema_arrow, layout.names)
             chosen = range(max(first - begin, 0), min(stop - begin, len(groups)))
             wanted = [index for index in chosen if may_match(file, index, filters)]
             for indexes, size in runs(file, wanted, _size_of(source)):
@@ -135,7 +137,6 @@ class _Rows:
 
     def __init__(self, file: Any, schema: Any, footer: Footer | None = None) -> None:
         layout = _layout(file)
-        _check(schema.names, layout)
         serialized = [name for name, form in layout.encodings.items() if form in SERIALIZED]
         self._converters = Converters(serialized, geojson)
         native = _native_geometries(schema, layout, self._converters)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import zlib
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
-import orjson
-
 from stac_manager import items
+from stac_manager.files import catalogs
 from stac_manager.files.catalogs import BEGINS_AS_ITEMS, holds_items
-from stac_manager.files.formats import BOM, ENTRY_FILES, GZIP
+from stac_manager.files.formats import ENTRY_FILES, GZIP
 from stac_manager.files.remote.addresses import is_data, is_relative, joined, name_of, refusal, shown
 
 MOST_CATALOG_BYTES = 134_217_728
@@ -85,8 +84,8 @@ def parsed(data: bytes) -> object:
     try:
         if data[:2] == GZIP:
             data = zlib.decompressobj(wbits=31).decompress(data, MOST_CATALOG_BYTES)
-        return orjson.loads(data.removeprefix(BOM))
-    except (orjson.JSONDecodeError, zlib.error):
+        return catalogs.parsed(data)
+    except (ValueError, zlib.error):
         return None
 
 

@@ -44,6 +44,7 @@ TREE: dict[str, Any] = {
             ("parent", "../catalog.json"), ("item", "./2.json"), ("item", "1.json"), ("item", "deep/x/catalog.json")
         ),
         "type": "Collection",
+        "extent": {"spatial": {"bbox": [[float("nan")] * 4]}},
     },
     "a/1.json": make_item("1"),
     "a/2.json": make_item("2"),
@@ -154,15 +155,17 @@ async def test_a_collection_by_another_name(write: Write, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["collection.json", "catalog.json"])
-@pytest.mark.parametrize("kind", ["item", "pages", "array", "large"])
+@pytest.mark.parametrize("kind", ["item", "pages", "array", "large", "truncated"])
 async def test_a_file_that_is_called_as_an_entry_point_and_holds_items(
     name: str, kind: str, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kind == "large":
         monkeypatch.setattr(catalogs, "PEEK_BYTES", 64)
     item = make_item("a")
-    write(f"c/{name}", {"item": item, "array": [item]}.get(kind, {"type": "FeatureCollection", "features": [item]}))
-    assert (await fetched(tmp_path / "c" / name))[:2] == (["a"], [])
+    forms = {"item": item, "array": [item], "truncated": f"[{json.dumps(item)}, ".encode()}
+    write(f"c/{name}", forms.get(kind, {"type": "FeatureCollection", "features": [item]}))
+    found, failures, _ = await fetched(tmp_path / "c" / name)
+    assert (found, len(failures)) == (["a"], int(kind == "truncated"))
     write("c/b.json", make_item("b"))
     for source in ("c", "c/*.json", "c/*"):
         assert sorted((await fetched(tmp_path / source))[0]) == ["a", "b"]
