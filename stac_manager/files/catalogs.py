@@ -47,6 +47,8 @@ def load(path: str) -> Any:
         with closing(Window(Unpacked(FileSource(open_file(path), FileStats()), kind))) as window:
             while window.more():
                 pass
+            if window.damage is not None:
+                raise window.damage
             data = bytes(window.view[: window.end])
     if len(data) > MOST_CATALOG_BYTES:
         raise ValueError(f"larger than {MOST_CATALOG_BYTES >> 20} MB")

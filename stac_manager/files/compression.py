@@ -6,8 +6,8 @@ import sys
 import zlib
 from typing import Any, Literal
 
-from stac_manager.files.formats import GZIP
-from stac_manager.files.window import Source
+from stac_manager.files.formats import GZIP, ZSTD, magic
+from stac_manager.files.window import DamagedError, Source
 
 PACKED_BYTES = 65_536
 UNPACKED_BYTES = 65_536
@@ -16,17 +16,13 @@ MOST_RATIO = 1_000
 """Nothing that people write unpacks to more than so many times its size..."""
 RATIO_FROM_BYTES = 67_108_864
 """...which is looked at from so many bytes on."""
-
+_MAGIC = {"gzip": GZIP, "zstd": ZSTD}
 
 _NEEDS = {
     "dictionary mismatch": "the dictionary that they were written with",
     "too much memory": "more memory than a stream may take (they were written with --long)",
 }
 """What is behind an error of zstd."""
-
-
-class DamagedError(ValueError):
-    """A compressed file is cut off, is no such file behind its first bytes, or unpacks to more than it may."""
 
 
 class _Gzip:
@@ -124,8 +120,9 @@ class Unpacked:
                 return False
         if padded:
             self._waiting = self._waiting.lstrip(b"\0")
-            if not GZIP.startswith(self._waiting[:2]):
-                raise DamagedError("behind the gzip data are bytes that are no gzip")
+        head = self._waiting[:4]
+        if self._members and magic(head.ljust(4)) != self._kind and not _MAGIC[self._kind].startswith(head):
+            raise DamagedError(f"behind the {self._kind} data are bytes that are no {self._kind}")
         self._members += 1
         self._decoder = _Gzip() if self._kind == "gzip" else _zstd().ZstdDecompressor()
         return True

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from itertools import islice
 from typing import Any, BinaryIO
 
 from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
-from stac_manager.files.compression import DamagedError, Unpacked
+from stac_manager.files.compression import Unpacked
 from stac_manager.files.decoding import items_of_json, items_of_text
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.formats import BOM, HEAD_BYTES, Document, Magic, magic, why_not_text
 from stac_manager.files.opening import failure_if_unreadable, open_file
 from stac_manager.files.parquet import items_of_parquet
 from stac_manager.files.row_groups import ROWS_PER_BATCH, BadRow
-from stac_manager.files.window import FileSource, Window
+from stac_manager.files.window import DamagedError, FileSource, Window
 from stac_manager.items import why_not_an_item
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
@@ -62,10 +62,9 @@ def _items_of_window(
     inner = _unpacked(window, kind)
     if document.format == "json":
         ended = False
-        with suppress(DamagedError):  # what is before the damage is read, and meets it again
-            while not ended and inner.end <= SMALL_BYTES:
-                ended = not inner.more()
-        if ended:
+        while not ended and inner.end <= SMALL_BYTES:
+            ended = not inner.more()
+        if ended and inner.damage is None:
             with closing(inner):
                 return items_of_json(inner.view[: inner.end], document, failures, decode)
     return items_of_text(inner, document, failures, decode)
@@ -75,7 +74,7 @@ def _unpacked(window: Window, kind: Magic) -> Window:
     """Return a window on what is compressed in another one.
 
     Raises:
-        DamagedError: If that is compressed, too, or damaged.
+        DamagedError: If that is compressed, too.
         ParquetFoundError: If it is Parquet.
     """
     if kind == "parquet":
@@ -195,7 +194,9 @@ def _spool(window: Window, write: Callable[[memoryview], object]) -> None:
         write(window.view[window.start : window.end])
         window.start = window.end
         if not window.more():
-            return
+            break
+    if window.damage is not None:
+        raise window.damage
 
 
 def _items_of_rows(rows: Iterable[tuple[int, object]], path: str, failures: FailureCollector) -> Iterator[Item | None]:

@@ -91,6 +91,8 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
             yield from _lines(window, path, failures, b"\n", decode)
         else:
             yield from decode.kept(_values(window, path, failures))
+        if window.damage is not None:
+            failures.add(path, str(window.damage))
 
 
 def _values(window: Window, path: str, failures: FailureCollector, line: int | None = None) -> Items:
@@ -103,6 +105,8 @@ def _values(window: Window, path: str, failures: FailureCollector, line: int | N
                 yield item
             del member
     except NotJSONError as error:
+        if window.damage is not None:
+            return
         rest = f"; of its members, {delivered} before the damage were read" if delivered else ""
         failures.add(path, f"not JSON: {error}{rest}", line=line or error.line)
     except TooLargeError as error:
@@ -137,6 +141,7 @@ def _lines(window: Window, path: str, failures: FailureCollector, separator: byt
             candidate = loads(window.view[begin:found])
         except orjson.JSONDecodeError as error:
             yield None
+            noted = _unless_cut_off(window, found, failures)
             at = window.passed + begin
             if at >= tried_until:
                 trials = MOST_TRIALS if separator == b"\n" else 0
@@ -149,13 +154,13 @@ def _lines(window: Window, path: str, failures: FailureCollector, separator: byt
                     number = window.line_at(begin) + window.lines_before()
                     window.start += length
                     value = Window(data=bytes(window.view[begin : window.start]))
-                    yield from kept(_values(value, path, failures, number))
+                    yield from kept(_values(value, path, noted, number))
                     continue
                 if trials == MOST_TRIALS:
                     tried_until = at + FIRST_VALUE_BYTES
                 trials -= 1
                 _pass(window, found, separator)
-            yield from kept(_odd_line(window, begin, found, error, path, failures))
+            yield from kept(_odd_line(window, begin, found, error, path, noted))
             continue
         if is_plain_item(candidate):
             if has_large_number(candidate):
@@ -166,6 +171,11 @@ def _lines(window: Window, path: str, failures: FailureCollector, separator: byt
             candidate = _exact_members(candidate, window.view[begin:found])
             yield from kept(_walk(candidate, "", window.line_at(begin) + window.lines_before(), path, failures))
         del candidate
+
+
+def _unless_cut_off(window: Window, end: int, failures: FailureCollector) -> FailureCollector:
+    """Return where to note what is wrong with a line: nowhere, if damage has cut it off, which is noted at the end."""
+    return FailureCollector() if window.damage is not None and end == window.end else failures
 
 
 def _pass(window: Window, found: int, separator: bytes) -> None:
@@ -217,7 +227,7 @@ def _long_line(window: Window, path: str, failures: FailureCollector, separator:
         if found >= 0 or not window.more():
             break
         yield None
-    if reason is not None:
+    if reason is not None and window.damage is None:
         failures.add(path, reason, line=number)
 
 

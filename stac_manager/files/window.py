@@ -28,6 +28,10 @@ WHITE = re.compile(rb"[ \t\r\n]*")
 """White space of JSON."""
 
 
+class DamagedError(ValueError):
+    """A compressed file is cut off, is no such file behind its first bytes, or unpacks to more than it may."""
+
+
 class TooLargeError(ValueError):
     """A value does not fit into memory as a whole."""
 
@@ -53,6 +57,9 @@ class Window:
         source: Where further bytes come from.
         data: Bytes that are there already.
         lines_before: Counts the lines before the first byte, where the window begins within a file.
+
+    Attributes:
+        damage: Of the source, behind what came of it: the window ends before.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class Window:
         self.view = memoryview(self.buffer)
         self.start = 0
         self.end = len(data)
+        self.damage: DamagedError | None = None
         self.passed = 0
         """So many bytes of the source were before the first one of the buffer."""
         self._newlines = 0
@@ -79,7 +87,6 @@ class Window:
         Raises:
             OSError: If the source cannot be read.
             TooLargeError: If what is in use is larger than memory should hold.
-            ValueError: If the source is damaged.
         """
         if self._source is None:
             return False
@@ -95,7 +102,11 @@ class Window:
             self._forget()
             self.view[:left] = self.view[self.start : self.end]
         self.start, self.end = 0, left
-        count = self._source.readinto(self.view[left:])
+        count = 0
+        try:
+            count = self._source.readinto(self.view[left:])
+        except DamagedError as error:
+            self.damage = error
         self.end = left + count
         return count > 0
 

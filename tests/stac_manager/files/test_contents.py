@@ -150,10 +150,21 @@ async def test_what_is_cut_off_says_so_and_gives_what_precedes(pack: Callable[[b
 
 
 @pytest.mark.parametrize("name", ["x.ndjson", "x.json"])
-@pytest.mark.parametrize(("behind", "said"), [(b"more", "no gzip"), (b"\x1f\x8b", "cut off after")])
-async def test_small_files_give_what_precedes_damage(name: str, behind: bytes, said: str, write: Write) -> None:
+@pytest.mark.parametrize("content", [LINES, LINES.rstrip(), json.dumps(ITEMS), pretty(ITEMS, "")])
+@pytest.mark.parametrize(
+    ("damaged", "said"),
+    [
+        (lambda data: gzip.compress(data) + b"more", "no gzip"),
+        (lambda data: gzip.compress(data) + b"\x1f\x8b", "cut off after"),
+        (lambda data: gzip.compress(data)[:-1], "cut off after"),
+        (lambda data: zstd.compress(data) + b"more", "no zstd"),
+    ],
+)
+async def test_small_files_give_what_precedes_damage(
+    name: str, content: str, damaged: Callable[[bytes], bytes], said: str, write: Write
+) -> None:
     context = WorkflowContext.create()
-    path = write(name, gzip.compress(LINES.encode()) + behind)
+    path = write(name, damaged(content.encode()))
     assert await fetch({"source": str(path)}, context) == ITEMS
     (failure,) = context.failure_collector.get_all()
     assert said in failure.reason
