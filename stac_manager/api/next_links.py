@@ -51,6 +51,7 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     link_headers, body = _member(link, "headers"), _member(link, "body")
     if not isinstance(link_headers, dict) or not isinstance(body, dict):
         raise LinkError(f"{shown(answer.url)}: headers or body of the server's next link are no JSON object")
+    body = {name: value for name, value in body.items() if value is not None}  # as servers write what is not given
     headers = {name: str(value) for name, value in link_headers.items() if name.lower() not in OF_THE_CONNECTION}
     giver = str(answer.url)
     says_all = first.method == "POST" and bool(body) and "?" not in url

@@ -24,7 +24,7 @@ from stac_manager.api.first_page import (
 )
 from stac_manager.api.ownership import Asked, first_vertex, has_null_datetime, time_of
 from stac_manager.api.paging import Page
-from stac_manager.api.query import MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query, goes_in_parts
+from stac_manager.api.query import MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query, goes_otherwise
 from stac_manager.api.requests import limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
@@ -157,7 +157,7 @@ class Planner:
         try:
             known = await survey(self._client, self._config.source, self.body, bounds)
         except (InPartsError, StatusError) as error:
-            if isinstance(error, StatusError) and not goes_in_parts(self.body, error.status):
+            if isinstance(error, StatusError) and not goes_otherwise(self.body, error.status):
                 raise
             return Planned(await self.query(getattr(error, "endpoint", None)), "")
         fetcher.shrink(works := limit_of(known.page.first) or fetcher.page_size)

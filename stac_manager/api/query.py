@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import ceil, floor
 from typing import Any, ClassVar
 
 from stac_manager.api.endpoint import Endpoint
@@ -29,6 +31,7 @@ REFUSED_PAGE = (400, 404, 410, 416, 422)
 REFUSED_METHOD = 405
 LONGEST_ADDRESS = 4_000
 """So long an address may be: Gunicorn takes a line of 4,094 bytes, others of 8,190 (RFC 9110 asks for 8,000)."""
+_FRACTION = re.compile(r"\.\d")
 REFUSED_POST = (400, 403, 404, 405, 411, 415, 422, 500, 501)
 """What those say to a POST who take searches by GET only; some of it may mean the search itself."""
 
@@ -41,6 +44,8 @@ class Bounds:
     high_text: str
     low: float | None
     high: float | None
+    fractions: bool = True
+    """Whether fractions of seconds are sent."""
 
     @classmethod
     def parse(cls, interval: str | None) -> Bounds:
@@ -51,6 +56,12 @@ class Bounds:
             return cls(interval, "", seconds(interval), seconds(interval))
         low_text, high_text = interval.split("/")
         return cls(low_text, high_text, seconds(low_text), seconds(high_text))
+
+    def plainer(self, sent: str) -> Bounds | None:
+        """The same for a server that may have refused what was sent for it; None where nothing is plainer."""
+        if OPEN in sent and self != self.closed:
+            return self.closed
+        return replace(self, fractions=False) if self.fractions and _FRACTION.search(sent) else None
 
     @property
     def closed(self) -> Bounds:
@@ -78,7 +89,15 @@ class Bounds:
             high_text = text_of_second(high)
         if low_text in (OPEN, FIRST_TEXT) and high_text in (OPEN, LAST_TEXT):
             return None
+        if not self.fractions:
+            low_text, high_text = _whole(low_text, floor), _whole(high_text or low_text, ceil)
+            high_text = "" if high_text == low_text else high_text
         return low_text if not high_text else f"{low_text}/{high_text}"
+
+
+def _whole(text: str, rounded: Callable[[float], int]) -> str:
+    second = seconds(text) if _FRACTION.search(text) else None
+    return text if second is None else text_of_second(rounded(second)).replace(".000", "")
 
 
 @dataclass(frozen=True)
@@ -100,7 +119,8 @@ class Query:
 
     def request(self, partition: Partition, limit: int, others: Mapping[str, Any] | None = None) -> Request:
         """Build the request for the first page of a partition, with other members of the search in place of its own."""
-        members = {**self.body, "limit": limit, **self._narrowed(partition), **(others or {})}
+        own = {**self.body, "datetime": self.bounds.text(None, None), "limit": limit}
+        members = {**own, **self._narrowed(partition), **(others or {})}
         return self.endpoint.request({name: value for name, value in members.items() if value is not None})
 
     def another_form(self, status: int, partition: Partition, refused: Request) -> Query | None:
@@ -109,8 +129,8 @@ class Query:
         limit = limit_of(refused)
         if limit is not None and not isinstance(partition, Pages) and self.request(partition, limit) != refused:
             return self
-        if status in REFUSED_SEARCH and OPEN in (self.datetime(partition) or "") and self.bounds != self.bounds.closed:
-            return replace(self, bounds=self.bounds.closed)
+        if status in REFUSED_SEARCH and (plainer := self.bounds.plainer(self.datetime(partition) or "")):
+            return replace(self, bounds=plainer)
         if status == REFUSED_METHOD and self.endpoint.post:
             return replace(self, endpoint=replace(self.endpoint, post=False))
         if status in REFUSED_SORT and self.body.get("sortby") is NEWEST_FIRST:  # which nobody but us wanted
@@ -208,11 +228,12 @@ class Query:
         return {}
 
 
-def goes_in_parts(body: Mapping[str, Any], status: int) -> bool:
-    """Whether a search that is refused may be taken in parts: its Collections are too many for one address, if POST is
-    what was refused, or for the server."""
-    names = body.get("collections", [])
-    return len(as_query(names)) >= LONGEST_ADDRESS // 2 or (len(names) > 1 and status in REFUSED_SEARCH)
+def goes_otherwise(body: Mapping[str, Any], status: int) -> bool:
+    """Whether a search that is refused may be taken in parts or in another form: its Collections are too many for one
+    address, if POST is what was refused, or for the server, or its interval is open or has fractions of seconds."""
+    names, plainer = body.get("collections", []), Bounds.parse(body.get("datetime")).plainer(body.get("datetime", ""))
+    refused = status in REFUSED_SEARCH and (len(names) > 1 or plainer is not None)
+    return refused or len(as_query(names)) >= LONGEST_ADDRESS // 2
 
 
 def null_filter(own: Any, name: str) -> dict[str, Any]:

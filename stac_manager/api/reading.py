@@ -14,7 +14,7 @@ from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.requests import Request, item_after, mark_of_request, page_after
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.tallies import Ending, Memory, Tally
-from stac_manager.plan import Pages, Partition
+from stac_manager.plan import Pages, Partition, Whole
 from stac_manager.report import PartitionReport
 from stac_manager.timestamps import SECOND
 
@@ -110,7 +110,9 @@ class Reading:
         self.memory.asked.add(mark_of_request(self.following or self.first))
         self.following = page.following
         ends = page.following is None or self.counted == self.tally.members
-        self.last = page if page.size and ends else self.last
+        if page.size:  # of pages that end at a round number, one that is empty may follow the last
+            at_limit = isinstance(self.share.partition, Whole) and self.tally.members % 1_000 == 0
+            self.last = page if ends or at_limit else None
         self.memory.empty = 0 if page.size else self.memory.empty + 1
         if (not page.size and self._is_over) or (not page.full and self.counted == self.tally.members):
             self.following = None  # stac-server (Element 84) has a next link on its last page

@@ -118,6 +118,9 @@ class NextLink(Habit):
                 link["href"] = link["href"].replace("&", "&amp;")
             elif self.kind == "merged" and "body" in link:
                 link |= {"merge": True, "body": {world.paging: link["body"][world.paging]}}
+            elif self.kind == "merged_with_nulls":
+                body = {world.paging: link["body"][world.paging], "datetime": None, "sortby": None}
+                link |= {"merge": True, "body": body}
             elif self.kind == "counts_only":  # and is one of GET, though the search was POST (pycsw)
                 number = {**ask.conditions, **link.get("body", {}), **_query(link)}[world.paging]
                 page["links"] = [

@@ -283,6 +283,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "next is merged, the last page is full, without counts": lambda: Case(
         [NextLink("merged")], lambda: spread(LIMIT), world={"paging": "page", "counts": False}, most_requests=12
     ),
+    "next is merged, with null members": lambda: Case(
+        [NextLink("merged_with_nulls")], options={"datetime": f"{LATER}/{EARLIER}", "concurrency": 1},
+        world={"counts": False, "paging": "offset"}, wanted=between, most_requests=8,
+    ),
     "the last page has one item, without counts": lambda: Case(
         [NextAfterFullPages()], lambda: in_three_collections(31), world={"paging": "offset", "counts": False},
         most_requests=8,
@@ -377,6 +381,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "pages end at 30, without counts": lambda: Case(
         [Window(30)], world={"paging": "position", "counts": False}, most_requests=120
     ),
+    "pages end at 1,000, and an empty one follows, without counts": lambda: Case(
+        [Window(1_000), NextOnTheLastPage()], lambda: spread(1_120), {"limit": 100},
+        {"paging": "position", "counts": False}, most_requests=60,
+    ),
     "counts ignore intersects": lambda: Case(
         [CountsIgnoreIntersects()],
         options={"intersects": GLOBE},
@@ -469,7 +477,15 @@ CASES: dict[str, Callable[[], Case]] = {
     "datetime only, without filters": lambda: Case([DatetimeOnly()], some_without_datetime, world={"filters": False}),
     "null datetimes": lambda: Case([], some_without_datetime),
     "open intervals are refused": lambda: Case([Refuses("open")]),
+    "an open interval is refused": lambda: Case(
+        [Refuses("open")], options={"datetime": f"{LATER}/.."},
+        wanted=lambda item: bool(item["properties"]["datetime"] >= LATER),
+    ),
     "fractions are refused": lambda: Case([Refuses("fraction")]),
+    "fractions of the end of a day are refused": lambda: Case(
+        [Refuses("fraction")], options={"datetime": "2024-01-10/2024-01-20"},
+        wanted=lambda item: "2024-01-10" <= item["properties"]["datetime"] < "2024-01-21",
+    ),
     "POST is refused": lambda: Case([Refuses("POST")]),
     "POST is not found": lambda: Case([Refuses("POST", 404)]),
     "POST is not implemented": lambda: Case([Refuses("POST", 501)]),
