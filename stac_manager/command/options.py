@@ -160,6 +160,8 @@ class Grouped(click.Command):
 
 def config_of(source: str, given: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration for what was given on the command line."""
+    if source == "-":
+        raise click.UsageError("standard input is not read: save it to a file, which can be read again (./- is a file)")
     config = {name: value for name, value in given.items() if value not in (None, ())}
     for name in _LISTS:
         if name in config:

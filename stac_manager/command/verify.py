@@ -19,7 +19,7 @@ def verify_command(dest: str, unique: bool) -> int:
     for problem in found.problems:
         click.echo(f"wrong: {problem}", err=True)
     if found.damaged:
-        click.echo("to repair: delete the parts named above and run ingest again with the same options", err=True)
+        click.echo("to repair: delete what is named above and run ingest again with the same options", err=True)
     end = "not as the manifest says" if found.problems else "as the manifest says"
     click.echo(f"{many(found.items, 'item')} in {many(found.parts, 'part')}: {end}")
     return 1 if found.problems else 0

@@ -32,6 +32,7 @@ from stac_manager.sinks.summing import check_same, now
 from stac_manager.sinks.verifying import identities, lines
 from stac_manager.words import many
 
+BY_DATETIME = "taking items with a later `datetime`, as `updated` cannot be used: items edited in place are missed"
 _NUMBERED = re.compile(r"-(\d+)\.")
 _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
@@ -107,6 +108,8 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
             if condition is second or second is None:
                 raise
             continue
+        if "datetime" in condition:
+            run.say(f"{run.layout.dest}: {BY_DATETIME}")
         return newer, None
     raise DataProcessingError(
         f"{run.layout.dest}: --update needs `updated` or `datetime` of all items, in UTC and none in the future, to "

@@ -78,7 +78,7 @@ def test_ingest_verify_and_ingest_again(run: Run, name: str, source: Path, tmp_p
         damaged = run("verify", dest)
         assert damaged.returncode == 1
         assert "wrong: " in damaged.stderr
-        assert "to repair: delete the parts" in damaged.stderr
+        assert "to repair: delete what is named" in damaged.stderr
 
 
 def test_items_that_the_source_has_twice_are_no_damage(run: Run, source: Path, tmp_path: Path) -> None:
@@ -123,6 +123,7 @@ def test_plan_shows_the_partitions(run: Run, source: Path) -> None:
         (("{source}", "{tmp}/x", "--bbox", "a,b,c,d"), 2, "'a' is not a number"),
         (("{source}", "{tmp}/x", "--header", "A=VARIABLE_THAT_IS_NOT_SET"), 2, "VARIABLE_THAT_IS_NOT_SET is not set"),
         (("{source}", "-", "--workers", "2"), 2, "standard output"),
+        (("-", "{tmp}/x"), 2, "standard input is not read"),
         (("{source}", "{tmp}/x", "--workers", "2", "--max-items", "1"), 2, "--max-items"),
         (("{source}", "{tmp}/x.parquet", "--format", "ndjson"), 2, "holds geoparquet"),
         (("{source}", "{tmp}/x", "--concurrency", "many"), 2, "auto"),
