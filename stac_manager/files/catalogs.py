@@ -210,9 +210,9 @@ class Walk:
         try:
             if not path.endswith(".json") and os.path.isdir(path):
                 path = next((each for name in ENTRY_FILES if os.path.isfile(each := os.path.join(path, name))), path)
-            if not self._is_new_catalog(path):
-                return None
             reason = why_not_regular(path)
+            if hash(path) in self._seen if reason is not None else not self._is_new_catalog(path):
+                return None
             document = {} if reason is not None else load(path)
         except OSError as error:
             if error.errno in TOO_MANY_OPEN:
@@ -290,5 +290,5 @@ def why_not_regular(path: str) -> str | None:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     except ValueError:
-        return "cannot be read: there is a null byte in its name"
+        return "cannot be read: no file has such a name"
     return None if stat.S_ISREG(found.st_mode) else "not a regular file"

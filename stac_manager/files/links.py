@@ -72,7 +72,8 @@ def _is_same(scheme: str, published: str) -> bool:
 def _spellings(href: str, folder: str) -> Iterator[str]:
     yield os.path.normpath(os.path.join(folder, href))
     bare = re.split(r"[?#]", href, maxsplit=1)[0]
-    for name in (urllib.parse.unquote(href), bare, urllib.parse.unquote(bare), href.replace("\\", "/")):
+    plain = href.strip().replace("\\", "/")
+    for name in (urllib.parse.unquote(href), bare, urllib.parse.unquote(bare), plain):
         if name and name != href:
             yield os.path.normpath(os.path.join(folder, name))
 
@@ -80,5 +81,5 @@ def _spellings(href: str, folder: str) -> Iterator[str]:
 def _exists(path: str) -> bool:
     try:
         return os.path.lexists(path)
-    except ValueError:  # a null byte
+    except ValueError:  # no file has such a name
         return False

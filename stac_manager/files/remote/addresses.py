@@ -13,6 +13,9 @@ STORES = {"s3": "S3", "s3a": "S3", "gs": "GCS", "az": "Azure", "adl": "Azure", "
           "abfss": "Azure"}  # fmt: skip
 """What obstore reads, by scheme, and the name of its class."""
 _MAY_HIDE = re.compile(r"[@?#]")
+_ESCAPED = re.compile(r"%(2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
+"""Letters, digits and `-._~`, which mean the same in a URL when they are escaped (RFC 3986, 2.3)."""
+_QUERY = re.compile(r"(?=[?#])")
 _RESOLVED_AS_HTTP = "http"
 _PLAIN = re.compile(r"(?:\./)?((?:[\w~-][\w.~-]*/)*[\w~-][\w.~-]*)", re.ASCII)
 """Most links: names below the folder of their document, with nothing in them that has a meaning in URLs."""
@@ -61,7 +64,10 @@ def joined(base: str, href: str) -> str:
 
 
 def _escaped(href: str) -> str:
-    return urllib.parse.quote(href, safe="%/:?#[]@!$&'()*+,;=-._~")
+    """Escape what no URL has, and write escapes of what needs none as it is: `%2e%2e/` leads where `../` does."""
+    path, query = _QUERY.split(href, maxsplit=1) if _QUERY.search(href) else (href, "")
+    path = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), path)
+    return urllib.parse.quote(path + query, safe="%/:?#[]@!$&'()*+,;=-._~")
 
 
 def origin_of(url: str) -> tuple[str, str]:

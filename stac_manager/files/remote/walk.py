@@ -277,7 +277,7 @@ class Walk:
 
 
 def _digest(url: str) -> bytes:
-    return blake2b(url.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+    return blake2b(url.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _may_be_catalog(data: bytes) -> bool:

@@ -76,8 +76,9 @@ async def test_what_is_not_linked_is_counted_and_named(write: Write, tmp_path: P
 
 
 async def test_missing_and_broken_children_are_failures_and_the_rest_arrives(write: Write, tmp_path: Path) -> None:
-    links = [("child", "gone/catalog.json"), ("child", "bad/catalog.json"), ("item", "lost.json"), ("item", "a.json")]
-    root = write("catalog.json", catalog(*links, ("child", "https://elsewhere.example/catalog.json")))
+    links = [("child", "gone/catalog.json"), ("child", "bad/catalog.json"), ("item", "lost.json"), ("item", " a.json ")]
+    nowhere = [("child", "\0.json"), ("child", "\0.json"), ("item", "\ud800.json"), ("child", "./gone/catalog.json")]
+    root = write("catalog.json", catalog(*links, *nowhere, ("child", "https://elsewhere.example/catalog.json")))
     write("bad/catalog.json", b"{")
     write("a.json", make_item("a"))
     found, failures, notes = await fetched(root)
@@ -86,7 +87,10 @@ async def test_missing_and_broken_children_are_failures_and_the_rest_arrives(wri
         "gone/catalog.json",
         "bad/catalog.json",
         "lost.json",
+        "\\x00.json",
+        "\\ud800.json",
     ]
+    assert failures[-1].endswith("cannot be read: no file has such a name")
     assert notes == [
         "links to other places that were not followed: 1, the first: https://elsewhere.example/catalog.json"
     ]
