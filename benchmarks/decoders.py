@@ -8,8 +8,7 @@ from . import _datasets
 class Decoders:
     """Time of decoding 1,000 items from memory, one by one, each dropped. n/a is a parser that is not installed.
 
-    msgspec, pysimdjson, cysimdjson, fastsimdjson, yyjson, ujson and rapidjson are not among the dependencies of this
-    suite.
+    cysimdjson, fastsimdjson, yyjson, ujson and rapidjson are not among the dependencies of this suite.
     """
 
     param_names = ["decoder", "profile"]

@@ -158,18 +158,23 @@ class IngestModule:
 
         return await searches.plan(self.config, collection_id, partition_items)
 
-    def read(self, partition: Partition, context: WorkflowContext) -> PartitionReader:
+    def read(self, partition: Partition, context: WorkflowContext, *, texts_alone: bool = False) -> PartitionReader:
         """Return a reader of one partition of a plan that was made with this configuration.
 
         It yields exactly the items that the partition owns; the same source gives the same items.
         `concurrency` is used within the partition. What cannot be delivered goes to `context.failure_collector`.
+
+        Args:
+            partition: What to read.
+            context: For what happens, and for what fails.
+            texts_alone: Of the items, only `text_of` of the reader is wanted, and what conditions and marks look at.
         """
         collection_id, failures = self._collection_id(context), context.failure_collector
         if self.config.mode == "file":
             from stac_manager.files import partitions as files
 
             file_stats = FileStats(tell=context.tell)
-            texts = Texts()
+            texts = Texts(alone=texts_alone and self._modifier is None)
             read_file = partial(files.read, partition, self.config, collection_id, failures, file_stats, texts)
             return PartitionReader(partition, read_file, file_stats, self._modifier, texts)
         from stac_manager.api import search as searches

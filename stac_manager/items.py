@@ -12,7 +12,7 @@ MOST_DEPTH = 5
 def is_plain_item(candidate: Any) -> bool:
     """Tell whether parsed JSON is a STAC item and nothing else, at the least cost."""
     return (
-        type(candidate) is dict
+        isinstance(candidate, dict)
         and candidate.get("type") == "Feature"
         and type(candidate.get("id")) is str
         and candidate["id"] != ""

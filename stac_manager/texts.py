@@ -1,22 +1,47 @@
 """Items as JSON on one line: the text that an item was decoded from, where that can be taken as it is.
 
-To make a text anew costs a third of the parsing.
+To make a text anew costs a third of the parsing, and to parse all of an item three times what it takes to check its
+text and to read what is asked of it.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
 from stac_manager.protocols import Item
 
 
-class Texts:
-    """Decodes as `orjson.loads`, and keeps the latest value with its text."""
+class Thin(dict[str, Any]):
+    """An item of which some members are here, and all in its text. It cannot be gone through as if it were whole."""
 
-    def __init__(self) -> None:
+    __slots__ = ("text",)
+    text: bytes
+
+    @classmethod
+    def of(cls, members: Item, text: bytes) -> Thin:
+        """Make one of some members and the text, which is on one line."""
+        item = cls(members)
+        item.text = text
+        return item
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise TypeError("this item is not all here: only its text is")
+
+    __iter__ = keys = values = items = copy = __or__ = __ror__ = __reduce_ex__ = _refuse
+
+
+class Texts:
+    """Decodes as `orjson.loads`, and keeps the latest value with its text.
+
+    Attributes:
+        alone: Nothing but the texts is wanted, so that items may be thin.
+    """
+
+    def __init__(self, *, alone: bool = False) -> None:
+        self.alone = alone
         self._text = b""
         self._value: Any = None
 
@@ -33,6 +58,8 @@ class Texts:
 
     def text_of(self, item: Item) -> bytes:
         """Return an item as JSON on one line: its own text if it is the value decoded last and stood on one line."""
+        if type(item) is Thin:
+            return item.text
         if item is not self._value:
             return text_of(item)
         self._value = None
@@ -40,8 +67,15 @@ class Texts:
         return text_of(item) if b"\n" in text or b"\r" in text else text
 
 
+def whole(item: Item) -> Item:
+    """Return an item with all its members."""
+    return orjson.loads(item.text) if type(item) is Thin else item
+
+
 def text_of(item: Item) -> bytes:
     """Return an item as JSON on one line, whatever its values: numbers of any size, and text that is no UTF-8."""
+    if type(item) is Thin:
+        return item.text
     try:
         return orjson.dumps(item)
     except TypeError:

@@ -31,6 +31,7 @@ class Filters:
         description: In words, for messages.
         fields: What is kept of an item; None for all of it.
         whole: What decodes items of which all is kept.
+        paths: Members that the conditions read.
         may_be_empty: They select among the items, so that none may be left. A collection has some, or is none.
     """
 
@@ -41,6 +42,7 @@ class Filters:
     may_be_empty: bool = False
     fields: Fields | None = None
     whole: Decode = WHOLE
+    paths: frozenset[str] = frozenset()
 
     @property
     def decode(self) -> Decode:
@@ -104,7 +106,7 @@ def filters_of(config: IngestConfig, collection_id: str | None = None) -> Filter
         words.append(f"that the {name!r} lets through")
     may_be_empty = len(predicates) > bool(collections)
     fields = None if config.fields is None else Fields(config.fields, paths)
-    return Filters(tuple(predicates), period, boxes, ", ".join(words), may_be_empty, fields)
+    return Filters(tuple(predicates), period, boxes, ", ".join(words), may_be_empty, fields, paths=frozenset(paths))
 
 
 def _one_of(member: str, wanted: frozenset[str]) -> Predicate:

@@ -43,7 +43,7 @@ def _has_large(properties: dict[str, Any]) -> bool:
     """Look for large doubles at any depth, as text first: most often that has no such number."""
     try:
         text = orjson.dumps(properties)
-        if _SIGN not in text or _EXPONENT not in text:
+        if not may_have_large(text):
             return False
     except TypeError:  # orjson reads deeper than it writes
         pass
@@ -59,6 +59,11 @@ def _has_large(properties: dict[str, Any]) -> bool:
         elif kind is dict:
             values += value.values()
     return False
+
+
+def may_have_large(text: bytes) -> bool:
+    """Tell whether JSON that orjson has written may have a double of 1e16 or more."""
+    return _SIGN in text and _EXPONENT in text
 
 
 def exact(value: Any, data: memoryview | bytes) -> Any:

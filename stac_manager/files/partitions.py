@@ -27,6 +27,7 @@ from stac_manager.files.formats import HEAD_BYTES, Document, Format, magic, why_
 from stac_manager.files.lines import FIRST_VALUE_BYTES, has_lines, last_beginning_over_lines
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.parquet import row_groups
+from stac_manager.files.picking import ThinReader
 from stac_manager.files.reading import read_documents
 from stac_manager.files.window import FileSource, Window, bytes_of_file, line_from
 from stac_manager.owning import owning
@@ -205,7 +206,9 @@ async def read(
         ValueError: If the partition is none of files.
     """
     own = OwnFailures(failures)
-    filters = replace(filters_of(config, collection_id), whole=Decode(texts.loads, WHOLE.kept))
+    filters = filters_of(config, collection_id)
+    loads = ThinReader(texts, filters.paths).loads if texts.alone else texts.loads
+    filters = replace(filters, whole=Decode(loads, WHOLE.kept))
     documents: list[tuple[PlannedDocument, Document]] = []
     if is_remote(config.source):
         from stac_manager.files.remote import reading as remote

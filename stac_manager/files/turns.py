@@ -22,6 +22,7 @@ from stac_manager.files.readahead import Content, ReadAhead
 from stac_manager.items import is_plain_item
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
+from stac_manager.texts import whole
 
 TURN_SECONDS = 0.005
 """Other tasks of the event loop get their turn after so long."""
@@ -148,7 +149,7 @@ class Turns:
         reading = stats.seconds_reading
         for item in self._current:
             if item is not None and given is not None and item.get("collection") is None:
-                item = {**item, "collection": given}  # not in place: the item is no longer what its text says
+                item = {**whole(item), "collection": given}  # not in place: the item is no longer what its text says
             if item is None or (matches is not None and not matches(item)):
                 if clock() >= turn:
                     return

@@ -182,8 +182,8 @@ class Worker:
 
     async def _written(self, partition: Partition, columns: bytes | None, most_items: int | None) -> Done:
         context = WorkflowContext.create()
-        reader = self._module.read(partition, context)
         layout = self._job.layout
+        reader = self._module.read(partition, context, texts_alone=layout.format != "geoparquet")
         temporary = layout.temporary / f"{partition.key}.{os.getpid()}.{os.urandom(4).hex()}"
         marks = Marks()
         part = _open_part(layout, self._folder.disk, temporary, columns, reader.text_of)

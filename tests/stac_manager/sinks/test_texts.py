@@ -1,16 +1,31 @@
-"""Items are written with their own text where that is a line of JSON, and are the same as those that are delivered."""
+"""Items are written with their own text where that is a line of JSON, and are the same as those that are delivered.
+
+Of long ones, the sink reads only a part. It must never be noticed.
+"""
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
-from support import make_item
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support import make_item, real_item_files
 
 from stac_manager import IngestModule, WorkflowContext
+from stac_manager.files import picking
+from stac_manager.files.numbers import has_large_number
+from stac_manager.items import is_plain_item
 from stac_manager.protocols import Item
 from stac_manager.sinks import Sink, write
+from stac_manager.texts import Texts, Thin, text_of, whole
 
 SPACED = json.dumps(make_item("spaced"))
 COMPACT = json.dumps(make_item("compact"), separators=(",", ":"))
@@ -78,3 +93,159 @@ def test_what_is_written_is_what_is_delivered(tmp_path: Path, name: str, content
 def test_a_text_of_one_line_is_kept(tmp_path: Path, name: str, content: str) -> None:
     lines, _ = written(made(tmp_path, name, content), tmp_path)
     assert lines == [line.strip() for line in content.splitlines() if line.strip()]
+
+
+# Long items, of which only a part is read
+
+ASSETS = {f"B{index:02}": {"href": f"https://example.com/{index}.tif", "gsd": 10} for index in range(100)}
+PROPERTIES = {"datetime": "2024-05-01T10:00:00Z", "updated": "2024-06-01T10:00:00Z", "eo:cloud_cover": 3, "a.b": 1}
+
+
+def long(item_id: str = "long", **members: Any) -> str:
+    return json.dumps(make_item(item_id, properties=PROPERTIES, assets=ASSETS) | members, ensure_ascii=False)
+
+
+def deep(levels: int) -> str:
+    return long(a=0).replace('"a": 0', '"a": ' + "[" * levels + "]" * levels)
+
+
+# A name that a value may replace, and one that comes first and last.
+PLACES = [
+    '"datetime": "2024-05-01T10:00:00Z"',
+    '"gsd": 10',
+    '"links": []',
+    '"collection": "scenes"',
+    '"type": "Feature"',
+]
+VALUES = [
+    "-0", "-0.0", "1E5", "01", "1.", "NaN", "-Infinity", "1e400", "1e-400", "1e30", "1e16", "12345678901234567890.5",
+    str(2**63), str(2**64), str(-(2**63) - 1), "1" * 400,
+    '"\\ud800"', '"\\ud83d\\ude00"', '"\\u0000"', '"\x00"', '"\x1f"',
+    '"\x7f"', '"\\x"', "tru", "null", "{}", "[1,]", '{"a":1,"a":2}', '{"":1}', '"Feature"', '"b"', '"x","features":[]',
+    '"x","id":"twice"', '"x","\\u0069d":"twice"', '"x","type":"Catalog"', '"x","foreign":1e30', '"x","foreign":1.5',
+    '"x","a\\u0000":1', '"x","":2', '"x","stac_version":1', '"x","id":""', "[" * 1100 + "]" * 1100,
+]  # fmt: skip
+ODD = [
+    long(**{"id": "ä"}),
+    "\ufeff" + long(),
+    f" {long()}\t",
+    long() + "\0",
+    long() + "}",
+    long()[:-1],
+    deep(1021),
+    deep(1024),
+]
+ODD += ["\f" + long(), long().replace(", ", ",\r ", 1)]
+ODD += [long().replace(place, f"{place.split(':')[0]}: {value}", 1) for place in PLACES for value in VALUES]
+
+
+@pytest.fixture
+def always_thin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read a part of each item where that is possible, whether it pays or not."""
+    pytest.importorskip("simdjson")  # no wheel for some interpreters
+    for name in ("LEAST_BYTES", "LEAST_SHARE", "DOCUMENTS_PASSED"):
+        monkeypatch.setattr(picking, name, 0)
+
+
+def all_written(source: Path, folder: Path, **options: Any) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Write the source as NDJSON, and return the parts and what the manifest says."""
+    manifest = write(Sink({"source": source, **options}, folder, partition_items=50)).to_json()
+    for changing in ("finished", "files"):
+        del manifest[changing]
+    return {path.name: path.read_bytes() for path in folder.glob("*.ndjson")}, manifest
+
+
+CONDITIONS: list[dict[str, Any]] = [
+    {},
+    {"bbox": [7, 51, 8, 52], "datetime": "2024-05-01/2024-05-02"},
+    {"filter": {"op": "=", "args": [{"property": "assets.B07.gsd"}, 10]}},
+    {"filter": {"op": "=", "args": [{"property": "a.b"}, 1]}},
+    {"filter": {"op": "isNull", "args": [{"property": "foreign"}]}, "ids": ["long"]},
+    {"collection_id": "scenes", "fields": ["eo:cloud_cover"]},
+]
+
+
+@pytest.mark.usefixtures("always_thin")
+@pytest.mark.parametrize("options", CONDITIONS, ids=str)
+def test_parts_are_the_same_as_without_simdjson(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    content = "\n".join(ODD).encode("utf-8", "surrogatepass")
+    for folder in ("lines", "collection=given"):
+        (source / folder).mkdir(parents=True)
+        (source / folder / "odd.ndjson").write_bytes(content.replace(b"NaN", b'"\xff"') + b"\n" + content)
+        (source / folder / "bare.ndjson").write_text(long(collection=None) + "\n" + long("second") + "\n")
+    for index, text in enumerate([long(), long() + "\n", json.dumps(json.loads(long()), indent=1), f"[{long()}]"]):
+        (source / f"{index}.json").write_text(text)
+    (source / "real.ndjson").write_bytes(b"".join(path.read_bytes() for path in real_item_files()))
+    thin = []
+    monkeypatch.setattr(Thin, "of", lambda members, text, of=Thin.of: thin.append(text) or of(members, text))
+    found = all_written(source, tmp_path / "thin", **options)
+    assert (len(thin) > 100) is ("fields" not in options)
+    monkeypatch.setattr(picking, "_simdjson", lambda: None)
+    assert found == all_written(source, tmp_path / "whole", **options)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**65), 2**65) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=12,
+)
+names = st.sampled_from(["id", "properties", "features", "assets", "a", "a.b"]) | st.text()
+
+
+@pytest.mark.usefixtures("always_thin")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(names, json_values), st.binary(max_size=4), st.integers(0, 5_000), st.booleans())
+def test_a_text_is_read_in_part_only_where_it_is_an_item(
+    given_members: dict[str, Any], noise: bytes, at: int, instead: bool
+) -> None:
+    data = long(**given_members).encode("utf-8", "surrogatepass")
+    data = data[:at] + noise + data[at + len(noise) * instead :]
+    reader = picking.ThinReader(Texts(), ["a.b"])
+    try:
+        expected = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        with pytest.raises(orjson.JSONDecodeError, match=re.escape(str(error))):
+            reader.loads(memoryview(data))
+        return
+    found = reader.loads(memoryview(data))
+    if not isinstance(found, Thin):
+        assert found == expected
+        return
+    assert is_plain_item(expected)
+    assert not has_large_number(expected)
+    assert (found.text, whole(found)) == (data.strip(), expected)
+    assert {name: repr(found.get(name)) for name in (*picking.READ, "a", "a.b")} == {
+        name: repr(expected.get(name)) for name in (*picking.READ, "a", "a.b")
+    }
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [dict, list, copy.copy, copy.deepcopy, pickle.dumps, json.dumps, lambda item: {**item}, lambda item: item | {},
+     lambda item: {} | item, lambda item: {}.update(item), lambda item: item.items()],
+)  # fmt: skip
+def test_a_part_of_an_item_is_not_taken_for_all_of_it(copied: Callable[[Any], object]) -> None:
+    text = long().encode()
+    item = Thin.of({"type": "Feature", "id": "long"}, text)
+    with pytest.raises(TypeError, match="not all here"):
+        copied(item)
+    assert text_of(item) == Texts().text_of(item) == text
+    assert whole(item) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_thin"),
+    [
+        (long(), True),
+        (json.dumps(make_item("short")), False),
+        (long(properties=PROPERTIES | {"list": list(range(2_000))}), False),
+        (long(a="x" * picking.MOST_BYTES), False),
+    ],
+    ids=["long", "short", "most of it is properties", "larger than the parser's buffers may be"],
+)
+def test_a_part_is_read_where_that_pays(text: str, is_thin: bool) -> None:
+    pytest.importorskip("simdjson")
+    assert isinstance(picking.ThinReader(Texts(), ()).loads(text.encode()), Thin) is is_thin

@@ -1,0 +1,99 @@
+"""Items of which a sink wants the text, and little beside it: simdjson checks all of the text and makes that little.
+
+simdjson refuses what orjson refuses, and more: integers of more than 64 bits, and another level. It differs in two
+places: it passes over a byte order mark, and finds the first of two members of a name, where orjson has the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from stac_manager.checks import ITEM_MEMBERS
+from stac_manager.files.numbers import may_have_large
+from stac_manager.items import is_plain_item
+from stac_manager.texts import Texts, Thin
+
+READ = ("type", "stac_version", "id", "collection", "properties")
+"""What makes an item and tells it from others, and what sinks take note of."""
+MOST_BYTES = 1_048_576
+"""The parser keeps several times the largest text that it has met, so a larger one is not for it."""
+LEAST_BYTES = 4_096
+LEAST_SHARE = 2.5
+"""It pays for texts of this length and so many times that of their properties, of which simdjson makes dicts slowly."""
+DOCUMENTS_PASSED = 100
+"""So many documents are parsed whole after one for which it did not pay."""
+_WHITE = b" \t\r\n"
+
+
+class ThinReader:
+    """Reads as `Texts.loads`, but makes thin items where that is clear and pays.
+
+    Args:
+        texts: Reads the rest.
+        paths: Members that are read beside `READ`, also as paths with dots.
+    """
+
+    def __init__(self, texts: Texts, paths: Iterable[str]) -> None:
+        self._texts = texts
+        self._names = frozenset((*READ, *paths, *(path.partition(".")[0] for path in paths)))
+        self._passed_over = frozenset(ITEM_MEMBERS) - self._names
+        self._passing = 0
+        self._parse: Any = None
+        if (simdjson := _simdjson()) is not None:
+            self._parse = simdjson.Parser(MOST_BYTES).parse
+            self._object, self._array = simdjson.Object, simdjson.Array
+
+    def loads(self, data: Any) -> Any:
+        """Parse JSON.
+
+        Raises:
+            orjson.JSONDecodeError: If it is none.
+        """
+        if self._parse is None or self._passing or len(data) > MOST_BYTES:
+            self._passing = max(self._passing - 1, 0)
+            return self._texts.loads(data)
+        text = bytes(data).strip(_WHITE)
+        if len(text) < LEAST_BYTES or text[:1] != b"{" or b"\n" in text or b"\r" in text:
+            return self._texts.loads(data)
+        if (found := self._read(text)) is not None:
+            return Thin.of(found, text)
+        self._passing = DOCUMENTS_PASSED
+        return self._texts.loads(data)
+
+    def _read(self, text: bytes) -> dict[str, Any] | None:
+        """Return what is read of an item; None where it is none, only orjson can tell, or this does not pay."""
+        picked: dict[str, Any] = {}
+        try:
+            found = self._parse(text)
+            names = list(found)
+            if "features" in names or len(set(names)) != len(names):
+                return None
+            for name in names:
+                if name in self._passed_over:
+                    continue
+                if "\0" in name or type(value := found[name]) is float:  # which may have been an integer
+                    return None
+                if name in self._names:
+                    if type(value) is self._object:
+                        value = value.as_dict()
+                    elif type(value) is self._array:
+                        value = value.as_list()
+                    picked[name] = value
+            properties = orjson.dumps(picked.get("properties"))
+        except (ValueError, TypeError, RuntimeError):  # also where another thread was stopped here with its document
+            return None
+        if len(text) < LEAST_BYTES + LEAST_SHARE * len(properties) or may_have_large(properties):
+            return None
+        return picked if is_plain_item(picked) else None
+
+
+def _simdjson() -> Any:
+    """Return the module, None where it is not installed: it has no wheel for some interpreters."""
+    try:
+        import simdjson
+    except (ImportError, RuntimeError):  # which it makes of an ImportError
+        return None
+    return simdjson
