@@ -19,6 +19,8 @@ import orjson
 from stac_manager.checks import ITEM_MEMBERS
 from stac_manager.protocols import Item
 
+Path: TypeAlias = tuple[str, ...]
+"""Names from the item inwards. A name may have dots in it."""
 Tree: TypeAlias = dict[str, "Tree | None"]
 """Members by name; None for one that is kept as it is."""
 
@@ -43,12 +45,16 @@ ALWAYS = ("type", "stac_version", "id", "collection")
 MOST_LEVELS = 32
 
 
-def tree_of(paths: Iterable[str]) -> Tree:
-    """Put paths with dots together; a path that is the beginning of another one stands for both."""
+def path_of(text: str) -> Path:
+    """Return the path that a text with dots is."""
+    return tuple(text.split(".", MOST_LEVELS))
+
+
+def tree_of(paths: Iterable[Path]) -> Tree:
+    """Put paths together; a path that is the beginning of another one stands for both."""
     tree: Tree = {}
-    for path in sorted(paths):
+    for names in sorted(paths):
         at = tree
-        names = path.split(".", MOST_LEVELS)
         for name in names[:-1]:
             below = at.setdefault(name, {})
             if below is None:
@@ -76,7 +82,7 @@ class Fields:
     """What is kept of every item.
 
     Args:
-        paths: The members that are delivered.
+        paths: The members that are delivered, as paths with dots.
         needed: Further ones that conditions on the item read.
 
     Attributes:
@@ -85,10 +91,10 @@ class Fields:
         is_exact: They are the same.
     """
 
-    def __init__(self, paths: Iterable[str], needed: Iterable[str] = ()) -> None:
-        paths = (*ALWAYS, *paths)
-        self.tree = tree_of(paths)
-        self.read = tree_of((*paths, *needed))
+    def __init__(self, paths: Iterable[str], needed: Iterable[Path] = ()) -> None:
+        delivered = [path_of(each) for each in (*ALWAYS, *paths)]
+        self.tree = tree_of(delivered)
+        self.read = tree_of((*delivered, *needed))
         self.is_exact = self.tree == self.read
 
     def keep(self, item: Item) -> Item:

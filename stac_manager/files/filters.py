@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from stac_manager.config import IngestConfig
-from stac_manager.fields import WHOLE, Decode, Fields
+from stac_manager.fields import WHOLE, Decode, Fields, Path, path_of
 from stac_manager.files import expressions
 from stac_manager.files.boxes import Box, boxes_of, item_matches
 from stac_manager.protocols import Item
@@ -42,7 +42,7 @@ class Filters:
     may_be_empty: bool = False
     fields: Fields | None = None
     whole: Decode = WHOLE
-    paths: frozenset[str] = frozenset()
+    paths: frozenset[Path] = frozenset()
 
     @property
     def decode(self) -> Decode:
@@ -72,14 +72,14 @@ def filters_of(config: IngestConfig, collection_id: str | None = None) -> Filter
         ConfigurationError: If `filter` or `intersects` is not understood, or needs a package that is not installed.
     """
     predicates: list[Predicate] = []
-    paths: set[str] = set()
+    paths: set[Path] = set()
     words: list[str] = []
     period: tuple[int | None, int | None] = (None, None)
     boxes: tuple[Box, ...] = ()
     collections = config.collections or tuple(filter(None, [config.collection_id or collection_id]))
     if collections:
         predicates.append(_one_of("collection", frozenset(collections)))
-        paths.add("collection")
+        paths.add(("collection",))
         words.append(f"of collection {' or '.join(map(repr, collections))}")
     if config.ids is not None:
         predicates.append(_one_of("id", frozenset(config.ids)))
@@ -87,12 +87,12 @@ def filters_of(config: IngestConfig, collection_id: str | None = None) -> Filter
     if config.datetime is not None:
         period = interval(config.datetime)
         predicates.append(_during(*period))
-        paths |= {"properties.datetime", "properties.start_datetime", "properties.end_datetime"}
+        paths |= {("properties", name) for name in ("datetime", "start_datetime", "end_datetime")}
         words.append(f"in {config.datetime}")
     if config.bbox is not None:
         boxes = boxes_of(config.bbox)
         predicates.append(_inside(boxes, config.bbox))
-        paths |= {"geometry", "bbox"}
+        paths |= {("geometry",), ("bbox",)}
         words.append("in the bbox")
     for name in ("intersects", "filter"):
         expression = getattr(config, name)
@@ -102,7 +102,8 @@ def filters_of(config: IngestConfig, collection_id: str | None = None) -> Filter
             expression = {"op": "s_intersects", "args": [{"property": "geometry"}, expression]}
         predicate, names = expressions.compiled(expression)
         predicates.append(predicate)
-        paths |= {path for each in names for path in (each, f"properties.{each}")}
+        found = {path for each in names for path in ((each,), path_of(each))}
+        paths |= found | {("properties", *path) for path in found}
         words.append(f"that the {name!r} lets through")
     may_be_empty = len(predicates) > bool(collections)
     fields = None if config.fields is None else Fields(config.fields, paths)

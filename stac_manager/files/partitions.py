@@ -207,7 +207,7 @@ async def read(
     """
     own = OwnFailures(failures)
     filters = filters_of(config, collection_id)
-    loads = ThinReader(texts, filters.paths).loads if texts.alone else texts.loads
+    loads = ThinReader(texts, (path[0] for path in filters.paths)).loads if texts.alone else texts.loads
     filters = replace(filters, whole=Decode(loads, WHOLE.kept))
     documents: list[tuple[PlannedDocument, Document]] = []
     if is_remote(config.source):

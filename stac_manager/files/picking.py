@@ -33,12 +33,12 @@ class ThinReader:
 
     Args:
         texts: Reads the rest.
-        paths: Members that are read beside `READ`, also as paths with dots.
+        names: Members that are read beside `READ`.
     """
 
-    def __init__(self, texts: Texts, paths: Iterable[str]) -> None:
+    def __init__(self, texts: Texts, names: Iterable[str]) -> None:
         self._texts = texts
-        self._names = frozenset((*READ, *paths, *(path.partition(".")[0] for path in paths)))
+        self._names = frozenset((*READ, *names))
         self._passed_over = frozenset(ITEM_MEMBERS) - self._names
         self._passing = 0
         self._parse: Any = None

@@ -84,6 +84,23 @@ def test_partial_items_of_every_layout(layout: str, tmp_path: Path) -> None:
     assert some == [{name: each[name] for name in ("type", "stac_version", "id", "collection")} for each in expected]
 
 
+@pytest.mark.parametrize("name", ["a.b", "properties.a.b", "c.d"])
+@pytest.mark.parametrize("layout", ["json", "parquet"])
+def test_a_condition_reads_what_has_dots_in_its_name(name: str, layout: str, tmp_path: Path) -> None:
+    items = [{**item(0), "c.d": 1}, {**item(1), "c": {"d": 1}}, item(2)]
+    items[0]["properties"]["a.b"] = 1
+    items[1]["properties"]["a"] = {"b": 1}
+    source = tmp_path / f"items.{layout}"
+    if layout == "json":
+        source.write_text(json.dumps(items))
+    else:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(items), source)
+    options = {"filter": {"op": "=", "args": [{"property": name}, 1]}}
+    found = [each["id"] for each in fetch(source, **options)]
+    assert found[0] == "i0000"
+    assert found == [each["id"] for each in fetch(source, fields=["bbox"], **options)]
+
+
 @pytest.mark.parametrize("suffix", ["json", "ndjson"])
 def test_large_numbers_are_exact_and_bring_nothing_else(suffix: str, tmp_path: Path) -> None:
     text = json.dumps(ITEMS[0]).replace('"eo:cloud_cover": 0', f'"eo:cloud_cover": {2**70}, "a": 1e30')
