@@ -120,9 +120,17 @@ def judge(
     whole = came == counted and not (unread or lost or failed)
     if whole and not moved:  # all that there is has come, whatever was odd
         return Verdict("complete")
-    missing = [f"{report.name}: {report.problem}" for report in reports if report.problem and not report.doubtful_end]
+    wrong = counts_contradict(reports)
+    missing = [
+        f"{report.name}: {report.problem}"
+        for report in reports
+        if report.problem and not report.doubtful_end and not (wrong and report.contradicts)
+    ]
     miscounted = any(report.problem and report.doubtful_end and report.counted is not None for report in reports)
-    if miscounted:  # all was read once more, and the counts contradict each other
+    if wrong:  # said once, and not of each part
+        more = f"{many(counted - came, 'item')} " if counted is not None and counted > came else ""
+        doubts.append(f"the server counts {more}more than its pages hold")
+    elif miscounted:  # all was read once more, and the counts contradict each other
         missing, doubts = [], [*doubts, *missing]
     unproved = [*doubts, *(words for words in moved if words not in missing)]
     if whole:  # as far as a count tells of what changed meanwhile
@@ -131,7 +139,7 @@ def judge(
         missing.append(_not_read(unread))
     if lost:
         missing.append(f"{many(lost, 'item')} with unclear times came for no partition that owns them")
-    if counted is not None and came < counted and not miscounted:
+    if counted is not None and came < counted and not (miscounted or wrong):
         missing.append(f"{counted - came} of the {counted} items counted did not come")
     if counted is not None and came > counted:
         unproved.append(f"{many(came - counted, 'item')} more came than the server had counted")
@@ -140,6 +148,13 @@ def judge(
         return Verdict("incomplete", tuple(missing), tuple(unproved), undelivered)
     proved = counted is not None or (bool(reports) and all(report.counted is not None for report in reports))
     return Verdict("complete" if proved and not unproved else "unverified", (), tuple(unproved))
+
+
+def counts_contradict(reports: Iterable[PartitionReport]) -> bool:
+    """Whether more parts of a search end before their counts than meet them, all in pages that show no gap: then the
+    counts are wrong, as estimates are. A few of them would lack items."""
+    odd = [report.contradicts for report in reports if report.problem or report.counted]
+    return sum(odd) > max(len(odd) / 2, 1)
 
 
 def are_less(reports: Iterable[PartitionReport], counted: int | None) -> bool:

@@ -27,6 +27,7 @@ class PartitionReport:
             looks whether they were delivered elsewhere.
         settled: Digests of such items that were delivered here.
         doubtful_end: Whether `problem` is only that the end cannot be believed, and not that items are missing.
+        contradicts: Whether its count alone says so: its pages came to their end, and none of them shows a gap.
         shifted: Why pages may have moved while they were read, in words: no count proves anything then.
         datetime: The interval of time that it is limited to, as a search has it; None where it is not.
         place: What it is called in messages, where that is not its interval.
@@ -47,6 +48,7 @@ class PartitionReport:
     doubtful: tuple[str, ...] = ()
     settled: tuple[str, ...] = ()
     doubtful_end: bool = False
+    contradicts: bool = False
     shifted: str | None = None
     datetime: str | None = None
     place: str | None = None

@@ -18,13 +18,14 @@ from stac_manager.api.ledger import Ledger
 from stac_manager.api.ownership import FOREIGN, Owner, owner
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import Query
-from stac_manager.api.reading import CAPPED, PERHAPS_CAPPED, Reading
+from stac_manager.api.reading import CAPPED, PERHAPS_CAPPED, SHIFTED, Reading
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
-from stac_manager.api.survey import ATTEMPTS
+from stac_manager.api.survey import ATTEMPTS, found
 from stac_manager.completeness import Completeness
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.plan import Interval, Pages, Partition, Tile
+from stac_manager.plan import Interval, Pages, Partition, Tile, Whole
+from stac_manager.report import PartitionReport
 from stac_manager.timestamps import SECOND
 
 AWAY_SECONDS = 2
@@ -56,6 +57,19 @@ class Beyond:
         self._fetcher, self._ledger, self._proof = fetcher, ledger, proof
         self._last: Page | Sample | None = None  # of a search in pages by number, of which another one ends last
         self._limit: int | None = None  # where pages end, though there are more items
+
+    async def lacks(self, query: Query) -> bool:
+        """Whether the whole of a search has to be read once more, after its parts: not where it is counted as they are
+        by now."""
+        proof, counted = self._proof, self._proof.counted
+        if not self._ledger.lacks():
+            return False
+        page = None if counted is None else await found(self._fetcher.client, query, Whole())
+        if page is None or page.matched != self._ledger.came:
+            return True
+        proof.counted = page.matched
+        proof.partitions.append(PartitionReport(Whole().key, counted=counted, shifted=SHIFTED))
+        return False
 
     async def look_ahead(self, query: Query, reading: Reading, *, whole: bool) -> None:
         """Ask what lies beyond the last page of a reading as soon as that has come: others are still on their way.

@@ -74,6 +74,7 @@ class Search:
         self._replace(reading, self._splitter.at_start(share, self._ledger.came, size) if self._splitter else [])
         self._readings.add(reading)
         while reading.following is not None and not reading.stopped:
+            reading.stopped = share.doubted and self._splitter is not None and self._splitter.is_in_vain
             self._replace(reading, self.ways.by_names(self._query, reading))
             await self._read_page(reading)
         whole = not self._splitter and (isinstance(part, Pages) or self._runner.unfinished == 1)
@@ -266,7 +267,7 @@ class Search:
             partition = reading.share.partition
             report = reading.report(self._query.datetime(partition), self._query.place(partition))
             self._stats.completeness.partitions.append(replace(report, problem=None) if reading.stopped else report)
-        if self._splitter and self._runner.unfinished == 1 and not reading.stopped and self._ledger.lacks():
+        if self._splitter and self._runner.unfinished == 1 and await self._beyond.lacks(self._query):
             self._runner.add([Share(Whole())])
         self._runner.finished()
 
@@ -276,10 +277,8 @@ class Search:
         Raises:
             DataProcessingError: What went wrong, where nothing else can be had either.
         """
-        if self._splitter is None:
-            helped = await self.ways.help(reading)
-            if helped is not None:
-                self._cut_after_all(reading, helped)
+        if self._splitter is None and (helped := await self.ways.help(reading)) is not None:
+            self._cut_after_all(reading, helped)
         if self._splitter is not None:
             self._replace(reading, self._splitter.repaired(reading, self._fetcher.largest))
             reading.stopped |= isinstance(reading.share.partition, Pages)  # whose place others have taken
@@ -295,6 +294,7 @@ class Search:
 
     def _cut_after_all(self, reading: Reading, planned: Planned) -> None:
         if planned.cuts is not None:
-            self._query, self._splitter = planned.query, Splitter(planned.cuts, planned.sizes)
-            failing = reading.ending.error is not None
-            self._replace(reading, [Share(part, reading.before, failing=failing) for part in planned.partitions])
+            self._query = planned.query
+            self._splitter = Splitter(planned.cuts, planned.sizes, self._stats.completeness.pages)
+            like = Share(Whole(), reading.before, 0, reading.ending.error is not None, doubted=reading.contradicts)
+            self._replace(reading, [replace(like, partition=part) for part in planned.partitions])

@@ -12,11 +12,11 @@ from stac_manager.api.addresses import shown
 from stac_manager.api.decoding import Illegible
 from stac_manager.api.ownership import FOREIGN, OWN, ROUNDED, UNCLEAR, Asked, Glance, Owner, collection_of, owner
 from stac_manager.api.paging import Page
-from stac_manager.api.reading import LOST, MOVED, Reading
+from stac_manager.api.reading import LOST, MOVED, SHIFTED, Reading
 from stac_manager.api.seen import Claims, Seen, Strays, canonical, identity_of, mark_of
 from stac_manager.api.space import is_outside
 from stac_manager.api.tallies import Tally
-from stac_manager.completeness import are_less, judge
+from stac_manager.completeness import are_less, counts_contradict, judge
 from stac_manager.context import FailureCollector
 from stac_manager.items import why_not_an_item
 from stac_manager.plan import Partition, Tile, Whole
@@ -82,6 +82,8 @@ class Ledger:
         count that is still larger is wrong."""
         if self._strays is None and isinstance(reading.share.partition, Whole):
             reading.doubt_count()
+            if reading.missing() is None and reading.counted not in (None, self._stats.completeness.counted):
+                self._stats.completeness.counted, reading.ending.shifted = reading.counted, SHIFTED
             self._stats.notes += [STRAYED] * (reading.tally.items > 0)
         elif self.delivered is None and self._strays is not None:
             self._strays.deliver(reading.memory.own)
@@ -98,6 +100,8 @@ class Ledger:
         if self.delivered is not None:
             return proof.counted is not None
         # Where nothing else explains it, there may be some that no interval finds.
+        if counts_contradict(proof.partitions):
+            return False
         whole = not any(report.problem for report in proof.partitions) or are_less(proof.partitions, proof.counted)
         if not whole or not (strays.known if proof.counted is not None else strays.lost()):
             return False
@@ -208,7 +212,8 @@ class Ledger:
             else:
                 reading.tally.near += 1
             return False
-        if not item and (reason := _why_not_an_item(member)):
+        illegible = str(member) if isinstance(member, Illegible) else None
+        if not item and (reason := illegible or why_not_an_item(member, partial=True)):
             reading.tally.failed += 1
             self.totals.failed += 1
             self._failures.add(page.url, reason)
@@ -284,10 +289,6 @@ class Ledger:
         """Take note of a member that came before."""
         reading.tally.duplicates += 1
         self._stats.completeness.duplicates_removed += 1
-
-
-def _why_not_an_item(member: Any) -> str | None:
-    return str(member) if isinstance(member, Illegible) else why_not_an_item(member, partial=True)
 
 
 def _marked(member: Any) -> tuple[int, bool]:

@@ -43,6 +43,7 @@ class Share:
         depth: How often it was cut out of a larger one because something was wrong with that.
         failing: Whether that was a page which cannot be had: it may be in here.
         parent: What it was cut out of, with the server's count as its estimate, where that was counted.
+        doubted: Whether it is read once more for the sake of a count that contradicts its pages.
     """
 
     partition: Partition
@@ -50,6 +51,7 @@ class Share:
     depth: int = 0
     failing: bool = False
     parent: Partition | None = None
+    doubted: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -96,11 +98,17 @@ class Reading:
         """Take note of a page that has come, and of the request for the next."""
         self.tally.fetched += 1
         self.memory.last_was_full = page.full
+        self.tally.short += not page.full
         self.tally.members += page.size
         if self.counted is None:  # some servers count on some pages only
             self.counted = page.matched
         elif page.matched not in (None, self.counted):
             self.ending.shifted = SHIFTED
+        self.memory.counting |= page.counting
+        if page.matched is not None:
+            self.memory.counts.add(page.matched)
+        if page.following is None and self.tally.members in self.memory.counts and not self.memory.counting:
+            self.counted = self.tally.members  # of several counts, that which was met
         if self.counted is None and page.size and self.reached is not None:
             first = page.first_member()
             time = time_of(first)[0] if isinstance(first, dict) else None
@@ -189,6 +197,16 @@ class Reading:
         odd = self.ending.problem or self.ending.shifted
         self.ending.doubtful = not odd and self.memory.different == self.tally.members
 
+    @property
+    def contradicts(self) -> bool:
+        """Whether its count is all that says that something is missing: its pages, full but for the last one and each
+        with other items, came to their end."""
+        memory, tally, ending = self.memory, self.tally, self.ending
+        plain = tally.short <= 1 and not (memory.last_was_full or tally.skipped or memory.anew)
+        whole = memory.different == tally.members < (self.counted or 0)
+        moved = ending.shifted is not None and (ending.shifted != SHIFTED or memory.counting)
+        return plain and whole and not (moved or ending.problem or ending.error or ending.doubtful)
+
     def behind_item(self) -> Request | None:
         """The request for what is behind an item that cannot be had, where the links count and not all came. Where
         they count pages, several in a row are taken for all that is behind the last page that can be asked for."""
@@ -264,6 +282,7 @@ class Reading:
             problem=self.missing(),
             doubtful_end=(self.ending.doubtful or self.repeats)
             and (self.counted is None or self.ending.problem is None),
+            contradicts=self.contradicts,
             shifted=self.ending.shifted,
             datetime=datetime,
             place=place,

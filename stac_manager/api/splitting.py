@@ -24,6 +24,8 @@ FINER_IN_BURSTS = 1.5
 REPAIR_DEPTH = 2
 REPAIRS_IN_VAIN = 50
 """How often a partition that lacks items is read again, and how many are without anything new to show for it."""
+DOUBTS_IN_VAIN, FOR_DOUBTS = 2, 0.1
+"""How many where nothing but counts speaks for it, and that for each page: then it is the counts that are wrong."""
 FAILURES_IN_VAIN = 50
 """How many more parts of a partition that cannot be had fail than are read: a cut leaves one of two, unless the server
 rounds times."""
@@ -105,11 +107,12 @@ def parts_at_start(estimate: float, left: float, workers: int, page: int) -> int
 
 
 class Splitter:
-    """Replaces partitions by others while they are read."""
+    """Replaces partitions by others while they are read, after so many pages of the search."""
 
-    def __init__(self, cuts: Cuts, sizes: Sizes) -> None:
+    def __init__(self, cuts: Cuts, sizes: Sizes, pages: int = 0) -> None:
         self._cuts = cuts
         self._sizes = sizes
+        self._pages = pages  # with something new
         self._counted = 0
         self._undiminished: dict[str, int] = {}  # parts that hold all of the partition that was cut, by its key
         self._twins = 0  # such parts beside the first of each
@@ -153,7 +156,7 @@ class Splitter:
     def at_start(self, share: Share, came: int, page: int) -> list[Share]:
         """Cut a partition that nobody has begun to read, where the others will be done long before it."""
         partition, counted = share.partition, self._sizes.counted
-        if partition.estimate is None or counted is None or not self.divides or not self._cuts.can_cut(partition):
+        if partition.estimate is None or counted is None or not self._divides or not self._cuts.can_cut(partition):
             return []
         estimate = min(partition.estimate, counted - came)
         parts = parts_at_start(estimate, counted - came, self._sizes.workers, page)
@@ -163,7 +166,7 @@ class Splitter:
     def oversized(self, reading: Reading, page: Page, page_size: int) -> list[Share]:
         """Cut a partition of which the first page shows that it holds far more than it should."""
         counted, partition = reading.counted, reading.share.partition
-        if counted is None or counted <= page.size or not self.divides or not self._cuts.can_cut(partition):
+        if counted is None or counted <= page.size or not self._divides or not self._cuts.can_cut(partition):
             return []
         if page.following is None:  # cut off; or items are missing, or the count is wrong
             parts = min(ceil(counted / (CUT_OFF_SHARE * max(page.size, 1))), MOST_PARTS)
@@ -200,25 +203,38 @@ class Splitter:
         self._spent += cost if shares else 0
         return (reading, shares) if shares else None
 
+    @property
+    def _divides(self) -> bool:
+        """Whether partitions are cut by counts: not by those that are wrong."""
+        return self.divides and not self.is_in_vain
+
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether enough was read again for the sake of counts alone."""
+        return self._in_vain > DOUBTS_IN_VAIN + FOR_DOUBTS * self._pages
+
     def repaired(self, reading: Reading, largest: int) -> list[Share]:
         """What to read again of a partition that lacks items; nothing where that was tried enough."""
         share, ending = reading.share, reading.ending
+        doubted = reading.contradicts
+        if doubted and (share.doubted or self.is_in_vain):
+            self._in_vain += reading.tally.fetched if share.doubted else 0
+            return []
         full = reading.memory.last_was_full or ending.problem == CAPPED
         able = self._cuts.can_cut(share.partition) and self._failures <= FAILURES_IN_VAIN
         if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
             return self._cut_short(reading, 2) if able else []
-        if not isinstance(share.partition, Interval | Tile) or self._in_vain >= REPAIRS_IN_VAIN:
-            return []
         depth = share.depth + (not ending.doubtful and not full and ending.error is None)
-        if depth > REPAIR_DEPTH:
+        enough = depth > REPAIR_DEPTH or self._in_vain >= REPAIRS_IN_VAIN
+        if enough or not isinstance(share.partition, Interval | Tile):
             return []
         self._in_vain += not ending.doubtful
-        parts = 2
-        if reading.counted is not None and full:
-            parts = min(max(ceil(reading.counted / max(largest, 1) * OVERSIZE), 2), MOST_PARTS)
-        if able and (shares := self._cut_short(reading, parts, depth)):
-            return shares
-        return [again(reading)] if share.depth < REPAIR_DEPTH and ending.error is None else []
+        parts = ceil((reading.counted or 0) / max(largest, 1) * OVERSIZE) if full else 2
+        parts = min(max(parts, 2), MOST_PARTS)
+        shares = self._cut_short(reading, parts, depth) if able else []
+        if not shares and share.depth < REPAIR_DEPTH and ending.error is None:
+            shares = [again(reading)]
+        return [replace(each, doubted=doubted) for each in shares]
 
     def ended(self, reading: Reading) -> None:
         """Take note of whether a part that was cut around a failing page could be read."""
@@ -228,7 +244,8 @@ class Splitter:
     def delivered(self, reading: Reading) -> None:
         """Take note of a page with new items: repairs are not in vain."""
         self._parts_left += PARTS_A_PAGE
-        if reading.share.depth:
+        self._pages += 1
+        if reading.share.depth or reading.share.doubted:
             self._in_vain = 0
 
     def _cut_short(self, reading: Reading, parts: int, depth: int | None = None) -> list[Share]:
@@ -248,7 +265,7 @@ class Splitter:
         if reading.counted is None:  # nobody knows
             found = [replace(part, estimate=None) for part in found]
         parent = None if reading.counted is None else replace(share.partition, estimate=reading.counted)
-        return [Share(part, before, depth, failing, parent) for part in found]
+        return [Share(part, before, depth, failing, parent, share.doubted) for part in found]
 
 
 def holds_others(page: Page, partition: Partition) -> bool:

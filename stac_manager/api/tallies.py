@@ -24,6 +24,7 @@ class Tally:
         failed: Members that are no items.
         skipped: Members that cannot be had.
         twice: Those that came again on one and the same page: the server has them twice, and counts them so.
+        short: Pages that are not as large as this server's get.
     """
 
     fetched: int = 0
@@ -37,6 +38,7 @@ class Tally:
     failed: int = 0
     skipped: int = 0
     twice: int = 0
+    short: int = 0
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class Memory:
         stale: Pages in a row without a new member, `empty` without any.
         last_was_full: Whether the latest page was as large as this server's pages get.
         unnamed: Why members cannot be had behind which nothing has come yet: they may be behind the last.
+        counts: What its pages said that there is; `counting`, whether their links count.
         anew: Whether it was begun once more, over what came already: over `again` members of that, from here on.
     """
 
@@ -60,6 +63,8 @@ class Memory:
     empty: int = 0
     last_was_full: bool = False
     unnamed: list[str] = field(default_factory=list)
+    counts: set[int] = field(default_factory=set)
+    counting: bool = False
     anew: bool = False
     again: int = 0
 

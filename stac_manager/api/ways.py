@@ -22,8 +22,9 @@ ONE_BY_ONE = "Collections were searched one by one: the server has no search in 
 BY_SPACE = "Split by area: time does not split this search."
 FEWEST_PAGES = 4
 """Fewer that are left are not worth another way."""
-MOST_AT_ONCE = 4
-"""What a search is cut for that was meant to be read in sequence."""
+MOST_AT_ONCE, DOUBTED_AT_ONCE = 4, 16
+"""What a search is cut for that was meant to be read in sequence; if its count is all that says why, in finer parts:
+some of them are enough to see whether counts are wrong."""
 MOST_REFUSED = 3
 """So many pages in a row that cannot be had are looked behind."""
 
@@ -290,7 +291,8 @@ class Ways:
         if planner is None or not reading.tally.members or self._planned.reason:
             return None
         try:
-            planned = await planner.plan(MOST_AT_ONCE, lambda page: max(parts_for(page, 1), 2))
+            workers = DOUBTED_AT_ONCE if reading.contradicts else 1
+            planned = await planner.plan(MOST_AT_ONCE, lambda page: max(parts_for(page, workers), 2))
             return planned if planned.cuts is not None else await planner.another_way(planned, MOST_AT_ONCE)
         except DataProcessingError:
             if reading.ending.error is not None:

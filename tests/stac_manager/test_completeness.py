@@ -40,6 +40,10 @@ FULL = [report(0, 4, counted=5), report(1, 6, counted=6)]
          ["datetime any: 1 is missing", "datetime any: moved"]),  # an older count, or a replica that lacks items
         (10, [report(0, 3, failed=1), FULL[1]], "incomplete", ["1 item could not be delivered; see failures"]),
         (10, [report(0, 3), FULL[0], FULL[1]], "complete", []),  # read again: the later report counts
+        (13, [report(half, 5, counted=6, problem="1 missing", contradicts=True) for half in (0, 1)], "unverified",
+         ["the server counts 3 items more than its pages hold"]),
+        (12, [report(0, 4, counted=6, problem="2 missing", contradicts=True), FULL[1]], "incomplete",
+         ["datetime any: 2 missing", "2 of the 12 items counted did not come"]),
         (None, [report(0, 4, doubtful=("a",)), FULL[1]], "incomplete",
          ["1 item with unclear times came for no partition that owns them"]),
         (None, [report(0, 4, counted=4, doubtful=("a",)), report(1, 6, counted=6, settled=("a",))], "complete", []),

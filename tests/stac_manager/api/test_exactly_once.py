@@ -182,7 +182,7 @@ def test_wrong_counts_lose_nothing_and_prove_nothing(
     assert set(came) == set(wanted), stats
     assert server.asked < 1_500, "wrong counts are no reason to ask for ever"
     if miscounts > 0:
-        assert stats.completeness.status == "incomplete", stats
+        assert stats.completeness.status != "complete", stats
         assert stats.completeness.problems
     elif wanted:
         assert stats.completeness.status == "unverified", stats
@@ -296,7 +296,7 @@ def test_slices_that_do_not_divide_the_items_do_not_multiply_the_requests(
     adversary = Adversary(catalog_of(times), **server)
     items, _ = fetch(loop, adversary, limit=50, concurrency=10, ordered=ordered)
     assert len(set(keys(items))) == len(items) == 1_000
-    assert adversary.asked <= 20 * 20
+    assert adversary.asked <= (20 * 20 if "miscounts" not in server else 5 * 20)
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
