@@ -135,10 +135,10 @@ class Query:
             return replace(self, endpoint=replace(self.endpoint, post=False))
         if status in REFUSED_SORT and self.body.get("sortby") is NEWEST_FIRST:  # which nobody but us wanted
             return replace(self, body={name: value for name, value in self.body.items() if name != "sortby"})
-        if status not in REFUSED_SEARCH and (usual := self.endpoint.at_usual_place) is not None:
-            return replace(self, endpoint=usual)
         if status in REFUSED_POST and self.endpoint.post:
             return replace(self, endpoint=replace(self.endpoint, post=False))
+        if status not in REFUSED_SEARCH and (usual := self.endpoint.at_usual_place) is not None:
+            return replace(self, endpoint=usual)
         names = tuple(dict.fromkeys(self.body.get("collections", ())))
         if status in REFUSED_SEARCH and not self.endpoint.apart and len(names) > 1:
             return replace(self, endpoint=replace(self.endpoint, apart=names))

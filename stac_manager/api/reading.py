@@ -250,7 +250,7 @@ class Reading:
                 return f"{self.ending.problem}; nobody knows what follows the {self.memory.different} items that came"
             return self.ending.problem
         missing = self.counted - self.memory.different - self.tally.skipped
-        if missing <= self.tally.twice and not self.memory.anew:
+        if missing <= (0 if self.memory.anew else self.tally.twice):
             return None
         if self.repeats:
             return (

@@ -18,7 +18,10 @@ Method: TypeAlias = Literal["GET", "POST"]
 
 COUNTING = ("offset", "_o", "skip", "page", "startIndex", "startindex", "start")
 """`offset`: pygeoapi, stac-fastapi-geoparquet; `_o`: datacube-explorer; `skip`: rustac; `startIndex`: OGC servers."""
+NO_PAGES = {*COUNTING, "limit", "ids", "collections", "datetime", "from", "startRecord", "resultOffset"} - {"page"}
+"""Names of numbers that count items, or nothing."""
 LARGEST_NUMBER = 10**12
+_NUMBER = re.compile(r"\d{1,12}")
 _NUMBER_IN_QUERY = re.compile(rf"(?<=[?&])({'|'.join(COUNTING)})=(\d{{1,12}})(?=&|$)")
 
 
@@ -67,9 +70,16 @@ def members_of(request: Request) -> Mapping[str, Any]:
 
 def with_limit(request: Request, limit: int) -> Request | None:
     """Return the request for a page of another size; None where the request does not say its size, or counts pages,
-    which mean other items once they are smaller."""
+    which mean other items once they are smaller: so may a link that has a number under any name."""
     members = members_of(request)
-    return with_number(request, "limit", limit) if "limit" in members and "page" not in members else None
+    counts_pages = request.given_by is not None and any(_may_count_pages(*each) for each in members.items())
+    if counts_pages or "limit" not in members or "page" in members:
+        return None
+    return with_number(request, "limit", limit)
+
+
+def _may_count_pages(name: str, value: Any) -> bool:
+    return name not in NO_PAGES and isinstance(value, str | int) and _NUMBER.fullmatch(str(value)) is not None
 
 
 def with_page_of(request: Request, limit: int, came: int) -> Request | None:

@@ -1,5 +1,6 @@
 """Which next links count, and which are opaque."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from yarl import URL as Address
 from stac_manager.api.addresses import linked
 from stac_manager.api.frontier import Frontier
 from stac_manager.api.next_links import at_search, with_conditions
-from stac_manager.api.requests import Request, counter_of, counter_of_sizes, page_after, with_page_of
+from stac_manager.api.requests import Request, counter_of, counter_of_sizes, page_after, with_limit, with_page_of
 
 URL = "http://host/search?limit=10"
 
@@ -65,6 +66,24 @@ def test_counter(second: Request, third: Request, tenth: Request | None) -> None
 def test_counter_of_pages_of_two_sizes(second: Request, of_one: Request, tenth: Request | None) -> None:
     counter = counter_of_sizes(second, of_one, 10)
     assert (None if counter is None else counter.page(10)) == tenth
+
+
+@pytest.mark.parametrize(
+    ("query", "resized"),
+    [
+        ("", True),
+        ("offset=10", True),
+        ("token=next:a10", True),
+        ("datetime=2020", True),
+        ("page=2", False),
+        ("p=2", False),
+        ("pageNumber=2", False),
+    ],
+)
+def test_a_link_that_may_count_pages_is_for_no_other_size(query: str, resized: bool) -> None:
+    for request in (get(query), post(**dict(each.split("=") for each in filter(None, [query])))):
+        link = replace(request, given_by="http://host/search")
+        assert (with_limit(link, 5) is not None) is resized
 
 
 def test_the_place_of_a_page_and_the_page_after_it() -> None:
