@@ -261,7 +261,10 @@ def _with_short_environments(files: list[ResultFile]) -> list[ResultFile]:
 def _result_file(path: Path, suite: Mapping[str, Benchmark]) -> ResultFile:
     found = load(path, _File)
     cells = {name: dict(zip(found.result_columns, row, strict=False)) for name, row in found.results.items()}
-    rows = _checked(cells, dict[str, Row], path)
+    try:
+        rows = msgspec.convert(cells, dict[str, Row])
+    except ValueError as error:
+        raise _damaged(path, error) from error
     return ResultFile(path=path, rows=rows, suite=suite, **structs.asdict(found))
 
 
@@ -269,44 +272,36 @@ def load(path: Path, shape: type[T]) -> T:
     """One of asv's files, which must be of this shape; its NaN and Infinity are let through."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+        version = msgspec.convert(data, dict[str, Any]).get("version")
+        if path.name != "machine.json" and version not in READ_VERSIONS:  # which has a numbering of its own
+            is_newer = isinstance(version, int) and version > max(READ_VERSIONS)
+            advice = "update this program" if is_newer else "delete it and run `asv run` again"
+            known = clipped(repr(version), 20)
+            raise ReportError(f"{path} has version {known} of asv's format and this reads 1 and 2; {advice}.")
+        if version == 1 and shape is _File:
+            data = _converted(data)
+        return msgspec.convert(data, shape)
     except FileNotFoundError as error:
         raise ReportError(f"{path} is missing; run `asv run` to write it.") from error
     except OSError as error:
         raise ReportError(f"{path} cannot be read ({error.strerror or error}).") from error
-    except (ValueError, RecursionError) as error:
-        raise ReportError(f"{path} is not JSON ({error}); delete it and run `asv run` again.") from error
-    _checked(data, dict[str, Any], path)
-    version = data.get("version")
-    if path.name != "machine.json" and version not in READ_VERSIONS:  # which has a numbering of its own
-        is_newer = isinstance(version, int) and version > max(READ_VERSIONS)
-        advice = "update this program" if is_newer else "delete it and run `asv run` again"
-        known = clipped(repr(version), 20)
-        raise ReportError(f"{path} has version {known} of asv's format and this reads 1 and 2; {advice}.")
-    return _checked(_converted(data, path) if version == 1 and shape is _File else data, shape, path)
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        raise _damaged(path, error) from error
 
 
-def _converted(data: dict[str, Any], path: Path) -> dict[str, Any]:
-    """What asv before 0.5 wrote, in the form of today, as `asv update` converts it."""
-    # Loaded when there is something to convert: asv is slow to import.
-    from asv.results import Results
+def _converted(data: dict[str, Any]) -> Any:
+    """What asv before 0.5 wrote, in the form of today, as `asv update` converts it. Raises ValueError."""
+    from asv.results import Results  # when there is something to convert: asv is slow to import
     from asv.util import UserError
 
     try:
-        converted: dict[str, Any] = Results.update_to_2(data)
-    except (UserError, AttributeError, KeyError, IndexError, TypeError) as error:
-        raise ReportError(
-            f"{path} is not a result file of asv before 0.5 ({error}); delete it and run `asv run` again."
-        ) from error
-    return converted
+        return Results.update_to_2(data)
+    except UserError as error:
+        raise ValueError(str(error)) from error
 
 
-def _checked(data: Any, shape: type[T], path: Path) -> T:
-    try:
-        return msgspec.convert(data, shape)
-    except msgspec.ValidationError as error:
-        raise ReportError(
-            f"{path} is not a result file of asv ({error}); delete it and run `asv run` again."
-        ) from error
+def _damaged(path: Path, why: object) -> ReportError:
+    return ReportError(f"{path} is not a file that asv wrote ({why}); delete it and run `asv run` again.")
 
 
 def choices(names: list[str]) -> str:

@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import psutil
+
 from tools.errors import ToolError
-from tools.processes import stopped
 
 from .project import Project
 
@@ -20,10 +21,7 @@ ELSEWHERE = Path(__file__).with_name("elsewhere.py")
 SOME_FAILED = 2
 """asv's exit code of `run` when benchmarks fail; the others have results."""
 Running: TypeAlias = "subprocess.Popen[bytes]"
-
-
-class AsvError(ToolError):
-    """asv could not do it; the message says why in one line."""
+STOP_SECONDS = 5.0
 
 
 @contextmanager
@@ -50,7 +48,7 @@ def started(
             stdin=subprocess.DEVNULL, stdout=output if log else sys.stderr,
             stderr=subprocess.STDOUT if log else None, start_new_session=True,
         )  # fmt: skip
-    with stopped(asv):
+    with _stopped(asv):
         yield asv
 
 
@@ -64,7 +62,7 @@ class Asv:
     environment: Mapping[str, str | Path] | None = None
 
     def run(self, what: str, arguments: Sequence[str], results_dir: Path) -> None:
-        """Run it to its end. Raises AsvError: it could not do `what`; a benchmark that fails is a result."""
+        """Run it to its end. Raises ToolError: it could not do `what`; a benchmark that fails is a result."""
         program = (ELSEWHERE, results_dir, self.branch)
         config, log, environment = self.project.config, self.log, self.environment
         with started(arguments, config=config, log=log, program=program, environment=environment) as asv:
@@ -72,12 +70,48 @@ class Asv:
         if code not in ((0, SOME_FAILED) if arguments[0] == "run" else (0,)):
             raise self.failed(what)
 
-    def failed(self, what: str) -> AsvError:
+    def failed(self, what: str) -> ToolError:
         said = f": {last_line(self.log)}; all it said: {self.log}" if self.log else "; what it says stands above"
-        return AsvError(f"asv could not {what}{said}")
+        return ToolError(f"asv could not {what}{said}")
 
 
 def last_line(log: Path) -> str:
     """What asv said last."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     return lines[-1] if len(lines) > 1 else "it printed nothing"
+
+
+@contextmanager
+def _stopped(program: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Leave neither the program nor anything that it started behind, however the block is left.
+
+    asv starts benchmarks in process groups of their own: a signal to its group does not reach them. Give the program
+    a session of its own (`start_new_session`), and what outlived the one that started it is found by that.
+    """
+    try:
+        yield
+    finally:
+        # Politely; then for good, also what the program has started in the meantime.
+        for end in (psutil.Process.terminate, psutil.Process.kill):
+            family = _family(program)
+            for process in family:
+                with suppress(psutil.NoSuchProcess):
+                    end(process)
+            psutil.wait_procs(family, timeout=STOP_SECONDS)
+        program.wait()
+
+
+def _family(program: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The program and all below it, children before their parents; and the rest of its session."""
+    family: list[psutil.Process] = []
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(program.pid)
+        family = [*reversed(root.children(recursive=True)), root]
+    family += [process for process in psutil.process_iter() if _session(process) == program.pid]
+    return list(dict.fromkeys(family))
+
+
+def _session(process: psutil.Process) -> int | None:
+    with suppress(OSError, AttributeError):  # it has ended, or this system has no sessions
+        return os.getsid(process.pid)
+    return None

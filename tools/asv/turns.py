@@ -27,12 +27,12 @@ from typing import Literal
 from tools.analysis.change import Change, between, repeatable, undecided
 from tools.analysis.metrics import is_judged
 from tools.analysis.series import Run
-from tools.errors import ReportError
+from tools.errors import ReportError, ToolError
 
 from .files import Benchmark, only, read_history, selected, suite_of
 from .git import Repository
 from .project import OURS, Project
-from .run import AsvError, Running, last_line, started
+from .run import Running, last_line, started
 
 LaunchMethod = Literal["spawn", "forkserver"]
 """How asv starts the process of each benchmark."""
@@ -93,7 +93,7 @@ def compare(
     `bench` chooses benchmarks as `asv run --bench`, instead of those that are watched. `quick` watches less, within
     about three minutes: what is undecided after ten rounds is measured until then. `rounds` is how often each commit is
     measured, no less and no more; `progress` is told how many runs are done, of how many. Raises GitError: a commit is
-    unknown; AsvError: asv can measure nothing.
+    unknown; ToolError: asv can measure nothing.
     """
     from asv.machine import Machine
 
@@ -112,7 +112,7 @@ def compare(
         )
         suite = turns.pairs[0][0].suite
         if not selected(suite, [chosen]):
-            raise AsvError(f"no benchmark is chosen by {chosen!r}")
+            raise ToolError(f"no benchmark is chosen by {chosen!r}")
         again = repeatable(*turns.runs)
         if again:  # an exact count that differs
             turns.pairs.append(measure(sides, work, only(again, chosen)))
@@ -174,7 +174,7 @@ def measure(
 ) -> tuple[_Measured, ...]:
     """Let asv measure what a pattern chooses of each side at the same time, each benchmark in a process of its own.
     With `forkserver` these share what the suite imports at first, and start in half the time; the package is imported
-    by each of them. Raises AsvError: asv could not run at all.
+    by each of them. Raises ToolError: asv could not run at all.
     """
     arguments = ["--bench", pattern, "--record-samples", "--attribute", "rounds=1", "--attribute", f"repeat={REPEAT}"]
     folders = [Path(tempfile.mkdtemp(dir=work)) for _ in sides]
@@ -224,7 +224,7 @@ def _found(side: Side, folder: Path) -> _Measured:
         suite = suite_of(folder / "results")
     except ReportError:
         said = last_line(folder / "asv.log")
-        raise AsvError(f"asv measured nothing for {side.commit[:8]}: {said}") from None
+        raise ToolError(f"asv measured nothing for {side.commit[:8]}: {said}") from None
     try:
         history = read_history(folder / "results")
         (found,) = history.runs(*history.commits)
@@ -248,11 +248,11 @@ def extract(repository: Repository, commit: str, folder: Path, project: Project 
     try:
         opened = tarfile.open(fileobj=io.BytesIO(repository.archive(commit)))  # noqa: SIM115 - below
     except tarfile.ReadError:  # of a commit without a file
-        raise AsvError(f"commit {commit[:8]} is empty") from None
+        raise ToolError(f"commit {commit[:8]} is empty") from None
     with opened as archive:
         members = [one for one in archive if project.package in (None, one.name.split("/")[0])]
         if not members:
-            raise AsvError(f"commit {commit[:8]} has no package {project.package} to measure")
+            raise ToolError(f"commit {commit[:8]} has no package {project.package} to measure")
         archive.extractall(folder, members, filter="data")
     return Side(commit, folder, project)
 

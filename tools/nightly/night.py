@@ -1,11 +1,15 @@
 """One night: measure what is new, keep it, publish it, judge it."""
 
+import re
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
+from asv.machine import Machine, MachineCollection
+from asv.util import UserError
 from filelock import FileLock, Timeout
 
 from tools.analysis.change import Change
@@ -13,15 +17,18 @@ from tools.asv.files import only, read_history
 from tools.asv.git import Repository
 from tools.asv.history import judge
 from tools.asv.project import Project
-from tools.asv.run import Asv
+from tools.asv.run import STOP_SECONDS, Asv
 from tools.atomic import write_bytes
 from tools.errors import ReportError, ToolError
 from tools.words import plural
 
-from . import conditions, records, summary
+from . import records, summary
 from .results_branch import ResultsBranch
 from .rounds import Rounds
 
+WORK_VARIABLE = "STAC_MANAGER_NIGHTLY"
+"""Set for every process that works for a run, to the run's work folder."""
+_MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NO_REGRESSION, REGRESSION, FAILED = 0, 1, 2
 Progress = Callable[[int, int], None]
 
@@ -69,13 +76,13 @@ def run(options: Options, progress: Progress) -> Outcome:
     except Timeout:
         raise ToolError(f"another run is at work in {work}; wait for it") from None
     with alone:
-        conditions.end_leftovers(work)
+        _end_leftovers(work)
         kept = None
         if options.results_branch is not None:
             kept = ResultsBranch(repository, options.results_branch, work / "results-branch", options.remote)
             kept.open()
-        home = (kept.folder if kept else project.results_dir) / conditions.register_machine(options.machine)
-        asv = Asv(project, branch, work / "asv.log", {conditions.WORK_VARIABLE: work})
+        home = (kept.folder if kept else project.results_dir) / _register_machine(options.machine)
+        asv = Asv(project, branch, work / "asv.log", {WORK_VARIABLE: work})
         night = _Night(options, asv, work, repository, line, home, kept, progress)
         deadline = None if options.time_limit is None else started + options.time_limit * 3600
         notes = []
@@ -221,3 +228,34 @@ class _Night:
                 row = row.measured_again(first, second)
             rows.append(row)
         return replace(change, rows=tuple(rows))
+
+
+def _register_machine(template: str | None) -> str:
+    """Write this machine into `~/.asv-machine.json` (of which `asv machine --yes --machine NAME` keeps no hardware) and
+    return its name: the template, `{cpu}` in which becomes the processor's model and number of cores, so that hired
+    machines that differ are not taken for one; else the host's name.
+    """
+    fields = dict(Machine.get_defaults())
+    cpu = re.sub(r"[^a-z0-9]+", "-", f"{fields['cpu'] or fields['arch']} {fields['num_cpu']}".lower()).strip("-")
+    name = fields["machine"] if template is None else template.replace("{cpu}", cpu)
+    if not _MACHINE.fullmatch(name):
+        raise ToolError(f"{name!r} cannot name a machine: letters, digits, '.', '_' and '-' only")
+    try:
+        MachineCollection.save(name, {**fields, "machine": name})
+    except (UserError, OSError) as error:
+        place = MachineCollection.get_machine_file_path()
+        raise ToolError(f"asv's machine file {place} cannot be written: {error}") from error
+    return str(name)
+
+
+def _end_leftovers(work: Path) -> None:
+    """End the processes of a run that was killed too hard to do it itself: they would install and measure meanwhile."""
+    left = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(WORK_VARIABLE) == str(work):
+                process.kill()
+                left.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+            continue  # not ours
+    psutil.wait_procs(left, STOP_SECONDS)

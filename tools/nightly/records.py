@@ -6,19 +6,44 @@ line here; a file of results alone may be from a run by hand, of one benchmark.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import msgspec
+import psutil
 
 from tools.atomic import write_bytes
 from tools.errors import ToolError
 
-from .conditions import Conditions
-
 FILE_NAME = "nightly.jsonl"
 JUDGED_NAME = "nightly.judged"
+BUSY_LOAD_PER_CPU = 0.5
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What may explain a timing later; nothing that names a person or a path."""
+
+    at: datetime
+    load_avg: tuple[float, ...]
+    cpus: int
+    nice: int
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something else was at work before the round began."""
+        return self.load_avg[0] > BUSY_LOAD_PER_CPU * self.cpus
+
+
+def observe() -> Conditions:
+    """How it is now."""
+    return Conditions(
+        at=datetime.now(UTC).replace(microsecond=0),
+        load_avg=tuple(round(load, 2) for load in psutil.getloadavg()),
+        cpus=psutil.cpu_count() or 1,
+        nice=psutil.Process().nice(),
+    )
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from tools.asv.files import only, selected, suite_of
 from tools.asv.run import Asv
 from tools.atomic import write_bytes
 
-from . import conditions, records
-from .records import Record
+from . import records
+from .records import Conditions, Record
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class Rounds:
             records.add(self.home, record)
             shutil.rmtree(done)
 
-    def _known(self, commit: str) -> tuple[conditions.Conditions, ...]:
+    def _known(self, commit: str) -> tuple[Conditions, ...]:
         """The rounds of a commit that are there."""
         found = records.read(self.home).get(commit)
         return found.rounds if found is not None and found.fingerprint == self.fingerprint else ()
 
-    def _run(self, commit: str, number: int, known: tuple[conditions.Conditions, ...]) -> None:
+    def _run(self, commit: str, number: int, known: tuple[Conditions, ...]) -> None:
         unit = self.work / "unit"
         shutil.rmtree(unit, ignore_errors=True)
         home = unit / self.home.name
@@ -79,7 +79,7 @@ class Rounds:
             patterns = [only(names, "|".join(patterns))]
             arguments.append("--append-samples")
         arguments += [f"--bench={pattern}" for pattern in patterns]
-        observed, what = conditions.observe(), f"measure {commit[:8]}"
+        observed, what = records.observe(), f"measure {commit[:8]}"
         self.asv.run(what, arguments, unit)
         if not any(home.glob(f"{commit[:8]}*.json")):
             raise self.asv.failed(what)

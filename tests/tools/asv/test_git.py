@@ -12,7 +12,6 @@ from asv_files import write_results
 from tools.asv.git import GitError, Repository
 from tools.asv.history import judge
 from tools.asv.project import Project
-from tools.asv.run import AsvError
 from tools.asv.turns import extract
 from tools.errors import ToolError
 
@@ -149,7 +148,7 @@ def test_a_commit_without_a_file_cannot_be_measured(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     empty = Repository(tmp_path)
     empty.git(*NAMES, "commit", "--quiet", "--allow-empty", "--message", "Nothing")
-    with pytest.raises(AsvError, match="is empty"):
+    with pytest.raises(ToolError, match="is empty"):
         extract(empty, empty.head(), tmp_path / "tree")
 
 

@@ -388,16 +388,16 @@ def test_broken_files(made: Made) -> None:
     with pytest.raises(ReportError, match="2 values of result for 1 combinations"):
         read_report(made.root)
     path.write_text('{"version": 2}')
-    with pytest.raises(ReportError, match="is not a result file of asv"):
+    with pytest.raises(ReportError, match="is not a file that asv wrote"):
         read_report(made.root)
     path.write_text('{"version": 1}')
-    with pytest.raises(ReportError, match=r"is not a result file of asv before 0\.5"):
+    with pytest.raises(ReportError, match="is not a file that asv wrote"):
         read_report(made.root)
     path.write_text('{"version": 0}')
     with pytest.raises(ReportError, match="has version 0 of asv's format and this reads 1 and 2; delete it"):
         read_report(made.root)
     path.write_text("{")
-    with pytest.raises(ReportError, match="is not JSON"):
+    with pytest.raises(ReportError, match="is not a file that asv wrote"):
         read_report(made.root)
     (made.root / "benchmarks.json").unlink()
     with pytest.raises(ReportError, match=r"benchmarks\.json is missing"):
@@ -426,7 +426,7 @@ def test_a_damaged_file_is_named_with_the_place_of_the_damage(made: Made, member
         data[member] = value
     path.write_text(json.dumps(data))
     for reader in (read_report, read_history):
-        with pytest.raises(ReportError, match=f"is not a result file of asv .*{place}"):
+        with pytest.raises(ReportError, match=f"is not a file that asv wrote .*{place}"):
             reader(made.root)
 
 

@@ -12,7 +12,7 @@ import pytest
 from tools.asv.project import OURS
 from tools.asv.run import Asv
 from tools.nightly import records, rounds
-from tools.nightly.conditions import Conditions
+from tools.nightly.records import Conditions
 
 COMMIT = "a" * 40
 AT = datetime(2026, 1, 1, tzinfo=UTC)
