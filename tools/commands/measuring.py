@@ -17,10 +17,11 @@ from rich.console import Console
 
 from benchmarks import _api_server
 from stac_manager import IngestConfig
-from tools import ROOT, measuring, progress, render, test_data
+from tools import ROOT, progress, render, test_data
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Concurrency, title_of
-from tools.measuring import Request, Rules
+from tools.measuring.ad_hoc import Request, measure
+from tools.measuring.schedule import Rules
 
 from .output import FILE, check_output, say, write_report
 
@@ -159,7 +160,7 @@ def _made(items: int, profile: str | None, layout: str | None) -> tuple[test_dat
 
 
 def _measure(request: Request, output: Path) -> None:
-    report, remarks = measuring.measure(replace(request, command=_as_typed(sys.argv)), Console(stderr=True))
+    report, remarks = measure(replace(request, command=_as_typed(sys.argv)), Console(stderr=True))
     for remark in remarks:
         say(f"note: {remark}")
     found = analyse_report(report)

@@ -1,17 +1,21 @@
-"""Runs the levels as the schedule says, and makes a report with one data set of what they took.
+"""Measures what a user names: a process for each level, runs in turns as the schedule says, a report with one data set.
 
 Nothing of it goes to the history in `.asv/results`.
 """
 
+import json
 import platform
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 
@@ -23,8 +27,8 @@ from tools.errors import ToolError
 from tools.words import plural
 
 from . import schedule
-from .workers import Worker
 
+PROGRAM = ROOT / "benchmarks" / "_level.py"
 PACKAGES = ("aiohttp", "orjson", "msgspec", "pyarrow", "stac-manager")
 
 
@@ -50,6 +54,78 @@ class Request:
     items: int | None = None
     written: bool = False
     command: str | None = None
+
+
+class Worker:
+    """A process for one level, and what it has shown so far. It reads requests from a pipe that closes when this one
+    ends, however that ends.
+
+    Attributes:
+        runs: What was observed in each.
+        status: n/a where the level cannot be measured, as with a package that is too old; failed where it was tried.
+        reason: Why it is not measured.
+    """
+
+    def __init__(self, request: Mapping[str, Any], concurrency: Concurrency) -> None:
+        self.concurrency = concurrency
+        self.runs: list[Mapping[str, Any]] = []
+        self.status: Literal["n/a", "failed"] = "failed"
+        self.reason: str | None = None
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._process = subprocess.Popen(
+            [sys.executable, PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True
+        )
+        self._ask(json.dumps({**request, "concurrency": concurrency}))
+
+    @property
+    def seconds(self) -> list[float]:
+        return [run["usage"]["wall_seconds"] for run in self.runs]
+
+    @property
+    def failed(self) -> int:
+        """How many documents or items could not be delivered, in the worst run."""
+        return max((run["failed"] for run in self.runs), default=0)
+
+    def wait(self) -> None:
+        """Until it can run, or says why it cannot."""
+        answer = self._answer()
+        self.reason = answer.get("missing") or answer.get("error")
+        self.status = "n/a" if "missing" in answer else "failed"
+
+    def run(self, *, keep: bool = True) -> None:
+        """Let it fetch once. Where that fails, it does not run again, and what it took before does not count."""
+        self._ask("run")
+        answer = self._answer()
+        if "error" in answer:
+            self.reason = answer["error"]
+            self.runs.clear()
+        elif keep:
+            self.runs.append(answer)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._said):
+            assert stream is not None
+            with suppress(BrokenPipeError):
+                stream.close()
+
+    def _ask(self, line: str) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended: there will be no answer either
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+
+    def _answer(self) -> Mapping[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if line:
+            found: Mapping[str, Any] = json.loads(line)
+            return found
+        code = self._process.wait()
+        self._said.seek(0)
+        said = [each.strip() for each in self._said.read().decode(errors="replace").splitlines() if each.strip()]
+        return {"error": said[-1] if said else f"the process ended with exit code {code}"}
 
 
 def measure(request: Request, console: Console) -> tuple[Report, list[str]]:
