@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tools.analysis.analysis import Analysed, Analysis
 from tools.analysis.model import DataSet, Level
@@ -22,29 +22,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _QUIET = "#222222", "#666666"
+_QUIET = "#666666"
 _FAINT, _BAND = "#2222221F", "#22222210"  # see-through: a page may be dark, and inverts them
 # Of Okabe and Ito's palette, which colour-blind readers can tell apart.
 _THROUGHPUT, _SPEEDUP, _RECOMMENDED, _PEER = "#0072B2", "#D55E00", "#009E73", "#8A5A83"
-STYLE: Any = {
-    "font.size": 9.5,
-    "text.color": _INK,
-    "axes.edgecolor": _QUIET,
-    "axes.facecolor": "none",
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "legend.handletextpad": 0.4,
-    "legend.borderaxespad": 0.1,
-    "figure.constrained_layout.w_pad": 0.12,
-    "figure.constrained_layout.h_pad": 0.08,
-    "svg.hashsalt": "report",
-    # Titles hold names of files, in which a dollar sign is a dollar sign.
-    "text.parse_math": False,
-}
+STYLE = Path(__file__).with_name("plot.mplstyle")
 _WIDTH_INCHES = 10.0
 _ROW_INCHES = 3.7
 _FOOT_INCHES = 0.6
@@ -105,7 +87,7 @@ def _picture(size: tuple[float, float], kind: str, background: str, fill: Callab
     from matplotlib.figure import Figure
 
     content = io.BytesIO()
-    with rc_context(STYLE), warnings.catch_warnings():
+    with rc_context(fname=STYLE), warnings.catch_warnings():
         # A box in the title for a script that the font lacks; the tables have it.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")

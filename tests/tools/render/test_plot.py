@@ -105,7 +105,7 @@ def test_words_of_many_levels_do_not_touch(counts: tuple[int | str, ...], values
     """Not each other, nor the axis at the left."""
     levels = [measured_level(x, [0.6 - 0.001 * place] * 2, items=99_999) for place, x in enumerate(counts)]
     analysis = report(make_data_set("t", "d", "api", "s", 99_999, levels)).analyses[0]
-    with rc_context(plot.STYLE):
+    with rc_context(fname=plot.STYLE):
         figure = Figure(figsize=(5.0, 3.5), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots()
