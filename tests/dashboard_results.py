@@ -71,7 +71,7 @@ class Scratch:
             "environment_type": "existing",
             "results_dir": "results",
             "html_dir": "html",
-            "plugins": [".tools.speedup_page"],
+            "plugins": [".tools.dashboard.speedup_page"],
         }
         folder.mkdir()
         self.commits = [self._commit(day) for day in (3, 7, 12, 20)]

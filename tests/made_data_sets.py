@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
+from tools.analysis.metrics import Measured, Status
 from tools.analysis.model import DataSet, Kind, Level, Usage, make_level, with_speedups
-from tools.analysis.series import Measured, Status
 from tools.test_data import DataSetSpec
 from tools.test_data.items import build
 

@@ -14,7 +14,7 @@ if not __package__:  # Started as a program: the folder above is not on the path
 
 from tools import ROOT
 from tools.commands import housekeeping, judging, measuring
-from tools.commands.output import in_one_line
+from tools.commands.failures import in_one_line
 
 
 class _Commands(click.Group):

@@ -31,7 +31,7 @@ from tools.asv import turns  # noqa: E402
 from tools.asv.git import Repository  # noqa: E402
 from tools.asv.project import OURS  # noqa: E402
 from tools.atomic import write_bytes  # noqa: E402
-from tools.commands.output import in_one_line  # noqa: E402
+from tools.commands.failures import in_one_line  # noqa: E402
 from tools.words import percent  # noqa: E402
 
 SAME = "the same commit (A/A)"

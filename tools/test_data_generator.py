@@ -27,7 +27,7 @@ if not __package__:  # Started as a program: the folder above is not on the path
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from tools import progress
-from tools.commands.output import in_one_line
+from tools.commands.failures import in_one_line
 from tools.test_data import sets
 from tools.test_data.items import DATETIME_KINDS, LAYOUTS, MAX_ITEMS, MAX_SEED, PROFILE_NAMES, DataSetSpec
 

@@ -16,7 +16,7 @@ from github_notes import harmless
 from tools.asv.git import Repository
 from tools.asv.history import judge
 from tools.benchmark_ingest import cli
-from tools.dashboard.page_data import page_data
+from tools.dashboard.speedup_page import page_data
 from tools.nightly.summary import Freshness, Night, render
 
 NAME = "file_ingest.FileIngest.time_ingest"

@@ -12,7 +12,7 @@ import pytest
 from support import ROOT
 
 from tools import prove_regressions
-from tools.analysis.series import Measured, Run, Series
+from tools.analysis.metrics import Measured, Run, Series
 from tools.asv import turns
 from tools.asv.files import Benchmark
 from tools.prove_regressions import EXPERIMENTS, SAME

@@ -7,8 +7,18 @@ from typing import Any, Literal
 
 from .bottleneck import Bottleneck, bottleneck_of, ceiling_of
 from .certainty import is_slower, ratio_interval
-from .model import MEASUREMENT_SAMPLES, Concurrency, DataSet, Level, Report
-from .ranking import MODEST_SPEEDUP, SIGNIFICANT_SPEEDUP, Effect, counted, fastest, is_faster, pays, rounded
+from .model import (
+    MEASUREMENT_SAMPLES,
+    MODEST_SPEEDUP,
+    SIGNIFICANT_SPEEDUP,
+    Concurrency,
+    DataSet,
+    Effect,
+    Level,
+    Report,
+    counted,
+    fastest,
+)
 from .scaling import ScalingLaw, fit
 from .usage import Usage
 from .words import Line as Line
@@ -61,7 +71,7 @@ class Analysis:
         """
         levels = self.compared
         if self.data_set.baseline is not None:
-            levels = tuple(filter(is_faster, levels))
+            levels = tuple(level for level in levels if level.is_faster)
         ahead = (level for place, level in enumerate(levels, 1) if level is fastest(levels[:place]))
         return next((level for level in ahead if not is_slower(level, fastest(levels))), None)
 
@@ -78,7 +88,7 @@ class Analysis:
         levels = self.compared
         if self.data_set.baseline is None or not levels:
             return "unknown"
-        speedup = rounded(self.best)
+        speedup = self.best.rounded if self.best else 1.0
         if speedup >= MODEST_SPEEDUP:
             return "significant" if speedup >= SIGNIFICANT_SPEEDUP else "modest"
         if any(low <= 1 and high >= MODEST_SPEEDUP for low, high in (x.speedup_interval or (1, 1) for x in levels)):
@@ -110,14 +120,14 @@ class Analysis:
             return None
         worth = tuple(level for level in self.compared if level in usable)
         if base is not None:
-            worth = tuple(level for level in worth if is_faster(level) and rounded(level) >= MODEST_SPEEDUP)
+            worth = tuple(level for level in worth if level.is_faster and level.rounded >= MODEST_SPEEDUP)
         numbers, most = counted(worth), top.concurrency if isinstance(top.concurrency, int) else math.inf
         small = [level for number, level in numbers.items() if number <= most]
         if isinstance(top.concurrency, str):
             alike = [level for level in worth if level.strategy == top.strategy]
-            paying = [level for level in alike if all(pays(level, number) for number in numbers.values())]
+            paying = [level for level in alike if all(level.pays(number) for number in numbers.values())]
             small = paying if top in paying else small
-        smallest = (level for place, level in enumerate(small, 1) if not any(pays(x, level) for x in small[place:]))
+        smallest = (level for place, level in enumerate(small, 1) if not any(x.pays(level) for x in small[place:]))
         return next(smallest, one)
 
     @cached_property

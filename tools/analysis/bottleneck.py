@@ -7,8 +7,7 @@ something that serves one at a time. How busy the CPU was tells the two apart.
 from typing import Literal
 
 from .certainty import is_slower
-from .model import DataSet, Kind, Level
-from .ranking import MODEST_SPEEDUP, PAYING_GAIN, SIGNIFICANT_SPEEDUP, Effect, by_fastest_smaller, counted, seconds
+from .model import MODEST_SPEEDUP, PAYING_GAIN, SIGNIFICANT_SPEEDUP, DataSet, Effect, Kind, Level, counted
 from .usage import Usage, waiting_in_words
 
 CPU_BOUND_BUSY = 1 / MODEST_SPEEDUP  # busier, and one thread cannot get a speedup worth having (Amdahl's law)
@@ -74,17 +73,9 @@ def hindered(data_set: DataSet) -> tuple[Level, Level] | None:
 
     What a level lost to other programs on the machine is no loss to its workers.
     """
-    lost = [
-        (level, smaller)
-        for level, smaller in by_fastest_smaller(data_set)
-        if kept(level, smaller) < HINDERED and is_slower(level, smaller) and not (level.usage and level.usage.crowded)
-    ]
-    return min(lost, key=lambda pair: kept(*pair), default=None)
-
-
-def kept(level: Level, smaller: Level) -> float:
-    """The share of the smaller level's throughput that a level has."""
-    return seconds(smaller) / seconds(level)
+    pairs = [(x, smaller) for x, smaller in data_set.by_fastest_smaller if not (x.usage and x.usage.crowded)]
+    lost = [(x, smaller) for x, smaller in pairs if x.gain_over(smaller) < HINDERED and is_slower(x, smaller)]
+    return min(lost, key=lambda pair: pair[0].gain_over(pair[1]), default=None)
 
 
 def plateau(data_set: DataSet) -> Level | None:
@@ -96,8 +87,8 @@ def plateau(data_set: DataSet) -> Level | None:
     levels = counted(data_set.measured)
     if not levels:
         return None
-    least = min(map(seconds, levels.values()))
-    first, start = next(pair for pair in levels.items() if seconds(pair[1]) < PAYING_GAIN * least)
+    least = min(level.seconds for level in levels.values())
+    first, start = next(pair for pair in levels.items() if pair[1].seconds < PAYING_GAIN * least)
     beyond = [x for number, x in levels.items() if number >= PLATEAU_LENGTH * first and _is_idle_with_work(x)]
     return start if beyond and start is not data_set.baseline and _is_idle_with_work(start) else None
 

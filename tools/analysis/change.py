@@ -12,8 +12,7 @@ from statistics import median
 from tools.words import clipped, percent, plural, quantity
 
 from . import certainty
-from .metrics import Metric, metric_of
-from .series import Measured, Run
+from .metrics import Measured, Metric, Run, metric_of
 from .steps import Samples, best_split, largest_step, level_before
 from .verdicts import EXIT_CODES, Finding, Row, Status, counted, exact_verdict, overall, rows_of
 

@@ -1,4 +1,4 @@
-"""What was measured and where, as data, and what follows by arithmetic alone.
+"""What was measured and where, as data, what follows by arithmetic alone, and how one level stands to another.
 
 Times are seconds, sizes are bytes, throughput is items a second. A quantity that was not measured is None
 and never zero; every renderer shows it as "n/a".
@@ -13,19 +13,23 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from .certainty import ratio_interval
-from .series import Measured, Status
+from .certainty import is_slower, ratio_interval
+from .metrics import Measured, Status
 from .usage import Seconds as Seconds
 from .usage import Usage as Usage
 
 BASELINE_CONCURRENCY = 1
 MEASUREMENT_SAMPLES = 5
+SIGNIFICANT_SPEEDUP, MODEST_SPEEDUP = 3.0, 1.2  # as the table shows it: from here on the words change
+PAYING_GAIN = 1.10  # a level pays when it has at least this much of the throughput of the one it is compared with
+SAME_MEMORY_BYTES = 16_000_000  # peaks that are this close are alike: an allocator rounds more than that
 
 Count = Annotated[int, Meta(ge=0, le=10**15)]
 # How many workers; "auto", which is found while running; "2 processes".
 Concurrency = Annotated[int, Meta(ge=1, le=10**9)] | Annotated[str, Meta(min_length=1)]
 Kind = Literal["file", "api"]
 Strategy = Literal["sequential", "concurrent", "processes", "auto"]
+Effect = Literal["significant", "modest", "none", "inconclusive", "unknown"]
 
 _PROCESSES = re.compile(r"(\d+) process(es)?")
 
@@ -88,6 +92,36 @@ class Level:
         """Whether there is more than one sample, and a spread."""
         return self.sample_count > 1 and self.q25_seconds != self.q75_seconds
 
+    @property
+    def seconds(self) -> float:
+        assert self.median_seconds is not None, "only measured levels are compared"
+        return self.median_seconds
+
+    @property
+    def is_faster(self) -> bool:
+        """Whether it is shown to be faster than the baseline."""
+        return self.speedup_interval is not None and self.speedup_interval[0] > 1
+
+    @property
+    def rounded(self) -> float:
+        """The speedup as the table shows it, so that the words change where the numbers do."""
+        return round(self.speedup or 1.0, 1)
+
+    def gain_over(self, other: "Level") -> float:
+        """The throughput by that of another level."""
+        return other.seconds / self.seconds
+
+    def pays(self, smaller: "Level") -> bool:
+        gains = self.gain_over(smaller) >= PAYING_GAIN and is_slower(smaller, self)
+        return gains and not self.is_dear(smaller)
+
+    def is_dear(self, smaller: "Level") -> bool:
+        """Whether memory grows by a larger factor than throughput; peaks that are alike cost nothing."""
+        most, least = self.peak_bytes, smaller.peak_bytes
+        if most is None or not least or most - least <= SAME_MEMORY_BYTES:
+            return False
+        return most / least > self.gain_over(smaller)
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -119,6 +153,12 @@ class DataSet:
     def refused(self) -> tuple[Level, ...]:
         """The levels at which the server answered that it was asked too often."""
         return tuple(x for x in self.measured if x.usage is not None and (x.usage.refusals or 0) > 0)
+
+    @property
+    def by_fastest_smaller(self) -> list[tuple[Level, Level]]:
+        """Each number of workers but the least, with the fastest of the smaller ones."""
+        levels = tuple(counted(self.measured).values())
+        return [(level, fastest(levels[:place])) for place, level in enumerate(levels) if place]
 
     @property
     def is_quick(self) -> bool:
@@ -245,3 +285,13 @@ def _compared(base: Level | None, level: Level) -> Level:
         return replace(level, speedup=None, speedup_interval=None)
     interval = None if level is base else ratio_interval(base, level)
     return replace(level, speedup=base.median_seconds / level.median_seconds, speedup_interval=interval)
+
+
+def fastest(levels: tuple[Level, ...]) -> Level:
+    """The level with the shortest median; of equals the first, which is the smallest."""
+    return min(levels, key=lambda level: level.seconds)
+
+
+def counted(levels: tuple[Level, ...]) -> dict[int, Level]:
+    """The levels that are a number of workers, by that number."""
+    return {level.concurrency: level for level in levels if isinstance(level.concurrency, int)}

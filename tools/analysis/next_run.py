@@ -8,8 +8,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from .bottleneck import too_few_tasks
-from .model import BASELINE_CONCURRENCY, MEASUREMENT_SAMPLES, Concurrency, DataSet, order_of, title_of
-from .ranking import PAYING_GAIN, counted, seconds
+from .model import (
+    BASELINE_CONCURRENCY,
+    MEASUREMENT_SAMPLES,
+    PAYING_GAIN,
+    Concurrency,
+    DataSet,
+    counted,
+    order_of,
+    title_of,
+)
 
 if TYPE_CHECKING:
     from .analysis import Analysis
@@ -72,7 +80,7 @@ def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:
 def _is_rising(data_set: DataSet) -> bool:
     """Whether twice as many workers as the most would pay, if throughput went on as between the last two levels."""
     (less, below), (most, level) = list(counted(data_set.measured).items())[-2:]
-    gain = seconds(below) / seconds(level)
+    gain = level.gain_over(below)
     return math.log(gain) >= math.log(PAYING_GAIN) * math.log2(most / less)
 
 

@@ -4,8 +4,8 @@ from tools.errors import ReportError
 from tools.words import NOT_AVAILABLE, workers
 
 from .change import Change, between
+from .metrics import Measured, Run, Series
 from .model import DataSet, Report
-from .series import Measured, Run, Series
 from .words import named
 
 

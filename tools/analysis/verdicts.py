@@ -13,8 +13,7 @@ from typing import Literal
 from tools.words import percent, plural, quantity
 
 from . import certainty
-from .metrics import Metric, metric_of
-from .series import Series
+from .metrics import Metric, Series, metric_of
 
 Status = Literal["regression", "improvement", "no change", "unstable", "not enough data"]
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from tools.words import listed, megabytes, share, significant, times, workers
 
-from .bottleneck import bottleneck_in_words, hindered, kept, plateau, too_few_tasks
+from .bottleneck import bottleneck_in_words, hindered, plateau, too_few_tasks
 from .certainty import is_slower
-from .model import DataSet, Level, sample_counts
+from .model import DataSet, Level, counted, sample_counts
 from .next_run import next_run
-from .ranking import by_fastest_smaller, counted, is_dear, pays, seconds
 from .scaling import law_in_words
 from .usage import busy_in_words, shares_in_words
 
@@ -102,8 +101,8 @@ def _beside_the_best(found: Analysis, default: Level) -> str:
         return f"; the server refused requests at {workers(top.concurrency)}"
     if not is_slower(default, top):
         return f"; {_are([top])} not measurably faster"
-    gain = seconds(default) / seconds(top) - 1
-    if not pays(top, default) and is_dear(top, default):
+    gain = top.gain_over(default) - 1
+    if not top.pays(default) and top.is_dear(default):
         memory = times((top.peak_bytes or 0) / (default.peak_bytes or 1))
         return f"; {_are([top])} {share(gain)} faster, at {memory} the memory"
     return f"; {_are([top])} {'less than 1 %' if gain < 0.01 else f'only {share(gain)}'} faster"
@@ -156,7 +155,7 @@ def _best(found: Analysis) -> str:
     if found.best is not None:
         level = found.best
         speedup = ", speedup n/a" if level.speedup is None else f" with {times(level.speedup)} speedup"
-        equals = [x for x in found.compared if seconds(x) < seconds(level)]
+        equals = [x for x in found.compared if x.seconds < level.seconds]
         tie = f" ({_are(equals)} not measurably faster)" if equals else ""
         return f"{workers(level.concurrency)}{speedup}{tie}"
     if found.effect == "none":
@@ -179,7 +178,7 @@ def _why_bottleneck(found: Analysis) -> str:
         return f"from {workers(flat.concurrency)} on, throughput levels off{rate} while the CPU is idle"
     if found.bottleneck == "contention" and lost is not None:
         level, smaller = lost
-        return (f"{workers(level.concurrency)} have {share(kept(level, smaller))} of the throughput of "
+        return (f"{workers(level.concurrency)} have {share(level.gain_over(smaller))} of the throughput of "
                 f"{workers(smaller.concurrency)}")  # fmt: skip
     if one is None:
         return "" if found.bottleneck == "inconclusive" else "from the speedup alone"
@@ -251,7 +250,7 @@ def _time(found: Analysis) -> list[str]:
 def _equals(found: Analysis) -> str:
     """Neighbours in speed whose order is noise."""
     levels = [x for x in found.data_set.measured if x is found.data_set.baseline or x in found.compared]
-    by_speed = sorted(levels, key=seconds)
+    by_speed = sorted(levels, key=lambda level: level.seconds)
     pairs = [sorted(pair, key=levels.index) for pair in pairwise(by_speed) if not is_slower(pair[1], pair[0])]
     text = "; ".join(f"{one.concurrency} and {other.concurrency}" for one, other in pairs)
     return f"Not measurably different: {text}." if text else ""
@@ -260,7 +259,7 @@ def _equals(found: Analysis) -> str:
 def _slower(found: Analysis) -> list[str]:
     """Levels with less throughput than a smaller one."""
     slower: dict[str, list[Level]] = {}
-    for level, smaller in () if found.differing_items else by_fastest_smaller(found.data_set):
+    for level, smaller in () if found.differing_items else found.data_set.by_fastest_smaller:
         if is_slower(level, smaller):
             slower.setdefault(workers(smaller.concurrency), []).append(level)
     return [f"Slower than {name}: {named(levels)}." for name, levels in slower.items()]

@@ -19,7 +19,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import msgspec
 from msgspec import structs
 
-from tools.analysis.series import Measured, Params, Run, Series
+from tools.analysis.metrics import Measured, Params, Run, Series
 from tools.errors import ReportError
 from tools.words import clipped, plain
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import structs
 
+from tools.analysis.metrics import Measured, Params
 from tools.analysis.model import (
     DataSet,
     Environment,
@@ -23,7 +24,6 @@ from tools.analysis.model import (
     title_of,
     with_speedups,
 )  # fmt: skip
-from tools.analysis.series import Measured, Params
 from tools.errors import ReportError
 
 from .files import TIME_METHOD, History, ResultFile, chosen, read_history

@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import Literal
 
 from tools.analysis.change import Change, between, repeatable, undecided
-from tools.analysis.metrics import is_judged
-from tools.analysis.series import Run
+from tools.analysis.metrics import Run, is_judged
 from tools.errors import ReportError, ToolError
 
 from .files import Benchmark, only, read_history, selected, suite_of

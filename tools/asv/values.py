@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools.analysis.metrics import Measured
 from tools.analysis.model import Concurrency
-from tools.analysis.series import Measured
 from tools.analysis.usage import LEAST_SECONDS, MOST_SECONDS
 from tools.errors import ReportError
 

@@ -16,17 +16,8 @@ from tools.asv.project import OURS, Project
 from tools.asv.results import read_report
 from tools.errors import ReportError
 
-from .output import (
-    EXISTING_FILE,
-    FILE,
-    FOLDER,
-    FORMATS,
-    Pattern,
-    check_output,
-    publish,
-    that_cannot_be_judged,
-    write_report,
-)
+from .failures import that_cannot_be_judged
+from .output import EXISTING_FILE, FILE, FOLDER, FORMATS, Pattern, check_output, publish, write_report
 
 FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
 _RESULTS = click.option("--results", "results_dir", type=FOLDER, default=ROOT / ".asv" / "results",

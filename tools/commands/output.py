@@ -1,27 +1,18 @@
-"""Where a command's results go, what is said beside them, and what went wrong: in one line, with an exit code that says
-what kind of thing it was.
-"""
+"""Where a command's results go, and what is said beside them."""
 
 import re
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-from click.exceptions import NoArgsIsHelpError
 
-from stac_manager import ConfigurationError, StacManagerError
 from tools import render
 from tools.analysis.analysis import Analysed
 from tools.analysis.change import Change
 from tools.analysis.model import Report
 from tools.atomic import write_bytes
-from tools.errors import ToolError
 from tools.render.change import as_json, change_page
-from tools.words import plain
 
 FORMATS = ("terminal", "md", "json")  # of a verdict
 FILE, FOLDER = click.Path(dir_okay=False, path_type=Path), click.Path(file_okay=False, path_type=Path)
@@ -95,44 +86,3 @@ def check_output(path: Path, suffix: str = ".json") -> None:
 
 def say(text: str) -> None:
     click.echo(text, err=True)
-
-
-@contextmanager
-def in_one_line() -> Iterator[None]:
-    """A user's mistake ends with one line and exit code 2, a failed run with one line and 1, Ctrl-C with 130."""
-    try:
-        yield
-    except NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else "")
-        sys.exit(0)
-    except click.ClickException as error:
-        _fail(error.format_message(), error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted", 130)
-    except Exception as error:
-        if isinstance(error, ConfigurationError):
-            _fail(str(error).replace("\n", "; "), 2)
-        if isinstance(error, StacManagerError | ToolError | OSError | ValueError):
-            _fail(_in_words(error), 1)
-        raise
-
-
-@contextmanager
-def that_cannot_be_judged() -> Iterator[None]:
-    """Where exit code 1 says that there is a regression, what cannot be done ends with 2."""
-    try:
-        yield
-    except (ToolError, OSError, ValueError) as error:
-        raise click.UsageError(_in_words(error)) from error
-
-
-def _in_words(error: Exception) -> str:
-    """The system's words about a file, without its number for them."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
-
-
-def _fail(message: str, code: int) -> None:
-    click.echo(f"error: {plain(message)}", err=True)
-    sys.exit(code)

@@ -20,8 +20,8 @@ from typing import Any, Literal
 from rich.console import Console
 
 from tools import ROOT, progress
+from tools.analysis.metrics import Measured
 from tools.analysis.model import Concurrency, DataSet, Environment, Kind, Level, Report, make_level, with_speedups
-from tools.analysis.series import Measured
 from tools.analysis.usage import Usage, mean_usage
 from tools.errors import ToolError
 from tools.words import plural

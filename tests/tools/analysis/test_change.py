@@ -17,9 +17,8 @@ from rich.console import Console
 
 from tools.analysis import certainty
 from tools.analysis.change import Change, between, overall
-from tools.analysis.metrics import Metric, metric_of
+from tools.analysis.metrics import Measured, Metric, Run, Series, metric_of
 from tools.analysis.model import Environment, Report
-from tools.analysis.series import Measured, Run, Series
 from tools.analysis.two_reports import compare_reports
 from tools.analysis.verdicts import Finding, Row, exact_verdict, rows_of, verdict
 from tools.asv.history import judge

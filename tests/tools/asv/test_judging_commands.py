@@ -14,8 +14,8 @@ from asv_files import hash_of, write_results
 from scratch_history import ScratchHistory
 from support import Run
 
-from tools.analysis import series as measured_series
-from tools.analysis.series import Measured, Series
+from tools.analysis import metrics as measured_series
+from tools.analysis.metrics import Measured, Series
 from tools.asv import turns
 from tools.asv.files import Benchmark, selected
 from tools.asv.history import judge

@@ -12,8 +12,7 @@ from typing import Any
 from asv.util import load_json
 from support import ROOT
 
-from tools.analysis.metrics import metric_of
-from tools.analysis.series import Series
+from tools.analysis.metrics import Series, metric_of
 
 DISCOVER = """
 import json, sys

@@ -12,8 +12,8 @@ from scratch_asv import measure_scratch_project
 
 from tools.analysis.analysis import analyse_report
 from tools.analysis.change import between
+from tools.analysis.metrics import Run
 from tools.analysis.model import Usage
-from tools.analysis.series import Run
 from tools.analysis.two_reports import compare_reports
 from tools.asv.files import read_history
 from tools.asv.results import environment_of, read_report, reports_of

@@ -21,10 +21,10 @@ from support import ROOT
 
 from tools.asv.files import read_history
 from tools.asv.results import reports_of
-from tools.dashboard import page_data, preview, scripts
+from tools.dashboard import preview, scripts, speedup_page
 from tools.dashboard.scripts import CHART_JS, Script
+from tools.dashboard.speedup_page import SpeedupPage
 from tools.errors import ReportError, ToolError
-from tools.speedup_page import SpeedupPage
 
 CDN_LOADED = re.compile(r'(?:src|href)="https://[^"]+"\s+integrity=')
 
@@ -134,12 +134,12 @@ def test_a_script_without_a_copy_is_named(tag: str, said: str, tmp_path: Path) -
 def test_the_link_is_there_once_or_its_place_is_missed(tmp_path: Path) -> None:
     index = tmp_path / "index.html"
     index.write_text('<ul>\n\t<li id="nav-li-regressions"><a href="#/regressions">Regressions</a></li>\n</ul>')
-    page_data.link_speedup_page(tmp_path)
-    page_data.link_speedup_page(tmp_path)
+    speedup_page.link_speedup_page(tmp_path)
+    speedup_page.link_speedup_page(tmp_path)
     assert index.read_text().count("speedup.html") == 1
     index.write_text("<ul></ul>")
     with pytest.raises(ReportError, match="navigation bar has changed"):
-        page_data.link_speedup_page(tmp_path)
+        speedup_page.link_speedup_page(tmp_path)
 
 
 @pytest.mark.parametrize(("checkout", "said"), [(False, "is not a git checkout"), (True, "holds no results yet")])

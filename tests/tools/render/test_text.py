@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from tools.analysis.change import Change
+from tools.analysis.metrics import Series
 from tools.analysis.model import title_of
-from tools.analysis.series import Series
 from tools.analysis.verdicts import Row
 from tools.render import show
 from tools.render.change import change_page

@@ -1,6 +1,8 @@
-"""The Speedup page, and what it shows as data: every machine, benchmark and size, commit by commit.
+"""A plugin of asv: `asv publish` gets a Speedup page of every machine, benchmark and size, commit by commit, and
+scripts that need no network. Numbers and words come from `tools.analysis`.
 
-Numbers and words come from `tools.analysis`.
+Named in asv.conf.json as ".tools.dashboard.speedup_page". The key "dashboard_scripts" there says where asv's own pages
+have their scripts from: "local" (copies beside them, the default) or "cdn" (as asv made them).
 """
 
 import json
@@ -11,6 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 from typing import Any
+
+from asv.console import log
+from asv.publishing import OutputPublisher
+from asv.util import UserError
 
 from tools.analysis.analysis import Analysis
 from tools.analysis.change import Change
@@ -25,11 +31,48 @@ from tools.render.json_file import data_set_content
 from tools.render.page import cells, environment_facts, memory_note
 from tools.words import significant
 
+from . import scripts
+
+LOCAL, CDN = "local", "cdn"
 _PARTS = Path(__file__).with_name("page")
 LINK = '<li id="nav-li-speedup"><a href="speedup.html">Speedup</a></li>'
 _NAVIGATION = re.compile(r'^(\s*)<li id="nav-li-regressions">.*?</li>\n', flags=re.MULTILINE)
 SIZE_PARAMETER = "test_size"
 JUDGED_COMMITS = 20  # the newest ones, of which the page says what they changed
+
+
+class SpeedupPage(OutputPublisher):  # type: ignore[misc]  # asv is not typed
+    name = "speedup"
+    button_label = "Speedup"
+    description = "Speedup, throughput and memory against concurrency"
+
+    @classmethod
+    def publish(
+        cls, conf: Any, repo: Any, benchmarks: Mapping[str, Any], graphs: Any, revisions: Mapping[str, int]
+    ) -> None:
+        where = getattr(conf, "dashboard_scripts", LOCAL)
+        if where not in (LOCAL, CDN):
+            raise UserError(f'"dashboard_scripts" in asv.conf.json is {where!r}; it is "{LOCAL}" or "{CDN}"')
+        html_dir = Path(conf.html_dir)
+        try:
+            dates = {commit: repo.get_date_from_name(commit) for commit in revisions}
+            data = page_data(Path(conf.results_dir), conf.project, revisions, dates)
+            write_page(html_dir / "speedup.html", data, _chart_library())
+            link_speedup_page(html_dir)
+            if where == LOCAL:
+                scripts.use_local_scripts(html_dir)
+        except scripts.ScriptsUnavailable as error:
+            log.warning(f"asv's own pages need a network to be looked at: {error}")
+        except ReportError as error:
+            raise UserError(str(error)) from error
+
+
+def _chart_library() -> bytes | None:
+    try:
+        return scripts.load([scripts.CHART_JS])[scripts.CHART_JS]
+    except scripts.ScriptsUnavailable as error:
+        log.warning(f"the Speedup page has tables and no charts: {error}")
+        return None
 
 
 def page_data(results_dir: Path, project: str, order: Mapping[str, int], dates: Mapping[str, int]) -> dict[str, Any]:
