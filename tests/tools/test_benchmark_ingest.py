@@ -23,7 +23,6 @@ from support import ROOT, THOROUGH, Run, make_item
 
 from benchmarks import _api_server
 from stac_manager.sinks.balance import LEAST_ITEMS
-from tools import source_check
 from tools.commands import measuring
 from tools.measuring import ad_hoc
 
@@ -231,7 +230,7 @@ def test_a_catalogue_of_others_is_asked_once_a_level_and_no_more_than_it_says(
     ],
 )
 def test_requests_of_a_measurement(pages: int, levels: tuple[int | str, ...], repeat: int, about: int) -> None:
-    assert source_check.requests_of(pages, levels, repeat) == about
+    assert measuring.requests_of(pages, levels, repeat) == about
 
 
 def test_headers_reach_the_server_and_nothing_else(run: Run, server: str, tmp_path: Path) -> None:
@@ -293,10 +292,10 @@ def test_wrong_input_ends_with_one_clear_line(
 
 
 @pytest.mark.parametrize("name", ["nope", "/nope"])
-def test_an_unknown_collection_is_told_which_there_are(run: Run, server: str, tmp_path: Path, name: str) -> None:
+def test_an_unknown_collection_is_named(run: Run, server: str, tmp_path: Path, name: str) -> None:
     done = run("api", "--catalog-url", server, "--collection-id", name)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith(f"there is no collection {name!r}; it has scenes")
+    assert done.stderr.splitlines()[-1].endswith(f"the search finds no item of collection {name!r}")
 
 
 def test_a_server_that_stops_answering_is_an_error_of_one_line(run: Run, tmp_path: Path, folder: Path) -> None:

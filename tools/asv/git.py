@@ -21,11 +21,21 @@ class Repository:
         """Run git and return what it printed; "" where it fails and `check` is false. Raises GitError if git is not
         installed or refuses this checkout, or if it fails and `check` is true.
         """
-        return _text(self._run(*arguments, check=check))
-
-    def archive(self, commit: str) -> bytes:
-        """The files of a commit as a tar archive."""
-        return self._run("archive", "--format=tar", commit)
+        command = ["git", "-C", str(self.path), *map(str, arguments)]
+        try:
+            done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, errors="replace")
+        except FileNotFoundError:
+            raise GitError("git is not installed; results are kept by commit") from None
+        if done.returncode and "dubious ownership" in done.stderr:
+            raise GitError(
+                f"git refuses {self.path}, which belongs to another user; if you trust it, run "
+                f"`git config --global --add safe.directory {self.path.resolve()}`"
+            )
+        if done.returncode and check:
+            words = (str(word) for word in arguments)
+            told = next((word for word in words if "=" not in word and not word.startswith("-")), "")
+            raise GitError(f"git {told} failed in {self.path}: {_reason(done.stderr.strip() or done.stdout.strip())}")
+        return "" if done.returncode else done.stdout.strip()
 
     def commit(self, name: str) -> str:
         """The full hash of what git takes for a commit: a hash or its start, a branch, a tag, `HEAD~2`. Raises GitError
@@ -78,27 +88,6 @@ class Repository:
     @property
     def is_shallow(self) -> bool:
         return self.git("rev-parse", "--is-shallow-repository", check=False) == "true"
-
-    def _run(self, *arguments: str | Path, check: bool = True) -> bytes:
-        command = ["git", "-C", str(self.path), *map(str, arguments)]
-        try:
-            done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
-        except FileNotFoundError:
-            raise GitError("git is not installed; results are kept by commit") from None
-        if done.returncode and "dubious ownership" in _text(done.stderr):
-            raise GitError(
-                f"git refuses {self.path}, which belongs to another user; if you trust it, run "
-                f"`git config --global --add safe.directory {self.path.resolve()}`"
-            )
-        if done.returncode and check:
-            words = (str(word) for word in arguments)
-            told = next((word for word in words if "=" not in word and not word.startswith("-")), "")
-            raise GitError(f"git {told} failed in {self.path}: {_reason(_text(done.stderr) or _text(done.stdout))}")
-        return b"" if done.returncode else done.stdout
-
-
-def _text(output: bytes) -> str:
-    return output.decode(errors="replace").strip()
 
 
 def _reason(said: str) -> str:

@@ -9,12 +9,10 @@ further rounds of what is undecided then, while there is time. Nothing is added 
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -244,15 +242,13 @@ def wanted(bench: str, number: int) -> str:
 
 def extract(repository: Repository, commit: str, folder: Path, project: Project = OURS) -> Side:
     """Put the package of a commit into a folder; the repository and its work trees stay as they are."""
-    try:
-        opened = tarfile.open(fileobj=io.BytesIO(repository.archive(commit)))  # noqa: SIM115 - below
-    except tarfile.ReadError:  # of a commit without a file
-        raise ToolError(f"commit {commit[:8]} is empty") from None
-    with opened as archive:
-        members = [one for one in archive if project.package in (None, one.name.split("/")[0])]
-        if not members:
-            raise ToolError(f"commit {commit[:8]} has no package {project.package} to measure")
-        archive.extractall(folder, members, filter="data")
+    if not repository.git("ls-tree", commit, *filter(None, [project.package])):
+        what = f"package {project.package}" if project.package else "file"
+        raise ToolError(f"commit {commit[:8]} has no {what} to measure")
+    packed = folder.with_suffix(".tar")
+    repository.git("archive", "--output", packed.resolve(), commit, *filter(None, [project.package]))
+    shutil.unpack_archive(packed, folder, filter="data")
+    packed.unlink()
     return Side(commit, folder, project)
 
 

@@ -1,11 +1,12 @@
 """`file` and `api`: measure one ingestion at several levels."""
 
+import asyncio
 import os
 import re
 import shlex
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -16,7 +17,6 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from benchmarks import _api_server
-from stac_manager import IngestConfig
 from tools import ROOT, progress, render, test_data
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Concurrency, title_of
@@ -31,6 +31,12 @@ LOCAL_API_ITEMS = 5000
 REMOTE_API_ITEMS = 500
 AUTO = "auto"
 _NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")  # as many as a file of results may name
+RETRIES = 1  # whoever has mistyped an address is waiting for an answer: less patience than the measurement has
+LOOKING_REQUESTS = 4
+"""It takes no more to see whether there is an item."""
+PLANNING_REQUESTS = 6
+"""What it takes to plan a search that is shared by several, on servers of all kinds, seldom more."""
+AUTO_LEVEL = 20  # for the estimate: a level that `auto` does not often exceed
 UNTIL_NARROW = "5 or more, until the 95 % interval is within 5 %"
 
 
@@ -80,8 +86,6 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
                  concurrency: tuple[Concurrency, ...], repeat: int | None, budget: float,
                  output: Path) -> None:  # fmt: skip
     """Measure reading items from files with a warm page cache: each level first runs once untimed."""
-    from tools import source_check  # when it is needed: aiohttp is slow to import
-
     check_output(output)
     if workers is not None:
         if max_items or context.get_parameter_source("concurrency") is not ParameterSource.DEFAULT:
@@ -99,7 +103,7 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
         title = f"{expected:,} Items in GeoParquet" if spec.layout == "geoparquet" else title_of("file", expected)
         shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
     options = {"mode": "file", "source": source, **({"max_items": max_items} if max_items else {})}
-    source_check.check_file_source(options)
+    _fetches_an_item(options)  # or it ends here, before processes are started
     if workers is not None:
         title, shown = f"{title}, written", f"{shown}, written as NDJSON"
     how: dict[str, Any] = {"warm_up": True, "items": expected, "written": workers is not None}
@@ -121,7 +125,7 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
                 datetime: str | None, bbox: str | None, headers: tuple[str, ...], concurrency: tuple[Concurrency, ...],
                 repeat: int | None, budget: float, output: Path) -> None:  # fmt: skip
     """Measure fetching items from a STAC API. With --catalog-url, each level runs once unless --repeat says more."""
-    from tools import source_check  # when it is needed: aiohttp is slow to import
+    from stac_manager import DataProcessingError, IngestConfig
 
     check_output(output)
     max_items = max_items or (REMOTE_API_ITEMS if catalog_url else LOCAL_API_ITEMS)
@@ -141,9 +145,11 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
         options = {**search, "source": url}
         if catalog_url is not None:
             repeat = repeat or 1
-            total = source_check.requests_of(-(-max_items // limit), concurrency, repeat)
+            total = requests_of(-(-max_items // limit), concurrency, repeat)
             say(f"This sends about {total:,} requests to {_without_query(catalog_url)}.")
-        source_check.check_api_source(options)
+        if not _fetches_an_item({**options, "retries": RETRIES, "limit": 1}):
+            among = f" of collection {collection_id!r}" if collection_id else ""
+            raise DataProcessingError(f"{_without_query(url)}: the search finds no item{among}")
         if collection_id:
             shown = f"{shown}, collection {collection_id}"
         title = "{items:,} API Items" if catalog_url else title_of("api", max_items)
@@ -189,3 +195,28 @@ def _as_typed(words: list[str]) -> str | None:
 def _without_query(source: str) -> str:
     """An address without what may be secret in it; a path, in which "?" is part of a pattern, as it is."""
     return source.split("?", 1)[0] if "://" in source else source
+
+
+def requests_of(pages: int, levels: Sequence[Concurrency], repeat: int) -> int:
+    """About how many requests a measurement sends, rather too many than too few.
+
+    One worker asks for the landing page and page by page. Several plan first, and each may end with a page of its own
+    that is not full.
+    """
+    total = LOOKING_REQUESTS
+    for level in levels:
+        workers = AUTO_LEVEL if isinstance(level, str) else level
+        total += repeat * (1 + pages + (PLANNING_REQUESTS + min(workers, pages) if workers > 1 else 0))
+    return total
+
+
+def _fetches_an_item(options: dict[str, Any]) -> bool:
+    """Whether there is an item. Raises StacManagerError: as `IngestModule.fetch`."""
+    from stac_manager import IngestModule, WorkflowContext
+
+    async def first() -> object:
+        stream = IngestModule(**{**options, "max_items": 1}).fetch(WorkflowContext.create())
+        async with aclosing(stream) as items:
+            return await anext(items, None)
+
+    return asyncio.run(first()) is not None

@@ -148,7 +148,7 @@ def test_a_commit_without_a_file_cannot_be_measured(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     empty = Repository(tmp_path)
     empty.git(*NAMES, "commit", "--quiet", "--allow-empty", "--message", "Nothing")
-    with pytest.raises(ToolError, match="is empty"):
+    with pytest.raises(ToolError, match="has no package stac_manager to measure"):
         extract(empty, empty.head(), tmp_path / "tree")
 
 
