@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any, Literal
 
 from .bottleneck import Bottleneck, bottleneck_of, ceiling_of
-from .certainty import is_slower, ratio_interval
 from .model import (
     MEASUREMENT_SAMPLES,
     MODEST_SPEEDUP,
@@ -47,7 +46,7 @@ class Analysis:
         levels = () if self.differing_items else self.data_set.measured
         if self.data_set.baseline is not None:
             return tuple(level for level in levels if level.speedup_interval is not None)
-        return tuple(x for x in levels if any(y is not x and ratio_interval(x, y) is not None for y in levels))
+        return tuple(x for x in levels if any(y is not x and x.interval_over(y) is not None for y in levels))
 
     @cached_property
     def quality(self) -> Quality:
@@ -73,7 +72,7 @@ class Analysis:
         if self.data_set.baseline is not None:
             levels = tuple(level for level in levels if level.is_faster)
         ahead = (level for place, level in enumerate(levels, 1) if level is fastest(levels[:place]))
-        return next((level for level in ahead if not is_slower(level, fastest(levels))), None)
+        return next((level for level in ahead if not level.is_slower(fastest(levels))), None)
 
     @property
     def uncertain(self) -> tuple[float, float] | None:

@@ -6,7 +6,6 @@ something that serves one at a time. How busy the CPU was tells the two apart.
 
 from typing import Literal
 
-from .certainty import is_slower
 from .model import MODEST_SPEEDUP, PAYING_GAIN, SIGNIFICANT_SPEEDUP, DataSet, Effect, Kind, Level, counted
 from .usage import Usage, waiting_in_words
 
@@ -74,7 +73,7 @@ def hindered(data_set: DataSet) -> tuple[Level, Level] | None:
     What a level lost to other programs on the machine is no loss to its workers.
     """
     pairs = [(x, smaller) for x, smaller in data_set.by_fastest_smaller if not (x.usage and x.usage.crowded)]
-    lost = [(x, smaller) for x, smaller in pairs if x.gain_over(smaller) < HINDERED and is_slower(x, smaller)]
+    lost = [(x, smaller) for x, smaller in pairs if x.gain_over(smaller) < HINDERED and x.is_slower(smaller)]
     return min(lost, key=lambda pair: pair[0].gain_over(pair[1]), default=None)
 
 

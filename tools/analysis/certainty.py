@@ -6,17 +6,14 @@ machine, so one value stands for each process wherever processes can be told apa
 the sample.
 """
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from .model import Level
+from .metrics import Measured
 
 CONFIDENCE = 0.95
 MINIMUM_RUNS = 6  # commits that it takes to know how much a benchmark swings from run to run
@@ -46,41 +43,35 @@ class Difference:
     p_value: float
 
 
-def ratio_interval(above: Level, below: Level) -> tuple[float, float] | None:
+def ratio_interval(above: Measured, below: Measured) -> tuple[float, float] | None:
     """The 95 % interval of the time of `above` over that of `below`, by Welch's method (unequal variances, 1947).
 
     None where one of them has no time, a single sample, or samples without any spread: they order nothing. It always
     holds the ratio of the medians, which a report shows: where an outlier pulls the means away, it is widened.
     """
     one, other = _mean_logarithm(above), _mean_logarithm(below)
-    if one is None or other is None or not above.median_seconds or not below.median_seconds:
+    if one is None or other is None or not above.value or not below.value:
         return None
-    shown = above.median_seconds / below.median_seconds
+    shown = above.value / below.value
     found = _student(one[0] - other[0], [one[1], other[1]])
     return min(found.low, shown), max(found.high, shown)
 
 
-def is_slower(one: Level, other: Level) -> bool:
-    """Whether `one` is shown to take longer than `other`: the interval of the ratio lies above 1."""
-    interval = ratio_interval(one, other)
-    return interval is not None and interval[0] > 1.0
-
-
-def _mean_logarithm(level: Level) -> tuple[float, _Part] | None:
+def _mean_logarithm(one: Measured) -> tuple[float, _Part] | None:
     """The mean of the logarithms, and how sure it is.
 
     asv keeps no samples unless it is told to; then the standard deviation is estimated from the quartiles
     (X. Wan et al., BMC Medical Research Methodology 14:135, 2014).
     """
-    count = level.sample_count
-    if len(level.samples) > 1:
-        logarithms = [math.log(sample) for sample in level.samples]
+    count = one.sample_count
+    if len(one.samples) > 1:
+        logarithms = [math.log(sample) for sample in one.samples]
         count, degrees = len(logarithms), float(len(logarithms) - 1)
         mean, variance = statistics.fmean(logarithms), statistics.variance(logarithms)
-    elif count > 1 and level.median_seconds and level.q25_seconds and level.q75_seconds:
+    elif count > 1 and one.value and one.q25 and one.q75:
         width = 2 * _NORMAL.inv_cdf((0.75 * count - 0.125) / (count + 0.25))
-        variance = (math.log(level.q75_seconds / level.q25_seconds) / width) ** 2
-        mean, degrees = math.log(level.median_seconds), QUARTILES_EFFICIENCY * (count - 1)
+        variance = (math.log(one.q75 / one.q25) / width) ** 2
+        mean, degrees = math.log(one.value), QUARTILES_EFFICIENCY * (count - 1)
     else:
         return None
     # Equal samples differ by the rounding of their mean alone.

@@ -13,8 +13,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from .certainty import is_slower, ratio_interval
+from .certainty import ratio_interval
 from .metrics import Measured, Status
+from .usage import Kind as Kind
 from .usage import Seconds as Seconds
 from .usage import Usage as Usage
 
@@ -27,7 +28,6 @@ SAME_MEMORY_BYTES = 16_000_000  # peaks that are this close are alike: an alloca
 Count = Annotated[int, Meta(ge=0, le=10**15)]
 # How many workers; "auto", which is found while running; "2 processes".
 Concurrency = Annotated[int, Meta(ge=1, le=10**9)] | Annotated[str, Meta(min_length=1)]
-Kind = Literal["file", "api"]
 Strategy = Literal["sequential", "concurrent", "processes", "auto"]
 Effect = Literal["significant", "modest", "none", "inconclusive", "unknown"]
 
@@ -111,8 +111,17 @@ class Level:
         """The throughput by that of another level."""
         return other.seconds / self.seconds
 
+    def interval_over(self, other: "Level") -> tuple[float, float] | None:
+        """The 95 % interval of its time over that of another level; None where the samples order nothing."""
+        return ratio_interval(self.measured, other.measured)
+
+    def is_slower(self, other: "Level") -> bool:
+        """Whether it is shown to take longer: the interval of the ratio lies above 1."""
+        interval = self.interval_over(other)
+        return interval is not None and interval[0] > 1.0
+
     def pays(self, smaller: "Level") -> bool:
-        gains = self.gain_over(smaller) >= PAYING_GAIN and is_slower(smaller, self)
+        gains = self.gain_over(smaller) >= PAYING_GAIN and smaller.is_slower(self)
         return gains and not self.is_dear(smaller)
 
     def is_dear(self, smaller: "Level") -> bool:
@@ -283,7 +292,7 @@ def _compared(base: Level | None, level: Level) -> Level:
     is_other_work = base is not None and None not in (base.items, level.items) and base.items != level.items
     if base is None or is_other_work or base.median_seconds is None or level.median_seconds is None:
         return replace(level, speedup=None, speedup_interval=None)
-    interval = None if level is base else ratio_interval(base, level)
+    interval = None if level is base else base.interval_over(level)
     return replace(level, speedup=base.median_seconds / level.median_seconds, speedup_interval=interval)
 
 

@@ -1,20 +1,16 @@
 """Where the time of a level went: its measured CPU and stage times, and what they say beside its speed."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
 from tools.words import listed, share
 
-if TYPE_CHECKING:
-    from .model import Kind
-
+Kind = Literal["file", "api"]
 LEAST_SECONDS, MOST_SECONDS = 1e-9, 1e9  # more than a tick of the clock, less than a lifetime
 Seconds = Annotated[float, Meta(ge=LEAST_SECONDS, le=MOST_SECONDS)]
 Amount = Annotated[float, Meta(ge=0, le=1e15)]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from tools.words import listed, megabytes, share, significant, times, workers
 
 from .bottleneck import bottleneck_in_words, hindered, plateau, too_few_tasks
-from .certainty import is_slower
 from .model import DataSet, Level, counted, sample_counts
 from .next_run import next_run
 from .scaling import law_in_words
@@ -99,7 +98,7 @@ def _beside_the_best(found: Analysis, default: Level) -> str:
         return ""
     if top in found.data_set.refused:
         return f"; the server refused requests at {workers(top.concurrency)}"
-    if not is_slower(default, top):
+    if not default.is_slower(top):
         return f"; {_are([top])} not measurably faster"
     gain = top.gain_over(default) - 1
     if not top.pays(default) and top.is_dear(default):
@@ -251,7 +250,7 @@ def _equals(found: Analysis) -> str:
     """Neighbours in speed whose order is noise."""
     levels = [x for x in found.data_set.measured if x is found.data_set.baseline or x in found.compared]
     by_speed = sorted(levels, key=lambda level: level.seconds)
-    pairs = [sorted(pair, key=levels.index) for pair in pairwise(by_speed) if not is_slower(pair[1], pair[0])]
+    pairs = [sorted(pair, key=levels.index) for pair in pairwise(by_speed) if not pair[1].is_slower(pair[0])]
     text = "; ".join(f"{one.concurrency} and {other.concurrency}" for one, other in pairs)
     return f"Not measurably different: {text}." if text else ""
 
@@ -260,7 +259,7 @@ def _slower(found: Analysis) -> list[str]:
     """Levels with less throughput than a smaller one."""
     slower: dict[str, list[Level]] = {}
     for level, smaller in () if found.differing_items else found.data_set.by_fastest_smaller:
-        if is_slower(level, smaller):
+        if level.is_slower(smaller):
             slower.setdefault(workers(smaller.concurrency), []).append(level)
     return [f"Slower than {name}: {named(levels)}." for name, levels in slower.items()]
 

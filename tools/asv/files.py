@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -23,7 +23,7 @@ from tools.analysis.metrics import Measured, Params, Run, Series
 from tools.errors import ReportError
 from tools.words import clipped, plain
 
-from .values import measured, names_of, value_of, when
+from .values import Row, measured, names_of, value_of, when
 
 READ_VERSIONS = (1, 2)
 TIME_METHOD = "time_ingest"
@@ -32,7 +32,6 @@ _SHOWN_CHOICES = 10
 
 
 T = TypeVar("T")
-_Values: TypeAlias = list[float | None] | float | None
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,17 +44,6 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
     requirements: dict[str, str | None] | None = None
     result_columns: list[str]
     results: dict[str, list[Any]]
-
-
-class Row(msgspec.Struct, frozen=True):
-    result: Any = None
-    params: list[list[str]] | None = None
-    version: str | None = None
-    started_at: int | None = None
-    stats_q_25: _Values = None
-    stats_q_75: _Values = None
-    stats_repeat: _Values = None
-    samples: list[list[float] | None] | None = None
 
 
 class Benchmark(msgspec.Struct, frozen=True):

@@ -1,7 +1,5 @@
 """What stands in a row of asv's: names of parameters, and numbers that may be none."""
 
-from __future__ import annotations
-
 import ast
 import functools
 import itertools
@@ -9,20 +7,31 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
+
+import msgspec
 
 from tools.analysis.metrics import Measured
 from tools.analysis.model import Concurrency
 from tools.analysis.usage import LEAST_SECONDS, MOST_SECONDS
 from tools.errors import ReportError
 
-if TYPE_CHECKING:
-    from .files import Row
-
+_Values: TypeAlias = list[float | None] | float | None
 _MOST_WORKERS = 1_000_000
 _LAST_MILLISECOND = 253_402_300_799_000  # of the year 9999
 _MOST_NAMED = 6
 """More parameters than this are not told apart by their values: too many orders."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    result: Any = None
+    params: list[list[str]] | None = None
+    version: str | None = None
+    started_at: int | None = None
+    stats_q_25: _Values = None
+    stats_q_75: _Values = None
+    stats_repeat: _Values = None
+    samples: list[list[float] | None] | None = None
 
 
 def measured(row: Row, kind: str, path: Path, *, has_version: bool) -> Iterator[Measured]:

@@ -1,9 +1,7 @@
 """Reports and data sets in a notebook: `%load_ext tools.render.notebook`, then one of them as a cell."""
 
-from __future__ import annotations
-
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import DataSet, Environment, Report
@@ -11,16 +9,13 @@ from tools.analysis.model import DataSet, Environment, Report
 from .page import report_page
 from .templates import render_html
 
-if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
-
 HEIGHT_PIXELS = 700
 
 
-def load_ipython_extension(shell: InteractiveShell) -> None:
-    formatters: Any = shell.display_formatter
-    formatters.formatters["text/html"].for_type(Report, report_html)
-    formatters.formatters["text/html"].for_type(DataSet, lambda one: report_html(Report("", Environment(), (one,))))
+def load_ipython_extension(shell: Any) -> None:
+    html = shell.display_formatter.formatters["text/html"]
+    html.for_type(Report, report_html)
+    html.for_type(DataSet, lambda one: report_html(Report("", Environment(), (one,))))
 
 
 def report_html(report: Report) -> str:

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from made_data_sets import measured_level, summarised_level
 
-from tools.analysis.certainty import is_slower, ratio_interval
-
 RATIO = 3.0
 REPETITIONS = 600
 
@@ -31,7 +29,7 @@ def test_the_interval_holds_the_true_ratio_nineteen_times_of_twenty(noise: str, 
     for _ in range(REPETITIONS):
         one = measured_level(1, NOISES[noise](random, samples) * RATIO)
         other = measured_level(5, NOISES[noise](random, samples))
-        interval = ratio_interval(one, other)
+        interval = one.interval_over(other)
         assert interval is not None
         held += interval[0] <= RATIO <= interval[1]
     assert held / REPETITIONS > 0.93
@@ -40,12 +38,12 @@ def test_the_interval_holds_the_true_ratio_nineteen_times_of_twenty(noise: str, 
 def test_equal_work_is_rarely_called_slower() -> None:
     random = np.random.default_rng(2)
     pairs = [[measured_level(1, NOISES["long tail"](random, 5)) for _ in range(2)] for _ in range(REPETITIONS)]
-    assert sum(is_slower(one, other) for one, other in pairs) / REPETITIONS < 0.04
+    assert sum(one.is_slower(other) for one, other in pairs) / REPETITIONS < 0.04
 
 
 def test_the_interval_holds_the_ratio_of_the_medians() -> None:
     one, other = measured_level(1, [1.0, 1.0, 1.0, 1.0, 90.0]), measured_level(5, [0.9, 1.0, 1.0, 1.0, 1.1])
-    interval = ratio_interval(one, other)
+    interval = one.interval_over(other)
     assert interval is not None
     assert interval[0] <= 1.0 <= interval[1]
 
@@ -53,13 +51,13 @@ def test_the_interval_holds_the_ratio_of_the_medians() -> None:
 @pytest.mark.parametrize("samples", [[4.0], [4.0] * 5, [0.1] * 10])
 def test_one_sample_and_samples_without_spread_have_no_interval(samples: list[float]) -> None:
     spread = measured_level(5, [1.9, 2.0, 2.1])
-    assert ratio_interval(measured_level(1, samples), spread) is None
-    assert ratio_interval(spread, measured_level(1, samples)) is None
-    assert ratio_interval(summarised_level(1, 4.0, 9), spread) is None
+    assert measured_level(1, samples).interval_over(spread) is None
+    assert spread.interval_over(measured_level(1, samples)) is None
+    assert summarised_level(1, 4.0, 9).interval_over(spread) is None
 
 
 def test_an_interval_is_a_number_however_unsure() -> None:
-    low, high = ratio_interval(measured_level(1, [1e-9, 1e9]), measured_level(5, [1e-9, 1e9])) or (0.0, 0.0)
+    low, high = measured_level(1, [1e-9, 1e9]).interval_over(measured_level(5, [1e-9, 1e9])) or (0.0, 0.0)
     assert 0 < low < 1 < high < math.inf
 
 
@@ -69,6 +67,6 @@ def test_quartiles_stand_in_for_samples() -> None:
     for _ in range(REPETITIONS):
         full = [measured_level(n, NOISES["log-normal"](random, 9) * ratio) for n, ratio in ((1, RATIO), (5, 1.0))]
         one, other = (replace(level, samples=()) for level in full)
-        low, high = ratio_interval(one, other) or (0.0, 0.0)
+        low, high = one.interval_over(other) or (0.0, 0.0)
         held += low <= RATIO <= high
     assert held / REPETITIONS > 0.93
