@@ -7,9 +7,7 @@ from tools.errors import ReportError
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file in one step, making its folder; a reader never sees half of it. Raises ReportError: the place cannot
-    be written.
-    """
+    """Write a file in one step, making its folder; a reader never sees half of it."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,6 @@
-"""What goes wrong in a tool: every message is one sentence for a user."""
+"""What goes wrong in a tool: every message is one sentence for a user. Whatever reads files, asks git or starts asv
+raises these; a docstring says so only where a caller tells them apart.
+"""
 
 
 class ToolError(Exception):

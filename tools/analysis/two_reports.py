@@ -10,9 +10,7 @@ from .words import named
 
 
 def compare_reports(before: Report, after: Report, *, base: str, commit: str) -> Change:
-    """Judge one report by another; `base` and `commit` are what to call them. Raises ReportError: They are of different
-    machines, environments of asv or items, or one has a data set twice, and so they cannot be compared.
-    """
+    """Judge one report by another, of the same machine, environment and items; `base` and `commit` are their names."""
     one, other = before.environment, after.environment
     for was, now, how in (
         (one.machine, other.machine, "on one machine"),

@@ -134,7 +134,7 @@ class History:
 
     @property
     def hardware(self) -> dict[str, Any]:
-        """asv's words about the machine. Raises ReportError: they cannot be read."""
+        """asv's words about the machine."""
         found = load(self.folder / "machine.json", dict[str, Any])
         return {**found, "machine": str(found.get("machine") or self.machine)}
 
@@ -176,9 +176,7 @@ def chosen(history: History, name: str | None, known: str | None) -> ResultFile:
 
 
 def commit_named(name: str, commits: Sequence[str], where: Path, known: str | None = None) -> str:
-    """The one of the measured commits, oldest first, whose hash starts so, or that git knows by this name. Raises
-    ReportError: There is none, or there are several.
-    """
+    """The one of the measured commits, oldest first, whose hash starts so, or that git knows by this name."""
     found = [commit for commit in commits if name and commit.startswith(name.lower())]
     if len(found) == 1:
         return found[0]
@@ -193,9 +191,7 @@ def commit_named(name: str, commits: Sequence[str], where: Path, known: str | No
 
 
 def suite_of(results_dir: Path) -> dict[str, Benchmark]:
-    """The benchmarks that asv found last, by name, as it describes them. Raises ReportError: nothing was run yet, or
-    the file cannot be read.
-    """
+    """The benchmarks that asv found last, by name, as it describes them."""
     described = load(results_dir / "benchmarks.json", dict[str, Benchmark | int])  # the version of the format, too
     return {name: benchmark for name, benchmark in described.items() if isinstance(benchmark, Benchmark)}
 
@@ -217,7 +213,6 @@ def only(names: Iterable[str], chosen: str = "") -> str:
 
 
 def read_history(results_dir: Path, *, machine: str | None = None) -> History:
-    """Raises ReportError: there are no results, a file cannot be read, or `machine` does not say which."""
     folder, suite = machine_folder(results_dir, machine), suite_of(results_dir)
     found: dict[tuple[str, str], ResultFile] = {}
     notes = []

@@ -18,9 +18,7 @@ class Repository:
     path: Path
 
     def git(self, *arguments: str | Path, check: bool = True) -> str:
-        """Run git and return what it printed; "" where it fails and `check` is false. Raises GitError if git is not
-        installed or refuses this checkout, or if it fails and `check` is true.
-        """
+        """Run git and return what it printed; "" where it fails and `check` is false."""
         command = ["git", "-C", str(self.path), *map(str, arguments)]
         try:
             done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, errors="replace")
@@ -38,9 +36,7 @@ class Repository:
         return "" if done.returncode else done.stdout.strip()
 
     def commit(self, name: str) -> str:
-        """The full hash of what git takes for a commit: a hash or its start, a branch, a tag, `HEAD~2`. Raises GitError
-        if there is no such commit.
-        """
+        """The full hash of what git takes for a commit: a hash or its start, a branch, a tag, `HEAD~2`."""
         found = self.find(name)
         if found is None:
             hint = "; it is a shallow clone: run `git fetch --unshallow`" if self.is_shallow else ""
@@ -48,7 +44,7 @@ class Repository:
         return found
 
     def find(self, name: str) -> str | None:
-        """As `commit`, and None where there is no such commit."""
+        """As `commit`, and None instead of an error where there is no such commit."""
         asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         return (self.git(*asked, check=False) or None) if name else None
 
@@ -61,9 +57,7 @@ class Repository:
         return found
 
     def branch(self, configured: str | None = None) -> str:
-        """The branch to follow: the configured one where there is such a branch, else the one checked out. Raises
-        GitError if the configured one is not here, and HEAD is detached.
-        """
+        """The branch to follow: the configured one where there is such a branch, else the one checked out."""
         for name in (configured, configured and f"origin/{configured}"):
             if name and self.find(name):
                 return name

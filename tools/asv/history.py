@@ -27,7 +27,6 @@ def judge(
     before it, or by `base` alone; or everything that came after `since`, naming the commit that brought each change.
 
     Commits are named as git names them, or by the start of the hash; `repository` knows which comes before which.
-    Raises ReportError: there are no results, or a commit or the machine does not say which; GitError: git refuses.
     """
     history, git = read_history(results_dir, machine=machine), Repository(repository)
     if not history.files:

@@ -43,9 +43,7 @@ class Project:
 
     @classmethod
     def of(cls, config: Path) -> Project:
-        """Read a configuration. A repository elsewhere is read from asv's clone of it. Raises ToolError: it
-        is missing, broken, or names no repository of which there is something on this machine.
-        """
+        """Read a configuration. A repository elsewhere is read from asv's clone of it."""
         from asv.config import Config
         from asv.util import UserError
 

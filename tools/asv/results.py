@@ -52,8 +52,7 @@ def read_report(
     repository: Path | None = None,
 ) -> Report:  # fmt: skip
     """The newest commit that has ingestion results, or the one that `commit` is a prefix of, or git's name in the
-    repository; with its peers if asked. Of several environments the one measured last is taken. Raises ReportError:
-    there are no results, a file cannot be read, or `commit` or `machine` does not say which.
+    repository; with its peers if asked. Of several environments the one measured last is taken.
     """
     history = read_history(results_dir, machine=machine)
     known = Repository(repository).find(commit) if repository and commit else None

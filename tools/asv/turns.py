@@ -89,8 +89,7 @@ def compare(
 
     `bench` chooses benchmarks as `asv run --bench`, instead of those that are watched. `quick` watches less, within
     about three minutes: what is undecided after ten rounds is measured until then. `rounds` is how often each commit is
-    measured, no less and no more; `progress` is told how many runs are done, of how many. Raises GitError: a commit is
-    unknown; ToolError: asv can measure nothing.
+    measured, no less and no more; `progress` is told how many runs are done, of how many.
     """
     from asv.machine import Machine
 
@@ -171,7 +170,7 @@ def measure(
 ) -> tuple[_Measured, ...]:
     """Let asv measure what a pattern chooses of each side at the same time, each benchmark in a process of its own.
     With `forkserver` these share what the suite imports at first, and start in half the time; the package is imported
-    by each of them. Raises ToolError: asv could not run at all.
+    by each of them.
     """
     arguments = ["--bench", pattern, "--record-samples", "--attribute", "rounds=1", "--attribute", f"repeat={REPEAT}"]
     folders = [Path(tempfile.mkdtemp(dir=work)) for _ in sides]

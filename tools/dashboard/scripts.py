@@ -72,9 +72,7 @@ CHART_JS = COPIES[0]
 
 
 def load(wanted: Iterable[Script]) -> dict[Script, bytes]:
-    """The content of each script, from the cache or from npm. Raises ScriptsUnavailable: one is in neither;
-    ReportError: one is not the pinned file.
-    """
+    """The content of each script, from the cache or from npm. Raises ScriptsUnavailable: one is in neither."""
     scripts = list(dict.fromkeys(wanted))
     missing = [script for script in scripts if not script.is_cached]
     if missing:
@@ -114,11 +112,7 @@ def _member(script: Script, folder: Path) -> bytes:
 
 
 def use_local_scripts(html_dir: Path) -> None:
-    """Put copies of the CDN scripts beside index.html and load those; where that fails, index.html is as it was.
-
-    Raises ScriptsUnavailable: they are neither cached nor to be had; ReportError: a copy is not the pinned file, or
-    none is known of something that index.html loads.
-    """
+    """Put copies of the CDN scripts beside index.html and load those; where that fails, index.html is as it was."""
     index = html_dir / "index.html"
     page = index.read_text(encoding="utf-8")
     copies = {match[2]: _copy(match[2], match[3]) for match in _TAG.finditer(page)}

@@ -77,7 +77,7 @@ def _chart_library() -> bytes | None:
 
 def page_data(results_dir: Path, project: str, order: Mapping[str, int], dates: Mapping[str, int]) -> dict[str, Any]:
     """Everything, oldest commit first: the commits that have a place in `order`, with their `dates` in milliseconds
-    since 1970. Raises ReportError: a result file cannot be read.
+    since 1970.
     """
     series: dict[tuple[str, str, str], dict[str, Any]] = {}
     for folder in sorted(path.parent for path in results_dir.glob("*/machine.json")):
@@ -149,7 +149,7 @@ def _run(report: Report, data_set: DataSet, date: int) -> dict[str, Any]:
 def write_page(path: Path, data: dict[str, Any], chart_library: bytes | None) -> None:
     """Write markup, style, script, chart library and data as one file, so that it works from anywhere.
 
-    Without the library it has its tables and says that charts are missing. Raises ReportError.
+    Without the library it has its tables and says that charts are missing.
     """
     parts = (_PARTS / f"speedup.{kind}" for kind in ("html", "css", "js"))
     page, style, script = (part.read_text(encoding="utf-8") for part in parts)
@@ -162,9 +162,7 @@ def write_page(path: Path, data: dict[str, Any], chart_library: bytes | None) ->
 
 
 def link_speedup_page(html_dir: Path) -> None:
-    """Put a link into the navigation bar, once. Raises ReportError: There is no place for it; index.html is as it
-    was.
-    """
+    """Put a link into the navigation bar, once; where there is no place for it, index.html is as it was."""
     index = html_dir / "index.html"
     page = index.read_text(encoding="utf-8")
     if LINK in page:

@@ -130,7 +130,7 @@ class Worker:
 
 def measure(request: Request, console: Console) -> tuple[Report, list[str]]:
     """Time each level in a process of its own, in turns: a report with one data set, and what the user should hear
-    about beside it. Raises ToolError if no level could be measured.
+    about beside it.
     """
     asked = {"options": request.options, "items": request.items, "written": request.written}
     with ExitStack() as running:  # all are started at once, and none is left

@@ -36,7 +36,7 @@ class Rounds:
 
     def measure(self, commits: Sequence[str], progress: Callable[[int, int], None]) -> None:
         """Run every round of some commits that is not there yet, every second one backwards; `progress` is told how
-        many are done, and of how many. Raises ToolError: asv cannot measure at all.
+        many are done, and of how many.
         """
         number, last = 1, 1
         while number <= last:

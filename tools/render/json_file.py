@@ -17,9 +17,7 @@ SCHEMA_VERSION = 3
 
 
 def write(found: Analysed, path: Path) -> None:
-    """Write the report and its analysis in one step. Raises ReportError: the place cannot be written; ValueError: the
-    report holds NaN or an infinity, which JSON has no words for.
-    """
+    """Write the report and its analysis in one step."""
     content = report_content(found.report)
     for data_set, analysis in zip(content["data_sets"], found.analyses, strict=True):
         data_set["analysis"] = analysis.as_json()
@@ -66,9 +64,7 @@ class _Versioned:
 
 
 def read(path: Path) -> Report:
-    """Read what `write` wrote, and what older versions of it wrote; what follows from the samples is computed anew.
-    Raises ReportError: the file cannot be read, is newer than this program, or is no report.
-    """
+    """Read what `write` wrote, and what older versions of it wrote; what follows from the samples is computed anew."""
     try:
         content = msgspec.json.Decoder(float_hook=_number).decode(path.read_bytes())
         version = msgspec.convert(content, _Versioned).schema_version

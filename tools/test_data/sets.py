@@ -49,8 +49,7 @@ class DataSet:
 
 def ensure(spec: DataSetSpec, root: Path, *, progress: Progress = lambda done, total: None) -> DataSet:
     """The data set below `root`: the one that is there, or a new one; `progress` is told how many items are made, and
-    of how many. Raises OSError: the disk is full, or the folder cannot be written; ToolError: layout `geoparquet`
-    without pyarrow or stac-geoparquet.
+    of how many.
     """
     if (found := find(spec, root)) is not None:
         return found
