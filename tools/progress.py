@@ -1,37 +1,30 @@
 """How far a long run is, and about how long it will still take: on a terminal only."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from rich.console import Console
+import click
 
 Show: TypeAlias = Callable[[float, float | None, str], None]
 """Shows how much is done, of how much (None: nobody knows), and some words for it, such as "3/10 runs"."""
+STEPS = 1_000  # of a bar, which counts in whole numbers
 
 
 @contextmanager
-def shown(what: str, console: Console | None = None) -> Iterator[Show]:
-    """A bar while the block runs. None where rich is not installed: the data can be made with little."""
-    is_terminal = console.is_terminal if console else sys.stderr.isatty()
-    if not is_terminal or find_spec("rich") is None:
+def shown(what: str) -> Iterator[Show]:
+    """A bar while the block runs."""
+    if not sys.stderr.isatty():
         yield lambda done, total, said: None
         return
-    # Loaded when there is a bar: it is slow to import.
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(what), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=console or Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, visible=False)
+    with click.progressbar(
+        length=STEPS, label=what, file=sys.stderr, show_percent=False, item_show_func=lambda said: said
+    ) as bar:
 
         def show(done: float, total: float | None, said: str) -> None:
-            bar.update(task, completed=done, total=total, description=said, visible=True)
+            step = int(STEPS * done / total) if total else 0
+            bar.update(max(0, min(step, STEPS - 1) - bar.pos), said)
 
         yield show
 

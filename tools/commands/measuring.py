@@ -14,7 +14,6 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 
 from benchmarks import _api_server
 from tools import ROOT, progress, render, test_data
@@ -166,7 +165,7 @@ def _made(items: int, profile: str | None, layout: str | None) -> tuple[test_dat
 
 
 def _measure(request: Request, output: Path) -> None:
-    report, remarks = measure(replace(request, command=_as_typed(sys.argv)), Console(stderr=True))
+    report, remarks = measure(replace(request, command=_as_typed(sys.argv)))
     for remark in remarks:
         say(f"note: {remark}")
     found = analyse_report(report)

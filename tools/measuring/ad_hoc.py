@@ -17,8 +17,6 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from rich.console import Console
-
 from tools import ROOT, progress
 from tools.analysis.metrics import Measured
 from tools.analysis.model import Concurrency, DataSet, Environment, Kind, Level, Report, make_level, with_speedups
@@ -128,14 +126,14 @@ class Worker:
         return {"error": said[-1] if said else f"the process ended with exit code {code}"}
 
 
-def measure(request: Request, console: Console) -> tuple[Report, list[str]]:
+def measure(request: Request) -> tuple[Report, list[str]]:
     """Time each level in a process of its own, in turns: a report with one data set, and what the user should hear
     about beside it.
     """
     asked = {"options": request.options, "items": request.items, "written": request.written}
     with ExitStack() as running:  # all are started at once, and none is left
         started = [running.enter_context(closing(Worker(asked, level))) for level in request.concurrency]
-        _run_all(request, started, console)
+        _run_all(request, started)
     levels = [_level(worker) for worker in started]
     items = max((level.items for level in levels if level.items is not None), default=None)
     title = request.title.format(items=items or 0)
@@ -147,10 +145,10 @@ def measure(request: Request, console: Console) -> tuple[Report, list[str]]:
     return report, list(_remarks(data_set, started))
 
 
-def _run_all(request: Request, started: list[Worker], console: Console) -> None:
+def _run_all(request: Request, started: list[Worker]) -> None:
     for worker in started:
         worker.wait()
-    with progress.shown("measuring", console) as bar:
+    with progress.shown("measuring") as bar:
 
         def show(samples: schedule.Samples, elapsed: float) -> None:
             left = schedule.seconds_left(samples, elapsed, request.rules)
