@@ -213,20 +213,17 @@ def make_level(
     Raises ValueError: a sample is not a positive number, or there is no time that could be ok.
     """
     if measured.status != "ok":
-        measured = Measured(measured.status, sample_count=0)
-        usage = None
+        measured, usage = Measured(measured.status, sample_count=0), None
     samples, median, count = measured.samples, measured.value, measured.sample_count
-    quartiles = (measured.q25, measured.q75)
+    low, high = measured.q25, measured.q75
     if samples:
         if not all(math.isfinite(sample) and sample > 0 for sample in samples):
             raise ValueError(f"a measured level needs positive finite samples, got {samples!r}")
         median, count = statistics.median(samples), len(samples)
         # As asv and numpy define quartiles; one run has none.
-        cuts = statistics.quantiles(samples, n=4, method="inclusive") if count > 1 else (None,) * 3
-        quartiles = (cuts[0], cuts[2])
+        low, _, high = statistics.quantiles(samples, n=4, method="inclusive") if count > 1 else (None,) * 3
     if measured.status == "ok" and median is None:
         raise ValueError("a level that is ok has no time")
-    low, high = quartiles
     if median is None or low is None or high is None or not low <= median <= high:
         low = high = None
     return Level(

@@ -1,14 +1,14 @@
 """The report as JSON: strict, versioned, described by `results.schema.json`."""
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
 from tools.analysis.analysis import Analysed
-from tools.analysis.model import Concurrency, DataSet, Level, Report, make_level, with_speedups
+from tools.analysis.model import DataSet, Level, Report, make_level, with_speedups
 from tools.atomic import write_bytes
 from tools.errors import ReportError
 from tools.words import clipped
@@ -40,24 +40,6 @@ def data_set_content(data_set: DataSet) -> dict[str, Any]:
     return content
 
 
-@dataclass(frozen=True, kw_only=True)
-class _WrittenPeer(Level):
-    """In a file a peer has a name."""
-
-    concurrency: str = ""
-    name: Annotated[str, msgspec.Meta(min_length=1)]
-
-
-@dataclass(frozen=True)
-class _WrittenDataSet(DataSet):
-    peers: tuple[_WrittenPeer, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Written(Report):
-    data_sets: tuple[_WrittenDataSet, ...]
-
-
 @dataclass(frozen=True)
 class _Versioned:
     schema_version: Annotated[int, msgspec.Meta(ge=1)]
@@ -73,13 +55,16 @@ def read(path: Path) -> Report:
                 f"{path} was written by a newer version of this program (schema_version {version}, this one reads "
                 f"{SCHEMA_VERSION}); update the program."
             )
-        written = msgspec.convert(content, _Written)
-        return Report(written.created, written.environment, tuple(map(_computed_anew, written.data_sets)))
+        for data_set in content["data_sets"]:
+            for peer in data_set.get("peers", ()):
+                peer["concurrency"] = peer.pop("name")
+        written = msgspec.convert(content, Report)
+        return replace(written, data_sets=tuple(map(_computed_anew, written.data_sets)))
     except FileNotFoundError as error:
         raise ReportError(f"{path} does not exist; run a benchmark with this output first.") from error
     except OSError as error:
         raise ReportError(f"{path} cannot be read ({error.strerror or error}); choose another file.") from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
         why = clipped(str(error), 200)  # it may quote a whole value
         words = f"{path} is not a benchmark result: {why}; run the benchmark again to write it anew."
         raise ReportError(words) from error
@@ -91,13 +76,11 @@ def _number(text: str) -> float:
     return int(value) if value.is_integer() else value
 
 
-def _computed_anew(written: _WrittenDataSet) -> DataSet:
-    found = {field.name: getattr(written, field.name) for field in fields(DataSet)}
-    found["levels"] = tuple(_level(level, level.concurrency) for level in written.levels)
-    found["peers"] = tuple(_level(peer, peer.name) for peer in written.peers)
-    return with_speedups(DataSet(**found))
+def _computed_anew(written: DataSet) -> DataSet:
+    levels, peers = (tuple(map(_level, some)) for some in (written.levels, written.peers))
+    return with_speedups(replace(written, levels=levels, peers=peers))
 
 
-def _level(written: Level, name: Concurrency) -> Level:
+def _level(written: Level) -> Level:
     known: dict[str, Any] = {"items": written.items, "peak_bytes": written.peak_bytes, "usage": written.usage}
-    return replace(make_level(name, written.measured, **known), net_bytes=written.net_bytes)
+    return replace(make_level(written.concurrency, written.measured, **known), net_bytes=written.net_bytes)

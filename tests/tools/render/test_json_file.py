@@ -191,7 +191,7 @@ def changed(path: Path, *keys: str | int, to: object) -> Path:
         (["data_sets", 0, "levels", 0, "samples"], [math.nan], "JSON is malformed"),
         (["data_sets", 0, "levels", 0, "usage"], {}, "missing required field `runs`"),
         (["data_sets", 0, "levels", 1, "status"], "ok", "a level that is ok has no time"),
-        (["data_sets", 0, "peers"], [{"status": "ok"}], "missing required field `name`"),
+        (["data_sets", 0, "peers"], [{"status": "ok"}], "'name'"),
         (["environment"], None, "Expected `object`, got `null` - at `$.environment`"),
         (["data_sets", 0, "levels", 0, "net_bytes"], 10**400, "Expected `int` <= 1000000000000000"),
         (["data_sets", 0, "levels", 1, "concurrency"], 10**12, "Expected `int` <= 1000000000"),
