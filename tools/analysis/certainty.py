@@ -205,7 +205,9 @@ def _as_ranks_agree(
     """
     import numpy as np
 
-    one, other = (np.log(_some(sorted(value for run in side for value in run))) for side in (base, head))
+    sides = [sorted(value for run in side for value in run) for side in (base, head)]
+    # Of many samples as few as tell the same distribution.
+    one, other = (np.log(side[:: -(-len(side) // MOST_RANKED)]) for side in sides)
     shifts = np.sort(np.subtract.outer(other, one), axis=None)
     half = len(shifts) / 2
     cut = max(0, int(half - _TWO_SIDED * math.sqrt(half * (len(one) + len(other) + 1) / 6)))
@@ -216,11 +218,6 @@ def _as_ranks_agree(
         return found
     ends = min(found.low, math.exp(max(-_FURTHEST, low))), max(found.high, math.exp(min(_FURTHEST, high)))
     return Difference(found.ratio, min(1.0, ends[0]), max(1.0, ends[1]), max(found.p_value, 1 - CONFIDENCE))
-
-
-def _some(values: Sequence[float]) -> Sequence[float]:
-    """The same distribution by fewer values."""
-    return values[:: -(-len(values) // MOST_RANKED)]
 
 
 def _variance_inside(runs: Sequence[Sequence[float]]) -> _Part:

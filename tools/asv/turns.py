@@ -208,7 +208,9 @@ def _started(
     MachineCollection.save(machine["machine"], machine, _path=str(work / ".asv-machine.json"))
     # Before everything else, also before the package that is installed, which may be of another work tree. asv takes
     # one of the two for the benchmark's own process; the programs that a benchmark starts see the other.
-    path = os.pathsep.join(filter(None, [str(package_in(side.tree)), os.environ.get("PYTHONPATH")]))
+    source = side.tree / "src"  # where a project has its packages there
+    imported_from = source if source.is_dir() else side.tree
+    path = os.pathsep.join(filter(None, [str(imported_from), os.environ.get("PYTHONPATH")]))
     own: dict[str, Path | str] = {"ASV_PYTHONPATH": path, "PYTHONPATH": path, "HOME": work, "USERPROFILE": work}
     own |= {"TMPDIR": scratch, "TEMP": scratch, "TMP": scratch}
     here = ("run", "--environment", f"existing:{sys.executable}", "--set-commit-hash", side.commit)
@@ -249,11 +251,6 @@ def extract(repository: Repository, commit: str, folder: Path, project: Project 
     shutil.unpack_archive(packed, folder, filter="data")
     packed.unlink()
     return Side(commit, folder, project)
-
-
-def package_in(tree: Path) -> Path:
-    """The folder that is imported from: `src`, where a project has its packages there."""
-    return tree / "src" if (tree / "src").is_dir() else tree
 
 
 def _not_watched(measured: Sequence[_Measured]) -> list[str]:
