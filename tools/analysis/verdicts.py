@@ -1,14 +1,12 @@
 """When a change is called: the rules, and the row that shows one. Pure; `change.py` brings the numbers."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, Self
 
 from tools.words import percent, plural, quantity
 
@@ -78,13 +76,13 @@ class Row:
     def metric(self) -> Metric | None:
         return metric_of(self.series)
 
-    def measured_again(self, base: float | None, head: float | None) -> Row:
+    def measured_again(self, base: float | None, head: float | None) -> Self:
         """An exact count that was called, measured once more on both sides: it stands where the difference repeats."""
         if not self.metric or base is None or head is None or exact_verdict(base, head, self.metric) == self.status:
             return self
         return self.not_repeated([(base, head)])
 
-    def not_repeated(self, pairs: Sequence[tuple[float, float]]) -> Row:
+    def not_repeated(self, pairs: Sequence[tuple[float, float]]) -> Self:
         """An exact count, by what it was each time that it was measured on both sides."""
         shown = ", then ".join(" and ".join(quantity(value, self.series.unit) for value in pair) for pair in pairs)
         words = f"measured again, the difference did not repeat: {shown}"

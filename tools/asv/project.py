@@ -1,10 +1,9 @@
 """A project that has an asv suite, as its `asv.conf.json` describes it."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -42,7 +41,7 @@ class Project:
     commit_url: str = ""
 
     @classmethod
-    def of(cls, config: Path) -> Project:
+    def of(cls, config: Path) -> Self:
         """Read a configuration. A repository elsewhere is read from asv's clone of it."""
         from asv.config import Config
         from asv.util import UserError

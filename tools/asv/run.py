@@ -1,7 +1,5 @@
 """asv, started in one place: with its folders and its home where they are wanted, and no process left behind."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -20,7 +18,7 @@ from .project import Project
 ELSEWHERE = Path(__file__).with_name("elsewhere.py")
 SOME_FAILED = 2
 """asv's exit code of `run` when benchmarks fail; the others have results."""
-Running: TypeAlias = "subprocess.Popen[bytes]"
+Running: TypeAlias = subprocess.Popen[bytes]
 STOP_SECONDS = 5.0
 
 

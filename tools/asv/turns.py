@@ -7,8 +7,6 @@ same time, and again where they differ, before the rounds: so `quick` knows the 
 further rounds of what is undecided then, while there is time. Nothing is added to the history in `.asv/results`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,12 +1,10 @@
 """The night in Markdown, fit for an issue: the answer, the evidence, where to look, how far to trust it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from tools.analysis.change import Change
@@ -33,7 +31,7 @@ class Freshness:
     behind: int
 
     @classmethod
-    def of(cls, line: Sequence[str], home: Path) -> Freshness:
+    def of(cls, line: Sequence[str], home: Path) -> Self:
         known = records.whole(home)
         for behind, commit in enumerate(reversed(line)):
             if commit in known:

@@ -1,7 +1,5 @@
 """Items by number: which profile, which time, which random numbers; and the spec that says it. No files."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
