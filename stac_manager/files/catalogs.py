@@ -2,100 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
 from typing import Any
-
-import orjson
 
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.files.compression import Unpacked
-from stac_manager.files.formats import BOM, ENTRY_FILES, magic
+from stac_manager.files.entry_points import load
+from stac_manager.files.formats import ENTRY_FILES
 from stac_manager.files.links import Anchor, anchor_of, resolve
-from stac_manager.files.opening import TOO_MANY_OPEN, open_file
-from stac_manager.files.window import FileSource, Window
+from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.items import is_catalog
-from stac_manager.stats import FileStats
 
-PEEK_BYTES = 1_048_576
-"""A single JSON file up to this size is parsed to see whether it is a Catalog, a Collection or items."""
-BEGINS_AS_ITEMS = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*"type"\s*:\s*"Feature)')
-MOST_CATALOG_BYTES = 268_435_456
 MOST_ANCHORS = 8
 """So many `self` links of catalogs above, the nearest ones, are tried for a link that is absolute."""
 ITEM_ROLES = {"stac-items", "collection-mirror"}
 ITEM_MEDIA_TYPES = ("application/vnd.apache.parquet", "application/x-parquet", "application/geo+json", "ndjson")
-
-
-def load(path: str) -> Any:
-    """Read a JSON document, compressed or not.
-
-    Raises:
-        OSError: If it cannot be read.
-        ValueError: If it is no JSON, or too large.
-    """
-    with open(open_file(path), "rb") as file:
-        data = file.read(MOST_CATALOG_BYTES + 1)
-    kind = magic(data[:4])
-    if kind == "gzip" or kind == "zstd":
-        with closing(Window(Unpacked(FileSource(open_file(path), FileStats()), kind))) as window:
-            while window.more():
-                pass
-            if window.damage is not None:
-                raise window.damage
-            data = bytes(window.view[: window.end])
-    if len(data) > MOST_CATALOG_BYTES:
-        raise ValueError(f"larger than {MOST_CATALOG_BYTES >> 20} MB")
-    return parsed(data)
-
-
-def parsed(data: bytes) -> Any:
-    """Parse a JSON document. In a Catalog or Collection, whose links alone are used, a number may be NaN.
-
-    Raises:
-        ValueError: If it is no JSON.
-    """
-    data = data.removeprefix(BOM)
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        with suppress(ValueError, RecursionError):
-            if is_catalog(found := json.loads(data.decode())):
-                return found
-        raise ValueError(f"not JSON: {error}") from None
-
-
-def is_entry_point(path: str) -> bool:
-    """Tell whether a file with the name of an entry point is one; people give that name to files of items, too.
-
-    A large or damaged file is judged by its beginning. One that cannot be read counts as an entry point: following it
-    says why.
-    """
-    if os.path.basename(path) not in ENTRY_FILES:
-        return False
-    if not os.path.isfile(path):
-        return True
-    try:
-        with open(open_file(path), "rb") as file:
-            head = file.read(PEEK_BYTES)
-        if len(head) == PEEK_BYTES:
-            return BEGINS_AS_ITEMS.match(head) is None
-        if b"Feature" not in head and magic(head) is None and not head.lstrip().startswith(b"["):
-            return True  # of 60,000 Collections none is parsed here
-        document = load(path)
-    except OSError:
-        return True
-    except ValueError:
-        return BEGINS_AS_ITEMS.match(head) is None
-    return not isinstance(document, list) and (
-        not isinstance(document, dict) or document.get("type") not in ("Feature", "FeatureCollection")
-    )
 
 
 class Walk:

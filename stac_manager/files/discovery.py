@@ -12,7 +12,8 @@ from functools import partial
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
-from stac_manager.files.catalogs import PEEK_BYTES, Walk, is_entry_point, load, why_not_regular
+from stac_manager.files.catalogs import Walk, why_not_regular
+from stac_manager.files.entry_points import PEEK_BYTES, is_entry_point, is_likely_catalog, load
 from stac_manager.files.formats import ENTRY_FILES, SUFFIXES, Document, Folder, format_of_name, is_archive, is_manifest
 from stac_manager.files.globbing import expand, identity, is_
 from stac_manager.files.leftovers import is_data, is_metadata, kinds, left_out, nothing_in, table_at
@@ -74,7 +75,7 @@ class Discovery:
         if self._form not in (None, "json") or (format_of_name(path) or "json") != "json":
             return False
         try:
-            return os.path.getsize(path) <= PEEK_BYTES and is_catalog(load(path))
+            return (os.path.getsize(path) <= PEEK_BYTES or is_likely_catalog(path)) and is_catalog(load(path))
         except (OSError, ValueError):
             return False
 

@@ -66,18 +66,13 @@ def between_commas(line: bytes) -> list[Any] | None:
 
 def _end_of_first_line(window: Window) -> int | None:
     """Return where the first line with something on it ends; None where it is the last or a very long one."""
-    searched = window.start
-    while True:
-        found = window.buffer.find(b"\n", searched, window.end)
-        if found >= 0 and window.view[window.start : found].tobytes().strip():
-            return found
-        if found >= 0:
-            searched = found + 1
-            continue
-        length = window.end - window.start
-        if length > LONG_LINE_BYTES or not look_further(window):
+    if first_byte(window) is None:
+        return None
+    begin = window.behind(WHITE, window.start) - window.start
+    while (found := window.buffer.find(b"\n", window.start + begin, window.end)) < 0:
+        if window.end - window.start - begin > LONG_LINE_BYTES or not look_further(window):
             return None
-        searched = window.start + length
+    return found
 
 
 def begins_over_lines(line: bytes) -> bool:

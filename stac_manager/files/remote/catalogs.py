@@ -6,8 +6,9 @@ import zlib
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from stac_manager import items
-from stac_manager.files import catalogs
-from stac_manager.files.catalogs import BEGINS_AS_ITEMS, holds_items
+from stac_manager.files import entry_points
+from stac_manager.files.catalogs import holds_items
+from stac_manager.files.entry_points import BEGINS_AS_ITEMS
 from stac_manager.files.formats import ENTRY_FILES, GZIP
 from stac_manager.files.remote.addresses import is_data, is_relative, joined, name_of, refusal, shown
 
@@ -85,7 +86,7 @@ def parsed(data: bytes) -> object:
     try:
         if data[:2] == GZIP:
             data = zlib.decompressobj(wbits=31).decompress(data, MOST_CATALOG_BYTES)
-        return catalogs.parsed(data)
+        return entry_points.parsed(data)
     except (ValueError, zlib.error):
         return None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.files.catalogs import PEEK_BYTES
+from stac_manager.files.entry_points import PEEK_BYTES
 from stac_manager.files.formats import ENTRY_FILES, format_of_name, is_archive
 from stac_manager.files.leftovers import table_in
 from stac_manager.files.remote.addresses import STORES, is_data, name_of, scheme_of, shown

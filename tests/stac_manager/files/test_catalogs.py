@@ -12,7 +12,7 @@ import pytest
 from support import fetch, ids, make_item
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.files import catalogs
+from stac_manager.files import entry_points
 from stac_manager.files.links import anchor_of, candidates
 from stac_manager.stats import FileStats
 
@@ -151,8 +151,10 @@ async def test_collections_without_links_to_items(
         assert (await fetched(tmp_path / source))[:2] == (["a"], [])
 
 
-async def test_a_collection_by_another_name(write: Write, tmp_path: Path) -> None:
-    write("c/sentinel.json", {**catalog(("item", "a/a.json")), "type": "Collection"})
+@pytest.mark.parametrize("characters", [0, entry_points.PEEK_BYTES])
+async def test_a_collection_by_another_name(characters: int, write: Write, tmp_path: Path) -> None:
+    long = {"description": "x" * characters}
+    write("c/sentinel.json", {**catalog(("item", "a/a.json")), "type": "Collection", **long})
     write("c/a/a.json", make_item("a"))
     for source in ("c", "c/sentinel.json"):
         assert (await fetched(tmp_path / source))[0] == ["a"]
@@ -164,7 +166,7 @@ async def test_a_file_that_is_called_as_an_entry_point_and_holds_items(
     name: str, kind: str, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kind == "large":
-        monkeypatch.setattr(catalogs, "PEEK_BYTES", 64)
+        monkeypatch.setattr(entry_points, "PEEK_BYTES", 64)
     item = make_item("a")
     forms = {"item": item, "array": [item], "truncated": f"[{json.dumps(item)}, ".encode()}
     write(f"c/{name}", forms.get(kind, {"type": "FeatureCollection", "features": [item]}))

@@ -129,6 +129,12 @@ async def test_the_same_rule_for_large_documents(write: Write) -> None:
             assert await fetch({"source": str(write("x.json", pack(data.encode())))}) == many
 
 
+async def test_blank_lines_before_a_value_are_looked_at_once(write: Write) -> None:
+    """As often as there are of them, this would take minutes."""
+    blank = b"\n" * 1_200_000
+    assert await fetch({"source": str(write("x.json", blank + json.dumps(ITEMS[0]).encode()))}) == ITEMS[:1]
+
+
 async def test_a_folder_of_compressed_files(write: Write, tmp_path: Path) -> None:
     for number, (suffix, pack) in enumerate({"gz": gzip.compress, "zst": zstd.compress}.items()):
         write(f"d/{number}.json.{suffix}", pack(json.dumps(ITEMS[number]).encode()))

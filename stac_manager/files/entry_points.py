@@ -1,0 +1,100 @@
+"""Whether a document is a Catalog or Collection, which leads to items, or holds items itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import closing, suppress
+from typing import Any
+
+import orjson
+
+from stac_manager.files.compression import Unpacked
+from stac_manager.files.formats import BOM, ENTRY_FILES, magic
+from stac_manager.files.opening import open_file
+from stac_manager.files.window import FileSource, Window
+from stac_manager.items import is_catalog
+from stac_manager.stats import FileStats
+
+PEEK_BYTES = 1_048_576
+"""A single JSON file up to this size is parsed to see whether it is a Catalog, a Collection or items."""
+BEGINS_AS_ITEMS = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*"type"\s*:\s*"Feature)')
+_TYPE_OF_CATALOG = re.compile(rb'"type"\s*:\s*"(?:Catalog|Collection)"')
+MOST_CATALOG_BYTES = 268_435_456
+
+
+def load(path: str) -> Any:
+    """Read a JSON document, compressed or not.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is no JSON, or too large.
+    """
+    with open(open_file(path), "rb") as file:
+        data = file.read(MOST_CATALOG_BYTES + 1)
+    kind = magic(data[:4])
+    if kind == "gzip" or kind == "zstd":
+        with closing(Window(Unpacked(FileSource(open_file(path), FileStats()), kind))) as window:
+            while window.more():
+                pass
+            if window.damage is not None:
+                raise window.damage
+            data = bytes(window.view[: window.end])
+    if len(data) > MOST_CATALOG_BYTES:
+        raise ValueError(f"larger than {MOST_CATALOG_BYTES >> 20} MB")
+    return parsed(data)
+
+
+def parsed(data: bytes) -> Any:
+    """Parse a JSON document. In a Catalog or Collection, whose links alone are used, a number may be NaN.
+
+    Raises:
+        ValueError: If it is no JSON.
+    """
+    data = data.removeprefix(BOM)
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        with suppress(ValueError, RecursionError):
+            if is_catalog(found := json.loads(data.decode())):
+                return found
+        raise ValueError(f"not JSON: {error}") from None
+
+
+def is_entry_point(path: str) -> bool:
+    """Tell whether a file with the name of an entry point is one; people give that name to files of items, too.
+
+    A large or damaged file is judged by its beginning. One that cannot be read counts as an entry point: following it
+    says why.
+    """
+    if os.path.basename(path) not in ENTRY_FILES:
+        return False
+    if not os.path.isfile(path):
+        return True
+    try:
+        with open(open_file(path), "rb") as file:
+            head = file.read(PEEK_BYTES)
+        if len(head) == PEEK_BYTES:
+            return BEGINS_AS_ITEMS.match(head) is None
+        if b"Feature" not in head and magic(head) is None and not head.lstrip().startswith(b"["):
+            return True  # of 60,000 Collections none is parsed here
+        document = load(path)
+    except OSError:
+        return True
+    except ValueError:
+        return BEGINS_AS_ITEMS.match(head) is None
+    return not isinstance(document, list) and (
+        not isinstance(document, dict) or document.get("type") not in ("Feature", "FeatureCollection")
+    )
+
+
+def is_likely_catalog(path: str) -> bool:
+    """Tell of a large file by its beginning whether it may be a Catalog or Collection.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with open(open_file(path), "rb") as file:
+        head = file.read(PEEK_BYTES)
+    return BEGINS_AS_ITEMS.match(head) is None and _TYPE_OF_CATALOG.search(head) is not None
