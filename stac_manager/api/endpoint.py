@@ -27,6 +27,9 @@ NEEDED_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "proper
                  "properties.start_datetime", "properties.end_datetime")  # fmt: skip
 NOT_A_CATALOG = ("Collection", "Feature", "FeatureCollection")
 
+REFUSED_POST = (400, 403, 404, 405, 411, 415, 422, 500, 501)
+"""What those say to a POST who take searches by GET only; some of it may mean the search itself."""
+
 _TEMPLATE = re.compile(r"\{[?&][^{}]*\}$")
 """What may be added to the address of a template (RFC 6570)."""
 
@@ -114,7 +117,7 @@ async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) 
     classes = [str(name) for name in conforms_to[:MOST_CLASSES]] if isinstance(conforms_to, list) else []
     return Endpoint(
         search,
-        "POST" in by_method,
+        "POST" in by_method and client.post_refused not in REFUSED_POST,
         _link(landing, "aggregate"),
         _link(landing, "data"),
         frozenset(each for each in EXTENSIONS if any(f"item-search#{each}" in name for name in classes)),

@@ -44,8 +44,7 @@ LEAST_SHARE_OF_A_FULL_PAGE = 0.5
 # How often one request is refused (401) with credentials that were asked for before it is given up.
 MAX_RENEWALS = 5
 # Turns of the event loop without news after which nothing more is on its way, and the most turns spent on it.
-IDLE_TURNS = 3
-MAX_TURNS = 200
+IDLE_TURNS, MAX_TURNS = 3, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +85,17 @@ class Client:
     """A session with one server. `headers` are sent to the origin of `root` and nowhere else."""
 
     def __init__(self, root: str, headers: Headers, stats: ApiStats, limiter: Limiter, connection: Connection) -> None:
-        source, self._connection = URL(root), connection
-        credentials = Credentials(headers, lambda given: connection.credentials(source, given))
-        self._source = source
+        self._source, self._connection = URL(root), connection
+        credentials = Credentials(headers, lambda given: connection.credentials(self._source, given))
         self._stats = stats
-        self._wire = Wire(source, credentials, connection, stats, limiter)
+        self._wire = Wire(self._source, credentials, connection, stats, limiter)
         self._slots = Slots(lambda: limiter.level)
         self._rate = Rate(connection.rate_limit)
         looks = connection.retries and connection.retries + 1 + retrying.OUTAGE_ATTEMPTS
         self._gate = Gate(stats, self._look, looks)
         self._sample: Request | None = None  # a small request that was answered
         self._spoke_json = False
+        self.post_refused: int | None = 0  # the status of the latest POST; None once one was answered
 
     async def __aenter__(self) -> Self:
         await self._wire.__aenter__()
@@ -130,7 +129,7 @@ class Client:
             DataProcessingError: If the server cannot be reached, or answers no JSON object.
         """
         most = self._connection.retries + 1
-        tries = Tries(most if attempts is None else min(attempts, most), shrinkable)
+        tries = Tries(min(attempts or most, most), shrinkable)
         while True:
             await self._gate.turn()
             check_budget(self._stats.requests, self._stats.completeness.items)
@@ -164,8 +163,7 @@ class Client:
         if may_be_out and await gate.turn():
             tries.attempts -= 1  # which was not for this request
             return
-        decision = decide(fault, tries)
-        tries.digest = fault.digest
+        decision, tries.digest = decide(fault, tries), fault.digest
         if decision == "give up":
             raise StatusError(str(fault), fault.status) if fault.status else DataProcessingError(str(fault)) from fault
         self._stats.retries += 1
@@ -216,6 +214,8 @@ class Client:
             if body is not None:
                 self._refuse_elsewhere(request, url)
             reply = await self._wire.exchange(place, method, url, body, request.headers if own else {})
+            if method == "POST" and self.post_refused is not None:
+                self.post_refused = None if reply.status < 300 else reply.status
             expired = reply.own and (reply.status == 401 or (reply.status == 403 and self._sample and not renewals))
             if expired and credentials.renewable and renewals < MAX_RENEWALS:
                 # Not counted where it was sent with old ones, and others have got through with newer ones meanwhile.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any, ClassVar
 
-from stac_manager.api.endpoint import Endpoint
+from stac_manager.api.endpoint import REFUSED_POST, Endpoint
 from stac_manager.api.ownership import Asked, box_around
 from stac_manager.api.requests import Request, as_query, limit_of
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile, Whole
@@ -32,8 +32,6 @@ REFUSED_METHOD = 405
 LONGEST_ADDRESS = 4_000
 """So long an address may be: Gunicorn takes a line of 4,094 bytes, others of 8,190 (RFC 9110 asks for 8,000)."""
 _FRACTION = re.compile(r"\.\d")
-REFUSED_POST = (400, 403, 404, 405, 411, 415, 422, 500, 501)
-"""What those say to a POST who take searches by GET only; some of it may mean the search itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,8 @@ class Reading:
         self.first = self.following = first
         self.memory.asked.clear()
         self.memory.pages.clear()
-        self.memory.anew, self.memory.again = True, self.memory.different
+        self.memory.again = self.memory.different
+        self.memory.anew |= self.memory.again > 0
 
     @property
     def repeats(self) -> bool:

@@ -9,11 +9,11 @@ from itertools import pairwise
 from typing import Any
 
 from stac_manager.api.cutting import Density
-from stac_manager.api.endpoint import Endpoint, find_endpoint
+from stac_manager.api.endpoint import REFUSED_POST, Endpoint, find_endpoint
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.ownership import has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
-from stac_manager.api.query import REFUSED_METHOD, REFUSED_POST, Bounds, Query, vain_filter, vain_query
+from stac_manager.api.query import REFUSED_METHOD, Bounds, Query, vain_filter, vain_query
 from stac_manager.api.requests import LARGEST_NUMBER, Request, as_query
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import NoDatetime, Partition, Whole
@@ -81,7 +81,7 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: B
         InPartsError: If each of its Collections has to be asked for by itself.
         DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
     """
-    guess = Endpoint.guess(source)
+    guess = replace(Endpoint.guess(source), post=client.post_refused not in REFUSED_POST)
     early = asyncio.create_task(_ask(client, guess, body))
     try:
         endpoint = await find_endpoint(client, source, body.get("collections", ()))
@@ -97,21 +97,21 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: B
     if answers.first is None and (usual := endpoint.at_usual_place) is not None:
         there = await _ask(client, usual, body)
         endpoint, answers = (endpoint, answers) if there.first is None else (usual, there)
+    said = endpoint
+    if answers.first is None and endpoint.post and client.post_refused in REFUSED_POST:
+        endpoint = replace(endpoint, post=False)
+        answers = await _ask(client, endpoint, body)
     first = endpoint.request(body)
     page = page_of(answers.first, first) if answers.first is not None else None
     if page is None or (page.size and not page.objects()):  # what is read of a damaged page comes on smaller ones
         try:
             page = await fetch_page(client, first, first)
-        except StatusError as error:
-            if error.status not in REFUSED_POST or not endpoint.post:
+        except StatusError:
+            if said.post is endpoint.post or client.post_refused == REFUSED_METHOD:
                 raise
-            endpoint = replace(endpoint, post=False)
-            answers = await _ask(client, endpoint, body)
-            first = endpoint.request(body)
-            try:
-                page = await fetch_page(client, first, first)
-            except StatusError as again:
-                raise (again if error.status == REFUSED_METHOD else error) from None
+            first = said.request(body)  # what is said to a POST tells more
+            page = await fetch_page(client, first, first)
+            endpoint = said
     probe, far = answers.hardly_anything, answers.before_far_future
     closed_only = "datetime" not in body and far is None and probe is not None
     return Survey(

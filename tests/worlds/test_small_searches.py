@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .habits import Ignores, OtherNames
+from .habits import Ignores, OtherNames, Refuses
 from .server import Ask, Habit, Json, World, running
 from .test_worlds import FIRST, LIMIT, at_one_instant, make_item, spread, text_of, visit
 
@@ -67,6 +67,19 @@ async def test_a_few_items_cost_their_pages_and_nothing_else(counts: bool, level
             came = await visit(world, level, max_items=most)
         assert len(came.keys) == most
         assert len(world.asked) == -(-most // LIMIT)
+
+
+@pytest.mark.parametrize(("level", "posts"), [(1, 1), (8, 3)])
+@pytest.mark.parametrize("status", [403, 405])
+async def test_a_refused_post_costs_no_more_than_what_was_asked_together(level: int, posts: int, status: int) -> None:
+    asked = []
+    for habits in ([], [Refuses("POST", status)]):
+        world = World(spread(), habits)
+        async with running(world):
+            came = await visit(world, level)
+        assert (len(came.keys), came.stats.completeness.status) == (len(world.items), "complete")
+        asked.append(len(world.asked))
+    assert asked[1] == asked[0] + posts
 
 
 class LastPageFirst(Habit):
