@@ -48,7 +48,7 @@ def best_split(runs: Sequence[Samples], places: Sequence[int]) -> int:
 
     def left_over(place: int) -> float:
         sides = (levels[:place], levels[place:])
-        return sum(abs(level - median(side)) for side in sides for level in side)
+        return sum(abs(level - middle) for side in sides for middle in [median(side)] for level in side)
 
     return min(places, key=left_over)
 
