@@ -85,6 +85,7 @@ def test_markdown_and_json(run: Run, tmp_path: Path) -> None:
         (("--machine", "x"), "no results of machine 'x'; there is box"),
         (("--base", "0", "--since", "0"), "exclude each other"),
         (("--output", "x.md"), "--output needs --format"),
+        (("--machine", "x", "--output", "x.md"), "--output needs --format"),  # before anything is read
         (("--wat",), "No such option"),
         (("--format", "xml"), "'xml' is not one of"),
     ],
