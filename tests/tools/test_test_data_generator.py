@@ -42,7 +42,8 @@ from tools.test_data.items import build
 
 SCRIPT = Path(generator.__file__)
 PATIENCE_SECONDS = 120.0
-PROFILE_LAYOUTS = [(profile, layout) for profile in ("sentinel-2-l2a", "landsat-c2-l2") for layout in LAYOUTS]
+SINGLE_PROFILES = [name for name in PROFILE_NAMES if name != "mixed"]
+PROFILE_LAYOUTS = [(profile, layout) for profile in ("sentinel-2-l2a", "mixed") for layout in LAYOUTS]
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,7 @@ def item_of(profile: str, index: int, **options: Any) -> dict[str, Any]:
 SIZES = {
     "sentinel-2-l2a": (13_000, 16_000, 19_000),
     "landsat-c2-l2": (20_000, 22_000, 23_000),
+    "sentinel-1-rtc": (5_130, 5_700, 6_270),
     "naip": (2_610, 2_900, 3_190),
 }
 """The least, the mean and the most bytes of an item, fitted to real ones."""
@@ -135,10 +137,16 @@ def test_items_look_like_real_ones(profile: str, kind: str, schema: Draft7Valida
         assert -180 <= item["bbox"][0] < item["bbox"][2] <= 180
         assert -90 <= item["bbox"][1] < item["bbox"][3] <= 90
     sizes = [len(orjson.dumps(item)) for item in items]
-    low, mean, high = SIZES[profile]
-    assert low <= min(sizes)
-    assert max(sizes) <= high
-    assert statistics.mean(sizes) == pytest.approx(mean, rel=0.05)
+    if profile == "mixed":
+        counts = [sum(item["collection"] == name for item in items) for name in SINGLE_PROFILES]
+        assert sum(counts) == 400
+        assert all(40 < count < 240 for count in counts)
+        assert max(sizes) > 5 * min(sizes)
+    else:
+        low, mean, high = SIZES[profile]
+        assert low <= min(sizes)
+        assert max(sizes) <= high
+        assert statistics.mean(sizes) == pytest.approx(mean, rel=0.05)
     properties = [item["properties"] for item in items]
     intervals = [part for part in properties if part["datetime"] is None]
     fractions = [part for part in properties if part["datetime"] is not None and "." in part["datetime"]]
@@ -179,7 +187,9 @@ def test_the_schema_would_notice(schema: Draft7Validator) -> None:
     [
         ("sentinel-2-l2a", "instant", "5dadcc64eaa82c85"),
         ("landsat-c2-l2", "interval", "c3cdd11d68841f04"),
+        ("sentinel-1-rtc", "subsecond", "7bd835c7f1643734"),
         ("naip", "mixed", "2789a6929c841b24"),
+        ("mixed", "mixed", "d2d24167637e12c3"),
     ],
 )
 def test_the_data_of_this_generator_version(profile: str, kind: str, digest: str) -> None:
@@ -195,7 +205,7 @@ def test_the_data_of_this_generator_version(profile: str, kind: str, digest: str
 def test_ids_are_unique(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # All on one day, the hardest case: only the place and the round can tell the items apart. The second
     # half lies rounds further.
-    far = {"sentinel-2-l2a": 86_400, "landsat-c2-l2": 27_727, "naip": 344_064}[profile]
+    far = {"sentinel-2-l2a": 86_400, "landsat-c2-l2": 27_727, "naip": 344_064}.get(profile, 50_000)
     monkeypatch.setattr(items, "END", items.START + timedelta(days=1))
     indices = [*range(300), *range(far, far + 300), *range(2 * far, 2 * far + 300)]
     ids = [item_of(profile, index)["id"] for index in indices]
@@ -243,7 +253,7 @@ def test_geoparquet_has_row_groups_of_bounded_size(tmp_path: Path, monkeypatch: 
     import pyarrow.parquet
 
     monkeypatch.setattr(sets, "ROW_GROUP_ITEMS", 16)
-    data_set = ensure(DataSetSpec("landsat-c2-l2", 40, "geoparquet", datetime_kind="mixed"), tmp_path)
+    data_set = ensure(DataSetSpec("mixed", 40, "geoparquet", datetime_kind="mixed"), tmp_path)
     metadata = pyarrow.parquet.ParquetFile(data_set.path).metadata
     assert [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)] == [16, 16, 8]
     assert len(by_id(read_layout("geoparquet", data_set.path))) == 40

@@ -1,16 +1,19 @@
 """Items by number: which profile, which time, which random numbers; and the spec that says it. No files."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from .profiles import MUTATORS, Draw, Json, Scene
+from .profiles import MUTATORS
+from .scene import Draw, Json, Scene
 from .templates import template_of
 
 GENERATOR_VERSION = 1
 """Of the data: every change of what a spec yields needs another number, then old sets are made anew."""
 
-PROFILE_NAMES = tuple(MUTATORS)
+MIXED = "mixed"
+PROFILE_NAMES = (*MUTATORS, MIXED)
 LAYOUTS = ("directory", "featurecollection", "ndjson", "geoparquet")
 DATETIME_KINDS = ("instant", "interval", "subsecond", "mixed")
 
@@ -24,6 +27,10 @@ START, END = datetime(2020, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
 # Where the skewed items lie: one percent of the time range, a bit after its middle.
 _SKEW_WINDOW_START = 0.6
 _SKEW_WINDOW_SHARE = 0.01
+
+# The blend of the mixed profile, and of the mixed kind of datetime, as shares that add up to 1.
+_PROFILE_BLEND = (("sentinel-2-l2a", 0.4), ("landsat-c2-l2", 0.2), ("sentinel-1-rtc", 0.2), ("naip", 0.2))
+_DATETIME_BLEND = (("instant", 0.5), ("subsecond", 0.25), ("interval", 0.25))
 
 
 @dataclass(frozen=True)
@@ -57,13 +64,15 @@ def build(spec: DataSetSpec, index: int) -> tuple[str, bytes]:
     """The id and the JSON of one item."""
     digest = hashlib.blake2b(f"{spec.profile}/{spec.seed}/{index}".encode(), digest_size=16).digest()
     draw = Draw(int.from_bytes(digest, "big"))
+    profile, kind = spec.profile, spec.datetime_kind
     # Every item takes the same numbers here, whatever the options: these change the times, nothing else.
-    _, kind_share, skew_share = draw.share(), draw.share(), draw.share()
-    kind = spec.datetime_kind
-    if kind == "mixed":  # half, a quarter, a quarter
-        kind = "instant" if kind_share < 0.5 else "subsecond" if kind_share < 0.75 else "interval"
+    profile_share, kind_share, skew_share = draw.share(), draw.share(), draw.share()
+    if profile == MIXED:
+        profile = _blended(_PROFILE_BLEND, profile_share)
+    if kind == "mixed":
+        kind = _blended(_DATETIME_BLEND, kind_share)
     moment, properties = _times(kind, draw, skewed=skew_share < spec.skew)
-    return template_of(spec.profile).fill(Scene(index, spec.seed, moment, properties, draw))
+    return template_of(profile).fill(Scene(index, spec.seed, moment, properties, draw))
 
 
 def _times(kind: str, draw: Draw, *, skewed: bool) -> tuple[datetime, Json]:
@@ -88,6 +97,14 @@ def _interval_length(length: float, share: float) -> timedelta:
     if length < 0.9:
         return timedelta(days=1)
     return timedelta(days=30 + int(335 * share))
+
+
+def _blended(blend: Sequence[tuple[str, float]], share: float) -> str:
+    for name, part in blend:
+        share -= part
+        if share < 0:
+            return name
+    return blend[-1][0]
 
 
 def rfc3339(moment: datetime) -> str:

@@ -1,7 +1,7 @@
 """The mutators: for each collection, what an item starts from (`Scene`) becomes its outline and the first values of its
 template, which makes texts and further random numbers of them (`templates.py`).
 
-Sizes and shapes were fitted to public items of Sentinel-2 L2A, Landsat Collection 2 Level-2 and NAIP;
+Sizes and shapes were fitted to public items of Sentinel-2 L2A, Landsat Collection 2 Level-2, Sentinel-1 RTC and NAIP;
 the content is made up. The bands follow STAC 1.1 (`bands`, with `eo:` 2.0 and `raster:` 2.0 fields; `proj:code` of
 `proj:` 2.0). Three rules keep the data the same everywhere:
 
@@ -14,123 +14,14 @@ the content is made up. The bands follow STAC 1.1 (`bands`, with `eo:` 2.0 and `
 A change of what an item contains needs a new `GENERATOR_VERSION`.
 """
 
-import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeAlias
 
-Json: TypeAlias = dict[str, Any]
-Ring: TypeAlias = list[list[float]]
+from .scene import Ring, Scene, degrees_wide, rectangle, swath_ring, tilted_ring
+
 Mutated: TypeAlias = tuple[Ring, dict[str, Any]]
 """The outline and the values."""
-T = TypeVar("T")
-
-_SEED_STRIDE = 7_919  # Another seed starts at another place.
-
-
-class Draw:
-    """Random numbers that are the same on every Python version."""
-
-    def __init__(self, seed: int) -> None:
-        source = random.Random(seed)
-        self.share = source.random
-        self.bits = source.getrandbits
-
-    def real(self, low: float, high: float) -> float:
-        """A number in [low, high) with all its digits."""
-        return low + (high - low) * self.share()
-
-    def rounded(self, low: float, high: float, digits: int) -> float:
-        """A number in [low, high] with at most `digits` decimals."""
-        return round(low + (high - low) * self.share(), digits)
-
-    def integer(self, low: int, high: int, divisor: int = 1) -> int:
-        """An integer in [low, high), divided."""
-        return (low + int((high - low) * self.share())) // divisor
-
-    def pick(self, choices: Sequence[T]) -> T:
-        """One of `choices`."""
-        return choices[int(len(choices) * self.share())]
-
-    def later(self, time: datetime, low: int, high: int) -> datetime:
-        """A time in [low, high) seconds after another."""
-        return time + timedelta(seconds=self.integer(low, high))
-
-    def milliseconds(self, time: datetime) -> str:
-        """A time as RFC 3339, with milliseconds of its own."""
-        return f"{time:%Y-%m-%dT%H:%M:%S}.{self.integer(0, 1000):03d}Z"
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What one item starts from: which one it is, when it was, and its own random numbers."""
-
-    index: int
-    seed: int
-    time: datetime
-    """The instant, or the start of the interval; in UTC."""
-    datetime_properties: Json
-    """`datetime`, and `start_datetime` and `end_datetime` of interval items."""
-    draw: Draw
-
-    def place(self, places: int, stride: int) -> tuple[int, int]:
-        """A place below `places` and the round: no place comes twice in a round.
-
-        `stride` must have no common factor with `places`; it spreads neighbours in the index over the Earth.
-        """
-        turn, step = divmod(self.index, places)
-        return (step * stride + self.seed * _SEED_STRIDE) % places, turn
-
-
-def degrees_wide(degrees: float, latitude: float) -> float:
-    """The width in longitude of what is `degrees` wide at the equator: about degrees / cos(latitude)."""
-    away = abs(latitude) / 90
-    return degrees / (1 - 0.85 * away * away)
-
-
-def rectangle(west: float, south: float, east: float, north: float) -> Ring:
-    return [[east, south], [east, north], [west, north], [west, south], [east, south]]
-
-
-def tilted_ring(draw: Draw, west: float, south: float, width: float, height: float) -> Ring:
-    """The footprint of a satellite scene: a parallelogram that leans, counter-clockwise."""
-    lean, fall = draw.real(0.15, 0.25) * width, draw.real(0.15, 0.25) * height
-    first = [west, south + fall]
-    return [
-        first,
-        [west + width - lean, south],
-        [west + width, south + height - fall],
-        [west + lean, south + height],
-        [*first],
-    ]
-
-
-def swath_ring(draw: Draw, west: float, south: float, width: float, height: float) -> Ring:
-    """A tile, whole or cut by the edge of a swath: 5 to 34 positions, counter-clockwise."""
-    east, north = min(west + width, 180.0), south + height
-    east -= draw.real(0, 0.001)
-    ring = [
-        [west, south + draw.real(0, 0.001)],
-        [east, south + draw.real(0, 0.001)],
-        [east - draw.real(0, 0.01), north],
-        [west + draw.real(0, 0.01), north - draw.real(0, 0.001)],
-    ]
-    if draw.share() < 0.4:
-        cuts = draw.integer(2, 31)
-        lean = draw.real(0.2, 0.8) * (east - west)
-        step = 1 / cuts
-        ring[3][0] = west + lean
-        for cut in range(1, cuts):
-            part = 1 - cut * step
-            ring.append([west + lean * part + draw.real(0, 0.002), south + 0.001 + (height - 0.002) * part])
-    ring.append([*ring[0]])
-    return ring
-
-
-def bbox(ring: Ring) -> list[float]:
-    longitudes, latitudes = [x for x, _ in ring], [y for _, y in ring]
-    return [min(longitudes), min(latitudes), max(longitudes), max(latitudes)]
 
 
 # --- Sentinel-2 L2A: one item a tile of the MGRS grid and pass ---------------------------------------------------
@@ -190,6 +81,39 @@ def landsat(scene: Scene) -> Mutated:
     }  # fmt: skip
 
 
+# --- Sentinel-1 RTC: one item a scene of 25 seconds, somewhere on land or coast -----------------------------------
+
+_DATATAKES = 1 << 24
+_SCENE_SECONDS = 25
+
+
+def sentinel_1(scene: Scene) -> Mutated:
+    draw = scene.draw
+    datatake, _ = scene.place(_DATATAKES, 10_368_889)
+    west, south = draw.real(-178, 172), draw.real(-60, 72)
+    ring = tilted_ring(draw, west, south, min(degrees_wide(2.4, south), 178 - west), 1.6)
+    if draw.share() < 0.5:  # Some scenes are cut off at a coast.
+        ring.insert(-1, [(ring[-2][0] + ring[0][0]) / 2, ring[-2][1] + draw.real(0.01, 0.2)])
+
+    begin = scene.time - timedelta(microseconds=draw.integer(1, 500_000 * _SCENE_SECONDS))
+    end = begin + timedelta(seconds=_SCENE_SECONDS)
+    created = draw.milliseconds(draw.later(end, 3 * 3600, 72 * 3600))
+    orbit = draw.integer(30_000, 54_000)
+    return ring, {
+        "begin": begin,
+        "end": end,
+        "created": created,
+        "datatake": datatake,
+        "orbit": orbit,
+        "relative_orbit": (orbit - 73) % 175 + 1,
+        "direction": draw.pick(("ascending", "descending")),
+        "unique": draw.bits(16),
+        "epsg": (32_700 if south < 0 else 32_600) + _utm_zone(west),
+        **_raster(10.0, height=draw.integer(20_500, 22_500), width=draw.integer(27_500, 29_900),
+                  left=draw.integer(20_000, 60_000), top=draw.integer(100_000, 900_000)),
+    }  # fmt: skip
+
+
 # --- NAIP: one item a quarter quadrangle of the United States -----------------------------------------------------
 
 _LATITUDES = range(25, 49)
@@ -215,8 +139,6 @@ def naip(scene: Scene) -> Mutated:
 
     zone = _utm_zone(west)
     gsd, resolution = draw.pick(((0.6, "060"), (0.3, "030")))
-    width, height = draw.integer(9_200, 11_000), draw.integer(11_800, 12_900)
-    left, top = gsd * draw.integer(400_000, 1_200_000), gsd * draw.integer(5_000_000, 9_000_000)
     return ring, {
         "latitude": latitude,
         "longitude": longitude,
@@ -229,19 +151,26 @@ def naip(scene: Scene) -> Mutated:
         "gsd": gsd,
         "minus_gsd": -gsd,
         "epsg": 26_900 + zone,
-        "width": width,
-        "height": height,
-        "left": left,
-        "top": top,
-        "proj_bbox": [left, top - gsd * height, left + gsd * width, top],
-    }
+        **_raster(gsd, width=draw.integer(9_200, 11_000), height=draw.integer(11_800, 12_900),
+                  left=draw.integer(400_000, 1_200_000), top=draw.integer(5_000_000, 9_000_000)),
+    }  # fmt: skip
+
+
+# --- Where rasters lie --------------------------------------------------------------------------------------------
 
 
 def _utm_zone(west: float) -> int:
     return int((west + 180) // 6) % 60 + 1
 
 
+def _raster(gsd: float, *, width: int, height: int, left: int, top: int) -> dict[str, Any]:
+    """Its place in metres; `left` and `top` count pixels from the origin of the zone."""
+    x, y = gsd * left, gsd * top
+    proj_bbox = [x, y - gsd * height, x + gsd * width, y]
+    return {"width": width, "height": height, "left": x, "top": y, "proj_bbox": proj_bbox}
+
+
 MUTATORS: dict[str, Callable[[Scene], Mutated]] = {
-    "sentinel-2-l2a": sentinel_2, "landsat-c2-l2": landsat, "naip": naip,
+    "sentinel-2-l2a": sentinel_2, "landsat-c2-l2": landsat, "sentinel-1-rtc": sentinel_1, "naip": naip,
 }  # fmt: skip
 """By collection."""

@@ -21,7 +21,7 @@ import orjson
 from tools.errors import ToolError
 
 from .items import GENERATOR_VERSION, DataSetSpec, build, rfc3339
-from .profiles import Json
+from .scene import Json
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished-"

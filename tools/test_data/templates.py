@@ -16,7 +16,8 @@ from typing import Any
 
 import orjson
 
-from .profiles import MUTATORS, Draw, Json, Scene, bbox
+from .profiles import MUTATORS
+from .scene import Draw, Json, Scene, bbox
 
 FOLDER = Path(__file__).with_name("templates")
 STAC_VERSION = "1.1.0"
@@ -46,7 +47,7 @@ class Template:
             share = draw.share() if draws else share
             if share < below:
                 assets.append(part.fill(values, draw)[1:-1])
-        times = orjson.dumps(scene.datetime_properties).decode()
+        times = orjson.dumps({**values.get("interval", {}), **scene.datetime_properties}).decode()
         item = {
             "type": "Feature",
             "stac_version": STAC_VERSION,
