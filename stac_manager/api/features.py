@@ -73,7 +73,7 @@ class Outline:
                 if tail is not None and "features" not in tail:
                     members = {**head, **tail}
                     returned = members.get("numberReturned")
-                    if isinstance(members.get("links"), list) and isinstance(returned, int) and returned > 0:
+                    if isinstance(members.get("links"), list) and type(returned) is int and returned > 0:
                         return cls(members, data, begin, end)
                     break
         return None

@@ -262,6 +262,6 @@ def matched_of(document: Mapping[str, Any]) -> int | None:
     for matched in (document.get("numberMatched"), *older):
         if isinstance(matched, float) and matched.is_integer():
             matched = int(matched)
-        if isinstance(matched, int) and not isinstance(matched, bool) and 0 <= matched < UNBELIEVABLE:
+        if type(matched) is int and 0 <= matched < UNBELIEVABLE:
             return matched
     return None

@@ -22,7 +22,7 @@ NO_PAGES = {*COUNTING, "limit", "ids", "collections", "datetime", "from", "start
 """Names of numbers that count items, or nothing."""
 LARGEST_NUMBER = 10**12
 _NUMBER = re.compile(r"\d{1,12}")
-_NUMBER_IN_QUERY = re.compile(rf"(?<=[?&])({'|'.join(COUNTING)})=(\d{{1,12}})(?=&|$)")
+_NUMBER_IN_QUERY = re.compile(rf"(?<=[?&])({'|'.join(COUNTING)})=(\d{{1,12}})(?=&|$)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,8 @@ def limit_of(request: Request) -> int | None:
     """The size of page that a request asks for, where it says so."""
     if request.body is not None:
         limit = request.body.get("limit")
-        return limit if isinstance(limit, int) else None
-    found = re.search(r"[?&]limit=(\d{1,9})(?!\d)", request.url)
+        return limit if type(limit) is int and 0 < limit < LARGEST_NUMBER else None
+    found = re.search(r"[?&]limit=(\d{1,9})(?!\d)", request.url, re.ASCII)
     return int(found[1]) if found else None
 
 
@@ -180,7 +180,7 @@ def numbers_of(request: Request) -> Mapping[str, int]:
     found = {name: int(value) for name, value in _NUMBER_IN_QUERY.findall(request.url)}
     for name in COUNTING:
         value: Any = (request.body or {}).get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_NUMBER:
+        if type(value) is int and 0 <= value < LARGEST_NUMBER:
             found[name] = value
     return found
 

@@ -11,7 +11,7 @@ from typing import Any
 from stac_manager.api.cutting import Density
 from stac_manager.api.endpoint import REFUSED_POST, Endpoint, find_endpoint
 from stac_manager.api.http import Answer, Client
-from stac_manager.api.ownership import has_null_datetime
+from stac_manager.api.ownership import NUMBERS, has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
 from stac_manager.api.query import REFUSED_METHOD, Bounds, Query, vain_filter, vain_query
 from stac_manager.api.requests import LARGEST_NUMBER, Request, as_query
@@ -239,11 +239,13 @@ def _histogram_of(document: Mapping[str, Any]) -> Density | None:
     """Read a `datetime_frequency` aggregation (STAC API Aggregation extension); None where there is none to be read."""
     try:
         buckets = next(each["buckets"] for each in document["aggregations"] if each["name"] == "datetime_frequency")
-        frequencies = {seconds(bucket["key"]): float(bucket["frequency"]) for bucket in buckets}
+        frequencies = {seconds(bucket["key"]): bucket["frequency"] for bucket in buckets}
     except (KeyError, TypeError, ValueError, OverflowError, StopIteration):
         return None
     weights = {
-        time: weight for time, weight in frequencies.items() if time is not None and 0 <= weight < LARGEST_NUMBER
+        time: float(weight)
+        for time, weight in frequencies.items()
+        if time is not None and type(weight) in NUMBERS and 0 <= weight < LARGEST_NUMBER
     }
     times = sorted(weights)
     if len(times) < 2:

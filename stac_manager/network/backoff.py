@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -11,6 +12,9 @@ RETRY_CAP_SECONDS = 30.0
 RETRY_AFTER_CAP_SECONDS = 60.0
 REFUSALS = (429, 503)
 """With these a server wants fewer requests: all of them wait, not only this one."""
+
+_SECONDS = re.compile(r"\s*\d+(\.\d*)?\s*", re.ASCII)
+"""What Python takes for a number besides (`1_0`, `1e3`, `nan`) is none of a server's."""
 
 
 def backoff_seconds(attempt: int) -> float:
@@ -32,12 +36,12 @@ def retry_after_seconds(value: str | None) -> float | None:
     """Read `Retry-After`, in seconds or as an HTTP date (RFC 9110, 10.2.3), up to a cap; None for nonsense."""
     if not value:
         return None
-    try:
+    if _SECONDS.fullmatch(value):
         seconds = float(value)
-    except ValueError:
+    else:
         try:
             then = parsedate_to_datetime(value)
         except (ValueError, OverflowError):
             return None
         seconds = (then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), RETRY_AFTER_CAP_SECONDS) if seconds == seconds else None
+    return min(max(seconds, 0.0), RETRY_AFTER_CAP_SECONDS)

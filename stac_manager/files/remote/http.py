@@ -26,7 +26,7 @@ MOST_RENEWALS = 5
 REDIRECTS = (301, 302, 303, 307, 308)
 HINT = "if it needs credentials, give them as 'headers'"
 QUERY_HINT = "the query of 'source' goes with no link: a SAS token is the option 'sas_token' of az://"
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 
 
 class HttpStore:

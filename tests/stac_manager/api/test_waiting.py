@@ -160,3 +160,12 @@ async def test_a_connection_that_takes_too_long_is_not_for_the_size_of_the_page(
                 await anext(module.fetch(WorkflowContext.create()))
     assert isinstance(module.stats, ApiStats)
     assert module.stats.requests == 3 + connection.RETRIES  # and where the specification puts the search
+
+
+@pytest.mark.parametrize(
+    ("says", "seconds"),
+    [("1_0", None), ("1e1", None), ("nan", None), ("inf", None), ("-1", None), ("\u0661", None), ("soon", None),
+     ("", None), ("10", 10.0), (" 0.5 ", 0.5), ("9" * 400, backoff.RETRY_AFTER_CAP_SECONDS)],
+)  # fmt: skip
+def test_what_python_takes_for_a_number_is_no_retry_after(says: str, seconds: float | None) -> None:
+    assert backoff.retry_after_seconds(says) == seconds
