@@ -81,17 +81,9 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
     """
     async with opened(config, collection_id, stats) as session:
         level, planner = session.level, session.planner
-        reason = why_sequential(config)
         with stats.waiting():
-            planned = (
-                await planner.plan(level.planned, lambda page: parts_for(page, level.planned), blindly=False)
-                if reason is None
-                else Planned(await planner.query(), reason)
-            )
-        stats.completeness.counted = planned.page.matched if planned.page else None
+            planned = await _planned(config, session, stats, blindly=False)
         stats.notes += planned.query.unpromised
-        if planned.cuts is not None:
-            planned = replace(planned, known=None)  # which has its first page, and that is large
         ledger = Ledger(stats, failures, planned.query.asked, config.max_items)
         run = Search(
             planned, session.fetcher, ledger, level, stats, planner if why_never_split(config) is None else None
@@ -105,6 +97,21 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
             stats.notes.append(f"The server has no Collection {collection_id!r}.")
         for name in await ignored(client, query) if found else ():
             stats.notes.append(f"The server ignores `{name}`: it finds items for one that none can meet.")
+
+
+async def _planned(config: IngestConfig, session: Session, stats: ApiStats, *, blindly: bool) -> Planned:
+    """Divide a search among those who read it here, if it can be; `blindly` as in `Planner.plan`.
+
+    Raises:
+        DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
+    """
+    workers, reason = session.level.planned, why_sequential(config)
+    if reason is not None:
+        return Planned(await session.planner.query(), reason)
+    planned = await session.planner.plan(workers, lambda page: parts_for(page, workers), blindly=blindly)
+    stats.completeness.counted = planned.page.matched if planned.page else None
+    # What is known has its first page, and that is large.
+    return planned if planned.cuts is None else replace(planned, known=None)
 
 
 async def plan(config: IngestConfig, collection_id: str | None, partition_items: int) -> Plan:
@@ -202,15 +209,21 @@ async def read(
         DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
     """
     async with opened(replace(config, max_items=None), collection_id, stats) as session:
-        query = await session.planner.query()
+        workers, whole = session.level.planned, isinstance(partition, Whole)
+        planned = (
+            await _planned(config, session, stats, blindly=True)
+            if whole
+            else _divided(partition, await session.planner.query(), workers, config.limit)
+        )
+        query = planned.query
         ledger = Ledger(stats, failures, query.asked, None, alone=partition)
-        planned = _divided(partition, query, session.level.planned, config.limit)
-        run = Search(planned, session.fetcher, ledger, session.level, stats, None)
+        planner = session.planner if whole and why_never_split(config) is None else None
+        run = Search(planned, session.fetcher, ledger, session.level, stats, planner)
         async with owning(run.parts()) as parts:
             async for part in parts:
                 yield part
     proof = stats.completeness
-    whole = combine(
+    report = combine(
         partition.key,
         proof.partitions,
         items=proof.items,
@@ -224,7 +237,7 @@ async def read(
         place=query.place(partition),
         duplicates=proof.duplicates_removed,
     )
-    done(whole)
+    done(report)
 
 
 def _divided(partition: Partition, query: Query, workers: int, page_size: int) -> Planned:

@@ -9,7 +9,7 @@ import pytest
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.completeness import merge
 
-from .habits import AnotherTime, Refuses, TimesAsText, Window
+from .habits import AnotherTime, HeavyItem, NextLink, Refuses, TimesAsText, Window
 from .server import Habit, Json, Key, World, key_of, running
 from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread
 
@@ -38,3 +38,19 @@ async def test_partitions_hold_all(habits: Sequence[Habit], items: Callable[[], 
             keys += [key_of(item) async for item in reader]
     assert sorted(map(str, keys)) == sorted(str(key_of(item)) for item in world.items)
     assert merge(plan, [reader.report for reader in readers]).status != "incomplete"
+
+
+@pytest.mark.parametrize("habit", [NextLink("absent"), HeavyItem(window=70), Refuses("open")])
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_a_search_of_one_partition_is_read_as_well_as_a_fetch(habit: Habit, concurrency: int) -> None:
+    world = World(spread(), [habit], paging="page")
+    async with running(world):
+        module = IngestModule({"source": world.url, "limit": LIMIT, "concurrency": concurrency})
+        plan = await module.plan(partition_items=1_000)
+        (reader,) = [module.read(partition, WorkflowContext.create()) for partition in plan]
+        keys = [key_of(item) async for item in reader]
+    assert sorted(map(str, keys)) == sorted(str(key_of(item)) for item in world.items)
+    proof = merge(plan, [reader.report])
+    assert proof.status == "complete", proof.problems
+    assert world.peak <= concurrency
+    assert concurrency == 1 or world.peak > 1
