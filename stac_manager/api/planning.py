@@ -24,7 +24,7 @@ from stac_manager.api.first_page import (
 )
 from stac_manager.api.ownership import Asked, first_vertex, has_null_datetime, time_of
 from stac_manager.api.paging import Page
-from stac_manager.api.query import MARGIN_SECONDS, NEWEST_FIRST, SHORTEST_SECONDS, Bounds, Query, goes_otherwise
+from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query, goes_otherwise, total_order
 from stac_manager.api.requests import limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
@@ -138,8 +138,8 @@ class Planner:
         endpoint = endpoint or await find_endpoint(self._client, self._config.source, body.get("collections", ()))
         if "sort" not in endpoint.offers and self._config.sortby is not None:
             raise DataProcessingError(f"{shown(self._config.source)}: {NO_SORT}")
-        if "sort" in endpoint.offers and self._config.ordered and self._config.sortby is None:
-            body["sortby"] = NEWEST_FIRST
+        if "sort" in endpoint.offers and (self._config.ordered or "sortby" in body):
+            body["sortby"] = total_order(body.get("sortby"))
         return Query(endpoint, body, Bounds.parse(self._config.datetime))
 
     async def plan(self, workers: int, parts: Callable[[Page], int], *, blindly: bool = True) -> Planned:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any, ClassVar
@@ -22,8 +22,9 @@ SHORTEST_SECONDS = 4
 """Less is not worth cutting."""
 OPEN = ".."
 FIRST_TEXT, LAST_TEXT = "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
-# What `ordered` asks for where it can be asked for.
-NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, {"field": "id", "direction": "asc"}]
+# What `ordered` asks for where it can be asked for; the last key of any other sort, so that it tells ties apart.
+BY_ID = {"field": "id", "direction": "asc"}
+NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, BY_ID]
 NO_ITEM = "no-such-item-9b1c6f"
 REFUSED_SORT = (400, 422, 500)
 REFUSED_SEARCH = (400, 422)
@@ -131,8 +132,10 @@ class Query:
             return replace(self, bounds=plainer)
         if status == REFUSED_METHOD and self.endpoint.post:
             return replace(self, endpoint=replace(self.endpoint, post=False))
-        if status in REFUSED_SORT and self.body.get("sortby") is NEWEST_FIRST:  # which nobody but us wanted
-            return replace(self, body={name: value for name, value in self.body.items() if name != "sortby"})
+        keys = self.body.get("sortby", ())
+        if status in REFUSED_SORT and any(each is keys[-1] for each in NEWEST_FIRST if keys):  # only we wanted it
+            rest = {name: value for name, value in self.body.items() if name != "sortby"}
+            return replace(self, body=rest if len(keys) == 1 else {**rest, "sortby": keys[:-1]})
         if status in REFUSED_POST and self.endpoint.post:
             return replace(self, endpoint=replace(self.endpoint, post=False))
         if status not in REFUSED_SEARCH and (usual := self.endpoint.at_usual_place) is not None:
@@ -232,6 +235,13 @@ def goes_otherwise(body: Mapping[str, Any], status: int) -> bool:
     names, plainer = body.get("collections", []), Bounds.parse(body.get("datetime")).plainer(body.get("datetime", ""))
     refused = status in REFUSED_SEARCH and (len(names) > 1 or plainer is not None)
     return refused or len(as_query(names)) >= LONGEST_ADDRESS // 2
+
+
+def total_order(keys: Sequence[Mapping[str, str]] | None) -> list[Mapping[str, str]]:
+    """The keys of a sort, or of newest first, and the id as the last one: servers give ties in any order, another one
+    on each page."""
+    keys = keys or NEWEST_FIRST
+    return [*keys] if any(key["field"] == "id" for key in keys) else [*keys, BY_ID]
 
 
 def null_filter(own: Any, name: str) -> dict[str, Any]:

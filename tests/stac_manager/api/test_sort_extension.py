@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -26,8 +27,8 @@ NEWEST_FIRST = [
 ]
 
 
-def api(asked: list[Any], *, sorts: bool, post: bool, refuses: int = 0) -> Handler:
-    """Ten items a page, in the order asked for, else in that of their ids."""
+def api(asked: list[Any], *, sorts: bool, post: bool, refuses: int = 0, keys_at_most: int = 0) -> Handler:
+    """Ten items a page, in the order asked for, ties in another one on each page; else in that of their ids."""
 
     async def handle(request: web.Request) -> web.Response:
         address = str(request.url.with_path("/search").with_query(None))
@@ -37,9 +38,9 @@ def api(asked: list[Any], *, sorts: bool, post: bool, refuses: int = 0) -> Handl
         body = await request.json() if post else dict(request.query)
         start, sortby = int(body.get("skip", 0)), body.get("sortby")
         asked.append(sortby)
-        if sortby and refuses:
+        if sortby and refuses and len(sortby) > keys_at_most:
             return web.json_response({"description": "cannot sort by id"}, status=refuses)
-        items = list(ITEMS)
+        items = random.Random(len(asked)).sample(ITEMS, len(ITEMS)) if sortby else list(ITEMS)
         keys = [(key["direction"] == "desc", key["field"]) for key in sortby or []] if post else [
             (key[0] == "-", key[1:]) for key in (sortby or "").split(",") if key
         ]  # fmt: skip
@@ -76,6 +77,7 @@ async def fetched(handle: Handler, **options: Any) -> list[str]:
     [
         ({"sortby": "-id"}, ID_DESCENDING),
         ({"sortby": ["-properties.datetime", {"field": "id"}]}, NEWEST_FIRST),
+        ({"sortby": "-properties.datetime"}, NEWEST_FIRST),
         ({"ordered": True}, NEWEST_FIRST),
     ],
 )
@@ -85,6 +87,14 @@ async def test_items_come_in_the_order_that_was_asked_for(
     asked: list[Any] = []
     assert await fetched(api(asked, sorts=True, post=post), concurrency=concurrency, **options) == ids
     assert len(asked) == 3, "a sorted search is read one page after another"
+
+
+async def test_a_key_that_only_tells_ties_apart_is_left_out_where_it_is_refused() -> None:
+    asked: list[Any] = []
+    documents = api(asked, sorts=True, post=True, refuses=400, keys_at_most=1)
+    came = await fetched(documents, sortby="-properties.datetime", max_items=10)
+    assert len(came) == 10
+    assert asked == [[NEWEST, BY_ID], [NEWEST]]
 
 
 @pytest.mark.parametrize("refuses", [400, 500, 0])
