@@ -11,7 +11,6 @@ import codecs
 import json
 import re
 from collections.abc import Generator
-from contextlib import suppress
 from typing import Any, NoReturn
 
 import orjson
@@ -32,10 +31,13 @@ MEMBER_BYTES = 1_024
 FURTHEST_BYTES = 65_536
 """A separator is looked for as far as four times the length of the member before, and this."""
 WHOLE_BYTES = 16_777_216
-"""The rest of a document is parsed at once where it is no more."""
+"""So much of an item that is a document is parsed at once, and twice as much as long as the item goes on."""
+LAST_OF_ASCII = 127
 MEMBERS_A_TURN = 100
 """After so many members of an object that are passed over, the caller may let others have their turn."""
 
+_GOES_ON = "unexpected end of data"
+"""What orjson says of a value that is not whole."""
 _BEGINNING = re.compile(rb'\{\s*"[^"\\]*"\s*:(\s*"Feature")?')
 _decoder = json.JSONDecoder(parse_int=float)
 """Finds ends. An int of more than 4,300 digits would be refused."""
@@ -189,16 +191,28 @@ class Reader:
             return BrokenMember(why_not_json(error, data), self._window.line_at(begin) + error.lineno - 1)
 
     def _rest(self) -> Any:
-        """Parse the value that begins here, which is most often all of the document, and go behind it."""
+        """Parse the value that begins here, which is most often all of the document, and go behind it.
+
+        More is read as long as the parser says that the value goes on.
+        """
         window = self._window
-        while window.end - self.at <= WHOLE_BYTES and self.more():
-            pass
-        if window.end - self.at <= WHOLE_BYTES:
-            with suppress(orjson.JSONDecodeError):
-                value = orjson.loads(data := window.view[self.at : window.end])
-                self.at = window.end
+        wanted = WHOLE_BYTES
+        while True:
+            while window.end - self.at <= wanted and self.more():
+                pass
+            ended, end = window.end - self.at <= wanted, window.end
+            while not ended and window.buffer[end - 1] > LAST_OF_ASCII:
+                end -= 1
+            data = window.view[self.at : end]
+            try:
+                value = orjson.loads(data)
+            except orjson.JSONDecodeError as error:
+                if ended or not error.msg.startswith(_GOES_ON):
+                    return self.exact()
+                wanted *= 2
+            else:
+                self.at = end
                 return exact(value, data) if has_large_number(value) else value
-        return self.exact()
 
     def _value(self, *, keep: bool) -> Any:
         """Parse the value that begins here and go behind it; with `keep`, nothing of the document is used up."""

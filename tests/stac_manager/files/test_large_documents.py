@@ -44,6 +44,7 @@ def tiny_window() -> Iterator[None]:
         patch.setattr(window, "WINDOW_BYTES", 2 * PAGE)
         patch.setattr(members, "BEGINNING_BYTES", 2 * PAGE)
         patch.setattr(members, "MEMBER_BYTES", PAGE)
+        patch.setattr(members, "WHOLE_BYTES", 4 * PAGE)
         yield
 
 
@@ -109,6 +110,16 @@ def read(content: bytes, name: str = "document.json", **options: Any) -> tuple[l
 def test_what_was_written_arrives(written: tuple[list[dict[str, Any]], bytes]) -> None:
     items, content = written
     assert read(content) == (items, [])
+
+
+@pytest.mark.parametrize("behind", ["", " \n", "é"])
+def test_an_item_of_any_length_is_parsed_by_the_fast_parser(behind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = make_item("a", text="aé" * 500)
+    if not behind.strip():
+        monkeypatch.delattr(members.Reader, "exact")
+    found, failures = read((json.dumps(item, ensure_ascii=False) + behind).encode())
+    assert found == [item]
+    assert len(failures) == len(behind.strip())
 
 
 @given(written=documents(), data=st.data())
