@@ -167,21 +167,21 @@ class IngestModule:
         Args:
             partition: What to read.
             context: For what happens, and for what fails.
-            texts_alone: Of the items, only `text_of` of the reader is wanted, and what conditions and marks look at.
+            texts_alone: Of the items, `text_of` of the reader is wanted, and no member beside `picking.READ`.
         """
         collection_id, failures = self._collection_id(context), context.failure_collector
+        texts = Texts(alone=texts_alone and self._modifier is None)
         if self.config.mode == "file":
             from stac_manager.files import partitions as files
 
             file_stats = FileStats(tell=context.tell)
-            texts = Texts(alone=texts_alone and self._modifier is None)
             read_file = partial(files.read, partition, self.config, collection_id, failures, file_stats, texts)
             return PartitionReader(partition, read_file, file_stats, self._modifier, texts)
         from stac_manager.api import search as searches
 
         api_stats = ApiStats(tell=context.tell)
-        read_api = partial(searches.read, partition, self.config, collection_id, failures, api_stats)
-        return PartitionReader(partition, read_api, api_stats, self._modifier)
+        read_api = partial(searches.read, partition, self.config, collection_id, failures, api_stats, texts)
+        return PartitionReader(partition, read_api, api_stats, self._modifier, texts)
 
     def _collection_id(self, context: WorkflowContext | None) -> str | None:
         return self.config.collection_id or (context.data.get("collection_id") if context else None)

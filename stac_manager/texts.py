@@ -13,6 +13,11 @@ import orjson
 
 from stac_manager.protocols import Item
 
+_EXPONENT = orjson.dumps(1e300)[1:-3]
+"""Is in every double from 1e16 on that orjson writes: `e+`, or `e`."""
+_SIGN = _EXPONENT[-1:]
+"""To look for one byte is much faster."""
+
 
 class Thin(dict[str, Any]):
     """An item of which some members are here, and all in its text. It cannot be gone through as if it were whole."""
@@ -67,7 +72,7 @@ class Texts:
         return text_of(item) if b"\n" in text or b"\r" in text else text
 
 
-def whole(item: Item) -> Item:
+def whole(item: Any) -> Any:
     """Return an item with all its members."""
     return orjson.loads(item.text) if type(item) is Thin else item
 
@@ -80,3 +85,8 @@ def text_of(item: Item) -> bytes:
         return orjson.dumps(item)
     except TypeError:
         return json.dumps(item, separators=(",", ":"), allow_nan=False).encode()
+
+
+def may_have_large(text: bytes) -> bool:
+    """Tell whether JSON that orjson has written may have a double of 1e16 or more."""
+    return _SIGN in text and _EXPONENT in text

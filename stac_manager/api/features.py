@@ -7,7 +7,7 @@ processor's cache by the time they are used: item by item takes less than half o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,8 +78,8 @@ class Outline:
                     break
         return None
 
-    def features(self) -> Iterator[Any]:
-        """Parse the features one by one.
+    def features(self, loads: Callable[[Any], Any] = orjson.loads) -> Iterator[Any]:
+        """Parse the features one by one, with what parses as `orjson.loads`.
 
         Where one ends is guessed from how the next one begins, and proved by the parser: an object that parses is
         whole, because it ends at exactly one place. Where the guesses fail, the rest is parsed at once.
@@ -88,7 +88,7 @@ class Outline:
             DamagedPageError: If they are no JSON; those before were yielded.
         """
         data, at, end = self.data, self.begin, self.end
-        view, loads = memoryview(data), orjson.loads
+        view = memoryview(data)
         beginning = _BEGINNING.match(data, at, end)
         between = beginning and re.compile(rb"\}(\s*,\s*)" + re.escape(beginning[0])).search(data, at, end)
         if between:

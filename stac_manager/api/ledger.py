@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
@@ -49,6 +49,7 @@ class Ledger:
         claims: Who delivers items with an unclear owner.
         delivered: What was delivered, where the items alone do not tell which partition they come from.
         by_number: Whether those are pages that were asked for by their numbers.
+        loads: Parses a member; None for `orjson.loads`.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Ledger:
         self._heeds = Heeded()
         self.delivered: Seen | None = None
         self.by_number = False
+        self.loads: Callable[[Any], Any] | None = None
         self._twice = Seen()
 
     @property
@@ -140,7 +142,7 @@ class Ledger:
         marks: list[int] = []
         glance = None if reading.share.before else Glance.at(reading.share.partition, self._asked or Asked())
         started = clock()
-        for member in page.features():
+        for member in page.features(self.loads):
             stats.seconds_decoding += clock() - started
             if reading.stopped:
                 return
@@ -221,13 +223,12 @@ class Ledger:
         return True
 
     def _owner(self, reading: Reading, member: Any, meant: bool) -> Owner:
-        partition = reading.share.partition
         if not meant and reading.ending.problem == LOST:
             return FOREIGN
         if not isinstance(member, dict):
             return UNCLEAR
-        verdict = owner(member, partition)
-        if verdict is FOREIGN and isinstance(partition, Tile) and self._asked is not None:
+        verdict = owner(member, reading.share.partition)
+        if verdict is FOREIGN and isinstance(reading.share.partition, Tile) and self._asked is not None:
             return UNCLEAR if is_outside(self._asked.bbox, member) else verdict
         return verdict
 
@@ -286,7 +287,6 @@ class Ledger:
         self.totals.left_out += members
 
     def _repeated(self, reading: Reading) -> None:
-        """Take note of a member that came before."""
         reading.tally.duplicates += 1
         self._stats.completeness.duplicates_removed += 1
 

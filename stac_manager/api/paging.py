@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+
+import orjson
 
 from stac_manager.api.addresses import shown
 from stac_manager.api.features import DamagedPageError, Outline
@@ -69,13 +71,13 @@ class Page:
         """Give the Collections of its members."""
         return set(map(collection_of, self.objects()))
 
-    def features(self) -> Iterator[Any]:
-        """Give the members, not yet checked, parsed one by one where they are not parsed yet.
+    def features(self, loads: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+        """Give the members, not yet checked, parsed one by one by `loads` where they are not parsed yet.
 
         Raises:
             DamagedPageError: If they are not what the rest of the answer says of them.
         """
-        return iter(self.members) if isinstance(self.members, list) else self.members.features()
+        return iter(self.members) if isinstance(self.members, list) else self.members.features(loads or orjson.loads)
 
     def first_member(self) -> Any:
         """Give the first member, None where there is none to be read."""

@@ -33,10 +33,12 @@ from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
 from stac_manager.owning import owning
+from stac_manager.picking import ThinReader
 from stac_manager.plan import Interval, Partition, Plan, Whole
 from stac_manager.reader import Done, Parts
 from stac_manager.run import owned_tasks
 from stac_manager.stats import ApiStats
+from stac_manager.texts import Texts
 from stac_manager.timestamps import SECOND, YEAR_SECONDS
 
 BLIND_PARTITIONS = 16
@@ -201,9 +203,12 @@ async def read(
     collection_id: str | None,
     failures: FailureCollector,
     stats: ApiStats,
+    texts: Texts,
     done: Done,
 ) -> Parts:
     """Yield the items that a partition owns, in parts, and call `done` with the report after the last.
+
+    `texts` keeps the text of the latest item, where nothing else is wanted.
 
     Raises:
         DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
@@ -217,6 +222,8 @@ async def read(
         )
         query = planned.query
         ledger = Ledger(stats, failures, query.asked, None, alone=partition)
+        if texts.alone:
+            ledger.loads = ThinReader(texts, ("geometry",)).loads
         planner = session.planner if whole and why_never_split(config) is None else None
         run = Search(planned, session.fetcher, ledger, session.level, stats, planner)
         async with owning(run.parts()) as parts:

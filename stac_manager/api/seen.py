@@ -13,6 +13,7 @@ from typing import Any
 
 from stac_manager.api.ownership import time_of
 from stac_manager.plan import Interval, Partition, is_within
+from stac_manager.texts import whole
 
 SMALL = 4_096
 BUCKETS = 4_096
@@ -30,7 +31,7 @@ def identity_of(item: Mapping[str, Any]) -> bytes:
     collection = item.get("collection")
     if isinstance(collection, str):
         return f"{collection}\n{item['id']}".encode("utf-8", "surrogatepass")
-    return canonical({name: value for name, value in item.items() if name != "links"})
+    return canonical({name: value for name, value in whole(item).items() if name != "links"})
 
 
 def canonical(value: Any) -> bytes:

@@ -7,16 +7,14 @@ from typing import Any
 
 import orjson
 
+from stac_manager.texts import may_have_large
+
 LIMIT = float(2**63)
 _NO_NUMBERS = frozenset(
     ("type", "stac_version", "stac_extensions", "geometry", "bbox", "properties", "links", "assets", "collection", "id")
 )
 """Members of an item that are no number themselves."""
 MOST_DEPTH = 16
-_EXPONENT = orjson.dumps(1e300)[1:-3]
-"""Is in every double from 1e16 on that orjson writes: `e+`, or `e`."""
-_SIGN = _EXPONENT[-1:]
-"""To look for one byte is much faster."""
 
 
 def has_large_number(value: Any, depth: int = MOST_DEPTH) -> bool:
@@ -59,11 +57,6 @@ def _has_large(properties: dict[str, Any]) -> bool:
         elif kind is dict:
             values += value.values()
     return False
-
-
-def may_have_large(text: bytes) -> bool:
-    """Tell whether JSON that orjson has written may have a double of 1e16 or more."""
-    return _SIGN in text and _EXPONENT in text
 
 
 def exact(value: Any, data: memoryview | bytes) -> Any:

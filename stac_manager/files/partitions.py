@@ -27,10 +27,10 @@ from stac_manager.files.formats import HEAD_BYTES, Document, Format, magic, why_
 from stac_manager.files.lines import FIRST_VALUE_BYTES, has_lines, last_beginning_over_lines
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.parquet import row_groups
-from stac_manager.files.picking import ThinReader
 from stac_manager.files.reading import read_documents
 from stac_manager.files.window import FileSource, Window, bytes_of_file, line_from
 from stac_manager.owning import owning
+from stac_manager.picking import ThinReader
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.reader import Done, Parts

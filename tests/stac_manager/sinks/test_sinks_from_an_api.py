@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -14,13 +15,16 @@ from typing import Any
 
 import pytest
 from support import make_item
+from worlds.habits import Ignores, Window
+from worlds.server import Habit, World, running
 
 from benchmarks import _api_server
-from stac_manager import DataProcessingError
+from stac_manager import DataProcessingError, picking
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.model import Mark
 from stac_manager.sinks.updating import conditions
 from stac_manager.sinks.verifying import verify
+from stac_manager.texts import Thin
 
 SECRET = "hunter2-0123456789"
 ITEMS = 60
@@ -165,3 +169,36 @@ def test_a_time_in_the_future_does_not_tell_what_is_newer(items: Path, tmp_path:
     assert conditions(replace(base, updated=future), {}) == (by_datetime, None)
     assert conditions(replace(base, datetime=future), {}) == (by_updated, None)
     assert conditions(replace(base, updated=future, datetime=future), {}) == (None, None)
+
+
+def long_item(number: int) -> dict[str, Any]:
+    """An item of which the sink reads a part. Every tenth can only be told apart by all that it holds."""
+    item = item_of_day(number, count=2**60 + number)
+    item["geometry"] = {"type": "Point", "coordinates": [number % 20, 10]}
+    item["assets"] = {f"B{index}": {"href": f"https://example.com/{number}/{index}.tif"} for index in range(120)}
+    if number % 10 == 0:
+        del item["collection"]
+        item["id"] = "the same"
+    return item
+
+
+@pytest.mark.parametrize("options", [{}, {"bbox": [4.5, 0, 12, 20]}, {"ids": ["item-007", "the same"]}], ids=str)
+@pytest.mark.parametrize("habits", [[], [Ignores("bbox", "ids"), Window(30)]], ids=["", "ignores and has a window"])
+async def test_parts_of_an_api_are_the_same_as_without_simdjson(
+    habits: list[Habit], options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("simdjson")
+    found = []
+    thin: list[bytes] = []
+    monkeypatch.setattr(Thin, "of", lambda members, text, of=Thin.of: thin.append(text) or of(members, text))
+    async with running(World([long_item(number) for number in range(ITEMS)], habits)) as world:
+        for name in ("thin", "whole"):
+            sink = Sink({"source": world.url, "limit": 7, **options}, tmp_path / name, partition_items=20)
+            manifest = (await asyncio.to_thread(write, sink)).to_json()
+            del manifest["finished"]
+            found.append((manifest, {path.name: path.read_bytes() for path in sink.dest.glob("*.ndjson")}))
+            assert bool(thin) is (name == "thin")
+            monkeypatch.setattr(picking, "_simdjson", lambda: None)
+            thin.clear()
+    assert found[0] == found[1]
+    assert found[0][0]["items"] >= len(options) + 1

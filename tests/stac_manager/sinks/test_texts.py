@@ -19,8 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import make_item, real_item_files
 
-from stac_manager import IngestModule, WorkflowContext
-from stac_manager.files import picking
+from stac_manager import IngestModule, WorkflowContext, picking
 from stac_manager.files.numbers import has_large_number
 from stac_manager.items import is_plain_item
 from stac_manager.protocols import Item

@@ -12,17 +12,16 @@ from typing import Any
 import orjson
 
 from stac_manager.checks import ITEM_MEMBERS
-from stac_manager.files.numbers import may_have_large
 from stac_manager.items import is_plain_item
-from stac_manager.texts import Texts, Thin
+from stac_manager.texts import Texts, Thin, may_have_large
 
 READ = ("type", "stac_version", "id", "collection", "properties")
-"""What makes an item and tells it from others, and what sinks take note of."""
+"""What makes an item and tells it from others, and what marks and the times of partitions are taken from."""
 MOST_BYTES = 1_048_576
 """The parser keeps several times the largest text that it has met, so a larger one is not for it."""
 LEAST_BYTES = 4_096
 LEAST_SHARE = 2.5
-"""It pays for texts of this length and so many times that of their properties, of which simdjson makes dicts slowly."""
+"""It pays for texts of this length and so many times that of what is read: simdjson makes dicts slowly."""
 DOCUMENTS_PASSED = 100
 """So many documents are parsed whole after one for which it did not pay."""
 _WHITE = b" \t\r\n"
@@ -60,8 +59,9 @@ class ThinReader:
             return self._texts.loads(data)
         if (found := self._read(text)) is not None:
             return Thin.of(found, text)
+        value = self._texts.loads(data)
         self._passing = DOCUMENTS_PASSED
-        return self._texts.loads(data)
+        return value
 
     def _read(self, text: bytes) -> dict[str, Any] | None:
         """Return what is read of an item; None where it is none, only orjson can tell, or this does not pay."""
@@ -82,10 +82,10 @@ class ThinReader:
                     elif type(value) is self._array:
                         value = value.as_list()
                     picked[name] = value
-            properties = orjson.dumps(picked.get("properties"))
+            made = orjson.dumps(picked)
         except (ValueError, TypeError, RuntimeError):  # also where another thread was stopped here with its document
             return None
-        if len(text) < LEAST_BYTES + LEAST_SHARE * len(properties) or may_have_large(properties):
+        if len(text) < LEAST_BYTES + LEAST_SHARE * len(made) or may_have_large(made):
             return None
         return picked if is_plain_item(picked) else None
 
