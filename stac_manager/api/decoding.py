@@ -7,7 +7,8 @@ import codecs
 import gc
 import json
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import orjson
@@ -39,15 +40,11 @@ def decoded(data: bytes) -> Any:
     Raises:
         ValueError: If it is no JSON.
     """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return _loosely_decoded(data)
-    finally:
-        if collecting:
-            gc.enable()
+    with _no_collecting():
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return _loosely_decoded(data)
 
 
 async def decoded_aside(data: bytes) -> Any:
@@ -58,7 +55,23 @@ async def decoded_aside(data: bytes) -> Any:
     """
     if len(data) <= DECODED_AT_ONCE_BYTES:
         return decoded(data)
-    return await asyncio.to_thread(_loosely_decoded, data)
+    with _no_collecting():
+        document = await asyncio.to_thread(_loosely_decoded, data)
+        if not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()  # into the oldest generation: the next collection of the youngest would walk all of it
+        return document
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _loosely_decoded(data: bytes) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import gzip
 import json
 import zlib
@@ -201,6 +202,25 @@ async def test_what_others_write_is_decoded_or_refused(data: bytes, value: objec
             elif value is not ValueError:
                 found = await decoding.decoded_aside(data)
                 assert value is None or found == value
+
+
+async def test_no_collection_walks_what_a_thread_parses() -> None:
+    """Which holds up the event loop: of some million lists for seconds."""
+    walked: list[str] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        walked.append(phase)
+
+    gc.collect()
+    gc.callbacks.append(note)
+    try:
+        with mock.patch.object(decoding, "DECODED_AT_ONCE_BYTES", 0):
+            document = await decoding.decoded_aside(b"[" + b",".join([b"[1]"] * 100_000) + b"]")
+        assert walked == []
+        assert gc.isenabled()
+        assert gc.get_count()[0] < len(document)
+    finally:
+        gc.callbacks.remove(note)
 
 
 STATUS_500, STATUS_504 = Fault("", "status", status=500), Fault("", "status", status=504)
