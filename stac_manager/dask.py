@@ -156,9 +156,7 @@ class Cluster:
         except Exception as error:
             if self._client.status == "running" and not isinstance(error, CancelledError | OSError):
                 raise
-            raise DataProcessingError(
-                f"the connection to the Dask cluster is lost ({error}); completed parts are kept: run it again"
-            ) from error
+            raise _lost(error) from error
         finally:
             if self._client.status == "running":
                 self._client.cancel(list(running))
@@ -169,9 +167,17 @@ def _check_versions(client: Any) -> None:
     try:
         versions = set(client.run(_version).values())
     except Exception as error:  # a bare one, with the worker's in its text
+        if isinstance(error, OSError):  # of the scheduler
+            raise _lost(error) from error
         raise DataProcessingError(f"the Dask workers cannot run stac_manager: {error}; install it there") from error
     if not versions <= {__version__}:
         raise _differ(", ".join(sorted(versions)), __version__)
+
+
+def _lost(error: Exception) -> DataProcessingError:
+    return DataProcessingError(
+        f"the connection to the Dask cluster is lost ({error}); completed parts are kept: run it again"
+    )
 
 
 def _differ(theirs: str, ours: str) -> DataProcessingError:

@@ -76,7 +76,14 @@ def test_workers_without_this_version_are_refused(
     def without(function: Any) -> None:
         raise Exception("ModuleNotFoundError: No module named 'stac_manager'")  # as distributed does it
 
-    cases = ((without, "cannot run .*ModuleNotFoundError"), (lambda _: {"tcp://1": "0.0.9"}, "0.0.9, and this is"))
+    def gone(function: Any) -> None:
+        raise OSError("in <TCP (closed)>: Stream is closed")  # CommClosedError is one
+
+    cases = (
+        (without, "cannot run .*ModuleNotFoundError"),
+        (gone, "connection .* is lost"),
+        (lambda _: {"tcp://1": "0.0.9"}, "0.0.9, and this is"),
+    )
     for run, said in cases:
         monkeypatch.setattr(client, "run", run)
         with pytest.raises(DataProcessingError, match=said):
