@@ -1,5 +1,6 @@
 """How far a long run is, and about how long it will still take: on a terminal only."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import click
 Show: TypeAlias = Callable[[float, float | None, str], None]
 """Shows how much is done, of how much (None: nobody knows), and some words for it, such as "3/10 runs"."""
 STEPS = 1_000  # of a bar, which counts in whole numbers
+LABELLED_COLUMNS = 60
 
 
 @contextmanager
@@ -18,13 +20,16 @@ def shown(what: str) -> Iterator[Show]:
     if not sys.stderr.isatty():
         yield lambda done, total, said: None
         return
+    # A line that is too long is drawn below itself instead of anew.
+    label = what if shutil.get_terminal_size().columns >= LABELLED_COLUMNS else ""
     with click.progressbar(
-        length=STEPS, label=what, file=sys.stderr, show_percent=False, item_show_func=lambda said: said
+        length=STEPS, label=label, width=0, file=sys.stderr, show_percent=False, item_show_func=lambda said: said
     ) as bar:
 
         def show(done: float, total: float | None, said: str) -> None:
             step = int(STEPS * done / total) if total else 0
-            bar.update(max(0, min(step, STEPS - 1) - bar.pos), said)
+            bar.update(max(0, min(step, STEPS) - bar.pos), said)
+            bar.render_progress()  # new words, though no step further
 
         yield show
 

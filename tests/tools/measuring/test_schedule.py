@@ -117,6 +117,23 @@ def test_a_bar_shows_the_time_left_on_a_terminal_only(terminal: bool, monkeypatc
     monkeypatch.setattr("time.time", lambda: next(clock))
     with shown("measuring") as show:
         show(3.0, 15.0, "2 runs")
+        show(3.0, 16.0, "3 runs")  # the end is further off: the words go on, the bar stays
     said = printed.getvalue()
     assert bool(re.search(r"measuring .* 00:00:\d\d +2 runs", said)) == terminal
+    assert ("3 runs" in said) == terminal
     assert (said == "") == (not terminal)
+
+
+@pytest.mark.parametrize("columns", [120, 80, 40])
+def test_a_line_of_progress_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed, clock = io.StringIO(), iter(range(1_000, 1_300))
+    monkeypatch.setattr(printed, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", printed)
+    monkeypatch.setattr("time.time", lambda: next(clock))
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with shown("sentinel-2-l2a items") as show:
+        for done in range(0, 1_000_001, 200_000):
+            show(done, 1_000_000, f"{done:,}/1,000,000 items")
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[?\d]*[A-Za-z]", "", printed.getvalue()))
+    assert max(map(len, lines)) <= columns
+    assert "-]" not in lines[-2], "all is done"
