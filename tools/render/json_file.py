@@ -45,6 +45,21 @@ class _Versioned:
     schema_version: Annotated[int, msgspec.Meta(ge=1)]
 
 
+@dataclass(frozen=True)
+class _Peer:
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+@dataclass(frozen=True)
+class _Peers:
+    peers: tuple[_Peer, ...] = ()
+
+
+@dataclass(frozen=True)
+class _DataSets:
+    data_sets: tuple[_Peers, ...]
+
+
 def read(path: Path) -> Report:
     """Read what `write` wrote, and what older versions of it wrote; what follows from the samples is computed anew."""
     try:
@@ -55,6 +70,7 @@ def read(path: Path) -> Report:
                 f"{path} was written by a newer version of this program (schema_version {version}, this one reads "
                 f"{SCHEMA_VERSION}); update the program."
             )
+        msgspec.convert(content, _DataSets)  # In a file a peer has a name.
         for data_set in content["data_sets"]:
             for peer in data_set.get("peers", ()):
                 peer["concurrency"] = peer.pop("name")
@@ -64,7 +80,7 @@ def read(path: Path) -> Report:
         raise ReportError(f"{path} does not exist; run a benchmark with this output first.") from error
     except OSError as error:
         raise ReportError(f"{path} cannot be read ({error.strerror or error}); choose another file.") from error
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError) as error:
         why = clipped(str(error), 200)  # it may quote a whole value
         words = f"{path} is not a benchmark result: {why}; run the benchmark again to write it anew."
         raise ReportError(words) from error
