@@ -13,8 +13,10 @@ if not __package__:  # Started as a program: the folder above is not on the path
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from tools import ROOT
-from tools.commands import housekeeping, judging, measuring
 from tools.commands.failures import in_one_line
+
+with in_one_line():
+    from tools.commands import housekeeping, judging, measuring
 
 
 class _Commands(click.Group):

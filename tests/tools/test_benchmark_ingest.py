@@ -291,11 +291,23 @@ def test_wrong_input_ends_with_one_clear_line(
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(("package", "arguments"), [("psutil", ["--help"]), ("asv", ["compare", "HEAD", "HEAD"])])
+def test_a_package_that_is_not_installed_is_named(package: str, arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{package}'\")\n")
+    done = subprocess.run(
+        [*PROGRAM, *arguments], env={**os.environ, "PYTHONPATH": str(tmp_path)}, cwd=tmp_path, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: No module named '{package}'; `pip install -e '.[bench]'`")
+
+
 @pytest.mark.parametrize("name", ["nope", "/nope"])
 def test_an_unknown_collection_is_named(run: Run, server: str, tmp_path: Path, name: str) -> None:
     done = run("api", "--catalog-url", server, "--collection-id", name)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith(f"the search finds no item of collection {name!r}")
+    last = done.stderr.splitlines()[-1]
+    assert last.endswith(f"the search finds no item of collection {name!r}; it has scenes")
 
 
 def test_a_server_that_stops_answering_is_an_error_of_one_line(run: Run, tmp_path: Path, folder: Path) -> None:

@@ -23,6 +23,8 @@ def in_one_line() -> Iterator[None]:
         _fail(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", 130)
+    except ModuleNotFoundError as error:
+        _fail(f"{error}; `pip install -e '.[bench]'` installs what measuring needs", 2)
     except Exception as error:
         # Loaded when there is something to tell: a command that only shows its help needs none of it.
         from stac_manager import ConfigurationError, StacManagerError

@@ -6,7 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack, aclosing, suppress
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -19,6 +19,7 @@ from benchmarks import _api_server
 from tools import ROOT, progress, render, test_data
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Concurrency, title_of
+from tools.asv.files import choices
 from tools.measuring.ad_hoc import Request, measure
 from tools.measuring.schedule import Rules
 
@@ -148,7 +149,9 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
             say(f"This sends about {total:,} requests to {_without_query(catalog_url)}.")
         if not _fetches_an_item({**options, "retries": RETRIES, "limit": 1}):
             among = f" of collection {collection_id!r}" if collection_id else ""
-            raise DataProcessingError(f"{_without_query(url)}: the search finds no item{among}")
+            known = asyncio.run(_collections(url, options.get("headers", {}))) if collection_id else []
+            others = "" if collection_id in known or not known else f"; it has {choices(known)}"
+            raise DataProcessingError(f"{_without_query(url)}: the search finds no item{among}{others}")
         if collection_id:
             shown = f"{shown}, collection {collection_id}"
         title = "{items:,} API Items" if catalog_url else title_of("api", max_items)
@@ -219,3 +222,23 @@ def _fetches_an_item(options: dict[str, Any]) -> bool:
             return await anext(items, None)
 
     return asyncio.run(first()) is not None
+
+
+async def _collections(source: str, headers: dict[str, str]) -> list[str]:
+    """The ids on a server's first page of Collections; none where it does not say."""
+    from yarl import URL
+
+    from stac_manager import StacManagerError
+    from stac_manager.api.http import Client
+    from stac_manager.api.requests import Request as Asked
+    from stac_manager.limiter import FixedLimiter
+    from stac_manager.network.connection import Connection
+    from stac_manager.stats import ApiStats
+
+    root = URL(source, encoded=True)
+    place = root.with_path(f"{root.path.rstrip('/')}/collections", keep_query=True)
+    with suppress(StacManagerError):
+        async with Client(source, headers, ApiStats(), FixedLimiter(1), Connection(retries=RETRIES)) as client:
+            found = (await client.send(Asked("GET", str(place)))).document.get("collections")
+        return [str(each.get("id")) for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return []
