@@ -740,14 +740,20 @@ def test_lines_are_served_without_the_space_around_them(source: str, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("option", "value"),
-    [("--port", "-1"), ("--port", "65536"), ("--throttle", str(2**63)), ("--latency", "nan"), ("--outage", "1:")],
+    ("option", "value", "kind"),
+    [
+        ("--port", "-1", "port"),
+        ("--port", "65536", "port"),
+        ("--throttle", str(2**63), "positive integer"),
+        ("--latency", "nan", "time"),
+        ("--outage", "1:", "outage"),
+    ],
 )
-def test_wrong_options_are_told(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_options_are_told(option: str, value: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse_arguments(["items.ndjson", option, value])
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith(f"stac_api_server.py: error: argument {option}: invalid ")
+    assert last == f"stac_api_server.py: error: argument {option}: invalid {kind} value: {value!r}"
 
 
 def test_a_standard_input_that_is_a_file_has_ended(files: list[Path]) -> None:

@@ -25,7 +25,8 @@ def parse_arguments(argv: Sequence[str] | None) -> Namespace:
     parser = ArgumentParser("stac_api_server.py", description="Serve NDJSON items as a local STAC API with latency.")
     add = parser.add_argument
     add("items", nargs="+", type=Path, metavar="ITEMS.ndjson", help="STAC items, one JSON document a line")
-    port, count, seconds = _within(int, 0, 65_535), _within(int, 1, sys.maxsize), _within(float, 0, sys.float_info.max)
+    port, count = _within("port", int, 0, 65_535), _within("positive integer", int, 1, sys.maxsize)
+    seconds = _within("time", float, 0, sys.float_info.max)
     add("--port", type=port, default=0, help="port of this machine to listen on (default: a free one)")
     for name, default, text in (
         ("--latency", 0.1, "the least time a request takes"),
@@ -59,13 +60,16 @@ def parse_arguments(argv: Sequence[str] | None) -> Namespace:
     return parser.parse_args(argv)
 
 
-def _within(kind: Callable[[str], Number], least: Number, most: Number) -> Callable[[str], Number]:
+def _within(name: str, kind: Callable[[str], Number], least: Number, most: Number) -> Callable[[str], Number]:
+    """What reads a number in these bounds; argparse calls it by its name where it is none."""
+
     def number(text: str) -> Number:
         value = kind(text)
         if not least <= value <= most:
             raise ValueError(text)
         return value
 
+    number.__name__ = name
     return number
 
 
