@@ -49,12 +49,6 @@ def write_report(found: Analysed, form: str, output: Path | None) -> None:
     _write(render.render_markdown(page, plot=plots[0].name) if plots else render.render_html(page), output, *plots)
 
 
-def check_form(form: str, output: Path | None) -> None:
-    """Refuse a file for what is shown on the terminal, before anything is read."""
-    if form == "terminal" and output is not None:
-        raise click.UsageError("--output needs --format md or --format json")
-
-
 def publish(change: Change, form: str, output: Path | None, *reports: Report) -> None:
     """Print a verdict in one of the formats, or write it into a file; with the reports that it compares, if given."""
     if form == "terminal" or (form == "md" and reports):
