@@ -487,8 +487,8 @@ async def test_a_key_in_the_query_of_the_source_goes_no_further_and_a_refusal_sa
 async def test_a_server_that_moves_to_another_origin_gets_no_credentials_and_the_error_says_so() -> None:
     """As from http to https: the headers stay behind, and the server then refuses."""
     async with serving(Scripted(lambda request, body: web.Response(status=401))) as secure:
-        moved = web.Response(status=301, headers={"Location": secure.url + "elsewhere"})
-        async with serving(Scripted(lambda request, body: moved)) as server:
+        moved = {"Location": secure.url + "elsewhere"}
+        async with serving(Scripted(lambda request, body: web.Response(status=301, headers=moved))) as server:
             with pytest.raises(DataProcessingError, match=r"\(without the headers, .*401 Unauthorized") as caught:
                 await fetch({"source": server.url + "elsewhere", "headers": {"Authorization": SECRET}})
     assert "s3cret" not in str(caught.value) + json.dumps(secure.asked)
