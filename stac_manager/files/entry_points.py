@@ -84,8 +84,13 @@ def is_entry_point(path: str) -> bool:
         return True
     except ValueError:
         return BEGINS_AS_ITEMS.match(head) is None
-    return not isinstance(document, list) and (
-        not isinstance(document, dict) or document.get("type") not in ("Feature", "FeatureCollection")
+    return not is_of_items(document)
+
+
+def is_of_items(document: object) -> bool:
+    """Tell whether parsed JSON with the name of an entry point holds items."""
+    return isinstance(document, list) or (
+        isinstance(document, dict) and document.get("type") in ("Feature", "FeatureCollection")
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 from stac_manager import items
 from stac_manager.files import entry_points
 from stac_manager.files.catalogs import holds_items
-from stac_manager.files.entry_points import BEGINS_AS_ITEMS
 from stac_manager.files.formats import ENTRY_FILES, GZIP
 from stac_manager.files.remote.addresses import is_data, is_relative, joined, name_of, refusal, shown
 
@@ -95,7 +94,5 @@ def begins_as_items(head: bytes) -> bool:
     """Tell of a document with the name of an entry point whether it holds items; of a large one by its beginning."""
     document = parsed(head)
     if document is None:
-        return BEGINS_AS_ITEMS.match(head) is not None
-    return isinstance(document, list) or (
-        isinstance(document, dict) and document.get("type") in ("Feature", "FeatureCollection")
-    )
+        return entry_points.BEGINS_AS_ITEMS.match(head) is not None
+    return entry_points.is_of_items(document)
