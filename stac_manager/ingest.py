@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from time import perf_counter
@@ -83,6 +83,18 @@ class IngestModule:
                 (`docs/budgets.md`). What was yielded before stays valid.
         """
         return Stream(self._items(context))
+
+    async def texts(self, context: WorkflowContext) -> AsyncGenerator[Iterable[bytes], None]:
+        """Yield what `fetch` yields as JSON, an Item a line, as sinks write it; in parts, of which to take all.
+
+        Raises:
+            ConfigurationError: As `fetch`.
+            DataProcessingError: As `fetch`.
+        """
+        texts = Texts(alone=self._modifier is None)
+        async with owning(self._parts(context, texts)) as parts:
+            async for part in parts:
+                yield map(texts.text_of, part)
 
     async def _items(self, context: WorkflowContext) -> AsyncGenerator[Item, None]:
         async with owning(self._parts(context)) as parts:
@@ -205,8 +217,11 @@ class IngestModule:
 
         return kept_and_modified
 
-    async def _parts(self, context: WorkflowContext) -> Parts:
-        """Yield the items in parts, as documents and pages hold them, and count what passes."""
+    async def _parts(self, context: WorkflowContext, texts: Texts | None = None) -> Parts:
+        """Yield the items in parts, as documents and pages hold them, and count what passes.
+
+        `texts` keeps the text of the latest item, where all of it is wanted.
+        """
         collection_id = self._collection_id(context)
         failed_before = len(context.failure_collector)
         parts: Parts
@@ -214,12 +229,12 @@ class IngestModule:
             from stac_manager.files.reading import read
 
             self.stats = file_stats = FileStats(tell=context.tell)
-            parts = read(self.config, collection_id, context.failure_collector, file_stats)
+            parts = read(self.config, collection_id, context.failure_collector, file_stats, texts)
         else:
             from stac_manager.api.search import search
 
             self.stats = api_stats = ApiStats(tell=context.tell)
-            parts = search(self.config, collection_id, context.failure_collector, api_stats)
+            parts = search(self.config, collection_id, context.failure_collector, api_stats, texts)
         stats, modifier = self.stats, self._modifier
         told = Told(stats)
         started = perf_counter()

@@ -49,7 +49,6 @@ class Ledger:
         claims: Who delivers items with an unclear owner.
         delivered: What was delivered, where the items alone do not tell which partition they come from.
         by_number: Whether those are pages that were asked for by their numbers.
-        loads: Parses a member; None for `orjson.loads`.
     """
 
     def __init__(
@@ -59,6 +58,7 @@ class Ledger:
         asked: Asked,
         left: int | None,
         alone: Partition | None = None,
+        loads: Callable[[Any], Any] | None = None,
     ) -> None:
         self._stats = stats
         self._failures = failures
@@ -70,7 +70,7 @@ class Ledger:
         self._heeds = Heeded()
         self.delivered: Seen | None = None
         self.by_number = False
-        self.loads: Callable[[Any], Any] | None = None
+        self._loads = loads
         self._twice = Seen()
 
     @property
@@ -142,7 +142,7 @@ class Ledger:
         marks: list[int] = []
         glance = None if reading.share.before else Glance.at(reading.share.partition, self._asked or Asked())
         started = clock()
-        for member in page.features(self.loads):
+        for member in page.features(self._loads):
             stats.seconds_decoding += clock() - started
             if reading.stopped:
                 return

@@ -7,11 +7,12 @@ read one page after another: as one partition.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from math import ceil, inf
 from time import time
+from typing import Any
 
 from stac_manager.api import page_sizes
 from stac_manager.api.cutting import Cutter, Density
@@ -75,8 +76,14 @@ async def opened(config: IngestConfig, collection_id: str | None, stats: ApiStat
             raise DataProcessingError(str(error)) from error
 
 
-async def search(config: IngestConfig, collection_id: str | None, failures: FailureCollector, stats: ApiStats) -> Parts:
-    """Search the API at `config.source` and yield the items of each page.
+async def search(
+    config: IngestConfig,
+    collection_id: str | None,
+    failures: FailureCollector,
+    stats: ApiStats,
+    texts: Texts | None = None,
+) -> Parts:
+    """Search the API at `config.source` and yield the items of each page; `texts` as in `read`.
 
     Raises:
         DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
@@ -86,7 +93,7 @@ async def search(config: IngestConfig, collection_id: str | None, failures: Fail
         with stats.waiting():
             planned = await _planned(config, session, stats, blindly=False)
         stats.notes += planned.query.unpromised
-        ledger = Ledger(stats, failures, planned.query.asked, config.max_items)
+        ledger = Ledger(stats, failures, planned.query.asked, config.max_items, loads=_loads(texts))
         run = Search(
             planned, session.fetcher, ledger, level, stats, planner if why_never_split(config) is None else None
         )
@@ -221,9 +228,7 @@ async def read(
             else _divided(partition, await session.planner.query(), workers, config.limit)
         )
         query = planned.query
-        ledger = Ledger(stats, failures, query.asked, None, alone=partition)
-        if texts.alone:
-            ledger.loads = ThinReader(texts, ("geometry",)).loads
+        ledger = Ledger(stats, failures, query.asked, None, alone=partition, loads=_loads(texts))
         planner = session.planner if whole and why_never_split(config) is None else None
         run = Search(planned, session.fetcher, ledger, session.level, stats, planner)
         async with owning(run.parts()) as parts:
@@ -245,6 +250,10 @@ async def read(
         duplicates=proof.duplicates_removed,
     )
     done(report)
+
+
+def _loads(texts: Texts | None) -> Callable[[Any], Any] | None:
+    return ThinReader(texts, ("geometry",)).loads if texts is not None and texts.alone else None
 
 
 def _divided(partition: Partition, query: Query, workers: int, page_size: int) -> Planned:

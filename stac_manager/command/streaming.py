@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import aclosing
 from typing import Any
 
 import click
 
 from stac_manager.context import WorkflowContext
 from stac_manager.ingest import IngestModule
+from stac_manager.owning import owning
 from stac_manager.sinks.job import Variables, module_of, run_coroutine
 from stac_manager.sinks.ndjson import BUFFER_BYTES
-from stac_manager.texts import text_of
 
 
 def stream(config: dict[str, Any], variables: Variables) -> int:
@@ -36,14 +35,14 @@ async def _stream(module: IngestModule, context: WorkflowContext) -> None:
     lines: list[bytes] = []
     pending = 0
     try:
-        async with aclosing(module.fetch(context)) as items:
-            async for item in items:
-                text = text_of(item)
-                lines += (text, b"\n")
-                pending += len(text)
-                if at_once or pending >= BUFFER_BYTES:
-                    _put(output, lines)
-                    pending = 0
+        async with owning(module.texts(context)) as parts:
+            async for part in parts:
+                for text in part:
+                    lines += (text, b"\n")
+                    pending += len(text)
+                    if at_once or pending >= BUFFER_BYTES:
+                        _put(output, lines)
+                        pending = 0
     except BrokenPipeError:
         raise
     except BaseException:

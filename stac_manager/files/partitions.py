@@ -10,7 +10,6 @@ import asyncio
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import TypeAlias, cast, get_args
@@ -19,7 +18,6 @@ from stac_manager.config import IngestConfig, is_remote
 from stac_manager.context import FailureCollector, OwnFailures
 from stac_manager.events import PartitionDone
 from stac_manager.exceptions import DataProcessingError, printable
-from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.changes import why_changed
 from stac_manager.files.discovery import discover
 from stac_manager.files.filters import filters_of
@@ -27,10 +25,9 @@ from stac_manager.files.formats import HEAD_BYTES, Document, Format, magic, why_
 from stac_manager.files.lines import FIRST_VALUE_BYTES, has_lines, last_beginning_over_lines
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.parquet import row_groups
-from stac_manager.files.reading import read_documents
+from stac_manager.files.reading import kept_by, read_documents
 from stac_manager.files.window import FileSource, Window, bytes_of_file, line_from
 from stac_manager.owning import owning
-from stac_manager.picking import ThinReader
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.reader import Done, Parts
@@ -206,9 +203,7 @@ async def read(
         ValueError: If the partition is none of files.
     """
     own = OwnFailures(failures)
-    filters = filters_of(config, collection_id)
-    loads = ThinReader(texts, (path[0] for path in filters.paths)).loads if texts.alone else texts.loads
-    filters = replace(filters, whole=Decode(loads, WHOLE.kept))
+    filters = kept_by(texts, filters_of(config, collection_id))
     documents: list[tuple[PlannedDocument, Document]] = []
     if is_remote(config.source):
         from stac_manager.files.remote import reading as remote

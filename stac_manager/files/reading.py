@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from time import perf_counter
@@ -15,6 +16,7 @@ from typing import TypeVar
 from stac_manager.config import IngestConfig, is_remote
 from stac_manager.context import FailureCollector, OwnFailures
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.fields import WHOLE, Decode
 from stac_manager.files.content import parts_of_parquet
 from stac_manager.files.discovery import discover
 from stac_manager.files.filters import Filters, filters_of
@@ -23,8 +25,10 @@ from stac_manager.files.opening import hint
 from stac_manager.files.readahead import ReadAhead
 from stac_manager.files.turns import Turns
 from stac_manager.owning import owning
+from stac_manager.picking import ThinReader
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
+from stac_manager.texts import Texts
 from stac_manager.words import passed_over
 
 T = TypeVar("T")
@@ -35,19 +39,23 @@ NO_FILES_SECONDS = 10.0
 
 
 async def read(
-    config: IngestConfig, collection_id: str | None, failures: FailureCollector, stats: FileStats
+    config: IngestConfig,
+    collection_id: str | None,
+    failures: FailureCollector,
+    stats: FileStats,
+    texts: Texts | None = None,
 ) -> AsyncGenerator[Iterable[Item], None]:
     """Yield the items of `config.source` in parts of a few milliseconds, in the order of the document names.
 
     Items are decoded one by one in the consumer's thread: decoding holds the GIL, and a dict that is still in the
     processor's cache when it is dropped costs half of one that has waited in a batch. With a `collection_id`,
-    items of other collections are passed over.
+    items of other collections are passed over. `texts` keeps the text of the latest item.
 
     Raises:
         ConfigurationError: If the source does not exist or holds no document.
         DataProcessingError: If no item could be delivered.
     """
-    own, filters, source = OwnFailures(failures), filters_of(config, collection_id), config.source
+    own, filters, source = OwnFailures(failures), kept_by(texts, filters_of(config, collection_id)), config.source
     if is_remote(source):
         from stac_manager.files.remote import reading as remote
         from stac_manager.files.remote.addresses import shown
@@ -66,6 +74,14 @@ async def read(
         raise _nothing_delivered(source, filters, own)
     if own.catalogs:
         stats.notes.append(passed_over(own.catalogs, own.first_catalog))
+
+
+def kept_by(texts: Texts | None, filters: Filters) -> Filters:
+    """Return the filters with a decoder that keeps the text of the latest item, where that is wanted."""
+    if texts is None:
+        return filters
+    loads = ThinReader(texts, (path[0] for path in filters.paths)).loads if texts.alone else texts.loads
+    return replace(filters, whole=Decode(loads, WHOLE.kept))
 
 
 async def discovered(config: IngestConfig, failures: FailureCollector, notes: list[str]) -> Sequence[Document]:

@@ -19,7 +19,7 @@ from worlds.habits import Ignores, Window
 from worlds.server import Habit, World, running
 
 from benchmarks import _api_server
-from stac_manager import DataProcessingError, picking
+from stac_manager import DataProcessingError, IngestModule, WorkflowContext, picking
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.model import Mark
 from stac_manager.sinks.updating import conditions
@@ -196,8 +196,13 @@ async def test_parts_of_an_api_are_the_same_as_without_simdjson(
             sink = Sink({"source": world.url, "limit": 7, **options}, tmp_path / name, partition_items=20)
             manifest = (await asyncio.to_thread(write, sink)).to_json()
             del manifest["finished"]
-            found.append((manifest, {path.name: path.read_bytes() for path in sink.dest.glob("*.ndjson")}))
-            assert bool(thin) is (name == "thin")
+            parts = {path.name: path.read_bytes() for path in sink.dest.glob("*.ndjson")}
+            written = len(thin)
+            module = IngestModule(sink.config)
+            lines = [text async for part in module.texts(WorkflowContext.create()) for text in part]
+            assert list(map(json.loads, lines)) == [item async for item in module.fetch(WorkflowContext.create())]
+            found.append((manifest, parts, lines))
+            assert (len(thin) > written > 0) is bool(thin) is (name == "thin")
             monkeypatch.setattr(picking, "_simdjson", lambda: None)
             thin.clear()
     assert found[0] == found[1]
