@@ -55,7 +55,7 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     headers = {name: str(value) for name, value in link_headers.items() if name.lower() not in OF_THE_CONNECTION}
     giver = str(answer.url)
     says_all = first.method == "POST" and bool(body) and "?" not in url
-    if str(link.get("method", "GET")).upper() != "POST" and not says_all:
+    if _method(link) != "POST" and not says_all:
         request = Request("GET", url, headers=headers, given_by=giver)
         return with_conditions(request, first) or request
     request = Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, giver)
@@ -115,11 +115,15 @@ def keeps_collections(following: Request, first: Request) -> bool:
 
 def _next_link(answer: Answer, method: str) -> dict[str, Any] | None:
     """The link in the document, else that of the header `Link` (RFC 8288), as servers of OGC API Features have it. Of
-    several, one for each method, that for the method of the search."""
+    several, one for each method or format, that for the method of the search, and none to a web page."""
     if following := [link for link in answer.links if _is_next(link.get("rel"))]:
-        return max(following, key=lambda link: str(link.get("method", "GET")).upper() == method)
+        return max(following, key=lambda link: ("html" not in str(link.get("type")), _method(link) == method))
     found = _NEXT_IN_HEADER.search(answer.link)
     return {"href": found[1]} if found else None
+
+
+def _method(link: dict[str, Any]) -> str:
+    return str(link.get("method", "GET")).upper()
 
 
 def _is_next(relation: Any) -> bool:

@@ -126,6 +126,9 @@ class NextLink(Habit):
                 page["links"] = [
                     {"rel": "next", "href": f"{world.url}search?{world.paging}={number}&limit={ask.limit}"}
                 ]
+            elif self.kind == "one_a_format":
+                page["links"] = [{"rel": "next", "type": "text/html", "href": world.url}, *page["links"]]
+                break
             elif self.kind == "one_a_method":
                 page["links"] = [{"rel": "next", "href": f"{world.url}search?token=of-another-search"}, *page["links"]]
                 break
@@ -735,12 +738,15 @@ class LargestPage(Habit):
 class LargestPageUnsaid(LargestPage):
     """A larger limit is silently that one, and links go on with the larger one (pygeoapi, pycsw)."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, skips: bool = False) -> None:
         super().__init__(limit, silent=True)
+        self.skips = skips  # whether their offsets are counted by that as well
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
         for link in page["links"]:
             link["body"]["limit"] = self.asked
+            if self.skips:
+                link["body"]["offset"] = ask.conditions.get("offset", 0) + self.asked
 
 
 class LinksLostByLargePages(LargestPage):

@@ -322,6 +322,10 @@ CASES: dict[str, Callable[[], Case]] = {
         [CollectionsInTurn(early=True), Ignores("datetime", "bbox")], in_small_collections,
         world={"paging": "offset", "counts": False}, most_requests=60,
     ),
+    "next for each format": lambda: Case(
+        [NextLink("one_a_format"), Refuses("POST"), Ignores("bbox")], at_one_instant, world={"counts": False},
+        most_requests=30,
+    ),
     "next on the last page": lambda: Case(
         [NextOnTheLastPage()],
         options={"datetime": f"{text_of(FIRST)}/{text_of(FIRST + timedelta(hours=7 * COUNT))}"},
@@ -539,6 +543,12 @@ CASES: dict[str, Callable[[], Case]] = {
     "a large page is cut, without counts": lambda: Case([LargestPage(4, silent=True)], world={"counts": False}),
     "a large page is cut, and links do not say so": lambda: Case(
         [LargestPageUnsaid(4)], at_one_instant, world={"paging": "offset"}, most_requests=36
+    ),
+    "a large page is cut, and links skip the rest": lambda: Case(
+        [LargestPageUnsaid(4, skips=True)], world={"paging": "offset"}, most_requests=50
+    ),
+    "a large page is cut, and links skip the rest, without counts": lambda: Case(
+        [LargestPageUnsaid(4, skips=True)], world={"paging": "offset", "counts": False}, most_requests=60
     ),
     "all pages say that they are full": lambda: Case([SaysFullPages()], lambda: spread(117), most_requests=50),
     "a large page has no next link": lambda: Case([LinksLostByLargePages(4)], most_requests=100),
