@@ -40,14 +40,18 @@ class Endpoint:
 
     search: URL
     post: bool
+    """Whether searches are sent by POST; `posts`, whether the landing page says that they can be."""
+    posts: bool = False
     aggregate: URL | None = None
     collections: URL | None = None
     offers: frozenset[str] = frozenset()
     """Those of the `EXTENSIONS` that it conforms to."""
     items_only: bool = False
     """Whether it has no search, and each of its Collections has its items."""
-    apart: tuple[str, ...] = ()
-    """Collections that are searched one by one: without a search, or as it takes no more than one (eodag)."""
+    apart: bool = False
+    """Whether Collections are searched one by one: without a search, or as it takes no more than one (eodag)."""
+    listed: tuple[str, ...] = ()
+    """Its Collections, where it takes no search without some."""
     usual: Endpoint | None = None
     """Where the specification puts it, if the landing page names another address for searches."""
 
@@ -56,12 +60,18 @@ class Endpoint:
         """Where the specification puts search and Collections (STAC API, item-search and collections)."""
         root = URL(source).with_fragment(None).with_query(None)
         root = root if root.path.endswith("/") else root.with_path(f"{root.raw_path}/", encoded=True)
-        return cls(root.join(URL("search")), True, collections=root.join(URL("collections")))
+        return cls(root.join(URL("search")), True, True, collections=root.join(URL("collections")))
 
     @property
     def at_usual_place(self) -> Endpoint | None:
         """The same where the specification puts it, for servers that do not know their own host or path."""
-        return None if self.usual is None else replace(self.usual, post=self.post, offers=self.offers, apart=self.apart)
+        if (usual := self.usual) is None:
+            return None
+        return replace(self, search=usual.search, collections=usual.collections, aggregate=None, usual=None)
+
+    def names(self, body: Mapping[str, Any]) -> tuple[str, ...]:
+        """The Collections that a search names, the user's or else those that it needs."""
+        return tuple(dict.fromkeys(body.get("collections") or self.listed))
 
     def collection(self, name: str | None = None) -> URL | None:
         """Where one Collection is, or all of them."""
@@ -72,18 +82,20 @@ class Endpoint:
         """Build the first request of a search: POST where the landing page offers it, else GET."""
         if "fields" not in self.offers:
             body = {name: value for name, value in body.items() if name != "fields"}
+        if names := self.names(body):
+            body = {**body, "collections": [*names]}
         if self.post:
             return Request("POST", str(self.search), body)
         search = self.search
         if self.items_only:
-            search = (self.collection((body.get("collections") or self.apart)[0]) or search) / "items"
+            search = (self.collection(names[0]) or search) / "items"
             body = {name: value for name, value in body.items() if name != "collections"}
         return Request("GET", str(search.extend_query({name: as_query(value) for name, value in body.items()})))
 
 
 async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) -> Endpoint:
     """Read the landing page. Without one, or a link to a search, try the address of the specification, and then the
-    items of each Collection.
+    items of each Collection (OGC API Features).
 
     Raises:
         DataProcessingError: If it is none, or offers no search.
@@ -103,9 +115,9 @@ async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) 
     if not isinstance(href, str):
         unlisted = None if landing.document.get("type") in NOT_A_CATALOG else await _unlisted(client, source, names)
         if unlisted is None and (names or _link(landing, "data") is not None):
-            place = replace(Endpoint.guess(source), post=False, items_only=True)
+            place = replace(Endpoint.guess(source), post=False, items_only=True, apart=True)
             place = replace(place, collections=_link(landing, "data") or place.collections)
-            unlisted = await _items_only(client, place, names)
+            unlisted = await naming_all(client, place, names)
         if unlisted is None:
             raise DataProcessingError(f"{shown(landing.url)}: {_no_landing_page(landing)}")
         return unlisted
@@ -118,6 +130,7 @@ async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) 
     return Endpoint(
         search,
         "POST" in by_method and client.post_refused not in REFUSED_POST,
+        "POST" in by_method,
         _link(landing, "aggregate"),
         _link(landing, "data"),
         frozenset(each for each in EXTENSIONS if any(f"item-search#{each}" in name for name in classes)),
@@ -136,9 +149,8 @@ async def _unlisted(client: Client, source: str, names: Sequence[str]) -> Endpoi
     return None
 
 
-async def _items_only(client: Client, place: Endpoint, names: Sequence[str]) -> Endpoint | None:
-    """Find out whether a server without a search lists Collections, which have items then (OGC API Features), and which
-    those are if no `names` are given; None where it does not.
+async def naming_all(client: Client, place: Endpoint, names: Sequence[str] = ()) -> Endpoint | None:
+    """The same, for searches that name all Collections which it lists, if no `names` are given; None if it lists none.
 
     Raises:
         DataProcessingError: If it lists some, and not all of them can be had.
@@ -153,7 +165,7 @@ async def _items_only(client: Client, place: Endpoint, names: Sequence[str]) -> 
         found |= {} if names else dict.fromkeys(each["id"] for each in listed if _has_items(each))
         following = next_request(answer, first)
         if following is None or len(found) == before:
-            return replace(place, apart=tuple(found) if len(names) != 1 else ()) if found else None
+            return replace(place, listed=tuple(found)) if found else None
         answer = await client.send(following)
     return None
 

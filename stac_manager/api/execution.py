@@ -10,11 +10,11 @@ from stac_manager.api.addresses import shown
 from stac_manager.api.beyond import Beyond
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import TRIES, Fetcher
+from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form
 from stac_manager.api.frontier import look_at
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import IN_ORDER, Planned, Planner
-from stac_manager.api.query import REFUSED_METHOD, REFUSED_PAGE
 from stac_manager.api.reading import CAPPED, CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
@@ -51,7 +51,7 @@ class Search:
         stats: ApiStats,
         planner: Planner | None,
     ) -> None:
-        self._query, self._fetcher, self._ledger, self._stats = planned.query, fetcher, ledger, stats
+        self.query, self._fetcher, self._ledger, self._stats = planned.query, fetcher, ledger, stats
         self.ways = Ways(planner, planned, fetcher, ledger, level.planned)
         self._splitter = Splitter(planned.cuts, planned.sizes) if planned.cuts else None
         self._readings: set[Reading] = set()
@@ -69,16 +69,16 @@ class Search:
     async def _read(self, share: Share) -> None:
         """Fetch the pages of a share, one after another."""
         part, size = share.partition, self._fetcher.page_size
-        first = self.ways.first_request(part) or self._query.request(part, size)
+        first = self.ways.first_request(part) or self.query.request(part, size)
         reading = Reading(share, first, first)
         self._replace(reading, self._splitter.at_start(share, self._ledger.came, size) if self._splitter else [])
         self._readings.add(reading)
         while reading.following is not None and not reading.stopped:
             reading.stopped = share.doubted and self._splitter is not None and self._splitter.is_in_vain
-            self._replace(reading, self.ways.by_names(self._query, reading))
+            self._replace(reading, self.ways.by_names(self.query, reading))
             await self._read_page(reading)
         whole = not self._splitter and (isinstance(part, Pages) or self._runner.unfinished == 1)
-        await self._beyond.look_ahead(self._query, reading, whole=whole)
+        await self._beyond.look_ahead(self.query, reading, whole=whole)
         self._runner.put((reading, None))
 
     async def _read_page(self, reading: Reading) -> None:
@@ -91,7 +91,7 @@ class Search:
             page = await self._page_of(reading)
         except DataProcessingError as error:
             page = None
-            self._survive(reading, error)
+            await self._survive(reading, error)
         if page is None or reading.stopped or reading.following is None:  # or ended while this was on its way
             self._room.leave(size)
             return
@@ -115,7 +115,7 @@ class Search:
         cuts = reading.share.failing and self._splitter is not None and self._splitter.can_cut(reading)
         return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES if cuts else None)
 
-    def _survive(self, reading: Reading, error: DataProcessingError) -> None:
+    async def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can.
 
         Raises:
@@ -123,16 +123,16 @@ class Search:
         """
         status, partition = error.status if isinstance(error, StatusError) else 0, reading.share.partition
         works = reading.tally.fetched or self.ways.reached(partition)
-        otherwise = None if works else self._query.another_form(status, partition, reading.first)
-        if otherwise is not None:
-            if otherwise.endpoint != self._query.endpoint and status != REFUSED_METHOD:
+        other = None if works else await another_form(self._fetcher.client, self.query, error, partition, reading.first)
+        if other is not None:
+            if other.endpoint != self.query.endpoint and status != REFUSED_METHOD:
                 reading.ending.elsewhere = reading.ending.elsewhere or error
-            self._query = otherwise
-            reading.begin_anew(self._query.request(partition, self._fetcher.page_size))
+            self.query = other
+            reading.begin_anew(self.query.request(partition, self._fetcher.page_size))
             return
         if status in REFUSED_PAGE and self.ways.ends(reading):
             return
-        apart = bool(self._query.endpoint.apart) and not works
+        apart = self.query.apart and not works
         one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, reading.share.failing, apart)
         if (status == 401 and not apart) or not (borne or (one and self.ways.may_be_over(reading))):
             raise reading.ending.elsewhere or error
@@ -223,7 +223,7 @@ class Search:
 
     async def _items_of(self, reading: Reading, page: Page) -> Iterator[Item]:
         if others := self._ledger.other_collections(reading, page):
-            self._ledger.take_for(others, heeds=await heeds_collections(self._fetcher.client, self._query))
+            self._ledger.take_for(others, heeds=await heeds_collections(self._fetcher.client, self.query))
         return self._delivered(reading, page)
 
     def _delivered(self, reading: Reading, page: Page) -> Iterator[Item]:
@@ -252,7 +252,7 @@ class Search:
         if self._splitter is not None:
             self._splitter.ended(reading)
         if not reading.stopped and not reading.missing():
-            await self._beyond.look(self._query, reading, last=self._runner.unfinished == 1 and not self._splitter)
+            await self._beyond.look(self.query, reading, last=self._runner.unfinished == 1 and not self._splitter)
         if not reading.stopped and (problem := reading.missing()):
             await self._repair(reading, problem)
         if self._splitter is not None:
@@ -265,9 +265,9 @@ class Search:
             self._ledger.failed_pages(reading)
         if not reading.stopped or reading.ending.shifted not in (None, CAPPED):
             partition = reading.share.partition
-            report = reading.report(self._query.datetime(partition), self._query.place(partition))
+            report = reading.report(self.query.datetime(partition), self.query.place(partition))
             self._stats.completeness.partitions.append(replace(report, problem=None) if reading.stopped else report)
-        if self._splitter and self._runner.unfinished == 1 and await self._beyond.lacks(self._query):
+        if self._splitter and self._runner.unfinished == 1 and await self._beyond.lacks(self.query):
             self._runner.add([Share(Whole())])
         self._runner.finished()
 
@@ -294,7 +294,7 @@ class Search:
 
     def _cut_after_all(self, reading: Reading, planned: Planned) -> None:
         if planned.cuts is not None:
-            self._query = planned.query
+            self.query = planned.query
             self._splitter = Splitter(planned.cuts, planned.sizes, self._stats.completeness.pages)
             like = Share(Whole(), reading.before, 0, reading.ending.error is not None, doubted=reading.contradicts)
             self._replace(reading, [replace(like, partition=part) for part in planned.partitions])

@@ -138,7 +138,7 @@ class Client:
             except Fault as fault:
                 await self._bear(fault, tries)
             except StatusError as error:
-                if shrinkable and (error.status == 413 or retrying.is_about_limit(error)):
+                if shrinkable and (error.status == 413 or retrying.blames(error, "limit")):
                     self._stats.retries += 1
                     raise TooLargeError(str(error)) from error
                 raise

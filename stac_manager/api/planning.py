@@ -24,13 +24,13 @@ from stac_manager.api.first_page import (
 )
 from stac_manager.api.ownership import Asked, first_vertex, has_null_datetime, time_of
 from stac_manager.api.paging import Page
-from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query, goes_otherwise, total_order
+from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query, total_order
 from stac_manager.api.requests import limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
-from stac_manager.api.survey import InPartsError, Survey, found, null_datetime_search, survey
+from stac_manager.api.survey import Survey, found, null_datetime_search, survey
 from stac_manager.config import IngestConfig
-from stac_manager.exceptions import DataProcessingError, StatusError
+from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND
@@ -154,12 +154,9 @@ class Planner:
             DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
         """
         fetcher, bounds = self._fetcher, Bounds.parse(self._config.datetime)
-        try:
-            known = await survey(self._client, self._config.source, self.body, bounds)
-        except (InPartsError, StatusError) as error:
-            if isinstance(error, StatusError) and not goes_otherwise(self.body, error.status):
-                raise
-            return Planned(await self.query(getattr(error, "endpoint", None)), "")
+        known = await survey(self._client, self._config.source, self.body, bounds)
+        if isinstance(known, Endpoint):
+            return Planned(await self.query(known), "")
         fetcher.shrink(works := limit_of(known.page.first) or fetcher.page_size)
         page = await fetcher.make_sure(known.page.first, known.page, self._config.max_items)
         fetcher.learn(page)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any, ClassVar
 
-from stac_manager.api.endpoint import REFUSED_POST, Endpoint
+from stac_manager.api.endpoint import Endpoint
 from stac_manager.api.ownership import Asked, box_around
-from stac_manager.api.requests import Request, as_query, limit_of
+from stac_manager.api.requests import Request, as_query
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile, Whole
 from stac_manager.timestamps import SECOND, seconds, text_of_second
 
@@ -26,10 +26,6 @@ FIRST_TEXT, LAST_TEXT = "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
 BY_ID = {"field": "id", "direction": "asc"}
 NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, BY_ID]
 NO_ITEM = "no-such-item-9b1c6f"
-REFUSED_SORT = (400, 422, 500)
-REFUSED_SEARCH = (400, 422)
-REFUSED_PAGE = (400, 404, 410, 416, 422)
-REFUSED_METHOD = 405
 LONGEST_ADDRESS = 4_000
 """So long an address may be: Gunicorn takes a line of 4,094 bytes, others of 8,190 (RFC 9110 asks for 8,000)."""
 _FRACTION = re.compile(r"\.\d")
@@ -122,28 +118,15 @@ class Query:
         members = {**own, **self._narrowed(partition), **(others or {})}
         return self.endpoint.request({name: value for name, value in members.items() if value is not None})
 
-    def another_form(self, status: int, partition: Partition, refused: Request) -> Query | None:
-        """The same search in a form that a server may not refuse, after it refused the first request of a partition;
-        itself if that was in another form, as others were refused meanwhile. None where there is none."""
-        limit = limit_of(refused)
-        if limit is not None and not isinstance(partition, Pages) and self.request(partition, limit) != refused:
-            return self
-        if status in REFUSED_SEARCH and (plainer := self.bounds.plainer(self.datetime(partition) or "")):
-            return replace(self, bounds=plainer)
-        if status == REFUSED_METHOD and self.endpoint.post:
-            return replace(self, endpoint=replace(self.endpoint, post=False))
-        keys = self.body.get("sortby", ())
-        if status in REFUSED_SORT and any(each is keys[-1] for each in NEWEST_FIRST if keys):  # only we wanted it
-            rest = {name: value for name, value in self.body.items() if name != "sortby"}
-            return replace(self, body=rest if len(keys) == 1 else {**rest, "sortby": keys[:-1]})
-        if status in REFUSED_POST and self.endpoint.post:
-            return replace(self, endpoint=replace(self.endpoint, post=False))
-        if status not in REFUSED_SEARCH and (usual := self.endpoint.at_usual_place) is not None:
-            return replace(self, endpoint=usual)
-        names = tuple(dict.fromkeys(self.body.get("collections", ())))
-        if status in REFUSED_SEARCH and not self.endpoint.apart and len(names) > 1:
-            return replace(self, endpoint=replace(self.endpoint, apart=names))
-        return None
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The Collections that are searched, as far as they are named."""
+        return self.endpoint.names(self.body)
+
+    @property
+    def apart(self) -> bool:
+        """Whether several are searched one by one."""
+        return self.endpoint.apart and len(self.names) > 1
 
     def by_names(self, partition: Partition, request: Request) -> list[Named]:
         """Parts of a search of which the address is too long, each with some of its ids or Collections, or with one of
@@ -151,15 +134,13 @@ class Query:
         length = len(request.url)
         if not isinstance(partition, Whole) or "sortby" in self.body:
             return []
-        if self.endpoint.apart:
-            return [Named("collections", (name,)) for name in self.endpoint.apart]
-        if length <= LONGEST_ADDRESS:
+        member, names = "collections", self.names
+        ids = tuple(dict.fromkeys(self.body.get("ids", ())))
+        if not self.apart and len(as_query([*ids])) > len(as_query([*names])):
+            member, names = "ids", ids
+        if len(names) < 2 or not (self.apart or length > LONGEST_ADDRESS):
             return []
-        member = max(("ids", "collections"), key=lambda name: len(as_query(self.body.get(name, []))))
-        names = tuple(dict.fromkeys(self.body.get(member, ())))
-        if len(names) < 2:
-            return []
-        size = max(len(names) * LONGEST_ADDRESS // (2 * length), 1)
+        size = 1 if self.apart else max(len(names) * LONGEST_ADDRESS // (2 * length), 1)
         return [Named(member, names[start : start + size]) for start in range(0, len(names), size)]
 
     def within(self, partition: Partition) -> Query:
@@ -227,14 +208,6 @@ class Query:
                     "datetime": self.bounds.text(partition.start, partition.end, MARGIN_SECONDS),
                 }
         return {}
-
-
-def goes_otherwise(body: Mapping[str, Any], status: int) -> bool:
-    """Whether a search that is refused may be taken in parts or in another form: its Collections are too many for one
-    address, if POST is what was refused, or for the server, or its interval is open or has fractions of seconds."""
-    names, plainer = body.get("collections", []), Bounds.parse(body.get("datetime")).plainer(body.get("datetime", ""))
-    refused = status in REFUSED_SEARCH and (len(names) > 1 or plainer is not None)
-    return refused or len(as_query(names)) >= LONGEST_ADDRESS // 2
 
 
 def total_order(keys: Sequence[Mapping[str, str]] | None) -> list[Mapping[str, str]]:

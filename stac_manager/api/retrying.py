@@ -71,9 +71,10 @@ class SearchEndsError(Exception):
     before and answers nobody any more, or more requests were sent than any search needs that ends by itself."""
 
 
-def is_about_limit(error: StatusError) -> bool:
-    """Whether a server refuses a request for the size of its page, as far as its words tell."""
-    return error.status in (400, 422) and "limit" in str(error).partition("the server answered")[2].lower()
+def blames(error: DataProcessingError, name: str) -> bool:
+    """Whether a server refuses a request for a member of it, as far as its words tell."""
+    refused = isinstance(error, StatusError) and error.status in (400, 422)
+    return refused and name in str(error).partition("the server answered")[2].lower()
 
 
 def check_budget(requests: int, items: int) -> None:

@@ -45,6 +45,7 @@ from stac_manager.timestamps import SECOND, YEAR_SECONDS
 BLIND_PARTITIONS = 16
 """Without counts nobody knows how many are right."""
 MOST_PARTITIONS = 2_000
+UNSORTED = "The server does not sort this search: its Items come in its own order."
 ROUNDS = 8
 """Partitions are counted and the crowded ones cut again so often."""
 
@@ -101,7 +102,9 @@ async def search(
             async for part in parts:
                 yield part
         ledger.conclude(run.ways.note)
-        client, query, found = session.fetcher.client, planned.query, stats.completeness.items
+        client, query, found = session.fetcher.client, run.query, stats.completeness.items
+        if config.ordered and "sortby" not in query.body:
+            stats.notes.append(UNSORTED)
         if not found and await is_unknown(client, query.endpoint, collection_id):
             stats.notes.append(f"The server has no Collection {collection_id!r}.")
         for name in await ignored(client, query) if found else ():

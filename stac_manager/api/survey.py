@@ -10,10 +10,11 @@ from typing import Any
 
 from stac_manager.api.cutting import Density
 from stac_manager.api.endpoint import REFUSED_POST, Endpoint, find_endpoint
+from stac_manager.api.forms import REFUSED_METHOD, goes_otherwise, naming_collections
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.ownership import NUMBERS, has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
-from stac_manager.api.query import REFUSED_METHOD, Bounds, Query, vain_filter, vain_query
+from stac_manager.api.query import Bounds, Query, vain_filter, vain_query
 from stac_manager.api.requests import LARGEST_NUMBER, Request, as_query
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import NoDatetime, Partition, Whole
@@ -63,30 +64,49 @@ class _Answers:
     collections: Answer | None
 
 
-class InPartsError(Exception):
-    """The Collections of a search are read one by one at this endpoint."""
+class _ByNameError(Exception):
+    """The Collections of a search have to be named at this endpoint, all of them or one by one."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__()
         self.endpoint = endpoint
 
 
-async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: Bounds) -> Survey:
+async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: Bounds) -> Survey | Endpoint:
     """Ask what is needed to cut a search.
 
-    The path of a search is fixed by the specification (STAC API, item-search): everything is asked for together with
-    the landing page, and asked again where that names another path.
+    Returns:
+        Where it is asked, if it is not cut: it has to be taken in parts, or in another form.
 
     Raises:
-        InPartsError: If each of its Collections has to be asked for by itself.
         DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
     """
-    guess = replace(Endpoint.guess(source), post=client.post_refused not in REFUSED_POST)
+    endpoint: Endpoint | None = None
+    while True:
+        try:
+            return await _surveyed(client, source, body, bounds, endpoint)
+        except _ByNameError as error:
+            endpoint = error.endpoint
+            if endpoint.apart:
+                return endpoint
+        except StatusError as error:
+            if not goes_otherwise(endpoint, body, error.status):
+                raise
+            return endpoint or await find_endpoint(client, source, body.get("collections", ()))
+
+
+async def _surveyed(
+    client: Client, source: str, body: Mapping[str, Any], bounds: Bounds, endpoint: Endpoint | None
+) -> Survey:
+    """Ask it, at an endpoint if that is known. The path of a search is fixed by the specification (STAC API,
+    item-search): everything is asked for together with the landing page, and again where that names another path.
+    """
+    guess = endpoint or replace(Endpoint.guess(source), post=client.post_refused not in REFUSED_POST)
     early = asyncio.create_task(_ask(client, guess, body))
     try:
-        endpoint = await find_endpoint(client, source, body.get("collections", ()))
-        if endpoint.apart:
-            raise InPartsError(endpoint)
+        endpoint = endpoint or await find_endpoint(client, source, body.get("collections", ()))
+        if endpoint.apart and len(endpoint.names(body)) > 1:
+            raise _ByNameError(endpoint)
         if (endpoint.search, endpoint.post) == (guess.search, guess.post):
             answers = await early
         else:
@@ -106,7 +126,9 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: B
     if page is None or (page.size and not page.objects()):  # what is read of a damaged page comes on smaller ones
         try:
             page = await fetch_page(client, first, first)
-        except StatusError:
+        except StatusError as error:
+            if (named := await naming_collections(client, endpoint, body, error)) is not None:
+                raise _ByNameError(named) from error
             if said.post is endpoint.post or client.post_refused == REFUSED_METHOD:
                 raise
             first = said.request(body)  # what is said to a POST tells more

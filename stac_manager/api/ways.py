@@ -238,7 +238,7 @@ class Ways:
         parts = query.by_names(reading.share.partition, reading.first) if not reading.tally.fetched else []
         if parts:
             self._ledger.delivered = Seen()
-            self._planned = replace(self._planned, reason=ONE_BY_ONE if query.endpoint.apart else BY_NAMES)
+            self._planned = replace(self._planned, reason=ONE_BY_ONE if query.apart else BY_NAMES)
         return list(map(Share, parts))
 
     async def look(self, reading: Reading) -> Planned | None:

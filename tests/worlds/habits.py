@@ -204,6 +204,17 @@ class OneCollectionAtOnce(Habit):
             raise Refusal(400, {"description": "collections: must contain exactly one element"})
 
 
+class NeedsCollections(Habit):
+    """A search without Collections is refused, and one with too many (CMR-STAC, eodag)."""
+
+    def __init__(self, most: int = 10, status: int = 400) -> None:
+        self.most, self.status = most, status
+
+    async def arrives(self, ask: Ask) -> None:
+        if not 1 <= len(ask.conditions.get("collections", ())) <= self.most:
+            raise Refusal(self.status, {"description": f"1 to {self.most} Collections are required"})
+
+
 class HeavyItem(Habit):
     """A page of more than some items is a 500 where it holds one of them; and so is every page beyond a number of items
     (the result window of Elasticsearch)."""

@@ -46,6 +46,7 @@ from .habits import (
     LoginNowAndThen,
     MiddleOfRanges,
     MoreAndMoreCookies,
+    NeedsCollections,
     NextAfterFullPages,
     NextLink,
     NextOnTheLastPage,
@@ -310,6 +311,13 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "one Collection at once": lambda: Case(
         [OneCollectionAtOnce()], in_three_collections, {"collections": ["a", "b", "c"]}, most_requests=40
+    ),
+    "Collections are needed": lambda: Case(
+        [NeedsCollections(), Refuses("POST")], in_three_collections, most_requests=50
+    ),
+    "one Collection is needed": lambda: Case([NeedsCollections(1, 422)], in_three_collections, most_requests=40),
+    "one Collection is needed, without counts": lambda: Case(
+        [NeedsCollections(1)], in_three_collections, world={"counts": False}, most_requests=60
     ),
     "Collections in turn": lambda: Case(
         [CollectionsInTurn()], in_three_collections, world={"paging": "offset", "counts": False}, most_requests=36

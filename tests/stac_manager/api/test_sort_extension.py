@@ -11,6 +11,7 @@ from aiohttp import web
 from support import make_item
 
 from stac_manager import ApiStats, ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.api.search import UNSORTED
 from stac_manager.config import IngestConfig
 
 from .test_faults import serving
@@ -27,18 +28,23 @@ NEWEST_FIRST = [
 ]
 
 
-def api(asked: list[Any], *, sorts: bool, post: bool, refuses: int = 0, keys_at_most: int = 0) -> Handler:
+def api(
+    asked: list[Any], *, sorts: bool, post: bool, refuses: int = 0, keys_at_most: int = 0, refuses_post: int = 0
+) -> Handler:
     """Ten items a page, in the order asked for, ties in another one on each page; else in that of their ids."""
+    offered = post
 
     async def handle(request: web.Request) -> web.Response:
-        address = str(request.url.with_path("/search").with_query(None))
+        address, post = str(request.url.with_path("/search").with_query(None)), request.method == "POST"
         if request.path == "/":
-            search = {"rel": "search", "href": address, "method": "POST" if post else "GET"}
+            search = {"rel": "search", "href": address, "method": "POST" if offered else "GET"}
             return web.json_response({"stac_version": "1.0.0", "conformsTo": [SORTS] * sorts, "links": [search]})
+        if post and refuses_post:
+            return web.json_response({"description": "bad request"}, status=refuses_post)
         body = await request.json() if post else dict(request.query)
         start, sortby = int(body.get("skip", 0)), body.get("sortby")
         asked.append(sortby)
-        if sortby and refuses and len(sortby) > keys_at_most:
+        if sortby and refuses and (not post or len(sortby) > keys_at_most):
             return web.json_response({"description": "cannot sort by id"}, status=refuses)
         items = random.Random(len(asked)).sample(ITEMS, len(ITEMS)) if sortby else list(ITEMS)
         keys = [(key["direction"] == "desc", key["field"]) for key in sortby or []] if post else [
@@ -67,6 +73,8 @@ async def fetched(handle: Handler, **options: Any) -> list[str]:
         ids = [item["id"] async for item in module.fetch(WorkflowContext.create())]
     assert isinstance(module.stats, ApiStats)
     assert module.stats.completeness.status == "unverified"
+    unsorted = ids == [item["id"] for item in ITEMS]
+    assert (UNSORTED in module.stats.notes) is (unsorted and "ordered" in options)
     return ids
 
 
@@ -95,6 +103,15 @@ async def test_a_key_that_only_tells_ties_apart_is_left_out_where_it_is_refused(
     came = await fetched(documents, sortby="-properties.datetime", max_items=10)
     assert len(came) == 10
     assert asked == [[NEWEST, BY_ID], [NEWEST]]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("status", [400, 405, 422])
+async def test_what_is_refused_by_post_is_sorted_by_get(status: int, concurrency: int) -> None:
+    asked: list[Any] = []
+    documents = api(asked, sorts=True, post=True, refuses_post=status)
+    assert await fetched(documents, ordered=True, concurrency=concurrency) == NEWEST_FIRST
+    assert len(asked) == 3
 
 
 @pytest.mark.parametrize("refuses", [400, 500, 0])

@@ -1,0 +1,86 @@
+"""Another form of a search that the server refuses: by another method, at another address, in another order, with
+another interval, or for each of its Collections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from stac_manager.api.endpoint import REFUSED_POST, Endpoint, naming_all
+from stac_manager.api.http import Client
+from stac_manager.api.query import LONGEST_ADDRESS, NEWEST_FIRST, Bounds, Query
+from stac_manager.api.requests import Request, as_query, limit_of
+from stac_manager.api.retrying import blames
+from stac_manager.exceptions import DataProcessingError, StatusError
+from stac_manager.plan import Pages, Partition
+
+REFUSED_METHOD = 405
+REFUSED_SORT = (400, 422, 500)
+REFUSED_SEARCH = (400, 422)
+REFUSED_PAGE = (400, 404, 410, 416, 422)
+
+
+async def another_form(
+    client: Client, query: Query, error: DataProcessingError, partition: Partition, refused: Request
+) -> Query | None:
+    """The same search in a form that a server may not refuse, after it refused the first request of a partition;
+    itself if that was in another form, as others were refused meanwhile. None where there is none.
+
+    Raises:
+        DataProcessingError: If it needs all Collections by name, and not all of them can be listed.
+    """
+    limit, status = limit_of(refused), error.status if isinstance(error, StatusError) else 0
+    if limit is not None and not isinstance(partition, Pages) and query.request(partition, limit) != refused:
+        return query
+    if (endpoint := await naming_collections(client, query.endpoint, query.body, error)) is not None:
+        return replace(query, endpoint=endpoint)
+    return _plainer(query, error, status, query.datetime(partition) or "", client.post_refused)
+
+
+def _plainer(
+    query: Query, error: DataProcessingError, status: int, interval: str, post_refused: int | None
+) -> Query | None:
+    endpoint = query.endpoint
+    if status in REFUSED_SEARCH and (plainer := query.bounds.plainer(interval)):
+        return replace(query, bounds=plainer)
+    by_get = replace(query, endpoint=replace(endpoint, post=False)) if endpoint.post else None
+    if status == REFUSED_METHOD and by_get:
+        return by_get
+    keys = query.body.get("sortby", ())
+    if status in REFUSED_SORT and any(each is keys[-1] for each in NEWEST_FIRST if keys):  # only we wanted it
+        if by_get and status in REFUSED_SEARCH and post_refused is not None and not blames(error, "sort"):
+            return by_get
+        rest = {name: value for name, value in query.body.items() if name != "sortby"}
+        post = endpoint.posts and post_refused != REFUSED_METHOD
+        body = rest if len(keys) == 1 else {**rest, "sortby": keys[:-1]}
+        return replace(query, endpoint=replace(endpoint, post=post), body=body)
+    if status in REFUSED_POST and by_get:
+        return by_get
+    if status not in REFUSED_SEARCH and (usual := endpoint.at_usual_place) is not None:
+        return replace(query, endpoint=usual)
+    if status in REFUSED_SEARCH and not endpoint.apart and len(query.names) > 1:
+        return replace(query, endpoint=replace(endpoint, apart=True))
+    return None
+
+
+async def naming_collections(
+    client: Client, endpoint: Endpoint, body: Mapping[str, Any], error: DataProcessingError
+) -> Endpoint | None:
+    """The same endpoint for searches that name all Collections, where that is what a server says is missing.
+
+    Raises:
+        DataProcessingError: If not all of them can be listed.
+    """
+    if endpoint.names(body) or not blames(error, "collection"):
+        return None
+    return await naming_all(client, endpoint)
+
+
+def goes_otherwise(endpoint: Endpoint | None, body: Mapping[str, Any], status: int) -> bool:
+    """Whether a search that is refused may be taken in parts or in another form: its Collections are too many for one
+    address, if POST is what was refused, or for the server, or its interval is open or has fractions of seconds."""
+    names = body.get("collections", []) if endpoint is None else endpoint.names(body)
+    plainer = Bounds.parse(body.get("datetime")).plainer(body.get("datetime", ""))
+    refused = status in REFUSED_SEARCH and (len(names) > 1 or plainer is not None)
+    return refused or len(as_query([*names])) >= LONGEST_ADDRESS // 2
