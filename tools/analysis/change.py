@@ -5,6 +5,7 @@ verdicts and their words from here.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
@@ -128,9 +129,16 @@ def between(
     if old and alone:
         words = f"nothing before was measured in {', '.join(alone)}, only in {', '.join(old)}"
         notes = [*notes, f"{words}: what other environments measure is not compared"]
-    if len({row.environment for row in rows}) > 1:
-        rows = [replace(row, label=row.environment) for row in rows]
+    has_several = len({row.environment for row in rows}) > 1
+    versions = Counter((row.environment, row.series.name) for row in rows)
+    labels = [(row.environment if has_several else "", _version(row, versions)) for row in rows]
+    rows = [replace(row, label=", ".join(filter(None, label))) for row, label in zip(rows, labels, strict=True)]
     return Change(machine, commit, base, tuple(rows), tuple(notes))
+
+
+def _version(row: Row, counts: Counter[tuple[str, str]]) -> str:
+    """The start of a benchmark's version where there are rows of several: over many commits it may have changed."""
+    return f"version {row.series.version[:8]}" if counts[row.environment, row.series.name] > 1 else ""
 
 
 def _paired_findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:

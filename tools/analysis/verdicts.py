@@ -32,7 +32,7 @@ class Row:
     Attributes:
         series: The benchmark, its parameters and its unit.
         environment, label: asv's name of the environment, "" where nobody knows; the label is part of the name, where
-            there are rows of several.
+            there are rows of several environments or versions.
         base, head: The value before and after, None where it was not measured.
         ratio: `head` by `base`, so that 1.1 is 10 % more.
         low, high: The 95 % interval of the ratio; None where there is none.

@@ -1,5 +1,6 @@
 """A page on a terminal: the same table, the same words, without the details."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rich import box
@@ -18,7 +19,7 @@ _EXPENDABLE = ("95 % interval", "Memory (MB)", "Strategy", "Throughput (items/s)
 """What a narrow terminal goes without, one after the other: a number that is cut off would be another number."""
 _WITH_UNITS, _QUANTITY_WIDTH = ("Before", "Now"), 14  # longer ones go without their unit: the sentence has it
 _NAME_WIDTH, _LEAST_NAME_WIDTH = 24, 10
-_MANY = 10  # so many rows without a value hide those with one
+_MANY, _MANY_WITHOUT_VALUE = 40, 10  # more rows without a change, or without a value, would hide the others
 
 
 def show(page: Page, console: Console | None = None) -> None:
@@ -40,14 +41,15 @@ def show(page: Page, console: Console | None = None) -> None:
 
 def _show_section(console: Console, section: Section) -> None:
     console.print(Text(plain(section.title), style="bold"))
-    rows = (*section.rows, *section.folded)
-    without = [row for row in rows if row.style == "n/a"]
-    shown = [row for row in rows if row.style != "n/a"] if _MANY < len(without) < len(rows) else rows
+    counts = Counter(row.cells[-1] for row in section.folded)
+    has_others = len(counts) > 1 or bool(section.rows)
+    left_out = {verdict: count for verdict, count in counts.items() if count > _most(verdict, has_others)}
+    shown = (*section.rows, *(row for row in section.folded if row.cells[-1] not in left_out))
     if shown:
         console.print(_table(section.columns, shown, console.width))
-    if len(shown) < len(rows):
-        words = f"Left out: {len(without)} with {without[0].cells[-1]}; the other formats have them."
-        console.print(Text(words, style="dim"))
+    if left_out:
+        words = ", ".join(f"{count:,} {verdict}" for verdict, count in left_out.items())
+        console.print(Text(f"Left out: {words}; the other formats have them.", style="dim"))
     for line in section.lines:
         label = "\n".join(wrapped(plain(line.label), console.width))
         text = f"{plain(line.text)}{':' if line.command else ''}"
@@ -57,6 +59,10 @@ def _show_section(console: Console, section: Section) -> None:
             console.print(Text(plain(line.command)), soft_wrap=True)
     if section.summary:
         console.print(Text(section.summary, style="bold"))
+
+
+def _most(verdict: str, has_others: bool) -> int:
+    return _MANY_WITHOUT_VALUE if verdict == "not enough data" and has_others else _MANY
 
 
 def _table(columns: Sequence[str], rows: Sequence[Row], width: int) -> Table:

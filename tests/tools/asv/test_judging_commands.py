@@ -42,17 +42,28 @@ def test_exit_codes(run: Run, tmp_path: Path, commits: list[dict[str, Any]], cod
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-@pytest.mark.parametrize(("count", "left_out"), [(10, False), (11, True)])
-def test_many_benchmarks_without_a_verdict_hide_none_with_one(
-    run: Run, tmp_path: Path, count: int, left_out: bool
+@pytest.mark.parametrize(
+    ("new", "unchanged", "left_out"),
+    [
+        (10, 40, ""),
+        (11, 0, "11 not enough data"),
+        (0, 41, "41 no change"),
+        (41, 1_100, "1,100 no change, 41 not enough data"),
+    ],
+)
+def test_many_benchmarks_without_a_change_hide_none_with_one(
+    run: Run, tmp_path: Path, new: int, unchanged: int, left_out: str
 ) -> None:
-    new = {f"m.New{number:02}.time_x": FAST for number in range(count)}
-    results = write_results(tmp_path, [{NAME: FAST}, {NAME: SLOW, **new}])
+    same = {f"m.Same{number:04}.time_x": FAST for number in range(unchanged)}
+    more = {f"m.New{number:02}.time_x": FAST for number in range(new)}
+    results = write_results(tmp_path, [{NAME: FAST, **same}, {NAME: SLOW, **same, **more}])
     said = run("regressions", "--results", results).stdout
     assert "Ingest.time_ingest" in said
-    assert said.count("New") == (0 if left_out else count)
-    assert ("Left out: 11 with not enough data" in said) == left_out
-    assert run("regressions", "--results", results, "--format", "json").stdout.count('"name": "m.New') == count
+    assert said.count("New") == (0 if "enough" in left_out else new)
+    assert said.count("Same") == (0 if "change" in left_out else unchanged)
+    assert (f"Left out: {left_out}; the other formats have them." in said) == bool(left_out)
+    in_json = run("regressions", "--results", results, "--format", "json").stdout
+    assert in_json.count('"name": "m.') == 1 + new + unchanged
 
 
 def test_a_terminal_says_what_is_missing_where_nothing_can_be_judged(run: Run, tmp_path: Path) -> None:
