@@ -1,5 +1,7 @@
 """A page on a terminal: the same table, the same words, without the details."""
 
+import re
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
@@ -52,13 +54,22 @@ def _show_section(console: Console, section: Section) -> None:
         console.print(Text(f"Left out: {words}; the other formats have them.", style="dim"))
     for line in section.lines:
         label = "\n".join(wrapped(plain(line.label), console.width))
+        label += ": " if label else ""
         text = f"{plain(line.text)}{':' if line.command else ''}"
-        console.print(Text.assemble((label, "bold"), ": " if label else "", text))
+        text = _broken(text, console.width, len(label.rpartition("\n")[2]))
+        console.print(Text.assemble((label, "bold"), text))
         if line.command:
             # Not broken by line breaks of its own, so that it can be copied.
             console.print(Text(plain(line.command)), soft_wrap=True)
     if section.summary:
         console.print(Text(section.summary, style="bold"))
+
+
+def _broken(text: str, width: int, start: int) -> str:
+    """A sentence that begins so far from the edge, in lines that leave a number with its sign of per cent."""
+    whole = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
+    lines = textwrap.wrap(whole, width, initial_indent=" " * start, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)[start:].replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _most(verdict: str, has_others: bool) -> int:

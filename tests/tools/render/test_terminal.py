@@ -9,7 +9,9 @@ from rich.console import Console
 
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Environment, Report
+from tools.analysis.words import Line
 from tools.render import report_page, show
+from tools.render.page import Page, Section
 
 LEVELS = [
     measured_level(1, [45.1, 45.2, 45.3], items=10_000, peak_bytes=120_000_000),
@@ -59,6 +61,18 @@ def test_a_narrow_terminal_goes_without_columns_and_cuts_no_number_off(width: in
     assert max(len(line) for line in table.splitlines()) <= width
     assert "…" not in table
     assert [word for word in table.split() if word in ("10", "8.7", "5.2x")] == ["10", "8.7", "5.2x"]
+
+
+@pytest.mark.parametrize("width", range(20, 60))
+def test_a_number_stays_with_its_sign_of_per_cent(width: int) -> None:
+    output = io.StringIO()
+    line = Line("m.Ingest.time_x", "unstable: 0.84 % slower (-16 % to +21 %), swing 8.1 % (measured)")
+    section = Section("A title", (), (), (line,))
+    show(Page("", "", (section,), ()), Console(file=output, width=width))
+    lines = output.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert not any(line.startswith("%") for line in lines)
+    assert " ".join(output.getvalue().split()) == f"A title {line.label}: {line.text}"
 
 
 def test_nothing_measured() -> None:
