@@ -21,7 +21,7 @@ from support import ROOT, THOROUGH, make_item
 
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Environment, Report
-from tools.render.json_file import write as write_results
+from tools.render.json_file import as_json
 
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -179,7 +179,7 @@ def make_two_results(clone: Path) -> None:
     """Two results to compare, the same one twice, with samples that no load of the machine can make noisy."""
     before, after = (clone / "results" / name for name in ("before.json", "after.json"))
     found = Report("2026-11-01T10:00:00+00:00", Environment(machine="box"), (timed({1: 1.0, 5: 0.5}),))
-    write_results(analyse_report(found), before)
+    before.write_text(as_json(analyse_report(found)))
     shutil.copy(before, after)
 
 

@@ -291,7 +291,7 @@ def test_wrong_input_ends_with_one_clear_line(
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize(("package", "arguments"), [("psutil", ["--help"]), ("asv", ["compare", "HEAD", "HEAD"])])
+@pytest.mark.parametrize(("package", "arguments"), [("msgspec", ["--help"]), ("asv", ["compare", "HEAD", "HEAD"])])
 def test_a_package_that_is_not_installed_is_named(package: str, arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{package}'\")\n")
     done = subprocess.run(
@@ -300,6 +300,19 @@ def test_a_package_that_is_not_installed_is_named(package: str, arguments: list[
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: No module named '{package}'; `pip install -e '.[bench]'`")
+
+
+def test_help_loads_little() -> None:
+    program = (
+        "import sys\n"
+        "from tools.benchmark_ingest import cli\n"
+        "for name in cli.commands: cli.main([name, '--help'], standalone_mode=False)\n"
+        "slow = 'aiohttp asv asyncio http.server jinja2 matplotlib numpy psutil rich scipy urllib.request'\n"
+        "print('loaded:', *sys.modules.keys() & set(slow.split()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.count("Usage: ") == 8
+    assert done.stdout.splitlines()[-1] == "loaded:"
 
 
 @pytest.mark.parametrize("name", ["nope", "/nope"])

@@ -6,7 +6,6 @@ import shutil
 import click
 
 from tools import ROOT
-from tools.dashboard import preview
 
 from .output import say
 
@@ -16,6 +15,8 @@ from .output import say
 @click.option("--no-open", is_flag=True, help="Do not start a browser.")
 def dashboard_command(port: int, no_open: bool) -> None:
     """Publish the dashboard with its Speedup page, serve it on this machine and open it, until Ctrl-C."""
+    from tools.dashboard import preview  # when it is needed: it is slow to import
+
     preview.preview(port=port, open_browser=not no_open, say=say)
 
 

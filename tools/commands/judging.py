@@ -6,15 +6,14 @@ from typing import Any
 
 import click
 
-from tools import ROOT, progress, render
+from tools import ROOT, progress
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Report
 from tools.analysis.two_reports import compare_reports
-from tools.asv import turns
 from tools.asv.history import judge
-from tools.asv.project import OURS, Project
 from tools.asv.results import read_report
 from tools.errors import ReportError
+from tools.render import json_file
 
 from .failures import that_cannot_be_judged
 from .output import EXISTING_FILE, FILE, FOLDER, FORMATS, Pattern, check_output, publish, write_report
@@ -130,6 +129,9 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
             names = (before.name, after.name) if before.name != after.name else (base, head)
             change = compare_reports(_read(before), _read(after), base=names[0], commit=names[1])
         else:
+            from tools.asv import turns  # when it is needed: psutil is slow to import
+            from tools.asv.project import OURS, Project
+
             how: dict[str, Any] = {"bench": bench, "quick": quick, "rounds": rounds}
             with progress.counted("comparing", "runs") as show:
                 change = turns.compare(base, head, **how, project=Project.of(config) if config else OURS, progress=show)
@@ -189,7 +191,7 @@ def nightly_command(**given: Any) -> int:
 def _read(path: Path) -> Report:
     """A results file of `file` or `api`; asv's own, which looks alike by its name, is called what it is."""
     try:
-        return render.read(path)
+        return json_file.read(path)
     except ReportError as error:
         if not path.is_file() or b'"result_columns"' not in path.read_bytes():
             raise

@@ -1,12 +1,11 @@
 """`file` and `api`: measure one ingestion at several levels."""
 
-import asyncio
 import os
 import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, aclosing, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -15,13 +14,14 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from benchmarks import _api_server
-from tools import ROOT, progress, render, test_data
+from tools import ROOT, progress, test_data
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Concurrency, title_of
 from tools.asv.files import choices
+from tools.atomic import write_bytes
 from tools.measuring.ad_hoc import Request, measure
 from tools.measuring.schedule import Rules
+from tools.render.json_file import as_json
 
 from .output import FILE, check_output, say, write_report
 
@@ -125,6 +125,7 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
                 datetime: str | None, bbox: str | None, headers: tuple[str, ...], concurrency: tuple[Concurrency, ...],
                 repeat: int | None, budget: float, output: Path) -> None:  # fmt: skip
     """Measure fetching items from a STAC API. With --catalog-url, each level runs once unless --repeat says more."""
+    from benchmarks import _api_server
     from stac_manager import DataProcessingError, IngestConfig
 
     check_output(output)
@@ -149,7 +150,7 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
             say(f"This sends about {total:,} requests to {_without_query(catalog_url)}.")
         if not _fetches_an_item({**options, "retries": RETRIES, "limit": 1}):
             among = f" of collection {collection_id!r}" if collection_id else ""
-            known = asyncio.run(_collections(url, options.get("headers", {}))) if collection_id else []
+            known = _collections(url, search.get("headers", {})) if collection_id else []
             others = "" if collection_id in known or not known else f"; it has {choices(known)}"
             raise DataProcessingError(f"{_without_query(url)}: the search finds no item{among}{others}")
         if collection_id:
@@ -172,7 +173,7 @@ def _measure(request: Request, output: Path) -> None:
     for remark in remarks:
         say(f"note: {remark}")
     found = analyse_report(report)
-    render.write(found, output)
+    write_bytes(output, as_json(found).encode())
     write_report(found, "md", output.with_name(f"{output.stem}_report.md"))
     say(f"Written: {output}")
 
@@ -216,16 +217,13 @@ def _fetches_an_item(options: dict[str, Any]) -> bool:
     """Whether there is an item. Raises StacManagerError: as `IngestModule.fetch`."""
     from stac_manager import IngestModule, WorkflowContext
 
-    async def first() -> object:
-        stream = IngestModule(**{**options, "max_items": 1}).fetch(WorkflowContext.create())
-        async with aclosing(stream) as items:
-            return await anext(items, None)
-
-    return asyncio.run(first()) is not None
+    return any(True for _ in IngestModule(**{**options, "max_items": 1}).iter_items(WorkflowContext.create()))
 
 
-async def _collections(source: str, headers: dict[str, str]) -> list[str]:
+def _collections(source: str, headers: dict[str, str]) -> list[str]:
     """The ids on a server's first page of Collections; none where it does not say."""
+    import asyncio
+
     from yarl import URL
 
     from stac_manager import StacManagerError
@@ -235,10 +233,13 @@ async def _collections(source: str, headers: dict[str, str]) -> list[str]:
     from stac_manager.network.connection import Connection
     from stac_manager.stats import ApiStats
 
-    root = URL(source, encoded=True)
-    place = root.with_path(f"{root.path.rstrip('/')}/collections", keep_query=True)
-    with suppress(StacManagerError):
+    async def asked() -> Any:
+        root = URL(source, encoded=True)
+        place = root.with_path(f"{root.path.rstrip('/')}/collections", keep_query=True)
         async with Client(source, headers, ApiStats(), FixedLimiter(1), Connection(retries=RETRIES)) as client:
-            found = (await client.send(Asked("GET", str(place)))).document.get("collections")
-        return [str(each.get("id")) for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-    return []
+            return (await client.send(Asked("GET", str(place)))).document.get("collections")
+
+    found = None
+    with suppress(StacManagerError):
+        found = asyncio.run(asked())
+    return [str(each.get("id")) for each in found if isinstance(each, dict)] if isinstance(found, list) else []

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from tools import render
 from tools.analysis.analysis import Analysed
 from tools.analysis.change import Change
 from tools.analysis.model import Report
 from tools.atomic import write_bytes
+from tools.render import json_file, page, plot, templates
 from tools.render.change import as_json, change_page
 
 FORMATS = ("terminal", "md", "json")  # of a verdict
@@ -34,39 +34,47 @@ class Pattern(click.ParamType[str]):
 
 def write_report(found: Analysed, form: str, output: Path | None) -> None:
     """Write the report in one form; it is shown on the terminal beside Markdown too."""
-    page = render.report_page(found)
+    shown = page.report_page(found)
     if form in ("md", "terminal"):
-        render.show(page)
+        _show(shown)
     if output is None:
         return
+    pictures = [output.with_suffix(suffix) for suffix in (".png", ".svg")] if form == "md" else []
+    for picture in pictures:
+        plot.draw(found, picture)
     if form == "json":
-        render.write(found, output)
-        say(f"Written: {output}")
-        return
-    plots = [output.with_suffix(suffix) for suffix in (".png", ".svg")] if form == "md" else []
-    for plot in plots:
-        render.draw(found, plot)
-    _write(render.render_markdown(page, plot=plots[0].name) if plots else render.render_html(page), output, *plots)
+        text = json_file.as_json(found)
+    elif form == "html":
+        text = templates.render_html(shown)
+    else:
+        text = templates.render_markdown(shown, plot=pictures[0].name)
+    _write(text, output, *pictures)
 
 
 def publish(change: Change, form: str, output: Path | None, *reports: Report) -> None:
     """Print a verdict in one of the formats, or write it into a file; with the reports that it compares, if given."""
     if form == "terminal" or (form == "md" and reports):
-        render.show(change_page(change))
+        _show(change_page(change))
     if form == "terminal":
         return
     if form == "json":
-        page = as_json(change, *reports)
+        text = as_json(change, *reports)
     else:
-        page = (render.render_html if form == "html" else render.render_markdown)(change_page(change, *reports))
+        text = (templates.render_html if form == "html" else templates.render_markdown)(change_page(change, *reports))
     if output is None:
-        click.echo(page, nl=False)
+        click.echo(text, nl=False)
     else:
-        _write(page, output)
+        _write(text, output)
 
 
-def _write(page: str, output: Path, *others: Path) -> None:
-    write_bytes(output, page.encode())
+def _show(shown: page.Page) -> None:
+    from tools.render import terminal  # when it is needed: rich is slow to import
+
+    terminal.show(shown)
+
+
+def _write(text: str, output: Path, *others: Path) -> None:
+    write_bytes(output, text.encode())
     say(f"Written: {', '.join(map(str, (output, *others)))}")
 
 

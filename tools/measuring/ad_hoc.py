@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import Distribution
 from typing import Any, Literal
 
 from tools import ROOT, progress
@@ -27,7 +26,7 @@ from tools.words import plural
 from . import schedule
 
 PROGRAM = ROOT / "benchmarks" / "_level.py"
-PACKAGES = ("aiohttp", "orjson", "msgspec", "pyarrow", "stac-manager")
+PACKAGES = ("aiohttp", "orjson", "msgspec", "pysimdjson", "pyarrow", "stac-manager")
 
 
 @dataclass(frozen=True)
@@ -212,5 +211,5 @@ def _environment() -> Environment:
     except GitError:  # unpacked from an archive, or a machine without git: measuring needs none
         commit, dirty = None, False
     found = environment_of(Machine.get_defaults(), commit)
-    packages = {name: version(name) for name in PACKAGES if find_spec(name.replace("-", "_"))}
+    packages = {name: each.version for name in PACKAGES for each in list(Distribution.discover(name=name))[:1]}
     return replace(found, dirty=dirty, python=platform.python_version(), packages=packages)

@@ -9,19 +9,18 @@ import msgspec
 
 from tools.analysis.analysis import Analysed
 from tools.analysis.model import DataSet, Level, Report, make_level, with_speedups
-from tools.atomic import write_bytes
 from tools.errors import ReportError
 from tools.words import clipped
 
 SCHEMA_VERSION = 3
 
 
-def write(found: Analysed, path: Path) -> None:
-    """Write the report and its analysis in one step."""
+def as_json(found: Analysed) -> str:
+    """The report and its analysis."""
     content = report_content(found.report)
     for data_set, analysis in zip(content["data_sets"], found.analyses, strict=True):
         data_set["analysis"] = analysis.as_json()
-    write_bytes(path, f"{json.dumps(content, indent=2, allow_nan=False)}\n".encode())
+    return f"{json.dumps(content, indent=2, allow_nan=False)}\n"
 
 
 def report_content(report: Report) -> dict[str, Any]:
@@ -61,7 +60,7 @@ class _DataSets:
 
 
 def read(path: Path) -> Report:
-    """Read what `write` wrote, and what older versions of it wrote; what follows from the samples is computed anew."""
+    """Read what `as_json` made, and what older versions of it wrote; what follows from the samples is computed anew."""
     try:
         content = msgspec.json.Decoder(float_hook=_number).decode(path.read_bytes())
         version = msgspec.convert(content, _Versioned).schema_version

@@ -14,15 +14,15 @@ from made_data_sets import make_data_set, measured_level, missing_level
 
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import DataSet, Environment, Level, Report, Usage
+from tools.atomic import write_bytes
 from tools.errors import ReportError
-from tools.render import read
-from tools.render import write as write_analysed
+from tools.render.json_file import as_json, read
 
 SCHEMA_PATH = Path(__file__).parents[3] / "tools" / "render" / "results.schema.json"
 
 
 def write(report: Report, path: Path) -> None:
-    write_analysed(analyse_report(report), path)
+    write_bytes(path, as_json(analyse_report(report)).encode())
 
 
 SECONDS = st.floats(min_value=1e-9, max_value=1e9)

@@ -8,8 +8,8 @@ from made_data_sets import make_data_set, measured_level, missing_level, summari
 
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Environment, Report, title_of
-from tools.render import render_markdown, report_page
-from tools.render.templates import escaped
+from tools.render.page import report_page
+from tools.render.templates import escaped, render_markdown
 
 MB = 1_000_000
 

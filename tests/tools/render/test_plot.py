@@ -15,7 +15,8 @@ from matplotlib.image import imread
 
 from tools.analysis.analysis import Analysed, analyse_report
 from tools.analysis.model import Environment, Report
-from tools.render import draw, plot
+from tools.render import plot
+from tools.render.plot import draw
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FULL = make_data_set(

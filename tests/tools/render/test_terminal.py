@@ -10,8 +10,8 @@ from rich.console import Console
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Environment, Report
 from tools.analysis.words import Line
-from tools.render import report_page, show
-from tools.render.page import Page, Section
+from tools.render.page import Page, Section, report_page
+from tools.render.terminal import show
 
 LEVELS = [
     measured_level(1, [45.1, 45.2, 45.3], items=10_000, peak_bytes=120_000_000),
