@@ -146,6 +146,8 @@ class Beyond:
                 matched = page.matched
                 if page.following is None if matched is None else matched <= page.size:
                     return Sample(marks, whole=True)
+                if not page.size:
+                    break
                 sample = _smaller(sample, SAMPLE_SHARE * page.size / (matched or 2 * page.size))
         return Sample(marks, whole=False)
 

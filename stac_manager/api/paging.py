@@ -139,7 +139,10 @@ async def fetch_page(
         try:
             shrinkable = limit is not None and limit > 1 and attempts is None
             answer = await client.send(request, attempts=attempts, shrinkable=shrinkable, outline=outline, full=limit)
-            return page_of(answer, first)
+            page = page_of(answer, first)
+            if page.following == request and not is_first:  # as the token of the last page goes no further (CMR)
+                page.following = None
+            return page
         except TooLargeError as error:
             limit = (limit or 2) // 2
             smaller, smaller_first = with_limit(request, limit), with_limit(first, limit)

@@ -280,7 +280,8 @@ class IndexedTwice(Habit):
 
 
 class LastPageForEver(Habit):
-    """There is no end: the last page leads to itself, or a later one, which is the last one again."""
+    """There is no end: the last page leads to itself, as an empty one does, or a later one, which is the last one
+    again."""
 
     def __init__(self, *, later: bool) -> None:
         self.later = later
@@ -295,7 +296,7 @@ class LastPageForEver(Habit):
         return items
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
-        if not page["links"] and page["features"]:
+        if not page["links"] and (page["features"] or not self.later):
             following = self.asked.get("offset", 0) + ask.limit
             body = {**self.asked, "offset": following} if self.later else self.asked
             page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]

@@ -305,6 +305,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "next of the last page is itself, without counts": lambda: Case(
         [LastPageForEver(later=False)], lambda: spread(117), world={"counts": False}, most_requests=50
     ),
+    "next of a full last page is itself, without counts": lambda: Case(
+        [LastPageForEver(later=False)], world={"counts": False}, most_requests=50
+    ),
     "the last page comes for ever, without counts": lambda: Case(
         [LastPageForEver(later=True)], lambda: spread(117), world={"counts": False, "paging": "offset"},
         most_requests=120,
@@ -553,10 +556,10 @@ CASES: dict[str, Callable[[], Case]] = {
         [LargestPageUnsaid(4)], at_one_instant, world={"paging": "offset"}, most_requests=36
     ),
     "a large page is cut, and links skip the rest": lambda: Case(
-        [LargestPageUnsaid(4, skips=True)], world={"paging": "offset"}, most_requests=50
+        [LargestPageUnsaid(4, skips=True)], world={"paging": "offset"}, most_requests=70
     ),
     "a large page is cut, and links skip the rest, without counts": lambda: Case(
-        [LargestPageUnsaid(4, skips=True)], world={"paging": "offset", "counts": False}, most_requests=60
+        [LargestPageUnsaid(4, skips=True)], world={"paging": "offset", "counts": False}, most_requests=80
     ),
     "all pages say that they are full": lambda: Case([SaysFullPages()], lambda: spread(117), most_requests=50),
     "a large page has no next link": lambda: Case([LinksLostByLargePages(4)], most_requests=100),
