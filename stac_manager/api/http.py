@@ -94,7 +94,7 @@ class Client:
         looks = connection.retries and connection.retries + 1 + retrying.OUTAGE_ATTEMPTS
         self._gate = Gate(stats, self._look, looks)
         self._sample: Request | None = None  # a small request that was answered
-        self._spoke_json = False
+        self._let_in: set[URL] = set()  # below which places items were had
         self.post_refused: int | None = 0  # the status of the latest POST; None once one was answered
 
     async def __aenter__(self) -> Self:
@@ -144,9 +144,9 @@ class Client:
                 raise
             else:
                 self._gate.passed()
-                self._spoke_json = True
-                if self._sample is None and answer.size:
-                    self._sample = with_limit(request, 1)
+                if answer.size:
+                    self._let_in.add(answer.url.parent)
+                    self._sample = self._sample or with_limit(request, 1)
                 return answer
 
     async def _bear(self, fault: Fault, tries: Tries) -> None:
@@ -155,7 +155,7 @@ class Client:
         Raises:
             DataProcessingError: If it is not sent again.
         """
-        if fault.kind == "web page" and not self._spoke_json:  # what is there is no API: the address is wrong
+        if fault.kind == "web page" and not self._gate.answered:  # what is there is no API: the address is wrong
             raise DataProcessingError(f"{fault}; the source must be the landing page of a STAC API") from fault
         gate = self._gate
         others_pass = tries.count(fault, gate.answered)
@@ -242,8 +242,8 @@ class Client:
 
     async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None, *, redirected: bool) -> Answer:
         if reply.status >= 300:
-            # One who was let in is not forbidden to go on: firewalls answer 403 to too many requests.
-            throttled = reply.status == 403 and reply.own and self._sample is not None
+            # One who was let in there is not forbidden to go on: firewalls answer 403 to too many requests.
+            throttled = reply.status == 403 and reply.own and reply.url.parent in self._let_in
             if throttled:
                 self._wire.refused(reply)
             # Nor is one who was let in sent to a login for good.

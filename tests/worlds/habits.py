@@ -86,10 +86,14 @@ class NextLink(Habit):
         token = ask.conditions.get("token")
         if self.kind == "refused_after_null" and token and str(FAR.total_seconds()) in token:
             raise Refusal(400, {"description": "invalid token: datetime is null"})
+        if self.kind == "is_forbidden" and "bucket" in ask.path:
+            raise Refusal(403, {"Code": "AccessDenied"})
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
         for link in page["links"]:
-            if self.kind == "leads_nowhere":
+            if self.kind == "is_forbidden":
+                link["href"] = link["href"].replace("/search", "/collections/bucket/items")
+            elif self.kind == "leads_nowhere":
                 link["href"] = link["href"].replace("/search", "/internal/search")
             elif self.kind == "another_host":
                 link["href"] = link["href"].replace(world.url, "http://127.0.0.1:9/")

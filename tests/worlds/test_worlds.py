@@ -251,6 +251,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "one item is no JSON": lambda: Case([GarbledItem("item-0013")], world={"paging": "offset"}),
     "one item is no JSON, at one instant": lambda: Case([GarbledItem("item-0003")], at_one_instant),
     "next gives 404": lambda: Case([NextLink("leads_nowhere"), Ignores("bbox")], at_one_instant),
+    "next gives 403": lambda: Case([NextLink("is_forbidden")], options={"concurrency": 1}, most_requests=16),
     "next leads to another host": lambda: Case([NextLink("another_host"), Ignores("bbox")], at_one_instant),
     "next has its body as text": lambda: Case([NextLink("body_as_text"), Ignores("bbox")], at_one_instant),
     "next is among links by their relation": lambda: Case(
