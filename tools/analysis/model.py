@@ -181,8 +181,8 @@ class DataSet:
             return None
         level = next((x for x in self.levels if x.concurrency == BASELINE_CONCURRENCY), None)
         if level is None:
-            return "1 worker, the baseline, was not measured"
-        return f"1 worker, the baseline, {'failed' if level.status == 'failed' else 'is n/a'}"
+            return "the baseline (1 worker) was not measured"
+        return f"the baseline (1 worker) {'failed' if level.status == 'failed' else 'is n/a'}"
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,16 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
     if quiet:
         return _again(data_set, f"Measure again{quiet}")
     few = too_few_tasks(data_set)
-    if few is not None:
+    if few is not None and not _is_beyond_the_best(found, min(few[1])):
         factor = round(TASKS_PER_WORKER * max(few[1]) / few[0]) + 1
         return _more_to_share(data_set, few[0], factor)
     return _nearer(found, list(counted(measured)))
+
+
+def _is_beyond_the_best(found: Analysis, workers: int) -> bool:
+    """Whether so many workers are more than were already slower than the best level, though these had enough to do."""
+    before = [x for number, x in counted(found.data_set.measured).items() if number < workers]
+    return found.best is not None and found.best in before and before[-1].is_slower(found.best)
 
 
 def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:
@@ -73,7 +79,7 @@ def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:
     below = names[names.index(level) - 1]
     if level / below < WORTH_NARROWING or level - below < 2:
         return None
-    why = f"See whether fewer than {level} workers are enough"
+    why = f"See whether fewer than {level:,} workers are enough"
     return _again(found.data_set, why, concurrency=_between(below, level, 4))
 
 

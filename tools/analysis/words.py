@@ -73,7 +73,8 @@ def _advice(found: Analysis) -> tuple[str, str]:
     if default is data_set.baseline:
         return use, _why_one(found)
     if default.speedup is None:
-        return use, f"{data_set.speedup_missing_because}, so the speedup is unknown{_beside_the_best(found, default)}"
+        why = f"the speedup is unknown, because {data_set.speedup_missing_because}"
+        return use, f"{why}{_beside_the_best(found, default)}"
     return use, f"{times(default.speedup)} the throughput of 1 worker{_beside_the_best(found, default)}"
 
 

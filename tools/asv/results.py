@@ -201,13 +201,14 @@ def _environment(file: ResultFile, machine: Mapping[str, Any]) -> Environment:
 
 def environment_of(machine: Mapping[str, Any], commit: str | None) -> Environment:
     """What asv says of a machine."""
-    cores, ram = (str(machine.get(name) or "") for name in ("num_cpu", "ram"))
+    said = {name: str(machine.get(name) or "") for name in ("machine", "os", "cpu", "num_cpu", "ram")}
+    cores, ram = said["num_cpu"], said["ram"]
     return Environment(
         commit=commit,
         commit_short=commit and commit[:8],
-        machine=machine["machine"],
-        os=machine.get("os") or None,
-        cpu=machine.get("cpu") or None,
+        machine=said["machine"] or None,
+        os=said["os"] or None,
+        cpu=said["cpu"] or None,
         cores=int(cores) if cores.isdecimal() else None,
         ram=_memory(int(ram)) if ram.isdecimal() else ram or None,
     )

@@ -109,7 +109,7 @@ def test_missing_baseline_is_explained() -> None:
     ):
         data_set = make_data_set("t", "k", "file", "s", None, levels)
         page = render(replace(documented_report(), data_sets=(data_set,)))
-        assert f"1 worker, the baseline, {reason}" in page
+        assert f"the baseline (1 worker) {reason}" in page
         assert rows(page)["5"][-1] == "n/a"
         assert "baseline|" not in page
         assert "**Best Performance**: 10 workers, speedup n/a\n" in page
