@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from itertools import islice
@@ -18,6 +19,7 @@ LEFT_OUT = "(the server's words are left out: they repeat credentials)"
 DENIED = (401, 403)
 """Their text is never shown where credentials were sent: that is where servers quote them."""
 
+_TAG = re.compile(r"<[^<>]*>")
 _NAMES = ("description", "detail", "message", "errorMessage", "title")
 _OF_ERRORS = {*_NAMES, "code", "errorType", "instance", "requestId", "status", "statusCode", "timestamp", "type"}
 
@@ -33,7 +35,7 @@ def of_error(status: int, data: bytes, secrets: Secrets | None) -> str:
         words = str(status)
     if secrets is not None and status in DENIED:
         return words
-    message = without(secrets, server_message(data))
+    message = without(secrets, server_message(data)).replace(words, "").strip()
     return f"{words}: {message}" if message and message.lower() not in words.lower() else words
 
 
@@ -43,7 +45,8 @@ def without(secrets: Secrets | None, text: str, instead: str = LEFT_OUT) -> str:
 
 
 def server_message(data: bytes) -> str:
-    """Find the server's own words in an error body, or in its member `error`. Whatever is not printable is left out."""
+    """Find the server's own words in an error body, or in its member `error`. Whatever is not printable, and tags
+    of HTML and XML, are left out."""
     text = data[:MAX_MESSAGE_BYTES].decode("utf-8", "replace").strip()
     try:
         document = orjson.loads(data) if len(data) <= MAX_MESSAGE_BYTES else None
@@ -52,7 +55,7 @@ def server_message(data: bytes) -> str:
     if isinstance(document, dict):
         inner = document.get("error")
         text = str(_words({**inner, **document} if isinstance(inner, dict) else document) or text)
-    return _printable(text)
+    return _printable(_TAG.sub(" ", text) if text.startswith("<") else text)
 
 
 def errors_in(document: Mapping[str, Any]) -> str:

@@ -71,6 +71,9 @@ def test_other_messages_are_shown(status: int) -> None:
         (b"x" * 10_000_000, "x" * 300 + "..."),
         (b'{"detail": "short", "x": "' + b"x" * 100_000 + b'"}', '{"detail": "short", "x": "' + "x" * 274 + "..."),
         (b"", ""),
+        (b"<?xml version='1.0'?><Error><Message>Request has expired</Message></Error>", "Request has expired"),
+        (b"<html><h1>Blocked</h1>\n<hr>gateway</html>", "Blocked gateway"),
+        (b"<" * 60_000, "<" * 300 + "..."),
     ],
 )
 def test_messages_are_short_and_printable(body: bytes, message: str) -> None:

@@ -330,7 +330,7 @@ async def test_members_that_are_no_items_become_failures() -> None:
             "400 Bad Request: limit too",
         ),
         (web.json_response({"detail": [{"msg": "bbox"}]}, status=422), "[{'msg': 'bbox'}]"),
-        (web.Response(text="<html>busy</html>", status=503), "503 Service Unavailable: <html>busy</html>"),
+        (web.Response(text="<html>busy</html>", status=503), "503 Service Unavailable: busy"),
         (web.Response(text="<html>"), "is not JSON"),
         (web.Response(text="<html>", content_type="text/html"), "is a web page, not JSON"),
         (web.json_response([1]), "not a JSON object"),
