@@ -164,6 +164,7 @@ class Reading:
     def _end_in_circle(self, problem: str, page: Page) -> None:
         """Stop where pages lead in a circle: a short page is the last one, which some servers give for ever."""
         if page.full or self.counted is not None:
+            self.ending.problem, self.ending.doubtful = None if self.ending.doubtful else self.ending.problem, False
             self.end(problem)
         else:
             self.ending.shifted, self.following = problem, None

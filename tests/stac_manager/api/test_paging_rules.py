@@ -286,7 +286,7 @@ async def test_empty_pages_end_the_search_though_they_have_next_links(counts: di
 
 async def test_a_next_link_in_a_circle_is_an_error_not_an_endless_search() -> None:
     async with serving(Scripted(lambda request, body: page(ITEMS, href="search?token=1"))) as server:
-        with pytest.raises(DataProcessingError, match="leads back to a page already read"):
+        with pytest.raises(DataProcessingError, match="the server repeats a page"):
             await fetch({"source": server.url})
 
 
