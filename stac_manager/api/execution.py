@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from stac_manager.api.addresses import shown
 from stac_manager.api.beyond import Beyond
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import TRIES, Fetcher
-from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form
+from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, beside_circle
 from stac_manager.api.frontier import look_at
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import OneItemError, Page
@@ -283,7 +282,8 @@ class Search:
             self._replace(reading, self._splitter.repaired(reading, self._fetcher.largest))
             reading.stopped |= isinstance(reading.share.partition, Pages)  # whose place others have taken
         elif reading.ending.problem in CIRCLES:
-            raise DataProcessingError(f"{reading.first.method} {shown(reading.first.url)}: {problem}")
+            self.query = beside_circle(self.query, reading.first, problem)
+            self._replace(reading, [again(reading)])
 
     async def _look(self, reading: Reading) -> None:
         """Cut what is read in sequence another way, if there is one."""

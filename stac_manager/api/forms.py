@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from stac_manager.api.addresses import shown
 from stac_manager.api.endpoint import REFUSED_POST, Endpoint, naming_all
 from stac_manager.api.http import Client
 from stac_manager.api.query import LONGEST_ADDRESS, NEWEST_FIRST, Bounds, Query
@@ -62,6 +63,17 @@ def _plainer(
     if status in REFUSED_SEARCH and not endpoint.apart and len(query.names) > 1:
         return replace(query, endpoint=replace(endpoint, apart=True))
     return None
+
+
+def beside_circle(query: Query, first: Request, problem: str) -> Query:
+    """The same search by GET, where the pages of POST lead in a circle: caches may tell them apart by address alone.
+
+    Raises:
+        DataProcessingError: If they are had by GET.
+    """
+    if not query.endpoint.post:
+        raise DataProcessingError(f"{first.method} {shown(first.url)}: {problem}")
+    return replace(query, endpoint=replace(query.endpoint, post=False))
 
 
 async def naming_collections(

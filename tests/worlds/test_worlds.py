@@ -20,6 +20,7 @@ from .habits import (
     BareNaN,
     ByteOrderMark,
     CachedLandingPage,
+    CachedPosts,
     CoarseTimes,
     CollectionsInTurn,
     ConformsElsewhere,
@@ -369,6 +370,7 @@ CASES: dict[str, Callable[[], Case]] = {
         [NextLink("absent")], world={"counts": False}, most_requests=150
     ),
     "page 2 again and again": lambda: Case([NextLink("same_page_again")], loose=True),
+    "every POST has the same answer": lambda: Case([CachedPosts()], most_requests=25),
     "errors in a 200": lambda: Case([ErrorsIn200()]),
     "an error in a 200": lambda: Case([ErrorsIn200(form="single"), Ignores("bbox")], at_one_instant),
     "words in a 200": lambda: Case([ErrorsIn200(form="words"), Ignores("bbox")], at_one_instant, most_requests=30),
