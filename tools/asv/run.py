@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -31,14 +32,16 @@ def started(
     program: Sequence[str | Path] = ("-m", "asv"),
     environment: Mapping[str, str | Path] | None = None,
 ) -> Iterator[Running]:
-    """asv, to be waited for in the block; nothing that it started is left behind, however the block ends. What it says
-    is added to `log`; `environment` comes beside the variables of this process.
+    """asv, to be waited for in the block; nothing that it started is left behind, however the block ends, and no
+    temporary file. What it says is added to `log`; `environment` comes beside the variables of this process.
     """
     command = [sys.executable, *map(str, program), *map(str, arguments), "--config", str(config)]
     # asv looks for a Python of this version there; the first that it finds may be a shim of pyenv that starts none.
     path = os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)))
     own = {name: str(value) for name, value in (environment or {}).items()}
-    with (log or Path(os.devnull)).open("ab") as output:
+    scratch = tempfile.TemporaryDirectory(prefix="asv-", dir=own.get("TMPDIR"), ignore_cleanup_errors=True)
+    own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch.name)
+    with scratch, (log or Path(os.devnull)).open("ab") as output:
         output.write(f"$ asv {' '.join(map(str, arguments))}\n".encode())
         output.flush()
         asv = subprocess.Popen(
@@ -46,8 +49,8 @@ def started(
             stdin=subprocess.DEVNULL, stdout=output if log else sys.stderr,
             stderr=subprocess.STDOUT if log else None, start_new_session=True,
         )  # fmt: skip
-    with _stopped(asv):
-        yield asv
+        with _stopped(asv):
+            yield asv
 
 
 @dataclass(frozen=True)

@@ -186,8 +186,7 @@ def _started(
     """`asv run` in this very environment, apart from the history: all that it reads and writes lies below `work`."""
     from asv.machine import Machine, MachineCollection
 
-    scratch, config = work / "scratch", work / "asv.conf.json"
-    scratch.mkdir()
+    config = work / "asv.conf.json"
     configuration = {
         "version": 1,
         "project": side.project.name,
@@ -209,8 +208,8 @@ def _started(
     source = side.tree / "src"  # where a project has its packages there
     imported_from = source if source.is_dir() else side.tree
     path = os.pathsep.join(filter(None, [str(imported_from), os.environ.get("PYTHONPATH")]))
-    own: dict[str, Path | str] = {"ASV_PYTHONPATH": path, "PYTHONPATH": path, "HOME": work, "USERPROFILE": work}
-    own |= {"TMPDIR": scratch, "TEMP": scratch, "TMP": scratch}
+    own: dict[str, Path | str] = {"ASV_PYTHONPATH": path, "PYTHONPATH": path}
+    own |= dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR"), work)
     here = ("run", "--environment", f"existing:{sys.executable}", "--set-commit-hash", side.commit)
     return started((*here, *arguments), config=config, log=work / "asv.log", environment=own)
 

@@ -2,8 +2,10 @@
 
 import re
 import shutil
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,14 +77,13 @@ def run(options: Options, progress: Progress) -> Outcome:
         alone = FileLock(work / "lock", timeout=0).acquire()  # the system frees it however this process ends
     except Timeout:
         raise ToolError(f"another run is at work in {work}; wait for it") from None
-    with alone:
-        _end_leftovers(work)
+    with alone, _scratch(work) as scratch:
         kept = None
         if options.results_branch is not None:
             kept = ResultsBranch(repository, options.results_branch, work / "results-branch", options.remote)
             kept.open()
         home = (kept.folder if kept else project.results_dir) / _register_machine(options.machine)
-        asv = Asv(project, branch, work / "asv.log", {WORK_VARIABLE: work})
+        asv = Asv(project, branch, work / "asv.log", {WORK_VARIABLE: work, "TMPDIR": scratch})
         night = _Night(options, asv, work, repository, line, home, kept, progress)
         deadline = None if options.time_limit is None else started + options.time_limit * 3600
         notes = []
@@ -246,6 +247,23 @@ def _register_machine(template: str | None) -> str:
         place = MachineCollection.get_machine_file_path()
         raise ToolError(f"asv's machine file {place} cannot be written: {error}") from error
     return str(name)
+
+
+@contextmanager
+def _scratch(work: Path) -> Iterator[str]:
+    """A folder for temporary files. It is not in the work folder, as the path of a socket must be short, and noted
+    there, so that the next run removes what one has left that was killed.
+    """
+    note = work / "scratch"
+    _end_leftovers(work)
+    if note.exists():
+        shutil.rmtree(note.read_text(encoding="utf-8"), ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="nightly-", ignore_cleanup_errors=True) as folder:
+        write_bytes(note, folder.encode())
+        try:
+            yield folder
+        finally:
+            note.unlink()
 
 
 def _end_leftovers(work: Path) -> None:

@@ -13,6 +13,19 @@ from tools.asv.run import started
 FIND_PYTHON = "import shutil, sys; print(shutil.which('python{}.{}'.format(*sys.version_info)))"
 
 
+LITTER = "import pathlib, socket, tempfile; socket.socket(socket.AF_UNIX).bind(f'{tempfile.mkdtemp()}/socket'); "
+LITTER += "print(tempfile.gettempdir())"
+
+
+def test_no_temporary_file_of_asv_stays(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with started([], config=tmp_path / "asv.conf.json", log=log, program=("-c", LITTER)) as asv:
+        assert asv.wait() == 0
+        folder = Path(log.read_text().splitlines()[-1])
+        assert [path.name for path in folder.glob("*/*")] == ["socket"]
+    assert not folder.exists()
+
+
 def test_asv_finds_the_python_that_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And not what stands before it on PATH, as a shim of pyenv that starts none."""
     shim = tmp_path / "shims" / "python{}.{}".format(*sys.version_info)

@@ -122,9 +122,12 @@ def test_killed_and_resumed_it_names_the_guilty_commit(night: NightOf, copied: S
     worse = {"cost": 0.003, "requests": 2, "answer": "raise ValueError"}
     guilty = copied.commit("Slower @everyone <b>", **worse)
     after = copied.commit("Innocent", **worse)
+    work = copied.path / ".asv" / "nightly"
+    scratch = []
     for rounds in (3, 5):  # two are of the first night
         kill_after(copied, rounds)
-    work = copied.path / ".asv" / "nightly"
+        scratch.append(Path((work / "scratch").read_text()))
+        assert scratch[-1].is_dir()
     done = night(copied, "--dashboard-url", "https://example.com/dash/")
     assert done.returncode == 1, done.stderr
     assert done.stdout.startswith(f"Benchmark regression since {guilty[:8]} (Slower")
@@ -132,6 +135,8 @@ def test_killed_and_resumed_it_names_the_guilty_commit(night: NightOf, copied: S
     assert not (work / "unit").exists()
     assert not (work / "done").exists()
     assert not processes_of(work)
+    assert not any(folder.exists() for folder in scratch)
+    assert not (work / "scratch").exists()
     told = (work / "summary.md").read_text()
     assert f"regression since {guilty[:8]}" in told
     assert f"since {after[:8]}" not in told
