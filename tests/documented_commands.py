@@ -178,6 +178,7 @@ def environment(clone: Path) -> dict[str, str]:
 def make_two_results(clone: Path) -> None:
     """Two results to compare, the same one twice, with samples that no load of the machine can make noisy."""
     before, after = (clone / "results" / name for name in ("before.json", "after.json"))
+    before.parent.mkdir(exist_ok=True)
     found = Report("2026-11-01T10:00:00+00:00", Environment(machine="box"), (timed({1: 1.0, 5: 0.5}),))
     before.write_text(as_json(analyse_report(found)))
     shutil.copy(before, after)

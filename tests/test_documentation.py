@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -13,6 +15,8 @@ from documented_commands import PAGES, README, commands, make_clone, run_command
 from support import ROOT
 
 from benchmarks import _api_server
+
+OURS = ("stac_manager", "tools", "benchmarks")
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +47,33 @@ def test_commands(page: Path, clone: Path, url: str, done_before: set[str]) -> N
     run_commands(page, clone, url, done_before)
 
 
+def examples(page: Path) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
 def test_python_examples(clone: Path) -> None:
     """A script, and then a cell of a notebook that goes on where the script has ended."""
-    script, cell = re.findall(r"^```python\n(.*?)^```", README.read_text(), flags=re.MULTILINE | re.DOTALL)
+    script, cell = examples(README)
     as_notebooks_do = "import ast, asyncio; asyncio.run(eval(compile({!r}, 'cell', 'exec', ast.{})))"
     program = f"{script}\n{as_notebooks_do.format(cell, 'PyCF_ALLOW_TOP_LEVEL_AWAIT')}"
     done = subprocess.run([sys.executable, "-c", program], cwd=clone, capture_output=True, text=True, check=True)
     assert done.stdout.split() == 2 * [f"item-{index:02}" for index in range(25)]
+
+
+def test_recipes(clone: Path) -> None:
+    program = "\n".join(examples(ROOT / "docs" / "recipes.md"))
+    done = subprocess.run([sys.executable, "-c", program], cwd=clone, capture_output=True, text=True, check=True)
+    assert done.stdout == "25 items; 0 failures; []\n"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_examples_import_is_there(page: Path) -> None:
+    for example in examples(page):
+        for line in ast.walk(ast.parse(example)):
+            if isinstance(line, ast.ImportFrom) and line.module and line.module.split(".")[0] in OURS:
+                module = importlib.import_module(line.module)
+                assert not [name.name for name in line.names if not hasattr(module, name.name)]
 
 
 @pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
