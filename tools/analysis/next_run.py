@@ -47,11 +47,12 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
         levels = [1, 2, 4] if WORKERS in (data_set.command or "") else [1, 5, 10]
         return _again(data_set, "Measure more levels", concurrency=levels)
     quiet = " on a quiet machine" if any(x.usage and x.usage.crowded for x in measured) else ""
-    if found.effect == "inconclusive" or found.uncertain or (found.effect == "unknown" and found.default is None):
+    is_open = found.effect == "inconclusive" or found.uncertain or (found.effect == "unknown" and found.default is None)
+    if quiet and (found.quality == "enough" or not is_open):
+        return _again(data_set, f"Measure again{quiet}")
+    if is_open:
         repeats = max(MEASUREMENT_SAMPLES, 2 * max(level.sample_count for level in measured))
         return _again(data_set, f"Repeat each level{quiet}{_cost(data_set, repeats=repeats)}", repeat=repeats)
-    if quiet:
-        return _again(data_set, f"Measure again{quiet}")
     few = too_few_tasks(data_set)
     if few is not None and not _is_beyond_the_best(found, min(few[1])):
         factor = round(TASKS_PER_WORKER * max(few[1]) / few[0]) + 1

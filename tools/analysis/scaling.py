@@ -46,7 +46,7 @@ def fit(data_set: DataSet) -> ScalingLaw | None:
     None where there are fewer than four levels, or where the curve misses one by too much.
     """
     points = [
-        (level.concurrency, (data_set.items or 1) / level.median_seconds)
+        (level.concurrency, (level.items or data_set.items or 1) / level.median_seconds)
         for level in data_set.measured
         if isinstance(level.concurrency, int) and level.median_seconds
     ]

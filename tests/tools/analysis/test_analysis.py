@@ -236,6 +236,14 @@ def throttled() -> DataSet:
             "Note: the machine was busy with other work\n"
             f"Next: Measure again on a quiet machine: {PROGRAM}",
         ),
+        (  # more runs beside other work are no better
+            data_set(*(level(n, 1.0, 0.2, queue_seconds=0.5, noise=0.3) for n in (1, 5)), command=PROGRAM),
+            "No advice yet: the samples are too noisy to judge (5 workers: 0.45x to 2.22x)\n"
+            "Best Performance: too noisy to judge\n"
+            "Bottleneck: inconclusive, the samples are too noisy (1 worker keeps the CPU busy 40 % of the time)\n"
+            "Note: the machine was busy with other work\n"
+            f"Next: Measure again on a quiet machine: {PROGRAM}",
+        ),
         (
             timed({5: 2.0, 10: 1.0, 20: 0.95}),
             "Use 10 workers: the speedup is unknown, because the baseline (1 worker) was not measured; 20 workers are "

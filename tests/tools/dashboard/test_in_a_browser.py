@@ -268,6 +268,22 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Browser, address: str) -> 
         assert page.locator(".table").evaluate_all(wide) == 0
 
 
+def test_labels_do_not_overlap_where_there_is_little_room(browser: Browser, address: str) -> None:
+    """Lying flat, as wide as their text, with a space between them."""
+    with browser.new_context(viewport={"width": 280, "height": 844}) as context:
+        page = context.new_page()
+        page.goto(f"{address}/speedup.html")
+        overlapping = """() => Object.values(Chart.instances).map(({scales: {x}, ctx}) => {
+            ctx.font = "12px Helvetica";
+            const longest = Math.max(...x.ticks.map(({label}) => ctx.measureText([label].flat()[0]).width));
+            return [x.ticks.length, x.labelRotation > 0 || x.ticks.length * longest < x.width];
+        })"""
+        page.wait_for_function("Object.keys(Chart.instances).length > 5")
+        found = page.evaluate(overlapping)
+        assert max(count for count, _ in found) >= 4
+        assert all(fits for _, fits in found), found
+
+
 def test_a_link_to_what_is_not_there_says_so(page: Page, address: str) -> None:
     show(page, address, benchmark=API, commit="ffffffff")
     assert page.locator("#notice").inner_text().startswith("There are no results of commit ffffffff")

@@ -329,7 +329,7 @@
       title: { display: Boolean(text), text, color: css("--quiet") },
       grid: { color: css("--line"), display: isValue },
       border: { color: css("--line") },
-      ticks: { color: css("--quiet"), maxRotation: everyTick ? 0 : 60, autoSkip: !everyTick, autoSkipPadding: 12, ...(isValue && { callback: format === ratio ? ratio : (value) => number(value) }) },
+      ticks: { color: css("--quiet"), maxRotation: 60, autoSkip: !everyTick, autoSkipPadding: 12, ...(isValue && { callback: format === ratio ? ratio : (value) => number(value) }) },
       ...(isValue ? (config.scale ?? { beginAtZero: true, grace: "8%" }) : { offset: true }),
     });
     const chart = new Chart(canvas, {
@@ -436,15 +436,15 @@
     reading.textContent = `${where}: ${sets.map(({ set }) => `${sets.length > 1 ? `${set.label} ` : ""}${format(set.data[next])}`).join(", ")}`;
   }
 
-  // --- Colours ------------------------------------------------------------------------------------------------------
+  // --- Theme --------------------------------------------------------------------------------------------------------
 
   function setUpTheme() {
-    const names = { "": "as the system", light: "light", dark: "dark" };
+    const names = { "": "system", light: "light", dark: "dark" };
     const order = Object.keys(names);
     const apply = (theme) => {
       if (theme) root.dataset.theme = theme;
       else delete root.dataset.theme;
-      at("theme").textContent = `Colours: ${names[theme]}`;
+      at("theme").textContent = `Theme: ${names[theme]}`;
       if (shown.run) drawEverything();
     };
     at("theme").addEventListener("click", () => {
