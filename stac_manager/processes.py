@@ -6,25 +6,23 @@ with their parent, even if it is killed; a worker that dies is replaced, and its
 
 from __future__ import annotations
 
-import os
-import pickle
-import signal
 import sys
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, TypeAlias
 
-from stac_manager import worker_process
-from stac_manager.exceptions import DataProcessingError, StacManagerError
+from stac_manager.exceptions import StacManagerError
 from stac_manager.plan import Partition, Plan
-from stac_manager.sinks.engine import Engine, Local, Outcome, Shared, in_process
+from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.engine import Local, Outcome, Shared, in_process
 from stac_manager.sinks.folder import DiskError
 from stac_manager.sinks.job import Done, Job
+from stac_manager.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from stac_manager.sinks import Manifest, Sink
@@ -35,27 +33,26 @@ HANDED_OUT = 2
 """Partitions that a worker has at most: while this process works, too, the next one would be long in coming."""
 KEPT_BACK = 2
 """So many partitions for each worker are not handed out before it has nothing to do."""
-HERE = -1
-"""The slot of this process among the workers."""
 TURN_SECONDS = 0.0005
 WHY_DEAD = "out of memory? In a script of your own: no `if __name__ == '__main__'`?"
 
 
 class Processes:
-    """The engine with `workers` processes, of which this one may be the first."""
+    """The engine with `workers` processes, of which this one may be the first; some may be `started` already."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, started: list[WorkerProcess] | None = None) -> None:
         self.workers = workers
-        self._pools: _Pools | None = None
+        self._crew: _Crew | None = None
+        self._spare = [] if started is None else started
 
     @contextmanager
     def started(self, job: Job) -> Iterator[None]:
         """Start the processes ahead of their work: they import what they need while the plan is made."""
-        with closing(_Pools(job, self.workers)) as self._pools:
+        with closing(_Crew(job, self.workers, self._spare)) as self._crew:
             try:
                 yield
             finally:
-                self._pools = None
+                self._crew = None
 
     def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Generator[Outcome, None, None]:
         """Do the partitions and yield what came of each, as they end. Leaving early ends the processes.
@@ -66,75 +63,128 @@ class Processes:
         if len(partitions) < 2:
             yield from in_process(job, partitions, shared)
             return
-        with closing(self._pools or _Pools(job, min(self.workers, len(partitions)))) as pools, _short_turns():
-            yield from _outcomes(pools, deque(map(_Task, partitions)), shared)
+        crew = self._crew or _Crew(job, min(self.workers, len(partitions)), self._spare)
+        with closing(crew), _short_turns():
+            yield from _outcomes(crew, deque(map(_Task, partitions)), shared)
 
 
-class _Pools:
-    """One pool of one process each: where one dies, it is known which partition it had, and the others go on.
+@dataclass(frozen=True)
+class _Task:
+    """A partition and how often it was begun before."""
 
-    The first one is a thread of this process, which has what others begin with importing. Not for GeoParquet: what
-    brings Arrow's C++ down, or takes much memory, is to end a process that is replaced.
+    partition: Partition
+    tries: int = 0
+
+
+class _DeadError(Exception):
+    """The process of a worker has ended before it answered."""
+
+
+class _There:
+    """A worker in another process.
+
+    Attributes:
+        tasks: What it was handed; the first has begun.
+        pipe: Can be read when that is done.
     """
 
-    def __init__(self, job: Job, workers: int) -> None:
+    def __init__(self, job: Job, process: WorkerProcess) -> None:
+        self.tasks: deque[_Task] = deque()
+        self._process = process
+        self.pipe = process.pipe
+        self._send(job)
+
+    def submit(self, partition: Partition, columns: bytes | None) -> None:
+        self._send((partition, columns))
+
+    def _send(self, message: object) -> None:
+        with suppress(OSError):  # it has died, which is found where its answer is awaited
+            self.pipe.send(message)
+
+    def answer(self) -> Done:
+        """Return what came of the first task, or raise the error.
+
+        Raises:
+            _DeadError: If the process has died.
+        """
+        try:
+            found: Done | Exception = self.pipe.recv()
+        except (OSError, EOFError):
+            raise _DeadError from None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def close(self) -> None:
+        self._process.close()
+
+
+class _Here:
+    """A worker that is a thread of this process, which has what others begin with importing."""
+
+    def __init__(self, job: Job, disk: Disk | None) -> None:
+        self.tasks: deque[_Task] = deque()
+        self.pipe, self._told = Pipe(duplex=False)
+        self._local = Local(job, disk)
+        self._futures: deque[Future[Done]] = deque()
+
+    def submit(self, partition: Partition, columns: bytes | None) -> None:
+        future = self._local.submit(partition, columns)
+        self._futures.append(future)
+        future.add_done_callback(lambda _: self._told.send_bytes(b"."))
+
+    def answer(self) -> Done:
+        self.pipe.recv_bytes()
+        return self._futures.popleft().result()
+
+    def close(self) -> None:
+        self._local.close()
+        self._told.close()
+        self.pipe.close()
+
+
+_Worker: TypeAlias = _There | _Here
+
+
+class _Crew:
+    """The workers. For NDJSON, this process is one of them. Not for GeoParquet: what brings Arrow's C++ down, or takes
+    much memory, is to end a process that is replaced."""
+
+    def __init__(self, job: Job, workers: int, spare: list[WorkerProcess]) -> None:
         self._job = job.shared_by(workers)
-        self._pickled = pickle.dumps(self._job)
-        self._context = get_context("spawn")
-        self._watched, self._alive = self._context.Pipe(duplex=False)
-        self._local: Local | None = None
-        self._pools: list[ProcessPoolExecutor] = []
+        self._spare = spare
         self._here = job.layout.format != "geoparquet"
+        self.workers: list[_Worker] = []
         try:
             for _ in range(workers - self._here):
-                self._pools.append(self._started())
+                self.workers.append(self._started())
         except BaseException:
             self.close()
             raise
 
-    @property
-    def slots(self) -> list[int]:
-        """The workers; `HERE` is this process."""
-        return [*[HERE] * self._here, *range(len(self._pools))]
+    def join_in(self, disk: Disk | None) -> None:
+        """Let this process work, too, where it may."""
+        if self._here:
+            self.workers.insert(0, _Here(self._job, disk))
 
-    def _started(self) -> ProcessPoolExecutor:
-        arguments = (self._pickled, os.getpid(), self._watched)
-        pool = ProcessPoolExecutor(
-            1, mp_context=self._context, initializer=worker_process.begin, initargs=arguments
-        )  # fmt: skip
-        try:
-            with _interrupts_blocked():
-                pool.submit(worker_process.ready)
-        except OSError as error:
-            raise DataProcessingError(f"no process can be started: {error.strerror or error}") from error
-        return pool
+    def _started(self) -> _Worker:
+        return _There(self._job, self._spare.pop() if self._spare else WorkerProcess())
 
-    def replace(self, slot: int) -> None:
+    def replace(self, dead: _Worker) -> None:
         """Put a new process in the place of a dead one."""
-        self._pools[slot].shutdown(wait=False)
-        self._pools[slot] = self._started()
+        dead.close()
+        self.workers[self.workers.index(dead)] = self._started()
 
-    def submit(self, slot: int, partition: Partition, shared: Shared) -> Future[Done]:
-        """Hand a partition to a worker; one that has died gives a future that says so."""
-        if slot == HERE:
-            self._local = self._local or Local(self._job, shared.disk)
-            return self._local.submit(partition, shared.columns)
-        try:
-            return self._pools[slot].submit(worker_process.do, partition, shared.columns)
-        except BrokenProcessPool as error:
-            broken: Future[Done] = Future()
-            broken.set_exception(error)
-            return broken
+    def answered(self) -> list[_Worker]:
+        """Wait until some have done a partition, or died over it."""
+        busy = {worker.pipe: worker for worker in self.workers if worker.tasks}
+        return [busy[pipe] for pipe in wait(list(busy)) if isinstance(pipe, Connection)]
 
     def close(self) -> None:
         """End the workers, whatever they do."""
-        self._alive.close()
-        local, self._local = self._local, None
-        if local is not None:
-            local.close()
-        for pool in self._pools:
-            pool.shutdown(wait=True, cancel_futures=True)
-        self._watched.close()
+        workers, self.workers = self.workers, []
+        for worker in workers:
+            worker.close()
 
 
 @contextmanager
@@ -148,84 +198,52 @@ def _short_turns() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Keep Ctrl-C from a process that is started within: it goes to the whole group, and would interrupt its imports.
-
-    A new process has the signal mask of the thread that starts it.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A partition and how often it was begun before."""
-
-    partition: Partition
-    tries: int = 0
-
-
-def _outcomes(pools: _Pools, waiting: deque[_Task], shared: Shared) -> Iterator[Outcome]:
+def _outcomes(crew: _Crew, waiting: deque[_Task], shared: Shared) -> Iterator[Outcome]:
     again: deque[_Task] = deque()
-    running: dict[Future[Done], tuple[int, _Task]] = {}  # as they were handed out: of a slot, only the first has begun
+    crew.join_in(shared.disk)
     while True:
-        for slot, busy in _places(pools.slots, [slot for slot, _ in running.values()]):
-            task = _next(waiting, again, slot, busy)
-            if task is not None:
-                running[pools.submit(slot, task.partition, shared)] = (slot, task)
-        if not running:
+        for worker, busy in _places(crew.workers):
+            if (task := _next(waiting, again, worker, busy)) is not None:
+                worker.tasks.append(task)
+                worker.submit(task.partition, shared.columns)
+        if not any(worker.tasks for worker in crew.workers):
             return
-        wait(running, return_when=FIRST_COMPLETED)
-        for future in [each for each in running if each.done()]:
-            if future not in running:  # its worker died before it was begun
-                continue
-            slot, task = running.pop(future)
+        for worker in crew.answered():
+            task = worker.tasks.popleft()
             try:
-                yield Outcome(task.partition, future.result())
-            except BrokenProcessPool:
-                pools.replace(slot)
-                for lost in [each for each, (held, _) in running.items() if held == slot]:
-                    waiting.appendleft(running.pop(lost)[1])
-                if task.tries + 1 < TRIES:
-                    again.append(_Task(task.partition, task.tries + 1))
-                else:
-                    yield Outcome(task.partition, error=f"its worker died {TRIES} times ({WHY_DEAD})")
+                yield Outcome(task.partition, worker.answer())
             except DiskError:
                 raise
             except StacManagerError as error:
                 yield Outcome(task.partition, error=str(error))
+            except _DeadError:
+                crew.replace(worker)
+                waiting.extendleft(reversed(worker.tasks))  # not begun
+                if task.tries + 1 < TRIES:
+                    again.append(_Task(task.partition, task.tries + 1))
+                else:
+                    yield Outcome(task.partition, error=f"its worker died {TRIES} times ({WHY_DEAD})")
 
 
-def _places(slots: list[int], held: list[int]) -> Iterator[tuple[int, int]]:
+def _places(workers: Sequence[_Worker]) -> Iterator[tuple[_Worker, int]]:
     """Return the workers with room for one more, first those with nothing to do, and how many are busy then."""
+    held = [len(worker.tasks) for worker in workers]
     for depth in range(HANDED_OUT):
-        for slot in slots:
-            if held.count(slot) <= depth:
-                yield slot, depth and len(slots)
+        for worker, tasks in zip(workers, held, strict=True):
+            if tasks <= depth:
+                yield worker, depth and len(workers)
 
 
-def _next(waiting: deque[_Task], again: deque[_Task], slot: int, busy: int) -> _Task | None:
+def _next(waiting: deque[_Task], again: deque[_Task], worker: _Worker, busy: int) -> _Task | None:
     """Return what a worker does next or, where so many are busy, after what it does now.
 
     What has ended a process does not end this one. The last ones wait here for whoever has nothing to do.
     """
     if busy:
         return waiting.popleft() if len(waiting) > busy * KEPT_BACK else None
-    if again and slot != HERE:
+    if again and isinstance(worker, _There):
         return again.popleft()
     return waiting.popleft() if waiting else None
-
-
-def engine_for(workers: int) -> Engine:
-    """Return the engine for so many processes: with one, this process itself."""
-    return in_process if workers == 1 else Processes(workers)
 
 
 def run(plan: Plan, sink: Sink, workers: int = 2) -> Manifest:

@@ -1,7 +1,8 @@
-"""What runs in a worker process.
+"""A worker process and the pipe to it.
 
-Of the package, it imports nothing before it is sure that the process ends with its parent: the imports take longer than
-many a run.
+Nothing else is shared with it: no semaphore, which a killed parent would leave behind. Of the package, neither side
+imports anything here before the process is on its way: the imports take longer than many a run, and so are made by both
+at the same time.
 """
 
 from __future__ import annotations
@@ -12,60 +13,127 @@ import pickle
 import signal
 import sys
 import threading
-from contextlib import suppress
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from queue import SimpleQueue
+
+from stac_manager.exceptions import DataProcessingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from stac_manager.exceptions import StacManagerError
-    from stac_manager.plan import Partition
-    from stac_manager.sinks.job import Done, Worker
+    from stac_manager.sinks.job import Worker
 
 PR_SET_PDEATHSIG = 1
 
-_worker: Worker | StacManagerError | None = None
+
+class WorkerProcess:
+    """A process that does the partitions that are sent to it, after the job that they belong to.
+
+    Attributes:
+        pipe: Takes a job and partitions, and gives what came of each, or the error; ends when the process does.
+
+    Raises:
+        DataProcessingError: If none can be started.
+    """
+
+    def __init__(self) -> None:
+        context = get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, os.getpid()), daemon=True)
+        try:
+            with theirs, _interrupts_blocked():
+                self._process.start()
+        except BaseException as error:
+            self.pipe.close()
+            if isinstance(error, OSError):
+                raise DataProcessingError(f"no process can be started: {error.strerror or error}") from error
+            raise
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self.pipe.close()
+        self._process.join()
+        self._process.close()
 
 
-def begin(job: bytes, parent: int, watched: Connection) -> None:
-    """Make ready in a new process: die with the parent, leave Ctrl-C to it, make the module."""
-    global _worker
+@contextmanager
+def started(count: int) -> Iterator[list[WorkerProcess]]:
+    """Start processes ahead of their work, and end those that nobody has taken."""
+    processes: list[WorkerProcess] = []
+    try:
+        processes.extend(WorkerProcess() for _ in range(count))
+        yield processes
+    finally:
+        for process in processes:
+            process.close()
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Keep Ctrl-C from a process that is started within: it goes to the whole group, and would interrupt its imports.
+
+    A new process has the signal mask of the thread that starts it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# In the process
+
+
+def _work(pipe: Connection, parent: int) -> None:
+    """Die with the parent, leave Ctrl-C to it, and do what comes through the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
-    threading.Thread(target=_watch, args=(watched,), daemon=True).start()
+    received: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_receive, args=(pipe, received), daemon=True).start()
+    import stac_manager.sinks.job  # noqa: F401  # while the parent finds out what there is to do
+
+    worker = _begun(received.get())
+    while True:
+        pipe.send(_done(worker, received.get()))
+
+
+def _receive(pipe: Connection, received: SimpleQueue[bytes]) -> None:
+    """End this process, whatever it does, when the parent closes its end of the pipe or is gone."""
+    with suppress(EOFError, OSError):
+        while True:
+            received.put(pipe.recv_bytes())
+    os._exit(1)
+
+
+def _begun(job: bytes) -> Worker | StacManagerError:
     from stac_manager.exceptions import StacManagerError
     from stac_manager.sinks.job import Worker
 
     try:
-        _worker = Worker(pickle.loads(job), notes=True)
-        _worker.make_ready()
+        worker = Worker(pickle.loads(job), notes=True)
+        worker.make_ready()
     except StacManagerError as error:
-        _worker = error
+        return error
+    return worker
 
 
-def _watch(watched: Connection) -> None:
-    """End this process, whatever it does, when the parent closes its end of the pipe or is gone."""
-    with suppress(EOFError, OSError):
-        watched.recv_bytes()
-    os._exit(1)
-
-
-def ready() -> None:
-    """Do nothing: a pool starts its process with the first task."""
-
-
-def do(partition: Partition, columns: bytes | None) -> Done:
-    """Do a partition.
-
-    Raises:
-        StacManagerError: If it cannot be done, or nothing can.
-    """
-    from stac_manager.exceptions import StacManagerError
-
-    if isinstance(_worker, StacManagerError):
-        raise _worker
-    assert _worker is not None
-    return _worker.do(partition, columns)
+def _done(worker: Worker | StacManagerError, task: bytes) -> object:
+    """Return what came of a partition, or the error."""
+    if isinstance(worker, Exception):
+        return worker
+    try:
+        return worker.do(*pickle.loads(task))
+    except Exception as error:  # noqa: BLE001  # raised in the parent
+        error.add_note(traceback.format_exc())  # which does not travel otherwise
+        return error

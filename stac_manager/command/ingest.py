@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -10,6 +12,7 @@ from stac_manager.command.options import Grouped, Place, source_options
 
 if TYPE_CHECKING:
     from stac_manager.options import IngestOptions
+    from stac_manager.sinks.engine import Engine
     from stac_manager.sinks.job import Variables
 
 FAILURES_SHOWN = 20
@@ -69,16 +72,17 @@ def ingest_command(
         from stac_manager.command.streaming import stream
 
         return stream(config, variables)
-    from stac_manager.command.progress import Bar
-    from stac_manager.sinks import Sink
+    with _engine(workers, dask_address) as engine:
+        from stac_manager.command.progress import Bar
+        from stac_manager.sinks import Sink, write
 
-    with Bar(hidden=quiet) as bar:
-        sink = Sink(
-            cast("IngestOptions", config), dest, format, variables["headers"], partition_items,
-            restart=restart, update=update, on_progress=bar.show, say=bar.say,
-            storage_variables=variables["storage_options"],
-        )  # fmt: skip
-        manifest = _write(sink, workers, dask_address)
+        with Bar(hidden=quiet) as bar:
+            sink = Sink(
+                cast("IngestOptions", config), dest, format, variables["headers"], partition_items,
+                restart=restart, update=update, on_progress=bar.show, say=bar.say,
+                storage_variables=variables["storage_options"],
+            )  # fmt: skip
+            manifest = write(sink, engine=engine)
     for failure in manifest.failures[:FAILURES_SHOWN]:
         click.echo(f"not delivered: {failure}", err=True)
     if manifest.failed > FAILURES_SHOWN:
@@ -90,12 +94,20 @@ def ingest_command(
     return 1 if manifest.failed or manifest.status == "incomplete" else 0
 
 
-def _write(sink: Any, workers: int, dask_address: str | None) -> Any:
-    if dask_address is None:
-        from stac_manager.sinks import write
+@contextmanager
+def _engine(workers: int, dask_address: str | None) -> Iterator[Engine | None]:
+    """Begin with what takes long: processes, which import what they need while this one does, or a cluster."""
+    if dask_address is not None:
+        from stac_manager.dask import Cluster, connected
 
-        return write(sink, workers=workers)
-    from stac_manager.dask import connected, write_with
+        with connected(dask_address) as client:
+            yield Cluster(client)
+    elif workers > 1:
+        from stac_manager.worker_process import started
 
-    with connected(dask_address) as client:
-        return write_with(client, sink)
+        with started(workers - 1) as processes:
+            from stac_manager.processes import Processes
+
+            yield Processes(workers, processes)
+    else:
+        yield None

@@ -12,7 +12,7 @@ from stac_manager.exceptions import ConfigurationError
 from stac_manager.options import IngestOptions
 from stac_manager.plan import Plan
 from stac_manager.sinks.disk import Disk
-from stac_manager.sinks.engine import Engine
+from stac_manager.sinks.engine import Engine, StartedAhead, in_process
 from stac_manager.sinks.folder import Folder, disk_error
 from stac_manager.sinks.job import Variables, from_environment
 from stac_manager.sinks.layout import layout_of
@@ -77,15 +77,17 @@ def write(
         DataProcessingError: If another run writes there now, the disk is full, or partitions failed: what is done
             is kept, and the next run goes on.
     """
-    from stac_manager.processes import engine_for  # which in turn does what is here
-
     layout = layout_of(sink.dest, sink.format)
-    if engine is None:
+    if engine is None or isinstance(engine, StartedAhead):  # on this machine
         from_environment(sink.variables)  # missing ones are said before any work is done
     if layout.format == "geoparquet":
         require_arrow()
     request = request_for(sink.config, layout, sink.variables, sink.partition_items)
-    run = Run(request, engine or engine_for(workers), disk, sink.on_progress, sink.say)
+    if engine is None and workers > 1:
+        from stac_manager.processes import Processes  # which in turn does what is here
+
+        engine = Processes(workers)
+    run = Run(request, engine or in_process, disk, sink.on_progress, sink.say)
     try:
         if not (sink.update or sink.restart or os.access(layout.manifest.parent, os.W_OK)):
             finished = _finished(run)  # what is complete may be somebody else's, or on a disk that is only read
