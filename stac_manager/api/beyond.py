@@ -14,6 +14,7 @@ from math import inf
 from stac_manager.api.cutting import times_of
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
+from stac_manager.api.forms import ATTEMPTS, found
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.ownership import FOREIGN, Owner, owner
 from stac_manager.api.paging import Page, page_of
@@ -21,7 +22,6 @@ from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, PERHAPS_CAPPED, SHIFTED, Reading
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
-from stac_manager.api.survey import ATTEMPTS, found
 from stac_manager.completeness import Completeness
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, Pages, Partition, Tile, Whole

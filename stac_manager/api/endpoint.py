@@ -86,7 +86,9 @@ class Endpoint:
             body = {**body, "collections": [*names]}
         if self.post:
             return Request("POST", str(self.search), body)
-        search = self.search
+        search, ids = self.search, body.get("ids", ())
+        if len(names) == len(ids) == 1 and "," in ids[0] and (place := self.collection(names[0])):  # it would be split
+            return Request("GET", str((place / "items").joinpath(quote(ids[0], safe=""), encoded=True)))
         if self.items_only:
             search = (self.collection(names[0]) or search) / "items"
             body = {name: value for name, value in body.items() if name != "collections"}

@@ -9,11 +9,12 @@ from itertools import chain
 from stac_manager.api.beyond import Beyond
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import TRIES, Fetcher
-from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, beside_circle
+from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, beside_circle, one_by_one
 from stac_manager.api.frontier import look_at
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import IN_ORDER, Planned, Planner
+from stac_manager.api.query import Named
 from stac_manager.api.reading import CAPPED, CIRCLES, Reading, Share
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
@@ -91,16 +92,14 @@ class Search:
         except DataProcessingError as error:
             page = None
             await self._survive(reading, error)
-        if page is None or reading.stopped or reading.following is None:  # or ended while this was on its way
-            self._room.leave(size)
-            return
-        reading.accept(page)
-        if self._is_replaced(reading, sent, page):
-            self._room.leave(size)
-            return
-        self._room.resize(size, page.size_bytes)
-        self._stats.completeness.pages += 1
-        self._runner.put((reading, page))
+        if page and sent and not reading.stopped and reading.following is not None:  # not ended meanwhile
+            reading.accept(page)
+            if not self._is_replaced(reading, sent, page):
+                self._room.resize(size, page.size_bytes)
+                self._stats.completeness.pages += 1
+                self._runner.put((reading, page))
+                return
+        self._room.leave(size)
 
     def _is_wanted(self, reading: Reading) -> bool:
         """Tell whether the pages that are there or on their way do not hold enough already."""
@@ -112,7 +111,12 @@ class Search:
             return None
         # Where to cut next is all that a failing page tells.
         cuts = reading.share.failing and self._splitter is not None and self._splitter.can_cut(reading)
-        return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES if cuts else None)
+        looks = self._fetcher.given is None and reading.share.partition == Whole() and not reading.tally.fetched
+        page = await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES if cuts else None)
+        if looks and page and (apart := await one_by_one(self._fetcher.client, self.query, page)):
+            self.query, page = apart, None
+            reading.begin_anew(apart.request(Whole(), self._fetcher.page_size))
+        return page
 
     async def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can.
@@ -127,24 +131,23 @@ class Search:
             if other.endpoint != self.query.endpoint and status != REFUSED_METHOD:
                 reading.ending.elsewhere = reading.ending.elsewhere or error
             self.query = other
-            reading.begin_anew(self.query.request(partition, self._fetcher.page_size))
+            reading.begin_anew(other.request(partition, self._fetcher.page_size))
             return
         if status in REFUSED_PAGE and self.ways.ends(reading):
             return
-        apart = self.query.apart and not works
+        apart = isinstance(partition, Named) and not works
         one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, reading.share.failing, apart)
         if (status == 401 and not apart) or not (borne or (one and self.ways.may_be_over(reading))):
             raise reading.ending.elsewhere or error
         reading.skip(self.ways.beyond(reading) if one and borne else None, str(error))
 
-    def _is_replaced(self, reading: Reading, sent: Request | None, page: Page) -> bool:
+    def _is_replaced(self, reading: Reading, sent: Request, page: Page) -> bool:
         """Learn from the first page of a partition, and read smaller ones in its place if it is too large."""
         partition = reading.share.partition
         if self._splitter is None or isinstance(partition, Pages):
             if reading.counted is not None and isinstance(partition, Whole):
                 self._stats.completeness.counted = reading.counted
-            if sent is not None:
-                self._runner.add(self.ways.accept(reading, sent, page))
+            self._runner.add(self.ways.accept(reading, sent, page))
             if not self.ways.counts and reading.following is not None and reading.tally.fetched == look_at(reading):
                 self._runner.spawn(self._look(reading))
             return False
@@ -211,7 +214,9 @@ class Search:
                     if page is None:
                         await self._finish(reading)
                         continue
-                    items = await self._items_of(reading, page)
+                    if others := self._ledger.other_collections(reading, page):
+                        self._ledger.take_for(others, heeds=await heeds_collections(self._fetcher.client, self.query))
+                    items = self._delivered(reading, page)
                     while (first := next(items, None)) is not None:
                         await self._fetcher.client.read_what_is_there()
                         yield counted(chain([first], items), self._stats, TURN_SECONDS)
@@ -219,11 +224,6 @@ class Search:
                     del part, page, items  # which would stay while the next one is waited for
         except SearchEndsError as error:
             raise DataProcessingError(self._stats.completeness.break_off(error, self._runner.unfinished)) from error
-
-    async def _items_of(self, reading: Reading, page: Page) -> Iterator[Item]:
-        if others := self._ledger.other_collections(reading, page):
-            self._ledger.take_for(others, heeds=await heeds_collections(self._fetcher.client, self.query))
-        return self._delivered(reading, page)
 
     def _delivered(self, reading: Reading, page: Page) -> Iterator[Item]:
         before = self._stats.completeness.items

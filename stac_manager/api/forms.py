@@ -10,12 +10,15 @@ from typing import Any
 from stac_manager.api.addresses import shown
 from stac_manager.api.endpoint import REFUSED_POST, Endpoint, naming_all
 from stac_manager.api.http import Client
+from stac_manager.api.paging import Page, page_if_any
 from stac_manager.api.query import LONGEST_ADDRESS, NEWEST_FIRST, Bounds, Query
 from stac_manager.api.requests import Request, as_query, limit_of
 from stac_manager.api.retrying import blames
 from stac_manager.exceptions import DataProcessingError, StatusError
-from stac_manager.plan import Pages, Partition
+from stac_manager.plan import Pages, Partition, Whole
 
+# These questions only make things faster: they are not worth long retries.
+ATTEMPTS = 3
 REFUSED_METHOD = 405
 REFUSED_SORT = (400, 422, 500)
 REFUSED_SEARCH = (400, 422)
@@ -74,6 +77,33 @@ def beside_circle(query: Query, first: Request, problem: str) -> Query:
     if not query.endpoint.post:
         raise DataProcessingError(f"{first.method} {shown(first.url)}: {problem}")
     return replace(query, endpoint=replace(query.endpoint, post=False))
+
+
+async def one_by_one(client: Client, query: Query, page: Page) -> Query | None:
+    """The search of one Collection after another, if the server searches the first of several only (eodag): what it
+    finds for them in another order is of none that its first page has. None where it does not.
+
+    Raises:
+        DataProcessingError: If the user wants all of them in one order.
+    """
+    names = query.names
+    if len(names) < 2 or query.endpoint.apart or len(came := page.collections()) > 1:
+        return None
+    again = await found(client, query, Whole(), others={"collections": [*reversed(names)]})
+    if again is None or again.collections() == came:
+        return None
+    apart = replace(query, endpoint=replace(query.endpoint, apart=True))
+    if apart.is_sorted:
+        raise DataProcessingError(f"{page.url}: the server searches the first of several Collections only: no sortby")
+    return apart
+
+
+async def found(
+    client: Client, query: Query, partition: Partition, limit: int = 1, others: Mapping[str, Any] | None = None
+) -> Page | None:
+    """Ask for the first page of a partition, which can be done without; None where it cannot be had."""
+    request = query.request(partition, limit, others)
+    return await page_if_any(client, request, request, ATTEMPTS)
 
 
 async def naming_collections(

@@ -261,6 +261,9 @@ def page_of(answer: Answer, first: Request) -> Page:
     features = document.get("features") if answer.outline is None else answer.outline
     if features is None and document.get("type") == "FeatureCollection":
         features = []  # as servers in Go write an empty list
+    matched = matched_of(document)
+    if document.get("type") == "Feature":  # an item that was asked for by its id
+        features, matched = [document], 1
     if not isinstance(features, list | Outline):
         raise DataProcessingError(f"{shown(answer.url)}: the answer is no item collection: it has no 'features'")
     following, broken = None, None
@@ -268,8 +271,8 @@ def page_of(answer: Answer, first: Request) -> Page:
         following = next_request(answer, first)
     except LinkError as error:  # the items are there all the same
         broken = str(error)
-    matched = matched_of(document)
-    return Page(shown(answer.url), answer.size, answer.size_bytes, matched, following, first, features, broken=broken)
+    size = len(features) if isinstance(features, list) else answer.size
+    return Page(shown(answer.url), size, answer.size_bytes, matched, following, first, features, broken=broken)
 
 
 def matched_of(document: Mapping[str, Any]) -> int | None:

@@ -22,21 +22,20 @@ from stac_manager.api.first_page import (
     ranges_are_long,
     tiles_for,
 )
+from stac_manager.api.forms import found
 from stac_manager.api.ownership import Asked, first_vertex, has_null_datetime, time_of
 from stac_manager.api.paging import Page
-from stac_manager.api.query import MARGIN_SECONDS, SHORTEST_SECONDS, Bounds, Query, total_order
+from stac_manager.api.query import MARGIN_SECONDS, NOWHERE, SHORTEST_SECONDS, Bounds, Query, total_order
 from stac_manager.api.requests import limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.api.splitting import Cuts, Sizes
-from stac_manager.api.survey import Survey, found, null_datetime_search, survey
+from stac_manager.api.survey import Survey, null_datetime_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND
 
-# A box in which there is hardly anything: a metre of the Pacific, as far from land as one can be.
-NOWHERE = (-123.39333, -48.87667, -123.39332, -48.87666)
 # A search without counts is read in sequence until it proves long: until this page.
 LONG_FROM_PAGE = 4
 

@@ -26,6 +26,8 @@ FIRST_TEXT, LAST_TEXT = "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
 BY_ID = {"field": "id", "direction": "asc"}
 NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, BY_ID]
 NO_ITEM = "no-such-item-9b1c6f"
+NOWHERE = (-123.39333, -48.87667, -123.39332, -48.87666)
+"""A box in which there is hardly anything: a metre of the Pacific, as far from land as one can be."""
 LONGEST_ADDRESS = 4_000
 """So long an address may be: Gunicorn takes a line of 4,094 bytes, others of 8,190 (RFC 9110 asks for 8,000)."""
 _FRACTION = re.compile(r"\.\d")
@@ -128,20 +130,30 @@ class Query:
         """Whether several are searched one by one."""
         return self.endpoint.apart and len(self.names) > 1
 
+    @property
+    def is_sorted(self) -> bool:
+        """Whether parts of it are no search of the user's: what only `ordered` asks for may be lost."""
+        keys = self.body.get("sortby", ())
+        return len(keys) > 0 and not (self.apart and keys[0] is NEWEST_FIRST[0])
+
     def by_names(self, partition: Partition, request: Request) -> list[Named]:
         """Parts of a search of which the address is too long, each with some of its ids or Collections, or with one of
-        these where no more are taken; none where it is not so, or where their order matters."""
+        these where no more are taken, or an id that GET takes for two; none where it is not so, or where their order
+        matters."""
         length = len(request.url)
-        if not isinstance(partition, Whole) or "sortby" in self.body:
+        if not isinstance(partition, Whole) or self.is_sorted:
             return []
         member, names = "collections", self.names
         ids = tuple(dict.fromkeys(self.body.get("ids", ())))
-        if not self.apart and len(as_query([*ids])) > len(as_query([*names])):
+        alone = [] if self.apart or self.endpoint.post else [name for name in ids if "," in name]
+        if alone or (not self.apart and len(as_query([*ids])) > len(as_query([*names]))):
             member, names = "ids", ids
-        if len(names) < 2 or not (self.apart or length > LONGEST_ADDRESS):
+        if len(names) < 2 or not (alone or self.apart or length > LONGEST_ADDRESS):
             return []
         size = 1 if self.apart else max(len(names) * LONGEST_ADDRESS // (2 * length), 1)
-        return [Named(member, names[start : start + size]) for start in range(0, len(names), size)]
+        rest = [name for name in names if name not in alone]
+        parts = [(name,) for name in alone] + [tuple(rest[at : at + size]) for at in range(0, len(rest), size)]
+        return [Named(member, part) for part in parts]
 
     def within(self, partition: Partition) -> Query:
         """The search as one of the names of a partition only."""
@@ -230,6 +242,13 @@ def vain_filter(own: Any) -> dict[str, Any]:
 def vain_query(own: Any) -> dict[str, Any]:
     """The same for the Query extension."""
     return {"query": {**(own if isinstance(own, dict) else {}), NO_ITEM: {"eq": NO_ITEM}}}
+
+
+def vain_area(own: Any) -> dict[str, Any]:
+    """The same for an area, but for items that are everywhere."""
+    west, south, east, north = NOWHERE
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"intersects": {"type": "Polygon", "coordinates": [ring]}}
 
 
 def _and(own: Any, text: str, condition: dict[str, Any]) -> dict[str, Any]:

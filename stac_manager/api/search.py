@@ -19,6 +19,7 @@ from stac_manager.api.cutting import Cutter, Density
 from stac_manager.api.execution import Search
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
+from stac_manager.api.heeded import UNSORTED, Watch
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page, page_of
@@ -45,7 +46,6 @@ from stac_manager.timestamps import SECOND, YEAR_SECONDS
 BLIND_PARTITIONS = 16
 """Without counts nobody knows how many are right."""
 MOST_PARTITIONS = 2_000
-UNSORTED = "The server does not sort this search: its Items come in its own order."
 ROUNDS = 8
 """Partitions are counted and the crowded ones cut again so often."""
 
@@ -98,13 +98,19 @@ async def search(
         run = Search(
             planned, session.fetcher, ledger, level, stats, planner if why_never_split(config) is None else None
         )
+        watch = Watch(config.ids, planned.query.body.get("sortby", ()))
         async with owning(run.parts()) as parts:
             async for part in parts:
-                yield part
+                yield watch.over(part)
         ledger.conclude(run.ways.note)
         client, query, found = session.fetcher.client, run.query, stats.completeness.items
-        if config.ordered and "sortby" not in query.body:
+        if (config.ordered and "sortby" not in query.body) or not watch.in_order:
             stats.notes.append(UNSORTED)
+        if ledger.left != 0:
+            stats.notes += filter(None, [watch.note()])
+            for name in watch.missing if not query.endpoint.post else ():
+                if "," in name:
+                    failures.add("the search", f"id {name!r} has a comma, which the server's GET takes for two ids")
         if not found and await is_unknown(client, query.endpoint, collection_id):
             stats.notes.append(f"The server has no Collection {collection_id!r}.")
         for name in await ignored(client, query) if found else ():

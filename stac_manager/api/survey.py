@@ -9,23 +9,21 @@ from itertools import pairwise
 from typing import Any
 
 from stac_manager.api.cutting import Density
-from stac_manager.api.endpoint import REFUSED_POST, Endpoint, find_endpoint
-from stac_manager.api.forms import REFUSED_METHOD, goes_otherwise, naming_collections
+from stac_manager.api.endpoint import EXTENSIONS, REFUSED_POST, Endpoint, find_endpoint
+from stac_manager.api.forms import ATTEMPTS, REFUSED_METHOD, found, goes_otherwise, naming_collections, one_by_one
 from stac_manager.api.http import Answer, Client
-from stac_manager.api.ownership import NUMBERS, has_null_datetime
+from stac_manager.api.ownership import NUMBERS, Asked, has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
-from stac_manager.api.query import Bounds, Query, vain_filter, vain_query
+from stac_manager.api.query import NOWHERE, Bounds, Query, vain_area, vain_filter, vain_query
 from stac_manager.api.requests import LARGEST_NUMBER, Request, as_query
 from stac_manager.exceptions import DataProcessingError, StatusError
-from stac_manager.plan import NoDatetime, Partition, Whole
+from stac_manager.plan import NoDatetime, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import seconds
 
 # Elasticsearch and stac-fastapi keep times as nanoseconds since 1970 in 64 bits, so that 2262 is the end.
 BEFORE_FAR_FUTURE = "../2200-01-01T00:00:00.000Z"
 HARDLY_ANYTHING = "2200-01-01T00:00:00.000Z/2200-01-01T00:00:01.000Z"
-# These questions only make things faster: they are not worth long retries.
-ATTEMPTS = 3
 NO_COLLECTION = "no-such-collection-9b1c6f"
 MOST_COLLECTIONS = 20_000
 """Of so many the extent is looked at: the event loop waits meanwhile."""
@@ -134,6 +132,8 @@ async def _surveyed(
             first = said.request(body)  # what is said to a POST tells more
             page = await fetch_page(client, first, first)
             endpoint = said
+    if (apart := await one_by_one(client, Query(endpoint, body, bounds), page)) is not None:
+        raise _ByNameError(apart.endpoint)
     probe, far = answers.hardly_anything, answers.before_far_future
     closed_only = "datetime" not in body and far is None and probe is not None
     return Survey(
@@ -204,14 +204,6 @@ async def _histogram(client: Client, endpoint: Endpoint, body: Mapping[str, Any]
     return _histogram_of(answer.document) if answer else None
 
 
-async def found(
-    client: Client, query: Query, partition: Partition, limit: int = 1, others: Mapping[str, Any] | None = None
-) -> Page | None:
-    """Ask for the first page of a partition, which can be done without; None where it cannot be had."""
-    request = query.request(partition, limit, others)
-    return await page_if_any(client, request, request, ATTEMPTS)
-
-
 async def heeds_collections(client: Client, query: Query) -> bool:
     """Ask whether a search for a Collection that cannot be there finds nothing, which is what it should find."""
     if query.endpoint.items_only:
@@ -223,11 +215,13 @@ async def heeds_collections(client: Client, query: Query) -> bool:
 async def ignored(client: Client, query: Query) -> list[str]:
     """Name the conditions that the server offers and ignores: a search finds something where it has one of them that no
     item can meet."""
-    names = []
-    for name, vain in (("filter", vain_filter), ("query", vain_query)):
-        if name in query.body and name in query.endpoint.offers:
+    names, nowhere = [], Asked(bbox=NOWHERE)
+    for name, vain in (("filter", vain_filter), ("query", vain_query), ("intersects", vain_area)):
+        if name in query.body and (name in query.endpoint.offers or name not in EXTENSIONS):
             page = await found(client, query, Whole(), others=vain(query.body[name]))
-            names += [name] * (page is not None and page.size > 0)
+            members = page.objects() if page is not None else []
+            if any(name in EXTENSIONS or not nowhere.means(member) for member in members):
+                names.append(name)
     return names
 
 

@@ -17,7 +17,7 @@ from stac_manager.api.seen import Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
 
-BY_NAMES = "The search was sent in parts: its ids, or its Collections, are too many for one request."
+BY_NAMES = "The search was sent in parts: its ids, or its Collections, do not fit into one request."
 ONE_BY_ONE = "Collections were searched one by one: the server has no search in several at once."
 BY_SPACE = "Split by area: time does not split this search."
 FEWEST_PAGES = 4

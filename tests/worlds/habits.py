@@ -219,6 +219,14 @@ class NeedsCollections(Habit):
             raise Refusal(self.status, {"description": f"1 to {self.most} Collections are required"})
 
 
+class FirstCollectionOnly(Habit):
+    """Of several Collections only the first is searched (eodag)."""
+
+    def understood(self, conditions: Json) -> Json:
+        first = {"collections": conditions["collections"][:1]} if "collections" in conditions else {}
+        return {**conditions, **first}
+
+
 class HeavyItem(Habit):
     """A page of more than some items is a 500 where it holds one of them; and so is every page beyond a number of items
     (the result window of Elasticsearch)."""

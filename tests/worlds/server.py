@@ -198,6 +198,11 @@ class World:
             document = {}
         elif parts == ["collections"]:
             document = {"collections": collections, "links": []}
+        elif len(parts) == 4 and parts[2] == "items":
+            found = [item for item in self.items if key_of(item) == (parts[1], parts[3])]
+            if not found:
+                raise Refusal(404, {"description": "no such item"})
+            document = found[0]
         elif len(parts) == 2 and parts[0] == "collections" and parts[1] in names:
             document = collections[names.index(parts[1])]
         else:

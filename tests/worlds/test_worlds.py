@@ -12,6 +12,7 @@ import pytest
 from support import THOROUGH
 
 from stac_manager import ApiStats, DataProcessingError, Failure, IngestModule, WorkflowContext
+from stac_manager.api.heeded import UNSORTED
 
 from .habits import (
     AllOnOnePage,
@@ -32,6 +33,7 @@ from .habits import (
     ExpiringToken,
     FiltersAfterPaging,
     Firewall,
+    FirstCollectionOnly,
     GarbledItem,
     HeavyItem,
     Ignores,
@@ -172,6 +174,11 @@ def in_ranges_turned_round() -> list[Json]:
         for n, t in turned.items()
     }
     return [make_item(n, **times.get(n, {})) for n in range(COUNT)]
+
+
+def with_commas() -> list[Json]:
+    """Items of which every second has an id with a comma, of which the beginning is that of another."""
+    return [{**item, "id": item["id"] + ",b" * (n % 2)} for n, item in enumerate(spread())] + spread()[1:2]
 
 
 def at_the_ends_of_time() -> list[Json]:
@@ -323,6 +330,17 @@ CASES: dict[str, Callable[[], Case]] = {
     "one Collection is needed": lambda: Case([NeedsCollections(1, 422)], in_three_collections, most_requests=40),
     "one Collection is needed, without counts": lambda: Case(
         [NeedsCollections(1)], in_three_collections, world={"counts": False}, most_requests=60
+    ),
+    "only the first Collection is searched": lambda: Case(
+        [FirstCollectionOnly()], in_three_collections, {"collections": ["c", "a"]},
+        wanted=lambda item: item["collection"] != "b", most_requests=30,
+    ),
+    "only the first Collection is searched, and one is needed, without counts": lambda: Case(
+        [FirstCollectionOnly(), NeedsCollections()], in_three_collections, world={"counts": False}, most_requests=70
+    ),
+    "ids with commas, GET": lambda: Case(
+        [Refuses("POST")], with_commas, {"ids": ["item-0001,b", "item-0004"], "collection_id": "scenes"},
+        wanted=lambda item: item["id"] in ("item-0001,b", "item-0004"), most_requests=8,
     ),
     "Collections in turn": lambda: Case(
         [CollectionsInTurn()], in_three_collections, world={"paging": "offset", "counts": False}, most_requests=36
@@ -664,6 +682,32 @@ async def test_a_condition_that_may_be_ignored_is_named(condition: Json, offered
     assert any(f"ignores `{name}`" in note for note in came.stats.notes) is offered
     for notes in (came.stats.notes, plan.notes):
         assert any(f"may ignore `{name}`" in note for note in notes) is not offered
+
+
+@pytest.mark.parametrize("ignores", [True, False])
+async def test_an_area_that_is_ignored_is_named(ignores: bool) -> None:
+    world = World(spread(20), [Ignores("intersects")] if ignores else [])
+    async with running(world):
+        came = await visit(world, 1, intersects=GLOBE)
+    assert any("ignores `intersects`" in note for note in came.stats.notes) is ignores
+
+
+@pytest.mark.parametrize(("sortby", "kept"), [("-properties.datetime", True), ("datetime", False), ("id", True)])
+async def test_an_order_that_is_not_kept_is_named(sortby: str, kept: bool) -> None:
+    world = World(spread(20), [Sorts()])  # newest first, whatever the keys
+    async with running(world):
+        came = await visit(world, 8, sortby=sortby)
+    assert (UNSORTED in came.stats.notes) is not kept
+
+
+@pytest.mark.parametrize("post", [True, False])
+async def test_ids_that_do_not_come_are_named(post: bool) -> None:
+    world = World(with_commas(), [] if post else [Refuses("POST")])
+    async with running(world):
+        came = await visit(world, 8, ids=["item-0001,b", "item-0002", "item-0003"])
+    missing = ["'item-0003'"] if post else ["'item-0001,b'", "'item-0003'"]
+    assert came.stats.notes[-1].endswith(f"No Item came for {len(missing)} of 3 ids: {', '.join(missing)}.")
+    assert ["comma" in str(each) for each in came.failures] == [True] * (not post)
 
 
 @pytest.mark.parametrize("level", [1, 8])

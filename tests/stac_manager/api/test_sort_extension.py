@@ -11,7 +11,7 @@ from aiohttp import web
 from support import make_item
 
 from stac_manager import ApiStats, ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.api.search import UNSORTED
+from stac_manager.api.heeded import UNSORTED
 from stac_manager.config import IngestConfig
 
 from .test_faults import serving

@@ -1,0 +1,68 @@
+"""What the items of a search show of its conditions: which ids came, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from stac_manager.api.ownership import NUMBERS
+from stac_manager.protocols import Item
+from stac_manager.timestamps import SECOND, nanoseconds
+from stac_manager.words import many
+
+UNSORTED = "The server does not sort this search: its Items come in its own order."
+MOST_NAMED = 5
+"""Ids in a note."""
+
+
+class Watch:
+    """Watches the items of a search go by.
+
+    Args:
+        ids: The ids asked for, if any were.
+        keys: The keys of the order asked for.
+    """
+
+    def __init__(self, ids: Iterable[str] | None, keys: Sequence[Mapping[str, str]]) -> None:
+        self._asked = dict.fromkeys(ids or ())
+        self._missing = dict(self._asked)
+        self._path = keys[0]["field"].split(".") if keys else []
+        self._sign = -1 if keys and keys[0]["direction"] == "desc" else 1
+        self._latest: float | None = None
+        self.in_order = True
+
+    def over(self, part: Iterable[Item]) -> Iterable[Item]:
+        """The items of a part, looked at as they are taken."""
+        return self._looking(part) if self._asked or self._path else part
+
+    def _looking(self, part: Iterable[Item]) -> Iterator[Item]:
+        for item in part:
+            self._missing.pop(item.get("id", ""), None)
+            if self._path and (value := _comparable(item, self._path)) is not None:
+                value *= self._sign
+                self.in_order &= self._latest is None or value >= self._latest
+                self._latest = value
+            yield item
+
+    @property
+    def missing(self) -> list[str]:
+        """The ids of which no item came."""
+        return list(self._missing)
+
+    def note(self) -> str | None:
+        """Say which ids those are."""
+        missing = self.missing
+        if not missing:
+            return None
+        named = ", ".join(map(repr, missing[:MOST_NAMED])) + (", ..." if len(missing) > MOST_NAMED else "")
+        return f"No Item came for {len(missing)} of {many(len(self._asked), 'id')}: {named}."
+
+
+def _comparable(item: Any, path: Sequence[str]) -> float | None:
+    """A number, or a time in whole seconds, that items are sorted by; None of what each server sorts in its own way."""
+    for name in path if path[0] == "properties" or path[0] in item else ("properties", *path):
+        item = item.get(name) if isinstance(item, dict) else None
+    if type(item) in NUMBERS:
+        return float(item)
+    time = nanoseconds(item)
+    return None if time is None else time // SECOND
