@@ -109,10 +109,10 @@ class Search:
     async def _page_of(self, reading: Reading) -> Page | None:
         if reading.following is None or reading.stopped:  # ended while it waited for room
             return None
-        # Where to cut next is all that a failing page tells.
-        cuts = reading.share.failing and self._splitter is not None and self._splitter.can_cut(reading)
+        # Where to cut next, or whether anything is behind, is all that a failing page tells.
+        few = reading.memory.unnamed or (reading.share.failing and self._splitter and self._splitter.can_cut(reading))
         looks = self._fetcher.given is None and reading.share.partition == Whole() and not reading.tally.fetched
-        page = await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES if cuts else None)
+        page = await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES if few else None)
         if looks and page and (apart := await one_by_one(self._fetcher.client, self.query, page)):
             self.query, page = apart, None
             reading.begin_anew(apart.request(Whole(), self._fetcher.page_size))
