@@ -146,7 +146,7 @@ class Ledger:
             stats.seconds_decoding += clock() - started
             if reading.stopped:
                 return
-            mark, item = _marked(member)
+            mark, item = _marked([reading.share.partition.key, tally.read, len(marks)] if member is None else member)
             marks.append(mark)
             plain = item and glance is not None and self.delivered is None and glance.tells(member)
             if (plain and reading.memory.is_new(mark, own=True)) or self._is_delivered(

@@ -64,6 +64,13 @@ class LeavesOut(PoisonedItem):
         page["features"] = [item for item in page["features"] if item["id"] not in self.lost]
 
 
+class NullItem(PoisonedItem):
+    """Or null in its place."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        page["features"] = [None if item["id"] in self.lost else item for item in page["features"]]
+
+
 class GarbledItem(PoisonedItem):
     """Or no JSON."""
 

@@ -57,6 +57,7 @@ from .habits import (
     NoLandingPage,
     NoSearchLink,
     NullIn200,
+    NullItem,
     OddText,
     OlderAnswers,
     OldestFirst,
@@ -255,6 +256,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "one item is poison, by offset, nothing cuts": lambda: Case(
         [PoisonedItem("item-0053"), Ignores("datetime", "bbox")], at_one_instant, world={"paging": "offset"},
         most_requests=60,
+    ),
+    "three items are null": lambda: Case(
+        [NullItem("item-0013", "item-0053", "item-0093")], options={"concurrency": 1}, most_requests=16
     ),
     "one item is no JSON": lambda: Case([GarbledItem("item-0013")], world={"paging": "offset"}),
     "one item is no JSON, at one instant": lambda: Case([GarbledItem("item-0003")], at_one_instant),
