@@ -35,8 +35,8 @@ from stac_manager.sinks.model import (
     record_of,
 )  # fmt: skip
 
-PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-"""Errors after which a run can go on, once there is room or the disk is well."""
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors after which a run can go on, once there is room, a limit is raised or the disk is well."""
 _PART = re.compile(r"[0-9a-f]{32}(-\d+)?\.(ndjson|ndjson\.zst|parquet)")
 
 

@@ -190,7 +190,7 @@ def test_a_full_disk_is_said_and_the_next_run_goes_on(source: Path, tmp_path: Pa
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # which would be cut off there, and stay damaged
     full = subprocess.run([*command], preexec_fn=limit, env=env, capture_output=True, text=True, check=False)
     assert full.returncode == 1, full.stderr
-    assert "cannot be written: File too large" in full.stderr
+    assert "cannot be written: File too large; completed parts are kept: run it again to resume" in full.stderr
     assert "Traceback" not in full.stderr
     assert not (dest / "_manifest.json").exists()
     assert not leftovers(dest)
