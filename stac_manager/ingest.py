@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import geopandas
     import pyarrow
 
+    from stac_manager.api.search import Endpoints
+
 
 class IngestModule:
     """Fetches STAC items from files or a STAC API.
@@ -67,6 +69,7 @@ class IngestModule:
         self.config = IngestConfig.parse(options if config is None else config, self._mode)
         self.stats: FileStats | ApiStats = FileStats() if self.config.mode == "file" else ApiStats()
         """What the latest fetch did, during it and after it. `FileIngest` and `ApiIngest` have one of the two types."""
+        self._endpoints: Endpoints = {}
 
     def fetch(self, context: WorkflowContext) -> AsyncGenerator[Item, None]:
         """Yield every item of the source once.
@@ -192,7 +195,9 @@ class IngestModule:
         from stac_manager.api import search as searches
 
         api_stats = ApiStats(tell=context.tell)
-        read_api = partial(searches.read, partition, self.config, collection_id, failures, api_stats, texts)
+        read_api = partial(
+            searches.read, partition, self.config, collection_id, failures, api_stats, texts, self._endpoints
+        )
         return PartitionReader(partition, read_api, api_stats, self._modifier, texts)
 
     def _collection_id(self, context: WorkflowContext | None) -> str | None:

@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from math import ceil, inf
 from time import time
-from typing import Any
+from typing import Any, TypeAlias
 
 from stac_manager.api import page_sizes
 from stac_manager.api.cutting import Cutter, Density
+from stac_manager.api.endpoint import Endpoint
 from stac_manager.api.execution import Search
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
@@ -48,6 +49,10 @@ BLIND_PARTITIONS = 16
 MOST_PARTITIONS = 2_000
 ROUNDS = 8
 """Partitions are counted and the crowded ones cut again so often."""
+
+
+Endpoints: TypeAlias = dict[tuple[str, ...], Endpoint]
+"""Of one server, by the Collections that are searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +225,13 @@ async def read(
     failures: FailureCollector,
     stats: ApiStats,
     texts: Texts,
+    endpoints: Endpoints,
     done: Done,
 ) -> Parts:
     """Yield the items that a partition owns, in parts, and call `done` with the report after the last.
 
-    `texts` keeps the text of the latest item, where nothing else is wanted.
+    `texts` keeps the text of the latest item, where nothing else is wanted; `endpoints` what the landing page says,
+    for the partitions that follow.
 
     Raises:
         DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
@@ -234,7 +241,7 @@ async def read(
         planned = (
             await _planned(config, session, stats, blindly=True)
             if whole
-            else _divided(partition, await session.planner.query(), workers, config.limit)
+            else _divided(partition, await _query(session.planner, endpoints), workers, config.limit)
         )
         query = planned.query
         ledger = Ledger(stats, failures, query.asked, None, alone=partition, loads=_loads(texts))
@@ -259,6 +266,13 @@ async def read(
         duplicates=proof.duplicates_removed,
     )
     done(report)
+
+
+async def _query(planner: Planner, endpoints: Endpoints) -> Query:
+    names = tuple(planner.body.get("collections", ()))
+    query = await planner.query(endpoints.get(names))
+    endpoints[names] = query.endpoint
+    return query
 
 
 def _loads(texts: Texts | None) -> Callable[[Any], Any] | None:

@@ -14,6 +14,16 @@ from .server import Habit, Json, Key, World, key_of, running
 from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread
 
 
+class Landings(Habit):
+    """Counts how often the landing page is read."""
+
+    count = 0
+
+    def document(self, path: str, document: Json) -> Json:
+        self.count += "conformsTo" in document
+        return document
+
+
 @pytest.mark.parametrize(
     ("habits", "items"),
     [
@@ -28,16 +38,19 @@ from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread
 )
 @pytest.mark.parametrize("counts", [True, False])
 async def test_partitions_hold_all(habits: Sequence[Habit], items: Callable[[], list[Json]], counts: bool) -> None:
-    world = World(items(), habits, counts=counts, paging="position")
+    landings = Landings()
+    world = World(items(), [*habits, landings], counts=counts, paging="position")
     keys: list[Key] = []
     async with running(world):
         module = IngestModule({"source": world.url, "limit": LIMIT, "concurrency": 2})
         plan = await module.plan(partition_items=25)
+        landings.count = 0
         readers = [module.read(partition, WorkflowContext.create()) for partition in plan]
         for reader in readers:
             keys += [key_of(item) async for item in reader]
     assert sorted(map(str, keys)) == sorted(str(key_of(item)) for item in world.items)
     assert merge(plan, [reader.report for reader in readers]).status != "incomplete"
+    assert landings.count == 1, "once for all partitions"
 
 
 @pytest.mark.parametrize("habit", [NextLink("absent"), HeavyItem(window=70), Refuses("open")])
