@@ -4,13 +4,15 @@ The first line on standard input is a JSON object: `options` of the IngestModule
 `items`, the number that must come out, or null, and `written`: whether items are written as NDJSON, by as many
 processes as the level says ("2 processes"), in place of being read only. Each line after it asks for one run. Each is
 answered with one JSON object: `{}` or `missing` to the first, what was observed or `error` to a run. When the input
-ends, however the one who wrote it ended, so does this process.
+ends, however the one who wrote it ended, so does this process, with its children and its temporary files.
 """
 
+import contextlib
 import gc
 import json
 import os
 import queue
+import shutil
 import signal
 import sys
 import tempfile
@@ -25,7 +27,8 @@ def main():
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a package prints is no answer
     asked = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(asked,), daemon=True).start()
+    tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="level-")
+    threading.Thread(target=_listen, args=(asked, tempfile.tempdir), daemon=True).start()
     run = None
     while True:
         line = asked.get()
@@ -37,10 +40,19 @@ def main():
         answers.flush()
 
 
-def _listen(asked):
+def _listen(asked, scratch):
     for line in sys.stdin:
         asked.put(line)
-    os._exit(0)  # also in the middle of a run
+    if os.listdir(scratch):  # in the middle of a run
+        import psutil
+
+        children = psutil.Process().children(recursive=True)
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        psutil.wait_procs(children)
+    shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(0)
 
 
 def _prepared(request):

@@ -328,21 +328,40 @@ def test_a_server_that_stops_answering_is_an_error_of_one_line(run: Run, tmp_pat
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL, *([signal.SIGTERM] if THOROUGH else [])])
-def test_ctrl_c_leaves_no_process_and_no_file(sign: signal.Signals, tmp_path: Path) -> None:
+READING = ("api", "--max-items", "300", "--limit", "1", "--concurrency", "1")
+WRITING = ("file", "--source", "*.ndjson", "--workers", "2", "--repeat", "1000")
+
+
+@pytest.mark.parametrize(
+    ("sign", "arguments", "children"),
+    [
+        (signal.SIGINT, READING, ["_level.py", "stac_api_server.py"]),
+        (signal.SIGKILL, READING, ["_level.py", "stac_api_server.py"]),
+        (signal.SIGINT, WRITING, ["_level.py"]),
+        (signal.SIGKILL, WRITING, ["_level.py"]),
+        *([(signal.SIGTERM, READING, ["_level.py", "stac_api_server.py"])] if THOROUGH else []),
+    ],
+)
+def test_ctrl_c_leaves_no_process_and_no_file(
+    sign: signal.Signals, arguments: tuple[str, ...], children: list[str], tmp_path: Path
+) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    command = [*PROGRAM, "api", "--max-items", "300", "--limit", "1", "--concurrency", "1", "--output", "x.json"]
+    (tmp_path / "items.ndjson").write_text("".join(f"{json.dumps(make_item(f'i{n}'))}\n" for n in range(3_000)))
+    command = [*PROGRAM, *arguments, "--output", "x.json"]
     with subprocess.Popen(
         list(map(str, command)), cwd=tmp_path, env={**os.environ, "TMPDIR": str(scratch)},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as running:  # fmt: skip
         below: list[psutil.Process] = []
         deadline = time.monotonic() + 120
-        while len(below) < 2 and time.monotonic() < deadline:  # the server and the level
+        names: set[str] = set()
+        # Until it is in the middle of writing, too.
+        while not (names >= set(children) and (arguments is READING or any(scratch.glob("level-*/*")))):
+            assert time.monotonic() < deadline
             below = psutil.Process(running.pid).children(recursive=True)
-            time.sleep(0.05)
-        assert sorted(Path(_words(child)[1]).name for child in below) == ["_level.py", "stac_api_server.py"]
+            names = {Path(word).name for child in below for word in _words(child)[1:2]}
+            time.sleep(0.01)
         running.send_signal(sign)
         _, said = running.communicate(timeout=120)
     if sign is signal.SIGKILL:

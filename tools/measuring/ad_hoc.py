@@ -26,6 +26,7 @@ from tools.words import plural
 from . import schedule
 
 PROGRAM = ROOT / "benchmarks" / "_level.py"
+STOP_SECONDS = 10.0
 PACKAGES = ("aiohttp", "orjson", "msgspec", "pysimdjson", "pyarrow", "stac-manager")
 
 
@@ -100,12 +101,17 @@ class Worker:
             self.runs.append(answer)
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._said):
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()  # which ends it
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for stream in (self._process.stdout, self._said):
             assert stream is not None
-            with suppress(BrokenPipeError):
-                stream.close()
+            stream.close()
 
     def _ask(self, line: str) -> None:
         assert self._process.stdin is not None
