@@ -25,6 +25,7 @@ from tools.analysis.model import (
     with_speedups,
 )  # fmt: skip
 from tools.errors import ReportError
+from tools.words import clipped
 
 from .files import TIME_METHOD, History, ResultFile, chosen, read_history
 from .git import Repository
@@ -202,16 +203,20 @@ def _environment(file: ResultFile, machine: Mapping[str, Any]) -> Environment:
 def environment_of(machine: Mapping[str, Any], commit: str | None) -> Environment:
     """What asv says of a machine."""
     said = {name: str(machine.get(name) or "") for name in ("machine", "os", "cpu", "num_cpu", "ram")}
-    cores, ram = said["num_cpu"], said["ram"]
+    ram = _count(said["ram"])
     return Environment(
         commit=commit,
         commit_short=commit and commit[:8],
         machine=said["machine"] or None,
         os=said["os"] or None,
         cpu=said["cpu"] or None,
-        cores=int(cores) if cores.isdecimal() else None,
-        ram=_memory(int(ram)) if ram.isdecimal() else ram or None,
+        cores=_count(said["num_cpu"]),
+        ram=_memory(ram) if ram is not None else clipped(said["ram"], 20) or None,
     )
+
+
+def _count(text: str) -> int | None:
+    return amount(int(text)) if text.isdecimal() and len(text) < 20 else None
 
 
 def _memory(number: int) -> str:

@@ -467,7 +467,14 @@ ODD_VALUES: dict[str, list[Any]] = {
     "concurrency": ["-1", "0", "999999999999999999999", "None", "1.5"],
     "test_size": ["-5", "1e400", "'\\x1b\\u202eab'"],
     "peak": [-5, math.nan, 10**30],
-    "machine": [{"gpu": {"a": 1}}, {"num_cpu": True}, {"os": ["x"]}, {"cpu": 5}, {"ram": {"a": 1}}],
+    "machine": [
+        {"gpu": {"a": 1}},
+        {"num_cpu": True},
+        {"os": ["x"]},
+        {"cpu": 5},
+        {"ram": {"a": 1}},
+        {"ram": 10**400, "num_cpu": 10**400},
+    ],
 }
 
 
