@@ -104,9 +104,13 @@ async def search(
             planned, session.fetcher, ledger, level, stats, planner if why_never_split(config) is None else None
         )
         watch = Watch(config.ids, planned.query.body.get("sortby", ()))
-        async with owning(run.parts()) as parts:
-            async for part in parts:
-                yield watch.over(part)
+        try:
+            async with owning(run.parts()) as parts:
+                async for part in parts:
+                    yield watch.over(part)
+        except DataProcessingError as error:
+            stats.completeness.status, stats.completeness.problems = "incomplete", [str(error)]
+            raise
         ledger.conclude(run.ways.note)
         client, query, found = session.fetcher.client, run.query, stats.completeness.items
         if (config.ordered and "sortby" not in query.body) or not watch.in_order:

@@ -770,3 +770,20 @@ async def test_an_item_that_is_counted_and_left_out_of_its_page_is_missing(level
     assert len(came.keys) == COUNT - 1
     assert came.stats.completeness.status == "incomplete"
     assert came.failures
+
+
+class Expires(Habit):
+    """Access ends after three searches, for good."""
+
+    async def arrives(self, ask: Ask) -> None:
+        if ask.number > 3:
+            raise Refusal(401, {"description": "the token has expired"})
+
+
+async def test_a_search_that_ends_with_an_error_is_incomplete() -> None:
+    world = World(spread(), [Expires()], counts=False)
+    async with running(world):
+        came = await visit(world, 1)
+    assert "the token has expired" in str(came.error)
+    assert (len(came.keys), came.stats.completeness.status) == (3 * LIMIT, "incomplete")
+    assert came.stats.completeness.problems == [came.error]
