@@ -39,16 +39,7 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (
-    measuring.file_command,
-    measuring.api_command,
-    judging.compare_command,
-    judging.report_command,
-    judging.regressions_command,
-    judging.nightly_command,
-    housekeeping.dashboard_command,
-    housekeeping.clean_command,
-):
+for command in (*measuring.COMMANDS, *judging.COMMANDS, *housekeeping.COMMANDS):
     cli.add_command(command)
 
 

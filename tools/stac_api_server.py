@@ -72,7 +72,13 @@ async def serve(catalog: Catalog, options: Namespace) -> None:
         loop.add_signal_handler(number, stop.set)
     if options.until_eof:
         try:
-            loop.add_reader(sys.stdin.fileno(), _read_until_eof, sys.stdin.fileno(), stop)
+            file = sys.stdin.fileno()
+
+            def read_until_eof() -> None:
+                if not os.read(file, 4096):
+                    stop.set()
+
+            loop.add_reader(file, read_until_eof)
         except (PermissionError, AttributeError):  # a file, which is at its end, or closed
             stop.set()
     runner = web.AppRunner(
@@ -89,11 +95,6 @@ async def serve(catalog: Catalog, options: Namespace) -> None:
         await stop.wait()
     finally:
         await runner.cleanup()
-
-
-def _read_until_eof(file: int, ended: asyncio.Event) -> None:
-    if not os.read(file, 4096):
-        ended.set()
 
 
 if __name__ == "__main__":

@@ -67,12 +67,6 @@ def command(output: Path, listed: bool, **spec: Any) -> None:
     click.echo(made.path.resolve())
 
 
-def main() -> None:
-    """Run the program: exit code 0, 1 for a failure, 2 for wrong options, 130 for Ctrl-C."""
-    with in_one_line():
-        sys.exit(command.main(standalone_mode=False))
-
-
 def _listing(root: Path) -> str:
     """One line a data set: its name, its number of items, its size, and whether it is whole."""
     lines = []
@@ -84,4 +78,5 @@ def _listing(root: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with in_one_line():
+        command.main(standalone_mode=False)

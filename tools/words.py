@@ -64,7 +64,7 @@ def clipped(text: str, longest: int) -> str:
 
 def pieces(name: str) -> list[str]:
     """The parts of a name between which a line may be broken: after a dot, a bracket, a comma, an underscore."""
-    return [piece for piece in _PIECES.findall(name) if piece]
+    return list(filter(None, _PIECES.findall(name)))
 
 
 def plain(text: str) -> str:

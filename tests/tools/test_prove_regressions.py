@@ -85,7 +85,7 @@ def test_what_a_comparison_measures_in_each_round() -> None:
         assert {name.split(".")[2].split("_")[0] for name in rounds[0] - rounds[3]} == {"peakmem"}
         timed = {name.split("(")[0] for name in rounds[3]}
         assert len(timed) >= kinds - 2
-        counted = {name.split(".")[0] for name in chosen(turns.counts(bench))}
+        counted = {name.split(".")[0] for name in chosen(turns.COUNTS.format(bench=bench))}
         assert counted == {"counts", "instructions"}
     quick = "".join(chosen(turns.QUICK_BENCH))
     for name in ("EveryFormat", "APISmallPages.time", "peakmem", "Requests", "ndjson"):

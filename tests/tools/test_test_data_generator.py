@@ -26,6 +26,7 @@ from referencing import Registry, Resource
 from support import combined
 
 from tools import test_data_generator as generator
+from tools.commands.failures import in_one_line
 from tools.errors import ToolError
 from tools.test_data import (
     DATETIME_KINDS,
@@ -433,8 +434,8 @@ def test_wrong_options_give_one_line(
     options: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", [SCRIPT.name, *options.split(), "--output", str(tmp_path)])
-    with pytest.raises(SystemExit) as exit_:
-        generator.main()
+    with pytest.raises(SystemExit) as exit_, in_one_line():
+        sys.exit(generator.command.main(standalone_mode=False))
     captured = capsys.readouterr()
     assert exit_.value.code == 2
     assert captured.out == ""

@@ -5,22 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from .bottleneck import Bottleneck, bottleneck_of, ceiling_of
-from .model import (
-    MEASUREMENT_SAMPLES,
-    MODEST_SPEEDUP,
-    SIGNIFICANT_SPEEDUP,
-    Concurrency,
-    DataSet,
-    Effect,
-    Level,
-    Report,
-    counted,
-    fastest,
-)
-from .scaling import ScalingLaw, fit
+from .bottleneck import bottleneck_of, ceiling_of
+from .model import ENOUGH_SAMPLES, MODEST, SIGNIFICANT, Concurrency, DataSet, Effect, Level, Report, counted, fastest
+from .scaling import fit
 from .usage import Usage
-from .words import Line as Line
 from .words import details_of, lines_of
 
 UNCERTAIN = 2.0  # the ends of an interval further apart than by this factor say little of the speedup
@@ -59,7 +47,7 @@ class Analysis:
             return "no samples"
         if len(self.compared) < len(levels) - (self.data_set.baseline is not None) and not self.differing_items:
             return "no spread"
-        return "few samples" if any(level.sample_count < MEASUREMENT_SAMPLES for level in levels) else "enough"
+        return "few samples" if any(level.sample_count < ENOUGH_SAMPLES for level in levels) else "enough"
 
     @cached_property
     def best(self) -> Level | None:
@@ -88,9 +76,9 @@ class Analysis:
         if self.data_set.baseline is None or not levels:
             return "unknown"
         speedup = self.best.rounded if self.best else 1.0
-        if speedup >= MODEST_SPEEDUP:
-            return "significant" if speedup >= SIGNIFICANT_SPEEDUP else "modest"
-        if any(low <= 1 and high >= MODEST_SPEEDUP for low, high in (x.speedup_interval or (1, 1) for x in levels)):
+        if speedup >= MODEST:
+            return "significant" if speedup >= SIGNIFICANT else "modest"
+        if any(low <= 1 and high >= MODEST for low, high in (x.speedup_interval or (1, 1) for x in levels)):
             return "inconclusive"
         # A level that is in the table without an interval might be the one.
         return "none" if len(levels) + 1 == len(self.data_set.measured) else "unknown"
@@ -119,7 +107,7 @@ class Analysis:
             return None
         worth = tuple(level for level in self.compared if level in usable)
         if base is not None:
-            worth = tuple(level for level in worth if level.is_faster and level.rounded >= MODEST_SPEEDUP)
+            worth = tuple(level for level in worth if level.is_faster and level.rounded >= MODEST)
         numbers, most = counted(worth), top.concurrency if isinstance(top.concurrency, int) else math.inf
         small = [level for number, level in numbers.items() if number <= most]
         if isinstance(top.concurrency, str):
@@ -129,26 +117,14 @@ class Analysis:
         smallest = (level for place, level in enumerate(small, 1) if not any(x.pays(level) for x in small[place:]))
         return next(smallest, one)
 
-    @cached_property
-    def bottleneck(self) -> Bottleneck:
-        """What keeps the work from being faster."""
-        return bottleneck_of(self.data_set, self.effect, self.best)
-
     @property
     def one(self) -> Usage | None:
         """Where the time of 1 worker went; None where only its speed was measured."""
         return None if self.data_set.baseline is None else self.data_set.baseline.usage
 
-    @cached_property
-    def ceiling(self) -> float | None:
-        """The speedup that the time on one thread allows at most (Amdahl's law); None: not known, or no limit."""
-        return ceiling_of(self.data_set)
-
-    @cached_property
-    def law(self) -> ScalingLaw | None:
-        """The Universal Scalability Law, where the levels follow it."""
-        return fit(self.data_set)
-
+    bottleneck = cached_property(lambda self: bottleneck_of(self.data_set, self.effect, self.best))
+    ceiling = cached_property(lambda self: ceiling_of(self.data_set))
+    law = cached_property(lambda self: fit(self.data_set))
     lines = cached_property(lines_of)
     details = cached_property(details_of)
 
@@ -156,18 +132,11 @@ class Analysis:
     def recommended(self) -> Concurrency | None:
         return None if self.default is None else self.default.concurrency
 
-    @property
-    def best_concurrency(self) -> Concurrency | None:
-        """The best level; 1 where nothing is faster, None where that is not known."""
-        if self.best is not None:
-            return self.best.concurrency
-        return 1 if self.effect == "none" else None
-
     def as_json(self) -> dict[str, Any]:
         same = {name: getattr(self, name) for name in ("effect", "bottleneck", "recommended", "ceiling", "details")}
         return {
             **same,
-            "best": self.best_concurrency,
+            "best": self.best.concurrency if self.best else 1 if self.effect == "none" else None,
             "samples": self.quality,
             "refused": [level.concurrency for level in self.data_set.refused],
             "lines": [[line.label, line.text, line.command] for line in self.lines],

@@ -6,11 +6,11 @@ something that serves one at a time. How busy the CPU was tells the two apart.
 
 from typing import Literal
 
-from .model import MODEST_SPEEDUP, PAYING_GAIN, SIGNIFICANT_SPEEDUP, DataSet, Effect, Kind, Level, counted
+from .model import MODEST, PAYING_GAIN, SIGNIFICANT, DataSet, Effect, Kind, Level, counted
 from .usage import Usage, waiting_in_words
 
-CPU_BOUND_BUSY = 1 / MODEST_SPEEDUP  # busier, and one thread cannot get a speedup worth having (Amdahl's law)
-IDLE_BUSY = 1 / SIGNIFICANT_SPEEDUP  # less busy, and it could get a significant one
+CPU_BOUND_BUSY = 1 / MODEST  # busier, and one thread cannot get a speedup worth having (Amdahl's law)
+IDLE_BUSY = 1 / SIGNIFICANT  # less busy, and it could get a significant one
 HALF_BUSY = 0.5  # below this the CPU is not what limits a pool
 BEYOND_CEILING = 1.1  # a speedup so far above what one thread allows is not of one thread, or not of the same work
 NEARLY_IDEAL = 0.7  # of the number of workers: a speedup that is as good as it gets

@@ -8,14 +8,16 @@ the sample.
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
-from .metrics import Measured
+from .metrics import Measured, Metric
 
 CONFIDENCE = 0.95
+FALSE_ALARM = 0.01  # the chance that a table with no change in it calls one
+LASTING = 3  # so many commits in a row on another level than before are a lasting change
 MINIMUM_RUNS = 6  # commits that it takes to know how much a benchmark swings from run to run
 ASSUMED_RUN_SPREAD = 0.03  # what is taken for that swing while it is not known: a fraction, one standard deviation
 LEAST_RUN_SPREAD = 0.005
@@ -31,6 +33,7 @@ _MAD_TO_DEVIATION = 1 / _NORMAL.inv_cdf(0.75)
 _MEDIAN_TO_MEAN = math.pi / 2  # the variance of a median of many samples by that of their mean
 
 _Part: TypeAlias = tuple[float, float]  # a variance and its degrees of freedom
+Samples: TypeAlias = tuple[str, Sequence[float]]  # of one commit
 
 
 @dataclass(frozen=True)
@@ -242,3 +245,47 @@ def _signed_rank_chances(count: int) -> list[float]:
         nothing = [0] * rank
         ways = [without + with_it for without, with_it in zip(ways + nothing, nothing + ways, strict=True)]
     return [below / 2**count for below in accumulate(ways)]
+
+
+def level_before(runs: Sequence[Samples], judged: Samples, spread: RunSpread, metric: Metric) -> Sequence[Samples]:
+    """What a run is judged by: the level of the runs before it.
+
+    A level of a commit or two may be an accident of the machine, or of a benchmark that comes out one way or the other:
+    where the judged run is nearer to the level before that, nothing new has happened.
+    """
+    last = _settled(runs, spread, metric)
+    if len(last) >= LASTING or len(last) == len(runs):
+        return last
+    earlier = _settled(runs[: -len(last)], spread, metric)
+    (goal,) = _log_medians([judged[1]])
+    return min(last, earlier, key=lambda side: abs(statistics.median(_log_medians([x for _, x in side])) - goal))
+
+
+def _settled(runs: Sequence[Samples], spread: RunSpread, metric: Metric) -> Sequence[Samples]:
+    """The runs since the last lasting change, which is no news and must not blur what is normal now."""
+    while len(runs) > 1:
+        split = best_split(runs, range(1, len(runs)))
+        before, after = ([x for _, x in side] for side in (runs[:split], runs[split:]))
+        found = between_runs(before, after, spread, steady=metric.nature == "memory")
+        if found is None or found.p_value * len(runs) >= FALSE_ALARM or not metric.is_large(found.ratio):
+            break
+        runs = runs[split:]
+    return runs
+
+
+def best_split(runs: Sequence[Samples], places: Sequence[int]) -> int:
+    """Where the level changed, if it did: the place that leaves the least deviation on both sides."""
+    levels = _log_medians([samples for _, samples in runs])
+
+    def left_over(place: int) -> float:
+        sides = (levels[:place], levels[place:])
+        return sum(abs(level - middle) for side in sides for middle in [statistics.median(side)] for level in side)
+
+    return min(places, key=left_over)
+
+
+def largest_step(order: Sequence[str], values: Mapping[str, float]) -> str | None:
+    """The commit whose step goes furthest in the direction of the whole change."""
+    whole = values[order[-1]] - values[order[0]]
+    steps = {b: (values[b] - values[a]) * (1 if whole > 0 else -1) for a, b in pairwise(order)}
+    return max(steps, key=steps.__getitem__) if whole else None

@@ -13,8 +13,8 @@ from statistics import median
 from tools.words import clipped, percent, plural, quantity
 
 from . import certainty
+from .certainty import Samples
 from .metrics import Measured, Metric, Run, metric_of
-from .steps import Samples, best_split, largest_step, level_before
 from .verdicts import EXIT_CODES, Finding, Row, Status, counted, exact_verdict, overall, rows_of
 
 ANOTHER_UNIT = 500
@@ -73,7 +73,9 @@ class Change:
         if self.status == "regression":
             return f"Regression{' since ' if self.guilty else ''}{', '.join(map(short, self.guilty))}"
         if self.exit_code == 0:
-            return f"No regression{' in what could be judged' if any(row.is_open for row in self.rows) else ''}"
+            # Measured before and not judged all the same, or missing now.
+            is_open = any(row.is_undecided(row.base) for row in self.rows)
+            return f"No regression{' in what could be judged' if is_open else ''}"
         return "Too noisy to judge" if self.status == "unstable" else "Not enough data to judge"
 
     @property
@@ -89,8 +91,8 @@ def repeatable(before: Sequence[Run], after: Sequence[Run]) -> list[str]:
 
 
 def undecided(change: Change) -> list[str]:
-    """The benchmarks, as asv names them, of which further rounds may tell what these could not."""
-    return list(dict.fromkeys(row.series.benchmark for row in change.rows if row.is_undecided))
+    """The benchmarks, as asv names them, of which further rounds may tell what these could not: they have a test."""
+    return list(dict.fromkeys(row.series.benchmark for row in change.rows if row.is_undecided(row.p_value)))
 
 
 def short(name: str) -> str:
@@ -109,12 +111,10 @@ def between(
     looks: int = 1,
     notes: Sequence[str] = (),
 ) -> Change:
-    """Judge what was measured after by what was measured before.
+    """Judge runs by those before, oldest first; where they are `paired`, each ran right beside the one in its place.
 
-    Args:
-        before, after: Runs, oldest first. `paired`: each of `before` ran right beside the one of `after` in its place.
-        looks: How often these are judged at most, with more runs each time: each look is a comparison of its own.
-        machine, commit, base, notes: As in `Change`. Without a `base`, each change names the commit that brought it.
+    `looks` is how often they are judged at most, with more runs each time: each is a comparison of its own. The rest is
+    as in `Change`; without a `base`, each change names the commit that brought it.
     """
     findings = list((_paired_findings if paired else _findings)(before, after))
     rows = rows_of(findings, looks)
@@ -251,7 +251,7 @@ def _compare_rounds(
     return Finding(row, metric, difference, basis, len(calm))
 
 
-def _compare_history(row: Row, metric: Metric, before: list[Samples], after: list[Samples]) -> Finding:
+def _compare_history(row: Row, metric: Metric, before: Sequence[Samples], after: Sequence[Samples]) -> Finding:
     values = {commit: median(samples) for commit, samples in (*before, *after)}
     every = [value for _, samples in (*before, *after) for value in samples]
     if min(every) < 0:
@@ -260,14 +260,14 @@ def _compare_history(row: Row, metric: Metric, before: list[Samples], after: lis
         last = before[-1][0]
         order = [last, *(commit for commit, _ in after)]
         row = replace(row, base=values[last], head=values[order[-1]])
-        return Finding(replace(row, guilty=largest_step(order, values)), metric)
+        return Finding(replace(row, guilty=certainty.largest_step(order, values)), metric)
     has_zero = min(every) == 0
     if has_zero:  # a count that may be 0 has no ratio; one more has
-        before, after = _one_more(before), _one_more(after)
+        before, after = ([(commit, [x + 1 for x in samples]) for commit, samples in side] for side in (before, after))
     spread = certainty.run_spread([samples for _, samples in (*before, *after)])
-    before = level_before(before, after[0], spread, metric)
+    before = certainty.level_before(before, after[0], spread, metric)
     runs = [*before, *after]
-    split = best_split(runs, range(len(before), len(runs)))
+    split = certainty.best_split(runs, range(len(before), len(runs)))
     old, new = runs[:split], runs[split:]
     middle = median if has_zero else certainty.log_median
     base, head = (middle([values[commit] for commit, _ in side]) for side in (old, new))
@@ -281,10 +281,6 @@ def _compare_history(row: Row, metric: Metric, before: list[Samples], after: lis
     swing = f"{percent(spread.deviation)} ({'measured' if spread.is_known else 'assumed'})"
     basis = f"{plural(len(old), 'earlier run')}, run-to-run swing {swing}"
     return Finding(row, metric, difference, basis, has_ratio=not has_zero)
-
-
-def _one_more(side: Sequence[Samples]) -> list[Samples]:
-    return [(commit, [value + 1 for value in samples]) for commit, samples in side]
 
 
 def _too_few(runs: Sequence[Sequence[float]]) -> str:

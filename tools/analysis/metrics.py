@@ -2,6 +2,7 @@
 what each metric is: whether it is ours to judge, which direction is good, what change is called. Here alone.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,13 +91,9 @@ _TIME = re.compile(r"(?:[mun]|µ|milli|micro|nano)?(?:s|secs?|seconds?)|min|minu
 
 @dataclass(frozen=True)
 class Metric:
-    """One kind of quantity.
-
-    Attributes:
-        nature: exact, the same each time; memory, nearly so; time (or a rate) and other, samples of a distribution.
-        lower_is_better: False for what is wanted in plenty, such as items a second.
-        least_change: The fraction up to which a change is not called, however certain it is.
-        more, less: The words for a change.
+    """One kind of quantity, by its nature: exact, the same each time; memory, nearly so; time (or a rate) and other,
+    samples of a distribution. Lower is not better for what is wanted in plenty, such as items a second. Up to
+    `least_change`, a fraction, a change is not called, however certain it is; `more` and `less` are the words for one.
     """
 
     nature: Nature
@@ -104,6 +101,9 @@ class Metric:
     least_change: float
     more: str = "more"
     less: str = "less"
+
+    def is_large(self, ratio: float) -> bool:
+        return abs(math.log(ratio)) > math.log1p(self.least_change)
 
 
 def is_judged(benchmark: str, params: Mapping[str, str], unit: str) -> bool:

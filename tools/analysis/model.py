@@ -13,15 +13,17 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from tools.words import plural
+
 from .certainty import ratio_interval
 from .metrics import Measured, Status
 from .usage import Kind as Kind
 from .usage import Seconds as Seconds
 from .usage import Usage as Usage
 
-BASELINE_CONCURRENCY = 1
-MEASUREMENT_SAMPLES = 5
-SIGNIFICANT_SPEEDUP, MODEST_SPEEDUP = 3.0, 1.2  # as the table shows it: from here on the words change
+BASELINE = 1
+ENOUGH_SAMPLES = 5
+SIGNIFICANT, MODEST = 3.0, 1.2  # as the table shows it: from here on the words change
 PAYING_GAIN = 1.10  # a level pays when it has at least this much of the throughput of the one it is compared with
 SAME_MEMORY_BYTES = 16_000_000  # peaks that are this close are alike: an allocator rounds more than that
 
@@ -79,17 +81,15 @@ class Level:
     def strategy(self) -> Strategy:
         if isinstance(self.concurrency, str):
             return "processes" if _PROCESSES.fullmatch(self.concurrency) else "auto"
-        return "sequential" if self.concurrency == BASELINE_CONCURRENCY else "concurrent"
+        return "sequential" if self.concurrency == BASELINE else "concurrent"
 
     @property
     def measured(self) -> Measured:
-        """What it was made from."""
         quartiles = self.q25_seconds, self.q75_seconds
         return Measured(self.status, self.median_seconds, self.samples, self.sample_count, *quartiles)
 
     @property
     def is_scattered(self) -> bool:
-        """Whether there is more than one sample, and a spread."""
         return self.sample_count > 1 and self.q25_seconds != self.q75_seconds
 
     @property
@@ -108,7 +108,6 @@ class Level:
         return round(self.speedup or 1.0, 1)
 
     def gain_over(self, other: "Level") -> float:
-        """The throughput by that of another level."""
         return other.seconds / self.seconds
 
     def interval_over(self, other: "Level") -> tuple[float, float] | None:
@@ -156,7 +155,7 @@ class DataSet:
     @property
     def baseline(self) -> Level | None:
         """The level that speedups refer to, when it has a time."""
-        return next((x for x in self.measured if x.concurrency == BASELINE_CONCURRENCY), None)
+        return next((x for x in self.measured if x.concurrency == BASELINE), None)
 
     @property
     def refused(self) -> tuple[Level, ...]:
@@ -172,17 +171,16 @@ class DataSet:
     @property
     def is_quick(self) -> bool:
         """Whether a level was timed too few times to call the result a measurement."""
-        return any(level.sample_count < MEASUREMENT_SAMPLES for level in self.measured)
+        return any(level.sample_count < ENOUGH_SAMPLES for level in self.measured)
 
     @property
     def speedup_missing_because(self) -> str | None:
         """Why no speedup can be given, in words, or None."""
         if self.baseline is not None:
             return None
-        level = next((x for x in self.levels if x.concurrency == BASELINE_CONCURRENCY), None)
-        if level is None:
-            return "the baseline (1 worker) was not measured"
-        return f"the baseline (1 worker) {'failed' if level.status == 'failed' else 'is n/a'}"
+        state = next((x.status for x in self.levels if x.concurrency == BASELINE), None)
+        words = {"failed": "failed", None: "was not measured"}.get(state, "is n/a")
+        return f"the baseline (1 worker) {words}"
 
 
 @dataclass(frozen=True)
@@ -276,10 +274,9 @@ def title_of(kind: Kind, items: int) -> str:
 def sample_counts(levels: Sequence[Level]) -> str:
     """How often each level was timed: "5 samples a level", "1 to 3 samples a level"."""
     counts = sorted({level.sample_count for level in levels if level.status == "ok"})
-    if not counts:
-        return "no samples"
-    number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{number} {'sample' if counts == [1] else 'samples'} a level"
+    if len(counts) > 1:
+        return f"{counts[0]} to {counts[-1]} samples a level"
+    return f"{plural(counts[0], 'sample')} a level" if counts else "no samples"
 
 
 def _compared(base: Level | None, level: Level) -> Level:

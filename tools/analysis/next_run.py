@@ -8,16 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from .bottleneck import too_few_tasks
-from .model import (
-    BASELINE_CONCURRENCY,
-    MEASUREMENT_SAMPLES,
-    PAYING_GAIN,
-    Concurrency,
-    DataSet,
-    counted,
-    order_of,
-    title_of,
-)
+from .model import BASELINE, ENOUGH_SAMPLES, PAYING_GAIN, Concurrency, DataSet, counted, order_of, title_of
 
 if TYPE_CHECKING:
     from .analysis import Analysis
@@ -42,7 +33,7 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
         return _again(data_set, "Find the highest rate that the server accepts", concurrency=below) if below else None
     if data_set.baseline is None:
         names = [level.concurrency for level in measured]
-        return _again(data_set, "Measure 1 worker too", concurrency=[BASELINE_CONCURRENCY, *names])
+        return _again(data_set, "Measure 1 worker too", concurrency=[BASELINE, *names])
     if len(measured) < 2:
         levels = [1, 2, 4] if WORKERS in (data_set.command or "") else [1, 5, 10]
         return _again(data_set, "Measure more levels", concurrency=levels)
@@ -51,7 +42,7 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
     if quiet and (found.quality == "enough" or not is_open):
         return _again(data_set, f"Measure again{quiet}")
     if is_open:
-        repeats = max(MEASUREMENT_SAMPLES, 2 * max(level.sample_count for level in measured))
+        repeats = max(ENOUGH_SAMPLES, 2 * max(level.sample_count for level in measured))
         return _again(data_set, f"Repeat each level{quiet}{_cost(data_set, repeats=repeats)}", repeat=repeats)
     few = too_few_tasks(data_set)
     if few is not None and not _is_beyond_the_best(found, min(few[1])):
@@ -69,14 +60,14 @@ def _is_beyond_the_best(found: Analysis, workers: int) -> bool:
 def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:
     """Levels that would move the default: above it where the largest one was still faster, else just below it."""
     default = found.default
-    if default is None or not isinstance(default.concurrency, int) or default.concurrency == BASELINE_CONCURRENCY:
+    if default is None or not isinstance(default.concurrency, int) or default.concurrency == BASELINE:
         return None
     level = default.concurrency
     if level == names[-1] and _is_rising(found.data_set):
         if found.ceiling is not None and (default.speedup or 1.0) * PAYING_GAIN > found.ceiling:
             return None
         return _again(found.data_set, "Measure larger levels, throughput was still rising",
-                      concurrency=[BASELINE_CONCURRENCY, level, 2 * level, 4 * level])  # fmt: skip
+                      concurrency=[BASELINE, level, 2 * level, 4 * level])  # fmt: skip
     below = names[names.index(level) - 1]
     if level / below < WORTH_NARROWING or level - below < 2:
         return None
@@ -100,7 +91,7 @@ def _below_the_refusal(data_set: DataSet) -> list[int] | None:
 
 def _between(low: int, high: int, steps: int) -> list[int]:
     """Levels at even distances, with the baseline."""
-    return sorted({BASELINE_CONCURRENCY, *(round(low + (high - low) * step / steps) for step in range(steps + 1))})
+    return sorted({BASELINE, *(round(low + (high - low) * step / steps) for step in range(steps + 1))})
 
 
 def _more_to_share(data_set: DataSet, tasks: float, factor: int) -> tuple[str, str] | None:

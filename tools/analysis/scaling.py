@@ -21,12 +21,10 @@ FURTHEST_PEAK = 2.0  # and one further out than this many times the largest leve
 
 @dataclass(frozen=True)
 class ScalingLaw:
-    """The fitted law.
+    """The fitted law: `single` is the throughput of one worker, in items a second (runs where these are not known).
 
-    Attributes:
-        single: Throughput of one worker, items a second (runs a second where the items are not known).
-        largest_miss: How far the curve is off the level that it fits worst, as a share of its throughput.
-        peak_workers: Where the throughput is highest; None when that is beyond what the levels can tell.
+    `largest_miss` is how far the curve is off the level that it fits worst, as a share of its throughput. At
+    `peak_workers` the throughput is highest; None when that is beyond what the levels can tell.
     """
 
     single: float

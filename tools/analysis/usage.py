@@ -22,14 +22,12 @@ _ONE_THREAD = ("decoding", "consumer")  # the stages that happen on one thread, 
 
 @dataclass(frozen=True)
 class Usage:
-    """Where the time of a level's runs went: the mean of one run, in seconds.
+    """Where the time of a level's runs went: the mean of one run, in seconds; None is what nobody knows.
 
-    Attributes:
-        cpu_seconds: Of all threads of the benchmark process together, so it can exceed `wall_seconds`.
-        queue_seconds: How long the process was ready to run while the machine ran others; None: not known.
-        stages: Wall-clock time by stage, as the package names it: "waiting", "reading", "decoding", "consumer".
-        tasks: Pages or documents that the workers had to share; None: not known.
-        refusals: Answers 429 or 503 of a server; None where nobody counted.
+    `cpu_seconds` are of all threads together, so they can exceed `wall_seconds`; in `queue_seconds` the process was
+    ready to run while the machine ran others. `stages` are wall-clock times as the package names them: "waiting",
+    "reading", "decoding", "consumer". `tasks` are the pages or documents that the workers had to share, `refusals`
+    answers 429 or 503 of a server.
     """
 
     runs: int

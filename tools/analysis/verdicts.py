@@ -15,7 +15,6 @@ from .metrics import Metric, Series, metric_of
 
 Status = Literal["regression", "improvement", "no change", "unstable", "not enough data"]
 
-FALSE_ALARM = 0.01  # the chance that a table with no change in it calls one
 LEAST_P_VALUE = 0.0001  # smaller ones are not told apart: no tail is known so well
 UNSTABLE_REACH = 0.20  # an interval that reaches further than this from no change hides what people care about
 STATUSES: tuple[Status, ...] = ("regression", "improvement", "unstable", "no change", "not enough data")
@@ -29,16 +28,11 @@ EXIT_CODES: dict[Status, int] = {
 class Row:
     """One benchmark with one combination of parameters.
 
-    Attributes:
-        series: The benchmark, its parameters and its unit.
-        environment, label: asv's name of the environment, "" where nobody knows; the label is part of the name, where
-            there are rows of several environments or versions.
-        base, head: The value before and after, None where it was not measured.
-        ratio: `head` by `base`, so that 1.1 is 10 % more.
-        low, high: The 95 % interval of the ratio; None where there is none.
-        p_value: Corrected for the number of comparisons; None where the metric needs no statistics.
-        evidence: Why the status is what it is, in words.
-        guilty: The commit that brought the change, when a history was judged and there is one.
+    `environment` is asv's name of it, "" where nobody knows; the label is part of the row's name, where there are rows
+    of several environments or versions. `base` and `head` are the values before and after, None where there is none;
+    `ratio` is `head` by `base`, so that 1.1 is 10 % more, and `low` to `high` its 95 % interval. `p_value` is corrected
+    for the number of comparisons, None where the metric needs no statistics. `evidence` says why the status is what it
+    is; `guilty` is the commit that brought the change, when a history was judged and there is one.
     """
 
     series: Series
@@ -62,25 +56,13 @@ class Row:
     def is_loud(self) -> bool:
         return self.status in ("regression", "improvement", "unstable")
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it was measured before and could not be judged all the same, or is missing now."""
-        return self.status == "unstable" or (self.status == "not enough data" and self.base is not None)
-
-    @property
-    def is_undecided(self) -> bool:
-        """Whether it has a test that more runs may decide."""
-        return self.status == "unstable" or (self.status == "not enough data" and self.p_value is not None)
+    def is_undecided(self, known: float | None) -> bool:
+        """Whether it is too noisy, or there was not enough data though this is known."""
+        return self.status == "unstable" or (self.status == "not enough data" and known is not None)
 
     @property
     def metric(self) -> Metric | None:
         return metric_of(self.series)
-
-    def measured_again(self, base: float | None, head: float | None) -> Self:
-        """An exact count that was called, measured once more on both sides: it stands where the difference repeats."""
-        if not self.metric or base is None or head is None or exact_verdict(base, head, self.metric) == self.status:
-            return self
-        return self.not_repeated([(base, head)])
 
     def not_repeated(self, pairs: Sequence[tuple[float, float]]) -> Self:
         """An exact count, by what it was each time that it was measured on both sides."""
@@ -116,8 +98,8 @@ def verdict(difference: certainty.Difference, p_value: float, metric: Metric) ->
 
     What is called has an interval beside 0 %; "no change" has one that holds it, or a change too small to be called.
     """
-    is_large = abs(math.log(difference.ratio)) > math.log1p(metric.least_change)
-    if p_value < FALSE_ALARM and is_large:
+    is_large = metric.is_large(difference.ratio)
+    if p_value < certainty.FALSE_ALARM and is_large:
         return _direction(difference.ratio > 1, metric)
     spans = difference.low <= 1 <= difference.high
     reach = max(-math.log(difference.low), math.log(difference.high))
@@ -128,9 +110,7 @@ def verdict(difference: certainty.Difference, p_value: float, metric: Metric) ->
 
 def exact_verdict(base: float, head: float, metric: Metric) -> Status:
     """Call a change of what comes out the same each time, or not."""
-    if base == head:
-        return "no change"
-    if min(base, head) > 0 and abs(math.log(head / base)) <= math.log1p(metric.least_change):
+    if base == head or (min(base, head) > 0 and not metric.is_large(head / base)):
         return "no change"
     return _direction(head > base, metric)
 
@@ -200,7 +180,8 @@ def _exact_row(row: Row, metric: Metric, base: float, head: float) -> Row:
 
 def _scattering_row(finding: Finding, difference: certainty.Difference, p_value: float, comparisons: int) -> Row:
     metric, row = finding.metric, finding.row
-    if finding.rounds and 2.0 ** (1 - finding.rounds) * comparisons >= FALSE_ALARM:  # all pointing the same way
+    # The least p value that there can be, of rounds that all point the same way.
+    if finding.rounds and 2.0 ** (1 - finding.rounds) * comparisons >= certainty.FALSE_ALARM:
         words = f"too few rounds ({finding.rounds}) for {plural(comparisons, 'comparison')}; take more"
         return replace(row, p_value=p_value, evidence=words)
     status = verdict(difference, p_value, metric)
@@ -219,8 +200,8 @@ def _scattering_row(finding: Finding, difference: certainty.Difference, p_value:
         return replace(row, evidence=f"too noisy to judge: {shown}, {basis}")
     if status != "no change" or size == "no difference":
         return replace(row, evidence=f"{shown}, {basis}")
-    is_small = abs(math.log(ratio)) <= math.log1p(metric.least_change)
-    return replace(row, evidence=f"{shown}: {_uncalled(metric) if is_small else 'within the noise'}; {basis}")
+    why = "within the noise" if metric.is_large(ratio) else _uncalled(metric)
+    return replace(row, evidence=f"{shown}: {why}; {basis}")
 
 
 def _uncalled(metric: Metric) -> str:

@@ -29,8 +29,6 @@ READ_VERSIONS = (1, 2)
 TIME_METHOD = "time_ingest"
 _RESULT_NAME = re.compile(r"[0-9a-f]{8,40}-.+\.json")
 _SHOWN_CHOICES = 10
-
-
 T = TypeVar("T")
 
 
@@ -81,7 +79,6 @@ class ResultFile(_File, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def run(self) -> Run:
-        """All of it, to be judged."""
         series = {one: measured for name in self.rows for one, measured in self.series_of(name).items()}
         return Run(self.commit, self.environment, series, tuple(name for name in self.rows if name not in self.suite))
 
@@ -92,12 +89,8 @@ class ResultFile(_File, frozen=True, kw_only=True, dict=True):
             return {}
         version = row.version or benchmark.version  # as asv takes it
         axes = row.params or []
-        named = names_of(
-            tuple(map(tuple, axes)),
-            tuple(benchmark.param_names),
-            tuple(map(tuple, benchmark.params)),
-            is_same=version == benchmark.version,
-        )
+        own, today = (tuple(map(tuple, some)) for some in (axes, benchmark.params))
+        named = names_of(own, tuple(benchmark.param_names), today, is_same=version == benchmark.version)
         texts = [[plain(str(value_of(text))) for text in values] for values in axes]
         method = name.rpartition(".")[2].partition("_")[0]
         kind = benchmark.type or method

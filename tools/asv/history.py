@@ -35,7 +35,11 @@ def judge(
     def find(name: str) -> str:
         return commit_named(name, history.commits, results_dir, git.find(name))
 
-    chosen = _newest(history, git) if commit is None else find(commit)
+    if commit is not None:
+        chosen = find(commit)
+    else:  # the newest that leads to HEAD, else the newest by date
+        head = git.find("HEAD")
+        chosen = [*history.commits[-1:], *(_measured_line(history, git, head) if head else ())][-1]
     if base is not None:
         first = find(base)
         if first == chosen:
@@ -60,13 +64,6 @@ def before_and_after(
     """Judge some measured commits, of which the last one is named, by others; both oldest first."""
     runs = history.runs(*before), history.runs(*after)
     return between(*runs, machine=history.machine, commit=after[-1], base=base, notes=notes)
-
-
-def _newest(history: History, git: Repository) -> str:
-    """The newest measured commit that leads to HEAD, else the newest by date."""
-    head = git.find("HEAD")
-    in_order = _measured_line(history, git, head) if head else []
-    return in_order[-1] if in_order else history.commits[-1]
 
 
 def _measured_line(history: History, git: Repository, commit: str) -> list[str]:

@@ -6,7 +6,7 @@ Named in asv.conf.json as ".tools.asv.keeping". asv itself saves a commit's resu
 
 import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,6 @@ def estimate(benchmarks: Mapping[str, Any], durations: Mapping[str, float]) -> f
         durations.get(name) or GUESSED_SECONDS * math.prod(map(len, benchmark.get("params", ())))
         for name, benchmark in benchmarks.items()
     )
-
-
-def _durations(results_dir: Path) -> Iterator[tuple[str, float]]:
-    """By benchmark, the newest commits last."""
-    found = sorted(iter_results(str(results_dir)), key=lambda results: results.date or 0)
-    for results in found:
-        yield from ((name, seconds) for name, seconds in results.duration.items() if seconds)
 
 
 def install() -> None:
@@ -54,7 +47,9 @@ def install() -> None:
     def keeping(benchmarks: Any, env: Any, results: Any = None, **options: Any) -> Any:
         results_dir = state.get("results_dir")
         if results_dir is not None and results is not None:
-            minutes = estimate(benchmarks, dict(_durations(Path(results_dir)))) / 60
+            found = sorted(iter_results(str(results_dir)), key=lambda one: one.date or 0)  # the newest counts
+            durations = {name: seconds for one in found for name, seconds in one.duration.items() if seconds}
+            minutes = estimate(benchmarks, durations) / 60
             log.info(f"This commit takes about {max(1, round(minutes))} min; Ctrl-C keeps what is done")
         try:
             return run_benchmarks(benchmarks, env, results=results, **options)

@@ -13,17 +13,7 @@ from typing import Any
 from msgspec import structs
 
 from tools.analysis.metrics import Measured, Params
-from tools.analysis.model import (
-    DataSet,
-    Environment,
-    Kind,
-    Level,
-    Report,
-    Usage,
-    make_level,
-    title_of,
-    with_speedups,
-)  # fmt: skip
+from tools.analysis.model import DataSet, Environment, Kind, Level, Report, Usage, make_level, title_of, with_speedups
 from tools.errors import ReportError
 from tools.words import clipped
 
@@ -40,10 +30,6 @@ QUANTITY_PARAMETER = "quantity"
 PEERS_METHOD_PREFIX = "time_"
 PEER_PARAMETER = "way"
 SIZE_PARAMETER = "test_size"
-IMPORT_BASELINES: dict[Kind, str] = {
-    "file": "startup.Startup.peakmem_imports_file",
-    "api": "startup.Startup.peakmem_imports_api",
-}
 # The classes whose data sets are named by their items, and by what is special about them: ColdFileIngest.
 _TITLED_CLASS = re.compile(r"(\w*)(?:File|API)Ingest")
 
@@ -71,16 +57,12 @@ def reports_of(history: History, *, peers: bool = False) -> list[Report]:
     """Of every commit that has ingestion results, oldest first, once for each of its environments. Results of another
     version of a benchmark than today's are left out, as asv does.
     """
-    hardware = history.hardware
-    reports = [_report(_of_today(file), hardware, with_peers=peers) for file in history.files]
+    hardware, reports = history.hardware, []
+    for file in history.files:
+        today: dict[str, str | None] = {name: one.version for name, one in file.suite.items()}
+        same = {name: row for name, row in file.rows.items() if row.version in (None, today.get(name))}
+        reports.append(_report(structs.replace(file, rows=same), hardware, with_peers=peers))
     return [report for report in reports if report.data_sets]
-
-
-def _of_today(file: ResultFile) -> ResultFile:
-    """The rows that today's version of each benchmark has made; asv takes one without a version for such a row."""
-    versions = {name: one.version for name, one in file.suite.items()}
-    same = {name: row for name, row in file.rows.items() if row.version in (None, versions.get(name))}
-    return structs.replace(file, rows=same)
 
 
 def _report(file: ResultFile, machine: Mapping[str, Any], *, with_peers: bool) -> Report:
@@ -98,7 +80,8 @@ def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
         import_bytes = _import_bytes(file, _kind(name))
         usages = _usages(file, _owner(name))
         for rest, by_level in file.by(LEVEL_PARAMETER, name).items():
-            items = _items(rest, file.suite[name].items)
+            size = amount(value_of(dict(rest).get(SIZE_PARAMETER, "None")))
+            items = amount(file.suite[name].items) if size is None else size
             levels = [
                 make_level(
                     level_of(text),
@@ -157,31 +140,23 @@ def _peers(file: ResultFile, name: str, rest: Params, items: int | None) -> list
 
 def _usages(file: ResultFile, owner: str) -> dict[frozenset[tuple[str, str]], Usage]:
     """Where the time of a class's levels went, by all their parameters; empty where no benchmark tells."""
+    own = ("wall_seconds", "cpu_seconds", "queue_seconds", "tasks", "refusals")
     found = {}
     for name in (x for x in file.rows if x.endswith(f".{owner}Usage.{USAGE_METHOD}")):
-        for params, by_quantity in file.by(QUANTITY_PARAMETER, name).items():
-            known = ((quantity, one.value) for quantity, one in by_quantity.items())
-            values = {quantity: value for quantity, value in known if value is not None and value >= 0}
-            if seconds(values.get("wall_seconds")) is not None and "cpu_seconds" in values:
-                found[frozenset(params)] = _usage(values)
+        for params, measured in file.by(QUANTITY_PARAMETER, name).items():
+            values = {quantity: x.value for quantity, x in measured.items() if x.value is not None and x.value >= 0}
+            if seconds(values.get("wall_seconds")) is None or "cpu_seconds" not in values:
+                continue
+            stages = {name.removesuffix("_seconds"): value for name, value in values.items() if name not in own}
+            known = {name: values[name] for name in own if name in values}
+            found[frozenset(params)] = Usage(runs=1, stages=stages or None, **known)
     return found
 
 
-def _usage(values: Mapping[str, float]) -> Usage:
-    own = ("wall_seconds", "cpu_seconds", "queue_seconds", "tasks", "refusals")
-    stages = {name.removesuffix("_seconds"): value for name, value in values.items() if name not in own}
-    return Usage(runs=1, stages=stages or None, **{name: values[name] for name in own if name in values})
-
-
 def _import_bytes(file: ResultFile, kind: Kind) -> int | None:
-    row = file.rows.get(IMPORT_BASELINES[kind])
+    row = file.rows.get(f"startup.Startup.peakmem_imports_{kind}")
     values = row and row.result
     return amount(values[0] if isinstance(values, list) and values else values)
-
-
-def _items(rest: Params, exported: object) -> int | None:
-    size = amount(value_of(dict(rest).get(SIZE_PARAMETER, "None")))
-    return size if size is not None else amount(exported)
 
 
 def _owner(name: str) -> str:
@@ -196,8 +171,11 @@ def _kind(name: str) -> Kind:
 def _environment(file: ResultFile, machine: Mapping[str, Any]) -> Environment:
     # What the matrix of asv.conf.json asks for and asv keeps; a pinned asv_runner is not among it.
     packages = {name.removeprefix("pip+"): version or "unpinned" for name, version in (file.requirements or {}).items()}
+    python: str | None = file.python or None
+    if python and ("/" in python or "\\" in python):  # of an existing environment, all that is known
+        python = platform.python_version() if Path(python) == Path(sys.executable) else None
     found = environment_of(machine, file.commit)
-    return replace(found, python=_python(file.python or ""), env_name=file.environment, packages=packages or None)
+    return replace(found, python=python, env_name=file.environment, packages=packages or None)
 
 
 def environment_of(machine: Mapping[str, Any], commit: str | None) -> Environment:
@@ -223,10 +201,3 @@ def _memory(number: int) -> str:
     """In GB of 10^9 bytes: asv writes bytes, on Linux it wrote KiB for long, and people write a number of GB."""
     unit = 1_000_000_000 if number < 10_000 else 1024 if number < 1_000_000_000 else 1
     return f"{number * unit / 1_000_000_000:.1f} GB"
-
-
-def _python(text: str) -> str | None:
-    """A version; an existing environment is known by the path of its interpreter only."""
-    if "/" not in text and "\\" not in text:
-        return text or None
-    return platform.python_version() if Path(text) == Path(sys.executable) else None

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import psutil
 
@@ -19,7 +18,8 @@ from .project import Project
 ELSEWHERE = Path(__file__).with_name("elsewhere.py")
 SOME_FAILED = 2
 """asv's exit code of `run` when benchmarks fail; the others have results."""
-Running: TypeAlias = subprocess.Popen[bytes]
+MARK = "STAC_MANAGER_RUN"
+"""A variable of asv and of all that it starts, whatever sessions and groups that makes: by its value they are found."""
 STOP_SECONDS = 5.0
 
 
@@ -31,7 +31,7 @@ def started(
     log: Path | None = None,
     program: Sequence[str | Path] = ("-m", "asv"),
     environment: Mapping[str, str | Path] | None = None,
-) -> Iterator[Running]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """asv, to be waited for in the block; nothing that it started is left behind, however the block ends, and no
     temporary file. What it says is added to `log`; `environment` comes beside the variables of this process.
     """
@@ -41,6 +41,7 @@ def started(
     own = {name: str(value) for name, value in (environment or {}).items()}
     scratch = tempfile.TemporaryDirectory(prefix="asv-", dir=own.get("TMPDIR"), ignore_cleanup_errors=True)
     own |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch.name)
+    own.setdefault(MARK, scratch.name)
     with scratch, (log or Path(os.devnull)).open("ab") as output:
         output.write(f"$ asv {' '.join(map(str, arguments))}\n".encode())
         output.flush()
@@ -49,8 +50,27 @@ def started(
             stdin=subprocess.DEVNULL, stdout=output if log else sys.stderr,
             stderr=subprocess.STDOUT if log else None, start_new_session=True,
         )  # fmt: skip
-        with _stopped(asv):
+        try:
             yield asv
+        finally:
+            end_all(own[MARK])
+            asv.wait()
+
+
+def end_all(mark: str) -> None:
+    """End what was started with this mark: politely; then for good, also what was started in the meantime."""
+    for end in (psutil.Process.terminate, psutil.Process.kill):
+        left = [process for process in psutil.process_iter() if _mark_of(process) == mark]
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                end(process)
+        psutil.wait_procs(left, timeout=STOP_SECONDS)
+
+
+def _mark_of(process: psutil.Process) -> str | None:
+    with suppress(psutil.Error, OSError):  # it has ended, or is somebody else's
+        return process.environ().get(MARK)
+    return None
 
 
 @dataclass(frozen=True)
@@ -80,39 +100,3 @@ def last_line(log: Path) -> str:
     """What asv said last."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     return lines[-1] if len(lines) > 1 else "it printed nothing"
-
-
-@contextmanager
-def _stopped(program: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Leave neither the program nor anything that it started behind, however the block is left.
-
-    asv starts benchmarks in process groups of their own: a signal to its group does not reach them. Give the program
-    a session of its own (`start_new_session`), and what outlived the one that started it is found by that.
-    """
-    try:
-        yield
-    finally:
-        # Politely; then for good, also what the program has started in the meantime.
-        for end in (psutil.Process.terminate, psutil.Process.kill):
-            family = _family(program)
-            for process in family:
-                with suppress(psutil.NoSuchProcess):
-                    end(process)
-            psutil.wait_procs(family, timeout=STOP_SECONDS)
-        program.wait()
-
-
-def _family(program: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The program and all below it, children before their parents; and the rest of its session."""
-    family: list[psutil.Process] = []
-    with suppress(psutil.NoSuchProcess):
-        root = psutil.Process(program.pid)
-        family = [*reversed(root.children(recursive=True)), root]
-    family += [process for process in psutil.process_iter() if _session(process) == program.pid]
-    return list(dict.fromkeys(family))
-
-
-def _session(process: psutil.Process) -> int | None:
-    with suppress(OSError, AttributeError):  # it has ended, or this system has no sessions
-        return os.getsid(process.pid)
-    return None

@@ -10,6 +10,7 @@ further rounds of what is undecided then, while there is time. Nothing is added 
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +28,7 @@ from tools.errors import ReportError, ToolError
 from .files import Benchmark, only, read_history, selected, suite_of
 from .git import Repository
 from .project import OURS, Project
-from .run import Running, last_line, started
+from .run import last_line, started
 
 LaunchMethod = Literal["spawn", "forkserver"]
 """How asv starts the process of each benchmark."""
@@ -53,7 +54,7 @@ between two timings, one round disturbed."""
 MEMORY_ROUNDS = 3
 """One process in some dozens has a peak some MB higher than the others."""
 _OF_KIND = r"^(?=.*\.(?:{kinds})_)(?=.*(?:{bench}))"
-_COUNTS = r"^(?!.*\.(?:time|timeraw|peakmem)_)(?=.*(?:{bench}))"
+COUNTS = r"^(?!.*\.(?:time|timeraw|peakmem)_)(?=.*(?:{bench}))"
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,9 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="stac-manager-") as folder:
         work = Path(folder)
         sides = [extract(git, commit, work / name, project) for commit, name in zip(commits, "ab", strict=True)]
-        turns = _Turns(
-            sides, work, "forkserver" if quick else "spawn", progress, [measure(sides, work, counts(chosen))]
-        )
-        suite = turns.pairs[0][0].suite
+        first = measure(sides, work, COUNTS.format(bench=chosen))
+        turns = _Turns(sides, work, "forkserver" if quick else "spawn", progress, [first])
+        suite = first[0].suite
         if not selected(suite, [chosen]):
             raise ToolError(f"no benchmark is chosen by {chosen!r}")
         again = repeatable(*turns.runs)
@@ -158,7 +158,7 @@ class _Turns:
 
 
 def rounds_left(elapsed: float, round_seconds: float) -> int:
-    """How many rounds of so long there is time for with `quick`, so long after the start."""
+    """How many rounds of so long there is time for with `quick`."""
     left = QUICK_SECONDS - elapsed
     return int(left / round_seconds) if left > 0 and round_seconds > 0 else 0
 
@@ -170,19 +170,17 @@ def measure(
     With `forkserver` these share what the suite imports at first, and start in half the time; the package is imported
     by each of them.
     """
-    arguments = ["--bench", pattern, "--record-samples", "--attribute", "rounds=1", "--attribute", f"repeat={REPEAT}"]
-    folders = [Path(tempfile.mkdtemp(dir=work)) for _ in sides]
+    pairs = [(side, Path(tempfile.mkdtemp(dir=work))) for side in sides]
     with ExitStack() as stack:
-        pairs = zip(sides, folders, strict=True)
-        runs = [_started(side, folder, arguments, launch_method) for side, folder in pairs]
-        for asv in [stack.enter_context(run) for run in runs]:
+        runs = [stack.enter_context(_started(*pair, pattern, launch_method)) for pair in pairs]
+        for asv in runs:
             asv.wait()
-    return tuple(_found(side, folder) for side, folder in zip(sides, folders, strict=True))
+    return tuple(_found(*pair) for pair in pairs)
 
 
 def _started(
-    side: Side, work: Path, arguments: Sequence[str], launch_method: LaunchMethod
-) -> AbstractContextManager[Running]:
+    side: Side, work: Path, pattern: str, launch_method: LaunchMethod
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """`asv run` in this very environment, apart from the history: all that it reads and writes lies below `work`."""
     from asv.machine import Machine, MachineCollection
 
@@ -210,8 +208,9 @@ def _started(
     path = os.pathsep.join(filter(None, [str(imported_from), os.environ.get("PYTHONPATH")]))
     own: dict[str, Path | str] = {"ASV_PYTHONPATH": path, "PYTHONPATH": path}
     own |= dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR"), work)
-    here = ("run", "--environment", f"existing:{sys.executable}", "--set-commit-hash", side.commit)
-    return started((*here, *arguments), config=config, log=work / "asv.log", environment=own)
+    arguments = ["run", "--environment", f"existing:{sys.executable}", "--set-commit-hash", side.commit]
+    arguments += ["--bench", pattern, "--record-samples", "--attribute", "rounds=1", "--attribute", f"repeat={REPEAT}"]
+    return started(arguments, config=config, log=work / "asv.log", environment=own)
 
 
 def _found(side: Side, folder: Path) -> _Measured:
@@ -221,16 +220,10 @@ def _found(side: Side, folder: Path) -> _Measured:
         said = last_line(folder / "asv.log")
         raise ToolError(f"asv measured nothing for {side.commit[:8]}: {said}") from None
     try:
-        history = read_history(folder / "results")
-        (found,) = history.runs(*history.commits)
+        (file,) = read_history(folder / "results").files
     except (ReportError, ValueError):
-        found = Run(side.commit, "", {})  # nothing of that kind is chosen
-    return _Measured(found, suite)
-
-
-def counts(bench: str) -> str:
-    """What is measured once, as a regular expression for asv."""
-    return _COUNTS.format(bench=bench)
+        return _Measured(Run(side.commit, "", {}), suite)  # nothing of that kind is chosen
+    return _Measured(file.run, suite)
 
 
 def wanted(bench: str, number: int) -> str:
@@ -252,17 +245,12 @@ def extract(repository: Repository, commit: str, folder: Path, project: Project 
 
 def _not_watched(measured: Sequence[_Measured]) -> list[str]:
     """What no verdict speaks of: classes of which nothing was measured."""
-    watched = {
-        series.benchmark.rpartition(".")[0]
-        for one in measured
-        for series, value in one.run.series.items()
-        if value.status != "n/a"
-    }
+    series = [each for one in measured for each in one.run.series.items()]
+    watched = {one.benchmark.rpartition(".")[0] for one, value in series if value.status != "n/a"}
     suite = measured[0].suite.items()
     ours = {name.rpartition(".")[0] for name, one in suite if is_judged(name, {}, one.unit)}
-    missing = sorted(ours - watched)
     notes = []
-    if missing:
+    if missing := sorted(ours - watched):
         names = ", ".join(name.rpartition(".")[2] for name in missing)
         notes.append(f"not watched: {names} (choose them with --bench, or run `asv run` on both)")
     if shutil.which("valgrind") is None:

@@ -39,3 +39,6 @@ def clean_command(yes: bool, history: bool) -> None:
     for path in folders:
         shutil.rmtree(path)
     say("Removed.")
+
+
+COMMANDS = (dashboard_command, clean_command)

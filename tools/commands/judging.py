@@ -197,3 +197,6 @@ def _read(path: Path) -> Report:
             raise
         words = "is a result file of asv: `report` shows those of a folder, `regressions` judges them"
         raise ReportError(f"{path} {words}") from error
+
+
+COMMANDS = (compare_command, report_command, regressions_command, nightly_command)

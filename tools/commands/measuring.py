@@ -32,10 +32,8 @@ REMOTE_API_ITEMS = 500
 AUTO = "auto"
 _NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")  # as many as a file of results may name
 RETRIES = 1  # whoever has mistyped an address is waiting for an answer: less patience than the measurement has
-LOOKING_REQUESTS = 4
-"""It takes no more to see whether there is an item."""
-PLANNING_REQUESTS = 6
-"""What it takes to plan a search that is shared by several, on servers of all kinds, seldom more."""
+LOOKING_REQUESTS = 4  # it takes no more to see whether there is an item
+PLANNING_REQUESTS = 6  # to plan a search that is shared by several, on servers of all kinds, seldom more
 AUTO_LEVEL = 20  # for the estimate: a level that `auto` does not often exceed
 UNTIL_NARROW = "5 or more, until the 95 % interval is within 5 %"
 
@@ -98,7 +96,8 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
         name = (Path(shown).name or shown).replace("{", "{{").replace("}", "}}")
         title = f"{{items:,}} Items of {name}"
     else:
-        spec, data = _made(test_size or 1000, profile, layout)
+        data = _made(test_size or 1000, profile=profile, layout=layout)
+        spec = data.spec
         source, expected = str(data.path), min(spec.items, max_items or spec.items)
         title = f"{expected:,} Items in GeoParquet" if spec.layout == "geoparquet" else title_of("file", expected)
         shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
@@ -134,11 +133,11 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
     asked = {"collection_id": collection_id, "datetime": datetime, "bbox": bbox and bbox.split(",")}
     search.update({name: value for name, value in asked.items() if value})
     if headers:
-        search["headers"] = dict(_header(header) for header in headers)
+        search["headers"] = dict(map(_header, headers))
     IngestConfig.parse({**search, "source": catalog_url or "http://localhost/"})  # before anything is made or started
     with ExitStack() as stack:
         if catalog_url is None:
-            _, data = _made(max_items, None, "ndjson")
+            data = _made(max_items, layout="ndjson")
             url = stack.enter_context(_api_server.running(data.path, latency_seconds=LOCAL_LATENCY_SECONDS))
             shown = f"the project's own STAC API, {LOCAL_LATENCY_SECONDS * 1000:.0f} ms a request, {limit} items a page"
         else:
@@ -161,11 +160,11 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
         _measure(Request(title, shown, options, concurrency, rules, warm_up=False, items=expected), output)
 
 
-def _made(items: int, profile: str | None, layout: str | None) -> tuple[test_data.DataSetSpec, test_data.DataSet]:
-    default = test_data.DataSetSpec()
-    spec = replace(default, items=items, profile=profile or default.profile, layout=layout or default.layout)
+def _made(items: int, **chosen: str | None) -> test_data.DataSet:
+    known: dict[str, Any] = {name: value for name, value in chosen.items() if value}
+    spec = test_data.DataSetSpec(items=items, **known)
     with progress.counted(f"{spec.profile} items", "items") as show:
-        return spec, test_data.ensure(spec, TEST_DATA, progress=show)
+        return test_data.ensure(spec, TEST_DATA, progress=show)
 
 
 def _measure(request: Request, output: Path) -> None:
@@ -180,10 +179,9 @@ def _measure(request: Request, output: Path) -> None:
 
 def _header(text: str) -> tuple[str, str]:
     name, _, variable = text.partition("=")
-    value = os.environ.get(variable)
-    if not name or value is None:
+    if not name or variable not in os.environ:
         raise click.UsageError(f"--header takes NAME=VARIABLE, and the environment variable {variable!r} must be set")
-    return name, value
+    return name, os.environ[variable]
 
 
 def _as_typed(words: list[str]) -> str | None:
@@ -206,11 +204,9 @@ def requests_of(pages: int, levels: Sequence[Concurrency], repeat: int) -> int:
     One worker asks for the landing page and page by page. Several plan first, and each may end with a page of its own
     that is not full.
     """
-    total = LOOKING_REQUESTS
-    for level in levels:
-        workers = AUTO_LEVEL if isinstance(level, str) else level
-        total += repeat * (1 + pages + (PLANNING_REQUESTS + min(workers, pages) if workers > 1 else 0))
-    return total
+    numbers = [AUTO_LEVEL if isinstance(level, str) else level for level in levels]
+    planned = sum(PLANNING_REQUESTS + min(workers, pages) for workers in numbers if workers > 1)
+    return LOOKING_REQUESTS + repeat * (len(numbers) * (1 + pages) + planned)
 
 
 def _fetches_an_item(options: dict[str, Any]) -> bool:
@@ -243,3 +239,6 @@ def _collections(source: str, headers: dict[str, str]) -> list[str]:
     with suppress(StacManagerError):
         found = asyncio.run(asked())
     return [str(each.get("id")) for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+COMMANDS = (file_command, api_command)

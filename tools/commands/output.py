@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from tools.analysis.analysis import Analysed
 from tools.analysis.change import Change
 from tools.analysis.model import Report
 from tools.atomic import write_bytes
-from tools.render import json_file, page, plot, templates
-from tools.render.change import as_json, change_page
+from tools.render.json_file import as_json, change_as_json
+from tools.render.page import Page, change_page, report_page
+from tools.render.plot import draw
+from tools.render.templates import render_html, render_markdown
 
 FORMATS = ("terminal", "md", "json")  # of a verdict
 FILE, FOLDER = click.Path(dir_okay=False, path_type=Path), click.Path(file_okay=False, path_type=Path)
@@ -34,43 +37,35 @@ class Pattern(click.ParamType[str]):
 
 def write_report(found: Analysed, form: str, output: Path | None) -> None:
     """Write the report in one form; it is shown on the terminal beside Markdown too."""
-    shown = page.report_page(found)
+    shown = report_page(found)
     if form in ("md", "terminal"):
         _show(shown)
-    if output is None:
-        return
-    pictures = [output.with_suffix(suffix) for suffix in (".png", ".svg")] if form == "md" else []
-    for picture in pictures:
-        plot.draw(found, picture)
-    if form == "json":
-        text = json_file.as_json(found)
-    elif form == "html":
-        text = templates.render_html(shown)
-    else:
-        text = templates.render_markdown(shown, plot=pictures[0].name)
-    _write(text, output, *pictures)
+    if output is not None:
+        pictures = [output.with_suffix(suffix) for suffix in (".png", ".svg")] if form == "md" else []
+        for picture in pictures:
+            draw(found, picture)
+        _write(_text(form, shown, lambda: as_json(found), *pictures[:1]), output, *pictures)
 
 
 def publish(change: Change, form: str, output: Path | None, *reports: Report) -> None:
     """Print a verdict in one of the formats, or write it into a file; with the reports that it compares, if given."""
     if form == "terminal" or (form == "md" and reports):
         _show(change_page(change))
-    if form == "terminal":
-        return
-    if form == "json":
-        text = as_json(change, *reports)
-    else:
-        text = (templates.render_html if form == "html" else templates.render_markdown)(change_page(change, *reports))
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        _write(text, output)
+    if form != "terminal":
+        text = _text(form, change_page(change, *reports), lambda: change_as_json(change, *reports))
+        _write(text, output) if output else click.echo(text, nl=False)
 
 
-def _show(shown: page.Page) -> None:
+def _show(page: Page) -> None:
     from tools.render import terminal  # when it is needed: rich is slow to import
 
-    terminal.show(shown)
+    terminal.show(page)
+
+
+def _text(form: str, page: Page, in_json: Callable[[], str], picture: Path | None = None) -> str:
+    if form == "json":
+        return in_json()
+    return render_html(page) if form == "html" else render_markdown(page, plot=picture.name if picture else None)
 
 
 def _write(text: str, output: Path, *others: Path) -> None:

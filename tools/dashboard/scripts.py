@@ -53,10 +53,7 @@ class Script:
     @property
     def is_cached(self) -> bool:
         """Whether it is there; what has been damaged is not, and is fetched anew."""
-        try:
-            return self.matches(self.cached.read_bytes())
-        except OSError:
-            return False
+        return self.cached.is_file() and self.matches(self.cached.read_bytes())
 
     def matches(self, content: bytes) -> bool:
         algorithm, _, expected = self.integrity.partition("-")
@@ -74,8 +71,7 @@ CHART_JS = COPIES[0]
 def load(wanted: Iterable[Script]) -> dict[Script, bytes]:
     """The content of each script, from the cache or from npm. Raises ScriptsUnavailable: one is in neither."""
     scripts = list(dict.fromkeys(wanted))
-    missing = [script for script in scripts if not script.is_cached]
-    if missing:
+    if missing := [script for script in scripts if not script.is_cached]:
         _fetch(missing)
     return {script: script.cached.read_bytes() for script in scripts}
 
@@ -88,14 +84,14 @@ def _fetch(scripts: list[Script]) -> None:
         raise ScriptsUnavailable("npm is not installed")
     command = [npm, "pack", "--silent", "--ignore-scripts", "--prefer-offline", "--fetch-retries=0"]
     command += [f"--fetch-timeout={FETCH_TIMEOUT_MILLISECONDS}", *packages]
-    quiet: Any = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": False}
+    quiet: Any = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": True}
     with tempfile.TemporaryDirectory(prefix="dashboard-scripts-") as folder:
         try:
-            done = subprocess.run(command, cwd=folder, timeout=NPM_TIMEOUT_SECONDS, **quiet)
+            subprocess.run(command, cwd=folder, timeout=NPM_TIMEOUT_SECONDS, **quiet)
         except subprocess.TimeoutExpired:
             raise ScriptsUnavailable(f"npm did not answer within {NPM_TIMEOUT_SECONDS} s") from None
-        if done.returncode:
-            raise ScriptsUnavailable(f"npm could not fetch {', '.join(packages)}")
+        except subprocess.CalledProcessError:
+            raise ScriptsUnavailable(f"npm could not fetch {', '.join(packages)}") from None
         for script in scripts:
             write_bytes(script.cached, _member(script, Path(folder)))
 
@@ -131,7 +127,7 @@ def use_local_scripts(html_dir: Path) -> None:
 
 
 def _copy(url: str, integrity: str) -> Script:
-    for script in COPIES:
-        if script.url == url:
-            return replace(script, integrity=script.integrity or integrity)
-    raise ReportError(f"asv's index.html loads {url}, which has no copy; {_ADVICE}")
+    script = next((script for script in COPIES if script.url == url), None)
+    if script is None:
+        raise ReportError(f"asv's index.html loads {url}, which has no copy; {_ADVICE}")
+    return replace(script, integrity=script.integrity or integrity)

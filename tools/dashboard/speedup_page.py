@@ -57,7 +57,12 @@ class SpeedupPage(OutputPublisher):  # type: ignore[misc]  # asv is not typed
         try:
             dates = {commit: repo.get_date_from_name(commit) for commit in revisions}
             data = page_data(Path(conf.results_dir), conf.project, revisions, dates)
-            write_page(html_dir / "speedup.html", data, _chart_library())
+            charts = b""
+            try:
+                (charts,) = scripts.load([scripts.CHART_JS]).values()
+            except scripts.ScriptsUnavailable as error:
+                log.warning(f"the Speedup page has tables and no charts: {error}")
+            write_page(html_dir / "speedup.html", data, charts)
             link_speedup_page(html_dir)
             if where == LOCAL:
                 scripts.use_local_scripts(html_dir)
@@ -65,14 +70,6 @@ class SpeedupPage(OutputPublisher):  # type: ignore[misc]  # asv is not typed
             log.warning(f"asv's own pages need a network to be looked at: {error}")
         except ReportError as error:
             raise UserError(str(error)) from error
-
-
-def _chart_library() -> bytes | None:
-    try:
-        return scripts.load([scripts.CHART_JS])[scripts.CHART_JS]
-    except scripts.ScriptsUnavailable as error:
-        log.warning(f"the Speedup page has tables and no charts: {error}")
-        return None
 
 
 def page_data(results_dir: Path, project: str, order: Mapping[str, int], dates: Mapping[str, int]) -> dict[str, Any]:
@@ -119,11 +116,9 @@ def _is_of(row: Row, benchmark: str, variant: str, environment: str | None) -> b
 
 def _size(variant: str) -> str:
     """ "test_size=1000" as people say it: 1,000 items."""
-    parts = []
-    for part in filter(None, variant.split(", ")):
-        name, _, value = part.partition("=")
-        parts.append(f"{int(value):,} items" if name == SIZE_PARAMETER and value.isdecimal() else f"{name} {value}")
-    return ", ".join(parts) or "one size"
+    pairs = [part.partition("=") for part in variant.split(", ")]
+    sizes = (f"{int(x):,} items" if name == SIZE_PARAMETER and x.isdecimal() else f"{name} {x}" for name, _, x in pairs)
+    return ", ".join(sizes) if variant else "one size"
 
 
 def _run(report: Report, data_set: DataSet, date: int) -> dict[str, Any]:
@@ -146,17 +141,13 @@ def _run(report: Report, data_set: DataSet, date: int) -> dict[str, Any]:
     }
 
 
-def write_page(path: Path, data: dict[str, Any], chart_library: bytes | None) -> None:
-    """Write markup, style, script, chart library and data as one file, so that it works from anywhere.
-
-    Without the library it has its tables and says that charts are missing.
-    """
-    parts = (_PARTS / f"speedup.{kind}" for kind in ("html", "css", "js"))
-    page, style, script = (part.read_text(encoding="utf-8") for part in parts)
+def write_page(path: Path, data: dict[str, Any], charts: bytes) -> None:
+    """Write all as one file, so that it works from anywhere; without the library it says that charts are missing."""
+    page, style, script = ((_PARTS / f"speedup.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
     # Names of files and benchmarks are text of others, which must not end the script element that they stand in.
     embedded = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     # The source map is not beside the page, and developer tools would ask for it.
-    library = re.sub(r"^//# sourceMappingURL=.*\n?", "", (chart_library or b"").decode(), flags=re.MULTILINE)
+    library = re.sub(r"^//# sourceMappingURL=.*\n?", "", charts.decode(), flags=re.MULTILINE)
     filled = Template(page).substitute(style=style, data=embedded, library=library, script=script)
     write_bytes(path, filled.encode())
 

@@ -32,15 +32,10 @@ PACKAGES = ("aiohttp", "orjson", "msgspec", "pysimdjson", "pyarrow", "stac-manag
 
 @dataclass(frozen=True)
 class Request:
-    """What to measure: `items` must come out, None if nobody knows how many.
-
-    Attributes:
-        title: Heading of the data set in the report; `{items}` stands for their number.
-        source: Where the items come from, fit to be shown.
-        options: Options of the IngestModule, without `concurrency`.
-        warm_up: Run each level once untimed before, so that the page cache is warm.
-        written: Write the items as NDJSON, with as many processes as the level says, in place of only reading them.
-        command: What asks for it, as typed into a shell; None where nobody knows.
+    """What to measure. `title` heads the data set (`{items}` in it stands for their number), `source` is fit to be
+    shown, `options` are those of the IngestModule without `concurrency`. `items` must come out, None if nobody knows.
+    With `warm_up` each level first runs once untimed; `written` are the items as NDJSON, with as many processes as the
+    level says, in place of only being read. `command` asks for it, as typed into a shell; None where nobody knows.
     """
 
     title: str
@@ -55,13 +50,10 @@ class Request:
 
 
 class Worker:
-    """A process for one level, and what it has shown so far. It reads requests from a pipe that closes when this one
-    ends, however that ends.
+    """A process for one level, what was observed in each of its `runs`, and the `reason` why it is not measured: its
+    `status` is n/a where that cannot be, as with a package that is too old, failed where it was tried.
 
-    Attributes:
-        runs: What was observed in each.
-        status: n/a where the level cannot be measured, as with a package that is too old; failed where it was tried.
-        reason: Why it is not measured.
+    It reads requests from a pipe that closes when this process ends, however that ends.
     """
 
     def __init__(self, request: Mapping[str, Any], concurrency: Concurrency) -> None:
@@ -102,16 +94,13 @@ class Worker:
 
     def close(self) -> None:
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()  # which ends it
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        for stream in (self._process.stdout, self._said):
-            assert stream is not None
-            stream.close()
+        with self._said, self._process:  # which closes the other pipes and waits
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()  # which ends it
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
 
     def _ask(self, line: str) -> None:
         assert self._process.stdin is not None
@@ -123,8 +112,7 @@ class Worker:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if line:
-            found: Mapping[str, Any] = json.loads(line)
-            return found
+            return dict(json.loads(line))
         code = self._process.wait()
         self._said.seek(0)
         said = [each.strip() for each in self._said.read().decode(errors="replace").splitlines() if each.strip()]
@@ -159,10 +147,9 @@ def _run_all(request: Request, started: list[Worker]) -> None:
             left = schedule.seconds_left(samples, elapsed, request.rules)
             bar(elapsed, None if left is None else elapsed + left, plural(sum(map(len, samples.values())), "run"))
 
-        for worker in started if request.warm_up else ():
-            if not worker.reason:
-                worker.run(keep=False)
-                show({one.concurrency: () for one in started if not one.reason}, 0.0)
+        for worker in (one for one in started if request.warm_up and not one.reason):
+            worker.run(keep=False)
+            show({one.concurrency: () for one in started if not one.reason}, 0.0)
         began = time.monotonic()
         while True:
             able = {worker.concurrency: worker for worker in started if not worker.reason}

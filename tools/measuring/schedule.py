@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tools.analysis.model import MEASUREMENT_SAMPLES, Concurrency
+from tools.analysis.model import ENOUGH_SAMPLES, Concurrency
 
 Samples: TypeAlias = Mapping[Concurrency, Sequence[float]]
 """Seconds of the runs so far, of each level that can be measured, in the order of the levels."""
@@ -18,12 +18,8 @@ MOST_SAMPLES = 200
 
 @dataclass(frozen=True)
 class Rules:
-    """When it is enough.
-
-    Attributes:
-        repeat: So many runs of each level, whatever they show; None goes on until the intervals are narrow.
-        budget_seconds: No new round begins that would probably end later, once each level has
-            `MEASUREMENT_SAMPLES` runs.
+    """When it is enough: after `repeat` runs of each level, whatever they show; None goes on until the intervals are
+    narrow. Once each level has `ENOUGH_SAMPLES` runs, no round begins that would probably end after the budget.
     """
 
     repeat: int | None = None
@@ -31,7 +27,7 @@ class Rules:
 
     @property
     def fewest(self) -> int:
-        return self.repeat or MEASUREMENT_SAMPLES
+        return self.repeat or ENOUGH_SAMPLES
 
     @property
     def most(self) -> int:
@@ -90,6 +86,6 @@ def _is_enough(samples: Samples, done: int, elapsed: float, rules: Rules) -> boo
 def _wanted(seconds: Sequence[float]) -> int:
     """How many samples it takes in all, as far as these tell: the interval narrows with the root of their number."""
     if len(seconds) < 2:
-        return MEASUREMENT_SAMPLES
+        return ENOUGH_SAMPLES
     wanted = len(seconds) * (reach(seconds) / WIDTH) ** 2
-    return math.ceil(min(max(wanted, MEASUREMENT_SAMPLES), MOST_SAMPLES))
+    return math.ceil(min(max(wanted, ENOUGH_SAMPLES), MOST_SAMPLES))

@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psutil
 from asv.machine import Machine, MachineCollection
 from asv.util import UserError
 from filelock import FileLock, Timeout
 
 from tools.analysis.change import Change
+from tools.analysis.verdicts import Row, exact_verdict
 from tools.asv.files import only, read_history
 from tools.asv.git import Repository
 from tools.asv.history import judge
 from tools.asv.project import Project
-from tools.asv.run import STOP_SECONDS, Asv
+from tools.asv.run import MARK, Asv, end_all
 from tools.atomic import write_bytes
 from tools.errors import ReportError, ToolError
 from tools.words import plural
@@ -28,8 +28,6 @@ from . import records, summary
 from .results_branch import ResultsBranch
 from .rounds import Rounds
 
-WORK_VARIABLE = "STAC_MANAGER_NIGHTLY"
-"""Set for every process that works for a run, to the run's work folder."""
 _MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NO_REGRESSION, REGRESSION, FAILED = 0, 1, 2
 Progress = Callable[[int, int], None]
@@ -83,7 +81,7 @@ def run(options: Options, progress: Progress) -> Outcome:
             kept = ResultsBranch(repository, options.results_branch, work / "results-branch", options.remote)
             kept.open()
         home = (kept.folder if kept else project.results_dir) / _register_machine(options.machine)
-        asv = Asv(project, branch, work / "asv.log", {WORK_VARIABLE: work, "TMPDIR": scratch})
+        asv = Asv(project, branch, work / "asv.log", {MARK: work, "TMPDIR": scratch})
         night = _Night(options, asv, work, repository, line, home, kept, progress)
         deadline = None if options.time_limit is None else started + options.time_limit * 3600
         notes = []
@@ -109,7 +107,6 @@ class _Night:
     progress: Progress
 
     def finish(self, new: list[str], old: list[str], notes: list[str]) -> Outcome:
-        """Publish, judge, write the summary."""
         freshness = summary.Freshness.of(self.line, self.home)
         newest = freshness.commit
         pending = records.new_commits(self.line, self.measured())
@@ -127,7 +124,8 @@ class _Night:
         records.set_judged_until(self.home, newest)
         self.keep(f"Judged {newest[:8]}")
         said = (summary.title(told, self.repository), freshness.sentence(self.asv.branch))
-        code = REGRESSION if told.regressed else FAILED if told.trouble else NO_REGRESSION
+        regressed = isinstance(told.change, Change) and told.change.regressions
+        code = REGRESSION if regressed else FAILED if told.trouble else NO_REGRESSION
         errors = [f"error: {told.trouble}"] if code == FAILED else []
         return Outcome(code, said, (f"Written: {file}", *errors))
 
@@ -167,17 +165,14 @@ class _Night:
     def told(
         self, newest: str, freshness: summary.Freshness, new: list[str], old: list[str], notes: list[str]
     ) -> summary.Night:
-        """Judge, and gather what the summary tells."""
         backfilled, measured, until = None, self.measured(), records.judged_until(self.home)
         is_whole = not self.repository.is_shallow
         if until and until not in self.line and is_whole and self.repository.find(until) is not None:
             notes.append(f"{until[:8]}, which was judged last, is not part of {self.asv.branch} as it is now")
             until = None
         since = records.judged_since(self.line, measured, new or [newest], until)
-        if since == newest:
-            change: Change | str = f"nothing came after {newest[:8]}, which was judged before"
-        else:
-            change = self._judge(newest, since)
+        before = f"nothing came after {newest[:8]}, which was judged before"
+        change = before if since == newest else self._judge(newest, since)
         if old:
             earlier = [one for one in self.line[: self.line.index(old[0])] if one in measured]
             start = earlier[-1] if earlier else next(one for one in self.line if one in measured)
@@ -187,7 +182,6 @@ class _Night:
         series = [one for run in runs for one in run.series.items()]
         return summary.Night(
             branch=self.asv.branch,
-            machine=self.home.name,
             measured=tuple(commit for commit in self.line if commit in {*new, *old}),
             change=self._confirmed(change) if isinstance(change, Change) else change,
             backfilled=backfilled if isinstance(backfilled, Change) else None,
@@ -221,14 +215,15 @@ class _Night:
             arguments += ["--attribute", "rounds=1", "--no-pull"]
             self.asv.run(f"measure {str(commit)[:8]} again", arguments, scratch)
         values = {file.commit: file.run.series for file in read_history(scratch, machine=machine).files}
-        rows = []
-        for row in change.rows:
-            if row in called:
-                pair = (values.get(commit, {}).get(row.series) for commit in (before[row.guilty], row.guilty or ""))
-                first, second = (one.value if one else None for one in pair)
-                row = row.measured_again(first, second)
-            rows.append(row)
-        return replace(change, rows=tuple(rows))
+
+        def again(row: Row) -> Row:
+            pair = (values.get(commit, {}).get(row.series) for commit in (before[row.guilty], row.guilty or ""))
+            base, head = (one.value if one else None for one in pair)
+            if base is None or head is None or row.metric is None:
+                return row
+            return row if exact_verdict(base, head, row.metric) == row.status else row.not_repeated([(base, head)])
+
+        return replace(change, rows=tuple(again(row) if row in called else row for row in change.rows))
 
 
 def _register_machine(template: str | None) -> str:
@@ -252,10 +247,11 @@ def _register_machine(template: str | None) -> str:
 @contextmanager
 def _scratch(work: Path) -> Iterator[str]:
     """A folder for temporary files. It is not in the work folder, as the path of a socket must be short, and noted
-    there, so that the next run removes what one has left that was killed.
+    there. What is left of a run that was killed too hard to clean up ends first: it would install and measure
+    meanwhile.
     """
     note = work / "scratch"
-    _end_leftovers(work)
+    end_all(str(work))
     if note.exists():
         shutil.rmtree(note.read_text(encoding="utf-8"), ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="nightly-", ignore_cleanup_errors=True) as folder:
@@ -264,16 +260,3 @@ def _scratch(work: Path) -> Iterator[str]:
             yield folder
         finally:
             note.unlink()
-
-
-def _end_leftovers(work: Path) -> None:
-    """End the processes of a run that was killed too hard to do it itself: they would install and measure meanwhile."""
-    left = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(WORK_VARIABLE) == str(work):
-                process.kill()
-                left.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
-            continue  # not ours
-    psutil.wait_procs(left, STOP_SECONDS)

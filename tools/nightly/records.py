@@ -37,13 +37,8 @@ class Conditions:
 
 
 def observe() -> Conditions:
-    """How it is now."""
-    return Conditions(
-        at=datetime.now(UTC).replace(microsecond=0),
-        load_avg=tuple(round(load, 2) for load in psutil.getloadavg()),
-        cpus=psutil.cpu_count() or 1,
-        nice=psutil.Process().nice(),
-    )
+    load = tuple(round(load, 2) for load in psutil.getloadavg())
+    return Conditions(datetime.now(UTC).replace(microsecond=0), load, psutil.cpu_count() or 1, psutil.Process().nice())
 
 
 @dataclass(frozen=True)
@@ -110,10 +105,8 @@ def judged_since(
 
 def new_commits(line: Sequence[str], measured: Collection[str]) -> list[str]:
     """The commits after the newest measured one, oldest first; the newest alone where nothing was measured yet."""
-    for place in range(len(line) - 1, -1, -1):
-        if line[place] in measured:
-            return list(line[place + 1 :])
-    return list(line[-1:])
+    newest = max((place for place, commit in enumerate(line) if commit in measured), default=len(line) - 2)
+    return list(line[max(0, newest + 1) :])
 
 
 def backfill(line: Sequence[str], measured: Collection[str], count: int) -> list[str]:
@@ -125,12 +118,9 @@ def backfill(line: Sequence[str], measured: Collection[str], count: int) -> list
     known = {place for place, commit in enumerate(line) if commit in measured}
     chosen: list[int] = []
     while len(chosen) < count and len(known) < len(line):
-        place = 0 if 0 not in known else _middle_of_widest_gap(sorted({*known, len(line)}))
+        gaps = pairwise(sorted({*known, len(line)}))
+        _, start, end = max(((end - start, start, end) for start, end in gaps), default=(0, 0, 0))
+        place = (start + end) // 2 if 0 in known else 0
         known.add(place)
         chosen.append(place)
     return [line[place] for place in sorted(chosen)]
-
-
-def _middle_of_widest_gap(known: Sequence[int]) -> int:
-    _, start, end = max((end - start, start, end) for start, end in pairwise(known))
-    return (start + end) // 2

@@ -11,7 +11,7 @@ from tools.analysis.change import Change
 from tools.analysis.verdicts import Row
 from tools.asv.files import Benchmark, load, suite_of
 from tools.asv.git import Repository
-from tools.render.change import change_page
+from tools.render.page import change_page
 from tools.render.templates import escaped, filled, render_markdown
 from tools.words import plural
 
@@ -42,9 +42,11 @@ class Freshness:
         if self.commit is None or self.measured is None:
             return f"There is no result of {branch} yet."
         age = (now or datetime.now(UTC)) - self.measured
+        minutes = max(0, int(age.total_seconds() // 60))
+        unit, length = ("day", 1440) if minutes >= 2880 else ("hour", 60) if minutes >= 120 else ("minute", 1)
         state = f"{plural(self.behind, 'commit')} behind {branch}" if self.behind else f"up to date with {branch}"
         stale = ", which is stale" if age > STALE_AFTER and self.behind else ""
-        made = f"{self.measured:%Y-%m-%d %H:%M} UTC ({_age(age)} ago)"
+        made = f"{self.measured:%Y-%m-%d %H:%M} UTC ({plural(minutes // length, unit)} ago)"
         return f"The newest result is of {self.commit[:8]}, made {made}: {state}{stale}."
 
 
@@ -56,7 +58,6 @@ class Night:
     """
 
     branch: str
-    machine: str
     measured: tuple[str, ...]
     change: Change | str
     backfilled: Change | None
@@ -65,10 +66,6 @@ class Night:
     notes: tuple[str, ...]
     dashboard_url: str | None
     commit_url: str | None
-
-    @property
-    def regressed(self) -> bool:
-        return isinstance(self.change, Change) and bool(self.change.regressions)
 
     @property
     def trouble(self) -> str:
@@ -115,6 +112,7 @@ def render(night: Night, repository: Repository, home: Path) -> str:
     return filled(
         Path(__file__).with_name("summary.md.j2"),
         night=night,
+        machine=home.name,
         title=title(night, repository),
         subject=repository.subject,
         observed=observed,
@@ -128,13 +126,5 @@ def render(night: Night, repository: Repository, home: Path) -> str:
 
 def _as_asv_writes(value: str, name: str, benchmark: Benchmark | None) -> str:
     """The `repr()` that the dashboard knows a parameter's value by."""
-    for known, values in zip(benchmark.param_names, benchmark.params, strict=False) if benchmark else ():
-        if known == name:
-            return next((text for text in values if text == value or text.strip("'\"") == value), value)
-    return value
-
-
-def _age(age: timedelta) -> str:
-    minutes = max(0, int(age.total_seconds() // 60))
-    unit, length = ("day", 1440) if minutes >= 2880 else ("hour", 60) if minutes >= 120 else ("minute", 1)
-    return plural(minutes // length, unit)
+    known = dict(zip(benchmark.param_names, benchmark.params, strict=False)) if benchmark else {}
+    return next((text for text in known.get(name, ()) if value in (text, text.strip("'\""))), value)

@@ -1,13 +1,14 @@
-"""The report as JSON: strict, versioned, described by `results.schema.json`."""
+"""A report as JSON: strict, versioned, described by `results.schema.json`. A change as JSON: its rows and words."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
 from tools.analysis.analysis import Analysed
+from tools.analysis.change import Change
 from tools.analysis.model import DataSet, Level, Report, make_level, with_speedups
 from tools.errors import ReportError
 from tools.words import clipped
@@ -39,23 +40,39 @@ def data_set_content(data_set: DataSet) -> dict[str, Any]:
     return content
 
 
-@dataclass(frozen=True)
-class _Versioned:
+def change_as_json(change: Change, *reports: Report) -> str:
+    """Every field, and what follows from them; with the report before and the one after, if they are given."""
+    names = ("status", "exit_code", "summary", "guilty", "machine", "commit", "base", "notes")
+    content: dict[str, Any] = {name: getattr(change, name) for name in names}
+    content["rows"] = [
+        {
+            "name": row.name,
+            **asdict(row.series),
+            **{name: value for name, value in asdict(row).items() if name not in ("series", "label")},
+            "params": dict(row.series.params),
+            "sentence": row.sentence,
+        }
+        for row in change.rows
+    ]
+    if reports:
+        before, after = map(report_content, reports)
+        content = {"before": before, "after": after, "change": content}
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+class _Versioned(msgspec.Struct):
     schema_version: Annotated[int, msgspec.Meta(ge=1)]
 
 
-@dataclass(frozen=True)
-class _Peer:
+class _Peer(msgspec.Struct):
     name: Annotated[str, msgspec.Meta(min_length=1)]
 
 
-@dataclass(frozen=True)
-class _Peers:
+class _Peers(msgspec.Struct):
     peers: tuple[_Peer, ...] = ()
 
 
-@dataclass(frozen=True)
-class _DataSets:
+class _DataSets(msgspec.Struct):
     data_sets: tuple[_Peers, ...]
 
 
@@ -92,10 +109,9 @@ def _number(text: str) -> float:
 
 
 def _computed_anew(written: DataSet) -> DataSet:
-    levels, peers = (tuple(map(_level, some)) for some in (written.levels, written.peers))
+    def level(x: Level) -> Level:
+        made = make_level(x.concurrency, x.measured, items=x.items, peak_bytes=x.peak_bytes, usage=x.usage)
+        return replace(made, net_bytes=x.net_bytes)
+
+    levels, peers = (tuple(map(level, some)) for some in (written.levels, written.peers))
     return with_speedups(replace(written, levels=levels, peers=peers))
-
-
-def _level(written: Level) -> Level:
-    known: dict[str, Any] = {"items": written.items, "peak_bytes": written.peak_bytes, "usage": written.usage}
-    return replace(make_level(written.concurrency, written.measured, **known), net_bytes=written.net_bytes)

@@ -1,13 +1,19 @@
 """What a page shows, before it is Markdown, HTML or text on a terminal."""
 
+from collections import Counter
 from dataclasses import dataclass
 
-from tools.analysis.analysis import Analysed, Analysis, Line
-from tools.analysis.model import BASELINE_CONCURRENCY, DataSet, Level, Report, sample_counts
-from tools.words import NOT_AVAILABLE, clipped, megabytes, significant, times, workers
+from tools.analysis.analysis import Analysed, Analysis
+from tools.analysis.change import Change
+from tools.analysis.model import BASELINE, DataSet, Level, Report, sample_counts
+from tools.analysis.verdicts import Row as Verdict
+from tools.analysis.words import Line
+from tools.words import NOT_AVAILABLE, clipped, megabytes, plural, significant, times, workers
 
+CHANGE_COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verdict")
 COLUMNS = ("Strategy", "Concurrency", "Time (s)", "Throughput (items/s)", "Memory (MB)", "Speedup")
 
+_STYLES = {"regression": "slower", "improvement": "faster", "unstable": "noisy", "not enough data": "n/a"}
 _NAME = 20  # longer ones would leave no room for the numbers on a terminal
 
 Facts = tuple[tuple[str, str], ...]
@@ -58,6 +64,33 @@ def report_page(found: Analysed) -> Page:
     )
 
 
+def change_page(change: Change, *reports: Report) -> Page:
+    """What changed first, the rest folded away; with the environments of the report before and the one after."""
+    names = Counter(row.short_name for row in change.rows)
+
+    def shown(row: Verdict) -> Row:
+        is_unique = names[row.short_name] == 1
+        return Row(row.cells, _STYLES.get(row.status, ""), row.short_name if is_unique else row.name)
+
+    missing = Counter(row.evidence for row in change.rows if row.status == "not enough data")
+    section = Section(
+        change.title,
+        CHANGE_COLUMNS,
+        tuple(map(shown, change.loud)),
+        lines=(
+            *(Line(row.name, f"{row.sentence}.") for row in change.loud),
+            *(Line("", f"{plural(count, 'row')} not judged: {why}.") for why, count in missing.items()),
+            *(Line("Note", f"{note}.") for note in change.notes),
+        ),
+        details=tuple(f"{row.name}: {row.sentence}" for row in change.quiet),
+        summary=change.summary,
+        folded=tuple(map(shown, change.quiet)),
+    )
+    facts = tuple(map(environment_facts, reports))
+    environments = tuple(zip(("Environment before", "Environment after"), facts, strict=False))
+    return Page(change.headline, "Ingestion benchmark, two commits side by side", (section,), environments)
+
+
 def where_and_when(report: Report) -> str:
     """The environment on one line."""
     where = report.environment
@@ -86,7 +119,7 @@ def _style(level: Level) -> str:
 
 def cells(level: Level) -> tuple[str, ...]:
     """One row of the table, in the order of `COLUMNS`."""
-    is_baseline = level.concurrency == BASELINE_CONCURRENCY and level.status == "ok"
+    is_baseline = level.concurrency == BASELINE and level.status == "ok"
     speedup = "baseline" if is_baseline else times(level.speedup)
     return (level.strategy, clipped(str(level.concurrency), _NAME), *_numbers(level), speedup)
 

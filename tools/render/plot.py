@@ -261,6 +261,5 @@ def _draw_value(axes: Axes, point: _Point, which: Panel, size: float) -> None:
 
 
 def _short(rate: float) -> str:
-    """A rate as short as its place: "102k" for 102,436."""
     size, unit = (1e6, "M") if rate >= 1e6 else (1e3, "k") if rate >= 1e4 else (1.0, "")
     return f"{significant(rate / size)}{unit}"

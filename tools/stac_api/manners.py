@@ -21,7 +21,6 @@ Number = TypeVar("Number", int, float)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> Namespace:
-    """What the server is told to do."""
     parser = ArgumentParser("stac_api_server.py", description="Serve NDJSON items as a local STAC API with latency.")
     add = parser.add_argument
     add("items", nargs="+", type=Path, metavar="ITEMS.ndjson", help="STAC items, one JSON document a line")

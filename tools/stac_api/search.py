@@ -89,17 +89,12 @@ def search_of(body: Body) -> Search:
             raise ValueError("token does not belong to this search")
         offset = int(found[1])
     collections, ids = (None if names is None else frozenset(names) for names in (body.collections, body.ids))
-    box = None if body.bbox is None else _box(body.bbox)
+    box = None if body.bbox is None else parse_box(body.bbox)
+    if box is not None and box.south > box.north:
+        raise ValueError("bbox must have its lower corner first")
     area = None if body.intersects is None else _area(body.intersects)
     filters = Filters(collections, ids, box, area, start, end, no_geometry=body.filter is not None)
     return Search(filters, min(body.limit or DEFAULT_LIMIT, MAX_LIMIT), offset, checksum)
-
-
-def _box(numbers: list[float]) -> Box:
-    box = parse_box(numbers)
-    if box.south > box.north:
-        raise ValueError("bbox must have its lower corner first")
-    return box
 
 
 def _area(geometry: dict[str, Any]) -> Any:

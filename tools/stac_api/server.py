@@ -48,18 +48,12 @@ class Server:
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self.answer], client_max_size=0)
-        app.add_routes([*self.routes(), web.get("/_stats", self.stats), web.post("/_stats/reset", self.stats)])
+        gets = {"/": self.landing_page, "/api": self.openapi, "/collections": self.collections,
+                "/collections/{collection}": self.collection, "/search": self.search}  # fmt: skip
+        self.paths: Json = {path: {} for path in gets}
+        app.add_routes([web.get(path, handler) for path, handler in {**gets, "/_stats": self.stats}.items()])
+        app.add_routes([web.post("/search", self.search), web.post("/_stats/reset", self.stats)])
         return app
-
-    def routes(self) -> list[web.RouteDef]:
-        return [
-            web.get("/", self.landing_page),
-            web.get("/api", self.openapi),
-            web.get("/collections", self.collections),
-            web.get("/collections/{collection}", self.collection),
-            web.get("/search", self.search),
-            web.post("/search", self.search),
-        ]
 
     @web.middleware
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -125,9 +119,8 @@ class Server:
 
     async def openapi(self, request: web.Request) -> web.Response:
         """The description that each STAC API must have, with nothing but the paths."""
-        paths: Json = {route.path: {} for route in self.routes()}
         info = {"title": "Local STAC API", "version": "1.0.0"}
-        return json_answer({"openapi": "3.0.3", "info": info, "paths": paths}, OPENAPI)
+        return json_answer({"openapi": "3.0.3", "info": info, "paths": self.paths}, OPENAPI)
 
     async def collections(self, request: web.Request) -> web.Response:
         base = _base(request)
@@ -200,8 +193,7 @@ def _next(request: web.Request, text: bytes, place: Json) -> Json:
 
 
 def _error(status: HTTPStatus, description: str) -> web.Response:
-    document = {"code": status.phrase.title().replace(" ", ""), "description": description}
-    return json_answer(document, status=status)
+    return json_answer({"code": status.phrase.title().replace(" ", ""), "description": description}, status=status)
 
 
 def _collection_url(base: str, collection: str) -> str:
@@ -209,5 +201,4 @@ def _collection_url(base: str, collection: str) -> str:
 
 
 def _base(request: web.Request) -> str:
-    """The server as the client addressed it."""
     return f"http://{request.host}"

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from .profiles import MUTATORS
-from .scene import Draw, Json, Scene
+from .profiles import MUTATORS, Draw, Json, Scene
 from .templates import template_of
 
 GENERATOR_VERSION = 1

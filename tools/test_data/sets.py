@@ -21,7 +21,7 @@ import orjson
 from tools.errors import ToolError
 
 from .items import GENERATOR_VERSION, DataSetSpec, build, rfc3339
-from .scene import Json
+from .profiles import Json
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished-"
@@ -77,12 +77,11 @@ def ensure(spec: DataSetSpec, root: Path, *, progress: Progress = lambda done, t
 
 
 def find(spec: DataSetSpec, root: Path) -> DataSet | None:
-    """The data set below `root` if it is there, whole, and made by this version of the generator."""
     return read(root / spec.name)
 
 
 def read(home: Path) -> DataSet | None:
-    """The data set in this folder, which has its name; None as above."""
+    """The data set in this folder, if it is there, has its name, is whole, and of this version of the generator."""
     try:
         manifest = orjson.loads((home / MANIFEST).read_bytes())
         spec = msgspec.convert(manifest, DataSetSpec)
@@ -116,8 +115,7 @@ def _manifest(spec: DataSetSpec, size: int) -> Json:
 
 
 def _write_manifest(spec: DataSetSpec, folder: Path) -> None:
-    _, size = _measure(spec, folder)
-    manifest = {**_manifest(spec, size), "created": rfc3339(datetime.now(UTC))}
+    manifest = {**_manifest(spec, _measure(spec, folder)[1]), "created": rfc3339(datetime.now(UTC))}
     (folder / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
 
 

@@ -16,8 +16,7 @@ from typing import Any
 
 import orjson
 
-from .profiles import MUTATORS
-from .scene import Draw, Json, Scene, bbox
+from .profiles import MUTATORS, Draw, Json, Scene, bbox
 
 FOLDER = Path(__file__).with_name("templates")
 STAC_VERSION = "1.1.0"

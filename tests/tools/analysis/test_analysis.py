@@ -98,7 +98,7 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
 )  # fmt: skip
 def test_decisions(made: DataSet, effect: str, bottleneck: str, best: object, recommended: object) -> None:
     found = Analysis(made)
-    decided = (found.effect, found.bottleneck, found.best_concurrency, found.recommended)
+    decided = (found.effect, found.bottleneck, found.as_json()["best"], found.recommended)
     assert decided == (effect, bottleneck, best, recommended), said(made)
 
 

@@ -23,7 +23,7 @@ from tools.analysis.two_reports import compare_reports
 from tools.analysis.verdicts import Finding, Row, exact_verdict, rows_of, verdict
 from tools.asv.history import judge
 from tools.errors import ReportError
-from tools.render.change import change_page
+from tools.render.page import change_page
 from tools.render.terminal import show
 
 NAME = "m.Ingest.time_ingest"

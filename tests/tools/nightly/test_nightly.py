@@ -58,7 +58,7 @@ def processes_of(work: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("STAC_MANAGER_NIGHTLY") == str(work):
+            if process.environ().get("STAC_MANAGER_RUN") == str(work):
                 found.append(process)
         except (psutil.Error, OSError):
             continue
@@ -295,7 +295,7 @@ def test_two_runs_at_once_are_refused(history: ScratchHistory, run: Run) -> None
 )
 def test_what_fails_is_named(failed: tuple[str, ...], said: str) -> None:
     freshness = Freshness(None, None, 0)
-    assert Night("main", "box", (), "no history", None, failed, freshness, (), None, None).trouble == said
+    assert Night("main", (), "no history", None, failed, freshness, (), None, None).trouble == said
 
 
 @pytest.mark.parametrize(

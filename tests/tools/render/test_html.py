@@ -10,8 +10,7 @@ from test_markdown import documented_report
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Report
 from tools.analysis.two_reports import compare_reports
-from tools.render.change import change_page
-from tools.render.page import report_page
+from tools.render.page import change_page, report_page
 from tools.render.templates import render_html
 
 

@@ -9,7 +9,7 @@ from tools.analysis.change import Change
 from tools.analysis.metrics import Series
 from tools.analysis.model import title_of
 from tools.analysis.verdicts import Row
-from tools.render.change import change_page
+from tools.render.page import change_page
 from tools.render.terminal import show, wrapped
 from tools.words import listed, megabytes, percent, plain, quantity, share, significant, times, workers
 
