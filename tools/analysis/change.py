@@ -151,6 +151,8 @@ def _paired_findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Fi
             row = _missing(Row(series), [("", one) for one, _ in rounds], [("", other) for _, other in rounds])
         if metric is not None and row is not None:
             sides = [one.sample for one, _ in good], [other.sample for _, other in good]
+            if not good and not row.evidence:
+                row = replace(row, evidence="no round has a value of both")
             yield Finding(row, metric) if row.evidence else _compare_rounds(row, metric, *sides)
 
 

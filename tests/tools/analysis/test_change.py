@@ -335,6 +335,12 @@ def test_one_process_that_was_hit_as_a_whole_hides_nothing(hit: int) -> None:
     assert "11 pairs of runs of 12, the others disturbed" in found[0].evidence
 
 
+def test_rounds_of_which_none_works_on_both_sides_are_not_judged() -> None:
+    runs = [[{SERIES: Measured("ok", 1.0)}, {SERIES: Measured("failed")}] for _ in "bc"]
+    (row,) = judge_rounds(runs[0], runs[1][::-1]).rows
+    assert (row.status, row.base, row.evidence) == ("not enough data", 1.0, "no round has a value of both")
+
+
 def test_rounds_take_the_upper_samples_of_a_throughput() -> None:
     """The same seen from the other side: a rate is disturbed downwards."""
     series = Series("m.Ingest.track_rate", (), "track", "items/s", "1")
