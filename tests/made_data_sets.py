@@ -7,8 +7,7 @@ import orjson
 
 from tools.analysis.metrics import Measured, Status
 from tools.analysis.model import DataSet, Kind, Level, Usage, make_level, with_speedups
-from tools.test_data import DataSetSpec
-from tools.test_data.items import build
+from tools.test_data.items import DataSetSpec, build
 
 STEPS = (-2, -1, 0, 1, 2)
 MB = 1_000_000

@@ -1,6 +1,4 @@
-"""What goes wrong in a tool: every message is one sentence for a user. Whatever reads files, asks git or starts asv
-raises these; a docstring says so only where a caller tells them apart.
-"""
+"""What goes wrong in a tool, in one sentence for a user: whatever reads files, asks git or starts asv raises these."""
 
 
 class ToolError(Exception):

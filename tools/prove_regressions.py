@@ -23,16 +23,16 @@ from typing import Any
 
 import click
 
-ROOT = Path(__file__).resolve().parent.parent
-if __name__ == "__main__":
-    sys.path[0] = str(ROOT)
+if not __package__:  # Started as a program: the folder above is not on the path.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from tools.asv import turns  # noqa: E402
-from tools.asv.git import Repository  # noqa: E402
-from tools.asv.project import OURS  # noqa: E402
-from tools.atomic import write_bytes  # noqa: E402
-from tools.commands.failures import in_one_line  # noqa: E402
-from tools.words import percent  # noqa: E402
+from tools import ROOT
+from tools.asv import turns
+from tools.asv.git import Repository
+from tools.asv.project import OURS
+from tools.atomic import write_bytes
+from tools.commands.failures import in_one_line
+from tools.words import percent
 
 SAME = "the same commit (A/A)"
 SAME_REPETITIONS, FAULT_REPETITIONS = 20, 10

@@ -19,14 +19,15 @@ It needs aiohttp, msgspec and orjson, so that any interpreter which has them can
 """
 
 import asyncio
-import contextlib
 import gc
 import os
-import signal
+import socket
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -45,17 +46,18 @@ BACKLOG = 1024
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM, SIGINT or, with `--until-eof`, the end of standard input; return the exit code: 0 after a
-    clean end, 2 when the input or the address cannot be used.
-    """
+    """Serve to the end; return the exit code: 0, or 2 when the input or the address cannot be used."""
     options = parse_arguments(argv)
     try:
         # Millions of small objects that all stay: looking for garbage among them would only take time.
         gc.disable()
-        catalog = Catalog(read_items(options.items))
+        app = Server(Catalog(read_items(options.items)), options).application()
         gc.freeze()
         gc.enable()
-        asyncio.run(serve(catalog, options))
+        with socket.create_server((HOST, options.port), backlog=BACKLOG) as door:
+            app.on_startup.append(partial(_begin, port=door.getsockname()[1], until_eof=options.until_eof))
+            how: dict[str, Any] = {"access_log": None, "print": None, "max_line_size": MAX_URL_BYTES}
+            web.run_app(app, sock=door, shutdown_timeout=SHUTDOWN_SECONDS, **how)
     except (InputError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -64,37 +66,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def serve(catalog: Catalog, options: Namespace) -> None:
-    """Listen, say where, and wait for the signal to stop."""
-    stop = asyncio.Event()
+async def _begin(_: web.Application, *, port: int, until_eof: bool) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if options.until_eof:
+
+    def read_until_eof(file: int) -> None:
+        if not os.read(file, 4096):
+            loop.remove_reader(file)
+            raise web.GracefulExit
+
+    if until_eof:
         try:
-            file = sys.stdin.fileno()
-
-            def read_until_eof() -> None:
-                if not os.read(file, 4096):
-                    stop.set()
-
-            loop.add_reader(file, read_until_eof)
+            loop.add_reader(sys.stdin.fileno(), read_until_eof, sys.stdin.fileno())
         except (PermissionError, AttributeError):  # a file, which is at its end, or closed
-            stop.set()
-    runner = web.AppRunner(
-        Server(catalog, options).application(),
-        access_log=None,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-        max_line_size=MAX_URL_BYTES,
-    )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, HOST, options.port, backlog=BACKLOG).start()
-        with contextlib.suppress(OSError):  # unbuffered, so that a closed pipe is noticed here and not at exit
-            os.write(sys.stdout.fileno(), f"listening on http://{HOST}:{runner.addresses[0][1]}\n".encode())
-        await stop.wait()
-    finally:
-        await runner.cleanup()
+            raise web.GracefulExit from None
+    with suppress(OSError):  # unbuffered, so that a closed pipe is noticed here and not at exit
+        os.write(sys.stdout.fileno(), f"listening on http://{HOST}:{port}\n".encode())
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def test_every_way_says_the_same(tmp_path: Path, change: float, noise: float, st
         said[f"report {form}"] = page.read_text()
     said["pull request"] = harmless(json.loads(said["regressions json"]))
     judged = judge(results, commit=hash_of(1), repository=tmp_path)
-    night = Night("main", "box", (), judged, None, (), Freshness(None, None, 0), (), None, None)
+    night = Night("main", (), judged, None, (), Freshness(None, None, 0), (), None, None)
     said["nightly"] = render(night, NoGit(tmp_path), results / "box")
     order = {hash_of(0): 0, hash_of(1): 1}
     said["dashboard"] = json.dumps(page_data(results, "p", order, order))

@@ -764,7 +764,7 @@ def test_a_standard_input_that_is_a_file_has_ended(files: list[Path]) -> None:
 def test_port_in_use_is_told(server: Server, files: list[Path]) -> None:
     ended = run_server(files[0], "--port", urlsplit(server.url).port)
     assert ended.returncode == 2
-    assert "address already in use" in ended.stderr
+    assert "address already in use" in ended.stderr.lower()
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, "end of its input"])

@@ -28,18 +28,9 @@ from support import combined
 from tools import test_data_generator as generator
 from tools.commands.failures import in_one_line
 from tools.errors import ToolError
-from tools.test_data import (
-    DATETIME_KINDS,
-    GENERATOR_VERSION,
-    LAYOUTS,
-    PROFILE_NAMES,
-    DataSetSpec,
-    ensure,
-    find,
-    items,
-    sets,
-)
-from tools.test_data.items import build
+from tools.test_data import items, sets
+from tools.test_data.items import DATETIME_KINDS, GENERATOR_VERSION, LAYOUTS, PROFILE_NAMES, DataSetSpec, build
+from tools.test_data.sets import ensure, find
 
 SCRIPT = Path(generator.__file__)
 PATIENCE_SECONDS = 120.0

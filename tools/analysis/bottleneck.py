@@ -68,10 +68,7 @@ def _is_ideal(level: Level | None) -> bool:
 
 
 def hindered(data_set: DataSet) -> tuple[Level, Level] | None:
-    """The level that lost most to more workers, and the fastest smaller one, where the samples show it.
-
-    What a level lost to other programs on the machine is no loss to its workers.
-    """
+    """The level that lost most to more workers (not to other programs), and the fastest smaller one."""
     pairs = [(x, smaller) for x, smaller in data_set.by_fastest_smaller if not (x.usage and x.usage.crowded)]
     lost = [(x, smaller) for x, smaller in pairs if x.gain_over(smaller) < HINDERED and x.is_slower(smaller)]
     return min(lost, key=lambda pair: pair[0].gain_over(pair[1]), default=None)

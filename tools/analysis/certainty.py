@@ -91,11 +91,7 @@ class RunSpread:
 
 
 def undisturbed(samples: Sequence[float], *, lower_is_better: bool) -> float:
-    """What a process does when the machine lets it: the quartile of its samples at the better end.
-
-    Other work makes a sample worse and never better, so this swings less than the median; one lucky sample decides a
-    minimum.
-    """
+    """The quartile of the samples at the better end: other work only makes worse, and one lucky one is a minimum."""
     if len(samples) == 1:
         return samples[0]
     lower, _, upper = statistics.quantiles(samples, n=4, method="inclusive")
@@ -248,11 +244,7 @@ def _signed_rank_chances(count: int) -> list[float]:
 
 
 def level_before(runs: Sequence[Samples], judged: Samples, spread: RunSpread, metric: Metric) -> Sequence[Samples]:
-    """What a run is judged by: the level of the runs before it.
-
-    A level of a commit or two may be an accident of the machine, or of a benchmark that comes out one way or the other:
-    where the judged run is nearer to the level before that, nothing new has happened.
-    """
+    """The level before: where it is of a commit or two, an accident perhaps, the one before that if that is nearer."""
     last = _settled(runs, spread, metric)
     if len(last) >= LASTING or len(last) == len(runs):
         return last

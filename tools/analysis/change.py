@@ -1,8 +1,4 @@
-"""Did it become slower? Two sets of results -> one Change: the only place where a change is called, or not.
-
-`compare`, `report --compare`, `regressions`, `nightly`, the comment on a pull request and the dashboard take their
-verdicts and their words from here.
-"""
+"""Did it become slower? Two sets of results -> one Change: the only place where a change is called, with its words."""
 
 import re
 from collections import Counter
@@ -186,9 +182,7 @@ def _of_history(row: Row, metric: Metric, before: _Side, after: _Side) -> Findin
 
 
 def _of_one_unit(finding: Finding, is_one_version: bool) -> Finding:
-    """asv's files name no units, so a tracked number that is so many times as large may be one in another unit. It is
-    judged all the same where the version of the benchmark was recorded and is the same: who wrote it says that.
-    """
+    """A tracked number so many times as large may be in another unit, unless its recorded version says otherwise."""
     row, base, head = finding.row, finding.row.base or 0, finding.row.head or 0
     factor = max(base, head) / min(base, head) if min(base, head) > 0 else 1.0
     if row.series.kind != "track" or row.evidence or factor < ANOTHER_UNIT:

@@ -16,10 +16,7 @@ QUARTILES_FROM = 10
 
 @dataclass(frozen=True)
 class Series:
-    """What can be compared between commits: one benchmark, in one version, with one combination of parameters.
-
-    `kind` is asv's: time, timeraw, peakmemory, track.
-    """
+    """One benchmark in one version, with one combination of parameters; asv's kinds are time, peakmemory, track."""
 
     benchmark: str
     params: Params
@@ -50,9 +47,7 @@ class Measured:
 
     @property
     def sample(self) -> tuple[float, ...]:
-        """The samples; where they were not kept, the median and the quartiles of ten or more, as if these were three;
-        or the one value that there is.
-        """
+        """The samples; where they were not kept, the median with the quartiles of ten or more; or the one value."""
         if self.samples or self.value is None:
             return self.samples
         low, high = self.q25 or 0.0, self.q75 or 0.0
@@ -113,10 +108,7 @@ def is_judged(benchmark: str, params: Mapping[str, str], unit: str) -> bool:
 
 
 def metric_of(series: Series, *, paired: bool = False) -> Metric | None:
-    """The metric of a benchmark, by its name, asv's kind of it and its unit; None for what is not judged.
-
-    asv itself takes lower for better everywhere.
-    """
+    """The metric of a benchmark, by its name, asv's kind of it and its unit; None for what is not judged."""
     kind, unit = series.kind, series.unit
     if not is_judged(series.benchmark, dict(series.params), unit):
         return None

@@ -241,9 +241,7 @@ def make_level(
 
 
 def with_speedups(data_set: DataSet) -> DataSet:
-    """The same with its levels in order and every speedup computed, the fastest peers first. Raises ValueError: a
-    level is there twice.
-    """
+    """Its levels in order, the fastest peers first, with every speedup. Raises ValueError: a level is there twice."""
     levels = sorted(data_set.levels, key=lambda level: order_of(level.concurrency))
     names = [level.concurrency for level in levels]
     if len(set(names)) < len(names):
@@ -280,9 +278,7 @@ def sample_counts(levels: Sequence[Level]) -> str:
 
 
 def _compared(base: Level | None, level: Level) -> Level:
-    """The same with its speedup over the baseline, where that is of as many items; the baseline itself is no estimate
-    and has no interval.
-    """
+    """The same with its speedup over a baseline of as many items; the baseline itself has no interval."""
     is_other_work = base is not None and None not in (base.items, level.items) and base.items != level.items
     if base is None or is_other_work or base.median_seconds is None or level.median_seconds is None:
         return replace(level, speedup=None, speedup_interval=None)

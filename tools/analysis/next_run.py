@@ -95,9 +95,7 @@ def _between(low: int, high: int, steps: int) -> list[int]:
 
 
 def _more_to_share(data_set: DataSet, tasks: float, factor: int) -> tuple[str, str] | None:
-    """More items, where there can be more: somebody's own files are as many as they are. Of somebody else's server as
-    many in smaller pages, since more items would be more for it to send.
-    """
+    """More items where there can be more; of somebody else's server as many in smaller pages, which costs it less."""
     command, items = data_set.command or "", data_set.items or 100
     own = data_set.kind == "file" and "--source" in command
     if "--catalog-url" in command:

@@ -39,10 +39,7 @@ class ScalingLaw:
 
 
 def fit(data_set: DataSet) -> ScalingLaw | None:
-    """Fit the law to the levels that are numbers, each weighted alike by its relative error.
-
-    None where there are fewer than four levels, or where the curve misses one by too much.
-    """
+    """The law through the numbers of workers, weighted by relative error; None for fewer than four, or a bad fit."""
     points = [
         (level.concurrency, (level.items or data_set.items or 1) / level.median_seconds)
         for level in data_set.measured

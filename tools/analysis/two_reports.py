@@ -24,7 +24,8 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
             raise ReportError(f"{name} has a data set twice, and which one is meant cannot be told; measure it again")
     common = [key for key in new if key in old]
     if not common:
-        raise ReportError(f"they have no data set in common: {base} has {_titles(old)}, {commit} has {_titles(new)}")
+        was, now = (", ".join(one.title for one in side.values()) or "none" for side in (old, new))
+        raise ReportError(f"they have no data set in common: {base} has {was}, {commit} has {now}")
     versions = [{"Python": each.python, **(each.packages or {})} for each in (one, other)]
     notes = [
         f"{name} differs: {version} before, {versions[1][name]} now"
@@ -67,7 +68,3 @@ def _series(report: Report) -> dict[Series, Measured]:
                 memory = Series(f"{owner}.peakmem_ingest", params, "peakmemory", "bytes", version)
                 found[memory] = Measured("ok", level.peak_bytes)
     return found
-
-
-def _titles(data_sets: dict[str, DataSet]) -> str:
-    return ", ".join(one.title for one in data_sets.values()) or "none"

@@ -116,10 +116,7 @@ def exact_verdict(base: float, head: float, metric: Metric) -> Status:
 
 
 def overall(rows: Sequence[Row]) -> Status:
-    """The status that stands for all rows: a regression in any, else the best that is known.
-
-    Where no time could be judged, memory and counts that are as before do not say that nothing became slower.
-    """
+    """A regression in any row, else the best that is known: of times, where there are any and none could be judged."""
     found = {row.status for row in rows}
     of_times = {row.status for row in rows if row.metric is not None and row.metric.nature == "time"}
     if "regression" not in found and of_times and of_times <= {"unstable", "not enough data"}:
@@ -137,10 +134,7 @@ def counted(rows: Sequence[Row]) -> str:
 
 @dataclass(frozen=True)
 class Finding:
-    """A row before its verdict, which has to wait for the number of comparisons.
-
-    `has_ratio` is false for a count that is 0 somewhere: its difference is of one more than that.
-    """
+    """A row before its verdict, which waits for the number of comparisons. A count that is 0 somewhere has no ratio."""
 
     row: Row
     metric: Metric

@@ -32,7 +32,9 @@ class Repository:
         if done.returncode and check:
             words = (str(word) for word in arguments)
             told = next((word for word in words if "=" not in word and not word.startswith("-")), "")
-            raise GitError(f"git {told} failed in {self.path}: {_reason(done.stderr.strip() or done.stdout.strip())}")
+            lines = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()
+            why = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[-1])  # no hints
+            raise GitError(f"git {told} failed in {self.path}: {why.removeprefix('fatal: ').removeprefix('error: ')}")
         return "" if done.returncode else done.stdout.strip()
 
     def commit(self, name: str) -> str:
@@ -82,10 +84,3 @@ class Repository:
     @property
     def is_shallow(self) -> bool:
         return self.git("rev-parse", "--is-shallow-repository", check=False) == "true"
-
-
-def _reason(said: str) -> str:
-    """The line with the error, not the hints after it."""
-    lines = said.splitlines()
-    told = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[-1] if lines else "")
-    return told.removeprefix("fatal: ").removeprefix("error: ") or "it said nothing"

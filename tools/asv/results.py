@@ -21,15 +21,12 @@ from .files import TIME_METHOD, History, ResultFile, chosen, read_history
 from .git import Repository
 from .values import amount, level_of, seconds, value_of, when
 
-LEVEL_PARAMETER = "concurrency"
+LEVEL_PARAMETER, SIZE_PARAMETER = "concurrency", "test_size"
 MEMORY_METHOD = "peakmem_ingest"
 # Beside `<Class>.time_ingest`, `<Class>Usage.track_usage` tells where the time goes, a quantity at a time.
-USAGE_METHOD = "track_usage"
-QUANTITY_PARAMETER = "quantity"
+USAGE_METHOD, QUANTITY_PARAMETER = "track_usage", "quantity"
 # Beside `<Name>Ingest.time_ingest`, `<Name>Peers.time_<x>` times other ways to the same items.
-PEERS_METHOD_PREFIX = "time_"
-PEER_PARAMETER = "way"
-SIZE_PARAMETER = "test_size"
+PEERS_METHOD_PREFIX, PEER_PARAMETER = "time_", "way"
 # The classes whose data sets are named by their items, and by what is special about them: ColdFileIngest.
 _TITLED_CLASS = re.compile(r"(\w*)(?:File|API)Ingest")
 
@@ -105,13 +102,12 @@ def _data_set(name: str, rest: Params, levels: list[Level], peers: list[Level], 
     items = levels[0].items
     others = [f"{key}={text}" for key, text in rest]
     titled = _TITLED_CLASS.fullmatch(owner)
+    parts = [owner, *others]
     if titled is not None and items is not None:
-        named = [part for part, (key, _) in zip(others, rest, strict=True) if key != SIZE_PARAMETER]
-        title = ", ".join(filter(None, [title_of(kind, items), titled[1].lower(), *named]))
-    else:
-        title = ", ".join([owner, *others])
+        named = (f"{key}={text}" for key, text in rest if key != SIZE_PARAMETER)
+        parts = [title_of(kind, items), titled[1].lower(), *named]
     data_set = DataSet(
-        title=title,
+        title=", ".join(filter(None, parts)),
         key=f"{name.removesuffix(f'.{TIME_METHOD}')}({', '.join(others)})",
         kind=kind,
         source=", ".join([f"asv benchmark {name}", *others]),

@@ -166,10 +166,7 @@ def rounds_left(elapsed: float, round_seconds: float) -> int:
 def measure(
     sides: Sequence[Side], work: Path, pattern: str, launch_method: LaunchMethod = "spawn"
 ) -> tuple[_Measured, ...]:
-    """Let asv measure what a pattern chooses of each side at the same time, each benchmark in a process of its own.
-    With `forkserver` these share what the suite imports at first, and start in half the time; the package is imported
-    by each of them.
-    """
+    """Let asv measure each side at once, a process a benchmark; a fork server's share what the suite imports."""
     pairs = [(side, Path(tempfile.mkdtemp(dir=work))) for side in sides]
     with ExitStack() as stack:
         runs = [stack.enter_context(_started(*pair, pattern, launch_method)) for pair in pairs]

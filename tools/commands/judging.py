@@ -16,7 +16,7 @@ from tools.errors import ReportError
 from tools.render import json_file
 
 from .failures import that_cannot_be_judged
-from .output import EXISTING_FILE, FILE, FOLDER, FORMATS, Pattern, check_output, publish, write_report
+from .output import EXISTING_FILE, FILE, FOLDER, FORMATS, check_output, pattern, publish, write_report
 
 FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
 _RESULTS = click.option("--results", "results_dir", type=FOLDER, default=ROOT / ".asv" / "results",
@@ -103,7 +103,7 @@ def regressions_command(form: str, output: Path | None, **judged: Any) -> int:
 @click.command("compare", short_help="measure two commits side by side, or compare two results of yours")
 @click.argument("base")
 @click.argument("head")
-@click.option("--bench", type=Pattern(), help="Regular expression that chooses benchmarks, as asv has it.")
+@click.option("--bench", type=pattern, metavar="REGEX", help="Benchmarks to run, as for asv. [default: those watched]")
 @click.option("--rounds", type=click.IntRange(1, 100), help="Runs of each commit. [default: 14, with --quick 10]")
 @click.option("--quick", is_flag=True, help="Watch less, in about three minutes on two quiet cores.")
 @click.option("--config", type=EXISTING_FILE,
@@ -145,7 +145,7 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
 @click.option("--branch", help="Branch to follow. [default: the first of asv's configuration]")
 @click.option("--machine", metavar="NAME",
               help="Name of this machine; {cpu} in it becomes the processor. [default: the host's name]")  # fmt: skip
-@click.option("--bench", type=Pattern(), multiple=True, metavar="REGEX",
+@click.option("--bench", type=pattern, multiple=True, metavar="REGEX",
               help="Benchmarks to run, as for asv. [default: all]")  # fmt: skip
 @click.option("--backfill", type=click.IntRange(0), default=0, metavar="N",
               help="Also measure N old commits, each in the middle of the widest gap.")  # fmt: skip
@@ -177,15 +177,15 @@ def nightly_command(**given: Any) -> int:
 
         try:
             with progress.counted("measuring", "rounds") as show:
-                outcome = night.run(night.Options(**given), show)
+                code, said, remarks = night.run(night.Options(**given), show)
         except KeyboardInterrupt:
             click.echo("error: interrupted; start it again to go on", err=True)
             raise SystemExit(130) from None
-    for line in outcome.said:
+    for line in said:
         click.echo(line)
-    for line in outcome.remarks:
+    for line in remarks:
         click.echo(line, err=True)
-    return outcome.code
+    return code
 
 
 def _read(path: Path) -> Report:

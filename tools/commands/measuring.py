@@ -14,7 +14,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from tools import ROOT, progress, test_data
+from tools import ROOT, progress
 from tools.analysis.analysis import analyse_report
 from tools.analysis.model import Concurrency, title_of
 from tools.asv.files import choices
@@ -22,6 +22,8 @@ from tools.atomic import write_bytes
 from tools.measuring.ad_hoc import Request, measure
 from tools.measuring.schedule import Rules
 from tools.render.json_file import as_json
+from tools.test_data.items import LAYOUTS, PROFILE_NAMES, DataSetSpec
+from tools.test_data.sets import DataSet, ensure
 
 from .output import FILE, check_output, say, write_report
 
@@ -39,9 +41,7 @@ UNTIL_NARROW = "5 or more, until the 95 % interval is within 5 %"
 
 
 def levels(context: click.Context | None, option: click.Parameter, given: str | None) -> tuple[Concurrency, ...] | None:
-    """Concurrency levels as a list with commas: 1,5,10, and `auto` for the one that the module finds itself. Of
-    `--workers` they are numbers of processes, as reports name them: 1, "2 processes".
-    """
+    """Levels as a list with commas: 1,5,10, auto; of `--workers` numbers of processes, as reports name them."""
     if given is None:
         return None
     is_processes = option.name == "workers"
@@ -71,8 +71,8 @@ def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]],
 
 @click.command("file", short_help="measure reading files: generated ones, or a source of yours")
 @click.option("--test-size", type=click.IntRange(1, 10_000_000), help="Generated items. [default: 1000]")
-@click.option("--profile", type=click.Choice(test_data.PROFILE_NAMES), help="Kind of the generated items.")
-@click.option("--layout", type=click.Choice(test_data.LAYOUTS), help="How the generated items lie on disk.")
+@click.option("--profile", type=click.Choice(PROFILE_NAMES), help="Kind of the generated items.")
+@click.option("--layout", type=click.Choice(LAYOUTS), help="How the generated items lie on disk.")
 @click.option("--source", help="A folder, file or glob of yours, instead of generated items.")
 @click.option("--max-items", type=click.IntRange(min=1), help="Stop after this many items.")
 @click.option("--workers", callback=levels, metavar="PROCESSES",
@@ -160,11 +160,11 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
         _measure(Request(title, shown, options, concurrency, rules, warm_up=False, items=expected), output)
 
 
-def _made(items: int, **chosen: str | None) -> test_data.DataSet:
+def _made(items: int, **chosen: str | None) -> DataSet:
     known: dict[str, Any] = {name: value for name, value in chosen.items() if value}
-    spec = test_data.DataSetSpec(items=items, **known)
+    spec = DataSetSpec(items=items, **known)
     with progress.counted(f"{spec.profile} items", "items") as show:
-        return test_data.ensure(spec, TEST_DATA, progress=show)
+        return ensure(spec, TEST_DATA, progress=show)
 
 
 def _measure(request: Request, output: Path) -> None:

@@ -73,9 +73,7 @@ class SpeedupPage(OutputPublisher):  # type: ignore[misc]  # asv is not typed
 
 
 def page_data(results_dir: Path, project: str, order: Mapping[str, int], dates: Mapping[str, int]) -> dict[str, Any]:
-    """Everything, oldest commit first: the commits that have a place in `order`, with their `dates` in milliseconds
-    since 1970.
-    """
+    """The commits that have a place in `order`, oldest first; `dates` are in milliseconds since 1970."""
     series: dict[tuple[str, str, str], dict[str, Any]] = {}
     for folder in sorted(path.parent for path in results_dir.glob("*/machine.json")):
         history = read_history(results_dir, machine=folder.name)

@@ -1,7 +1,4 @@
-"""Measures what a user names: a process for each level, runs in turns as the schedule says, a report with one data set.
-
-Nothing of it goes to the history in `.asv/results`.
-"""
+"""Measures what a user names, a process for each level, in turns; nothing goes to the history in `.asv/results`."""
 
 import json
 import platform
@@ -120,9 +117,7 @@ class Worker:
 
 
 def measure(request: Request) -> tuple[Report, list[str]]:
-    """Time each level in a process of its own, in turns: a report with one data set, and what the user should hear
-    about beside it.
-    """
+    """Time each level: a report with one data set, and what the user should hear about beside it."""
     asked = {"options": request.options, "items": request.items, "written": request.written}
     with ExitStack() as running:  # all are started at once, and none is left
         started = [running.enter_context(closing(Worker(asked, level))) for level in request.concurrency]

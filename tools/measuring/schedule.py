@@ -25,14 +25,6 @@ class Rules:
     repeat: int | None = None
     budget_seconds: float = 30.0
 
-    @property
-    def fewest(self) -> int:
-        return self.repeat or ENOUGH_SAMPLES
-
-    @property
-    def most(self) -> int:
-        return self.repeat or MOST_SAMPLES
-
 
 def next_level(samples: Samples, elapsed: float, rules: Rules) -> Concurrency | None:
     """The level to run next, None to stop.
@@ -56,7 +48,8 @@ def seconds_left(samples: Samples, elapsed: float, rules: Rules) -> float | None
         return None
     dearest = max(known.values())
     runs = {level: known.get(level, dearest) for level in samples}
-    at_least = sum(max(0, rules.fewest - len(samples[level])) * each for level, each in runs.items())
+    fewest = rules.repeat or ENOUGH_SAMPLES
+    at_least = sum(max(0, fewest - len(samples[level])) * each for level, each in runs.items())
     if rules.repeat is not None:
         return at_least
     wanted = max((_wanted(seconds) for seconds in samples.values()), default=0)
@@ -75,9 +68,9 @@ def reach(seconds: Sequence[float]) -> float:
 
 
 def _is_enough(samples: Samples, done: int, elapsed: float, rules: Rules) -> bool:
-    if done < rules.fewest:
+    if done < (rules.repeat or ENOUGH_SAMPLES):
         return False
-    if done >= rules.most or all(reach(seconds) <= WIDTH for seconds in samples.values()):
+    if done >= (rules.repeat or MOST_SAMPLES) or all(reach(seconds) <= WIDTH for seconds in samples.values()):
         return True
     round_seconds = sum(statistics.fmean(seconds) for seconds in samples.values())
     return elapsed + round_seconds > rules.budget_seconds

@@ -4,7 +4,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from .rounds import Rounds
 _MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NO_REGRESSION, REGRESSION, FAILED = 0, 1, 2
 Progress = Callable[[int, int], None]
+Outcome = tuple[int, Sequence[str], Sequence[str]]  # the exit code, what goes to stdout, what to stderr
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,6 @@ class Options:
     results_branch: str | None
     remote: str | None
     dashboard_url: str | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the night ended: what goes to stdout, what to stderr, and the exit code."""
-
-    code: int
-    said: tuple[str, ...]
-    remarks: tuple[str, ...] = ()
 
 
 def run(options: Options, progress: Progress) -> Outcome:
@@ -114,7 +106,7 @@ class _Night:
             if self.kept is not None:
                 self.kept.push()  # what a push that was refused has left
             what = f"No time to measure {plural(len(pending), 'new commit')}" if pending else "Nothing new"
-            return Outcome(NO_REGRESSION, (f"{what} on {self.asv.branch}. {freshness.sentence(self.asv.branch)}",))
+            return NO_REGRESSION, [f"{what} on {self.asv.branch}. {freshness.sentence(self.asv.branch)}"], ()
         if pending:
             notes.append(f"{plural(len(pending), 'new commit')} left for the next run: the time was up")
         self.asv.run("publish", ["publish", "--no-pull"], self.home.parent)
@@ -127,7 +119,7 @@ class _Night:
         regressed = isinstance(told.change, Change) and told.change.regressions
         code = REGRESSION if regressed else FAILED if told.trouble else NO_REGRESSION
         errors = [f"error: {told.trouble}"] if code == FAILED else []
-        return Outcome(code, said, (f"Written: {file}", *errors))
+        return code, said, [f"Written: {file}", *errors]
 
     def keep(self, what: str) -> None:
         if self.kept is not None:
@@ -246,10 +238,7 @@ def _register_machine(template: str | None) -> str:
 
 @contextmanager
 def _scratch(work: Path) -> Iterator[str]:
-    """A folder for temporary files. It is not in the work folder, as the path of a socket must be short, and noted
-    there. What is left of a run that was killed too hard to clean up ends first: it would install and measure
-    meanwhile.
-    """
+    """A folder for temporary files, noted in `work` (too long for a socket); what a killed run left ends first."""
     note = work / "scratch"
     end_all(str(work))
     if note.exists():

@@ -93,10 +93,7 @@ def set_judged_until(home: Path, commit: str) -> None:
 def judged_since(
     line: Sequence[str], measured: Collection[str], new: Collection[str], judged: str | None
 ) -> str | None:
-    """The commit after which all is judged: up to which it was judged before, else the last measured before the new.
-
-    `judged` is None where nothing was judged yet, or where the branch was rewritten and does not hold it any more.
-    """
+    """The commit up to which all was judged (None: nowhere, or rewritten), else the last measured before the new."""
     if judged is not None and judged in measured:
         return judged
     first = min((line.index(commit) for commit in new), default=0)

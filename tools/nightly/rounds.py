@@ -24,9 +24,7 @@ from .records import Conditions, Record
 
 @dataclass(frozen=True)
 class Rounds:
-    """Rounds with the same suite and benchmarks, of which `fingerprint` tells: samples of others do not mix. `home` is
-    the folder of the machine in the results.
-    """
+    """Rounds of one `fingerprint` (suite and benchmarks): others do not mix. `home` is the folder of the machine."""
 
     asv: Asv
     work: Path
@@ -35,9 +33,7 @@ class Rounds:
     fingerprint: str
 
     def measure(self, commits: Sequence[str], progress: Callable[[int, int], None]) -> None:
-        """Run every round of some commits that is not there yet, every second one backwards; `progress` is told how
-        many are done, and of how many.
-        """
+        """Run the rounds of some commits that are not there yet, every second one backwards; tell how many are done."""
         number, last = 1, 1
         while number <= last:
             for commit in commits if number % 2 else commits[::-1]:

@@ -22,9 +22,7 @@ STALE_AFTER = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Freshness:
-    """The newest commit of the branch with results (None if there is none), when it was measured, and how many commits
-    the branch is ahead of it.
-    """
+    """The newest commit of the branch with results, if any, when it was measured, and how many have come since."""
 
     commit: str | None
     measured: datetime | None

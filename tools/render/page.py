@@ -21,9 +21,7 @@ Facts = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Row:
-    """`style` is "", "recommended", or what is special: "failed", "n/a", "slower", "faster", "noisy"; `short` is the
-    name in the first cell where there is little room.
-    """
+    """`style` is "" or recommended, failed, n/a, slower, faster, noisy; `short` is for a first cell of little room."""
 
     cells: tuple[str, ...]
     style: str = ""

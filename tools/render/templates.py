@@ -1,6 +1,4 @@
-"""A page as Markdown and as HTML, by the templates beside this file. The HTML is one file: no script, nothing loaded
-from elsewhere, light and dark, wide and narrow.
-"""
+"""A page as Markdown, or as HTML: one file, no script, nothing loaded from elsewhere, light and dark, any width."""
 
 import base64
 import re

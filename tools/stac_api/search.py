@@ -1,6 +1,4 @@
-"""What a search asks for: the parameters of GET and POST, checked and typed. A ValueError says which rule of the
-specification they break.
-"""
+"""What a search asks for, checked and typed. A ValueError says which rule of the specification it breaks."""
 
 import re
 import zlib

@@ -73,10 +73,7 @@ class Scene:
     draw: Draw
 
     def place(self, places: int, stride: int) -> tuple[int, int]:
-        """A place below `places` and the round: no place comes twice in a round.
-
-        `stride` must have no common factor with `places`; it spreads neighbours in the index over the Earth.
-        """
+        """A place below `places`, once a round, and the round; `stride`, coprime with `places`, spreads neighbours."""
         turn, step = divmod(self.index, places)
         return (step * stride + self.seed * _SEED_STRIDE) % places, turn
 
@@ -131,8 +128,6 @@ def bbox(ring: Ring) -> list[float]:
     return [min(longitudes), min(latitudes), max(longitudes), max(latitudes)]
 
 
-# --- Sentinel-2 L2A: one item a tile of the MGRS grid and pass ---------------------------------------------------
-
 _MGRS_BANDS = "CDEFGHJKLMNPQRSTUVWX"
 _MGRS_COLUMNS = ("STUVWXYZ", "ABCDEFGH", "JKLMNPQR")  # By zone modulo 3.
 _MGRS_ROWS = "ABCDEFGHJKLMNPQRSTUV"
@@ -141,6 +136,7 @@ _TILES = 60 * 20 * 8 * _MGRS_ROWS_IN_BAND
 
 
 def sentinel_2(scene: Scene) -> Mutated:
+    """One item a tile of the MGRS grid and pass."""
     tile, sequence = scene.place(_TILES, 36_857)
     tile, zone0 = divmod(tile, 60)
     tile, band = divmod(tile, 20)
@@ -161,12 +157,11 @@ def sentinel_2(scene: Scene) -> Mutated:
     }
 
 
-# --- Landsat Collection 2 Level-2: one item a scene, by path and row of WRS-2 ------------------------------------
-
 _WRS_PATHS, _WRS_ROWS = 233, 119  # Rows by day: about 60 degrees either side of row 60, the equator.
 
 
 def landsat(scene: Scene) -> Mutated:
+    """One item a scene, by path and row of WRS-2."""
     draw = scene.draw
     place, turn = scene.place(_WRS_PATHS * _WRS_ROWS, 11_003)
     path, row = place // _WRS_ROWS + 1, place % _WRS_ROWS + 1
@@ -188,13 +183,12 @@ def landsat(scene: Scene) -> Mutated:
     }  # fmt: skip
 
 
-# --- Sentinel-1 RTC: one item a scene of 25 seconds, somewhere on land or coast -----------------------------------
-
 _DATATAKES = 1 << 24
 _SCENE_SECONDS = 25
 
 
 def sentinel_1(scene: Scene) -> Mutated:
+    """One item a scene of 25 seconds, somewhere on land or coast."""
     draw = scene.draw
     datatake, _ = scene.place(_DATATAKES, 10_368_889)
     west, south = draw.real(-178, 172), draw.real(-60, 72)
@@ -221,8 +215,6 @@ def sentinel_1(scene: Scene) -> Mutated:
     }  # fmt: skip
 
 
-# --- NAIP: one item a quarter quadrangle of the United States -----------------------------------------------------
-
 _LATITUDES = range(25, 49)
 _LONGITUDES = range(68, 124)
 _QUADRANGLES = 64  # 7.5 minutes each, in a square degree, row by row from the north-west.
@@ -232,6 +224,7 @@ _STATES = ("al", "az", "ca", "co", "ga", "ia", "ks", "mi", "mt", "nc", "nm", "ny
 
 
 def naip(scene: Scene) -> Mutated:
+    """One item a quarter quadrangle of the United States."""
     draw = scene.draw
     place, turn = scene.place(_PLACES, 150_007)
     place, quarter = divmod(place, len(_QUARTERS))
@@ -261,9 +254,6 @@ def naip(scene: Scene) -> Mutated:
         **_raster(gsd, width=draw.integer(9_200, 11_000), height=draw.integer(11_800, 12_900),
                   left=draw.integer(400_000, 1_200_000), top=draw.integer(5_000_000, 9_000_000)),
     }  # fmt: skip
-
-
-# --- Where rasters lie --------------------------------------------------------------------------------------------
 
 
 def _utm_zone(west: float) -> int:

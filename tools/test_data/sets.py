@@ -38,9 +38,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class DataSet:
-    """A whole data set on disk. `path` is what to give to an ingester, a folder or a file; `bytes` is the size of the
-    files that hold the items.
-    """
+    """A whole data set on disk: `path` is what to give to an ingester, `bytes` the size of the files with items."""
 
     spec: DataSetSpec
     path: Path
@@ -48,9 +46,7 @@ class DataSet:
 
 
 def ensure(spec: DataSetSpec, root: Path, *, progress: Progress = lambda done, total: None) -> DataSet:
-    """The data set below `root`: the one that is there, or a new one; `progress` is told how many items are made, and
-    of how many.
-    """
+    """The data set below `root`: the one that is there, or a new one; `progress` is told how many items are made."""
     if (found := find(spec, root)) is not None:
         return found
     root.mkdir(parents=True, exist_ok=True)

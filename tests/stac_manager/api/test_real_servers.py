@@ -14,7 +14,8 @@ from support import THOROUGH, real_item_files
 
 from stac_manager import DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.stats import ApiStats
-from tools.test_data import DataSetSpec, ensure
+from tools.test_data.items import DataSetSpec
+from tools.test_data.sets import ensure
 
 GENERATED_ITEMS = 800
 LIMIT = 50

@@ -33,7 +33,7 @@ from stac_manager import IngestModule, WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files import footers
 from stac_manager.files.parquet import items_of_parquet
-from tools.test_data import PROFILE_NAMES, DataSetSpec
+from tools.test_data.items import PROFILE_NAMES, DataSetSpec
 
 Items = list[dict[str, Any]]
 TIMES = ("datetime", "start_datetime", "end_datetime", "created", "updated", "expires", "published", "unpublished")
