@@ -42,12 +42,9 @@ PICTURE = ROOT / "docs" / "regression-proof.png"
 # more, an item at a time. What it costs to count the bytes is part of it.
 PARSE_MORE = """
 import orjson
-
 _loads = orjson.loads
 _once_more = b""
 _owed = 0.0
-
-
 def _slower(data):
     global _once_more, _owed
     document = _loads(data)
@@ -58,22 +55,15 @@ def _slower(data):
         _owed -= len(_once_more)
         _loads(_once_more)
     return document
-
-
 orjson.loads = _slower
 """
 ASK_TWICE = """
 from stac_manager.api import http
-
 _send = http.Client.send
-
-
 async def _twice(self, request, *rest, **options):
     if "search" in str(request.url):
         await _send(self, request, *rest, **options)
     return await _send(self, request, *rest, **options)
-
-
 http.Client.send = _twice
 """
 ONE_AT_A_TIME = """

@@ -34,9 +34,9 @@ from aiohttp import web
 if not __package__:  # Started as a program: the folder above is not on the path.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from tools.stac_api.catalog import Catalog
 from tools.stac_api.items import InputError, read_items
 from tools.stac_api.manners import parse_arguments
+from tools.stac_api.search import Catalog
 from tools.stac_api.server import Server
 
 HOST = "127.0.0.1"

@@ -24,10 +24,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import REAL_ITEMS, ROOT
 
-from tools.stac_api.catalog import Catalog
 from tools.stac_api.items import InputError, Item, parse_instant, read_items
 from tools.stac_api.manners import Manners, parse_arguments
-from tools.stac_api.search import Filters, body_of_post, search_of
+from tools.stac_api.search import Catalog, Filters, body_of_post, search_of
 
 SERVER = ROOT / "tools" / "stac_api_server.py"
 START_SECONDS = 120.0
@@ -899,9 +898,9 @@ def valid_files(tmp_path: Path) -> list[Path]:
 def test_validator_finds_no_error_but_broken_rules(valid_files: list[Path], tmp_path: Path) -> None:
     """It would say it if the server broke a rule: one that breaks three, each in its own way, stands beside."""
     broken = changed_server(tmp_path, [
-        ("catalog.py", "and (filters.bbox is None or overlap(filters.bbox, item.bbox))", ""),
+        ("search.py", "and (filters.bbox is None or overlap(filters.bbox, item.bbox))", ""),
         ("search.py", 'raise ValueError("datetime ends before it starts")', "pass"),
-        ("catalog.py", '"license": "other",\n', ""),
+        ("search.py", '"license": "other",\n', ""),
     ])  # fmt: skip
     files = (*valid_files, "--latency", 0)
     with serving(*files) as plain, serving(*files, program=broken) as breaking:

@@ -13,10 +13,9 @@ import orjson
 from aiohttp import Payload, web
 from aiohttp.abc import AbstractStreamWriter
 
-from .catalog import Catalog
 from .items import Json
 from .manners import Manners
-from .search import body_of_get, body_of_post, search_of
+from .search import Catalog, body_of_get, body_of_post, search_of
 
 JSON, GEOJSON = "application/json", "application/geo+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
