@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from typing import Any
 
@@ -55,4 +56,7 @@ def _put(output: int, lines: list[bytes]) -> None:
     rest = memoryview(b"".join(lines))
     lines.clear()
     while rest:
-        rest = rest[os.write(output, rest) :]
+        try:
+            rest = rest[os.write(output, rest) :]
+        except BlockingIOError:  # another program that has this pipe or terminal open has made it so
+            select.select((), (output,), ())

@@ -104,7 +104,7 @@ def layout_of(dest: str | Path, format: str | None = None) -> Layout:
         raise ConfigurationError(f"format {format!r} is unknown; known: {', '.join(FORMATS)}")
     by_name = next((_FILE_SUFFIXES[suffix] for suffix in _suffixes(path.name) if suffix in _FILE_SUFFIXES), None)
     if by_name is None or path.is_dir() or str(dest).endswith(("/", os.sep)):
-        ending = path.name.lower().rpartition(".")[2]
+        ending = path.suffix.lower()[1:]
         if ending in OTHER_FILES and not path.is_dir() and not str(dest).endswith(("/", os.sep)):
             raise ConfigurationError(
                 f"{dest}: .{ending} files are not written; end the name in .ndjson, .ndjson.zst or .parquet, or in / "

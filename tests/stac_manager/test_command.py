@@ -97,6 +97,18 @@ def test_standard_output_gets_all_items_and_may_close_early(source: Path) -> Non
     assert (closed.returncode, closed.stderr) == (0, "")
 
 
+def test_standard_output_may_be_one_that_does_not_wait(source: Path) -> None:
+    """Such as that of a program that has the other end and sees to several at once."""
+    source.write_text(500 * source.read_text())
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with subprocess.Popen([*PROGRAM, "ingest", source, "-"], stdout=writer, stderr=subprocess.PIPE) as program:
+        os.close(writer)
+        with open(reader, "rb") as output:
+            assert output.read() == source.read_bytes()
+        assert (program.wait(), program.stderr and program.stderr.read()) == (0, b"")
+
+
 def test_a_reader_that_has_had_enough_is_no_failure(source: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

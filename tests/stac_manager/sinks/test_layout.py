@@ -17,6 +17,7 @@ from stac_manager.sinks.layout import layout_of
         ("out", None, ("ndjson", False)),
         ("out", "geoparquet", ("geoparquet", False)),
         ("out.v2", None, ("ndjson", False)),
+        ("json", None, ("ndjson", False)),
         ("out.ndjson/", None, ("ndjson", False)),
         ("out.json/", None, ("ndjson", False)),
         ("items.ndjson", None, ("ndjson", True)),
