@@ -178,6 +178,7 @@ def combine(key: str, reports: Sequence[PartitionReport], **totals: Any) -> Part
         counted=sum(counts) if len(counts) == len(reports) else None,
         problem=alone.problem if alone else "; ".join(problems) or None,
         doubtful_end=all(report.doubtful_end for report in reports if report.problem),
+        contradicts=bool(problems) and all(report.contradicts for report in reports if report.problem),
         shifted=shifted,
         **totals,
     )

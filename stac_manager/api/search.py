@@ -53,6 +53,8 @@ ROUNDS = 8
 
 Endpoints: TypeAlias = dict[tuple[str, ...], Endpoint]
 """Of one server, by the Collections that are searched."""
+SAME_AGAIN = 2
+"""Parts that count so many times what they are parts of are not counted and cut again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +175,17 @@ async def _counted(client: Client, planned: Planned, partition_items: int) -> li
     """Ask how many items each interval holds, and cut the crowded ones again."""
     assert planned.cuts is not None
     cutter, to_count = planned.cuts, list(planned.partitions)
+    whole = planned.page.matched if planned.page else None
     found: list[Partition] = []
     for round_ in range(ROUNDS):
         async with owned_tasks() as tasks:
             counts = [tasks.create_task(_count(client, planned.query, partition)) for partition in to_count]
         crowded: list[Partition] = []
-        for partition, count in zip(to_count, (task.result() for task in counts), strict=True):
+        of_each = [task.result() for task in counts]
+        if whole is not None and sum(count or 0 for count in of_each) > SAME_AGAIN * whole:
+            break  # whatever is cut, the counts stay
+        whole = 0
+        for partition, count in zip(to_count, of_each, strict=True):
             if count is not None and isinstance(partition, Interval):
                 cutter.learn(partition, count)
             parts: Sequence[Partition] = ()
@@ -187,6 +194,7 @@ async def _counted(client: Client, planned: Planned, partition_items: int) -> li
                 parts = cutter.cut(partition, min(ceil(count / partition_items), MOST_PARTITIONS))
             if parts:
                 crowded += parts
+                whole += count or 0
             else:
                 found.append(replace(partition, estimate=count))
         to_count = crowded

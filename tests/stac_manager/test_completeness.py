@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stac_manager.completeness import merge
+from stac_manager.completeness import combine, merge
 from stac_manager.plan import Interval, Plan, Rule, Whole
 from stac_manager.report import PartitionReport
 
@@ -67,3 +67,10 @@ def test_files_need_no_count(failed: int, status: str) -> None:
     completeness = merge(plan, [PartitionReport(Whole().key, 5, failed=failed)])
     assert completeness.status == status
     assert len(completeness.problems) == bool(failed)
+
+
+@pytest.mark.parametrize(("contradicts", "status"), [(True, "unverified"), (False, "incomplete")])
+def test_counts_are_wrong_also_in_partitions_that_were_split(contradicts: bool, status: str) -> None:
+    odd = report(0, 2, counted=3, problem="1 missing", contradicts=contradicts)
+    split = [combine(half.key, [odd, report(1, 3, counted=3)], items=5) for half in HALVES]
+    assert merge(plan_with(12), split).status == status

@@ -9,7 +9,7 @@ import pytest
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.completeness import merge
 
-from .habits import AnotherTime, HeavyItem, NextLink, Refuses, TimesAsText, Window
+from .habits import AnotherTime, Counts, HeavyItem, NextLink, Refuses, TimesAsText, Window
 from .server import Habit, Json, Key, World, key_of, running
 from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread
 
@@ -51,6 +51,13 @@ async def test_partitions_hold_all(habits: Sequence[Habit], items: Callable[[], 
     assert sorted(map(str, keys)) == sorted(str(key_of(item)) for item in world.items)
     assert merge(plan, [reader.report for reader in readers]).status != "incomplete"
     assert landings.count == 1, "once for all partitions"
+
+
+async def test_counts_that_cutting_does_not_change_are_asked_for_once() -> None:
+    world = World(spread(), [Counts(lambda n: 130)])
+    async with running(world):
+        plan = await IngestModule({"source": world.url, "limit": LIMIT}).plan(partition_items=25)
+    assert (len(plan), len(world.asked) < 30) == (6, True), len(world.asked)
 
 
 @pytest.mark.parametrize("habit", [NextLink("absent"), HeavyItem(window=70), Refuses("open")])
