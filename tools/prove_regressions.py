@@ -10,7 +10,6 @@ picture of docs/regression-proof.md redrawn.
 Times take about two hours and need a quiet machine. Instructions, counts and memory take two hours on any.
 """
 
-import io
 import json
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from tools.asv.git import Repository
 from tools.asv.project import OURS
 from tools.atomic import write_bytes
 from tools.commands.failures import in_one_line
+from tools.render.plot import picture
 from tools.words import percent
 
 SAME = "the same commit (A/A)"
@@ -154,24 +154,21 @@ def as_table(found: Mapping[tuple[Experiment, str], Lines]) -> str:
 
 def draw(found: Mapping[tuple[Experiment, str], Lines]) -> bytes:
     """A line for each fault: a dot for each row of each repetition, red where it is called."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 0.55 * len(found) + 1), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.invert_yaxis()
-    for place, lines in enumerate(found.values()):
-        for change, status in (row for line in lines for row in line["rows"]):
-            colour = "#b3261e" if status == "regression" else "#00704f"
-            axes.plot([100 * change], [place], "o", color=colour, alpha=0.4)
-    axes.set_xscale("symlog", linthresh=1)
-    axes.set_yticks(range(len(found)), [f"{fault}\n{one.name}" for one, fault in found])
-    axes.set_xlabel("Change in % (red: called a regression)")
-    axes.axvline(0, color="#5c626c", linewidth=0.8)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=120)
-    return content.getvalue()
+    def fill(figure: Any) -> None:
+        axes = figure.add_subplot()
+        axes.invert_yaxis()
+        for place, lines in enumerate(found.values()):
+            for change, status in (row for line in lines for row in line["rows"]):
+                colour = "#b3261e" if status == "regression" else "#00704f"
+                axes.plot([100 * change], [place], "o", color=colour, alpha=0.4)
+        axes.set_xscale("symlog", linthresh=1)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.set_yticks(range(len(found)), [f"{fault}\n{one.name}" for one, fault in found])
+        axes.set_xlabel("Change in % (red: called a regression)")
+        axes.axvline(0, color="#5c626c", linewidth=0.8)
+
+    return picture((8, 0.55 * len(found) + 1), "png", "white", fill)
 
 
 if __name__ == "__main__":

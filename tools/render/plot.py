@@ -72,15 +72,15 @@ class _Point:
 def draw(found: Analysed, path: Path) -> None:
     """Draw the report as PNG or SVG, by the suffix of `path`. Raises ReportError: the place cannot be written."""
     size = (_WIDTH_INCHES, _ROW_INCHES * max(1, len(found.analyses)) + _FOOT_INCHES)
-    write_bytes(path, _picture(size, path.suffix[1:], "white", lambda figure: _fill(figure, found)))
+    write_bytes(path, picture(size, path.suffix[1:], "white", lambda figure: _fill(figure, found)))
 
 
 def panel(analysis: Analysis, which: Panel) -> bytes:
     """One panel of one data set as SVG, on the background of the page."""
-    return _picture(_PANEL_INCHES, "svg", "none", lambda figure: _panel(figure.subplots(), analysis, which))
+    return picture(_PANEL_INCHES, "svg", "none", lambda figure: _panel(figure.subplots(), analysis, which))
 
 
-def _picture(size: tuple[float, float], kind: str, background: str, fill: Callable[[Figure], None]) -> bytes:
+def picture(size: tuple[float, float], kind: str, background: str, fill: Callable[[Figure], None]) -> bytes:
     # Loaded when a picture is wanted: it is slow to import.
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
