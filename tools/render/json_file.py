@@ -82,8 +82,9 @@ def read(path: Path) -> Report:
         content = msgspec.json.Decoder(float_hook=_number).decode(path.read_bytes())
         version = msgspec.convert(content, _Versioned).schema_version
         if version > SCHEMA_VERSION:
+            known = clipped(str(version), 20)
             raise ReportError(
-                f"{path} was written by a newer version of this program (schema_version {version}, this one reads "
+                f"{path} was written by a newer version of this program (schema_version {known}, this one reads "
                 f"{SCHEMA_VERSION}); update the program."
             )
         msgspec.convert(content, _DataSets)  # In a file a peer has a name.

@@ -184,6 +184,7 @@ def changed(path: Path, *keys: str | int, to: object) -> Path:
     ("keys", "value", "words"),
     [
         (["schema_version"], 4, "newer version of this program (schema_version 4, this one reads 3); update"),
+        (["schema_version"], 1e300, "newer version of this program (schema_version 10000000000000000..., this one"),
         (["schema_version"], 0, "Expected `int` >= 1 - at `$.schema_version`"),
         (["data_sets", 0, "kind"], "disk", "Invalid enum value 'disk' - at `$.data_sets[0].kind`"),
         (["data_sets", 0, "kind"], "x" * 5000, "xxx...; run the benchmark again"),
