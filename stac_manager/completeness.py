@@ -120,7 +120,7 @@ def judge(
     whole = came == counted and not (unread or lost or failed)
     if whole and not moved:  # all that there is has come, whatever was odd
         return Verdict("complete")
-    wrong = counts_contradict(reports)
+    wrong = came > 0 and counts_contradict(reports)
     missing = [
         f"{report.name}: {report.problem}"
         for report in reports

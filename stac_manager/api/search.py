@@ -256,7 +256,7 @@ async def read(
             else _divided(partition, await _query(session.planner, endpoints), workers, config.limit)
         )
         query = planned.query
-        ledger = Ledger(stats, failures, query.asked, None, alone=partition, loads=_loads(texts))
+        ledger = Ledger(stats, failures, query.asked, None, alone=None if whole else partition, loads=_loads(texts))
         planner = session.planner if whole and why_never_split(config) is None else None
         run = Search(planned, session.fetcher, ledger, session.level, stats, planner)
         async with owning(run.parts()) as parts:

@@ -42,6 +42,8 @@ FULL = [report(0, 4, counted=5), report(1, 6, counted=6)]
         (10, [report(0, 3), FULL[0], FULL[1]], "complete", []),  # read again: the later report counts
         (13, [report(half, 5, counted=6, problem="1 missing", contradicts=True) for half in (0, 1)], "unverified",
          ["the server counts 3 items more than its pages hold"]),
+        (9, [report(half, 0, counted=6, problem="none", contradicts=True) for half in (0, 1)], "incomplete",
+         ["datetime any: none", "datetime any: none", "9 of the 9 items counted did not come"]),
         (12, [report(0, 4, counted=6, problem="2 missing", contradicts=True), FULL[1]], "incomplete",
          ["datetime any: 2 missing", "2 of the 12 items counted did not come"]),
         (None, [report(0, 4, doubtful=("a",)), FULL[1]], "incomplete",

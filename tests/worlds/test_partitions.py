@@ -11,7 +11,7 @@ from stac_manager.completeness import merge
 
 from .habits import AnotherTime, Counts, HeavyItem, NextLink, Refuses, TimesAsText, Window
 from .server import Habit, Json, Key, World, key_of, running
-from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread
+from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread, without_geometry
 
 
 class Landings(Habit):
@@ -51,6 +51,17 @@ async def test_partitions_hold_all(habits: Sequence[Habit], items: Callable[[], 
     assert sorted(map(str, keys)) == sorted(str(key_of(item)) for item in world.items)
     assert merge(plan, [reader.report for reader in readers]).status != "incomplete"
     assert landings.count == 1, "once for all partitions"
+
+
+async def test_what_no_tile_finds_comes_where_a_plan_is_one_partition() -> None:
+    world = World(without_geometry(), filters=False)
+    async with running(world):
+        module = IngestModule({"source": world.url, "limit": LIMIT, "concurrency": 8})
+        (partition,) = await module.plan()
+        reader = module.read(partition, WorkflowContext.create())
+        keys = [key_of(item) async for item in reader]
+    assert len(set(keys)) == len(keys) == len(world.items)
+    assert reader.report.problem is None
 
 
 async def test_counts_that_cutting_does_not_change_are_asked_for_once() -> None:
