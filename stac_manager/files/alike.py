@@ -39,22 +39,16 @@ def _are_alike(array: Array) -> bool:
 def _copies(value: Any) -> Iterable[Any]:
     if not isinstance(value, list | dict):
         return repeat(value)
-    copy: Callable[[Any], Any]
     if _is_flat(value):
-        copy = type(value).copy
-    elif isinstance(value, list) and all(isinstance(each, dict) and _is_flat(each) for each in value):
-        copy = _with_flat_objects
-    else:
-        copy = _deep
-    return map(copy, repeat(value))
+        copy: Callable[[Any], Any] = type(value).copy
+        return map(copy, repeat(value))
+    if isinstance(value, list) and all(isinstance(each, dict) and _is_flat(each) for each in value):
+        return map(list, zip(*(map(dict.copy, repeat(each)) for each in value), strict=True))
+    return map(_deep, repeat(value))
 
 
 def _is_flat(value: list[Any] | dict[str, Any]) -> bool:
     return not any(isinstance(each, list | dict) for each in (value.values() if isinstance(value, dict) else value))
-
-
-def _with_flat_objects(value: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [each.copy() for each in value]
 
 
 def _deep(value: Any) -> Any:

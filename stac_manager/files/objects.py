@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import compress, islice
+from itertools import compress, islice, repeat
 from typing import Any, TypeAlias
 
 from stac_manager.protocols import Item
@@ -50,12 +50,15 @@ def objects(
             always.pop(member.name, None)
     if not always and not sometimes:
         return ({} for _ in range(count))
-    build = _builder(tuple(always), tuple(sometimes))
-    return islice(map(build, *always.values(), *sometimes.values()), count)
+    alike = {name: next(values) for name, values in always.items() if isinstance(values, repeat)}
+    differing = {name: values for name, values in always.items() if name not in alike}
+    blank = {name: alike.get(name) for name in always}
+    build = _builder(len(differing), len(sometimes))(*differing, *sometimes)
+    return islice(map(build, repeat(blank), *differing.values(), *sometimes.values()), count)
 
 
 def _at(valid: bytes | None, values: Iterable[Any]) -> Iterable[Any]:
-    return values if valid is None else compress(values, valid)
+    return values if valid is None or isinstance(values, repeat) else compress(values, valid)
 
 
 def _missing(column: Array, valid: bytes | None) -> int:
@@ -67,22 +70,29 @@ def _missing(column: Array, valid: bytes | None) -> int:
 
 
 @lru_cache(maxsize=1_024)
-def _builder(always: tuple[str, ...], sometimes: tuple[str, ...]) -> Callable[..., Item]:
-    """Make a function from the values of members to an object without those of `sometimes` that are None.
+def _builder(differing: int, sometimes: int) -> Callable[..., Callable[..., Item]]:
+    """Make what makes, of so many names, a function from an object and the values of a row to the object of that row.
 
-    It is compiled, as the dataclasses of the standard library are: a dict display takes half the time of
-    `dict(zip(names, values))`. No name gets into its text, for it comes from a file.
+    It is compiled, as the dataclasses of the standard library are: to copy an object and assign to its members takes
+    less than to make it of them. The values are those of members in which rows differ, and of members that are left
+    out where they are None.
     """
-    names = {f"n{index}": name for index, name in enumerate((*always, *sometimes))}
-    values = [f"v{index}" for index in range(len(names))]
-    pairs = ", ".join(f"n{index}: v{index}" for index in range(len(always)))
-    lines = [f"def build({', '.join(values)}):", f"    made = {{{pairs}}}"]
-    for index in range(len(always), len(names)):
-        lines += [f"    if v{index} is not None:", f"        made[n{index}] = v{index}"]
-    namespace: dict[str, Any] = dict(names)
-    exec("\n".join([*lines, "    return made"]), namespace)
-    build: Callable[..., Item] = namespace["build"]
-    return build
+    numbers = range(differing + sometimes)
+    lines = [
+        f"def named({', '.join(f'n{number}' for number in numbers)}):",
+        f"    def build({', '.join(('blank', *(f'v{number}' for number in numbers)))}):",
+        "        made = blank.copy()",
+    ]
+    for number in numbers:
+        indent = "        "
+        if number >= differing:
+            lines.append(f"{indent}if v{number} is not None:")
+            indent += "    "
+        lines.append(f"{indent}made[n{number}] = v{number}")
+    namespace: dict[str, Any] = {}
+    exec("\n".join([*lines, "        return made", "    return build"]), namespace)
+    named: Callable[..., Callable[..., Item]] = namespace["named"]
+    return named
 
 
 def fields(members: list[Member], given: dict[str, Iterable[Any]], array: Array) -> Iterator[Item]:

@@ -69,11 +69,12 @@ def items_of_parquet(
     footer = large_footer(source)
     for metadata in (None,) if footer is None else footer.shares():
         with _opened(source, metadata) as file:
-            layout = _layout(file)
-            _check(file.schema_arrow.names, layout)
+            schema = file.schema_arrow  # made anew each time
+            layout = _layout(schema)
+            _check(schema.names, layout)
             groups = rows_of_groups(file)
             starts = (number, *(number + rows for rows in accumulate(groups)))
-            columns = None if filters.fields is None else filters.fields.columns(file.schema_arrow, layout.names)
+            columns = None if filters.fields is None else filters.fields.columns(schema, layout.names)
             chosen = range(max(first - begin, 0), min(stop - begin, len(groups)))
             wanted = [index for index in chosen if may_match(file, index, filters)]
             for indexes, size in runs(file, wanted, _size_of(source)):
@@ -83,7 +84,7 @@ def items_of_parquet(
                         yield number, iter((found,))
                         number += found.count
                     else:
-                        rows = rows or _Rows(file, found.schema, footer)
+                        rows = rows or _Rows(file.metadata, layout, found.schema, footer)
                         yield number, rows.of_batch(found)
                         number += found.num_rows
                     del found
@@ -95,7 +96,8 @@ def items_of_parquet(
                 break
     if rows is None:
         with _opened(source) as file:
-            _Rows(file, file.schema_arrow)  # says what is wrong with the file
+            schema = file.schema_arrow
+            _Rows(file.metadata, _layout(schema), schema)  # says what is wrong with the file
 
 
 @contextmanager
@@ -135,12 +137,11 @@ def _size_of(source: str | BinaryIO) -> int:
 class _Rows:
     """What is known of a file's rows."""
 
-    def __init__(self, file: Any, schema: Any, footer: Footer | None = None) -> None:
-        layout = _layout(file)
+    def __init__(self, metadata: Any, layout: Layout, schema: Any, footer: Footer | None = None) -> None:
         serialized = [name for name, form in layout.encodings.items() if form in SERIALIZED]
         self._converters = Converters(serialized, geojson)
         native = _native_geometries(schema, layout, self._converters)
-        everywhere = (file.metadata,) if footer is None else footer.shares()
+        everywhere = (metadata,) if footer is None else footer.shares()
         nullable_names = _nullable_without_values(everywhere) | {"datetime"}
         self._nested = "properties" in schema.names
         self._of_item: list[tuple[int, Member]] = []
@@ -231,8 +232,7 @@ def _empty_for_null(convert: Convert) -> Convert:
     return converted
 
 
-def _layout(file: Any) -> Layout:
-    schema = file.schema_arrow
+def _layout(schema: Any) -> Layout:
     return layout_of(schema.names, schema.metadata or {}, _extensions(schema))
 
 

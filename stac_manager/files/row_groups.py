@@ -131,7 +131,7 @@ def _batches(
     Dictionaries within objects differ from row group to row group, and Arrow puts no two of them together.
     """
     fetch = getattr(source, "fetch", None)
-    apart = fetch is not None or _has_dictionaries_within(file.schema_arrow)
+    apart = fetch is not None or (len(indexes) > 1 and _has_dictionaries_within(file.schema_arrow))
     for run in [[index] for index in indexes] if apart else [indexes]:
         if fetch is not None:
             fetch(_spans(file.metadata.row_group(run[0]), columns))

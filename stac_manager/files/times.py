@@ -35,8 +35,9 @@ def rfc3339(fractions: Fractions, value: int) -> str:
     seconds, fraction = divmod(value, fractions.of_second)
     minutes, second = divmod(seconds, 60)
     hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
     try:
-        text = f"{_hour(hours)}{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]}"
+        text = f"{_day(days)}{_TWO_DIGITS[hour]}:{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]}"
     except OverflowError:
         raise ValueError(f"a timestamp is not in the years 1 to 9999: {seconds} seconds since 1970") from None
     for unit, digits in fractions.units if fraction else ():
@@ -46,6 +47,6 @@ def rfc3339(fractions: Fractions, value: int) -> str:
 
 
 @lru_cache(maxsize=4_096)
-def _hour(hours: int) -> str:
-    """Write the date and the hour, up to the colon behind it."""
-    return (_EPOCH + timedelta(hours=hours)).isoformat()[: len("2024-05-01T10:")]
+def _day(days: int) -> str:
+    """Write the date, up to the T behind it."""
+    return (_EPOCH + timedelta(days=days)).isoformat()[: len("2024-05-01T")]
