@@ -397,6 +397,15 @@ class EmptyIn200(ErrorsIn200):
             page |= {"type": "FeatureCollection", "features": [], "links": []}
 
 
+class NotModified(EmptyIn200):
+    """Or a 304, from a cache that takes the client for one that has it."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        super().page(world, ask, page)
+        if not page["features"]:
+            raise Refusal(304)
+
+
 class BareNaN(Habit):
     """Items with numbers that JSON does not have."""
 
