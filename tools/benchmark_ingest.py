@@ -46,7 +46,10 @@ for command in (*measuring.COMMANDS, *judging.COMMANDS, *housekeeping.COMMANDS):
 def main(arguments: Sequence[str] | None = None) -> None:
     # Work trees may share an environment: what belongs to this program is imported from beside it, by children too.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill cleans up as Ctrl-C does
+    for name in ("SIGTERM", "SIGHUP"):  # a polite kill, and a terminal that closes, clean up as Ctrl-C does
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names of others may have letters that the terminal does not

@@ -20,7 +20,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / ".home"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # and what the program makes of it is undone
-    at_first = signal.getsignal(signal.SIGTERM)
+    at_first = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         code = 0
@@ -34,4 +34,5 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
 
     yield call
-    signal.signal(signal.SIGTERM, at_first)
+    for number, handler in at_first.items():
+        signal.signal(number, handler)

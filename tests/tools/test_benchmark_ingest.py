@@ -337,7 +337,7 @@ WRITING = ("file", "--source", "*.ndjson", "--workers", "2", "--repeat", "1000")
     [
         (signal.SIGINT, READING, ["_level.py", "stac_api_server.py"]),
         (signal.SIGKILL, READING, ["_level.py", "stac_api_server.py"]),
-        (signal.SIGINT, WRITING, ["_level.py"]),
+        (signal.SIGHUP, WRITING, ["_level.py"]),
         (signal.SIGKILL, WRITING, ["_level.py"]),
         *([(signal.SIGTERM, READING, ["_level.py", "stac_api_server.py"])] if THOROUGH else []),
     ],
