@@ -172,8 +172,9 @@ class _Crew:
 
     def replace(self, dead: _Worker) -> None:
         """Put a new process in the place of a dead one."""
-        dead.close()
-        self.workers[self.workers.index(dead)] = self._started()
+        place = self.workers.index(dead)
+        self.workers.pop(place).close()
+        self.workers.insert(place, self._started())
 
     def answered(self) -> list[_Worker]:
         """Wait until some have done a partition, or died over it."""

@@ -185,10 +185,23 @@ def test_workers_that_wait_for_a_plan_end_when_there_is_none(tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
-def test_that_no_process_can_be_started_is_said(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_that_no_process_can_be_started_is_said(
+    allowed: int, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At first, or in the place of one that died."""
+    begun: list[SpawnProcess] = []
 
-    monkeypatch.setattr(SpawnProcess, "start", refuse)
+    def start(process: SpawnProcess, start: Callable[..., None] = SpawnProcess.start) -> None:
+        if len(begun) == allowed:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        begun.append(process)
+        start(process)
+
+    def kill(progress: Any) -> None:
+        if progress.done == 1:
+            begun[0].kill()
+
+    monkeypatch.setattr(SpawnProcess, "start", start)
     with pytest.raises(DataProcessingError, match=r"^no process can be started: Resource temporarily unavailable$"):
-        write(Sink({"source": source}, tmp_path / "out", partition_items=20), workers=2)
+        write(Sink({"source": source}, tmp_path / "out", partition_items=10, on_progress=kill), workers=2)
