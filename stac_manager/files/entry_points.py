@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -13,15 +14,15 @@ import orjson
 from stac_manager.files.compression import Unpacked
 from stac_manager.files.formats import BOM, ENTRY_FILES, magic
 from stac_manager.files.opening import open_file
-from stac_manager.files.window import FileSource, Window
+from stac_manager.files.window import Window
 from stac_manager.items import is_catalog
-from stac_manager.stats import FileStats
 
 PEEK_BYTES = 1_048_576
 """A single JSON file up to this size is parsed to see whether it is a Catalog, a Collection or items."""
 BEGINS_AS_ITEMS = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*"type"\s*:\s*"Feature)')
 _TYPE_OF_CATALOG = re.compile(rb'"type"\s*:\s*"(?:Catalog|Collection)"')
-MOST_CATALOG_BYTES = 268_435_456
+MOST_CATALOG_BYTES = 134_217_728
+"""A Catalog or Collection may unpack to so much, on disk and far away."""
 
 
 def load(path: str) -> Any:
@@ -32,18 +33,26 @@ def load(path: str) -> Any:
         ValueError: If it is no JSON, or too large.
     """
     with open(open_file(path), "rb") as file:
-        data = file.read(MOST_CATALOG_BYTES + 1)
+        return parsed(unpacked(file.read(MOST_CATALOG_BYTES + 1)))
+
+
+def unpacked(data: bytes) -> bytes:
+    """Return a document that may be compressed as text.
+
+    Raises:
+        ValueError: If it is damaged or too large.
+    """
     kind = magic(data[:4])
     if kind == "gzip" or kind == "zstd":
-        with closing(Window(Unpacked(FileSource(open_file(path), FileStats()), kind))) as window:
-            while window.more():
+        with closing(Window(Unpacked(io.BytesIO(data), kind))) as window:
+            while window.end <= MOST_CATALOG_BYTES and window.more():
                 pass
             if window.damage is not None:
                 raise window.damage
             data = bytes(window.view[: window.end])
     if len(data) > MOST_CATALOG_BYTES:
         raise ValueError(f"larger than {MOST_CATALOG_BYTES >> 20} MB")
-    return parsed(data)
+    return data
 
 
 def parsed(data: bytes) -> Any:
@@ -79,7 +88,7 @@ def is_entry_point(path: str) -> bool:
             return BEGINS_AS_ITEMS.match(head) is None
         if b"Feature" not in head and magic(head) is None and not head.lstrip().startswith(b"["):
             return True  # of 60,000 Collections none is parsed here
-        document = load(path)
+        document = parsed(unpacked(head))
     except OSError:
         return True
     except ValueError:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from stac_manager import items
 from stac_manager.files import entry_points
 from stac_manager.files.catalogs import holds_items
-from stac_manager.files.formats import ENTRY_FILES, GZIP
+from stac_manager.files.formats import ENTRY_FILES
 from stac_manager.files.remote.addresses import is_data, is_relative, joined, name_of, refusal, shown
-
-MOST_CATALOG_BYTES = 134_217_728
 
 Kind: TypeAlias = Literal["entry", "child", "item"]
 
@@ -83,10 +80,8 @@ def items_of_api(document: dict[str, Any], url: str) -> str | None:
 def parsed(data: bytes) -> object:
     """Parse a document that may be a catalog, and may be compressed, as stores keep them; None if it is no JSON."""
     try:
-        if data[:2] == GZIP:
-            data = zlib.decompressobj(wbits=31).decompress(data, MOST_CATALOG_BYTES)
-        return entry_points.parsed(data)
-    except (ValueError, zlib.error):
+        return entry_points.parsed(entry_points.unpacked(data))
+    except ValueError:
         return None
 
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from stac_manager.context import FailureCollector
-from stac_manager.files.formats import ENTRY_FILES, GZIP
+from stac_manager.files.entry_points import MOST_CATALOG_BYTES
+from stac_manager.files.formats import ENTRY_FILES, magic
 from stac_manager.files.remote.addresses import STORES, name_of, scheme_of, shown
-from stac_manager.files.remote.catalogs import MOST_CATALOG_BYTES, Link, is_catalog, items_of_api, links_of, parsed
+from stac_manager.files.remote.catalogs import Link, is_catalog, items_of_api, links_of, parsed
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
@@ -281,4 +282,4 @@ def _digest(url: str) -> bytes:
 
 
 def _may_be_catalog(data: bytes) -> bool:
-    return data[:2] == GZIP or data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+    return magic(data[:4]) in ("gzip", "zstd") or data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"

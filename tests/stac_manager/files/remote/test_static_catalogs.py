@@ -6,6 +6,8 @@ import asyncio
 import gzip
 import io
 import json
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow.parquet
@@ -17,6 +19,11 @@ from servers.static_server import Documents, serving
 from stac_geoparquet.arrow import parse_stac_items_to_arrow
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Fetched = tuple[list[str], list[str], IngestModule]
 
@@ -82,8 +89,13 @@ def test_a_catalog_of_any_size_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(fetch(f"{server.url}/top/catalog.json", concurrency=8)[0]) == 100
 
 
-def test_compressed_documents_of_a_catalog_are_read() -> None:
-    packed = {path: gzip.compress(body) for path, body in NESTED.items()}
+@pytest.mark.parametrize(
+    "pack",
+    [gzip.compress, zstd.compress, lambda body: gzip.compress(body[:9]) + gzip.compress(body[9:])],
+    ids=["gzip", "zstd", "gzip of two members"],
+)
+def test_compressed_documents_of_a_catalog_are_read(pack: Callable[[bytes], bytes]) -> None:
+    packed = {path: pack(body) for path, body in NESTED.items()}
     with serving(packed) as server:
         assert fetch(f"{server.url}/a/catalog.json", concurrency=3)[0] == ["2", "b c", "z", "q1", "q2"]
 
