@@ -44,7 +44,7 @@ def decoded(data: bytes) -> Any:
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
-            return _loosely_decoded(data)
+            return loosely_decoded(data)
 
 
 async def decoded_aside(data: bytes) -> Any:
@@ -56,7 +56,7 @@ async def decoded_aside(data: bytes) -> Any:
     if len(data) <= DECODED_AT_ONCE_BYTES:
         return decoded(data)
     with _no_collecting():
-        document = await asyncio.to_thread(_loosely_decoded, data)
+        document = await asyncio.to_thread(loosely_decoded, data)
         if not gc.get_freeze_count():
             gc.freeze()
             gc.unfreeze()  # into the oldest generation: the next collection of the youngest would walk all of it
@@ -74,7 +74,7 @@ def _no_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def _loosely_decoded(data: bytes) -> Any:
+def loosely_decoded(data: bytes) -> Any:
     try:
         # The hooks are Python code, between whose lines other threads have their turn.
         text = _text_of(data)
@@ -101,7 +101,7 @@ def _int(text: str) -> int:
 def decoded_item(data: bytes | memoryview) -> Any:
     """Parse one item as some servers write it, or say that it is `Illegible`; None where it is none, or not whole."""
     try:
-        (item,) = _loosely_decoded(b"[" + data + b"]")
+        (item,) = loosely_decoded(b"[" + data + b"]")
     except ValueError:
         return None
     return item

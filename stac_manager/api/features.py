@@ -13,13 +13,13 @@ from typing import Any
 
 import orjson
 
-from stac_manager.api.decoding import decoded, decoded_item
+from stac_manager.api.decoding import decoded_item
 
 OUTLINE_BYTES = 65_536
 TAIL_BYTES = 4_096
 """What follows the features has hardly ever more: to look for it in all of `OUTLINE_BYTES` takes as long as an item."""
 GUESSES = 3
-"""So many wrong ends of an item are tried before the rest of a page is parsed at once."""
+"""So many wrong ends of an item are tried before brackets are counted in the rest of a page, which takes longer."""
 SKIPPED_SHARE = 0.75
 """The end of an item is looked for behind this share of the length of the shortest one before it."""
 
@@ -29,6 +29,9 @@ _TAILS = tuple(
     for comma in (b",", b", ")
     for name in (b'"links":', b'"numberMatched":', b'"numberReturned":', b'"context":')
 )
+_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]|([\]}])', re.DOTALL)
+_SCALAR = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[^\s,]+', re.DOTALL)
+_COMMA = re.compile(rb"\s*,\s*")
 _BEGINNING = re.compile(rb'\{\s*"[^"\\]*"\s*:(\s*"Feature")?')
 
 
@@ -43,12 +46,14 @@ class Outline:
     Attributes:
         members: Every member but `features`.
         data: The whole document; the features are `data[begin:end]`, without the brackets around them.
+        count: How many features there are, as far as is known before they are parsed.
     """
 
     members: dict[str, Any]
     data: bytes
     begin: int
     end: int
+    count: int = 0
 
     @classmethod
     def of(cls, data: bytes) -> Outline | None:
@@ -72,9 +77,8 @@ class Outline:
                 tail = _object(b"{" + data[end + 2 :]) if end > 0 else None
                 if tail is not None and "features" not in tail:
                     members = {**head, **tail}
-                    returned = members.get("numberReturned")
-                    if isinstance(members.get("links"), list) and type(returned) is int and returned > 0:
-                        return cls(members, data, begin, end)
+                    if isinstance(members.get("links"), list):
+                        return cls(members, data, begin, end, _count(members, data, begin, end))
                     break
         return None
 
@@ -82,24 +86,19 @@ class Outline:
         """Parse the features one by one, with what parses as `orjson.loads`.
 
         Where one ends is guessed from how the next one begins, and proved by the parser: an object that parses is
-        whole, because it ends at exactly one place. Where the guesses fail, the rest is parsed at once.
+        whole, because it ends at exactly one place. Where the guesses fail, brackets tell.
 
         Raises:
             DamagedPageError: If they are no JSON; those before were yielded.
         """
         data, at, end = self.data, self.begin, self.end
         view = memoryview(data)
-        beginning = _BEGINNING.match(data, at, end)
-        between = beginning and re.compile(rb"\}(\s*,\s*)" + re.escape(beginning[0])).search(data, at, end)
-        if between:
+        if between := _between(data, at, end):
             needle, further = between[0], len(between[1])
             searched, skipping, failed, shortest = at, False, 0, end
             while failed < GUESSES and (found := data.find(needle, searched, end)) >= 0:
-                try:
-                    feature = loads(view[at : found + 1])
-                except orjson.JSONDecodeError:
-                    # Behind what was skipped it may be two items, which take long to read in the other way.
-                    feature = None if skipping else decoded_item(view[at : found + 1])
+                # Behind what was skipped it may be two items, which take long to read in another way.
+                feature = _parsed(view[at : found + 1], loads, loosely=not skipping)
                 if feature is None:
                     failed += not skipping
                     searched, skipping = (at if skipping else found + 1), False
@@ -109,11 +108,57 @@ class Outline:
                 searched, skipping, failed = at + int(SKIPPED_SHARE * shortest), True, 0
                 yield feature
                 del feature
-        try:
-            rest = decoded(b"[" + view[at:end] + b"]")
-        except ValueError:
-            raise DamagedPageError from None
-        yield from rest
+        if data[at : at + 1] == b"{" and (feature := _parsed(view[at:end], loads, loosely=False)) is not None:
+            yield feature  # the last one
+            return
+        more = at > self.begin or bool(data[at:end].strip())
+        while more:
+            stop = _end_of_value(data, at, end)
+            feature = _parsed(view[at:stop], loads)
+            if feature is None and data[at:stop] != b"null":
+                raise DamagedPageError
+            yield feature
+            comma = _COMMA.match(data, stop, end)
+            more, at = comma is not None, comma.end() if comma else stop
+        if data[at:end].strip():
+            raise DamagedPageError
+
+
+def _between(data: bytes, begin: int, end: int) -> re.Match[bytes] | None:
+    """What is between the first two features, if they begin alike."""
+    beginning = _BEGINNING.match(data, begin, end)
+    return beginning and re.compile(rb"\}(\s*,\s*)" + re.escape(beginning[0])).search(data, begin, end)
+
+
+def _count(members: dict[str, Any], data: bytes, begin: int, end: int) -> int:
+    """How many features there are, if the server says so, or as it looks."""
+    returned = members.get("numberReturned")
+    if type(returned) is int and returned > 0:
+        return returned
+    between = _between(data, begin, end)
+    return 1 + (data.count(between[0], begin, end) if between else 0)
+
+
+def _end_of_value(data: bytes, at: int, end: int) -> int:
+    """Where a JSON value ends, if it is one."""
+    if data[at : at + 1] not in (b"{", b"["):
+        scalar = _SCALAR.match(data, at, end)
+        return scalar.end() if scalar else at
+    depth = 0
+    for found in _STRUCTURE.finditer(data, at, end):
+        if found.end() - found.start() == 1:  # and no string
+            depth += -1 if found[1] else 1
+            if depth == 0:
+                return found.end()
+    return end
+
+
+def _parsed(data: memoryview, loads: Callable[[Any], Any], *, loosely: bool = True) -> Any:
+    """Parse what may be one value; None where it is not."""
+    try:
+        return loads(data)
+    except orjson.JSONDecodeError:
+        return decoded_item(data) if loosely else None
 
 
 def _object(data: bytes) -> dict[str, Any] | None:

@@ -63,7 +63,7 @@ class Answer:
     def size(self) -> int:
         """How many members an item collection has; 0 of anything else."""
         if self.outline is not None:
-            return int(self.document["numberReturned"])
+            return self.outline.count
         features = self.document.get("features")
         return len(features) if isinstance(features, list) else 0
 

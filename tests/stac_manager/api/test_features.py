@@ -48,6 +48,30 @@ def test_pages_as_servers_write_them_are_parsed_one_by_one(separators: tuple[str
     assert len(list(features)) == 4
 
 
+@pytest.mark.parametrize("returned", [None, 0, "5", 5])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_features_are_counted_without_parsing_them(separators: tuple[str, str], returned: Any) -> None:
+    features = [{"type": "Feature", "id": str(number), "n": [{"type": "Point"}] * 2} for number in range(5)]
+    outline = Outline.of(document(features, separators, numberReturned=returned))
+    assert outline is not None
+    assert outline.count == 5
+
+
+def test_features_that_begin_in_many_ways_are_parsed_one_by_one_as_well() -> None:
+    features = [{f"{name}{number}": "}, {"} for name in "abc" for number in range(3)]
+    outline = Outline.of(document([*features, [], "x", None, 5]))
+    assert outline is not None
+    parsed: list[bytes] = []
+
+    def loads(data: memoryview) -> Any:
+        value = orjson.loads(data)
+        parsed.append(bytes(data))
+        return value
+
+    assert list(outline.features(loads)) == [*features, [], "x", None, 5]
+    assert len(parsed) == 13
+
+
 @given(st.lists(ITEMS, min_size=2, max_size=5), st.data())
 def test_damage_among_the_features_is_found(features: list[Any], data: st.DataObject) -> None:
     whole = document(features)
