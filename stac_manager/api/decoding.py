@@ -1,20 +1,17 @@
-"""Bytes -> JSON, without holding up the event loop; what orjson refuses and servers write all the same."""
+"""Bytes -> JSON; what orjson refuses and servers write all the same."""
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 import gc
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import orjson
 
-# orjson parses 80 to 250 MB of items a second and nothing else runs meanwhile: what is larger is parsed by a thread
-# that others can interrupt.
+# orjson parses 80 to 250 MB of items a second and nothing else runs meanwhile: what is larger is parsed item by item.
 DECODED_AT_ONCE_BYTES = 6 * 1_048_576
 
 # Stands for bytes that are no text: a code point that is never one (Unicode, 23.7: noncharacters).
@@ -40,47 +37,21 @@ def decoded(data: bytes) -> Any:
     Raises:
         ValueError: If it is no JSON.
     """
-    with _no_collecting():
-        try:
-            return orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return loosely_decoded(data)
-
-
-async def decoded_aside(data: bytes) -> Any:
-    """Parse JSON without holding up the event loop for long.
-
-    Raises:
-        ValueError: If it is no JSON.
-    """
-    if len(data) <= DECODED_AT_ONCE_BYTES:
-        return decoded(data)
-    with _no_collecting():
-        document = await asyncio.to_thread(loosely_decoded, data)
-        if not gc.get_freeze_count():
-            gc.freeze()
-            gc.unfreeze()  # into the oldest generation: the next collection of the youngest would walk all of it
-        return document
-
-
-@contextmanager
-def _no_collecting() -> Iterator[None]:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        yield
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return _loosely_decoded(data)
     finally:
         if collecting:
             gc.enable()
 
 
-def loosely_decoded(data: bytes) -> Any:
+def _loosely_decoded(data: bytes) -> Any:
     try:
-        # The hooks are Python code, between whose lines other threads have their turn.
         text = _text_of(data)
-        document = json.loads(
-            text, object_hook=lambda members: members, parse_float=_float, parse_int=_int, strict=False
-        )
+        document = json.loads(text, strict=False)
         if NO_TEXT not in text:
             return document
         if isinstance(document, dict) and isinstance(features := document.get("features"), list):
@@ -90,18 +61,10 @@ def loosely_decoded(data: bytes) -> Any:
         raise ValueError("too deeply nested") from None
 
 
-def _float(text: str) -> float:  # and not `float` itself, which is no Python code
-    return float(text)
-
-
-def _int(text: str) -> int:
-    return int(text)
-
-
 def decoded_item(data: bytes | memoryview) -> Any:
     """Parse one item as some servers write it, or say that it is `Illegible`; None where it is none, or not whole."""
     try:
-        (item,) = loosely_decoded(b"[" + data + b"]")
+        (item,) = _loosely_decoded(b"[" + data + b"]")
     except ValueError:
         return None
     return item
@@ -137,11 +100,16 @@ codecs.register_error("no-text", _marked)
 
 
 def in_utf_8(data: bytes, content_type: str) -> bytes:
-    """Write a body that is no UTF-8 in it, where its Content-Type names another charset of which ASCII is a part.
+    """Write a body that is no UTF-8 in it, where its first bytes say that it is UTF-16 or UTF-32, or its Content-Type
+    names another charset of which ASCII is a part.
 
     JSON is UTF-8 and has no charset (RFC 8259, 8.1 and 11): many servers name ISO 8859-1 and write UTF-8 all the same.
     Where the body is no text in that charset either, nothing is changed.
     """
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if b"\0" in data[:4] or data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        with suppress(ValueError):
+            return data.decode(json.detect_encoding(data)).encode()
     found = _CHARSET.search(content_type)
     if not found:
         return data

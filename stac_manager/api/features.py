@@ -13,11 +13,17 @@ from typing import Any
 
 import orjson
 
-from stac_manager.api.decoding import decoded_item
+from stac_manager.api.bodies import RefusedBodyError
+from stac_manager.api.decoding import DECODED_AT_ONCE_BYTES, decoded_item
 
 OUTLINE_BYTES = 65_536
 TAIL_BYTES = 4_096
 """What follows the features has hardly ever more: to look for it in all of `OUTLINE_BYTES` takes as long as an item."""
+LAST_BYTES = 1_048_576
+"""What is left of a page and not longer may be its last item; of what is longer the parser's error is."""
+MOST_MEMBERS = 300_000
+"""A page with more of which nothing tells where they end holds no items; nor one with `MOST_STRANGE` other values."""
+MOST_STRANGE = 10_000
 GUESSES = 3
 """So many wrong ends of an item are tried before brackets are counted in the rest of a page, which takes longer."""
 SKIPPED_SHARE = 0.75
@@ -29,8 +35,12 @@ _TAILS = tuple(
     for comma in (b",", b", ")
     for name in (b'"links":', b'"numberMatched":', b'"numberReturned":', b'"context":')
 )
-_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]|([\]}])', re.DOTALL)
-_SCALAR = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[^\s,]+', re.DOTALL)
+# A string with more escapes than that holds up other threads, and is none to these.
+_STRING = rb'"(?:[^"\\]++|\\.){0,1000000}+"'
+_STRUCTURE = re.compile(rb"%b|[\[{]|([\]}])" % _STRING, re.DOTALL)
+_SCALAR = re.compile(rb"%b|[^\s,\]]+" % _STRING, re.DOTALL)
+_BLANK = re.compile(rb"\s*")
+_CLOSE = re.compile(rb"\s*\]")
 _COMMA = re.compile(rb"\s*,\s*")
 _BEGINNING = re.compile(rb'\{\s*"[^"\\]*"\s*:(\s*"Feature")?')
 
@@ -78,9 +88,40 @@ class Outline:
                 if tail is not None and "features" not in tail:
                     members = {**head, **tail}
                     if isinstance(members.get("links"), list):
-                        return cls(members, data, begin, end, _count(members, data, begin, end))
+                        count = _count(members, data, begin, end)
+                        return cls(members, data, begin, end, count) if count <= MOST_MEMBERS else None
                     break
         return None
+
+    @classmethod
+    def scanned(cls, data: bytes) -> Outline | None:
+        """The same by counting brackets, for what is too large to be parsed at once. Takes long, with many turns for
+        other threads.
+
+        Returns:
+            None where there are no features, or the rest is as large.
+
+        Raises:
+            DamagedPageError: If the features are no JSON.
+            RefusedBodyError: If they are too many.
+        """
+        found = _LIST.search(data, 0, OUTLINE_BYTES)
+        if not found or (head := _object(data[: found.start()].rstrip().rstrip(b",") + b"}")) is None:
+            return None
+        begin = found.end()
+        values = _values(data, begin, len(data)) if data[begin : begin + 1] != b"]" else ()
+        ends = [end for _, end in values]
+        stop = ends[-1] if ends else begin
+        if (closed := _CLOSE.match(data, stop)) is None:
+            return None
+        rest = data[closed.end() :].lstrip().removeprefix(b",")
+        tail = _object(b"{" + rest) if len(rest) <= DECODED_AT_ONCE_BYTES else None
+        if tail is None:
+            return None
+        outline = cls({**head, **tail}, data, begin, stop, len(ends))
+        for _ in outline.features():
+            pass
+        return outline
 
     def features(self, loads: Callable[[Any], Any] = orjson.loads) -> Iterator[Any]:
         """Parse the features one by one, with what parses as `orjson.loads`.
@@ -108,20 +149,32 @@ class Outline:
                 searched, skipping, failed = at + int(SKIPPED_SHARE * shortest), True, 0
                 yield feature
                 del feature
-        if data[at : at + 1] == b"{" and (feature := _parsed(view[at:end], loads, loosely=False)) is not None:
+        if end - at <= LAST_BYTES and (feature := _parsed(view[at:end], loads, loosely=False)) is not None:
             yield feature  # the last one
             return
-        more = at > self.begin or bool(data[at:end].strip())
-        while more:
-            stop = _end_of_value(data, at, end)
-            feature = _parsed(view[at:stop], loads)
-            if feature is None and data[at:stop] != b"null":
-                raise DamagedPageError
-            yield feature
-            comma = _COMMA.match(data, stop, end)
-            more, at = comma is not None, comma.end() if comma else stop
-        if data[at:end].strip():
+        stop, left = at, MOST_STRANGE
+        try:
+            for start, stop in _values(data, at, end) if at > self.begin or not _BLANK.fullmatch(data, at, end) else ():
+                feature = _parsed(view[start:stop], loads)
+                left -= not isinstance(feature, dict)
+                if left < 0 or (feature is None and data[start:stop] != b"null"):
+                    raise DamagedPageError
+                yield feature
+        except RefusedBodyError:
+            raise DamagedPageError from None
+        if not _BLANK.fullmatch(data, stop, end):
             raise DamagedPageError
+
+
+def _values(data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where the values of a list begin and end, if they are values."""
+    for _ in range(MOST_MEMBERS):
+        stop = _end_of_value(data, at, end)
+        yield at, stop
+        if (comma := _COMMA.match(data, stop, end)) is None:
+            return
+        at = comma.end()
+    raise RefusedBodyError(f"the answer has more than {MOST_MEMBERS:,} members; it is not read")
 
 
 def _between(data: bytes, begin: int, end: int) -> re.Match[bytes] | None:
@@ -165,5 +218,5 @@ def _object(data: bytes) -> dict[str, Any] | None:
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return None
+        document = decoded_item(data)
     return document if isinstance(document, dict) else None

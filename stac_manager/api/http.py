@@ -12,9 +12,10 @@ from typing import Any, Self
 
 from yarl import URL
 
-from stac_manager.api import decoding, messages, retrying
+from stac_manager.api import messages, retrying
 from stac_manager.api.addresses import linked, origin_of, shown
-from stac_manager.api.collections import collections_in
+from stac_manager.api.bodies import RefusedBodyError
+from stac_manager.api.documents import document_of
 from stac_manager.api.exchange import Reply, Wire
 from stac_manager.api.features import Outline
 from stac_manager.api.requests import Request, with_limit
@@ -31,9 +32,8 @@ from stac_manager.options import Headers
 from stac_manager.run import Slots
 from stac_manager.stats import ApiStats
 
-MAX_REDIRECTS = 10
+MAX_REDIRECTS, LONGEST_PLACE = 10, 500
 HIDDEN = "(an address that repeats credentials)"
-LONGEST_PLACE = 500
 NO_ITEMS = b'{"type": "FeatureCollection"}'
 QUERY_HINT = " (without the query of the source, which only its landing page gets: give a key in headers)"
 # With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.
@@ -49,7 +49,7 @@ IDLE_TURNS, MAX_TURNS = 3, 200
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: the parsed document, and the address it came from after redirects."""
+    """The parsed document, and the address it came from after redirects."""
 
     url: URL
     document: dict[str, Any]
@@ -85,9 +85,8 @@ class Client:
     """A session with one server. `headers` are sent to the origin of `root` and nowhere else."""
 
     def __init__(self, root: str, headers: Headers, stats: ApiStats, limiter: Limiter, connection: Connection) -> None:
-        self._source, self._connection = URL(root), connection
+        self._source, self._connection, self._stats = URL(root), connection, stats
         credentials = Credentials(headers, lambda given: connection.credentials(self._source, given))
-        self._stats = stats
         self._wire = Wire(self._source, credentials, connection, stats, limiter)
         self._slots = Slots(lambda: limiter.level)
         self._rate = Rate(connection.rate_limit)
@@ -242,11 +241,10 @@ class Client:
 
     async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None, *, redirected: bool) -> Answer:
         if reply.status >= 300:
-            # One who was let in there is not forbidden to go on: firewalls answer 403 to too many requests.
+            # One who was let in there is not forbidden to go on (firewalls say so of too many requests), nor sent away.
             throttled = reply.status == 403 and reply.own and reply.url.parent in self._let_in
             if throttled:
                 self._wire.refused(reply)
-            # Nor is one who was let in sent to a login for good.
             passing = redirected and self._sample is not None
             secrets = self._wire.credentials.secrets if reply.own else None
             if reply.status in messages.DENIED and self._source.raw_query_string not in reply.url.raw_query_string:
@@ -280,18 +278,20 @@ def _refusal(
 
 
 async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | None) -> Answer:
-    data = NO_ITEMS if reply.status == 204 else decoding.in_utf_8(reply.body, reply.headers.get("Content-Type", ""))
-    if outline and (found := Outline.of(data)) is not None:
-        return Answer(reply.url, found.members, len(data), found, reply.link)
+    data, content_type = NO_ITEMS if reply.status == 204 else reply.body, reply.headers.get("Content-Type", "")
     try:
-        document = await collections_in(data) or await decoding.decoded_aside(data)
+        document = await document_of(data, content_type, outline=outline)
+    except RefusedBodyError as error:
+        raise DataProcessingError(f"{place}: {error}") from None
     except ValueError as error:
-        if reply.headers.get("Content-Type", "").startswith("text/html"):
+        if content_type.startswith("text/html"):
             raise Fault(f"{place}: the answer is a web page, not JSON", "web page", digest=hash(data)) from None
         reason = str(getattr(error, "msg", None) or error)[:100] if data else "it is empty"
         broke_off = data.lstrip()[:1] == b"{" and data.rstrip()[-1:] != b"}"  # which may pass, also twice
         digest = 0 if broke_off else hash(data)
         raise Fault(f"{place}: the answer is not JSON: {reason}", "garbled", digest=digest) from None
+    if isinstance(document, Outline):
+        return Answer(reply.url, document.members, len(data), document, reply.link)
     if not isinstance(document, dict):
         raise Fault(f"{place}: the answer is not a JSON object", "garbled", digest=hash(data))
     if errors := messages.errors_in(document):

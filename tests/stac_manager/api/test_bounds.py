@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import gc
 import gzip
 import json
 import zlib
 from collections.abc import Callable
+from typing import Any
 from unittest import mock
 from urllib.parse import quote
 
@@ -17,7 +17,7 @@ import pytest
 from yarl import URL
 
 from stac_manager import ConfigurationError, DataProcessingError
-from stac_manager.api import bodies, decoding, page_sizes
+from stac_manager.api import bodies, decoding, documents, features, page_sizes
 from stac_manager.api.addresses import refuse_foreign
 from stac_manager.api.messages import LEFT_OUT, Secrets, of_error, server_message
 from stac_manager.api.page_sizes import PAGES_BEFORE_GROWING, PageSize
@@ -196,34 +196,48 @@ FEATURES = {"features": ["item 'ö?': a text is not valid UTF-8", 1], "a": decod
         (b'{"a": NaN', ValueError),
     ],
 )
-async def test_what_others_write_is_decoded_or_refused(data: bytes, value: object) -> None:
-    for most in (decoding.DECODED_AT_ONCE_BYTES, 0):
-        with mock.patch.object(decoding, "DECODED_AT_ONCE_BYTES", most):
-            if value is ValueError and not (most == 0 and data.isdigit()):
-                with pytest.raises(ValueError):  # noqa: PT011 - every decoder has words of its own
-                    await decoding.decoded_aside(data)
-            elif value is not ValueError:
-                found = await decoding.decoded_aside(data)
-                assert value is None or found == value
+def test_what_others_write_is_decoded_or_refused(data: bytes, value: object) -> None:
+    if value is ValueError:
+        with pytest.raises(ValueError):  # noqa: PT011 - every decoder has words of its own
+            decoding.decoded(data)
+    else:
+        found = decoding.decoded(data)
+        assert value is None or found == value
 
 
-async def test_no_collection_walks_what_a_thread_parses() -> None:
-    """Which holds up the event loop: of some million lists for seconds."""
-    walked: list[str] = []
+LINKS = b'"links": []}'
 
-    def note(phase: str, info: dict[str, int]) -> None:
-        walked.append(phase)
 
-    gc.collect()
-    gc.callbacks.append(note)
-    try:
-        with mock.patch.object(decoding, "DECODED_AT_ONCE_BYTES", 0):
-            document = await decoding.decoded_aside(b"[" + b",".join([b"[1]"] * 100_000) + b"]")
-        assert walked == []
-        assert gc.isenabled()
-        assert gc.get_count()[0] < len(document)
-    finally:
-        gc.callbacks.remove(note)
+@pytest.mark.parametrize(
+    ("data", "members"),
+    [
+        (b'{"type": "x", "features": [{"id": "]}"}, {"a": NaN}],' + LINKS, 2),
+        (b'{"links": [], "a": NaN, "features": [1, [[], "\\"]"], {}]}', 3),
+        (b'\xef\xbb\xbf{"features": [{"id": 1}], ' + LINKS, 1),
+        ('{"features": [{"id": "ö"}], "links": []}'.encode("utf-16"), 1),
+        (b'{"features": [], ' + LINKS, 0),
+        (b'{"features": [{"id": 1}], "more": "' + b"x" * 300 + b'", ' + LINKS, ValueError),
+        (b'{"features": [' + b"[]," * 300 + b"1]}", bodies.RefusedBodyError),
+        (b'{"features": [{"id": 1}, ], ' + LINKS, ValueError),
+        (b'{"features": [{"id": 1}', ValueError),
+        (b'{"features": [{"id": tru}], ' + LINKS, ValueError),
+        (b'{"landing": "page", ' + LINKS, ValueError),
+        (b"[" * 300 + b"]" * 300, ValueError),
+    ],
+)
+async def test_what_is_large_is_read_as_items_or_refused(data: bytes, members: Any) -> None:
+    with (
+        mock.patch.object(documents, "DECODED_AT_ONCE_BYTES", 0),
+        mock.patch.object(features, "DECODED_AT_ONCE_BYTES", 200),
+        mock.patch.object(features, "MOST_MEMBERS", 100),
+    ):
+        if isinstance(members, int):
+            document = await documents.document_of(data, "", outline=False)
+            assert document.count == members == len(list(document.features()))
+            assert document.members["links"] == []
+            return
+        with pytest.raises(members):
+            await documents.document_of(data, "", outline=False)
 
 
 STATUS_500, STATUS_504 = Fault("", "status", status=500), Fault("", "status", status=504)
