@@ -10,7 +10,7 @@ from math import ceil, floor
 from typing import Any
 
 from stac_manager.api.ownership import time_of
-from stac_manager.api.query import Bounds
+from stac_manager.api.query import MARGIN_SECONDS, Bounds
 from stac_manager.plan import Interval, Partition
 from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, YEAR_SECONDS
 
@@ -20,6 +20,8 @@ FEWEST_TIMES = 8
 SAME_DENSITY = 1.5
 # A burst is in no more than this share of a slice.
 BURST_SHARE = 0.125
+# So many seconds from a heap of items an interval does not have them as foreign ones.
+AWAY = MARGIN_SECONDS + 1
 # Nanoseconds since 1970 in 64 bits: from 1677 to 2262. What lies beyond belongs to the first and last interval.
 FARTHEST_EDGE = 9_223_372_036
 
@@ -137,6 +139,21 @@ class Cutter:
     def __init__(self, bounds: Bounds, density: Density) -> None:
         self._bounds = bounds
         self._density = density
+        self._heaps: set[int] = set()  # seconds with more than a page
+        self.newest_first: bool | None = None
+        """Whether pages come so; None while nothing tells."""
+
+    def look(self, members: Sequence[Any]) -> None:
+        """Learn from a page in which order items come."""
+        times = times_of(members)
+        if any(later < earlier for later, earlier in pairwise(times)) or len(times) < len(members):
+            self.newest_first = False
+        elif self.newest_first is None and len(times) >= FEWEST_TIMES and times[0] > times[-1]:
+            self.newest_first = True
+
+    def pile(self, second: float) -> None:
+        """Take note that there is more than a page at one second: what is cut near it has all of that again."""
+        self._heaps.add(floor(second))
 
     def learn(self, piece: Partition, counted: int) -> None:
         """Take note of how many items an interval holds."""
@@ -158,28 +175,35 @@ class Cutter:
         assert isinstance(piece, Interval)
         low, high = self._stretch(piece)
         end, count = times[-1], len(times) // 4
+        if times[len(times) // 2] == end:
+            self.pile(end)
         gap = (times[-1 - count] - end) / count
         while 2 * count < len(times) and (times[-1 - 2 * count] - end) / (2 * count) <= SAME_DENSITY * gap:
             count *= 2
             gap = (times[-1 - count] - end) / count
-        begin = max(end - max(gap * left, 1.0), FIRST_SECOND)
         if not low < end < high:
             return False
         self._density.set_weight(end, high, len(times))
+        return end - self.spread(piece, end, gap, left) <= BURST_SHARE * (high - low)
+
+    def spread(self, piece: Interval, end: float, gap: float, left: int) -> float:
+        """Take the items of a slice that are left before a second for so far apart each; return where they begin."""
+        low, _ = self._stretch(piece)
+        begin = max(end - max(gap * left, 1.0), FIRST_SECOND)
         if low < begin and 2 * (end - begin) <= end - low:
             self._density.set_weight(low, begin, 0)
         elif low < begin or piece.start is not None or self._bounds.low is not None:
             begin = low
         self._density.set_weight(begin, end, 0)  # so that they are spread evenly
         self._density.set_weight(begin, end, left)
-        return end - begin <= BURST_SHARE * (high - low)
+        return begin
 
     def can_cut(self, piece: Partition) -> bool:
-        """Tell whether it is an interval of two seconds or more."""
+        """Tell whether it is an interval of two seconds or more, and not one heap."""
         if not isinstance(piece, Interval):
             return False
         low, high = self._stretch(piece)
-        return high - low >= 2
+        return high - low >= 2 and not any(low >= heap - AWAY and high <= heap + 1 + AWAY for heap in self._heaps)
 
     def plan(self, whole: Interval, parts: int, reached: float | None = None) -> list[Interval]:
         """Cut a search into about so many intervals of as many items each, oldest first.
@@ -207,7 +231,7 @@ class Cutter:
         return self._cut_at(piece, edges)
 
     def _cut_at(self, piece: Interval, edges: set[int]) -> list[Interval]:
-        inside = sorted(edge * SECOND for edge in edges if self._is_inside(edge, piece))
+        inside = sorted({edge * SECOND for edge in map(self._beside, edges) if self._is_inside(edge, piece)})
         if not inside:
             return []
         parts = (
@@ -215,6 +239,13 @@ class Cutter:
             for start, end in zip([piece.start, *inside], [*inside, piece.end], strict=True)
         )
         return [replace(part, estimate=round(self._density.weight(*self._stretch(part)))) for part in parts]
+
+    def _beside(self, edge: int) -> int:
+        """An edge, or one near it that has no heap within the second that is asked for around it."""
+        for heap in self._heaps:
+            if heap - AWAY < edge < heap + 1 + AWAY:
+                return heap - AWAY if edge <= heap else heap + 1 + AWAY
+        return edge
 
     def _is_inside(self, edge: int, piece: Interval) -> bool:
         start, end = piece.start, piece.end

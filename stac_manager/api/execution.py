@@ -15,10 +15,11 @@ from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import IN_ORDER, Planned, Planner
 from stac_manager.api.query import Named
-from stac_manager.api.reading import CAPPED, CIRCLES, Reading, Share
+from stac_manager.api.reading import CAPPED, CIRCLES, Reading
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
-from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again, put_together, weight_of
+from stac_manager.api.shares import Share, put_together
+from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again, weight_of
 from stac_manager.api.survey import heeds_collections
 from stac_manager.api.ways import Ways
 from stac_manager.events import Split
@@ -29,33 +30,22 @@ from stac_manager.plan import Interval, Pages, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.reader import Parts, counted
 from stac_manager.run import Room, Runner
-from stac_manager.stats import ApiStats
 
 TURN_SECONDS = 0.03
 """After so long with the items of a page the event loop has its turn."""
-PAGES_WAITING = 4
-"""Pages that wait for the consumer, beside those in flight."""
-BUFFER_BYTES = 28_000_000
-"""Pages in flight, waiting or with the consumer are no more than fit in here, whatever the level."""
+PAGES_WAITING, BUFFER_BYTES = 4, 28_000_000
+"""Pages that wait for the consumer beside those in flight, and what all pages take at most, whatever the level."""
 
 
 class Search:
     """One search under way: a queue of shares, and the readings of those that are read; `ways` knows other ways."""
 
-    def __init__(
-        self,
-        planned: Planned,
-        fetcher: Fetcher,
-        ledger: Ledger,
-        level: Limiter,
-        stats: ApiStats,
-        planner: Planner | None,
-    ) -> None:
-        self.query, self._fetcher, self._ledger, self._stats = planned.query, fetcher, ledger, stats
+    def __init__(self, planned: Planned, fetcher: Fetcher, ledger: Ledger, level: Limiter, planner: Planner | None):
+        self.query, self._fetcher, self._ledger, self._stats = planned.query, fetcher, ledger, ledger.stats
         self.ways = Ways(planner, planned, fetcher, ledger, level.planned)
-        self._splitter = Splitter(planned.cuts, planned.sizes) if planned.cuts else None
+        self._splitter = self._splitter_of(planned)
         self._readings: set[Reading] = set()
-        self._beyond = Beyond(fetcher, ledger, stats.completeness)
+        self._beyond = Beyond(fetcher, ledger, ledger.stats.completeness)
         fetcher.given = None if planned.cuts else planned.page
         self._room = Room(BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._is_divided() else 1)
         self._runner: Runner[Share, tuple[Reading, Page | None]] = Runner(
@@ -103,8 +93,8 @@ class Search:
 
     def _is_wanted(self, reading: Reading) -> bool:
         """Tell whether the pages that are there or on their way do not hold enough already."""
-        left = self._ledger.left
-        return left is None or reading.stopped or self._room.pages * self._fetcher.page_size < left
+        pages, left = self._room.pages, self._ledger.left
+        return left is None or reading.stopped or pages * self._fetcher.page_size < left
 
     async def _page_of(self, reading: Reading) -> Page | None:
         if reading.following is None or reading.stopped:  # ended while it waited for room
@@ -153,10 +143,13 @@ class Search:
             return False
         if reading.tally.fetched > 1 or page.matched is None or not isinstance(partition, Interval | Tile):
             return False
-        if self._splitter.learn(reading, page, self._fetcher.page_size):
+        size = self._fetcher.page_size
+        if self._splitter.learn(reading, page, size):
             self._stop_dividing()
         if not reading.stopped:
-            self._replace(reading, self._splitter.oversized(reading, page, self._fetcher.page_size))
+            self._replace(reading, self._splitter.oversized(reading, page, size))
+        for each in self._splitter.handed_over(size):
+            self._replace(*each, goes_on=True)
         return reading.stopped
 
     def _share_work(self, idle: int) -> bool:
@@ -164,19 +157,20 @@ class Search:
             self._runner.add(more)
             return True
         size, pages = self._fetcher.page_size, self._stats.completeness.pages
-        if shared := self._splitter and self._splitter.shared(self._readings, idle, size, pages):
-            self._replace(*shared)
-        return bool(shared)
+        if self._splitter and (shared := self._splitter.shared(self._readings, idle, size, pages)):
+            self._replace(*shared, goes_on=self._splitter.hands_over(shared[0]))
+        return bool(self._splitter and shared)
 
-    def _replace(self, reading: Reading, shares: list[Share]) -> None:
-        """Let others read the rest of a reading."""
-        if shares:
-            reading.stopped = True
-            self._stats.tell(Split(reading.share.partition.key, tuple(share.partition.key for share in shares)))
-            if self._splitter:
-                self._splitter.forget(reading)
-            self._runner.add(shares)
-            self._room.changed()
+    def _replace(self, reading: Reading, shares: list[Share], *, goes_on: bool = False) -> None:
+        """Let others read the rest of a reading, or some of it while it goes on."""
+        if not shares:
+            return
+        self._stats.tell(Split(reading.share.partition.key, tuple(share.partition.key for share in shares)))
+        reading.stopped |= not goes_on
+        if self._splitter and reading.stopped:
+            self._splitter.forget(reading)
+        self._runner.add(shares)
+        self._room.changed()
 
     def _stop_dividing(self) -> None:
         """Put partitions that are not read to their end together again, where cutting only multiplies the work."""
@@ -266,8 +260,10 @@ class Search:
             partition = reading.share.partition
             report = reading.report(self.query.datetime(partition), self.query.place(partition))
             self._stats.completeness.partitions.append(replace(report, problem=None) if reading.stopped else report)
-        if self._splitter and self._runner.unfinished == 1 and await self._beyond.lacks(self.query):
-            self._runner.add([Share(Whole())])
+        if self._splitter and self._runner.unfinished == 1:
+            short = self._ledger.left != 0 and self._ledger.came < (self._stats.completeness.counted or 0)
+            shares = self._splitter.once_more() if short else []
+            self._runner.add(shares or ([Share(Whole())] if await self._beyond.lacks(self.query) else []))
         self._runner.finished()
 
     async def _repair(self, reading: Reading, problem: str) -> None:
@@ -295,6 +291,10 @@ class Search:
     def _cut_after_all(self, reading: Reading, planned: Planned) -> None:
         if planned.cuts is not None:
             self.query = planned.query
-            self._splitter = Splitter(planned.cuts, planned.sizes, self._stats.completeness.pages)
+            self._splitter = self._splitter_of(planned, counts=reading.following is not None)
             like = Share(Whole(), reading.before, 0, reading.ending.error is not None, doubted=reading.contradicts)
             self._replace(reading, [replace(like, partition=part) for part in planned.partitions])
+
+    def _splitter_of(self, planned: Planned, *, counts: bool = True) -> Splitter | None:
+        pages, proved = self._stats.completeness.pages, planned.partitions if counts and self._ledger.one_run else ()
+        return Splitter(planned.cuts, planned.sizes, pages, proved) if planned.cuts else None

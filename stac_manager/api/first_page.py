@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil
+from math import ceil, inf
 from time import time
 from typing import Any
 
@@ -27,6 +28,26 @@ PAGES_IN_SEQUENCE = 3
 FULLEST_SMALL_SLICE = 0.85
 # The last page of a tile is half empty in the mean, and foreign items are at its edges: fewer tiles, fewer requests.
 PAGES_A_TILE = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What the parts of a search should be like.
+
+    Attributes:
+        items: How many items a partition should hold.
+        workers: How many are read at once.
+        counted: The server's number of items of the whole, None where it gives none.
+    """
+
+    items: float = inf
+    workers: int = 1
+    counted: int | None = None
+
+    @classmethod
+    def of(cls, counted: int | None, parts: int, workers: int) -> Sizes:
+        """Those of so many parts of a search."""
+        return cls(inf if counted is None else counted / parts, workers, counted)
 
 
 def at_one_instant(members: list[Any]) -> bool:

@@ -49,6 +49,7 @@ class Ledger:
         claims: Who delivers items with an unclear owner.
         delivered: What was delivered, where the items alone do not tell which partition they come from.
         by_number: Whether those are pages that were asked for by their numbers.
+        one_run: Whether all of the search is read here, so that what its partitions lack is found in the end.
     """
 
     def __init__(
@@ -60,12 +61,12 @@ class Ledger:
         alone: Partition | None = None,
         loads: Callable[[Any], Any] | None = None,
     ) -> None:
-        self._stats = stats
+        self.stats = stats
         self._failures = failures
         self._asked = None if asked == Asked() else asked
         self.left = left
         self.totals = Tally()
-        self.claims = Claims(alone)
+        self.claims, self.one_run = Claims(alone), alone is None
         self._strays = Strays() if alone is None else None
         self._heeds = Heeded()
         self.delivered: Seen | None = None
@@ -76,24 +77,24 @@ class Ledger:
     @property
     def came(self) -> int:
         """How many members were delivered, left out or failed; and those that the server has and counts twice."""
-        came = self._stats.completeness.items + self.totals.left_out + self.totals.failed
-        return min(came + len(self._twice), max(came, self._stats.completeness.counted or 0))
+        came = self.stats.completeness.items + self.totals.left_out + self.totals.failed
+        return min(came + len(self._twice), max(came, self.stats.completeness.counted or 0))
 
     def finished(self, reading: Reading) -> None:
         """Remember what a partition owned. Where the whole was read once more, after its parts, and came to its end, a
         count that is still larger is wrong."""
         if self._strays is None and isinstance(reading.share.partition, Whole):
             reading.doubt_count()
-            if reading.missing() is None and reading.counted not in (None, self._stats.completeness.counted):
-                self._stats.completeness.counted, reading.ending.shifted = reading.counted, SHIFTED
-            self._stats.notes += [STRAYED] * (reading.tally.items > 0)
+            if reading.missing() is None and reading.counted not in (None, self.stats.completeness.counted):
+                self.stats.completeness.counted, reading.ending.shifted = reading.counted, SHIFTED
+            self.stats.notes += [STRAYED] * (reading.tally.items > 0)
         elif self.delivered is None and self._strays is not None:
             self._strays.deliver(reading.memory.own)
 
     def lacks(self) -> bool:
         """Whether partitions have left something out: what no tile has, what came for others than own it, or what the
         server counts as a whole and not in its parts. Asked once."""
-        strays, proof = self._strays, self._stats.completeness
+        strays, proof = self._strays, self.stats.completeness
         if strays is None or self.by_number or self.left == 0:
             return False
         self._strays = None
@@ -112,7 +113,7 @@ class Ledger:
 
     def conclude(self, note: str | None) -> None:
         """Judge a search of which every partition was read. What is missing is a failure as well."""
-        stats, proof = self._stats, self._stats.completeness
+        stats, proof = self.stats, self.stats.completeness
         if note:
             stats.notes.append(note)
         if out := self.totals.left_out:
@@ -137,10 +138,10 @@ class Ledger:
         Raises:
             DamagedPageError: If the features of the page are no JSON; what came before was yielded.
         """
-        tally, stats, clock = reading.tally, self._stats, perf_counter
+        tally, stats, clock = reading.tally, self.stats, perf_counter
         stats.pages += page.size > 0
         marks: list[int] = []
-        glance = None if reading.share.before else Glance.at(reading.share.partition, self._asked or Asked())
+        before, glance = reading.share.before, Glance.at(reading.share.partition, self._asked or Asked())
         started = clock()
         for member in page.features(self._loads):
             stats.seconds_decoding += clock() - started
@@ -149,9 +150,8 @@ class Ledger:
             mark, item = _marked([reading.share.partition.key, tally.read, len(marks)] if member is None else member)
             marks.append(mark)
             plain = item and glance is not None and self.delivered is None and glance.tells(member)
-            if (plain and reading.memory.is_new(mark, own=True)) or self._is_delivered(
-                reading, member, mark, item, page
-            ):
+            plain = plain and reading.memory.is_new(mark, own=True) and not any(mark in each for each in before)
+            if plain or self._is_delivered(reading, member, mark, item, page):
                 tally.items += 1
                 stats.completeness.items += 1
                 if self.left is not None:
@@ -273,7 +273,7 @@ class Ledger:
         assert self._asked is not None
         if self._heeds.collections is None:
             came, asked = (", ".join(map(repr, sorted(each))) for each in (names, self._asked.collections or ()))
-            self._stats.notes.append(
+            self.stats.notes.append(
                 f"Items of the Collection {came} came for {asked}: taken for the same."
                 if heeds
                 else f"The server ignores `collections`: items of {came} came for {asked}."
@@ -288,7 +288,7 @@ class Ledger:
 
     def _repeated(self, reading: Reading) -> None:
         reading.tally.duplicates += 1
-        self._stats.completeness.duplicates_removed += 1
+        self.stats.completeness.duplicates_removed += 1
 
 
 def _marked(member: Any) -> tuple[int, bool]:

@@ -13,6 +13,7 @@ from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import (
     PAGES_IN_SEQUENCE,
     PARTS_WITHOUT_COUNTS,
+    Sizes,
     at_one_instant,
     expected,
     is_cut_off,
@@ -28,7 +29,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.query import MARGIN_SECONDS, NOWHERE, SHORTEST_SECONDS, Bounds, Query, total_order
 from stac_manager.api.requests import limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
-from stac_manager.api.splitting import Cuts, Sizes
+from stac_manager.api.splitting import Cuts
 from stac_manager.api.survey import Survey, null_datetime_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import inf
 
@@ -13,8 +13,9 @@ from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.requests import Request, item_after, mark_of_request, page_after
 from stac_manager.api.seen import Sample, Seen
+from stac_manager.api.shares import Share
 from stac_manager.api.tallies import Ending, Memory, Tally
-from stac_manager.plan import Pages, Partition, Whole
+from stac_manager.plan import Interval, Pages, Whole
 from stac_manager.report import PartitionReport
 from stac_manager.timestamps import SECOND
 
@@ -26,32 +27,12 @@ MOVED = "items came again on later pages, which count: items that came or went h
 CAPPED = "there are more items than its pages reach, and than the server counts"
 PERHAPS_CAPPED = "the server may give no more than so many items, however many there are: it shows no others"
 LOST = "a next link has lost a condition of the search"
+ENDED_EARLY = "its pages ended before the older items that others read"
 STALE_PAGES = 20
 EMPTY_PAGES = 5
 """So many empty pages in a row are the end where there is no count."""
 MOST_SKIPPED = 3
 STALE = f"{STALE_PAGES} pages in a row held nothing new"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Share:
-    """A partition to read, or what is left of one.
-
-    Attributes:
-        partition: What to read.
-        before: Items of it that were delivered already, as far as they can come again.
-        depth: How often it was cut out of a larger one because something was wrong with that.
-        failing: Whether that was a page which cannot be had: it may be in here.
-        parent: What it was cut out of, with the server's count as its estimate, where that was counted.
-        doubted: Whether it is read once more for the sake of a count that contradicts its pages.
-    """
-
-    partition: Partition
-    before: tuple[Seen, ...] = ()
-    depth: int = 0
-    failing: bool = False
-    parent: Partition | None = None
-    doubted: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +43,10 @@ class Reading:
         first: The request for its first page.
         following: The request for its next page; None once there is none.
         counted: The server's own number of items, None where it gives none.
-        reached: Without a count: the second down to which it was read, as long as pages come newest first.
+        reached: The second down to which it was read, as long as pages come newest first; of an interval, or without
+            a count.
+        until: The second down to which it is read: others read what is older, `given` items about.
+        pace: How many seconds lie between the beginnings of the latest two pages; inf while one has come.
         last: The last page, once it came, or what was found beyond it.
         ending: Why its end cannot be believed.
         keeps_conditions: Whether its links show every condition of the search.
@@ -74,6 +58,9 @@ class Reading:
     following: Request | None
     counted: int | None = None
     reached: float | None = inf
+    until: float = -inf
+    given: int = 0
+    pace: float = inf
     last: Page | Sample | None = None
     keeps_conditions: bool = True
     stopped: bool = False
@@ -90,8 +77,10 @@ class Reading:
         """How many pages are still to be fetched; without a count, as many as were."""
         if self.following is None:
             return 0
+        if self.reached is not None and -inf < self.until < self.reached < inf and 0 < self.pace < inf:
+            return max((self.reached - self.until) / self.pace - 1, 0.5)
         if self.counted is not None and self.tally.fetched:
-            return max(self.counted - self.tally.members, 1) / page_size
+            return max(self.counted - self.given - self.tally.members, 1) / page_size
         return max(self.tally.fetched, (self.share.partition.estimate or 0) / page_size)
 
     def accept(self, page: Page) -> None:
@@ -109,14 +98,17 @@ class Reading:
             self.memory.counts.add(page.matched)
         if page.following is None and self.tally.members in self.memory.counts and not self.memory.counting:
             self.counted = self.tally.members  # of several counts, that which was met
-        if self.counted is None and page.size and self.reached is not None:
+        timed = self.counted is None or isinstance(self.share.partition, Interval)
+        if timed and page.size and self.reached is not None:
             first = page.first_member()
             time = time_of(first)[0] if isinstance(first, dict) else None
-            self.reached = time / SECOND if time is not None and time / SECOND <= self.reached else None
+            before, second = self.reached, None if time is None else time / SECOND
+            self.reached = second if second is not None and second <= before else None
+            self.pace = inf if second is None else before - second
         if page.following is not None and self.keeps_conditions:
             self.keeps_conditions = keeps_conditions(page.following, page.first)
         self.memory.asked.add(mark_of_request(self.following or self.first))
-        self.following = page.following
+        self.following = page.following if self.reached is None or self.reached >= self.until else None
         ends = page.following is None or self.counted == self.tally.members
         if page.size:  # of pages that end at a round number, one that is empty may follow the last
             at_limit = isinstance(self.share.partition, Whole) and self.tally.members % 1_000 == 0
@@ -130,6 +122,17 @@ class Reading:
             self.fail(page.broken)
         elif page.doubt and self.counted is None:
             self.ending.problem, self.ending.doubtful = page.doubt, True
+
+    def keep(self, partition: Interval, given: int) -> None:
+        """Go on to where others read what is older."""
+        assert partition.start is not None
+        self.share, self.until = replace(self.share, partition=partition), partition.start / SECOND
+        self.given += given
+
+    @property
+    def expected(self) -> int | None:
+        """How many items must come; None where nobody has counted those."""
+        return self.counted if self.until == -inf else None
 
     @property
     def _is_over(self) -> bool:
@@ -204,7 +207,7 @@ class Reading:
         with other items, came to their end."""
         memory, tally, ending = self.memory, self.tally, self.ending
         plain = tally.short <= 1 and not (memory.last_was_full or tally.skipped or memory.anew)
-        whole = memory.different == tally.members < (self.counted or 0)
+        whole = memory.different == tally.members < (self.expected or 0)
         moved = ending.shifted is not None and (ending.shifted != SHIFTED or memory.counting)
         return plain and whole and not (moved or ending.problem or ending.error or ending.doubtful)
 
@@ -243,15 +246,15 @@ class Reading:
     @property
     def repeats(self) -> bool:
         """Whether as many members came as are counted, some of them on several pages."""
-        return self.counted == self.tally.members and self.ending.problem is None and not self.memory.anew
+        return self.expected == self.tally.members and self.ending.problem is None and not self.memory.anew
 
     def missing(self) -> str | None:
         """Why items may be missing, once it was read to its end; None where nothing speaks for it."""
-        if self.counted is None:
+        if self.expected is None:
             if self.ending.error and self.memory.different and not isinstance(self.share.partition, Pages):
                 return f"{self.ending.problem}; nobody knows what follows the {self.memory.different} items that came"
-            return self.ending.problem
-        missing = self.counted - self.memory.different - self.tally.skipped
+            return self.ending.problem or (ENDED_EARLY if self._ended_early else None)
+        missing = self.expected - self.memory.different - self.tally.skipped
         if missing <= (0 if self.memory.anew else self.tally.twice):
             return None
         if self.repeats:
@@ -262,6 +265,12 @@ class Reading:
             return f"the server counts {missing} items more than its pages hold"
         why = f": {self.ending.problem}" if self.ending.problem else ""
         return f"{missing} of {self.counted} items did not come{why}"
+
+    @property
+    def _ended_early(self) -> bool:
+        """Whether its pages ended before others go on, and before its count."""
+        began_before = self.reached is None or self.reached >= self.until
+        return self.until > -inf and began_before and self.tally.members < (self.counted or 0)
 
     def came(self) -> Seen:
         """Marks of all that was delivered of it, here and before."""
@@ -276,14 +285,14 @@ class Reading:
             seen=tally.members,
             duplicates=tally.duplicates,
             foreign=tally.foreign,
-            counted=self.counted,
+            counted=self.expected,
             pages=tally.read,
             requests=tally.fetched,
             left_out=tally.left_out,
             failed=tally.failed + tally.skipped,
             problem=self.missing(),
             doubtful_end=(self.ending.doubtful or self.repeats)
-            and (self.counted is None or self.ending.problem is None),
+            and (self.expected is None or self.ending.problem is None),
             contradicts=self.contradicts,
             shifted=self.ending.shifted,
             datetime=datetime,

@@ -19,7 +19,7 @@ from stac_manager.api.cutting import Cutter, Density
 from stac_manager.api.endpoint import Endpoint
 from stac_manager.api.execution import Search
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.first_page import parts_for
+from stac_manager.api.first_page import Sizes, parts_for
 from stac_manager.api.heeded import UNSORTED, Watch
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
@@ -27,7 +27,7 @@ from stac_manager.api.paging import Page, page_of
 from stac_manager.api.planning import Planned, Planner, why_never_split, why_sequential
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.retrying import SearchEndsError
-from stac_manager.api.splitting import OVERSIZE, Sizes
+from stac_manager.api.splitting import OVERSIZE
 from stac_manager.api.survey import ignored, is_unknown
 from stac_manager.completeness import combine
 from stac_manager.config import IngestConfig
@@ -102,9 +102,7 @@ async def search(
             planned = await _planned(config, session, stats, blindly=False)
         stats.notes += planned.query.unpromised
         ledger = Ledger(stats, failures, planned.query.asked, config.max_items, loads=_loads(texts))
-        run = Search(
-            planned, session.fetcher, ledger, level, stats, planner if why_never_split(config) is None else None
-        )
+        run = Search(planned, session.fetcher, ledger, level, planner if why_never_split(config) is None else None)
         watch = Watch(config.ids, planned.query.body.get("sortby", ()))
         try:
             async with owning(run.parts()) as parts:
@@ -258,7 +256,7 @@ async def read(
         query = planned.query
         ledger = Ledger(stats, failures, query.asked, None, alone=None if whole else partition, loads=_loads(texts))
         planner = session.planner if whole and why_never_split(config) is None else None
-        run = Search(planned, session.fetcher, ledger, session.level, stats, planner)
+        run = Search(planned, session.fetcher, ledger, session.level, planner)
         async with owning(run.parts()) as parts:
             async for part in parts:
                 yield part

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, inf
 from typing import TypeAlias
 
-from stac_manager.api.cutting import Cutter
+from stac_manager.api.cutting import Cutter, times_of
+from stac_manager.api.first_page import Sizes
+from stac_manager.api.handing import FEWEST_PAGES, HandingOver
 from stac_manager.api.ownership import OWN, owner
 from stac_manager.api.paging import Page
-from stac_manager.api.reading import CAPPED, Reading, Share
+from stac_manager.api.reading import CAPPED, Reading
+from stac_manager.api.shares import Share
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.plan import Interval, Partition, Tile
 
@@ -30,8 +33,7 @@ FAILURES_IN_VAIN = 50
 """How many more parts of a partition that cannot be had fail than are read: a cut leaves one of two, unless the server
 rounds times."""
 PARTS_A_PAGE, SPARE_PARTS = 8, 500
-"""Partitions that end before their count are cut into so many parts in all: where every count is too high, each part of
-a part looks cut off again."""
+"""Partitions that end before their count are cut into so many parts in all: where counts are too high, all look so."""
 OVERLAP = 2
 """Partitions that have so many times the items of the whole are not parts of it: long ranges are in all of them."""
 OVERLAPPING = (
@@ -46,26 +48,6 @@ WORTH_SHARING = 0.7
 
 Cuts: TypeAlias = Cutter | SpaceCuts
 """Cuts partitions by time or by space, and learns from what the server counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """What the parts of a search should be like.
-
-    Attributes:
-        items: How many items a partition should hold.
-        workers: How many are read at once.
-        counted: The server's number of items of the whole, None where it gives none.
-    """
-
-    items: float = inf
-    workers: int = 1
-    counted: int | None = None
-
-    @classmethod
-    def of(cls, counted: int | None, parts: int, workers: int) -> Sizes:
-        """Those of so many parts of a search."""
-        return cls(inf if counted is None else counted / parts, workers, counted)
 
 
 def parts_of_oversized(counted: int, page: int, sizes: Sizes, *, burst: bool = False) -> int:
@@ -107,10 +89,16 @@ def parts_at_start(estimate: float, left: float, workers: int, page: int) -> int
 
 
 class Splitter:
-    """Replaces partitions by others while they are read, after so many pages of the search."""
+    """Replaces partitions by others while they are read, after so many pages of the search.
 
-    def __init__(self, cuts: Cuts, sizes: Sizes, pages: int = 0) -> None:
+    `proved` are all partitions of it, where what is lost of them is found in the end.
+    """
+
+    def __init__(self, cuts: Cuts, sizes: Sizes, pages: int = 0, proved: Sequence[Partition] = ()) -> None:
         self._cuts = cuts
+        self._handing: HandingOver | None = None
+        if isinstance(cuts, Cutter) and sizes.counted is not None and proved:
+            self._handing = HandingOver(cuts, sizes.counted, proved)
         self._sizes = sizes
         self._pages = pages  # with something new
         self._counted = 0
@@ -127,6 +115,8 @@ class Splitter:
         their counts, and by the items of others among their own, as the count of the whole may be capped."""
         assert page.matched is not None
         self._cuts.learn(reading.share.partition, page.matched)
+        if self._handing:
+            self._handing.learn(reading, page.matched)
         self._counted += page.matched
         whole = self._sizes.counted
         in_vain = self._is_cut_in_vain(reading.share.parent, page.matched)
@@ -161,6 +151,8 @@ class Splitter:
         estimate = min(partition.estimate, counted - came)
         parts = parts_at_start(estimate, counted - came, self._sizes.workers, page)
         found = self._cuts.cut(partition, parts) if parts and isinstance(partition, Interval) else ()
+        if found and self._handing and share.parent is None:
+            self._handing.cut(len(found))
         return [replace(share, partition=replace(part, estimate=estimate // parts)) for part in found]
 
     def oversized(self, reading: Reading, page: Page, page_size: int) -> list[Share]:
@@ -173,12 +165,28 @@ class Splitter:
             return self._cut_short(reading, parts) if reading.memory.last_was_full else []
         if counted <= OVERSIZE * min(self._sizes.items, partition.estimate or 0) + page_size:
             return []
-        burst = self._cuts.extrapolate(partition, page.objects(), counted - page.size)
+        members = page.objects()
+        if isinstance(self._cuts, Cutter):
+            self._cuts.look(members)
+        burst = self._cuts.extrapolate(partition, members, counted - page.size)
         parts = parts_of_oversized(counted, page_size, self._sizes, burst=burst)
+        large = self._sizes.items >= FEWEST_PAGES * page_size
+        if parts and large and self._handing and self._handing.is_sorted(reading):
+            self._handing.later(reading, parts, times_of(members)[-1])
+            return []
         shares = self._cut(reading, parts) if parts else []
         if burst and shares:  # which may begin in the oldest of them
             shares[0] = replace(shares[0], partition=replace(shares[0].partition, estimate=None))
         return shares
+
+    def hands_over(self, reading: Reading) -> bool:
+        """Tell whether others can read the older items of a partition while its own pages go on."""
+        handing = self._handing
+        return handing is not None and handing.is_proved and handing.is_sorted(reading) and not self.is_in_vain
+
+    def handed_over(self, page_size: int) -> list[tuple[Reading, list[Share]]]:
+        """What others read of partitions that were found oversized."""
+        return self._handing.proved(page_size) if self._handing and self._divides else []
 
     def shared(
         self, readings: Iterable[Reading], idle: int, page_size: int, pages: int
@@ -188,14 +196,21 @@ class Splitter:
         Without counts nobody knows what is left: then no more requests are spent on it than a share of the `pages`
         that came.
         """
-        if not self.divides:
+        if not self.divides or (self._handing and self._handing.waits):
             return None
         able = [each for each in readings if each.following is not None and not each.stopped and each.tally.fetched]
+        for each in able:
+            if each.pace == 0 and each.reached is not None and isinstance(self._cuts, Cutter):
+                self._cuts.pile(each.reached)
         able = [each for each in able if self._cuts.can_cut(each.share.partition)]
         reading = max(able, key=lambda each: each.pages_left(page_size), default=None)
         if reading is None:
             return None
-        parts = parts_to_share(reading.tally.fetched, reading.pages_left(page_size), idle)
+        left = reading.pages_left(page_size)
+        if self._handing and self.hands_over(reading):
+            shares = self._handing.hand_over(reading, idle, page_size)
+            return (reading, shares) if shares else None
+        parts = parts_to_share(reading.tally.fetched, left, idle)
         cost = reading.tally.fetched + parts if reading.counted is None else 0
         if self._spent + cost > FOR_SHARING * pages + SPARE_REQUESTS:
             return None
@@ -248,6 +263,11 @@ class Splitter:
         if reading.share.depth or reading.share.doubted:
             self._in_vain = 0
 
+    def once_more(self) -> list[Share]:
+        """What to read once more where the whole lacks items, though no part of it does."""
+        handing, self._handing = self._handing, None
+        return handing.once_more() if handing else []
+
     def _cut_short(self, reading: Reading, parts: int, depth: int | None = None) -> list[Share]:
         """Cut a partition that ended before its count, as long as that brings pages."""
         if parts > self._parts_left:
@@ -278,23 +298,3 @@ def again(reading: Reading) -> Share:
     """The same partition, to be read from its beginning over what came."""
     share = reading.share
     return replace(share, before=reading.before, depth=share.depth + 1)
-
-
-def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
-    """Intervals of which each begins where the one before it ends, and the one in place of them; those that stand
-    alone are left out."""
-    groups: list[list[tuple[Interval, Share]]] = []
-    intervals = [(share.partition, share) for share in shares if isinstance(share.partition, Interval)]
-    for partition, share in sorted(intervals, key=lambda each: -inf if each[0].start is None else each[0].start):
-        if groups and groups[-1][-1][0].end is not None and groups[-1][-1][0].end == partition.start:
-            groups[-1].append((partition, share))
-        else:
-            groups.append([(partition, share)])
-    together = []
-    for group in groups:
-        if len(group) > 1:
-            members = [share for _, share in group]
-            before = tuple({id(seen): seen for share in members for seen in share.before}.values())
-            whole = replace(group[0][0], end=group[-1][0].end, estimate=None)
-            together.append((members, Share(whole, before, max(share.depth for share in members))))
-    return together

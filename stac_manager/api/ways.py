@@ -11,9 +11,10 @@ from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import Planned, Planner
 from stac_manager.api.query import Query
-from stac_manager.api.reading import CAPPED, SHIFTED, STALE, STALE_PAGES, Reading, Share
+from stac_manager.api.reading import CAPPED, SHIFTED, STALE, STALE_PAGES, Reading
 from stac_manager.api.requests import Request, counter_of, counter_of_sizes, with_limit
 from stac_manager.api.seen import Seen
+from stac_manager.api.shares import Share
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
 
@@ -267,8 +268,7 @@ class Ways:
         self._ledger.by_number = found is None
         if found is not None:
             frontier.end_at(frontier.next_page)
-        part = reading.share.partition
-        if found is None and isinstance(part, Pages) and frontier.end == frontier.next_page:
+        if found is None and isinstance(part := reading.share.partition, Pages) and frontier.end == frontier.next_page:
             frontier.end = max(frontier.next_page, part.first)  # those before the last one may be there
         return found
 

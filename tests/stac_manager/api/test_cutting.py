@@ -15,17 +15,18 @@ import pytest
 
 from stac_manager.api.cutting import Cutter, Density
 from stac_manager.api.endpoint import Endpoint
-from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, expected, parts_for, tiles_for
+from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, Sizes, expected, parts_for, tiles_for
+from stac_manager.api.handing import parts_to_hand_over
 from stac_manager.api.ownership import Owner, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import space_cuts
 from stac_manager.api.query import Bounds, Query
-from stac_manager.api.reading import Reading, Share
+from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request
+from stac_manager.api.shares import Share
 from stac_manager.api.space import SpaceCuts
 from stac_manager.api.splitting import (
     FAILURES_IN_VAIN,
-    Sizes,
     Splitter,
     parts_at_start,
     parts_of_oversized,
@@ -114,6 +115,14 @@ def test_a_partition_of_a_thousand_is_cut_where_it_holds_far_more(counted: int, 
 )
 def test_work_is_shared_where_that_ends_it_sooner(fetched: int, left: float, idle: int, parts: int) -> None:
     assert parts_to_share(fetched, left, idle) == parts
+
+
+@pytest.mark.parametrize(
+    ("left", "idle", "parts"),
+    [(1.5, 9, 0), (2, 9, 3), (8, 9, 10), (9, 9, 5), (17, 9, 10), (19, 9, 7), (3, 1, 2), (40, 3, 4)],
+)
+def test_older_items_are_handed_over_in_parts_of_a_bit_less_than_some_pages(left: float, idle: int, parts: int) -> None:
+    assert parts_to_hand_over(left, idle) == parts
 
 
 EVEN = Density([0, 100], [100])

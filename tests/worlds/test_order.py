@@ -1,0 +1,93 @@
+"""Pages that come newest first: idle hands take what is older, and nothing is asked for twice by that."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from .habits import Counts
+from .server import Ask, Habit, Json, World, key_of, running
+from .test_worlds import FIRST, LIMIT, make_item, text_of, visit
+
+PAGES = 60
+YEAR = timedelta(days=360)
+
+
+def at(share_of_a_year: Callable[[random.Random], float]) -> list[Json]:
+    draw = random.Random(1)
+    return [
+        make_item(number, datetime=text_of(FIRST + share_of_a_year(draw) * YEAR)) for number in range(PAGES * LIMIT)
+    ]
+
+
+def at_four_instants_and_spread(draw: random.Random) -> float:
+    return draw.choice((0.13, 0.85, 0.76, 0.26)) if draw.random() < 0.5 else draw.random()
+
+
+def at_one_instant_and_spread(draw: random.Random) -> float:
+    return 0.13 if draw.random() < 0.5 else draw.random()
+
+
+def in_a_burst(draw: random.Random) -> float:
+    return 0.5 + 0.01 * draw.random() if draw.random() < 0.9 else draw.random()
+
+
+@pytest.mark.parametrize(
+    ("when", "level", "most"),
+    [
+        (at_four_instants_and_spread, 8, 100),
+        (at_one_instant_and_spread, 8, 85),
+        (at_one_instant_and_spread, "auto", 160),
+        (in_a_burst, 8, 90),
+    ],
+)
+async def test_what_lies_close_in_time_costs_few_requests(
+    when: Callable[[random.Random], float], level: int | str, most: int
+) -> None:
+    world = World(at(when), latency=0.01)
+    async with running(world):
+        came = await visit(world, level)
+    assert len(set(came.keys)) == len(came.keys) == len(world.items)
+    assert came.stats.completeness.status == "complete"
+    assert len(world.asked) <= most
+
+
+class Order(Habit):
+    """Items come in an order that looks like newest first, and is not."""
+
+    def __init__(self, order: Callable[[list[Json]], list[Json]]) -> None:
+        self.order = order
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        return self.order(items)
+
+
+def two_shards(items: list[Json]) -> list[Json]:
+    return items[::2] + items[1::2]
+
+
+def late_ones_last(items: list[Json]) -> list[Json]:
+    return [item for n, item in enumerate(items) if n % 10] + items[::10]
+
+
+def sorted_at_first(items: list[Json]) -> list[Json]:
+    rest = items[2::3] + items[::3]
+    random.Random(1).shuffle(rest)
+    return items[1::3] + rest
+
+
+@pytest.mark.parametrize("capped", [False, True])
+@pytest.mark.parametrize("order", [two_shards, late_ones_last, sorted_at_first])
+async def test_an_order_that_does_not_hold_loses_nothing(
+    order: Callable[[list[Json]], list[Json]], capped: bool
+) -> None:
+    habits = [Order(order), *([Counts(lambda count: min(count, 40 * LIMIT))] if capped else [])]
+    world = World(at(in_a_burst), habits, latency=0.01, paging="position")
+    async with running(world):
+        came = await visit(world, 8)
+    assert len(came.keys) == len(world.items)
+    assert set(came.keys) == set(map(key_of, world.items))
+    assert came.stats.completeness.status == ("unverified" if capped else "complete")
