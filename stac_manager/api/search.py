@@ -7,7 +7,7 @@ read one page after another: as one partition.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from math import ceil, inf
@@ -15,6 +15,7 @@ from time import time
 from typing import Any, TypeAlias
 
 from stac_manager.api import page_sizes
+from stac_manager.api.counting import MOST_PARTITIONS, counted_in_parts
 from stac_manager.api.cutting import Cutter, Density
 from stac_manager.api.endpoint import Endpoint
 from stac_manager.api.execution import Search
@@ -23,11 +24,10 @@ from stac_manager.api.first_page import Sizes, parts_for
 from stac_manager.api.heeded import UNSORTED, Watch
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.paging import Page, page_of
+from stac_manager.api.paging import Page
 from stac_manager.api.planning import Planned, Planner, why_never_split, why_sequential
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.retrying import SearchEndsError
-from stac_manager.api.splitting import OVERSIZE
 from stac_manager.api.survey import ignored, is_unknown
 from stac_manager.completeness import combine
 from stac_manager.config import IngestConfig
@@ -39,22 +39,16 @@ from stac_manager.owning import owning
 from stac_manager.picking import ThinReader
 from stac_manager.plan import Interval, Partition, Plan, Whole
 from stac_manager.reader import Done, Parts
-from stac_manager.run import owned_tasks
 from stac_manager.stats import ApiStats
 from stac_manager.texts import Texts
 from stac_manager.timestamps import SECOND, YEAR_SECONDS
 
 BLIND_PARTITIONS = 16
 """Without counts nobody knows how many are right."""
-MOST_PARTITIONS = 2_000
-ROUNDS = 8
-"""Partitions are counted and the crowded ones cut again so often."""
 
 
 Endpoints: TypeAlias = dict[tuple[str, ...], Endpoint]
 """Of one server, by the Collections that are searched."""
-SAME_AGAIN = 2
-"""Parts that count so many times what they are parts of are not counted and cut again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +153,7 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
             return Plan(config.source, "whole", (Whole(estimate=counted),), counted, notes)
         partitions = planned.partitions
         if counted is not None:
-            partitions = await _counted(session.fetcher.client, planned, partition_items)
+            partitions = await counted_in_parts(session.fetcher.client, planned, partition_items)
     return Plan(config.source, "time", tuple(partitions), counted, unpromised)
 
 
@@ -167,65 +161,6 @@ def _parts(page: Page, partition_items: int) -> int:
     if page.matched is None:
         return BLIND_PARTITIONS
     return min(ceil(page.matched / partition_items), MOST_PARTITIONS)
-
-
-async def _counted(client: Client, planned: Planned, partition_items: int) -> list[Partition]:
-    """Ask how many items each interval holds, and cut the crowded ones again."""
-    assert planned.cuts is not None
-    cutter, to_count = planned.cuts, list(planned.partitions)
-    whole = planned.page.matched if planned.page else None
-    found: list[Partition] = []
-    for round_ in range(ROUNDS):
-        async with owned_tasks() as tasks:
-            counts = [tasks.create_task(_count(client, planned.query, partition)) for partition in to_count]
-        crowded: list[Partition] = []
-        of_each = [task.result() for task in counts]
-        if whole is not None and sum(count or 0 for count in of_each) > SAME_AGAIN * whole:
-            break  # whatever is cut, the counts stay
-        whole = 0
-        for partition, count in zip(to_count, of_each, strict=True):
-            if count is not None and isinstance(partition, Interval):
-                cutter.learn(partition, count)
-            parts: Sequence[Partition] = ()
-            room = len(found) + len(to_count) < MOST_PARTITIONS and round_ < ROUNDS - 1
-            if count is not None and count > OVERSIZE * partition_items and room and cutter.can_cut(partition):
-                parts = cutter.cut(partition, min(ceil(count / partition_items), MOST_PARTITIONS))
-            if parts:
-                crowded += parts
-                whole += count or 0
-            else:
-                found.append(replace(partition, estimate=count))
-        to_count = crowded
-    return joined(sorted([*found, *to_count], key=_order), partition_items)
-
-
-def joined(partitions: Sequence[Partition], partition_items: int) -> list[Partition]:
-    """Put neighbouring intervals together that hold no more than one should, both of known size."""
-    together: list[Partition] = []
-    for partition in partitions:
-        last = together[-1] if together else None
-        if (
-            isinstance(last, Interval)
-            and isinstance(partition, Interval)
-            and last.estimate is not None
-            and partition.estimate is not None
-            and last.estimate + partition.estimate <= partition_items
-        ):
-            together[-1] = replace(last, end=partition.end, estimate=last.estimate + partition.estimate)
-        else:
-            together.append(partition)
-    return together
-
-
-def _order(partition: Partition) -> float:
-    if not isinstance(partition, Interval):
-        return inf
-    return -inf if partition.start is None else partition.start
-
-
-async def _count(client: Client, query: Query, partition: Partition) -> int | None:
-    request = query.request(partition, 1)
-    return page_of(await client.send(request), request).matched
 
 
 async def read(

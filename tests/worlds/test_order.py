@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from stac_manager import IngestModule
+
 from .habits import Counts
 from .server import Ask, Habit, Json, World, key_of, running
 from .test_worlds import FIRST, LIMIT, make_item, text_of, visit
@@ -53,6 +55,16 @@ async def test_what_lies_close_in_time_costs_few_requests(
     assert len(set(came.keys)) == len(came.keys) == len(world.items)
     assert came.stats.completeness.status == "complete"
     assert len(world.asked) <= most
+
+
+@pytest.mark.parametrize(("width", "most"), [(0.0000019, 290), (0.0001, 220)])
+async def test_a_plan_of_items_in_clusters_takes_few_searches(width: float, most: int) -> None:
+    centres = [random.Random(seed).random() for seed in range(10)]
+    world = World(at(lambda draw: draw.choice(centres) + width * draw.random()))
+    async with running(world):
+        plan = await IngestModule({"source": world.url, "limit": LIMIT, "concurrency": 8}).plan(partition_items=LIMIT)
+    assert len(world.asked) <= most
+    assert max(partition.estimate or 0 for partition in plan) <= 2 * LIMIT
 
 
 class Order(Habit):
