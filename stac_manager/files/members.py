@@ -38,7 +38,7 @@ MEMBERS_A_TURN = 100
 
 _GOES_ON = "unexpected end of data"
 """What orjson says of a value that is not whole."""
-_BEGINNING = re.compile(rb'\{\s*"[^"\\]*"\s*:(\s*"Feature")?')
+_BEGINNING = re.compile(rb'\{\s*(?:\}|"[^"\\]*"\s*:(\s*"Feature")?)')
 _decoder = json.JSONDecoder(parse_int=float)
 """Finds ends. An int of more than 4,300 digits would be refused."""
 
@@ -158,7 +158,7 @@ class Reader:
         while True:
             window.start = self.at
             if guess is not None:
-                yield from self.guessed(guess)
+                guess = guess if (yield from self.guessed(guess)) else None
                 self.next_byte()
             beginning = self.beginning() if guess is None else b""
             yield self.exact()
@@ -234,32 +234,30 @@ class Reader:
         found = _BEGINNING.match(window.buffer, self.at, min(window.end, self.at + BEGINNING_BYTES))
         return found[0] if found else b""
 
-    def guessed(self, guess: Guess) -> Generator[Any, None, None]:
+    def guessed(self, guess: Guess) -> Generator[Any, None, bool]:
         """Yield members whose end is where `guess` says, and stop before the first for which that does not work.
 
-        A member with a separator behind it is followed by another one.
+        A member with a separator behind it is followed by another one. Returns whether there were any.
         """
         window = self._window
         loads = orjson.loads
         needle, separator, back, behind = guess.needle, guess.separator, guess.back, guess.behind
         further = len(separator)
         searched = self.at
-        failed = 0
+        failed, begin = 0, window.passed + self.at
         while failed < GUESSES:
             limit = self.at + 4 * self._length + FURTHEST_BYTES
             found = window.buffer.find(needle, searched, min(window.end - behind, limit))
             if found < 0:
-                if window.end - behind >= limit:
-                    return
                 distance = max(window.end - behind - len(needle) - self.at, 0)
-                if not self.more():
-                    return
+                if window.end - behind >= limit or not self.more():
+                    break
                 searched = self.at + distance
                 continue
             end = found - back
             try:
                 if window.buffer[end : end + further] != separator:
-                    return
+                    break
                 data = window.view[self.at : end]
                 member = loads(data)
             except orjson.JSONDecodeError:
@@ -271,6 +269,7 @@ class Reader:
             self.at = window.start = searched = end + further
             yield exact(member, data) if has_large_number(member) else member
             del member
+        return window.passed + self.at > begin
 
     def _parsed_slowly(self) -> tuple[Any, int]:
         """Parse the value that begins here with the standard library, and return it with its length in bytes.

@@ -33,8 +33,11 @@ def members_of_values(window: Window, stop: bytes = b"") -> Generator[tuple[int,
             guess = Guess.of(bytes(window.view[window.start : reader.at]), beginning, reader.on_one_line)
         window.start = reader.at
         if guess is not None:
+            begin = window.passed + reader.at
             for member in reader.guessed(guess):
                 yield 0, Whole(member)
+            if window.passed + reader.at == begin:
+                guess = None
             if not _another(reader, window, stop):
                 return
         beginning = reader.beginning() if guess is None else b""

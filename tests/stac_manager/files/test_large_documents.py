@@ -20,6 +20,8 @@ from support import fetch, ids, make_item
 
 from stac_manager import DataProcessingError, Failure, WorkflowContext
 from stac_manager.files import decoding, formats, members, readahead, window
+from stac_manager.files.values import members_of_values
+from stac_manager.files.window import Window
 
 PAGE = 16
 ODD_TEXTS = ('}, {"type": "Feature"', '},{"id":"', "},\n{", "]}", '\\"}', "\\", '"', "\u2028", "Köln", "\0", "😀", "{[")
@@ -184,6 +186,26 @@ def test_damage_in_a_large_array_is_named_by_its_line() -> None:
     found, failures = read(("[\n" + ",\n".join(lines) + "\n]").encode())
     assert ids(found) == [f"{number}" for number in range(25)]
     assert [failure.line for failure in failures] == [27]
+
+
+@pytest.mark.parametrize("between", [",", " "], ids=["in an array", "one after another"])
+def test_ends_are_found_by_the_slow_parser_only_where_kinds_of_members_meet(
+    between: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document whose first member tells nothing of the others is read at the speed of the parser, too."""
+    slowly = members.Reader._parsed_slowly
+    times: list[None] = []
+
+    def counted(reader: members.Reader) -> tuple[Any, int]:
+        times.append(None)
+        return slowly(reader)
+
+    monkeypatch.setattr(members.Reader, "_parsed_slowly", counted)
+    empty, full = ["{}"] * 300, [json.dumps(make_item(str(number))) for number in range(300)]
+    content = between.join([*empty, *full, *empty, *full])
+    window = Window(data=(f"[{content}]" if between == "," else content).encode())
+    assert len(list(members_of_values(window))) == 1_200
+    assert len(times) < 40
 
 
 def test_numbers_of_any_length_are_no_trouble() -> None:
