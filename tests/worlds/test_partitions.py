@@ -9,7 +9,7 @@ import pytest
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.completeness import merge
 
-from .habits import AnotherTime, Counts, HeavyItem, NextLink, Refuses, TimesAsText, Window
+from .habits import AnotherTime, Counts, HeavyItem, InnerAddresses, NextLink, Refuses, TimesAsText, Window
 from .server import Habit, Json, Key, World, key_of, running
 from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread, without_geometry
 
@@ -62,6 +62,18 @@ async def test_what_no_tile_finds_comes_where_a_plan_is_one_partition() -> None:
         keys = [key_of(item) async for item in reader]
     assert len(set(keys)) == len(keys) == len(world.items)
     assert reader.report.problem is None
+
+
+async def test_an_address_that_does_not_answer_is_tried_once_for_all_partitions() -> None:
+    world = World(spread(), [InnerAddresses()])
+    retries: list[int] = []
+    async with running(world):
+        module = IngestModule({"source": world.url, "limit": LIMIT})
+        for partition in await module.plan(partition_items=50):
+            reader = module.read(partition, WorkflowContext.create())
+            assert [item async for item in reader]
+            retries.append(reader.stats.retries)
+    assert retries[0] > 0 == sum(retries[1:])
 
 
 async def test_counts_that_cutting_does_not_change_are_asked_for_once() -> None:
