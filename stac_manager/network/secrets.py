@@ -16,7 +16,11 @@ SHORTEST_SECRET = 6
 SCHEMES = ("basic", "bearer", "token", "apikey", "digest", "negotiate")
 
 _NO_LETTERS = re.compile(r"[^0-9a-z]+")
-_ESCAPES = re.compile(r"(?:\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\([0-3][0-7]{2}))")
+_ESCAPES = re.compile(
+    r"(?:\\u([0-9a-fA-F]{4})|(?:\\x|\b0x)([0-9a-fA-F]{2})|\\([0-3][0-7]{2})|\\u\{([0-9a-fA-F]{1,5})\})"
+)
+_NUMBERS = re.compile(r"\b\d{2,3}\b")
+MOST_UNQUOTED = 4
 
 
 class Secrets:
@@ -47,14 +51,22 @@ class Secrets:
 
     def are_in(self, text: str) -> bool:
         """Tell whether a text has part of a secret: encoded, escaped, in other case, or broken in pieces."""
-        plain = _ESCAPES.sub(lambda found: chr(int(found[3], 8) if found[3] else int(found[1] or found[2], 16)), text)
-        once = unquote_plus(plain)
-        for form in {text, plain, once, unquote_plus(once), unescape(plain), normalize("NFKC", plain)}:
+        plain = _ESCAPES.sub(_unescaped, text)
+        unquoted = [plain]
+        for _ in range(MOST_UNQUOTED):
+            unquoted.append(unquote_plus(unquoted[-1]))
+        as_numbers = "".join(chr(int(number)) for number in _NUMBERS.findall(text))
+        forms = {text, *unquoted, unescape(plain), normalize("NFKC", plain), as_numbers}
+        for form in forms | {form[::-1] for form in forms}:
             letters = _letters(form)
             windows = (letters[start : start + SECRET_CHARACTERS] for start in range(len(letters)))
             if any(window in self._windows for window in windows) or any(short in letters for short in self._short):
                 return True
         return False
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return chr(int(found[3], 8) if found[3] else int(found[1] or found[2] or found[4], 16))
 
 
 def _letters(text: str) -> str:
