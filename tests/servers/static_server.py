@@ -20,15 +20,20 @@ class Documents:
     Attributes:
         answers: Bytes, or a function of the request, by path.
         latency: Seconds before each answer.
+        together: The first answers below the entry point wait until so many are asked for at one time.
         ranges: Whether parts of documents are given.
         asked: How often each path was asked for.
         headers: The headers of every request, with its path.
         peak: The most requests at one time.
     """
 
-    def __init__(self, answers: Mapping[str, Answer], *, latency: float = 0.0, ranges: bool = True) -> None:
+    def __init__(
+        self, answers: Mapping[str, Answer], *, latency: float = 0.0, ranges: bool = True, together: int = 0
+    ) -> None:
         self.answers = dict(answers)
         self.latency = latency
+        self.together = together
+        self._met = asyncio.Event()
         self.ranges = ranges
         self.asked: Counter[str] = Counter()
         self.headers: list[tuple[str, dict[str, str]]] = []
@@ -42,6 +47,10 @@ class Documents:
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
         try:
+            if self.in_flight >= self.together:
+                self._met.set()
+            if path != "/catalog.json":
+                await asyncio.wait_for(self._met.wait(), 60)
             await asyncio.sleep(self.latency)
         finally:
             self.in_flight -= 1

@@ -137,7 +137,7 @@ def wide(count: int, **options: Any) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(("concurrency", "peak"), [(1, 1), (8, 8)])
 def test_concurrency_is_documents_in_flight(concurrency: int, peak: int) -> None:
-    with serving(wide(40), latency=0.01) as server:
+    with serving(wide(40), latency=0.01, together=peak) as server:
         ids, _, module = fetch(f"{server.url}/catalog.json", concurrency=concurrency)
     assert ids == sorted(ids)
     assert len(ids) == 40
