@@ -53,7 +53,13 @@ _DEFAULT = DataSetSpec()
 def command(output: Path, listed: bool, **spec: Any) -> None:
     """Make realistic STAC items, the same for the same seed. Prints the path of the data."""
     if listed:
-        click.echo(_listing(output), nl=False)
+        homes = sorted(path for path in output.glob("[!.]*") if path.is_dir())
+        for home in homes:  # a line each: its name, its number of items, its size, and whether it is whole
+            found = sets.read(home)
+            size = f"{found.spec.items} items  {found.bytes / 1e6:.1f} MB  whole" if found else "not whole"
+            click.echo(f"{home.name}  {size}")
+        if not homes:
+            click.echo(f"no data sets in {output}")
         return
     try:
         wanted = DataSetSpec(**spec)
@@ -65,16 +71,6 @@ def command(output: Path, listed: bool, **spec: Any) -> None:
     except OSError as error:
         raise OSError(f"cannot make the data set in {output}: {error}") from error
     click.echo(made.path.resolve())
-
-
-def _listing(root: Path) -> str:
-    """One line a data set: its name, its number of items, its size, and whether it is whole."""
-    lines = []
-    for home in sorted(path for path in root.glob("[!.]*") if path.is_dir()):
-        found = sets.read(home)
-        size = f"{found.spec.items} items  {found.bytes / 1e6:.1f} MB  whole" if found else "not whole"
-        lines.append(f"{home.name}  {size}\n")
-    return "".join(lines) or f"no data sets in {root}\n"
 
 
 if __name__ == "__main__":

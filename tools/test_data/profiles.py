@@ -1,5 +1,5 @@
 """What an item starts from (`Scene`): its place in the profile, its time, its own random numbers. And the mutators: of
-that, each collection makes an outline and the first values of its template (`templates.py`), which makes texts and
+that, each collection makes an outline and the first values of its template (`items.py`), which makes texts and
 further random numbers of them.
 
 Sizes and shapes were fitted to public items of Sentinel-2 L2A, Landsat Collection 2 Level-2, Sentinel-1 RTC and NAIP;
@@ -82,10 +82,6 @@ def degrees_wide(degrees: float, latitude: float) -> float:
     """The width in longitude of what is `degrees` wide at the equator: about degrees / cos(latitude)."""
     away = abs(latitude) / 90
     return degrees / (1 - 0.85 * away * away)
-
-
-def rectangle(west: float, south: float, east: float, north: float) -> Ring:
-    return [[east, south], [east, north], [west, north], [west, south], [east, south]]
 
 
 def tilted_ring(draw: Draw, west: float, south: float, width: float, height: float) -> Ring:
@@ -235,8 +231,9 @@ def naip(scene: Scene) -> Mutated:
     north = latitude + 1 - quadrangle // 8 * 0.125 - quarter // 2 * 0.0625
     west = -longitude - 1 + quadrangle % 8 * 0.125 + quarter % 2 * 0.0625
     margin = draw.real(0.002, 0.004)
-    ring = rectangle(west - margin, north - 0.0625 - margin, west + 0.0625 + margin, north + margin)
-
+    south, east = north - 0.0625 - margin, west + 0.0625 + margin
+    ring = [[east, south], [east, north + margin], [west - margin, north + margin], [west - margin, south]]
+    ring.append([*ring[0]])
     zone = _utm_zone(west)
     gsd, resolution = draw.pick(((0.6, "060"), (0.3, "030")))
     return ring, {
