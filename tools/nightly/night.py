@@ -24,9 +24,8 @@ from tools.atomic import write_bytes
 from tools.errors import ReportError, ToolError
 from tools.words import plural
 
-from . import records, summary
+from . import rounds, summary
 from .results_branch import ResultsBranch
-from .rounds import Rounds
 
 _MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NO_REGRESSION, REGRESSION, FAILED = 0, 1, 2
@@ -101,8 +100,8 @@ class _Night:
     def finish(self, new: list[str], old: list[str], notes: list[str]) -> Outcome:
         freshness = summary.Freshness.of(self.line, self.home)
         newest = freshness.commit
-        pending = records.new_commits(self.line, self.measured())
-        if newest is None or (not new and not old and newest == records.judged_until(self.home)):
+        pending = rounds.new_commits(self.line, self.measured())
+        if newest is None or (not new and not old and newest == rounds.judged_until(self.home)):
             if self.kept is not None:
                 self.kept.push()  # what a push that was refused has left
             what = f"No time to measure {plural(len(pending), 'new commit')}" if pending else "Nothing new"
@@ -113,7 +112,7 @@ class _Night:
         told = self.told(newest, freshness, new, old, notes)
         file = self.work / "summary.md"
         write_bytes(file, summary.render(told, self.repository, self.home).encode())
-        records.set_judged_until(self.home, newest)
+        rounds.set_judged_until(self.home, newest)
         self.keep(f"Judged {newest[:8]}")
         said = (summary.title(told, self.repository), freshness.sentence(self.asv.branch))
         regressed = isinstance(told.change, Change) and told.change.regressions
@@ -127,27 +126,27 @@ class _Night:
             self.kept.push()
 
     def measured(self) -> set[str]:
-        return set(records.whole(self.home))
+        return set(rounds.whole(self.home))
 
     def measure(self, backfill: int, deadline: float | None, notes: list[str]) -> tuple[list[str], list[str]]:
         """Finish what was begun, then batch after batch; returns the new and the old commits that were measured."""
         before = self.measured()
         fingerprint = self.asv.project.fingerprint(*self.options.bench)
-        rounds = Rounds(self.asv, self.work, self.home, self.options.bench, fingerprint)
-        rounds.keep()
-        begun = [one for one in records.read(self.home).values() if not one.is_whole and one.commit in self.line]
+        turns = rounds.Rounds(self.asv, self.work, self.home, self.options.bench, fingerprint)
+        turns.keep()
+        begun = [one for one in rounds.read(self.home).values() if not one.is_whole and one.commit in self.line]
         if any(one.fingerprint != fingerprint for one in begun):
             notes.append("unfinished rounds were dropped: suite, configuration or --bench have changed")
         known = {*self.measured(), *(one.commit for one in begun)}
-        new = records.new_commits(self.line, known)
-        old = records.backfill(self.line, {*known, *new}, backfill)
+        new = rounds.new_commits(self.line, known)
+        old = rounds.backfill(self.line, {*known, *new}, backfill)
         todo = [*(one.commit for one in begun), *new, *old]
         for start in range(0, len(todo), self.options.batch_size):
             if deadline is not None and time.monotonic() >= deadline:
                 break
             commits = todo[start : start + self.options.batch_size]
             (self.work / "asv.log").unlink(missing_ok=True)
-            rounds.measure(commits, self.progress)
+            turns.measure(commits, self.progress)
             self.keep(f"Results of {', '.join(commit[:8] for commit in commits)}")
         added = [commit for commit in self.line if commit in self.measured() - before]
         last = max((place for place, commit in enumerate(self.line) if commit in before), default=len(self.line) - 1)
@@ -157,12 +156,12 @@ class _Night:
     def told(
         self, newest: str, freshness: summary.Freshness, new: list[str], old: list[str], notes: list[str]
     ) -> summary.Night:
-        backfilled, measured, until = None, self.measured(), records.judged_until(self.home)
+        backfilled, measured, until = None, self.measured(), rounds.judged_until(self.home)
         is_whole = not self.repository.is_shallow
         if until and until not in self.line and is_whole and self.repository.find(until) is not None:
             notes.append(f"{until[:8]}, which was judged last, is not part of {self.asv.branch} as it is now")
             until = None
-        since = records.judged_since(self.line, measured, new or [newest], until)
+        since = rounds.judged_since(self.line, measured, new or [newest], until)
         before = f"nothing came after {newest[:8]}, which was judged before"
         change = before if since == newest else self._judge(newest, since)
         if old:

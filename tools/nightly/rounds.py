@@ -1,25 +1,134 @@
-"""Commits measured in turns, so that a kill at any moment costs one round of one commit and nothing else.
+"""Commits measured in turns, so that a kill at any moment costs one round of one commit and nothing else; and what was
+measured when and under which conditions: `<results>/<machine>/nightly.jsonl`, a line a commit.
 
 asv saves once a commit and round, in place: killed while it writes, it leaves half a file behind, which it cannot read
 the next time; and its own `--interleave-rounds` starts anew when it is started again. So each round of each commit is a
 run of asv of its own, in a scratch folder that starts with the results so far. When it is done, the folder is renamed:
 from then on it is a whole round, which is copied (each file in one step) to the results. Done twice, that changes
-nothing.
+nothing. A commit counts as measured when it has a whole line in the file of records, whose name does not end with
+.json, so that asv takes it for no result; results alone may be from a run by hand, of one benchmark.
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
+import psutil
 
 from tools.asv.files import only, selected, suite_of
 from tools.asv.run import Asv
 from tools.atomic import write_bytes
+from tools.errors import ToolError
 
-from . import records
-from .records import Conditions, Record
+FILE_NAME = "nightly.jsonl"
+JUDGED_NAME = "nightly.judged"
+BUSY_LOAD_PER_CPU = 0.5
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What may explain a timing later; nothing that names a person or a path."""
+
+    at: datetime
+    load_avg: tuple[float, ...]
+    cpus: int
+    nice: int
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something else was at work before the round began."""
+        return self.load_avg[0] > BUSY_LOAD_PER_CPU * self.cpus
+
+
+def observe() -> Conditions:
+    load = tuple(round(load, 2) for load in psutil.getloadavg())
+    return Conditions(datetime.now(UTC).replace(microsecond=0), load, psutil.cpu_count() or 1, psutil.Process().nice())
+
+
+@dataclass(frozen=True)
+class Record:
+    """One commit: when its last round began (UTC), what was observed before each round, the `fingerprint` of the suite,
+    the configuration and the chosen benchmarks; `is_whole` is false while rounds are missing.
+    """
+
+    commit: str
+    measured: datetime
+    rounds: tuple[Conditions, ...]
+    fingerprint: str = ""
+    is_whole: bool = True
+
+
+def read(home: Path) -> dict[str, Record]:
+    """The records of one machine by commit, in the order in which they were made."""
+    path = home / FILE_NAME
+    found = {}
+    for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else (), 1):
+        try:
+            record = msgspec.json.decode(line, type=Record)
+        except ValueError as error:
+            raise ToolError(f"{path}, line {number}, is not a record ({error}); remove that line") from error
+        found[record.commit] = record
+    return found
+
+
+def whole(home: Path) -> dict[str, Record]:
+    """Those of the commits that are measured."""
+    return {commit: record for commit, record in read(home).items() if record.is_whole}
+
+
+def add(home: Path, record: Record) -> None:
+    """Add a record, in place of an older one of the same commit."""
+    kept = read(home)
+    kept.pop(record.commit, None)
+    lines = [msgspec.json.encode(one) + b"\n" for one in (*kept.values(), record)]
+    write_bytes(home / FILE_NAME, b"".join(lines))
+
+
+def judged_until(home: Path) -> str | None:
+    """The newest commit that a summary has spoken of."""
+    path = home / JUDGED_NAME
+    return (path.read_text(encoding="utf-8").strip() or None) if path.exists() else None
+
+
+def set_judged_until(home: Path, commit: str) -> None:
+    write_bytes(home / JUDGED_NAME, f"{commit}\n".encode())
+
+
+def judged_since(
+    line: Sequence[str], measured: Collection[str], new: Collection[str], judged: str | None
+) -> str | None:
+    """The commit up to which all was judged (None: nowhere, or rewritten), else the last measured before the new."""
+    if judged is not None and judged in measured:
+        return judged
+    first = min((line.index(commit) for commit in new), default=0)
+    return next((commit for commit in line[:first][::-1] if commit in measured), None)
+
+
+def new_commits(line: Sequence[str], measured: Collection[str]) -> list[str]:
+    """The commits after the newest measured one, oldest first; the newest alone where nothing was measured yet."""
+    newest = max((place for place, commit in enumerate(line) if commit in measured), default=len(line) - 2)
+    return list(line[max(0, newest + 1) :])
+
+
+def backfill(line: Sequence[str], measured: Collection[str], count: int) -> list[str]:
+    """Up to `count` unmeasured commits, each from the middle of what is then the widest gap, oldest first.
+
+    The first commit of the line comes first of all; so every step halves a gap, and a range in which something
+    changed gets narrower from run to run.
+    """
+    known = {place for place, commit in enumerate(line) if commit in measured}
+    chosen: list[int] = []
+    while len(chosen) < count and len(known) < len(line):
+        gaps = pairwise(sorted({*known, len(line)}))
+        _, start, end = max(((end - start, start, end) for start, end in gaps), default=(0, 0, 0))
+        place = (start + end) // 2 if 0 in known else 0
+        known.add(place)
+        chosen.append(place)
+    return [line[place] for place in sorted(chosen)]
 
 
 @dataclass(frozen=True)
@@ -37,7 +146,9 @@ class Rounds:
         number, last = 1, 1
         while number <= last:
             for commit in commits if number % 2 else commits[::-1]:
-                known = {one: self._known(one) for one in commits}
+                kept = read(self.home)  # of another fingerprint they do not mix with these
+                same = {one: one in kept and kept[one].fingerprint == self.fingerprint for one in commits}
+                known = {one: kept[one].rounds if same[one] else () for one in commits}
                 if number > len(known[commit]):
                     progress(sum(map(len, known.values())), len(commits) * last)
                     self._run(commit, number, known[commit])
@@ -52,13 +163,8 @@ class Rounds:
             for path in (done / self.home.name).iterdir():
                 write_bytes(self.home / path.name, path.read_bytes())
             write_bytes(self.home.parent / "benchmarks.json", (done / "benchmarks.json").read_bytes())
-            records.add(self.home, record)
+            add(self.home, record)
             shutil.rmtree(done)
-
-    def _known(self, commit: str) -> tuple[Conditions, ...]:
-        """The rounds of a commit that are there."""
-        found = records.read(self.home).get(commit)
-        return found.rounds if found is not None and found.fingerprint == self.fingerprint else ()
 
     def _run(self, commit: str, number: int, known: tuple[Conditions, ...]) -> None:
         unit = self.work / "unit"
@@ -75,7 +181,7 @@ class Rounds:
             patterns = [only(names, "|".join(patterns))]
             arguments.append("--append-samples")
         arguments += [f"--bench={pattern}" for pattern in patterns]
-        observed, what = records.observe(), f"measure {commit[:8]}"
+        observed, what = observe(), f"measure {commit[:8]}"
         self.asv.run(what, arguments, unit)
         if not any(home.glob(f"{commit[:8]}*.json")):
             raise self.asv.failed(what)

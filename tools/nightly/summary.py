@@ -9,13 +9,13 @@ from urllib.parse import quote, urlencode
 
 from tools.analysis.change import Change
 from tools.analysis.verdicts import Row
-from tools.asv.files import Benchmark, load, suite_of
+from tools.asv.files import load, suite_of
 from tools.asv.git import Repository
 from tools.render.page import change_page
 from tools.render.templates import escaped, filled, render_markdown
 from tools.words import plural
 
-from . import records
+from . import rounds
 
 STALE_AFTER = timedelta(days=7)
 
@@ -30,7 +30,7 @@ class Freshness:
 
     @classmethod
     def of(cls, line: Sequence[str], home: Path) -> Self:
-        known = records.whole(home)
+        known = rounds.whole(home)
         for behind, commit in enumerate(reversed(line)):
             if commit in known:
                 return cls(commit, known[commit].measured, behind)
@@ -90,7 +90,7 @@ def title(night: Night, repository: Repository) -> str:
 
 def render(night: Night, repository: Repository, home: Path) -> str:
     """The whole page."""
-    known = records.read(home).items()
+    known = rounds.read(home).items()
     observed = [one for commit, record in known if commit in night.measured for one in record.rounds]
 
     def told(text: str) -> str:
@@ -103,7 +103,11 @@ def render(night: Night, repository: Repository, home: Path) -> str:
         if row is None or change is None:
             return f"{base}/"
         benchmark = suite_of(home.parent).get(row.series.benchmark)
-        query = {f"p-{name}": _as_asv_writes(value, name, benchmark) for name, value in row.series.params}
+        known = dict(zip(benchmark.param_names, benchmark.params, strict=False)) if benchmark else {}
+        query = {}
+        for name, value in row.series.params:  # each by the `repr()` that the dashboard knows it by
+            written = (text for text in known.get(name, ()) if value in (text, text.strip("'\"")))
+            query[f"p-{name}"] = next(written, value)
         query["commits"] = row.guilty or change.commit
         return f"{base}{quote(row.series.benchmark)}?{urlencode(query)}"
 
@@ -120,9 +124,3 @@ def render(night: Night, repository: Repository, home: Path) -> str:
         graph=graph,
         as_markdown=lambda change: render_markdown(change_page(change)),
     )
-
-
-def _as_asv_writes(value: str, name: str, benchmark: Benchmark | None) -> str:
-    """The `repr()` that the dashboard knows a parameter's value by."""
-    known = dict(zip(benchmark.param_names, benchmark.params, strict=False)) if benchmark else {}
-    return next((text for text in known.get(name, ()) if value in (text, text.strip("'\""))), value)

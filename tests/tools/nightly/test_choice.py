@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.nightly import records
+from tools.nightly import rounds
 
 lines = st.integers(1, 60).flatmap(
     lambda length: st.tuples(
@@ -20,7 +20,7 @@ lines = st.integers(1, 60).flatmap(
 @given(lines)
 def test_new_is_what_came_after_the_newest_measured(case: tuple[list[str], set[int]]) -> None:
     line, places = case
-    new = records.new_commits(line, {line[place] for place in places})
+    new = rounds.new_commits(line, {line[place] for place in places})
     assert new == (line[max(places) + 1 :] if places else line[-1:])
 
 
@@ -28,7 +28,7 @@ def test_new_is_what_came_after_the_newest_measured(case: tuple[list[str], set[i
 def test_backfill_reaches_every_commit_once(case: tuple[list[str], set[int]], count: int) -> None:
     line, places = case
     measured = {line[place] for place in places}
-    chosen = records.backfill(line, measured, count)
+    chosen = rounds.backfill(line, measured, count)
     assert len(chosen) == min(count, len(line) - len(places))
     assert len({*chosen}) == len(chosen)
     assert not measured.intersection(chosen)
@@ -41,7 +41,7 @@ def test_backfill_halves_the_widest_gap(case: tuple[list[str], set[int]]) -> Non
     measured = {line[place] for place in places} | {line[0], line[-1]}
     ends = [place for place, commit in enumerate(line) if commit in measured]
     widest = max((b - a for a, b in pairwise(ends)), default=0)
-    for commit in records.backfill(line, measured, 1):
+    for commit in rounds.backfill(line, measured, 1):
         place = line.index(commit)
         before, after = max(end for end in ends if end < place), min(end for end in ends if end > place)
         assert after - before == widest
@@ -61,4 +61,4 @@ def test_backfill_halves_the_widest_gap(case: tuple[list[str], set[int]]) -> Non
 def test_what_is_judged_begins_where_the_last_night_ended(
     measured: str, new: str, judged: str | None, since: str | None
 ) -> None:
-    assert records.judged_since("abcd", measured, new, judged) == since
+    assert rounds.judged_since("abcd", measured, new, judged) == since

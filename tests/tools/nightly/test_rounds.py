@@ -11,8 +11,8 @@ import pytest
 
 from tools.asv.project import OURS
 from tools.asv.run import Asv
-from tools.nightly import records, rounds
-from tools.nightly.records import Conditions
+from tools.nightly import rounds
+from tools.nightly.rounds import Conditions
 
 COMMIT = "a" * 40
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ def test_copying_broken_off_and_repeated(tmp_path: Path, writes: int, monkeypatc
     (home / f"{COMMIT[:8]}-env.json").write_text(json.dumps({"commit_hash": COMMIT}))
     (home / "machine.json").write_text("{}")
     (work / "done" / "benchmarks.json").write_text("{}")
-    record = records.Record(COMMIT, AT, (Conditions(AT, (0.1,), 2, 0),), "of this suite", is_whole=False)
+    record = rounds.Record(COMMIT, AT, (Conditions(AT, (0.1,), 2, 0),), "of this suite", is_whole=False)
     (work / "done" / "record").write_bytes(msgspec.json.encode(record))
     measured = rounds.Rounds(Asv(OURS, "main"), work, results / "box", (), "of this suite")
     real, left = rounds.write_bytes, [writes]
@@ -38,8 +38,7 @@ def test_copying_broken_off_and_repeated(tmp_path: Path, writes: int, monkeypatc
         real(path, content)
 
     with monkeypatch.context() as patched:
-        for module in (rounds, records):
-            patched.setattr(module, "write_bytes", write)
+        patched.setattr(rounds, "write_bytes", write)
         try:
             measured.keep()
         except KeyboardInterrupt:
@@ -48,7 +47,7 @@ def test_copying_broken_off_and_repeated(tmp_path: Path, writes: int, monkeypatc
             measured.keep()
     measured.keep()  # nothing is left to copy
     assert not (work / "done").exists()
-    assert records.read(results / "box") == {COMMIT: record}
-    assert records.whole(results / "box") == {}
+    assert rounds.read(results / "box") == {COMMIT: record}
+    assert rounds.whole(results / "box") == {}
     assert json.loads((results / "box" / f"{COMMIT[:8]}-env.json").read_bytes())["commit_hash"] == COMMIT
     assert not list(results.rglob("*.tmp"))
