@@ -6,7 +6,6 @@ import itertools
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from support import ROOT
@@ -25,16 +24,16 @@ def test_a_needless_request_is_called_and_the_same_commit_is_not(
 ) -> None:
     """Where asv would measure, whether the side has the fault decides."""
 
-    def measure(sides: list[turns.Side], *rest: object) -> list[SimpleNamespace]:
+    def measure(sides: list[turns.Side], *rest: object) -> list[turns._Measured]:
         return list(map(measure_one, sides))
 
     def interrupted(*rest: object) -> None:
         raise KeyboardInterrupt
 
-    def measure_one(side: turns.Side) -> SimpleNamespace:
+    def measure_one(side: turns.Side) -> turns._Measured:
         asks_twice = prove_regressions.ASK_TWICE in (side.tree / "stac_manager" / "__init__.py").read_text()
         found = Measured("ok", 20.0 if asks_twice else 10.0)
-        return SimpleNamespace(run=Run(side.commit, "", {REQUESTS: found}), suite={REQUESTS.benchmark: Benchmark()})
+        return Run(side.commit, "", {REQUESTS: found}), {REQUESTS.benchmark: Benchmark()}
 
     def prove() -> str:
         prove_regressions.command.main([], standalone_mode=False)

@@ -7,7 +7,7 @@ something that serves one at a time. How busy the CPU was tells the two apart.
 from typing import Literal
 
 from .model import MODEST, PAYING_GAIN, SIGNIFICANT, DataSet, Effect, Kind, Level, counted
-from .usage import Usage, waiting_in_words
+from .usage import waiting_in_words
 
 CPU_BOUND_BUSY = 1 / MODEST  # busier, and one thread cannot get a speedup worth having (Amdahl's law)
 IDLE_BUSY = 1 / SIGNIFICANT  # less busy, and it could get a significant one
@@ -50,15 +50,10 @@ def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottl
         return "unknown" if is_of_processes else "waiting" if effect == "significant" or _is_ideal(top) else "mixed"
     if one.busy >= IDLE_BUSY:
         return "mixed"
-    return "waiting" if effect == "significant" or top is None else _modest_though_idle(top)
-
-
-def _modest_though_idle(level: Level) -> Bottleneck:
-    """One worker waits for the most part; either the pool is too small to show it, or something else holds it up."""
-    found = level.usage
-    if _is_ideal(level) or found is None or found.crowded or not _has_work(found, level):
+    if effect == "significant" or top is None or _is_ideal(top) or not _has_work(top):
         return "waiting"
-    return "limited" if found.busy < HALF_BUSY else "mixed"
+    # One worker waits for the most part, and no few tasks explain that more gain so little: something holds them up.
+    return "limited" if top.usage is not None and top.usage.busy < HALF_BUSY else "mixed"
 
 
 def _is_ideal(level: Level | None) -> bool:
@@ -108,14 +103,15 @@ def ceiling_of(data_set: DataSet) -> float | None:
 
 def _is_idle_with_work(level: Level) -> bool:
     found = level.usage
-    return found is not None and found.busy < HALF_BUSY and not found.crowded and _has_work(found, level)
+    return found is not None and found.busy < HALF_BUSY and _has_work(level)
 
 
-def _has_work(found: Usage, level: Level) -> bool:
-    """Whether there was more to share than the workers could take at once."""
-    if found.tasks is None or not isinstance(level.concurrency, int):
-        return True
-    return found.tasks >= PLATEAU_LENGTH * level.concurrency
+def _has_work(level: Level) -> bool:
+    """Whether the machine let it work, and there was more to share than the workers could take at once."""
+    found, workers = level.usage, level.concurrency
+    if found is None or found.crowded:
+        return False
+    return found.tasks is None or not isinstance(workers, int) or found.tasks >= PLATEAU_LENGTH * workers
 
 
 def bottleneck_in_words(found: Bottleneck, kind: Kind, rate_limited: bool) -> str:

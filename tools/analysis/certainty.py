@@ -8,7 +8,7 @@ the sample.
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TypeAlias
@@ -150,11 +150,6 @@ def between_runs(
     return _as_ranks_agree(_student(shift, [(swing, spread.degrees), *inside]), base, head, swing)
 
 
-def log_median(values: Sequence[float]) -> float:
-    """The median as logarithms have it: between two values in the middle, their geometric mean."""
-    return math.exp(statistics.median(map(math.log, values)))
-
-
 def run_spread(runs: Sequence[Sequence[float]]) -> RunSpread:
     """Learn the swing from the differences between neighbouring runs, cut off at three robust deviations, so that a
     lasting change does not count. They share a run, which is worth a third of them (von Neumann 1941).
@@ -274,10 +269,3 @@ def best_split(runs: Sequence[Samples], places: Sequence[int]) -> int:
         return sum(abs(level - middle) for side in sides for middle in [statistics.median(side)] for level in side)
 
     return min(places, key=left_over)
-
-
-def largest_step(order: Sequence[str], values: Mapping[str, float]) -> str | None:
-    """The commit whose step goes furthest in the direction of the whole change."""
-    whole = values[order[-1]] - values[order[0]]
-    steps = {b: (values[b] - values[a]) * (1 if whole > 0 else -1) for a, b in pairwise(order)}
-    return max(steps, key=steps.__getitem__) if whole else None

@@ -1,9 +1,11 @@
 """Did it become slower? Two sets of results -> one Change: the only place where a change is called, with its words."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from statistics import median
 
 from tools.words import clipped, percent, plural, quantity
@@ -127,14 +129,12 @@ def between(
         notes = [*notes, f"{words}: what other environments measure is not compared"]
     has_several = len({row.environment for row in rows}) > 1
     versions = Counter((row.environment, row.series.name) for row in rows)
-    labels = [(row.environment if has_several else "", _version(row, versions)) for row in rows]
+    labels = [[row.environment] if has_several else [] for row in rows]
+    for row, label in zip(rows, labels, strict=True):
+        if versions[row.environment, row.series.name] > 1:  # over many commits it may have changed
+            label.append(f"version {row.series.version[:8]}")
     rows = [replace(row, label=", ".join(filter(None, label))) for row, label in zip(rows, labels, strict=True)]
     return Change(machine, commit, base, tuple(rows), tuple(notes))
-
-
-def _version(row: Row, counts: Counter[tuple[str, str]]) -> str:
-    """The start of a benchmark's version where there are rows of several: over many commits it may have changed."""
-    return f"version {row.series.version[:8]}" if counts[row.environment, row.series.name] > 1 else ""
 
 
 def _paired_findings(before: Sequence[Run], after: Sequence[Run]) -> Iterator[Finding]:
@@ -255,8 +255,11 @@ def _compare_history(row: Row, metric: Metric, before: Sequence[Samples], after:
     if metric.nature == "exact":
         last = before[-1][0]
         order = [last, *(commit for commit, _ in after)]
-        row = replace(row, base=values[last], head=values[order[-1]])
-        return Finding(replace(row, guilty=certainty.largest_step(order, values)), metric)
+        whole = values[order[-1]] - values[last]
+        # The commit whose step goes furthest in the direction of the whole change; of none it is not shown.
+        steps = {commit: (values[commit] - values[one]) * (1 if whole > 0 else -1) for one, commit in pairwise(order)}
+        guilty = max(steps, key=steps.__getitem__)
+        return Finding(replace(row, base=values[last], head=values[order[-1]], guilty=guilty), metric)
     has_zero = min(every) == 0
     if has_zero:  # a count that may be 0 has no ratio; one more has
         before, after = ([(commit, [x + 1 for x in samples]) for commit, samples in side] for side in (before, after))
@@ -265,8 +268,9 @@ def _compare_history(row: Row, metric: Metric, before: Sequence[Samples], after:
     runs = [*before, *after]
     split = certainty.best_split(runs, range(len(before), len(runs)))
     old, new = runs[:split], runs[split:]
-    middle = median if has_zero else certainty.log_median
-    base, head = (middle([values[commit] for commit, _ in side]) for side in (old, new))
+    sides = ([values[commit] for commit, _ in side] for side in (old, new))
+    # As logarithms have it: between two values in the middle, their geometric mean.
+    base, head = (median(side) if has_zero else math.exp(median(map(math.log, side))) for side in sides)
     row = replace(row, base=base, head=head, guilty=new[0][0])
     steady = metric.nature == "memory"
     difference = certainty.between_runs([x for _, x in old], [x for _, x in new], spread, steady=steady)

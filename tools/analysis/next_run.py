@@ -45,16 +45,12 @@ def next_run(found: Analysis) -> tuple[str, str] | None:
         repeats = max(ENOUGH_SAMPLES, 2 * max(level.sample_count for level in measured))
         return _again(data_set, f"Repeat each level{quiet}{_cost(data_set, repeats=repeats)}", repeat=repeats)
     few = too_few_tasks(data_set)
-    if few is not None and not _is_beyond_the_best(found, min(few[1])):
+    # More workers than were already slower than the best level, though these had enough to do, need no more of it.
+    before = [x for number, x in counted(measured).items() if few is not None and number < min(few[1])]
+    if few is not None and not (found.best in before and before[-1].is_slower(found.best)):
         factor = round(TASKS_PER_WORKER * max(few[1]) / few[0]) + 1
         return _more_to_share(data_set, few[0], factor)
     return _nearer(found, list(counted(measured)))
-
-
-def _is_beyond_the_best(found: Analysis, workers: int) -> bool:
-    """Whether so many workers are more than were already slower than the best level, though these had enough to do."""
-    before = [x for number, x in counted(found.data_set.measured).items() if number < workers]
-    return found.best is not None and found.best in before and before[-1].is_slower(found.best)
 
 
 def _nearer(found: Analysis, names: list[int]) -> tuple[str, str] | None:

@@ -17,11 +17,10 @@ Status = Literal["regression", "improvement", "no change", "unstable", "not enou
 
 LEAST_P_VALUE = 0.0001  # smaller ones are not told apart: no tail is known so well
 UNSTABLE_REACH = 0.20  # an interval that reaches further than this from no change hides what people care about
-STATUSES: tuple[Status, ...] = ("regression", "improvement", "unstable", "no change", "not enough data")
-"""What to look at first comes first."""
 EXIT_CODES: dict[Status, int] = {
-    "regression": 1, "improvement": 0, "no change": 0, "unstable": 2, "not enough data": 2,
+    "regression": 1, "improvement": 0, "unstable": 2, "no change": 0, "not enough data": 2
 }  # fmt: skip
+"""By status; what to look at first comes first."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def counted(rows: Sequence[Row]) -> str:
     """How many of each: "1 regression, 12 no change"."""
     counts = Counter(row.status for row in rows)
     names = {"regression": "regressions", "improvement": "improvements"}
-    return ", ".join(plural(counts[status], status, names.get(status, status)) for status in STATUSES if counts[status])
+    return ", ".join(plural(counts[one], one, names.get(one, one)) for one in EXIT_CODES if counts[one])
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def rows_of(findings: Sequence[Finding], looks: int = 1) -> list[Row]:
         is_called = row.status in ("regression", "improvement")
         rows.append(row if is_called else replace(row, guilty=None))
     by_numbers = partial(re.sub, r"\d+", lambda found: found[0].zfill(20))  # (5) before (10)
-    return sorted(rows, key=lambda row: (STATUSES.index(row.status), by_numbers(row.name), row.environment))
+    return sorted(rows, key=lambda row: ([*EXIT_CODES].index(row.status), by_numbers(row.name), row.environment))
 
 
 def _exact_row(row: Row, metric: Metric, base: float, head: float) -> Row:

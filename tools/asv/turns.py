@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from tools.analysis.change import Change, between, repeatable, undecided
 from tools.analysis.metrics import Run, is_judged
@@ -57,6 +57,9 @@ _OF_KIND = r"^(?=.*\.(?:{kinds})_)(?=.*(?:{bench}))"
 COUNTS = r"^(?!.*\.(?:time|timeraw|peakmem)_)(?=.*(?:{bench}))"
 
 
+_Measured: TypeAlias = tuple[Run, Mapping[str, Benchmark]]  # what asv measured of one side, and the suite it found
+
+
 @dataclass(frozen=True)
 class Side:
     """One of the two commits: its full hash, its files, and the project that it is of."""
@@ -64,14 +67,6 @@ class Side:
     commit: str
     tree: Path
     project: Project
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """What asv measured of one side, and the suite that it found."""
-
-    run: Run
-    suite: Mapping[str, Benchmark]
 
 
 def compare(
@@ -104,7 +99,7 @@ def compare(
         sides = [extract(git, commit, work / name, project) for commit, name in zip(commits, "ab", strict=True)]
         first = measure(sides, work, COUNTS.format(bench=chosen))
         turns = _Turns(sides, work, "forkserver" if quick else "spawn", progress, [first])
-        suite = first[0].suite
+        suite = first[0][1]
         if not selected(suite, [chosen]):
             raise ToolError(f"no benchmark is chosen by {chosen!r}")
         again = repeatable(*turns.runs)
@@ -154,7 +149,7 @@ class _Turns:
 
     @property
     def runs(self) -> tuple[list[Run], list[Run]]:
-        return [one.run for one, _ in self.pairs], [other.run for _, other in self.pairs]
+        return [one for (one, _), _ in self.pairs], [other for _, (other, _) in self.pairs]
 
 
 def rounds_left(elapsed: float, round_seconds: float) -> int:
@@ -219,8 +214,8 @@ def _found(side: Side, folder: Path) -> _Measured:
     try:
         (file,) = read_history(folder / "results").files
     except (ReportError, ValueError):
-        return _Measured(Run(side.commit, "", {}), suite)  # nothing of that kind is chosen
-    return _Measured(file.run, suite)
+        return Run(side.commit, "", {}), suite  # nothing of that kind is chosen
+    return file.run, suite
 
 
 def wanted(bench: str, number: int) -> str:
@@ -242,10 +237,9 @@ def extract(repository: Repository, commit: str, folder: Path, project: Project 
 
 def _not_watched(measured: Sequence[_Measured]) -> list[str]:
     """What no verdict speaks of: classes of which nothing was measured."""
-    series = [each for one in measured for each in one.run.series.items()]
+    series = [each for run, _ in measured for each in run.series.items()]
     watched = {one.benchmark.rpartition(".")[0] for one, value in series if value.status != "n/a"}
-    suite = measured[0].suite.items()
-    ours = {name.rpartition(".")[0] for name, one in suite if is_judged(name, {}, one.unit)}
+    ours = {name.rpartition(".")[0] for name, one in measured[0][1].items() if is_judged(name, {}, one.unit)}
     notes = []
     if missing := sorted(ours - watched):
         names = ", ".join(name.rpartition(".")[2] for name in missing)

@@ -5,7 +5,7 @@ import functools
 import itertools
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -55,7 +55,10 @@ def measured(row: Row, kind: str, path: Path, *, has_version: bool) -> Iterator[
         else:
             times = amount(repeat) or 1
             ends = (number(low), number(high)) if times > 1 else (None, None)
-            yield Measured("ok", value, all_of(number, samples), times, *ends, has_version=has_version)
+            kept = tuple(one for one in map(number, samples or ()) if one is not None)
+            if len(kept) < len(samples or ()):  # the others would tell half
+                kept = ()
+            yield Measured("ok", value, kept, times, *ends, has_version=has_version)
 
 
 @functools.lru_cache(maxsize=1024)  # the same few, in every file
@@ -105,13 +108,6 @@ def seconds(value: object) -> float | None:
     """A time; None for what cannot be one, such as the 0 of a coarse clock."""
     number = finite(value)
     return number if number is not None and LEAST_SECONDS <= number <= MOST_SECONDS else None
-
-
-def all_of(kind: Callable[[object], float | None], samples: Sequence[object] | None) -> tuple[float, ...]:
-    """The samples where each of them is of this kind; none where one is not: the others would tell half."""
-    found = [kind(sample) for sample in samples or ()]
-    known = tuple(number for number in found if number is not None)
-    return known if len(known) == len(found) else ()
 
 
 def amount(value: object) -> int | None:

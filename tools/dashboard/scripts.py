@@ -111,7 +111,11 @@ def use_local_scripts(html_dir: Path) -> None:
     """Put copies of the CDN scripts beside index.html and load those; where that fails, index.html is as it was."""
     index = html_dir / "index.html"
     page = index.read_text(encoding="utf-8")
-    copies = {match[2]: _copy(match[2], match[3]) for match in _TAG.finditer(page)}
+    known, copies = {script.url: script for script in COPIES}, {}
+    for _, url, integrity in (match.groups()[:3] for match in _TAG.finditer(page)):
+        if url not in known:
+            raise ReportError(f"asv's index.html loads {url}, which has no copy; {_ADVICE}")
+        copies[url] = replace(known[url], integrity=known[url].integrity or integrity)
     for script, content in load(copies.values()).items():
         write_bytes(html_dir / FOLDER / script.name, content)
 
@@ -124,10 +128,3 @@ def use_local_scripts(html_dir: Path) -> None:
     if left:
         raise ReportError(f"asv's index.html loads {left[0]} without a hash, which has no copy; {_ADVICE}")
     write_bytes(index, page.encode())
-
-
-def _copy(url: str, integrity: str) -> Script:
-    script = next((script for script in COPIES if script.url == url), None)
-    if script is None:
-        raise ReportError(f"asv's index.html loads {url}, which has no copy; {_ADVICE}")
-    return replace(script, integrity=script.integrity or integrity)

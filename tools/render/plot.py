@@ -252,14 +252,11 @@ def _draw_value(axes: Axes, point: _Point, which: Panel, size: float) -> None:
     from matplotlib.patheffects import withStroke
 
     if which == "throughput":
-        text, end, offset, aligned = _short(point.value), max(point.value, point.drawn_bar[1]), (5, 8), "bottom"
+        factor, unit = (1e6, "M") if point.value >= 1e6 else (1e3, "k") if point.value >= 1e4 else (1.0, "")
+        text, end = f"{significant(point.value / factor)}{unit}", max(point.value, point.drawn_bar[1])
+        offset, aligned = (5, 8), "bottom"
     else:
         text, end, offset, aligned = times(point.value), min(point.value, point.drawn_bar[0]), (5, -13), "top"
     said = axes.annotate(text, (point.place, end), offset, textcoords="offset points", zorder=5)
     said.set(ha="right", va=aligned, fontsize=size)
     said.set_path_effects([withStroke(linewidth=3, foreground="white")])  # readable where it crosses a line
-
-
-def _short(rate: float) -> str:
-    size, unit = (1e6, "M") if rate >= 1e6 else (1e3, "k") if rate >= 1e4 else (1.0, "")
-    return f"{significant(rate / size)}{unit}"

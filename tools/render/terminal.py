@@ -44,8 +44,10 @@ def show(page: Page, console: Console | None = None) -> None:
 def _show_section(console: Console, section: Section) -> None:
     console.print(Text(plain(section.title), style="bold"))
     counts = Counter(row.cells[-1] for row in section.folded)
-    has_others = len(counts) > 1 or bool(section.rows)
-    left_out = {verdict: count for verdict, count in counts.items() if count > _most(verdict, has_others)}
+    most = dict.fromkeys(counts, _MANY)
+    if len(counts) > 1 or section.rows:
+        most["not enough data"] = _MANY_WITHOUT_VALUE
+    left_out = {verdict: count for verdict, count in counts.items() if count > most[verdict]}
     shown = (*section.rows, *(row for row in section.folded if row.cells[-1] not in left_out))
     if shown:
         console.print(_table(section.columns, shown, console.width))
@@ -70,10 +72,6 @@ def _broken(text: str, width: int, start: int) -> str:
     whole = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
     lines = textwrap.wrap(whole, width, initial_indent=" " * start, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines)[start:].replace("\N{NO-BREAK SPACE}", " ")
-
-
-def _most(verdict: str, has_others: bool) -> int:
-    return _MANY_WITHOUT_VALUE if verdict == "not enough data" and has_others else _MANY
 
 
 def _table(columns: Sequence[str], rows: Sequence[Row], width: int) -> Table:

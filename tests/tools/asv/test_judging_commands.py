@@ -148,7 +148,7 @@ def test_compare_measures_the_commits_and_not_the_working_tree(history: ScratchH
 
 
 def test_compare_says_when_no_benchmark_is_chosen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "measure", lambda sides, *rest: [SimpleNamespace(suite={}, run=None)] * len(sides))
+    monkeypatch.setattr(turns, "measure", lambda sides, *rest: [(None, {})] * len(sides))
     done = run("compare", "HEAD", "HEAD", "--bench", "no.such.benchmark")
     assert (done.returncode, done.stderr) == (2, "error: no benchmark is chosen by 'no.such.benchmark'\n")
 
@@ -225,7 +225,7 @@ def test_quick_uses_its_time_for_what_is_undecided(
             middle = slower if side == "head" and "Noisy" in name else 1.0
             value = middle * random.lognormvariate(0, noise if "Noisy" in name else 0.002)
             series[Series(name, (), "time", "seconds", "1")] = Measured("ok", value)
-        return turns._Measured(measured_series.Run(str(side), "", series), suite)
+        return measured_series.Run(str(side), "", series), suite
 
     monkeypatch.setattr(turns, "measure", measure)
     monkeypatch.setattr(turns, "extract", lambda git, commit, folder, project: "base" if folder.name == "a" else "head")
