@@ -16,7 +16,6 @@ LABELLED_COLUMNS = 60
 
 @contextmanager
 def shown(what: str) -> Iterator[Show]:
-    """A bar while the block runs."""
     if not sys.stderr.isatty():
         yield lambda done, total, said: None
         return

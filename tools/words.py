@@ -7,7 +7,6 @@ from decimal import Decimal
 
 NOT_AVAILABLE = "n/a"
 BYTES_PER_MB = 1_000_000
-NO_UNITS = ("", "unit")  # asv's word for what has none
 
 
 def significant(value: float | None) -> str:
@@ -53,7 +52,6 @@ def workers(concurrency: int | str) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """A, B and C."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
@@ -103,7 +101,7 @@ def quantity(value: float | None, unit: str) -> str:
     if unit == "instructions/item":
         return f"{value:,.0f}"
     number = f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
-    return number if unit in NO_UNITS else f"{number} {unit}"
+    return number if unit in ("", "unit") else f"{number} {unit}"  # asv's word for what has none
 
 
 _PIECES = re.compile(r"[^._(),=\s]*[._(),=\s]*")

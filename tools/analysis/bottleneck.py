@@ -21,12 +21,12 @@ Bottleneck = Literal["waiting", "cpu", "mixed", "serialised", "limited", "conten
 
 
 def bottleneck_of(data_set: DataSet, effect: Effect, top: Level | None) -> Bottleneck:
-    """Name what limits a data set whose levels have this effect, and this best level."""
     base = data_set.baseline
     one = None if base is None else base.usage
     if data_set.refused:
         return "limited"
-    if effect == "unknown" and (one is None or one.crowded or base is None or not base.is_scattered):
+    is_scattered = base is not None and base.sample_count > 1 and base.q25_seconds != base.q75_seconds
+    if effect == "unknown" and (one is None or one.crowded or not is_scattered):
         return "unknown"
     if one is not None and one.busy >= CPU_BOUND_BUSY:
         return "cpu"

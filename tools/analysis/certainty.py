@@ -177,8 +177,7 @@ def _student(shift: float, parts: Sequence[_Part]) -> Difference:
     variance = sum(part for part, _ in parts)
     error = math.sqrt(variance)
     loss = sum(part**2 / degrees for part, degrees in parts)
-    # Loaded when there is something to compare: it is slow to import.
-    from scipy.special import stdtr, stdtrit
+    from scipy.special import stdtr, stdtrit  # when there is something to compare: it is slow to import
 
     degrees = min(variance**2 / loss, _NORMAL_DEGREES) if loss else _NORMAL_DEGREES
     p_value = 2 * float(stdtr(degrees, -abs(shift) / error))

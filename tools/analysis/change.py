@@ -49,15 +49,6 @@ class Change:
         return tuple(row for row in self.rows if row.status == "regression")
 
     @property
-    def loud(self) -> tuple[Row, ...]:
-        """What a reader must see; `quiet` is the rest."""
-        return tuple(row for row in self.rows if row.is_loud)
-
-    @property
-    def quiet(self) -> tuple[Row, ...]:
-        return tuple(row for row in self.rows if not row.is_loud)
-
-    @property
     def guilty(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(row.guilty for row in self.regressions if row.guilty is not None))
 

@@ -89,17 +89,12 @@ class Level:
         return Measured(self.status, self.median_seconds, self.samples, self.sample_count, *quartiles)
 
     @property
-    def is_scattered(self) -> bool:
-        return self.sample_count > 1 and self.q25_seconds != self.q75_seconds
-
-    @property
     def seconds(self) -> float:
         assert self.median_seconds is not None, "only measured levels are compared"
         return self.median_seconds
 
     @property
     def is_faster(self) -> bool:
-        """Whether it is shown to be faster than the baseline."""
         return self.speedup_interval is not None and self.speedup_interval[0] > 1
 
     @property
@@ -175,7 +170,6 @@ class DataSet:
 
     @property
     def speedup_missing_because(self) -> str | None:
-        """Why no speedup can be given, in words, or None."""
         if self.baseline is not None:
             return None
         state = next((x.status for x in self.levels if x.concurrency == BASELINE), None)

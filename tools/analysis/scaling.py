@@ -47,8 +47,7 @@ def fit(data_set: DataSet) -> ScalingLaw | None:
     ]
     if len(points) < MINIMUM_LEVELS:
         return None
-    # Loaded when there is something to fit: they are slow to import.
-    import numpy as np
+    import numpy as np  # when there is something to fit: they are slow to import
     from scipy.optimize import nnls
 
     # N / X(N) is linear in three numbers that are not negative; times X(N) / N each level's relative error counts.

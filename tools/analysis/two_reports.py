@@ -5,7 +5,7 @@ from tools.words import NOT_AVAILABLE, workers
 
 from .change import Change, between
 from .metrics import Measured, Run, Series
-from .model import DataSet, Report
+from .model import Report
 from .words import named
 
 
@@ -34,7 +34,9 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
     ]
     for key in common:
         first, second = old[key], new[key]
-        counts, others = _counts(first), _counts(second)
+        # The numbers of items of the whole and of each level that was timed, by where that is.
+        counts, others = ({"": x.items, **{f" at {workers(y.concurrency)}": y.items for y in x.measured}}
+                          for x in (first, second))  # fmt: skip
         for where in (place for place in others if counts.get(place, others[place]) != others[place]):
             shown = " and ".join(NOT_AVAILABLE if x is None else f"{x:,}" for x in (counts[where], others[where]))
             raise ReportError(f"times of different numbers of items cannot be compared: {shown}{where}")
@@ -45,11 +47,6 @@ def compare_reports(before: Report, after: Report, *, base: str, commit: str) ->
                 notes.append(f"the server refused requests at {named(levels)} {when}: these times show its limit")
     runs = [Run(name, "", _series(report)) for name, report in ((base, before), (commit, after))]
     return between(runs[:1], runs[1:], machine=other.machine or "this machine", base=base, commit=commit, notes=notes)
-
-
-def _counts(data_set: DataSet) -> dict[str, int | None]:
-    """The numbers of items of the whole and of each level that was timed, by where that is."""
-    return {"": data_set.items, **{f" at {workers(x.concurrency)}": x.items for x in data_set.measured}}
 
 
 def _series(report: Report) -> dict[Series, Measured]:

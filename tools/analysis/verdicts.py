@@ -53,6 +53,7 @@ class Row:
 
     @property
     def is_loud(self) -> bool:
+        """Whether a reader must see it."""
         return self.status in ("regression", "improvement", "unstable")
 
     def is_undecided(self, known: float | None) -> bool:

@@ -53,8 +53,7 @@ class Benchmark(msgspec.Struct, frozen=True):
     params: list[list[str]] = []
     param_names: list[str] = []
     rounds: int = 1
-    items: Any = None
-    """How many there are, where no parameter says it."""
+    items: Any = None  # how many there are, where no parameter says it
 
     def __post_init__(self) -> None:
         for name in ("type", "unit"):
@@ -127,7 +126,6 @@ class History:
 
     @property
     def hardware(self) -> dict[str, Any]:
-        """asv's words about the machine."""
         found = load(self.folder / "machine.json", dict[str, Any])
         return {**found, "machine": str(found.get("machine") or self.machine)}
 

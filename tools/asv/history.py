@@ -10,8 +10,7 @@ from tools.words import plural
 from .files import History, commit_named, read_history
 from .git import Repository
 
-WINDOW = 20
-"""Measured commits before the judged ones that are looked at."""
+WINDOW = 20  # measured commits before the judged ones that are looked at
 
 
 def judge(

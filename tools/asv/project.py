@@ -12,8 +12,6 @@ from tools.errors import ToolError
 
 
 class _Configuration(msgspec.Struct):
-    """What is read of asv's."""
-
     project: str
     repo: str
     benchmark_dir: str

@@ -22,11 +22,6 @@ from .git import Repository
 from .values import amount, level_of, seconds, value_of, when
 
 LEVEL_PARAMETER, SIZE_PARAMETER = "concurrency", "test_size"
-MEMORY_METHOD = "peakmem_ingest"
-# Beside `<Class>.time_ingest`, `<Class>Usage.track_usage` tells where the time goes, a quantity at a time.
-USAGE_METHOD, QUANTITY_PARAMETER = "track_usage", "quantity"
-# Beside `<Name>Ingest.time_ingest`, `<Name>Peers.time_<x>` times other ways to the same items.
-PEERS_METHOD_PREFIX, PEER_PARAMETER = "time_", "way"
 # The classes whose data sets are named by their items, and by what is special about them: ColdFileIngest.
 _TITLED_CLASS = re.compile(r"(\w*)(?:File|API)Ingest")
 
@@ -73,7 +68,7 @@ def _report(file: ResultFile, machine: Mapping[str, Any], *, with_peers: bool) -
 
 def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
     for name in sorted(file.ingest_names, key=lambda x: (_kind(x) == "api", x)):
-        memory = file.by(LEVEL_PARAMETER, name.removesuffix(TIME_METHOD) + MEMORY_METHOD)
+        memory = file.by(LEVEL_PARAMETER, name.removesuffix(TIME_METHOD) + "peakmem_ingest")
         import_bytes = _import_bytes(file, _kind(name))
         usages = _usages(file, _owner(name))
         for rest, by_level in file.by(LEVEL_PARAMETER, name).items():
@@ -124,22 +119,22 @@ def _amount(measured: Measured | None) -> int | None:
 
 
 def _peers(file: ResultFile, name: str, rest: Params, items: int | None) -> list[Level]:
-    """The other ways to the items of one data set: those whose other parameters are the same."""
-    owner = f".{_owner(name).removesuffix('Ingest')}Peers.{PEERS_METHOD_PREFIX}"
+    """The other ways to the same items, which `<Name>Peers.time_<x>` times beside `<Name>Ingest.time_ingest`."""
+    owner = f".{_owner(name).removesuffix('Ingest')}Peers.time_"
     found = []
     for peers_name in (x for x in file.rows if owner in x):
-        peaks = file.by(PEER_PARAMETER, peers_name.replace(f".{PEERS_METHOD_PREFIX}", ".peakmem_")).get(rest, {})
-        for way, measured in file.by(PEER_PARAMETER, peers_name).get(rest, {}).items():
+        peaks = file.by("way", peers_name.replace(".time_", ".peakmem_")).get(rest, {})
+        for way, measured in file.by("way", peers_name).get(rest, {}).items():
             found.append(make_level(way, measured, items=items, peak_bytes=_amount(peaks.get(way))))
     return found
 
 
 def _usages(file: ResultFile, owner: str) -> dict[frozenset[tuple[str, str]], Usage]:
-    """Where the time of a class's levels went, by all their parameters; empty where no benchmark tells."""
+    """Where the time of a class's levels went, by all their parameters, as far as `<Class>Usage.track_usage` tells."""
     own = ("wall_seconds", "cpu_seconds", "queue_seconds", "tasks", "refusals")
     found = {}
-    for name in (x for x in file.rows if x.endswith(f".{owner}Usage.{USAGE_METHOD}")):
-        for params, measured in file.by(QUANTITY_PARAMETER, name).items():
+    for name in (x for x in file.rows if x.endswith(f".{owner}Usage.track_usage")):
+        for params, measured in file.by("quantity", name).items():
             values = {quantity: x.value for quantity, x in measured.items() if x.value is not None and x.value >= 0}
             if seconds(values.get("wall_seconds")) is None or "cpu_seconds" not in values:
                 continue
@@ -175,7 +170,6 @@ def _environment(file: ResultFile, machine: Mapping[str, Any]) -> Environment:
 
 
 def environment_of(machine: Mapping[str, Any], commit: str | None) -> Environment:
-    """What asv says of a machine."""
     said = {name: str(machine.get(name) or "") for name in ("machine", "os", "cpu", "num_cpu", "ram")}
     ram = _count(said["ram"])
     return Environment(

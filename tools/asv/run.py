@@ -16,8 +16,7 @@ from tools.errors import ToolError
 from .project import Project
 
 ELSEWHERE = Path(__file__).with_name("elsewhere.py")
-SOME_FAILED = 2
-"""asv's exit code of `run` when benchmarks fail; the others have results."""
+SOME_FAILED = 2  # asv's exit code of `run` when benchmarks fail; the others have results
 MARK = "STAC_MANAGER_RUN"
 """A variable of asv and of all that it starts, whatever sessions and groups that makes: by its value they are found."""
 STOP_SECONDS = 5.0

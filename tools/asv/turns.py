@@ -30,14 +30,11 @@ from .git import Repository
 from .project import OURS, Project
 from .run import last_line, started
 
-LaunchMethod = Literal["spawn", "forkserver"]
-"""How asv starts the process of each benchmark."""
+LaunchMethod = Literal["spawn", "forkserver"]  # how asv starts the process of each benchmark
 ROUNDS = 14
 QUICK_ROUNDS = 10
-QUICK_SECONDS = 170.0
-"""With `quick` no further round begins that would end later than so long after the start."""
-FEWEST_ROUNDS = 5
-"""So many are measured with `quick`, however long they take."""
+QUICK_SECONDS = 170.0  # with `quick` no further round begins that would end later than so long after the start
+FEWEST_ROUNDS = 5  # so many are measured with `quick`, however long they take
 NO_TIME_LEFT = "three minutes were too short for what is open: take a quieter machine, or leave out --quick"
 REPEAT = "(3, 10, 0.4)"
 """Samples a process: at least, at most, and the seconds after which there are no more. asv's attribute `repeat`."""
@@ -51,8 +48,7 @@ QUICK_BENCH = (
 )
 """Two timings, of which each way of decoding and each page is a part, and the counts that tell which. Ten rounds tell
 between two timings, one round disturbed."""
-MEMORY_ROUNDS = 3
-"""One process in some dozens has a peak some MB higher than the others."""
+MEMORY_ROUNDS = 3  # one process in some dozens has a peak some MB higher than the others
 _OF_KIND = r"^(?=.*\.(?:{kinds})_)(?=.*(?:{bench}))"
 COUNTS = r"^(?!.*\.(?:time|timeraw|peakmem)_)(?=.*(?:{bench}))"
 
@@ -128,8 +124,6 @@ def compare(
 
 @dataclass
 class _Turns:
-    """Both sides, and what was measured of them so far."""
-
     sides: Sequence[Side]
     work: Path
     launch_method: LaunchMethod

@@ -19,8 +19,7 @@ from tools.errors import ReportError
 _Values: TypeAlias = list[float | None] | float | None
 _MOST_WORKERS = 1_000_000
 _LAST_MILLISECOND = 253_402_300_799_000  # of the year 9999
-_MOST_NAMED = 6
-"""More parameters than this are not told apart by their values: too many orders."""
+_MOST_NAMED = 6  # more parameters than this are not told apart by their values: too many orders
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -31,7 +31,6 @@ TEST_DATA = ROOT / "test_data"
 LOCAL_LATENCY_SECONDS = 0.1
 LOCAL_API_ITEMS = 5000
 REMOTE_API_ITEMS = 500
-AUTO = "auto"
 _NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")  # as many as a file of results may name
 RETRIES = 1  # whoever has mistyped an address is waiting for an answer: less patience than the measurement has
 LOOKING_REQUESTS = 4  # it takes no more to see whether there is an item
@@ -46,7 +45,7 @@ def levels(context: click.Context | None, option: click.Parameter, given: str | 
         return None
     is_processes = option.name == "workers"
     parts = {part.strip() for part in given.split(",")}
-    words = set() if is_processes else parts & {AUTO}
+    words = set() if is_processes else parts & {"auto"}
     if not all(_NUMBER.fullmatch(part) for part in parts - words):
         example = "numbers such as 1,2,4" if is_processes else "levels such as 1,5,10 or 1,5,auto"
         raise click.BadParameter(f"{given!r} is not a list of {example}", context, option)
@@ -132,8 +131,11 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
     search: dict[str, Any] = {"mode": "api", "max_items": max_items, "limit": limit}
     asked = {"collection_id": collection_id, "datetime": datetime, "bbox": bbox and bbox.split(",")}
     search.update({name: value for name, value in asked.items() if value})
-    if headers:
-        search["headers"] = dict(map(_header, headers))
+    for name, _, variable in (header.partition("=") for header in headers):
+        if not name or variable not in os.environ:
+            words = f"and the environment variable {variable!r} must be set"
+            raise click.UsageError(f"--header takes NAME=VARIABLE, {words}")
+        search.setdefault("headers", {})[name] = os.environ[variable]
     IngestConfig.parse({**search, "source": catalog_url or "http://localhost/"})  # before anything is made or started
     with ExitStack() as stack:
         if catalog_url is None:
@@ -175,13 +177,6 @@ def _measure(request: Request, output: Path) -> None:
     write_bytes(output, as_json(found).encode())
     write_report(found, "md", output.with_name(f"{output.stem}_report.md"))
     say(f"Written: {output}")
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, _, variable = text.partition("=")
-    if not name or variable not in os.environ:
-        raise click.UsageError(f"--header takes NAME=VARIABLE, and the environment variable {variable!r} must be set")
-    return name, os.environ[variable]
 
 
 def _as_typed(words: list[str]) -> str | None:

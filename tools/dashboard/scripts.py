@@ -93,18 +93,15 @@ def _fetch(scripts: list[Script]) -> None:
         except subprocess.CalledProcessError:
             raise ScriptsUnavailable(f"npm could not fetch {', '.join(packages)}") from None
         for script in scripts:
-            write_bytes(script.cached, _member(script, Path(folder)))
-
-
-def _member(script: Script, folder: Path) -> bytes:
-    with tarfile.open(folder / f"{script.package.replace('@', '-')}.tgz") as package:
-        file = f"package/{script.member}" in package.getnames() and package.extractfile(f"package/{script.member}")
-        if not file:
-            raise ReportError(f"npm's {script.package} holds no {script.member}")
-        content = file.read()
-    if not script.matches(content):
-        raise ReportError(f"{script.member} of npm's {script.package} is not the pinned file ({script.integrity})")
-    return content
+            member, wanted = f"package/{script.member}", f"{script.member} of npm's {script.package}"
+            with tarfile.open(Path(folder) / f"{script.package.replace('@', '-')}.tgz") as package:
+                file = member in package.getnames() and package.extractfile(member)
+                if not file:
+                    raise ReportError(f"npm's {script.package} holds no {script.member}")
+                content = file.read()
+            if not script.matches(content):
+                raise ReportError(f"{wanted} is not the pinned file ({script.integrity})")
+            write_bytes(script.cached, content)
 
 
 def use_local_scripts(html_dir: Path) -> None:

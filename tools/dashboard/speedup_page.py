@@ -37,7 +37,6 @@ LOCAL, CDN = "local", "cdn"
 _PARTS = Path(__file__).with_name("page")
 LINK = '<li id="nav-li-speedup"><a href="speedup.html">Speedup</a></li>'
 _NAVIGATION = re.compile(r'^(\s*)<li id="nav-li-regressions">.*?</li>\n', flags=re.MULTILINE)
-SIZE_PARAMETER = "test_size"
 JUDGED_COMMITS = 20  # the newest ones, of which the page says what they changed
 
 
@@ -85,7 +84,7 @@ def page_data(results_dir: Path, project: str, order: Mapping[str, int], dates: 
             commit, name = where.commit or "", f"{folder.name}, {where.env_name}" if several else folder.name
             for data_set in report.data_sets:
                 benchmark, _, variant = data_set.key.removesuffix(")").partition("(")
-                shown = {"machine": name, "benchmark": benchmark, "size": variant, "sizeLabel": _size(variant)}
+                shown = {"machine": name, "benchmark": benchmark, "size": variant}
                 run = _run(report, data_set, dates[commit])
                 for row in changes[commit].rows if commit in changes else ():
                     if _is_of(row, benchmark, variant, where.env_name):
@@ -110,13 +109,6 @@ def _is_of(row: Row, benchmark: str, variant: str, environment: str | None) -> b
     rest = ", ".join(f"{name}={value}" for name, value in row.series.params if name != "concurrency")
     owner = row.series.benchmark.rpartition(".")[0]
     return (owner, rest, row.environment) == (benchmark, variant, environment)
-
-
-def _size(variant: str) -> str:
-    """ "test_size=1000" as people say it: 1,000 items."""
-    pairs = [part.partition("=") for part in variant.split(", ")]
-    sizes = (f"{int(x):,} items" if name == SIZE_PARAMETER and x.isdecimal() else f"{name} {x}" for name, _, x in pairs)
-    return ", ".join(sizes) if variant else "one size"
 
 
 def _run(report: Report, data_set: DataSet, date: int) -> dict[str, Any]:

@@ -186,8 +186,7 @@ def _remarks(data_set: DataSet, started: list[Worker]) -> Iterator[str]:
 
 
 def _environment() -> Environment:
-    # Loaded when it is needed: asv is slow to import.
-    from asv.machine import Machine
+    from asv.machine import Machine  # when it is needed: asv is slow to import
 
     from tools.asv.git import GitError, Repository
     from tools.asv.results import environment_of

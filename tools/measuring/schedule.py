@@ -11,8 +11,7 @@ from tools.analysis.model import ENOUGH_SAMPLES, Concurrency
 Samples: TypeAlias = Mapping[Concurrency, Sequence[float]]
 """Seconds of the runs so far, of each level that can be measured, in the order of the levels."""
 
-WIDTH = 0.05
-"""A level is known well enough once its 95 % interval reaches no further than this fraction to either side."""
+WIDTH = 0.05  # a level is known well enough once its 95 % interval reaches no further than this fraction to either side
 MOST_SAMPLES = 200
 
 

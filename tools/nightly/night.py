@@ -112,7 +112,7 @@ class _Night:
         told = self.told(newest, freshness, new, old, notes)
         file = self.work / "summary.md"
         write_bytes(file, summary.render(told, self.repository, self.home).encode())
-        rounds.set_judged_until(self.home, newest)
+        write_bytes(self.home / rounds.JUDGED_NAME, f"{newest}\n".encode())
         self.keep(f"Judged {newest[:8]}")
         said = (summary.title(told, self.repository), freshness.sentence(self.asv.branch))
         regressed = isinstance(told.change, Change) and told.change.regressions
@@ -184,7 +184,6 @@ class _Night:
         )
 
     def _judge(self, commit: str, since: str | None) -> Change | str:
-        """The verdict, or why there is none."""
         results, machine, repository = self.home.parent, self.home.name, self.repository.path
         try:
             return judge(results, commit=commit, since=since, machine=machine, repository=repository)

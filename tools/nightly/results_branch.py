@@ -22,8 +22,6 @@ _SETTINGS = (
 
 @dataclass(frozen=True)
 class ResultsBranch:
-    """A branch and the folder that it is checked out in."""
-
     repository: Repository
     name: str
     folder: Path
@@ -48,7 +46,6 @@ class ResultsBranch:
         self._pull()
 
     def commit(self, message: str) -> None:
-        """Commit whatever has changed, if anything."""
         here = Repository(self.folder)
         here.git("add", "--all")
         if here.is_dirty:

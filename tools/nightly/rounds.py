@@ -76,7 +76,6 @@ def read(home: Path) -> dict[str, Record]:
 
 
 def whole(home: Path) -> dict[str, Record]:
-    """Those of the commits that are measured."""
     return {commit: record for commit, record in read(home).items() if record.is_whole}
 
 
@@ -92,10 +91,6 @@ def judged_until(home: Path) -> str | None:
     """The newest commit that a summary has spoken of."""
     path = home / JUDGED_NAME
     return (path.read_text(encoding="utf-8").strip() or None) if path.exists() else None
-
-
-def set_judged_until(home: Path, commit: str) -> None:
-    write_bytes(home / JUDGED_NAME, f"{commit}\n".encode())
 
 
 def judged_since(
@@ -152,7 +147,7 @@ class Rounds:
                 if number > len(known[commit]):
                     progress(sum(map(len, known.values())), len(commits) * last)
                     self._run(commit, number, known[commit])
-            last = self._last(self.home.parent)
+            last = max(self._rounds(self.home.parent).values(), default=1)
             number += 1
 
     def keep(self) -> None:
@@ -177,7 +172,7 @@ class Rounds:
         arguments += ["--attribute", "rounds=1", "--record-samples", "--show-stderr", "--no-pull"]
         patterns = list(self.bench)
         if number > 1:
-            names = (name for name, rounds in self._selected(self.home.parent) if rounds >= number)
+            names = (name for name, rounds in self._rounds(self.home.parent).items() if rounds >= number)
             patterns = [only(names, "|".join(patterns))]
             arguments.append("--append-samples")
         arguments += [f"--bench={pattern}" for pattern in patterns]
@@ -185,15 +180,13 @@ class Rounds:
         self.asv.run(what, arguments, unit)
         if not any(home.glob(f"{commit[:8]}*.json")):
             raise self.asv.failed(what)
-        record = Record(commit, observed.at, (*known, observed), self.fingerprint, number >= self._last(unit))
+        is_whole = number >= max(self._rounds(unit).values(), default=1)
+        record = Record(commit, observed.at, (*known, observed), self.fingerprint, is_whole)
         write_bytes(unit / "record", msgspec.json.encode(record))
         unit.rename(self.work / "done")
         self.keep()
 
-    def _selected(self, results: Path) -> list[tuple[str, int]]:
-        """The benchmarks asked for, by asv's own rule, each with its rounds."""
+    def _rounds(self, results: Path) -> dict[str, int]:
+        """How many each of the benchmarks has that are asked for, by asv's own rule."""
         suite = suite_of(results)
-        return [(name, suite[name].rounds) for name in selected(suite, self.bench)]
-
-    def _last(self, results: Path) -> int:
-        return max((rounds for _, rounds in self._selected(results)), default=1)
+        return {name: suite[name].rounds for name in selected(suite, self.bench)}

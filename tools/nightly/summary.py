@@ -89,7 +89,6 @@ def title(night: Night, repository: Repository) -> str:
 
 
 def render(night: Night, repository: Repository, home: Path) -> str:
-    """The whole page."""
     known = rounds.read(home).items()
     observed = [one for commit, record in known if commit in night.measured for one in record.rounds]
 

@@ -17,7 +17,6 @@ SCHEMA_VERSION = 3
 
 
 def as_json(found: Analysed) -> str:
-    """The report and its analysis."""
     content = report_content(found.report)
     for data_set, analysis in zip(content["data_sets"], found.analyses, strict=True):
         data_set["analysis"] = analysis.as_json()

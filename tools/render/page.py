@@ -70,19 +70,20 @@ def change_page(change: Change, *reports: Report) -> Page:
         is_unique = names[row.short_name] == 1
         return Row(row.cells, _STYLES.get(row.status, ""), row.short_name if is_unique else row.name)
 
+    loud, quiet = ([row for row in change.rows if row.is_loud is must] for must in (True, False))
     missing = Counter(row.evidence for row in change.rows if row.status == "not enough data")
     section = Section(
         change.title,
         CHANGE_COLUMNS,
-        tuple(map(shown, change.loud)),
+        tuple(map(shown, loud)),
         lines=(
-            *(Line(row.name, f"{row.sentence}.") for row in change.loud),
+            *(Line(row.name, f"{row.sentence}.") for row in loud),
             *(Line("", f"{plural(count, 'row')} not judged: {why}.") for why, count in missing.items()),
             *(Line("Note", f"{note}.") for note in change.notes),
         ),
-        details=tuple(f"{row.name}: {row.sentence}" for row in change.quiet),
+        details=tuple(f"{row.name}: {row.sentence}" for row in quiet),
         summary=change.summary,
-        folded=tuple(map(shown, change.quiet)),
+        folded=tuple(map(shown, quiet)),
     )
     facts = tuple(map(environment_facts, reports))
     environments = tuple(zip(("Environment before", "Environment after"), facts, strict=False))
@@ -90,7 +91,6 @@ def change_page(change: Change, *reports: Report) -> Page:
 
 
 def where_and_when(report: Report) -> str:
-    """The environment on one line."""
     where = report.environment
     is_utc = report.created.endswith("+00:00")  # as people write it
     created = f"{report.created[:16].replace('T', ' ')} UTC" if is_utc else report.created

@@ -64,7 +64,6 @@ class _Point:
 
     @property
     def extent(self) -> tuple[float, float]:
-        """The lowest and the highest thing drawn."""
         drawn = (self.value, *self.samples, *self.drawn_bar)
         return min(drawn), max(drawn)
 

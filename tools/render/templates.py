@@ -27,8 +27,7 @@ def render_html(page: Page) -> str:
 
 def filled(template: Path, **content: Any) -> str:
     """A template of HTML, where all is escaped, or of Markdown, where `escaped` says what is."""
-    # Loaded when a page is wanted: it is slow to import.
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, StrictUndefined  # when a page is wanted: it is slow to import
 
     is_html = ".html" in template.suffixes
     environment = Environment(autoescape=is_html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

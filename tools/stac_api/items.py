@@ -40,8 +40,6 @@ class _Times(msgspec.Struct):
 
 
 class _Feature(msgspec.Struct, tag_field="type", tag="Feature"):
-    """What is looked at of an item."""
-
     id: Name
     collection: Name
     properties: _Times

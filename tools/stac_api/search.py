@@ -20,8 +20,7 @@ CACHED_SEARCHES = 256
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 10_000  # a greater limit is served as this one, as OGC API - Features demands
 
-NO_GEOMETRY = {"op": "isNull", "args": [{"property": "geometry"}]}
-"""The one filter (CQL2) that is understood."""
+NO_GEOMETRY = {"op": "isNull", "args": [{"property": "geometry"}]}  # the one filter (CQL2) that is understood
 
 _Names: TypeAlias = Annotated[list[Name], msgspec.Meta(min_length=1)]
 
@@ -59,8 +58,7 @@ class Search:
     filters: Filters
     limit: int
     offset: int
-    checksum: str
-    """Part of every token, so that a token of another search is refused instead of misunderstood."""
+    checksum: str  # part of every token, so that a token of another search is refused instead of misunderstood
 
 
 def body_of_post(text: bytes) -> Body:

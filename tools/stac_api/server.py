@@ -22,10 +22,8 @@ OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 CONFORMS_TO = [f"https://api.stacspec.org/v1.0.0/{name}" for name in ("core", "collections", "item-search")]
 FILTER = "https://api.stacspec.org/v1.0.0/item-search#filter"
 LIMIT_OF_ONE = re.compile(rb'"limit"\s*:\s*1\s*[,}]')
-PASSED_ON = ("Allow", "Retry-After")
-"""Headers of errors that reach the client."""
-QUICKLY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GATEWAY_TIMEOUT)
-"""What a gateway answers by itself."""
+PASSED_ON = ("Allow", "Retry-After")  # headers of errors that reach the client
+QUICKLY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GATEWAY_TIMEOUT)  # what a gateway answers by itself
 SENT_IN_ONE_BYTES = 65_536
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -96,7 +94,7 @@ class Server:
         return json_answer(counts | {name: getattr(self, name) for name in names})
 
     async def landing_page(self, request: web.Request) -> web.Response:
-        base = _base(request)
+        base = f"http://{request.host}"
         links = [
             link("self", f"{base}/"),
             link("root", f"{base}/"),
@@ -122,7 +120,7 @@ class Server:
         return json_answer({"openapi": "3.0.3", "info": info, "paths": self.paths}, OPENAPI)
 
     async def collections(self, request: web.Request) -> web.Response:
-        base = _base(request)
+        base = f"http://{request.host}"
         links = [link("self", f"{base}/collections"), link("root", f"{base}/")]
         collections = [self._described(base, id_) for id_ in self.catalog.collections]
         return json_answer({"collections": collections, "links": links})
@@ -131,7 +129,7 @@ class Server:
         id_ = request.match_info["collection"]
         if id_ not in self.catalog.collections:
             raise web.HTTPNotFound(reason="no such collection")
-        return json_answer(self._described(_base(request), id_))
+        return json_answer(self._described(f"http://{request.host}", id_))
 
     def _described(self, base: str, id_: str) -> Json:
         links = [link("self", _collection_url(base, id_)), *(link(rel, f"{base}/") for rel in ("root", "parent"))]
@@ -150,10 +148,15 @@ class Server:
         found = self.catalog.find(search.filters)
         end = search.offset + search.limit
         positions = found[search.offset : end]
-        links = [link("root", f"{_base(request)}/")]
+        base = f"http://{request.host}"
+        links = [link("root", f"{base}/")]
         if end < len(found):
             place = {"offset": end} if self.options.offsets else {"token": f"{end}-{search.checksum}"}
-            links.append(_next(request, text, place))
+            if request.method == "POST":  # the same search, from another place on
+                following = orjson.loads(text or b"{}") | place
+                links.append(link("next", f"{base}/search", GEOJSON, method="POST") | {"body": following})
+            else:
+                links.append(link("next", f"{base}/search?{urlencode({**request.query, **place})}", GEOJSON))
         counts = {} if self.options.no_counts else {"numberMatched": len(found), "numberReturned": len(positions)}
         rest = b"]," + orjson.dumps({"links": links, **counts})[1:]
         parts = [b'{"type":"FeatureCollection","features":[', self.catalog.features(positions), rest]
@@ -183,21 +186,9 @@ def link(rel: str, href: str, type_: str = JSON, **more: str) -> Json:
     return {"rel": rel, "href": href, "type": type_, **more}
 
 
-def _next(request: web.Request, text: bytes, place: Json) -> Json:
-    """The link to the following page: the same search, from another place on."""
-    address = f"{_base(request)}/search"
-    if request.method == "POST":
-        return {**link("next", address, GEOJSON, method="POST"), "body": {**orjson.loads(text or b"{}"), **place}}
-    return link("next", f"{address}?{urlencode({**request.query, **place})}", GEOJSON)
-
-
 def _error(status: HTTPStatus, description: str) -> web.Response:
     return json_answer({"code": status.phrase.title().replace(" ", ""), "description": description}, status=status)
 
 
 def _collection_url(base: str, collection: str) -> str:
     return f"{base}/collections/{quote(collection, safe='')}"
-
-
-def _base(request: web.Request) -> str:
-    return f"http://{request.host}"

@@ -34,11 +34,9 @@ LAYOUTS = ("directory", "featurecollection", "ndjson", "geoparquet")
 DATETIME_KINDS = ("instant", "interval", "subsecond", "mixed")
 
 MAX_ITEMS = 10_000_000
-MAX_SEED = 2**63 - 1
-"""Ids are unique up to here."""
+MAX_SEED = 2**63 - 1  # ids are unique up to here
 
-START, END = datetime(2020, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
-"""The time range of all items."""
+START, END = datetime(2020, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)  # the time range of all items
 
 # The blend of the mixed profile, and of the mixed kind of datetime, as shares that add up to 1.
 _PROFILE_BLEND = (("sentinel-2-l2a", 0.4), ("landsat-c2-l2", 0.2), ("sentinel-1-rtc", 0.2), ("naip", 0.2))
@@ -56,8 +54,7 @@ class DataSetSpec:
     layout: str = "directory"
     seed: int = 0
     datetime_kind: str = "instant"
-    skew: float = 0.0
-    """The share of items, 0 to 1, whose time lies in one hundredth of the time range."""
+    skew: float = 0.0  # the share of items, 0 to 1, whose time lies in one hundredth of the time range
 
     def __post_init__(self) -> None:
         if not 0 <= self.skew <= 1:
@@ -75,7 +72,6 @@ class DataSetSpec:
 
 
 def build(spec: DataSetSpec, index: int) -> tuple[str, bytes]:
-    """The id and the JSON of one item."""
     digest = hashlib.blake2b(f"{spec.profile}/{spec.seed}/{index}".encode(), digest_size=16).digest()
     draw = Draw(int.from_bytes(digest, "big"))
     profile, kind = spec.profile, spec.datetime_kind

@@ -66,10 +66,8 @@ class Scene:
 
     index: int
     seed: int
-    time: datetime
-    """The instant, or the start of the interval; in UTC."""
-    datetime_properties: Json
-    """`datetime`, and `start_datetime` and `end_datetime` of interval items."""
+    time: datetime  # the instant, or the start of the interval; in UTC
+    datetime_properties: Json  # `datetime`, and `start_datetime` and `end_datetime` of interval items
     draw: Draw
 
     def place(self, places: int, stride: int) -> tuple[int, int]:

@@ -31,8 +31,7 @@ ROW_GROUP_ITEMS = 1_000
 """Items in one row group of a GeoParquet file, and the most that are in memory while it is written."""
 _WRITE_BUFFER_BYTES = 1 << 20
 
-Texts: TypeAlias = Iterable[tuple[str, bytes]]
-"""The id and the JSON of each item."""
+Texts: TypeAlias = Iterable[tuple[str, bytes]]  # the id and the JSON of each item
 Progress: TypeAlias = Callable[[int, int], None]
 
 
@@ -89,7 +88,6 @@ def read(home: Path) -> DataSet | None:
 
 
 def _texts(spec: DataSetSpec, progress: Progress) -> Texts:
-    """Every item, made while it is asked for."""
     for index in range(spec.items):
         yield build(spec, index)
         if (index + 1) % _PROGRESS_STEP_ITEMS == 0:

@@ -46,7 +46,7 @@
     const benchmarks = unique(ofMachine.map((series) => series.benchmark));
     const benchmark = pick("benchmark", same(benchmarks), benchmarks[0]);
     const ofBenchmark = ofMachine.filter((series) => series.benchmark === benchmark);
-    const sizes = ofBenchmark.map((series) => [series.size, series.sizeLabel]);
+    const sizes = ofBenchmark.map((series) => [series.size, sized(series.size)]);
     const size = pick("size", sizes, sizes[0][0]);
     const series = ofBenchmark.find((one) => one.size === size);
     const newestFirst = [...series.runs].reverse();
@@ -66,6 +66,11 @@
 
   const matches = (name, key, asked) =>
     key === asked || (["commit", "compare"].includes(name) && asked.length > 3 && key.startsWith(asked));
+  /** "test_size=1000" as people say it: 1,000 items. */
+  const sized = (variant) =>
+    variant
+      .replace(/(^|, )test_size=(\d+)(?=, |$)/g, (_, before, count) => `${before}${Number(count).toLocaleString("en")} items`)
+      .replace(/(^|, )([^=,]+)=/g, "$1$2 ") || "one size";
   const same = (values) => values.map((value) => [value, value]);
   const unique = (values) => [...new Set(values)];
 
