@@ -132,12 +132,7 @@ def _again(data_set: DataSet, why: str, **options: int | Sequence[Concurrency]) 
         options["workers"] = sorted({order_of(level)[1] for level in levels} - {0})
     for name, value in options.items():
         option = f"--{name.replace('_', '-')}"
-        words = _without(words, option)
+        # Without the option and its value, which is a word of its own or the same one.
+        words = [x for last, x in zip(("", *words), words, strict=False) if option not in (last, x, x.split("=")[0])]
         words += [option, str(value) if isinstance(value, int) else ",".join(map(str, value))]
     return why if command or not words else f"{why}, by the same command with", shlex.join(words)
-
-
-def _without(words: Sequence[str], option: str) -> list[str]:
-    """The words without an option and its value, which is a word of its own or the same one."""
-    after = ("", *words)
-    return [word for last, word in zip(after, words, strict=False) if option not in (last, word, word.split("=")[0])]

@@ -9,7 +9,6 @@ strict JSON. asv does not record whether it ran with `--quick`; a level that was
 import itertools
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -219,17 +218,12 @@ def read_history(results_dir: Path, *, machine: str | None = None) -> History:
         if first is not file:
             notes.append(f"{path.name} holds the same commit and environment as {first.path.name} and was left out")
     files = sorted(found.values(), key=lambda file: (when(file.commit_date), file.measured_until, file.commit))
-    return History(folder, tuple(_with_short_environments(files)), tuple(notes))
-
-
-def _with_short_environments(files: list[ResultFile]) -> list[ResultFile]:
-    """asv's name of an existing environment is a path, which tells something only where there are two of them."""
-    kinds = [file.environment.partition("-")[0] for file in files]
-    count = Counter((file.commit, kind) for file, kind in zip(files, kinds, strict=True) if kind == "existing")
-    if max(count.values(), default=0) > 1:
-        return files
-    pairs = zip(files, kinds, strict=True)
-    return [structs.replace(file, environment=kind) if kind == "existing" else file for file, kind in pairs]
+    # asv's name of an existing environment is a path, which tells something only where there are two of them.
+    existing = [place for place, file in enumerate(files) if file.environment.partition("-")[0] == "existing"]
+    if len({files[place].commit for place in existing}) == len(existing):
+        for place in existing:
+            files[place] = structs.replace(files[place], environment="existing")
+    return History(folder, tuple(files), tuple(notes))
 
 
 def _result_file(path: Path, suite: Mapping[str, Benchmark]) -> ResultFile:

@@ -69,7 +69,9 @@ def _report(file: ResultFile, machine: Mapping[str, Any], *, with_peers: bool) -
 def _data_sets(file: ResultFile, *, with_peers: bool) -> Iterator[DataSet]:
     for name in sorted(file.ingest_names, key=lambda x: (_kind(x) == "api", x)):
         memory = file.by(LEVEL_PARAMETER, name.removesuffix(TIME_METHOD) + "peakmem_ingest")
-        import_bytes = _import_bytes(file, _kind(name))
+        imports = file.rows.get(f"startup.Startup.peakmem_imports_{_kind(name)}")
+        values = imports and imports.result
+        import_bytes = amount(values[0] if isinstance(values, list) and values else values)
         usages = _usages(file, _owner(name))
         for rest, by_level in file.by(LEVEL_PARAMETER, name).items():
             size = amount(value_of(dict(rest).get(SIZE_PARAMETER, "None")))
@@ -142,12 +144,6 @@ def _usages(file: ResultFile, owner: str) -> dict[frozenset[tuple[str, str]], Us
             known = {name: values[name] for name in own if name in values}
             found[frozenset(params)] = Usage(runs=1, stages=stages or None, **known)
     return found
-
-
-def _import_bytes(file: ResultFile, kind: Kind) -> int | None:
-    row = file.rows.get(f"startup.Startup.peakmem_imports_{kind}")
-    values = row and row.result
-    return amount(values[0] if isinstance(values, list) and values else values)
 
 
 def _owner(name: str) -> str:

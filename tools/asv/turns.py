@@ -49,7 +49,6 @@ QUICK_BENCH = (
 """Two timings, of which each way of decoding and each page is a part, and the counts that tell which. Ten rounds tell
 between two timings, one round disturbed."""
 MEMORY_ROUNDS = 3  # one process in some dozens has a peak some MB higher than the others
-_OF_KIND = r"^(?=.*\.(?:{kinds})_)(?=.*(?:{bench}))"
 COUNTS = r"^(?!.*\.(?:time|timeraw|peakmem)_)(?=.*(?:{bench}))"
 
 
@@ -214,7 +213,8 @@ def _found(side: Side, folder: Path) -> _Measured:
 
 def wanted(bench: str, number: int) -> str:
     """What a round measures, as a regular expression for asv."""
-    return _OF_KIND.format(kinds="time|timeraw|peakmem" if number < MEMORY_ROUNDS else "time|timeraw", bench=bench)
+    kinds = "time|timeraw|peakmem" if number < MEMORY_ROUNDS else "time|timeraw"
+    return rf"^(?=.*\.(?:{kinds})_)(?=.*(?:{bench}))"
 
 
 def extract(repository: Repository, commit: str, folder: Path, project: Project = OURS) -> Side:

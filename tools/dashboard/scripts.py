@@ -50,11 +50,6 @@ class Script:
     def cached(self) -> Path:
         return CACHE / self.package / self.name
 
-    @property
-    def is_cached(self) -> bool:
-        """Whether it is there; what has been damaged is not, and is fetched anew."""
-        return self.cached.is_file() and self.matches(self.cached.read_bytes())
-
     def matches(self, content: bytes) -> bool:
         algorithm, _, expected = self.integrity.partition("-")
         return base64.b64encode(hashlib.new(algorithm, content).digest()).decode() == expected
@@ -71,7 +66,8 @@ CHART_JS = COPIES[0]
 def load(wanted: Iterable[Script]) -> dict[Script, bytes]:
     """The content of each script, from the cache or from npm. Raises ScriptsUnavailable: one is in neither."""
     scripts = list(dict.fromkeys(wanted))
-    if missing := [script for script in scripts if not script.is_cached]:
+    # What has been damaged is fetched anew.
+    if missing := [x for x in scripts if not (x.cached.is_file() and x.matches(x.cached.read_bytes()))]:
         _fetch(missing)
     return {script: script.cached.read_bytes() for script in scripts}
 

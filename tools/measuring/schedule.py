@@ -26,10 +26,8 @@ class Rules:
 
 
 def next_level(samples: Samples, elapsed: float, rules: Rules) -> Concurrency | None:
-    """The level to run next, None to stop.
-
-    Every level runs once a round, and every second round goes backwards: what the machine does meanwhile meets all
-    of them alike, and nobody always runs after the same other one.
+    """The level to run next, None to stop. Each runs once a round, and every second round goes backwards: what the
+    machine does meanwhile meets all of them alike.
     """
     if not samples:
         return None

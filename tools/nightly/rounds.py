@@ -110,10 +110,8 @@ def new_commits(line: Sequence[str], measured: Collection[str]) -> list[str]:
 
 
 def backfill(line: Sequence[str], measured: Collection[str], count: int) -> list[str]:
-    """Up to `count` unmeasured commits, each from the middle of what is then the widest gap, oldest first.
-
-    The first commit of the line comes first of all; so every step halves a gap, and a range in which something
-    changed gets narrower from run to run.
+    """Up to `count` unmeasured commits, each from the middle of what is then the widest gap, oldest first; first of all
+    the first commit of the line, so that every step halves a gap.
     """
     known = {place for place, commit in enumerate(line) if commit in measured}
     chosen: list[int] = []

@@ -24,9 +24,8 @@ def as_json(found: Analysed) -> str:
 
 
 def report_content(report: Report) -> dict[str, Any]:
-    data_sets = list(map(data_set_content, report.data_sets))
     known = {"created": report.created, "quick": report.quick, "environment": asdict(report.environment)}
-    return {"schema_version": SCHEMA_VERSION, **known, "data_sets": data_sets}
+    return {"schema_version": SCHEMA_VERSION, **known, "data_sets": list(map(data_set_content, report.data_sets))}
 
 
 def data_set_content(data_set: DataSet) -> dict[str, Any]:

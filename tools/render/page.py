@@ -13,7 +13,9 @@ from tools.words import NOT_AVAILABLE, clipped, megabytes, plural, significant, 
 CHANGE_COLUMNS = ("Benchmark", "Before", "Now", "Change", "95 % interval", "Verdict")
 COLUMNS = ("Strategy", "Concurrency", "Time (s)", "Throughput (items/s)", "Memory (MB)", "Speedup")
 
-_STYLES = {"regression": "slower", "improvement": "faster", "unstable": "noisy", "not enough data": "n/a"}
+# Of a verdict, or of the status of a level.
+_STYLES = {"regression": "slower", "improvement": "faster", "unstable": "noisy", "not enough data": "n/a",
+           "failed": "failed", "n/a": "n/a"}  # fmt: skip
 _NAME = 20  # longer ones would leave no room for the numbers on a terminal
 
 Facts = tuple[tuple[str, str], ...]
@@ -102,17 +104,14 @@ def where_and_when(report: Report) -> str:
 
 def _section(analysis: Analysis) -> Section:
     data_set = analysis.data_set
-    rows = [Row(cells(x), "recommended" if x is analysis.default else _style(x)) for x in data_set.levels]
+    styles = ("recommended" if x is analysis.default else _STYLES.get(x.status, "") for x in data_set.levels)
+    rows = [Row(cells(level), style) for level, style in zip(data_set.levels, styles, strict=True)]
     for peer in data_set.peers:
         name = clipped(str(peer.concurrency), _NAME)
-        rows.append(Row((name, NOT_AVAILABLE, *_numbers(peer), times(peer.speedup)), _style(peer)))
+        rows.append(Row((name, NOT_AVAILABLE, *_numbers(peer), times(peer.speedup)), _STYLES.get(peer.status, "")))
     others = ["Rows without a concurrency are other ways to the same items."] if data_set.peers else []
     details = (*analysis.details, *others, f"Source: {data_set.source}.", memory_note(data_set))
     return Section(data_set.title, COLUMNS, tuple(rows), analysis.lines, details, analysis=analysis)
-
-
-def _style(level: Level) -> str:
-    return "" if level.status == "ok" else level.status
 
 
 def cells(level: Level) -> tuple[str, ...]:

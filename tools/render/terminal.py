@@ -76,7 +76,11 @@ def _broken(text: str, width: int, start: int) -> str:
 
 def _table(columns: Sequence[str], rows: Sequence[Row], width: int) -> Table:
     """As many columns as there is room for; what is in the first one is a name, which may take several lines."""
-    every = [_cells(columns, row) for row in rows]
+    every = []
+    for row in rows:
+        cells = zip(columns, (row.short or row.cells[0], *row.cells[1:]), strict=True)
+        short = (x.partition(" ")[0] if name in _WITH_UNITS and len(x) > _QUANTITY_WIDTH else x for name, x in cells)
+        every.append(list(map(plain, short)))
     headings = [heading.replace(" (", "\n(") for heading in columns]  # so that six columns fit into 80
     widths = [
         max(map(cell_len, (*heading.split("\n"), *column)))
@@ -92,18 +96,10 @@ def _table(columns: Sequence[str], rows: Sequence[Row], width: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place in places:
         table.add_column(Text(headings[place]), justify="left" if place == places[0] else "right", no_wrap=True)
-    for row, cells in zip(rows, every, strict=True):
-        name = "\n".join(wrapped(cells[places[0]], max(room, _LEAST_NAME_WIDTH)))
-        table.add_row(Text(name), *(Text(cells[place]) for place in places[1:]), style=_STYLES.get(row.style, ""))
+    for row, texts in zip(rows, every, strict=True):
+        name = "\n".join(wrapped(texts[places[0]], max(room, _LEAST_NAME_WIDTH)))
+        table.add_row(Text(name), *(Text(texts[place]) for place in places[1:]), style=_STYLES.get(row.style, ""))
     return table
-
-
-def _cells(columns: Sequence[str], row: Row) -> list[str]:
-    cells = zip(columns, (row.short or row.cells[0], *row.cells[1:]), strict=True)
-    return [
-        plain(cell.partition(" ")[0] if heading in _WITH_UNITS and len(cell) > _QUANTITY_WIDTH else cell)
-        for heading, cell in cells
-    ]
 
 
 def wrapped(name: str, width: int) -> list[str]:

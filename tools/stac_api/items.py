@@ -67,7 +67,14 @@ class Item:
             if found.bbox is None:
                 raise ValueError("a geometry and no bbox")
             box = parse_box(found.bbox)
-        return cls(raw, found.id, sys.intern(found.collection), *_range(found.properties), box)
+        start, end = found.properties.start_datetime, found.properties.end_datetime
+        if start is None or end is None:
+            start = end = found.properties.datetime
+        if start is None or end is None:
+            raise ValueError("neither datetime nor start_datetime and end_datetime")
+        # Published items have a space for the T now and then, as RFC 3339 tolerates.
+        first, last = (parse_instant(time.replace(" ", "T")) for time in (start, end))
+        return cls(raw, found.id, sys.intern(found.collection), first, last, box)
 
     def touches(self, area: Any) -> bool:
         """Whether its geometry shares a point with a geometry of shapely, edges included."""
@@ -128,13 +135,3 @@ def overlap(a: Box, b: Box | None) -> bool:
         return False
     crossing = (a.west > a.east) + (b.west > b.east)
     return crossing == 2 or (any if crossing else all)((a.west <= b.east, a.east >= b.west))
-
-
-def _range(times: _Times) -> tuple[int, int]:
-    start, end = times.start_datetime, times.end_datetime
-    if start is None or end is None:
-        start = end = times.datetime
-    if start is None or end is None:
-        raise ValueError("neither datetime nor start_datetime and end_datetime")
-    # Published items have a space for the T now and then, as RFC 3339 tolerates.
-    return parse_instant(start.replace(" ", "T")), parse_instant(end.replace(" ", "T"))
