@@ -1,5 +1,7 @@
 """The errors a caller can expect. Every message says what was wrong, where, and what to do."""
 
+import copyreg
+from typing import Any
 from unicodedata import category
 
 STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -18,7 +20,10 @@ def printable(text: str) -> str:
 
 
 class StacManagerError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of every error this package raises on purpose. It can be pickled, whatever its class is made of."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def __str__(self) -> str:
         return printable(super().__str__())

@@ -95,21 +95,23 @@ def guarded(items: Path) -> Iterator[Guarded]:
         door.close()
 
 
+@pytest.mark.parametrize(("workers", "format"), [(1, "ndjson"), (2, "geoparquet")])
 def test_a_token_that_expires_ends_the_run_and_the_next_goes_on(
-    guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: int, format: str, guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In this process and in others, from which the answer of the server comes through a pipe."""
     monkeypatch.setenv("MY_TOKEN", f"Bearer {SECRET}")
     dest = tmp_path / "out"
     sink = Sink(
-        {"source": guarded.url, "limit": 5, "retries": 0}, dest, header_variables={"Authorization": "MY_TOKEN"},
-        partition_items=10,
+        {"source": guarded.url, "limit": 5, "retries": 0}, dest, format,
+        header_variables={"Authorization": "MY_TOKEN"}, partition_items=10,
     )  # fmt: skip
     guarded.left = 12
     with pytest.raises(DataProcessingError, match="401") as caught:
-        write(sink)
+        write(sink, workers=workers)
     assert "partitions done" in str(caught.value)
     guarded.left = 10**9
-    manifest = write(sink)
+    manifest = write(sink, workers=workers)
     assert (manifest.items, manifest.status) == (ITEMS, "complete")
     assert not verify(dest, unique=True).problems
     written = b"".join(path.read_bytes() for path in dest.rglob("*") if path.is_file())
