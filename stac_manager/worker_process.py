@@ -55,8 +55,9 @@ class WorkerProcess:
             raise
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, whatever it does, also where one that was forked meanwhile keeps the pipe open."""
         self.pipe.close()
+        self._process.kill()
         self._process.join()
         self._process.close()
 

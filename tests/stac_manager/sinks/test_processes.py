@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from multiprocessing.context import SpawnProcess
@@ -23,6 +24,7 @@ from stac_manager import ConfigurationError, DataProcessingError, processes
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.verifying import verify
+from stac_manager.worker_process import started
 
 ITEMS = 200
 PROGRAM = [sys.executable, "-m", "stac_manager"]
@@ -105,6 +107,17 @@ def test_workers_that_die_are_replaced_and_their_partitions_done_again(source: P
     assert len(killed) == 2, "this process is the third"
     assert manifest.items == ITEMS
     assert is_whole(tmp_path / "out", source)
+
+
+def test_a_worker_ends_also_where_somebody_else_holds_its_pipe() -> None:
+    """As a process does that was forked meanwhile."""
+    with started(1) as (worker,):
+        held = os.dup(worker.pipe.fileno())
+        let_go = threading.Timer(SECONDS / 4, os.close, [held])
+        let_go.start()
+    assert let_go.is_alive()
+    let_go.cancel()
+    os.close(held)
 
 
 def test_a_partition_that_was_not_begun_is_not_held_against_a_worker_that_dies(
