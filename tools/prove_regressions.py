@@ -38,6 +38,7 @@ SAME = "the same commit (A/A)"
 SAME_REPETITIONS, FAULT_REPETITIONS = 20, 10
 RECORD = ROOT / "results" / "regression-proof.jsonl"
 PICTURE = ROOT / "docs" / "regression-proof.png"
+Lines = Sequence[Mapping[str, Any]]  # of the record: a repetition each
 # Whatever the package parses at once, a line or a page of a hundred items: the same share of its bytes is parsed once
 # more, an item at a time. What it costs to count the bytes is part of it.
 PARSE_MORE = """
@@ -97,9 +98,6 @@ EXPERIMENTS = (
     Experiment("time of an API", r"\.APIIngest\.time_ingest\(10, 500\)", 10,
                {"lost overlap at concurrency 10": ONE_AT_A_TIME}),
 )  # fmt: skip
-
-
-Lines = Sequence[Mapping[str, Any]]  # of the record: a repetition each
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, help=__doc__)

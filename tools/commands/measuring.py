@@ -194,10 +194,8 @@ def _without_query(source: str) -> str:
 
 
 def requests_of(pages: int, levels: Sequence[Concurrency], repeat: int) -> int:
-    """About how many requests a measurement sends, rather too many than too few.
-
-    One worker asks for the landing page and page by page. Several plan first, and each may end with a page of its own
-    that is not full.
+    """About how many requests a measurement sends, rather too many than too few: one worker asks for the landing page
+    and page by page; several plan first, and each may end with a page of its own that is not full.
     """
     numbers = [AUTO_LEVEL if isinstance(level, str) else level for level in levels]
     planned = sum(PLANNING_REQUESTS + min(workers, pages) for workers in numbers if workers > 1)

@@ -46,8 +46,6 @@ def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> Non
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that goes away before a page has arrived is nothing to report."""
         if not isinstance(sys.exc_info()[1], ConnectionError):

@@ -41,8 +41,6 @@ _ROOM_FOR_VALUE = 0.08  # left of the first level, as a share of the others' pla
 # An interval is drawn this many times further than the samples go; beyond that an arrow shows that it goes on.
 _FURTHEST_BAR = 2.0
 _FOOT = "Large points: medians; small points: every sample; bars: quartiles (throughput), 95 % interval (speedup)"
-
-
 Panel = Literal["throughput", "speedup"]
 
 

@@ -7,7 +7,6 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -81,9 +80,7 @@ class Manners:
         self.passed: deque[float] = deque(maxlen=options.throttle)
         self.searches = 0
         self.out_until: float | None = None
-        self.workers: AbstractAsyncContextManager[None] = (
-            asyncio.Semaphore(options.at_once) if options.at_once else nullcontext()
-        )
+        self.workers = asyncio.Semaphore(options.at_once or sys.maxsize)
 
     def refusal(self, now: float) -> web.HTTPException | None:
         """Count a request in, or give the answer that says when to come again."""

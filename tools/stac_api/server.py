@@ -4,7 +4,6 @@ import re
 import time
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,6 +11,7 @@ from urllib.parse import quote, urlencode
 import orjson
 from aiohttp import Payload, web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.typedefs import Handler
 
 from .items import Json
 from .manners import Manners
@@ -25,8 +25,6 @@ LIMIT_OF_ONE = re.compile(rb'"limit"\s*:\s*1\s*[,}]')
 PASSED_ON = ("Allow", "Retry-After")  # headers of errors that reach the client
 QUICKLY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GATEWAY_TIMEOUT)  # what a gateway answers by itself
 SENT_IN_ONE_BYTES = 65_536
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Server:

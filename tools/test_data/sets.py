@@ -139,8 +139,7 @@ def _write_featurecollection(texts: Texts, path: Path) -> None:
 
 def _write_ndjson(texts: Texts, path: Path) -> None:
     with path.open("wb", _WRITE_BUFFER_BYTES) as file:
-        for _, text in texts:
-            file.write(text + b"\n")
+        file.writelines(text + b"\n" for _, text in texts)
 
 
 def _write_geoparquet(texts: Texts, path: Path) -> None:
