@@ -6,11 +6,11 @@ finds pyproject.toml (and in it what a build needs), plugins and {conf_dir} from
 
 import sys
 
-
-def run(results_dir: str, branch: str, *arguments: str) -> None:
-    """Run asv's command line; it ends the process with asv's exit code."""
+if __name__ == "__main__":
+    del sys.path[0]  # this folder: its modules are not for asv to import
     from asv import config, main
 
+    _, results_dir, branch, *arguments = sys.argv
     read = config.Config.from_json.__func__
 
     def from_json(cls: type[config.Config], settings: dict[str, object]) -> config.Config:
@@ -18,9 +18,4 @@ def run(results_dir: str, branch: str, *arguments: str) -> None:
 
     config.Config.from_json = classmethod(from_json)
     sys.argv = ["asv", *arguments]
-    main.main()
-
-
-if __name__ == "__main__":
-    del sys.path[0]  # this folder: its modules are not for asv to import
-    run(*sys.argv[1:])
+    main.main()  # which ends the process with asv's exit code
