@@ -156,6 +156,9 @@ def test_however_the_parent_ends_no_process_part_or_lock_is_left(
         assert workers
         if sys.platform == "linux":
             assert "/sem." not in Path(f"/proc/{program.pid}/maps").read_text(), "nobody removes it after SIGKILL"
+            states = [Path(f"/proc/{worker.pid}/status").read_text() for worker in workers]
+            blocked = [int(state.partition("SigBlk:")[2].split()[0], 16) for state in states]
+            assert all(each >> signal.SIGINT - 1 & 1 for each in blocked), "Ctrl-C would interrupt its imports"
         program.send_signal(ending)
         _, told = program.communicate(timeout=SECONDS)
     finally:
