@@ -19,9 +19,6 @@ from stac_manager.timestamps import SECOND
 
 FEWEST_PAGES = 2
 """Fewer that are left are not handed over."""
-ALIKE = 1.02
-"""The parts of a search have no more items together than the whole, but for some at their edges; where they have, the
-count of the whole is capped."""
 
 
 def parts_to_hand_over(left: float, idle: int) -> int:
@@ -66,8 +63,9 @@ class HandingOver:
 
     @property
     def is_proved(self) -> bool:
-        """Whether the count of the whole can be believed: its parts, all of which are counted, have as many."""
-        return self._uncounted <= 0 and self._sum <= ALIKE * self._whole
+        """Whether the count of the whole can be believed: its parts, all of which are counted, have no more. Where they
+        have, it is capped or an estimate, and hides as many that are lost."""
+        return self._uncounted <= 0 and self._sum <= self._whole
 
     @property
     def waits(self) -> bool:
