@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from stac_manager.api.ownership import NUMBERS
@@ -38,9 +39,9 @@ class Watch:
     def _looking(self, part: Iterable[Item]) -> Iterator[Item]:
         for item in part:
             self._missing.pop(item.get("id", ""), None)
-            if self._path and (value := _comparable(item, self._path)) is not None:
+            if self._path and self.in_order and (value := _comparable(item, self._path)) is not None:
                 value *= self._sign
-                self.in_order &= self._latest is None or value >= self._latest
+                self.in_order = self._latest is None or value >= self._latest
                 self._latest = value
             yield item
 
@@ -59,10 +60,14 @@ class Watch:
 
 
 def _comparable(item: Any, path: Sequence[str]) -> float | None:
-    """A number, or a time in whole seconds, that items are sorted by; None of what each server sorts in its own way."""
+    """A number, or a time in whole seconds, that items are sorted by; None of what each server sorts in its own way:
+    ranges (PgSTAC by their start, whatever `datetime` says), other zones than UTC, which may be sorted as text."""
+    properties = item.get("properties")
+    if path[-1] == "datetime" and isinstance(properties, dict) and properties.get("start_datetime"):
+        return None
     for name in path if path[0] == "properties" or path[0] in item else ("properties", *path):
         item = item.get(name) if isinstance(item, dict) else None
     if type(item) in NUMBERS:
-        return float(item)
-    time = nanoseconds(item)
+        return item if abs(item) < inf else None
+    time = nanoseconds(item) if isinstance(item, str) and item.endswith(("Z", "+00:00")) else None
     return None if time is None else time // SECOND

@@ -706,6 +706,43 @@ async def test_an_order_that_is_not_kept_is_named(sortby: str, kept: bool) -> No
     assert (UNSORTED in came.stats.notes) is not kept
 
 
+class SortsByStart(Sorts):
+    """Ranges are sorted by their start, whatever `datetime` says (PgSTAC)."""
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        return sorted(items, key=lambda item: item["properties"]["start_datetime"], reverse=True)
+
+
+def with_datetime_anywhere_in_ranges() -> list[Json]:
+    times = [[text_of(FIRST + timedelta(days=n + days)) for days in (0, n * 7 % 9, 9)] for n in range(20)]
+    return [make_item(n, start_datetime=a, datetime=b, end_datetime=c) for n, (a, b, c) in enumerate(times)]
+
+
+def with_odd_values() -> list[Json]:
+    """Values that grow with time, but for those that each server sorts in its own way."""
+    zones = {9: "2019-12-31T23:00:00-09:00", 10: "2020-01-01T00:00:00+09:00"}
+    odd: dict[int, Any] = {3: float("nan"), 7: "none", 19: 10**400}
+    return [make_item(n, value=odd.get(n, n), made=zones.get(n, f"20{n + 10}-01-01T00:00:00Z")) for n in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("items", "habit", "sortby"),
+    [
+        (with_datetime_anywhere_in_ranges, SortsByStart(), "-datetime"),
+        (with_odd_values, Sorts(), "-properties.value"),
+        (with_odd_values, Sorts(), "-properties.made"),
+    ],
+)
+async def test_an_order_that_each_server_has_its_own_way_is_not_named(
+    items: Callable[[], list[Json]], habit: Habit, sortby: str
+) -> None:
+    world = World(items(), [habit], paging="position")
+    async with running(world):
+        came = await visit(world, 8, sortby=sortby)
+    assert len(came.keys) == len(world.items)
+    assert UNSORTED not in came.stats.notes
+
+
 @pytest.mark.parametrize("post", [True, False])
 async def test_ids_that_do_not_come_are_named(post: bool) -> None:
     world = World(with_commas(), [] if post else [Refuses("POST")])
