@@ -35,8 +35,8 @@ _TAILS = tuple(
     for comma in (b",", b", ")
     for name in (b'"links":', b'"numberMatched":', b'"numberReturned":', b'"context":')
 )
-# A string with more escapes than that holds up other threads, and is none to these.
-_STRING = rb'"(?:[^"\\]++|\\.){0,1000000}+"'
+# A string with more escapes than that holds up other threads, and ends there to these: nothing is looked at twice.
+_STRING = rb'"(?:[^"\\]++|\\.){0,1000000}+"?+'
 _STRUCTURE = re.compile(rb"%b|[\[{]|([\]}])" % _STRING, re.DOTALL)
 _SCALAR = re.compile(rb"%b|[^\s,\]]+" % _STRING, re.DOTALL)
 _BLANK = re.compile(rb"\s*")
