@@ -81,16 +81,20 @@ def beside_circle(query: Query, first: Request, problem: str) -> Query:
 
 async def one_by_one(client: Client, query: Query, page: Page) -> Query | None:
     """The search of one Collection after another, if the server searches the first of several only (eodag): what it
-    finds for them in another order is of none that its first page has. None where it does not.
+    finds for them in another order is of none that its first page has, and not what it finds in theirs again. None
+    where it does not.
 
     Raises:
         DataProcessingError: If the user wants all of them in one order.
     """
     names = query.names
-    if len(names) < 2 or query.endpoint.apart or len(came := page.collections()) > 1:
+    if len(names) < 2 or query.endpoint.apart or len(came := page.collections()) > 1 or came & {*names[1:]}:
         return None
     again = await found(client, query, Whole(), others={"collections": [*reversed(names)]})
     if again is None or again.collections() == came:
+        return None
+    same = await found(client, query, Whole())
+    if same is None or same.collections() == again.collections():  # a new item has come
         return None
     apart = replace(query, endpoint=replace(query.endpoint, apart=True))
     if apart.is_sorted:

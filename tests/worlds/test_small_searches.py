@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .habits import Ignores, OtherNames, Refuses
+from .habits import Ignores, OtherNames, Refuses, Sorts
 from .server import Ask, Habit, Json, World, running
 from .test_worlds import FIRST, LIMIT, at_one_instant, make_item, spread, text_of, visit
 
@@ -80,6 +80,30 @@ async def test_a_refused_post_costs_no_more_than_what_was_asked_together(level: 
         assert (len(came.keys), came.stats.completeness.status) == (len(world.items), "complete")
         asked.append(len(world.asked))
     assert asked[1] == asked[0] + posts
+
+
+class NewOnes(Sorts):
+    """A new item of another Collection comes with the second request."""
+
+    async def arrives(self, ask: Ask) -> None:
+        if ask.number == 2:
+            self.items.append(make_item(99, "older"))
+
+    def __init__(self, items: list[Json]) -> None:
+        self.items = items
+
+
+@pytest.mark.parametrize(("names", "comes", "more"), [("older newer", False, 0), ("newer older", True, 2)])
+@pytest.mark.parametrize("level", [1, 8])
+async def test_collections_that_come_in_one_order_are_searched_together(
+    names: str, comes: bool, more: int, level: int
+) -> None:
+    items = [make_item(n, "newer" if n > 12 else "older") for n in range(25)]
+    world = World(items, [NewOnes(items) if comes else Sorts()])
+    async with running(world):
+        came = await visit(world, level, collections=names.split(), sortby="-datetime")
+    assert (came.error, len(came.keys)) == (None, 25)
+    assert len(world.asked) == PAGES + more
 
 
 class LastPageFirst(Habit):
