@@ -42,7 +42,7 @@ _SCALAR = re.compile(rb"%b|[^\s,\]]+" % _STRING, re.DOTALL)
 _BLANK = re.compile(rb"\s*")
 _CLOSE = re.compile(rb"\s*\]")
 _COMMA = re.compile(rb"\s*,\s*")
-_BEGINNING = re.compile(rb'\{\s*"[^"\\]*"\s*:(\s*"Feature")?')
+_BEGINNING = re.compile(rb'\{\s{0,99}"[^"\\]{0,99}"\s{0,99}:(\s{0,99}"Feature")?')  # compiled to a pattern itself
 
 
 class DamagedPageError(ValueError):
