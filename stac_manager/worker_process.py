@@ -50,8 +50,9 @@ class WorkerProcess:
                 self._process.start()
         except BaseException as error:
             self.pipe.close()
-            if isinstance(error, OSError):
-                raise DataProcessingError(f"no process can be started: {error.strerror or error}") from error
+            if isinstance(error, OSError | AssertionError):  # which a worker of multiprocessing.Pool gets
+                reason = getattr(error, "strerror", None) or error
+                raise DataProcessingError(f"no process can be started: {reason}") from error
             raise
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing import current_process
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,13 @@ def test_workers_that_wait_for_a_plan_end_when_there_is_none(tmp_path: Path) -> 
         write(Sink({"source": tmp_path / "nowhere"}, tmp_path / "out"), workers=2)
     assert not workers_of(os.getpid())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_process_that_may_start_none_says_so(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a worker of `multiprocessing.Pool`."""
+    monkeypatch.setitem(current_process()._config, "daemon", True)  # type: ignore[attr-defined]
+    with pytest.raises(DataProcessingError, match="no process can be started: daemonic processes are not allowed"):
+        write(Sink({"source": source}, tmp_path / "out", partition_items=50), workers=2)
 
 
 @pytest.mark.parametrize("allowed", [0, 1])
