@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -352,7 +353,9 @@ def test_ctrl_c_leaves_no_process_and_no_file(
     with subprocess.Popen(
         list(map(str, command)), cwd=tmp_path, env={**os.environ, "TMPDIR": str(scratch)},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as running:  # fmt: skip
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # which these tests ignore under nohup
+    ) as running, ExitStack() as end:  # fmt: skip
+        end.callback(running.kill)  # where it goes on all the same
         below: list[psutil.Process] = []
         deadline = time.monotonic() + 120
         names: set[str] = set()
