@@ -34,7 +34,6 @@ LaunchMethod = Literal["spawn", "forkserver"]  # how asv starts the process of e
 ROUNDS = 14
 QUICK_ROUNDS = 10
 QUICK_SECONDS = 170.0  # with `quick` no further round begins that would end later than so long after the start
-FEWEST_ROUNDS = 5  # so many are measured with `quick`, however long they take
 NO_TIME_LEFT = "three minutes were too short for what is open: take a quieter machine, or leave out --quick"
 REPEAT = "(3, 10, 0.4)"
 """Samples a process: at least, at most, and the seconds after which there are no more. asv's attribute `repeat`."""
@@ -49,6 +48,7 @@ QUICK_BENCH = (
 """Two timings, of which each way of decoding and each page is a part, and the counts that tell which. Ten rounds tell
 between two timings, one round disturbed."""
 MEMORY_ROUNDS = 3  # one process in some dozens has a peak some MB higher than the others
+FEWEST_ROUNDS = MEMORY_ROUNDS  # so many are measured with `quick`, however long they take
 COUNTS = r"^(?!.*\.(?:time|timeraw|peakmem)_)(?=.*(?:{bench}))"
 
 

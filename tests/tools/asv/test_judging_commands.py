@@ -195,7 +195,7 @@ def test_how_many_rounds_there_is_time_for(elapsed: float, seconds: float, left:
         (3.0, None, 1.0, 4.0, "unstable", 27),
         (3.0, 10, 1.5, 0.25, "unstable", 10),  # as many as were asked for
         (10.0, None, 1.3, 0.002, "not enough data", 7),  # a slow machine, or a slow commit
-        (40.0, None, 1.3, 0.002, "not enough data", 5),  # no fewer
+        (40.0, None, 1.3, 0.002, "not enough data", 3),  # no fewer
     ],
 )
 def test_quick_uses_its_time_for_what_is_undecided(
