@@ -18,8 +18,8 @@ from stac_manager.api.query import Named
 from stac_manager.api.reading import CAPPED, CIRCLES, Reading
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
-from stac_manager.api.shares import Share, put_together
-from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again, weight_of
+from stac_manager.api.shares import Share, put_together, weight_of
+from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again
 from stac_manager.api.survey import heeds_collections
 from stac_manager.api.ways import Ways
 from stac_manager.events import Split

@@ -31,6 +31,11 @@ class Share:
     doubted: bool = False
 
 
+def weight_of(share: Share) -> float:
+    """How many items a share is believed to hold. What nobody knows anything of is read first: it may hold many."""
+    return share.partition.estimate or inf
+
+
 def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
     """Intervals of which each begins where the one before it ends, and the one in place of them; those that stand
     alone are left out."""

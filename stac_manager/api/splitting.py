@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from math import ceil, inf
+from math import ceil
 from typing import TypeAlias
 
 from stac_manager.api.cutting import Cutter, times_of
@@ -69,11 +69,6 @@ def parts_to_share(fetched: int, left: float, idle: int) -> int:
     return parts
 
 
-def weight_of(share: Share) -> float:
-    """How many items a share is believed to hold. What nobody knows anything of is read first: it may hold many."""
-    return share.partition.estimate or inf
-
-
 def parts_at_start(estimate: float, left: float, workers: int, page: int) -> int:
     """Into how many parts to cut a partition before it is read, as it would keep one worker busy when others have no
     work any more; 0 to leave it as it is.
@@ -105,6 +100,7 @@ class Splitter:
         self._undiminished: dict[str, int] = {}  # parts that hold all of the partition that was cut, by its key
         self._twins = 0  # such parts beside the first of each
         self._in_vain = 0
+        self._contradicted = False  # whether pages that show no gap have ended before a count
         self._failures = 0  # of parts that were cut around a page, beyond those that were read
         self._parts_left = SPARE_PARTS  # of what ends before its count
         self._spent = 0  # requests for sharing work of which nobody knows how much it is
@@ -161,7 +157,7 @@ class Splitter:
         if counted is None or counted <= page.size or not self._divides or not self._cuts.can_cut(partition):
             return []
         if page.following is None:  # cut off; or items are missing, or the count is wrong
-            parts = min(ceil(counted / (CUT_OFF_SHARE * max(page.size, 1))), MOST_PARTS)
+            parts = self._parts_of_cut_off(counted / (CUT_OFF_SHARE * max(page.size, 1)))
             return self._cut_short(reading, parts) if reading.memory.last_was_full else []
         if counted <= OVERSIZE * min(self._sizes.items, partition.estimate or 0) + page_size:
             return []
@@ -232,6 +228,7 @@ class Splitter:
         """What to read again of a partition that lacks items; nothing where that was tried enough."""
         share, ending = reading.share, reading.ending
         doubted = reading.contradicts
+        self._contradicted |= doubted
         if doubted and (share.doubted or self.is_in_vain):
             self._in_vain += reading.tally.fetched if share.doubted else 0
             return []
@@ -244,8 +241,7 @@ class Splitter:
         if enough or not isinstance(share.partition, Interval | Tile):
             return []
         self._in_vain += not ending.doubtful
-        parts = ceil((reading.counted or 0) / max(largest, 1) * OVERSIZE) if full else 2
-        parts = min(max(parts, 2), MOST_PARTS)
+        parts = self._parts_of_cut_off((reading.counted or 0) / max(largest, 1) * OVERSIZE) if full else 2
         shares = self._cut_short(reading, parts, depth) if able else []
         if not shares and share.depth < REPAIR_DEPTH and ending.error is None:
             shares = [again(reading)]
@@ -267,6 +263,10 @@ class Splitter:
         """What to read once more where the whole lacks items, though no part of it does."""
         handing, self._handing = self._handing, None
         return handing.once_more() if handing else []
+
+    def _parts_of_cut_off(self, wanted: float) -> int:
+        """Into how many parts to cut what may have been cut off; two at a time where counts were wrong before."""
+        return 2 if self._contradicted else min(max(ceil(wanted), 2), MOST_PARTS)
 
     def _cut_short(self, reading: Reading, parts: int, depth: int | None = None) -> list[Share]:
         """Cut a partition that ended before its count, as long as that brings pages."""

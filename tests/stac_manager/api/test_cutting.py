@@ -23,7 +23,7 @@ from stac_manager.api.planning import space_cuts
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request
-from stac_manager.api.shares import Share
+from stac_manager.api.shares import Share, weight_of
 from stac_manager.api.space import SpaceCuts
 from stac_manager.api.splitting import (
     FAILURES_IN_VAIN,
@@ -31,7 +31,6 @@ from stac_manager.api.splitting import (
     parts_at_start,
     parts_of_oversized,
     parts_to_share,
-    weight_of,
 )
 from stac_manager.api.survey import Survey
 from stac_manager.plan import Interval

@@ -296,7 +296,7 @@ def test_slices_that_do_not_divide_the_items_do_not_multiply_the_requests(
     adversary = Adversary(catalog_of(times), **server)
     items, _ = fetch(loop, adversary, limit=50, concurrency=10, ordered=ordered)
     assert len(set(keys(items))) == len(items) == 1_000
-    assert adversary.asked <= (20 if "miscounts" not in server else 8) * 20
+    assert adversary.asked <= (20 * 20 if "miscounts" not in server else 5 * 20)
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
