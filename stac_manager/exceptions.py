@@ -1,6 +1,5 @@
 """The errors a caller can expect. Every message says what was wrong, where, and what to do."""
 
-import copyreg
 from typing import Any
 from unicodedata import category
 
@@ -23,7 +22,7 @@ class StacManagerError(Exception):
     """Base of every error this package raises on purpose. It can be pickled, whatever its class is made of."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
     def __str__(self) -> str:
         return printable(super().__str__())

@@ -1,8 +1,8 @@
 """A worker process and the pipe to it.
 
 Nothing else is shared with it: no semaphore, which a killed parent would leave behind. Of the package, neither side
-imports anything here before the process is on its way: the imports take longer than many a run, and so are made by both
-at the same time.
+imports more than its errors here before the process is on its way: the imports take longer than many a run, and so are
+made by both at the same time.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context, resource_tracker
 from queue import SimpleQueue
 
-from stac_manager.exceptions import DataProcessingError
+from stac_manager.exceptions import DataProcessingError, StacManagerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from stac_manager.exceptions import StacManagerError
     from stac_manager.sinks.job import Worker
 
 PR_SET_PDEATHSIG = 1
@@ -120,7 +119,6 @@ def _receive(pipe: Connection, received: SimpleQueue[bytes]) -> None:
 
 
 def _begun(job: bytes) -> Worker | StacManagerError:
-    from stac_manager.exceptions import StacManagerError
     from stac_manager.sinks.job import Worker
 
     try:

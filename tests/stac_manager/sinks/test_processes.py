@@ -204,7 +204,7 @@ def test_workers_that_wait_for_a_plan_end_when_there_is_none(tmp_path: Path) -> 
 
 def test_a_process_that_may_start_none_says_so(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a worker of `multiprocessing.Pool`."""
-    monkeypatch.setitem(current_process()._config, "daemon", True)  # type: ignore[attr-defined]
+    monkeypatch.setattr(current_process(), "daemon", True)
     with pytest.raises(DataProcessingError, match="no process can be started: daemonic processes are not allowed"):
         write(Sink({"source": source}, tmp_path / "out", partition_items=50), workers=2)
 
