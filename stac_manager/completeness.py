@@ -41,12 +41,10 @@ class Completeness:
         """The partitions, by their earlier name."""
         return self.partitions
 
-    def break_off(self, why: Exception, unread: int) -> str:
-        """Take note that a search ends early, with so many partitions unread; return what is missing, in words."""
+    def broken_off(self, why: Exception, unread: int) -> str:
+        """Say what came of a search that ends early, with so many partitions unread."""
         came = f"{self.items} items" if self.counted is None else f"{self.items} of {self.counted} items"
-        rest = f"{many(unread, 'partition')} not read to the end"
-        self.status, self.problems = "incomplete", [f"{why}: {rest}"]
-        return f"{why}: {came} came, {rest}"
+        return f"{why}: {came} came, {many(unread, 'partition')} not read to the end"
 
     def __str__(self) -> str:
         counted = "no count" if self.counted is None else f"{self.counted} counted"

@@ -217,7 +217,7 @@ class Search:
                     self._room.leave(page.size_bytes)
                     del part, page, items  # which would stay while the next one is waited for
         except SearchEndsError as error:
-            raise DataProcessingError(self._stats.completeness.break_off(error, self._runner.unfinished)) from error
+            raise DataProcessingError(self._stats.completeness.broken_off(error, self._runner.unfinished)) from error
 
     def _delivered(self, reading: Reading, page: Page) -> Iterator[Item]:
         before = self._stats.completeness.items
