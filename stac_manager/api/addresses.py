@@ -35,11 +35,7 @@ def shown(url: URL | str) -> str:
 def linked(base: URL, href: str) -> URL:
     """Resolve a link of the server against the address that it came from. `href` is opaque and not written anew, but
     that what came over https goes on over https: servers behind a proxy often do not know that they are reached so;
-    and that it is no HTML, in which some write the `&` between two parameters.
-
-    Raises:
-        DataProcessingError: If it leads to no address.
-    """
+    and that it is no HTML, in which some write the `&` between two parameters."""
     try:
         href = _NOT_IN_URLS.sub(lambda found: quote(found[0], errors="surrogateescape"), href.strip())
         href = _AND_IN_HTML.sub("&", href)
@@ -54,11 +50,7 @@ def linked(base: URL, href: str) -> URL:
 
 
 def refuse_foreign(url: URL, source: URL) -> None:
-    """Raise where a link or redirect leads to what a server has no reason to send us to.
-
-    Raises:
-        DataProcessingError: If it is not http or https, or leads into a private network and the source is in none.
-    """
+    """Raise where a link or redirect leads to what a server has no reason to send us to."""
     if url.scheme not in ("http", "https"):
         raise DataProcessingError(f"refused to follow a link to {shown(url)}: not http or https")
     if url.host != source.host and is_private(url.host) and not is_private(source.host):

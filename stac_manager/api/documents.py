@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from time import perf_counter
 from typing import Any
 
-from stac_manager.api.collections import collections_in
+import orjson
+
 from stac_manager.api.decoding import DECODED_AT_ONCE_BYTES, decoded, in_utf_8
-from stac_manager.api.features import Outline
+from stac_manager.api.features import OUTLINE_BYTES, DamagedPageError, Outline
 
 LARGEST_ALONE_BYTES = 16 * 1_048_576
 """A landing page, with a link to each of its Collections, or a Collection may be so large: few of them are read."""
+TURN_SECONDS = 0.02
+"""After so long with a list of Collections the event loop has its turn."""
+KEPT = ("id", "extent")
+"""What a search needs to know of a Collection."""
+
+_LIST = re.compile(rb'"collections"\s*:\s*\[\s*(?=\{)')
+_END = re.compile(rb'\]\s*,\s*"|\]\s*\}\s*$')
 
 
 async def document_of(data: bytes, content_type: str, *, outline: bool) -> Any:
@@ -31,3 +41,35 @@ async def document_of(data: bytes, content_type: str, *, outline: bool) -> Any:
     if not outline and len(data) <= LARGEST_ALONE_BYTES:
         return decoded(data)
     raise ValueError(f"it has {len(data)} bytes, and neither items nor Collections")
+
+
+async def collections_in(data: bytes) -> dict[str, Any] | None:
+    """Read a long list of Collections one by one: parsed, or freed, at once it would hold up the event loop. Id and
+    extent are kept of each; None where it is something else."""
+    if (found := _LIST.search(data, 0, OUTLINE_BYTES)) is None:
+        return None
+    begin = found.end()
+    for end in (match.start() for match in _END.finditer(data, max(len(data) - OUTLINE_BYTES, begin))):
+        try:
+            document = orjson.loads(data[:begin] + data[end:])
+        except orjson.JSONDecodeError:
+            continue
+        if not isinstance(document, dict) or document.get("collections") != []:  # another list, within a member
+            return None
+        try:
+            return {**document, "collections": await _kept(Outline({}, data, begin, end))}
+        except DamagedPageError:
+            return None
+    return None
+
+
+async def _kept(listed: Outline) -> list[dict[str, Any]]:
+    kept: list[dict[str, Any]] = []
+    until = perf_counter() + TURN_SECONDS
+    for each in listed.features():
+        if isinstance(each, dict):
+            kept.append({name: each[name] for name in KEPT if name in each})
+        if perf_counter() >= until:
+            await asyncio.sleep(0)
+            until = perf_counter() + TURN_SECONDS
+    return kept

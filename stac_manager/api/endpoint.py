@@ -97,11 +97,7 @@ class Endpoint:
 
 async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) -> Endpoint:
     """Read the landing page. Without one, or a link to a search, try the address of the specification, and then the
-    items of each Collection (OGC API Features).
-
-    Raises:
-        DataProcessingError: If it is none, or offers no search.
-    """
+    items of each Collection (OGC API Features)."""
     try:
         landing = await client.send(Request("GET", str(URL(source).with_fragment(None))))
     except StatusError as error:
@@ -152,11 +148,7 @@ async def _unlisted(client: Client, source: str, names: Sequence[str]) -> Endpoi
 
 
 async def naming_all(client: Client, place: Endpoint, names: Sequence[str] = ()) -> Endpoint | None:
-    """The same, for searches that name all Collections which it lists, if no `names` are given; None if it lists none.
-
-    Raises:
-        DataProcessingError: If it lists some, and not all of them can be had.
-    """
+    """The same, for searches that name all Collections it lists, if no `names` are given; None if it lists none."""
     first, found = Request("GET", str(place.collections)), dict.fromkeys(names)
     try:
         answer = await client.send(first, attempts=2)

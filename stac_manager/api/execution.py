@@ -109,11 +109,7 @@ class Search:
         return page
 
     async def _survive(self, reading: Reading, error: DataProcessingError) -> None:
-        """Go on without a page that cannot be had, where others can.
-
-        Raises:
-            DataProcessingError: The error, where nothing else can be had either.
-        """
+        """Go on without a page that cannot be had, where others can."""
         status, partition = error.status if isinstance(error, StatusError) else 0, reading.share.partition
         works = reading.tally.fetched or self.ways.reached(partition)
         other = None if works else await another_form(self._fetcher.client, self.query, error, partition, reading.first)
@@ -192,11 +188,7 @@ class Search:
         self._room.changed()
 
     async def parts(self) -> Parts:
-        """Yield the new items of each page, and count those that are taken. Take all of one part before the next.
-
-        Raises:
-            DataProcessingError: If the rest cannot be had.
-        """
+        """Yield the new items of each page, and count those that are taken. Take all of one part before the next."""
         try:
             async with owning(self._runner.parts()) as parts:
                 while self._ledger.left != 0:
@@ -267,11 +259,7 @@ class Search:
         self._runner.finished()
 
     async def _repair(self, reading: Reading, problem: str) -> None:
-        """Read what a reading lacks another way, where there is one.
-
-        Raises:
-            DataProcessingError: What went wrong, where nothing else can be had either.
-        """
+        """Read what a reading lacks another way, where there is one."""
         if self._splitter is None and (helped := await self.ways.help(reading)) is not None:
             self._cut_after_all(reading, helped)
         if self._splitter is not None:

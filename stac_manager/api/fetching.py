@@ -61,9 +61,6 @@ class Fetcher:
             reading: What is read.
             enough: How many items are wanted at most: no matter whether more follow.
             attempts: How often the page is asked for, and no smaller one then; None for as usual.
-
-        Raises:
-            DataProcessingError: If the server refuses, or answers something else than items.
         """
         page, self.given = self.given, None
         if page is not None:

@@ -29,11 +29,7 @@ async def another_form(
     client: Client, query: Query, error: DataProcessingError, partition: Partition, refused: Request
 ) -> Query | None:
     """The same search in a form that a server may not refuse, after it refused the first request of a partition;
-    itself if that was in another form, as others were refused meanwhile. None where there is none.
-
-    Raises:
-        DataProcessingError: If it needs all Collections by name, and not all of them can be listed.
-    """
+    itself if that was in another form, as others were refused meanwhile. None where there is none."""
     limit, status = limit_of(refused), error.status if isinstance(error, StatusError) else 0
     if limit is not None and not isinstance(partition, Pages) and query.request(partition, limit) != refused:
         return query
@@ -69,11 +65,7 @@ def _plainer(
 
 
 def beside_circle(query: Query, first: Request, problem: str) -> Query:
-    """The same search by GET, where the pages of POST lead in a circle: caches may tell them apart by address alone.
-
-    Raises:
-        DataProcessingError: If they are had by GET.
-    """
+    """The same search by GET, where the pages of POST lead in a circle: caches may tell them apart by address alone."""
     if not query.endpoint.post:
         raise DataProcessingError(f"{first.method} {shown(first.url)}: {problem}")
     return replace(query, endpoint=replace(query.endpoint, post=False))
@@ -82,11 +74,7 @@ def beside_circle(query: Query, first: Request, problem: str) -> Query:
 async def one_by_one(client: Client, query: Query, page: Page) -> Query | None:
     """The search of one Collection after another, if the server searches the first of several only (eodag): what it
     finds for them in another order is of none that its first page has, and not what it finds in theirs again. None
-    where it does not.
-
-    Raises:
-        DataProcessingError: If the user wants all of them in one order.
-    """
+    where it does not."""
     names = query.names
     if len(names) < 2 or query.endpoint.apart or len(came := page.collections()) > 1 or came & {*names[1:]}:
         return None
@@ -113,11 +101,7 @@ async def found(
 async def naming_collections(
     client: Client, endpoint: Endpoint, body: Mapping[str, Any], error: DataProcessingError
 ) -> Endpoint | None:
-    """The same endpoint for searches that name all Collections, where that is what a server says is missing.
-
-    Raises:
-        DataProcessingError: If not all of them can be listed.
-    """
+    """The same endpoint for searches that name all Collections, where that is what a server says is missing."""
     if endpoint.names(body) or not blames(error, "collection"):
         return None
     return await naming_all(client, endpoint)

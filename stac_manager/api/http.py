@@ -149,11 +149,7 @@ class Client:
                 return answer
 
     async def _bear(self, fault: Fault, tries: Tries) -> None:
-        """Wait until a request can be sent again after a fault.
-
-        Raises:
-            DataProcessingError: If it is not sent again.
-        """
+        """Wait until a request can be sent again after a fault."""
         if fault.kind == "web page" and not self._gate.answered:  # what is there is no API: the address is wrong
             raise DataProcessingError(f"{fault}; the source must be the landing page of a STAC API") from fault
         gate = self._gate
@@ -229,11 +225,7 @@ class Client:
         raise DataProcessingError(f"{place}: more than {MAX_REDIRECTS} redirects")
 
     def _refuse_elsewhere(self, request: Request, url: URL) -> None:
-        """Refuse to send the body of a link to another origin than that of the source, or of who gave the link.
-
-        Raises:
-            DataProcessingError: If it would go there.
-        """
+        """Refuse to send the body of a link to another origin than that of the source, or of who gave the link."""
         if request.given_by is None or origin_of(url) in (origin_of(self._source), origin_of(URL(request.given_by))):
             return
         raise DataProcessingError(f"{request.method} {shown(url)}: a link of {shown(request.given_by)} has a body for "

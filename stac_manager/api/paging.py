@@ -252,11 +252,7 @@ async def page_if_any(client: Client, request: Request, first: Request, attempts
 
 
 def page_of(answer: Answer, first: Request) -> Page:
-    """Read an answer as a page of items.
-
-    Raises:
-        DataProcessingError: If it is none.
-    """
+    """Read an answer as a page of items."""
     document = answer.document
     features = document.get("features") if answer.outline is None else answer.outline
     if features is None and document.get("type") == "FeatureCollection":

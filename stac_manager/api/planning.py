@@ -129,11 +129,7 @@ class Planner:
         return body_of(self._config, self._collection_id, self._fetcher.page_size)
 
     async def query(self, endpoint: Endpoint | None = None) -> Query:
-        """Find out where to ask.
-
-        Raises:
-            DataProcessingError: If there is no search, or it cannot sort as the user asks.
-        """
+        """Find out where to ask."""
         body = self.body
         endpoint = endpoint or await find_endpoint(self._client, self._config.source, body.get("collections", ()))
         if "sort" not in endpoint.offers and self._config.sortby is not None:
@@ -149,9 +145,6 @@ class Planner:
             workers: How many read at once.
             parts: Says from the first page how many partitions there should be.
             blindly: Whether to cut a search that has no count before it proves long, as parts that are read elsewhere.
-
-        Raises:
-            DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
         """
         fetcher, bounds = self._fetcher, Bounds.parse(self._config.datetime)
         known = await survey(self._client, self._config.source, self.body, bounds)

@@ -62,11 +62,7 @@ class Session:
 
 @asynccontextmanager
 async def opened(config: IngestConfig, collection_id: str | None, stats: ApiStats) -> AsyncIterator[Session]:
-    """Open a session with the server of a search.
-
-    Raises:
-        DataProcessingError: If nothing more can be had of the server.
-    """
+    """Open a session with the server of a search."""
     level = limiter(config.concurrency)
     stats.concurrency = level.level
     async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
@@ -121,11 +117,7 @@ async def search(
 
 
 async def _planned(config: IngestConfig, session: Session, stats: ApiStats, *, blindly: bool) -> Planned:
-    """Divide a search among those who read it here, if it can be; `blindly` as in `Planner.plan`.
-
-    Raises:
-        DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
-    """
+    """Divide a search among those who read it here, if it can be; `blindly` as in `Planner.plan`."""
     workers, reason = session.level.planned, why_sequential(config)
     if reason is not None:
         return Planned(await session.planner.query(), reason)

@@ -75,9 +75,6 @@ async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: B
 
     Returns:
         Where it is asked, if it is not cut: it has to be taken in parts, or in another form.
-
-    Raises:
-        DataProcessingError: If the server cannot be reached, offers no search, or refuses this one.
     """
     endpoint: Endpoint | None = None
     while True:

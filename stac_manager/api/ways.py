@@ -273,11 +273,7 @@ class Ways:
         return found
 
     async def help(self, reading: Reading) -> Planned | None:
-        """Cut by time what was read in sequence and did not come to its end.
-
-        Raises:
-            DataProcessingError: What went wrong, where nothing else can be had either.
-        """
+        """Cut by time what was read in sequence and did not come to its end."""
         if self._frontier is not None and reading.ending.error is None and reading.ending.problem is not CAPPED:
             return None
         planner, self._planner = self._planner, None
