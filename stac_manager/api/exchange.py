@@ -14,11 +14,11 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from stac_manager.api import bodies
 from stac_manager.api.addresses import origin_of, refuse_foreign
 from stac_manager.api.retrying import Fault
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, Outcome
+from stac_manager.network import bodies
 from stac_manager.network.backoff import REFUSALS, retry_after_seconds
 from stac_manager.network.connection import Connection
 from stac_manager.network.credentials import Credentials

@@ -14,7 +14,6 @@ from yarl import URL
 
 from stac_manager.api import messages, retrying
 from stac_manager.api.addresses import linked, origin_of, shown
-from stac_manager.api.bodies import RefusedBodyError
 from stac_manager.api.documents import document_of
 from stac_manager.api.exchange import Reply, Wire
 from stac_manager.api.features import Outline
@@ -23,7 +22,8 @@ from stac_manager.api.retrying import Fault, Gate, Tries, check_budget, decide
 from stac_manager.events import Retry
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.limiter import Limiter
-from stac_manager.network.backoff import backoff_seconds
+from stac_manager.network.backoff import RETRIED, backoff_seconds
+from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.network.connection import Connection, Rate
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.secrets import Secrets
@@ -264,7 +264,7 @@ def _refusal(
         and "x-amzn-RequestId" in reply.headers
         and messages.server_message(reply.body) == "Forbidden"
     )
-    if reply.status in retrying.RETRIED or throttled or passing:
+    if reply.status in RETRIED or throttled or passing:
         return Fault(words, "status", status=reply.status, refused=throttled, retry_after=reply.retry_after)
     return StatusError(words, reply.status)
 

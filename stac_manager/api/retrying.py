@@ -16,9 +16,6 @@ from stac_manager.stats import ApiStats
 
 # A request that was refused so often, whether or not others got through, is sent while no other one is in flight.
 REFUSALS_ALONGSIDE = 10
-RETRIED = (304, 408, 425, 500, 502, 504, 520, 521, 522, 523, 524, 529, 530, *REFUSALS)
-"""304 to who has nothing is the fault of a cache; those from 520 on are of Cloudflare, of its own or of the server
-behind it."""
 # Signs that a page is too large to make. 413 says so; the others are tried once more as they are.
 TOO_LARGE = (413, 500, 502, 504)
 ATTEMPTS_BEFORE_SMALLER = 2

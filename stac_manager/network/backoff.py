@@ -12,6 +12,9 @@ RETRY_CAP_SECONDS = 30.0
 RETRY_AFTER_CAP_SECONDS = 60.0
 REFUSALS = (429, 503)
 """With these a server wants fewer requests: all of them wait, not only this one."""
+RETRIED = (304, 408, 425, 500, 502, 504, 520, 521, 522, 523, 524, 529, 530, *REFUSALS)
+"""304 to who has nothing is the fault of a cache; those from 520 on are of Cloudflare, of its own or of the server
+behind it."""
 
 _SECONDS = re.compile(r"\s*\d+(\.\d*)?\s*", re.ASCII)
 """What Python takes for a number besides (`1_0`, `1e3`, `nan`) is none of a server's."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import urllib.parse
+from contextlib import suppress
 
-from stac_manager.files.formats import format_of_name
+from stac_manager.files.formats import ENTRY_FILES, format_of_name
 from stac_manager.network.private import is_private
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
@@ -15,7 +16,10 @@ STORES = {"s3": "S3", "s3a": "S3", "gs": "GCS", "az": "Azure", "adl": "Azure", "
 _MAY_HIDE = re.compile(r"[@?#]")
 _ESCAPED = re.compile(r"%(2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
 """Letters, digits and `-._~`, which mean the same in a URL when they are escaped (RFC 3986, 2.3)."""
+_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _QUERY = re.compile(r"(?=[?#])")
+_EMPTY, _NO_NAME = re.compile(r"(?<=[^:]/)(?=/)"), "%00"
+"""Where a name in a path is empty, which `urljoin` would leave out, and what stands for it meanwhile."""
 _RESOLVED_AS_HTTP = "http"
 _PLAIN = re.compile(r"(?:\./)?((?:[\w~-][\w.~-]*/)*[\w~-][\w.~-]*)", re.ASCII)
 """Most links: names below the folder of their document, with nothing in them that has a meaning in URLs."""
@@ -52,7 +56,7 @@ def joined(base: str, href: str) -> str:
     if not scheme_of(href):
         # urljoin resolves paths for schemes that it knows.
         base = _RESOLVED_AS_HTTP + base[len(scheme) :]
-        joint = urllib.parse.urljoin(base, href if scheme in STORES else _escaped(href))
+        joint = urllib.parse.urljoin(base, href) if scheme in STORES else _joint(base, _escaped(href))
         url = scheme + joint[len(_RESOLVED_AS_HTTP) :]
     else:
         url = href if scheme_of(href) in STORES else _escaped(href)
@@ -63,10 +67,26 @@ def joined(base: str, href: str) -> str:
     return urllib.parse.urldefrag(url)[0]
 
 
+def located(source: str) -> str:
+    """Return the URL that a user gave as links are written: without a fragment, and of http escaped."""
+    return source if scheme_of(source) in STORES else urllib.parse.urldefrag(_escaped(source))[0]
+
+
+def _joint(base: str, href: str) -> str:
+    """Resolve a link by `urljoin`, but keep the empty names of `a//b/c.json`, as servers do."""
+    if not _EMPTY.search(base) and not _EMPTY.search(href):
+        return urllib.parse.urljoin(base, href)
+    return urllib.parse.urljoin(_EMPTY.sub(_NO_NAME, base), _EMPTY.sub(_NO_NAME, href)).replace(_NO_NAME, "")
+
+
 def _escaped(href: str) -> str:
     """Escape what no URL has, and write escapes of what needs none as it is: `%2e%2e/` leads where `../` does."""
+    if not href.isascii() and scheme_of(href):
+        host = urllib.parse.urlsplit(href).netloc
+        with suppress(UnicodeError):
+            href = href.replace(host, host.encode("idna").decode(), 1)
     path, query = _QUERY.split(href, maxsplit=1) if _QUERY.search(href) else (href, "")
-    path = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), path)
+    path = _PERCENT.sub("%25", _ESCAPED.sub(lambda found: chr(int(found[1], 16)), path))
     return urllib.parse.quote(path + query, safe="%/:?#[]@!$&'()*+,;=-._~")
 
 
@@ -110,6 +130,12 @@ def name_of(url: str) -> str:
     """Return the last part of a URL's path, unescaped."""
     path = urllib.parse.urlsplit(url).path if _MAY_HIDE.search(url) else url
     return urllib.parse.unquote(path.rpartition("/")[2])
+
+
+def in_folder(url: str) -> list[str]:
+    """Return where the entry point of a folder may be, with the query that opens the folder."""
+    folder, mark, query = url.partition("?")
+    return [f"{folder.rstrip('/')}/{name}{mark}{query}" for name in ENTRY_FILES]
 
 
 def is_data(url: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 from stac_manager import items
 from stac_manager.files import entry_points
 from stac_manager.files.catalogs import holds_items
-from stac_manager.files.formats import ENTRY_FILES
+from stac_manager.files.formats import BOM, ENTRY_FILES, magic
 from stac_manager.files.remote.addresses import is_data, is_relative, joined, name_of, refusal, shown
 
 Kind: TypeAlias = Literal["entry", "child", "item"]
@@ -83,6 +83,20 @@ def parsed(data: bytes) -> object:
         return entry_points.parsed(entry_points.unpacked(data))
     except ValueError:
         return None
+
+
+def may_be_catalog(data: bytes) -> bool:
+    """Tell of a document by its beginning whether it may be a catalog."""
+    return magic(data[:4]) in ("gzip", "zstd") or data.removeprefix(BOM).lstrip()[:1] == b"{"
+
+
+def is_page(data: bytes) -> bool:
+    """Tell whether an answer is a page for people, or a list of files, as servers give at the address of a folder."""
+    begin = data.removeprefix(BOM).lstrip()[:1]
+    if begin != b"[":
+        return begin == b"<"
+    listed = parsed(data)
+    return isinstance(listed, list) and not any(isinstance(each, dict) and "stac_version" in each for each in listed)
 
 
 def begins_as_items(head: bytes) -> bool:

@@ -12,9 +12,9 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.entry_points import PEEK_BYTES
 from stac_manager.files.formats import ENTRY_FILES, format_of_name, is_archive
 from stac_manager.files.leftovers import table_in
-from stac_manager.files.remote.addresses import STORES, is_data, name_of, scheme_of, shown
-from stac_manager.files.remote.catalogs import Link, begins_as_items
-from stac_manager.files.remote.faults import RemoteError
+from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of, shown
+from stac_manager.files.remote.catalogs import Link, begins_as_items, is_page
+from stac_manager.files.remote.faults import ABSENT, RemoteError
 from stac_manager.files.remote.transport import Transport
 from stac_manager.run import owned_tasks
 from stac_manager.words import many
@@ -49,18 +49,22 @@ async def entries_of(config: IngestConfig, transport: Transport) -> list[Link]:
 
 async def _of_address(source: str, transport: Transport) -> Link:
     """Look for an entry point at an address on a server, which lists nothing."""
-    folder = source if source.endswith("/") else f"{source}/"
-    candidates = [folder + name for name in ENTRY_FILES]
+    candidates = in_folder(source)
     if "?" in source or not source.endswith("/"):
         candidates.insert(0, source)
+    denied = None
     for url in candidates:
         try:
-            await transport.get(url)
+            found = await transport.get(url)
         except RemoteError as error:
-            if error.status not in (404, 410):
+            if error.status not in ABSENT:
                 raise
+            denied = denied or (error if error.status == 403 else None)
         else:
-            return Link(url, "entry")
+            if found.data is None or not is_page(found.data):
+                return Link(url, "entry")
+    if denied is not None:
+        raise denied
     raise ConfigurationError(
         f"source {shown(source)!r}: there is no {' and no '.join(ENTRY_FILES)}; "
         "a server lists no folders: name a document, or use mode 'api' for a STAC API"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stac_manager.network.backoff import REFUSALS, retry_after_seconds
+from stac_manager.network.backoff import REFUSALS, RETRIED, retry_after_seconds
 from stac_manager.network.unreached import PROXY_DENIED
 
 MOST_REFUSALS = 50
 """A refused request waits as long as others get through; this many times in all."""
-PASSING = (408, 425, 500, 502, 504, *REFUSALS)
+
+ABSENT = (403, 404, 410)
+"""What is not there: 403 where one may not know what is."""
 
 _MEANINGS = {
     401: "access denied (401)",
@@ -49,7 +51,7 @@ def of_status(status: int, hint: str, retry_after: str | None = None) -> RemoteE
     words = _MEANINGS.get(status, f"the server answered {status}")
     if status in (301, 401, 403):
         words += f"; {hint}"
-    return RemoteError(words, status=status, passing=status in PASSING, retry_after=retry_after_seconds(retry_after))
+    return RemoteError(words, status=status, passing=status in RETRIED, retry_after=retry_after_seconds(retry_after))
 
 
 @dataclass(slots=True)

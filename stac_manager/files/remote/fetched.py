@@ -12,6 +12,7 @@ class Fetched:
 
     Attributes:
         url: Where it was found, after redirects.
+        linked: The address in the link or the source, by which failures name it.
         data: The bytes; None where there are more than were wanted at once.
         size: Bytes of the whole document, None where nobody says.
         ranged: Parts of it can be asked for.
@@ -21,6 +22,7 @@ class Fetched:
     data: bytes | None
     size: int | None
     ranged: bool
+    linked: str = ""
 
 
 class Store(Protocol):

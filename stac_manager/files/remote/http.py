@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
+from stac_manager.files.formats import magic
 from stac_manager.files.remote.addresses import joined, origin_of, refusal
 from stac_manager.files.remote.faults import RemoteError, of_status
 from stac_manager.files.remote.fetched import Fetched
+from stac_manager.network.bodies import DamagedBodyError, RefusedBodyError, decompressed
 from stac_manager.network.connection import READ_SECONDS, Connection, Rate
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.private import GuardedResolver
@@ -25,7 +28,10 @@ MOST_RENEWALS = 5
 """How often a document is refused (401) with credentials that were asked for before it is given up."""
 REDIRECTS = (301, 302, 303, 307, 308)
 HINT = "if it needs credentials, give them as 'headers'"
+GIVEN_HINT = "the 'headers' that were given do not open it"
+OTHER_HINT = "'headers' go to the origin of 'source' only; where it has moved, name its new address"
 QUERY_HINT = "the query of 'source' goes with no link: a SAS token is the option 'sas_token' of az://"
+_UNDONE = ("gzip", "x-gzip", "deflate", "br")
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 
 
@@ -60,7 +66,7 @@ class HttpStore:
         headers = {} if span is None else {"Range": f"bytes={span[0]}-{span[1] - 1}", "Accept-Encoding": "identity"}
         try:
             async with self._answer(url, headers, self._connection.times()) as (found_at, answer):
-                return await _read(found_at, answer, most, span, self._hint(url))
+                return await _read(found_at, answer, most, span, self._hint(url, found_at))
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise _explained(error) from None
 
@@ -74,9 +80,9 @@ class HttpStore:
         limits = self._connection.times()
         limits = aiohttp.ClientTimeout(connect=limits.connect, sock_read=self._connection.timeout or READ_SECONDS)
         try:
-            async with self._answer(url, {}, limits) as (_, answer):
+            async with self._answer(url, {}, limits) as (found_at, answer):
                 if answer.status != 200:
-                    raise of_status(answer.status, self._hint(url), answer.headers.get("Retry-After"))
+                    raise of_status(answer.status, self._hint(url, found_at), answer.headers.get("Retry-After"))
                 async for part in answer.content.iter_chunked(1_048_576):
                     count += len(part)
                     if count > most:
@@ -121,7 +127,9 @@ class HttpStore:
                     return
             await self._rate.turn()
 
-    def _hint(self, url: str) -> str:
+    def _hint(self, url: str, found_at: str) -> str:
+        if self._credentials.secrets is not None:
+            return GIVEN_HINT if origin_of(found_at) == origin_of(self._source) else OTHER_HINT
         return QUERY_HINT if "?" in self._source and "?" not in url else HINT
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -136,6 +144,7 @@ class HttpStore:
                     "User-Agent": self._connection.agent(),
                 },
                 read_bufsize=262_144,
+                auto_decompress=False,  # what is compressed is unpacked where it is decoded, within budgets
             )
         return self._session
 
@@ -154,7 +163,7 @@ async def _read(
 ) -> Fetched:
     if answer.status == 416 and span is not None:
         return Fetched(url, b"", None, ranged=True)
-    if answer.status not in (200, 206):
+    if answer.status not in (200, 203, 206):
         raise of_status(answer.status, hint, answer.headers.get("Retry-After"))
     ranged = answer.status == 206
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", "")) if ranged else None
@@ -164,7 +173,7 @@ async def _read(
     if span is not None and not ranged:
         answer.close()
         return Fetched(url, None, length, ranged=False)
-    size = int(found[3]) if found else (length if "Content-Encoding" not in answer.headers else None)
+    size = int(found[3]) if found else length
     if not ranged and length is not None and length > most:
         answer.close()
         return Fetched(url, None, size, ranged=answer.headers.get("Accept-Ranges") == "bytes")
@@ -176,7 +185,30 @@ async def _read(
             answer.close()
             return Fetched(url, None, None, ranged=answer.headers.get("Accept-Ranges") == "bytes")
         parts.append(part)
-    return Fetched(url, parts[0] if len(parts) == 1 else b"".join(parts), size, ranged=ranged)
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
+    if not ranged and (coding := answer.headers.get("Content-Encoding")):
+        data = await _uncoded(data, coding)
+    return Fetched(url, data, size, ranged=ranged)
+
+
+async def _uncoded(data: bytes, coding: str) -> bytes:
+    """Undo a Content-Encoding of which the first bytes tell nothing, and gzip around a document that is compressed.
+
+    Plain gzip and zstd are left to the decoders, with which the header may be wrong.
+    """
+    names = [name for each in coding.lower().split(",") if (name := each.strip()) in _UNDONE]
+    inner = None
+    if magic(data[:4]) == "gzip":
+        with suppress(zlib.error):
+            inner = magic(zlib.decompressobj(31).decompress(data[:65_536], 4))
+    if not {"br", "deflate"} & set(names) and inner not in ("gzip", "zstd"):
+        return data
+    try:
+        return await decompressed(data, ",".join(names))
+    except (DamagedBodyError, RefusedBodyError):
+        if data.lstrip()[:1] in (b"{", b"["):  # brotli may begin like this as well
+            return data
+        raise RemoteError(f"its content is not what the server says (Content-Encoding: {coding[:40]})") from None
 
 
 def _explained(error: Exception) -> RemoteError:

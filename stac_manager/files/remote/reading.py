@@ -7,6 +7,7 @@ import io
 import tempfile
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from itertools import islice
 from time import perf_counter
 from typing import IO, Any
@@ -17,7 +18,7 @@ from stac_manager.files.content import Borrowed, ParquetFoundError, items_of, pa
 from stac_manager.files.filters import Filters
 from stac_manager.files.formats import Document, format_of_name
 from stac_manager.files.reading import in_thread
-from stac_manager.files.remote.addresses import STORES, name_of, scheme_of, shown
+from stac_manager.files.remote.addresses import STORES, located, name_of, scheme_of, shown
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile
 from stac_manager.files.remote.catalogs import Link
 from stac_manager.files.remote.entries import entries_of
@@ -48,6 +49,7 @@ async def plan(config: IngestConfig) -> Plan:
     Raises:
         ConfigurationError, DataProcessingError: As `read`.
     """
+    config = _located(config)
     transport = Transport(config, FileStats())
     try:
         links = await entries_of(config, transport)
@@ -66,8 +68,9 @@ def links_of_partition(partition: Partition, config: IngestConfig) -> list[Link]
     """
     if not isinstance(partition, Documents):
         raise ValueError(f"a partition of kind {partition.kind!r} is none of files far away")
-    paths = [document.path for document in partition.documents]
-    return [Link(config.source if path == shown(config.source) else path, "entry") for path in paths]
+    source = located(config.source)
+    paths = [located(document.path) for document in partition.documents]
+    return [Link(source if path == shown(source) else path, "entry") for path in paths]
 
 
 async def read(
@@ -83,6 +86,7 @@ async def read(
         ConfigurationError: If the source is none, or a package that it needs is not installed.
         DataProcessingError: If the server is gone.
     """
+    config = _located(config)
     transport = Transport(config, stats)
     try:
         entries = await entries_of(config, transport) if links is None else links
@@ -97,6 +101,10 @@ async def read(
                             return
     finally:
         await transport.close()
+
+
+def _located(config: IngestConfig) -> IngestConfig:
+    return replace(config, source=located(config.source))
 
 
 def _format(config: IngestConfig, url: str) -> str:
@@ -118,7 +126,7 @@ class _Reader:
 
     async def parts_of(self, fetched: Fetched) -> AsyncGenerator[Iterable[Item], None]:
         """Yield the items of a document in parts."""
-        document = Document(shown(fetched.url), _format(self._config, fetched.url))  # type: ignore[arg-type]
+        document = Document(shown(fetched.linked), _format(self._config, fetched.url))  # type: ignore[arg-type]
         try:
             if fetched.data is None:
                 async for part in self._parts_of_large(fetched, document):

@@ -16,10 +16,10 @@ from hashlib import blake2b
 
 from stac_manager.context import FailureCollector
 from stac_manager.files.entry_points import MOST_CATALOG_BYTES
-from stac_manager.files.formats import ENTRY_FILES, magic
-from stac_manager.files.remote.addresses import STORES, name_of, scheme_of, shown
-from stac_manager.files.remote.catalogs import Link, is_catalog, items_of_api, links_of, parsed
-from stac_manager.files.remote.faults import RemoteError
+from stac_manager.files.formats import ENTRY_FILES, HEAD_BYTES, why_not_text
+from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of, shown
+from stac_manager.files.remote.catalogs import Link, is_catalog, is_page, items_of_api, links_of, may_be_catalog, parsed
+from stac_manager.files.remote.faults import ABSENT, RemoteError
 from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
 from stac_manager.stats import FileStats
@@ -42,6 +42,7 @@ class _Branch:
 
     links: Sequence[Link]
     place: tuple[int, ...]
+    url: str = ""
     size: int = 0
     started: int = 0
     delivered: int = 0
@@ -158,7 +159,9 @@ class Walk:
                 if load is None:
                     continue
                 result, load.result = load.result, None
-                if isinstance(result, _Branch):
+                if isinstance(result, Fetched | _Branch) and self._is_repeated(link, result):
+                    self._ahead.waiting_bytes -= load.size
+                elif isinstance(result, _Branch):
                     barren += 1
                     if barren > MOST_CATALOGS_WITHOUT_ITEM or len(stack) > MOST_DEPTH:
                         self._fail(link, "the catalog leads on and on without an item; it is left here")
@@ -178,6 +181,10 @@ class Walk:
         """Wait for the document of a link; None where there is nothing to wait for."""
         key = _digest(link.url)
         if key in self._delivered:
+            if (load := self._ahead.loads.get(link.url)) is not None:  # fetched ahead, and delivered by a redirect
+                await load.ended.wait()
+                self._ahead.waiting_bytes -= load.size
+                del self._ahead.loads[link.url]
             return None
         self._delivered.add(key)
         if link.kind == "entry":
@@ -194,6 +201,15 @@ class Walk:
             raise self._problem
         del self._ahead.loads[link.url]
         return load
+
+    def _is_repeated(self, link: Link, found: Fetched | _Branch) -> bool:
+        """Tell whether a redirect led to what was delivered before. Pages for people are named each time."""
+        if found.url == link.url or (isinstance(found, Fetched) and is_page(found.data or b"[")):
+            return False
+        key = _digest(found.url)
+        was_there = key in self._delivered
+        self._delivered.add(key)
+        return was_there
 
     def _fail(self, link: Link, reason: str) -> None:
         self._failures.add(shown(link.url), reason)
@@ -216,7 +232,7 @@ class Walk:
         """Fetch a document, and if it is a catalog make a branch of it."""
         try:
             if self._ranged(link.url):
-                load.result = Fetched(link.url, None, None, ranged=True)
+                load.result = Fetched(link.url, None, None, ranged=True, linked=link.url)
             else:
                 load.result = await self._fetched(link, place)
                 load.size = load.result.size or 0
@@ -240,11 +256,11 @@ class Walk:
         try:
             return await self._document(link, place)
         except RemoteError as error:
-            if link.kind != "child" or "." in name_of(link.url) or error.status not in (NOT_JSON, 403, 404):
+            if link.kind != "child" or is_data(link.url) or error.status not in (NOT_JSON, *ABSENT):
                 raise
-            for name in ENTRY_FILES:
+            for url in in_folder(link.url):
                 with suppress(RemoteError):
-                    return await self._document(Link(f"{link.url.rstrip('/')}/{name}", "child"), place)
+                    return await self._document(Link(url, "child"), place)
             raise
 
     async def _document(self, link: Link, place: tuple[int, ...]) -> Fetched | _Branch:
@@ -252,13 +268,13 @@ class Walk:
         fetched = await self._transport.get(link.url, most=MOST_CATALOG_BYTES if is_expected else None)
         self._stats.documents += 1
         data = fetched.data
-        if data is None or link.kind == "item" or (link.kind == "entry" and not _may_be_catalog(data)):
-            return Fetched(fetched.url, data, len(data) if data is not None else None, fetched.ranged)
+        if data is None or link.kind == "item" or (link.kind == "entry" and not may_be_catalog(data)):
+            return Fetched(fetched.url, data, len(data) if data is not None else None, fetched.ranged, link.url)
         document = await asyncio.to_thread(parsed, data) if len(data) > SLOW_BYTES else parsed(data)
         if not isinstance(document, dict) or not is_catalog(document):
-            if link.kind == "child" and document is None:
-                raise RemoteError("not JSON", status=NOT_JSON)
-            return Fetched(fetched.url, data, len(data), fetched.ranged)
+            if link.kind == "child" and (document is None or is_page(data)):
+                raise RemoteError(why_not_text(data[:HEAD_BYTES]) or "not JSON", status=NOT_JSON)
+            return Fetched(fetched.url, data, len(data), fetched.ranged, link.url)
         links = links_of(document, fetched.url, self._source)
         if not links and (served := items_of_api(document, fetched.url)) is not None:
             raise RemoteError(f"its items are served by an API ({served}); use mode 'api' for it")
@@ -267,7 +283,7 @@ class Walk:
                 f"{shown(link.url).rpartition('/')[0]}/**" if scheme_of(link.url) in STORES else "their own addresses"
             )
             raise RemoteError(f"a catalog without links to items or further catalogs; read items beside it by {others}")
-        return _Branch(links, place, size=len(data))
+        return _Branch(links, place, fetched.url, size=len(data))
 
     async def _end(self) -> None:
         tasks = [load.task for load in self._ahead.loads.values() if load.task is not None]
@@ -279,7 +295,3 @@ class Walk:
 
 def _digest(url: str) -> bytes:
     return blake2b(url.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _may_be_catalog(data: bytes) -> bool:
-    return magic(data[:4]) in ("gzip", "zstd") or data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"

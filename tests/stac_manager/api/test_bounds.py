@@ -17,12 +17,13 @@ import pytest
 from yarl import URL
 
 from stac_manager import ConfigurationError, DataProcessingError
-from stac_manager.api import bodies, decoding, documents, features, page_sizes
+from stac_manager.api import decoding, documents, features, page_sizes
 from stac_manager.api.addresses import refuse_foreign
 from stac_manager.api.messages import LEFT_OUT, Secrets, of_error, server_message
 from stac_manager.api.page_sizes import PAGES_BEFORE_GROWING, PageSize
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.retrying import Decision, Fault, Tries, decide
+from stac_manager.network import bodies
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.private import is_private
 

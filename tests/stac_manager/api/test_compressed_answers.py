@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.api import bodies
+from stac_manager.network import bodies
 
 from .adversary import Adversary
 from .test_faults import ITEMS, MEGABYTE, serving

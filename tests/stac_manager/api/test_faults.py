@@ -21,8 +21,8 @@ from aiohttp import web
 from support import ROOT, make_item
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.api import bodies, page_sizes
-from stac_manager.network import backoff, connection
+from stac_manager.api import page_sizes
+from stac_manager.network import backoff, bodies, connection
 
 from .adversary import Adversary
 

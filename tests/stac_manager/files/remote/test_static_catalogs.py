@@ -7,9 +7,11 @@ import gzip
 import io
 import json
 import sys
+import zlib
 from collections.abc import Callable
 from typing import Any
 
+import brotli
 import pyarrow.parquet
 import pytest
 from aiohttp import web
@@ -197,7 +199,7 @@ def test_a_server_that_is_gone_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(404, "not found (404)"), (403, "access denied (403); if it needs credentials, give them as 'headers'")],
+    [(404, "not found (404)"), (403, "access denied (403); the 'headers' that were given do not open it")],
 )
 def test_an_entry_point_that_cannot_be_had_is_named(status: int, said: str) -> None:
     answers = {"/catalog.json": failing(99, status, b"")}
@@ -281,6 +283,101 @@ async def test_a_catalog_is_one_partition_and_its_secrets_stay_here() -> None:
         assert [each["id"] async for each in reader] == ["2", "b c", "z", "q1", "q2"]
     assert (reader.report.items, reader.report.failed) == (5, 3)
     assert "s3cret" not in str(plan.to_json())
+
+
+# Servers as they are
+
+
+def answer(body: bytes = b"", status: int = 200, **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda server, request: web.Response(status=status, body=body, headers=named)
+
+
+def moved(path: str) -> Any:
+    return answer(status=302, Location=path)
+
+
+ONE, TWO = document(item("1")), document(item("2"))
+LINKS_OF_BOTH = {"/catalog.json": catalog(("item", "1.json"), ("item", "2.json")), "/1.json": ONE, "/2.json": TWO}
+BELOW = {"/x/collection.json": catalog(("item", "1.json")), "/x/1.json": ONE}
+PAGE = b"<!DOCTYPE html><html>a list, or the page of an application</html>"
+
+
+@pytest.mark.parametrize(
+    ("source", "answers"),
+    [
+        *(
+            ("catalog.json", {**LINKS_OF_BOTH, "/1.json": answer(body, Content_Encoding=coding)})
+            for coding, body in [
+                ("gzip", ONE),  # the header is wrong
+                ("zstd", ONE),
+                ("br", ONE),
+                ("gzip", gzip.compress(ONE)),
+                ("gzip", gzip.compress(gzip.compress(ONE))),
+                ("gzip", gzip.compress(ONE[:9]) + gzip.compress(ONE[9:])),
+                ("br", brotli.compress(ONE)),  # as it was stored
+                ("deflate", zlib.compress(ONE)),
+                ("gzip,aws-chunked", gzip.compress(ONE)),
+            ]
+        ),
+        ("catalog.json", {**LINKS_OF_BOTH, "/1.json": answer(ONE, 203)}),
+        ("catalog.json", {**LINKS_OF_BOTH, "/1.json": failing(1, 520, ONE)}),
+        ("catalog.json", {**LINKS_OF_BOTH, "/1.json": failing(1, 304, ONE)}),
+        # What is not there may be forbidden (S3), or a page (an application); a folder may be a list, as HTML or JSON.
+        *(
+            (source, {**BELOW, "/x": moved("/x/"), "/x/": listing, "/x/catalog.json": absent})
+            for source in ("x", "x/")
+            for listing in (PAGE, document([{"name": "collection.json", "size": 3}]), answer(status=403))
+            for absent in (answer(status=403), PAGE)
+        ),
+        ("x?sig=a", BELOW),
+        ("a b/\u00fc.json", {"/a b/\u00fc.json": catalog(("item", "../50% 1.json")), "/50% 1.json": ONE}),
+        ("a//b/catalog.json", {"/a//b/catalog.json": catalog(("item", "../1 .json")), "/a//1 .json": ONE}),
+    ],
+)  # fmt: skip
+def test_servers_answer_in_their_own_ways(
+    source: str, answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stac_manager.files.remote.transport.backoff_seconds", lambda attempt: 0.0)
+    with serving(answers) as server:
+        ids, failures, _ = fetch(f"{server.url}/{source}", concurrency=2)
+    assert (ids, failures) == (["1", "2"] if "/2.json" in answers else ["1"], [])
+
+
+def test_a_folder_as_a_child_may_be_a_list_in_json() -> None:
+    answers = {"/catalog.json": catalog(("child", "x/"), ("child", "x")), **BELOW}
+    with serving({**answers, "/x/": document([{"name": "1.json"}]), "/x": moved("/x/")}) as server:
+        assert fetch(f"{server.url}/catalog.json")[:2] == (["1"], [])
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_what_several_links_are_redirected_to_comes_once(concurrency: int) -> None:
+    links = [("item", "a"), ("child", "k"), ("item", "1.json"), ("item", "b"), ("child", "x/collection.json")]
+    links += [("item", "l"), ("item", "m")]
+    answers = {"/catalog.json": catalog(*links), "/a": moved("/1.json"), "/b": moved("/1.json"), "/1.json": ONE}
+    pages = {"/k": moved("/x/collection.json"), "/x/collection.json": catalog(("item", "2.json")), "/x/2.json": TWO,
+             "/l": moved("/login"), "/m": moved("/login"), "/login": PAGE}  # fmt: skip
+    with serving({**answers, **pages}) as server:
+        ids, failures, _ = fetch(f"{server.url}/catalog.json", concurrency=concurrency)
+    assert ids == ["1", "2"]
+    assert [failure.partition(": ")[0] for failure in failures] == [f"{server.url}/l", f"{server.url}/m"]
+
+
+def test_gzip_that_is_cut_off_is_named_whoever_compressed_it() -> None:
+    packed = gzip.compress(b"\n".join(map(document, MANY[:200])))
+    with serving({"/a.ndjson": answer(packed[: len(packed) // 2], Content_Encoding="gzip")}) as server:
+        _, failures, _ = fetch(f"{server.url}/a.ndjson")
+    assert "the gzip data are cut off" in failures[0]
+
+
+def test_headers_that_were_given_and_do_not_help_are_named() -> None:
+    with serving({"/1.json": answer(status=401)}) as other:
+        answers = {"/catalog.json": catalog(("item", "1.json"), ("item", "2.json"), ("item", "3.json"))}
+        answers |= {"/1.json": moved(f"{other.url}/1.json"), "/2.json": answer(status=403), "/3.json": ONE}
+        with serving(answers) as server:
+            _, (first, second), _ = fetch(f"{server.url}/catalog.json", headers={"Authorization": "Bearer s3cret"})
+    assert "go to the origin of 'source' only" in first
+    assert "that were given do not open it" in second
 
 
 # Data files
