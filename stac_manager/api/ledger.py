@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
 from typing import Any
@@ -14,8 +13,8 @@ from stac_manager.api.ownership import FOREIGN, OWN, ROUNDED, UNCLEAR, Asked, Gl
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import LOST, MOVED, SHIFTED, Reading
 from stac_manager.api.seen import Claims, Seen, Strays, canonical, identity_of, mark_of
+from stac_manager.api.shares import Tally
 from stac_manager.api.space import is_outside
-from stac_manager.api.tallies import Tally
 from stac_manager.completeness import are_less, counts_contradict, judge
 from stac_manager.context import FailureCollector
 from stac_manager.items import why_not_an_item
@@ -25,19 +24,6 @@ from stac_manager.stats import ApiStats
 from stac_manager.words import many
 
 STRAYED = "Read once more in sequence: the server does not find every item by its own time."
-
-
-@dataclass(slots=True)
-class Heeded:
-    """What a server makes of the conditions of a search.
-
-    Attributes:
-        all: Whether it was not seen to ignore some of them, or to read them in a wider sense.
-        collections: Whether it heeds which Collections are asked for; None while that was no question.
-    """
-
-    all: bool = True
-    collections: bool | None = None
 
 
 class Ledger:
@@ -68,7 +54,8 @@ class Ledger:
         self.totals = Tally()
         self.claims, self.one_run = Claims(alone), alone is None
         self._strays = Strays() if alone is None else None
-        self._heeds = Heeded()
+        self._heeds_all = True  # the conditions of the search, as far as was seen, in no wider sense
+        self._heeds_collections: bool | None = None  # None while that was no question
         self.delivered: Seen | None = None
         self.by_number = False
         self._loads = loads
@@ -209,7 +196,7 @@ class Ledger:
             self._repeated(reading)
             return False
         if not meant:
-            if not self._heeds.all:
+            if not self._heeds_all:
                 self._leave_out(reading, 1)
             else:
                 reading.tally.near += 1
@@ -234,7 +221,7 @@ class Ledger:
 
     def _came_before(self, reading: Reading, mark: int, *, unclear: bool) -> bool:
         """Whether a member came to other readings, or was delivered to them; it is remembered."""
-        if unclear and not self.claims.claim(mark):
+        if unclear and not self.claims.claimed.add(mark):
             return True
         before = reading.share.before
         if before and any(mark in each for each in before):
@@ -252,8 +239,8 @@ class Ledger:
         if self._asked.means(member):
             return True
         if reading.tally.read == 0 or reading.keeps_conditions:
-            self._heeds.all = False
-        elif self._heeds.all and not self._asked.means(member, margin=ROUNDED):
+            self._heeds_all = False
+        elif self._heeds_all and not self._asked.means(member, margin=ROUNDED):
             reading.end(LOST)
         return False
 
@@ -261,7 +248,7 @@ class Ledger:
         """The Collections of the answer to a request of our own where none of them was asked for. Either Collections
         go by other names, or the server ignores which are asked for: `take_for` says which."""
         asked = self._asked.collections if self._asked is not None else None
-        if asked is None or reading.tally.read or self._heeds.collections is False:
+        if asked is None or reading.tally.read or self._heeds_collections is False:
             return set()
         if not page.size or collection_of(page.first_member()) in asked:
             return set()
@@ -271,14 +258,14 @@ class Ledger:
     def take_for(self, names: set[str], *, heeds: bool) -> None:
         """Take other names for those of the Collections asked for, if the server heeds what is asked for at all."""
         assert self._asked is not None
-        if self._heeds.collections is None:
+        if self._heeds_collections is None:
             came, asked = (", ".join(map(repr, sorted(each))) for each in (names, self._asked.collections or ()))
             self.stats.notes.append(
                 f"Items of the Collection {came} came for {asked}: taken for the same."
                 if heeds
                 else f"The server ignores `collections`: items of {came} came for {asked}."
             )
-        self._heeds.collections = heeds
+        self._heeds_collections = heeds
         if heeds:
             self._asked = self._asked.also(names)
 

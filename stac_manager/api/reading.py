@@ -13,8 +13,7 @@ from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.requests import Request, item_after, mark_of_request, page_after
 from stac_manager.api.seen import Sample, Seen
-from stac_manager.api.shares import Share
-from stac_manager.api.tallies import Ending, Memory, Tally
+from stac_manager.api.shares import Ending, Memory, Share, Tally
 from stac_manager.plan import Interval, Pages, Whole
 from stac_manager.report import PartitionReport
 from stac_manager.timestamps import SECOND

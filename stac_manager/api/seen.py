@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 from stac_manager.api.ownership import time_of
@@ -44,12 +45,12 @@ def digest_of(item: Mapping[str, Any]) -> str:
     return blake2b(identity_of(item), digest_size=16).hexdigest()
 
 
+_number = int.from_bytes
+
+
 def mark_of(identity: bytes) -> int:
     """What is remembered of an item or a page."""
     return _number(blake2b(identity, digest_size=MARK_BYTES).digest(), "big")
-
-
-_number = int.from_bytes
 
 
 class Seen:
@@ -127,7 +128,7 @@ class Claims:
 
     def __init__(self, alone: Partition | None) -> None:
         self._alone = alone
-        self.claimed: set[int] = set()
+        self.claimed = Seen()
         self.doubtful: dict[str, None] = {}
         self.settled: dict[str, None] = {}
 
@@ -139,22 +140,13 @@ class Claims:
         (self.settled if here else self.doubtful)[digest_of(member) if item else f"{mark:032x}"] = None
         return here
 
-    def claim(self, mark: int) -> bool:
-        """Take a member, if nobody has yet."""
-        if mark in self.claimed:
-            return False
-        self.claimed.add(mark)
-        return True
-
 
 def _points_to(member: Any, partition: Partition) -> bool:
     """Whether a partition is the one that delivers an item with an unclear owner, of all those of a plan."""
-    time = time_of(member)[0] if isinstance(member, dict) else None
     if not isinstance(partition, Interval):
         return True
-    if time is None:
-        return partition.start is None
-    return is_within(time, partition.start, partition.end)
+    time = time_of(member)[0] if isinstance(member, dict) else None
+    return partition.start is None if time is None else is_within(time, partition.start, partition.end)
 
 
 class Strays:
@@ -162,38 +154,32 @@ class Strays:
 
     def __init__(self) -> None:
         self._marks: set[int] = set()
-        self._owned: list[array[int]] | None = []
+        self._owned: list[array[int]] = []
         self._room = MOST_OWNED
 
     def add(self, mark: int) -> None:
         """Remember an item that came for another partition than owns it."""
-        if self._owned is not None and len(self._marks) < MOST_STRAYS:
+        if self.known and len(self._marks) < MOST_STRAYS:
             self._marks.add(mark)
 
     def deliver(self, marks: Iterable[int]) -> None:
         """Remember what a partition owned that was read to its end."""
-        if self._owned is None:
-            return
-        each = array("Q", marks)
-        self._room -= len(each)
-        if self._room < 0:
-            self._owned = None
+        self._owned.append(array("Q", marks))
+        self._room -= len(self._owned[-1])
+        if not self.known:
+            self._owned.clear()
             self._marks.clear()
-        else:
-            self._owned.append(each)
 
     @property
     def known(self) -> bool:
         """Whether all that was delivered is remembered."""
-        return self._owned is not None
+        return self._room >= 0
 
     def lost(self) -> bool:
         """Whether one of them was delivered by nobody, as far as is known."""
-        for marks in self._owned or ():
-            self._marks.difference_update(marks)
+        self._marks.difference_update(self.delivered())
         return bool(self._marks)
 
     def delivered(self) -> Iterator[int]:
-        """Yield the marks of all that was delivered."""
-        for marks in self._owned or ():
-            yield from marks
+        """Give the marks of all that was delivered."""
+        return chain.from_iterable(self._owned)

@@ -62,46 +62,33 @@ class _Answers:
     collections: Answer | None
 
 
-class _ByNameError(Exception):
-    """The Collections of a search have to be named at this endpoint, all of them or one by one."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        super().__init__()
-        self.endpoint = endpoint
-
-
-async def survey(client: Client, source: str, body: Mapping[str, Any], bounds: Bounds) -> Survey | Endpoint:
-    """Ask what is needed to cut a search.
+async def survey(
+    client: Client, source: str, body: Mapping[str, Any], bounds: Bounds, endpoint: Endpoint | None = None
+) -> Survey | Endpoint:
+    """Ask what is needed to cut a search, at an endpoint if that is known.
 
     Returns:
         Where it is asked, if it is not cut: it has to be taken in parts, or in another form.
     """
-    endpoint: Endpoint | None = None
-    while True:
-        try:
-            return await _surveyed(client, source, body, bounds, endpoint)
-        except _ByNameError as error:
-            endpoint = error.endpoint
-            if endpoint.apart:
-                return endpoint
-        except StatusError as error:
-            if not goes_otherwise(endpoint, body, error.status):
-                raise
-            return endpoint or await find_endpoint(client, source, body.get("collections", ()))
+    try:
+        return await _surveyed(client, source, body, bounds, endpoint)
+    except StatusError as error:
+        if not goes_otherwise(endpoint, body, error.status):
+            raise
+        return endpoint or await find_endpoint(client, source, body.get("collections", ()))
 
 
 async def _surveyed(
     client: Client, source: str, body: Mapping[str, Any], bounds: Bounds, endpoint: Endpoint | None
-) -> Survey:
-    """Ask it, at an endpoint if that is known. The path of a search is fixed by the specification (STAC API,
-    item-search): everything is asked for together with the landing page, and again where that names another path.
-    """
+) -> Survey | Endpoint:
+    """Ask it. The path of a search is fixed by the specification (STAC API, item-search): everything is asked for
+    together with the landing page, and again where that names another path."""
     guess = endpoint or replace(Endpoint.guess(source), post=client.post_refused not in REFUSED_POST)
     early = asyncio.create_task(_ask(client, guess, body))
     try:
         endpoint = endpoint or await find_endpoint(client, source, body.get("collections", ()))
         if endpoint.apart and len(endpoint.names(body)) > 1:
-            raise _ByNameError(endpoint)
+            return endpoint
         if (endpoint.search, endpoint.post) == (guess.search, guess.post):
             answers = await early
         else:
@@ -123,14 +110,14 @@ async def _surveyed(
             page = await fetch_page(client, first, first)
         except StatusError as error:
             if (named := await naming_collections(client, endpoint, body, error)) is not None:
-                raise _ByNameError(named) from error
+                return await survey(client, source, body, bounds, named)
             if said.post is endpoint.post or client.post_refused == REFUSED_METHOD:
                 raise
             first = said.request(body)  # what is said to a POST tells more
             page = await fetch_page(client, first, first)
             endpoint = said
     if (apart := await one_by_one(client, Query(endpoint, body, bounds), page)) is not None:
-        raise _ByNameError(apart.endpoint)
+        return apart.endpoint
     probe, far = answers.hardly_anything, answers.before_far_future
     closed_only = "datetime" not in body and far is None and probe is not None
     return Survey(
