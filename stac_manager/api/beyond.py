@@ -73,10 +73,7 @@ class Beyond:
 
     async def look_ahead(self, query: Query, reading: Reading, *, whole: bool) -> None:
         """Ask what lies beyond the last page of a reading as soon as that has come: others are still on their way.
-
-        Args:
-            whole: Whether no others are read than the pages of one search, and those are counted if they are several.
-        """
+        `whole`: no others are read than the pages of one search, and those are counted if they are several."""
         came = reading.tally.members if not isinstance(reading.share.partition, Pages) else self._proof.counted or 0
         end, last = self._end(reading, came if whole else 0), reading.last
         if not isinstance(last, Page) or reading.stopped or reading.ending.problem is not None:
@@ -85,11 +82,8 @@ class Beyond:
             reading.last = await self._sample(query, reading, last)
 
     async def look(self, query: Query, reading: Reading, *, last: bool) -> None:
-        """Take note in a reading, of which all that was counted has come, whether there is more.
-
-        Args:
-            last: Whether all of the search has come, in pages one after another.
-        """
+        """Take note in a reading, of which all that was counted has come, whether there is more. `last`: all of the
+        search has come, in pages one after another."""
         end, sample = self._end(reading, self._ledger.came if last else 0), reading.last or self._last
         reading.last = None
         if not isinstance(reading.share.partition, Interval | Tile):

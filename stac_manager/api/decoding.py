@@ -29,10 +29,8 @@ class Illegible(str):
 def decoded(data: bytes) -> Any:
     """Parse JSON, the garbage collector off: thousands of new dicts, none of them garbage, would start it many times.
 
-    Other threads do not run meanwhile, and see nothing of it. What orjson refuses and others write is left to the
-    standard library: `NaN`, a byte order mark, half a surrogate pair, control characters in strings, UTF-16.
-
-    In place of an item with bytes that are no text stands its `Illegible`.
+    What orjson refuses and others write is left to the standard library: `NaN`, a byte order mark, half a surrogate
+    pair, control characters in strings, UTF-16. In place of an item with bytes that are no text stands its `Illegible`.
 
     Raises:
         ValueError: If it is no JSON.
@@ -79,13 +77,9 @@ def _legible(item: Any) -> Any:
 
 
 def _text_of(data: bytes) -> str:
-    """Decode a body in the encoding that its first bytes tell, with `NO_TEXT` where UTF-8 is not what it should be.
-
-    Raises:
-        ValueError: If it holds what nobody writes, and what damage looks like.
-    """
+    """Decode a body in the encoding that its first bytes tell, with `NO_TEXT` where UTF-8 is not what it should be."""
     text = data.decode(json.detect_encoding(data), "no-text")
-    if "\0" in text:
+    if "\0" in text:  # nobody writes it, and damage looks like it
         raise ValueError("it has a null character")
     return text
 

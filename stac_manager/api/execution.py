@@ -277,11 +277,10 @@ class Search:
             self._cut_after_all(reading, found)
 
     def _cut_after_all(self, reading: Reading, planned: Planned) -> None:
-        if planned.cuts is not None:
-            self.query = planned.query
-            self._splitter = self._splitter_of(planned, counts=reading.following is not None)
-            like = Share(Whole(), reading.before, 0, reading.ending.error is not None, doubted=reading.contradicts)
-            self._replace(reading, [replace(like, partition=part) for part in planned.partitions])
+        self.query = planned.query
+        self._splitter = self._splitter_of(planned, counts=reading.following is not None)
+        like = Share(Whole(), reading.before, 0, reading.ending.error is not None, doubted=reading.contradicts)
+        self._replace(reading, [replace(like, partition=part) for part in planned.partitions])
 
     def _splitter_of(self, planned: Planned, *, counts: bool = True) -> Splitter | None:
         pages, proved = self._stats.completeness.pages, planned.partitions if counts and self._ledger.one_run else ()

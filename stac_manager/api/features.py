@@ -71,11 +71,8 @@ class Outline:
 
         What is before `"features":[`, closed with a brace, and what is behind the last `],"links":[` or the like,
         opened with one, must each be a whole JSON object: then both are at the outermost level and the features lie
-        between. (A quotation mark inside of a string is escaped, so that neither mark can be part of one.)
-
-        Returns:
-            None where that does not work, or tells too little to go on without the features.
-        """
+        between. (A quotation mark inside of a string is escaped, so that neither mark can be part of one.) None where
+        that does not work, or tells too little to go on without the features."""
         found = _LIST.search(data, 0, OUTLINE_BYTES)
         if not found or (head := _object(data[: found.start()].rstrip().rstrip(b",") + b"}")) is None:
             return None
@@ -96,10 +93,7 @@ class Outline:
     @classmethod
     def scanned(cls, data: bytes) -> Outline | None:
         """The same by counting brackets, for what is too large to be parsed at once. Takes long, with many turns for
-        other threads.
-
-        Returns:
-            None where there are no features, or the rest is as large.
+        other threads. None where there are no features, or the rest is as large.
 
         Raises:
             DamagedPageError: If the features are no JSON.
@@ -124,10 +118,8 @@ class Outline:
         return outline
 
     def features(self, loads: Callable[[Any], Any] = orjson.loads) -> Iterator[Any]:
-        """Parse the features one by one, with what parses as `orjson.loads`.
-
-        Where one ends is guessed from how the next one begins, and proved by the parser: an object that parses is
-        whole, because it ends at exactly one place. Where the guesses fail, brackets tell.
+        """Parse the features one by one. Where one ends is guessed from how the next one begins, and proved by the
+        parser: an object that parses is whole, as it ends at exactly one place. Where the guesses fail, brackets tell.
 
         Raises:
             DamagedPageError: If they are no JSON; those before were yielded.

@@ -55,13 +55,8 @@ class Fetcher:
         return self._sizes.now
 
     async def fetch(self, reading: Reading, *, enough: int | None = None, attempts: int | None = None) -> Page | None:
-        """Fetch the next page of a reading; None where it has to begin anew with smaller ones.
-
-        Args:
-            reading: What is read.
-            enough: How many items are wanted at most: no matter whether more follow.
-            attempts: How often the page is asked for, and no smaller one then; None for as usual.
-        """
+        """Fetch the next page of a reading; None where it has to begin anew with smaller ones. With `enough` items it
+        is no matter whether more follow; with `attempts` it is asked for so often, and no smaller one."""
         page, self.given = self.given, None
         if page is not None:
             self.came()

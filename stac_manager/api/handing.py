@@ -31,13 +31,8 @@ def parts_to_hand_over(left: float, idle: int) -> int:
 
 
 class HandingOver:
-    """Hands over, where all that is lost by it is found in the end.
-
-    Args:
-        cuts: Cuts intervals.
-        counted: The server's number of items of the whole.
-        partitions: All of the search.
-    """
+    """Hands over parts of the `partitions` of a search that has `counted` items, where what is lost by it is found in
+    the end."""
 
     def __init__(self, cuts: Cutter, counted: int, partitions: Sequence[Partition]) -> None:
         self._cuts = cuts
@@ -93,11 +88,8 @@ class HandingOver:
         return [Share(reading.share.partition, reading.before) for reading in kept if not reading.stopped]
 
     def hand_over(self, reading: Reading, idle: int, page_size: int, end: float | None = None) -> list[Share]:
-        """What so many idle hands read of a partition, which is read on in its newest part from now on.
-
-        Args:
-            end: The second at which its pages end; None where only the beginning of the latest one is known.
-        """
+        """What so many idle hands read of a partition, which is read on in its newest part from now on. Its pages end
+        at the second `end`; None where only the beginning of the latest one is known."""
         partition, left = reading.share.partition, reading.pages_left(page_size)
         assert isinstance(partition, Interval)
         assert reading.reached is not None

@@ -17,12 +17,7 @@ MOST_NAMED = 5
 
 
 class Watch:
-    """Watches the items of a search go by.
-
-    Args:
-        ids: The ids asked for, if any were.
-        keys: The keys of the order asked for.
-    """
+    """Watches the items of a search go by: the ids and the keys of the order that were asked for."""
 
     def __init__(self, ids: Iterable[str] | None, keys: Sequence[Mapping[str, str]]) -> None:
         self._asked = dict.fromkeys(ids or ())

@@ -115,12 +115,11 @@ class Client:
         """Send one request, again where the fault may be passing, and parse the answer.
 
         Args:
-            request: What to ask.
             attempts: How often it is sent at most, within what `retries` allows; refusals (429, 503) while others get
                 through are not counted.
+            shrinkable: Raise `TooLargeError` early, for the caller to ask for less.
             outline: Leave the items undecoded where the rest can be read without them.
             full: The size of a full page, where this asks for one: only such answers say what level is good.
-            shrinkable: Raise `TooLargeError` early, for the caller to ask for less.
 
         Raises:
             StatusError: If the server answers with an error status; carries the server's own message.

@@ -118,13 +118,8 @@ class Ledger:
             self._failures.add("the search", words)
 
     def items(self, reading: Reading, page: Page) -> Iterator[Item]:
-        """Yield the items of a page that this partition owns and that did not come before.
-
-        They are marked before the consumer sees them. A reading that is stopped meanwhile ends here: others go on.
-
-        Raises:
-            DamagedPageError: If the features of the page are no JSON; what came before was yielded.
-        """
+        """Yield the items of a page that this partition owns and that did not come before, as far as the page is not
+        damaged. They are marked before the consumer sees them. A reading that is stopped ends here: others go on."""
         tally, stats, clock = reading.tally, self.stats, perf_counter
         stats.pages += page.size > 0
         marks: list[int] = []

@@ -68,11 +68,8 @@ class Asked:
         return self if self.collections is None else replace(self, collections=self.collections.union(collections))
 
     def means(self, item: Mapping[str, Any], *, margin: int = SECOND) -> bool:
-        """Tell whether an item may be meant; servers differ in which of its times they compare, and how exactly.
-
-        Args:
-            margin: By how many nanoseconds a time may lie outside.
-        """
+        """Tell whether an item may be meant; servers differ in which of its times they compare, and how exactly: one
+        may lie outside by the `margin` in nanoseconds."""
         if self.collections is not None and (name := collection_of(item)) is not None and name not in self.collections:
             return False
         if self.ids is not None and isinstance(item.get("id"), str) and item["id"] not in self.ids:
@@ -144,8 +141,7 @@ class Glance:
 
 
 def _is_clear_of(item: Mapping[str, Any], bbox: tuple[float, ...]) -> bool:
-    """Whether nothing of an item can be in a box: not even the box around it, on
-    either side of the antimeridian. What crosses that may be."""
+    """Whether nothing of an item can be in a box, nor of the box around it, on either side of the antimeridian."""
     half = len(bbox) // 2
     west, south, east, north = bbox[0], bbox[1], bbox[half], bbox[half + 1]
     east += 360 * (west > east)
@@ -189,12 +185,9 @@ def _by_place(item: Mapping[str, Any], tile: Tile) -> Owner:
 
 
 def time_of(item: Mapping[str, Any]) -> tuple[int | None, bool]:
-    """The time by which an item belongs: `datetime`, else `start_datetime`, in nanoseconds since 1970.
-
-    Returns:
-        It, and whether it is clear: every time of the item can be read, and its `datetime` lies between its start and
-        its end. Else a server that looks at the range may return the item for another time than this one.
-    """
+    """The time by which an item belongs: `datetime`, else `start_datetime`, in nanoseconds since 1970; and whether it
+    is clear: every time of the item can be read, and its `datetime` lies between its start and its end. Else a server
+    that looks at the range may return the item for another time than this one."""
     properties = item.get("properties")
     if not isinstance(properties, dict):
         return None, False

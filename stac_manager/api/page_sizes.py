@@ -25,11 +25,7 @@ def forget() -> None:
 
 
 class PageSize:
-    """The size of page that a search asks for.
-
-    Attributes:
-        now: How many items.
-    """
+    """The size of page that a search asks for `now`."""
 
     def __init__(self, source: str, wanted: int) -> None:
         self._origin = str(URL(source).origin())

@@ -72,11 +72,8 @@ class Page:
         return set(map(collection_of, self.objects()))
 
     def features(self, loads: Callable[[Any], Any] | None = None) -> Iterator[Any]:
-        """Give the members, not yet checked, parsed one by one by `loads` where they are not parsed yet.
-
-        Raises:
-            DamagedPageError: If they are not what the rest of the answer says of them.
-        """
+        """Give the members, not yet checked, parsed one by one by `loads` where they are not parsed yet: a page may
+        turn out to be damaged by that."""
         return iter(self.members) if isinstance(self.members, list) else self.members.features(loads or orjson.loads)
 
     def first_member(self) -> Any:
@@ -95,21 +92,13 @@ class Page:
             return []
 
     def objects_one_by_one(self) -> Iterator[dict[str, Any]]:
-        """Give the same, for who need not hold them all.
-
-        Raises:
-            DamagedPageError: If they cannot be read.
-        """
+        """Give the same, for who need not hold them all; a page may turn out to be damaged by that."""
         most = max(self.size * LOOKED_AT_BYTES // max(self.size_bytes, LOOKED_AT_BYTES), 1)
         return (member for member in islice(self.features(), most) if isinstance(member, dict))
 
 
 class PageSizeError(DataProcessingError):
-    """The server makes smaller pages only, and this link cannot be asked for one: begin the slice again.
-
-    Attributes:
-        limit: The size to begin with.
-    """
+    """The server makes smaller pages only, and this link cannot be asked for one: begin again with this `limit`."""
 
     def __init__(self, message: str, limit: int) -> None:
         super().__init__(message)
@@ -124,14 +113,11 @@ async def fetch_page(
     client: Client, request: Request, first: Request, *, outline: bool = False, attempts: int | None = None
 ) -> Page:
     """Fetch one page, a smaller one where the server cannot make it that large. With `attempts` it is asked for so
-    often, and no smaller one.
-
-    A server that refuses POST on its own `next` link is asked again with GET.
+    often, and no smaller one. A server that refuses POST on its own `next` link is asked again with GET.
 
     Raises:
         PageSizeError: If a smaller page may work, but not from this link.
         OneItemError: If not even the smallest page can be had.
-        DataProcessingError: If the server refuses, or answers something else than items.
     """
     is_first = request is first
     limit = limit_of(request) or limit_of(first)
@@ -166,11 +152,8 @@ async def make_sure(
     A page that is `full` is asked for again, one item smaller: that must give a link, or the server just gives none.
     A shorter one may be as large as the server's pages get: where no link was seen yet, it is asked for by its own
     size, as some give no links to who asks for more, and then one item. With a count the first of it is enough. A first
-    page with a link that counts on by more than came is asked for by its own size as well.
-
-    Returns:
-        The page to go on with: the given one, with a `doubt` where there is one, or the smaller one with its link.
-    """
+    page with a link that counts on by more than came is asked for by its own size as well. The page to go on with is
+    the given one, with a `doubt` where there is one, or the smaller one with its link."""
     if _skips(request, page):
         same = await _resized(client, request, page.first, page.size)
         return same if same is not None and same.size == page.size else page

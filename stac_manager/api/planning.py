@@ -100,14 +100,9 @@ def why_never_split(config: IngestConfig) -> str | None:
 
 
 def space_cuts(counted: int | None, nowhere: int | None, nulls: int | None, piled: int | None = None) -> bool:
-    """Whether a search can be cut by space.
-
-    Args:
-        counted: How many items it has, None where the server does not count.
-        nowhere: How many it finds where there is hardly anything; None where that cannot be told.
-        nulls: How many items without a geometry; None where those cannot be asked for.
-        piled: How many at the one place where all items of its first page are.
-    """
+    """Whether a search of `counted` items can be cut by space: `nowhere` are found where there is hardly anything,
+    `nulls` are without a geometry, `piled` at the one place where all items of its first page are; None each where that
+    cannot be told."""
     if nowhere is None or (counted is None and nulls is None):
         return False
     if counted is not None and piled is not None and piled >= UNDIMINISHED * counted:
@@ -139,13 +134,8 @@ class Planner:
         return Query(endpoint, body, Bounds.parse(self._config.datetime))
 
     async def plan(self, workers: int, parts: Callable[[Page], int], *, blindly: bool = True) -> Planned:
-        """Ask what there is, and cut the search into about so many partitions, or say why not.
-
-        Args:
-            workers: How many read at once.
-            parts: Says from the first page how many partitions there should be.
-            blindly: Whether to cut a search that has no count before it proves long, as parts that are read elsewhere.
-        """
+        """Ask what there is, and cut the search into as many `parts` as its first page says, or say why not; `blindly`,
+        also one that has no count before it proves long, as parts that are read elsewhere."""
         fetcher, bounds = self._fetcher, Bounds.parse(self._config.datetime)
         known = await survey(self._client, self._config.source, self.body, bounds)
         if isinstance(known, Endpoint):

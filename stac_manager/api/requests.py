@@ -27,11 +27,7 @@ _NUMBER_IN_QUERY = re.compile(rf"(?<=[?&])({'|'.join(COUNTING)})=(\d{{1,12}})(?=
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent. Two equal requests ask the same.
-
-    Attributes:
-        given_by: Where the link to it stood; None of a request of our own.
-    """
+    """What is sent. Two equal requests ask the same. `given_by`: where the link to it stood; None of our own."""
 
     method: Method
     url: str

@@ -76,11 +76,7 @@ def blames(error: DataProcessingError, name: str) -> bool:
 
 
 def check_budget(requests: int, items: int) -> None:
-    """Check that a search has requests left, after so many of them and so many items.
-
-    Raises:
-        SearchEndsError: If not.
-    """
+    """Raise `SearchEndsError` where a search has no requests left, after so many of them and so many items."""
     if requests >= REQUESTS_A_SEARCH + REQUESTS_AN_ITEM * items:
         raise SearchEndsError(f"the search ends after {requests} requests, which is far more than its items need")
 
@@ -124,12 +120,7 @@ Decision: TypeAlias = Literal["again", "smaller", "give up"]
 
 
 def decide(fault: Fault, tries: Tries) -> Decision:
-    """Decide what follows a fault of a request, while the server answers others.
-
-    Args:
-        fault: What happened.
-        tries: What happened to the request before, this fault counted.
-    """
+    """Decide what follows a fault of a request, counted in its tries, while the server answers others."""
     large = fault.status in TOO_LARGE and tries.attempts >= ATTEMPTS_BEFORE_SMALLER
     same = fault.digest != 0 and fault.digest == tries.digest
     if tries.shrinkable and (fault.kind == "slow" or large or (same and fault.kind == "garbled")):
@@ -157,10 +148,8 @@ class Gate:
         """How many requests were answered."""
 
     async def turn(self) -> bool:
-        """Wait until nothing holds the requests back; then not all at the same moment.
-
-        Returns:
-            Whether that was an outage, of which this request has suffered.
+        """Wait until nothing holds the requests back; then not all at the same moment. Tell whether that was an outage,
+        of which this request has suffered.
 
         Raises:
             SearchEndsError: If it does not end.
@@ -216,11 +205,7 @@ class Gate:
 
     def suspect(self) -> bool:
         """A request found nobody. Where that happens twice and nobody else is answered meanwhile, the server may be
-        out: one request at a time looks, less and less often.
-
-        Returns:
-            Whether it may be.
-        """
+        out: one request at a time looks, less and less often. Tell whether it may be."""
         if self._most_looks and self._out_since is None and self._suspected_at == self.answered:
             self._out_since, self._looks = perf_counter(), 0
         self._suspected_at = self.answered

@@ -103,22 +103,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was found where items would be that lie beyond the last page.
-
-    Attributes:
-        marks: Marks of items.
-        whole: Whether that is all there is.
-    """
+    """Marks of what was found where items would be that lie beyond the last page; `whole`: that is all there is."""
 
     marks: Seen
     whole: bool
 
 
 class Claims:
-    """Items with an unclear owner.
-
-    Args:
-        alone: The one partition that is read here, while others are read elsewhere; None in one run over all.
+    """Items with an unclear owner; `alone` is the one partition that is read here, None in one run over all.
 
     Attributes:
         doubtful: Digests of those that were left to others.

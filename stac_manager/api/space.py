@@ -115,12 +115,8 @@ def points_of(members: Sequence[Any]) -> list[Point]:
 
 
 class SpaceCuts:
-    """Cuts tiles, by where the items of their first pages are.
-
-    Args:
-        members: Those of the first page of the search.
-        counted: The server's number of items of the whole, None where it gives none.
-    """
+    """Cuts tiles, by where the items of their first pages are: `members` are those of the search, which has `counted`
+    items by the server's count."""
 
     def __init__(self, members: Sequence[Any], counted: int | None = None) -> None:
         self._points = points_of(members)

@@ -70,24 +70,15 @@ def parts_to_share(fetched: int, left: float, idle: int) -> int:
 
 
 def parts_at_start(estimate: float, left: float, workers: int, page: int) -> int:
-    """Into how many parts to cut a partition before it is read, as it would keep one worker busy when others have no
-    work any more; 0 to leave it as it is.
-
-    Args:
-        estimate: How many items it is believed to hold, no more than are left.
-        left: How many are left of the search, with those.
-        workers: How many read.
-        page: The size of a page.
-    """
+    """Into how many parts to cut a partition of about `estimate` items, of those that are left of the search, before it
+    is read, as it would keep one worker busy when others have no work any more; 0 to leave it as it is."""
     fair = max(left / workers, FEWEST_PAGES_TO_SHARE * page)
     return ceil(estimate / fair) if estimate > OVERSIZE * fair + page else 0
 
 
 class Splitter:
-    """Replaces partitions by others while they are read, after so many pages of the search.
-
-    `proved` are all partitions of it, where what is lost of them is found in the end.
-    """
+    """Replaces partitions by others while they are read, after so many pages of the search. `proved` are all of it,
+    where what is lost of them is found in the end."""
 
     def __init__(self, cuts: Cuts, sizes: Sizes, pages: int = 0, proved: Sequence[Partition] = ()) -> None:
         self._cuts = cuts
@@ -187,11 +178,8 @@ class Splitter:
     def shared(
         self, readings: Iterable[Reading], idle: int, page_size: int, pages: int
     ) -> tuple[Reading, list[Share]] | None:
-        """Cut the partition with the most work left, where that ends the search earlier.
-
-        Without counts nobody knows what is left: then no more requests are spent on it than a share of the `pages`
-        that came.
-        """
+        """Cut the partition with the most work left, where that ends the search earlier. Without counts nobody knows
+        what is left: then no more requests are spent on it than a share of the `pages` that came."""
         if not self.divides or (self._handing and self._handing.waits):
             return None
         able = [each for each in readings if each.following is not None and not each.stopped and each.tally.fetched]

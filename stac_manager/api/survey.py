@@ -65,11 +65,8 @@ class _Answers:
 async def survey(
     client: Client, source: str, body: Mapping[str, Any], bounds: Bounds, endpoint: Endpoint | None = None
 ) -> Survey | Endpoint:
-    """Ask what is needed to cut a search, at an endpoint if that is known.
-
-    Returns:
-        Where it is asked, if it is not cut: it has to be taken in parts, or in another form.
-    """
+    """Ask what is needed to cut a search, at an endpoint if that is known. Where it has to be taken in parts, or in
+    another form, that is where it is asked."""
     try:
         return await _surveyed(client, source, body, bounds, endpoint)
     except StatusError as error:

@@ -31,13 +31,7 @@ MOST_REFUSED = 3
 
 
 class Ways:
-    """Looks for another way while a search is read in sequence.
-
-    Args:
-        planner: Asks the server; None where the search must be read in sequence.
-        planned: How it is read.
-        workers: For how many it would be divided.
-    """
+    """Looks for another way while a search is read in sequence; `planner` is None where it must be."""
 
     def __init__(
         self, planner: Planner | None, planned: Planned, fetcher: Fetcher, ledger: Ledger, workers: int

@@ -106,12 +106,8 @@ def _unbrotled(data: bytes) -> Iterator[bytes]:
 
 async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable[None]] | None = None) -> bytes:
     """Undo a Content-Encoding, never making more bytes than the bounds allow. Where the header is wrong, as behind some
-    proxies, the first bytes tell: JSON does not begin like gzip, nor gzip like JSON.
-
-    Args:
-        data: The body as it came over the wire.
-        coding: The header; several codings are undone from the last one on.
-        take: Awaited before bytes are made, with their number.
+    proxies, the first bytes tell: JSON does not begin like gzip, nor gzip like JSON. `take` is awaited with the number
+    of bytes that are made.
 
     Raises:
         DamagedBodyError: If the body is cut off or garbled.
