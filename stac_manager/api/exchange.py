@@ -36,12 +36,7 @@ NOWHERE = URL()
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back, decompressed, and how it came.
-
-    Attributes:
-        own: Whether it came from the origin of the source, which gets the credentials.
-        issue: Which credentials were sent, as `Credentials` counts them.
-    """
+    """What came back, decompressed, and how it came."""
 
     url: URL
     status: int
@@ -50,8 +45,8 @@ class Reply:
     started: float
     ended: float
     in_flight: int
-    own: bool
-    issue: int
+    own: bool  # whether from the origin of the source, which gets the credentials
+    issue: int  # which credentials were sent, as `Credentials` counts them
 
     @property
     def retry_after(self) -> float | None:

@@ -51,19 +51,13 @@ class DamagedPageError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """An item collection of which all but the features is parsed.
+    """An item collection of which all but the features is parsed: these are `data[begin:end]`, without brackets."""
 
-    Attributes:
-        members: Every member but `features`.
-        data: The whole document; the features are `data[begin:end]`, without the brackets around them.
-        count: How many features there are, as far as is known before they are parsed.
-    """
-
-    members: dict[str, Any]
-    data: bytes
+    members: dict[str, Any]  # all but `features`
+    data: bytes  # the whole document
     begin: int
     end: int
-    count: int = 0
+    count: int = 0  # of the features, as far as is known before they are parsed
 
     @classmethod
     def of(cls, data: bytes) -> Outline | None:

@@ -25,25 +25,18 @@ around one that cannot be had."""
 
 
 class Fetcher:
-    """Fetches pages, and learns what those of this server are like.
-
-    Attributes:
-        largest: The most members of a page with a next link.
-        page_bytes: What a full page weighs.
-        any_came: Whether a page could be had.
-        given: The first page of a search read in sequence, where it is there already.
-    """
+    """Fetches pages, and learns what those of this server are like."""
 
     def __init__(self, client: Client, source: str, page_size: int) -> None:
         self.client = client
         self._source = source
         self._asked_size = page_size
         self._sizes = PageSize(source, page_size)
-        self.largest = 0
-        self.page_bytes = 0.0
+        self.largest = 0  # members of a page with a next link
+        self.page_bytes = 0.0  # of a full page
         self.next_links_seen = False
         self.follower = Follower(client)
-        self.given: Page | None = None
+        self.given: Page | None = None  # the first page of a search read in sequence, where it is there already
         # Seen first on pages without a count; None once links lead from one to another without naming those left.
         self._collections: set[str | None] | None = set()
         self.any_came = False
@@ -178,18 +171,14 @@ class Fetcher:
 
 
 class Follower:
-    """Follows links, and learns what is wrong with those of this server.
-
-    Attributes:
-        outlines: Whether pages may be parsed item by item; not where that went wrong.
-    """
+    """Follows links, and learns what is wrong with those of this server."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._loses: bool | None = None  # whether links lose conditions, without which the page is another one
         self._astray: set[str] = set()  # addresses of links, instead of which that of the search works
         self._counts = False  # whether pages have counts
-        self.outlines = True
+        self.outlines = True  # whether pages may be parsed item by item; not where that went wrong
 
     async def fetch(self, request: Request, reading: Reading, attempts: int | None) -> Page:
         """Fetch a page of a reading; its first request is then one for pages of the size that works.

@@ -32,17 +32,11 @@ PAGES_A_TILE = 2.5
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What the parts of a search should be like.
+    """What the parts of a search should be like."""
 
-    Attributes:
-        items: How many items a partition should hold.
-        workers: How many are read at once.
-        counted: The server's number of items of the whole, None where it gives none.
-    """
-
-    items: float = inf
-    workers: int = 1
-    counted: int | None = None
+    items: float = inf  # how many a partition should hold
+    workers: int = 1  # how many are read at once
+    counted: int | None = None  # the server's number of items of the whole
 
     @classmethod
     def of(cls, counted: int | None, parts: int, workers: int) -> Sizes:

@@ -13,20 +13,14 @@ LAST_AHEAD = 3
 
 
 class Frontier:
-    """Hands out the pages of a search whose links count, in order but for the last one, a few at a time.
-
-    Attributes:
-        next_page: The first page that was not handed out.
-        end: The number after that of the last page; None until it came. Pages before it may still be on their way.
-        last: The number of pages by the server's count; None without one.
-    """
+    """Hands out the pages of a search whose links count, in order but for the last one, a few at a time."""
 
     def __init__(self, counter: Counter, page_size: int, next_page: int, counted: int | None) -> None:
         self.counter = counter
-        self.next_page = next_page
-        self.end: int | None = None
+        self.next_page = next_page  # the first one that was not handed out
+        self.end: int | None = None  # the number after that of the last page, once it came; others may still come
         self._page_size = page_size
-        self.last = None if counted is None else -(-counted // page_size)
+        self.last = None if counted is None else -(-counted // page_size)  # pages by the server's count
         self._stop = self.last  # those from here on are handed out
 
     def end_at(self, number: int) -> None:

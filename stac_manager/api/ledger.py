@@ -27,16 +27,7 @@ STRAYED = "Read once more in sequence: the server does not find every item by it
 
 
 class Ledger:
-    """What was delivered in one run, over all partitions of it.
-
-    Attributes:
-        left: How many items are still wanted; None for all.
-        totals: What was counted over all partitions: foreign items, those left out, members that are no items.
-        claims: Who delivers items with an unclear owner.
-        delivered: What was delivered, where the items alone do not tell which partition they come from.
-        by_number: Whether those are pages that were asked for by their numbers.
-        one_run: Whether all of the search is read here, so that what its partitions lack is found in the end.
-    """
+    """What was delivered in one run, over all partitions of it, or `alone` of one while others are read elsewhere."""
 
     def __init__(
         self,
@@ -50,14 +41,14 @@ class Ledger:
         self.stats = stats
         self._failures = failures
         self._asked = None if asked == Asked() else asked
-        self.left = left
-        self.totals = Tally()
-        self.claims, self.one_run = Claims(alone), alone is None
+        self.left = left  # items that are still wanted; None for all
+        self.totals = Tally()  # over all partitions: foreign items, those left out, members that are no items
+        self.claims, self.one_run = Claims(alone), alone is None  # of one run, what partitions lack is found in the end
         self._strays = Strays() if alone is None else None
         self._heeds_all = True  # the conditions of the search, as far as was seen, in no wider sense
         self._heeds_collections: bool | None = None  # None while that was no question
-        self.delivered: Seen | None = None
-        self.by_number = False
+        self.delivered: Seen | None = None  # where the items alone do not tell which partition they come from
+        self.by_number = False  # whether those are pages that were asked for by their numbers
         self._loads = loads
         self._twice = Seen()
 

@@ -49,19 +49,13 @@ def owner(item: Mapping[str, Any], partition: Partition) -> Owner:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the user asked for, as far as an item tells whether it is meant: servers ignore conditions, and their links
-    lose some.
-
-    Attributes:
-        collections, ids: The Collections and the ids; None for all.
-        start, end: The interval in nanoseconds since 1970, None where it is open.
-        bbox: The box, or that around the area; None for the world.
-    """
+    lose some. None each where it was not asked for."""
 
     collections: frozenset[str] | None = None
     ids: frozenset[str] | None = None
-    start: int | None = None
+    start: int | None = None  # in nanoseconds since 1970
     end: int | None = None
-    bbox: tuple[float, ...] | None = None
+    bbox: tuple[float, ...] | None = None  # or that around the area
 
     def also(self, collections: Iterable[str]) -> Asked:
         """The same with more names of Collections."""
@@ -92,16 +86,11 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Glance:
     """Tells of most items in a few steps that a partition owns them and that the search means them. Where it does not,
-    `owner` and `Asked.means` decide.
-
-    Attributes:
-        collections, bbox: As in `Asked`.
-        since, until: The whole seconds in which the only time of an item must lie; None where times do not matter.
-    """
+    `owner` and `Asked.means` decide."""
 
     collections: frozenset[str] | None
     bbox: tuple[float, ...] | None
-    since: datetime | None
+    since: datetime | None  # whole seconds in which the only time of an item must lie; None where that is no matter
     until: datetime
 
     @classmethod

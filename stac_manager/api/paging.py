@@ -34,33 +34,19 @@ NO_NEXT_LINKS = "the server gives no next links: there may be more"
 
 @dataclass(slots=True)
 class Page:
-    """One answer to a search.
+    """One answer to a search."""
 
-    Attributes:
-        url: Where it came from, fit for messages.
-        size: How many members it has.
-        size_bytes: How long its document is.
-        matched: The server's number of items of the whole slice, None where it gives none.
-        following: The request for the page after it, None after the last.
-        first: The request for the first page, of pages of this size: later ones are built from it.
-        members: The features, or the document where they are not parsed yet.
-        doubt: Why it may not be the last page, though it has no `next` link.
-        broken: Why its `next` link cannot be followed.
-        full: Whether it is as large as this server's pages get.
-        miscounted: Whether it has another number of members than it says.
-    """
-
-    url: str
-    size: int
+    url: str  # fit for messages
+    size: int  # how many members it has
     size_bytes: int
-    matched: int | None
-    following: Request | None
-    first: Request
-    members: Outline | list[Any] = field(default_factory=list)
-    doubt: str | None = None
-    broken: str | None = None
-    full: bool = False
-    miscounted: bool = False
+    matched: int | None  # the server's number of items of the whole slice
+    following: Request | None  # for the page after it
+    first: Request  # for the first page, of pages of this size: later ones are built from it
+    members: Outline | list[Any] = field(default_factory=list)  # the document, where they are not parsed yet
+    doubt: str | None = None  # why it may not be the last page, though it has no `next` link
+    broken: str | None = None  # why its `next` link cannot be followed
+    full: bool = False  # whether it is as large as this server's pages get
+    miscounted: bool = False  # whether it has another number of members than it says
 
     @property
     def counting(self) -> bool:

@@ -56,25 +56,15 @@ NULLS_LOST = (
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """How a search is read.
-
-    Attributes:
-        query: What is asked.
-        reason: Why it is read one page after another; None where it is split, empty where that needs no words.
-        known: What was asked about it, where something was.
-        later: Whether it is cut once it proves long, as nobody knows how long it is.
-        partitions: What it is cut into, oldest first; the whole where it is not.
-        cuts: Cuts them further.
-        sizes: What they should be like.
-    """
+    """How a search is read."""
 
     query: Query
-    reason: str | None = None
-    known: Survey | None = None
-    later: bool = False
-    partitions: Sequence[Partition] = (Whole(),)
-    cuts: Cuts | None = None
-    sizes: Sizes = field(default_factory=Sizes)
+    reason: str | None = None  # why one page after another; None where it is split, empty where that needs no words
+    known: Survey | None = None  # what was asked about it, where something was
+    later: bool = False  # whether it is cut once it proves long, as nobody knows how long it is
+    partitions: Sequence[Partition] = (Whole(),)  # oldest first
+    cuts: Cuts | None = None  # cuts them further
+    sizes: Sizes = field(default_factory=Sizes)  # what they should be like
 
     @property
     def page(self) -> Page | None:

@@ -36,33 +36,20 @@ STALE = f"{STALE_PAGES} pages in a row held nothing new"
 
 @dataclass(slots=True, eq=False)
 class Reading:
-    """A share, the request for its next page, and what came of it so far.
-
-    Attributes:
-        first: The request for its first page.
-        following: The request for its next page; None once there is none.
-        counted: The server's own number of items, None where it gives none.
-        reached: The second down to which it was read, as long as pages come newest first; of an interval, or without
-            a count.
-        until: The second down to which it is read: others read what is older, `given` items about.
-        pace: How many seconds lie between the beginnings of the latest two pages; inf while one has come.
-        last: The last page, once it came, or what was found beyond it.
-        ending: Why its end cannot be believed.
-        keeps_conditions: Whether its links show every condition of the search.
-        stopped: Whether others read the rest of it.
-    """
+    """A share, the requests for its first and its next page, and what came of it so far."""
 
     share: Share
     first: Request
     following: Request | None
-    counted: int | None = None
+    counted: int | None = None  # the server's own number of items
+    # The second down to which it was read, as long as pages come newest first; of an interval, or without a count.
     reached: float | None = inf
-    until: float = -inf
-    given: int = 0
-    pace: float = inf
-    last: Page | Sample | None = None
-    keeps_conditions: bool = True
-    stopped: bool = False
+    until: float = -inf  # the second down to which it is read: others read what is older
+    given: int = 0  # so many items, about
+    pace: float = inf  # how many seconds lie between the beginnings of the latest two pages
+    last: Page | Sample | None = None  # the last page, once it came, or what was found beyond it
+    keeps_conditions: bool = True  # whether its links show every condition of the search
+    stopped: bool = False  # whether others read the rest of it
     ending: Ending = field(default_factory=Ending)
     tally: Tally = field(default_factory=Tally)
     memory: Memory = field(default_factory=Memory)

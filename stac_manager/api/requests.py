@@ -103,19 +103,12 @@ def limit_of(request: Request) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """How the links of a search count.
+    """How the links of a search count."""
 
-    Attributes:
-        request: A request for one of its pages.
-        parameter: The name of the number.
-        step: By how much it grows a page.
-        origin: Its value on the page number 0.
-    """
-
-    request: Request
-    parameter: str
-    step: int
-    origin: int
+    request: Request  # for one of its pages
+    parameter: str  # the name of the number
+    step: int  # by which it grows a page
+    origin: int  # its value on the page number 0
 
     def page(self, number: int) -> Request:
         """Build the request for a page, from 0."""

@@ -83,20 +83,14 @@ def check_budget(requests: int, items: int) -> None:
 
 @dataclass(slots=True)
 class Tries:
-    """What came of one request so far.
+    """What came of one request so far."""
 
-    Attributes:
-        most: How often it is sent at most.
-        shrinkable: Whether a smaller page can be asked for instead.
-        answered: How many requests of all had been answered when the last fault came; None before the first.
-    """
-
-    most: int
-    shrinkable: bool = False
+    most: int  # attempts
+    shrinkable: bool = False  # whether a smaller page can be asked for instead
     attempts: int = 0
     refusals: int = 0
     digest: int = 0
-    answered: int | None = None
+    answered: int | None = None  # requests of all, when the last fault came
 
     @property
     def alone(self) -> bool:

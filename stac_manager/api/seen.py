@@ -110,19 +110,13 @@ class Sample:
 
 
 class Claims:
-    """Items with an unclear owner; `alone` is the one partition that is read here, None in one run over all.
-
-    Attributes:
-        doubtful: Digests of those that were left to others.
-        settled: Digests of those that were delivered, where others may have seen them.
-        claimed: Marks of those that were delivered.
-    """
+    """Items with an unclear owner; `alone` is the one partition that is read here, None in one run over all."""
 
     def __init__(self, alone: Partition | None) -> None:
         self._alone = alone
-        self.claimed = Seen()
-        self.doubtful: dict[str, None] = {}
-        self.settled: dict[str, None] = {}
+        self.claimed = Seen()  # marks of those that were delivered
+        self.doubtful: dict[str, None] = {}  # digests of those that were left to others
+        self.settled: dict[str, None] = {}  # and of those that were delivered, where others may have seen them
 
     def belongs_here(self, member: Any, mark: int, *, item: bool) -> bool:
         """Whether no partition that is read elsewhere delivers a member."""

@@ -14,23 +14,14 @@ from stac_manager.plan import Interval, Partition
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Share:
-    """A partition to read, or what is left of one.
-
-    Attributes:
-        partition: What to read.
-        before: Items of it that were delivered already, as far as they can come again.
-        depth: How often it was cut out of a larger one because something was wrong with that.
-        failing: Whether that was a page which cannot be had: it may be in here.
-        parent: What it was cut out of, with the server's count as its estimate, where that was counted.
-        doubted: Whether it is read once more for the sake of a count that contradicts its pages.
-    """
+    """A partition to read, or what is left of one."""
 
     partition: Partition
-    before: tuple[Seen, ...] = ()
-    depth: int = 0
-    failing: bool = False
-    parent: Partition | None = None
-    doubted: bool = False
+    before: tuple[Seen, ...] = ()  # what was delivered of it already, as far as that can come again
+    depth: int = 0  # how often it was cut out of a larger one because something was wrong with that
+    failing: bool = False  # whether that was a page which cannot be had: it may be in here
+    parent: Partition | None = None  # what it was cut out of, if counted, with the count as its estimate
+    doubted: bool = False  # whether it is read once more for the sake of a count that contradicts its pages
 
 
 def weight_of(share: Share) -> float:
@@ -60,62 +51,39 @@ def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
 
 @dataclass(slots=True)
 class Tally:
-    """What is counted while a partition is read.
+    """What is counted while a partition is read."""
 
-    Attributes:
-        fetched: Pages that came; `read` of them were delivered.
-        members: Members of those that came.
-        items: Items delivered.
-        duplicates: Members that came again, here or where a share was read before.
-        foreign: Members that belong to other partitions.
-        left_out: Members that do not meet the conditions of the search.
-        near: Those of the page at hand that hardly miss them, and came over a link.
-        failed: Members that are no items.
-        skipped: Members that cannot be had.
-        twice: Those that came again on one and the same page: the server has them twice, and counts them so.
-        short: Pages that are not as large as this server's get.
-    """
-
-    fetched: int = 0
-    read: int = 0
-    members: int = 0
-    items: int = 0
-    duplicates: int = 0
-    foreign: int = 0
-    left_out: int = 0
-    near: int = 0
-    failed: int = 0
-    skipped: int = 0
-    twice: int = 0
-    short: int = 0
+    fetched: int = 0  # pages that came
+    read: int = 0  # pages that were delivered
+    short: int = 0  # pages that are not as large as this server's get
+    members: int = 0  # of the pages that came
+    items: int = 0  # that were delivered
+    duplicates: int = 0  # members that came again, here or where a share was read before
+    foreign: int = 0  # members that belong to other partitions
+    left_out: int = 0  # members that do not meet the conditions of the search
+    near: int = 0  # those of the page at hand that hardly miss them, and came over a link
+    failed: int = 0  # members that are no items
+    skipped: int = 0  # members that cannot be had
+    twice: int = 0  # members that came again on the same page: the server has them twice, and counts them so
 
 
 @dataclass(slots=True)
 class Memory:
-    """What a reading remembers: marks of its own items, of others, of its pages and of its requests.
-
-    Attributes:
-        new_on_page: New members of the page at hand.
-        stale: Pages in a row without a new member, `empty` without any.
-        last_was_full: Whether the latest page was as large as this server's pages get.
-        unnamed: Why members cannot be had behind which nothing has come yet: they may be behind the last.
-        counts: What its pages said that there is; `counting`, whether their links count.
-        anew: Whether it was begun once more, over what came already: over `again` members of that, from here on.
-    """
+    """What a reading remembers: marks of its own items, of others, of its pages and of its requests."""
 
     own: Seen = field(default_factory=Seen)
     others: Seen = field(default_factory=Seen)
     pages: set[int] = field(default_factory=set)
     asked: set[int] = field(default_factory=set)
-    new_on_page: int = 0
-    stale: int = 0
-    empty: int = 0
-    last_was_full: bool = False
-    unnamed: list[str] = field(default_factory=list)
-    counts: set[int] = field(default_factory=set)
-    counting: bool = False
-    anew: bool = False
-    again: int = 0
+    new_on_page: int = 0  # members of the page at hand
+    stale: int = 0  # pages in a row without a new member
+    empty: int = 0  # pages in a row without any
+    last_was_full: bool = False  # whether the latest page was as large as this server's pages get
+    unnamed: list[str] = field(default_factory=list)  # why members behind which nothing came yet cannot be had
+    counts: set[int] = field(default_factory=set)  # what its pages said that there is
+    counting: bool = False  # whether their links count
+    anew: bool = False  # whether it was begun once more, over what came already
+    again: int = 0  # so many members of that are still to come
 
     def is_new(self, mark: int, *, own: bool) -> bool:
         """Tell whether a member has not come before in this reading, and remember it."""
@@ -130,20 +98,11 @@ class Memory:
 
 @dataclass(slots=True)
 class Ending:
-    """Why the end of a partition cannot be believed.
-
-    Attributes:
-        problem: That, in words.
-        doubtful: Whether it is no more than a doubt: nothing shows that items are missing; without one, of a count.
-        error: What went wrong with a page, so that others may help.
-        shifted: Why pages may have moved while they were read.
-        elsewhere: What went wrong at the address that the landing page names, before another one was tried.
-        refused: The request for the page that cannot be had.
-    """
+    """Why the end of a partition cannot be believed."""
 
     problem: str | None = None
-    doubtful: bool = False
-    error: str | None = None
-    shifted: str | None = None
-    elsewhere: DataProcessingError | None = None
-    refused: Request | None = None
+    doubtful: bool = False  # whether that, or a count, is only doubted: nothing shows that items are missing
+    error: str | None = None  # what went wrong with a page, so that others may help
+    refused: Request | None = None  # for that page
+    shifted: str | None = None  # why pages may have moved while they were read
+    elsewhere: DataProcessingError | None = None  # what went wrong at the address that the landing page names

@@ -31,25 +31,15 @@ MOST_COLLECTIONS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is known of a search before it is cut.
+    """What is known of a search before it is cut."""
 
-    Attributes:
-        query: What is asked; without open intervals where the server refuses them.
-        page: Its first page.
-        honours_datetime: Whether the server was seen to leave items out when asked for other times.
-        reachable: How many items a datetime filter without a beginning finds; None where that is not known.
-        extent: The first and last second of the Collections concerned.
-        histogram: How many items there are at which times, where the server tells.
-        second_of_one: The request for the second page of a search with one item a page, as the server links to it.
-    """
-
-    query: Query
-    page: Page
-    honours_datetime: bool
-    reachable: int | None
-    extent: tuple[float | None, float | None]
-    histogram: Density | None
-    second_of_one: Request | None
+    query: Query  # without open intervals where the server refuses them
+    page: Page  # the first one
+    honours_datetime: bool  # whether the server was seen to leave items out when asked for other times
+    reachable: int | None  # how many items a datetime filter without a beginning finds
+    extent: tuple[float | None, float | None]  # the first and last second of the Collections concerned
+    histogram: Density | None  # how many items there are at which times
+    second_of_one: Request | None  # for the second page of a search with one item a page, as the server links to it
 
 
 @dataclass(slots=True)
