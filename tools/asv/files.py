@@ -22,6 +22,7 @@ from tools.analysis.metrics import Measured, Params, Run, Series
 from tools.errors import ReportError
 from tools.words import clipped, plain
 
+from .git import Repository
 from .values import Row, measured, names_of, value_of, when
 
 READ_VERSIONS = (1, 2)
@@ -151,7 +152,7 @@ def machine_folder(results_dir: Path, machine: str | None) -> Path:
     return results_dir / (machine or names[0])
 
 
-def chosen(history: History, name: str | None, known: str | None) -> ResultFile:
+def chosen(history: History, name: str | None, git: Repository | None) -> ResultFile:
     """The file of the newest commit with ingestion results, or of the one that is named so; measured last."""
     folder, with_ingest = history.folder, [file for file in history.files if file.ingest_names]
     if not with_ingest:
@@ -160,13 +161,14 @@ def chosen(history: History, name: str | None, known: str | None) -> ResultFile:
             "benchmark with `regressions`."
         )
     commits = list(dict.fromkeys(file.commit for file in with_ingest))
-    commit = commits[-1] if name is None else commit_named(name, commits, folder, known)
+    commit = commits[-1] if name is None else commit_named(name, commits, folder, git)
     same = [file for file in with_ingest if file.commit == commit]
     return max(same, key=lambda file: (file.measured_until, file.environment))
 
 
-def commit_named(name: str, commits: Sequence[str], where: Path, known: str | None = None) -> str:
+def commit_named(name: str, commits: Sequence[str], where: Path, git: Repository | None) -> str:
     """The one of the measured commits, oldest first, whose hash starts so, or that git knows by this name."""
+    known = git.find(name) if git else None
     found = [commit for commit in commits if name and commit.startswith(name.lower())]
     if len(found) == 1:
         return found[0]
@@ -176,6 +178,8 @@ def commit_named(name: str, commits: Sequence[str], where: Path, known: str | No
         shown = choices([commit[: max(8, len(name) + 4)] for commit in reversed(found)])
         raise ReportError(f"commit {name!r} is ambiguous, write more of it: {shown}.")
     said = f", which is {known[:8]}" if known and not known.startswith(name) else ""
+    if git and not known:
+        said = f", which git does not know{git.advice}"
     newest = choices([commit[:8] for commit in reversed(commits)])
     raise ReportError(f"{where} has no results of commit {name!r}{said}; the newest there are {newest}.")
 

@@ -41,8 +41,8 @@ class Repository:
         """The full hash of what git takes for a commit: a hash or its start, a branch, a tag, `HEAD~2`."""
         found = self.find(name)
         if found is None:
-            hint = "; it is a shallow clone: run `git fetch --unshallow`" if self.is_shallow else ""
-            raise GitError(f"git knows no commit {name!r} in {self.path}{hint}")
+            self.head()  # is there any
+            raise GitError(f"git knows no commit {name!r} in {self.path}{self.advice}")
         return found
 
     def find(self, name: str) -> str | None:
@@ -76,6 +76,11 @@ class Repository:
 
     def subject(self, commit: str) -> str:
         return self.git("show", "--no-patch", "--format=%s", commit)
+
+    @property
+    def advice(self) -> str:
+        """What to do where a commit is missing, after what was said of it."""
+        return "; it is a shallow clone: run `git fetch --unshallow`" if self.is_shallow else ""
 
     @property
     def is_dirty(self) -> bool:

@@ -32,7 +32,7 @@ def judge(
         raise ReportError(f"{results_dir} has no results of machine {history.machine}; run `asv run` first.")
 
     def find(name: str) -> str:
-        return commit_named(name, history.commits, results_dir, git.find(name))
+        return commit_named(name, history.commits, results_dir, git)
 
     if commit is not None:
         chosen = find(commit)

@@ -34,8 +34,7 @@ def read_report(
     repository; with its peers if asked. Of several environments the one measured last is taken.
     """
     history = read_history(results_dir, machine=machine)
-    known = Repository(repository).find(commit) if repository and commit else None
-    file = chosen(history, commit, known)
+    file = chosen(history, commit, Repository(repository) if repository else None)
     report = _report(file, history.hardware, with_peers=peers)
     if not report.data_sets:
         raise ReportError(

@@ -273,7 +273,7 @@ def test_what_may_be_a_third_slower_is_not_called_unchanged() -> None:
 
 def test_which_commit_is_meant(tmp_path: Path) -> None:
     write_results(tmp_path, [{NAME: [1.0] * 8}] * 2)
-    with pytest.raises(ReportError, match="no results of commit 'fff'; the newest there are 00000001, 00000000"):
+    with pytest.raises(ReportError, match=r"'fff', which git does not know.*; the newest there are 00000001, 00000000"):
         judged(tmp_path, commit="fff")
     with pytest.raises(ReportError, match="'0000000' is ambiguous"):
         judged(tmp_path, commit="0000000")

@@ -13,7 +13,7 @@ from tools.asv.git import GitError, Repository
 from tools.asv.history import judge
 from tools.asv.project import Project
 from tools.asv.turns import extract
-from tools.errors import ToolError
+from tools.errors import ReportError, ToolError
 
 NAMES = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
 FAST, SLOW = ([level + i / 100 for i in range(8)] for level in (1.0, 2.0))
@@ -78,6 +78,9 @@ def test_a_shallow_clone_drops_no_measured_commit(made: Repository, tmp_path: Pa
     assert "2 measured commits that git cannot place here (a shallow clone" in found.notes[0]
     with pytest.raises(GitError, match=r"git knows no commit 'HEAD~1' .* shallow clone: run `git fetch --unshallow`"):
         Repository(shallow).commit("HEAD~1")
+    words = r"commit 'HEAD~1', which git does not know; it is a shallow clone: run `git fetch --unshallow`"
+    with pytest.raises(ReportError, match=words):
+        judge(results, commit="HEAD~1", repository=shallow)
 
 
 def test_a_shallow_clone_that_was_updated_judges_by_the_commit_that_it_had_before(
@@ -120,8 +123,9 @@ def test_a_checkout_of_another_user_is_told_in_one_line(made: Repository, monkey
 
 
 def test_what_is_no_checkout_says_so(made: Repository, tmp_path: Path) -> None:
-    with pytest.raises(GitError, match="is not a git checkout"):
-        Repository(tmp_path).head()
+    for asked in (Repository(tmp_path).head, lambda: Repository(tmp_path).commit("HEAD~1")):
+        with pytest.raises(GitError, match="is not a git checkout"):
+            asked()
     empty = tmp_path / "empty"
     subprocess.run(["git", "init", "--quiet", empty], check=True)
     with pytest.raises(GitError, match="has no commit yet"):
