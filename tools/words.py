@@ -105,6 +105,6 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 _PIECES = re.compile(r"[^._(),=\s]*[._(),=\s]*")
-_SIZES = ((1e5, 1e-6, "MB"), (1e3, 1e-3, "kB"), (0.0, 1.0, "bytes"))
+_SIZES = ((1e10, 1e-9, "GB"), (1e5, 1e-6, "MB"), (1e3, 1e-3, "kB"), (0.0, 1.0, "bytes"))
 # What would be shown as 1,000 of one unit is 1 of the next.
 _TIMES = ((0.9995, 1.0, "s"), (0.9995e-3, 1e3, "ms"), (0.9995e-6, 1e6, "us"), (0.0, 1e9, "ns"))

@@ -258,9 +258,10 @@ def order_of(concurrency: Concurrency) -> tuple[int, int, str]:
 
 
 def title_of(kind: Kind, items: int) -> str:
-    """The heading of a data set: "10K JSON Files", "500 API Items"."""
-    count = f"{items // 1000:,}K" if items >= 1000 and items % 1000 == 0 else f"{items:,}"
-    return f"{count} {'JSON Files' if kind == 'file' else 'API Items'}"
+    """The heading of a data set: "10K JSON Files", "1 API Item"."""
+    units = ((1_000_000, "M"), (1_000, "K"), (1, ""))
+    size, letter = next(unit for unit in units if items >= unit[0] and items % unit[0] == 0) if items else units[-1]
+    return f"{items // size:,}{letter} {'JSON File' if kind == 'file' else 'API Item'}{'s' * (items != 1)}"
 
 
 def sample_counts(levels: Sequence[Level]) -> str:

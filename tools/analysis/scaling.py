@@ -9,7 +9,7 @@ and what makes throughput fall again. (N. Gunther, "Guerrilla Capacity Planning"
 import math
 from dataclasses import dataclass, replace
 
-from tools.words import share, significant
+from tools.words import significant
 
 from .model import DataSet
 
@@ -75,7 +75,8 @@ def law_in_words(found: ScalingLaw, largest: int) -> str:
     peak = "no peak within twice the largest level"
     if found.peak_workers is not None:
         peak = f"a predicted peak at {found.peak_workers:.0f} workers"
-    return f"Universal Scalability Law: {', '.join(words)}, {peak} (every level within {share(found.largest_miss)})."
+    miss = math.ceil(100 * found.largest_miss)
+    return f"Universal Scalability Law: {', '.join(words)}, {peak} (every level within {miss} %)."
 
 
 def _peak(law: ScalingLaw, largest: int) -> float | None:

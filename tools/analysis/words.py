@@ -215,18 +215,20 @@ def cautions_of(found: Analysis) -> tuple[str, ...]:
 
 
 def _intervals(found: Analysis) -> str:
-    shown = [
-        f"{workers(level.concurrency)} {times(level.speedup)} ({' to '.join(map(_exact, level.speedup_interval))})"
-        for level in found.compared
-        if level.speedup_interval is not None
-    ]
+    shown = []
+    for level in found.compared:
+        if level.speedup is not None and level.speedup_interval is not None:
+            low, high = level.speedup_interval  # as the table rounds it, a speedup may lie outside of its interval
+            is_one = low <= 1 <= high and abs(level.speedup - 1) < 0.005
+            speedup = "1.00x" if is_one else _exact(level.speedup)
+            shown.append(f"{workers(level.concurrency)} {speedup} ({_exact(low)} to {_exact(high)})")
     basis = f", from {sample_counts(found.data_set.measured)}" if found.data_set.is_quick else ""
     return f"Speedups with 95 % intervals{basis}: {', '.join(shown)}." if shown else ""
 
 
 def _exact(ratio: float) -> str:
     """The end of an interval, so that what is above 1 reads as above 1."""
-    if ratio >= 9.95 or ratio < 0.01:
+    if ratio >= 9.995 or ratio < 0.01:
         return times(ratio)
     return f"{ratio:.2f}x" if abs(ratio - 1) >= 0.005 else f"{ratio:.5g}x"
 
@@ -239,7 +241,7 @@ def _time(found: Analysis) -> list[str]:
     if found.ceiling is not None and found.effect in ("significant", "modest"):
         limit = f"{found.ceiling:.0f}x" if found.ceiling >= 10 else times(found.ceiling)
         part = share(found.one.serial)
-        text.append(f"One thread does {part} of that, which limits the speedup to {limit} (Amdahl's law).")
+        text.append(f"One thread must do {part} of the work, which limits the speedup to {limit} (Amdahl's law).")
     best = found.best
     if best is not None and best.usage is not None and best.strategy != "processes":  # whose CPU time is not known
         busy = _cores(found) or f"{workers(best.concurrency)} kept the CPU busy {busy_in_words(best.usage)} of the time"

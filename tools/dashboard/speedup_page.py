@@ -124,7 +124,7 @@ def _run(report: Report, data_set: DataSet, date: int) -> dict[str, Any]:
         "commit": report.environment.commit,
         "date": date,
         "quick": data_set.is_quick,
-        "details": [*found.details, memory_note(data_set), f"Source: {data_set.source}."],
+        "details": [*found.details, *memory_note(data_set), f"Source: {data_set.source}."],
         "changes": [],
         "environment": environment_facts(report)[1:-2],
         "measured": report.created,

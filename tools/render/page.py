@@ -110,7 +110,7 @@ def _section(analysis: Analysis) -> Section:
         name = clipped(str(peer.concurrency), _NAME)
         rows.append(Row((name, NOT_AVAILABLE, *_numbers(peer), times(peer.speedup)), _STYLES.get(peer.status, "")))
     others = ["Rows without a concurrency are other ways to the same items."] if data_set.peers else []
-    details = (*analysis.details, *others, f"Source: {data_set.source}.", memory_note(data_set))
+    details = (*analysis.details, *others, f"Source: {data_set.source}.", *memory_note(data_set))
     return Section(data_set.title, COLUMNS, tuple(rows), analysis.lines, details, analysis=analysis)
 
 
@@ -126,11 +126,14 @@ def _numbers(level: Level) -> tuple[str, str, str]:
     return time, significant(level.throughput), megabytes(level.peak_bytes)
 
 
-def memory_note(data_set: DataSet) -> str:
+def memory_note(data_set: DataSet) -> tuple[str, ...]:
+    """What the peaks are, where there are any."""
+    if all(x.peak_bytes is None for x in (*data_set.levels, *data_set.peers)):
+        return ()
     text = "Memory is the peak resident set size of the benchmark process in MB (10^6 bytes), without child processes"
     known = [x for x in data_set.levels if x.net_bytes is not None]
     net = ", ".join(f"{megabytes(x.net_bytes)} MB with {workers(x.concurrency)}" for x in known)
-    return f"{text}; net of the imports, {net}." if net else f"{text}."
+    return (f"{text}; net of the imports, {net}." if net else f"{text}.",)
 
 
 def environment_facts(report: Report) -> Facts:

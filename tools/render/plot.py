@@ -153,7 +153,8 @@ def _scale_speedups(axes: Axes, analysis: Analysis, points: list[_Point]) -> Non
     numbers = [(place, x.concurrency) for place, x in enumerate(levels) if isinstance(x.concurrency, int)]
     axes.set_yscale("log", base=2, subs=[])
     dashes = (0, (4, 3))
-    axes.plot(*zip(*numbers, strict=True), color=_QUIET, linestyle=dashes, linewidth=1.3, label="ideal", zorder=1)
+    if len(numbers) > 1:
+        axes.plot(*zip(*numbers, strict=True), color=_QUIET, linestyle=dashes, linewidth=1.3, label="ideal", zorder=1)
     if ceiling is not None and ceiling < max(number for _, number in numbers):
         axes.axhline(ceiling, color=_QUIET, linestyle=":", linewidth=1.5, zorder=1, label="ceiling")
     # The ideal line rises above the points, so the space below is free for their values.

@@ -136,4 +136,6 @@ def test_always(world: DataSet) -> None:
     assert "--workers" not in command or "--concurrency" not in command  # which the program refuses
     for sentence in (*(line.text for line in found.lines), *found.details):
         assert sentence.strip() == sentence != ""
+        for middle, *ends in re.findall(r" ([\d.]+)x \(([\d.]+)x to ([\d.]+)x\)", sentence):
+            assert float(ends[0]) <= float(middle) <= float(ends[1]), sentence
         assert not re.search(r"\bnan\b|\binf\b|None|\(\)|  |,,|\.\.", sentence), sentence

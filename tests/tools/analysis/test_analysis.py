@@ -341,9 +341,9 @@ def test_details_hold_the_rest() -> None:
         *(level(n, t, 0.07, peak_bytes=n * 10 * MB) for n, t in {1: 10.0, 5: 2.1, 10: 1.3}.items()), kind="api"
     )
     assert details(made).splitlines() == [
-        "Speedups with 95 % intervals: 5 workers 4.8x (4.65x to 4.87x), 10 workers 7.7x (7.52x to 7.87x).",
+        "Speedups with 95 % intervals: 5 workers 4.76x (4.65x to 4.87x), 10 workers 7.69x (7.52x to 7.87x).",
         "With 1 worker: 93 % waiting for the server and 7 % decoding; the CPU was busy 7 % of the time.",
-        "One thread does 7 % of that, which limits the speedup to 14x (Amdahl's law).",
+        "One thread must do 7 % of the work, which limits the speedup to 14x (Amdahl's law).",
         "10 workers kept the CPU busy 7 % of the time.",
         "Peak memory: 10 MB with 1 worker, 50 MB with 5 workers.",
         "Every sample (s), 1 worker: 9.8, 9.9, 10.0, 10.1, 10.2; 5 workers: 2.06, 2.08, 2.1, 2.12, 2.14; "

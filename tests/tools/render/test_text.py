@@ -70,7 +70,7 @@ def test_a_short_time_is_in_its_own_unit() -> None:
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(56, "56 bytes"), (-9.6, "-10 bytes"), (1_500, "1.5 kB"), (2e8, "200.0 MB")],
+    [(56, "56 bytes"), (-9.6, "-10 bytes"), (1_500, "1.5 kB"), (2e8, "200.0 MB"), (5.17e10, "51.7 GB")],
 )
 def test_a_small_size_does_not_read_as_nothing(size: float, text: str) -> None:
     assert quantity(size, "bytes") == text
@@ -110,6 +110,11 @@ def test_words() -> None:
         ("api", 5000, "5K API Items"),
         ("api", 500, "500 API Items"),
         ("file", 1500, "1,500 JSON Files"),
+        ("file", 1, "1 JSON File"),
+        ("api", 1, "1 API Item"),
+        ("file", 0, "0 JSON Files"),
+        ("api", 9_000_000, "9M API Items"),
+        ("api", 1_500_000, "1,500K API Items"),
     ],
 )
 def test_titles(kind: str, items: int, title: str) -> None:
