@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from stac_manager.sinks.job import Worker
+    from stac_manager.sinks.job import Job, Worker
 
 PR_SET_PDEATHSIG = 1
 
@@ -119,10 +119,14 @@ def _receive(pipe: Connection, received: SimpleQueue[bytes]) -> None:
 
 
 def _begun(job: bytes) -> Worker | StacManagerError:
+    from stac_manager.network.authorities import import_aiohttp_for
     from stac_manager.sinks.job import Worker
 
     try:
-        worker = Worker(pickle.loads(job), notes=True)
+        what: Job = pickle.loads(job)
+        if not any(map(callable, what.secrets.values())):  # a function that gives headers may use aiohttp as well
+            import_aiohttp_for(what.options["source"])
+        worker = Worker(what, notes=True)
         worker.make_ready()
     except StacManagerError as error:
         return error

@@ -74,8 +74,10 @@ def ingest_command(
         return stream(config, variables)
     with _engine(workers, dask_address) as engine:
         from stac_manager.command.progress import Bar
+        from stac_manager.network.authorities import import_aiohttp_for
         from stac_manager.sinks import Sink, write
 
+        import_aiohttp_for(config["source"])
         with Bar(hidden=quiet) as bar:
             sink = Sink(
                 cast("IngestOptions", config), dest, format, variables["headers"], partition_items,

@@ -23,9 +23,11 @@ def plan_command(config: dict[str, Any], variables: Variables, partition_items: 
     """Show how SOURCE would be partitioned, without fetching its items."""
     import orjson
 
+    from stac_manager.network.authorities import import_aiohttp_for
     from stac_manager.sinks.job import module_of, run_coroutine
     from stac_manager.sinks.request import without_query
 
+    import_aiohttp_for(config["source"])
     module = module_of(config, variables)
     plan = run_coroutine(module.plan(partition_items=partition_items))
     document = {**plan.to_json(), "source": without_query(plan.source)}

@@ -11,6 +11,7 @@ import click
 
 from stac_manager.context import WorkflowContext
 from stac_manager.ingest import IngestModule
+from stac_manager.network.authorities import import_aiohttp_for
 from stac_manager.owning import owning
 from stac_manager.sinks.job import Variables, module_of, run_coroutine
 from stac_manager.sinks.ndjson import BUFFER_BYTES
@@ -18,6 +19,7 @@ from stac_manager.sinks.ndjson import BUFFER_BYTES
 
 def stream(config: dict[str, Any], variables: Variables) -> int:
     """Write items as NDJSON and return the exit code."""
+    import_aiohttp_for(config["source"])
     module = module_of(config, variables)
     context = WorkflowContext.create()
     try:

@@ -21,6 +21,7 @@ import aiohttp
 from yarl import URL
 
 from stac_manager.exceptions import ConfigurationError
+from stac_manager.network import authorities
 
 if TYPE_CHECKING:
     from stac_manager.config import IngestConfig
@@ -67,14 +68,14 @@ class Connection:
         return self.user_agent or f"stac-manager/{version('stac-manager')} aiohttp/{aiohttp.__version__}"
 
     def certificates(self, *, identified: bool = True) -> ssl.SSLContext | bool:
-        """Return whom to trust and, where we are `identified`, who we are: True for the defaults.
+        """Return whom to trust and, where we are `identified`, who we are: True for aiohttp's defaults.
 
         Raises:
             ConfigurationError: If a file of certificates cannot be read.
         """
         authority, identifies = self.authority(), bool(self.client_cert and identified)
         if authority is None and not identifies:
-            return True
+            return authorities.usual
         if authority is None:
             context = ssl.create_default_context()
         else:

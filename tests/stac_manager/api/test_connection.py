@@ -108,7 +108,9 @@ async def test_what_needs_no_proxy_meets_none(monkeypatch: pytest.MonkeyPatch) -
         Connection().proxy_for(URL("http://three.test/"))
 
 
-@pytest.mark.parametrize("variable", ["ca_bundle", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+@pytest.mark.parametrize(
+    "variable", ["ca_bundle", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_FILE late"]
+)
 async def test_a_ca_of_ones_own_is_trusted(
     variable: str, tls: ssl.SSLContext, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,15 +119,18 @@ async def test_a_ca_of_ones_own_is_trusted(
         with pytest.raises(DataProcessingError, match=r"no secure connection: .*certificate.*ca_bundle"):
             await ids(url)
         options = {"ca_bundle": str(bundle)} if variable == "ca_bundle" else {}
-        if variable == "SSL_CERT_FILE":  # read when OpenSSL first looks: in a process of its own
+        if variable.startswith("SSL_CERT_FILE"):  # read when OpenSSL first looks: in a process of its own
+            variable, late = "SSL_CERT_FILE", variable.endswith("late")  # as the command and its workers do
             program = (
-                "import asyncio; from stac_manager import *\n"
+                "import asyncio, ssl; from stac_manager import *\n"
+                "from stac_manager.network.authorities import import_aiohttp_for\n"
+                f"import_aiohttp_for('{url}' if {late} else 'no/url')\n"
                 f"m = IngestModule({{'source': '{url}', 'retries': 0}})\n"
                 "async def run(): return [i['id'] async for i in m.fetch(WorkflowContext.create())]\n"
                 "print(asyncio.run(run()))"
             )
             trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))  # a variable beside it changes nothing
-            variables = {variable: str(bundle), "REQUESTS_CA_BUNDLE": str(tmp_path / "other.pem")}
+            variables = {variable: str(bundle)} | ({} if late else {"REQUESTS_CA_BUNDLE": str(tmp_path / "other.pem")})
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-c", program, env={**os.environ, **variables}, stdout=subprocess.PIPE
             )
