@@ -72,7 +72,7 @@ class Converters:
             if any(getattr(types, kind)(data_type) for kind in is_kind):
                 return make(self, data_type, name)
         if isinstance(data_type, pyarrow.BaseExtensionType):
-            return _after(lambda array: array.storage, self._extension(data_type, name))
+            return after(lambda array: array.storage, self._extension(data_type, name))
         raise ValueError(f"column {name!r} has type {data_type}, which has no form in JSON")
 
     def each(self, convert: Callable[[Any], Any]) -> Convert:
@@ -94,7 +94,7 @@ class Converters:
 
     def _object(self, name: str, text: str | bytes) -> Any:
         """Decode JSON text, and geometries as databases print them."""
-        if name in self._geometries and text[:1].isalnum() and text != "null":
+        if name in self._geometries and (text[:1].isalnum() or text[:1] == "\\") and text != "null":
             return self._geometry(text)
         try:
             return orjson.loads(text)
@@ -149,7 +149,7 @@ class Converters:
         import pyarrow
 
         as_list = pyarrow.large_list(data_type.value_type)
-        return _after(lambda array: array.cast(as_list), self.converter(as_list, name))
+        return after(lambda array: array.cast(as_list), self.converter(as_list, name))
 
     def _map(self, data_type: Any, name: str) -> Convert:
         key, item = (
@@ -187,7 +187,7 @@ class Converters:
         )
 
     def _dictionary(self, data_type: Any, name: str) -> Convert:
-        return _after(lambda array: array.dictionary_decode(), self.converter(data_type.value_type, name))
+        return after(lambda array: array.dictionary_decode(), self.converter(data_type.value_type, name))
 
     def _extension(self, data_type: Any, name: str) -> Convert:
         if data_type.extension_name == "arrow.json":
@@ -245,7 +245,7 @@ def nullable(convert: Convert) -> Convert:
     return convert_all
 
 
-def _after(first: Callable[[Array], Any], then: Callable[[Any], Iterable[Any]]) -> Convert:
+def after(first: Callable[[Array], Any], then: Callable[[Any], Iterable[Any]]) -> Convert:
     return lambda array: then(first(array))
 
 

@@ -118,7 +118,7 @@ MOST_DEPTH = 16
 
 
 def geojson(geometry: bytes | str) -> Item:
-    """Decode WKB, also in hexadecimal, or WKT, which may begin with an SRID, to a GeoJSON geometry.
+    """Decode WKB, also in hexadecimal, WKT, which may begin with an SRID, or GeoJSON, to a GeoJSON geometry.
 
     A measure (M) has no place there and is dropped.
 
@@ -126,8 +126,14 @@ def geojson(geometry: bytes | str) -> Item:
         ValueError: If it is something else, is cut short or holds a curve or a surface.
     """
     if isinstance(geometry, bytes):
-        return _of_bytes(geometry)
-    return _of_bytes(bytes.fromhex(geometry)) if geometry[:1] == "0" else _of_text(geometry)
+        if geometry[:1] < b" " or not geometry.isascii():
+            return _of_bytes(geometry)
+        geometry = geometry.decode()  # no WKB, but text of which its column does not say that it is text
+    if geometry[:1] == "{":
+        found: Item = orjson.loads(geometry)
+        return found
+    packed = re.fullmatch(r"(?:\\x|0x)?((?:[0-9a-f]{2})+)", geometry, re.IGNORECASE)  # as databases print bytes
+    return _of_bytes(bytes.fromhex(packed[1])) if packed else _of_text(geometry)
 
 
 def _of_text(text: str, depth: int = MOST_DEPTH) -> Item:

@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from stac_manager.files.projections import projection_of
+
 ITEM_MEMBERS = frozenset(
     ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "collection", "links", "assets")
 )
@@ -38,7 +40,7 @@ class Layout:
         names: The member that a column becomes, where that is not its own name.
         dropped: Columns that are no members.
         encodings: How a column of geometries is encoded, in lower case: `wkb`, `point`, `polygon`...
-        projection: The reference system of the geometries where it is a projected one.
+        projection: The reference system of the geometries where it is none of longitude and latitude.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -47,21 +49,25 @@ class Layout:
     projection: str | None = None
 
 
-def layout_of(columns: list[str], metadata: Mapping[bytes, bytes], extensions: Mapping[str, str]) -> Layout:
+def layout_of(
+    columns: list[str], metadata: Mapping[bytes, bytes], extensions: Mapping[str, tuple[str, bytes | None]]
+) -> Layout:
     """Tell what columns mean.
 
     Args:
         columns: Their names.
         metadata: Of the schema.
-        extensions: The names of Arrow extension types, by column.
+        extensions: The names of Arrow extension types, with what they say further, by column.
     """
     geo, pandas = _object(metadata.get(b"geo")), _object(metadata.get(b"pandas"))
     of_geo = {name: each for name, each in _members(geo.get("columns")) if name in columns and isinstance(each, dict)}
     encodings = dict.fromkeys(GEOMETRY_NAMES, "wkb")
     encodings |= {name: str(each.get("encoding", "wkb")).lower() for name, each in of_geo.items()}
-    for name, extension in extensions.items():
+    systems = {name: each.get("crs") for name, each in of_geo.items()}
+    for name, (extension, said) in extensions.items():
         if extension.startswith("geoarrow."):
             encodings[name] = extension.removeprefix("geoarrow.")
+            systems[name] = systems.get(name) or _object(said).get("crs")
     names, dropped = {}, _index_columns(pandas, columns)
     if "links" in columns and "properties" not in columns:
         dropped |= {SELF_LINK} & set(columns)
@@ -76,7 +82,7 @@ def layout_of(columns: list[str], metadata: Mapping[bytes, bytes], extensions: M
                 dropped |= {covering}
             else:
                 names[covering] = "bbox"
-    return Layout(names, frozenset(dropped), encodings, _projection(of_geo.get(primary or "", {})))
+    return Layout(names, frozenset(dropped), encodings, projection_of(systems.get(primary or "")))
 
 
 def _primary(geo: Mapping[str, Any], columns: list[str], encodings: Mapping[str, str]) -> str | None:
@@ -88,16 +94,6 @@ def _primary(geo: Mapping[str, Any], columns: list[str], encodings: Mapping[str,
         return "geometry"
     others = [name for name in encodings if name in columns and name not in GEOMETRY_NAMES]
     return others[0] if len(others) == 1 else None
-
-
-def _projection(column: Mapping[str, Any]) -> str | None:
-    """Return the name of a column's projected reference system (PROJJSON); None for longitude and latitude."""
-    crs = column.get("crs")
-    if not isinstance(crs, dict) or crs.get("type") != "ProjectedCRS":
-        return None
-    code = crs.get("id")
-    known = f"{code.get('authority')}:{code.get('code')}" if isinstance(code, dict) else ""
-    return known or f"a projection ({str(crs.get('name'))[:40]!r})"
 
 
 def _covering(column: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,8 @@ from functools import partial
 from stac_manager.files.formats import ENTRY_FILES, SUFFIXES, Format, format_of_name, is_archive, is_manifest, suffix_of
 from stac_manager.files.globbing import is_
 
+HUDI = ".hoodie"
+"""The folder with the log of a Hudi table. It is hidden."""
 MOST_ENTRIES_COUNTED = 200_000
 """So many directory entries are looked at to say what is left out."""
 
@@ -92,6 +94,8 @@ def files_in(folder: str) -> list[str]:
 def table_at(folder: str, folders: Collection[str]) -> str | None:
     """Say the same as `table_in` of a folder on the disk."""
     metadata = partial(files_in, os.path.join(folder, "metadata"))
+    if os.path.isdir(os.path.join(folder, HUDI)):
+        folders = (*folders, HUDI)
     return table_in(folders, metadata, os.path.join(folder, "**", "*.parquet"))
 
 
@@ -104,6 +108,8 @@ def table_in(folders: Collection[str], metadata: Callable[[], Iterable[str]], pa
     """
     if "_delta_log" in folders:
         kind = "Delta"
+    elif HUDI in folders:
+        kind = "Hudi"
     elif "data" in folders and "metadata" in folders and any(name.endswith(".metadata.json") for name in metadata()):
         kind = "Iceberg"
     else:

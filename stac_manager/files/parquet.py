@@ -16,12 +16,12 @@ from typing import Any, BinaryIO
 
 from stac_manager.files.alike import once_if_alike
 from stac_manager.files.arrow import imported, naming_damage, release_unused
-from stac_manager.files.columns import Converters, nullable
+from stac_manager.files.columns import Converters, after, nullable
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.footers import Footer, large_footer
 from stac_manager.files.geometries import NATIVE_TYPES, SERIALIZED, geojson, native_form, native_geometries
 from stac_manager.files.geoparquet import ITEM_MEMBERS, Layout, layout_of
-from stac_manager.files.objects import Array, Convert, Member, fields, objects
+from stac_manager.files.objects import Array, Convert, Member, fields, is_variant, objects
 from stac_manager.files.pushdown import may_match
 from stac_manager.files.row_groups import BadRow, check_rows, decoded, rows_of_groups, runs
 from stac_manager.protocols import Item
@@ -70,7 +70,7 @@ def items_of_parquet(
     for metadata in (None,) if footer is None else footer.shares():
         with _opened(source, metadata) as file:
             schema = file.schema_arrow  # made anew each time
-            layout = _layout(schema)
+            layout = _layout(file)
             _check(schema.names, layout)
             groups = rows_of_groups(file)
             starts = (number, *(number + rows for rows in accumulate(groups)))
@@ -97,7 +97,7 @@ def items_of_parquet(
     if rows is None:
         with _opened(source) as file:
             schema = file.schema_arrow
-            _Rows(file.metadata, _layout(schema), schema)  # says what is wrong with the file
+            _Rows(file.metadata, _layout(file), schema)  # says what is wrong with the file
 
 
 @contextmanager
@@ -188,7 +188,7 @@ class _Rows:
         """Of the members of an item only `geometry` may be null."""
         from pyarrow import types
 
-        if name == "properties" and types.is_struct(field.type):
+        if name == "properties" and types.is_struct(field.type) and not is_variant(field.type):
             members = [self._converters.member(child, frozenset(("datetime",))) for child in field.type]
             convert = nullable(partial(fields, members, {"datetime": repeat(None)}))
         else:
@@ -232,12 +232,30 @@ def _empty_for_null(convert: Convert) -> Convert:
     return converted
 
 
-def _layout(schema: Any) -> Layout:
-    return layout_of(schema.names, schema.metadata or {}, _extensions(schema))
+def _layout(file: Any) -> Layout:
+    schema = file.schema_arrow
+    return layout_of(schema.names, schema.metadata or {}, _extensions(schema) | _own_geometries(file.schema))
 
 
-def _extensions(schema: Any) -> dict[str, str]:
-    return {field.name: (field.metadata or {}).get(b"ARROW:extension:name", b"").decode() for field in schema}
+def _own_geometries(schema: Any) -> dict[str, tuple[str, bytes | None]]:
+    """Return the columns of Parquet's own types of geometries, which hold WKB, as if they were Arrow's."""
+    kinds = {column.path: column.logical_type for column in map(schema.column, range(len(schema)))}
+    return {
+        path: ("geoarrow.wkb", kind.to_json().encode())
+        for path, kind in kinds.items()
+        if kind.type in ("GEOMETRY", "GEOGRAPHY")
+    }
+
+
+def _extensions(schema: Any) -> dict[str, tuple[str, bytes | None]]:
+    """Return the names of extension types and what they say further, also of those that pyarrow was told of."""
+    found = {}
+    for field in schema:
+        kept = field.metadata or {}
+        found[field.name] = kept.get(b"ARROW:extension:name", b"").decode(), kept.get(b"ARROW:extension:metadata")
+        if hasattr(field.type, "__arrow_ext_serialize__"):
+            found[field.name] = field.type.extension_name, field.type.__arrow_ext_serialize__()
+    return found
 
 
 def _native_geometries(schema: Any, layout: Layout, converters: Converters) -> dict[str, Convert]:
@@ -247,11 +265,13 @@ def _native_geometries(schema: Any, layout: Layout, converters: Converters) -> d
     for name, encoding in layout.encodings.items():
         if name in schema.names and encoding not in NATIVE_TYPES and encoding not in SERIALIZED:
             raise ValueError(f"column {name!r} holds geometries as {encoding!r}, which are not read; write them as WKB")
-    return {
-        field.name: native_geometries(form, field.type, converters.finite(field.name))
-        for field in schema
-        if types.is_nested(field.type) and (form := native_form(layout.encodings.get(field.name), field.type))
-    }
+    found = {}
+    for field in schema:
+        stored = getattr(field.type, "storage_type", field.type)
+        if types.is_nested(stored) and (form := native_form(layout.encodings.get(field.name), stored)):
+            convert = native_geometries(form, stored, converters.finite(field.name))
+            found[field.name] = convert if stored is field.type else after(lambda array: array.storage, convert)
+    return found
 
 
 def _nullable_without_values(everywhere: Iterable[Any]) -> frozenset[str]:

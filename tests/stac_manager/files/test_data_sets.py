@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +101,11 @@ LINKS = [{"rel": "self", "href": "x"}]
         {"geometry": WKB.hex()},
         {"geometry": dict(zip("xy", POINT["coordinates"], strict=True))},
         {"geometry": json.dumps(POINT)},
+        {"geometry": json.dumps(POINT).encode()},
+        {"geometry": b"POINT (1 2)"},
+        {"geometry": WKB.hex().encode()},
+        {"geometry": f"\\x{WKB.hex()}"},
+        {"geometry": f"0x{WKB.hex().upper()}"},
     ],
 )
 async def test_columns_in_the_types_of_other_writers(columns: dict[str, Any], tmp_path: Path) -> None:
@@ -130,14 +138,98 @@ async def test_columns_that_would_make_wrong_items_are_refused(
         await fetch({"source": str(tmp_path / "x.parquet")})
 
 
-@pytest.mark.parametrize("log", ["_delta_log/0.json", "metadata/v1.metadata.json"])
+@contextmanager
+def geoarrow_known(storage: pyarrow.DataType, name: str, metadata: str) -> Iterator[pyarrow.ExtensionType]:
+    """Tell pyarrow of an extension type of GeoArrow, which it does not know by itself, for a while."""
+
+    class Geometry(pyarrow.ExtensionType):
+        def __init__(self, said: bytes) -> None:
+            self._said = said
+            super().__init__(storage, f"geoarrow.{name}")
+
+        def __arrow_ext_serialize__(self) -> bytes:
+            return self._said
+
+        @classmethod
+        def __arrow_ext_deserialize__(cls, storage_type: pyarrow.DataType, said: bytes) -> Geometry:
+            return cls(said)
+
+    kind = Geometry(metadata.encode())
+    pyarrow.register_extension_type(kind)
+    try:
+        yield kind
+    finally:
+        pyarrow.unregister_extension_type(f"geoarrow.{name}")
+
+
+UTM = {"type": "ProjectedCRS", "name": "UTM"}
+
+
+@pytest.mark.parametrize(
+    ("crs", "said"),
+    [
+        ({"type": "BoundCRS", "source_crs": UTM}, "a projection ('UTM')"),
+        ({"type": "CompoundCRS", "components": [UTM, {"type": "VerticalCRS"}]}, "a projection ('UTM')"),
+        ({"id": {"authority": "EPSG", "code": 2056}}, "EPSG:2056"),
+        (
+            {"type": "GeodeticCRS", "name": "E", "coordinate_system": {"subtype": "Cartesian"}},
+            "a projection ('E')",
+        ),
+        ("EPSG:3857", "EPSG:3857"),
+        ("urn:ogc:def:crs:EPSG::32633", "EPSG:32633"),
+        ("srid:3857", "EPSG:3857"),
+        ('PROJCS["UTM"]', "a projection ('PROJCS[\"UTM\"]')"),
+        (json.dumps(UTM), "a projection ('UTM')"),
+        ("EPSG:4326", None),
+        ("EPSG:3906", None),
+        ("OGC:CRS84", None),
+        ('GEOGCRS["WGS 84"]', None),
+        ({"type": "GeographicCRS", "id": {"authority": "EPSG", "code": 4258}}, None),
+        ({"type": "CompoundCRS", "components": [{"type": "GeographicCRS"}, {"type": "VerticalCRS"}]}, None),
+        ({"type": "BoundCRS", "source_crs": None}, None),
+        ("{", None),
+    ],
+)
+async def test_projected_geometries_are_refused_however_their_system_is_said(
+    crs: Any, said: str | None, tmp_path: Path
+) -> None:
+    """In `geo` metadata, in those of extension types of Arrow, and in Parquet's own type, which has no others."""
+    geo = {"primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB", "crs": crs}}}
+    write(tmp_path / "geo.parquet", [row("a", geometry=WKB)], geo=geo)
+    with geoarrow_known(pyarrow.binary(), "wkb", json.dumps({"crs": crs})) as wkb:
+        geometries = pyarrow.ExtensionArray.from_storage(wkb, pyarrow.array([WKB], pyarrow.binary()))
+        table = pyarrow.Table.from_pylist([row("a")]).append_column("geom", geometries)
+        pyarrow.parquet.write_table(table, tmp_path / "arrow.parquet")
+        if isinstance(crs, str):
+            pyarrow.parquet.write_table(table, tmp_path / "own.parquet", store_schema=False)
+    for path in tmp_path.iterdir():
+        if said is None:
+            (item,) = await fetch({"source": str(path)})
+            assert (item["geometry"], list(item["properties"])) == (POINT, ["datetime"])
+        else:
+            with pytest.raises(DataProcessingError, match=re.escape(f"geometries are in {said}, not in longitude")):
+                await fetch({"source": str(path)})
+
+
+async def test_coordinates_of_a_type_that_pyarrow_was_told_of(tmp_path: Path) -> None:
+    """It then hands over arrays of that type, as where a program has imported `geoarrow.pyarrow`."""
+    storage = pyarrow.list_(pyarrow.float64(), 2)
+    with geoarrow_known(storage, "point", "{}") as point:
+        geometries = pyarrow.ExtensionArray.from_storage(point, pyarrow.array([[1.0, 2.0]], storage))
+        table = pyarrow.Table.from_pylist([row("a")]).append_column("geometry", geometries)
+        pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
+        (item,) = await fetch({"source": str(tmp_path / "x.parquet")})
+    assert item["geometry"] == POINT
+
+
+@pytest.mark.parametrize("log", ["_delta_log/0.json", "metadata/v1.metadata.json", ".hoodie/hoodie.properties"])
 async def test_tables_that_keep_deleted_rows_are_not_read_as_folders(log: str, tmp_path: Path) -> None:
     table = tmp_path / "above" / "t.parquet"
     write(table / "data" / "old.parquet", [row("deleted")])
     write(tmp_path / "above" / "x.parquet", [row("a")])
     (table / log).parent.mkdir()
     (table / log).touch()
-    with pytest.raises(ConfigurationError, match=r"a table of (Delta|Iceberg).*give a glob: '.*/\*\*/\*\.parquet'"):
+    with pytest.raises(ConfigurationError, match=r"a table of (Delta|Iceberg|Hudi).* a glob: '.*/\*\*/\*\.parquet'"):
         await fetch({"source": str(table)})
     context = WorkflowContext.create()
     assert ids(await fetch({"source": str(tmp_path / "above")}, context)) == ["a"]

@@ -744,6 +744,14 @@ def test_a_variant_is_refused_by_name(shredded: dict[str, int], tmp_path: Path) 
         fetched(tmp_path / "x.parquet")
 
 
+def test_properties_that_are_a_variant_are_refused(tmp_path: Path) -> None:
+    """DuckDB 2 writes them so, shredded. They came as the variant's own members."""
+    row = {"id": "1", "stac_version": "1.0.0", "properties": {"metadata": b"\1\0\0", "value": b"\0"}}
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), tmp_path / "x.parquet")
+    with pytest.raises(DataProcessingError, match="column 'properties' is a VARIANT, which is not read"):
+        fetched(tmp_path / "x.parquet")
+
+
 def test_geometries_in_a_form_that_is_not_read(tmp_path: Path) -> None:
     box = pyarrow.struct([("xmin", pyarrow.float64())])
     geometry = pyarrow.field("geometry", box, metadata={"ARROW:extension:name": "geoarrow.box"})
