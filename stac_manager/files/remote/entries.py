@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -81,7 +82,10 @@ async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
     if is_data(source) and not source.endswith("/") and await _exists(transport, source):
         return [Link(source, "entry")]
     folder = source.rstrip("/") + "/"
-    names = await _names(transport, folder)
+    try:
+        names = await _names(transport, folder)
+    except RemoteError as error:
+        return [await _unlisted(source, error, transport)]
     if not names and is_data(source):
         raise RemoteError("not found (404)", status=404)
     if not names and not source.endswith("/") and await _exists(transport, source):
@@ -99,12 +103,22 @@ async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
     return await _links(config, names, transport)
 
 
+async def _unlisted(source: str, error: RemoteError, transport: Transport) -> Link:
+    """Return where a prefix begins that may be read, but not listed."""
+    if error.status in (401, 403):
+        for url in (*in_folder(source), *([] if source.endswith("/") else [source])):
+            with suppress(RemoteError):
+                if await _exists(transport, url):
+                    return Link(url, "entry")
+        raise RemoteError(f"it cannot be listed: {error}; or name a document in it", status=error.status)
+    raise error
+
+
 async def _names(transport: Transport, prefix: str) -> list[str]:
     """List the objects under a prefix, of empty ones those with the name of data: others show a folder in consoles."""
-    store: Any = transport.store_of(prefix)
     names: list[str] = []
     empty: list[str] = []
-    async for url, is_empty in store.names(prefix):
+    async for url, is_empty in transport.names(prefix):
         (empty if is_empty else names).append(url)
         if len(names) + len(empty) > MOST_OBJECTS:
             raise RemoteError(f"holds more than {MOST_OBJECTS:,} objects; name a part of it")

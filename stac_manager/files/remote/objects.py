@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from stac_manager.exceptions import ConfigurationError
@@ -15,6 +15,7 @@ from stac_manager.files.remote.fetched import Fetched
 from stac_manager.network.connection import CA_HINT, Connection
 
 HINT = "for public data give storage_options={'skip_signature': True}, else credentials, as obstore has them"
+PAGE_OBJECTS = 1_000
 _STATUS = re.compile(r"status code: (\d{3})")
 _KEY = re.compile(r'Path "(.{1,200}?)"')
 _NOT_OF_A_STORE = ("client_options", "retry_config", "credential_provider")
@@ -78,21 +79,9 @@ class ObjectStores:
             return Fetched(url, data, size, ranged=True)
         raise AssertionError("errors are raised")
 
-    async def names(self, url: str) -> AsyncIterator[tuple[str, bool]]:
-        """Yield the URLs of all objects under a prefix, as they are listed, and whether each is empty.
-
-        Raises:
-            RemoteError: If they cannot be listed.
-        """
-        scheme, bucket = origin_of(url)
-        with _Translated():
-            stream = self._of(url).list(_key(url) or None)
-            async for batch in stream:
-                for each in batch:
-                    path = each["path"]
-                    if "?" in path or "#" in path:  # mean something else in URLs
-                        path = urllib.parse.quote(path)
-                    yield f"{scheme}://{bucket}/{path}", not each["size"]
+    def listing(self, url: str) -> Listing:
+        """Return the list of all objects under a prefix, of which no page was asked for yet."""
+        return Listing(lambda last: self._of(url).list(_key(url) or None, offset=last, chunk_size=PAGE_OBJECTS), url)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -138,6 +127,43 @@ class ObjectStores:
                 f"option 'storage_options': {STORES[origin[0]]} cannot be asked with these; what it needs: "
                 f"https://developmentseed.org/obstore/latest/api/store/{STORES[origin[0]].lower()}/ (az: account_name)"
             ) from None
+
+
+class Listing:
+    """The objects under a prefix, in the order of their keys, page by page.
+
+    Args:
+        listed: Lists those behind a key, or all.
+        url: The prefix.
+    """
+
+    def __init__(self, listed: Callable[[str | None], Any], url: str) -> None:
+        self._listed = listed
+        self._bucket = "://".join(origin_of(url))
+        self._pages: Any = None
+        self._last: str | None = None
+
+    async def next(self) -> list[tuple[str, bool]] | None:
+        """Return the next URLs, and whether each object is empty; None after the last.
+
+        After an error it may be called again, and goes on where it was.
+
+        Raises:
+            RemoteError: If they cannot be listed.
+        """
+        pages, self._pages = self._pages, None
+        with _Translated():
+            pages = self._listed(self._last) if pages is None else pages
+            page = await anext(pages, None)
+            if page is None:
+                return None
+            self._pages, self._last = pages, page[-1]["path"]
+            return [(f"{self._bucket}/{_as_url(each['path'])}", not each["size"]) for each in page]
+        raise AssertionError("errors are raised")
+
+
+def _as_url(key: str) -> str:
+    return urllib.parse.quote(key) if "?" in key or "#" in key else key  # which mean something else in URLs
 
 
 def _obstore(source: str) -> tuple[Callable[..., Any], Any]:

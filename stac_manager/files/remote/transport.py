@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from time import perf_counter
 from typing import IO, Any, TypeVar
 
@@ -81,6 +81,17 @@ class Transport:
             return fetched
 
         return await self._repeated(url, send)
+
+    async def names(self, url: str) -> AsyncIterator[tuple[str, bool]]:
+        """Yield the URLs of all objects under a prefix, and whether each is empty.
+
+        Raises:
+            RemoteError, DataProcessingError: As `get`.
+        """
+        listing = self.store_of(url).listing(url)
+        while (page := await self._repeated(url, listing.next)) is not None:
+            for each in page:
+                yield each
 
     async def download(self, url: str, file: IO[bytes], most: int) -> None:
         """Write a document of up to `most` bytes to a file, from its beginning again as long as the fault may pass.

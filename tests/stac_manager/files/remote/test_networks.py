@@ -259,6 +259,48 @@ async def test_a_download_that_broke_off_begins_anew(monkeypatch: pytest.MonkeyP
     assert noting.count["/items.ndjson"] == 4
 
 
+# Lists of objects
+
+
+def listed(request: web.Request) -> web.Response:
+    """Give two of four keys a page."""
+    after = request.query.get("continuation-token") or request.query.get("start-after") or ""
+    keys = [key for index in range(COUNT) if (key := f"x/{index}.json") > after]
+    more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{keys[1]}</NextContinuationToken>"
+    found = [
+        f"<Contents><Key>{key}</Key><Size>9</Size><LastModified>2024-01-01T00:00:00.000Z</LastModified></Contents>"
+        for key in keys[:2]
+    ]
+    text = f"<ListBucketResult>{''.join(found)}{more if keys[2:] else ''}</ListBucketResult>"
+    return web.Response(text=text, content_type="application/xml")
+
+
+async def test_a_list_goes_on_where_it_broke_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stac_manager.files.remote.objects.PAGE_OBJECTS", 2)
+    asked: list[str | None] = []
+
+    async def broken(request: web.Request) -> web.StreamResponse | None:
+        if "list-type" not in request.query:
+            return None
+        asked.append(request.query.get("start-after") or request.query.get("continuation-token"))
+        return web.Response(status=503) if len(asked) in (1, 3, 4) else listed(request)
+
+    async with serving(Noting(broken)) as port:
+        assert await ids(**{**bucket(port), "source": "s3://bucket/x"}) == IDS
+    assert asked == [None, None, *["x/1.json"] * 3]
+
+
+async def test_a_prefix_that_may_be_read_but_not_listed_is_its_entry_point() -> None:
+    async def denying(request: web.Request) -> web.StreamResponse | None:
+        return web.Response(status=403) if "list-type" in request.query or "/none/" in request.path else None
+
+    async with serving(Noting(denying)) as port:
+        for source in ("s3://bucket/x", "s3://bucket/x/"):
+            assert await ids(**{**bucket(port), "source": source}) == IDS
+        with pytest.raises(DataProcessingError, match=r"cannot be listed: access denied.*; or name a document in it"):
+            await ids(**{**bucket(port), "source": "s3://bucket/none/"})
+
+
 # What happens is told
 
 
