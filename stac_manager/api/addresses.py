@@ -4,7 +4,6 @@ that is none of the server's business."""
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
 from urllib.parse import quote
 
 from yarl import URL
@@ -18,10 +17,8 @@ _NOT_IN_URLS = re.compile(r"[^!-~]+")
 """Spaces, control characters and letters beyond ASCII, which no URL has and some links do (RFC 3986, section 2)."""
 _AND_IN_HTML = re.compile(r"(?<=[^?&])&amp;(?=[\w:.-]+=)")
 
-Origin: TypeAlias = tuple[str, str | None, int | None]
 
-
-def origin_of(url: URL) -> Origin:
+def origin_of(url: URL) -> tuple[str, str | None, int | None]:
     """Scheme, host and port."""
     return url.scheme, url.host, url.port
 

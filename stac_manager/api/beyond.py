@@ -28,13 +28,10 @@ from stac_manager.plan import Interval, Pages, Partition, Tile, Whole
 from stac_manager.report import PartitionReport
 from stac_manager.timestamps import SECOND
 
-AWAY_SECONDS = 2
-"""Beyond the last item, and not at its time: a second is asked for around every interval."""
-AFTER_SECONDS, EAST_DEGREES = 86_400, 1.0
-"""What is looked at beside a single item."""
+AWAY_SECONDS = 2  # beyond the last item, and not at its time: a second is asked for around every interval
+AFTER_SECONDS, EAST_DEGREES = 86_400, 1.0  # what is looked at beside a single item
 FEWEST, FEWEST_FOR_DOUBT = 100, 1_000
-SAMPLES = 5
-"""How often a sample is made smaller that has more than a page."""
+SAMPLES = 5  # how often a sample is made smaller that has more than a page
 SAMPLE_SHARE = 0.7
 
 

@@ -16,10 +16,8 @@ from stac_manager.run import owned_tasks
 MOST_PARTITIONS = 2_000
 SEARCHES_A_PARTITION, SPARE_SEARCHES = 4, 100
 """So many searches are sent for each partition that is wanted, and in all, to find where the items are."""
-SAMPLE_ITEMS = 10
-"""With so many items a search shows how close together they are."""
-SAME_AGAIN = 2
-"""Parts that count so many times what they are parts of are not counted and cut again."""
+SAMPLE_ITEMS = 10  # with so many items a search shows how close together they are
+SAME_AGAIN = 2  # parts that count so many times what they are parts of are not counted and cut again
 
 
 async def counted_in_parts(client: Client, planned: Planned, partition_items: int) -> list[Partition]:

@@ -14,14 +14,11 @@ from stac_manager.api.query import MARGIN_SECONDS, Bounds
 from stac_manager.plan import Interval, Partition
 from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, YEAR_SECONDS
 
-# Fewer times than this tell nothing of how close items are.
-FEWEST_TIMES = 8
+FEWEST_TIMES = 8  # fewer times than this tell nothing of how close items are
 # A run of items is as close together as its last quarter while its mean gap is within this factor.
 SAME_DENSITY = 1.5
-# A burst is in no more than this share of a slice.
-BURST_SHARE = 0.125
-# So many seconds from a heap of items an interval does not have them as foreign ones.
-AWAY = MARGIN_SECONDS + 1
+BURST_SHARE = 0.125  # a burst is in no more than this share of a slice
+AWAY = MARGIN_SECONDS + 1  # so many seconds from a heap of items an interval does not have them as foreign ones
 # Nanoseconds since 1970 in 64 bits: from 1677 to 2262. What lies beyond belongs to the first and last interval.
 FARTHEST_EDGE = 9_223_372_036
 
@@ -111,28 +108,6 @@ class Density:
         return found
 
 
-def stretch(piece: Interval, bounds: Bounds, density: Density) -> tuple[float, float]:
-    """The times between which a slice can be cut: its edges, else the user's bounds, else what the density tells."""
-    start = None if piece.start is None else piece.start // SECOND
-    end = None if piece.end is None else piece.end // SECOND
-    low: float | None = start
-    if low is None:
-        low = None if bounds.low is None else ceil(bounds.low)
-        if low is None or (end is not None and low < density.low < end):
-            low = floor(density.low)
-    high: float | None = end
-    if high is None:
-        high = None if bounds.high is None else floor(bounds.high)
-        if high is None or (high > density.high > low):
-            high = ceil(density.high)
-    # The density knows nothing out here: look beyond, twice as far each time.
-    if high <= low + 1 and start is None and bounds.low is None:
-        low = max(high - max(YEAR_SECONDS, density.high - density.low, density.low - high), FIRST_SECOND)
-    if high <= low + 1 and end is None and bounds.high is None:
-        high = min(low + max(YEAR_SECONDS, density.high - density.low, low - density.high), LAST_SECOND)
-    return low, high
-
-
 class Cutter:
     """Cuts the slices of one search, and learns from the server's counts."""
 
@@ -140,8 +115,7 @@ class Cutter:
         self._bounds = bounds
         self._density = density
         self._heaps: set[int] = set()  # seconds with more than a page
-        self.newest_first: bool | None = None
-        """Whether pages come so; None while nothing tells."""
+        self.newest_first: bool | None = None  # whether pages come so; None while nothing tells
 
     def look(self, members: Sequence[Any]) -> None:
         """Learn from a page in which order items come."""
@@ -258,7 +232,26 @@ class Cutter:
         )
 
     def _stretch(self, piece: Interval) -> tuple[float, float]:
-        return stretch(piece, self._bounds, self._density)
+        """The times between which a slice can be cut: its edges, the user's bounds, or what the density tells."""
+        bounds, density = self._bounds, self._density
+        start = None if piece.start is None else piece.start // SECOND
+        end = None if piece.end is None else piece.end // SECOND
+        low: float | None = start
+        if low is None:
+            low = None if bounds.low is None else ceil(bounds.low)
+            if low is None or (end is not None and low < density.low < end):
+                low = floor(density.low)
+        high: float | None = end
+        if high is None:
+            high = None if bounds.high is None else floor(bounds.high)
+            if high is None or (high > density.high > low):
+                high = ceil(density.high)
+        # The density knows nothing out here: look beyond, twice as far each time.
+        if high <= low + 1 and start is None and bounds.low is None:
+            low = max(high - max(YEAR_SECONDS, density.high - density.low, density.low - high), FIRST_SECOND)
+        if high <= low + 1 and end is None and bounds.high is None:
+            high = min(low + max(YEAR_SECONDS, density.high - density.low, low - density.high), LAST_SECOND)
+        return low, high
 
 
 def times_of(members: Sequence[Any]) -> list[float]:

@@ -14,10 +14,8 @@ from stac_manager.api.features import OUTLINE_BYTES, DamagedPageError, Outline
 
 LARGEST_ALONE_BYTES = 16 * 1_048_576
 """A landing page, with a link to each of its Collections, or a Collection may be so large: few of them are read."""
-TURN_SECONDS = 0.02
-"""After so long with a list of Collections the event loop has its turn."""
-KEPT = ("id", "extent")
-"""What a search needs to know of a Collection."""
+TURN_SECONDS = 0.02  # after so long with a list of Collections the event loop has its turn
+KEPT = ("id", "extent")  # what a search needs to know of a Collection
 
 _LIST = re.compile(rb'"collections"\s*:\s*\[\s*(?=\{)')
 _END = re.compile(rb'\]\s*,\s*"|\]\s*\}\s*$')

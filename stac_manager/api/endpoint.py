@@ -30,8 +30,7 @@ NOT_A_CATALOG = ("Collection", "Feature", "FeatureCollection")
 REFUSED_POST = (400, 403, 404, 405, 411, 415, 422, 500, 501)
 """What those say to a POST who take searches by GET only; some of it may mean the search itself."""
 
-_TEMPLATE = re.compile(r"\{[?&][^{}]*\}$")
-"""What may be added to the address of a template (RFC 6570)."""
+_TEMPLATE = re.compile(r"\{[?&][^{}]*\}$")  # what may be added to the address of a template (RFC 6570)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +38,15 @@ class Endpoint:
     """The addresses of a STAC API, from its landing page."""
 
     search: URL
-    post: bool
-    """Whether searches are sent by POST; `posts`, whether the landing page says that they can be."""
-    posts: bool = False
+    post: bool  # whether searches are sent so
+    posts: bool = False  # whether the landing page says that they can be
     aggregate: URL | None = None
     collections: URL | None = None
-    offers: frozenset[str] = frozenset()
-    """Those of the `EXTENSIONS` that it conforms to."""
-    items_only: bool = False
-    """Whether it has no search, and each of its Collections has its items."""
-    apart: bool = False
-    """Whether Collections are searched one by one: without a search, or as it takes no more than one (eodag)."""
-    listed: tuple[str, ...] = ()
-    """Its Collections, where it takes no search without some."""
-    usual: Endpoint | None = None
-    """Where the specification puts it, if the landing page names another address for searches."""
+    offers: frozenset[str] = frozenset()  # those of the `EXTENSIONS` that it conforms to
+    items_only: bool = False  # whether it has no search, and each of its Collections has its items
+    apart: bool = False  # whether Collections are searched one by one: it takes no more than one (eodag), or items only
+    listed: tuple[str, ...] = ()  # its Collections, where it takes no search without some
+    usual: Endpoint | None = None  # where the specification puts it, if the landing page has another address
 
     @classmethod
     def guess(cls, source: str) -> Endpoint:

@@ -69,8 +69,7 @@ class Wire:
         self._budget = bodies.Budget()
         self._flights = _Flights(stats)
         self.credentials = credentials
-        self.chunks = 0
-        """Pieces of bodies that were read."""
+        self.chunks = 0  # pieces of bodies that were read
 
     async def __aenter__(self) -> Self:
         self._own_certificates, certificates = self._connection.certificates_by_origin()

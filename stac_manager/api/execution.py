@@ -31,8 +31,7 @@ from stac_manager.protocols import Item
 from stac_manager.reader import Parts, counted
 from stac_manager.run import Room, Runner
 
-TURN_SECONDS = 0.03
-"""After so long with the items of a page the event loop has its turn."""
+TURN_SECONDS = 0.03  # after so long with the items of a page the event loop has its turn
 PAGES_WAITING, BUFFER_BYTES = 4, 28_000_000
 """Pages that wait for the consumer beside those in flight, and what all pages take at most, whatever the level."""
 

@@ -192,7 +192,7 @@ def _end_of_value(data: bytes, at: int, end: int) -> int:
     return end
 
 
-def _parsed(data: memoryview, loads: Callable[[Any], Any], *, loosely: bool = True) -> Any:
+def _parsed(data: bytes | memoryview, loads: Callable[[Any], Any] = orjson.loads, *, loosely: bool = True) -> Any:
     """Parse what may be one value; None where it is not."""
     try:
         return loads(data)
@@ -201,8 +201,5 @@ def _parsed(data: memoryview, loads: Callable[[Any], Any], *, loosely: bool = Tr
 
 
 def _object(data: bytes) -> dict[str, Any] | None:
-    try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        document = decoded_item(data)
+    document = _parsed(data)
     return document if isinstance(document, dict) else None

@@ -13,12 +13,9 @@ from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import Pages
 
 PAGE_BYTES_SMOOTHING = 0.1
-MOST_ERRORS = 20
-"""So many pages in a row that cannot be had are the end of a search."""
-MOST_ERRORS_AROUND = 200
-"""And so many while it is cut around some: in the end all that is left of it are those."""
-MOST_FORBIDDEN = 1
-"""And so many for which the server answers 403, again and again."""
+MOST_ERRORS = 20  # so many pages in a row that cannot be had are the end of a search
+MOST_ERRORS_AROUND = 200  # and so many while it is cut around some: in the end all that is left of it are those
+MOST_FORBIDDEN = 1  # and so many for which the server answers 403, again and again
 TRIES = 2
 """How often a page is asked for at another address, or in another form, than its link says, or while a search is cut
 around one that cannot be had."""

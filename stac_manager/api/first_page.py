@@ -14,18 +14,13 @@ from stac_manager.api.query import SHORTEST_SECONDS
 from stac_manager.api.survey import Survey
 from stac_manager.timestamps import YEAR_SECONDS, seconds
 
-# Counts that cannot be right make no plan that is too long to make.
-MOST_SLICES_A_WORKER = 8
-# Items that last a larger share of the extent are in too many slices of time.
-LONG_SHARE = 0.05
-# Then it is cut into so many at most, which are cut again where they prove long.
-PARTS_WITHOUT_COUNTS = 8
-# Without next links: slices in all.
-SLICES_WITHOUT_LINKS = 4
+MOST_SLICES_A_WORKER = 8  # counts that cannot be right make no plan that is too long to make
+LONG_SHARE = 0.05  # items that last a larger share of the extent are in too many slices of time
+PARTS_WITHOUT_COUNTS = 8  # it is cut into so many at most, which are cut again where they prove long
+SLICES_WITHOUT_LINKS = 4  # without next links: slices in all
 # A search of so many pages is there as soon in sequence: a cut one takes two rounds after its first page as well.
 PAGES_IN_SEQUENCE = 3
-# Slices of a page or two should rather hold a bit less than a page than a bit more.
-FULLEST_SMALL_SLICE = 0.85
+FULLEST_SMALL_SLICE = 0.85  # slices of a page or two should rather hold a bit less than a page than a bit more
 # The last page of a tile is half empty in the mean, and foreign items are at its edges: fewer tiles, fewer requests.
 PAGES_A_TILE = 2.5
 

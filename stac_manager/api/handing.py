@@ -17,8 +17,7 @@ from stac_manager.api.shares import Share
 from stac_manager.plan import Interval, Partition
 from stac_manager.timestamps import SECOND
 
-FEWEST_PAGES = 2
-"""Fewer that are left are not handed over."""
+FEWEST_PAGES = 2  # fewer that are left are not handed over
 
 
 def parts_to_hand_over(left: float, idle: int) -> int:

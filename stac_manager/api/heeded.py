@@ -12,8 +12,7 @@ from stac_manager.timestamps import SECOND, nanoseconds
 from stac_manager.words import many
 
 UNSORTED = "The server does not sort this search: its Items come in its own order."
-MOST_NAMED = 5
-"""Ids in a note."""
+MOST_NAMED = 5  # ids in a note
 
 
 class Watch:
@@ -21,7 +20,7 @@ class Watch:
 
     def __init__(self, ids: Iterable[str] | None, keys: Sequence[Mapping[str, str]]) -> None:
         self._asked = dict.fromkeys(ids or ())
-        self._missing = dict(self._asked)
+        self.missing = dict(self._asked)  # of which no item came
         self._path = keys[0]["field"].split(".") if keys else []
         self._sign = -1 if keys and keys[0]["direction"] == "desc" else 1
         self._latest: float | None = None
@@ -33,25 +32,19 @@ class Watch:
 
     def _looking(self, part: Iterable[Item]) -> Iterator[Item]:
         for item in part:
-            self._missing.pop(item.get("id", ""), None)
+            self.missing.pop(item.get("id", ""), None)
             if self._path and self.in_order and (value := _comparable(item, self._path)) is not None:
                 value *= self._sign
                 self.in_order = self._latest is None or value >= self._latest
                 self._latest = value
             yield item
 
-    @property
-    def missing(self) -> list[str]:
-        """The ids of which no item came."""
-        return list(self._missing)
-
     def note(self) -> str | None:
-        """Say which ids those are."""
-        missing = self.missing
-        if not missing:
+        """Say of which ids no item came."""
+        if not self.missing:
             return None
-        named = ", ".join(map(repr, missing[:MOST_NAMED])) + (", ..." if len(missing) > MOST_NAMED else "")
-        return f"No Item came for {len(missing)} of {many(len(self._asked), 'id')}: {named}."
+        named = ", ".join(map(repr, [*self.missing][:MOST_NAMED])) + (", ..." if len(self.missing) > MOST_NAMED else "")
+        return f"No Item came for {len(self.missing)} of {many(len(self._asked), 'id')}: {named}."
 
 
 def _comparable(item: Any, path: Sequence[str]) -> float | None:

@@ -54,10 +54,8 @@ class Answer:
     url: URL
     document: dict[str, Any]
     size_bytes: int
-    outline: Outline | None = None
-    """Where the features are not parsed yet: `document` is every other member."""
-    link: str = ""
-    """The header `Link`."""
+    outline: Outline | None = None  # where the features are not parsed yet: `document` is every other member
+    link: str = ""  # the header
 
     @property
     def size(self) -> int:

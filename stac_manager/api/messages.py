@@ -16,8 +16,7 @@ from stac_manager.network.secrets import Secrets
 MAX_MESSAGE_BYTES = 65_536
 MAX_MESSAGE_CHARACTERS = 300
 LEFT_OUT = "(the server's words are left out: they repeat credentials)"
-DENIED = (401, 403)
-"""Their text is never shown where credentials were sent: that is where servers quote them."""
+DENIED = (401, 403)  # their text is never shown where credentials were sent: that is where servers quote them
 
 _TAG = re.compile(r"<[^<>]*>")
 _NAMES = ("description", "detail", "message", "errorMessage", "title")

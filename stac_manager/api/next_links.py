@@ -17,8 +17,7 @@ from stac_manager.exceptions import DataProcessingError
 # Headers that say how a request travels: not for a link to set.
 OF_THE_CONNECTION = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
 CONDITIONS = ("collections", "ids", "bbox", "intersects", "datetime", "query", "filter", "filter-lang", "sortby")
-TOKENS_IN = ("search:metadata", "context")
-"""Where STAC API 0.8 and 0.9 have the token of the next page."""
+TOKENS_IN = ("search:metadata", "context")  # where STAC API 0.8 and 0.9 have the token of the next page
 
 _NEXT_IN_HEADER = re.compile(r"""<([^<>]*)>(?=[^<]*;\s*rel\s*=\s*(?:"next"|'next'|next\b))""", re.IGNORECASE)
 

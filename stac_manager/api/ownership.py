@@ -20,12 +20,9 @@ NUMBERS = (int, float)
 class Owner(Enum):
     """What a partition is to an item that a server returned for it."""
 
-    OWN = "own"
-    """The item belongs to it."""
-    FOREIGN = "foreign"
-    """The item belongs to another one."""
-    UNCLEAR = "unclear"
-    """The server may have another mind of the item than the rule has."""
+    OWN = "own"  # the item belongs to it
+    FOREIGN = "foreign"  # the item belongs to another one
+    UNCLEAR = "unclear"  # the server may have another mind of the item than the rule has
 
 
 OWN, FOREIGN, UNCLEAR = Owner  # to look one up in its class takes as long as to parse a time

@@ -6,8 +6,7 @@ from time import monotonic
 
 from yarl import URL
 
-# A server that could not make large pages may have been ill, not small.
-REMEMBERED_SECONDS = 600.0
+REMEMBERED_SECONDS = 600.0  # a server that could not make large pages may have been ill, not small
 # So many pages of a size come before one twice as large is tried, and twice as many each time that this was in vain.
 PAGES_BEFORE_GROWING = 4
 

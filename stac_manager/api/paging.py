@@ -18,15 +18,11 @@ from stac_manager.api.requests import Request, limit_of, numbers_of, page_after,
 from stac_manager.api.retrying import TOO_LARGE
 from stac_manager.exceptions import DataProcessingError, StatusError
 
-LOOKS = 2
-"""How often a page is asked for that is only looked at."""
-SMALLER_PAGES = 4
-"""So many smaller pages in a row are asked for where one ended early."""
-LOOKED_AT_BYTES = 6_000_000
-"""So much of a page is parsed to see what its items are like."""
+LOOKS = 2  # how often a page is asked for that is only looked at
+SMALLER_PAGES = 4  # so many smaller pages in a row are asked for where one ended early
+LOOKED_AT_BYTES = 6_000_000  # so much of a page is parsed to see what its items are like
 NO_NEXT = "a full page has no next link: there may be more"
-UNBELIEVABLE = 10**10
-"""No search finds so many: the largest catalogs there are hold a tenth of it."""
+UNBELIEVABLE = 10**10  # no search finds so many: the largest catalogs there are hold a tenth of it
 OLDER_COUNTS = (("context", "matched"), ("search:metadata", "matched"), ("meta", "found"))
 """Where STAC API 1.0.0-beta and 0.8, and sat-api say how many items match."""
 NO_NEXT_LINKS = "the server gives no next links: there may be more"

@@ -37,8 +37,7 @@ from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND
 
-# A search without counts is read in sequence until it proves long: until this page.
-LONG_FROM_PAGE = 4
+LONG_FROM_PAGE = 4  # a search without counts is read in sequence until it proves long: until this page
 
 IDS = "Paging sequentially: a search for ids is not split."
 TOO_SHORT = "Paging sequentially: the interval is shorter than four seconds."

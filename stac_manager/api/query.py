@@ -14,12 +14,9 @@ from stac_manager.api.requests import Request, as_query
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile, Whole
 from stac_manager.timestamps import SECOND, seconds, text_of_second
 
-MARGIN_SECONDS = 1
-"""So much more is asked on each side of an interval, whatever a server rounds to."""
-MARGIN_DEGREES = 1e-6
-"""And around a tile: a tenth of a metre."""
-SHORTEST_SECONDS = 4
-"""Less is not worth cutting."""
+MARGIN_SECONDS = 1  # so much more is asked on each side of an interval, whatever a server rounds to
+MARGIN_DEGREES = 1e-6  # and around a tile: a tenth of a metre
+SHORTEST_SECONDS = 4  # less is not worth cutting
 OPEN = ".."
 FIRST_TEXT, LAST_TEXT = "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
 # What `ordered` asks for where it can be asked for; the last key of any other sort, so that it tells ties apart.
@@ -41,18 +38,13 @@ class Bounds:
     high_text: str
     low: float | None
     high: float | None
-    fractions: bool = True
-    """Whether fractions of seconds are sent."""
+    fractions: bool = True  # whether they are sent
 
     @classmethod
     def parse(cls, interval: str | None) -> Bounds:
         """Read an option `datetime` that was validated before."""
-        if interval is None:
-            return cls(OPEN, OPEN, None, None)
-        if "/" not in interval:
-            return cls(interval, "", seconds(interval), seconds(interval))
-        low_text, high_text = interval.split("/")
-        return cls(low_text, high_text, seconds(low_text), seconds(high_text))
+        low_text, _, high_text = (interval or f"{OPEN}/{OPEN}").partition("/")
+        return cls(low_text, high_text, seconds(low_text), seconds(high_text or low_text))
 
     def plainer(self, sent: str) -> Bounds | None:
         """The same for a server that may have refused what was sent for it; None where nothing is plainer."""
@@ -68,9 +60,7 @@ class Bounds:
 
     @property
     def splittable(self) -> bool:
-        return bool(self.high_text) and (
-            self.low is None or self.high is None or self.high - self.low >= SHORTEST_SECONDS
-        )
+        return self.low is None or self.high is None or self.high - self.low >= SHORTEST_SECONDS
 
     def text(self, start: int | None, end: int | None, margin: int = 0) -> str | None:
         """Write an interval of a search with a margin, the user's own bounds at its open ends; None for no bounds.
@@ -166,8 +156,8 @@ class Query:
         """What the user asked for, as far as an item tells whether it is meant."""
         low, high = self.bounds.low, self.bounds.high
         return Asked(
-            frozenset(self.body["collections"]) if self.body.get("collections") else None,
-            frozenset(self.body["ids"]) if self.body.get("ids") else None,
+            frozenset(self.body.get("collections", ())) or None,
+            frozenset(self.body.get("ids", ())) or None,
             None if low is None else int(low * SECOND),
             None if high is None else int(high * SECOND),
             tuple(self.body["bbox"]) if self.body.get("bbox") else box_around(self.body.get("intersects")),

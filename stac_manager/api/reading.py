@@ -28,8 +28,7 @@ PERHAPS_CAPPED = "the server may give no more than so many items, however many t
 LOST = "a next link has lost a condition of the search"
 ENDED_EARLY = "its pages ended before the older items that others read"
 STALE_PAGES = 20
-EMPTY_PAGES = 5
-"""So many empty pages in a row are the end where there is no count."""
+EMPTY_PAGES = 5  # so many empty pages in a row are the end where there is no count
 MOST_SKIPPED = 3
 STALE = f"{STALE_PAGES} pages in a row held nothing new"
 

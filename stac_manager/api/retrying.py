@@ -31,18 +31,11 @@ REQUESTS_A_SEARCH = 10_000
 REQUESTS_AN_ITEM = 10
 
 Kind: TypeAlias = Literal["status", "slow", "lost", "garbled", "web page"]
+"""An error status, no answer in time, no connection, an answer that is no document, HTML."""
 
 
 class Fault(DataProcessingError):
-    """Something that may go away by itself.
-
-    Attributes:
-        kind: What it is: an error status, no answer in time, no connection, an answer that is no document, HTML.
-        status: The status; 0 where there was none.
-        refused: Whether the server wants fewer requests.
-        retry_after: How long the server asks to wait, in seconds.
-        digest: What a garbled answer was: the same one again is no passing fault.
-    """
+    """Something that may go away by itself."""
 
     def __init__(
         self,
@@ -50,9 +43,9 @@ class Fault(DataProcessingError):
         kind: Kind,
         *,
         status: int = 0,
-        refused: bool = False,
-        retry_after: float | None = None,
-        digest: int = 0,
+        refused: bool = False,  # the server wants fewer requests
+        retry_after: float | None = None,  # how long it asks to wait, in seconds
+        digest: int = 0,  # of a garbled answer: the same one again is no passing fault
     ) -> None:
         super().__init__(message)
         self.kind, self.status, self.retry_after, self.digest = kind, status, retry_after, digest
@@ -123,12 +116,8 @@ def decide(fault: Fault, tries: Tries) -> Decision:
 
 
 class Gate:
-    """Holds every request of a search back while the server refuses, and while it is out.
-
-    Args:
-        look: Sends a small request that was answered before; returns the fault where still nobody answers it.
-        most_looks: How often that is sent in one outage.
-    """
+    """Holds every request of a search back while the server refuses, and while it is out: then `look` sends a small
+    request that was answered before, and returns the fault where still nobody answers it."""
 
     def __init__(self, stats: ApiStats, look: Callable[[], Awaitable[Fault | None]], most_looks: int) -> None:
         self._stats, self._look, self._most_looks = stats, look, most_looks
@@ -138,8 +127,7 @@ class Gate:
         self._looking = asyncio.Lock()
         self._suspected_at = -1
         self._over: str | None = None
-        self.answered = 0
-        """How many requests were answered."""
+        self.answered = 0  # requests
 
     async def turn(self) -> bool:
         """Wait until nothing holds the requests back; then not all at the same moment. Tell whether that was an outage,

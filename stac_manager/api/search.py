@@ -43,8 +43,7 @@ from stac_manager.stats import ApiStats
 from stac_manager.texts import Texts
 from stac_manager.timestamps import SECOND, YEAR_SECONDS
 
-BLIND_PARTITIONS = 16
-"""Without counts nobody knows how many are right."""
+BLIND_PARTITIONS = 16  # without counts nobody knows how many are right
 
 
 Endpoints: TypeAlias = dict[tuple[str, ...], Endpoint]

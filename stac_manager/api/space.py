@@ -15,12 +15,10 @@ from stac_manager.api.ownership import first_vertex
 from stac_manager.plan import Partition, Tile
 
 SMALLEST_DEGREES = 1e-4
-ELSEWHERE = 0.2
-"""So large a share of the items that nobody has seen is taken to be spread evenly."""
+ELSEWHERE = 0.2  # so large a share of the items that nobody has seen is taken to be spread evenly
 UNDIMINISHED = 0.9
 """A part with this share of what was cut holds all of it: one may, where all lies in one place."""
-FEWEST_POINTS = 8
-"""Fewer tell nothing of where the others are."""
+FEWEST_POINTS = 8  # fewer tell nothing of where the others are
 WORLD = Tile(-180.0, -90.0, 180.0, 90.0)
 Point = tuple[float, float]
 

@@ -17,10 +17,8 @@ from stac_manager.api.shares import Share
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.plan import Interval, Partition, Tile
 
-OVERSIZE = 1.3
-"""A partition is cut once it holds so many times what it should."""
-CUT_OFF_SHARE = 0.7
-"""A server that gives no next links is read in partitions of about this share of a page."""
+OVERSIZE = 1.3  # a partition is cut once it holds so many times what it should
+CUT_OFF_SHARE = 0.7  # a server that gives no next links is read in partitions of about this share of a page
 MOST_PARTS = 64
 FINER_IN_BURSTS = 1.5
 """A burst of which the extent is guessed is cut into so many times as many, so that a wrong guess matters less."""
@@ -43,8 +41,7 @@ MOST_TWINS, TWINS_A_CUT = 10, 0.75
 """So many more than one such part, and so many a cut, are more than items at the edges explain."""
 FEWEST_PAGES_TO_SHARE = 4
 FOR_SHARING, SPARE_REQUESTS = 0.25, 5
-WORTH_SHARING = 0.7
-"""Work is shared where that ends it within this share of the time."""
+WORTH_SHARING = 0.7  # work is shared where that ends it within this share of the time
 
 Cuts: TypeAlias = Cutter | SpaceCuts
 """Cuts partitions by time or by space, and learns from what the server counts."""

@@ -25,8 +25,7 @@ from stac_manager.timestamps import seconds
 BEFORE_FAR_FUTURE = "../2200-01-01T00:00:00.000Z"
 HARDLY_ANYTHING = "2200-01-01T00:00:00.000Z/2200-01-01T00:00:01.000Z"
 NO_COLLECTION = "no-such-collection-9b1c6f"
-MOST_COLLECTIONS = 20_000
-"""Of so many the extent is looked at: the event loop waits meanwhile."""
+MOST_COLLECTIONS = 20_000  # of so many the extent is looked at: the event loop waits meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ async def _surveyed(
     return Survey(
         Query(endpoint, body, bounds.closed if closed_only else bounds),
         page,
-        probe is not None and (not probe.size or _is_less(probe.matched, page.matched)),
+        probe is not None and (not probe.size or (probe.matched is not None and probe.matched < (page.matched or 0))),
         None if far is None else far.matched,
         _extent(answers.collections),
         await _histogram(client, endpoint, body),
@@ -147,10 +146,6 @@ async def _answer_if_any(client: Client, request: Request, *, outline: bool = Fa
         return await client.send(request, attempts=ATTEMPTS, outline=outline)
     except DataProcessingError:
         return None
-
-
-def _is_less(matched: int | None, whole: int | None) -> bool:
-    return matched is not None and whole is not None and matched < whole
 
 
 async def is_unknown(client: Client, endpoint: Endpoint, collection_id: str | None) -> bool:

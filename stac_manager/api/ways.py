@@ -21,13 +21,11 @@ from stac_manager.plan import Pages, Partition, Tile, Whole
 BY_NAMES = "The search was sent in parts: its ids, or its Collections, do not fit into one request."
 ONE_BY_ONE = "Collections were searched one by one: the server has no search in several at once."
 BY_SPACE = "Split by area: time does not split this search."
-FEWEST_PAGES = 4
-"""Fewer that are left are not worth another way."""
+FEWEST_PAGES = 4  # fewer that are left are not worth another way
 MOST_AT_ONCE, DOUBTED_AT_ONCE = 4, 16
 """What a search is cut for that was meant to be read in sequence; if its count is all that says why, in finer parts:
 some of them are enough to see whether counts are wrong."""
-MOST_REFUSED = 3
-"""So many pages in a row that cannot be had are looked behind."""
+MOST_REFUSED = 3  # so many pages in a row that cannot be had are looked behind
 
 
 class Ways:
