@@ -54,6 +54,8 @@ class FileStages(_timing.Timed):
             _page_cache.evict(folder)
         else:
             self.documents = [_read(path) for path in self.paths]
+        if stage == "discover":
+            self.run()  # or n/a, where the commit cannot
 
     def time_stage(self, stage, page_cache, test_size):
         count = self.run()

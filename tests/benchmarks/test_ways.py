@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks import peers, stages
+from unittest import mock
+
+import pytest
+
+from benchmarks import _compat, peers, stages
 
 
 def test_every_stage_of_file_mode_sees_every_document() -> None:
@@ -11,6 +15,12 @@ def test_every_stage_of_file_mode_sees_every_document() -> None:
         stage = stages.FileStages()
         stage.setup(name, "warm", 70)  # three batches
         stage.time_stage(name, "warm", 70)
+
+
+@pytest.mark.parametrize("name", ["discover", "all"])
+def test_a_stage_of_the_package_is_not_available_where_the_commit_has_none(name: str) -> None:
+    with mock.patch.object(_compat, "require", side_effect=NotImplementedError), pytest.raises(NotImplementedError):
+        stages.FileStages().setup(name, "warm", 70)
 
 
 def test_every_stage_of_parquet_files_sees_every_row() -> None:

@@ -5,8 +5,7 @@ Named in asv.conf.json as ".tools.asv.keeping". asv itself saves a commit's resu
 """
 
 import functools
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,11 @@ GUESSED_SECONDS = 8.0
 """What a benchmark with one combination of parameters takes, while nobody knows: the mean of this project's suite."""
 
 
-def estimate(benchmarks: Mapping[str, Any], durations: Mapping[str, float]) -> float:
-    """The seconds that the chosen benchmarks take: as long as the last time, or a guess for what never ran."""
-    return sum(
-        durations.get(name) or GUESSED_SECONDS * math.prod(map(len, benchmark.get("params", ())))
-        for name, benchmark in benchmarks.items()
-    )
+def estimate(chosen: Mapping[str, Sequence[int] | None], durations: Mapping[str, float]) -> float:
+    """The seconds that benchmarks take, given the chosen combinations of parameters of each (None where it has none):
+    as long as the last time, or a guess for what never ran.
+    """
+    return sum(durations.get(name) or GUESSED_SECONDS * len(places or (0,)) for name, places in chosen.items())
 
 
 def install() -> None:
@@ -49,7 +47,8 @@ def install() -> None:
         if results_dir is not None and results is not None:
             found = sorted(iter_results(str(results_dir)), key=lambda one: one.date or 0)  # the newest counts
             durations = {name: seconds for one in found for name, seconds in one.duration.items() if seconds}
-            minutes = estimate(benchmarks, durations) / 60
+            chosen = {name: benchmarks.benchmark_selection[name] for name in benchmarks}
+            minutes = estimate(chosen, durations) / 60
             log.info(f"This commit takes about {max(1, round(minutes))} min; Ctrl-C keeps what is done")
         try:
             return run_benchmarks(benchmarks, env, results=results, **options)

@@ -13,7 +13,16 @@ from pathlib import Path
 from scratch_history import ScratchHistory
 from support import ROOT
 
-ENDLESS = "import pathlib, time\n\ndef track_z():\n    pathlib.Path({!r}).touch()\n    time.sleep(600)\n"
+ENDLESS = """
+import pathlib, time
+
+def track_z(number):
+    pathlib.Path({!r}).touch()
+    time.sleep(600)
+
+track_z.params = list(range(50))
+"""
+CHOSEN = r"^tiny_bench|track_z\(0\)$"
 
 
 def test_ctrl_c_keeps_what_is_done(history: ScratchHistory, tmp_path: Path) -> None:
@@ -25,7 +34,7 @@ def test_ctrl_c_keeps_what_is_done(history: ScratchHistory, tmp_path: Path) -> N
     history.commit("The only one")
     where = {"cwd": history.path, "env": history.environment_with_tools}
     subprocess.run([sys.executable, "-m", "asv", "machine", "--yes"], **where, check=True, capture_output=True)
-    command = [sys.executable, "-m", "asv", "run", "HEAD^!"]
+    command = [sys.executable, "-m", "asv", "run", "--bench", CHOSEN, "HEAD^!"]
     with subprocess.Popen(command, **where, stdout=subprocess.PIPE, text=True, start_new_session=True) as asv:
         deadline = time.monotonic() + 300
         while not there.exists():
