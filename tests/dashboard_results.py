@@ -1,4 +1,7 @@
-"""Result files in asv's format over a scratch repository of four commits, and the dashboard that asv makes of them."""
+"""Result files in asv's format over a scratch repository of four commits, and the dashboard that asv makes of them.
+
+As a program: draw the picture of the Speedup page in docs/, of these results: PYTHONPATH=tests python this_file
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import itertools
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,3 +169,28 @@ def _timed(medians: list[Any], params: list[list[str]], factor: float) -> list[A
         *numbers,
         samples,
     ]
+
+
+def _draw(picture: Path) -> None:
+    from PIL import Image
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        made = Scratch(Path(folder) / "scratch")
+        made.declare()
+        made.machine("box")
+        for place in range(3):
+            made.measure("box", place)
+        page = made.publish().html / "speedup.html"
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        shown = browser.new_page(viewport={"width": 1280, "height": 900})
+        shown.emulate_media(reduced_motion="reduce")
+        shown.goto(f"{page.as_uri()}#benchmark={API}")
+        shown.wait_for_timeout(1000)
+        shown.screenshot(path=picture, full_page=True)
+        browser.close()
+    Image.open(picture).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(picture, optimize=True)
+
+
+if __name__ == "__main__":
+    _draw(ROOT / "docs" / "speedup_page.png")
