@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -220,31 +220,17 @@ def first_vertex(geometry: Any) -> tuple[float, float] | None:
 
 
 def _extent(geometry: Any) -> tuple[float, float, float, float] | None:
-    """The least and the largest coordinates of a GeoJSON geometry; None where it has none."""
-    lines = list(_lines(geometry))
-    xs, ys = ([place[axis] for line in lines for place in line] for axis in (0, 1))
-    return (min(xs), min(ys), max(xs), max(ys)) if xs else None
-
-
-def _lines(geometry: Any) -> Iterator[list[list[float]]]:
-    """The positions of a GeoJSON geometry, line by line; nothing is nested deeper than a GeometryCollection may be."""
+    """The least and the largest coordinates of a GeoJSON geometry, however deeply nested; None where it has none."""
+    xs: list[float] = []
+    ys: list[float] = []
     waiting: list[Any] = [geometry]
     while waiting:
         each = waiting.pop()
-        if isinstance(each, dict):
+        if type(each) is dict:
             waiting += [each.get("coordinates"), each.get("geometries")]
-        elif isinstance(each, list) and each and isinstance(each[0], int | float):
-            yield _places([each])
-        elif isinstance(each, list) and each and isinstance(each[0], list) and _places(each[:1]):
-            yield _places(each)
-        elif isinstance(each, list):
+        elif type(each) is list and len(each) > 1 and type(each[0]) in NUMBERS and type(each[1]) in NUMBERS:
+            xs.append(each[0])
+            ys.append(each[1])
+        elif type(each) is list:
             waiting += each
-
-
-def _places(line: list[Any]) -> list[list[float]]:
-    """What is a position of a line, which may have a hundred thousand of them."""
-    return [
-        place
-        for place in line
-        if type(place) is list and len(place) > 1 and type(place[0]) in NUMBERS and type(place[1]) in NUMBERS
-    ]
+    return (min(xs), min(ys), max(xs), max(ys)) if xs else None
