@@ -17,17 +17,11 @@ from stac_manager.sinks.job import Done, Job, Worker
 
 @dataclass
 class Shared:
-    """What the owner of a run knows and its workers should.
+    """What the owner of a run knows and its workers should."""
 
-    Attributes:
-        columns: All columns of the GeoParquet parts so far.
-        items_left: How many items are still wanted; None for all. Only one process can heed it.
-        disk: Where this process writes.
-    """
-
-    columns: bytes | None = None
-    items_left: int | None = None
-    disk: Disk | None = None
+    columns: bytes | None = None  # all those of the GeoParquet parts so far
+    items_left: int | None = None  # how many are still wanted; None for all. Only one process can heed it
+    disk: Disk | None = None  # where this process writes
 
 
 @dataclass(frozen=True)

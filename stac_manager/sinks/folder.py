@@ -42,19 +42,12 @@ _PART = re.compile(r"[0-9a-f]{32}(-\d+)?\.(ndjson|ndjson\.zst|parquet)")
 
 @dataclass(frozen=True)
 class Header:
-    """What a run is about: the first line of its plan.
+    """What a run is about: the first line of its plan."""
 
-    Attributes:
-        identity: A digest of all that decides which items there are. Another one is another run.
-        source: The source, without its query.
-        options: The options of the search, without headers.
-        format: Of the parts.
-    """
-
-    identity: str
-    source: str
-    options: dict[str, Any]
-    format: Format
+    identity: str  # a digest of all that decides which items there are: another one is another run
+    source: str  # without its query
+    options: dict[str, Any]  # of the search, without headers
+    format: Format  # of the parts
 
 
 @dataclass(frozen=True)

@@ -33,20 +33,13 @@ Variables: TypeAlias = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker has to know. It is pickled for other processes and machines.
+    """What every worker has to know. It is pickled for other processes and machines."""
 
-    Attributes:
-        options: Options of the IngestModule as JSON, without secrets.
-        layout: Where the parts go.
-        variables: Of `headers` and `storage_options`, the names and the environment variables that hold their values:
-            names only, the worker looks.
-        secrets: Options that may hold credentials, by value: for processes of this machine, to which they travel
-            through a pipe, and written nowhere.
-    """
-
-    options: Mapping[str, Any]
-    layout: Layout
+    options: Mapping[str, Any]  # of the IngestModule as JSON, without secrets
+    layout: Layout  # where the parts go
+    # Of `headers` and `storage_options`, the names and the environment variables with the values: the worker looks.
     variables: Variables = field(default_factory=dict)
+    # Options that may hold credentials, by value: for processes of this machine, through a pipe, and written nowhere.
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def module(self) -> IngestModule:
@@ -100,19 +93,12 @@ def from_environment(variables: Variables) -> dict[str, dict[str, str]]:
 
 @dataclass(frozen=True)
 class Done:
-    """A partition that is done.
+    """A partition that is done."""
 
-    Attributes:
-        record: For the journal.
-        columns: The columns of its part, with those known before, of a GeoParquet sink.
-        arrow_bytes: Bytes of its items as Arrow has them in memory, of a GeoParquet sink.
-        noted: Whether the record is in the journal already.
-    """
-
-    record: PartRecord
-    columns: bytes | None = field(default=None, repr=False)
-    arrow_bytes: int = 0
-    noted: bool = False
+    record: PartRecord  # for the journal
+    columns: bytes | None = field(default=None, repr=False)  # of a GeoParquet part, with those known before
+    arrow_bytes: int = 0  # of its items as Arrow has them in memory, of a GeoParquet sink
+    noted: bool = False  # whether the record is in the journal already
 
 
 class Worker:

@@ -29,23 +29,14 @@ OTHER_FILES = (
 
 @dataclass(frozen=True)
 class Layout:
-    """The paths of one DEST.
+    """The paths of one DEST."""
 
-    Attributes:
-        dest: As the user named it: a folder, or a file.
-        format: Of the parts.
-        file: Whether DEST is one file, into which the parts are joined at the end.
-        parts: The folder of the parts.
-        state: The folder of what makes a run resumable.
-        manifest: The file that says that all is done.
-    """
-
-    dest: Path
-    format: Format
-    file: bool
-    parts: Path
-    state: Path
-    manifest: Path
+    dest: Path  # as the user named it: a folder, or a file
+    format: Format  # of the parts
+    file: bool  # whether DEST is one file, into which the parts are joined at the end
+    parts: Path  # the folder of the parts
+    state: Path  # the folder of what makes a run resumable
+    manifest: Path  # the file that says that all is done
 
     @property
     def plan(self) -> Path:

@@ -39,15 +39,10 @@ class PartEntry(TypedDict):
 
 @dataclass(frozen=True)
 class Mark:
-    """How far a time of the items reaches, for a later run that takes only what is newer.
+    """How far a time of the items reaches, for a later run that takes only what is newer."""
 
-    Attributes:
-        items: How many items have this time, as RFC 3339 in UTC.
-        latest: The latest of them, as the item has it; None where none has it.
-    """
-
-    items: int = 0
-    latest: str | None = None
+    items: int = 0  # how many have this time, as RFC 3339 in UTC
+    latest: str | None = None  # as the item has it
 
     def __add__(self, other: Mark) -> Mark:
         latest = max(filter(None, (self.latest, other.latest)), default=None)
@@ -56,25 +51,15 @@ class Mark:
 
 @dataclass(frozen=True)
 class PartRecord:
-    """One partition that is done: a line of the journal.
+    """One partition that is done: a line of the journal."""
 
-    Attributes:
-        key: Of the partition.
-        file: Name of its part in the folder; None where it has no item.
-        items: Items in the part.
-        bytes: Size of the part.
-        report: What came of the partition.
-        failures: What could not be delivered, the first `FAILURES_KEPT`.
-        updated, datetime: How far these times of its items reach.
-    """
-
-    key: str
-    file: FileName | None
-    items: Count
-    bytes: Count
+    key: str  # of the partition
+    file: FileName | None  # name of its part in the folder; None where it has no item
+    items: Count  # in the part
+    bytes: Count  # of the part
     report: PartitionReport
-    failures: tuple[Failure, ...] = ()
-    updated: Mark = Mark()
+    failures: tuple[Failure, ...] = ()  # what could not be delivered, the first `FAILURES_KEPT`
+    updated: Mark = Mark()  # how far these times of its items reach
     datetime: Mark = Mark()
 
     @property

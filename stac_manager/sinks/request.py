@@ -23,21 +23,13 @@ IRRELEVANT = (
 
 @dataclass(frozen=True)
 class Request:
-    """What to write, and where.
+    """What to write, and where."""
 
-    Attributes:
-        config: The source and what to take of it.
-        secrets: The options of it that may hold credentials, as they were given.
-        layout: Where it goes.
-        variables: Names in its options, and the environment variables with their values.
-        partition_items: About how many items a partition should hold.
-    """
-
-    config: IngestConfig
-    secrets: Mapping[str, Any] = field(repr=False)
+    config: IngestConfig  # the source and what to take of it
+    secrets: Mapping[str, Any] = field(repr=False)  # options that may hold credentials, as they were given
     layout: Layout
-    variables: Variables
-    partition_items: int
+    variables: Variables  # names in its options, and the environment variables with their values
+    partition_items: int  # about so many a partition should hold
 
     @property
     def header(self) -> Header:

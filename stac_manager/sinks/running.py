@@ -48,21 +48,13 @@ class Progress:
 
 @dataclass
 class Run:
-    """One run on a DEST of which the lock is held.
-
-    Attributes:
-        request: What is written, and where.
-        engine: Does the partitions. With `max_items`, this process does: only one can count.
-        disk: Where this process writes; None for this machine's.
-        on_progress: Called after each partition.
-        say: Called with what the user should know, in a line.
-    """
+    """One run on a DEST of which the lock is held."""
 
     request: Request
-    engine: Engine
-    disk: Disk | None = None
-    on_progress: Callable[[Progress], None] = lambda _: None
-    say: Callable[[str], None] = lambda _: None
+    engine: Engine  # does the partitions; with `max_items` this process does: only one can count
+    disk: Disk | None = None  # where this process writes; None for this machine's
+    on_progress: Callable[[Progress], None] = lambda _: None  # called after each partition
+    say: Callable[[str], None] = lambda _: None  # called with what the user should know, in a line
 
     def __post_init__(self) -> None:
         self.layout = self.request.layout
