@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from asyncio import Lock
+
 from stac_manager.api.http import Client
 from stac_manager.api.next_links import at_search, keeps_collections, with_conditions
 from stac_manager.api.ownership import collection_of
 from stac_manager.api.page_sizes import PageSize
-from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure
+from stac_manager.api.paging import Page, PageSizeError, by_own_size, fetch_page, make_sure
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, limit_of, with_limit, with_page_of
 from stac_manager.exceptions import DataProcessingError, StatusError
@@ -38,6 +40,7 @@ class Fetcher:
         self._collections: set[str | None] | None = set()
         self.any_came = False
         self._errors_in_a_row = 0
+        self._cut, self._looking = 0, Lock()  # pages that were cut, less those that only looked so
 
     @property
     def page_size(self) -> int:
@@ -72,9 +75,11 @@ class Fetcher:
         if asked is not None and works is not None and works < asked:
             self.shrink(works)
         part = reading.share.partition
-        if not isinstance(part, Pages) or (page.size < part.page_size and self._may_end_early(page)):
-            page = await self.make_sure(request, page, enough)
+        if not isinstance(part, Pages):
+            page = await self.make_sure(request, page, enough, reading.tally.members)
             reading.first = page.first
+        elif page.size < part.page_size and (page.following is not None or self._may_end_early(page)):
+            page = await self.make_sure(request, page, enough, reading.tally.members)
         self.learn(page)
         return page
 
@@ -121,22 +126,48 @@ class Fetcher:
         most = MOST_FORBIDDEN if forbidden else MOST_ERRORS_AROUND if around else MOST_ERRORS
         return self._errors_in_a_row <= most
 
-    async def make_sure(self, request: Request, page: Page, enough: int | None = None) -> Page:
-        """Look twice at a page without a next link, where no count tells whether it is the last."""
+    async def make_sure(self, request: Request, page: Page, enough: int | None = None, came: int = 0) -> Page:
+        """Look twice at a page that may not have all of its members, or without a next link, where no count tells
+        whether it is the last, after so many members of its search."""
         self.next_links_seen |= page.following is not None
         if enough is not None and page.size >= enough:
             return page
         limit = limit_of(request) or limit_of(page.first) or self.page_size
         full = min(limit, self.largest or limit)
         several = page.size < limit and self._may_end_early(page)
-        if page.matched is None and page.size < min(full, self.largest) and not several:
-            return page  # larger ones came, so that no more are left
         seen = self.next_links_seen
-        found = await make_sure(self.client, request, page, full=full, next_links_seen=seen, several=several)
+        if not several and self._may_be_cut(page, limit, came):
+            found = await self._uncut(request, page)
+        elif page.matched is None and page.size < min(full, self.largest) and not several:
+            return page  # larger ones came, so that no more are left
+        else:
+            found = await make_sure(self.client, request, page, full=full, next_links_seen=seen, several=several)
         if found is not page and self.largest <= found.size == page.size:  # and none larger, however many are asked for
             self._asked_size = found.size
             self._sizes = PageSize(self._source, found.size)
             self.next_links_seen = True
+        elif found is not page and page.size < limit:
+            self.shrink(found.size)
+        return found
+
+    def _may_be_cut(self, page: Page, limit: int, came: int) -> bool:
+        """Whether a page that has fewer members than were asked for may lack some, and nothing else shows it: it is not
+        the last one, or its count says so where none `came` before it, or others were cut before."""
+        asked = min(limit, limit_of(page.first) or limit)
+        if self._cut < 0 or page.broken or not 0 < page.size < asked or page.matched == came + page.size:
+            return False
+        counted = came == 0 and self.next_links_seen and page.matched is not None and page.matched > page.size
+        return page.following is not None or counted or self._cut > 0
+
+    async def _uncut(self, request: Request, page: Page) -> Page:
+        """Ask for a page by its own size: some servers cut a larger one, and link behind what was asked for. Most do
+        not, which soon shows: they have a limit of their own, filter what they have paged, or count wrongly."""
+        async with self._looking:
+            found = page if self._cut < 0 else await by_own_size(self.client, request, page)
+            if found is not page:
+                self._cut += 1
+            elif page.following is not None or not self._cut:
+                self._cut -= 1
         return found
 
     def _may_end_early(self, page: Page) -> bool:

@@ -133,12 +133,8 @@ async def make_sure(
 
     A page that is `full` is asked for again, one item smaller: that must give a link, or the server just gives none.
     A shorter one may be as large as the server's pages get: where no link was seen yet, it is asked for by its own
-    size, as some give no links to who asks for more, and then one item. With a count the first of it is enough. A first
-    page with a link that counts on by more than came is asked for by its own size as well. The page to go on with is
-    the given one, with a `doubt` where there is one, or the smaller one with its link."""
-    if _skips(request, page):
-        same = await _resized(client, request, page.first, page.size)
-        return same if same is not None and same.size == page.size else page
+    size, as some give no links to who asks for more, and then one item. With a count the first of it is enough. The
+    page to go on with is the given one, with a `doubt` where there is one, or the smaller one with its link."""
     if page.following is not None or page.size == 0 or page.broken is not None:
         return page
     if page.matched is not None and (page.matched <= page.size or next_links_seen or page.size >= full):
@@ -166,16 +162,19 @@ async def make_sure(
     return page
 
 
-def _skips(request: Request, page: Page) -> bool:
-    """Whether the link of a first page counts on by the size that was asked for, though fewer items came."""
-    asked, following = limit_of(request) or 0, page.following and numbers_of(page.following)
-    counted = [number for name, number in (following or {}).items() if name != "page"]
-    return 0 < page.size < asked and not numbers_of(request) and counted in ([asked], [asked + 1])
+async def by_own_size(client: Client, request: Request, page: Page) -> Page:
+    """The same page asked for by its own size, where that has a link to another page, and as many members: one that
+    was filtered once it was paged has fewer."""
+    same = await _resized(client, request, page.first, page.size)
+    if same is None or same.following is None or page.following is None:
+        return page if same is None or same.following is None else same
+    differs = same.following != (with_limit(page.following, page.size) or page.following)
+    return same if differs and same.size == page.size else page
 
 
 async def _shorter(client: Client, request: Request, page: Page) -> Page:
-    same = await _resized(client, request, page.first, page.size)
-    if same is not None and same.following is not None:
+    same = await by_own_size(client, request, page)
+    if same is not page:
         return same
     one = await _resized(client, request, page.first, 1) if page.matched is None else None
     if page.matched is not None or (one is not None and one.size == 1 and one.following is None):

@@ -801,6 +801,15 @@ class LargestPageUnsaid(LargestPage):
                 link["body"]["offset"] = ask.conditions.get("offset", 0) + self.asked
 
 
+class CutsPages(Habit):
+    """Pages lack their last members now and then, and their links go on behind those (a cap on bytes)."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        begin = page["features"][0]["id"] if page["features"] else ""
+        page["features"] = page["features"][: random.Random(begin).randint(4, 11)]
+        page["numberReturned"] = len(page["features"])
+
+
 class LinksLostByLargePages(LargestPage):
     """A larger limit is silently that one, and the page has no `next` link then."""
 

@@ -9,7 +9,7 @@ import pytest
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.completeness import merge
 
-from .habits import AnotherTime, Counts, HeavyItem, InnerAddresses, NextLink, Refuses, TimesAsText, Window
+from .habits import AnotherTime, Counts, CutsPages, HeavyItem, InnerAddresses, NextLink, Refuses, TimesAsText, Window
 from .server import Habit, Json, Key, World, key_of, running
 from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread, without_geometry
 
@@ -34,6 +34,7 @@ class Landings(Habit):
         ([Window(30)], spread),
         ([Refuses("open")], spread),
         ([Refuses("POST")], spread),
+        ([CutsPages()], spread),
     ],
 )
 @pytest.mark.parametrize("counts", [True, False])

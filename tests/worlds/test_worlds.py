@@ -27,6 +27,7 @@ from .habits import (
     ConformsElsewhere,
     Counts,
     CountsIgnoreIntersects,
+    CutsPages,
     DatetimeOnly,
     EmptyIn200,
     ErrorsIn200,
@@ -587,6 +588,12 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "a large page is cut, and links skip the rest, without counts": lambda: Case(
         [LargestPageUnsaid(4, skips=True)], world={"paging": "offset", "counts": False}, most_requests=80
+    ),
+    "pages are cut, and links skip the rest": lambda: Case(
+        [CutsPages()], world={"paging": "position"}, most_requests=60
+    ),
+    "pages are cut, and links skip the rest, without counts": lambda: Case(
+        [CutsPages()], world={"paging": "position", "counts": False}, most_requests=60
     ),
     "all pages say that they are full": lambda: Case([SaysFullPages()], lambda: spread(117), most_requests=50),
     "a large page has no next link": lambda: Case([LinksLostByLargePages(4)], most_requests=100),

@@ -111,7 +111,7 @@ async def test_a_next_link_without_method_is_a_get_also_after_a_post() -> None:
         return page(ITEMS[3:]) if request.method == "GET" else page(ITEMS[:3], href=opaque)
 
     async with serving(Scripted(answer)) as server:
-        assert await fetch({"source": server.url}) == ITEMS
+        assert await fetch({"source": server.url, "limit": 3}) == ITEMS
     assert server.asked[1][:3] == ("GET", opaque, None)
 
 
@@ -206,7 +206,7 @@ async def test_a_link_cannot_say_how_a_request_travels() -> None:
         return page(ITEMS[3:]) if request.path.endswith("more") else page(ITEMS[:3], href="more", headers=unfit)
 
     async with serving(Scripted(answer)) as server:
-        assert await fetch({"source": server.url}) == ITEMS
+        assert await fetch({"source": server.url, "limit": 3}) == ITEMS
         assert server.asked[1][3]["Host"] in server.url
     assert server.asked[1][3]["X-Page"] == "2"
 
@@ -245,7 +245,7 @@ async def test_the_headers_of_a_link_stay_with_the_server_that_it_leads_to() -> 
             return page(ITEMS[:3], href="more", headers={"X-Session": "s3cret"})
 
         async with serving(Scripted(answer)) as server:
-            assert await fetch({"source": server.url}) == ITEMS
+            assert await fetch({"source": server.url, "limit": 3}) == ITEMS
     assert server.asked[1][3]["X-Session"] == "s3cret"
     assert other.asked
     assert "s3cret" not in json.dumps(other.asked)
@@ -541,7 +541,7 @@ async def test_leaving_early_leaves_no_connection_behind() -> None:
         return page(ITEMS, href=f"search?token={len(server.asked)}")
 
     async with serving(Scripted(answer)) as server:
-        stream = IngestModule({"source": server.url}).fetch(WorkflowContext.create())
+        stream = IngestModule({"source": server.url, "limit": len(ITEMS)}).fetch(WorkflowContext.create())
         assert ids([await anext(stream)]) == ids(ITEMS[:1])
         await stream.aclose()
     assert len(server.asked) == 1
