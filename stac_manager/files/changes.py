@@ -18,9 +18,14 @@ def why_changed(document: Document) -> str | None:
         return f"{printable(document.path)}: is gone since the plan was made"
     except OSError:
         return None  # reading says why
+    return difference(document, now.st_size, now.st_mtime_ns)
+
+
+def difference(document: Document, size: int | None, modified_ns: int | None) -> str | None:
+    """Say in what a file that has this size and time now differs from what it was when the plan was made."""
     before, path = document.size, printable(document.path)
-    if now.st_size != before:
-        return f"{path}: had {before:,} bytes when the plan was made, and has {now.st_size:,} now"
-    if document.modified_ns is not None and now.st_mtime_ns != document.modified_ns:
+    if before is not None and size is not None and size != before:
+        return f"{path}: had {before:,} bytes when the plan was made, and has {size:,} now"
+    if None not in (document.modified_ns, modified_ns) and modified_ns != document.modified_ns:
         return f"{path}: was written again since the plan was made"
     return None

@@ -203,12 +203,15 @@ async def read(
         ValueError: If the partition is none of files.
     """
     own = OwnFailures(failures)
+    changed: list[str] = []
     filters = kept_by(texts, filters_of(config, collection_id))
     documents: list[tuple[PlannedDocument, Document]] = []
     if is_remote(config.source):
         from stac_manager.files.remote import reading as remote
 
-        found = remote.read(config, filters, own, stats, remote.links_of_partition(partition, config))
+        as_planned = remote.Planned(getattr(partition, "documents", ()))
+        changed = as_planned.changed
+        found = remote.read(config, filters, own, stats, remote.links_of_partition(partition, config), as_planned)
     else:
         for planned, document in _documents_of(partition):
             if planned.problem is None:
@@ -221,7 +224,9 @@ async def read(
             yield part
             stats.failures = len(own)
     problem = None
-    if changed := await asyncio.to_thread(_changes, [planned for planned, _ in documents]):
+    if documents:
+        changed = await asyncio.to_thread(_changes, [planned for planned, _ in documents])
+    if changed:
         problem = f"{changed[0]}{f' (and {len(changed) - 1:,} more files)' if len(changed) > 1 else ''}"
     report = PartitionReport(
         key=partition.key,

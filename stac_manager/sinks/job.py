@@ -24,7 +24,7 @@ from stac_manager.sinks.folder import Folder, disk_error
 from stac_manager.sinks.layout import Layout
 from stac_manager.sinks.model import FAILURES_KEPT, Mark, PartRecord
 from stac_manager.sinks.ndjson import NdjsonPart, Part, ZstdNdjsonPart
-from stac_manager.sinks.sources import why_changed
+from stac_manager.sinks.sources import documents_of
 
 T = TypeVar("T")
 Variables: TypeAlias = Mapping[str, Mapping[str, str]]
@@ -180,8 +180,8 @@ class Worker:
                     if part.items == most_items:
                         break
             size = part.finish()
-            if reader.report.problem is not None and (changed := why_changed(partition)) is not None:
-                raise DataProcessingError(changed)
+            if documents_of(partition) and part.items != most_items and reader.report.problem is not None:
+                raise DataProcessingError(f"{reader.report.problem}; start over with --restart")
             name = f"{partition.key}{layout.suffix}" if part.items else None
             if name is not None:
                 self._folder.publish(temporary, name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stac_manager.config import is_remote
-from stac_manager.exceptions import ConfigurationError
+from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.options import IngestOptions
 from stac_manager.plan import Plan
 from stac_manager.sinks.disk import Disk
@@ -158,16 +158,29 @@ def _withdraw_manifest(folder: Folder) -> None:
 
 
 def _change(run: Run, manifest: Manifest) -> str | None:
-    """Say how the files of the source differ from those that a finished run has read; None where nobody can tell."""
-    if run.layout.file:
-        if manifest.files is None or digest_of_files(run.made_plan()) == manifest.files:
+    """Say how the files of the source differ from those that a finished run has read; None if they do not."""
+    is_far = is_remote(run.request.config.source)
+    try:
+        return _difference(run, manifest, is_far)
+    except (ConfigurationError, DataProcessingError):
+        if is_far:  # what is written is there, whether or not the server is
             return None
-        return "complete, but the source has changed since: start over with --restart"
-    found = run.folder.read_plan()
+        raise
+
+
+def _difference(run: Run, manifest: Manifest, is_far: bool) -> str | None:
+    found = None if run.layout.file else run.folder.read_plan()
     before = {(each.path, each.size, each.modified_ns) for each in files_of(found[1])} if found else set()
-    if not before or is_remote(run.request.config.source):
+    if manifest.files is None if run.layout.file else not before:
         return None
-    now = {(each.path, each.size, each.modified_ns) for each in files_of(run.made_plan())}
+    plan = run.made_plan()
+    now = {(each.path, each.size, each.modified_ns) for each in files_of(plan)}
+    way = "--restart starts over" if run.layout.file else "--update reads it again"
+    if is_far and any(size is None for _, size, _ in now):
+        return f"complete; whether the source has changed since is not known: {way}"
+    if run.layout.file:
+        is_same = digest_of_files(plan) == manifest.files
+        return None if is_same else "complete, but the source has changed since: start over with --restart"
     gone = {path for path, *_ in before} - {path for path, *_ in now}
     if before == now:
         return None

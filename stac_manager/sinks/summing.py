@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stac_manager.completeness import merge
-from stac_manager.config import is_remote
 from stac_manager.exceptions import ConfigurationError, printable
 from stac_manager.plan import Plan
 from stac_manager.sinks.folder import Header
@@ -53,7 +52,7 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) ->
         parts=parts,
         updated=total(record.updated for record in records),
         datetime=total(record.datetime for record in records),
-        files=None if is_remote(request.config.source) or not request.layout.file else digest_of_files(plan),
+        files=digest_of_files(plan) if request.layout.file else None,
         finished=now(),
     )
 

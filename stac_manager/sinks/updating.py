@@ -17,7 +17,7 @@ from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 
-from stac_manager.config import IngestConfig, is_remote
+from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
 from stac_manager.plan import Document, Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.sinks.disk import Disk
@@ -63,7 +63,7 @@ def update(run: Run) -> Manifest:
         if found is None:
             plan = newer.planned()
             found = newer.finish(plan, newer.run(plan))
-    if latest is not None and not is_remote(run.request.config.source):
+    if latest is not None:
         base = replace(base, status=found.status, problems=())  # what had failed was read again
     merged = _merge(folder, newer.folder, base, found)
     if latest is not None:
@@ -93,7 +93,7 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
         failed = _failed(run.folder)
         gone = {document.path for document in known} - {document.path for document in files_of(latest)}
         notes = (f"{many(len(gone), 'file')} gone from the source; the items stay",) if gone else ()
-        read = {each for each in known if printable(each.path) not in failed}
+        read = {each for each in known if each.size is not None and printable(each.path) not in failed}
         changed = tuple(changed_partitions(latest, read))
         newer.write_plan(replace(latest, partitions=changed, counted=None, notes=notes))
         newer.folder.write_plan(request.header, latest, whole)

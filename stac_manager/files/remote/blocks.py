@@ -33,6 +33,7 @@ class RemoteFile(io.RawIOBase):
         self._transport = transport
         self._url = first.url
         self._size = first.size or 0
+        self._version = first.version
         data = first.data or b""
         self._loop = loop
         self._ahead = min(ahead, MOST_BLOCKS // 2)
@@ -122,4 +123,6 @@ class RemoteFile(io.RawIOBase):
         fetched = await self._transport.get(self._url, span, BLOCK_BYTES)
         if fetched.data is None or len(fetched.data) != span[1] - span[0]:
             raise RemoteError("the server gave another range than was asked for")
+        if fetched.size != self._size or fetched.version != self._version:
+            raise RemoteError("it was changed while it was read")
         return fetched.data

@@ -16,6 +16,7 @@ from stac_manager.files.leftovers import table_in
 from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of, shown
 from stac_manager.files.remote.catalogs import Link, begins_as_items, is_page
 from stac_manager.files.remote.faults import ABSENT, RemoteError
+from stac_manager.files.remote.fetched import Listed
 from stac_manager.files.remote.transport import Transport
 from stac_manager.run import owned_tasks
 from stac_manager.words import many
@@ -25,8 +26,11 @@ ASKED_AT_ONCE = 100
 _MAGIC = re.compile(r"[*?\[]")
 
 
-async def entries_of(config: IngestConfig, transport: Transport) -> list[Link]:
+async def entries_of(config: IngestConfig, transport: Transport, listed: dict[str, Listed] | None = None) -> list[Link]:
     """Return where a source begins: the document that it names, the entry point of a folder, or the objects in it.
+
+    Args:
+        listed: Receives what a list of objects says of each, by their URLs.
 
     Raises:
         ConfigurationError: If there is none.
@@ -42,7 +46,7 @@ async def entries_of(config: IngestConfig, transport: Transport) -> list[Link]:
         return [Link(source, "entry")]
     try:
         if scheme in STORES:
-            return await _of_prefix(config, transport)
+            return await _of_prefix(config, transport, listed)
         return [Link(source, "entry")] if is_data(source) else [await _of_address(source, transport)]
     except RemoteError as error:
         raise DataProcessingError(f"{shown(source)}: {error}") from None
@@ -72,18 +76,18 @@ async def _of_address(source: str, transport: Transport) -> Link:
     )
 
 
-async def _of_prefix(config: IngestConfig, transport: Transport) -> list[Link]:
+async def _of_prefix(config: IngestConfig, transport: Transport, listed: dict[str, Listed] | None) -> list[Link]:
     source = config.source
     if _MAGIC.search(source):
         prefix = source[: _MAGIC.search(source).start()].rpartition("/")[0]  # type: ignore[union-attr]
         pattern = re.compile(pattern_of(source), re.DOTALL)
-        names = await _names(transport, prefix)
+        names = await _names(transport, prefix, listed)
         return await _links(config, [url for url in names if pattern.fullmatch(url)], transport)
     if is_data(source) and not source.endswith("/") and await _exists(transport, source):
         return [Link(source, "entry")]
     folder = source.rstrip("/") + "/"
     try:
-        names = await _names(transport, folder)
+        names = await _names(transport, folder, listed)
     except RemoteError as error:
         return [await _unlisted(source, error, transport)]
     if not names and is_data(source):
@@ -114,12 +118,14 @@ async def _unlisted(source: str, error: RemoteError, transport: Transport) -> Li
     raise error
 
 
-async def _names(transport: Transport, prefix: str) -> list[str]:
+async def _names(transport: Transport, prefix: str, listed: dict[str, Listed] | None) -> list[str]:
     """List the objects under a prefix, of empty ones those with the name of data: others show a folder in consoles."""
     names: list[str] = []
     empty: list[str] = []
-    async for url, is_empty in transport.names(prefix):
-        (empty if is_empty else names).append(url)
+    async for each in transport.listed(prefix):
+        (names if each.size else empty).append(each.url)
+        if listed is not None:
+            listed[each.url] = each
         if len(names) + len(empty) > MOST_OBJECTS:
             raise RemoteError(f"holds more than {MOST_OBJECTS:,} objects; name a part of it")
     folders = {parent for url in names for parent in _parents(url)} if empty else set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,8 @@ class Fetched:
         data: The bytes; None where there are more than were wanted at once.
         size: Bytes of the whole document, None where nobody says.
         ranged: Parts of it can be asked for.
+        version: What changes with the document; None where nobody says.
+        modified_ns: When an object was written, in nanoseconds since 1970, by the second.
     """
 
     url: str
@@ -23,6 +25,16 @@ class Fetched:
     size: int | None
     ranged: bool
     linked: str = ""
+    version: str | None = None
+    modified_ns: int | None = None
+
+
+class Listed(NamedTuple):
+    """An object in a list: where it is, how large, and when it was written, as in `Fetched`."""
+
+    url: str
+    size: int
+    modified_ns: int | None
 
 
 class Store(Protocol):

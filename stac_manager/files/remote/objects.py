@@ -11,7 +11,7 @@ from stac_manager.exceptions import ConfigurationError
 from stac_manager.files.remote.addresses import STORES, origin_of, scheme_of
 from stac_manager.files.remote.clients import client_options
 from stac_manager.files.remote.faults import RemoteError, of_status
-from stac_manager.files.remote.fetched import Fetched
+from stac_manager.files.remote.fetched import Fetched, Listed
 from stac_manager.network.connection import CA_HINT, Connection
 
 HINT = "for public data give storage_options={'skip_signature': True}, else credentials, as obstore has them"
@@ -76,7 +76,8 @@ class ObjectStores:
             if span is None and size > most:
                 return Fetched(url, None, size, ranged=True)
             data = bytes(await answer.bytes_async())
-            return Fetched(url, data, size, ranged=True)
+            modified, tag = _nanoseconds(answer.meta), answer.meta.get("e_tag")
+            return Fetched(url, data, size, ranged=True, version=tag or str(modified), modified_ns=modified)
         raise AssertionError("errors are raised")
 
     def listing(self, url: str) -> Listing:
@@ -143,8 +144,8 @@ class Listing:
         self._pages: Any = None
         self._last: str | None = None
 
-    async def next(self) -> list[tuple[str, bool]] | None:
-        """Return the next URLs, and whether each object is empty; None after the last.
+    async def next(self) -> list[Listed] | None:
+        """Return the next objects; None after the last.
 
         After an error it may be called again, and goes on where it was.
 
@@ -158,8 +159,16 @@ class Listing:
             if page is None:
                 return None
             self._pages, self._last = pages, page[-1]["path"]
-            return [(f"{self._bucket}/{_as_url(each['path'])}", not each["size"]) for each in page]
+            return [
+                Listed(f"{self._bucket}/{_as_url(each['path'])}", each["size"], _nanoseconds(each)) for each in page
+            ]
         raise AssertionError("errors are raised")
+
+
+def _nanoseconds(meta: Mapping[str, Any]) -> int | None:
+    """Return when an object was written: by the second, as not every answer says more."""
+    written = meta.get("last_modified")
+    return None if written is None else int(written.timestamp()) * 1_000_000_000
 
 
 def _as_url(key: str) -> str:

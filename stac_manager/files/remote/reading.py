@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
+from stac_manager.files.changes import difference
 from stac_manager.files.content import Borrowed, ParquetFoundError, items_of, parts_of_parquet
 from stac_manager.files.filters import Filters
 from stac_manager.files.formats import Document, format_of_name
@@ -23,7 +24,7 @@ from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile
 from stac_manager.files.remote.catalogs import Link
 from stac_manager.files.remote.entries import entries_of
 from stac_manager.files.remote.faults import RemoteError
-from stac_manager.files.remote.fetched import Fetched
+from stac_manager.files.remote.fetched import Fetched, Listed
 from stac_manager.files.remote.transport import Transport
 from stac_manager.files.remote.walk import Walk
 from stac_manager.files.turns import TURN_SECONDS, collection_of_path
@@ -50,12 +51,18 @@ async def plan(config: IngestConfig) -> Plan:
         ConfigurationError, DataProcessingError: As `read`.
     """
     config = _located(config)
+    listed: dict[str, Listed] = {}
     transport = Transport(config, FileStats())
     try:
-        links = await entries_of(config, transport)
+        links = await entries_of(config, transport, listed)
     finally:
         await transport.close()
-    documents = [PlannedDocument(shown(link.url), _format(config, link.url)) for link in links]
+    # Of a catalog nobody knows whether it has changed: that is up to all of its documents.
+    stamps = [listed[link.url][1:] if link.kind == "item" and link.url in listed else () for link in links]
+    documents = [
+        PlannedDocument(shown(link.url), _format(config, link.url), *stamp)
+        for link, stamp in zip(links, stamps, strict=True)
+    ]
     shares = [documents[first : first + PARTITION_DOCUMENTS] for first in range(0, len(documents), PARTITION_DOCUMENTS)]
     return Plan(shown(config.source), "document", tuple(Documents(tuple(share)) for share in shares))
 
@@ -79,8 +86,9 @@ async def read(
     failures: FailureCollector,
     stats: FileStats,
     links: Sequence[Link] | None = None,
+    planned: Planned | None = None,
 ) -> AsyncGenerator[Iterable[Item], None]:
-    """Yield the items of `config.source`, or those behind some links, in parts.
+    """Yield the items of `config.source`, or those behind some links as they were `planned`, in parts.
 
     Raises:
         ConfigurationError: If the source is none, or a package that it needs is not installed.
@@ -91,7 +99,7 @@ async def read(
     try:
         entries = await entries_of(config, transport) if links is None else links
         walk = Walk(transport, entries, config.source, lambda url: _format(config, url) == "parquet", failures, stats)
-        reader = _Reader(config, filters, transport, failures, stats)
+        reader = _Reader(config, filters, transport, failures, stats, planned or Planned(()))
         async with owning(walk.documents()) as documents:
             async for fetched in documents:
                 async with owning(reader.parts_of(fetched)) as parts:
@@ -111,12 +119,38 @@ def _format(config: IngestConfig, url: str) -> str:
     return config.format or format_of_name(name_of(url)) or "json"
 
 
+class Planned:
+    """Documents as they were when a plan was made.
+
+    Attributes:
+        changed: In what some are not what they were, in sentences.
+    """
+
+    def __init__(self, documents: Iterable[PlannedDocument]) -> None:
+        self._by_url = {located(each.path): each for each in documents if each.size is not None}
+        self.changed: list[str] = []
+
+    def compare(self, url: str, fetched: Fetched) -> None:
+        """Note in what a document that was fetched now differs."""
+        document = self._by_url.get(url)
+        reason = difference(document, fetched.size, fetched.modified_ns) if document is not None else None
+        if reason is not None:
+            self.changed.append(reason)
+
+
 class _Reader:
     """Turns fetched documents into items."""
 
     def __init__(
-        self, config: IngestConfig, filters: Filters, transport: Transport, failures: FailureCollector, stats: FileStats
+        self,
+        config: IngestConfig,
+        filters: Filters,
+        transport: Transport,
+        failures: FailureCollector,
+        stats: FileStats,
+        planned: Planned,
     ) -> None:
+        self._planned = planned
         self._config = config
         self._filters = filters
         self._matches = filters.matches if filters else None
@@ -132,6 +166,7 @@ class _Reader:
                 async for part in self._parts_of_large(fetched, document):
                     yield part
                 return
+            self._planned.compare(fetched.linked, fetched)
             try:
                 items = iter(items_of(memoryview(fetched.data), document, self._failures, self._filters.decode))
             except ParquetFoundError:
@@ -176,7 +211,8 @@ class _Reader:
             if error.status not in NO_RANGES:
                 raise
             first = Fetched(fetched.url, None, None, ranged=False)
-        if first.ranged and first.size is not None:
+        self._planned.compare(fetched.linked, first)
+        if first.ranged and first.size is not None and len(first.data or b"") == min(BLOCK_BYTES, first.size):
             ahead = self._transport.level - 1
             loop = asyncio.get_running_loop()
             return stack.enter_context(closing(RemoteFile(self._transport, first, loop, ahead)))

@@ -12,7 +12,7 @@ from stac_manager.events import Pause, Retry
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.remote.addresses import STORES, scheme_of, shown
 from stac_manager.files.remote.faults import RemoteError, Tries
-from stac_manager.files.remote.fetched import Fetched, Store
+from stac_manager.files.remote.fetched import Fetched, Listed, Store
 from stac_manager.files.remote.http import HttpStore
 from stac_manager.files.remote.objects import ObjectStores
 from stac_manager.limiter import Outcome, limiter
@@ -82,8 +82,8 @@ class Transport:
 
         return await self._repeated(url, send)
 
-    async def names(self, url: str) -> AsyncIterator[tuple[str, bool]]:
-        """Yield the URLs of all objects under a prefix, and whether each is empty.
+    async def listed(self, url: str) -> AsyncIterator[Listed]:
+        """Yield all objects under a prefix.
 
         Raises:
             RemoteError, DataProcessingError: As `get`.

@@ -11,7 +11,7 @@ import asyncio
 import heapq
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from stac_manager.context import FailureCollector
@@ -269,12 +269,12 @@ class Walk:
         self._stats.documents += 1
         data = fetched.data
         if data is None or link.kind == "item" or (link.kind == "entry" and not may_be_catalog(data)):
-            return Fetched(fetched.url, data, len(data) if data is not None else None, fetched.ranged, link.url)
+            return replace(fetched, size=None if data is None else len(data), linked=link.url)
         document = await asyncio.to_thread(parsed, data) if len(data) > SLOW_BYTES else parsed(data)
         if not isinstance(document, dict) or not is_catalog(document):
             if link.kind == "child" and (document is None or is_page(data)):
                 raise RemoteError(why_not_text(data[:HEAD_BYTES]) or "not JSON", status=NOT_JSON)
-            return Fetched(fetched.url, data, len(data), fetched.ranged, link.url)
+            return replace(fetched, size=len(data), linked=link.url)
         links = links_of(document, fetched.url, self._source)
         if not links and (served := items_of_api(document, fetched.url)) is not None:
             raise RemoteError(f"its items are served by an API ({served}); use mode 'api' for it")

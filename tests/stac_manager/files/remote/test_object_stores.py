@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.sinks import Sink, write
 
 boto3 = pytest.importorskip("boto3")
 pytest.importorskip("obstore")
@@ -177,6 +180,33 @@ async def test_a_plan_of_a_prefix_gives_the_same_items(store: dict[str, Any], mo
     assert SECRET not in str(plan.to_json())
     readers = [module.read(partition, WorkflowContext.create()) for partition in plan]
     assert [each["id"] for reader in readers for each in [each async for each in reader]] == ["p1", "p2", "p3"]
+
+
+async def test_objects_that_are_not_what_was_planned_are_named(store: dict[str, Any], tmp_path: Path) -> None:
+    """A run that is resumed reads no mixture; a finished one says that there is more, and an update takes it."""
+    client = boto3.client(
+        "s3", endpoint_url=store["endpoint"], region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    keys = [f"changing/{name}.json" for name in "abc"]
+    for key in keys:
+        client.put_object(Bucket="bucket", Key=key, Body=document(item(key)))
+    config: Any = {"source": "s3://bucket/changing/", "storage_options": store}
+    module, said = IngestModule(config), list[str]()
+    write(Sink(config, tmp_path / "out", say=said.append))
+    (partition,) = (await module.plan()).partitions
+    client.put_object(Bucket="bucket", Key=keys[1], Body=document(item("longer than it was")))
+    client.put_object(Bucket="bucket", Key="changing/d.json", Body=document(item("new")))
+    reader = module.read(partition, WorkflowContext.create())
+    assert [each["id"] async for each in reader] == [keys[0], "longer than it was", keys[2]]
+    assert re.search(
+        r"changing/b.json: had \d+ bytes when the plan was made, and has \d+ now", str(reader.report.problem)
+    )
+    write(Sink(config, tmp_path / "out", say=said.append))
+    assert "2 files new or changed, 0 gone" in said[-1]
+    assert write(Sink(config, tmp_path / "out", update=True)).items == 5
+    for key in (*keys, "changing/d.json"):
+        client.delete_object(Bucket="bucket", Key=key)
+    client.close()
 
 
 async def test_objects_of_any_name(store: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import json
 import sys
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import brotli
@@ -21,6 +22,7 @@ from servers.static_server import Documents, serving
 from stac_geoparquet.arrow import parse_stac_items_to_arrow
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.sinks import Sink, write
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -274,6 +276,17 @@ def test_collections_of_an_api_name_the_mode_that_reads_them(top: str) -> None:
         fetch(f"{server.url}/{top}")
 
 
+def test_an_update_reads_a_catalog_anew_for_nobody_knows_whether_it_has_changed(tmp_path: Path) -> None:
+    said: list[str] = []
+    with serving({**wide(2), "/c/catalog.json": catalog(("child", "../catalog.json"))}) as server:
+        config: Any = {"source": f"{server.url}/c/catalog.json"}
+        assert write(Sink(config, tmp_path / "out")).items == 2
+        server.answers.update(wide(3))
+        assert write(Sink(config, tmp_path / "out", say=said.append)).items == 2
+        assert "whether the source has changed since is not known: --update reads it again" in said[0]
+        assert write(Sink(config, tmp_path / "out", update=True)).items == 3
+
+
 async def test_a_catalog_is_one_partition_and_its_secrets_stay_here() -> None:
     with serving(NESTED) as server:
         module = IngestModule({"source": f"{server.url}/a/catalog.json?sig=s3cret", "mode": "file", "concurrency": 3})
@@ -471,6 +484,34 @@ def test_the_first_block_of_a_large_document_is_fetched_once(monkeypatch: pytest
         fetch(f"{server.url}/items.ndjson")
     assert len(LINES) < 1_048_576
     assert server.asked["/items.ndjson"] == 2, "once to see that it is large"
+
+
+@pytest.mark.parametrize("what", ["size", "time", "tag"])
+@pytest.mark.parametrize("name", ["items.ndjson", "items.parquet"])
+def test_no_mixture_of_two_versions_is_read(name: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 100_000)
+    monkeypatch.setattr("stac_manager.files.remote.blocks.BLOCK_BYTES", 10_000)
+    monkeypatch.setattr("stac_manager.files.remote.reading.BLOCK_BYTES", 10_000)
+    whole = parquet() if name.endswith("parquet") else LINES
+
+    def respond(server: Documents, request: web.Request) -> web.Response:
+        version = int(server.asked[request.path] > 2)
+        if "Range" not in request.headers:
+            return web.Response(body=whole)
+        first, last = (int(end) for end in request.headers["Range"].removeprefix("bytes=").split("-"))
+        part, size = whole[first : last + 1], len(whole) + (version if what == "size" else 0)
+        headers = {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{size}"}
+        if what == "time":
+            headers["Last-Modified"] = f"Wed, 21 Oct 2015 07:28:0{version} GMT"
+        return web.Response(status=206, body=part, headers={**headers, "ETag": f'"{version if what == "tag" else 0}"'})
+
+    with serving({f"/{name}": respond}) as server:
+        try:
+            ids, failures, _ = fetch(f"{server.url}/{name}")
+        except DataProcessingError as error:
+            ids, failures = [], [str(error)]
+    assert len(ids) < 100
+    assert "it was changed while it was read" in failures[-1]
 
 
 def test_a_document_of_unknown_length_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
