@@ -62,13 +62,8 @@ class Fetcher:
         try:
             page = await self.follower.fetch(request, reading, attempts)
         except PageSizeError as error:
-            if self._resize(reading, request, error.limit):
-                return None
-            smaller = with_limit(reading.first, min(error.limit, self.page_size))
-            if smaller is None or smaller == reading.first:  # it begins within the search, where only this size fits
+            if not self._resize(reading, request, error.limit):
                 raise
-            self.shrink(error.limit)
-            reading.begin_anew(smaller)
             return None
         self.came()
         works = limit_of(reading.first)
@@ -84,15 +79,20 @@ class Fetcher:
         return page
 
     def _resize(self, reading: Reading, request: Request, limit: int) -> bool:
-        """Go on with smaller pages where a link counts pages; tell whether that can be asked for."""
-        smaller = None
-        if not isinstance(reading.share.partition, Pages):
-            smaller = with_page_of(request, limit, reading.tally.members)
-        size = smaller and limit_of(smaller)
-        if size:
-            reading.following, reading.first = smaller, with_limit(reading.first, size) or reading.first
-            self.shrink(size)
-        return bool(size)
+        """Go on with smaller pages where a link counts pages, else begin anew with them; tell whether either can be
+        asked for: not where it begins within the search, and only this size fits."""
+        by_number = isinstance(reading.share.partition, Pages)
+        smaller = None if by_number else with_page_of(request, limit, reading.tally.members)
+        first = with_limit(reading.first, min(limit, self.page_size))
+        if smaller is not None:
+            limit = limit_of(smaller) or limit
+            reading.following, reading.first = smaller, with_limit(reading.first, limit) or reading.first
+        elif first is None or first == reading.first:
+            return False
+        else:
+            reading.begin_anew(first)
+        self.shrink(limit)
+        return True
 
     def _sized(self, reading: Reading, request: Request) -> Request:
         """Ask a request for pages of the size that works now: fewer items at the beginning of a reading, more again

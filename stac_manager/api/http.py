@@ -230,15 +230,7 @@ class Client:
 
     async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None, *, redirected: bool) -> Answer:
         if reply.status >= 300:
-            # One who was let in there is not forbidden to go on (firewalls say so of too many requests), nor sent away.
-            throttled = reply.status == 403 and reply.own and reply.url.parent in self._let_in
-            if throttled:
-                self._wire.refused(reply)
-            passing = redirected and self._sample is not None
-            secrets = self._wire.credentials.secrets if reply.own else None
-            if reply.status in messages.DENIED and self._source.raw_query_string not in reply.url.raw_query_string:
-                place += QUERY_HINT
-            raise _refusal(place, reply, secrets, throttled=throttled, passing=passing)
+            raise self._refusal(place, reply, redirected=redirected)
         started = perf_counter()
         try:
             answer = await _parsed(place, reply, outline, self._wire.credentials.secrets)
@@ -248,22 +240,24 @@ class Client:
         self._wire.observe("page" if informs else "other", reply.started, reply.ended, reply.in_flight)
         return answer
 
-
-def _refusal(
-    place: str, reply: Reply, secrets: Secrets | None, *, throttled: bool, passing: bool
-) -> DataProcessingError:
-    """Say what an error status means, and whether it may pass."""
-    if reply.status == 407:
-        return StatusError(f"{place}: {PROXY_DENIED}", reply.status)
-    words = f"{place}: the server answered {messages.of_error(reply.status, reply.body, secrets)}"
-    throttled = throttled or (
-        reply.status == 403
-        and "x-amzn-RequestId" in reply.headers
-        and messages.server_message(reply.body) == "Forbidden"
-    )
-    if reply.status in RETRIED or throttled or passing:
-        return Fault(words, "status", status=reply.status, refused=throttled, retry_after=reply.retry_after)
-    return StatusError(words, reply.status)
+    def _refusal(self, place: str, reply: Reply, *, redirected: bool) -> DataProcessingError:
+        """Say what an error status means, and whether it may pass."""
+        status = reply.status
+        if status == 407:
+            return StatusError(f"{place}: {PROXY_DENIED}", status)
+        # One who was let in there is not forbidden to go on (firewalls say so of too many requests), nor sent away.
+        let_in = status == 403 and reply.own and reply.url.parent in self._let_in
+        if let_in:
+            self._wire.refused(reply)
+        if status in messages.DENIED and self._source.raw_query_string not in reply.url.raw_query_string:
+            place += QUERY_HINT
+        secrets = self._wire.credentials.secrets if reply.own else None
+        words = f"{place}: the server answered {messages.of_error(status, reply.body, secrets)}"
+        of_amazon = status == 403 and "x-amzn-RequestId" in reply.headers
+        throttled = let_in or (of_amazon and messages.server_message(reply.body) == "Forbidden")
+        if status in RETRIED or throttled or (redirected and self._sample is not None):
+            return Fault(words, "status", status=status, refused=throttled, retry_after=reply.retry_after)
+        return StatusError(words, status)
 
 
 async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | None) -> Answer:

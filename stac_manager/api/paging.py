@@ -156,8 +156,6 @@ async def make_sure(
         return page
     if again is not None and again.following is not None:
         return again
-    if again is not None and size == 2 and again.size == 1 and next_links_seen:
-        return page
     page.doubt = NO_NEXT
     return page
 
