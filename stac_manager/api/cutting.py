@@ -138,10 +138,7 @@ class Cutter:
         """Learn from the first page of a slice, newest first, that the `left` items of the slice are behind its end.
 
         They are taken for as close together as the end of that page where that is a burst. Cutting by counts alone
-        takes some rounds to find one.
-
-        Returns:
-            Whether the items turned out to be a burst, in a small part of the slice.
+        takes some rounds to find one. Tell whether they turned out to be one, in a small part of the slice.
         """
         times = times_of(members)
         if len(times) < FEWEST_TIMES or any(later < earlier for later, earlier in pairwise(times)):

@@ -27,13 +27,10 @@ class Illegible(str):
 
 
 def decoded(data: bytes) -> Any:
-    """Parse JSON, the garbage collector off: thousands of new dicts, none of them garbage, would start it many times.
+    """Parse JSON, or raise ValueError; the garbage collector is off: thousands of new dicts would start it many times.
 
     What orjson refuses and others write is left to the standard library: `NaN`, a byte order mark, half a surrogate
     pair, control characters in strings, UTF-16. In place of an item with bytes that are no text stands its `Illegible`.
-
-    Raises:
-        ValueError: If it is no JSON.
     """
     collecting = gc.isenabled()
     gc.disable()

@@ -87,12 +87,8 @@ class Outline:
     @classmethod
     def scanned(cls, data: bytes) -> Outline | None:
         """The same by counting brackets, for what is too large to be parsed at once. Takes long, with many turns for
-        other threads. None where there are no features, or the rest is as large.
-
-        Raises:
-            DamagedPageError: If the features are no JSON.
-            RefusedBodyError: If they are too many.
-        """
+        other threads. None where there are no features, or the rest is as large; features that are no JSON, or too
+        many, raise `DamagedPageError` and `RefusedBodyError`."""
         found = _LIST.search(data, 0, OUTLINE_BYTES)
         if not found or (head := _object(data[: found.start()].rstrip().rstrip(b",") + b"}")) is None:
             return None
@@ -114,10 +110,7 @@ class Outline:
     def features(self, loads: Callable[[Any], Any] = orjson.loads) -> Iterator[Any]:
         """Parse the features one by one. Where one ends is guessed from how the next one begins, and proved by the
         parser: an object that parses is whole, as it ends at exactly one place. Where the guesses fail, brackets tell.
-
-        Raises:
-            DamagedPageError: If they are no JSON; those before were yielded.
-        """
+        `DamagedPageError` is raised by the first that is no JSON."""
         data, at, end = self.data, self.begin, self.end
         view = memoryview(data)
         if between := _between(data, at, end):

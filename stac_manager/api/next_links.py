@@ -27,15 +27,12 @@ class LinkError(DataProcessingError):
 
 
 def next_request(answer: Answer, first: Request) -> Request | None:
-    """Build the request for the page after `answer`, or None after the last.
+    """Build the request for the page after `answer`, or None after the last; a link that is none is a `LinkError`.
 
     The rules of the specification: the method is GET unless the link says otherwise, also after a POST; `href` is
     opaque and relative to the address of the answer; `headers` are sent; the body is the link's own, or with
     `merge` the first request's with the link's laid over it. Where the link counts, conditions that the first request
     has and the link has not are lost, and sent all the same. Franklin calls a link GET that has all in its body.
-
-    Raises:
-        LinkError: If there is a link, and it is none.
     """
     link = _next_link(answer, first.method)
     if link is None or link.get("href", link) in (None, ""):

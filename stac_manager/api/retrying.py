@@ -131,11 +131,7 @@ class Gate:
 
     async def turn(self) -> bool:
         """Wait until nothing holds the requests back; then not all at the same moment. Tell whether that was an outage,
-        of which this request has suffered.
-
-        Raises:
-            SearchEndsError: If it does not end.
-        """
+        of which this request has suffered; `SearchEndsError` is raised by one that does not end."""
         if self._out_since is None:
             await self._pause()
             return False

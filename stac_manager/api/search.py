@@ -80,11 +80,7 @@ async def search(
     stats: ApiStats,
     texts: Texts | None = None,
 ) -> Parts:
-    """Search the API at `config.source` and yield the items of each page; `texts` as in `read`.
-
-    Raises:
-        DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
-    """
+    """Search the API at `config.source` and yield the items of each page; `texts` as in `read`."""
     async with opened(config, collection_id, stats) as session:
         level, planner = session.level, session.planner
         with stats.waiting():
@@ -127,11 +123,7 @@ async def _planned(config: IngestConfig, session: Session, stats: ApiStats, *, b
 
 
 async def plan(config: IngestConfig, collection_id: str | None, partition_items: int) -> Plan:
-    """Divide a search into partitions of about so many items.
-
-    Raises:
-        DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
-    """
+    """Divide a search into partitions of about so many items."""
     reason = why_never_split(config)
     if reason:
         return Plan(config.source, "whole", (Whole(),), notes=(reason,))
@@ -168,9 +160,6 @@ async def read(
 
     `texts` keeps the text of the latest item, where nothing else is wanted; `endpoints` what the landing page says,
     for the partitions that follow.
-
-    Raises:
-        DataProcessingError: If the server cannot be reached, refuses, or answers nonsense.
     """
     async with opened(replace(config, max_items=None), collection_id, stats) as session:
         workers, whole = session.level.planned, isinstance(partition, Whole)
