@@ -266,6 +266,8 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Browser, address: str) -> 
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         wide = "all => all.filter(one => one.scrollWidth > one.clientWidth).length"
         assert page.locator(".table").evaluate_all(wide) == 0
+        show(page, address, benchmark=FILE)
+        assert page.locator("#changes li").first.inner_html().startswith("FileIngest.<wbr>time_<wbr>ingest(<wbr>")
 
 
 def test_labels_do_not_overlap_where_there_is_little_room(browser: Browser, address: str) -> None:

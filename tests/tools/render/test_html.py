@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from made_data_sets import make_data_set, measured_level
+from made_data_sets import make_data_set, measured_level, missing_level
 from test_markdown import documented_report
 
 from tools.analysis.analysis import analyse_report
@@ -86,6 +86,19 @@ def test_peers_are_rows_of_the_table() -> None:
     with_peers = make_data_set("t", "k", "file", "s", 10_000, data_set.levels, peers)
     page = Page(rendered(replace(documented_report(), data_sets=(with_peers,))))
     assert page.cells[12:] == ["pystac", "n/a", "90.4", "111", "n/a", "0.5x"]
+
+
+def test_a_name_is_not_broken_in_the_middle_of_a_word() -> None:
+    report = documented_report()
+    (data_set,) = report.data_sets
+    levels = [data_set.levels[0], missing_level(10, "failed", items=10_000)]
+    worse = make_data_set("t", data_set.key, "file", data_set.source, 10_000, levels)
+    change = compare_reports(report, replace(report, data_sets=(worse,)), base="a.json", commit="b.json")
+    text = render_html(change_page(change))
+    name = "files.<wbr>time_<wbr>ingest(<wbr>concurrency=<wbr>{})"
+    assert f"<td>{name.format(10)}</td>" in text
+    assert f"<strong>{name.format(10)}</strong>: regression: fails now" in text
+    assert f"<li>{name.format(1)}: no change: " in text
 
 
 def test_a_comparison_is_a_page_too() -> None:

@@ -91,8 +91,8 @@
       line.append(element("strong", label), `: ${text}`, ...(command ? [": ", element("code", command)] : []));
       return line;
     }));
-    at("changes").replaceChildren(...run.changes.map((sentence) => element("li", sentence)));
-    at("details").replaceChildren(...run.details.map((sentence) => element("li", sentence)));
+    at("changes").replaceChildren(...run.changes.map(item));
+    at("details").replaceChildren(...run.details.map(item));
     at("levels").replaceChildren(
       table(COLUMNS, run.levels.map((level) => level.cells), {
         caption: `Commit ${short(run)}${run.recommended === null ? "" : `; marked: the recommended default, ${run.recommended}`}`,
@@ -105,6 +105,14 @@
     );
     at("peers-section").hidden = run.peers.length === 0;
     drawEverything();
+  }
+
+  /** A sentence of a list; a name before its colon may be broken after a dot, a bracket, a comma, an underscore. */
+  function item(sentence) {
+    const line = element("li", "");
+    const name = sentence.slice(0, Math.max(0, sentence.indexOf(": "))).split(/(?<=[._(,=])/);
+    line.append(...name.flatMap((piece) => [piece, element("wbr", "")]), sentence.slice(name.join("").length));
+    return line;
   }
 
   function element(name, text, properties = {}) {
