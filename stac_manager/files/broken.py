@@ -6,6 +6,7 @@ import re
 
 import orjson
 
+NOT_UTF8 = "a text is not valid UTF-8; convert it, from Latin-1 for example: iconv -f LATIN1 -t UTF-8"
 ZEROS = "there are zeros instead, perhaps the file was not written to its end"
 _NOT_A_NUMBER = re.compile(rb"[:\[,\s](NaN|-?Infinity)\b")
 
@@ -29,7 +30,7 @@ def why_not_json(error: orjson.JSONDecodeError, data: memoryview) -> str:
         return f"{found[1].decode()} is no number that JSON has"
     if data and not bytes(data).strip(b"\0"):
         return ZEROS
-    return "a text is not valid UTF-8" if error.msg.startswith("str is not valid UTF-8") else error.msg
+    return NOT_UTF8 if error.msg.startswith("str is not valid UTF-8") else error.msg
 
 
 def instead(found: bytes) -> str:

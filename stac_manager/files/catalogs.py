@@ -27,6 +27,7 @@ class Walk:
 
     Attributes:
         paths: The documents that hold items, in the order of the links.
+        followed: How many links to items and children were followed.
         elsewhere: How many links lead to other places than this disk.
         first_elsewhere: The first of them.
     """
@@ -41,11 +42,22 @@ class Walk:
         self._catalogs: set[tuple[int, int]] = set()
         self.paths: list[str] = []
         self.elsewhere = 0
+        self.followed = 0
         self.first_elsewhere = ""
 
     def knows(self, path: str) -> bool:
         """Tell whether a file was met."""
         return hash(path) in self._seen
+
+    def why_nothing(self, folder: str) -> str:
+        """Tell why an entry point in a folder led to no items, and the way out."""
+        if self.elsewhere:
+            return f"its items are remote ({self.first_elsewhere}); use the URL of the catalog itself"
+        found = "the collection has no links 'item' or 'child', no folder 'items' and no features"
+        if self.followed:
+            found = "it links to Catalogs and Collections alone, and none of them has Items"
+        pattern = os.path.join(folder, "**", "*.json")
+        return f"{found}; for files elsewhere give their folder, or a glob such as {pattern!r}"
 
     def follow_each(self, entries: list[str]) -> None:
         """Follow the links of entry points. One of several that is no catalog is a failure among the others.
@@ -105,6 +117,7 @@ class Walk:
                 self._leads_elsewhere(href)
                 continue
             followed = True
+            self.followed += 1
             if rel == "item" and os.path.basename(target) not in ENTRY_FILES:
                 self._item(target)
             else:

@@ -61,7 +61,7 @@ class Discovery:
         if os.path.isdir(source):
             return self._folder(source)
         if not os.path.isfile(source):
-            raise ConfigurationError(f"source {source!r} is not a regular file or folder")
+            raise ConfigurationError(f"source {source!r}: {why_not_regular(source)}")
         if kind == "items_directory":
             raise ConfigurationError(f"source {source!r} is a file; source_type 'items_directory' needs a folder")
         if kind == "collection" or (kind == "auto" and self._is_entry_point(source)):
@@ -222,16 +222,8 @@ class Discovery:
                 read = set(map(os.path.normpath, (*beside, *entries)))
                 self._note("below not read", [folder or os.curdir], lambda path: os.path.normpath(path) in read)
                 return Folder("", beside)
-        if not walk.paths and walk.elsewhere:
-            raise ConfigurationError(
-                f"{entries[0]}: its items are remote ({walk.first_elsewhere}); use the URL of the catalog itself"
-            )
-        if not walk.paths and len(self._failures) == self._failed_before:
-            raise ConfigurationError(
-                f"{entries[0]}: the collection has no links 'item' or 'child', no folder 'items' and no features; "
-                f"for files elsewhere give their folder, or a glob such as "
-                f"{os.path.join(folder, '**', '*.json')!r}"
-            )
+        if not walk.paths and (walk.elsewhere or len(self._failures) == self._failed_before):
+            raise ConfigurationError(f"{entries[0]}: {walk.why_nothing(folder)}")
         if walk.elsewhere:
             self.notes.append(
                 f"links to other places that were not followed: {walk.elsewhere}, the first: {walk.first_elsewhere}"

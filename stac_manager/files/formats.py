@@ -48,6 +48,8 @@ _ENCODINGS: dict[tuple[bool, ...], str] = {
     (False, True, False, True): "UTF-16BE",
 }
 """Which of the first four bytes are not zero: JSON begins with two characters of ASCII (RFC 4627, 3)."""
+_BEGIN_VALUES = b'{["-0123456789tfn \t\r\n\x1e'
+"""Bytes with which JSON begins."""
 _BYTE_ORDER_MARKS = (
     (b"\xff\xfe\0\0", "UTF-32"),
     (b"\0\0\xfe\xff", "UTF-32"),
@@ -64,7 +66,9 @@ _OTHER_FORMATS = (
         (bytes((0x78, level)), "deflate (zlib); unpack it first, or use gzip or zstd")
         for level in (0x01, 0x5E, 0x9C, 0xDA)
     ),
-    (b"PK\x03\x04", "a zip archive; unpack it first"),
+    *((b"PK" + kind, "a zip archive; unpack it first") for kind in (b"\3\4", b"\5\6", b"\7\x08")),
+    (b"Rar!", "a rar archive; unpack it first"),
+    (b"]\0\0", "lzma; unpack it first, or use gzip or zstd"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"),
     (b"ARROW1", "Arrow IPC (Feather); write it as Parquet"),
     (b"fgb", "FlatGeobuf; write it as GeoParquet or GeoJSON"),
@@ -72,7 +76,13 @@ _OTHER_FORMATS = (
     (b"Obj\x01", "Avro; write it as Parquet or NDJSON"),
     (b"SQLite format 3", "SQLite (GeoPackage); write it as GeoParquet or GeoJSON"),
     (b"%PDF", "PDF"),
+    *(
+        (head, "an image; name the Items that tell of it")
+        for head in (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+", b"\x89PNG", b"\xff\xd8\xff")
+    ),
+    *((head, "HDF5 or NetCDF; name the Items that tell of it") for head in (b"\x89HDF", b"CDF\1", b"CDF\2", b"CDF\5")),
     (b"version https://git-lfs", "a pointer of Git LFS; run: git lfs pull"),
+    (b"<<<<<<<", "a file with a conflict of git in it; resolve that"),
     (b"<", "XML or HTML, perhaps an error page that was saved"),
 )
 """How files begin that are taken for JSON by mistake, and what to do with them."""
@@ -173,4 +183,5 @@ def why_not_text(head: bytes) -> str | None:
 def _encoding(head: bytes) -> str | None:
     """Return the Unicode encoding of a text that is not UTF-8."""
     marked = next((name for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)), None)
-    return marked or _ENCODINGS.get(tuple(map(bool, head[:4])))
+    begins_as_text = head[:4].strip(b"\0")[:1] in _BEGIN_VALUES
+    return marked or (_ENCODINGS.get(tuple(map(bool, head[:4]))) if begins_as_text else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import unicodedata
 import urllib.parse
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -73,7 +74,10 @@ def _spellings(href: str, folder: str) -> Iterator[str]:
     yield os.path.normpath(os.path.join(folder, href))
     bare = re.split(r"[?#]", href, maxsplit=1)[0]
     plain = href.strip().replace("\\", "/")
-    for name in (urllib.parse.unquote(href), bare, urllib.parse.unquote(bare), plain):
+    names = [urllib.parse.unquote(href), bare, urllib.parse.unquote(bare), plain]
+    if not names[0].isascii():  # a file system may have composed or decomposed accents
+        names += [unicodedata.normalize(form, name) for name in names[:3] for form in ("NFC", "NFD")]
+    for name in names:
         if name and name != href:
             yield os.path.normpath(os.path.join(folder, name))
 

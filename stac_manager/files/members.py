@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from stac_manager.files.broken import BrokenMember, NotJSONError, instead, why_not_json
+from stac_manager.files.broken import NOT_UTF8, BrokenMember, NotJSONError, instead, why_not_json
 from stac_manager.files.guesses import Guess
 from stac_manager.files.numbers import exact, has_large_number
 from stac_manager.files.window import WHITE, Window
@@ -136,7 +136,7 @@ class Reader:
             passed += 1
             if self._invalid and found:  # else all of it is parsed below, and says the same
                 self._invalid = False
-                yield Whole(BrokenMember("a text is not valid UTF-8", self._window.line_at(self.at)))
+                yield Whole(BrokenMember(NOT_UTF8, self._window.line_at(self.at)))
             if not passed % MEMBERS_A_TURN:
                 yield Pause()
             ended = self.next_byte() != b","

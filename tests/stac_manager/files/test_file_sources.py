@@ -206,6 +206,9 @@ async def test_pipes_and_dangling_links_are_never_opened(write: Write, tmp_path:
     assert len(context.failure_collector) == 3
     with pytest.raises(ConfigurationError, match="not a regular file"):
         await fetch({"source": str(tmp_path / "d" / "pipe.json")})
+    for name, said in (("gone", "No such file"), ("loop", "Too many levels")):
+        with pytest.raises(ConfigurationError, match=f"{name}.json': cannot be read: {said}"):
+            await fetch({"source": str(tmp_path / "d" / f"{name}.json")})
 
 
 async def test_not_parquet(write: Write) -> None:
@@ -232,6 +235,7 @@ async def test_nothing_delivered_is_an_error_that_quotes_the_first_failure(write
         ({"source": "empty", "source_type": "collection"}, "holds no collection.json"),
         ({"source": "one.json", "source_type": "items_directory"}, "is a file"),
         ({"source": "c/collection.json"}, "no folder 'items'"),
+        ({"source": "above.json"}, "links to Catalogs and Collections alone"),
         ({"source": "remote/collection.json"}, "items are remote"),
     ],
 )
@@ -241,6 +245,7 @@ async def test_missing_sources_are_configuration_errors(
     (tmp_path / "empty").mkdir()
     write("one.json", ITEMS[0])
     write("c/collection.json", {"type": "Collection", "links": []})
+    write("above.json", {"type": "Catalog", "links": [{"rel": "child", "href": "c/collection.json"}]})
     write("remote/collection.json", {"type": "Collection", "links": [{"rel": "item", "href": "https://example.com/a"}]})
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError) as caught:
