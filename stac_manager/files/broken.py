@@ -12,11 +12,7 @@ _NOT_A_NUMBER = re.compile(rb"[:\[,\s](NaN|-?Infinity)\b")
 
 
 class NotJSONError(ValueError):
-    """The document is broken here, and where its next member begins cannot be told.
-
-    Attributes:
-        line: The line of the document, from 1.
-    """
+    """The document is broken in this `line`, from 1, and where its next member begins cannot be told."""
 
     def __init__(self, reason: str, line: int) -> None:
         super().__init__(reason)

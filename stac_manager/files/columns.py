@@ -33,18 +33,10 @@ _OBJECT = "links"
 
 
 class Converters:
-    """Compiles the conversion of columns.
-
-    Attributes:
-        problems: What was wrong with values of the row that is being built.
-
-    Args:
-        geometries: The columns of geometries in WKB or WKT.
-        geometry: Decodes one.
-    """
+    """Compiles the conversion of columns; `geometry` decodes one of those that hold WKB or WKT, the `geometries`."""
 
     def __init__(self, geometries: Collection[str], geometry: Callable[[bytes | str], Item]) -> None:
-        self.problems: list[str] = []
+        self.problems: list[str] = []  # what was wrong with values of the row that is being built
         self._geometries = geometries
         self._geometry = geometry
 

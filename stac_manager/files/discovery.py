@@ -22,11 +22,7 @@ from stac_manager.words import many
 
 
 class Discovery:
-    """What a source stands for.
-
-    Attributes:
-        notes: What is left out, and how else the source was understood, in sentences.
-    """
+    """What a source stands for."""
 
     def __init__(self, config: IngestConfig, failures: FailureCollector, stopped: threading.Event) -> None:
         self._config = config
@@ -34,7 +30,7 @@ class Discovery:
         self._failures = failures
         self._failed_before = len(failures)
         self._stopped = stopped
-        self.notes: list[str] = []
+        self.notes: list[str] = []  # what is left out, and how else the source was understood, in sentences
         self._archives: list[str] = []
 
     def documents(self) -> Sequence[Document]:

@@ -22,27 +22,16 @@ Predicate: TypeAlias = Callable[[Item], bool]
 
 @dataclass(frozen=True)
 class Filters:
-    """The conditions of a configuration.
+    """The conditions of a configuration."""
 
-    Attributes:
-        predicates: All must hold, the cheapest first.
-        period: First and last nanosecond since 1970 that the user asked for; None is open.
-        boxes: Where the geometry must be, in degrees; nothing for everywhere.
-        description: In words, for messages.
-        fields: What is kept of an item; None for all of it.
-        whole: What decodes items of which all is kept.
-        paths: Members that the conditions read.
-        may_be_empty: They select among the items, so that none may be left. A collection has some, or is none.
-    """
-
-    predicates: tuple[Predicate, ...] = ()
-    period: tuple[int | None, int | None] = (None, None)
-    boxes: tuple[Box, ...] = ()
-    description: str = ""
-    may_be_empty: bool = False
-    fields: Fields | None = None
-    whole: Decode = WHOLE
-    paths: frozenset[Path] = frozenset()
+    predicates: tuple[Predicate, ...] = ()  # all must hold, the cheapest first
+    period: tuple[int | None, int | None] = (None, None)  # first and last nanosecond since 1970 that was asked for
+    boxes: tuple[Box, ...] = ()  # where the geometry must be, in degrees; nothing for everywhere
+    description: str = ""  # in words, for messages
+    may_be_empty: bool = False  # they select among the items, so that none may be left
+    fields: Fields | None = None  # what is kept of an item; None for all of it
+    whole: Decode = WHOLE  # what decodes items of which all is kept
+    paths: frozenset[Path] = frozenset()  # members that the conditions read
 
     @property
     def decode(self) -> Decode:

@@ -28,18 +28,12 @@ _ROW_GROUPS = 4
 
 @dataclass(frozen=True)
 class Footer:
-    """Where a footer can be cut.
-
-    Attributes:
-        before: What stands before the list of row groups.
-        after: What stands behind it.
-        edges: Where each row group begins in the file, and where the last one ends.
-    """
+    """Where a footer can be cut."""
 
     path: str
-    before: bytes
-    after: bytes
-    edges: tuple[int, ...]
+    before: bytes  # what stands before the list of row groups
+    after: bytes  # and behind it
+    edges: tuple[int, ...]  # where each row group begins in the file, and where the last one ends
 
     def shares(self) -> Iterator[Any]:
         """Yield the metadata of row groups that follow each other, as pyarrow has those of a file.

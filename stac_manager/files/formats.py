@@ -91,19 +91,12 @@ _TARS = (b"ustar\0", b"ustar ")
 
 
 class Document(NamedTuple):
-    """One file that holds items, and how to read it.
-
-    Attributes:
-        path: Its path.
-        format: What its name says of its content; its first bytes have the last word.
-        first: Where a share of it begins: a byte of NDJSON, a row group of Parquet.
-        stop: Where that share ends; None for a whole file.
-    """
+    """One file that holds items, and how to read it."""
 
     path: str
-    format: Format
-    first: int = 0
-    stop: int | None = None
+    format: Format  # what its name says of its content; its first bytes have the last word
+    first: int = 0  # where a share of it begins: a byte of NDJSON, a row group of Parquet
+    stop: int | None = None  # where that share ends; None for a whole file
 
 
 class Folder(Sequence[Document]):

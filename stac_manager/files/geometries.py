@@ -38,18 +38,12 @@ def _of_bytes(wkb: bytes) -> Item:
 
 
 class _Form(NamedTuple):
-    """How a geometry is laid out, as its first five bytes say.
-
-    Attributes:
-        header: How many bytes precede its coordinates.
-        number: Unpacks a number of parts.
-        position: Unpacks one without its measure.
-    """
+    """How a geometry is laid out, as its first five bytes say."""
 
     kind: int
-    header: int
-    number: struct.Struct
-    position: struct.Struct
+    header: int  # bytes that precede its coordinates
+    number: struct.Struct  # of parts
+    position: struct.Struct  # without its measure
 
 
 @lru_cache(maxsize=256)

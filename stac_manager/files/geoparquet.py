@@ -34,19 +34,12 @@ _UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns of a file mean.
+    """What the columns of a file mean."""
 
-    Attributes:
-        names: The member that a column becomes, where that is not its own name.
-        dropped: Columns that are no members.
-        encodings: How a column of geometries is encoded, in lower case: `wkb`, `point`, `polygon`...
-        projection: The reference system of the geometries where it is none of longitude and latitude.
-    """
-
-    names: Mapping[str, str] = field(default_factory=dict)
-    dropped: frozenset[str] = frozenset()
-    encodings: Mapping[str, str] = field(default_factory=dict)
-    projection: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)  # the member that a column becomes, if under another name
+    dropped: frozenset[str] = frozenset()  # columns that are no members
+    encodings: Mapping[str, str] = field(default_factory=dict)  # of columns of geometries: `wkb`, `point`...
+    projection: str | None = None  # the reference system of the geometries, if none of longitude and latitude
 
 
 def layout_of(

@@ -7,20 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Guess:
-    """What to look for behind a member.
+    """What to look for behind a member."""
 
-    Attributes:
-        separator: What stands between two members.
-        needle: What is looked for: the last byte of a member, the separator and the beginning of the next one; or
-            only the line break in the separator, which is found five times as fast, where members have none.
-        back: How many bytes before the needle the member ends.
-        behind: How many bytes of the separator stand behind the needle.
-    """
-
-    separator: bytes
+    separator: bytes  # between two members
+    # The last byte of a member, the separator and the beginning of the next one; or only the line break in the
+    # separator, which is found five times as fast, where members have none.
     needle: bytes
-    back: int
-    behind: int
+    back: int  # how many bytes before the needle the member ends
+    behind: int  # how many bytes of the separator stand behind the needle
 
     @classmethod
     def of(cls, separator: bytes, beginning: bytes, on_one_line: bool) -> Guess:

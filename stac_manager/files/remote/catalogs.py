@@ -14,17 +14,11 @@ Kind: TypeAlias = Literal["entry", "child", "item"]
 
 
 class Link(NamedTuple):
-    """Where a document leads.
-
-    Attributes:
-        url: The address.
-        kind: `child` leads to a catalog, `item` to items, `entry` to either: a document that was named by the user.
-        refused: Why it is not followed; None where it is.
-    """
+    """Where a document leads."""
 
     url: str
-    kind: Kind
-    refused: str | None = None
+    kind: Kind  # `child`: to a catalog; `item`: to items; `entry`: to either, as the user named it
+    refused: str | None = None  # why it is not followed
 
 
 def is_catalog(document: object) -> TypeGuard[dict[str, Any]]:

@@ -24,21 +24,15 @@ _MEANINGS = {
 
 
 class RemoteError(Exception):
-    """A document cannot be had.
-
-    Attributes:
-        status: The HTTP status, 0 where there was no answer.
-        passing: Another attempt may help.
-        retry_after: Seconds that the server asks to wait.
-    """
+    """A document cannot be had."""
 
     def __init__(
         self, reason: str, *, status: int = 0, passing: bool = False, retry_after: float | None = None
     ) -> None:
         super().__init__(reason)
-        self.status = status
-        self.passing = passing
-        self.retry_after = retry_after
+        self.status = status  # of HTTP; 0 where there was no answer
+        self.passing = passing  # another attempt may help
+        self.retry_after = retry_after  # seconds
 
     @property
     def refused(self) -> bool:
@@ -56,17 +50,12 @@ def of_status(status: int, hint: str, retry_after: str | None = None) -> RemoteE
 
 @dataclass(slots=True)
 class Tries:
-    """What came of one request so far.
+    """What came of one request so far."""
 
-    Attributes:
-        most: How often it is sent at most.
-        passed: How many requests of all had been answered at its last fault; None before the first.
-    """
-
-    most: int
+    most: int  # attempts
     attempts: int = 0
     refusals: int = 0
-    passed: int | None = None
+    passed: int | None = None  # how many requests of all had been answered at its last fault
 
     def is_last(self, error: RemoteError, passed: int) -> bool:
         """Count a fault, and tell whether the request is given up.

@@ -8,25 +8,15 @@ from typing import NamedTuple, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came of a request.
+    """What came of a request."""
 
-    Attributes:
-        url: Where it was found, after redirects.
-        linked: The address in the link or the source, by which failures name it.
-        data: The bytes; None where there are more than were wanted at once.
-        size: Bytes of the whole document, None where nobody says.
-        ranged: Parts of it can be asked for.
-        version: What changes with the document; None where nobody says.
-        modified_ns: When an object was written, in nanoseconds since 1970, by the second.
-    """
-
-    url: str
-    data: bytes | None
-    size: int | None
-    ranged: bool
-    linked: str = ""
-    version: str | None = None
-    modified_ns: int | None = None
+    url: str  # where it was found, after redirects
+    data: bytes | None  # None where there are more than were wanted at once
+    size: int | None  # of the whole document, None where nobody says
+    ranged: bool  # parts of it can be asked for
+    linked: str = ""  # the address in the link or the source, by which failures name it
+    version: str | None = None  # what changes with the document; None where nobody says
+    modified_ns: int | None = None  # when an object was written, in nanoseconds since 1970, by the second
 
 
 class Listed(NamedTuple):

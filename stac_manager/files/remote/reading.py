@@ -120,15 +120,11 @@ def _format(config: IngestConfig, url: str) -> str:
 
 
 class Planned:
-    """Documents as they were when a plan was made.
-
-    Attributes:
-        changed: In what some are not what they were, in sentences.
-    """
+    """Documents as they were when a plan was made."""
 
     def __init__(self, documents: Iterable[PlannedDocument]) -> None:
         self._by_url = {located(each.path): each for each in documents if each.size is not None}
-        self.changed: list[str] = []
+        self.changed: list[str] = []  # in what some are not what they were, in sentences
 
     def compare(self, url: str, fetched: Fetched) -> None:
         """Note in what a document that was fetched now differs."""
@@ -252,11 +248,7 @@ class _Reader:
 
 
 class _Turn:
-    """Some of the items of a document: until it is the event loop's turn, or all that are wanted were taken.
-
-    Attributes:
-        ended: There is no further one.
-    """
+    """Some of the items of a document: until it is the event loop's turn, or all that are wanted were taken."""
 
     def __init__(
         self, items: Iterator[Item | None], stats: FileStats, most: int | None, *, whole: bool = False
@@ -265,7 +257,7 @@ class _Turn:
         self._stats = stats
         self._most = most
         self._whole = whole
-        self.ended = False
+        self.ended = False  # whether there is no further one
 
     def __iter__(self) -> Iterator[Item]:
         stats = self._stats

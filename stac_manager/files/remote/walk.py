@@ -50,14 +50,10 @@ class _Branch:
 
 @dataclass(eq=False)
 class _Load:
-    """A document that is on its way or waits.
-
-    Attributes:
-        result: A document, the branch of a catalog, or what went wrong.
-    """
+    """A document that is on its way or waits."""
 
     task: asyncio.Task[None] | None = None
-    result: Fetched | _Branch | RemoteError | None = None
+    result: Fetched | _Branch | RemoteError | None = None  # RemoteError: what went wrong
     size: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -89,16 +85,11 @@ class _Unstarted:
 
 @dataclass(eq=False)
 class _Ahead:
-    """What was asked for and was not delivered yet.
+    """What was asked for and was not delivered yet."""
 
-    Attributes:
-        loads: By their URLs; so many of them are `running`.
-        waiting_bytes: Of what has come.
-    """
-
-    loads: dict[str, _Load] = field(default_factory=dict)
-    running: int = 0
-    waiting_bytes: int = 0
+    loads: dict[str, _Load] = field(default_factory=dict)  # by their URLs
+    running: int = 0  # so many of them
+    waiting_bytes: int = 0  # of what has come
 
     def has_room(self, stats: FileStats) -> bool:
         """Whether there is room for one more, if documents are as large as they were in the mean."""
