@@ -95,11 +95,21 @@ def _has_boxes(schema: Columns) -> bool:
 
 
 def conform(batch: Any, schema: Columns) -> Any:
-    """Return the batch with the columns of a wider schema."""
+    """Return the batch with the columns of a wider schema.
+
+    Raises:
+        DataProcessingError: If a number does not fit: an integer with too many digits for a float.
+    """
     if batch.schema.equals(schema):
         return batch
-    columns = [_cast(batch.column(each.name), each.type) if each.name in batch.schema.names
-               else pa.nulls(batch.num_rows, each.type) for each in schema]  # fmt: skip
+    names, columns = set(batch.schema.names), []
+    for each in schema:
+        try:
+            columns.append(
+                _cast(batch.column(each.name), each.type) if each.name in names else pa.nulls(batch.num_rows, each.type)
+            )
+        except pa.ArrowInvalid as error:
+            raise DataProcessingError(f"column {each.name}: {error}{_BOTH}") from None
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
@@ -236,6 +246,11 @@ def _culprit(rows: Sequence[dict[str, Any]]) -> str | None:
         if kind is not None and (found := _conflict(kind, own, "")):
             return f"item {row.get('id')!r}: {found}{_BOTH}"
         kind = own if kind is None else pa.struct(list(joined(pa.schema(list(kind)), pa.schema(list(own)))))
+    for row in rows:
+        try:
+            pa.array([row], kind)
+        except pa.ArrowException as error:
+            return f"item {row.get('id')!r}: {error}{_BOTH}"
     return None
 
 

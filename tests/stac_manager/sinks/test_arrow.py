@@ -27,8 +27,11 @@ def with_properties(number: int, **properties: Any) -> dict[str, Any]:
 
 def written(path: Path, items: list[dict[str, Any]], columns: bytes | None = None) -> GeoParquetPart:
     part = GeoParquetPart(Disk(), path, columns)
-    part.write(copy.deepcopy(items))
-    assert part.finish() == path.stat().st_size
+    try:
+        part.write(copy.deepcopy(items))
+        assert part.finish() == path.stat().st_size
+    finally:
+        part.abort()
     return part
 
 
@@ -43,6 +46,8 @@ def plain(properties: dict[str, Any]) -> dict[str, Any]:
 
 ROUND = {"type": "Polygon", "coordinates": [[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]]}
 HIGH = {"type": "Point", "coordinates": [7.5, 51.25, 12.0]}
+LARGE = 2**60 + 1
+"""No float holds it."""
 
 
 @pytest.mark.parametrize(
@@ -110,17 +115,27 @@ def test_objects_without_members_and_items_without_a_place_can_be_stored(tmp_pat
         ({"bbox": [1, 2, 3]}, "its bbox has 3 numbers"),
         ({"geometry": {"type": "Point", "coordinates": ["x", 1]}}, "not a GeoJSON geometry"),
         ({"properties": {**TIME, "a": 2**70}}, "item 'item-2'"),
+        ({"properties": {**TIME, "a": 0.5}}, f"item 'item-1': Integer value {LARGE}"),
     ],
 )
 def test_what_no_table_can_hold_is_named(second: dict[str, Any], named: str) -> None:
     with pytest.raises(DataProcessingError, match=re.escape(named)):
-        batch_of([with_properties(1, a=1), make_item("item-2", **second)])
+        batch_of([with_properties(1, a=LARGE), make_item("item-2", **second)])
 
 
-def test_a_table_with_boxes_of_both_kinds_is_refused(tmp_path: Path) -> None:
-    part = written(tmp_path / "x.parquet", [make_item("flat")])
-    with pytest.raises(DataProcessingError, match="column bbox"):
-        written(tmp_path / "y.parquet", [make_item("high", bbox=[0, 0, 0, 1, 1, 1])], part.columns)
+@pytest.mark.parametrize(
+    ("first", "second", "column"),
+    [
+        (make_item("flat"), make_item("high", bbox=[0, 0, 0, 1, 1, 1]), "column bbox"),
+        (with_properties(1, a=[0.5]), with_properties(2, a=[LARGE]), f"column a: .*{LARGE}"),
+    ],
+)
+def test_values_of_two_parts_that_no_column_can_hold_are_refused(
+    first: dict[str, Any], second: dict[str, Any], column: str, tmp_path: Path
+) -> None:
+    part = written(tmp_path / "x.parquet", [first])
+    with pytest.raises(DataProcessingError, match=column):
+        written(tmp_path / "y.parquet", [second], part.columns)
 
 
 def test_metadata_is_that_of_geoparquet(tmp_path: Path) -> None:
