@@ -15,7 +15,7 @@ from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import IN_ORDER, Planned, Planner
 from stac_manager.api.query import Named
-from stac_manager.api.reading import CAPPED, CIRCLES, Reading
+from stac_manager.api.reading import CAPPED, Reading
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.shares import Share, put_together, weight_of
@@ -259,14 +259,15 @@ class Search:
 
     async def _repair(self, reading: Reading, problem: str) -> None:
         """Read what a reading lacks another way, where there is one."""
+        if (by_get := await beside_circle(self._fetcher.client, self.query, reading)) is not None:
+            self.query = by_get
+            self._replace(reading, [again(reading)])
+            return
         if self._splitter is None and (helped := await self.ways.help(reading)) is not None:
             self._cut_after_all(reading, helped)
         if self._splitter is not None:
             self._replace(reading, self._splitter.repaired(reading, self._fetcher.largest))
             reading.stopped |= isinstance(reading.share.partition, Pages)  # whose place others have taken
-        elif reading.ending.problem in CIRCLES:
-            self.query = beside_circle(self.query, reading.first, problem)
-            self._replace(reading, [again(reading)])
 
     async def _look(self, reading: Reading) -> None:
         """Cut what is read in sequence another way, if there is one."""

@@ -333,6 +333,14 @@ class CachedPosts(Habit):
             page |= self.first
 
 
+class LinksUnheeded(Habit):
+    """The number in a link is heeded by GET only: by POST, each page is the first one again (rustac 0.8)."""
+
+    async def arrives(self, ask: Ask) -> None:
+        if ask.method == "POST":
+            ask.conditions.pop("offset", None)
+
+
 class ErrorsIn200(Habit):
     """Every so many searches: 200 with a list of errors, an error (ArcGIS) or its words (AWS), and no items."""
 

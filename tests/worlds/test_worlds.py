@@ -47,6 +47,7 @@ from .habits import (
     LastPageForEver,
     LeavesOut,
     LinksLostByLargePages,
+    LinksUnheeded,
     LoginNowAndThen,
     MiddleOfRanges,
     MoreAndMoreCookies,
@@ -395,6 +396,9 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "page 2 again and again": lambda: Case([NextLink("same_page_again")], loose=True),
     "every POST has the same answer": lambda: Case([CachedPosts()], most_requests=25),
+    "next is heeded by GET only": lambda: Case(
+        [LinksUnheeded()], in_ties, world={"paging": "offset", "counts": False}, most_requests=40
+    ),
     "errors in a 200": lambda: Case([ErrorsIn200()]),
     "an error in a 200": lambda: Case([ErrorsIn200(form="single"), Ignores("bbox")], at_one_instant),
     "words in a 200": lambda: Case([ErrorsIn200(form="words"), Ignores("bbox")], at_one_instant, most_requests=30),
