@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from stac_manager.config import IngestConfig, is_remote
 from stac_manager.context import FailureCollector, OwnFailures
@@ -171,15 +171,33 @@ async def _next_batch(
         stats.seconds_reading += perf_counter() - started
 
 
-async def in_thread(function: Callable[..., T], *arguments: object, executor: Executor | None = None) -> T:
-    """Call `function` in a thread, and when cancelled wait until it has ended: what it uses is closed next."""
+async def in_thread(
+    function: Callable[..., T],
+    *arguments: object,
+    executor: Executor | None = None,
+    interrupt: Callable[[], None] | None = None,
+) -> T:
+    """Call `function` in a thread, and when cancelled wait until it has ended: what it uses is closed next.
+
+    Args:
+        interrupt: Called when cancelled: it lets `function` end where that waits for a server.
+    """
     future = asyncio.get_running_loop().run_in_executor(executor, partial(function, *arguments))
     try:
         return await asyncio.shield(future)
     finally:
+        if interrupt is not None and not future.done():
+            interrupt()
+            future.add_done_callback(_seen)
         while not future.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([future])
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    """Look at the error of what was interrupted, which would be reported as lost."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _nothing_delivered(source: str, filters: Filters, failures: FailureCollector) -> DataProcessingError:

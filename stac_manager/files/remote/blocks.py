@@ -40,6 +40,7 @@ class RemoteFile(io.RawIOBase):
         self._blocks: OrderedDict[int, Future[bytes]] = OrderedDict()
         self._at = 0
         self._last = -1
+        self._interrupted = False
         if len(data) == min(BLOCK_BYTES, self._size):
             self._blocks[0] = Future()
             self._blocks[0].set_result(data)
@@ -92,6 +93,12 @@ class RemoteFile(io.RawIOBase):
             if index * BLOCK_BYTES < self._size:
                 self._begin(index)
 
+    def interrupt(self) -> None:
+        """End the read that another thread waits for, and all that follow, with `CancelledError`."""
+        self._interrupted = True
+        for block in self._blocks.values():
+            block.cancel()
+
     def close(self) -> None:
         for block in self._blocks.values():
             block.cancel()
@@ -103,6 +110,8 @@ class RemoteFile(io.RawIOBase):
         if index == self._last + 1:  # read from the beginning to the end
             self.fetch([((index + 1) * BLOCK_BYTES, (index + 1 + self._ahead) * BLOCK_BYTES)] if self._ahead else [])
         self._last = index
+        if self._interrupted:  # before it was known that this block is waited for
+            block.cancel()
         try:
             return block.result()
         except RemoteError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from itertools import islice
@@ -186,7 +186,8 @@ class _Reader:
             file = await self._opened(fetched, stack)
             text = document.format != "parquet"
             items = self._text(file, document) if text else self._rows(file, document)
-            async for part in self._in_batches(items, document):
+            interrupt = file.interrupt if isinstance(file, RemoteFile) else None
+            async for part in self._in_batches(items, document, interrupt):
                 yield part
 
     def _text(self, file: Any, document: Document) -> Iterator[Item | None]:
@@ -220,7 +221,7 @@ class _Reader:
         return file
 
     async def _in_batches(
-        self, items: Iterator[Item | None], document: Document
+        self, items: Iterator[Item | None], document: Document, interrupt: Callable[[], None] | None = None
     ) -> AsyncGenerator[Iterable[Item], None]:
         """Decode in a thread, for it waits for the store."""
 
@@ -228,7 +229,7 @@ class _Reader:
             return list(islice(items, ITEMS_A_BATCH))
 
         try:
-            while found := await in_thread(batch):
+            while found := await in_thread(batch, interrupt=interrupt):
                 yield _Turn(self._selected(iter(found), document), self._stats, self._config.max_items, whole=True)
         finally:
             if isinstance(items, Generator):

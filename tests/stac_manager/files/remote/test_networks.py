@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from collections import Counter
@@ -73,7 +74,7 @@ async def ids(source: str, context: WorkflowContext | None = None, **options: An
 
 def bucket(port: int, scheme: str = "http", host: str = "127.0.0.1", **options: Any) -> dict[str, Any]:
     options = {"endpoint": f"{scheme}://{host}:{port}", "region": "us-east-1", "skip_signature": True, **options}
-    return {"source": "s3://bucket/catalog.json", "storage_options": options}
+    return {"source": options.pop("source", "s3://bucket/catalog.json"), "storage_options": options}
 
 
 # Proxies
@@ -257,6 +258,37 @@ async def test_a_download_that_broke_off_begins_anew(monkeypatch: pytest.MonkeyP
     async with serving(noting) as port:
         assert await ids(f"http://127.0.0.1:{port}/items.ndjson") == IDS
     assert noting.count["/items.ndjson"] == 4
+
+
+@pytest.mark.parametrize("name", ["items.ndjson", "items.parquet"])
+async def test_a_fetch_that_waits_for_a_range_is_cancelled_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread waits for it, which nobody can cancel."""
+    monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 100)
+    for module in ("blocks", "reading"):
+        monkeypatch.setattr(f"stac_manager.files.remote.{module}.BLOCK_BYTES", 200)
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def silent(request: web.Request) -> web.StreamResponse | None:
+        if not request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
+            asked.set()
+            await never.wait()
+        return None
+
+    async with serving(Noting(silent)) as port:
+        for source in (
+            {"source": f"http://127.0.0.1:{port}/bucket/{name}"},
+            bucket(port, source=f"s3://bucket/{name}"),
+        ):
+            asked.clear()
+            context = WorkflowContext.create()
+            task = asyncio.create_task(ids(**source, context=context, timeout=3_000))
+            await asked.wait()
+            task.cancel()
+            await asyncio.wait([task], timeout=30)
+            never.set()
+            assert task.cancelled()
+            assert len(context.failure_collector) == 0
+            never.clear()
 
 
 # Lists of objects
