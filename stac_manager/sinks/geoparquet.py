@@ -230,9 +230,7 @@ def unify(folder: Folder, names: Sequence[str]) -> Iterator[tuple[str, int]]:
         DataProcessingError: If two parts have no common type for a column.
     """
     paths = [folder.layout.parts / name for name in names]
-    common: Columns = None
-    for path in paths:
-        common = _joined(common, schema_of(path), str(path))
+    common = common_columns(paths)
     for path in paths:
         if not schema_of(path).equals(common):
             temporary = folder.layout.temporary / path.name
@@ -241,11 +239,19 @@ def unify(folder: Folder, names: Sequence[str]) -> Iterator[tuple[str, int]]:
         yield path.name, path.stat().st_size
 
 
-def _joined(common: Columns, schema: Columns, where: str) -> Columns:
-    try:
-        return joined(common, schema)
-    except DataProcessingError as error:
-        raise DataProcessingError(f"{where}: {error}") from None
+def common_columns(paths: Iterable[Path]) -> Columns:
+    """Return columns that can hold what all of these files hold.
+
+    Raises:
+        DataProcessingError: If there are none.
+    """
+    common: Columns = None
+    for path in paths:
+        try:
+            common = joined(common, schema_of(path))
+        except DataProcessingError as error:
+            raise DataProcessingError(f"{path}: {error}") from None
+    return common
 
 
 def schema_of(path: Path) -> Columns:

@@ -10,12 +10,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from itertools import chain, compress
 from pathlib import Path
-from typing import Any
 
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
@@ -25,16 +23,16 @@ from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import MANIFEST, STATE, Layout
 from stac_manager.sinks.model import Manifest, Mark, PartEntry
 from stac_manager.sinks.ndjson import NdjsonPart, ZstdNdjsonPart
+from stac_manager.sinks.newer import changed_partitions, conditions
 from stac_manager.sinks.request import options_of, plan_of_source
 from stac_manager.sinks.running import Run
-from stac_manager.sinks.sources import check_apart, documents_of, files_of
+from stac_manager.sinks.sources import check_apart, files_of
 from stac_manager.sinks.summing import check_same, now
 from stac_manager.sinks.verifying import identities, lines
 from stac_manager.words import many
 
 BY_DATETIME = "taking items with a later `datetime`, as `updated` cannot be used: items edited in place are missed"
 _NUMBERED = re.compile(r"-(\d+)\.")
-_SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
 def update(run: Run) -> Manifest:
@@ -143,53 +141,14 @@ def _layout(outer: Layout) -> Layout:
     return Layout(folder, outer.format, False, folder, folder / STATE, folder / MANIFEST)
 
 
-def conditions(base: Manifest, options: Mapping[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """Return the options that find what is newer: by `updated`, which finds changed items as well, and by `datetime`.
-
-    Each is None where not all items have that time, or one has it in the future. Both begin at the second of the
-    latest item: what comes twice is merged.
-    """
-    by_updated: dict[str, Any] | None = None
-    by_datetime: dict[str, Any] | None = None
-    if (since := _since(base.updated, base)) is not None:
-        given = options.get("filter")
-        if isinstance(given, str):
-            by_updated = {"filter": f"({given}) AND updated >= TIMESTAMP('{since}')"}
-        else:
-            ours: dict[str, Any] = {"op": ">=", "args": [{"property": "updated"}, {"timestamp": since}]}
-            by_updated = {"filter": {"op": "and", "args": [given, ours]} if given else ours}
-    if (since := _since(base.datetime, base)) is not None:
-        end = str(options.get("datetime") or "..").split("/")[-1]
-        by_datetime = {"datetime": f"{since}/{end}"}
-    return (by_updated, by_datetime) if by_updated else (by_datetime, None)
-
-
-def _since(mark: Mark, base: Manifest) -> str | None:
-    """Return the second of the latest item. Where that was in the future when it was read, nothing new is later."""
-    found = _SECOND.match(mark.latest or "")
-    tomorrow = datetime.fromisoformat(base.finished) + timedelta(days=1)  # clocks differ
-    if found is None or mark.items != base.items or found[0] > tomorrow.strftime("%Y-%m-%dT%H:%M:%S"):
-        return None
-    return f"{found[0]}Z"
-
-
-def changed_partitions(plan: Plan, known: set[Document]) -> Iterable[Partition]:
-    """Yield the partitions of files that are new or were written again, without those that were not."""
-    for partition in plan:
-        if isinstance(partition, Documents):
-            changed = tuple(document for document in partition.documents if document not in known)
-            if changed:
-                yield replace(partition, documents=changed, estimate=len(changed))
-        elif not known.issuperset(documents_of(partition)):
-            yield partition
-
-
 def _merge(folder: Folder, newer: Folder, base: Manifest, found: Manifest) -> Manifest:
     """Let the newer items take the place of the older ones with their identity."""
     layout, disk = folder.layout, folder.disk
     if not found.parts:
         return _summed(folder, base, found, base.parts)
     sources = {part["file"]: newer.layout.parts / part["file"] for part in found.parts}
+    if layout.format == "geoparquet" and not layout.previous.exists():
+        _check_columns(folder, [*(layout.parts / part["file"] for part in base.parts), *sources.values()])
     number = 1 + max((int(hit[1]) for part in base.parts if (hit := _NUMBERED.search(part["file"]))), default=0)
     targets = {name: layout.parts / name.replace(".", f"-{number}.", 1) for name in sources}
     there = {name: source if source.exists() else targets[name] for name, source in sources.items()}
@@ -211,6 +170,17 @@ def _merge(folder: Folder, newer: Folder, base: Manifest, found: Manifest) -> Ma
         sizes = dict(unify(folder, [part["file"] for part in kept]))
         kept = [{**part, "bytes": sizes[part["file"]]} for part in kept]
     return _summed(folder, base, found, kept)
+
+
+def _check_columns(folder: Folder, paths: Iterable[Path]) -> None:
+    """Refuse newer items that no column can hold beside the older ones, as long as these are there as they were."""
+    from stac_manager.sinks.geoparquet import common_columns
+
+    try:
+        common_columns(paths)
+    except DataProcessingError:
+        shutil.rmtree(folder.layout.update)  # the next update looks anew
+        raise
 
 
 def _summed(folder: Folder, base: Manifest, found: Manifest, parts: Sequence[PartEntry]) -> Manifest:

@@ -22,7 +22,7 @@ from benchmarks import _api_server
 from stac_manager import DataProcessingError, IngestModule, WorkflowContext, picking
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.model import Mark
-from stac_manager.sinks.updating import conditions
+from stac_manager.sinks.newer import conditions
 from stac_manager.sinks.verifying import verify
 from stac_manager.texts import Thin
 
