@@ -13,13 +13,14 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
-from stac_manager.plan import Plan, Rule, partition_of
+from stac_manager.plan import DIGEST_BYTES, Plan, Rule, partition_of
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.layout import MANIFEST, STATE, Layout
 from stac_manager.sinks.lock import locked
@@ -52,12 +53,12 @@ class Header:
 
 @dataclass(frozen=True)
 class _First(Header):
-    """The first line of a plan."""
+    """The first line of a plan, with a digest of the others."""
 
     rule: Rule
     counted: int | None
     notes: tuple[str, ...]
-    partitions: int
+    digest: str
 
 
 class Folder:
@@ -132,9 +133,9 @@ class Folder:
     def write_plan(self, header: Header, plan: Plan, path: Path | None = None) -> None:
         """Write the plan, whole or not at all, and forget an earlier run."""
         first = {"version": VERSION, **header.__dict__, "rule": plan.rule, "counted": plan.counted}
-        first |= {"notes": list(plan.notes), "partitions": len(plan)}
-        lines = [_line(first), *(_line(partition.to_json()) for partition in plan)]
-        self.disk.replace_content(path or self.layout.plan, b"".join(lines), self.layout.temporary / "plan")
+        lines = b"".join(_line(partition.to_json()) for partition in plan)
+        first |= {"notes": list(plan.notes), "digest": _digest(lines)}
+        self.disk.replace_content(path or self.layout.plan, _line(first) + lines, self.layout.temporary / "plan")
 
     def read_plan(self, path: Path | None = None) -> tuple[Header, Plan] | None:
         """Return what `write_plan` wrote, None where nothing was.
@@ -144,16 +145,16 @@ class Folder:
         """
         path = path or self.layout.plan
         try:
-            lines = path.read_bytes().splitlines()
+            head, _, lines = path.read_bytes().partition(b"\n")
         except FileNotFoundError:
             return None
         try:
-            document = orjson.loads(lines[0]) if lines else None
+            document = orjson.loads(head)
             check_version(document, str(path))
             first = converted(document, _First)
-            if len(lines) != 1 + first.partitions:
-                raise ValueError(f"{len(lines) - 1} of {first.partitions} partitions")
-            partitions = tuple(partition_of(orjson.loads(line)) for line in lines[1:])
+            if _digest(lines) != first.digest:
+                raise ValueError("not what was written")
+            partitions = tuple(partition_of(orjson.loads(line)) for line in lines.splitlines())
         except ValueError as error:
             raise ConfigurationError(f"{path}: damaged ({error}); start over with --restart") from None
         header = Header(first.identity, first.source, first.options, first.format)
@@ -259,6 +260,10 @@ def disk_error(error: OSError, where: Path) -> DiskError:
     if error.errno in PASSING:
         return DiskError(f"{what}; completed parts are kept: run it again to resume")
     return DiskError(f"{what} ({error.filename})" if error.filename not in (None, str(where)) else what)
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _line(document: dict[str, Any]) -> bytes:

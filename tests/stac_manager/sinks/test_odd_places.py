@@ -65,6 +65,14 @@ def write_to(name: str, text: str) -> Callable[[Path], None]:
     return edit
 
 
+def rewrite_plan(old: str, new: str) -> Callable[[Path], None]:
+    def edit(dest: Path) -> None:
+        plan = layout_of(dest).plan
+        write_to(plan.name, plan.read_text().replace(old, new))(dest)
+
+    return edit
+
+
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
@@ -80,7 +88,8 @@ def write_to(name: str, text: str) -> Callable[[Path], None]:
         (replace_by_folder("*.ndjson"), "Is a directory"),
         (write_to("plan.jsonl", '{"version": 1, "partitions": "x"}'), "damaged .*--restart"),
         (write_to("plan.jsonl", "\n"), "damaged .*--restart"),
-        (write_to("plan.jsonl", ""), "version None"),
+        (write_to("plan.jsonl", ""), "damaged .*--restart"),
+        (rewrite_plan('"start":', '"stort":'), "damaged .*not what was written.*--restart"),
         (write_to("journal.jsonl", "5\n"), r"journal\.jsonl:1: damaged .*--restart"),
         (write_to("journal.jsonl", "{}\n"), r"journal\.jsonl:1: damaged .*--restart"),
     ],
