@@ -39,12 +39,14 @@ def update(run: Run) -> Manifest:
     """Bring a finished run up to date, or finish one that has not ended.
 
     Raises:
-        ConfigurationError: If DEST is a file, or another run has written it.
+        ConfigurationError: If DEST is a file, another run has written it, or items are left out on purpose.
         DataProcessingError: As any run.
     """
     folder = run.folder
     if folder.layout.file:
         raise ConfigurationError("--update needs a folder as DEST: one file would be written anew as a whole")
+    if run.request.config.max_items is not None:
+        raise ConfigurationError("max_items: not with --update, which would take what was left out for old")
     base = folder.read_manifest(folder.layout.previous) or folder.read_manifest()
     if base is None:
         plan = run.planned()

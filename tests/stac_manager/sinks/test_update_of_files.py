@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support import make_item
 
-from stac_manager import ConfigurationError, DataProcessingError
+from stac_manager import ConfigurationError, DataProcessingError, IngestOptions
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.verifying import verify
 
@@ -78,11 +78,20 @@ def test_newer_items_that_no_column_can_hold_leave_what_is_there_as_it_is(tmp_pa
         assert (verify(dest, unique=True).items, verify(dest).problems) == (items, ())
 
 
-def test_a_single_file_is_not_updated(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("dest", "options", "said"),
+    [("out.ndjson", {}, "needs a folder"), ("out", {"max_items": 1}, "max_items: not with")],
+)
+def test_a_single_file_and_what_is_not_all_are_not_updated(
+    dest: str, options: IngestOptions, said: str, tmp_path: Path
+) -> None:
     source = tmp_path / "source.ndjson"
     source.write_text(json.dumps(make_item("one")) + "\n")
-    with pytest.raises(ConfigurationError, match="needs a folder"):
-        write(Sink({"source": source}, tmp_path / "out.ndjson", update=True))
+    sink = Sink({"source": source, **options}, tmp_path / dest)
+    status = write(sink).status
+    with pytest.raises(ConfigurationError, match=said):
+        write(replace(sink, update=True))
+    assert write(sink).status == status
 
 
 @pytest.mark.parametrize("broken_at_first", [True, False])
