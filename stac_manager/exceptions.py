@@ -35,13 +35,12 @@ class ConfigurationError(StacManagerError):
 class DataProcessingError(StacManagerError):
     """Nothing could be read, or the server refused or answered nonsense."""
 
+    status = 0
+    """Of HTTP, such as 401; 0 where that is not what is wrong."""
+
 
 class StatusError(DataProcessingError):
-    """The server answered with an error status.
-
-    Attributes:
-        status: Of HTTP, such as 401.
-    """
+    """The server answered with an error status."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)

@@ -23,7 +23,7 @@ from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Split
 from stac_manager.api.survey import heeds_collections
 from stac_manager.api.ways import Ways
 from stac_manager.events import Split
-from stac_manager.exceptions import DataProcessingError, StatusError
+from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter
 from stac_manager.owning import owning
 from stac_manager.plan import Interval, Pages, Tile, Whole
@@ -109,7 +109,7 @@ class Search:
 
     async def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can."""
-        status, partition = error.status if isinstance(error, StatusError) else 0, reading.share.partition
+        status, partition = error.status, reading.share.partition
         works = reading.tally.fetched or self.ways.reached(partition)
         other = None if works else await another_form(self._fetcher.client, self.query, error, partition, reading.first)
         if other is not None:

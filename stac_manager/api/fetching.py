@@ -11,7 +11,7 @@ from stac_manager.api.page_sizes import PageSize
 from stac_manager.api.paging import Page, PageSizeError, by_own_size, fetch_page, make_sure
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, limit_of, with_limit, with_page_of
-from stac_manager.exceptions import DataProcessingError, StatusError
+from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages
 
 PAGE_BYTES_SMOOTHING = 0.1
@@ -121,8 +121,7 @@ class Fetcher:
         self._errors_in_a_row += 1
         if not self._sizes.works:
             self._sizes = PageSize(self._source, self._asked_size)  # smaller pages did not help
-        status = error.status if isinstance(error, StatusError) else 0
-        forbidden, around = status == 403 and not apart, around or (apart and 400 <= status < 500)
+        forbidden, around = error.status == 403 and not apart, around or (apart and 400 <= error.status < 500)
         most = MOST_FORBIDDEN if forbidden else MOST_ERRORS_AROUND if around else MOST_ERRORS
         return self._errors_in_a_row <= most
 

@@ -118,10 +118,9 @@ async def fetch_page(
                 raise PageSizeError(str(error), limit) from error
             request, first = (smaller_first if is_first else smaller), smaller_first
         except DataProcessingError as error:
-            status = error.status if isinstance(error, StatusError) else 0
-            if limit == 1 and status in (0, *TOO_LARGE):
-                raise OneItemError(str(error), status) from error
-            if status != 405 or request.method != "POST" or is_first:
+            if limit == 1 and error.status in (0, *TOO_LARGE):
+                raise OneItemError(str(error), error.status) from error
+            if error.status != 405 or request.method != "POST" or is_first:
                 raise
             request = Request("GET", request.url, headers=request.headers)
 

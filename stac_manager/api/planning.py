@@ -6,23 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from stac_manager.api import first_page
 from stac_manager.api.addresses import shown
 from stac_manager.api.cutting import Cutter, times_of
 from stac_manager.api.endpoint import Endpoint, body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.first_page import (
-    PAGES_IN_SEQUENCE,
-    PARTS_WITHOUT_COUNTS,
-    Sizes,
-    at_one_instant,
-    expected,
-    is_cut_off,
-    is_odd_in_time,
-    lasts,
-    parts_for,
-    ranges_are_long,
-    tiles_for,
-)
 from stac_manager.api.forms import found
 from stac_manager.api.ownership import Asked, first_vertex, has_null_datetime, time_of
 from stac_manager.api.paging import Page
@@ -63,7 +51,7 @@ class Planned:
     later: bool = False  # whether it is cut once it proves long, as nobody knows how long it is
     partitions: Sequence[Partition] = (Whole(),)  # oldest first
     cuts: Cuts | None = None  # cuts them further
-    sizes: Sizes = field(default_factory=Sizes)  # what they should be like
+    sizes: first_page.Sizes = field(default_factory=first_page.Sizes)  # what they should be like
 
     @property
     def page(self) -> Page | None:
@@ -73,7 +61,7 @@ class Planned:
 
 def why_sequential(config: IngestConfig) -> str | None:
     """Why a search is not split, known before anything is asked: empty where no words are needed, None if it is."""
-    few = config.max_items is not None and config.max_items <= PAGES_IN_SEQUENCE * config.limit
+    few = config.max_items is not None and config.max_items <= first_page.PAGES_IN_SEQUENCE * config.limit
     if config.concurrency == 1 or few:
         return ""
     return why_never_split(config)
@@ -140,7 +128,7 @@ class Planner:
 
     async def plan_later(self, planned: Planned, workers: int, reached: float | None) -> Planned:
         """Cut a search that has proved long, of which the items from `reached` on were read, or say why not."""
-        parts = min(workers, PARTS_WITHOUT_COUNTS)
+        parts = min(workers, first_page.PARTS_WITHOUT_COUNTS)
         return await self._cut_by_time(replace(planned, later=False), parts, workers, reached)
 
     async def _cut_by_time(
@@ -158,12 +146,12 @@ class Planner:
         known, query = planned.known, planned.query
         assert known is not None
         page = known.page
-        if parts < 2 or (page.following is None and not is_cut_off(page)):
+        if parts < 2 or (page.following is None and not first_page.is_cut_off(page)):
             return planned
         if not known.honours_datetime:
             return replace(planned, reason=IGNORES_DATETIME)
         members = page.objects()
-        if not looked and (ranges_are_long(members, known.extent) or at_one_instant(members)):
+        if not looked and (first_page.ranges_are_long(members, known.extent) or first_page.at_one_instant(members)):
             return replace(planned, reason=NOT_BY_TIME)
         nulls = False
         if "datetime" not in query.body and (page.matched is None or known.reachable != page.matched):
@@ -173,11 +161,11 @@ class Planner:
             nulls = without.size > 0
         if not await self._finds_by_time(query, members, nulls=nulls, surely=surely or page.matched is None):
             return replace(planned, reason=BY_OTHER_TIMES)
-        cutter = Cutter(query.bounds, expected(known, members))
+        cutter = Cutter(query.bounds, first_page.expected(known, members))
         intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts, reached)
         if not intervals:
             return replace(planned, reason=TOO_CLOSE)
-        sizes = Sizes.of(page.matched, parts, workers)
+        sizes = first_page.Sizes.of(page.matched, parts, workers)
         if page.matched is None:  # nobody knows how many are where
             intervals = [replace(interval, estimate=None) for interval in intervals]
         partitions: list[Partition] = [*intervals, *([NoDatetime()] if nulls else [])]
@@ -189,9 +177,9 @@ class Planner:
         an item with a range; `surely`, of any, an odd one rather."""
         asked = query.asked
         known = [each for each in members if not (nulls and has_null_datetime(each)) and self._is_inside(asked, each)]
-        witness = next(filter(lasts, known), None)
+        witness = next(filter(first_page.lasts, known), None)
         if witness is None and surely:
-            witness = next(filter(is_odd_in_time, known), known[0] if known else None)
+            witness = next(filter(first_page.is_odd_in_time, known), known[0] if known else None)
         if witness is None:
             return True
         time = time_of(witness)[0] or 0
@@ -207,7 +195,7 @@ class Planner:
         low, high = asked.start, asked.end
         return (
             time is not None
-            and (clear or is_odd_in_time(member))
+            and (clear or first_page.is_odd_in_time(member))
             and FIRST_SECOND <= time // SECOND < LAST_SECOND  # an item may lie in the year 10000, in UTC
             and (low is None or time >= low)
             and (high is None or time <= high)
@@ -220,23 +208,23 @@ class Planner:
         if known is None or not planned.reason or planned.query.body.get("intersects") is not None:
             return None
         page, query, members = known.page, planned.query, known.page.objects()
-        alike = planned.reason == NOT_BY_TIME and not ranges_are_long(members, known.extent)
+        alike = planned.reason == NOT_BY_TIME and not first_page.ranges_are_long(members, known.extent)
         cuts = SpaceCuts(members, page.matched)
         async with owned_tasks() as tasks:
             by_space = tasks.create_task(self._is_cut_by_space(query, page, cuts))
             others = alike and await self._others_than(query, members)
         if others:
             again = replace(planned, reason="")
-            by_time = await self._cut_by_time(again, parts_for(page, workers), workers, looked=True)
+            by_time = await self._cut_by_time(again, first_page.parts_for(page, workers), workers, looked=True)
             if by_time.cuts is not None:
                 return by_time
         works, nulls = by_space.result()
-        parts = tiles_for(page, workers)
+        parts = first_page.tiles_for(page, workers)
         tiles = cuts.plan(query.body.get("bbox"), parts) if works else []
         if len(tiles) < 2:
             return None
         partitions: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
-        sizes = Sizes.of(page.matched, parts, workers)
+        sizes = first_page.Sizes.of(page.matched, parts, workers)
         return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes)
 
     async def _others_than(self, query: Query, members: list[Any]) -> bool:

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Literal, TypeAlias
 
 from stac_manager.events import Pause, Retry
-from stac_manager.exceptions import DataProcessingError, StatusError
+from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.backoff import REFUSALS, outage_seconds
 from stac_manager.stats import ApiStats
 
@@ -64,8 +64,7 @@ class SearchEndsError(Exception):
 
 def blames(error: DataProcessingError, name: str) -> bool:
     """Whether a server refuses a request for a member of it, as far as its words tell."""
-    refused = isinstance(error, StatusError) and error.status in (400, 422)
-    return refused and name in str(error).partition("the server answered")[2].lower()
+    return error.status in (400, 422) and name in str(error).partition("the server answered")[2].lower()
 
 
 def check_budget(requests: int, items: int) -> None:

@@ -156,7 +156,7 @@ async def is_unknown(client: Client, endpoint: Endpoint, collection_id: str | No
     try:
         await client.send(Request("GET", str(url)), attempts=1)
     except DataProcessingError as error:
-        return isinstance(error, StatusError) and error.status == 404
+        return error.status == 404
     return False
 
 
