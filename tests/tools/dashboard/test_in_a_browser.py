@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -297,3 +299,11 @@ def test_the_page_works_from_a_file(page: Page, dashboard: Dashboard) -> None:
     page.goto((dashboard.html / "speedup.html").as_uri())
     assert page.locator("#title").inner_text() == "1K JSON Files"
     assert charted(page, "throughput")
+
+
+def test_a_chart_of_nothing_is_not_shown(page: Page, dashboard: Dashboard, tmp_path: Path) -> None:
+    without = re.sub(r'"peak_bytes":\d+', '"peak_bytes":null', (dashboard.html / "speedup.html").read_text())
+    (tmp_path / "speedup.html").write_text(without)
+    page.goto((tmp_path / "speedup.html").as_uri())
+    assert page.locator("#throughput").is_visible()
+    assert not page.locator("#memory").is_visible()
