@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import urllib.parse
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +21,7 @@ from stac_manager.network.bodies import DamagedBodyError, RefusedBodyError, deco
 from stac_manager.network.connection import READ_SECONDS, Connection, Rate
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.private import GuardedResolver
+from stac_manager.network.secrets import Secrets
 from stac_manager.network.unreached import explained
 from stac_manager.options import Headers
 
@@ -31,6 +33,7 @@ HINT = "if it needs credentials, give them as 'headers'"
 GIVEN_HINT = "the 'headers' that were given do not open it"
 OTHER_HINT = "'headers' go to the origin of 'source' only; where it has moved, name its new address"
 QUERY_HINT = "the query of 'source' goes with no link: a SAS token is the option 'sas_token' of az://"
+_SECRET_NAME = re.compile("auth|cookie|key|pass|secret|sig|token", re.IGNORECASE)
 _UNDONE = ("gzip", "x-gzip", "deflate", "br")
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 
@@ -39,6 +42,9 @@ class HttpStore:
     """Gets documents by http and https.
 
     Headers, what netrc has, and the client certificate are for the origin of `source`, and nobody else sees them.
+
+    Attributes:
+        secrets: What must not be shown: of the query of the source, and of the headers that were sent.
 
     Raises:
         ConfigurationError: If certificates, proxies or the netrc file cannot be used.
@@ -52,6 +58,9 @@ class HttpStore:
         self._own_certificates, self._certificates = connection.certificates_by_origin()
         self._proxies = connection.proxy_hosts()
         self._session: aiohttp.ClientSession | None = None
+        self._known: Mapping[str, str] = {}
+        self.secrets: list[Secrets] = []
+        self._learn(dict(urllib.parse.parse_qsl(source.partition("?")[2])))
 
     async def get(self, url: str, most: int, span: tuple[int, int] | None = None) -> Fetched:
         """Get a document, or the bytes [start, stop) of it, following redirects.
@@ -106,6 +115,9 @@ class HttpStore:
         while True:
             own = origin_of(url) == origin_of(self._source)
             given = await credentials.current() if own else {}
+            if own and given is not self._known:
+                self._known = given
+                self._learn(given)
             issue, accepted = credentials.issue, credentials.accepted
             target = URL(url, encoded=True)
             async with self._opened().get(
@@ -126,6 +138,11 @@ class HttpStore:
                     yield url, answer
                     return
             await self._rate.turn()
+
+    def _learn(self, named: Mapping[str, str]) -> None:
+        """Take note of the headers, or parameters of a query, that let somebody in, by their names."""
+        if found := {name: value for name, value in named.items() if _SECRET_NAME.search(name)}:
+            self.secrets.append(Secrets(found))
 
     def _hint(self, url: str, found_at: str) -> str:
         if self._credentials.secrets is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import IO, Any, TypeVar
 
@@ -11,13 +11,14 @@ from stac_manager.config import IngestConfig
 from stac_manager.events import Pause, Retry
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.remote.addresses import STORES, scheme_of, shown
-from stac_manager.files.remote.faults import RemoteError, Tries
+from stac_manager.files.remote.faults import RemoteError, Tries, without
 from stac_manager.files.remote.fetched import Fetched, Listed, Store
 from stac_manager.files.remote.http import HttpStore
 from stac_manager.files.remote.objects import ObjectStores
 from stac_manager.limiter import Outcome, limiter
 from stac_manager.network.backoff import backoff_seconds
 from stac_manager.network.connection import Connection, Rate
+from stac_manager.network.secrets import Secrets
 from stac_manager.run import Slots
 from stac_manager.stats import FileStats
 
@@ -61,6 +62,12 @@ class Transport:
                 else HttpStore(config.source, config.headers, self._connection, self._rate)
             )
         return self._stores[kind]
+
+    @property
+    def secrets(self) -> Sequence[Secrets]:
+        """What must not be shown, though a server may repeat it."""
+        store = self._stores.get("http")
+        return store.secrets if isinstance(store, HttpStore) else ()
 
     def note(self, text: str) -> None:
         """Note what is left out of the fetch."""
@@ -161,7 +168,7 @@ class Transport:
     def _before_next(self, what: str, error: RemoteError, attempts: int) -> float:
         """Tell of a retry, and return how long this request waits. After a refusal all of them do."""
         wait = max(backoff_seconds(attempts), error.retry_after or 0.0)
-        self._stats.tell(Retry(what, attempts, wait))
+        self._stats.tell(Retry(without(self.secrets, what), attempts, wait))
         if not error.refused:
             return wait
         now = perf_counter()

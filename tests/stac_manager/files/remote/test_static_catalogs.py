@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import io
 import json
@@ -11,6 +12,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import brotli
 import pyarrow.parquet
@@ -233,6 +235,30 @@ def test_headers_go_to_the_origin_of_the_source_only() -> None:
     assert ids == ["l", "m", "o"]
     assert {headers.get("X-Key") for _, headers in server.headers} == {"s3cret"}
     assert {headers.get("X-Key") for _, headers in other.headers} == {None}
+
+
+@pytest.mark.parametrize(
+    "encode", [str, quote, lambda text: base64.b64encode(text.encode()).decode(), lambda text: text.encode().hex()]
+)
+def test_credentials_that_a_server_repeats_are_not_shown(encode: Callable[[str], str]) -> None:
+    def repeats(server: Documents, request: web.Request) -> web.Response:
+        token = encode(request.headers["Authorization"].split()[1])
+        links = [("item", f"{token}.json"), ("item", f"http://[x/{token}"), ("child", f"file:///{token}")]
+        links += [("item", "1.json"), ("child", "api.json"), ("item", "0.json"), ("item", "away.json")]
+        bodies = {"/catalog.json": catalog(*links), "/1.json": document({"type": token, "id": "1"}),
+                  "/api.json": catalog(("items", f"/{token}/items")), "/0.json": document(item("0"))}  # fmt: skip
+        body = bodies.get(request.path)
+        return web.Response(status=200 if body else 404, body=body)
+
+    paths = ("/catalog.json", "/1.json", "/api.json", "/0.json")
+    with serving(dict.fromkeys(paths, repeats)) as server:
+        ids, failures, module = fetch(
+            f"{server.url}/catalog.json", headers={"Authorization": "Bearer s3cret-t0ken-word"}
+        )
+    assert (ids, len(failures)) == (["0"], 6)
+    shown_text = unquote(f"{failures} {module.stats}").lower()
+    assert encode("s3cret-t0ken-word").lower() not in shown_text
+    assert f"{server.url}/away.json: not found (404)" in failures  # others are
 
 
 def test_a_redirect_to_a_file_is_not_followed() -> None:
