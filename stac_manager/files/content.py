@@ -15,7 +15,6 @@ from stac_manager.files.decoding import items_of_json, items_of_text
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.formats import BOM, HEAD_BYTES, Document, Magic, magic, why_not_text
 from stac_manager.files.opening import failure_if_unreadable, open_file
-from stac_manager.files.parquet import items_of_parquet
 from stac_manager.files.row_groups import ROWS_PER_BATCH, BadRow
 from stac_manager.files.window import DamagedError, FileSource, Window
 from stac_manager.items import why_not_an_item
@@ -153,6 +152,8 @@ def parts_of_parquet(
 def _batches(
     source: str | BinaryIO, document: Document, failures: FailureCollector, filters: Filters
 ) -> Generator[Iterator[Item | None], None, None]:
+    from stac_manager.files.parquet import items_of_parquet
+
     for number, rows in items_of_parquet(source, document.first, document.stop, filters):
         yield iter(filters.decode.kept(_items_of_rows(enumerate(rows, number), document.path, failures)))
 

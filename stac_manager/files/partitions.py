@@ -24,7 +24,6 @@ from stac_manager.files.filters import filters_of
 from stac_manager.files.formats import HEAD_BYTES, Document, Format, magic, why_not_text
 from stac_manager.files.lines import FIRST_VALUE_BYTES, has_lines, last_beginning_over_lines
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
-from stac_manager.files.parquet import row_groups
 from stac_manager.files.reading import kept_by, read_documents
 from stac_manager.files.window import FileSource, Window, bytes_of_file, line_from
 from stac_manager.owning import owning
@@ -172,6 +171,8 @@ def _between_values(path: str, edges: list[int]) -> Iterator[int]:
 
 
 def _row_groups(document: PlannedDocument, partition_items: int) -> list[Partition]:
+    from stac_manager.files.parquet import row_groups
+
     document = PlannedDocument(document.path, "parquet", document.size, document.modified_ns)
     partitions: list[Partition] = []
     first = rows_so_far = 0
