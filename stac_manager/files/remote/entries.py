@@ -78,7 +78,7 @@ async def _of_address(source: str, transport: Transport) -> Link:
 
 async def _of_prefix(config: IngestConfig, transport: Transport, listed: dict[str, Listed] | None) -> list[Link]:
     source = config.source
-    if _MAGIC.search(source):
+    if _MAGIC.search(source) and not await _is_named(source, transport):
         prefix = source[: _MAGIC.search(source).start()].rpartition("/")[0]  # type: ignore[union-attr]
         pattern = re.compile(pattern_of(source), re.DOTALL)
         names = await _names(transport, prefix, listed)
@@ -105,6 +105,13 @@ async def _of_prefix(config: IngestConfig, transport: Transport, listed: dict[st
         if entries:
             return [Link(entries[0], "entry")]
     return await _links(config, names, transport)
+
+
+async def _is_named(source: str, transport: Transport) -> bool:
+    """Tell whether an object is called like a glob: `[1].json`."""
+    with suppress(RemoteError):
+        return is_data(source) and await _exists(transport, source)
+    return False
 
 
 async def _unlisted(source: str, error: RemoteError, transport: Transport) -> Link:

@@ -58,6 +58,8 @@ OBJECTS = {
     "empty.ndjson": b"",
     "bare": document(item("bare")),
     "lonely/collection.json": catalog(),
+    "globs/[1].json": document(item("g1")),
+    "globs/2.json": document(item("g2")),
     "hadoop/part-00000": document(item("h1")),
     "hadoop/part-00001.gz": gzip.compress(document(item("h2"))),
     "hadoop/_SUCCESS": b"",
@@ -149,6 +151,8 @@ def test_a_prefix_of_parts(store: dict[str, Any]) -> None:
     [
         ("s3://bucket/hadoop/*", ["h1", "h2"], []),  # no name says that it is data
         ("s3://bucket/two/*/collection.json", ["1", "bare"], []),
+        ("s3://bucket/globs/[1].json", ["g1"], []),  # an object of that name
+        ("s3://bucket/globs/[12].json", ["g2"], []),
         *((f"s3://bucket/named{end}", ["n1", "n2", "n3", "n4"], []) for end in ("", "/**", "/**/*.json")),
         (
             "s3://bucket/mixed",
