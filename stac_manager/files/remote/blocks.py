@@ -17,6 +17,9 @@ BLOCK_BYTES = 1_048_576
 MOST_BLOCKS = 48
 """So many blocks are kept or on their way at one time."""
 
+EXPIRED = (400, 401, 403, 404, 410)
+"""Answers of an address that a redirect led to and that was good for some minutes."""
+
 
 class RemoteFile(io.RawIOBase):
     """A document of known size that is read by ranges. Its methods block, and must not run in the event loop's thread.
@@ -32,6 +35,7 @@ class RemoteFile(io.RawIOBase):
         super().__init__()
         self._transport = transport
         self._url = first.url
+        self._linked = first.linked or first.url
         self._size = first.size or 0
         self._version = first.version
         data = first.data or b""
@@ -129,7 +133,13 @@ class RemoteFile(io.RawIOBase):
 
     async def _fetched(self, index: int) -> bytes:
         span = (index * BLOCK_BYTES, min((index + 1) * BLOCK_BYTES, self._size))
-        fetched = await self._transport.get(self._url, span, BLOCK_BYTES)
+        try:
+            fetched = await self._transport.get(self._url, span, BLOCK_BYTES)
+        except RemoteError as error:
+            if self._url == self._linked or error.status not in EXPIRED:
+                raise
+            fetched = await self._transport.get(self._linked, span, BLOCK_BYTES)
+        self._url = fetched.url
         if fetched.data is None or len(fetched.data) != span[1] - span[0]:
             raise RemoteError("the server gave another range than was asked for")
         if fetched.size != self._size or fetched.version != self._version:

@@ -231,8 +231,8 @@ class _Reader:
             first = Fetched(fetched.url, None, None, ranged=False)
         self._planned.compare(fetched.linked, first)
         if first.ranged and first.size is not None and len(first.data or b"") == min(BLOCK_BYTES, first.size):
-            ahead = self._transport.level - 1
-            loop = asyncio.get_running_loop()
+            ahead, loop = self._transport.level - 1, asyncio.get_running_loop()
+            first = replace(first, linked=fetched.linked)
             return stack.enter_context(closing(RemoteFile(self._transport, first, loop, ahead)))
         if scheme_of(fetched.url) in STORES:
             raise RemoteError("the store does not say how large it is")

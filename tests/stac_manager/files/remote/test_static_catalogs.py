@@ -540,6 +540,32 @@ def test_no_mixture_of_two_versions_is_read(name: str, what: str, monkeypatch: p
     assert "it was changed while it was read" in failures[-1]
 
 
+def test_an_address_that_expires_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A redirect leads to a signed one, good for three requests."""
+    monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 100_000)
+    for module in ("blocks", "reading"):
+        monkeypatch.setattr(f"stac_manager.files.remote.{module}.BLOCK_BYTES", 100_000)
+
+    def signed(server: Documents, request: web.Request) -> web.Response:
+        if server.asked[f"?{request.query['sig']}"] == 3:
+            return web.Response(status=403)
+        server.asked[f"?{request.query['sig']}"] += 1
+        first, last = (int(end) for end in request.headers.get("Range", "bytes=0-999999999")[6:].split("-"))
+        part = LINES[first : last + 1]
+        if "Range" not in request.headers:
+            return web.Response(body=part)
+        where = f"bytes {first}-{first + len(part) - 1}/{len(LINES)}"
+        return web.Response(status=206, body=part, headers={"Content-Range": where})
+
+    answers: dict[str, Any] = {"/signed": signed}
+    answers["/items.ndjson"] = lambda server, request: web.Response(
+        status=302, headers={"Location": f"/signed?sig={server.asked['/items.ndjson']}"}
+    )
+    with serving(answers) as server:
+        ids, failures, _ = fetch(f"{server.url}/items.ndjson", concurrency=2)
+    assert (len(ids), failures) == (3_000, [])
+
+
 def test_a_document_of_unknown_length_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 200_000)
     with serving({"/items.ndjson": chunked(LINES)}, ranges=False) as server:
