@@ -219,8 +219,7 @@ def _intervals(found: Analysis) -> str:
     for level in found.compared:
         if level.speedup is not None and level.speedup_interval is not None:
             low, high = level.speedup_interval  # as the table rounds it, a speedup may lie outside of its interval
-            is_one = low <= 1 <= high and abs(level.speedup - 1) < 0.005
-            speedup = "1.00x" if is_one else _exact(level.speedup)
+            speedup = "1.00x" if low <= 1 <= high and abs(level.speedup - 1) < 0.005 else _exact(level.speedup)
             shown.append(f"{workers(level.concurrency)} {speedup} ({_exact(low)} to {_exact(high)})")
     basis = f", from {sample_counts(found.data_set.measured)}" if found.data_set.is_quick else ""
     return f"Speedups with 95 % intervals{basis}: {', '.join(shown)}." if shown else ""

@@ -5,11 +5,13 @@ Named in asv.conf.json as ".tools.asv.keeping". asv itself saves a commit's resu
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from asv.commands import run as asv_run
+from asv.commands.publish import Publish
 from asv.console import log
 from asv.results import iter_results
 from asv.util import ProcessError, UserError
@@ -33,13 +35,7 @@ def install() -> None:
     @functools.wraps(run)
     def remembering(cls: type, conf: Any, *arguments: Any, **options: Any) -> Any:
         state.update(results_dir=conf.results_dir, saves=not options.get("dry_run"))
-        try:
-            return run(cls, conf, *arguments, **options)
-        except OSError as error:  # asv shows a traceback of these
-            raise UserError(f"{error.filename or 'a file'}: {error.strerror or error}") from error
-        except ProcessError as error:
-            said = (error.stderr or error.stdout or "it said nothing").strip()
-            raise UserError(f"{Path(error.args[0]).name} failed: {said}") from error
+        return run(cls, conf, *arguments, **options)
 
     @functools.wraps(run_benchmarks)
     def keeping(benchmarks: Any, env: Any, results: Any = None, **options: Any) -> Any:
@@ -60,6 +56,19 @@ def install() -> None:
 
     asv_run.Run.run = classmethod(remembering)
     asv_run.run_benchmarks = keeping
+    for command in (asv_run.Run, Publish):
+        command.run = classmethod(_in_words()(command.run.__func__))
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # asv shows a traceback of these
+        raise UserError(f"{error.filename or 'a file'}: {error.strerror or error}") from error
+    except ProcessError as error:
+        said = (error.stderr or error.stdout or "it said nothing").strip()
+        raise UserError(f"{Path(error.args[0]).name} failed: {said}") from error
 
 
 install()

@@ -47,7 +47,12 @@ def test_ctrl_c_keeps_what_is_done(history: ScratchHistory, tmp_path: Path) -> N
     (path,) = (history.path / ".asv" / "results").glob("*/*-virtualenv*.json")
     kept = set(json.loads(path.read_text())["results"])
     assert kept == {f"tiny_bench.{name}" for name in ("Tiny.time_work", "Counts.track_requests", "track_answer")}
-    wrong = subprocess.run([*command[:-1], "nothing^!"], **where, capture_output=True, text=True, check=False)
-    assert wrong.returncode
-    assert wrong.stdout.endswith("git failed: fatal: bad revision 'nothing^!'\n")
-    assert "Traceback" not in wrong.stdout + wrong.stderr
+    (history.path / "asv.conf.json").write_text(
+        json.dumps({**configuration, "plugins": [".tools.asv.keeping"], "branches": ["nothing"]})
+    )
+    publish = [*command[:3], "publish"]
+    for wrong, name in (([*command[:-1], "nothing^!"], "nothing^!"), (publish, "nothing")):
+        done = subprocess.run(wrong, **where, capture_output=True, text=True, check=False)
+        assert done.returncode
+        assert f"git failed: fatal: bad revision '{name}'\n" in done.stdout
+        assert "Traceback" not in done.stdout + done.stderr
