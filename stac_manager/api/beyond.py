@@ -22,7 +22,6 @@ from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, PERHAPS_CAPPED, SHIFTED, Reading
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
-from stac_manager.completeness import Completeness
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, Pages, Partition, Tile, Whole
 from stac_manager.report import PartitionReport
@@ -50,8 +49,8 @@ def is_a_usual_limit(number: int) -> bool:
 class Beyond:
     """Looks beyond the ends of a search, or of its parts, that may be ends of pages only."""
 
-    def __init__(self, fetcher: Fetcher, ledger: Ledger, proof: Completeness) -> None:
-        self._fetcher, self._ledger, self._proof = fetcher, ledger, proof
+    def __init__(self, fetcher: Fetcher, ledger: Ledger) -> None:
+        self._fetcher, self._ledger, self._proof = fetcher, ledger, ledger.stats.completeness
         self._last: Page | Sample | None = None  # of a search in pages by number, of which another one ends last
         self._limit: int | None = None  # where pages end, though there are more items
 

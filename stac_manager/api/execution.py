@@ -44,7 +44,7 @@ class Search:
         self.ways = Ways(planner, planned, fetcher, ledger, level.planned)
         self._splitter = self._splitter_of(planned)
         self._readings: set[Reading] = set()
-        self._beyond = Beyond(fetcher, ledger, ledger.stats.completeness)
+        self._beyond = Beyond(fetcher, ledger)
         fetcher.given = None if planned.cuts else planned.page
         self._room = Room(BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._is_divided() else 1)
         self._runner: Runner[Share, tuple[Reading, Page | None]] = Runner(
@@ -110,7 +110,7 @@ class Search:
     async def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can."""
         status, partition = error.status, reading.share.partition
-        works = reading.tally.fetched or self.ways.reached(partition)
+        works = reading.tally.fetched or isinstance(partition, Pages)  # as others came by their numbers
         other = None if works else await another_form(self._fetcher.client, self.query, error, partition, reading.first)
         if other is not None:
             if other.endpoint != self.query.endpoint and status != REFUSED_METHOD:

@@ -15,7 +15,7 @@ from stac_manager.api.reading import CIRCLES, Reading
 from stac_manager.api.requests import Request, as_query, limit_of
 from stac_manager.api.retrying import blames
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.plan import Pages, Partition, Whole
+from stac_manager.plan import Partition, Whole
 
 # These questions only make things faster: they are not worth long retries.
 ATTEMPTS = 3
@@ -31,7 +31,7 @@ async def another_form(
     """The same search in a form that a server may not refuse, after it refused the first request of a partition;
     itself if that was in another form, as others were refused meanwhile. None where there is none."""
     limit, status = limit_of(refused), error.status
-    if limit is not None and not isinstance(partition, Pages) and query.request(partition, limit) != refused:
+    if limit is not None and query.request(partition, limit) != refused:
         return query
     if (endpoint := await naming_collections(client, query.endpoint, query.body, error)) is not None:
         return replace(query, endpoint=endpoint)

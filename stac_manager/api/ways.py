@@ -69,10 +69,6 @@ class Ways:
             return self._frontier.counter.page(partition.first)
         return None
 
-    def reached(self, partition: Partition) -> bool:
-        """Whether pages came that were asked for as this one is: by their numbers."""
-        return isinstance(partition, Pages) and self._highest > 0
-
     def accept(self, reading: Reading, sent: Request, page: Page) -> list[Share]:
         """Look at how the links of a search count; what to read in other hands from here on.
 
