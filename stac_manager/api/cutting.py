@@ -146,7 +146,7 @@ class Cutter:
         assert isinstance(piece, Interval)
         low, high = self._stretch(piece)
         end, count = times[-1], len(times) // 4
-        if times[len(times) // 2] == end:
+        if floor(times[-min(count + 1, FEWEST_TIMES)]) == floor(end):
             self.pile(end)
         gap = (times[-1 - count] - end) / count
         while 2 * count < len(times) and (times[-1 - 2 * count] - end) / (2 * count) <= SAME_DENSITY * gap:
@@ -185,9 +185,10 @@ class Cutter:
         return self._cut_at(whole, self._edges(low, high, parts, reached))
 
     def _edges(self, low: float, high: float, parts: int, reached: float | None) -> set[int]:
-        if reached is None or not low + 1 < reached < high:
+        edge = 0 if reached is None else floor(reached) - AWAY  # there may be more than a page at that second
+        if reached is None or not low + 1 < edge < high:
             return set(self._density.edges(low, high, parts))
-        return {floor(reached), *self._density.edges(low, floor(reached), parts - 1)}
+        return {edge, *self._density.edges(low, edge, parts - 1)}
 
     def cut(self, piece: Partition, parts: int, reached: float | None = None) -> list[Interval]:
         """Cut an interval likewise; none where it cannot be cut."""

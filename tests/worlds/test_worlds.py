@@ -134,6 +134,10 @@ def composites() -> list[Json]:
     return [make_item(n, datetime=None, **year) for n in range(COUNT)]
 
 
+def half_at_one_instant() -> list[Json]:
+    return [make_item(n, datetime=text_of(FIRST + timedelta(days=n if n % 2 else 41))) for n in range(2 * COUNT)]
+
+
 def in_three_collections(count: int = COUNT) -> list[Json]:
     return [make_item(n, "abc"[n * 3 // count]) for n in range(count)]
 
@@ -611,6 +615,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "one instant, some without geometry": lambda: Case([], without_geometry),
     "one instant, half without geometry, a filter for them finds none": lambda: Case(
         [], half_without_geometry, world={"counts": False}, most_requests=60
+    ),
+    "half at one instant": lambda: Case([], half_at_one_instant, most_requests=70),
+    "half at one instant, without counts": lambda: Case(
+        [], half_at_one_instant, world={"counts": False}, most_requests=60
     ),
     "composites": lambda: Case([], composites),
     "composites, without counts": lambda: Case([], composites, world={"counts": False}),

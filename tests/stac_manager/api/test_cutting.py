@@ -141,7 +141,7 @@ def test_what_would_keep_one_of_ten_workers_busy_at_the_end_is_cut_before(estima
     [
         (EVEN, 1, None, []),
         (EVEN, 4, None, [25, 50, 75]),
-        (EVEN, 4, 60.5, [20, 40, 60]),  # from second 60 on it was read
+        (EVEN, 4, 60.5, [19, 39, 58]),  # from second 60 on it was read, at which there may be more than a page
         (EVEN, 4, 200.0, [25, 50, 75]),
         (SKEWED, 2, None, [94]),
         (SKEWED, 4, None, [92, 94, 97]),  # an empty stretch is believed a little
@@ -297,6 +297,19 @@ def test_tiles_of_60_pages_take_few_requests(
         tiles += smaller
         requests += 1 if smaller else max(-(-len(inside) // 100), 1)
     assert requests <= most
+
+
+@pytest.mark.parametrize(("size", "heap"), [(10, 3), (10, 9), (100, 9), (100, 60)])
+@pytest.mark.parametrize("parts", [2, 7, 40])
+def test_no_edge_lies_beside_what_may_be_more_than_a_page_at_one_second(size: int, heap: int, parts: int) -> None:
+    """All of it would come to both sides, as a second more is asked for."""
+    cutter, whole = Cutter(Bounds.parse(None), Density.even(0, 1_000, 600)), Interval(0, 1_000 * SECOND)
+    seconds = [*range(900, 900 - size + heap, -1), *[500] * heap]
+    times = [datetime.fromtimestamp(second, UTC).isoformat() for second in seconds]
+    cutter.extrapolate(whole, [{"properties": {"datetime": time}} for time in times], 600 - size)
+    starts = [part.start // SECOND for part in cutter.cut(whole, parts) if part.start is not None]
+    assert len(starts) > 1
+    assert [start for start in starts if 498 < start < 503] == []
 
 
 @pytest.mark.parametrize(("isolates", "most"), [(True, 120), (False, 3 * FAILURES_IN_VAIN)])
