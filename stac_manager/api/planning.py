@@ -126,11 +126,6 @@ class Planner:
             return replace(planned, later=True)
         return await self._cut_by_time(planned, parts(page), workers, surely=blindly)
 
-    async def plan_later(self, planned: Planned, workers: int, reached: float | None) -> Planned:
-        """Cut a search that has proved long, of which the items from `reached` on were read, or say why not."""
-        parts = min(workers, first_page.PARTS_WITHOUT_COUNTS)
-        return await self._cut_by_time(replace(planned, later=False), parts, workers, reached)
-
     async def _cut_by_time(
         self,
         planned: Planned,
@@ -201,12 +196,15 @@ class Planner:
             and (high is None or time <= high)
         )
 
-    async def another_way(self, planned: Planned, workers: int) -> Planned | None:
-        """Find another way to cut a search of which the first page did not look as if time cut it, or cannot: by time
-        after all, if its items only look alike at first, or by space. Asked while it is read in sequence."""
+    async def another_way(self, planned: Planned, workers: int, reached: float | None = None) -> Planned:
+        """Cut a search after all while it is read in sequence, or say why not: by time, once it has proved long and the
+        items from `reached` on were read, or if they only look alike on its first page; or by space."""
+        if planned.later:
+            parts = min(workers, first_page.PARTS_WITHOUT_COUNTS)
+            planned = await self._cut_by_time(replace(planned, later=False), parts, workers, reached)
         known = planned.known
         if known is None or not planned.reason or planned.query.body.get("intersects") is not None:
-            return None
+            return planned
         page, query, members = known.page, planned.query, known.page.objects()
         alike = planned.reason == NOT_BY_TIME and not first_page.ranges_are_long(members, known.extent)
         cuts = SpaceCuts(members, page.matched)
@@ -222,7 +220,7 @@ class Planner:
         parts = first_page.tiles_for(page, workers)
         tiles = cuts.plan(query.body.get("bbox"), parts) if works else []
         if len(tiles) < 2:
-            return None
+            return planned
         partitions: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
         sizes = first_page.Sizes.of(page.matched, parts, workers)
         return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes)

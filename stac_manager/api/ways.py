@@ -238,14 +238,10 @@ class Ways:
         return await self._another(planner, reading.reached)
 
     async def _another(self, planner: Planner, reached: float | None) -> Planned | None:
-        if self._planned.later:
-            self._planned = await planner.plan_later(self._planned, self._workers, reached)
-            if self._planned.cuts is not None:
-                return self._planned
-        found = await planner.another_way(self._planned, self._workers)
-        if found is not None:
-            self._planned = found
-        return found
+        if self._planned.cuts is not None:
+            return None  # others cut it already
+        self._planned = await planner.another_way(self._planned, self._workers, reached)
+        return self._planned if self._planned.cuts is not None else None
 
     async def _instead_of_pages(self, planner: Planner, frontier: Frontier, reading: Reading) -> Planned | None:
         """Cut a search of which pages with a large number cannot be had (the result window of Elasticsearch)."""
@@ -277,7 +273,8 @@ class Ways:
         try:
             workers = DOUBTED_AT_ONCE if reading.contradicts else 1
             planned = await planner.plan(MOST_AT_ONCE, lambda page: max(parts_for(page, workers), 2))
-            return planned if planned.cuts is not None else await planner.another_way(planned, MOST_AT_ONCE)
+            planned = await planner.another_way(planned, MOST_AT_ONCE)
+            return planned if planned.cuts is not None else None
         except DataProcessingError:
             if reading.ending.error is not None:
                 raise DataProcessingError(reading.ending.error) from None
