@@ -15,8 +15,8 @@ from stac_manager.sinks.job import Job, Variables, run_coroutine
 from stac_manager.sinks.layout import Layout
 
 IRRELEVANT = (
-    "concurrency", "ordered", "defer_gc", "timeout", "retries", "rate_limit", "user_agent", "ca_bundle", "client_cert",
-    "trust_env",
+    "concurrency", "limit", "ordered", "defer_gc", "timeout", "retries", "rate_limit", "user_agent", "ca_bundle",
+    "client_cert", "trust_env",
 )  # fmt: skip
 """Options that do not decide which items there are."""
 

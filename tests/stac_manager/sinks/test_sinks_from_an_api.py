@@ -111,7 +111,7 @@ def test_a_token_that_expires_ends_the_run_and_the_next_goes_on(
         write(sink, workers=workers)
     assert "partitions done" in str(caught.value)
     guarded.left = 10**9
-    manifest = write(sink, workers=workers)
+    manifest = write(replace(sink, config={**sink.config, "limit": 3, "timeout": 30}), workers=workers)
     assert (manifest.items, manifest.status) == (ITEMS, "complete")
     assert not verify(dest, unique=True).problems
     written = b"".join(path.read_bytes() for path in dest.rglob("*") if path.is_file())
