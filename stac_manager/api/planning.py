@@ -18,7 +18,7 @@ from stac_manager.api.query import MARGIN_SECONDS, NOWHERE, SHORTEST_SECONDS, Bo
 from stac_manager.api.requests import limit_of
 from stac_manager.api.space import UNDIMINISHED, SpaceCuts
 from stac_manager.api.splitting import Cuts
-from stac_manager.api.survey import Survey, null_datetime_search, survey
+from stac_manager.api.survey import Survey, across_antimeridian, null_datetime_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
@@ -103,7 +103,9 @@ class Planner:
     async def query(self, endpoint: Endpoint | None = None) -> Query:
         """Find out where to ask."""
         body = self.body
-        endpoint = endpoint or await find_endpoint(self._client, self._config.source, body.get("collections", ()))
+        source = self._config.source
+        endpoint = endpoint or await across_antimeridian(self._client, source, body)
+        endpoint = endpoint or await find_endpoint(self._client, source, body.get("collections", ()))
         if "sort" not in endpoint.offers and self._config.sortby is not None:
             raise DataProcessingError(f"{shown(self._config.source)}: {NO_SORT}")
         if "sort" in endpoint.offers and (self._config.ordered or "sortby" in body):
@@ -114,7 +116,8 @@ class Planner:
         """Ask what there is, and cut the search into as many `parts` as its first page says, or say why not; `blindly`,
         also one that has no count before it proves long, as parts that are read elsewhere."""
         fetcher, bounds = self._fetcher, Bounds.parse(self._config.datetime)
-        known = await survey(self._client, self._config.source, self.body, bounds)
+        endpoint = await across_antimeridian(self._client, self._config.source, self.body)
+        known = await survey(self._client, self._config.source, self.body, bounds, endpoint)
         if isinstance(known, Endpoint):
             return Planned(await self.query(known), "")
         fetcher.shrink(works := limit_of(known.page.first) or fetcher.page_size)

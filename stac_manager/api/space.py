@@ -34,6 +34,15 @@ def boxes_of(bbox: Sequence[float] | None) -> list[Tile]:
     return [Tile(west, south, 180.0, north), Tile(-180.0, south, east, north)]
 
 
+def area_across(bbox: Sequence[float] | None) -> dict[str, Any] | None:
+    """The box of a search as the area that it is, if it crosses the antimeridian and has no heights."""
+    boxes = boxes_of(bbox)
+    if len(boxes) < 2 or (bbox and len(bbox) > 4):
+        return None
+    corners = [[(b.west, b.south), (b.east, b.south), (b.east, b.north), (b.west, b.north)] for b in boxes]
+    return {"type": "MultiPolygon", "coordinates": [[[[*each] for each in (*ring, ring[0])]] for ring in corners]}
+
+
 def is_outside(bbox: Sequence[float] | None, member: Any) -> bool:
     """Whether the first vertex of an item lies outside of the box of a search: no tile owns it then, though it may
     reach in."""

@@ -341,6 +341,21 @@ class LinksUnheeded(Habit):
             ask.conditions.pop("offset", None)
 
 
+class WrongWayRound(Habit):
+    """A box across the antimeridian is taken for the rest of the world (PgSTAC), or `refused` (rustac, stac-pydantic
+    2)."""
+
+    def __init__(self, *, refused: bool = False) -> None:
+        self.refused = refused
+
+    async def arrives(self, ask: Ask) -> None:
+        west, south, east, north = ask.conditions.get("bbox", (0, 0, 0, 0))
+        if west > east:
+            if self.refused:
+                raise Refusal(400, {"description": "Maximum longitude must be greater than minimum longitude"})
+            ask.conditions["bbox"] = [east, south, west, north]
+
+
 class ErrorsIn200(Habit):
     """Every so many searches: 200 with a list of errors, an error (ArcGIS) or its words (AWS), and no items."""
 

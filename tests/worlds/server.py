@@ -135,10 +135,11 @@ class World:
         collections, ids, box = conditions.get("collections"), conditions.get("ids"), conditions.get("bbox")
         if (collections and item.get("collection") not in collections) or (ids and item["id"] not in ids):
             return False
+        boxes = [] if box is None else [box]
         if (area := conditions.get("intersects")) is not None:
-            xs, ys = zip(*(position[:2] for position in area["coordinates"][0]), strict=True)
-            box = [min(xs), min(ys), max(xs), max(ys)]
-        if box is not None and not _inside(item.get("geometry"), box):
+            several = area["type"] == "MultiPolygon"
+            boxes = [_around(rings[0]) for rings in (area["coordinates"] if several else [area["coordinates"]])]
+        if boxes and not any(_inside(item.get("geometry"), each) for each in boxes):
             return False
         if conditions.get("filter") and item["properties"].get("datetime") is not None:
             return False  # the one filter that is understood: datetime IS NULL
@@ -283,6 +284,11 @@ def newest_first(item: Json) -> tuple[float, str, str]:
     moment = item["properties"].get("datetime")
     age = -moment_of(moment).total_seconds() if moment else FAR.total_seconds()
     return age, item["id"], item.get("collection") or ""
+
+
+def _around(ring: list[list[float]]) -> list[float]:
+    xs, ys = zip(*(position[:2] for position in ring), strict=True)
+    return [min(xs), min(ys), max(xs), max(ys)]
 
 
 def _inside(geometry: Json | None, box: Sequence[float]) -> bool:

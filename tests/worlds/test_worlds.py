@@ -78,6 +78,7 @@ from .habits import (
     TimesAsText,
     WholeRanges,
     Window,
+    WrongWayRound,
 )
 from .server import Ask, Habit, Json, Key, Refusal, World, key_of, running
 
@@ -235,6 +236,14 @@ EARLIER = text_of(FIRST + timedelta(hours=7 * 90))
 
 def between(item: Json) -> bool:
     return LATER <= item["properties"]["datetime"] <= EARLIER
+
+
+PACIFIC = [120, -60, -120, 60]
+
+
+def in_pacific(item: Json) -> bool:
+    x, y = item["geometry"]["coordinates"]
+    return (x >= 120 or x <= -120) and -60 <= y <= 60
 
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -402,6 +411,15 @@ CASES: dict[str, Callable[[], Case]] = {
     "every POST has the same answer": lambda: Case([CachedPosts()], most_requests=25),
     "next is heeded by GET only": lambda: Case(
         [LinksUnheeded()], in_ties, world={"paging": "offset", "counts": False}, most_requests=40
+    ),
+    "a box across the antimeridian": lambda: Case(
+        options={"bbox": PACIFIC}, wanted=in_pacific, most_requests=30
+    ),
+    "a box across the antimeridian is taken for the rest of the world": lambda: Case(
+        [WrongWayRound()], options={"bbox": PACIFIC}, wanted=in_pacific, most_requests=30
+    ),
+    "a box across the antimeridian is refused, GET": lambda: Case(
+        [WrongWayRound(refused=True), Refuses("POST")], options={"bbox": PACIFIC}, wanted=in_pacific, most_requests=30
     ),
     "errors in a 200": lambda: Case([ErrorsIn200()]),
     "an error in a 200": lambda: Case([ErrorsIn200(form="single"), Ignores("bbox")], at_one_instant),
