@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import Any, TypeGuard
 
 SHOWN_CHARACTERS = 60
 MOST_DEPTH = 5
+MOST_MEMBERS = 1_000
+"""So many members of an object are looked at for items."""
 
 
 def is_plain_item(candidate: Any) -> bool:
@@ -78,7 +81,7 @@ def _path_to_items(value: object, path: str = "", depth: int = MOST_DEPTH) -> st
         return f".{path}"
     if not isinstance(value, dict | list) or not value:
         return None
-    members = {"": value[0]} if isinstance(value, list) else value
+    members = {"": value[0]} if isinstance(value, list) else dict(islice(value.items(), MOST_MEMBERS))
     several = isinstance(value, list) or sum(map(is_plain_item, members.values())) > 1
     if several and any(map(is_plain_item, members.values())):
         return f".{path}[]"

@@ -28,9 +28,9 @@ from stac_manager.files.lines import (
     length_over_lines,
     look_further,
 )
-from stac_manager.files.members import Pause, Whole
-from stac_manager.files.numbers import exact, has_large_number
+from stac_manager.files.numbers import exact, exact_if_large, has_large_number
 from stac_manager.files.opening import failure_if_unreadable
+from stac_manager.files.pieces import Pause, Whole
 from stac_manager.files.values import members_of_values
 from stac_manager.files.window import TooLargeError, Window
 from stac_manager.items import holds_catalogs, is_catalog, is_plain_item, why_not_an_item
@@ -62,12 +62,7 @@ def items_of_json(
         return items_of_text(Window(data=bytes(data)), document, failures, decode)
     if isinstance(value, dict) and isinstance(value.get("features"), list) and _is_ambiguous(value, plain):
         return items_of_text(Window(data=bytes(data)), document, failures, decode)
-    return decode.kept(_walk(_exact_members(value, plain), "", None, document.path, failures))
-
-
-def _exact_members(value: Any, data: memoryview | bytes) -> Any:
-    """Keep integers of any length in what a document or line holds."""
-    return exact(value, data) if has_large_number(value) else value
+    return decode.kept(_walk(exact_if_large(value, plain), "", None, document.path, failures))
 
 
 def _is_ambiguous(value: dict[str, Any], data: memoryview) -> bool:
@@ -168,7 +163,7 @@ def _lines(window: Window, path: str, failures: FailureCollector, separator: byt
             else:
                 yield candidate
         else:
-            candidate = _exact_members(candidate, window.view[begin:found])
+            candidate = exact_if_large(candidate, window.view[begin:found])
             yield from kept(_walk(candidate, "", window.line_at(begin) + window.lines_before(), path, failures))
         del candidate
 
@@ -196,10 +191,10 @@ def _odd_line(
     number = window.line_at(begin) + error.lineno - 1 + window.lines_before()
     if len(line) < end - begin:
         with suppress(orjson.JSONDecodeError):
-            return _walk(_exact_members(orjson.loads(line), line), "", number, path, failures)
+            return _walk(exact_if_large(orjson.loads(line), line), "", number, path, failures)
     if (values := between_commas(line)) is not None:
         value = values[0] if len(values) == 1 else values
-        return _walk(_exact_members(value, line), "", number, path, failures)
+        return _walk(exact_if_large(value, line), "", number, path, failures)
     if line[:1] in (b"{", b"[") and _SEVERAL_VALUES in error.msg:
         return _values(Window(data=line), path, failures, number)
     failures.add(path, f"not JSON: {why_not_json(error, data)}", line=number)

@@ -9,7 +9,8 @@ import orjson
 
 from stac_manager.files.broken import BrokenMember, NotJSONError
 from stac_manager.files.formats import RECORD_SEPARATOR, Document
-from stac_manager.files.members import Whole, members
+from stac_manager.files.members import members
+from stac_manager.files.pieces import Whole
 from stac_manager.files.window import WHITE, Window
 from stac_manager.items import is_plain_item
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 import codecs
 import json
 import re
+import sys
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import orjson
 
 from stac_manager.files.broken import NOT_UTF8, BrokenMember, NotJSONError, instead, why_not_json
 from stac_manager.files.guesses import Guess
-from stac_manager.files.numbers import exact, has_large_number
+from stac_manager.files.numbers import exact_if_large
+from stac_manager.files.pieces import BrokenPieceError, Pause, Whole, behind_plain_members, in_pieces
 from stac_manager.files.window import WHITE, Window
 
 GUESSES = 3
@@ -30,28 +33,14 @@ MEMBER_BYTES = 1_024
 """How long a value is taken to be at first, where its end has to be found. A larger one is looked at again, doubled."""
 FURTHEST_BYTES = 65_536
 """A separator is looked for as far as four times the length of the member before, and this."""
-WHOLE_BYTES = 16_777_216
-"""So much of an item that is a document is parsed at once, and twice as much as long as the item goes on."""
-LAST_OF_ASCII = 127
+WHOLE_BYTES = 4_194_304
+"""A value that is larger is parsed piece by piece."""
 MEMBERS_A_TURN = 100
 """After so many members of an object that are passed over, the caller may let others have their turn."""
 
-_GOES_ON = "unexpected end of data"
-"""What orjson says of a value that is not whole."""
 _BEGINNING = re.compile(rb'\{\s*(?:\}|"[^"\\]*"\s*:(\s*"Feature")?)')
 _decoder = json.JSONDecoder(parse_int=float)
 """Finds ends. An int of more than 4,300 digits would be refused."""
-
-
-class Pause:
-    """Comes in place of a member where much was passed over, so that others can have their turn."""
-
-
-class Whole:
-    """A value that is no array and no object with an array `features`: it is its own only member."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
 
 
 def members(window: Window) -> Generator[Any, None, None]:
@@ -75,7 +64,9 @@ class Reader:
         self.at = window.start
         self._length = MEMBER_BYTES
         self.on_one_line = False
+        self.held = False  # whether the latest guess found a member
         self._invalid = False
+        self._plain = True
 
     def fail(self, reason: str) -> NoReturn:
         raise NotJSONError(reason, self._window.line_at(self.at))
@@ -111,7 +102,7 @@ class Reader:
         elif first == b"{":
             yield from self.object(alone=alone)
         else:
-            yield Whole(self.exact())
+            yield Whole((yield from self.exact()))
         window.start = self.at
 
     def object(self, *, alone: bool) -> Generator[Any, None, None]:
@@ -120,18 +111,20 @@ class Reader:
         self.at += 1
         ended = self.next_byte() == b"}"
         while not ended:
-            name = self._value(keep=not found)
+            if self._pass_plain():
+                yield Pause()
+            name = yield from self._value(keep=not found)
             self.expect(b":")
             if name == "features" and kind != "Feature" and self.next_byte() == b"[":
                 found = True
                 yield from self.array()
             else:
                 self.next_byte()
-                value = self._value(keep=not found)
+                value = yield from self._value(keep=not found)
                 kind = value if name == "type" else kind
                 if kind == "Feature" and not found:
                     self.at = self._window.start
-                    yield Whole(self._rest() if alone else self.exact())
+                    yield Whole((yield from self._rest() if alone else self.exact()))
                     return
             passed += 1
             if self._invalid and found:  # else all of it is parsed below, and says the same
@@ -145,7 +138,18 @@ class Reader:
                 self.next_byte()
         self.expect(b"}")
         if not found:
-            yield Whole(self._parsed(self._window.start, self.at))
+            if self.at - self._window.start <= WHOLE_BYTES:
+                yield Whole(self._parsed(self._window.start, self.at))
+            else:
+                self.at = self._window.start
+                yield Whole((yield from self.exact()))
+
+    def _pass_plain(self) -> bool:
+        """Go behind members that matter to nobody, as many as are easily told; tell whether there were any."""
+        end = behind_plain_members(self._window, self.at) if self._plain else None
+        self._plain = end is not None
+        begin, self.at = self.at, end or self.at
+        return self.at > begin
 
     def array(self) -> Generator[Any, None, None]:
         """Yield the members of the array that begins here, and go behind it."""
@@ -158,10 +162,11 @@ class Reader:
         while True:
             window.start = self.at
             if guess is not None:
-                guess = guess if (yield from self.guessed(guess)) else None
+                yield from self.guessed(guess)
+                guess = guess if self.held else None
                 self.next_byte()
             beginning = self.beginning() if guess is None else b""
-            yield self.exact()
+            yield (yield from self.exact())
             window.start = self.at
             if self.next_byte() == b"]":
                 self.at += 1
@@ -172,53 +177,47 @@ class Reader:
             if beginning:
                 guess = Guess.of(bytes(window.view[window.start : self.at]), beginning, self.on_one_line)
 
-    def exact(self) -> Any:
+    def exact(self) -> Generator[Pause, None, Any]:
         """Parse a value whose end has to be found, and go behind it."""
-        window = self._window
-        _, length = self._parsed_slowly()
-        self._length = length
-        begin = self.at
-        self.at += length
-        self.on_one_line = window.buffer.find(b"\n", begin, self.at) < 0
-        return self._parsed(begin, self.at)
+        value, self._length, is_final = yield from self._ended()
+        begin, self.at = self.at, self.at + self._length
+        self.on_one_line = self._window.buffer.find(b"\n", begin, self.at) < 0
+        return exact_if_large(value, self._window.view[begin : self.at]) if is_final else self._parsed(begin, self.at)
+
+    def _ended(self) -> Generator[Pause, None, tuple[Any, int, bool]]:
+        """Parse the value that begins here, and tell its length and whether it is as the parser has it."""
+        found = self._parsed_slowly(WHOLE_BYTES // 2)
+        if found is None:
+            with suppress(BrokenPieceError):
+                return *(yield from in_pieces(self._window, self.more, lambda: self.at)), True
+            found = self._parsed_slowly(sys.maxsize)  # says where it is broken
+        assert found is not None
+        return *found, False
 
     def _parsed(self, begin: int, end: int) -> Any:
         data = self._window.view[begin:end]
         try:
-            value = orjson.loads(data)
-            return exact(value, data) if has_large_number(value) else value
+            return exact_if_large(orjson.loads(data), data)
         except orjson.JSONDecodeError as error:
             return BrokenMember(why_not_json(error, data), self._window.line_at(begin) + error.lineno - 1)
 
-    def _rest(self) -> Any:
-        """Parse the value that begins here, which is most often all of the document, and go behind it.
-
-        More is read as long as the parser says that the value goes on.
-        """
+    def _rest(self) -> Generator[Pause, None, Any]:
+        """Parse the value that begins here, which is most often all of the document, and go behind it."""
         window = self._window
-        wanted = WHOLE_BYTES
-        while True:
-            while window.end - self.at <= wanted and self.more():
-                pass
-            ended, end = window.end - self.at <= wanted, window.end
-            while not ended and window.buffer[end - 1] > LAST_OF_ASCII:
-                end -= 1
-            data = window.view[self.at : end]
-            try:
-                value = orjson.loads(data)
-            except orjson.JSONDecodeError as error:
-                if ended or not error.msg.startswith(_GOES_ON):
-                    return self.exact()
-                wanted *= 2
-            else:
-                self.at = end
-                return exact(value, data) if has_large_number(value) else value
+        while window.end - self.at <= WHOLE_BYTES and self.more():
+            pass
+        if len(data := window.view[self.at : window.end]) <= WHOLE_BYTES:
+            with suppress(orjson.JSONDecodeError):
+                value = exact_if_large(orjson.loads(data), data)
+                self.at = window.end
+                return value
+        return (yield from self.exact())
 
-    def _value(self, *, keep: bool) -> Any:
+    def _value(self, *, keep: bool) -> Generator[Pause, None, Any]:
         """Parse the value that begins here and go behind it; with `keep`, nothing of the document is used up."""
         if not keep:
             self._window.start = self.at
-        value, length = self._parsed_slowly()
+        value, length, _ = yield from self._ended()
         try:
             codecs.utf_8_decode(self._window.view[self.at : self.at + length], "strict", True)
         except UnicodeDecodeError:
@@ -234,19 +233,19 @@ class Reader:
         found = _BEGINNING.match(window.buffer, self.at, min(window.end, self.at + BEGINNING_BYTES))
         return found[0] if found else b""
 
-    def guessed(self, guess: Guess) -> Generator[Any, None, bool]:
+    def guessed(self, guess: Guess) -> Generator[Any, None, None]:
         """Yield members whose end is where `guess` says, and stop before the first for which that does not work.
 
-        A member with a separator behind it is followed by another one. Returns whether there were any.
+        A member with a separator behind it is followed by another one.
         """
         window = self._window
         loads = orjson.loads
         needle, separator, back, behind = guess.needle, guess.separator, guess.back, guess.behind
         further = len(separator)
         searched = self.at
-        failed, begin = 0, window.passed + self.at
+        failed, self.held = 0, False
         while failed < GUESSES:
-            limit = self.at + 4 * self._length + FURTHEST_BYTES
+            limit = self.at + min(4 * self._length + FURTHEST_BYTES, WHOLE_BYTES)
             found = window.buffer.find(needle, searched, min(window.end - behind, limit))
             if found < 0:
                 distance = max(window.end - behind - len(needle) - self.at, 0)
@@ -264,17 +263,16 @@ class Reader:
                 failed += 1
                 searched = found + 1
                 continue
-            failed = 0
+            failed, self.held = 0, True
             self._length = end - self.at
             self.at = window.start = searched = end + further
-            yield exact(member, data) if has_large_number(member) else member
+            yield exact_if_large(member, data)
             del member
-        return window.passed + self.at > begin
 
-    def _parsed_slowly(self) -> tuple[Any, int]:
+    def _parsed_slowly(self, most: int) -> tuple[Any, int] | None:
         """Parse the value that begins here with the standard library, and return it with its length in bytes.
 
-        Begins small and doubles, so that a small value costs little beside large ones.
+        Begins small and doubles. None for an array or object that does not end within about `most` bytes.
         """
         window = self._window
         wanted = MEMBER_BYTES
@@ -298,3 +296,5 @@ class Reader:
                 if ended or length < len(text):
                     return value, len(text[:length].encode("utf-8", "surrogateescape"))
             wanted *= 2
+            if wanted > most and data[:1] in (b"{", b"["):
+                return None

@@ -65,3 +65,8 @@ def exact(value: Any, data: memoryview | bytes) -> Any:
         return json.loads(bytes(data))
     except (RecursionError, ValueError):
         return value
+
+
+def exact_if_large(value: Any, data: memoryview | bytes) -> Any:
+    """Return a value as orjson has parsed it, but with integers of any length."""
+    return exact(value, data) if has_large_number(value) else value

@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 from stac_manager.files.guesses import Guess
-from stac_manager.files.members import Reader, Whole
+from stac_manager.files.members import Reader
+from stac_manager.files.pieces import Pause, Whole
 from stac_manager.files.window import Window
 
 _BETWEEN = b" \t\r\n,\x1e\xef\xbb\xbf"
@@ -33,15 +34,16 @@ def members_of_values(window: Window, stop: bytes = b"") -> Generator[tuple[int,
             guess = Guess.of(bytes(window.view[window.start : reader.at]), beginning, reader.on_one_line)
         window.start = reader.at
         if guess is not None:
-            begin = window.passed + reader.at
             for member in reader.guessed(guess):
                 yield 0, Whole(member)
-            if window.passed + reader.at == begin:
-                guess = None
+            guess = guess if reader.held else None
             if not _another(reader, window, stop):
                 return
         beginning = reader.beginning() if guess is None else b""
-        yield from enumerate(reader.value(alone=first))
+        index = 0
+        for member in reader.value(alone=first):
+            yield index, member
+            index += not isinstance(member, Pause)
         first = False
 
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from support import fetch, ids, make_item
 
 from stac_manager import DataProcessingError, Failure, WorkflowContext
-from stac_manager.files import decoding, formats, members, readahead, window
+from stac_manager.files import decoding, formats, members, pieces, readahead, window
+from stac_manager.files.pieces import Pause
 from stac_manager.files.values import members_of_values
 from stac_manager.files.window import Window
 
@@ -46,7 +47,8 @@ def tiny_window() -> Iterator[None]:
         patch.setattr(window, "WINDOW_BYTES", 2 * PAGE)
         patch.setattr(members, "BEGINNING_BYTES", 2 * PAGE)
         patch.setattr(members, "MEMBER_BYTES", PAGE)
-        patch.setattr(members, "WHOLE_BYTES", 4 * PAGE)
+        patch.setattr(members, "WHOLE_BYTES", 8 * PAGE)
+        patch.setattr(pieces, "PIECE_BYTES", 2 * PAGE)
         yield
 
 
@@ -117,11 +119,47 @@ def test_what_was_written_arrives(written: tuple[list[dict[str, Any]], bytes]) -
 @pytest.mark.parametrize("behind", ["", " \n", "é"])
 def test_an_item_of_any_length_is_parsed_by_the_fast_parser(behind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     item = make_item("a", text="aé" * 500)
-    if not behind.strip():
-        monkeypatch.delattr(members.Reader, "exact")
+    slowly = members.Reader._parsed_slowly
+    monkeypatch.setattr(members.Reader, "_parsed_slowly", lambda reader, most: slowly(reader, most))
     found, failures = read((json.dumps(item, ensure_ascii=False) + behind).encode())
     assert found == [item]
     assert len(failures) == len(behind.strip())
+
+
+@pytest.mark.parametrize(
+    "members_of_item",
+    [
+        {"geometry": {"type": "MultiPoint", "coordinates": [[n, -n] for n in range(500)]}},
+        {"assets": {f"a{n}": {"href": "x", "roles": ["data"]} for n in range(100)}},
+        {"properties": {"flat": list(range(2_000)), "deep": [[[[{"a": [["x" * 90]]}]]]] * 30}},
+    ],
+    ids=lambda each: next(iter(each)),
+)
+@pytest.mark.parametrize("form", ["%s", "[%s, %s]", '{"features": [%s]}', "%s\n%s", '{"type": "Feature", "a": %s}'])
+def test_a_large_value_is_parsed_in_turns(members_of_item: dict[str, Any], form: str) -> None:
+    item = make_item("a") | members_of_item
+    text = form.replace("%s", json.dumps(item)).encode()
+    found = [member for _, member in members_of_values(Window(data=text))]
+    values = [getattr(each, "value", each) for each in found if not isinstance(each, Pause)]
+    assert values == ([json.loads(text)] if "Feature" in form else [item] * form.count("%s"))
+    assert len(found) > len(text) // (8 * PAGE)
+
+
+@pytest.mark.parametrize("features", [[], [make_item("a")]])
+def test_members_that_matter_to_nobody_cost_little(features: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million of them took 8 s. What is no JSON among them is a failure."""
+    calls, slowly = [], members.Reader._parsed_slowly
+    monkeypatch.setattr(
+        members.Reader, "_parsed_slowly", lambda reader, most: calls.append(most) or slowly(reader, most)
+    )
+    others = [f'"k{n}": {value}' for n, value in enumerate(["1", "-1.5e3", '"x"', "null", '{"a": 1}', "[]"] * 500)]
+    text = ", ".join([*others, f'"features": {json.dumps(features)}', *others])
+    found = [member for _, member in members_of_values(Window(data=f"{{{text}}}".encode()))]
+    assert [each for each in found if not isinstance(each, Pause)] == features
+    assert len(calls) < 50
+    for broken in ("{", "[1,,2]", "01", "tru", '"\x01"'):
+        with pytest.raises(members.NotJSONError):
+            list(members_of_values(Window(data=f'{{"a": 1, "k": {broken}, {text}}}'.encode())))
 
 
 @given(written=documents(), data=st.data())
@@ -193,12 +231,13 @@ def test_ends_are_found_by_the_slow_parser_only_where_kinds_of_members_meet(
     between: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A document whose first member tells nothing of the others is read at the speed of the parser, too."""
+    monkeypatch.setattr(members, "WHOLE_BYTES", 4_096)
     slowly = members.Reader._parsed_slowly
     times: list[None] = []
 
-    def counted(reader: members.Reader) -> tuple[Any, int]:
+    def counted(reader: members.Reader, most: int) -> tuple[Any, int] | None:
         times.append(None)
-        return slowly(reader)
+        return slowly(reader, most)
 
     monkeypatch.setattr(members.Reader, "_parsed_slowly", counted)
     empty, full = ["{}"] * 300, [json.dumps(make_item(str(number))) for number in range(300)]

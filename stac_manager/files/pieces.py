@@ -1,0 +1,207 @@
+"""A large value, piece by piece: the parser holds up everything else until it returns.
+
+The text is gone through for brackets, commas and strings alone. What stands between two commas, a megabyte or so, is
+given to the parser; an object or array that is larger is opened, and its members are gone through in the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator
+from typing import Any
+
+import orjson
+
+from stac_manager.files.window import Window
+
+PIECE_BYTES = 1_048_576
+MOST_OPENED = 64
+MOST_LEVELS = 1_024
+"""The parser's own limit."""
+
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+'
+_LEAF = rb'[\[{][^][{}"]*+(?:' + _STRING + rb'"[^][{}"]*+)*+[\]}]'
+_BRANCH = rb'[\[{][^][{}"]*+(?:(?:' + _STRING + rb'"|' + _LEAF + rb')[^][{}"]*+)*+[\]}]'
+_SMALL = rb'[^][{}",]*+(?:(?:' + _STRING + rb'"|' + _BRANCH + rb')[^][{}",]*+)*+'
+_TOKEN = re.compile(rb"(?:" + _SMALL + rb",){1,500}|" + _SMALL + rb'(?:([][{}])|(")|\Z)', re.DOTALL)
+"""Members up to a comma, a bracket (1), the quote of a string that goes on (2), or the end of what is looked at."""
+_STRING_ON = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_NAME = rb'"(?!(?:type|features)")[^"\\\x00-\x1f]*+"[ \t\r\n]*+:[ \t\r\n]*+'
+_SCALAR = rb'"[^"\\\x00-\x1f]*+"|[-+.\dEe]++|true|false|null'
+_PLAIN = re.compile(
+    rb"(?:" + _NAME + rb"(?:" + _SCALAR + rb"|" + _LEAF + rb")[ \t\r\n]*+,[ \t\r\n]*+){1,1000}", re.DOTALL
+)
+"""Members of an object, with the commas behind them, that are neither its type nor its features."""
+_QUOTE, _BRACE, _COMMA = b'"{,'
+_QUOTE_FOUND = 2
+
+
+class Pause:
+    """Comes in place of a member where much was passed over, so that others can have their turn."""
+
+
+class Whole:
+    """A value that is no array and no object with an array `features`: it is its own only member."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class BrokenPieceError(Exception):
+    """The value is broken, or is not whole: who reads it another way says where."""
+
+
+def in_pieces(
+    window: Window, more: Callable[[], bool], at: Callable[[], int]
+) -> Generator[Pause, None, tuple[Any, int]]:
+    """Parse the object or array that begins at byte `at()` of a window, and return it with its length.
+
+    Args:
+        more: Reads further; `at()` and the window's bytes may have moved then.
+
+    Raises:
+        BrokenPieceError: If it is broken.
+        OSError, TooLargeError: As `Window.more`.
+    """
+    value = _Building(_emptied(window.view[at()]))
+    scanned = 1
+    while True:
+        begin, data = at(), window.view[at() : window.end]
+        stop = min(window.end, begin + scanned + PIECE_BYTES)
+        within = False
+        for found in _TOKEN.finditer(window.buffer, begin + scanned, stop):
+            scanned = found.end() - begin
+            if within := found.lastindex == _QUOTE_FOUND:
+                break
+            if found.lastindex or data[scanned - 1] == _COMMA:
+                value.take(data, scanned)
+            if value.length:
+                return value.whole, value.length
+        scanned = scanned if within else stop - begin
+        while within:
+            scanned = _STRING_ON.match(window.buffer, at() + scanned, window.end).end() - at()  # type: ignore[union-attr]
+            if at() + scanned < window.end and window.buffer[at() + scanned] == _QUOTE:
+                scanned += 1
+                break
+            _go_on(more)
+            yield Pause()
+        if at() + scanned >= window.end:
+            _go_on(more)
+        yield Pause()
+
+
+def behind_plain_members(window: Window, at: int) -> int | None:
+    """Return where the members of an object end that begin at a byte, as far as they are easily told.
+
+    None where they look like members, and are none.
+    """
+    found = _PLAIN.match(window.buffer, at, window.end)
+    if found is None:
+        return at
+    try:
+        orjson.loads(b"{%b}" % found[0].rstrip(b", \t\r\n"))
+    except orjson.JSONDecodeError:
+        return None
+    return found.end()
+
+
+def _go_on(more: Callable[[], bool]) -> None:
+    if not more():
+        raise BrokenPieceError
+
+
+class _Building:
+    """A value of which a part was seen. Places are counted from its first byte.
+
+    Attributes:
+        whole: The value, when it is whole.
+        length: Of its text, then.
+    """
+
+    def __init__(self, empty: Any) -> None:
+        self.whole: Any = None
+        self.length = 0
+        self._opened: list[tuple[Any, Any]] = [(empty, None)]
+        """The objects and arrays whose members are gone through, each with its name in the one before."""
+        self._mark = 1
+        """What is before it was parsed."""
+        self._levels = [[0, -1]]
+        """Where the innermost of these, and those within it that are not, begin, and where their last comma is."""
+        self._ended = False
+        """The member behind the mark is parsed: a comma or the end must follow."""
+        self._comma = False
+        """There is a comma before the mark: a member must follow."""
+
+    def take(self, data: memoryview, end: int) -> None:
+        """Take a comma or bracket that ends here, and parse what stands before it once that is a piece."""
+        begin, byte = end - 1, data[end - 1 : end].tobytes()
+        if byte == b",":
+            if self._ended and len(self._levels) == 1:
+                self._add(data, self._mark + data[self._mark : end].tobytes().index(b","))
+            self._levels[-1][1] = begin
+        elif byte in b"[{":
+            self._levels.append([begin, -1])
+            if len(self._levels) > MOST_LEVELS:
+                raise BrokenPieceError
+        elif len(self._levels) > 1:
+            self._levels.pop()
+        else:
+            self._close(data, begin, byte)
+        while not self._ended and self._opened and end - self._mark > PIECE_BYTES:
+            if self._levels[0][1] >= self._mark:
+                self._add(data, self._levels[0][1])
+            elif len(self._levels) > 1:
+                self._open(data, self._levels[1][0])
+            else:
+                break  # one text or number
+
+    def _add(self, data: memoryview, end: int, *, last: bool = False) -> None:
+        """Add the members before a comma, or the last ones."""
+        text, container = data[self._mark : end].tobytes(), self._opened[-1][0]
+        if self._ended:
+            if text.strip(b" \t\r\n"):
+                raise BrokenPieceError
+        else:
+            found = _parsed(b"{%b}" % text if isinstance(container, dict) else b"[%b]" % text)
+            if not found and (self._comma or not last):
+                raise BrokenPieceError
+            (container.update if isinstance(container, dict) else container.extend)(found)
+        self._mark, self._ended, self._comma = end + 1, False, True
+
+    def _open(self, data: memoryview, begin: int) -> None:
+        """Go through the members of the object or array that begins here, and is large."""
+        text, container = data[self._mark : begin].tobytes(), self._opened[-1][0]
+        names = list(_parsed(b"{%b[]}" % text if isinstance(container, dict) else b"[%b[]]" % text))
+        if len(names) != 1 or len(self._opened) == MOST_OPENED:
+            raise BrokenPieceError
+        self._opened.append((_emptied(data[begin]), names[0]))
+        self._levels.pop(0)
+        self._mark, self._comma = begin + 1, False
+
+    def _close(self, data: memoryview, begin: int, byte: bytes) -> None:
+        """End the innermost object or array that is gone through."""
+        self._add(data, begin, last=True)
+        container, name = self._opened.pop()
+        if byte != (b"}" if isinstance(container, dict) else b"]"):
+            raise BrokenPieceError
+        if not self._opened:
+            self.whole, self.length = container, begin + 1
+            return
+        above = self._opened[-1][0]
+        if isinstance(above, dict):
+            above[name] = container
+        else:
+            above.append(container)
+        self._levels[0] = [begin, -1]
+        self._ended = True
+
+
+def _emptied(bracket: int) -> Any:
+    return {} if bracket == _BRACE else []
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise BrokenPieceError from None
