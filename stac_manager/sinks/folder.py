@@ -22,7 +22,7 @@ import orjson
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.plan import DIGEST_BYTES, Plan, Rule, partition_of
 from stac_manager.sinks.disk import Disk
-from stac_manager.sinks.layout import MANIFEST, STATE, Layout
+from stac_manager.sinks.layout import MANIFEST, Layout
 from stac_manager.sinks.lock import locked
 from stac_manager.sinks.model import (
     REMOVE,
@@ -271,4 +271,5 @@ def _line(document: dict[str, Any]) -> bytes:
 
 
 def _ours(name: str) -> bool:
-    return name in (STATE, MANIFEST) or _PART.fullmatch(name) is not None
+    """Hidden files count as well: file managers and network file systems leave some, and nobody reads them as items."""
+    return name == MANIFEST or name.startswith(".") or _PART.fullmatch(name) is not None

@@ -14,7 +14,7 @@ import orjson
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.arrow import naming_damage
 from stac_manager.sinks.folder import Folder
-from stac_manager.sinks.layout import MANIFEST, STATE, layout_of
+from stac_manager.sinks.layout import MANIFEST, layout_of
 from stac_manager.sinks.model import Format
 from stac_manager.sinks.ndjson import open_zstd
 from stac_manager.words import many
@@ -73,8 +73,9 @@ def verify(dest: str | Path, *, unique: bool = False) -> Verified:
             wanted = f"{many(part['items'], 'item')} in {part['bytes']:,} bytes"
             problems.append(f"{path}: {many(count, 'item')} in {size:,} bytes; the manifest says {wanted}")
     if not layout.file:
-        known = {part["file"] for part in manifest.parts} | {MANIFEST, STATE}
-        problems += [f"{path}: is not in the manifest" for path in layout.parts.iterdir() if path.name not in known]
+        known = {part["file"] for part in manifest.parts} | {MANIFEST}
+        visible = (path for path in layout.parts.iterdir() if not path.name.startswith("."))
+        problems += [f"{path}: is not in the manifest" for path in visible if path.name not in known]
     damaged = len(problems)
     if twice:
         problems.append(f"{many(twice, 'item')} more than once")

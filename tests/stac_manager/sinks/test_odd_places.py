@@ -104,6 +104,18 @@ def test_what_was_edited_is_said_in_words(
         assert verify(written).problems
 
 
+@pytest.mark.parametrize(("name", "hidden"), [(".DS_Store", True), (".nfs01", True), ("notes", False), ("_x", False)])
+def test_hidden_files_beside_the_parts_are_no_damage(name: str, hidden: bool, source: Path, written: Path) -> None:
+    (written / name).touch()
+    assert verify(written).problems == (() if hidden else (f"{written / name}: is not in the manifest",))
+    sink = Sink({"source": source}, written, partition_items=2)
+    if hidden:
+        assert write(sink).items == ITEMS
+    else:
+        with pytest.raises(ConfigurationError, match="contains other files"):
+            write(sink)
+
+
 @pytest.mark.parametrize("dest", ["file/x", "/proc/x", "file.v2/x/y"])
 def test_a_place_that_cannot_be_written_is_named(dest: str, source: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
