@@ -93,8 +93,7 @@ def quantity(value: float | None, unit: str) -> str:
         return NOT_AVAILABLE
     if unit == "seconds":
         factor, name = next((factor, name) for least, factor, name in _TIMES if abs(value) >= least)
-        shown = value * factor
-        return f"{shown:.3g} {name}" if abs(shown) < 999.5 else f"{shown:,.0f} {name}"
+        return f"{significant(value * factor)} {name}"
     if unit == "bytes":
         factor, name = next((factor, name) for least, factor, name in _SIZES if abs(value) >= least)
         return f"{value * factor:,.{1 if factor < 1 else 0}f} {name}"

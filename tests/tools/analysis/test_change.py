@@ -174,7 +174,7 @@ def test_twenty_megabytes_more_are_seen(tmp_path: Path) -> None:
 def test_what_fails_now_is_a_regression(tmp_path: Path) -> None:
     found = judged(write_results(tmp_path, [{NAME: [1.0] * 8}, {NAME: None}]))
     assert (found.status, found.guilty) == ("regression", (hash_of(1),))
-    assert found.rows[0].evidence == "fails now; it was 1 s before"
+    assert found.rows[0].evidence == "fails now; it was 1.0 s before"
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_a_short_time_is_in_its_own_unit() -> None:
         "124 ms",
         "12.4 s",
     ]
-    assert [quantity(x, "seconds") for x in (0.9996, 0.9994, 2345.0)] == ["1 s", "999 ms", "2,345 s"]
+    assert [quantity(x, "seconds") for x in (0.9996, 0.9994, 2345.0)] == ["1.0 s", "999 ms", "2,345 s"]
 
 
 @pytest.mark.parametrize(
