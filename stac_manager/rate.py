@@ -15,6 +15,8 @@ USUAL_WINDOWS = (1.0, 5.0, 10.0, 60.0)
 WINDOW_MARGIN = 1.05
 # A learned rate is raised after so many windows without a refusal: twice as many, and by less, once that was in vain.
 WINDOWS_BEFORE_PROBE = 2
+WINDOWS_HELD = 4
+"""A limit that let so many windows of requests pass is not what a refusal is for: a busy part of the server may be."""
 PROBE_STEP, SMALL_PROBE_STEP = 1.25, 1.05
 
 
@@ -25,7 +27,7 @@ class RateWindow:
     server is over. What is sent later is kept below that number in any such stretch of time, so that no request is
     refused for the rate alone. Most servers round `Retry-After` up and count by usual stretches: of those that fit, the
     shortest is taken. What was measured too low (a token bucket gives more at first than later) is corrected by rare
-    steps up.
+    steps up. A refusal after `WINDOWS_HELD` windows' worth of requests takes nothing off.
     """
 
     def __init__(self) -> None:
@@ -35,7 +37,8 @@ class RateWindow:
         self._passed = 0
         self._began: float | None = None  # when this measurement began
         self._refused: tuple[float, float] | None = None  # until when a window lasts at least; the last refusal
-        self._step, self._raised = PROBE_STEP, False
+        self._step = PROBE_STEP
+        self._raised: int | None = None  # how many had passed when the limit was raised; None if it was not
         self._probe_at, self._patience = 0.0, WINDOWS_BEFORE_PROBE
 
     @property
@@ -54,7 +57,7 @@ class RateWindow:
             self._learn(began, now)
         self._passed += 1
         if self._refused is None and self.limit is not None and now >= self._probe_at:
-            self.limit, self._raised = self.limit * self._step, True
+            self.limit, self._raised = self.limit * self._step, self._passed
             self._probe_at = now + self._patience * self.window
 
     def refused(self, now: float, retry_after: float | None = None) -> None:
@@ -73,10 +76,14 @@ class RateWindow:
             window = next((usual for usual in USUAL_WINDOWS if shortest < usual <= longest), longest)
             self.limit, self.window = float(max(self._passed, 1)), WINDOW_MARGIN * window
         else:
+            was_raised = self._raised is not None
+            held = self._passed - (self._raised or 0) >= WINDOWS_HELD * self.limit
             measured = max(self._passed / longest * self.window, self.limit / 4)
-            self.limit = self.limit / self._step if self._raised else min(measured, DECREASE * self.limit)
-            self._patience, self._step = 2 * self._patience, SMALL_PROBE_STEP
-        self._began, self._passed, self._refused, self._raised = began, 0, None, False
+            if not held:
+                self.limit = self.limit / self._step if was_raised else min(measured, DECREASE * self.limit)
+            self._patience = max(self._patience // 2, WINDOWS_BEFORE_PROBE) if held else 2 * self._patience
+            self._step = PROBE_STEP if held and not was_raised else SMALL_PROBE_STEP
+        self._began, self._passed, self._refused, self._raised = began, 0, None, None
         self._probe_at = now + self._patience * self.window
 
     def delay(self, now: float) -> float:

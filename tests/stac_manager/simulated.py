@@ -28,6 +28,7 @@ class Server:
         says: Whether a refusal says how long to wait.
         bucket: Tokens of a bucket that is filled at `rate / window`, instead of a window.
         outages: Stretches of time in which everything fails.
+        refuses: The share of requests that are refused at any rate.
     """
 
     latency: Callable[[random.Random], float] = lambda _: 0.1
@@ -39,6 +40,7 @@ class Server:
     bucket: int | None = None
     refusal_latency: float = 0.1
     outages: tuple[tuple[float, float], ...] = ()
+    refuses: float = 0.0
 
 
 @dataclass
@@ -66,6 +68,8 @@ class Run:
     def _admitted(self, now: float) -> float | None:
         """None if the server takes a request, else how long it says to wait."""
         server = self.server
+        if server.refuses and self.random.random() < server.refuses:
+            return 0.1
         if server.rate is None:
             return None
         if server.bucket is not None:

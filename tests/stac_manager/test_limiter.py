@@ -111,6 +111,16 @@ def some_limits(count: int) -> Iterator[Server]:
         )
 
 
+@pytest.mark.parametrize(("share", "most"), [(0.001, 1), (0.01, 10)])
+@pytest.mark.parametrize("says", [True, False])
+def test_refusals_at_random_do_not_bring_auto_to_a_stop(share: float, most: int, says: bool) -> None:
+    """As of a store of which one part is busy: each took off 30 %, and none was ever forgotten."""
+    for seed in range(3):
+        server = Server(refuses=share, says=says, refusal_latency=0.01)
+        seconds = [Run(server, made, 3_000, seed).seconds() for made in (FixedLimiter(2), AutoLimiter())]
+        assert seconds[1] < most * seconds[0]
+
+
 def test_auto_learns_the_rate_and_keeps_to_it() -> None:
     shares, refused = [], []
     for seed, server in enumerate(some_limits(100)):
