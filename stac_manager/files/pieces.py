@@ -6,12 +6,15 @@ given to the parser; an object or array that is larger is opened, and its member
 
 from __future__ import annotations
 
+import codecs
+import json
 import re
 from collections.abc import Callable, Generator
 from typing import Any
 
 import orjson
 
+from stac_manager.files.broken import BrokenMember, why_not_json
 from stac_manager.files.window import Window
 
 PIECE_BYTES = 1_048_576
@@ -19,6 +22,7 @@ MOST_OPENED = 64
 MOST_LEVELS = 1_024
 """The parser's own limit."""
 
+_decoder = json.JSONDecoder(parse_int=float)
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+'
 _LEAF = rb'[\[{][^][{}"]*+(?:' + _STRING + rb'"[^][{}"]*+)*+[\]}]'
 _BRANCH = rb'[\[{][^][{}"]*+(?:(?:' + _STRING + rb'"|' + _LEAF + rb')[^][{}"]*+)*+[\]}]'
@@ -75,6 +79,9 @@ def in_pieces(
                 break
             if found.lastindex or data[scanned - 1] == _COMMA:
                 value.take(data, scanned)
+            if value.length and value.broken is not None:
+                reason, place, line = value.broken
+                return BrokenMember(reason, window.line_at(begin + place) + line - 1), value.length
             if value.length:
                 return value.whole, value.length
         scanned = scanned if within else stop - begin
@@ -129,6 +136,8 @@ class _Building:
         """Where the innermost of these, and those within it that are not, begin, and where their last comma is."""
         self._ended = False
         """The member behind the mark is parsed: a comma or the end must follow."""
+        self.broken: tuple[str, int, int] | None = None
+        """Why the parser refuses a piece that the standard library takes, where it begins, and in which line of it."""
         self._comma = False
         """There is a comma before the mark: a member must follow."""
 
@@ -162,11 +171,20 @@ class _Building:
             if text.strip(b" \t\r\n"):
                 raise BrokenPieceError
         else:
-            found = _parsed(b"{%b}" % text if isinstance(container, dict) else b"[%b]" % text)
+            found = self._parsed(b"{%b}" % text if isinstance(container, dict) else b"[%b]" % text)
             if not found and (self._comma or not last):
                 raise BrokenPieceError
             (container.update if isinstance(container, dict) else container.extend)(found)
         self._mark, self._ended, self._comma = end + 1, False, True
+
+    def _parsed(self, text: bytes) -> Any:
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            found = _leniently(text)
+            if self.broken is None:
+                self.broken = why_not_json(error, memoryview(text)), self._mark, error.lineno
+            return found
 
     def _open(self, data: memoryview, begin: int) -> None:
         """Go through the members of the object or array that begins here, and is large."""
@@ -198,6 +216,18 @@ class _Building:
 
 def _emptied(bracket: int) -> Any:
     return {} if bracket == _BRACE else []
+
+
+def _leniently(text: bytes) -> Any:
+    """Parse what is JSON but for numbers that it does not have, and text that is no UTF-8."""
+    decoded, _ = codecs.utf_8_decode(text, "surrogateescape", True)
+    try:
+        value, length = _decoder.raw_decode(decoded)
+    except (json.JSONDecodeError, RecursionError):
+        raise BrokenPieceError from None
+    if length < len(decoded):
+        raise BrokenPieceError
+    return value
 
 
 def _parsed(text: bytes) -> Any:

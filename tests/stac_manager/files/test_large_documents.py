@@ -145,6 +145,28 @@ def test_a_large_value_is_parsed_in_turns(members_of_item: dict[str, Any], form:
     assert len(found) > len(text) // (8 * PAGE)
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(b"NaN", "NaN is no number"), (b"1e999", "infinity"), (b'"\xff"', "not valid UTF-8"), (b'"\\ud800"', "surrogate")],
+)
+def test_a_large_value_with_what_json_does_not_have_fails_alone_and_in_turns(
+    value: bytes, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is found without the standard library, which takes seconds, at a stretch."""
+    slowly = members.Reader._parsed_slowly
+    monkeypatch.setattr(
+        members.Reader, "_parsed_slowly", lambda reader, most: slowly(reader, most) if most < 10_000 else None
+    )
+    item = json.dumps(make_item("a") | {"a": ["\n", [1] * 500], "b": 0, "c": [[2] * 500]}, indent=0).encode()
+    broken = item.replace(b'"b": 0', b'"b": ' + value)
+    text = b"[" + b",\n".join((item, broken, item)) + b"]"
+    found = [each for _, each in members_of_values(Window(data=text)) if not isinstance(each, Pause)]
+    assert (found[0], found[2]) == (json.loads(item), json.loads(item))
+    assert said in found[1].reason
+    line = text[: text.index(b'"b": ' + value)].count(b"\n") + 1
+    assert line - 1 <= found[1].line <= line  # of text that is no UTF-8 only the piece is known
+
+
 @pytest.mark.parametrize("features", [[], [make_item("a")]])
 def test_members_that_matter_to_nobody_cost_little(features: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A million of them took 8 s. What is no JSON among them is a failure."""
