@@ -158,6 +158,10 @@ def manifest_of(document: object, where: str) -> Manifest:
     try:
         manifest = converted(document, Manifest)
         datetime.fromisoformat(manifest.finished)
+        parts = {part["file"]: (part["items"], part["bytes"]) for part in manifest.parts}
+        sums = [sum(of_each) for of_each in zip((0, 0), *parts.values(), strict=True)]
+        if len(parts) != len(manifest.parts) or sums != [manifest.items, manifest.bytes]:
+            raise ValueError("its parts do not add up")
     except ValueError as error:
         raise ConfigurationError(f"{where}: not a manifest: {error}{REMOVE}") from None
     return manifest

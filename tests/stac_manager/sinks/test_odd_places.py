@@ -48,6 +48,13 @@ def change(**members: Any) -> Callable[[Path], None]:
     return edit
 
 
+def repeat_a_part(dest: Path) -> None:
+    manifest = json.loads(layout_of(dest).manifest.read_text())
+    again = manifest["parts"][0]
+    sums = {name: manifest[name] + again[name] for name in ("items", "bytes")}
+    change(parts=[*manifest["parts"], again], **sums)(dest)
+
+
 def replace_by_folder(name: str) -> Callable[[Path], None]:
     def edit(dest: Path) -> None:
         path = next(dest.glob(name))
@@ -82,6 +89,8 @@ def rewrite_plan(old: str, new: str) -> Callable[[Path], None]:
         (change(parts=[{"file": "../x.ndjson", "items": 1, "bytes": 1}]), "not a manifest: .*regex"),
         (change(parts=[{"file": "x.ndjson", "items": -1, "bytes": 1}]), "not a manifest"),
         (change(format="csv"), "not a manifest: Invalid enum value"),
+        (change(items=ITEMS + 1), "its parts do not add up"),
+        (repeat_a_part, "its parts do not add up"),
         (lambda dest: layout_of(dest).manifest.write_text("{"), "not JSON: .*remove this file"),
         (lambda dest: layout_of(dest).manifest.write_text("[]"), "version None"),
         (replace_by_folder("_manifest.json"), "Is a directory"),
