@@ -66,6 +66,12 @@ def parts_to_share(fetched: int, left: float, idle: int) -> int:
     return parts
 
 
+def spreads_work(parts: Sequence[Partition]) -> bool:
+    """Whether none of several parts is believed to hold nearly all of it: one second may, or what one hand reads on."""
+    items = [part.estimate or 0 for part in parts]
+    return max(items) <= WORTH_SHARING * sum(items)
+
+
 def parts_at_start(estimate: float, left: float, workers: int, page: int) -> int:
     """Into how many parts to cut a partition of about `estimate` items, of those that are left of the search, before it
     is read, as it would keep one worker busy when others have no work any more; 0 to leave it as it is."""
@@ -88,7 +94,7 @@ class Splitter:
         self._undiminished: dict[str, int] = {}  # parts that hold all of the partition that was cut, by its key
         self._twins = 0  # such parts beside the first of each
         self._in_vain = 0
-        self._contradicted = False  # whether pages that show no gap have ended before a count
+        self._doubted = 0  # pages of parts that end before their counts and show no gap
         self._failures = 0  # of parts that were cut around a page, beyond those that were read
         self._parts_left = SPARE_PARTS  # of what ends before its count
         self._spent = 0  # requests for sharing work of which nobody knows how much it is
@@ -196,8 +202,10 @@ class Splitter:
         if self._spent + cost > FOR_SHARING * pages + SPARE_REQUESTS:
             return None
         shares = self._cut(reading, parts, reached=reading.reached) if parts else []
-        self._spent += cost if shares else 0
-        return (reading, shares) if shares else None
+        if not shares or not spreads_work([share.partition for share in shares]):
+            return None
+        self._spent += cost
+        return reading, shares
 
     @property
     def _divides(self) -> bool:
@@ -207,16 +215,21 @@ class Splitter:
     @property
     def is_in_vain(self) -> bool:
         """Whether enough was read again for the sake of counts alone."""
-        return self._in_vain > DOUBTS_IN_VAIN + FOR_DOUBTS * self._pages
+        return self._in_vain > self._worth_a_doubt
+
+    @property
+    def _worth_a_doubt(self) -> float:
+        return DOUBTS_IN_VAIN + FOR_DOUBTS * self._pages
 
     def repaired(self, reading: Reading, largest: int) -> list[Share]:
         """What to read again of a partition that lacks items; nothing where that was tried enough."""
         share, ending = reading.share, reading.ending
         doubted = reading.contradicts
-        self._contradicted |= doubted
-        if doubted and (share.doubted or self.is_in_vain):
+        if doubted:
+            self._doubted += max(reading.tally.fetched, 2)
             self._in_vain += reading.tally.fetched if share.doubted else 0
-            return []
+            if share.doubted or self.is_in_vain or self._doubted > self._worth_a_doubt:
+                return []
         full = reading.memory.last_was_full or ending.problem == CAPPED
         able = self._cuts.can_cut(share.partition) and self._failures <= FAILURES_IN_VAIN
         if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
@@ -242,7 +255,7 @@ class Splitter:
         self._parts_left += PARTS_A_PAGE
         self._pages += 1
         if reading.share.depth or reading.share.doubted:
-            self._in_vain = 0
+            self._in_vain = self._doubted = 0
 
     def once_more(self) -> list[Share]:
         """What to read once more where the whole lacks items, though no part of it does."""
@@ -251,7 +264,7 @@ class Splitter:
 
     def _parts_of_cut_off(self, wanted: float) -> int:
         """Into how many parts to cut what may have been cut off; two at a time where counts were wrong before."""
-        return 2 if self._contradicted else min(max(ceil(wanted), 2), MOST_PARTS)
+        return 2 if self._doubted else min(max(ceil(wanted), 2), MOST_PARTS)
 
     def _cut_short(self, reading: Reading, parts: int, depth: int | None = None) -> list[Share]:
         """Cut a partition that ended before its count, as long as that brings pages."""

@@ -634,6 +634,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "one instant, half without geometry, a filter for them finds none": lambda: Case(
         [], half_without_geometry, world={"counts": False}, most_requests=60
     ),
+    "half at one instant, counts 10 % too high": lambda: Case(
+        [Counts(lambda n: int(1.1 * n))], half_at_one_instant, loose=True, most_requests=120
+    ),
     "half at one instant": lambda: Case([], half_at_one_instant, most_requests=70),
     "half at one instant, without counts": lambda: Case(
         [], half_at_one_instant, world={"counts": False}, most_requests=60

@@ -31,6 +31,7 @@ from stac_manager.api.splitting import (
     parts_at_start,
     parts_of_oversized,
     parts_to_share,
+    spreads_work,
 )
 from stac_manager.api.survey import Survey
 from stac_manager.plan import Interval
@@ -310,6 +311,21 @@ def test_no_edge_lies_beside_what_may_be_more_than_a_page_at_one_second(size: in
     starts = [part.start // SECOND for part in cutter.cut(whole, parts) if part.start is not None]
     assert len(starts) > 1
     assert [start for start in starts if 498 < start < 503] == []
+
+
+@pytest.mark.parametrize(
+    ("estimates", "spreads"),
+    [
+        ([30, 30, 30], True),
+        ([900, 5], False),
+        ([60, 40], True),
+        ([None, None], True),
+        ([0, 0], True),
+        ([71, 29], False),
+    ],
+)
+def test_nobody_helps_where_one_part_holds_nearly_all(estimates: list[int | None], spreads: bool) -> None:
+    assert spreads_work([Interval(0, 1, estimate=each) for each in estimates]) is spreads
 
 
 @pytest.mark.parametrize(("isolates", "most"), [(True, 120), (False, 3 * FAILURES_IN_VAIN)])
