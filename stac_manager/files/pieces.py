@@ -10,14 +10,15 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
-from stac_manager.files.broken import BrokenMember, why_not_json
+from stac_manager.files.broken import BrokenMember, NotJSONError, instead, why_not_json
 from stac_manager.files.window import Window
 
 PIECE_BYTES = 1_048_576
+SHOWN_BYTES = 12
 MOST_OPENED = 64
 MOST_LEVELS = 1_024
 """The parser's own limit."""
@@ -52,7 +53,16 @@ class Whole:
 
 
 class BrokenPieceError(Exception):
-    """The value is broken, or is not whole: who reads it another way says where."""
+    """The value is broken, or is not whole: who reads it another way says where.
+
+    Attributes:
+        place: How far from the first byte of the value, where that is known.
+        said: What is wrong there.
+    """
+
+    def __init__(self, place: int | None = None, said: str = "") -> None:
+        super().__init__(said)
+        self.place, self.said = place, said
 
 
 def in_pieces(
@@ -64,9 +74,23 @@ def in_pieces(
         more: Reads further; `at()` and the window's bytes may have moved then.
 
     Raises:
-        BrokenPieceError: If it is broken.
+        NotJSONError: If it is broken.
+        BrokenPieceError: The same, where somebody else has to find out where.
         OSError, TooLargeError: As `Window.more`.
     """
+    try:
+        return (yield from _in_pieces(window, more, at))
+    except BrokenPieceError as error:
+        if error.place is None:
+            raise
+        place = at() + error.place
+        shown = instead(bytes(window.view[place : min(place + SHOWN_BYTES, window.end)]))
+        raise NotJSONError(f"{error.said[:1].lower()}{error.said[1:]}{shown}", window.line_at(place)) from None
+
+
+def _in_pieces(
+    window: Window, more: Callable[[], bool], at: Callable[[], int]
+) -> Generator[Pause, None, tuple[Any, int]]:
     value = _Building(_emptied(window.view[at()]))
     scanned = 1
     while True:
@@ -90,10 +114,11 @@ def in_pieces(
             if at() + scanned < window.end and window.buffer[at() + scanned] == _QUOTE:
                 scanned += 1
                 break
-            _go_on(more)
+            if not more():
+                value.cut_off(window.view[at() : window.end])
             yield Pause()
-        if at() + scanned >= window.end:
-            _go_on(more)
+        if at() + scanned >= window.end and not more():
+            value.cut_off(window.view[at() : window.end])
         yield Pause()
 
 
@@ -110,11 +135,6 @@ def behind_plain_members(window: Window, at: int) -> int | None:
     except orjson.JSONDecodeError:
         return None
     return found.end()
-
-
-def _go_on(more: Callable[[], bool]) -> None:
-    if not more():
-        raise BrokenPieceError
 
 
 class _Building:
@@ -181,10 +201,27 @@ class _Building:
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            found = _leniently(text)
+            try:
+                found = _leniently(text)
+            except BrokenPieceError as worse:
+                if worse.place is None or worse.place >= len(text) - 1:  # the bracket put behind the piece
+                    raise BrokenPieceError from None
+                raise BrokenPieceError(self._mark - 1 + worse.place, worse.said) from None
             if self.broken is None:
                 self.broken = why_not_json(error, memoryview(text)), self._mark, error.lineno
             return found
+
+    def cut_off(self, data: memoryview) -> NoReturn:
+        """Say where the last member breaks off."""
+        if not self._ended:
+            try:
+                _leniently((b"{" if isinstance(self._opened[-1][0], dict) else b"[") + data[self._mark :].tobytes())
+            except BrokenPieceError as error:
+                if error.place is not None:
+                    raise BrokenPieceError(self._mark - 1 + error.place, error.said) from None
+        elif not data[self._mark :].tobytes().strip():
+            raise BrokenPieceError(len(data), "Expecting ',' delimiter")
+        raise BrokenPieceError
 
     def _open(self, data: memoryview, begin: int) -> None:
         """Go through the members of the object or array that begins here, and is large."""
@@ -223,7 +260,10 @@ def _leniently(text: bytes) -> Any:
     decoded, _ = codecs.utf_8_decode(text, "surrogateescape", True)
     try:
         value, length = _decoder.raw_decode(decoded)
-    except (json.JSONDecodeError, RecursionError):
+    except json.JSONDecodeError as error:
+        place = len(decoded[: error.pos].encode("utf-8", "surrogateescape"))
+        raise BrokenPieceError(place, error.msg) from None
+    except RecursionError:
         raise BrokenPieceError from None
     if length < len(decoded):
         raise BrokenPieceError

@@ -167,6 +167,25 @@ def test_a_large_value_with_what_json_does_not_have_fails_alone_and_in_turns(
     assert line - 1 <= found[1].line <= line  # of text that is no UTF-8 only the piece is known
 
 
+@pytest.mark.parametrize("end", [-2, -30, 700, 1_500])
+@pytest.mark.parametrize("changed", [b"", b"tru, ", b'"x" 1, '])
+def test_a_large_value_that_is_broken_says_where(end: int, changed: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the standard library would, without looking at all of it once more."""
+    item = json.dumps(make_item("a") | {"a": ["x", [1] * 500], "c": [[2] * 500]}, indent=1).encode()
+    text = item[:900] + changed + item[900:] if changed else item[:end]
+    with pytest.raises(json.JSONDecodeError) as caught:
+        json.loads(text)
+    slowly = members.Reader._parsed_slowly
+    monkeypatch.setattr(
+        members.Reader, "_parsed_slowly", lambda reader, most: slowly(reader, most) if most < 10_000 else None
+    )
+    with pytest.raises(members.NotJSONError) as found:
+        list(members_of_values(Window(data=text)))
+    said = caught.value.msg
+    assert str(found.value).startswith(said[:1].lower() + said[1:])
+    assert found.value.line == caught.value.lineno
+
+
 @pytest.mark.parametrize("features", [[], [make_item("a")]])
 def test_members_that_matter_to_nobody_cost_little(features: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A million of them took 8 s. What is no JSON among them is a failure."""
