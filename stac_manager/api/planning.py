@@ -138,9 +138,10 @@ class Planner:
         *,
         looked: bool = False,
         surely: bool = False,
+        lossy: bool = False,
     ) -> Planned:
         """Cut by time where that works; `looked` where it is known that not all items are alike in time, `surely` where
-        nothing finds out later that it does not."""
+        nothing finds out later that it does not, `lossy` where items without a datetime are lost anyway."""
         known, query = planned.known, planned.query
         assert known is not None
         page = known.page
@@ -154,9 +155,9 @@ class Planner:
         nulls = False
         if "datetime" not in query.body and (page.matched is None or known.reachable != page.matched):
             without = await null_datetime_search(self._client, query)
-            if without is None:
+            if without is None and not lossy:
                 return replace(planned, reason=NULLS_LOST)
-            nulls = without.size > 0
+            nulls = without is not None and without.size > 0
         if not await self._finds_by_time(query, members, nulls=nulls, surely=surely or page.matched is None):
             return replace(planned, reason=BY_OTHER_TIMES)
         cutter = Cutter(query.bounds, first_page.expected(known, members))
@@ -198,6 +199,13 @@ class Planner:
             and (low is None or time >= low)
             and (high is None or time <= high)
         )
+
+    async def despite_nulls(self, planned: Planned, workers: int) -> Planned:
+        """Cut by time what would lose items without a datetime, as pages that may hold them cannot be had."""
+        if planned.known is None or planned.reason != NULLS_LOST:
+            return planned
+        parts = max(first_page.parts_for(planned.known.page, workers), 2)
+        return await self._cut_by_time(planned, parts, workers, lossy=True)
 
     async def another_way(self, planned: Planned, workers: int, reached: float | None = None) -> Planned:
         """Cut a search after all while it is read in sequence, or say why not: by time, once it has proved long and the

@@ -9,7 +9,7 @@ from stac_manager.api.first_page import parts_for
 from stac_manager.api.frontier import Frontier, look_at
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
-from stac_manager.api.planning import Planned, Planner
+from stac_manager.api.planning import NULLS_LOST, Planned, Planner
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, SHIFTED, STALE, STALE_PAGES, Reading
 from stac_manager.api.requests import Request, counter_of, counter_of_sizes, with_limit
@@ -268,14 +268,21 @@ class Ways:
                 frontier.end_at(frontier.next_page)
                 self._refused = self._refused or (failed, frontier.next_page)
             return None if planner is None else await self._instead_of_pages(planner, frontier, reading)
-        if planner is None or not reading.tally.members or self._planned.reason:
+        lossy = reading.ending.error is not None and self._planned.reason == NULLS_LOST
+        if planner is None or not reading.tally.members or (self._planned.reason and not lossy):
             return None
         try:
-            workers = DOUBTED_AT_ONCE if reading.contradicts else 1
-            planned = await planner.plan(MOST_AT_ONCE, lambda page: max(parts_for(page, workers), 2))
+            workers, planned = DOUBTED_AT_ONCE if reading.contradicts else 1, self._planned
+            if not lossy:
+                planned = await planner.plan(MOST_AT_ONCE, lambda page: max(parts_for(page, workers), 2))
             planned = await planner.another_way(planned, MOST_AT_ONCE)
+            if planned.cuts is None and reading.ending.error is not None:
+                planned = await planner.despite_nulls(planned, MOST_AT_ONCE)
+                if planned.cuts is not None:
+                    self._ledger.failed_pages(reading)
+                    reading.ending.shifted = reading.ending.error
             return planned if planned.cuts is not None else None
         except DataProcessingError:
-            if reading.ending.error is not None:
+            if reading.ending.error is not None and not lossy:
                 raise DataProcessingError(reading.ending.error) from None
             return None

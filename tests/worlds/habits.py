@@ -356,6 +356,13 @@ class WrongWayRound(Habit):
             ask.conditions["bbox"] = [east, south, west, north]
 
 
+class SortedById(Habit):
+    """All items are in the order of their ids."""
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        return sorted(items, key=lambda item: str(item["id"]))
+
+
 class ErrorsIn200(Habit):
     """Every so many searches: 200 with a list of errors, an error (ArcGIS) or its words (AWS), and no items."""
 

@@ -73,6 +73,7 @@ from .habits import (
     RefusesBeyondTheEnd,
     SaysFullPages,
     ShortAddresses,
+    SortedById,
     Sorts,
     TiesInAnyOrder,
     TimesAsText,
@@ -146,6 +147,10 @@ def in_three_collections(count: int = COUNT) -> list[Json]:
 def in_small_collections() -> list[Json]:
     sizes = (67, 4, 4, 4, 4, 5, 2, 30)
     return [make_item(n, name) for n, name in enumerate(f"{k}" for k, size in enumerate(sizes) for _ in range(size))]
+
+
+def without_datetime_at(number: int) -> list[Json]:
+    return [make_item(n, **({"datetime": None} if n == number else {})) for n in range(COUNT)]
 
 
 def some_without_datetime() -> list[Json]:
@@ -411,6 +416,14 @@ CASES: dict[str, Callable[[], Case]] = {
     "every POST has the same answer": lambda: Case([CachedPosts()], most_requests=25),
     "next is heeded by GET only": lambda: Case(
         [LinksUnheeded()], in_ties, world={"paging": "offset", "counts": False}, most_requests=40
+    ),
+    "one item without datetime is poison, nothing finds it": lambda: Case(
+        [DatetimeOnly(), SortedById(), PoisonedItem("item-0055"), Ignores("bbox")], lambda: without_datetime_at(55),
+        world={"filters": False, "paging": "position"}, most_requests=90,
+    ),
+    "one item without datetime is poison, nothing finds it, without counts": lambda: Case(
+        [DatetimeOnly(), SortedById(), PoisonedItem("item-0055"), Ignores("bbox")], lambda: without_datetime_at(55),
+        world={"filters": False, "paging": "position", "counts": False}, most_requests=90,
     ),
     "a box across the antimeridian": lambda: Case(
         options={"bbox": PACIFIC}, wanted=in_pacific, most_requests=30
