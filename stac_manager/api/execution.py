@@ -43,7 +43,7 @@ class Search:
         self.query, self._fetcher, self._ledger, self._stats = planned.query, fetcher, ledger, ledger.stats
         self.ways = Ways(planner, planned, fetcher, ledger, level.planned)
         self._splitter = self._splitter_of(planned)
-        self._readings: set[Reading] = set()
+        self._readings: dict[Reading, None] = {}  # in the order in which they were begun
         self._beyond = Beyond(fetcher, ledger)
         fetcher.given = None if planned.cuts else planned.page
         self._room = Room(BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._is_divided() else 1)
@@ -61,7 +61,7 @@ class Search:
         first = self.ways.first_request(part) or self.query.request(part, size)
         reading = Reading(share, first, first)
         self._replace(reading, self._splitter.at_start(share, self._ledger.came, size) if self._splitter else [])
-        self._readings.add(reading)
+        self._readings[reading] = None
         while reading.following is not None and not reading.stopped:
             reading.stopped = share.doubted and self._splitter is not None and self._splitter.is_in_vain
             self._replace(reading, self.ways.by_names(self.query, reading))
@@ -230,7 +230,7 @@ class Search:
 
     async def _finish(self, reading: Reading) -> None:
         """Compare what came with what was counted; read again what lacks items."""
-        self._readings.discard(reading)
+        self._readings.pop(reading, None)
         self._ledger.skipped(reading)
         self.ways.finished(reading)
         if self._splitter is not None:
