@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import nullcontext
-from functools import partial
+from functools import cached_property, partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack, overload
 
@@ -69,7 +69,6 @@ class IngestModule:
         self.config = IngestConfig.parse(options if config is None else config, self._mode)
         self.stats: FileStats | ApiStats = FileStats() if self.config.mode == "file" else ApiStats()
         """What the latest fetch did, during it and after it. `FileIngest` and `ApiIngest` have one of the two types."""
-        self._endpoints: Endpoints = {}
 
     def fetch(self, context: WorkflowContext) -> AsyncGenerator[Item, None]:
         """Yield every item of the source once.
@@ -199,6 +198,12 @@ class IngestModule:
             searches.read, partition, self.config, collection_id, failures, api_stats, texts, self._endpoints
         )
         return PartitionReader(partition, read_api, api_stats, self._modifier, texts)
+
+    @cached_property
+    def _endpoints(self) -> Endpoints:
+        from stac_manager.api.search import Endpoints
+
+        return Endpoints()
 
     def _collection_id(self, context: WorkflowContext | None) -> str | None:
         return self.config.collection_id or (context.data.get("collection_id") if context else None)

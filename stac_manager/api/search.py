@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from math import ceil, inf
 from time import time
-from typing import Any, TypeAlias
+from typing import Any
 
 from stac_manager.api import page_sizes
 from stac_manager.api.counting import MOST_PARTITIONS, counted_in_parts
@@ -46,8 +46,29 @@ from stac_manager.timestamps import SECOND, YEAR_SECONDS
 BLIND_PARTITIONS = 16  # without counts nobody knows how many are right
 
 
-Endpoints: TypeAlias = dict[tuple[str, ...], Endpoint]
-"""Of one server, by the Collections that are searched."""
+class Endpoints:
+    """Where searches are answered, as the partitions that were read have found: the next ones ask there."""
+
+    def __init__(self) -> None:
+        self._by_collections: dict[tuple[str, ...], Endpoint] = {}
+
+    async def query(self, planner: Planner) -> Query:
+        """What is asked, at an endpoint that is known, or that the landing page names.
+
+        Raises:
+            DataProcessingError: As `Planner.query`.
+        """
+        query = await planner.query(self._by_collections.get(_collections(planner)))
+        self.keep(planner, query.endpoint)
+        return query
+
+    def keep(self, planner: Planner, endpoint: Endpoint) -> None:
+        """Take note of where the search of a planner is answered."""
+        self._by_collections[_collections(planner)] = endpoint
+
+
+def _collections(planner: Planner) -> tuple[str, ...]:
+    return tuple(planner.body.get("collections", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +179,15 @@ async def read(
 ) -> Parts:
     """Yield the items that a partition owns, in parts, and call `done` with the report after the last.
 
-    `texts` keeps the text of the latest item, where nothing else is wanted; `endpoints` what the landing page says,
-    for the partitions that follow.
+    `texts` keeps the text of the latest item, where nothing else is wanted; `endpoints` where searches are
+    answered, also for the partitions that follow.
     """
     async with opened(replace(config, max_items=None), collection_id, stats) as session:
         workers, whole = session.level.planned, isinstance(partition, Whole)
         planned = (
             await _planned(config, session, stats, blindly=True)
             if whole
-            else _divided(partition, await _query(session.planner, endpoints), workers, config.limit)
+            else _divided(partition, await endpoints.query(session.planner), workers, config.limit)
         )
         query = planned.query
         ledger = Ledger(stats, failures, query.asked, None, alone=None if whole else partition, loads=_loads(texts))
@@ -176,7 +197,7 @@ async def read(
             async for part in parts:
                 yield part
         if run.query.endpoint.search != query.endpoint.search:  # where the landing page says, nobody answers
-            endpoints[tuple(session.planner.body.get("collections", ()))] = run.query.endpoint
+            endpoints.keep(session.planner, run.query.endpoint)
     proof = stats.completeness
     report = combine(
         partition.key,
@@ -193,13 +214,6 @@ async def read(
         duplicates=proof.duplicates_removed,
     )
     done(report)
-
-
-async def _query(planner: Planner, endpoints: Endpoints) -> Query:
-    names = tuple(planner.body.get("collections", ()))
-    query = await planner.query(endpoints.get(names))
-    endpoints[names] = query.endpoint
-    return query
 
 
 def _loads(texts: Texts | None) -> Callable[[Any], Any] | None:
