@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from made_data_sets import make_data_set, measured_level, missing_level
+from made_data_sets import make_data_set, measured_level, missing_level, timed
 from test_markdown import documented_report
 
 from tools.analysis.analysis import analyse_report
@@ -99,6 +99,8 @@ def test_a_name_is_not_broken_in_the_middle_of_a_word() -> None:
     assert f"<td>{name.format(10)}</td>" in text
     assert f"<strong>{name.format(10)}</strong>: regression: fails now" in text
     assert f"<li>{name.format(1)}: no change: " in text
+    limited = replace(report, data_sets=(timed({1: 10.0, 5: 8.0}, busy=0.7),))
+    assert "limits the speedup to 1.4x" in rendered(limited)
 
 
 def test_a_comparison_is_a_page_too() -> None:

@@ -315,11 +315,14 @@
     });
   }
 
-  /** A figure: its caption, the plot, what the keyboard points at, and the same numbers as a table; none of nothing. */
+  /**
+   * A figure: its caption, the plot, what the keyboard points at, and the same numbers as a table; none of nothing, but
+   * the labels of bars say what failed.
+   */
   function draw(id, { title, summary, columns, rows, config, x, format, legend = false, heading, onPick }) {
     const figure = at(id);
     const shownSets = config.data.datasets.filter((set) => !set.silent);
-    figure.hidden = !shownSets.some(({ data }) => data.some((value) => value !== null && value !== undefined));
+    figure.hidden = config.type === "line" && !shownSets.some(({ data }) => data.some((value) => value !== null && value !== undefined));
     if (figure.hidden) return;
     const open = figure.querySelector("details")?.open ?? !window.Chart;
     const focused = figure.contains(document.activeElement) && document.activeElement.tagName === "CANVAS";
