@@ -17,7 +17,6 @@ from stac_manager.exceptions import ConfigurationError
 NETWORK = ("timeout", "retries", "rate_limit", "user_agent", "ca_bundle", "client_cert", "trust_env")
 API_ONLY = ("query", "limit", "sortby", "ordered")
 FILE_ONLY = ("source_type", "format", "storage_options")
-FILTERS = ("collections", "ids", "datetime", "bbox", "intersects", "filter")
 SECRETS = ("headers", "storage_options")
 """Options that may hold credentials: they are shown and written nowhere."""
 

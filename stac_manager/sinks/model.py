@@ -115,7 +115,7 @@ class Manifest:
         updated, datetime: How far these times of the items reach.
         finished: When the run ended, RFC 3339.
         files: A digest of the names, sizes and times of the source's files, where DEST is one file: there, no plan is
-            left that has them. None for a source that is none of this machine.
+            left that has them.
     """
 
     source: str
