@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -33,16 +33,20 @@ class Page:
     """One answer to a search."""
 
     url: str  # fit for messages
-    size: int  # how many members it has
     size_bytes: int
     matched: int | None  # the server's number of items of the whole slice
     following: Request | None  # for the page after it
     first: Request  # for the first page, of pages of this size: later ones are built from it
-    members: Outline | list[Any] = field(default_factory=list)  # the document, where they are not parsed yet
+    members: Outline | list[Any]  # the document, where they are not parsed yet
     doubt: str | None = None  # why it may not be the last page, though it has no `next` link
     broken: str | None = None  # why its `next` link cannot be followed
     full: bool = False  # whether it is as large as this server's pages get
     miscounted: bool = False  # whether it has another number of members than it says
+
+    @property
+    def size(self) -> int:
+        """How many members it has, as far as is known before they are parsed."""
+        return len(self.members) if isinstance(self.members, list) else self.members.count
 
     @property
     def counting(self) -> bool:
@@ -228,8 +232,7 @@ def page_of(answer: Answer, first: Request) -> Page:
         following = next_request(answer, first)
     except LinkError as error:  # the items are there all the same
         broken = str(error)
-    size = len(features) if isinstance(features, list) else answer.size
-    return Page(shown(answer.url), size, answer.size_bytes, matched, following, first, features, broken=broken)
+    return Page(shown(answer.url), answer.size_bytes, matched, following, first, features, broken=broken)
 
 
 def matched_of(document: Mapping[str, Any]) -> int | None:

@@ -51,7 +51,7 @@ NEXT = Request("GET", "http://a.example/search?token=a")
 )
 def test_a_search_may_end_at_the_beginning_of_1970(interval: str | None, extent: Any, ends: tuple[int, int]) -> None:
     query = Query(Endpoint.guess("http://a.example/"), {}, Bounds.parse(interval))
-    page = Page("", 100, 1, None, NEXT, NEXT)
+    page = Page("", 1, None, NEXT, NEXT, [None] * 100)
     known = Survey(query, page, True, None, extent, None, None)
     found = expected(known, known.page.objects())
     assert (found.low, found.high) == ends
@@ -71,12 +71,12 @@ def test_a_search_may_end_at_the_beginning_of_1970(interval: str | None, extent:
     ],
 )
 def test_into_how_many_parts_ten_workers_cut(size: int, matched: int | None, following: bool, parts: int) -> None:
-    assert parts_for(Page("", size, 1, matched, NEXT if following else None, NEXT), 10) == parts
+    assert parts_for(Page("", 1, matched, NEXT if following else None, NEXT, [None] * size), 10) == parts
 
 
 @pytest.mark.parametrize(("pages", "workers", "tiles"), [(20, 20, 8), (60, 20, 20), (60, 10, 10), (4, 20, 2)])
 def test_tiles_are_fewer_where_pages_are_few(pages: int, workers: int, tiles: int) -> None:
-    assert tiles_for(Page("", 100, 1, 100 * pages, NEXT, NEXT), workers) == tiles
+    assert tiles_for(Page("", 1, 100 * pages, NEXT, NEXT, [None] * 100), workers) == tiles
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_intervals_of_100_pages_take_few_requests_and_rounds(
         for reading, rest in list(active.items()):
             following = NEXT if len(rest) > 100 else None
             members = [{"properties": {"datetime": date}} for date in rest[:100]]
-            page = Page("", len(members), 0, len(rest) + reading.tally.members, following, NEXT, list(members))
+            page = Page("", 0, len(rest) + reading.tally.members, following, NEXT, list(members))
             reading.accept(page)
             del rest[:100]
             shares = []
