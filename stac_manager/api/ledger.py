@@ -114,6 +114,7 @@ class Ledger:
         tally, stats, clock = reading.tally, self.stats, perf_counter
         stats.pages += page.size > 0
         marks: list[int] = []
+        known = reading.memory.different
         before, glance = reading.share.before, Glance.at(reading.share.partition, self._asked or Asked())
         started = clock()
         for member in page.features(self._loads):
@@ -139,7 +140,7 @@ class Ledger:
             if reading.ending.problem != LOST:
                 self._leave_out(reading, tally.near)
             tally.near = 0
-            for mark in reading.finish_page(marks, page):
+            for mark in reading.finish_page(marks, page, reading.memory.different - known):
                 self._twice.add(mark)
 
     def mark_if_meant(self, member: dict[str, Any], partition: Partition) -> int | None:

@@ -8,29 +8,24 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import inf
 
+from stac_manager.api.circles import EMPTY_PAGES, LOOP, REPEAT, STALE_PAGES
 from stac_manager.api.next_links import keeps_conditions
 from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import NO_NEXT, Page
-from stac_manager.api.requests import Request, item_after, mark_of_request, page_after
+from stac_manager.api.requests import Request, item_after, page_after
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.shares import Ending, Memory, Share, Tally
 from stac_manager.plan import Interval, Pages, Whole
 from stac_manager.report import PartitionReport
 from stac_manager.timestamps import SECOND
 
-LOOP = "the server's next link leads back to a page already read"
-REPEAT = "the server repeats a page"
-CIRCLES = (LOOP, REPEAT)
 SHIFTED = "items came or went while pages were read: the server's count changed"
 MOVED = "items came again on later pages, which count: items that came or went have moved them"
 CAPPED = "there are more items than its pages reach, and than the server counts"
 PERHAPS_CAPPED = "the server may give no more than so many items, however many there are: it shows no others"
 LOST = "a next link has lost a condition of the search"
 ENDED_EARLY = "its pages ended before the older items that others read"
-STALE_PAGES = 20
-EMPTY_PAGES = 5  # so many empty pages in a row are the end where there is no count
 MOST_SKIPPED = 3
-STALE = f"{STALE_PAGES} pages in a row held nothing new"
 
 
 @dataclass(slots=True, eq=False)
@@ -92,16 +87,15 @@ class Reading:
             self.pace = inf if second is None else before - second
         if page.following is not None and self.keeps_conditions:
             self.keeps_conditions = keeps_conditions(page.following, page.first)
-        self.memory.asked.add(mark_of_request(self.following or self.first))
+        self.memory.circles.accept(self.following or self.first, page.size)
         self.following = page.following if self.reached is None or self.reached >= self.until else None
         ends = page.following is None or self.counted == self.tally.members
         if page.size:  # of pages that end at a round number, one that is empty may follow the last
             at_limit = isinstance(self.share.partition, Whole) and self.tally.members % 1_000 == 0
             self.last = page if ends or at_limit else None
-        self.memory.empty = 0 if page.size else self.memory.empty + 1
         if (not page.size and self._is_over) or (not page.full and self.counted == self.tally.members):
             self.following = None  # stac-server (Element 84) has a next link on its last page
-        elif page.following is not None and mark_of_request(page.following) in self.memory.asked:
+        elif page.following is not None and self.memory.circles.lead_back_to(page.following):
             self._end_in_circle(LOOP, page)
         elif page.broken:
             self.fail(page.broken)
@@ -123,28 +117,24 @@ class Reading:
     def _is_over(self) -> bool:
         """Whether an empty page is the end, though it has a next link: some servers filter after they page."""
         all_came = self.counted is not None and self.counted <= self.tally.members
-        return all_came or self.memory.empty >= (EMPTY_PAGES if self.counted is None else STALE_PAGES)
+        return all_came or self.memory.circles.empty >= (EMPTY_PAGES if self.counted is None else STALE_PAGES)
 
-    def finish_page(self, marks: Sequence[int], page: Page) -> list[int]:
-        """Take note of a page that was delivered, and end what does not end by itself; give the marks of its own
-        members that it holds twice."""
+    def finish_page(self, marks: Sequence[int], page: Page, new: int) -> list[int]:
+        """Take note of a page that was delivered, of which so many members are new, and end what does not end by
+        itself; give the marks of its own members that it holds twice."""
         memory = self.memory
         self.tally.read += 1
         page.miscounted = len(marks) != page.size
         different = frozenset(marks)
         self.tally.twice += len(marks) - len(different)
         self.tally.members += len(marks) - page.size
-        memory.stale = 0 if memory.new_on_page or memory.again > 0 else memory.stale + 1
-        memory.again -= len(marks)
-        if page.counting and 0 < memory.new_on_page < len(different) and not memory.anew:
+        if page.counting and 0 < new < len(different) and not memory.anew:
             self.ending.shifted = MOVED
-        memory.new_on_page = 0
-        mark = hash(different)
-        if marks and mark in memory.pages:
+        problem = memory.circles.finish_page(different, len(marks), new)
+        if problem == REPEAT:
             self._end_in_circle(REPEAT, page)
-        elif memory.stale >= STALE_PAGES:
-            self.end(STALE)
-        memory.pages.add(mark)
+        elif problem is not None:
+            self.end(problem)
         if len(different) == len(marks):
             return []
         return [mark for mark, times in Counter(marks).items() if times > 1 and mark in memory.own]
@@ -223,10 +213,8 @@ class Reading:
     def begin_anew(self, first: Request) -> None:
         """Read from the beginning once more, over what came already."""
         self.first = self.following = first
-        self.memory.asked.clear()
-        self.memory.pages.clear()
-        self.memory.again = self.memory.different
-        self.memory.anew |= self.memory.again > 0
+        self.memory.circles.begin_anew(self.memory.different)
+        self.memory.anew |= self.memory.different > 0
 
     @property
     def repeats(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from math import inf
 
+from stac_manager.api.circles import Circles
 from stac_manager.api.requests import Request
 from stac_manager.api.seen import Seen
 from stac_manager.exceptions import DataProcessingError
@@ -69,30 +70,24 @@ class Tally:
 
 @dataclass(slots=True)
 class Memory:
-    """What a reading remembers: marks of its own items, of others, of its pages and of its requests."""
+    """What a reading remembers: marks of its own items and of others, and what its pages were like."""
 
     own: Seen = field(default_factory=Seen)
     others: Seen = field(default_factory=Seen)
-    pages: set[int] = field(default_factory=set)
-    asked: set[int] = field(default_factory=set)
-    new_on_page: int = 0  # members of the page at hand
-    stale: int = 0  # pages in a row without a new member
-    empty: int = 0  # pages in a row without any
+    circles: Circles = field(default_factory=Circles)
     last_was_full: bool = False  # whether the latest page was as large as this server's pages get
     unnamed: list[str] = field(default_factory=list)  # why members behind which nothing came yet cannot be had
     counts: set[int] = field(default_factory=set)  # what its pages said that there is
     counting: bool = False  # whether their links count
     anew: bool = False  # whether it was begun once more, over what came already
-    again: int = 0  # so many members of that are still to come
 
     def is_new(self, mark: int, *, own: bool) -> bool:
         """Tell whether a member has not come before in this reading, and remember it."""
-        new = (self.own if own else self.others).add(mark)
-        self.new_on_page += new
-        return new
+        return (self.own if own else self.others).add(mark)
 
     @property
     def different(self) -> int:
+        """How many members came, each counted once."""
         return len(self.own) + len(self.others)
 
 

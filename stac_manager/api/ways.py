@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from stac_manager.api.circles import STALE, STALE_PAGES
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
 from stac_manager.api.frontier import Frontier, look_at
@@ -11,7 +12,7 @@ from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import NULLS_LOST, Planned, Planner
 from stac_manager.api.query import Query
-from stac_manager.api.reading import CAPPED, SHIFTED, STALE, STALE_PAGES, Reading
+from stac_manager.api.reading import CAPPED, SHIFTED, Reading
 from stac_manager.api.requests import Request, counter_of, counter_of_sizes, with_limit
 from stac_manager.api.seen import Seen
 from stac_manager.api.shares import Share
