@@ -199,8 +199,10 @@ class Search:
                     if page is None:
                         await self._finish(reading)
                         continue
-                    if others := self._ledger.other_collections(reading, page):
-                        self._ledger.take_for(others, heeds=await heeds_collections(self._fetcher.client, self.query))
+                    conditions = self._ledger.conditions
+                    if others := conditions.other_collections(reading, page):
+                        heeds = await heeds_collections(self._fetcher.client, self.query)
+                        self._stats.notes += conditions.take_for(others, heeds=heeds)
                     items = self._delivered(reading, page)
                     while (first := next(items, None)) is not None:
                         await self._fetcher.client.read_what_is_there()
@@ -273,7 +275,7 @@ class Search:
         """Cut what is read in sequence another way, if there is one."""
         if (found := await self.ways.look(reading)) and reading.following is not None and not reading.stopped:
             if any(isinstance(partition, Tile) for partition in found.partitions):
-                self._ledger.delivered = reading.came()
+                self._ledger.claims.delivered = reading.came()
             self._cut_after_all(reading, found)
 
     def _cut_after_all(self, reading: Reading, planned: Planned) -> None:
@@ -283,5 +285,6 @@ class Search:
         self._replace(reading, [replace(like, partition=part) for part in planned.partitions])
 
     def _splitter_of(self, planned: Planned, *, counts: bool = True) -> Splitter | None:
-        pages, proved = self._stats.completeness.pages, planned.partitions if counts and self._ledger.one_run else ()
+        proved = planned.partitions if counts and self._ledger.claims.alone is None else ()
+        pages = self._stats.completeness.pages
         return Splitter(planned.cuts, planned.sizes, pages, proved) if planned.cuts else None

@@ -1,4 +1,4 @@
-"""What the items of a search show of its conditions: which ids came, and in which order."""
+"""What the items of a search show of its conditions: whether the server heeds them, which ids came, in which order."""
 
 from __future__ import annotations
 
@@ -6,13 +6,59 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
-from stac_manager.api.ownership import NUMBERS
+from stac_manager.api.ownership import NUMBERS, ROUNDED, Asked, collection_of
+from stac_manager.api.paging import Page
+from stac_manager.api.reading import LOST, Reading
 from stac_manager.protocols import Item
 from stac_manager.timestamps import SECOND, nanoseconds
 from stac_manager.words import many
 
 UNSORTED = "The server does not sort this search: its Items come in its own order."
 MOST_NAMED = 5  # ids in a note
+
+
+class Conditions:
+    """What the user asked for, and whether the server heeds it."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self.heeded = True  # as far as was seen, in no wider sense
+        self._collections_heeded: bool | None = None  # None while that was no question
+
+    def are_met(self, reading: Reading, item: Mapping[str, Any]) -> bool:
+        """Whether the user asked for an item. What is not meant in the answer to a request with all
+        conditions shows that the server ignores one, or reads it in a wider sense. Links may lose conditions."""
+        if self.asked.means(item):
+            return True
+        if reading.tally.read == 0 or reading.keeps_conditions:
+            self.heeded = False
+        elif self.heeded and not self.asked.means(item, margin=ROUNDED):
+            reading.end(LOST)
+        return False
+
+    def other_collections(self, reading: Reading, page: Page) -> set[str]:
+        """The Collections of the answer to a request of our own where none of them was asked for. Either Collections
+        go by other names, or the server ignores which are asked for: `take_for` says which."""
+        asked = self.asked.collections
+        if asked is None or reading.tally.read or self._collections_heeded is False:
+            return set()
+        if not page.size or collection_of(page.first_member()) in asked:
+            return set()
+        names = {name for member in page.objects() if (name := collection_of(member)) is not None}
+        return names if names.isdisjoint(asked) and len(names) <= len(asked) else set()
+
+    def take_for(self, names: set[str], *, heeds: bool) -> list[str]:
+        """Take other names for those of the Collections asked for, if the server heeds what is asked for at all; give
+        what is to be noted."""
+        known, self._collections_heeded = self._collections_heeded, heeds
+        came, asked = (", ".join(map(repr, sorted(each))) for each in (names, self.asked.collections or ()))
+        if heeds:
+            self.asked = self.asked.also(names)
+        if known is not None:
+            return []
+        if heeds:
+            return [f"Items of the Collection {came} came for {asked}: taken for the same."]
+        return [f"The server ignores `collections`: items of {came} came for {asked}."]
 
 
 class Watch:

@@ -9,7 +9,8 @@ from typing import Any
 
 from stac_manager.api.addresses import shown
 from stac_manager.api.decoding import Illegible
-from stac_manager.api.ownership import FOREIGN, OWN, ROUNDED, UNCLEAR, Asked, Glance, Owner, collection_of, owner
+from stac_manager.api.heeded import Conditions
+from stac_manager.api.ownership import FOREIGN, OWN, UNCLEAR, Asked, Glance, Owner, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import LOST, MOVED, SHIFTED, Reading
 from stac_manager.api.seen import Claims, Seen, Strays, canonical, identity_of, mark_of
@@ -40,15 +41,11 @@ class Ledger:
     ) -> None:
         self.stats = stats
         self._failures = failures
-        self._asked = None if asked == Asked() else asked
+        self.conditions = Conditions(asked)
         self.left = left  # items that are still wanted; None for all
         self.totals = Tally()  # over all partitions: foreign items, those left out, members that are no items
-        self.claims, self.one_run = Claims(alone), alone is None  # of one run, what partitions lack is found in the end
-        self._strays = Strays() if alone is None else None
-        self._heeds_all = True  # the conditions of the search, as far as was seen, in no wider sense
-        self._heeds_collections: bool | None = None  # None while that was no question
-        self.delivered: Seen | None = None  # where the items alone do not tell which partition they come from
-        self.by_number = False  # whether those are pages that were asked for by their numbers
+        self.claims = Claims(alone)
+        self._strays = Strays() if alone is None else None  # of one run, what partitions lack is found in the end
         self._loads = loads
         self._twice = Seen()
 
@@ -66,19 +63,19 @@ class Ledger:
             if reading.missing() is None and reading.counted not in (None, self.stats.completeness.counted):
                 self.stats.completeness.counted, reading.ending.shifted = reading.counted, SHIFTED
             self.stats.notes += [STRAYED] * (reading.tally.items > 0)
-        elif self.delivered is None and self._strays is not None:
+        elif self.claims.delivered is None and self._strays is not None:
             self._strays.deliver(reading.memory.own)
 
     def lacks(self) -> bool:
         """Whether partitions have left something out: what no tile has, what came for others than own it, or what the
         server counts as a whole and not in its parts. Asked once."""
         strays, proof = self._strays, self.stats.completeness
-        if strays is None or self.by_number or self.left == 0:
+        if strays is None or self.left == 0:
             return False
         self._strays = None
         if proof.counted is not None and self.came >= proof.counted:
             return False
-        if self.delivered is not None:
+        if self.claims.delivered is not None:
             return proof.counted is not None
         # Where nothing else explains it, there may be some that no interval finds.
         if counts_contradict(proof.partitions):
@@ -86,7 +83,7 @@ class Ledger:
         whole = not any(report.problem for report in proof.partitions) or are_less(proof.partitions, proof.counted)
         if not whole or not (strays.known if proof.counted is not None else strays.lost()):
             return False
-        self.delivered = Seen(chain(self.claims.claimed, strays.delivered()))
+        self.claims.delivered = Seen(chain(self.claims.claimed, strays.delivered()))
         return True
 
     def conclude(self, note: str | None) -> None:
@@ -111,11 +108,11 @@ class Ledger:
     def items(self, reading: Reading, page: Page) -> Iterator[Item]:
         """Yield the items of a page that this partition owns and that did not come before, as far as the page is not
         damaged. They are marked before the consumer sees them. A reading that is stopped ends here: others go on."""
-        tally, stats, clock = reading.tally, self.stats, perf_counter
+        tally, stats, claims, clock = reading.tally, self.stats, self.claims, perf_counter
         stats.pages += page.size > 0
         marks: list[int] = []
         known = reading.memory.different
-        before, glance = reading.share.before, Glance.at(reading.share.partition, self._asked or Asked())
+        before, glance = reading.share.before, Glance.at(reading.share.partition, self.conditions.asked)
         started = clock()
         for member in page.features(self._loads):
             stats.seconds_decoding += clock() - started
@@ -123,7 +120,7 @@ class Ledger:
                 return
             mark, item = _marked([reading.share.partition.key, tally.read, len(marks)] if member is None else member)
             marks.append(mark)
-            plain = item and glance is not None and self.delivered is None and glance.tells(member)
+            plain = item and glance is not None and claims.delivered is None and glance.tells(member)
             plain = plain and reading.memory.is_new(mark, own=True) and not any(mark in each for each in before)
             if plain or self._is_delivered(reading, member, mark, item, page):
                 tally.items += 1
@@ -145,14 +142,15 @@ class Ledger:
 
     def mark_if_meant(self, member: dict[str, Any], partition: Partition) -> int | None:
         """The mark of an item that a partition owns and that meets the conditions of the search, else None."""
-        if owner(member, partition) is not OWN or not (self._asked is None or self._asked.means(member)):
+        if owner(member, partition) is not OWN or not self.conditions.asked.means(member):
             return None
         mark, item = _marked(member)
         return mark if item else None
 
     def is_new(self, reading: Reading, marks: Iterable[int]) -> bool:
         """Whether one of these items of a reading did not come, to it or to others before."""
-        before = [reading.memory.own, *reading.share.before, *([] if self.delivered is None else [self.delivered])]
+        delivered = self.claims.delivered
+        before = [*reading.before, *([] if delivered is None else [delivered])]
         return any(all(mark not in seen for seen in before) for mark in marks)
 
     def failed_pages(self, reading: Reading) -> None:
@@ -166,7 +164,7 @@ class Ledger:
             self._failures.add(shown(reading.first.url), f"an item cannot be had: {error}")
 
     def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page) -> bool:
-        meant = self._asked is None or not isinstance(member, dict) or self._is_meant(reading, member)
+        meant = not isinstance(member, dict) or self.conditions.are_met(reading, member)
         verdict = self._owner(reading, member, meant)
         if not reading.memory.is_new(mark, own=verdict is OWN):
             self._repeated(reading)
@@ -183,7 +181,7 @@ class Ledger:
             self._repeated(reading)
             return False
         if not meant:
-            if not self._heeds_all:
+            if not self.conditions.heeded:
                 self._leave_out(reading, 1)
             else:
                 reading.tally.near += 1
@@ -202,59 +200,20 @@ class Ledger:
         if not isinstance(member, dict):
             return UNCLEAR
         verdict = owner(member, reading.share.partition)
-        if verdict is FOREIGN and isinstance(reading.share.partition, Tile) and self._asked is not None:
-            return UNCLEAR if is_outside(self._asked.bbox, member) else verdict
+        if verdict is FOREIGN and isinstance(reading.share.partition, Tile):
+            return UNCLEAR if is_outside(self.conditions.asked.bbox, member) else verdict
         return verdict
 
     def _came_before(self, reading: Reading, mark: int, *, unclear: bool) -> bool:
         """Whether a member came to other readings, or was delivered to them; it is remembered."""
-        if unclear and not self.claims.claimed.add(mark):
-            return True
         before = reading.share.before
         if before and any(mark in each for each in before):
             return True
-        if self.delivered is None or self.delivered.add(mark):
+        if self.claims.is_first(mark, unclear=unclear):
             return False
-        if self.by_number:
+        if self.claims.by_number and not unclear:
             reading.ending.shifted = MOVED
         return True
-
-    def _is_meant(self, reading: Reading, member: Any) -> bool:
-        """Whether the user asked for an item. What is not meant in the answer to a request with all
-        conditions shows that the server ignores one, or reads it in a wider sense. Links may lose conditions."""
-        assert self._asked is not None
-        if self._asked.means(member):
-            return True
-        if reading.tally.read == 0 or reading.keeps_conditions:
-            self._heeds_all = False
-        elif self._heeds_all and not self._asked.means(member, margin=ROUNDED):
-            reading.end(LOST)
-        return False
-
-    def other_collections(self, reading: Reading, page: Page) -> set[str]:
-        """The Collections of the answer to a request of our own where none of them was asked for. Either Collections
-        go by other names, or the server ignores which are asked for: `take_for` says which."""
-        asked = self._asked.collections if self._asked is not None else None
-        if asked is None or reading.tally.read or self._heeds_collections is False:
-            return set()
-        if not page.size or collection_of(page.first_member()) in asked:
-            return set()
-        names = {name for member in page.objects() if (name := collection_of(member)) is not None}
-        return names if names.isdisjoint(asked) and len(names) <= len(asked) else set()
-
-    def take_for(self, names: set[str], *, heeds: bool) -> None:
-        """Take other names for those of the Collections asked for, if the server heeds what is asked for at all."""
-        assert self._asked is not None
-        if self._heeds_collections is None:
-            came, asked = (", ".join(map(repr, sorted(each))) for each in (names, self._asked.collections or ()))
-            self.stats.notes.append(
-                f"Items of the Collection {came} came for {asked}: taken for the same."
-                if heeds
-                else f"The server ignores `collections`: items of {came} came for {asked}."
-            )
-        self._heeds_collections = heeds
-        if heeds:
-            self._asked = self._asked.also(names)
 
     def _leave_out(self, reading: Reading, members: int) -> None:
         reading.tally.left_out += members

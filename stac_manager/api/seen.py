@@ -113,18 +113,26 @@ class Claims:
     """Items with an unclear owner; `alone` is the one partition that is read here, None in one run over all."""
 
     def __init__(self, alone: Partition | None) -> None:
-        self._alone = alone
+        self.alone = alone
+        self.delivered: Seen | None = None  # where the items alone do not tell which partition they come from
+        self.by_number = False  # whether those are pages that were asked for by their numbers
         self.claimed = Seen()  # marks of those that were delivered
         self.doubtful: dict[str, None] = {}  # digests of those that were left to others
         self.settled: dict[str, None] = {}  # and of those that were delivered, where others may have seen them
 
     def belongs_here(self, member: Any, mark: int, *, item: bool) -> bool:
         """Whether no partition that is read elsewhere delivers a member."""
-        if self._alone is None:
+        if self.alone is None:
             return True
-        here = _points_to(member, self._alone)
+        here = _points_to(member, self.alone)
         (self.settled if here else self.doubtful)[digest_of(member) if item else f"{mark:032x}"] = None
         return here
+
+    def is_first(self, mark: int, *, unclear: bool) -> bool:
+        """Whether no other partition that is read here has delivered an item, where several may; it is remembered."""
+        if unclear and not self.claimed.add(mark):
+            return False
+        return self.delivered is None or self.delivered.add(mark)
 
 
 def _points_to(member: Any, partition: Partition) -> bool:

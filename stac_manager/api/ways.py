@@ -136,7 +136,7 @@ class Ways:
         """Go on by the links from the first page of which the link changes more than a number: one Collection after
         another may have pages of its own (stac-fastapi-geoparquet)."""
         number, reading.counted = frontier.counter.place(sent)[0] + 1, None
-        self._ledger.by_number = False  # what was asked for behind that page comes again
+        self._ledger.claims.by_number = False  # what was asked for behind that page comes again
         if frontier.end is not None and frontier.end <= number:
             reading.following = None
             return
@@ -196,8 +196,8 @@ class Ways:
     def _take_over(self, reading: Reading) -> None:
         """Read on by numbers what was read in sequence."""
         self._counted, reading.counted, reading.following = reading.counted, None, None
-        self._ledger.delivered = reading.came()
-        self._ledger.by_number = True
+        self._ledger.claims.delivered = reading.came()
+        self._ledger.claims.by_number = True
 
     def beyond(self, reading: Reading) -> Request | None:
         """The request for what is behind an item that cannot be had; None where the links do not count, or all came."""
@@ -227,7 +227,7 @@ class Ways:
         """Parts of a search that does not fit into one address; a server that ignores names gives the same to each."""
         parts = query.by_names(reading.share.partition, reading.first) if not reading.tally.fetched else []
         if parts:
-            self._ledger.delivered = Seen()
+            self._ledger.claims.delivered = Seen()
             self._planned = replace(self._planned, reason=ONE_BY_ONE if query.apart else BY_NAMES)
         return list(map(Share, parts))
 
@@ -250,7 +250,7 @@ class Ways:
             found = await self._another(planner, None)
         except DataProcessingError:
             found = None
-        self._ledger.by_number = found is None
+        self._ledger.claims.by_number = found is None
         if found is not None:
             frontier.end_at(frontier.next_page)
         if found is None and isinstance(part := reading.share.partition, Pages) and frontier.end == frontier.next_page:
