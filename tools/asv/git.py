@@ -54,8 +54,7 @@ class Repository:
         """The commit that is checked out. Raises GitError if this is no checkout, or has no commit yet."""
         found = self.find("HEAD")
         if found is None:
-            inside = self.git("rev-parse", "--git-dir", check=False)
-            raise GitError(f"{self.path} {'has no commit yet' if inside else 'is not a git checkout'}")
+            raise GitError(f"{self.path} {'has no commit yet' if self._is_checkout else 'is not a git checkout'}")
         return found
 
     def branch(self, configured: str | None = None) -> str:
@@ -80,11 +79,17 @@ class Repository:
     @property
     def advice(self) -> str:
         """What to do where a commit is missing, after what was said of it."""
-        return "; it is a shallow clone: run `git fetch --unshallow`" if self.is_shallow else ""
+        if self.is_shallow:
+            return "; it is a shallow clone: run `git fetch --unshallow`"
+        return "" if self._is_checkout else f"; {self.path} is not a git checkout"
 
     @property
     def is_dirty(self) -> bool:
         return bool(self.git("status", "--porcelain"))
+
+    @property
+    def _is_checkout(self) -> bool:
+        return bool(self.git("rev-parse", "--git-dir", check=False))
 
     @property
     def is_shallow(self) -> bool:

@@ -126,6 +126,9 @@ def test_what_is_no_checkout_says_so(made: Repository, tmp_path: Path) -> None:
     for asked in (Repository(tmp_path).head, lambda: Repository(tmp_path).commit("HEAD~1")):
         with pytest.raises(GitError, match="is not a git checkout"):
             asked()
+    results = results_of(made, tmp_path / "results")
+    with pytest.raises(ReportError, match=r"'HEAD~1', which git does not know; .* is not a git checkout; the newest"):
+        judge(results, commit="HEAD~1", repository=tmp_path)
     empty = tmp_path / "empty"
     subprocess.run(["git", "init", "--quiet", empty], check=True)
     with pytest.raises(GitError, match="has no commit yet"):
