@@ -10,7 +10,7 @@ import orjson
 from stac_manager.files.broken import BrokenMember, NotJSONError
 from stac_manager.files.formats import RECORD_SEPARATOR, Document
 from stac_manager.files.members import members
-from stac_manager.files.pieces import Whole
+from stac_manager.files.pieces import Pause, Whole
 from stac_manager.files.window import WHITE, Window
 from stac_manager.items import is_plain_item
 
@@ -126,7 +126,7 @@ def _parses_over_lines(window: Window) -> bool:
     if data.lstrip()[:1] not in (b"{", b"["):
         return False
     value = Window(data=data)
-    found = members(value)
+    found = (each for each in members(value) if not isinstance(each, Pause))
     try:
         first = next(found)
         if not isinstance(first, Whole):

@@ -326,6 +326,7 @@ async def test_numbers_of_any_length_are_exact(number: float, write: Write) -> N
         b'"type": "Feature", "id": "x"}',  # begins with what is a value by itself
         b'{"type": "Feature", "id": "x"',
         b'{"type" "Feature"}\n{"id" "x"}',
+        b'{"id": "x", "stac_version" "1.0.0"}',
         b'{"id": "\\ud800"}',  # the standard library takes half a character for one
         b"true{}",
     ],
