@@ -37,7 +37,7 @@ class RemoteFile(io.RawIOBase):
         self._url = first.url
         self._linked = first.linked or first.url
         self._size = first.size or 0
-        self._version = first.version
+        self._versions = first.versions
         data = first.data or b""
         self._loop = loop
         self._ahead = min(ahead, MOST_BLOCKS // 2)
@@ -100,7 +100,7 @@ class RemoteFile(io.RawIOBase):
     def interrupt(self) -> None:
         """End the read that another thread waits for, and all that follow, with `CancelledError`."""
         self._interrupted = True
-        for block in self._blocks.values():
+        for block in list(self._blocks.values()):  # that thread changes them meanwhile
             block.cancel()
 
     def close(self) -> None:
@@ -142,6 +142,8 @@ class RemoteFile(io.RawIOBase):
         self._url = fetched.url
         if fetched.data is None or len(fetched.data) != span[1] - span[0]:
             raise RemoteError("the server gave another range than was asked for")
-        if fetched.size != self._size or fetched.version != self._version:
+        # Among mirrors one of two versions may differ, and some answers have none.
+        differs = self._versions and fetched.versions and self._versions.isdisjoint(fetched.versions)
+        if fetched.size != self._size or differs:
             raise RemoteError("it was changed while it was read")
         return fetched.data

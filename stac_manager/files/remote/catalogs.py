@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from stac_manager import items
@@ -86,11 +87,22 @@ def may_be_catalog(data: bytes) -> bool:
 
 def is_page(data: bytes) -> bool:
     """Tell whether an answer is a page for people, or a list of files, as servers give at the address of a folder."""
-    begin = data.removeprefix(BOM).lstrip()[:1]
-    if begin != b"[":
-        return begin == b"<"
-    listed = parsed(data)
-    return isinstance(listed, list) and not any(isinstance(each, dict) and "stac_version" in each for each in listed)
+    return _beginning(data) in (b"<", b"[") and not may_be_stac(data)
+
+
+def may_be_stac(data: bytes) -> bool:
+    """Tell whether an answer may hold Items or links to them: pages for people and errors do not."""
+    try:
+        text = entry_points.unpacked(data)
+    except ValueError:
+        return True
+    return _beginning(text) != b"<" and b"stac_version" in text
+
+
+def _beginning(data: bytes) -> bytes:
+    with suppress(ValueError):
+        data = entry_points.unpacked(data)
+    return data.removeprefix(BOM).lstrip()[:1]
 
 
 def begins_as_items(head: bytes) -> bool:

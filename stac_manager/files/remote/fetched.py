@@ -15,7 +15,7 @@ class Fetched:
     size: int | None  # of the whole document, None where nobody says
     ranged: bool  # parts of it can be asked for
     linked: str = ""  # the address in the link or the source, by which failures name it
-    version: str | None = None  # what changes with the document; None where nobody says
+    versions: frozenset[str] = frozenset()  # what is said to change with the document; of several one may do so alone
     modified_ns: int | None = None  # when an object was written, in nanoseconds since 1970, by the second
 
 

@@ -185,7 +185,7 @@ async def _read(
     ranged = answer.status == 206
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", "")) if ranged else None
     length = answer.content_length
-    version = answer.headers.get("Last-Modified") or answer.headers.get("ETag")  # which differs among some mirrors
+    versions = frozenset(answer.headers[name] for name in ("Last-Modified", "ETag") if name in answer.headers)
     if ranged and (span is None or found is None or int(found[1]) != span[0]):
         raise RemoteError("the server answered with another range than was asked for", status=206)
     if span is not None and not ranged:
@@ -206,7 +206,7 @@ async def _read(
     data = parts[0] if len(parts) == 1 else b"".join(parts)
     if not ranged and (coding := answer.headers.get("Content-Encoding")):
         data = await _uncoded(data, coding)
-    return Fetched(url, data, size, ranged=ranged, version=version)
+    return Fetched(url, data, size, ranged=ranged, versions=versions)
 
 
 async def _uncoded(data: bytes, coding: str) -> bytes:

@@ -77,7 +77,9 @@ class ObjectStores:
                 return Fetched(url, None, size, ranged=True)
             data = bytes(await answer.bytes_async())
             modified, tag = _nanoseconds(answer.meta), answer.meta.get("e_tag")
-            return Fetched(url, data, size, ranged=True, version=tag or str(modified), modified_ns=modified)
+            return Fetched(
+                url, data, size, ranged=True, versions=frozenset((tag or str(modified),)), modified_ns=modified
+            )
         raise AssertionError("errors are raised")
 
     def listing(self, url: str) -> Listing:

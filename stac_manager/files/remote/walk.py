@@ -18,7 +18,16 @@ from stac_manager.context import FailureCollector
 from stac_manager.files.entry_points import MOST_CATALOG_BYTES
 from stac_manager.files.formats import ENTRY_FILES, HEAD_BYTES, why_not_text
 from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of, shown
-from stac_manager.files.remote.catalogs import Link, is_catalog, is_page, items_of_api, links_of, may_be_catalog, parsed
+from stac_manager.files.remote.catalogs import (
+    Link,
+    is_catalog,
+    is_page,
+    items_of_api,
+    links_of,
+    may_be_catalog,
+    may_be_stac,
+    parsed,
+)
 from stac_manager.files.remote.faults import ABSENT, RemoteError
 from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
@@ -194,8 +203,10 @@ class Walk:
         return load
 
     def _is_repeated(self, link: Link, found: Fetched | _Branch) -> bool:
-        """Tell whether a redirect led to what was delivered before. Pages for people are named each time."""
-        if found.url == link.url or (isinstance(found, Fetched) and is_page(found.data or b"[")):
+        """Tell whether a redirect led to what was delivered before. What is no STAC is named each time."""
+        if found.url == link.url or (
+            isinstance(found, Fetched) and found.data is not None and not may_be_stac(found.data)
+        ):
             return False
         key = _digest(found.url)
         was_there = key in self._delivered
