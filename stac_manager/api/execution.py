@@ -12,14 +12,16 @@ from stac_manager.api.fetching import TRIES, Fetcher
 from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, beside_circle, one_by_one
 from stac_manager.api.frontier import look_at
 from stac_manager.api.ledger import Ledger
+from stac_manager.api.overlap import OVERLAP, OVERLAPPING
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import IN_ORDER, Planned, Planner
 from stac_manager.api.query import Named
 from stac_manager.api.reading import CAPPED, Reading
+from stac_manager.api.repairs import REPAIR_DEPTH
 from stac_manager.api.requests import Request
 from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.shares import Share, put_together, weight_of
-from stac_manager.api.splitting import OVERLAP, OVERLAPPING, REPAIR_DEPTH, Splitter, again
+from stac_manager.api.splitting import Splitter, again
 from stac_manager.api.survey import heeds_collections
 from stac_manager.api.ways import Ways
 from stac_manager.events import Split
@@ -63,7 +65,7 @@ class Search:
         self._replace(reading, self._splitter.at_start(share, self._ledger.came, size) if self._splitter else [])
         self._readings[reading] = None
         while reading.following is not None and not reading.stopped:
-            reading.stopped = share.doubted and self._splitter is not None and self._splitter.is_in_vain
+            reading.stopped = share.doubted and self._splitter is not None and self._splitter.repairs.counts_are_wrong
             self._replace(reading, self.ways.by_names(self.query, reading))
             await self._read_page(reading)
         whole = not self._splitter and (isinstance(part, Pages) or self._runner.unfinished == 1)
@@ -226,7 +228,7 @@ class Search:
         if self._splitter is None:
             return
         if self._stats.completeness.items > before:
-            self._splitter.delivered(reading)
+            self._splitter.repairs.new_page(reading.share)
         if self._ledger.totals.foreign > OVERLAP * self._stats.completeness.items + 4 * self._fetcher.page_size:
             self._stop_dividing()
 
@@ -236,7 +238,7 @@ class Search:
         self._ledger.skipped(reading)
         self.ways.finished(reading)
         if self._splitter is not None:
-            self._splitter.ended(reading)
+            self._splitter.repairs.ended(reading)
         if not reading.stopped and not reading.missing():
             await self._beyond.look(self.query, reading, last=self._runner.unfinished == 1 and not self._splitter)
         if not reading.stopped and (problem := reading.missing()):

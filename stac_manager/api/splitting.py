@@ -10,35 +10,18 @@ from typing import TypeAlias
 from stac_manager.api.cutting import Cutter, times_of
 from stac_manager.api.first_page import Sizes
 from stac_manager.api.handing import FEWEST_PAGES, HandingOver
-from stac_manager.api.ownership import OWN, owner
+from stac_manager.api.overlap import Overlap, holds_others
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import CAPPED, Reading
+from stac_manager.api.repairs import REPAIR_DEPTH, Repairs
 from stac_manager.api.shares import Share
-from stac_manager.api.space import UNDIMINISHED, SpaceCuts
+from stac_manager.api.space import SpaceCuts
 from stac_manager.plan import Interval, Partition, Tile
 
 OVERSIZE = 1.3  # a partition is cut once it holds so many times what it should
 CUT_OFF_SHARE = 0.7  # a server that gives no next links is read in partitions of about this share of a page
-MOST_PARTS = 64
 FINER_IN_BURSTS = 1.5
 """A burst of which the extent is guessed is cut into so many times as many, so that a wrong guess matters less."""
-REPAIR_DEPTH = 2
-REPAIRS_IN_VAIN = 50
-"""How often a partition that lacks items is read again, and how many are without anything new to show for it."""
-DOUBTS_IN_VAIN, FOR_DOUBTS = 2, 0.1
-"""How many where nothing but counts speaks for it, and that for each page: then it is the counts that are wrong."""
-FAILURES_IN_VAIN = 50
-"""How many more parts of a partition that cannot be had fail than are read: a cut leaves one of two, unless the server
-rounds times."""
-PARTS_A_PAGE, SPARE_PARTS = 8, 500
-"""Partitions that end before their count are cut into so many parts in all: where counts are too high, all look so."""
-OVERLAP = 2
-"""Partitions that have so many times the items of the whole are not parts of it: long ranges are in all of them."""
-OVERLAPPING = (
-    "Fewer requests at once: the time slices hold the same items again (items that span long ranges, or wrong counts)."
-)
-MOST_TWINS, TWINS_A_CUT = 10, 0.75
-"""So many more than one such part, and so many a cut, are more than items at the edges explain."""
 FEWEST_PAGES_TO_SHARE = 4
 FOR_SHARING, SPARE_REQUESTS = 0.25, 5
 WORTH_SHARING = 0.7  # work is shared where that ends it within this share of the time
@@ -89,14 +72,8 @@ class Splitter:
         if isinstance(cuts, Cutter) and sizes.counted is not None and proved:
             self._handing = HandingOver(cuts, sizes.counted, proved)
         self._sizes = sizes
-        self._pages = pages  # with something new
-        self._counted = 0
-        self._undiminished: dict[str, int] = {}  # parts that hold all of the partition that was cut, by its key
-        self._twins = 0  # such parts beside the first of each
-        self._in_vain = 0
-        self._doubted = 0  # pages of parts that end before their counts and show no gap
-        self._failures = 0  # of parts that were cut around a page, beyond those that were read
-        self._parts_left = SPARE_PARTS  # of what ends before its count
+        self.repairs = Repairs(pages)
+        self._overlap = Overlap(sizes.counted)
         self._spent = 0  # requests for sharing work of which nobody knows how much it is
         self.divides = True
 
@@ -104,30 +81,16 @@ class Splitter:
         """Learn from the first page of a partition; tell whether partitions turn out to be no parts of the whole: by
         their counts, and by the items of others among their own, as the count of the whole may be capped."""
         assert page.matched is not None
-        self._cuts.learn(reading.share.partition, page.matched)
+        share = reading.share
+        self._cuts.learn(share.partition, page.matched)
         if self._handing:
             self._handing.learn(reading, page.matched)
-        self._counted += page.matched
-        whole = self._sizes.counted
-        in_vain = self._is_cut_in_vain(reading.share.parent, page.matched)
-        if not in_vain and (whole is None or self._counted <= OVERLAP * whole + 4 * page_size):
-            return False
-        return holds_others(page, reading.share.partition)
-
-    def _is_cut_in_vain(self, parent: Partition | None, counted: int) -> bool:
-        """Tell whether cutting only multiplies the work: the parts hold all that the partition held, each of them.
-        So it is where a server rounds times, or where items last long."""
-        if parent is None or parent.estimate is None:
-            return False
-        parts = self._undiminished.setdefault(parent.key, 0)
-        if 0 < UNDIMINISHED * parent.estimate <= counted:
-            self._undiminished[parent.key] = parts + 1
-            self._twins += parts > 0
-        return self._twins > max(MOST_TWINS, TWINS_A_CUT * len(self._undiminished))
+        self._overlap.add(page.matched, share.parent)
+        return self._overlap.is_likely(page_size) and holds_others(page, share.partition)
 
     def forget(self, reading: Reading) -> None:
         """Take note that others are read in place of this one."""
-        self._counted -= reading.counted or 0
+        self._overlap.forget(reading.counted or 0)
 
     def can_cut(self, reading: Reading) -> bool:
         """Tell whether a partition can be cut at all."""
@@ -151,7 +114,7 @@ class Splitter:
         if counted is None or counted <= page.size or not self._divides or not self._cuts.can_cut(partition):
             return []
         if page.following is None:  # cut off; or items are missing, or the count is wrong
-            parts = self._parts_of_cut_off(counted / (CUT_OFF_SHARE * max(page.size, 1)))
+            parts = self.repairs.parts_of_cut_off(counted / (CUT_OFF_SHARE * max(page.size, 1)))
             return self._cut_short(reading, parts) if reading.memory.last_was_full else []
         if counted <= OVERSIZE * min(self._sizes.items, partition.estimate or 0) + page_size:
             return []
@@ -172,7 +135,12 @@ class Splitter:
     def hands_over(self, reading: Reading) -> bool:
         """Tell whether others can read the older items of a partition while its own pages go on."""
         handing = self._handing
-        return handing is not None and handing.is_proved and handing.is_sorted(reading) and not self.is_in_vain
+        return (
+            handing is not None
+            and handing.is_proved
+            and handing.is_sorted(reading)
+            and not self.repairs.counts_are_wrong
+        )
 
     def handed_over(self, page_size: int) -> list[tuple[Reading, list[Share]]]:
         """What others read of partitions that were found oversized."""
@@ -210,68 +178,37 @@ class Splitter:
     @property
     def _divides(self) -> bool:
         """Whether partitions are cut by counts: not by those that are wrong."""
-        return self.divides and not self.is_in_vain
-
-    @property
-    def is_in_vain(self) -> bool:
-        """Whether enough was read again for the sake of counts alone."""
-        return self._in_vain > self._worth_a_doubt
-
-    @property
-    def _worth_a_doubt(self) -> float:
-        return DOUBTS_IN_VAIN + FOR_DOUBTS * self._pages
+        return self.divides and not self.repairs.counts_are_wrong
 
     def repaired(self, reading: Reading, largest: int) -> list[Share]:
         """What to read again of a partition that lacks items; nothing where that was tried enough."""
         share, ending = reading.share, reading.ending
         doubted = reading.contradicts
-        if doubted:
-            self._doubted += max(reading.tally.fetched, 2)
-            self._in_vain += reading.tally.fetched if share.doubted else 0
-            if share.doubted or self.is_in_vain or self._doubted > self._worth_a_doubt:
-                return []
+        if doubted and not self.repairs.doubt(reading):
+            return []
         full = reading.memory.last_was_full or ending.problem == CAPPED
-        able = self._cuts.can_cut(share.partition) and self._failures <= FAILURES_IN_VAIN
+        able = self._cuts.can_cut(share.partition) and self.repairs.isolate
         if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
             return self._cut_short(reading, 2) if able else []
         depth = share.depth + (not ending.doubtful and not full and ending.error is None)
-        enough = depth > REPAIR_DEPTH or self._in_vain >= REPAIRS_IN_VAIN
-        if enough or not isinstance(share.partition, Interval | Tile):
+        divisible = isinstance(share.partition, Interval | Tile)
+        if depth > REPAIR_DEPTH or not divisible or not self.repairs.begin(doubtful=ending.doubtful):
             return []
-        self._in_vain += not ending.doubtful
-        parts = self._parts_of_cut_off((reading.counted or 0) / max(largest, 1) * OVERSIZE) if full else 2
+        parts = self.repairs.parts_of_cut_off((reading.counted or 0) / max(largest, 1) * OVERSIZE) if full else 2
         shares = self._cut_short(reading, parts, depth) if able else []
         if not shares and share.depth < REPAIR_DEPTH and ending.error is None:
             shares = [again(reading)]
         return [replace(each, doubted=doubted) for each in shares]
-
-    def ended(self, reading: Reading) -> None:
-        """Take note of whether a part that was cut around a failing page could be read."""
-        if reading.share.failing and not reading.stopped:
-            self._failures = max(self._failures + (1 if reading.ending.error else -1), 0)
-
-    def delivered(self, reading: Reading) -> None:
-        """Take note of a page with new items: repairs are not in vain."""
-        self._parts_left += PARTS_A_PAGE
-        self._pages += 1
-        if reading.share.depth or reading.share.doubted:
-            self._in_vain = self._doubted = 0
 
     def once_more(self) -> list[Share]:
         """What to read once more where the whole lacks items, though no part of it does."""
         handing, self._handing = self._handing, None
         return handing.once_more() if handing else []
 
-    def _parts_of_cut_off(self, wanted: float) -> int:
-        """Into how many parts to cut what may have been cut off; two at a time where counts were wrong before."""
-        return 2 if self._doubted else min(max(ceil(wanted), 2), MOST_PARTS)
-
     def _cut_short(self, reading: Reading, parts: int, depth: int | None = None) -> list[Share]:
         """Cut a partition that ended before its count, as long as that brings pages."""
-        if parts > self._parts_left:
-            return []
-        shares = self._cut(reading, parts, depth)
-        self._parts_left -= len(shares)
+        shares = self._cut(reading, parts, depth) if self.repairs.allow(parts) else []
+        self.repairs.cut_short(len(shares))
         return shares
 
     def _cut(self, reading: Reading, parts: int, depth: int | None = None, reached: float | None = None) -> list[Share]:
@@ -284,12 +221,6 @@ class Splitter:
             found = [replace(part, estimate=None) for part in found]
         parent = None if reading.counted is None else replace(share.partition, estimate=reading.counted)
         return [Share(part, before, depth, failing, parent, share.doubted) for part in found]
-
-
-def holds_others(page: Page, partition: Partition) -> bool:
-    """Whether most items of a page belong to other partitions."""
-    members = page.objects()
-    return 2 * sum(owner(member, partition) is OWN for member in members) < len(members)
 
 
 def again(reading: Reading) -> Share:

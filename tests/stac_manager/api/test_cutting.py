@@ -22,11 +22,11 @@ from stac_manager.api.paging import Page
 from stac_manager.api.planning import space_cuts
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.reading import Reading
+from stac_manager.api.repairs import FAILURES_IN_VAIN
 from stac_manager.api.requests import Request
 from stac_manager.api.shares import Share, weight_of
 from stac_manager.api.space import SpaceCuts
 from stac_manager.api.splitting import (
-    FAILURES_IN_VAIN,
     Splitter,
     parts_at_start,
     parts_of_oversized,
@@ -343,6 +343,6 @@ def test_what_cutting_does_not_isolate_is_given_up(isolates: bool, most: int) ->
         assert isinstance(part, Interval)
         if not isolates or ((part.start or 0) <= poison and (part.end is None or poison < part.end)):
             reading.fail("500")
-        splitter.ended(reading)
+        splitter.repairs.ended(reading)
         queue += splitter.repaired(reading, 10) if reading.missing() else []
     assert 2 < read <= most
