@@ -111,6 +111,7 @@ class Ledger:
         tally, stats, claims, clock = reading.tally, self.stats, self.claims, perf_counter
         stats.pages += page.size > 0
         marks: list[int] = []
+        near: list[int] = []  # those of members that hardly miss the conditions, and came over a link
         known = reading.memory.different
         before, glance = reading.share.before, Glance.at(reading.share.partition, self.conditions.asked)
         started = clock()
@@ -122,7 +123,7 @@ class Ledger:
             marks.append(mark)
             plain = item and glance is not None and claims.delivered is None and glance.tells(member)
             plain = plain and reading.memory.is_new(mark, own=True) and not any(mark in each for each in before)
-            if plain or self._is_delivered(reading, member, mark, item, page):
+            if plain or self._is_delivered(reading, member, mark, item, page, near):
                 tally.items += 1
                 stats.completeness.items += 1
                 if self.left is not None:
@@ -135,8 +136,7 @@ class Ledger:
         stats.seconds_decoding += clock() - started
         if not reading.stopped:
             if reading.ending.problem != LOST:
-                self._leave_out(reading, tally.near)
-            tally.near = 0
+                self._leave_out(reading, len(near))
             for mark in reading.finish_page(marks, page, reading.memory.different - known):
                 self._twice.add(mark)
 
@@ -163,7 +163,7 @@ class Ledger:
             self.totals.failed += 1
             self._failures.add(shown(reading.first.url), f"an item cannot be had: {error}")
 
-    def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page) -> bool:
+    def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page, near: list[int]) -> bool:
         meant = not isinstance(member, dict) or self.conditions.are_met(reading, member)
         verdict = self._owner(reading, member, meant)
         if not reading.memory.is_new(mark, own=verdict is OWN):
@@ -184,7 +184,7 @@ class Ledger:
             if not self.conditions.heeded:
                 self._leave_out(reading, 1)
             else:
-                reading.tally.near += 1
+                near.append(mark)
             return False
         illegible = str(member) if isinstance(member, Illegible) else None
         if not item and (reason := illegible or why_not_an_item(member, partial=True)):

@@ -65,9 +65,9 @@ class Reading:
 
     def accept(self, page: Page) -> None:
         """Take note of a page that has come, and of the request for the next."""
+        self.ending.uneven |= self.tally.fetched > 0 and not self.memory.last_was_full
         self.tally.fetched += 1
         self.memory.last_was_full = page.full
-        self.tally.short += not page.full
         self.tally.members += page.size
         if self.counted is None:  # some servers count on some pages only
             self.counted = page.matched
@@ -181,7 +181,7 @@ class Reading:
         """Whether its count is all that says that something is missing: its pages, full but for the last one and each
         with other items, came to their end."""
         memory, tally, ending = self.memory, self.tally, self.ending
-        plain = tally.short <= 1 and not (memory.last_was_full or tally.skipped or memory.anew)
+        plain = not (ending.uneven or memory.last_was_full or tally.skipped or memory.anew)
         whole = memory.different == tally.members < (self.expected or 0)
         moved = ending.shifted is not None and (ending.shifted != SHIFTED or memory.counting)
         return plain and whole and not (moved or ending.problem or ending.error or ending.doubtful)

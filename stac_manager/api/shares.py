@@ -56,13 +56,11 @@ class Tally:
 
     fetched: int = 0  # pages that came
     read: int = 0  # pages that were delivered
-    short: int = 0  # pages that are not as large as this server's get
     members: int = 0  # of the pages that came
     items: int = 0  # that were delivered
     duplicates: int = 0  # members that came again, here or where a share was read before
     foreign: int = 0  # members that belong to other partitions
     left_out: int = 0  # members that do not meet the conditions of the search
-    near: int = 0  # those of the page at hand that hardly miss them, and came over a link
     failed: int = 0  # members that are no items
     skipped: int = 0  # members that cannot be had
     twice: int = 0  # members that came again on the same page: the server has them twice, and counts them so
@@ -99,5 +97,6 @@ class Ending:
     doubtful: bool = False  # whether that, or a count, is only doubted: nothing shows that items are missing
     error: str | None = None  # what went wrong with a page, so that others may help
     refused: Request | None = None  # for that page
+    uneven: bool = False  # whether a page that is not as large as this server's get was not the last one
     shifted: str | None = None  # why pages may have moved while they were read
     elsewhere: DataProcessingError | None = None  # what went wrong at the address that the landing page names
