@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
-from math import inf
 
 from stac_manager.api.cutting import times_of
 from stac_manager.api.features import DamagedPageError
@@ -71,17 +70,17 @@ class Beyond:
         """Ask what lies beyond the last page of a reading as soon as that has come: others are still on their way.
         `whole`: no others are read than the pages of one search, and those are counted if they are several."""
         came = reading.tally.members if not isinstance(reading.share.partition, Pages) else self._proof.counted or 0
-        end, last = self._end(reading, came if whole else 0), reading.last
+        end, last = self._end(reading, came if whole else 0), reading.ending.last
         if not isinstance(last, Page) or reading.stopped or reading.ending.problem is not None:
             return
         if end != self._limit and self._may_go_on(query, end):
-            reading.last = await self._sample(query, reading, last)
+            reading.ending.last = await self._sample(query, reading, last)
 
     async def look(self, query: Query, reading: Reading, *, last: bool) -> None:
         """Take note in a reading, of which all that was counted has come, whether there is more. `last`: all of the
         search has come, in pages one after another."""
-        end, sample = self._end(reading, self._ledger.came if last else 0), reading.last or self._last
-        reading.last = None
+        end, sample = self._end(reading, self._ledger.came if last else 0), reading.ending.last or self._last
+        reading.ending.last = None
         if not isinstance(reading.share.partition, Interval | Tile):
             self._last = sample
         if sample is None or not self._may_go_on(query, end):
@@ -109,7 +108,7 @@ class Beyond:
         part, query, marks = reading.share.partition, query.within(reading.share.partition), Seen()
         asked = query.asked
         whole = part if isinstance(part, Interval) else Interval(asked.start, asked.end)
-        in_order = reading.reached not in (None, inf)
+        in_order = reading.descent.is_in_order
         try:
             times, points = _traces(last)
         except DamagedPageError:

@@ -52,7 +52,7 @@ class HandingOver:
 
     def is_sorted(self, reading: Reading) -> bool:
         """Tell whether the pages of a partition come newest first, as far as is known, and nothing else is odd."""
-        share, known = reading.share, reading.counted is not None and reading.reached not in (None, inf)
+        share, known = reading.share, reading.counted is not None and reading.descent.is_in_order
         return self._cuts.newest_first is True and known and not (share.doubted or share.failing)
 
     @property
@@ -89,14 +89,14 @@ class HandingOver:
     def hand_over(self, reading: Reading, idle: int, page_size: int, end: float | None = None) -> list[Share]:
         """What so many idle hands read of a partition, which is read on in its newest part from now on. Its pages end
         at the second `end`; None where only the beginning of the latest one is known."""
-        partition, left = reading.share.partition, reading.pages_left(page_size)
+        partition, left, pace = reading.share.partition, reading.pages_left(page_size), reading.descent.pace
         assert isinstance(partition, Interval)
-        assert reading.reached is not None
         if end is None:
-            end = reading.reached
-            if 0 < reading.pace < inf:
-                end -= reading.pace
-                self._cuts.spread(partition, end, reading.pace / page_size, ceil(left * page_size))
+            assert reading.descent.reached is not None
+            end = reading.descent.reached
+            if 0 < pace < inf:
+                end -= pace
+                self._cuts.spread(partition, end, pace / page_size, ceil(left * page_size))
         parts = parts_to_hand_over(left, idle)
         left = ceil(left * page_size)
         edge = (floor(end) + 1) * SECOND

@@ -6,18 +6,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from math import inf
 
 from stac_manager.api.circles import EMPTY_PAGES, LOOP, REPEAT, STALE_PAGES
+from stac_manager.api.descent import Descent
 from stac_manager.api.next_links import keeps_conditions
 from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.requests import Request, item_after, page_after
-from stac_manager.api.seen import Sample, Seen
+from stac_manager.api.seen import Seen
 from stac_manager.api.shares import Ending, Memory, Share, Tally
 from stac_manager.plan import Interval, Pages, Whole
 from stac_manager.report import PartitionReport
-from stac_manager.timestamps import SECOND
 
 SHIFTED = "items came or went while pages were read: the server's count changed"
 MOVED = "items came again on later pages, which count: items that came or went have moved them"
@@ -36,12 +35,7 @@ class Reading:
     first: Request
     following: Request | None
     counted: int | None = None  # the server's own number of items
-    # The second down to which it was read, as long as pages come newest first; of an interval, or without a count.
-    reached: float | None = inf
-    until: float = -inf  # the second down to which it is read: others read what is older
-    given: int = 0  # so many items, about
-    pace: float = inf  # how many seconds lie between the beginnings of the latest two pages
-    last: Page | Sample | None = None  # the last page, once it came, or what was found beyond it
+    descent: Descent = field(default_factory=Descent)  # of an interval, or without a count
     keeps_conditions: bool = True  # whether its links show every condition of the search
     stopped: bool = False  # whether others read the rest of it
     ending: Ending = field(default_factory=Ending)
@@ -57,10 +51,10 @@ class Reading:
         """How many pages are still to be fetched; without a count, as many as were."""
         if self.following is None:
             return 0
-        if self.reached is not None and -inf < self.until < self.reached < inf and 0 < self.pace < inf:
-            return max((self.reached - self.until) / self.pace - 1, 0.5)
+        if (left := self.descent.pages_left) is not None:
+            return left
         if self.counted is not None and self.tally.fetched:
-            return max(self.counted - self.given - self.tally.members, 1) / page_size
+            return max(self.counted - self.descent.given - self.tally.members, 1) / page_size
         return max(self.tally.fetched, (self.share.partition.estimate or 0) / page_size)
 
     def accept(self, page: Page) -> None:
@@ -79,20 +73,17 @@ class Reading:
         if page.following is None and self.tally.members in self.memory.counts and not self.memory.counting:
             self.counted = self.tally.members  # of several counts, that which was met
         timed = self.counted is None or isinstance(self.share.partition, Interval)
-        if timed and page.size and self.reached is not None:
+        if timed and page.size and self.descent.reached is not None:
             first = page.first_member()
-            time = time_of(first)[0] if isinstance(first, dict) else None
-            before, second = self.reached, None if time is None else time / SECOND
-            self.reached = second if second is not None and second <= before else None
-            self.pace = inf if second is None else before - second
+            self.descent.go_on(time_of(first)[0] if isinstance(first, dict) else None)
         if page.following is not None and self.keeps_conditions:
             self.keeps_conditions = keeps_conditions(page.following, page.first)
         self.memory.circles.accept(self.following or self.first, page.size)
-        self.following = page.following if self.reached is None or self.reached >= self.until else None
+        self.following = None if self.descent.is_over else page.following
         ends = page.following is None or self.counted == self.tally.members
         if page.size:  # of pages that end at a round number, one that is empty may follow the last
             at_limit = isinstance(self.share.partition, Whole) and self.tally.members % 1_000 == 0
-            self.last = page if ends or at_limit else None
+            self.ending.last = page if ends or at_limit else None
         if (not page.size and self._is_over) or (not page.full and self.counted == self.tally.members):
             self.following = None  # stac-server (Element 84) has a next link on its last page
         elif page.following is not None and self.memory.circles.lead_back_to(page.following):
@@ -105,13 +96,13 @@ class Reading:
     def keep(self, partition: Interval, given: int) -> None:
         """Go on to where others read what is older."""
         assert partition.start is not None
-        self.share, self.until = replace(self.share, partition=partition), partition.start / SECOND
-        self.given += given
+        self.share = replace(self.share, partition=partition)
+        self.descent.stop_at(partition.start, given)
 
     @property
     def expected(self) -> int | None:
         """How many items must come; None where nobody has counted those."""
-        return self.counted if self.until == -inf else None
+        return None if self.descent.is_shared else self.counted
 
     @property
     def _is_over(self) -> bool:
@@ -242,8 +233,8 @@ class Reading:
     @property
     def _ended_early(self) -> bool:
         """Whether its pages ended before others go on, and before its count."""
-        began_before = self.reached is None or self.reached >= self.until
-        return self.until > -inf and began_before and self.tally.members < (self.counted or 0)
+        early = self.descent.is_shared and not self.descent.is_over
+        return early and self.tally.members < (self.counted or 0)
 
     def came(self) -> Seen:
         """Marks of all that was delivered of it, here and before."""

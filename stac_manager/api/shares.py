@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from math import inf
 
 from stac_manager.api.circles import Circles
+from stac_manager.api.paging import Page
 from stac_manager.api.requests import Request
-from stac_manager.api.seen import Seen
+from stac_manager.api.seen import Sample, Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, Partition
 
@@ -98,5 +99,6 @@ class Ending:
     error: str | None = None  # what went wrong with a page, so that others may help
     refused: Request | None = None  # for that page
     uneven: bool = False  # whether a page that is not as large as this server's get was not the last one
+    last: Page | Sample | None = None  # the last page, once it came, or what was found beyond it
     shifted: str | None = None  # why pages may have moved while they were read
     elsewhere: DataProcessingError | None = None  # what went wrong at the address that the landing page names

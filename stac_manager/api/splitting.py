@@ -155,8 +155,8 @@ class Splitter:
             return None
         able = [each for each in readings if each.following is not None and not each.stopped and each.tally.fetched]
         for each in able:
-            if each.pace == 0 and each.reached is not None and isinstance(self._cuts, Cutter):
-                self._cuts.pile(each.reached)
+            if each.descent.pace == 0 and each.descent.reached is not None and isinstance(self._cuts, Cutter):
+                self._cuts.pile(each.descent.reached)
         able = [each for each in able if self._cuts.can_cut(each.share.partition)]
         reading = max(able, key=lambda each: each.pages_left(page_size), default=None)
         if reading is None:
@@ -169,7 +169,7 @@ class Splitter:
         cost = reading.tally.fetched + parts if reading.counted is None else 0
         if self._spent + cost > FOR_SHARING * pages + SPARE_REQUESTS:
             return None
-        shares = self._cut(reading, parts, reached=reading.reached) if parts else []
+        shares = self._cut(reading, parts, reached=reading.descent.reached) if parts else []
         if not shares or not spreads_work([share.partition for share in shares]):
             return None
         self._spent += cost

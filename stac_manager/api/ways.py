@@ -236,7 +236,7 @@ class Ways:
         planner = self._planner
         if planner is None or self._workers < 2 or not self._is_worth_it(reading):
             return None
-        return await self._another(planner, reading.reached)
+        return await self._another(planner, reading.descent.reached)
 
     async def _another(self, planner: Planner, reached: float | None) -> Planned | None:
         if self._planned.cuts is not None:
