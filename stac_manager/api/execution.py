@@ -74,7 +74,7 @@ class Search:
 
     async def _read_page(self, reading: Reading) -> None:
         """Fetch the next page of a reading, and hand it on: nothing of it is kept here."""
-        size = int(self._fetcher.page_bytes)
+        size = int(self._fetcher.sizes.bytes)
         await self._room.enter(size, when=lambda: self._is_wanted(reading))
         sent = reading.following
         self._stats.peak_buffer = max(self._stats.peak_buffer, self._room.pages)
@@ -270,7 +270,7 @@ class Search:
         if self._splitter is None and (helped := await self.ways.help(reading)) is not None:
             self._cut_after_all(reading, helped)
         if self._splitter is not None:
-            self._replace(reading, self._splitter.repaired(reading, self._fetcher.largest))
+            self._replace(reading, self._splitter.repaired(reading, self._fetcher.sizes.largest))
             reading.stopped |= isinstance(reading.share.partition, Pages)  # whose place others have taken
 
     async def _look(self, reading: Reading) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from asyncio import Lock
-
 from stac_manager.api.http import Client
-from stac_manager.api.next_links import at_search, keeps_collections, with_conditions
-from stac_manager.api.ownership import collection_of
+from stac_manager.api.next_links import at_search, with_conditions
 from stac_manager.api.page_sizes import PageSize
-from stac_manager.api.paging import Page, PageSizeError, by_own_size, fetch_page, make_sure
+from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, limit_of, with_limit, with_page_of
+from stac_manager.api.short_pages import CutPages, EarlyEnds
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages
 
-PAGE_BYTES_SMOOTHING = 0.1
 MOST_ERRORS = 20  # so many pages in a row that cannot be had are the end of a search
 MOST_ERRORS_AROUND = 200  # and so many while it is cut around some: in the end all that is left of it are those
 MOST_FORBIDDEN = 1  # and so many for which the server answers 403, again and again
@@ -28,24 +25,18 @@ class Fetcher:
 
     def __init__(self, client: Client, source: str, page_size: int) -> None:
         self.client = client
-        self._source = source
-        self._asked_size = page_size
-        self._sizes = PageSize(source, page_size)
-        self.largest = 0  # members of a page with a next link
-        self.page_bytes = 0.0  # of a full page
+        self.sizes = PageSize(source, page_size)
+        self._cut_pages, self._early_ends = CutPages(client), EarlyEnds()
         self.next_links_seen = False
         self.follower = Follower(client)
         self.given: Page | None = None  # the first page of a search read in sequence, where it is there already
-        # Seen first on pages without a count; None once links lead from one to another without naming those left.
-        self._collections: set[str | None] | None = set()
         self.any_came = False
         self._errors_in_a_row = 0
-        self._cut, self._looking = 0, Lock()  # pages that were cut, less those that only looked so
 
     @property
     def page_size(self) -> int:
         """How many items to ask for."""
-        return self._sizes.now
+        return self.sizes.now
 
     async def fetch(self, reading: Reading, *, enough: int | None = None, attempts: int | None = None) -> Page | None:
         """Fetch the next page of a reading; None where it has to begin anew with smaller ones. With `enough` items it
@@ -73,7 +64,7 @@ class Fetcher:
         if not isinstance(part, Pages):
             page = await self.make_sure(request, page, enough, reading.tally.members)
             reading.first = page.first
-        elif page.size < part.page_size and (page.following is not None or self._may_end_early(page)):
+        elif page.size < part.page_size and (page.following is not None or self._early_ends.may_have(page)):
             page = await self.make_sure(request, page, enough, reading.tally.members)
         self.learn(page)
         return page
@@ -119,8 +110,8 @@ class Fetcher:
         if not (self.any_came or apart):
             return False
         self._errors_in_a_row += 1
-        if not self._sizes.works:
-            self._sizes = PageSize(self._source, self._asked_size)  # smaller pages did not help
+        if not self.sizes.works:
+            self.sizes.start_over()  # smaller pages did not help
         forbidden, around = error.status == 403 and not apart, around or (apart and 400 <= error.status < 500)
         most = MOST_FORBIDDEN if forbidden else MOST_ERRORS_AROUND if around else MOST_ERRORS
         return self._errors_in_a_row <= most
@@ -132,69 +123,35 @@ class Fetcher:
         if enough is not None and page.size >= enough:
             return page
         limit = limit_of(request) or limit_of(page.first) or self.page_size
-        full = min(limit, self.largest or limit)
-        several = page.size < limit and self._may_end_early(page)
-        seen = self.next_links_seen
-        if not several and self._may_be_cut(page, limit, came):
-            found = await self._uncut(request, page)
-        elif page.matched is None and page.size < min(full, self.largest) and not several:
+        largest, seen = self.sizes.largest, self.next_links_seen
+        full = min(limit, largest or limit)
+        several = page.size < limit and self._early_ends.may_have(page)
+        if not several and self._cut_pages.may_have(page, limit, came, next_links_seen=seen):
+            found = await self._cut_pages.uncut(request, page)
+        elif page.matched is None and page.size < min(full, largest) and not several:
             return page  # larger ones came, so that no more are left
         else:
             found = await make_sure(self.client, request, page, full=full, next_links_seen=seen, several=several)
-        if found is not page and self.largest <= found.size == page.size:  # and none larger, however many are asked for
-            self._asked_size = found.size
-            self._sizes = PageSize(self._source, found.size)
+        if found is not page and self.sizes.largest <= found.size == page.size:  # however many are asked for
+            self.sizes.start_over(found.size)
             self.next_links_seen = True
         elif found is not page and page.size < limit:
             self.shrink(found.size)
         return found
 
-    def _may_be_cut(self, page: Page, limit: int, came: int) -> bool:
-        """Whether a page that has fewer members than were asked for may lack some, and nothing else shows it: it is not
-        the last one, or its count says so where none `came` before it, or others were cut before."""
-        asked = min(limit, limit_of(page.first) or limit)
-        if self._cut < 0 or page.broken or not 0 < page.size < asked or page.matched == came + page.size:
-            return False
-        counted = came == 0 and self.next_links_seen and page.matched is not None and page.matched > page.size
-        return page.following is not None or counted or self._cut > 0
-
-    async def _uncut(self, request: Request, page: Page) -> Page:
-        """Ask for a page by its own size: some servers cut a larger one, and link behind what was asked for. Most do
-        not, which soon shows: they have a limit of their own, filter what they have paged, or count wrongly."""
-        async with self._looking:
-            found = page if self._cut < 0 else await by_own_size(self.client, request, page)
-            if found is not page:
-                self._cut += 1
-            elif page.following is not None or not self._cut:
-                self._cut -= 1
-        return found
-
-    def _may_end_early(self, page: Page) -> bool:
-        """Whether a page looks like the last one, without a count, of a search with several Collections: a server that
-        reads one after another may end it where one of them ends."""
-        if page.matched is not None or page.following is not None or not page.size or self._collections is None:
-            return False
-        self._collections |= page.collections()
-        return len(self._collections) > 1
-
     def learn(self, page: Page) -> None:
-        """Follow what a full page holds and weighs: up at once, down slowly."""
+        """Follow what a full page holds and weighs."""
+        sizes = self.sizes
         if page.following is not None or page.doubt:
-            self.largest = max(self.largest, page.size)
-        page.full = page.size >= min(self.page_size, self.largest or self.page_size)
-        if page.matched is None and self._collections is not None:
-            self._collections.add(collection_of(page.first_member()))
-            following = page.following if len(self._collections) > 1 else None
-            if following is not None and keeps_collections(following, page.first):
-                self._collections = None
+            sizes.largest = max(sizes.largest, page.size)
+        page.full = page.size >= min(sizes.now, sizes.largest or sizes.now)
+        self._early_ends.learn(page)
         if page.size:
-            full = page.size_bytes / page.size * self.page_size
-            self._sizes.came(page.size)
-            self.page_bytes = max(full, self.page_bytes + PAGE_BYTES_SMOOTHING * (full - self.page_bytes))
+            sizes.learn(page.size, page.size_bytes)
 
     def shrink(self, limit: int) -> None:
         """Ask for smaller pages for now."""
-        self._sizes.failed(limit)
+        self.sizes.failed(limit)
 
 
 class Follower:

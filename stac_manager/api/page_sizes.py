@@ -9,6 +9,7 @@ from yarl import URL
 REMEMBERED_SECONDS = 600.0  # a server that could not make large pages may have been ill, not small
 # So many pages of a size come before one twice as large is tried, and twice as many each time that this was in vain.
 PAGES_BEFORE_GROWING = 4
+BYTES_SMOOTHING = 0.1
 
 _sizes: dict[str, tuple[int, float]] = {}
 
@@ -24,11 +25,18 @@ def forget() -> None:
 
 
 class PageSize:
-    """The size of page that a search asks for `now`."""
+    """The size of page that a search asks for `now`, and what pages of this server hold and weigh."""
 
     def __init__(self, source: str, wanted: int) -> None:
         self._origin = str(URL(source).origin())
-        self.now = self._wanted = wanted
+        self._wanted = wanted
+        self.largest = 0  # members of a page with a next link
+        self.bytes = 0.0  # of a full page
+        self.start_over()
+
+    def start_over(self, wanted: int | None = None) -> None:
+        """Ask for as many as were wanted first, or for so many."""
+        self.now = self._wanted = wanted or self._wanted
         self._came = 0
         self._needed = PAGES_BEFORE_GROWING
         self._grew_from: int | None = None
@@ -37,6 +45,12 @@ class PageSize:
     def works(self) -> bool:
         """Whether pages of this size came, of which one twice as large could not be had."""
         return self._came > 1
+
+    def learn(self, size: int, size_bytes: int) -> None:
+        """Follow what a page weighs: up at once, down slowly; and take note that it came."""
+        full = size_bytes / size * self.now
+        self.bytes = max(full, self.bytes + BYTES_SMOOTHING * (full - self.bytes))
+        self.came(size)
 
     def failed(self, size: int) -> None:
         """A page could be had of this size only: others are asked for as small ones for now."""
