@@ -39,6 +39,7 @@ _TAILS = tuple(
 _STRING = rb'"(?:[^"\\]++|\\.){0,1000000}+"?+'
 _STRUCTURE = re.compile(rb"%b|[\[{]|([\]}])" % _STRING, re.DOTALL)
 _SCALAR = re.compile(rb"%b|[^\s,\]]+" % _STRING, re.DOTALL)
+_TYPE, _SPACED_TYPE = b'"type":"Feature"', b'"type": "Feature"'
 _BLANK = re.compile(rb"\s*")
 _CLOSE = re.compile(rb"\s*\]")
 _COMMA = re.compile(rb"\s*,\s*")
@@ -163,12 +164,20 @@ def _between(data: bytes, begin: int, end: int) -> re.Match[bytes] | None:
 
 
 def _count(members: dict[str, Any], data: bytes, begin: int, end: int) -> int:
-    """How many features there are, if the server says so, or as it looks."""
-    returned = members.get("numberReturned")
-    if type(returned) is int and returned > 0:
-        return returned
+    """How many features there are, as the server says or as it looks where their types tell the same, else as parsed:
+    members of an Item may begin as the Item does, and Items of one page in several ways."""
+    typed = data.count(_TYPE, begin, end) or data.count(_SPACED_TYPE, begin, end)
+    said = members.get("numberReturned")
+    if type(said) is int and said == typed > 0:
+        return said
     between = _between(data, begin, end)
-    return 1 + (data.count(between[0], begin, end) if between else 0)
+    looks = 1 + (data.count(between[0], begin, end) if between else 0)
+    if looks > MOST_MEMBERS or (looks == typed and not (type(said) is int and said > 0)):
+        return looks
+    try:
+        return len(orjson.loads(b"[%b]" % data[begin:end]))
+    except orjson.JSONDecodeError:
+        return looks
 
 
 def _end_of_value(data: bytes, at: int, end: int) -> int:

@@ -61,6 +61,7 @@ from .habits import (
     NotModified,
     NullIn200,
     NullItem,
+    OddlyWritten,
     OddText,
     OlderAnswers,
     OldestFirst,
@@ -444,6 +445,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "304 now and then": lambda: Case([NotModified()], options={"concurrency": 1}, most_requests=20),
     "NaN": lambda: Case([BareNaN()]),
     "byte order mark": lambda: Case([ByteOrderMark()]),
+    "Items that begin in several ways": lambda: Case([OddlyWritten()], world={"paging": "page"}, most_requests=35),
     "odd text": lambda: Case([OddText()]),
     "short and empty pages": lambda: Case([FiltersAfterPaging()], world={"paging": "position"}),
     "short and empty pages, without counts": lambda: Case(

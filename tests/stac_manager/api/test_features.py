@@ -48,13 +48,24 @@ def test_pages_as_servers_write_them_are_parsed_one_by_one(separators: tuple[str
     assert len(list(features)) == 4
 
 
-@pytest.mark.parametrize("returned", [None, 0, "5", 5])
+ALIKE = [{"type": "Feature", "id": str(number), "n": [{"type": "Point"}] * 2} for number in range(5)]
+IN_TWO_WAYS = [dict(sorted(item.items(), reverse=number % 2 == 0)) for number, item in enumerate(ALIKE)]
+WITH_MEMBERS_LIKE_IT = [{"id": "0", "type": "Feature", "schemas": [{"id": "x"}, {"id": "y"}], "links": []}]
+
+
+@pytest.mark.parametrize("features", [ALIKE, IN_TWO_WAYS, WITH_MEMBERS_LIKE_IT])
+@pytest.mark.parametrize("returned", [None, 0, "5", 5, 4])
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
-def test_features_are_counted_without_parsing_them(separators: tuple[str, str], returned: Any) -> None:
-    features = [{"type": "Feature", "id": str(number), "n": [{"type": "Point"}] * 2} for number in range(5)]
+def test_features_are_counted(features: list[Any], separators: tuple[str, str], returned: Any) -> None:
     outline = Outline.of(document(features, separators, numberReturned=returned))
     assert outline is not None
-    assert outline.count == 5
+    assert outline.count == len(features)
+
+
+def test_a_null_member_is_counted_where_the_server_counts_it() -> None:
+    outline = Outline.of(document([*ALIKE, None]))
+    assert outline is not None
+    assert outline.count == 6
 
 
 def test_features_that_begin_in_many_ways_are_parsed_one_by_one_as_well() -> None:
