@@ -524,6 +524,7 @@ TIMES = "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:01 GMT"
     [
         ([{"ETag": '"0"'}], 1, True),
         ([{"Last-Modified": each} for each in TIMES], 0, True),
+        ([{"Last-Modified": each, "Date": each} for each in TIMES], 0, False),
         ([{"ETag": '"0"'}, {"ETag": '"1"'}], 0, True),
         ([{"ETag": '"0"', "Last-Modified": TIMES[0]}, {"ETag": '"1"', "Last-Modified": TIMES[1]}], 0, True),
         ([{"ETag": '"0"', "Last-Modified": TIMES[0]}, {"ETag": '"1"', "Last-Modified": TIMES[0]}], 0, False),
