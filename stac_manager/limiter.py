@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from stac_manager.rate import AUTO_FLOOR, DECREASE, Capacity, RateWindow
+from stac_manager.rate import AUTO_FLOOR, DECREASE, Capacity, RateWindow, Strays
 
 Outcome: TypeAlias = Literal["page", "other", "refused", "failed"]
 """A full page of a search; any other answer; a 429 or 503; no answer in time."""
@@ -52,6 +52,11 @@ class Limiter(Protocol):
         """The number to divide the work by."""
         ...
 
+    @property
+    def calm(self) -> bool:
+        """Whether no refusal holds the other requests back."""
+        ...
+
     def delay(self, now: float) -> float:
         """Seconds to wait before another request may be sent."""
         ...
@@ -80,11 +85,15 @@ class FixedLimiter:
 
     def __init__(self, level: int) -> None:
         self.ceiling = self.planned = level
-        self._capacity = Capacity()
+        self._capacity, self._strays = Capacity(), Strays()
 
     @property
     def level(self) -> int:
         return min(self.ceiling, self._capacity.level or self.ceiling)
+
+    @property
+    def calm(self) -> bool:
+        return self._strays.calm
 
     def delay(self, now: float) -> float:
         """Nothing to wait for."""
@@ -96,10 +105,13 @@ class FixedLimiter:
     def observe(
         self, outcome: Outcome, *, latency: float, in_flight: int, now: float, retry_after: float | None = None
     ) -> None:
-        """Learn how many the server takes at once; to any other refusal the pause of all workers is the answer."""
+        """Learn how many the server takes at once; to any other wave of refusals the pause of all is the answer."""
         if outcome == "refused":
-            self._capacity.refused(now - latency, now, in_flight)
+            self._strays.refused(now - latency, now)
+            if self._strays.many or self._capacity.level:
+                self._capacity.refused(now - latency, now, in_flight)
         elif outcome != "failed":
+            self._strays.passed(now - latency)
             self._capacity.passed(now - latency, now)
 
 
@@ -113,16 +125,16 @@ class AutoLimiter:
     the same with fewer requests. Latency is never compared with the least one seen: a server with a long tail, or with
     a cache in front of some answers, would look full from the beginning.
 
-    A refusal is a limit on the number of requests at once, see `Capacity`, or on the rate, see `RateWindow`. With a
-    rate the level is no more than that needs by Little's law (Operations Research 9, 1961), and a refusal takes off
-    30 % at most once for all requests that were on their way (Chiu and Jain, "Analysis of the Increase and Decrease
-    Algorithms", 1989).
+    Refusals come from a limit on the number of requests at once, see `Capacity`, or on the rate, see `RateWindow`, or
+    are of single requests and say nothing of the level, see `Strays`. With a rate the level is no more than that needs
+    by Little's law (Operations Research 9, 1961), and a refusal takes off 30 % at most once for all requests that were
+    on their way (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms", 1989).
     """
 
     def __init__(self, start: int = AUTO_START, ceiling: int = AUTO_CEILING) -> None:
         self.ceiling = ceiling
         self.planned = min(AUTO_START, ceiling)
-        self._rate, self._capacity = RateWindow(), Capacity()
+        self._rate, self._capacity, self._strays = RateWindow(), Capacity(), Strays()
         self._climb = Climb(min(start, ceiling), ceiling)
         self._deaf_until = 0.0
 
@@ -132,6 +144,10 @@ class AutoLimiter:
             return 1  # to see when the server takes requests again
         needed = self._rate.level_for(self._climb.latency)
         return min(self._climb.level if needed is None else needed, self._capacity.level or self.ceiling, self.ceiling)
+
+    @property
+    def calm(self) -> bool:
+        return self._strays.calm
 
     def delay(self, now: float) -> float:
         return self._rate.delay(now)
@@ -144,18 +160,26 @@ class AutoLimiter:
     ) -> None:
         began = now - latency
         if outcome in ("page", "other"):
-            self._rate.passed(began, now)
+            many = self._strays.many
+            if self._strays.passed(began):
+                self._rate.forgive(now)
+            self._rate.passed(began, now, many=many)
             self._capacity.passed(began, now)
         if outcome == "page":
             self._climb.page(latency, in_flight, now, growing=self._rate.limit is None)
         elif outcome == "refused":
-            if not retry_after and self._capacity.refused(began, now, in_flight):  # else it is a matter of time
-                self._rate = RateWindow()
-            else:
-                self._rate.refused(now, retry_after)
+            self._refused(began, in_flight, now, retry_after)
         elif outcome == "failed" and began >= self._deaf_until:
             self._deaf_until = now
             self._climb.back_off(now)
+
+    def _refused(self, began: float, in_flight: int, now: float, retry_after: float | None) -> None:
+        self._strays.refused(began, now)
+        limited = self._strays.many or self._capacity.level or self._rate.limit
+        if limited and not retry_after and self._capacity.refused(began, now, in_flight):  # else it is a matter of time
+            self._rate = RateWindow()
+        else:
+            self._rate.refused(now, retry_after)
 
 
 @dataclass

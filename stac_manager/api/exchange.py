@@ -71,6 +71,11 @@ class Wire:
         self.credentials = credentials
         self.chunks = 0  # pieces of bodies that were read
 
+    @property
+    def calm(self) -> bool:
+        """Whether no refusal holds the other requests back."""
+        return self._limiter.calm
+
     async def __aenter__(self) -> Self:
         self._own_certificates, certificates = self._connection.certificates_by_origin()
         self._session = aiohttp.ClientSession(

@@ -139,7 +139,7 @@ class Client:
                     raise TooLargeError(str(error)) from error
                 raise
             else:
-                self._gate.passed()
+                self._gate.passed(calm=self._wire.calm)
                 if answer.size:
                     self._let_in.add(answer.url.parent)
                     self._sample = self._sample or with_limit(request, 1)
@@ -165,8 +165,7 @@ class Client:
         self._stats.tell(Retry(str(fault), tries.attempts, wait))
         if fault.refused:
             gate.pause(wait)
-        else:
-            await asyncio.sleep(wait)
+        await asyncio.sleep(wait)
 
     async def _look(self) -> Fault | None:
         """Send what was answered before; return the fault where nobody answers any more."""
@@ -247,14 +246,14 @@ class Client:
             return StatusError(f"{place}: {PROXY_DENIED}", status)
         # One who was let in there is not forbidden to go on (firewalls say so of too many requests), nor sent away.
         let_in = status == 403 and reply.own and reply.url.parent in self._let_in
-        if let_in:
-            self._wire.refused(reply)
         if status in messages.DENIED and self._source.raw_query_string not in reply.url.raw_query_string:
             place += QUERY_HINT
         secrets = self._wire.credentials.secrets if reply.own else None
         words = f"{place}: the server answered {messages.of_error(status, reply.body, secrets)}"
         of_amazon = status == 403 and "x-amzn-RequestId" in reply.headers
         throttled = let_in or (of_amazon and messages.server_message(reply.body) == "Forbidden")
+        if throttled:
+            self._wire.refused(reply)
         if status in RETRIED or throttled or (redirected and self._sample is not None):
             return Fault(words, "status", status=status, refused=throttled, retry_after=reply.retry_after)
         return StatusError(words, status)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -12,6 +11,7 @@ from typing import Literal, TypeAlias
 from stac_manager.events import Pause, Retry
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.backoff import REFUSALS, outage_seconds
+from stac_manager.network.hold import Hold
 from stac_manager.stats import ApiStats
 
 # A request that was refused so often, whether or not others got through, is sent while no other one is in flight.
@@ -120,7 +120,7 @@ class Gate:
 
     def __init__(self, stats: ApiStats, look: Callable[[], Awaitable[Fault | None]], most_looks: int) -> None:
         self._stats, self._look, self._most_looks = stats, look, most_looks
-        self._resume_at = 0.0
+        self._hold = Hold()
         self._out_since: float | None = None
         self._looks = 0  # in vain, in the latest outage
         self._looking = asyncio.Lock()
@@ -132,7 +132,7 @@ class Gate:
         """Wait until nothing holds the requests back; then not all at the same moment. Tell whether that was an outage,
         of which this request has suffered; `SearchEndsError` is raised by one that does not end."""
         if self._out_since is None:
-            await self._pause()
+            await self._hold.wait()
             return False
         async with self._looking:
             while self._out_since is not None:
@@ -142,7 +142,7 @@ class Gate:
     async def _look_again(self) -> None:
         if self._over is not None:
             raise SearchEndsError(self._over)
-        await self._pause()
+        await self._hold.wait()
         fault = await self._look()
         if fault is None:
             self.passed()
@@ -157,13 +157,11 @@ class Gate:
             self._stats.tell(Retry(str(fault), self._looks, wait))
             await asyncio.sleep(wait)
 
-    async def _pause(self) -> None:
-        while (left := self._resume_at - perf_counter()) > 0:  # noqa: ASYNC110 - others may prolong it
-            await asyncio.sleep(left * random.uniform(1.0, 1.1))
-
-    def passed(self) -> None:
-        """A request was answered."""
+    def passed(self, *, calm: bool = False) -> None:
+        """A request was answered; `calm` if it got past those that were refused."""
         self.answered += 1
+        if calm:
+            self._stats.seconds_paused -= self._hold.lift()
         if self._out_since is not None:
             seconds = perf_counter() - self._out_since
             if self._looks:
@@ -171,14 +169,11 @@ class Gate:
             self._out_since = None
 
     def pause(self, seconds: float) -> None:
-        """The server has refused: nobody asks for so long."""
-        now = perf_counter()
-        resume_at = max(self._resume_at, now + seconds)
-        self._stats.pauses += self._resume_at < now
-        self._stats.seconds_paused += resume_at - max(self._resume_at, now)
-        if self._resume_at < now:
+        """The server has refused: nobody asks for so long, or until others get past that request."""
+        if not self._hold.left:
+            self._stats.pauses += 1
             self._stats.tell(Pause(seconds))
-        self._resume_at = resume_at
+        self._stats.seconds_paused += self._hold.prolong(seconds)
 
     def suspect(self) -> bool:
         """A request found nobody. Where that happens twice and nobody else is answered meanwhile, the server may be

@@ -29,6 +29,7 @@ class Server:
         bucket: Tokens of a bucket that is filled at `rate / window`, instead of a window.
         outages: Stretches of time in which everything fails.
         refuses: The share of requests that are refused at any rate.
+        refuses_beyond: More than so many at once are refused.
     """
 
     latency: Callable[[random.Random], float] = lambda _: 0.1
@@ -41,6 +42,7 @@ class Server:
     refusal_latency: float = 0.1
     outages: tuple[tuple[float, float], ...] = ()
     refuses: float = 0.0
+    refuses_beyond: int | None = None
 
 
 @dataclass
@@ -64,11 +66,14 @@ class Run:
         self.passed: deque[float] = deque()
         self.tokens, self.tokens_at = float(self.server.bucket or 0), 0.0
         self.free_at: list[float] = []
+        self.working = 0  # requests that were not refused
 
     def _admitted(self, now: float) -> float | None:
         """None if the server takes a request, else how long it says to wait."""
         server = self.server
         if server.refuses and self.random.random() < server.refuses:
+            return 0.1
+        if server.refuses_beyond is not None and self.working >= server.refuses_beyond:
             return 0.1
         if server.rate is None:
             return None
@@ -106,7 +111,7 @@ class Run:
         order = count()
         events: list[tuple[float, int, Any, float, float | None]] = []
         todo, in_flight, resume_at, wake = self.pages, 0, 0.0, None
-        done = 0
+        done, by_refusal = 0, False
 
         def send(instant: bool) -> None:
             nonlocal in_flight
@@ -119,7 +124,9 @@ class Run:
                 kind, ends = "refused", self.now + self.server.refusal_latency
             else:
                 kind, ends = ("other" if instant else "page"), self._ends(self.now, instant, in_flight)
-            heapq.heappush(events, (ends, next(order), kind, self.now, wait))
+                self.working += 1
+            began = self.now + 1e-9 * in_flight  # no two at the same moment
+            heapq.heappush(events, (ends, next(order), kind, began, wait))
 
         for _ in range(self.probes):
             send(True)
@@ -138,7 +145,11 @@ class Run:
             self.now, _, kind, began, wait = heapq.heappop(events)
             if kind == "wake":
                 continue
+            if kind == "again":
+                todo += 1
+                continue
             in_flight -= 1
+            self.working -= kind in ("page", "other")
             says = float(ceil(wait or 0.0)) if kind == "refused" and self.server.says else None
             self.limiter.observe(
                 kind, latency=self.now - began, in_flight=in_flight + 1, now=self.now, retry_after=says
@@ -148,9 +159,10 @@ class Run:
                 self.refusals += kind == "refused"
                 self.failures += kind == "failed"
                 pause = says if says is not None else self.random.uniform(0.5, 1.0) * CALM_RETRY_SECONDS
-                resume_at = max(resume_at, self.now + pause)
+                resume_at, by_refusal = max(resume_at, self.now + pause), kind == "refused"
                 heapq.heappush(events, (resume_at + 1e-6, next(order), "wake", self.now, None))
-                todo += not probing
+                if not probing:
+                    heapq.heappush(events, (self.now + pause, next(order), "again", self.now, None))
                 if probing:
                     probing -= 1
                     continue
@@ -158,4 +170,6 @@ class Run:
                 probing -= 1
             else:
                 done += 1
+            if self.limiter.calm and by_refusal:
+                resume_at = min(resume_at, self.now)
         return self.now

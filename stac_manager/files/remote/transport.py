@@ -18,6 +18,7 @@ from stac_manager.files.remote.objects import ObjectStores
 from stac_manager.limiter import Outcome, limiter
 from stac_manager.network.backoff import backoff_seconds
 from stac_manager.network.connection import Connection, Rate
+from stac_manager.network.hold import Hold
 from stac_manager.network.secrets import Secrets
 from stac_manager.run import Slots
 from stac_manager.stats import FileStats
@@ -41,7 +42,7 @@ class Transport:
         self._limiter = limiter(config.concurrency)
         self._stats = stats
         self._slots = Slots(lambda: self._limiter.level)
-        self._resume_at = 0.0
+        self._hold = Hold()
         self._lost = self._passed = 0
         self.store_of(config.source)  # says what is missing before any work is done
         stats.concurrency = self._limiter.level
@@ -129,6 +130,8 @@ class Transport:
                 else:
                     self._lost = 0
                     self._passed += 1
+                    if self._limiter.calm:
+                        self._hold.lift()
                     return result
             await asyncio.sleep(pause)
 
@@ -157,25 +160,21 @@ class Transport:
 
     async def _turn(self) -> None:
         """Wait until nothing holds the requests back."""
-        while (delay := self._delay()) > 0:  # noqa: ASYNC110 - others may prolong it
+        await self._hold.wait()
+        while (delay := self._limiter.delay(perf_counter())) > 0:
             await asyncio.sleep(delay)
+            await self._hold.wait()
         await self._rate.turn()
 
-    def _delay(self) -> float:
-        now = perf_counter()
-        return max(self._limiter.delay(now), self._resume_at - now)
-
     def _before_next(self, what: str, error: RemoteError, attempts: int) -> float:
-        """Tell of a retry, and return how long this request waits. After a refusal all of them do."""
+        """Tell of a retry, and return how long this request waits. After a refusal all do, until others get past it."""
         wait = max(backoff_seconds(attempts), error.retry_after or 0.0)
         self._stats.tell(Retry(without(self.secrets, what), attempts, wait))
-        if not error.refused:
-            return wait
-        now = perf_counter()
-        if self._resume_at < now:
-            self._stats.tell(Pause(wait))
-        self._resume_at = max(self._resume_at, now + wait)
-        return 0.0
+        if error.refused:
+            if not self._hold.left:
+                self._stats.tell(Pause(wait))
+            self._hold.prolong(wait)
+        return wait
 
     def _given_up(self, error: RemoteError, tries: Tries) -> Exception:
         if self._lost >= MOST_LOST_IN_A_ROW:
