@@ -20,8 +20,13 @@ class Frontier:
         self.next_page = next_page  # the first one that was not handed out
         self.end: int | None = None  # the number after that of the last page, once it came; others may still come
         self._page_size = page_size
-        self.last = None if counted is None else -(-counted // page_size)  # pages by the server's count
+        self.counted = counted
         self._stop = self.last  # those from here on are handed out
+
+    @property
+    def last(self) -> int | None:
+        """How many pages there are by the server's count."""
+        return None if self.counted is None else -(-self.counted // self._page_size)
 
     def end_at(self, number: int) -> None:
         """Take note that there is no page of this number."""

@@ -1,0 +1,136 @@
+"""Pages that are asked for by their numbers: how far they are read, and where they end."""
+
+from __future__ import annotations
+
+from stac_manager.api.circles import STALE, STALE_PAGES
+from stac_manager.api.frontier import Frontier
+from stac_manager.api.paging import Page
+from stac_manager.api.reading import SHIFTED, Reading
+from stac_manager.api.requests import Request
+from stac_manager.api.seen import Claims
+from stac_manager.api.shares import Share
+from stac_manager.plan import Pages
+
+MOST_REFUSED = 3  # so many pages in a row that cannot be had are looked behind
+
+
+class ByNumber:
+    """Reads on by numbers, from a frontier, what was read in sequence: nothing more of that is asked for."""
+
+    def __init__(self, frontier: Frontier, claims: Claims, reading: Reading) -> None:
+        self.frontier = frontier
+        self._claims = claims
+        claims.delivered, claims.by_number = reading.came(), True
+        reading.counted = reading.following = None
+        self._came = frontier.next_page
+        self._in_vain = 0  # ranges in a row without anything new
+        self.highest = 0  # number of a page that came
+        self._refused: tuple[int, int] | None = None  # number of a page that cannot be had, and the end for its sake
+        self._refusals = 0  # of pages, since one came
+        self._off_count: Reading | None = None  # which goes on by links that lead to another search
+
+    def accept(self, reading: Reading, partition: Pages, sent: Request, page: Page) -> None:
+        """Take note of a page. They have no count of their own, and their next page is the next number."""
+        self._came += 1
+        self._refusals = 0 if page.size else self._refusals
+        if reading is self._off_count:
+            return
+        frontier = self.frontier
+        if page.following is not None and page.size and not frontier.counter.counts(page.following):
+            self._leave_count(reading, sent)
+            return
+        if frontier.counted is not None and page.matched not in (None, frontier.counted):
+            reading.ending.shifted = SHIFTED
+        reading.counted = None
+        number = frontier.counter.place(sent)[0] + 1
+        self.highest = max(self.highest, number - 1)
+        if self._refused is not None and self._refused[0] < number - 1 and page.size:
+            self._go_on(reading, *self._refused)
+        if page.following is not None and page.size:
+            after, rest = frontier.counter.place(page.following)
+            if rest and (partition.stop is None or after < partition.stop):
+                return  # a smaller page: the rest of it is next
+        if page.following is None and page.size < partition.page_size:
+            frontier.end_at(number)
+        within = partition.stop is not None and number < partition.stop
+        # More came than was counted: whoever reads the last page goes on.
+        beyond = frontier.last is not None and number >= frontier.last and page.following is not None
+        more = (within or beyond) and (frontier.end is None or number < frontier.end)
+        reading.following = frontier.counter.page(number) if more else None
+
+    def _go_on(self, reading: Reading, refused: int, end: int) -> None:
+        """Hand out more pages: one came that is behind the one which was taken for the end."""
+        if refused == end:  # nothing else names it
+            reading.ending.problem = f"a page before them, number {refused + 1}, is refused"
+        self.frontier.end, self._refused = (None if self.frontier.end == end else self.frontier.end), None
+
+    def _leave_count(self, reading: Reading, sent: Request) -> None:
+        """Go on by the links from the first page of which the link changes more than a number: one Collection after
+        another may have pages of its own (stac-fastapi-geoparquet)."""
+        frontier = self.frontier
+        number, reading.counted = frontier.counter.place(sent)[0] + 1, None
+        self._claims.by_number = False  # what was asked for behind that page comes again
+        if frontier.end is not None and frontier.end <= number:
+            reading.following = None
+            return
+        frontier.end_at(number)
+        if self._off_count is not None:
+            self._off_count.following = None
+        self._off_count = reading
+
+    def ends(self, reading: Reading) -> bool:
+        """Whether a page that the server refuses may be one behind the last."""
+        if reading is self._off_count:
+            return reading.take_for_end()
+        frontier = self.frontier
+        number = frontier.counter.place(reading.following or reading.first)[0]
+        if number <= self.highest or (frontier.last is not None and number < frontier.last):
+            return False
+        frontier.end_at(number)
+        self._refused = min(self._refused or (number, number), (number, number))
+        reading.ending.refused, reading.following = reading.following, None
+        return True
+
+    def begin_behind(self, number: int) -> None:
+        """Take the first page that was to be asked for by its number for one behind the last: it cannot be had."""
+        self.frontier.end_at(number)
+        self.highest, self._refused = number - 1, (number, number)
+
+    def fail(self, reading: Reading) -> None:
+        """Take note of a page that cannot be had: where none came behind it, no more are handed out."""
+        partition, end = reading.share.partition, self.frontier.next_page
+        failed = partition.first + reading.tally.fetched if isinstance(partition, Pages) else 0
+        if failed >= self.highest:
+            self.frontier.end_at(end)
+            self._refused = self._refused or (failed, end)
+
+    def behind(self, reading: Reading, request: Request, workers: int) -> list[Share]:
+        """What is behind a page that cannot be had: the rest of its range, or the next page if nobody asks for that
+        otherwise."""
+        frontier, partition = self.frontier, reading.share.partition
+        if reading is self._off_count:
+            return []
+        self._refusals += 1
+        if self._refusals > MOST_REFUSED:
+            return []
+        number = frontier.counter.place(request)[0] + 1
+        if isinstance(partition, Pages) and partition.stop is not None and number < partition.stop:
+            return [Share(frontier.pages(number, partition.stop))]
+        if frontier.next_page > number or (frontier.last is not None and number >= frontier.last):
+            return []
+        frontier.next_page = number + 1 if frontier.last is None or workers > 1 else frontier.last
+        return [Share(frontier.pages(number, frontier.next_page))]
+
+    def finished(self, reading: Reading) -> None:
+        """Hand out no more pages where one range after another holds nothing new."""
+        self._in_vain = 0 if reading.tally.items + reading.tally.left_out else self._in_vain + 1
+        if self._in_vain >= STALE_PAGES and self.frontier.end is None:
+            self.frontier.end_at(self.frontier.next_page)
+            reading.ending.shifted = STALE
+
+    def more(self, idle: int, workers: int) -> list[Share]:
+        """The next ranges of pages, as many as there are idle hands; without a count no more than came so far."""
+        if self.frontier.last is None:
+            idle = min(idle, 2 * self._came - self.frontier.next_page)
+        taken = (self.frontier.take(workers) for _ in range(idle))
+        return [Share(pages) for pages in taken if pages is not None]
