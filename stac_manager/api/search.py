@@ -82,7 +82,7 @@ class Session:
 
 @asynccontextmanager
 async def opened(config: IngestConfig, collection_id: str | None, stats: ApiStats) -> AsyncIterator[Session]:
-    """Open a session with the server of a search."""
+    """Open a session with the server of a search; an error in it says in `stats` that the search is incomplete."""
     level = limiter(config.concurrency)
     stats.concurrency = level.level
     async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
@@ -90,7 +90,10 @@ async def opened(config: IngestConfig, collection_id: str | None, stats: ApiStat
         fetcher = Fetcher(client, config.source, page_size)
         try:
             yield Session(level, fetcher, Planner(config, collection_id, fetcher))
-        except SearchEndsError as error:
+        except (SearchEndsError, DataProcessingError) as error:
+            stats.completeness.status, stats.completeness.problems = "incomplete", [str(error)]
+            if isinstance(error, DataProcessingError):
+                raise
             raise DataProcessingError(str(error)) from error
 
 
@@ -110,13 +113,9 @@ async def search(
         ledger = Ledger(stats, failures, planned.query.asked, config.max_items, loads=_loads(texts))
         run = Search(planned, session.fetcher, ledger, level, planner if why_never_split(config) is None else None)
         watch = Watch(config.ids, planned.query.body.get("sortby", ()))
-        try:
-            async with owning(run.parts()) as parts:
-                async for part in parts:
-                    yield watch.over(part)
-        except DataProcessingError as error:
-            stats.completeness.status, stats.completeness.problems = "incomplete", [str(error)]
-            raise
+        async with owning(run.parts()) as parts:
+            async for part in parts:
+                yield watch.over(part)
         ledger.conclude(run.ways.note)
         client, query, found = session.fetcher.client, run.query, stats.completeness.items
         if (config.ordered and "sortby" not in query.body) or not watch.in_order:

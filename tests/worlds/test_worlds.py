@@ -867,17 +867,21 @@ async def test_an_item_that_is_counted_and_left_out_of_its_page_is_missing(level
 
 
 class Expires(Habit):
-    """Access ends after three searches, for good."""
+    """Access ends after some searches, for good."""
+
+    def __init__(self, searches: int) -> None:
+        self.searches = searches
 
     async def arrives(self, ask: Ask) -> None:
-        if ask.number > 3:
+        if ask.number > self.searches:
             raise Refusal(401, {"description": "the token has expired"})
 
 
-async def test_a_search_that_ends_with_an_error_is_incomplete() -> None:
-    world = World(spread(), [Expires()], counts=False)
+@pytest.mark.parametrize(("level", "searches"), [(1, 3), (8, 0)])
+async def test_a_search_that_ends_with_an_error_is_incomplete(level: int, searches: int) -> None:
+    world = World(spread(), [Expires(searches)], counts=False)
     async with running(world):
-        came = await visit(world, 1)
+        came = await visit(world, level)
     assert "the token has expired" in str(came.error)
-    assert (len(came.keys), came.stats.completeness.status) == (3 * LIMIT, "incomplete")
+    assert (len(came.keys), came.stats.completeness.status) == (searches * LIMIT, "incomplete")
     assert came.stats.completeness.problems == [came.error]
