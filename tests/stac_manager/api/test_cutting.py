@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from stac_manager.api.cutting import Cutter, Density
+from stac_manager.api.descent import Descent
 from stac_manager.api.endpoint import Endpoint
 from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, Sizes, expected, parts_for, tiles_for
 from stac_manager.api.handing import parts_to_hand_over
@@ -346,3 +347,28 @@ def test_what_cutting_does_not_isolate_is_given_up(isolates: bool, most: int) ->
         splitter.repairs.ended(reading)
         queue += splitter.repaired(reading, 10) if reading.missing() else []
     assert 2 < read <= most
+
+
+@pytest.mark.parametrize(
+    ("begins", "until", "in_order", "over", "left"),
+    [
+        ((), None, False, False, None),
+        ((100, 90, 80), None, True, False, None),
+        ((100, 90, 80), 40, True, False, 3),
+        ((100, 90, 80), 79, True, False, 0.5),
+        ((100, 90, 80), 81, True, True, None),
+        ((100, 100), 50, True, False, None),  # several pages at one second
+        ((100, 90, 95, 80), 85, False, False, None),  # not newest first: never again
+        ((100, None, 90), 95, False, False, None),
+    ],
+)
+def test_how_far_down_in_time_pages_are(
+    begins: tuple[int | None, ...], until: int | None, in_order: bool, over: bool, left: float | None
+) -> None:
+    descent = Descent()
+    for second in begins:
+        descent.go_on(None if second is None else second * SECOND)
+    if until is not None:
+        descent.stop_at(until * SECOND, 100)
+    assert (descent.is_in_order, descent.is_over, descent.pages_left) == (in_order, over, left)
+    assert descent.is_shared == (until is not None)
