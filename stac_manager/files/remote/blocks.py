@@ -8,6 +8,7 @@ import io
 from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import Future
+from dataclasses import replace
 
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched
@@ -34,11 +35,9 @@ class RemoteFile(io.RawIOBase):
     def __init__(self, transport: Transport, first: Fetched, loop: asyncio.AbstractEventLoop, ahead: int) -> None:
         super().__init__()
         self._transport = transport
-        self._url = first.url
-        self._linked = first.linked or first.url
-        self._size = first.size or 0
-        self._versions = first.versions
         data = first.data or b""
+        self._found = replace(first, data=None, linked=first.linked or first.url)  # where, and in which version
+        self._size = first.size or 0
         self._loop = loop
         self._ahead = min(ahead, MOST_BLOCKS // 2)
         self._blocks: OrderedDict[int, Future[bytes]] = OrderedDict()
@@ -134,16 +133,17 @@ class RemoteFile(io.RawIOBase):
     async def _fetched(self, index: int) -> bytes:
         span = (index * BLOCK_BYTES, min((index + 1) * BLOCK_BYTES, self._size))
         try:
-            fetched = await self._transport.get(self._url, span, BLOCK_BYTES)
+            fetched = await self._transport.get(self._found.url, span, BLOCK_BYTES)
         except RemoteError as error:
-            if self._url == self._linked or error.status not in EXPIRED:
+            if self._found.url == self._found.linked or error.status not in EXPIRED:
                 raise
-            fetched = await self._transport.get(self._linked, span, BLOCK_BYTES)
-        self._url = fetched.url
+            fetched = await self._transport.get(self._found.linked, span, BLOCK_BYTES)
+        self._found = replace(self._found, url=fetched.url)
         if fetched.data is None or len(fetched.data) != span[1] - span[0]:
             raise RemoteError("the server gave another range than was asked for")
         # Among mirrors one of two versions may differ, and some answers have none.
-        differs = self._versions and fetched.versions and self._versions.isdisjoint(fetched.versions)
+        versions = self._found.versions
+        differs = versions and fetched.versions and versions.isdisjoint(fetched.versions)
         if fetched.size != self._size or differs:
             raise RemoteError("it was changed while it was read")
         return fetched.data
