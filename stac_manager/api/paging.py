@@ -169,8 +169,8 @@ async def by_own_size(client: Client, request: Request, page: Page) -> Page:
     same = await _resized(client, request, page.first, page.size)
     if same is None or same.following is None or page.following is None:
         return page if same is None or same.following is None else same
-    differs = same.following != (with_limit(page.following, page.size) or page.following)
-    return same if differs and same.size == page.size else page
+    links = [with_limit(link, page.size) or link for link in (page.following, same.following)]
+    return same if links[0] != links[1] and same.size == page.size else page
 
 
 async def _shorter(client: Client, request: Request, page: Page) -> Page:

@@ -652,6 +652,11 @@ CASES: dict[str, Callable[[], Case]] = {
     "half at one instant, counts 10 % too high": lambda: Case(
         [Counts(lambda n: int(1.1 * n))], half_at_one_instant, loose=True, most_requests=120
     ),
+    "a next link in vain on every last page, its limit is text": lambda: Case(
+        [NoContentBeyondTheEnd(), Refuses("POST", 404)],
+        world={"paging": "position", "counts": False},
+        most_requests=100,
+    ),
     "half at one instant": lambda: Case([], half_at_one_instant, most_requests=70),
     "half at one instant, without counts": lambda: Case(
         [], half_at_one_instant, world={"counts": False}, most_requests=60
