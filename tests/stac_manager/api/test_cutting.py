@@ -372,3 +372,17 @@ def test_how_far_down_in_time_pages_are(
         descent.stop_at(until * SECOND, 100)
     assert (descent.is_in_order, descent.is_over, descent.pages_left) == (in_order, over, left)
     assert descent.is_shared == (until is not None)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "alone"),
+    [((3, 3, 1), True), ((1,), True), ((3, 3), False), ((3, 1, 3, 1), False), ((1, 3), False)],
+)
+def test_a_count_speaks_alone_where_only_the_last_page_is_short(sizes: tuple[int, ...], alone: bool) -> None:
+    reading = Reading(Share(Interval(None, None)), NEXT, NEXT)
+    for number, size in enumerate(sizes, 1):
+        following = Request("GET", f"{NEXT.url}{number}") if number < len(sizes) else None
+        reading.accept(Page("", 1, 100, following, NEXT, [None] * size, full=size == 3))
+        for mark in range(size):
+            reading.memory.is_new(10 * number + mark, own=True)
+    assert reading.contradicts == alone
