@@ -154,7 +154,11 @@ class Cutter:
             gap = (times[-1 - count] - end) / count
         if not low < end < high:
             return False
+        at_end, after = sum(floor(time) == floor(end) for time in times), floor(end) + 1.0
         self._density.set_weight(end, high, len(times))
+        if after < high:
+            self._density.set_weight(end, after, at_end)
+            self._density.set_weight(after, high, len(times) - at_end)
         return end - self.spread(piece, end, gap, left) <= BURST_SHARE * (high - low)
 
     def spread(self, piece: Interval, end: float, gap: float, left: int) -> float:

@@ -314,6 +314,16 @@ def test_no_edge_lies_beside_what_may_be_more_than_a_page_at_one_second(size: in
     assert [start for start in starts if 498 < start < 503] == []
 
 
+@pytest.mark.parametrize("left", [10, 20, 30])
+def test_a_heap_is_cut_off_beside_it_and_not_halfway_to_what_is_newer(left: int) -> None:
+    cutter, piece = Cutter(Bounds.parse(None), Density.even(0, 2_000_000, 600)), Interval(997 * SECOND, 10**6 * SECOND)
+    seconds = [*range(900_000, 0, -150_000), *[1_000] * 44]
+    times = [datetime.fromtimestamp(second, UTC).isoformat() for second in seconds]
+    cutter.learn(piece, 50 + left)
+    cutter.extrapolate(piece, [{"properties": {"datetime": time}} for time in times], left)
+    assert max(part.start // SECOND for part in cutter.cut(piece, 2) if part.start is not None) <= 1_003
+
+
 @pytest.mark.parametrize(
     ("estimates", "spreads"),
     [
