@@ -6,10 +6,14 @@ search for what lies beyond the last page, or among its items, finds what no pag
 
 from __future__ import annotations
 
+from asyncio import Lock
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
+from re import sub
+from typing import Any
 
+from stac_manager.api.addresses import shown
 from stac_manager.api.cutting import times_of
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
@@ -22,6 +26,7 @@ from stac_manager.api.reading import CAPPED, PERHAPS_CAPPED, SHIFTED, Reading
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.network.backoff import REFUSALS
 from stac_manager.plan import Interval, Pages, Partition, Tile, Whole
 from stac_manager.report import PartitionReport
 from stac_manager.timestamps import SECOND
@@ -45,6 +50,11 @@ def is_a_usual_limit(number: int) -> bool:
     return number >= FEWEST_FOR_DOUBT and str(number).rstrip("0") in ("1", "2", "5")
 
 
+def words_of(error: DataProcessingError) -> str:
+    """What a server said with an error, but for numbers."""
+    return sub(r"\d+", "", str(error).partition("the server answered")[2])
+
+
 class Beyond:
     """Looks beyond the ends of a search, or of its parts, that may be ends of pages only."""
 
@@ -52,6 +62,50 @@ class Beyond:
         self._fetcher, self._ledger, self._proof = fetcher, ledger, ledger.stats.completeness
         self._last: Page | Sample | None = None  # of a search in pages by number, of which another one ends last
         self._limit: int | None = None  # where pages end, though there are more items
+        self._asking = Lock()
+        self._told = False  # of errors behind last pages
+        self._tries = True  # whether pages behind what may be the last are tried but for a moment
+
+    def may_be_over(self, reading: Reading) -> bool:
+        """Whether an error behind the pages of a reading may be all that follows its last one."""
+        tally, counted, fetcher = reading.tally, reading.counted, self._fetcher
+        works = tally.fetched > 0 or isinstance(reading.share.partition, Pages)
+        if not works or (counted is not None and counted > tally.members):
+            return False
+        short = not reading.memory.last_was_full
+        if fetcher.errs_at_ends is None:
+            return self._tries and (short or fetcher.sizes.are_reduced)
+        return short and fetcher.errs_at_ends != ""
+
+    async def errs_at_ends(self, query: Query, reading: Reading, error: DataProcessingError) -> bool:
+        """Whether the server has next links on its last pages, and this error behind them: so it is where one item is
+        searched for by its id. Asked once; then it is a failure, and a doubt."""
+        fetcher, errs = self._fetcher, error.status >= 500 and error.status not in REFUSALS
+        async with self._asking:
+            self._tries &= errs
+            if fetcher.errs_at_ends is None and errs:
+                one = await found(fetcher.client, query, Whole())
+                fetcher.errs_at_ends = await self._behind(query, one.first_member() if one else None)
+        if not fetcher.errs_at_ends or words_of(error) != fetcher.errs_at_ends:
+            return False
+        if not self._told:
+            self._told = True
+            self._ledger.failed(shown(reading.first.url), f"what follows the last page: {error}")
+            if reading.counted is None:
+                reading.ending.shifted = reading.ending.shifted or f"{error}: taken for what follows the last page"
+        return True
+
+    async def _behind(self, query: Query, item: Any) -> str:
+        """What the server says behind the only page of an item, in words of its own; nothing where that is no error."""
+        client, asked = self._fetcher.client, {"ids": [item.get("id") if isinstance(item, dict) else None]}
+        page = await found(client, query, Whole(), self._fetcher.page_size, asked)
+        if page is None or page.size != 1 or page.following is None:
+            return ""
+        try:
+            await client.send(page.following, attempts=ATTEMPTS)
+        except DataProcessingError as error:
+            return words_of(error)
+        return ""
 
     async def lacks(self, query: Query) -> bool:
         """Whether the whole of a search has to be read once more, after its parts: not where it is counted as they are

@@ -103,6 +103,12 @@ class Search:
         # Where to cut next, or whether anything is behind, is all that a failing page tells.
         few = reading.memory.unnamed or (reading.share.failing and self._splitter and self._splitter.can_cut(reading))
         looks = self._fetcher.given is None and reading.share.partition == Whole() and not reading.tally.fetched
+        if self._beyond.may_be_over(reading):
+            try:
+                return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES)
+            except DataProcessingError as error:
+                if error.status in REFUSED_PAGE or await self._beyond.errs_at_ends(self.query, reading, error):
+                    raise
         page = await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES if few else None)
         if looks and page and (apart := await one_by_one(self._fetcher.client, self.query, page)):
             self.query, page = apart, None
@@ -120,7 +126,9 @@ class Search:
             self.query = other
             reading.begin_anew(other.request(partition, self._fetcher.page_size))
             return
-        if status in REFUSED_PAGE and self.ways.ends(reading):
+        over = status in REFUSED_PAGE or (works and await self._beyond.errs_at_ends(self.query, reading, error))
+        if over and self.ways.ends(reading):
+            self._fetcher.grow_again()
             return
         apart = isinstance(partition, Named) and not works
         one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, reading.share.failing, apart)

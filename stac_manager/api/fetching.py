@@ -32,6 +32,7 @@ class Fetcher:
         self.given: Page | None = None  # the first page of a search read in sequence, where it is there already
         self.any_came = False
         self._errors_in_a_row = 0
+        self.errs_at_ends: str | None = None  # the error behind every last page; "" for none, None while nobody asked
 
     @property
     def page_size(self) -> int:
@@ -110,8 +111,7 @@ class Fetcher:
         if not (self.any_came or apart):
             return False
         self._errors_in_a_row += 1
-        if not self.sizes.works:
-            self.sizes.start_over()  # smaller pages did not help
+        self.grow_again()
         forbidden, around = error.status == 403 and not apart, around or (apart and 400 <= error.status < 500)
         most = MOST_FORBIDDEN if forbidden else MOST_ERRORS_AROUND if around else MOST_ERRORS
         return self._errors_in_a_row <= most
@@ -120,7 +120,7 @@ class Fetcher:
         """Look twice at a page that may not have all of its members, or without a next link, where no count tells
         whether it is the last, after so many members of its search."""
         self.next_links_seen |= page.following is not None
-        if enough is not None and page.size >= enough:
+        if self.errs_at_ends or (enough is not None and page.size >= enough):
             return page
         limit = limit_of(request) or limit_of(page.first) or self.page_size
         largest, seen = self.sizes.largest, self.next_links_seen
@@ -148,6 +148,11 @@ class Fetcher:
         self._early_ends.learn(page)
         if page.size:
             sizes.learn(page.size, page.size_bytes)
+
+    def grow_again(self) -> None:
+        """Ask for pages of the size that was asked for, where smaller ones did not help."""
+        if not self.sizes.works:
+            self.sizes.start_over()
 
     def shrink(self, limit: int) -> None:
         """Ask for smaller pages for now."""

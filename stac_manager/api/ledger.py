@@ -153,6 +153,10 @@ class Ledger:
         before = [*reading.before, *([] if delivered is None else [delivered])]
         return any(all(mark not in seen for seen in before) for mark in marks)
 
+    def failed(self, place: str, error: str) -> None:
+        """Take note of what is no page of one reading."""
+        self._failures.add(place, error)
+
     def failed_pages(self, reading: Reading) -> None:
         """Take note of pages that nobody can have."""
         self._failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")

@@ -46,6 +46,11 @@ class PageSize:
         """Whether pages of this size came, of which one twice as large could not be had."""
         return self._came > 1
 
+    @property
+    def are_reduced(self) -> bool:
+        """Whether fewer are asked for than were wanted."""
+        return self.now < self._wanted
+
     def learn(self, size: int, size_bytes: int) -> None:
         """Follow what a page weighs: up at once, down slowly; and take note that it came."""
         full = size_bytes / size * self.now

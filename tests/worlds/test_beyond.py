@@ -8,7 +8,7 @@ import pytest
 
 from .habits import ErrorsBeyondTheEnd, Ignores, IndexedTwice, PoisonedItem, Window
 from .server import Ask, Habit, Json, Refusal, World, key_of, running
-from .test_worlds import FIRST, LIMIT, make_item, text_of, visit
+from .test_worlds import FIRST, LIMIT, make_item, spread, text_of, visit
 
 PAGES, WORKERS = 40, 6
 
@@ -101,10 +101,22 @@ async def test_errors_behind_the_last_page_end_a_search_and_lose_nothing(level: 
         came = await visit(world, level)
     assert came.error is None
     assert set(came.keys) == set(map(key_of, world.items))
-    assert came.stats.completeness.status == ("complete" if counts else "incomplete")
+    assert (came.stats.completeness.status == "complete") is counts
     assert all("an item cannot be had" not in str(failure) for failure in came.failures)
     assert len(world.asked) < (50 if level == 1 else 300)
     assert "500" in str(came.failures)
+
+
+@pytest.mark.parametrize("level", [1, WORKERS])
+async def test_errors_behind_every_last_page_are_asked_for_once(level: int) -> None:
+    world = World(spread(115), [ErrorsBeyondTheEnd()], paging="offset", counts=False)
+    async with running(world):
+        came = await visit(world, level)
+    assert sorted(map(str, came.keys)) == sorted(str(key_of(item)) for item in world.items)
+    assert came.stats.completeness.status == "unverified"
+    assert len(came.stats.completeness.problems) == len(came.failures) == 1
+    assert "search: the server answered 500" in str(came.failures)
+    assert len(world.asked) < 130
 
 
 async def test_how_much_came_before_a_page_that_cannot_be_had_is_said() -> None:
