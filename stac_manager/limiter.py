@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from stac_manager.rate import AUTO_FLOOR, DECREASE, Capacity, RateWindow, Strays
+from stac_manager.rate import AUTO_FLOOR, DECREASE, Capacity, LoneRefusals, RateWindow
 
 Outcome: TypeAlias = Literal["page", "other", "refused", "failed"]
 """A full page of a search; any other answer; a 429 or 503; no answer in time."""
@@ -85,7 +85,7 @@ class FixedLimiter:
 
     def __init__(self, level: int) -> None:
         self.ceiling = self.planned = level
-        self._capacity, self._strays = Capacity(), Strays()
+        self._capacity, self._lone = Capacity(), LoneRefusals()
 
     @property
     def level(self) -> int:
@@ -93,7 +93,7 @@ class FixedLimiter:
 
     @property
     def calm(self) -> bool:
-        return self._strays.calm
+        return self._lone.calm
 
     def delay(self, now: float) -> float:
         """Nothing to wait for."""
@@ -107,11 +107,11 @@ class FixedLimiter:
     ) -> None:
         """Learn how many the server takes at once; to any other wave of refusals the pause of all is the answer."""
         if outcome == "refused":
-            self._strays.refused(now - latency, now)
-            if self._strays.many or self._capacity.level:
+            self._lone.refused(now - latency, now)
+            if self._lone.many or self._capacity.level:
                 self._capacity.refused(now - latency, now, in_flight)
         elif outcome != "failed":
-            self._strays.passed(now - latency)
+            self._lone.passed(now - latency)
             self._capacity.passed(now - latency, now)
 
 
@@ -126,15 +126,15 @@ class AutoLimiter:
     a cache in front of some answers, would look full from the beginning.
 
     Refusals come from a limit on the number of requests at once, see `Capacity`, or on the rate, see `RateWindow`, or
-    are of single requests and say nothing of the level, see `Strays`. With a rate the level is no more than that needs
-    by Little's law (Operations Research 9, 1961), and a refusal takes off 30 % at most once for all requests that were
-    on their way (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms", 1989).
+    are of single requests and say nothing of the level, see `LoneRefusals`. With a rate the level is no more than that
+    needs by Little's law (Operations Research 9, 1961), and a refusal takes off 30 % at most once for all requests that
+    were on their way (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms", 1989).
     """
 
     def __init__(self, start: int = AUTO_START, ceiling: int = AUTO_CEILING) -> None:
         self.ceiling = ceiling
         self.planned = min(AUTO_START, ceiling)
-        self._rate, self._capacity, self._strays = RateWindow(), Capacity(), Strays()
+        self._rate, self._capacity, self._lone = RateWindow(), Capacity(), LoneRefusals()
         self._climb = Climb(min(start, ceiling), ceiling)
         self._deaf_until = 0.0
 
@@ -147,7 +147,7 @@ class AutoLimiter:
 
     @property
     def calm(self) -> bool:
-        return self._strays.calm
+        return self._lone.calm
 
     def delay(self, now: float) -> float:
         return self._rate.delay(now)
@@ -160,8 +160,8 @@ class AutoLimiter:
     ) -> None:
         began = now - latency
         if outcome in ("page", "other"):
-            many = self._strays.many
-            if self._strays.passed(began):
+            many = self._lone.many
+            if self._lone.passed(began):
                 self._rate.forgive(now)
             self._rate.passed(began, now, many=many)
             self._capacity.passed(began, now)
@@ -174,8 +174,8 @@ class AutoLimiter:
             self._climb.back_off(now)
 
     def _refused(self, began: float, in_flight: int, now: float, retry_after: float | None) -> None:
-        self._strays.refused(began, now)
-        limited = self._strays.many or self._capacity.level or self._rate.limit
+        self._lone.refused(began, now)
+        limited = self._lone.many or self._capacity.level or self._rate.limit
         if limited and not retry_after and self._capacity.refused(began, now, in_flight):  # else it is a matter of time
             self._rate = RateWindow()
         else:

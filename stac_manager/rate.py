@@ -22,13 +22,13 @@ PROBE_STEP, SMALL_PROBE_STEP = 1.25, 1.05
 # A limit is learned from one wave of refusals or so many single ones in a row, of which others get past none, and
 # forgotten when so many came although it was kept to. Where others got past some, it takes up to so much more.
 LONE_REFUSALS = 3
-STRAY, MOST_DOUBT = -2, -6
+OTHERS_PASSED, MOST_DOUBT = -2, -6
 # A refusal weighs as much as so many answers: where more than one in four is refused, it is not by chance.
 REFUSAL_WEIGHT = 3
 MOST_WEIGHT = 12
 
 
-class Strays:
+class LoneRefusals:
     """Tells refusals of single requests, which others get past, from those that all requests meet.
 
     A limit refuses all that are sent after the first one that it refuses. Where one of those that were in flight with
@@ -83,7 +83,7 @@ class RateWindow:
     refused for the rate alone. Most servers round `Retry-After` up and count by usual stretches: of those that fit, the
     shortest is taken. What was measured too low (a token bucket gives more at first than later) is corrected by rare
     steps up. A refusal after `WINDOWS_HELD` windows' worth of requests takes nothing off. Of single
-    refusals, as `Strays` tells, none is learned, unless others get past none of them.
+    refusals, as `LoneRefusals` tells, none is learned, unless others get past none of them.
     """
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class RateWindow:
         """Others got past the requests that were refused: that was not for the rate, unless it was just raised."""
         self._refused, probe = None, self._probe
         if self.limit is None:
-            self._signs = max(self._signs + STRAY, MOST_DOUBT)
+            self._signs = max(self._signs + OTHERS_PASSED, MOST_DOUBT)
         elif probe.raised is not None:
             self.limit /= probe.step
             self._probe = _Probe(now + 2 * probe.patience * self.window, SMALL_PROBE_STEP, 2 * probe.patience)
