@@ -66,7 +66,7 @@ class Beyond:
         self._told = False  # of errors behind last pages
         self._tries = True  # whether pages behind what may be the last are tried but for a moment
 
-    def may_be_over(self, reading: Reading) -> bool:
+    def may_err_at_end(self, reading: Reading) -> bool:
         """Whether an error behind the pages of a reading may be all that follows its last one."""
         tally, counted, fetcher = reading.tally, reading.counted, self._fetcher
         works = tally.fetched > 0 or isinstance(reading.share.partition, Pages)

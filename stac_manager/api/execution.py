@@ -103,7 +103,7 @@ class Search:
         # Where to cut next, or whether anything is behind, is all that a failing page tells.
         few = reading.memory.unnamed or (reading.share.failing and self._splitter and self._splitter.can_cut(reading))
         looks = self._fetcher.given is None and reading.share.partition == Whole() and not reading.tally.fetched
-        if self._beyond.may_be_over(reading):
+        if self._beyond.may_err_at_end(reading):
             try:
                 return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES)
             except DataProcessingError as error:

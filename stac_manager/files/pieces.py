@@ -110,7 +110,9 @@ def _in_pieces(
                 return value.whole, value.length
         scanned = scanned if within else stop - begin
         while within:
-            scanned = _STRING_ON.match(window.buffer, at() + scanned, window.end).end() - at()  # type: ignore[union-attr]
+            rest = _STRING_ON.match(window.buffer, at() + scanned, window.end)
+            assert rest is not None  # it may be empty
+            scanned = rest.end() - at()
             if at() + scanned < window.end and window.buffer[at() + scanned] == _QUOTE:
                 scanned += 1
                 break

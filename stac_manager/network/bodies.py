@@ -32,6 +32,8 @@ PIECE_BYTES = 65_536
 ON_THE_SPOT_BYTES = 262_144
 
 CODINGS = ("gzip", "deflate", "br")
+"""What is asked for."""
+UNDONE = (*CODINGS, "x-gzip")
 
 
 class DamagedBodyError(Exception):
@@ -118,7 +120,7 @@ async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable
         raise RefusedBodyError(f"the answer has {len(codings)} codings; no more than {MAX_CODINGS} are undone")
     most = max(MAX_RATIO * len(data), RATIO_FREE_BYTES)
     for name in reversed(codings):
-        known = name in ("gzip", "x-gzip", *CODINGS)
+        known = name in UNDONE
         if not data or (data[:64].lstrip().startswith(b"{") and (not known or name.endswith("gzip"))):
             return data
         if not known:

@@ -17,7 +17,7 @@ from stac_manager.files.formats import magic
 from stac_manager.files.remote.addresses import joined, origin_of, refusal
 from stac_manager.files.remote.faults import RemoteError, of_status
 from stac_manager.files.remote.fetched import Fetched
-from stac_manager.network.bodies import DamagedBodyError, RefusedBodyError, decompressed
+from stac_manager.network.bodies import UNDONE, DamagedBodyError, RefusedBodyError, decompressed
 from stac_manager.network.connection import READ_SECONDS, Connection, Rate
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.private import GuardedResolver
@@ -34,7 +34,6 @@ GIVEN_HINT = "the 'headers' that were given do not open it"
 OTHER_HINT = "'headers' go to the origin of 'source' only; where it has moved, name its new address"
 QUERY_HINT = "the query of 'source' goes with no link: a SAS token is the option 'sas_token' of az://"
 _SECRET_NAME = re.compile("auth|cookie|key|pass|secret|sig|token", re.IGNORECASE)
-_UNDONE = ("gzip", "x-gzip", "deflate", "br")
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 
 
@@ -216,7 +215,7 @@ async def _uncoded(data: bytes, coding: str) -> bytes:
 
     Plain gzip and zstd are left to the decoders, with which the header may be wrong.
     """
-    names = [name for each in coding.lower().split(",") if (name := each.strip()) in _UNDONE]
+    names = [name for each in coding.lower().split(",") if (name := each.strip()) in UNDONE]
     inner = None
     if magic(data[:4]) == "gzip":
         with suppress(zlib.error):

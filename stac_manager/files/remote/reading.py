@@ -17,7 +17,7 @@ from stac_manager.context import FAILURES_KEPT, FailureCollector, OwnFailures
 from stac_manager.files.changes import difference
 from stac_manager.files.content import Borrowed, ParquetFoundError, items_of, parts_of_parquet
 from stac_manager.files.filters import Filters
-from stac_manager.files.formats import Document, format_of_name
+from stac_manager.files.formats import Document, Format, format_of_name
 from stac_manager.files.reading import in_thread
 from stac_manager.files.remote.addresses import STORES, located, name_of, scheme_of, shown
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile
@@ -117,7 +117,7 @@ def _located(config: IngestConfig) -> IngestConfig:
     return replace(config, source=located(config.source))
 
 
-def _format(config: IngestConfig, url: str) -> str:
+def _format(config: IngestConfig, url: str) -> Format:
     return config.format or format_of_name(name_of(url)) or "json"
 
 
@@ -177,7 +177,7 @@ class _Reader:
 
     async def parts_of(self, fetched: Fetched) -> AsyncGenerator[Iterable[Item], None]:
         """Yield the items of a document in parts."""
-        document = Document(shown(fetched.linked), _format(self._config, fetched.url))  # type: ignore[arg-type]
+        document = Document(shown(fetched.linked), _format(self._config, fetched.url))
         try:
             if fetched.data is None:
                 async for part in self._parts_of_large(fetched, document):
