@@ -13,7 +13,6 @@ from itertools import pairwise
 from re import sub
 from typing import Any
 
-from stac_manager.api.addresses import shown
 from stac_manager.api.cutting import times_of
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
@@ -27,6 +26,7 @@ from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.backoff import REFUSALS
+from stac_manager.network.links import shown
 from stac_manager.plan import Interval, Pages, Partition, Tile, Whole
 from stac_manager.report import PartitionReport
 from stac_manager.timestamps import SECOND

@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 from yarl import URL
 
-from stac_manager.api.addresses import linked, shown
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.next_links import next_request
 from stac_manager.api.requests import Request, as_query
 from stac_manager.api.space import area_across
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError, StatusError
+from stac_manager.network.links import linked, shown
 
 MOST_CLASSES = 10_000
 """So many conformance classes of a landing page are looked at: the event loop waits meanwhile."""

@@ -19,7 +19,6 @@ from stac_manager.api.query import Named
 from stac_manager.api.reading import CAPPED, Reading
 from stac_manager.api.repairs import REPAIR_DEPTH
 from stac_manager.api.requests import Request
-from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.shares import Share, put_together, weight_of
 from stac_manager.api.splitting import Splitter, again
 from stac_manager.api.survey import heeds_collections
@@ -27,6 +26,7 @@ from stac_manager.api.ways import Ways
 from stac_manager.events import Split
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter
+from stac_manager.network.retrying import SearchEndsError
 from stac_manager.owning import owning
 from stac_manager.plan import Interval, Pages, Tile, Whole
 from stac_manager.protocols import Item

@@ -1,6 +1,7 @@
 """Requests to a STAC API, as JSON documents: sent again where a fault may pass, redirected, decoded.
 
-What goes over the wire and comes back is the business of `exchange`; when a request is sent again that of `retrying`.
+What goes over the wire and comes back is the business of `network.exchange`; when a request is sent again that of
+`network.retrying`.
 """
 
 from __future__ import annotations
@@ -12,20 +13,20 @@ from typing import Any, Self
 
 from yarl import URL
 
-from stac_manager.api import messages, retrying
-from stac_manager.api.addresses import linked, origin_of, shown
 from stac_manager.api.documents import document_of
-from stac_manager.api.exchange import Reply, Wire
 from stac_manager.api.features import Outline
 from stac_manager.api.requests import Request, with_limit
-from stac_manager.api.retrying import Fault, Gate, Tries, check_budget, decide
 from stac_manager.events import Retry
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.limiter import Limiter
+from stac_manager.network import messages
 from stac_manager.network.backoff import RETRIED, backoff_seconds
 from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.network.connection import Connection, Rate
 from stac_manager.network.credentials import Credentials
+from stac_manager.network.exchange import Reply, Wire
+from stac_manager.network.links import linked, origin_of, shown
+from stac_manager.network.retrying import OUTAGE_ATTEMPTS, Fault, Gate, SearchEndsError, Tries, decide
 from stac_manager.network.secrets import Secrets
 from stac_manager.network.unreached import PROXY_DENIED
 from stac_manager.options import Headers
@@ -41,6 +42,9 @@ REDIRECTS_THAT_KEEP_THE_METHOD = (301, 302, 307, 308)
 REDIRECTS = (303, *REDIRECTS_THAT_KEEP_THE_METHOD)
 # The last page of a partition is shorter: it says something of the server while it is at least half a page.
 LEAST_SHARE_OF_A_FULL_PAGE = 0.5
+# The most requests of a search, retries included, and for each item that came: every page of it could be asked for ten
+# times with one item a page.
+REQUESTS_A_SEARCH, REQUESTS_AN_ITEM = 10_000, 10
 # How often one request is refused (401) with credentials that were asked for before it is given up.
 MAX_RENEWALS = 5
 # Turns of the event loop without news after which nothing more is on its way, and the most turns spent on it.
@@ -79,6 +83,11 @@ class TooLargeError(DataProcessingError):
     """The server could not make or send this page, but may be able to make a smaller one."""
 
 
+def blames(error: DataProcessingError, name: str) -> bool:
+    """Whether a server refuses a request for a member of it, as far as its words tell."""
+    return error.status in (400, 422) and name in str(error).partition("the server answered")[2].lower()
+
+
 class Client:
     """A session with one server. `headers` are sent to the origin of `root` and nowhere else."""
 
@@ -88,7 +97,7 @@ class Client:
         self._wire = Wire(self._source, credentials, connection, stats, limiter)
         self._slots = Slots(lambda: limiter.level)
         self._rate = Rate(connection.rate_limit)
-        looks = connection.retries and connection.retries + 1 + retrying.OUTAGE_ATTEMPTS
+        looks = connection.retries and connection.retries + 1 + OUTAGE_ATTEMPTS
         self._gate = Gate(stats, self._look, looks)
         self._sample: Request | None = None  # a small request that was answered
         self._let_in: set[URL] = set()  # below which places items were had
@@ -128,13 +137,13 @@ class Client:
         tries = Tries(min(attempts or most, most), shrinkable)
         while True:
             await self._gate.turn()
-            check_budget(self._stats.requests, self._stats.completeness.items)
+            self._check_budget()
             try:
                 answer = await self._send_once(request, outline, full, alone=tries.alone)
             except Fault as fault:
                 await self._bear(fault, tries)
             except StatusError as error:
-                if shrinkable and (error.status == 413 or retrying.blames(error, "limit")):
+                if shrinkable and (error.status == 413 or blames(error, "limit")):
                     self._stats.retries += 1
                     raise TooLargeError(str(error)) from error
                 raise
@@ -144,6 +153,12 @@ class Client:
                     self._let_in.add(answer.url.parent)
                     self._sample = self._sample or with_limit(request, 1)
                 return answer
+
+    def _check_budget(self) -> None:
+        """Raise `SearchEndsError` where more requests were sent than any search needs that ends by itself."""
+        requests, items = self._stats.requests, self._stats.completeness.items
+        if requests >= REQUESTS_A_SEARCH + REQUESTS_AN_ITEM * items:
+            raise SearchEndsError(f"the search ends after {requests} requests, which is far more than its items need")
 
     async def _bear(self, fault: Fault, tries: Tries) -> None:
         """Wait until a request can be sent again after a fault."""

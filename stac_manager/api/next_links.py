@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 from yarl import URL
 
-from stac_manager.api.addresses import linked, shown
 from stac_manager.api.http import Answer
 from stac_manager.api.requests import Request, as_query, members_of, numbers_of
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.network.links import linked, shown
 
 # Headers that say how a request travels: not for a link to set.
 OF_THE_CONNECTION = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stac_manager.api import first_page
-from stac_manager.api.addresses import shown
 from stac_manager.api.cutting import Cutter, times_of
 from stac_manager.api.endpoint import Endpoint, body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
@@ -21,6 +20,7 @@ from stac_manager.api.splitting import Cuts
 from stac_manager.api.survey import Survey, across_antimeridian, null_datetime_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.network.links import shown
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND

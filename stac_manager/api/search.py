@@ -27,7 +27,6 @@ from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import Planned, Planner, why_never_split, why_sequential
 from stac_manager.api.query import Bounds, Query
-from stac_manager.api.retrying import SearchEndsError
 from stac_manager.api.survey import ignored, is_unknown
 from stac_manager.completeness import combine
 from stac_manager.config import IngestConfig
@@ -35,6 +34,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
+from stac_manager.network.retrying import SearchEndsError
 from stac_manager.owning import owning
 from stac_manager.picking import ThinReader
 from stac_manager.plan import Interval, Partition, Plan, Whole

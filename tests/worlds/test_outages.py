@@ -9,12 +9,12 @@ import pytest
 from support import combined
 
 from stac_manager import ApiStats
-from stac_manager.api import retrying
+from stac_manager.api import http
 from stac_manager.api.http import MAX_RENEWALS, Client
 from stac_manager.api.requests import Request
 from stac_manager.exceptions import StatusError
 from stac_manager.limiter import AUTO_START, FixedLimiter
-from stac_manager.network import backoff
+from stac_manager.network import backoff, retrying
 from stac_manager.network.connection import RETRIES, Connection
 
 from .habits import ExpiringToken, LargestPage, Outage, PoisonedItem
@@ -69,8 +69,8 @@ async def test_an_outage_that_does_not_end_ends_the_search(level: int | str) -> 
 
 @pytest.mark.parametrize("level", LEVELS)
 async def test_a_search_has_no_more_requests_than_a_budget(level: int | str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "REQUESTS_A_SEARCH", 40)
-    monkeypatch.setattr(retrying, "REQUESTS_AN_ITEM", 0)
+    monkeypatch.setattr(http, "REQUESTS_A_SEARCH", 40)
+    monkeypatch.setattr(http, "REQUESTS_AN_ITEM", 0)
     world = World(spread(COUNT), [PoisonedItem("item-0303")])
     async with running(world):
         came = await visit(world, level)

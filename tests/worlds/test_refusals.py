@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from support import THOROUGH
 
-from stac_manager.api.retrying import REFUSALS_ALONGSIDE
+from stac_manager.network.retrying import REFUSALS_ALONGSIDE
 
 from .habits import AtOnce
 from .server import World, running

@@ -18,14 +18,14 @@ from yarl import URL
 
 from stac_manager import ConfigurationError, DataProcessingError
 from stac_manager.api import decoding, documents, features, page_sizes
-from stac_manager.api.addresses import refuse_foreign
-from stac_manager.api.messages import LEFT_OUT, Secrets, of_error, server_message
 from stac_manager.api.page_sizes import PAGES_BEFORE_GROWING, PageSize
 from stac_manager.api.requests import Request, limit_of
-from stac_manager.api.retrying import Decision, Fault, Tries, decide
 from stac_manager.network import bodies
 from stac_manager.network.credentials import Credentials
+from stac_manager.network.links import refuse_foreign
+from stac_manager.network.messages import LEFT_OUT, Secrets, of_error, server_message
 from stac_manager.network.private import is_private
+from stac_manager.network.retrying import Decision, Fault, Tries, decide
 
 TOKEN = "s3cret/Token+value=="
 SECRETS = Secrets({"Authorization": f"Bearer {TOKEN}", "X-Key": "k3y-0000-1111-2222"})

@@ -14,15 +14,15 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from stac_manager.api.addresses import origin_of, refuse_foreign
-from stac_manager.api.retrying import Fault
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, Outcome
 from stac_manager.network import bodies
 from stac_manager.network.backoff import REFUSALS, retry_after_seconds
 from stac_manager.network.connection import Connection
 from stac_manager.network.credentials import Credentials
+from stac_manager.network.links import origin_of, refuse_foreign
 from stac_manager.network.private import GuardedResolver
+from stac_manager.network.retrying import Fault
 from stac_manager.network.unreached import explained
 from stac_manager.stats import ApiStats
 

@@ -25,11 +25,6 @@ OUTAGES = (502, 504, 521, 522, 523, 530)
 # at least.
 OUTAGE_ATTEMPTS = 3
 
-# The most requests of a search, retries included, and for each item that came: every page of it could be asked for ten
-# times with one item a page.
-REQUESTS_A_SEARCH = 10_000
-REQUESTS_AN_ITEM = 10
-
 Kind: TypeAlias = Literal["status", "slow", "lost", "garbled", "web page"]
 """An error status, no answer in time, no connection, an answer that is no document, HTML."""
 
@@ -59,18 +54,7 @@ class Fault(DataProcessingError):
 
 class SearchEndsError(Exception):
     """Nothing more can be had: the end of a search, not of a page, so that nobody goes on without. The server was there
-    before and answers nobody any more, or more requests were sent than any search needs that ends by itself."""
-
-
-def blames(error: DataProcessingError, name: str) -> bool:
-    """Whether a server refuses a request for a member of it, as far as its words tell."""
-    return error.status in (400, 422) and name in str(error).partition("the server answered")[2].lower()
-
-
-def check_budget(requests: int, items: int) -> None:
-    """Raise `SearchEndsError` where a search has no requests left, after so many of them and so many items."""
-    if requests >= REQUESTS_A_SEARCH + REQUESTS_AN_ITEM * items:
-        raise SearchEndsError(f"the search ends after {requests} requests, which is far more than its items need")
+    before and answers nobody any more, say."""
 
 
 @dataclass(slots=True)
