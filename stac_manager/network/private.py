@@ -13,8 +13,12 @@ import aiohttp
 LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
 LOCAL_SUFFIXES = (".localhost", ".local", ".internal")
 PRIVATE = "an address of a private network, which only a source in one may link to"
-_SHORT_NUMBERS = re.compile(r"[0-9.]+|0x[0-9a-f.x]+")
-"""Short, octal and hexadecimal forms of IPv4, which systems resolve."""
+_NUMBERED = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+"""Short, octal and hexadecimal forms of IPv4, which systems resolve: no name ends in a number (WHATWG URL, 3.5)."""
+_PUBLIC = ipaddress.IPv6Network("2000::/3")
+"""Of IPv6, all that is given to networks of the public (RFC 4291, 2.4); elsewhere are translations and site-local."""
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+"""A gateway makes IPv4 addresses of the last 32 bits of these (RFC 6052)."""
 
 
 class PrivateAddressError(OSError):
@@ -30,8 +34,17 @@ def is_private(host: str | None) -> bool:
     try:
         address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
-        return name in LOCAL_NAMES or name.endswith(LOCAL_SUFFIXES) or _SHORT_NUMBERS.fullmatch(name) is not None
-    return not (getattr(address, "ipv4_mapped", None) or address).is_global
+        return name in LOCAL_NAMES or name.endswith(LOCAL_SUFFIXES) or _NUMBERED.fullmatch(name) is not None
+    return not _is_public(address)
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_global and not address.is_multicast
+    within = address.ipv4_mapped or address.sixtofour
+    if within is None and address in _TRANSLATED:
+        within = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address in _PUBLIC and address.is_global if within is None else _is_public(within)
 
 
 class GuardedResolver(aiohttp.ThreadedResolver):

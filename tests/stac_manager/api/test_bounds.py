@@ -92,6 +92,9 @@ def test_messages_are_short_and_printable(body: bytes, message: str) -> None:
         ("127.0.0.1", True), ("127.9.9.9", True), ("localhost", True), ("LOCALHOST.", True), ("a.localhost", True),
         ("10.0.0.1", True), ("192.168.1.1", True), ("172.16.0.1", True), ("169.254.169.254", True), ("0.0.0.0", True),
         ("::1", True), ("fe80::1", True), ("fd00::1", True), ("::ffff:10.0.0.1", True), ("100.64.0.1", True),
+        ("64:ff9b::7f00:1", True), ("64:ff9b:1::a00:1", True), ("2002:a9fe:a9fe::1", True), ("::127.0.0.1", True),
+        ("fec0::1", True), ("127.0x0.0.1", True), ("a.0", True), ("b0x.example", False), ("ff02::1", True),
+        ("224.0.0.1", True), ("64:ff9b::808:808", False),
         ("metadata.google.internal", True), ("8.8.8.8", False), ("2606:4700::1", False), ("example.com", False),
     ],
 )  # fmt: skip
