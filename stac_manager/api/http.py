@@ -7,6 +7,7 @@ What goes over the wire and comes back is the business of `network.exchange`; wh
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Self
@@ -24,10 +25,11 @@ from stac_manager.network.backoff import RETRIED, backoff_seconds
 from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.network.connection import Connection, Rate
 from stac_manager.network.credentials import Credentials
+from stac_manager.network.discreet import silence, without
 from stac_manager.network.exchange import Reply, Wire
 from stac_manager.network.links import linked, origin_of, shown
 from stac_manager.network.retrying import OUTAGE_ATTEMPTS, Fault, Gate, SearchEndsError, Tries, decide
-from stac_manager.network.secrets import Secrets
+from stac_manager.network.secrets import Secrets, of_query
 from stac_manager.network.unreached import PROXY_DENIED
 from stac_manager.options import Headers
 from stac_manager.run import Slots
@@ -93,7 +95,7 @@ class Client:
 
     def __init__(self, root: str, headers: Headers, stats: ApiStats, limiter: Limiter, connection: Connection) -> None:
         self._source, self._connection, self._stats = URL(root), connection, stats
-        credentials = Credentials(headers, lambda given: connection.credentials(self._source, given))
+        credentials = Credentials(headers, lambda given: connection.credentials(self._source, given), of_query(root))
         self._wire = Wire(self._source, credentials, connection, stats, limiter)
         self._slots = Slots(lambda: limiter.level)
         self._rate = Rate(connection.rate_limit)
@@ -206,14 +208,28 @@ class Client:
     async def _send_once(self, request: Request, outline: bool, full: int | None, *, alone: bool = False) -> Answer:
         await self._rate.turn()
         async with self._slots.one(alone=alone):
-            return await self._sent(request, outline, full)
+            try:
+                return await self._sent(request, outline, full)
+            except DataProcessingError as error:
+                place = f"{request.method} {self.without(shown(request.url), HIDDEN)}"
+                silence(error, self.secrets, f"{place}: {messages.LEFT_OUT}")
+                raise
+
+    @property
+    def secrets(self) -> Sequence[Secrets]:
+        """What must not be shown, though the server may repeat it."""
+        return self._wire.credentials.hidden
+
+    def without(self, text: str, instead: str = messages.LEFT_OUT) -> str:
+        """A text, or what stands in its place where it has credentials in it."""
+        return without(self.secrets, text, instead)
 
     async def _sent(self, request: Request, outline: bool, full: int | None) -> Answer:
         url, method, body = URL(request.url, encoded=True), request.method, request.body
         redirects = renewals = 0
         while redirects <= MAX_REDIRECTS:
             credentials = self._wire.credentials
-            place = f"{method} {messages.without(credentials.secrets, shown(url), HIDDEN)[:LONGEST_PLACE]}"
+            place = f"{method} {self.without(shown(url), HIDDEN)[:LONGEST_PLACE]}"
             own, accepted = origin_of(url) == origin_of(self._source), credentials.accepted
             if credentials.secrets and not own:
                 place += " (without the headers, which are for the origin of the source only)"

@@ -34,6 +34,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
+from stac_manager.network.discreet import Discreet
 from stac_manager.network.retrying import SearchEndsError
 from stac_manager.owning import owning
 from stac_manager.picking import ThinReader
@@ -79,6 +80,10 @@ class Session:
     fetcher: Fetcher
     planner: Planner
 
+    def discreet(self, failures: FailureCollector) -> FailureCollector:
+        """Hand failures on without credentials, which the server may repeat in its items."""
+        return Discreet(failures, lambda: self.fetcher.client.secrets, "the search")
+
 
 @asynccontextmanager
 async def opened(config: IngestConfig, collection_id: str | None, stats: ApiStats) -> AsyncIterator[Session]:
@@ -91,10 +96,11 @@ async def opened(config: IngestConfig, collection_id: str | None, stats: ApiStat
         try:
             yield Session(level, fetcher, Planner(config, collection_id, fetcher))
         except (SearchEndsError, DataProcessingError) as error:
-            stats.completeness.status, stats.completeness.problems = "incomplete", [str(error)]
-            if isinstance(error, DataProcessingError):
+            words = client.without(str(error))
+            stats.completeness.status, stats.completeness.problems = "incomplete", [words]
+            if isinstance(error, DataProcessingError) and words == str(error):
                 raise
-            raise DataProcessingError(str(error)) from error
+            raise DataProcessingError(words) from None
 
 
 async def search(
@@ -110,6 +116,7 @@ async def search(
         with stats.waiting():
             planned = await _planned(config, session, stats, blindly=False)
         stats.notes += planned.query.unpromised
+        failures = session.discreet(failures)
         ledger = Ledger(stats, failures, planned.query.asked, config.max_items, loads=_loads(texts))
         run = Search(planned, session.fetcher, ledger, level, planner if why_never_split(config) is None else None)
         watch = Watch(config.ids, planned.query.body.get("sortby", ()))
@@ -189,6 +196,7 @@ async def read(
             else _divided(partition, await endpoints.query(session.planner), workers, config.limit)
         )
         query = planned.query
+        failures = session.discreet(failures)
         ledger = Ledger(stats, failures, query.asked, None, alone=None if whole else partition, loads=_loads(texts))
         planner = session.planner if whole and why_never_split(config) is None else None
         run = Search(planned, session.fetcher, ledger, session.level, planner)

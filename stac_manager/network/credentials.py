@@ -18,14 +18,16 @@ class Credentials:
     Args:
         headers: A mapping, or a function that returns one (or an awaitable of one).
         complete: Adds what is known from elsewhere, such as netrc.
+        beside: What must not be shown either.
     """
 
     def __init__(
         self,
         headers: Headers,
         complete: Callable[[Mapping[str, str]], Mapping[str, str]] = dict,
+        beside: tuple[Secrets, ...] = (),
     ) -> None:
-        self._headers, self._complete = headers, complete
+        self._headers, self._complete, self._beside = headers, complete, beside
         self._known: Mapping[str, str] | None = None
         self._lock = asyncio.Lock()
         self.issue = 0
@@ -34,6 +36,11 @@ class Credentials:
         """How many requests were answered that were sent with them, of any issue."""
         self.secrets: Secrets | None = None
         """What must not be shown; None where there is nothing to send."""
+
+    @property
+    def hidden(self) -> tuple[Secrets, ...]:
+        """All that must not be shown, though a server may repeat it."""
+        return self._beside if self.secrets is None else (*self._beside, self.secrets)
 
     @property
     def renewable(self) -> bool:

@@ -7,7 +7,7 @@ from base64 import b32encode, b64encode
 from collections.abc import Mapping
 from html import unescape
 from unicodedata import normalize
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qsl, unquote_plus
 
 SECRET_CHARACTERS = 8
 """So many letters and digits of a secret in a row, and a message is not shown."""
@@ -21,6 +21,18 @@ _ESCAPES = re.compile(
 )
 _NUMBERS = re.compile(r"\b\d{2,3}\b")
 MOST_UNQUOTED = 4
+_SECRET_NAME = re.compile("auth|cookie|key|pass|secret|sig|token", re.IGNORECASE)
+
+
+def named(values: Mapping[str, str]) -> tuple[Secrets, ...]:
+    """Those headers, or parameters of a query, that let somebody in, by their names."""
+    found = {name: value for name, value in values.items() if _SECRET_NAME.search(name)}
+    return (Secrets(found),) if found else ()
+
+
+def of_query(url: str) -> tuple[Secrets, ...]:
+    """What lets somebody in, in the query of an address."""
+    return named(dict(parse_qsl(url.partition("?")[2])))
 
 
 class Secrets:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stac_manager.network.backoff import REFUSALS, RETRIED, retry_after_seconds
-from stac_manager.network.secrets import Secrets
 from stac_manager.network.unreached import PROXY_DENIED
 
 MOST_REFUSALS = 50
@@ -25,9 +23,6 @@ _MEANINGS = {
 }
 
 
-LEFT_OUT = "what the server says has credentials in it, and is left out"
-
-
 class RemoteError(Exception):
     """A document cannot be had."""
 
@@ -43,11 +38,6 @@ class RemoteError(Exception):
     def refused(self) -> bool:
         """The server says that it is asked too much."""
         return self.status in REFUSALS
-
-
-def without(secrets: Iterable[Secrets], text: str, instead: str = LEFT_OUT) -> str:
-    """Return a text, or what stands in its place where it has credentials in it."""
-    return instead if any(each.are_in(text) for each in secrets) else text
 
 
 def of_status(status: int, hint: str, retry_after: str | None = None) -> RemoteError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import urllib.parse
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -21,7 +20,7 @@ from stac_manager.network.bodies import UNDONE, DamagedBodyError, RefusedBodyErr
 from stac_manager.network.connection import READ_SECONDS, Connection, Rate
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.private import GuardedResolver
-from stac_manager.network.secrets import Secrets
+from stac_manager.network.secrets import named, of_query
 from stac_manager.network.unreached import explained
 from stac_manager.options import Headers
 
@@ -33,7 +32,6 @@ HINT = "if it needs credentials, give them as 'headers'"
 GIVEN_HINT = "the 'headers' that were given do not open it"
 OTHER_HINT = "'headers' go to the origin of 'source' only; where it has moved, name its new address"
 QUERY_HINT = "the query of 'source' goes with no link: a SAS token is the option 'sas_token' of az://"
-_SECRET_NAME = re.compile("auth|cookie|key|pass|secret|sig|token", re.IGNORECASE)
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 
 
@@ -58,8 +56,7 @@ class HttpStore:
         self._proxies = connection.proxy_hosts()
         self._session: aiohttp.ClientSession | None = None
         self._known: Mapping[str, str] = {}
-        self.secrets: list[Secrets] = []
-        self._learn(dict(urllib.parse.parse_qsl(source.partition("?")[2])))
+        self.secrets = [*of_query(source)]
 
     async def get(self, url: str, most: int, span: tuple[int, int] | None = None) -> Fetched:
         """Get a document, or the bytes [start, stop) of it, following redirects.
@@ -116,7 +113,7 @@ class HttpStore:
             given = await credentials.current() if own else {}
             if own and given is not self._known:
                 self._known = given
-                self._learn(given)
+                self.secrets += named(given)
             issue, accepted = credentials.issue, credentials.accepted
             target = URL(url, encoded=True)
             async with self._opened().get(
@@ -137,11 +134,6 @@ class HttpStore:
                     yield url, answer
                     return
             await self._rate.turn()
-
-    def _learn(self, named: Mapping[str, str]) -> None:
-        """Take note of the headers, or parameters of a query, that let somebody in, by their names."""
-        if found := {name: value for name, value in named.items() if _SECRET_NAME.search(name)}:
-            self.secrets.append(Secrets(found))
 
     def _hint(self, url: str, found_at: str) -> str:
         if self._credentials.secrets is not None:

@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import IO, Any
 
 from stac_manager.config import IngestConfig
-from stac_manager.context import FAILURES_KEPT, FailureCollector, OwnFailures
+from stac_manager.context import FailureCollector
 from stac_manager.files.changes import difference
 from stac_manager.files.content import Borrowed, ParquetFoundError, items_of, parts_of_parquet
 from stac_manager.files.filters import Filters
@@ -23,12 +23,13 @@ from stac_manager.files.remote.addresses import STORES, located, name_of, scheme
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile
 from stac_manager.files.remote.catalogs import Link
 from stac_manager.files.remote.entries import entries_of
-from stac_manager.files.remote.faults import RemoteError, without
+from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched, Listed
 from stac_manager.files.remote.transport import Transport
 from stac_manager.files.remote.walk import Walk
 from stac_manager.files.turns import TURN_SECONDS, collection_of_path
 from stac_manager.files.window import Window
+from stac_manager.network.discreet import Discreet
 from stac_manager.owning import owning
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Partition, Plan
@@ -36,7 +37,6 @@ from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
 
 ITEMS_A_BATCH = 200
-MORE_OF_A_KIND = "as those before"
 PARTITION_DOCUMENTS = 100
 """So many data files under a prefix are one partition: nobody knows how large they are."""
 NO_RANGES = (206, 400, 405, 501)
@@ -99,7 +99,7 @@ async def read(
     transport = Transport(config, stats)
     try:
         entries = await entries_of(config, transport) if links is None else links
-        failures = _Discreet(failures, transport, shown(config.source))
+        failures = Discreet(failures, lambda: transport.secrets, shown(config.source))
         walk = Walk(transport, entries, config.source, lambda url: _format(config, url) == "parquet", failures, stats)
         reader = _Reader(config, filters, transport, failures, stats, planned or Planned(()))
         async with owning(walk.documents()) as documents:
@@ -119,25 +119,6 @@ def _located(config: IngestConfig) -> IngestConfig:
 
 def _format(config: IngestConfig, url: str) -> Format:
     return config.format or format_of_name(name_of(url)) or "json"
-
-
-class _Discreet(OwnFailures):
-    """Hands failures on without credentials, which a server may repeat in links and members."""
-
-    def __init__(self, failures: FailureCollector, transport: Transport, source: str) -> None:
-        super().__init__(failures)
-        self._transport = transport
-        self._source = source
-
-    def add(self, source: str, reason: str, *, line: int | None = None) -> None:
-        secrets = self._transport.secrets
-        if secrets and len(self) >= FAILURES_KEPT and self._is_known(reason):
-            super().add(self._source, MORE_OF_A_KIND)  # is counted alone: to look for credentials takes 0.1 ms
-        else:
-            super().add(without(secrets, source, self._source), without(secrets, reason), line=line)
-
-    def pass_over(self, source: str) -> None:
-        self._to.pass_over(without(self._transport.secrets, source, self._source))
 
 
 class Planned:

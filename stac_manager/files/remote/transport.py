@@ -11,13 +11,14 @@ from stac_manager.config import IngestConfig
 from stac_manager.events import Pause, Retry
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.remote.addresses import STORES, scheme_of, shown
-from stac_manager.files.remote.faults import RemoteError, Tries, without
+from stac_manager.files.remote.faults import RemoteError, Tries
 from stac_manager.files.remote.fetched import Fetched, Listed, Store
 from stac_manager.files.remote.http import HttpStore
 from stac_manager.files.remote.objects import ObjectStores
 from stac_manager.limiter import Outcome, limiter
 from stac_manager.network.backoff import backoff_seconds
 from stac_manager.network.connection import Connection, Rate
+from stac_manager.network.discreet import without
 from stac_manager.network.hold import Hold
 from stac_manager.network.secrets import Secrets
 from stac_manager.run import Slots

@@ -8,6 +8,7 @@ import logging
 import shutil
 import ssl
 import subprocess
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -475,6 +476,43 @@ async def test_a_server_that_says_the_credentials_back_is_not_quoted(status: int
         with pytest.raises(DataProcessingError, match=says) as caught:
             await fetch({"source": server.url, "headers": headers})
     assert "s3cret" not in str(caught.value)
+
+
+def moved_to(place: str) -> web.Response:
+    return web.Response(status=307, headers={"Location": place})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        moved_to("ftp://s3cret-token/x"),
+        moved_to("http://s3cret-token.invalid/x"),
+        moved_to("http://host:s3cret-token/x"),
+        web.json_response(page(ITEMS, href="http://localhost:9/s3cret-token", method="POST", body={"from": 7})),
+        web.json_response(page([*ITEMS, {"type": "s3cret-token"}])),
+        web.json_response({"description": "no such key: s3cret-query"}, status=404),
+    ],
+)
+async def test_credentials_that_are_repeated_in_a_link_a_host_or_a_member_are_shown_nowhere(
+    answer: web.Response, caplog: pytest.LogCaptureFixture
+) -> None:
+    def copy(request: web.Request, body: Any) -> web.Response:
+        return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
+
+    context = WorkflowContext.create()
+    caplog.set_level(logging.DEBUG, "stac_manager")
+    told = ""
+    async with serving(Scripted(copy)) as server:
+        module = IngestModule(
+            {"source": f"{server.url}?api_key=s3cret-query", "headers": {"Authorization": "Bearer s3cret-token"}}
+        )
+        try:
+            assert [item async for item in module.fetch(context)] == ITEMS
+        except DataProcessingError as error:
+            told = "".join(traceback.format_exception(error))
+    told += f"{module.stats!r}{context.failure_collector.get_all()}{caplog.text}"
+    assert "credentials" in told
+    assert "s3cret" not in told
 
 
 @pytest.mark.parametrize("concurrency", [1, 5])

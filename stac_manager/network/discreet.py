@@ -1,0 +1,48 @@
+"""Failures without credentials, which a server may repeat in links, ids and members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from stac_manager.context import FAILURES_KEPT, FailureCollector, OwnFailures
+from stac_manager.exceptions import DataProcessingError
+from stac_manager.network.secrets import Secrets
+
+LEFT_OUT = "what the server says has credentials in it, and is left out"
+MORE_OF_A_KIND = "as those before"
+
+
+def without(secrets: Iterable[Secrets], text: str, instead: str = LEFT_OUT) -> str:
+    """Return a text, or what stands in its place where it has credentials in it."""
+    return instead if any(each.are_in(text) for each in secrets) else text
+
+
+def silence(error: DataProcessingError, secrets: Collection[Secrets], instead: str) -> None:
+    """Leave no credentials in an error, nor in what has led to it."""
+    if secrets:
+        error.__cause__ = error.__context__ = None
+        if (words := str(error)) != without(secrets, words):
+            error.args = (instead,)
+
+
+class Discreet(OwnFailures):
+    """Hands failures on without credentials.
+
+    Args:
+        secrets: Returns what must not be shown.
+        source: Stands in place of an address that has them in it.
+    """
+
+    def __init__(self, failures: FailureCollector, secrets: Callable[[], Iterable[Secrets]], source: str) -> None:
+        super().__init__(failures)
+        self._secrets, self._source = secrets, source
+
+    def add(self, source: str, reason: str, *, line: int | None = None) -> None:
+        secrets = tuple(self._secrets())
+        if secrets and len(self) >= FAILURES_KEPT and self._is_known(reason):
+            super().add(self._source, MORE_OF_A_KIND)  # is counted alone: to look for credentials takes 0.1 ms
+        else:
+            super().add(without(secrets, source, self._source), without(secrets, reason), line=line)
+
+    def pass_over(self, source: str) -> None:
+        self._to.pass_over(without(self._secrets(), source, self._source))
