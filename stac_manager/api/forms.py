@@ -9,12 +9,13 @@ from typing import Any
 
 from stac_manager.api.circles import CIRCLES
 from stac_manager.api.endpoint import REFUSED_POST, Endpoint, naming_all
-from stac_manager.api.http import Client, blames
+from stac_manager.api.http import Client
 from stac_manager.api.paging import Page, page_if_any
 from stac_manager.api.query import LONGEST_ADDRESS, NEWEST_FIRST, Bounds, Query
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, as_query, limit_of
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.network import messages
 from stac_manager.plan import Partition, Whole
 
 # These questions only make things faster: they are not worth long retries.
@@ -49,7 +50,7 @@ def _plainer(
         return by_get
     keys = query.body.get("sortby", ())
     if status in REFUSED_SORT and any(each is keys[-1] for each in NEWEST_FIRST if keys):  # only we wanted it
-        if by_get and status in REFUSED_SEARCH and post_refused is not None and not blames(error, "sort"):
+        if by_get and status in REFUSED_SEARCH and post_refused is not None and not messages.blames(error, "sort"):
             return by_get
         rest = {name: value for name, value in query.body.items() if name != "sortby"}
         post = endpoint.posts and post_refused != REFUSED_METHOD
@@ -105,7 +106,7 @@ async def naming_collections(
     client: Client, endpoint: Endpoint, body: Mapping[str, Any], error: DataProcessingError
 ) -> Endpoint | None:
     """The same endpoint for searches that name all Collections, where that is what a server says is missing."""
-    if endpoint.names(body) or not blames(error, "collection"):
+    if endpoint.names(body) or not messages.blames(error, "collection"):
         return None
     return await naming_all(client, endpoint)
 

@@ -7,7 +7,6 @@ What goes over the wire and comes back is the business of `network.exchange`; wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Self
@@ -27,7 +26,7 @@ from stac_manager.network.connection import Connection, Rate
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.discreet import silence, without
 from stac_manager.network.exchange import Reply, Wire
-from stac_manager.network.links import linked, origin_of, shown
+from stac_manager.network.links import linked, origin_of, refuse_elsewhere, shown
 from stac_manager.network.retrying import OUTAGE_ATTEMPTS, Fault, Gate, SearchEndsError, Tries, decide
 from stac_manager.network.secrets import Secrets, of_query
 from stac_manager.network.unreached import PROXY_DENIED
@@ -85,11 +84,6 @@ class TooLargeError(DataProcessingError):
     """The server could not make or send this page, but may be able to make a smaller one."""
 
 
-def blames(error: DataProcessingError, name: str) -> bool:
-    """Whether a server refuses a request for a member of it, as far as its words tell."""
-    return error.status in (400, 422) and name in str(error).partition("the server answered")[2].lower()
-
-
 class Client:
     """A session with one server. `headers` are sent to the origin of `root` and nowhere else."""
 
@@ -104,6 +98,11 @@ class Client:
         self._sample: Request | None = None  # a small request that was answered
         self._let_in: set[URL] = set()  # below which places items were had
         self.post_refused: int | None = 0  # the status of the latest POST; None once one was answered
+
+    @property
+    def credentials(self) -> Credentials:
+        """What is sent to the origin of the source, and shown nowhere."""
+        return self._wire.credentials
 
     async def __aenter__(self) -> Self:
         await self._wire.__aenter__()
@@ -145,7 +144,7 @@ class Client:
             except Fault as fault:
                 await self._bear(fault, tries)
             except StatusError as error:
-                if shrinkable and (error.status == 413 or blames(error, "limit")):
+                if shrinkable and (error.status == 413 or messages.blames(error, "limit")):
                     self._stats.retries += 1
                     raise TooLargeError(str(error)) from error
                 raise
@@ -211,30 +210,21 @@ class Client:
             try:
                 return await self._sent(request, outline, full)
             except DataProcessingError as error:
-                place = f"{request.method} {self.without(shown(request.url), HIDDEN)}"
-                silence(error, self.secrets, f"{place}: {messages.LEFT_OUT}")
+                words = f"{request.method} {shown(request.url)}: {messages.LEFT_OUT}"
+                silence(error, self.credentials.hidden, words)
                 raise
-
-    @property
-    def secrets(self) -> Sequence[Secrets]:
-        """What must not be shown, though the server may repeat it."""
-        return self._wire.credentials.hidden
-
-    def without(self, text: str, instead: str = messages.LEFT_OUT) -> str:
-        """A text, or what stands in its place where it has credentials in it."""
-        return without(self.secrets, text, instead)
 
     async def _sent(self, request: Request, outline: bool, full: int | None) -> Answer:
         url, method, body = URL(request.url, encoded=True), request.method, request.body
         redirects = renewals = 0
         while redirects <= MAX_REDIRECTS:
-            credentials = self._wire.credentials
-            place = f"{method} {self.without(shown(url), HIDDEN)[:LONGEST_PLACE]}"
+            credentials = self.credentials
+            place = f"{method} {without(credentials.hidden, shown(url), HIDDEN)[:LONGEST_PLACE]}"
             own, accepted = origin_of(url) == origin_of(self._source), credentials.accepted
             if credentials.secrets and not own:
                 place += " (without the headers, which are for the origin of the source only)"
-            if body is not None:
-                self._refuse_elsewhere(request, url)
+            if body is not None and request.given_by is not None:
+                refuse_elsewhere(f"{method} {shown(url)}", url, self._source, URL(request.given_by))
             reply = await self._wire.exchange(place, method, url, body, request.headers if own else {})
             if method == "POST" and self.post_refused is not None:
                 self.post_refused = None if reply.status < 300 else reply.status
@@ -250,13 +240,6 @@ class Client:
             if reply.status not in REDIRECTS_THAT_KEEP_THE_METHOD:
                 method, body = "GET", None
         raise DataProcessingError(f"{place}: more than {MAX_REDIRECTS} redirects")
-
-    def _refuse_elsewhere(self, request: Request, url: URL) -> None:
-        """Refuse to send the body of a link to another origin than that of the source, or of who gave the link."""
-        if request.given_by is None or origin_of(url) in (origin_of(self._source), origin_of(URL(request.given_by))):
-            return
-        raise DataProcessingError(f"{request.method} {shown(url)}: a link of {shown(request.given_by)} has a body for "
-                                  "another origin, which is not sent")  # fmt: skip
 
     async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None, *, redirected: bool) -> Answer:
         if reply.status >= 300:

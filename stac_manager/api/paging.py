@@ -15,6 +15,7 @@ from stac_manager.api.next_links import LinkError, next_request
 from stac_manager.api.ownership import collection_of
 from stac_manager.api.requests import Request, limit_of, numbers_of, page_after, with_limit
 from stac_manager.exceptions import DataProcessingError, StatusError
+from stac_manager.network.discreet import without
 from stac_manager.network.links import shown
 from stac_manager.network.retrying import TOO_LARGE
 
@@ -112,7 +113,7 @@ async def fetch_page(
             shrinkable = limit is not None and limit > 1 and attempts is None
             answer = await client.send(request, attempts=attempts, shrinkable=shrinkable, outline=outline, full=limit)
             page = page_of(answer, first)
-            page.broken = page.broken and client.without(page.broken)
+            page.broken = page.broken and without(client.credentials.hidden, page.broken)
             if page.following == request and not is_first:  # as the token of the last page goes no further (CMR)
                 page.following = None
             return page

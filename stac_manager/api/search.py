@@ -34,7 +34,7 @@ from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
-from stac_manager.network.discreet import Discreet
+from stac_manager.network.discreet import Discreet, without
 from stac_manager.network.retrying import SearchEndsError
 from stac_manager.owning import owning
 from stac_manager.picking import ThinReader
@@ -82,7 +82,7 @@ class Session:
 
     def discreet(self, failures: FailureCollector) -> FailureCollector:
         """Hand failures on without credentials, which the server may repeat in its items."""
-        return Discreet(failures, lambda: self.fetcher.client.secrets, "the search")
+        return Discreet(failures, lambda: self.fetcher.client.credentials.hidden, "the search")
 
 
 @asynccontextmanager
@@ -96,7 +96,7 @@ async def opened(config: IngestConfig, collection_id: str | None, stats: ApiStat
         try:
             yield Session(level, fetcher, Planner(config, collection_id, fetcher))
         except (SearchEndsError, DataProcessingError) as error:
-            words = client.without(str(error))
+            words = without(client.credentials.hidden, str(error))
             stats.completeness.status, stats.completeness.problems = "incomplete", [words]
             if isinstance(error, DataProcessingError) and words == str(error):
                 raise

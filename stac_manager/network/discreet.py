@@ -22,7 +22,7 @@ def silence(error: DataProcessingError, secrets: Collection[Secrets], instead: s
     if secrets:
         error.__cause__ = error.__context__ = None
         if (words := str(error)) != without(secrets, words):
-            error.args = (instead,)
+            error.args = (without(secrets, instead),)
 
 
 class Discreet(OwnFailures):

@@ -52,3 +52,10 @@ def refuse_foreign(url: URL, source: URL) -> None:
         raise DataProcessingError(f"refused to follow a link to {shown(url)}: not http or https")
     if url.host != source.host and is_private(url.host) and not is_private(source.host):
         raise DataProcessingError(f"refused to follow a link to {shown(url)}: {PRIVATE}")
+
+
+def refuse_elsewhere(place: str, url: URL, source: URL, giver: URL) -> None:
+    """Raise where the body of a link would go to another origin than that of the source, or of who gave the link."""
+    if origin_of(url) not in (origin_of(source), origin_of(giver)):
+        words = f"{place}: a link of {shown(giver)} has a body for another origin, which is not sent"
+        raise DataProcessingError(words)

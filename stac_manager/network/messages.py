@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.secrets import Secrets
 
 MAX_MESSAGE_BYTES = 65_536
@@ -41,6 +42,11 @@ def of_error(status: int, data: bytes, secrets: Secrets | None) -> str:
 def without(secrets: Secrets | None, text: str, instead: str = LEFT_OUT) -> str:
     """A text, or what stands in its place where it has credentials in it."""
     return instead if secrets is not None and secrets.are_in(text) else text
+
+
+def blames(error: DataProcessingError, name: str) -> bool:
+    """Whether a server refuses a request for a member of it, as far as its words tell."""
+    return error.status in (400, 422) and name in str(error).partition("the server answered")[2].lower()
 
 
 def server_message(data: bytes) -> str:
