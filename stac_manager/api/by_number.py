@@ -27,6 +27,7 @@ class ByNumber:
         self.highest = 0  # number of a page that came
         self._refused: tuple[int, int] | None = None  # number of a page that cannot be had, and the end for its sake
         self._refusals = 0  # of pages, since one came
+        self._last: int | None = None  # number after that of a short page without a next link
         self._off_count: Reading | None = None  # which goes on by links that lead to another search
 
     def accept(self, reading: Reading, partition: Pages, sent: Request, page: Page) -> None:
@@ -52,6 +53,7 @@ class ByNumber:
                 return  # a smaller page: the rest of it is next
         if page.following is None and page.size < partition.page_size:
             frontier.end_at(number)
+            self._last = number if self._last is None else min(self._last, number)
         within = partition.stop is not None and number < partition.stop
         # More came than was counted: whoever reads the last page goes on.
         beyond = frontier.last is not None and number >= frontier.last and page.following is not None
@@ -122,7 +124,12 @@ class ByNumber:
         return [Share(frontier.pages(number, frontier.next_page))]
 
     def finished(self, reading: Reading) -> None:
-        """Hand out no more pages where one range after another holds nothing new."""
+        """Hand out no more pages where one range after another holds nothing new. What cannot be had behind the last
+        one is no page, where no count speaks for it."""
+        partition, ending = reading.share.partition, reading.ending
+        behind = isinstance(partition, Pages) and self._last is not None and partition.first >= self._last
+        if behind and ending.error and self.frontier.counted is None and not reading.tally.members:
+            ending.error = ending.problem = ending.refused = None
         self._in_vain = 0 if reading.tally.items + reading.tally.left_out else self._in_vain + 1
         if self._in_vain >= STALE_PAGES and self.frontier.end is None:
             self.frontier.end_at(self.frontier.next_page)

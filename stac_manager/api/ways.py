@@ -168,7 +168,7 @@ class Ways:
     async def _instead_of_pages(self, planner: Planner, frontier: Frontier, reading: Reading) -> Planned | None:
         """Cut a search of which pages with a large number cannot be had (the result window of Elasticsearch)."""
         try:
-            found = await self._another(planner, None)
+            found = await self._another(planner, None) or await self._despite_nulls(planner, self._planned, reading)
         except DataProcessingError:
             found = None
         self._ledger.claims.by_number = found is None
@@ -177,6 +177,15 @@ class Ways:
         if found is None and isinstance(part := reading.share.partition, Pages) and frontier.end == frontier.next_page:
             frontier.end = max(frontier.next_page, part.first)  # those before the last one may be there
         return found
+
+    async def _despite_nulls(self, planner: Planner, planned: Planned, reading: Reading) -> Planned | None:
+        """Cut by time what loses items without a datetime by that: the pages that may hold them cannot be had."""
+        planned = await planner.despite_nulls(planned, MOST_AT_ONCE)
+        if planned.cuts is None:
+            return None
+        self._ledger.failed_pages(reading)
+        reading.ending.shifted = reading.ending.error
+        return planned
 
     async def help(self, reading: Reading) -> Planned | None:
         """Cut by time what was read in sequence and did not come to its end."""
@@ -195,12 +204,9 @@ class Ways:
             if not lossy:
                 planned = await planner.plan(MOST_AT_ONCE, lambda page: max(parts_for(page, workers), 2))
             planned = await planner.another_way(planned, MOST_AT_ONCE)
-            if planned.cuts is None and reading.ending.error is not None:
-                planned = await planner.despite_nulls(planned, MOST_AT_ONCE)
-                if planned.cuts is not None:
-                    self._ledger.failed_pages(reading)
-                    reading.ending.shifted = reading.ending.error
-            return planned if planned.cuts is not None else None
+            if planned.cuts is not None:
+                return planned
+            return None if reading.ending.error is None else await self._despite_nulls(planner, planned, reading)
         except DataProcessingError:
             if reading.ending.error is not None and not lossy:
                 raise DataProcessingError(reading.ending.error) from None

@@ -275,6 +275,14 @@ CASES: dict[str, Callable[[], Case]] = {
         most_requests=40,
     ),
     "pages by number end at 70": lambda: Case([HeavyItem(window=70)], world={"paging": "page"}, most_requests=70),
+    "pages by number end at 70, without counts, in any order": lambda: Case(
+        [HeavyItem(window=70), SortedById()], world={"paging": "page", "counts": False, "filters": False},
+        most_requests=150, loose=True,  # nobody knows whether items without a datetime are behind that page
+    ),
+    "pages by number end behind the last one, without counts": lambda: Case(
+        [HeavyItem(window=50)], lambda: spread(46), world={"paging": "page", "counts": False, "filters": False},
+        most_requests=100,
+    ),
     "one item is poison, by offset, nothing cuts": lambda: Case(
         [PoisonedItem("item-0053"), Ignores("datetime", "bbox")], at_one_instant, world={"paging": "offset"},
         most_requests=60,
