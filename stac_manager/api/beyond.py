@@ -10,7 +10,7 @@ from asyncio import Lock
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
-from re import sub
+from re import DOTALL, search, sub
 from typing import Any
 
 from stac_manager.api.cutting import times_of
@@ -51,8 +51,9 @@ def is_a_usual_limit(number: int) -> bool:
 
 
 def words_of(error: DataProcessingError) -> str:
-    """What a server said with an error, but for numbers."""
-    return sub(r"\d+", "", str(error).partition("the server answered")[2])
+    """What a server said with an error, or what is wrong with its answer, but for numbers."""
+    found = search(r"the (?:server answered|answer is)(.*)", str(error), DOTALL)
+    return sub(r"\d+", "", found[1]) if found else ""
 
 
 class Beyond:
@@ -80,7 +81,8 @@ class Beyond:
     async def errs_at_ends(self, query: Query, reading: Reading, error: DataProcessingError) -> bool:
         """Whether the server has next links on its last pages, and this error behind them: so it is where one item is
         searched for by its id. Asked once; then it is a failure, and a doubt."""
-        fetcher, errs = self._fetcher, error.status >= 500 and error.status not in REFUSALS
+        fetcher, garbled = self._fetcher, not error.status and words_of(error) != ""
+        errs = garbled or (error.status >= 500 and error.status not in REFUSALS)
         async with self._asking:
             self._tries &= errs
             if fetcher.errs_at_ends is None and errs:

@@ -275,14 +275,21 @@ class RefusesBeyondTheEnd(NextOnTheLastPage):
 
 
 class ErrorsBeyondTheEnd(NextOnTheLastPage):
-    """Every page has a `next` link, and what is behind the last one is a 500."""
+    """Every page has a `next` link, and what is behind the last one is a 500, or an answer without a body."""
+
+    def __init__(self, *, empty: bool = False) -> None:
+        self.empty = empty
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
-        if not page["features"] and "offset" in ask.conditions:
+        if not (page["features"] or self.empty) and "offset" in ask.conditions:
             raise Refusal(500, {"detail": "list index out of range"})
         if not page["links"]:
             body = {**ask.conditions, "offset": ask.conditions.get("offset", 0) + ask.limit}
             page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]
+
+    def body(self, ask: Ask, body: bytes) -> bytes:
+        behind = self.empty and "offset" in ask.conditions and not json.loads(body)["features"]
+        return b"" if behind else body
 
 
 class IndexedTwice(Habit):

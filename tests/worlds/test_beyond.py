@@ -107,15 +107,22 @@ async def test_errors_behind_the_last_page_end_a_search_and_lose_nothing(level: 
     assert "500" in str(came.failures)
 
 
-@pytest.mark.parametrize("level", [1, WORKERS])
-async def test_errors_behind_every_last_page_are_asked_for_once(level: int) -> None:
-    world = World(spread(115), [ErrorsBeyondTheEnd()], paging="offset", counts=False)
+@pytest.mark.parametrize(
+    ("level", "empty", "said"),
+    [
+        (1, False, "the server answered 500"),
+        (WORKERS, False, "the server answered 500"),
+        (1, True, "the answer is not JSON: it is empty"),
+    ],
+)
+async def test_errors_behind_every_last_page_are_asked_for_once(level: int, empty: bool, said: str) -> None:
+    world = World(spread(115), [ErrorsBeyondTheEnd(empty=empty)], paging="offset", counts=False)
     async with running(world):
         came = await visit(world, level)
     assert sorted(map(str, came.keys)) == sorted(str(key_of(item)) for item in world.items)
     assert came.stats.completeness.status == "unverified"
     assert len(came.stats.completeness.problems) == len(came.failures) == 1
-    assert "search: the server answered 500" in str(came.failures)
+    assert f"search: {said}" in str(came.failures)
     assert len(world.asked) < 130
 
 
