@@ -13,6 +13,7 @@ from stac_manager.config import IngestConfig
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.garbage import OlderCollectionsDeferred
+from stac_manager.network.pool import Pool
 from stac_manager.options import IngestOptions
 from stac_manager.owning import Stream, owning
 from stac_manager.plan import Partition, Plan
@@ -172,7 +173,9 @@ class IngestModule:
 
         return await searches.plan(self.config, collection_id, partition_items)
 
-    def read(self, partition: Partition, context: WorkflowContext, *, texts_alone: bool = False) -> PartitionReader:
+    def read(
+        self, partition: Partition, context: WorkflowContext, *, texts_alone: bool = False, pool: Pool | None = None
+    ) -> PartitionReader:
         """Return a reader of one partition of a plan that was made with this configuration.
 
         It yields exactly the items that the partition owns; the same source gives the same items.
@@ -182,6 +185,7 @@ class IngestModule:
             partition: What to read.
             context: For what happens, and for what fails.
             texts_alone: Of the items, `text_of` of the reader is wanted, and no member beside `picking.READ`.
+            pool: Keeps the connections to an API for the partitions that follow; whoever made it closes it.
         """
         collection_id, failures = self._collection_id(context), context.failure_collector
         texts = Texts(alone=texts_alone and self._modifier is None)
@@ -195,7 +199,7 @@ class IngestModule:
 
         api_stats = ApiStats(tell=context.tell)
         read_api = partial(
-            searches.read, partition, self.config, collection_id, failures, api_stats, texts, self._endpoints
+            searches.read, partition, self.config, collection_id, failures, api_stats, texts, self._endpoints, pool
         )
         return PartitionReader(partition, read_api, api_stats, self._modifier, texts)
 

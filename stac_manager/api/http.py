@@ -27,6 +27,7 @@ from stac_manager.network.credentials import Credentials
 from stac_manager.network.discreet import silence, without
 from stac_manager.network.exchange import Reply, Wire
 from stac_manager.network.links import linked, origin_of, refuse_elsewhere, shown
+from stac_manager.network.pool import Pool
 from stac_manager.network.retrying import OUTAGE_ATTEMPTS, Fault, Gate, SearchEndsError, Tries, decide
 from stac_manager.network.secrets import Secrets, of_query
 from stac_manager.network.unreached import PROXY_DENIED
@@ -87,10 +88,12 @@ class TooLargeError(DataProcessingError):
 class Client:
     """A session with one server. `headers` are sent to the origin of `root` and nowhere else."""
 
-    def __init__(self, root: str, headers: Headers, stats: ApiStats, limiter: Limiter, connection: Connection) -> None:
+    def __init__(
+        self, root: str, headers: Headers, stats: ApiStats, limiter: Limiter, connection: Connection, pool: Pool | None
+    ) -> None:
         self._source, self._connection, self._stats = URL(root), connection, stats
         credentials = Credentials(headers, lambda given: connection.credentials(self._source, given), of_query(root))
-        self._wire = Wire(self._source, credentials, connection, stats, limiter)
+        self._wire = Wire(self._source, credentials, connection, stats, limiter, pool)
         self._slots = Slots(lambda: limiter.level)
         self._rate = Rate(connection.rate_limit)
         looks = connection.retries and connection.retries + 1 + OUTAGE_ATTEMPTS

@@ -35,6 +35,7 @@ from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, limiter
 from stac_manager.network.connection import Connection
 from stac_manager.network.discreet import Discreet, without
+from stac_manager.network.pool import Pool
 from stac_manager.network.retrying import SearchEndsError
 from stac_manager.owning import owning
 from stac_manager.picking import ThinReader
@@ -86,11 +87,13 @@ class Session:
 
 
 @asynccontextmanager
-async def opened(config: IngestConfig, collection_id: str | None, stats: ApiStats) -> AsyncIterator[Session]:
+async def opened(
+    config: IngestConfig, collection_id: str | None, stats: ApiStats, pool: Pool | None = None
+) -> AsyncIterator[Session]:
     """Open a session with the server of a search; an error in it says in `stats` that the search is incomplete."""
     level = limiter(config.concurrency)
     stats.concurrency = level.level
-    async with Client(config.source, config.headers, stats, level, Connection.of(config)) as client:
+    async with Client(config.source, config.headers, stats, level, Connection.of(config), pool) as client:
         page_size = min(page_sizes.working(config.source, config.limit), config.max_items or config.limit)
         fetcher = Fetcher(client, config.source, page_size)
         try:
@@ -181,14 +184,15 @@ async def read(
     stats: ApiStats,
     texts: Texts,
     endpoints: Endpoints,
+    pool: Pool | None,
     done: Done,
 ) -> Parts:
     """Yield the items that a partition owns, in parts, and call `done` with the report after the last.
 
     `texts` keeps the text of the latest item, where nothing else is wanted; `endpoints` where searches are
-    answered, also for the partitions that follow.
+    answered, also for the partitions that follow, and `pool` the connections to there.
     """
-    async with opened(replace(config, max_items=None), collection_id, stats) as session:
+    async with opened(replace(config, max_items=None), collection_id, stats, pool) as session:
         workers, whole = session.level.planned, isinstance(partition, Whole)
         planned = (
             await _planned(config, session, stats, blindly=True)

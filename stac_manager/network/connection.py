@@ -11,7 +11,6 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
+from stac_manager import __version__
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.network import authorities
 
@@ -65,7 +65,7 @@ class Connection:
 
     def agent(self) -> str:
         """Return the `User-Agent`: ours unless the user names another one."""
-        return self.user_agent or f"stac-manager/{version('stac-manager')} aiohttp/{aiohttp.__version__}"
+        return self.user_agent or f"stac-manager/{__version__} aiohttp/{aiohttp.__version__}"
 
     def certificates(self, *, identified: bool = True) -> ssl.SSLContext | bool:
         """Return whom to trust and, where we are `identified`, who we are: True for aiohttp's defaults.

@@ -21,6 +21,7 @@ from stac_manager.network.backoff import REFUSALS, retry_after_seconds
 from stac_manager.network.connection import Connection
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.links import origin_of, refuse_foreign
+from stac_manager.network.pool import Pool
 from stac_manager.network.private import GuardedResolver
 from stac_manager.network.retrying import Fault
 from stac_manager.network.unreached import explained
@@ -62,9 +63,15 @@ class Wire:
     """The session with one server."""
 
     def __init__(
-        self, source: URL, credentials: Credentials, connection: Connection, stats: ApiStats, limiter: Limiter
+        self,
+        source: URL,
+        credentials: Credentials,
+        connection: Connection,
+        stats: ApiStats,
+        limiter: Limiter,
+        pool: Pool | None,
     ) -> None:
-        self._source, self._connection = source, connection
+        self._source, self._connection, self._pool = source, connection, pool
         self._stats, self._limiter = stats, limiter
         self._budget = bodies.Budget()
         self._flights = _Flights(stats)
@@ -78,12 +85,14 @@ class Wire:
 
     async def __aenter__(self) -> Self:
         self._own_certificates, certificates = self._connection.certificates_by_origin()
+
+        def connector() -> aiohttp.TCPConnector:
+            resolver = GuardedResolver(self._source.host, self._connection.proxy_hosts())
+            return aiohttp.TCPConnector(limit=0, ssl=certificates, resolver=resolver)
+
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                ssl=certificates,
-                resolver=GuardedResolver(self._source.host, self._connection.proxy_hosts()),
-            ),
+            connector=self._pool.connector(connector) if self._pool else connector(),
+            connector_owner=self._pool is None,
             cookie_jar=_Cookies(unsafe=True),  # also of hosts without a name: a cursor may need its node
             headers={
                 "Accept": "application/geo+json, application/json",

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from stac_manager.context import WorkflowContext
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.ingest import IngestModule
+from stac_manager.network.pool import Pool
 from stac_manager.options import IngestOptions
 from stac_manager.owning import owning
 from stac_manager.plan import Partition
@@ -117,6 +118,7 @@ class Worker:
         self._module = job.module()
         self._folder = Folder(job.layout, disk)
         self._runner = asyncio.Runner()
+        self._pool = Pool()
         self._task: asyncio.Task[Any] | None = None
         self._stopped = False
 
@@ -151,8 +153,9 @@ class Worker:
                 self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     def close(self) -> None:
-        """End the event loop."""
-        self._runner.close()
+        """End the connections and the event loop."""
+        with self._runner:
+            self._runner.run(self._pool.close())
 
     async def _do(self, partition: Partition, columns: bytes | None, most_items: int | None) -> Done:
         self._task = asyncio.current_task()
@@ -169,7 +172,7 @@ class Worker:
     async def _written(self, partition: Partition, columns: bytes | None, most_items: int | None) -> Done:
         context = WorkflowContext.create()
         layout = self._job.layout
-        reader = self._module.read(partition, context, texts_alone=layout.format != "geoparquet")
+        reader = self._module.read(partition, context, texts_alone=layout.format != "geoparquet", pool=self._pool)
         temporary = layout.temporary / f"{partition.key}.{os.getpid()}.{os.urandom(4).hex()}"
         marks = Marks()
         part = _open_part(layout, self._folder.disk, temporary, columns, reader.text_of)

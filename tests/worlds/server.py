@@ -127,6 +127,7 @@ class World:
     answered: int = 0
     in_flight: int = 0
     peak: int = 0
+    clients: set[object] = field(default_factory=set)  # a connection each
     searches: dict[tuple[str, int], list[Json]] = field(default_factory=dict)
 
     # --- what matches -------------------------------------------------------------------------------------------
@@ -219,6 +220,7 @@ class World:
         ask = Ask(len(self.asked) + 1, request.method, request.path, conditions, dict(request.headers))
         self.asked.append(ask)
         self.in_flight += 1
+        self.clients.add(request.transport and request.transport.get_extra_info("peername"))
         self.peak = max(self.peak, self.in_flight)
         try:
             await asyncio.sleep(self.latency)

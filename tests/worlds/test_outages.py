@@ -116,7 +116,7 @@ async def test_a_cap_on_pages_is_found_once(silent: bool) -> None:
 async def test_credentials_that_are_never_accepted_are_not_asked_for_without_end() -> None:
     token = ExpiringToken(0)
     given = token.headers, ApiStats(), FixedLimiter(8), Connection()
-    async with running(World([], [token])) as world, Client(world.url, *given) as client:
+    async with running(World([], [token])) as world, Client(world.url, *given, None) as client:
         search = Request("GET", f"{world.url}search")
         answers = await asyncio.gather(*(client.send(search) for _ in range(8)), return_exceptions=True)
     assert [answer.status for answer in answers if isinstance(answer, StatusError)] == [401] * 8

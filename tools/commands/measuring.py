@@ -225,7 +225,7 @@ def _collections(source: str, headers: dict[str, str]) -> list[str]:
     async def asked() -> Any:
         root = URL(source, encoded=True)
         place = root.with_path(f"{root.path.rstrip('/')}/collections", keep_query=True)
-        async with Client(source, headers, ApiStats(), FixedLimiter(1), Connection(retries=RETRIES)) as client:
+        async with Client(source, headers, ApiStats(), FixedLimiter(1), Connection(retries=RETRIES), None) as client:
             return (await client.send(Asked("GET", str(place)))).document.get("collections")
 
     found = None

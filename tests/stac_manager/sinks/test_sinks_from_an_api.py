@@ -173,6 +173,13 @@ def test_a_time_in_the_future_does_not_tell_what_is_newer(items: Path, tmp_path:
     assert conditions(replace(base, updated=future, datetime=future), {}) == (None, None)
 
 
+async def test_partitions_share_their_connections(tmp_path: Path) -> None:
+    async with running(World([item_of_day(number) for number in range(ITEMS)])) as world:
+        sink = Sink({"source": world.url, "limit": 5, "concurrency": 2}, tmp_path / "out", partition_items=10)
+        assert len((await asyncio.to_thread(write, sink)).parts) >= 4
+    assert len(world.clients) <= 2 + 2, "those of the plan, and those of all partitions"
+
+
 def long_item(number: int) -> dict[str, Any]:
     """An item of which the sink reads a part. Every tenth can only be told apart by all that it holds."""
     item = item_of_day(number, count=2**60 + number)
