@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
@@ -134,9 +134,7 @@ class _Writer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.close()
         else:
@@ -216,11 +214,11 @@ def filtered(disk: Disk, source: Path, target: Path, keep: Sequence[bool]) -> No
                 writer.write(table.replace_schema_metadata(None).to_batches())
 
 
-def _row_groups(path: Path) -> Iterator[list[Any]]:
+def _row_groups(path: Path, columns: list[str] | None = None) -> Iterator[list[Any]]:
     """Read without threads of Arrow's: each would keep memory of its own, for the columns that it has unpacked."""
     with opened(path) as source, pq.ParquetFile(source) as file:
         for group in range(file.num_row_groups):
-            yield file.read_row_group(group, use_threads=False).to_batches()
+            yield file.read_row_group(group, columns=columns, use_threads=False).to_batches()
 
 
 def unify(folder: Folder, names: Sequence[str]) -> Iterator[tuple[str, int]]:
@@ -252,6 +250,22 @@ def common_columns(paths: Iterable[Path]) -> Columns:
         except DataProcessingError as error:
             raise DataProcessingError(f"{path}: {error}") from None
     return common
+
+
+def check_fits(path: Path, schema: Columns) -> None:
+    """Refuse a file with a number that does not fit into wider columns; only columns that change are read.
+
+    Raises:
+        DataProcessingError: If there is one.
+    """
+    own = schema_of(path)
+    wider = [each for each in schema if each.name in own.names and not own.field(each.name).type.equals(each.type)]
+    names = [each.name for each in wider]
+    for batch in chain.from_iterable(_row_groups(path, names)) if names else ():
+        try:
+            conform(batch.select(names), pa.schema(wider))
+        except DataProcessingError as error:
+            raise DataProcessingError(f"{path}: {error}") from None
 
 
 def schema_of(path: Path) -> Columns:

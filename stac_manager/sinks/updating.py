@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, compress
 from pathlib import Path
@@ -174,12 +174,14 @@ def _merge(folder: Folder, newer: Folder, base: Manifest, found: Manifest) -> Ma
     return _summed(folder, base, found, kept)
 
 
-def _check_columns(folder: Folder, paths: Iterable[Path]) -> None:
+def _check_columns(folder: Folder, paths: Sequence[Path]) -> None:
     """Refuse newer items that no column can hold beside the older ones, as long as these are there as they were."""
-    from stac_manager.sinks.geoparquet import common_columns
+    from stac_manager.sinks.geoparquet import check_fits, common_columns
 
     try:
-        common_columns(paths)
+        common = common_columns(paths)
+        for path in paths:
+            check_fits(path, common)
     except DataProcessingError:
         shutil.rmtree(folder.layout.update)  # the next update looks anew
         raise

@@ -63,15 +63,27 @@ def test_the_last_of_several_new_files_has_its_way_as_after_several_updates(
     assert {item["id"]: item["properties"]["day"] for item in held} == {"a": 0, "b": 3, "c": 2, "x": 1}
 
 
-def test_newer_items_that_no_column_can_hold_leave_what_is_there_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("first", "bad", "said"),
+    [
+        (1, "text", "column value is int64 in some items and string in others"),
+        (2**60, 1.5, f"column value: Integer value {2**60} not in range.*; GeoParquet cannot hold both"),
+        ({"deep": [2**60]}, {"deep": [1.5]}, f"column value: Integer value {2**60} not in range"),
+        (1.5, 2**60, f"column value: Integer value {2**60} not in range"),
+    ],
+    ids=str,
+)
+def test_newer_items_that_no_column_can_hold_leave_what_is_there_as_it_is(
+    first: object, bad: object, said: str, tmp_path: Path
+) -> None:
     folder, dest = tmp_path / "items", tmp_path / "out"
     folder.mkdir()
     sink = Sink({"source": folder}, dest, "geoparquet", update=True)
-    for name, value, items in (("0", 1, 1), ("1", "text", 1), ("1", "text", 1), ("1", 2, 2)):
+    for name, value, items in (("0", first, 1), ("1", bad, 1), ("1", bad, 1), ("1", first, 2)):
         item = make_item(f"item-{name}", properties={"datetime": None, "value": value})
         (folder / f"{name}.json").write_text(json.dumps(item))
-        if value == "text":
-            with pytest.raises(DataProcessingError, match="column value is int64 in some items and string in others"):
+        if value == bad:
+            with pytest.raises(DataProcessingError, match=said):
                 write(sink)
         else:
             write(sink)
