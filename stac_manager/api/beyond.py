@@ -73,22 +73,14 @@ class Beyond:
         works = tally.fetched > 0 or isinstance(reading.share.partition, Pages)
         if not works or (counted is not None and counted > tally.members):
             return False
-        short = not reading.memory.last_was_full
         if fetcher.errs_at_ends is None:
-            return self._tries and (short or fetcher.sizes.are_reduced)
-        return short and fetcher.errs_at_ends != ""
+            return self._tries and (reading.is_short or fetcher.sizes.are_reduced)
+        return fetcher.errs_at_ends != ""
 
     async def errs_at_ends(self, query: Query, reading: Reading, error: DataProcessingError) -> bool:
-        """Whether the server has next links on its last pages, and this error behind them: so it is where one item is
-        searched for by its id. Asked once; then it is a failure, and a doubt."""
-        fetcher, garbled = self._fetcher, not error.status and words_of(error) != ""
-        errs = garbled or (error.status >= 500 and error.status not in REFUSALS)
-        async with self._asking:
-            self._tries &= errs
-            if fetcher.errs_at_ends is None and errs:
-                one = await found(fetcher.client, query, Whole())
-                fetcher.errs_at_ends = await self._behind(query, one.first_member() if one else None)
-        if not fetcher.errs_at_ends or words_of(error) != fetcher.errs_at_ends:
+        """Whether an error is all that follows the last page, which a large one may not be. Then it is a failure, and a
+        doubt."""
+        if not await self.follows_ends(query, error):
             return False
         if not self._told:
             self._told = True
@@ -96,6 +88,18 @@ class Beyond:
             if reading.counted is None:
                 reading.ending.shifted = reading.ending.shifted or f"{error}: taken for what follows the last page"
         return True
+
+    async def follows_ends(self, query: Query, error: DataProcessingError) -> bool:
+        """Whether the server has next links on its last pages, and this error behind them: so it is where one item is
+        searched for by its id. Asked once."""
+        fetcher, garbled = self._fetcher, not error.status and words_of(error) != ""
+        errs = garbled or (error.status >= 500 and error.status not in REFUSALS)
+        async with self._asking:
+            self._tries &= errs
+            if fetcher.errs_at_ends is None and errs:
+                one = await found(fetcher.client, query, Whole())
+                fetcher.errs_at_ends = await self._behind(query, one.first_member() if one else None)
+        return bool(fetcher.errs_at_ends) and words_of(error) == fetcher.errs_at_ends
 
     async def _behind(self, query: Query, item: Any) -> str:
         """What the server says behind the only page of an item, in words of its own; nothing where that is no error."""

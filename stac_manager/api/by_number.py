@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stac_manager.api.circles import STALE, STALE_PAGES
+from stac_manager.api.circles import LOOP, STALE, STALE_PAGES
 from stac_manager.api.frontier import Frontier
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import SHIFTED, Reading
@@ -37,13 +37,16 @@ class ByNumber:
         if reading is self._off_count:
             return
         frontier = self.frontier
-        if page.following is not None and page.size and not frontier.counter.counts(page.following):
+        number = frontier.counter.place(sent)[0] + 1
+        if page.following is not None and frontier.counter.leads_back(page.following, sent):
+            reading.ending.shifted, page.following = LOOP if frontier.counted is None else None, None
+            frontier.end_at(number)
+        elif page.following is not None and page.size and not frontier.counter.counts(page.following):
             self._leave_count(reading, sent)
             return
         if frontier.counted is not None and page.matched not in (None, frontier.counted):
             reading.ending.shifted = SHIFTED
         reading.counted = None
-        number = frontier.counter.place(sent)[0] + 1
         self.highest = max(self.highest, number - 1)
         if self._refused is not None and self._refused[0] < number - 1 and page.size:
             self._go_on(reading, *self._refused)

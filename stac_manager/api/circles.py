@@ -22,6 +22,7 @@ class Circles:
     pages: set[int] = field(default_factory=set)
     empty: int = 0  # pages in a row without any member
     stale: int = 0  # pages in a row without a new member
+    fresh: int = 0  # pages with one
     again: int = 0  # so many members are still to come once more, as it was begun anew
 
     def accept(self, request: Request, size: int) -> None:
@@ -36,6 +37,7 @@ class Circles:
     def finish_page(self, different: frozenset[int], members: int, new: int) -> str | None:
         """Take note of so many members of a page, of which so many are new; say why none should follow."""
         self.stale = 0 if new or self.again > 0 else self.stale + 1
+        self.fresh += new > 0
         self.again -= members
         mark = hash(different)
         repeats = members > 0 and mark in self.pages

@@ -82,8 +82,9 @@ class Search:
             page = await self._page_of(reading)
         except DataProcessingError as error:
             page = None
-            await self._survive(reading, error)
-        if page and sent and not reading.stopped and reading.following is not None:  # not ended meanwhile
+            if reading.following is not None and not reading.stopped:  # not ended meanwhile
+                await self._survive(reading, error)
+        if page and sent and not reading.stopped and reading.following is not None:
             reading.accept(page)
             if not self._is_replaced(reading, sent, page):
                 self._room.resize(size, page.size_bytes)
@@ -107,7 +108,7 @@ class Search:
             try:
                 return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES)
             except DataProcessingError as error:
-                if error.status in REFUSED_PAGE or await self._beyond.errs_at_ends(self.query, reading, error):
+                if error.status in REFUSED_PAGE or await self._beyond.follows_ends(self.query, error):
                     raise
         page = await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES if few else None)
         if looks and page and (apart := await one_by_one(self._fetcher.client, self.query, page)):
@@ -249,8 +250,8 @@ class Search:
             self._splitter.repairs.ended(reading)
         if not reading.stopped and not reading.missing():
             await self._beyond.look(self.query, reading, last=self._runner.unfinished == 1 and not self._splitter)
-        if not reading.stopped and (problem := reading.missing()):
-            await self._repair(reading, problem)
+        if not reading.stopped and reading.missing():
+            await self._repair(reading)
         if self._splitter is not None:
             self._ledger.finished(reading)
         elif not reading.stopped:
@@ -269,17 +270,17 @@ class Search:
             self._runner.add(shares or ([Share(Whole())] if await self._beyond.lacks(self.query) else []))
         self._runner.finished()
 
-    async def _repair(self, reading: Reading, problem: str) -> None:
+    async def _repair(self, reading: Reading) -> None:
         """Read what a reading lacks another way, where there is one."""
         if (by_get := await beside_circle(self._fetcher.client, self.query, reading)) is not None:
             self.query = by_get
             self._replace(reading, [again(reading)])
-            return
-        if self._splitter is None and (helped := await self.ways.help(reading)) is not None:
-            self._cut_after_all(reading, helped)
-        if self._splitter is not None:
-            self._replace(reading, self._splitter.repaired(reading, self._fetcher.sizes.largest))
-            reading.stopped |= isinstance(reading.share.partition, Pages)  # whose place others have taken
+        elif reading.missing():
+            if self._splitter is None and (helped := await self.ways.help(reading)) is not None:
+                self._cut_after_all(reading, helped)
+            if self._splitter is not None:
+                self._replace(reading, self._splitter.repaired(reading, self._fetcher.sizes.largest))
+                reading.stopped |= isinstance(reading.share.partition, Pages)  # whose place others have taken
 
     async def _look(self, reading: Reading) -> None:
         """Cut what is read in sequence another way, if there is one."""
@@ -296,5 +297,4 @@ class Search:
 
     def _splitter_of(self, planned: Planned, *, counts: bool = True) -> Splitter | None:
         proved = planned.partitions if counts and self._ledger.claims.alone is None else ()
-        pages = self._stats.completeness.pages
-        return Splitter(planned.cuts, planned.sizes, pages, proved) if planned.cuts else None
+        return Splitter(planned.cuts, planned.sizes, self._stats.completeness.pages, proved) if planned.cuts else None

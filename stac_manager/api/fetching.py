@@ -40,14 +40,15 @@ class Fetcher:
         return self.sizes.now
 
     async def fetch(self, reading: Reading, *, enough: int | None = None, attempts: int | None = None) -> Page | None:
-        """Fetch the next page of a reading; None where it has to begin anew with smaller ones. With `enough` items it
-        is no matter whether more follow; with `attempts` it is asked for so often, and no smaller one."""
+        """Fetch the next page of a reading; None where it has to begin anew with smaller ones, or has ended meanwhile.
+        With `enough` items it is no matter whether more follow; with `attempts` it is asked for so often, and no
+        smaller one."""
         page, self.given = self.given, None
         if page is not None:
             self.came()
             return page
-        request = reading.following
-        assert request is not None
+        if (request := reading.following) is None:
+            return None
         if not isinstance(reading.share.partition, Pages):
             request = self._sized(reading, request)
         asked = limit_of(request) or limit_of(reading.first)

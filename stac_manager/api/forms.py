@@ -67,12 +67,25 @@ def _plainer(
 
 async def beside_circle(client: Client, query: Query, reading: Reading) -> Query | None:
     """The same search by GET, where the pages of POST lead in a circle: caches may tell them apart by address alone,
-    and rustac 0.8 heeds the number in its own links only where it is text. None where GET is refused."""
+    and rustac 0.8 heeds the number in its own links only where it is text. None where GET leads no further: then one
+    page that is not large is all there is of a part."""
+    by_get = await _by_get(client, query, reading)
+    if by_get is None:
+        reading.settle_circle(works=reading.is_short and reading.share.partition != Whole())
+    return by_get
+
+
+async def _by_get(client: Client, query: Query, reading: Reading) -> Query | None:
     if reading.ending.problem not in CIRCLES or reading.first.method != "POST":
         return None
     by_get = replace(query, endpoint=replace(query.endpoint, post=False))
+    if not query.endpoint.post:
+        return by_get
     request = by_get.request(reading.share.partition, 1)
-    return by_get if not query.endpoint.post or await page_if_any(client, request, request, 1) else None
+    first = await page_if_any(client, request, request, 1)
+    second = await page_if_any(client, first.following, request, 1) if first is not None and first.following else None
+    goes_on = first is not None and second is not None and second.first_member() not in (None, first.first_member())
+    return by_get if goes_on else None
 
 
 async def one_by_one(client: Client, query: Query, page: Page) -> Query | None:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from stac_manager.api.circles import EMPTY_PAGES, LOOP, REPEAT, STALE_PAGES
+from stac_manager.api.circles import CIRCLES, EMPTY_PAGES, LOOP, REPEAT, STALE_PAGES
 from stac_manager.api.descent import Descent
 from stac_manager.api.next_links import keeps_conditions
 from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import NO_NEXT, Page
-from stac_manager.api.requests import Request, item_after, page_after
+from stac_manager.api.requests import Request, item_after, limit_of, page_after
 from stac_manager.api.seen import Seen
 from stac_manager.api.shares import Ending, Memory, Share, Tally
 from stac_manager.plan import Interval, Pages, Whole
@@ -131,12 +131,25 @@ class Reading:
         return [mark for mark, times in Counter(marks).items() if times > 1 and mark in memory.own]
 
     def _end_in_circle(self, problem: str, page: Page) -> None:
-        """Stop where pages lead in a circle: a short page is the last one, which some servers give for ever."""
-        if page.full or self.counted is not None:
-            self.ending.problem, self.ending.doubtful = None if self.ending.doubtful else self.ending.problem, False
-            self.end(problem)
-        else:
-            self.ending.shifted, self.following = problem, None
+        """Stop where pages lead in a circle."""
+        self.ending.problem, self.ending.doubtful = None if self.ending.doubtful else self.ending.problem, False
+        self.end(problem)
+        self.ending.last = page
+
+    @property
+    def is_short(self) -> bool:
+        """Whether its latest page is not as large as this server's get, or its only one has less than was asked for."""
+        only = self.tally.fetched == 1 or (self.following is None and self.memory.circles.fresh == 1)
+        asked = self.tally.fetched * (limit_of(self.first) or 0)
+        return not self.memory.last_was_full or (only and self.tally.members < asked)
+
+    def settle_circle(self, *, works: bool = False) -> None:
+        """Take a circle for the end where no count speaks against it: some servers give their last page, or their
+        first one, for ever. Links that never led to a second page may lead nowhere, unless it is known that one
+        `works`."""
+        works = works or self.memory.circles.fresh > 1 or not self.memory.last_was_full
+        if self.counted is None and works and self.ending.problem in CIRCLES:
+            self.ending.shifted, self.ending.problem = self.ending.problem, None
 
     def end(self, problem: str) -> None:
         """Ask for no more pages."""
@@ -157,7 +170,7 @@ class Reading:
         place, search = (each and each.url.partition("?")[0] for each in (self.following, self.first))
         if not self.tally.fetched or more or place != search:
             return False
-        if self.counted is None and self.memory.last_was_full:
+        if self.counted is None and not self.is_short:
             self.ending.problem, self.ending.doubtful, self.ending.refused = NO_NEXT, True, self.following
         self.following = None
         return True

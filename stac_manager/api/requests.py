@@ -120,6 +120,11 @@ class Counter:
         other = with_number(request, self.parameter, numbers_of(self.request)[self.parameter])
         return other == self.request or (size is not None and with_limit(other, size) == self.request)
 
+    def leads_back(self, request: Request, sent: Request) -> bool:
+        """Whether a request differs from one that was sent in this number only, which is none or not larger."""
+        same = _without(request, self.parameter) == _without(sent, self.parameter)
+        return same and self.place(request) <= self.place(sent)
+
     def place(self, request: Request) -> tuple[int, int]:
         """The page in which a request begins, and how far behind its beginning."""
         value = numbers_of(request).get(self.parameter, self.origin)

@@ -49,10 +49,12 @@ BLIND_PARTITIONS = 16  # without counts nobody knows how many are right
 
 
 class Endpoints:
-    """Where searches are answered, as the partitions that were read have found: the next ones ask there."""
+    """Where searches are answered, as the partitions that were read have found: the next ones ask there. And which
+    error follows every last page, if one does."""
 
     def __init__(self) -> None:
         self._by_collections: dict[tuple[str, ...], Endpoint] = {}
+        self.errs_at_ends: str | None = None
 
     async def query(self, planner: Planner) -> Query:
         """What is asked, at an endpoint that is known, or that the landing page names.
@@ -194,6 +196,7 @@ async def read(
     """
     async with opened(replace(config, max_items=None), collection_id, stats, pool) as session:
         workers, whole = session.level.planned, isinstance(partition, Whole)
+        session.fetcher.errs_at_ends = endpoints.errs_at_ends
         planned = (
             await _planned(config, session, stats, blindly=True)
             if whole
@@ -207,6 +210,7 @@ async def read(
         async with owning(run.parts()) as parts:
             async for part in parts:
                 yield part
+        endpoints.errs_at_ends = endpoints.errs_at_ends or session.fetcher.errs_at_ends
         if run.query.endpoint.search != query.endpoint.search:  # where the landing page says, nobody answers
             endpoints.keep(session.planner, run.query.endpoint)
     proof = stats.completeness

@@ -7,7 +7,7 @@ from asyncio import Lock
 from stac_manager.api.http import Client
 from stac_manager.api.next_links import keeps_collections
 from stac_manager.api.ownership import collection_of
-from stac_manager.api.paging import Page, by_own_size
+from stac_manager.api.paging import LOOKS, Page, by_own_size, page_if_any
 from stac_manager.api.requests import Request, limit_of
 
 
@@ -32,11 +32,20 @@ class CutPages:
         """Ask for a page by its own size, which is not cut."""
         async with self._looking:
             found = page if self._cut < 0 else await by_own_size(self._client, request, page)
-            if found is not page:
+            if found is not page and not self._cut and not await self._goes_on(found):
+                found = page  # the last one, though it has a link
+            elif found is not page:
                 self._cut += 1
             elif page.following is not None or not self._cut:
                 self._cut -= 1
         return found
+
+    async def _goes_on(self, page: Page) -> bool:
+        """Whether the link of a page leads to others than its own members."""
+        assert page.following is not None
+        behind = await page_if_any(self._client, page.following, page.first, LOOKS)
+        first = behind.first_member() if behind is not None else None
+        return first is not None and first not in page.objects()
 
 
 class EarlyEnds:

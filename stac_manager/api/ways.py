@@ -136,7 +136,8 @@ class Ways:
         return None if left == counter.step else with_limit(after, left)
 
     def finished(self, reading: Reading) -> None:
-        """Hand out no more pages where one range after another holds nothing new."""
+        """See what its end means, and hand out no more pages where one range after another holds nothing new."""
+        reading.settle_circle()
         if self._by_number is not None and isinstance(reading.share.partition, Pages):
             self._by_number.finished(reading)
 

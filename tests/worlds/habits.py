@@ -328,6 +328,24 @@ class LastPageForEver(Habit):
             page["links"] = [{"rel": "next", "method": "POST", "href": f"{world.url}search", "body": body}]
 
 
+class ErrorsAfterTheLastPage(LastPageForEver):
+    """Or it comes twice, and then only errors."""
+
+    async def arrives(self, ask: Ask) -> None:
+        await super().arrives(ask)
+        if ask.conditions.get("offset", 0) > 120:
+            raise Refusal(500, {"detail": "list index out of range"})
+
+
+class BackToTheFirst(Habit):
+    """The next link of the last page leads to the first one."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if page["features"] and not page["links"]:
+            first = {name: value for name, value in ask.conditions.items() if name not in ("token", "offset", "page")}
+            page["links"] = [{"rel": "next", "href": f"{world.url}search?{urlencode(flat(first))}"}]
+
+
 class CachedPosts(Habit):
     """A cache that knows answers by their address alone gives the first one to every POST."""
 

@@ -9,7 +9,19 @@ import pytest
 from stac_manager import IngestModule, WorkflowContext
 from stac_manager.completeness import merge
 
-from .habits import AnotherTime, Counts, CutsPages, HeavyItem, InnerAddresses, NextLink, Refuses, TimesAsText, Window
+from .habits import (
+    AnotherTime,
+    BackToTheFirst,
+    Counts,
+    CutsPages,
+    ErrorsBeyondTheEnd,
+    HeavyItem,
+    InnerAddresses,
+    NextLink,
+    Refuses,
+    TimesAsText,
+    Window,
+)
 from .server import Habit, Json, Key, World, key_of, running
 from .test_worlds import LIMIT, in_many_zones, in_ranges_turned_round, spread, without_geometry
 
@@ -75,6 +87,22 @@ async def test_an_address_that_does_not_answer_is_tried_once_for_all_partitions(
             assert [item async for item in reader]
             retries.append(reader.stats.retries)
     assert retries[0] > 0 == sum(retries[1:])
+
+
+@pytest.mark.parametrize(("habit", "most"), [(ErrorsBeyondTheEnd(), 100), (BackToTheFirst(), 170)])
+async def test_what_follows_every_last_page_is_found_out_once_for_all_partitions(habit: Habit, most: int) -> None:
+    world = World(spread(115), [habit], paging="offset", counts=False)
+    keys: list[Key] = []
+    async with running(world):
+        module = IngestModule({"source": world.url, "limit": LIMIT})
+        plan = await module.plan()
+        readers = [module.read(partition, WorkflowContext.create()) for partition in plan]
+        for reader in readers:
+            keys += [key_of(item) async for item in reader]
+    assert sorted(map(str, keys)) == sorted(str(key_of(item)) for item in world.items)
+    assert merge(plan, [reader.report for reader in readers]).status == "unverified"
+    assert sum("ids" in ask.conditions and "offset" not in ask.conditions for ask in world.asked) <= 1
+    assert len(world.asked) < most
 
 
 async def test_counts_that_cutting_does_not_change_are_asked_for_once() -> None:

@@ -18,6 +18,7 @@ from .habits import (
     AllOnOnePage,
     AnotherTime,
     AtOnce,
+    BackToTheFirst,
     BareNaN,
     ByteOrderMark,
     CachedLandingPage,
@@ -30,6 +31,7 @@ from .habits import (
     CutsPages,
     DatetimeOnly,
     EmptyIn200,
+    ErrorsAfterTheLastPage,
     ErrorsIn200,
     ExpiringToken,
     FiltersAfterPaging,
@@ -354,6 +356,16 @@ CASES: dict[str, Callable[[], Case]] = {
     "the last page comes for ever, without counts": lambda: Case(
         [LastPageForEver(later=True)], lambda: spread(117), world={"counts": False, "paging": "offset"},
         most_requests=120,
+    ),
+    "the last page comes twice, then errors, without counts": lambda: Case(
+        [ErrorsAfterTheLastPage(later=True)], lambda: spread(117), options={"concurrency": 1},
+        world={"counts": False, "paging": "offset"}, most_requests=25, loose=True,
+    ),
+    "next of the last page is the first, without counts": lambda: Case(
+        [BackToTheFirst()], world={"counts": False}, most_requests=45
+    ),
+    "next of the last page is the first, GET, without counts": lambda: Case(
+        [BackToTheFirst(), Refuses("POST")], world={"counts": False, "paging": "offset"}, most_requests=60
     ),
     "one Collection at once": lambda: Case(
         [OneCollectionAtOnce()], in_three_collections, {"collections": ["a", "b", "c"]}, most_requests=40
