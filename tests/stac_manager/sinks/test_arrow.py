@@ -138,6 +138,15 @@ def test_values_of_two_parts_that_no_column_can_hold_are_refused(
         written(tmp_path / "y.parquet", [second], part.columns)
 
 
+def test_times_are_taken_as_rfc_3339_spells_them() -> None:
+    times = ["2024-05-01t10:00:00z", "2024-05-01 12:00:00.000000000+02:00", "2024-05-01T10:00:00Z"]
+    column = batch_of([make_item("one", properties={"datetime": time}) for time in times]).column("datetime")
+    assert [f"{time:%FT%T%z}" for time in column.to_pylist()] == ["2024-05-01T10:00:00+0000"] * 3
+    for time in ("2024-05-01t10:00:00.0000001z", "2024-05-01T10:00:00"):
+        with pytest.raises(DataProcessingError, match=f"{time}' is not an RFC 3339 time with a zone and at most 6"):
+            batch_of([make_item("one", properties={"datetime": time})])
+
+
 def test_metadata_is_that_of_geoparquet(tmp_path: Path) -> None:
     written(tmp_path / "x.parquet", [make_item("one")])
     schema = pq.read_schema(tmp_path / "x.parquet")
