@@ -27,7 +27,8 @@ _decoder = json.JSONDecoder(parse_int=float)
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+'
 _LEAF = rb'[\[{][^][{}"]*+(?:' + _STRING + rb'"[^][{}"]*+)*+[\]}]'
 _BRANCH = rb'[\[{][^][{}"]*+(?:(?:' + _STRING + rb'"|' + _LEAF + rb')[^][{}"]*+)*+[\]}]'
-_SMALL = rb'[^][{}",]*+(?:(?:' + _STRING + rb'"|' + _BRANCH + rb')[^][{}",]*+)*+'
+# An atomic group: before Python 3.11.5 "(?:...)*+" ends in the middle of what does not match, and not before it.
+_SMALL = rb'[^][{}",]*+(?>(?:(?:' + _STRING + rb'"|' + _BRANCH + rb')[^][{}",]*+)*)'
 _TOKEN = re.compile(rb"(?:" + _SMALL + rb",){1,500}|" + _SMALL + rb'(?:([][{}])|(")|\Z)', re.DOTALL)
 """Members up to a comma, a bracket (1), the quote of a string that goes on (2), or the end of what is looked at."""
 _STRING_ON = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
