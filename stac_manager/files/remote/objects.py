@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import os
 import re
+import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,7 +30,8 @@ _OF_CLIENT = {
     "randomize_addresses", "timeout", "user_agent",
 }  # fmt: skip
 """Options of the client, which Rust's object_store takes among those of a store; obstore panics there."""
-_ADDRESSES = ("endpoint", "endpoint_url", "base_url")
+_ADDRESSES = ("endpoint", "endpoint_url", "endpoint_url_s3", "base_url")
+_IN_ENVIRONMENT = {"S3": "AWS_", "GCS": "GOOGLE_", "Azure": "AZURE_"}
 _WITHOUT_SECRETS = (*_ADDRESSES, "region", "virtual_hosted_style_request", "account_name")
 """Options that stores other than the source's get, too: where they are, and never who asks."""
 
@@ -107,7 +112,9 @@ class ObjectStores:
             config = {name: value for name, value in config.items() if _plain(name) in _WITHOUT_SECRETS}
             config["skip_signature"] = True
             client.pop("default_headers", None)
-        endpoint = next((str(value) for name, value in config.items() if _plain(name) in _ADDRESSES), "")
+        endpoint = next((str(value) for name, value in config.items() if _plain(name) in _ADDRESSES), None)
+        if endpoint is None:
+            endpoint = _endpoint_of_environment(origin[0])
         is_plain = endpoint.lower().startswith("http://")
         if is_plain:
             client.setdefault("allow_http", True)
@@ -185,7 +192,21 @@ def _obstore(source: str) -> tuple[Callable[..., Any], Any]:
         raise ConfigurationError(
             f"source {source!r}: {STORES[scheme_of(source)]} URLs need obstore; pip install obstore"
         ) from None
+    _ended_in_peace()
     return from_url, obstore.exceptions
+
+
+def _endpoint_of_environment(scheme: str) -> str:
+    """Return where obstore, and the vendors' tools, go where no option says so."""
+    prefix = _IN_ENVIRONMENT[STORES[scheme]]
+    names = (name for name in os.environ if name.startswith(prefix) and _plain(name) in _ADDRESSES)
+    return next((os.environ[name] for name in names), "")
+
+
+@functools.cache
+def _ended_in_peace() -> None:
+    """obstore's threads let go of Python objects after their last answer. Python aborts if it ends at that moment."""
+    atexit.register(time.sleep, 0.02)
 
 
 def _plain(name: str) -> str:

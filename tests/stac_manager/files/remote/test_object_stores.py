@@ -134,6 +134,14 @@ def test_options_of_the_client_among_those_of_the_store(store: dict[str, Any], f
     assert [each["id"] for each in fetch("s3://bucket/stac/x/1.json", {**store, **further})[0]] == ["1"]
 
 
+def test_an_endpoint_in_the_environment(store: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the vendor's tools take it, in plain HTTP too: for the source's bucket, and for others that it links to."""
+    for name in ("region", "access_key_id", "secret_access_key"):
+        monkeypatch.setenv(f"AWS_{name.upper()}", store[name])
+    monkeypatch.setenv("AWS_ENDPOINT_URL", store["endpoint"])
+    assert [each["id"] for each in fetch("s3://bucket/linking.json", {})[0]] == ["o"]
+
+
 def test_a_table_that_holds_deleted_rows_is_refused(store: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"a table of Iceberg.* give a glob: 'gs://google/table/\*\*"):
         fetch("gs://google/table", {"base_url": store["endpoint"], "skip_signature": True})
