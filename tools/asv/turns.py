@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from tools.analysis.change import Change, between, repeatable, undecided
 from tools.analysis.metrics import Run, is_judged
@@ -224,7 +225,8 @@ def extract(repository: Repository, commit: str, folder: Path, project: Project 
         raise ToolError(f"commit {commit[:8]} has no {what} to measure")
     packed = folder.with_suffix(".tar")
     repository.git("archive", "--output", packed.resolve(), commit, *filter(None, [project.package]))
-    shutil.unpack_archive(packed, folder, filter="data")
+    safely: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # which Python has from 3.11.4 on
+    shutil.unpack_archive(packed, folder, **safely)
     packed.unlink()
     return Side(commit, folder, project)
 
