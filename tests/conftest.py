@@ -49,6 +49,8 @@ def history(tmp_path: Path, environments: Path) -> ScratchHistory:
     return ScratchHistory.create(tmp_path, environments)
 
 
+os.environ.pop("COLUMNS", None)  # the width of the terminal that runs the tests
+
 LONGEST = (
     "documentation", "nightly", "judging", "workflows", "real_servers", "worlds", "benchmark_ingest", "browser",
     "types", "stac_api_server", "dask", "publishing", "parquet", "outages", "generator", "exactly_once", "processes",

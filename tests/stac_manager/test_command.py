@@ -92,7 +92,7 @@ def test_items_that_the_source_has_twice_are_no_damage(run: Run, source: Path, t
 def test_standard_output_gets_all_items_and_may_close_early(source: Path) -> None:
     done = start("ingest", source, "-")
     assert (done.returncode, done.stdout) == (0, source.read_text()), "the text of the source, as a file has it"
-    shell = f"{sys.executable} -m stac_manager ingest {source} - | true; exit ${{PIPESTATUS[0]}}"
+    shell = f"'{sys.executable}' -m stac_manager ingest '{source}' - | true; exit ${{PIPESTATUS[0]}}"
     closed = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
     assert (closed.returncode, closed.stderr) == (0, "")
 

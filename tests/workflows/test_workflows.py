@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -122,8 +123,8 @@ def test_step_that_installs(tmp_path: Path, execute: Execute, name: str, root: b
     (tmp_path / ".ci").symlink_to(ROOT / ".ci")
     asked = tmp_path / "asked"
     stand_in(tmp_path / "bin" / "id", f"echo {0 if root else 1001}")
-    stand_in(tmp_path / "bin" / "apt-get", f'echo "apt-get $@" >> {asked}')
-    stand_in(tmp_path / "bin" / "sudo", f'echo sudo >> {asked}\n"$@"')
+    stand_in(tmp_path / "bin" / "apt-get", f'echo "apt-get $@" >> "{asked}"')
+    stand_in(tmp_path / "bin" / "sudo", f'echo sudo >> "{asked}"\n"$@"')
     done = execute(script(name, "apt-install"), tmp_path)
     assert done.returncode == 0, done.stderr
     said = asked.read_text().splitlines()
@@ -148,7 +149,7 @@ def test_nightly_steps(history: ScratchHistory, tmp_path: Path, execute: Execute
     history.commit("First")
     history.git("remote", "add", "origin", remote)
     history.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
-    program = f"{sys.executable} {ROOT}/tools/benchmark_ingest.py"
+    program = shlex.join([sys.executable, f"{ROOT}/tools/benchmark_ingest.py"])
     tool = f'shift 2; exec {program} nightly --config asv.conf.json --bench Counts "$@"'
     stand_in(history.path / ".venv" / "bin" / "python", tool)
     measure = script("nightly", "benchmark_ingest.py nightly")
@@ -213,8 +214,8 @@ def test_the_action_judges_another_repository(tmp_path: Path, execute: Execute) 
     assert "${{" not in step["run"]
     installed, asked = tmp_path / "installed", tmp_path / "asked"
     said = "echo Regression: 1 regression.; exit 1"
-    stand_in(installed / ".venv" / "bin" / "python", f'echo "$@" >> {asked}; test "$2" = pip || {{ {said}; }}')
-    stand_in(tmp_path / "bin" / "make", f'echo "make $@" >> {asked}')
+    stand_in(installed / ".venv" / "bin" / "python", f'echo "$@" >> "{asked}"; test "$2" = pip || {{ {said}; }}')
+    stand_in(tmp_path / "bin" / "make", f'echo "make $@" >> "{asked}"')
     (installed / ".github" / "actions" / "compare").mkdir(parents=True)
     variables = {
         "BASE": "HEAD~1",
@@ -252,8 +253,7 @@ def gh(tmp_path: Path, answer: object) -> None:
     (tmp_path / "answer.json").write_text(json.dumps(answer))
     stand_in(
         tmp_path / "bin" / "gh",
-        f'echo "$@" >> {tmp_path}/asked\n'
-        f'case "$2" in list) cat {tmp_path}/answer.json ;; *) cat > {tmp_path}/body ;; esac',
+        f'cd "{tmp_path}"\necho "$@" >> asked\ncase "$2" in list) cat answer.json ;; *) cat > body ;; esac',
     )
 
 

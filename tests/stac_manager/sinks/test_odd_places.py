@@ -321,7 +321,8 @@ def test_a_name_that_is_no_text_is_a_name(source: Path, tmp_path: Path) -> None:
 def test_an_output_that_is_full_or_closed_is_said(
     arguments: str, where: str, code: int, said: str, source: Path, tmp_path: Path
 ) -> None:
-    command = f"{sys.executable} -m stac_manager {arguments.format(source=source, dest=tmp_path / 'out')} {where}"
+    named = {"source": f"'{source}'", "dest": f"'{tmp_path}/out'"}
+    command = f"'{sys.executable}' -m stac_manager {arguments.format(**named)} {where}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == code
     assert said in done.stderr
