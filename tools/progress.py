@@ -11,7 +11,6 @@ import click
 Show: TypeAlias = Callable[[float, float | None, str], None]
 """Shows how much is done, of how much (None: nobody knows), and some words for it, such as "3/10 runs"."""
 STEPS = 1_000  # of a bar, which counts in whole numbers
-LABELLED_COLUMNS = 60
 
 
 @contextmanager
@@ -20,7 +19,7 @@ def shown(what: str) -> Iterator[Show]:
         yield lambda done, total, said: None
         return
     # A line that is too long is drawn below itself instead of anew.
-    label = what if shutil.get_terminal_size().columns >= LABELLED_COLUMNS else ""
+    label = what if shutil.get_terminal_size().columns >= 60 else ""
     with click.progressbar(
         length=STEPS, label=label, width=0, file=sys.stderr, show_percent=False, item_show_func=lambda said: said
     ) as bar:
@@ -35,6 +34,5 @@ def shown(what: str) -> Iterator[Show]:
 
 @contextmanager
 def counted(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for what is counted: so many are done of so many."""
     with shown(what) as show:
         yield lambda done, total: show(done, total, f"{done:,}/{total:,} {unit}")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +142,29 @@ def test_a_folder_is_measured_without_a_git_checkout(
         subprocess.run(command, cwd=unpacked.parent, check=True)
     monkeypatch.setattr(ad_hoc, "ROOT", unpacked)
     check(run(*arguments), tmp_path)
+
+
+def test_files_at_a_url_are_read_once_a_level(folder: Path, tmp_path: Path, run: Run) -> None:
+    """They may be on somebody else's server."""
+    asked: Counter[str] = Counter()
+
+    class Files(http.server.SimpleHTTPRequestHandler):
+        def log_request(self, *_: object) -> None:
+            asked[self.path] += self.command == "GET"
+
+    links = [{"rel": "item", "href": f"{index:02}.json"} for index in range(20)]
+    catalog = {"type": "Catalog", "id": "c", "stac_version": "1.0.0", "description": "", "links": links}
+    (folder / "catalog.json").write_text(json.dumps(catalog))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever).start()
+        source = f"http://127.0.0.1:{server.server_port}/catalog.json"
+        done = run("file", "--source", source, "--concurrency", "1,5", "--output", "u.json")
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert f"Each level reads {source}." in done.stderr
+    assert "Next: Repeat each level" in done.stdout
+    assert asked["/catalog.json"] == 3  # the first time to see whether there is an item
+    assert asked["/19.json"] == 2
 
 
 def test_file_measures_processes_as_a_strategy_of_their_own(folder: Path, tmp_path: Path, run: Run) -> None:

@@ -6,8 +6,7 @@ something that serves one at a time. How busy the CPU was tells the two apart.
 
 from typing import Literal
 
-from .model import MODEST, PAYING_GAIN, SIGNIFICANT, DataSet, Effect, Kind, Level, counted
-from .usage import waiting_in_words
+from .model import MODEST, PAYING_GAIN, SIGNIFICANT, DataSet, Effect, Level, counted
 
 CPU_BOUND_BUSY = 1 / MODEST  # busier, and one thread cannot get a speedup worth having (Amdahl's law)
 IDLE_BUSY = 1 / SIGNIFICANT  # less busy, and it could get a significant one
@@ -114,8 +113,7 @@ def _has_work(level: Level) -> bool:
     return found.tasks is None or not isinstance(workers, int) or found.tasks >= PLATEAU_LENGTH * workers
 
 
-def bottleneck_in_words(found: Bottleneck, kind: Kind, rate_limited: bool) -> str:
-    waiting = waiting_in_words(kind)
+def bottleneck_in_words(found: Bottleneck, waiting: str, rate_limited: bool) -> str:
     return {
         "waiting": waiting,
         "cpu": "the CPU",

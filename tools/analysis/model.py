@@ -153,6 +153,12 @@ class DataSet:
         return next((x for x in self.measured if x.concurrency == BASELINE), None)
 
     @property
+    def waiting(self) -> str:
+        """What a worker does that is idle: files may lie on a server, too."""
+        is_remote = self.kind == "api" or "remote" in self.key.lower() or re.match(r"(?!file:)\w+://", self.source)
+        return f"waiting for the {'server' if is_remote else 'disk'}"
+
+    @property
     def refused(self) -> tuple[Level, ...]:
         """The levels at which the server answered that it was asked too often."""
         return tuple(x for x in self.measured if x.usage is not None and (x.usage.refusals or 0) > 0)

@@ -98,10 +98,10 @@ def _apart(stages: Mapping[str, float], wall: float) -> dict[str, float]:
     return {**apart, "waiting": waiting - paused, "paused": paused}
 
 
-def shares_in_words(found: Usage, kind: Kind) -> str:
+def shares_in_words(found: Usage, waiting: str) -> str:
     """ "94 % waiting for the server, 4 % decoding and 2 % other; the CPU was busy 8 % of the time"."""
     names = {
-        "waiting": waiting_in_words(kind),
+        "waiting": waiting,
         "consumer": "in the code that takes the items",
         "paused": "pausing because the server asked for it",
     }
@@ -116,7 +116,3 @@ def shares_in_words(found: Usage, kind: Kind) -> str:
 
 def busy_in_words(found: Usage) -> str:
     return share(min(1.0, found.busy))
-
-
-def waiting_in_words(kind: Kind) -> str:
-    return "waiting for the server" if kind == "api" else "waiting for the disk"

@@ -37,7 +37,7 @@ def lines_of(found: Analysis) -> tuple[Line, ...]:
     cautions, further, data_set = cautions_of(found), next_run(found), found.data_set
     notes = [Line("Note", cautions[0])] if cautions else []
     following = [Line("Next", further[0], further[1] or None)] if further else []
-    limit = bottleneck_in_words(found.bottleneck, data_set.kind, bool(data_set.refused))
+    limit = bottleneck_in_words(found.bottleneck, data_set.waiting, bool(data_set.refused))
     why = _why_bottleneck(found)
     bottleneck = Line("Bottleneck", f"{limit} ({why})" if why else limit)
     return (Line(*_advice(found)), Line("Best Performance", _best(found)), bottleneck, *notes, *following)
@@ -171,7 +171,7 @@ def _why_bottleneck(found: Analysis) -> str:
         return f"refused requests in a run: {', '.join(shown)}"
     if found.bottleneck == "unknown":
         # That the machine was busy is noted.
-        return "" if one is None or one.crowded else f"with 1 worker, {shares_in_words(one, data_set.kind)}"
+        return "" if one is None or one.crowded else f"with 1 worker, {shares_in_words(one, data_set.waiting)}"
     flat, lost = plateau(data_set), hindered(data_set)
     if found.bottleneck == "limited" and flat is not None:
         rate = "" if flat.throughput is None else f" at {significant(flat.throughput)} items/s"
@@ -236,7 +236,7 @@ def _time(found: Analysis) -> list[str]:
     """Where the time went with 1 worker, what that allows, and how busy the CPU was with the best level."""
     if found.one is None:
         return ["Only the speed was recorded, no CPU or stage times."] if found.effect != "unknown" else []
-    text = [f"With 1 worker: {shares_in_words(found.one, found.data_set.kind)}."]
+    text = [f"With 1 worker: {shares_in_words(found.one, found.data_set.waiting)}."]
     if found.ceiling is not None and found.effect in ("significant", "modest"):
         limit = f"{found.ceiling:.0f}x" if found.ceiling >= 10 else times(found.ceiling)
         part = share(found.one.serial)

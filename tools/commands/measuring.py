@@ -72,17 +72,18 @@ def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]],
 @click.option("--test-size", type=click.IntRange(1, 10_000_000), help="Generated items. [default: 1000]")
 @click.option("--profile", type=click.Choice(PROFILE_NAMES), help="Kind of the generated items.")
 @click.option("--layout", type=click.Choice(LAYOUTS), help="How the generated items lie on disk.")
-@click.option("--source", help="A folder, file or glob of yours, instead of generated items.")
+@click.option("--source", help="A folder, file, glob or URL of yours, instead of generated items.")
 @click.option("--max-items", type=click.IntRange(min=1), help="Stop after this many items.")
 @click.option("--workers", callback=levels, metavar="PROCESSES",
               help="Instead, measure writing NDJSON with these numbers of processes, such as 1,2.")  # fmt: skip
-@_shared_options("results/file.json", UNTIL_NARROW)
+@_shared_options("results/file.json", f"{UNTIL_NARROW}; 1 for a URL")
 @click.pass_context
 def file_command(context: click.Context, /, test_size: int | None, profile: str | None, layout: str | None,
                  source: str | None, max_items: int | None, workers: tuple[Concurrency, ...] | None,
                  concurrency: tuple[Concurrency, ...], repeat: int | None, budget: float,
                  output: Path) -> None:  # fmt: skip
-    """Measure reading items from files with a warm page cache: each level first runs once untimed."""
+    """Measure reading items from files with a warm page cache: each level first runs once untimed. At a URL each level
+    runs once in all, unless --repeat says more."""
     check_output(output)
     if workers is not None:
         if max_items or context.get_parameter_source("concurrency") is not ParameterSource.DEFAULT:
@@ -102,9 +103,12 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
         shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
     options = {"mode": "file", "source": source, **({"max_items": max_items} if max_items else {})}
     _fetches_an_item(options)  # or it ends here, before processes are started
+    if is_remote := "://" in source and not source.startswith("file:"):  # it may be somebody else's server
+        repeat = repeat or 1
+        say(f"Each level reads {shown}{f', {repeat} times' if repeat > 1 else ''}.")
     if workers is not None:
         title, shown = f"{title}, written", f"{shown}, written as NDJSON"
-    how: dict[str, Any] = {"warm_up": True, "items": expected, "written": workers is not None}
+    how: dict[str, Any] = {"warm_up": not is_remote, "items": expected, "written": workers is not None}
     _measure(Request(title, shown, options, concurrency, Rules(repeat, budget), **how), output)
 
 
@@ -162,9 +166,8 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
         _measure(Request(title, shown, options, concurrency, rules, warm_up=False, items=expected), output)
 
 
-def _made(items: int, **chosen: str | None) -> DataSet:
-    known: dict[str, Any] = {name: value for name, value in chosen.items() if value}
-    spec = DataSetSpec(items=items, **known)
+def _made(items: int, **chosen: Any) -> DataSet:
+    spec = DataSetSpec(items=items, **{name: value for name, value in chosen.items() if value})
     with progress.counted(f"{spec.profile} items", "items") as show:
         return ensure(spec, TEST_DATA, progress=show)
 

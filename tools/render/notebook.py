@@ -9,8 +9,6 @@ from tools.analysis.model import DataSet, Environment, Report
 from .page import report_page
 from .templates import render_html
 
-HEIGHT_PIXELS = 700
-
 
 def load_ipython_extension(shell: Any) -> None:
     html = shell.display_formatter.formatters["text/html"]
@@ -21,5 +19,4 @@ def load_ipython_extension(shell: Any) -> None:
 def report_html(report: Report) -> str:
     """A report in a frame of its own, so that its style and the notebook's do not meet."""
     page = escape(render_html(report_page(analyse_report(report))), quote=True)
-    size = f'width="100%" height="{HEIGHT_PIXELS}" frameborder="0"'
-    return f'<iframe title="Benchmark report" srcdoc="{page}" {size}></iframe>'
+    return f'<iframe title="Benchmark report" srcdoc="{page}" width="100%" height="700" frameborder="0"></iframe>'

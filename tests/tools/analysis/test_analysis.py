@@ -1,5 +1,8 @@
 """What is decided from the numbers, and what is said of it: tables of cases."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from made_data_sets import MB, data_set, level, make_data_set, measured_level, missing_level, summarised_level, timed
 
@@ -405,6 +408,22 @@ def test_levels_of_different_items_are_not_compared_in_the_details_either() -> N
 def test_stages_are_not_counted_twice(stages: dict[str, float], words: str) -> None:
     usage = Usage(1, 10.0, 3.0, stages=stages)
     assert words in details(data_set(measured_level(1, [9.9, 10.0, 10.1], usage=usage), level(5, 2.0)))
+
+
+@pytest.mark.parametrize(
+    ("known", "waits_for"),
+    [
+        ({}, "disk"),
+        ({"kind": "api"}, "server"),
+        ({"source": "s3://bucket/items/"}, "server"),
+        ({"source": "file:///items"}, "disk"),
+        ({"key": "remote_catalog.RemoteCatalogIngest(test_size=500)"}, "server"),
+    ],
+)
+def test_what_is_waited_for(known: dict[str, Any], waits_for: str) -> None:
+    made = replace(data_set(level(1, 10, 0.06), level(10, 1.2, 0.4)), **known)
+    assert f"Bottleneck: waiting for the {waits_for} (1 worker keeps" in said(made)
+    assert f"waiting for the {waits_for} and" in details(made)
 
 
 def test_asv_results_without_samples_are_judged_by_their_quartiles() -> None:
