@@ -113,7 +113,7 @@ def judge(
         came = sum(report.items + report.left_out + report.failed for report in reports)
     lost = _nobodys(reports)
     doubts = [f"{report.name}: {report.problem}" for report in reports if report.problem and report.doubtful_end]
-    moved = [f"{report.name}: {report.shifted}" for report in reports if report.shifted]
+    moved = [report for report in reports if report.shifted]
     failed = sum(report.failed for report in reports)
     whole = came == counted and not (unread or lost or failed)
     if whole and not moved:  # all that there is has come, whatever was odd
@@ -130,7 +130,10 @@ def judge(
         doubts.append(f"the server counts {more}more than its pages hold")
     elif miscounted:  # all was read once more, and the counts contradict each other
         missing, doubts = [], [*doubts, *missing]
-    unproved = [*doubts, *(words for words in moved if words not in missing)]
+    unproved = [
+        *doubts,
+        *(f"{each.name}: {each.shifted}" for each in moved if (each.shifted or "") not in (each.problem or "")),
+    ]
     if whole:  # as far as a count tells of what changed meanwhile
         return Verdict("unverified", (), (*missing, *unproved))
     if unread:

@@ -158,7 +158,8 @@ class Ledger:
         self._failures.add(place, error)
 
     def failed_pages(self, reading: Reading) -> None:
-        """Take note of pages that nobody can have."""
+        """Take note of pages that nobody can have: no count proves anything then."""
+        reading.ending.shifted = reading.ending.shifted or reading.ending.error
         self._failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
 
     def skipped(self, reading: Reading) -> None:

@@ -10,7 +10,7 @@ import orjson
 from yarl import URL
 
 from stac_manager.api.http import Answer
-from stac_manager.api.requests import Request, as_query, members_of, numbers_of
+from stac_manager.api.requests import Request, as_query, limit_of, members_of, numbers_of, with_number
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.links import linked, shown
 
@@ -32,7 +32,8 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     The rules of the specification: the method is GET unless the link says otherwise, also after a POST; `href` is
     opaque and relative to the address of the answer; `headers` are sent; the body is the link's own, or with
     `merge` the first request's with the link's laid over it. Where the link counts, conditions that the first request
-    has and the link has not are lost, and sent all the same. Franklin calls a link GET that has all in its body.
+    has and the link has not are lost, and sent all the same. Franklin calls a link GET that has all in its body. A link
+    to a larger page than was asked for (GEODES) would skip items where it counts pages.
     """
     link = _next_link(answer, first.method)
     if link is None or link.get("href", link) in (None, ""):
@@ -53,10 +54,15 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     says_all = first.method == "POST" and bool(body) and "?" not in url
     if _method(link) != "POST" and not says_all:
         request = Request("GET", url, headers=headers, given_by=giver)
-        return with_conditions(request, first) or request
+        return _no_larger(with_conditions(request, first) or request, first)
     request = Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, giver)
     counts = numbers_of(request)  # a number says nothing of the search, as a token may
-    return (with_conditions(request, first) if counts else None) or request
+    return _no_larger((with_conditions(request, first) if counts else None) or request, first)
+
+
+def _no_larger(request: Request, first: Request) -> Request:
+    limit, asked = limit_of(request), limit_of(first)
+    return with_number(request, "limit", asked) if limit and asked and limit > asked else request
 
 
 def _by_token(answer: Answer, first: Request) -> Request | None:

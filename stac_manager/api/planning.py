@@ -264,4 +264,5 @@ class Planner:
         page = await found(self._client, query, partition, others=others)
         if page is None:
             return None
-        return page.size if page.matched is None else page.matched
+        empty = not page.size and page.following is None  # whatever it counts
+        return page.size if page.matched is None or empty else page.matched

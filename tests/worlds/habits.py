@@ -127,6 +127,8 @@ class NextLink(Habit):
                 page["links"] = []
             elif self.kind == "escaped_as_html":
                 link["href"] = link["href"].replace("&", "&amp;")
+            elif self.kind == "asks_for_more" and "body" in link:  # GEODES
+                link["body"]["limit"] = ask.limit + 1
             elif self.kind == "merged" and "body" in link:
                 link |= {"merge": True, "body": {world.paging: link["body"][world.paging]}}
             elif self.kind == "merged_with_nulls":

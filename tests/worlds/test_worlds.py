@@ -265,6 +265,12 @@ CASES: dict[str, Callable[[], Case]] = {
     "one item is poison, GET": lambda: Case([PoisonedItem("item-0053"), Refuses("POST")]),
     "one item is poison, without counts": lambda: Case([PoisonedItem("item-0053")], world={"counts": False}),
     "one item is poison, at one instant": lambda: Case([PoisonedItem("item-0053")], at_one_instant),
+    "one item is poison, counts one too many, one instant": lambda: Case(
+        [Counts(lambda n: n + 1), PoisonedItem("item-0053")], at_one_instant, most_requests=300, loose=True
+    ),
+    "one item is poison, counts one too few, one instant": lambda: Case(
+        [Counts(lambda n: max(n - 1, 0)), PoisonedItem("item-0053")], at_one_instant, most_requests=300, loose=True
+    ),
     "three items are poison": lambda: Case([PoisonedItem("item-0013", "item-0053", "item-0093")]),
     "one item is poison, pages by offset, without counts": lambda: Case(
         [PoisonedItem("item-0053")], composites, world={"counts": False, "paging": "offset"}
@@ -323,6 +329,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "next has lost its sort": lambda: Case(
         [Sorts(), NextLink("lost_sort")], options={"ordered": True}, world={"paging": "offset"}, most_requests=15
     ),
+    "next asks for larger pages": lambda: Case(
+        [NextLink("asks_for_more")], world={"paging": "page"}, most_requests=40
+    ),
     "next is written as it is read": lambda: Case([NextLink("written_raw"), Refuses("POST")], most_requests=50),
     "next is written as in HTML": lambda: Case(
         [NextLink("escaped_as_html"), Refuses("POST")], most_requests=50
@@ -362,7 +371,7 @@ CASES: dict[str, Callable[[], Case]] = {
         world={"counts": False, "paging": "offset"}, most_requests=25, loose=True,
     ),
     "next of the last page is the first, without counts": lambda: Case(
-        [BackToTheFirst()], world={"counts": False}, most_requests=45
+        [BackToTheFirst()], world={"counts": False}, most_requests=75
     ),
     "next of the last page is the first, GET, without counts": lambda: Case(
         [BackToTheFirst(), Refuses("POST")], world={"counts": False, "paging": "offset"}, most_requests=60
