@@ -6,6 +6,7 @@ anything that says so (`rename` alone promises neither: Pillai et al., "All File
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ from stac_manager.sinks.lock import alone
 
 TRIES, PAUSE_SECONDS = 6, 0.05
 """On Windows: so often is a file renamed or removed that another program has open, the pause doubles each time."""
+NO_SUCH_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP)
+"""Answers of file systems that cannot sync a folder, such as SMB and some in user space (FUSE)."""
 MOST_BUFFERS = 512
 """Buffers of one `writev`; IOV_MAX is 1,024 on Linux and 16 at least elsewhere."""
 
@@ -66,12 +69,16 @@ class Disk:
         os.fsync(file.fileno())
 
     def sync_folder(self, path: Path) -> None:
-        """Wait until the names in a folder are on the disk. Windows has no such call and needs none."""
+        """Wait until the names in a folder are on the disk, where the system can: Windows and some network file
+        systems have no such call."""
         if os.name == "nt":
             return
         folder = os.open(path, os.O_RDONLY)
         try:
             os.fsync(folder)
+        except OSError as error:
+            if error.errno not in NO_SUCH_SYNC:
+                raise
         finally:
             os.close(folder)
 

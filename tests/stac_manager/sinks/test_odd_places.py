@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -276,10 +278,17 @@ def test_one_parquet_file_has_few_row_groups_and_is_refused_early_where_these_ar
     assert [bool(re.search(r"few\.parquet: as one Parquet file, [1-5] such items", each)) for each in said] == [True]
 
 
-def test_a_system_that_writes_one_buffer_at_once_will_do(
+def sync_files_only(file: int, sync: Callable[[int], None] = os.fsync) -> None:
+    if stat.S_ISDIR(os.fstat(file).st_mode):
+        raise OSError(errno.EINVAL, "Invalid argument")
+    sync(file)
+
+
+def test_a_system_that_writes_one_buffer_at_once_and_cannot_sync_folders_will_do(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr("os.writev")  # as on Windows
+    monkeypatch.setattr("os.fsync", sync_files_only)  # as on SMB
     assert write(Sink({"source": source}, tmp_path / "out.ndjson")).items == ITEMS
     assert (tmp_path / "out.ndjson").read_bytes() == source.read_bytes()
 
