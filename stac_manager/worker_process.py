@@ -8,6 +8,7 @@ made by both at the same time.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import pickle
 import signal
@@ -103,9 +104,12 @@ def _work(pipe: Connection, parent: int) -> None:
         os._exit(1)
     received: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_receive, args=(pipe, received), daemon=True).start()
+    gc.disable()
     import stac_manager.sinks.job  # noqa: F401  # while the parent finds out what there is to do
 
     worker = _begun(received.get())
+    gc.freeze()  # what was imported stays: no collection is to look at it
+    gc.enable()
     while True:
         pipe.send(_done(worker, received.get()))
 
