@@ -92,6 +92,7 @@ def _run() -> int:
 
 
 def _interrupted(ended_by: int) -> int:
+    exec("")  # where that came in an `exec`, of dataclasses say, `python -m` would end by the signal: this resets it
     sys.unraisablehook = lambda _: None  # what was half made then, such as an event loop, cannot clean up after itself
     say("interrupted")
     return 128 + ended_by

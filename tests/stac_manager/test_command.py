@@ -213,9 +213,10 @@ def test_interruption_at_start_up_is_said_without_a_traceback(tmp_path: Path) ->
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
-def test_interruption_while_a_class_is_made_is_one() -> None:
-    """Python 3.11 wraps what comes out of `__set_name__`, in which an import may be."""
-    code = """
+@pytest.mark.parametrize("made", ['type("Imported", (), {"name": Name()})', 'exec("raise KeyboardInterrupt")'])
+def test_interruption_while_a_class_is_made_is_one(made: str, tmp_path: Path) -> None:
+    """Python 3.11 wraps what comes out of `__set_name__`, in which an import may be; dataclasses use `exec`."""
+    code = f"""
 from stac_manager import command
 
 class Name:
@@ -223,12 +224,14 @@ class Name:
         raise KeyboardInterrupt
 
 def import_something(**_):
-    type("Imported", (), {"name": Name()})
+    {made}
 
 command.cli.main = import_something
 command.main()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    (tmp_path / "program.py").write_text(code)
+    program = [sys.executable, "-m", "program"]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
