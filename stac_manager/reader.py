@@ -86,12 +86,14 @@ class PartitionReader:
         self._report = report
 
 
-def counted(part: Iterable[Item], stats: IngestStats, seconds: float = inf) -> Iterator[Item]:
-    """Count the items of a part as they are taken, and the time in which the consumer has them; after so many seconds
-    the rest is left."""
+def counted(part: Iterable[Item | None], stats: IngestStats, seconds: float = inf) -> Iterator[Item]:
+    """Count the items of a part as they are taken, and the time in which the consumer has them; after so many seconds,
+    or behind a None, the rest is left."""
     clock = perf_counter
     until = clock() + seconds
     for item in part:
+        if item is None:
+            return
         stats.items += 1
         handed_over = clock()
         yield item

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
+from weakref import WeakSet
 
 Share = TypeVar("Share")
 Part = TypeVar("Part")
@@ -36,6 +37,27 @@ class Turns:
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
+
+
+HEAVY_BYTES = 262_144
+"""Who has unpacked or parsed so much leaves the next one to the next turn of the event loop."""
+_had: WeakSet[asyncio.AbstractEventLoop] = WeakSet()  # loops in which somebody did so in this turn
+
+
+async def light_turn() -> None:
+    """Wait for a turn of the event loop in which nobody has done heavy work yet: answers that come together would hold
+    it up together."""
+    loop = asyncio.get_running_loop()
+    while loop in _had:  # noqa: ASYNC110 - which lasts one turn
+        await asyncio.sleep(0)
+
+
+def did(size: int) -> None:
+    """Take note of work on so many bytes."""
+    if size >= HEAVY_BYTES:
+        loop = asyncio.get_running_loop()
+        _had.add(loop)
+        loop.call_soon(_had.discard, loop)
 
 
 class Slots:

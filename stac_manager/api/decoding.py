@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 # orjson parses 80 to 250 MB of items a second and nothing else runs meanwhile: what is larger is parsed item by item.
-DECODED_AT_ONCE_BYTES = 6 * 1_048_576
+DECODED_AT_ONCE_BYTES = 3 * 1_048_576
 
 # Stands for bytes that are no text: a code point that is never one (Unicode, 23.7: noncharacters).
 NO_TEXT = "\ufdd0"

@@ -11,6 +11,7 @@ import orjson
 
 from stac_manager.api.decoding import DECODED_AT_ONCE_BYTES, decoded, in_utf_8
 from stac_manager.api.features import OUTLINE_BYTES, DamagedPageError, Outline
+from stac_manager.run import did, light_turn
 
 LARGEST_ALONE_BYTES = 16 * 1_048_576
 """A landing page, with a link to each of its Collections, or a Collection may be so large: few of them are read."""
@@ -27,7 +28,9 @@ async def document_of(data: bytes, content_type: str, *, outline: bool) -> Any:
     Raises:
         ValueError: If it is no JSON, or too large for what is no page of items nor a list of Collections.
     """
+    await light_turn()
     data = in_utf_8(data, content_type)
+    did(len(data))
     if outline and (found := Outline.of(data)) is not None:
         return found
     if len(data) <= DECODED_AT_ONCE_BYTES:

@@ -11,7 +11,7 @@ from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import TRIES, Fetcher
 from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, beside_circle, one_by_one
 from stac_manager.api.frontier import look_at
-from stac_manager.api.ledger import Ledger
+from stac_manager.api.ledger import TURN_SECONDS, Ledger
 from stac_manager.api.overlap import OVERLAP, OVERLAPPING
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import IN_ORDER, Planned, Planner
@@ -33,7 +33,6 @@ from stac_manager.protocols import Item
 from stac_manager.reader import Parts, counted
 from stac_manager.run import Room, Runner
 
-TURN_SECONDS = 0.03  # after so long with the items of a page the event loop has its turn
 PAGES_WAITING, BUFFER_BYTES = 4, 28_000_000
 """Pages that wait for the consumer beside those in flight, and what all pages take at most, whatever the level."""
 
@@ -215,15 +214,16 @@ class Search:
                         heeds = await heeds_collections(self._fetcher.client, self.query)
                         self._stats.notes += conditions.take_for(others, heeds=heeds)
                     items = self._delivered(reading, page)
-                    while (first := next(items, None)) is not None:
+                    for first in items:
                         await self._fetcher.client.read_what_is_there()
-                        yield counted(chain([first], items), self._stats, TURN_SECONDS)
+                        if first is not None:
+                            yield counted(chain([first], items), self._stats, TURN_SECONDS)
                     self._room.leave(page.size_bytes)
                     del part, page, items  # which would stay while the next one is waited for
         except SearchEndsError as error:
             raise DataProcessingError(self._stats.completeness.broken_off(error, self._runner.unfinished)) from error
 
-    def _delivered(self, reading: Reading, page: Page) -> Iterator[Item]:
+    def _delivered(self, reading: Reading, page: Page) -> Iterator[Item | None]:
         before = self._stats.completeness.items
         self._ledger.skipped(reading)
         try:

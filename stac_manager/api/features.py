@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from stac_manager.api.decoding import DECODED_AT_ONCE_BYTES, decoded_item
+from stac_manager.api.decoding import DECODED_AT_ONCE_BYTES, decoded, decoded_item
 from stac_manager.network.bodies import RefusedBodyError
 
 OUTLINE_BYTES = 65_536
@@ -174,9 +174,11 @@ def _count(members: dict[str, Any], data: bytes, begin: int, end: int) -> int:
     looks = 1 + (data.count(between[0], begin, end) if between else 0)
     if looks > MOST_MEMBERS or (looks == typed and not (type(said) is int and said > 0)):
         return looks
+    if end - begin > DECODED_AT_ONCE_BYTES:
+        return MOST_MEMBERS + 1  # brackets tell
     try:
-        return len(orjson.loads(b"[%b]" % data[begin:end]))
-    except orjson.JSONDecodeError:
+        return len(decoded(b"[%b]" % data[begin:end]))
+    except ValueError:
         return looks
 
 

@@ -26,6 +26,8 @@ from stac_manager.words import many
 
 STRAYED = "Read once more in sequence: the server does not find every item by its own time."
 
+TURN_SECONDS = 0.03  # after so long with the items of a page the event loop has its turn
+
 
 class Ledger:
     """What was delivered in one run, over all partitions of it, or `alone` of one while others are read elsewhere."""
@@ -105,9 +107,10 @@ class Ledger:
         for words in verdict.missing:
             self._failures.add("the search", words)
 
-    def items(self, reading: Reading, page: Page) -> Iterator[Item]:
+    def items(self, reading: Reading, page: Page) -> Iterator[Item | None]:
         """Yield the items of a page that this partition owns and that did not come before, as far as the page is not
-        damaged. They are marked before the consumer sees them. A reading that is stopped ends here: others go on."""
+        damaged; None where that takes long without one. They are marked before the consumer sees them. A reading that
+        is stopped ends here: others go on."""
         tally, stats, claims, clock = reading.tally, self.stats, self.claims, perf_counter
         stats.pages += page.size > 0
         marks: list[int] = []
@@ -115,6 +118,7 @@ class Ledger:
         known = reading.memory.different
         before, glance = reading.share.before, Glance.at(reading.share.partition, self.conditions.asked)
         started = clock()
+        until = started + TURN_SECONDS
         for member in page.features(self._loads):
             stats.seconds_decoding += clock() - started
             if reading.stopped:
@@ -131,6 +135,10 @@ class Ledger:
                 yield member
                 if self.left == 0:
                     return
+                until = clock() + TURN_SECONDS
+            elif clock() > until:
+                yield None
+                until = clock() + TURN_SECONDS
             del member
             started = clock()
         stats.seconds_decoding += clock() - started

@@ -21,7 +21,7 @@ from stac_manager.network.retrying import TOO_LARGE
 
 LOOKS = 2  # how often a page is asked for that is only looked at
 SMALLER_PAGES = 4  # so many smaller pages in a row are asked for where one ended early
-LOOKED_AT_BYTES = 6_000_000  # so much of a page is parsed to see what its items are like
+LOOKED_AT_BYTES = 2_000_000  # so much of a page is parsed to see what its items are like
 NO_NEXT = "a full page has no next link: there may be more"
 UNBELIEVABLE = 10**10  # no search finds so many: the largest catalogs there are hold a tenth of it
 OLDER_COUNTS = (("context", "matched"), ("search:metadata", "matched"), ("meta", "found"))

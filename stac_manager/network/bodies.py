@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import brotli
 
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.run import Turns
+from stac_manager.run import Turns, did, light_turn
 
 MEGABYTE = 1_048_576
 GZIP_MAGIC = b"\x1f\x8b"
@@ -140,7 +140,12 @@ async def _undone(data: bytes, coding: str, most: int, take: Callable[[int], Awa
     size = 0
     while True:
         try:
-            part = next(steps, None) if on_the_spot else await asyncio.to_thread(next, steps, None)
+            if on_the_spot:
+                await light_turn()
+                part = next(steps, None)
+                did(len(part or b""))
+            else:
+                part = await asyncio.to_thread(next, steps, None)
         except (zlib.error, brotli.error, DamagedBodyError):
             raise DamagedBodyError(f"the answer is cut off or damaged ({coding})") from None
         if part is None:

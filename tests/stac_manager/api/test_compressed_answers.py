@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import tracemalloc
 import zlib
@@ -14,7 +15,9 @@ import pytest
 from aiohttp import web
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.api.documents import document_of
 from stac_manager.network import bodies
+from stac_manager.run import HEAVY_BYTES
 
 from .adversary import Adversary
 from .test_faults import ITEMS, MEGABYTE, serving
@@ -143,3 +146,26 @@ async def test_a_bomb_is_given_up_at_the_cap_and_not_unpacked(
 async def test_a_coding_that_nobody_asked_for_is_named() -> None:
     with pytest.raises(DataProcessingError, match="unknown Content-Encoding 'zstd'"):
         await fetched(Server("zstd", lambda body: b"\x28\xb5\x2f\xfd" + body))
+
+
+async def test_answers_that_come_together_are_unpacked_and_read_in_turns() -> None:
+    """Each of them takes some milliseconds: many in one turn of the event loop would hold it up together."""
+    packed, answers = gzip.compress(b'{"links": "' + b" " * HEAVY_BYTES + b'"}'), 16
+    turn, unpacked, read = 0, list[int](), list[int]()
+
+    def count_turns() -> None:
+        nonlocal turn
+        turn += 1
+        asyncio.get_running_loop().call_soon(count_turns)
+
+    async def answer() -> None:
+        body = await bodies.decompressed(packed, "gzip")
+        unpacked.append(turn)
+        assert await document_of(body, "", outline=False)
+        read.append(turn)
+
+    count_turns()
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(answers):
+            tasks.create_task(answer())
+    assert len(set(unpacked)) == len(set(read)) == answers

@@ -9,7 +9,7 @@ import shutil
 import ssl
 import subprocess
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from aiohttp import web
 from support import fetch, ids, make_items
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.api import ledger
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ITEMS = make_items(7)
@@ -188,6 +189,25 @@ async def test_a_redirected_search_keeps_its_conditions(status: int, method: str
         await fetch({"source": server.url, "limit": 50, "collection_id": "scenes"})
     body = {"collections": ["scenes"], "limit": 50} if method == "POST" else None
     assert server.asked[1][:3] == (method, "/stac/search/", body)
+
+
+async def test_a_page_without_anything_new_leaves_the_event_loop_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, items = 0, ledger.Ledger.items
+
+    def counted(*given: Any) -> Iterator[Any]:
+        nonlocal turns
+        for item in items(*given):
+            turns += item is None
+            yield item
+
+    def answer(request: web.Request, body: Any) -> Any:
+        return page(ITEMS) if "more" in request.query else page(ITEMS[:6], href="search?more=1")
+
+    monkeypatch.setattr(ledger, "TURN_SECONDS", -1.0)
+    monkeypatch.setattr(ledger.Ledger, "items", counted)
+    async with serving(Scripted(answer)) as server:
+        assert await fetch({"source": server.url, "limit": 6}) == ITEMS
+    assert turns == 6
 
 
 async def test_pages_that_a_link_tells_apart_by_a_header() -> None:
