@@ -116,12 +116,15 @@ class _Rest:
 
 
 class Borrowed:
-    """An open file as the source of a window, which does not close it."""
+    """An open file, up to byte `stop`, as the source of a window, which does not close it."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, stop: int | None = None) -> None:
         self._file: Any = file
+        self._stop = stop
 
     def readinto(self, target: memoryview) -> int:
+        if self._stop is not None:
+            target = target[: max(self._stop - self._file.tell(), 0)]
         count: int = self._file.readinto(target)
         return count
 

@@ -35,13 +35,13 @@ NULLABLE_PROPERTIES = frozenset(("proj:epsg", "proj:code", "proj:wkt2"))
 """May be null (projection extension), and get a type from writers that otherwise mark what is always null."""
 
 
-def row_groups(path: str) -> tuple[int, ...]:
+def row_groups(source: str | BinaryIO) -> tuple[int, ...]:
     """Return the number of rows of every row group of a file.
 
     Raises:
         ConfigurationError, ValueError, OSError: As `items_of_parquet`.
     """
-    with _opened(path) as file:
+    with _opened(source) as file:
         return rows_of_groups(file)
 
 

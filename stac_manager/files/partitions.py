@@ -11,8 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
-from itertools import pairwise
-from typing import TypeAlias, cast, get_args
+from typing import cast, get_args
 
 from stac_manager.config import IngestConfig, is_remote
 from stac_manager.context import FailureCollector, OwnFailures
@@ -22,10 +21,11 @@ from stac_manager.files.changes import why_changed
 from stac_manager.files.discovery import discover
 from stac_manager.files.filters import filters_of
 from stac_manager.files.formats import HEAD_BYTES, Document, Format, magic, why_not_text
-from stac_manager.files.lines import FIRST_VALUE_BYTES, has_lines, last_beginning_over_lines
+from stac_manager.files.lines import has_lines
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.reading import kept_by, read_documents
-from stac_manager.files.window import FileSource, Window, bytes_of_file, line_from
+from stac_manager.files.shares import Share, bytes_a_line, cut_at_lines, cut_at_row_groups
+from stac_manager.files.window import FileSource, Window, reader_of
 from stac_manager.owning import owning
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
@@ -38,12 +38,8 @@ MEMBER_BYTES = 20_000
 """How large an item is taken to be in a document that holds several."""
 SMALL_BYTES = 262_144
 """A JSON document of no more is taken for one item, and its first bytes are not looked at."""
-LINES_LOOKED_AT = 20
 
 _planned = partial(tuple.__new__, PlannedDocument)  # a third of the cost of PlannedDocument()
-
-Share: TypeAlias = tuple[PlannedDocument, int]
-"""A file that is read as a whole, and how many items it is taken to hold."""
 
 
 async def plan(config: IngestConfig, collection_id: str | None, partition_items: int) -> Plan:
@@ -54,9 +50,9 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
         DataProcessingError: If the system allows no more open files.
     """
     if is_remote(config.source):
-        from stac_manager.files.remote import reading as remote
+        from stac_manager.files.remote import planning as remote
 
-        return await remote.plan(config)
+        return await remote.plan(config, max(partition_items, 1))
     return await asyncio.to_thread(_plan, config, max(partition_items, 1))
 
 
@@ -124,9 +120,13 @@ def _looked_at(document: Document, partition_items: int) -> list[Partition] | Sh
             head = bytes(window.view[: window.end][:HEAD_BYTES])
             kind = magic(head)
             if kind == "parquet":
-                return _row_groups(planned, partition_items)
+                from stac_manager.files.parquet import row_groups
+
+                return cut_at_row_groups(planned, row_groups(path), partition_items)
             if kind is None and why_not_text(head) is None and has_lines(window, document):
-                return _lines(planned, size, _bytes_a_line(window), partition_items)
+                with open(open_file(path), "rb", buffering=0) as file:
+                    read = reader_of(file.fileno())
+                    return cut_at_lines(planned, size, bytes_a_line(window), partition_items, read)
     except OSError as error:
         if error.errno in TOO_MANY_OPEN:
             raise
@@ -134,56 +134,6 @@ def _looked_at(document: Document, partition_items: int) -> list[Partition] | Sh
     except ValueError:
         return PlannedDocument(path, form), 1
     return planned, max(size // MEMBER_BYTES, 1)
-
-
-def _bytes_a_line(window: Window) -> int:
-    data = bytes(window.view[window.start : window.end])
-    lines = data.split(b"\n", LINES_LOOKED_AT)[:LINES_LOOKED_AT]
-    return sum(map(len, lines)) // len(lines) + 1
-
-
-def _lines(document: PlannedDocument, size: int, bytes_a_line: int, partition_items: int) -> list[Partition] | Share:
-    items = max(size // bytes_a_line, 1)
-    count = -(-items // partition_items)
-    if count == 1:
-        return document, items
-    edges = [0, *_between_values(document.path, [size * index // count for index in range(1, count)]), size]
-    if len(edges) == 2:
-        return document, items
-    lines = PlannedDocument(document.path, "ndjson", document.size, document.modified_ns)
-    return [
-        Lines(lines, start, stop, estimate=items * (stop - start) // size)
-        for start, stop in pairwise(edges)
-    ]  # fmt: skip
-
-
-def _between_values(path: str, edges: list[int]) -> Iterator[int]:
-    """Yield those of some places in a file of lines which are in no value that several lines hold."""
-    looked_at, within = 0, -FIRST_VALUE_BYTES
-    with open(open_file(path), "rb", buffering=0) as file:
-        for edge in edges:
-            begin = line_from(file.fileno(), edge)
-            first = max(begin - FIRST_VALUE_BYTES, looked_at)
-            found = last_beginning_over_lines(bytes_of_file(file.fileno(), first, begin))
-            looked_at, within = begin, within if found is None else first + found
-            if within + FIRST_VALUE_BYTES <= begin:
-                yield edge
-
-
-def _row_groups(document: PlannedDocument, partition_items: int) -> list[Partition]:
-    from stac_manager.files.parquet import row_groups
-
-    document = PlannedDocument(document.path, "parquet", document.size, document.modified_ns)
-    partitions: list[Partition] = []
-    first = rows_so_far = 0
-    rows = row_groups(document.path)
-    for index, count in enumerate(rows):
-        if rows_so_far and rows_so_far + count > partition_items:
-            partitions.append(RowGroups(document, first, index, estimate=rows_so_far))
-            first, rows_so_far = index, 0
-        rows_so_far += count
-    partitions.append(RowGroups(document, first, len(rows), estimate=rows_so_far))
-    return partitions
 
 
 async def read(
@@ -208,11 +158,18 @@ async def read(
     filters = kept_by(texts, filters_of(config, collection_id))
     documents: list[tuple[PlannedDocument, Document]] = []
     if is_remote(config.source):
-        from stac_manager.files.remote import reading as remote
+        from stac_manager.files.remote import planning, reading
 
-        as_planned = remote.Planned(getattr(partition, "documents", ()))
+        shares = _documents_of(partition)
+        as_planned = reading.Planned(planned for planned, _ in shares)
         changed = as_planned.changed
-        found = remote.read(config, filters, own, stats, remote.links_of_partition(partition, config), as_planned)
+        if isinstance(partition, Documents):
+            links = planning.links_of_partition(partition, config)
+            found = reading.read(config, filters, own, stats, links, as_planned)
+        else:
+            planned, document = shares[0]
+            url = planning.url_of(planned, config)
+            found = reading.read_share(config, filters, own, stats, url, document, as_planned)
     else:
         for planned, document in _documents_of(partition):
             if planned.problem is None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from stac_manager.stats import FileStats
 
@@ -23,6 +23,8 @@ ALIGN_BYTES = 65_536
 NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
 """A read with it fails where it would have to wait for the disk (Linux, preadv2(2))."""
 
+ReadAt: TypeAlias = Callable[[memoryview, int], int]
+"""Reads bytes of a file from an offset on, and returns how many; 0 at its end."""
 
 WHITE = re.compile(rb"[ \t\r\n]*")
 """White space of JSON."""
@@ -207,29 +209,35 @@ class FileSource:
 
 def lines_of_file(descriptor: int, stats: FileStats, first: int, stop: int, *, hint: bool) -> Window:
     """Make a window on the lines of which the first byte lies in [first, stop)."""
-    begin, end = line_from(descriptor, first), line_from(descriptor, stop)
+    read = reader_of(descriptor)
+    begin, end = line_from(read, first), line_from(read, stop)
     source = FileSource(descriptor, stats, hint=hint, first=begin, stop=end)
     return Window(source, lines_before=source.lines_before)
 
 
-def line_from(descriptor: int, at: int) -> int:
+def reader_of(descriptor: int) -> ReadAt:
+    """Return what reads an open file anywhere."""
+    return lambda target, offset: read_into(descriptor, target, offset)[0]
+
+
+def line_from(read: ReadAt, at: int) -> int:
     """Return where the first line begins that does so at byte `at` or behind it."""
     if not at:
         return 0
     offset, part = at - 1, memoryview(bytearray(ALIGN_BYTES))
     while True:
-        count, _ = read_into(descriptor, part, offset)
+        count = read(part, offset)
         found = bytes(part[:count]).find(b"\n")
         if found >= 0 or not count:
             return offset + found + 1
         offset += count
 
 
-def bytes_of_file(descriptor: int, first: int, stop: int) -> bytes:
+def bytes_between(read: ReadAt, first: int, stop: int) -> bytes:
     """Return the bytes [first, stop) of a file, as far as it has them."""
     data = memoryview(bytearray(stop - first))
     filled = 0
-    while filled < len(data) and (count := read_into(descriptor, data[filled:], first + filled)[0]):
+    while filled < len(data) and (count := read(data[filled:], first + filled)):
         filled += count
     return bytes(data[:filled])
 

@@ -9,10 +9,12 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import Any
 
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
+from stac_manager.files.window import ReadAt
 
 BLOCK_BYTES = 1_048_576
 MOST_BLOCKS = 48
@@ -28,6 +30,9 @@ class RemoteFile(io.RawIOBase):
     Args:
         first: Its first block.
 
+    Attributes:
+        last: No blocks behind this byte are fetched ahead.
+
     Raises:
         OSError: From every read that fails.
     """
@@ -37,12 +42,12 @@ class RemoteFile(io.RawIOBase):
         self._transport = transport
         data = first.data or b""
         self._found = replace(first, data=None, linked=first.linked or first.url)  # where, and in which version
-        self._size = first.size or 0
+        self._size = self.last = first.size or 0
         self._loop = loop
         self._ahead = min(ahead, MOST_BLOCKS // 2)
         self._blocks: OrderedDict[int, Future[bytes]] = OrderedDict()
         self._at = 0
-        self._last = -1
+        self._latest = -1
         self._interrupted = False
         if len(data) == min(BLOCK_BYTES, self._size):
             self._blocks[0] = Future()
@@ -110,9 +115,10 @@ class RemoteFile(io.RawIOBase):
 
     def _block(self, index: int) -> bytes:
         block = self._begin(index)
-        if index == self._last + 1:  # read from the beginning to the end
-            self.fetch([((index + 1) * BLOCK_BYTES, (index + 1 + self._ahead) * BLOCK_BYTES)] if self._ahead else [])
-        self._last = index
+        if index == self._latest + 1:  # read from the beginning to the end
+            stop = min((index + 1 + self._ahead) * BLOCK_BYTES, self.last)
+            self.fetch([((index + 1) * BLOCK_BYTES, stop)] if self._ahead else [])
+        self._latest = index
         if self._interrupted:  # before it was known that this block is waited for
             block.cancel()
         try:
@@ -147,3 +153,14 @@ class RemoteFile(io.RawIOBase):
         if fetched.size != self._size or differs:
             raise RemoteError("it was changed while it was read")
         return fetched.data
+
+
+def read_anywhere(file: Any) -> ReadAt:
+    """Return what reads a file that has a place of its own."""
+
+    def read(target: memoryview, offset: int) -> int:
+        file.seek(offset)
+        count: int = file.readinto(target)
+        return count
+
+    return read

@@ -16,7 +16,7 @@ class Fetched:
     ranged: bool  # parts of it can be asked for
     linked: str = ""  # the address in the link or the source, by which failures name it
     versions: frozenset[str] = frozenset()  # what is said to change with the document; of several one may do so alone
-    modified_ns: int | None = None  # when an object was written, in nanoseconds since 1970, by the second
+    modified_ns: int | None = None  # when it was written, in nanoseconds since 1970, by the second
 
 
 class Listed(NamedTuple):

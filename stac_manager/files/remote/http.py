@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -199,7 +200,20 @@ async def _read(
     data = parts[0] if len(parts) == 1 else b"".join(parts)
     if not ranged and (coding := answer.headers.get("Content-Encoding")):
         data = await _uncoded(data, coding)
-    return Fetched(url, data, size, ranged=ranged, versions=versions)
+    return Fetched(
+        url, data, size, ranged=ranged, versions=versions, modified_ns=_modified_ns(answer.headers, versions)
+    )
+
+
+def _modified_ns(headers: Mapping[str, str], versions: frozenset[str]) -> int | None:
+    """Return when a document was written, where its server says so."""
+    written = headers.get("Last-Modified", "")
+    if written not in versions:
+        return None
+    try:
+        return int(parsedate_to_datetime(written).timestamp()) * 1_000_000_000
+    except (ValueError, OverflowError):
+        return None
 
 
 async def _uncoded(data: bytes, coding: str) -> bytes:

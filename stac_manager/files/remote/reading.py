@@ -20,65 +20,26 @@ from stac_manager.files.filters import Filters
 from stac_manager.files.formats import Document, Format, format_of_name
 from stac_manager.files.reading import in_thread
 from stac_manager.files.remote.addresses import STORES, located, name_of, scheme_of, shown
-from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile
+from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile, read_anywhere
 from stac_manager.files.remote.catalogs import Link
 from stac_manager.files.remote.entries import entries_of
 from stac_manager.files.remote.faults import RemoteError
-from stac_manager.files.remote.fetched import Fetched, Listed
+from stac_manager.files.remote.fetched import Fetched
 from stac_manager.files.remote.transport import Transport
 from stac_manager.files.remote.walk import Walk
 from stac_manager.files.turns import TURN_SECONDS, collection_of_path
-from stac_manager.files.window import Window
+from stac_manager.files.window import Window, line_from
 from stac_manager.network.discreet import Discreet
 from stac_manager.owning import owning
 from stac_manager.plan import Document as PlannedDocument
-from stac_manager.plan import Documents, Partition, Plan
 from stac_manager.protocols import Item
 from stac_manager.stats import FileStats
 
 ITEMS_A_BATCH = 200
-PARTITION_DOCUMENTS = 100
-"""So many data files under a prefix are one partition: nobody knows how large they are."""
 NO_RANGES = (206, 400, 405, 501)
 """Answers of servers without ranges that may have the document still; 206 where they do not say which range it is."""
 MOST_DOWNLOAD_BYTES = 17_179_869_184
 """A large document on a server that knows no ranges needs so much room for temporary files at the most."""
-
-
-async def plan(config: IngestConfig) -> Plan:
-    """Divide the data files under a prefix into partitions. A catalog is one: two of its links may lead to one item.
-
-    Raises:
-        ConfigurationError, DataProcessingError: As `read`.
-    """
-    config = _located(config)
-    listed: dict[str, Listed] = {}
-    transport = Transport(config, FileStats())
-    try:
-        links = await entries_of(config, transport, listed)
-    finally:
-        await transport.close()
-    # Of a catalog nobody knows whether it has changed: that is up to all of its documents.
-    stamps = [listed[link.url][1:] if link.kind == "item" and link.url in listed else () for link in links]
-    documents = [
-        PlannedDocument(shown(link.url), _format(config, link.url), *stamp)
-        for link, stamp in zip(links, stamps, strict=True)
-    ]
-    shares = [documents[first : first + PARTITION_DOCUMENTS] for first in range(0, len(documents), PARTITION_DOCUMENTS)]
-    return Plan(shown(config.source), "document", tuple(Documents(tuple(share)) for share in shares))
-
-
-def links_of_partition(partition: Partition, config: IngestConfig) -> list[Link]:
-    """Return where the reading of a partition begins. A plan holds no secrets: the source's are taken from the source.
-
-    Raises:
-        ValueError: If the partition is none of whole documents.
-    """
-    if not isinstance(partition, Documents):
-        raise ValueError(f"a partition of kind {partition.kind!r} is none of files far away")
-    source = located(config.source)
-    paths = [located(document.path) for document in partition.documents]
-    return [Link(source if path == shown(source) else path, "entry") for path in paths]
 
 
 async def read(
@@ -95,12 +56,14 @@ async def read(
         ConfigurationError: If the source is none, or a package that it needs is not installed.
         DataProcessingError: If the server is gone.
     """
-    config = _located(config)
+    config = at_its_place(config)
     transport = Transport(config, stats)
     try:
         entries = await entries_of(config, transport) if links is None else links
         failures = Discreet(failures, lambda: transport.secrets, shown(config.source))
-        walk = Walk(transport, entries, config.source, lambda url: _format(config, url) == "parquet", failures, stats)
+        walk = Walk(
+            transport, entries, config.source, lambda url: format_by_name(config, url) == "parquet", failures, stats
+        )
         reader = _Reader(config, filters, transport, failures, stats, planned or Planned(()))
         async with owning(walk.documents()) as documents:
             async for fetched in documents:
@@ -113,11 +76,42 @@ async def read(
         await transport.close()
 
 
-def _located(config: IngestConfig) -> IngestConfig:
+async def read_share(
+    config: IngestConfig,
+    filters: Filters,
+    failures: FailureCollector,
+    stats: FileStats,
+    url: str,
+    document: Document,
+    planned: Planned,
+) -> AsyncGenerator[Iterable[Item], None]:
+    """Yield the items of a share of a document, in parts.
+
+    Raises:
+        ConfigurationError, DataProcessingError: As `read`.
+    """
+    config = at_its_place(config)
+    transport = Transport(config, stats)
+    try:
+        failures = Discreet(failures, lambda: transport.secrets, shown(config.source))
+        reader = _Reader(config, filters, transport, failures, stats, planned)
+        stats.documents += 1
+        async with owning(reader.parts_of_share(url, document)) as parts:
+            async for part in parts:
+                yield part
+                if stats.items == config.max_items:
+                    return
+    finally:
+        await transport.close()
+
+
+def at_its_place(config: IngestConfig) -> IngestConfig:
+    """Return a configuration with the URL of its source as links are written."""
     return replace(config, source=located(config.source))
 
 
-def _format(config: IngestConfig, url: str) -> Format:
+def format_by_name(config: IngestConfig, url: str) -> Format:
+    """Return what a document is taken for before its first bytes are seen."""
     return config.format or format_of_name(name_of(url)) or "json"
 
 
@@ -158,7 +152,7 @@ class _Reader:
 
     async def parts_of(self, fetched: Fetched) -> AsyncGenerator[Iterable[Item], None]:
         """Yield the items of a document in parts."""
-        document = Document(shown(fetched.linked), _format(self._config, fetched.url))
+        document = Document(shown(fetched.linked), format_by_name(self._config, fetched.url))
         try:
             if fetched.data is None:
                 async for part in self._parts_of_large(fetched, document):
@@ -182,6 +176,14 @@ class _Reader:
             if not ended:
                 await asyncio.sleep(0)
 
+    async def parts_of_share(self, url: str, document: Document) -> AsyncGenerator[Iterable[Item], None]:
+        """Yield the items of a share of a document in parts."""
+        try:
+            async for part in self._parts_of_large(Fetched(url, None, None, ranged=True, linked=url), document):
+                yield part
+        except RemoteError as error:
+            self._failures.add(document.path, str(error))
+
     async def _parts_of_large(self, fetched: Fetched, document: Document) -> AsyncGenerator[Iterable[Item], None]:
         """Read a document by ranges, or from a temporary file where the server knows none."""
         with ExitStack() as stack:
@@ -193,8 +195,17 @@ class _Reader:
                 yield part
 
     def _text(self, file: Any, document: Document) -> Iterator[Item | None]:
+        stop = None
+        if document.stop is not None:
+            read = read_anywhere(file)
+            begin, stop = line_from(read, document.first), line_from(read, document.stop)
+            file.seek(begin)
+            if isinstance(file, RemoteFile):
+                file.last = stop
+            if begin:  # to count the lines before would take all that is before
+                document = document._replace(path=f"{document.path} from byte {begin}")
         try:
-            yield from items_of(Window(Borrowed(file)), document, self._failures, self._filters.decode)
+            yield from items_of(Window(Borrowed(file, stop)), document, self._failures, self._filters.decode)
         except ParquetFoundError:
             file.seek(0)
             yield from self._rows(file, document)

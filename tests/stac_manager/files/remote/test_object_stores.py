@@ -185,7 +185,7 @@ def test_what_shows_a_folder_in_consoles_is_no_document(store: dict[str, Any], s
 
 
 async def test_a_plan_of_a_prefix_gives_the_same_items(store: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stac_manager.files.remote.reading.PARTITION_DOCUMENTS", 1)
+    monkeypatch.setattr("stac_manager.files.remote.planning.PARTITION_DOCUMENTS", 1)
     module = IngestModule({"source": "s3://bucket/parts/", "storage_options": store})
     plan = await module.plan()
     assert len(plan) == 2

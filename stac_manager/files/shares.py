@@ -1,0 +1,67 @@
+"""Where a file of lines or a Parquet file is cut into partitions, on disk or far away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import TypeAlias
+
+from stac_manager.files.lines import FIRST_VALUE_BYTES, last_beginning_over_lines
+from stac_manager.files.window import ReadAt, Window, bytes_between, line_from
+from stac_manager.plan import Document, Lines, Partition, RowGroups
+
+LINES_LOOKED_AT = 20
+
+Share: TypeAlias = tuple[Document, int]
+"""A file that is read as a whole, and how many items it is taken to hold."""
+
+
+def bytes_a_line(window: Window) -> int:
+    """Return how long the first lines of a file are, on average."""
+    data = bytes(window.view[window.start : window.end])
+    lines = data.split(b"\n", LINES_LOOKED_AT)[:LINES_LOOKED_AT]
+    return sum(map(len, lines)) // len(lines) + 1
+
+
+def cut_at_lines(
+    document: Document, size: int, bytes_a_line: int, partition_items: int, read: ReadAt
+) -> list[Partition] | Share:
+    """Cut a file of lines, which `read` reads, into partitions of about so many items."""
+    items = max(size // bytes_a_line, 1)
+    count = -(-items // partition_items)
+    if count == 1:
+        return document, items
+    edges = [0, *_between_values(read, [size * index // count for index in range(1, count)]), size]
+    if len(edges) == 2:
+        return document, items
+    lines = document._replace(format="ndjson")
+    return [
+        Lines(lines, start, stop, estimate=items * (stop - start) // size)
+        for start, stop in pairwise(edges)
+    ]  # fmt: skip
+
+
+def _between_values(read: ReadAt, edges: list[int]) -> Iterator[int]:
+    """Yield those of some places in a file of lines which are in no value that several lines hold."""
+    looked_at, within = 0, -FIRST_VALUE_BYTES
+    for edge in edges:
+        begin = line_from(read, edge)
+        first = max(begin - FIRST_VALUE_BYTES, looked_at)
+        found = last_beginning_over_lines(bytes_between(read, first, begin))
+        looked_at, within = begin, within if found is None else first + found
+        if within + FIRST_VALUE_BYTES <= begin:
+            yield edge
+
+
+def cut_at_row_groups(document: Document, rows: Sequence[int], partition_items: int) -> list[Partition]:
+    """Put row groups, of which the numbers of rows are known, together to partitions of about so many items."""
+    document = document._replace(format="parquet")
+    partitions: list[Partition] = []
+    first = rows_so_far = 0
+    for index, count in enumerate(rows):
+        if rows_so_far and rows_so_far + count > partition_items:
+            partitions.append(RowGroups(document, first, index, estimate=rows_so_far))
+            first, rows_so_far = index, 0
+        rows_so_far += count
+    partitions.append(RowGroups(document, first, len(rows), estimate=rows_so_far))
+    return partitions

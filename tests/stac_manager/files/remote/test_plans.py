@@ -1,0 +1,145 @@
+"""Plans of single documents on a server: large ones are cut, so that several processes can read them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from aiohttp import web
+from servers.static_server import Answer, Documents, serving
+from support import make_item, make_items
+
+from stac_manager import DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.plan import Lines, Plan, RowGroups, plan_of
+
+ITEMS = make_items(400)
+LINES = "\n".join(map(json.dumps, ITEMS)).encode()
+MIXED = b"\n".join(
+    (LINES[:60_000].rpartition(b"\n")[0], json.dumps(make_item("over lines"), indent=1).encode(), b"{]", LINES)
+)
+FEATURES = json.dumps({"type": "FeatureCollection", "features": ITEMS}).encode()
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("blocks", "reading", "planning"):
+        monkeypatch.setattr(f"stac_manager.files.remote.{module}.BLOCK_BYTES", 10_000)
+    monkeypatch.setattr("stac_manager.files.remote.transport.WHOLE_BYTES", 20_000)
+
+
+def parquet() -> bytes:
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ITEMS), file, row_group_size=10)
+    return file.getvalue()
+
+
+def dated(body: bytes, dates: list[str]) -> Answer:
+    """Give parts of a document that was written at the first of some dates, which a test may change."""
+
+    def respond(server: Documents, request: web.Request) -> web.Response:
+        first, last = (int(end) for end in request.headers.get("Range", "bytes=0-999999999")[6:].split("-"))
+        part = body[first : last + 1]
+        headers = {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(body)}", "Last-Modified": dates[0]}
+        return web.Response(status=206 if "Range" in request.headers else 200, body=part, headers=headers)
+
+    return respond
+
+
+async def read(module: IngestModule, plan: Plan) -> tuple[list[dict[str, Any]], list[str], list[str | None]]:
+    """Return the items of all partitions, the failures, and what is wrong with each partition."""
+    context = WorkflowContext.create()
+    items, problems = [], []
+    for partition in plan_of(json.loads(json.dumps(plan.to_json()))):
+        reader = module.read(partition, context)
+        items += [item async for item in reader]
+        problems.append(reader.report.problem)
+    return items, [str(failure) for failure in context.failure_collector.get_all()], problems
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize(
+    ("name", "body", "kind", "least"),
+    [
+        ("x.ndjson", LINES, Lines, 6),
+        ("x.json", LINES, Lines, 6),
+        ("x.ndjson", MIXED, None, 1),
+        ("x.parquet", parquet(), RowGroups, 8),
+        ("x.json", parquet(), RowGroups, 8),
+        ("x.json", FEATURES, None, 1),
+        ("x.ndjson.gz", gzip.compress(LINES, 0), None, 1),
+        ("x.ndjson", LINES[:9_000].rpartition(b"\n")[0], None, 1),
+    ],
+)
+async def test_the_partitions_of_a_document_give_what_a_fetch_gives(
+    name: str, body: bytes, kind: type | None, least: int, concurrency: int
+) -> None:
+    with serving({f"/{name}": body}) as server:
+        module = IngestModule(source=f"{server.url}/{name}?sig=s3cret", concurrency=concurrency)
+        context = WorkflowContext.create()
+        whole = [item async for item in module.fetch(context)]
+        plan = await module.plan(partition_items=50)
+        items, failures, _ = await read(module, plan)
+    assert items == whole
+    assert len(failures) == len(context.failure_collector)
+    assert len(plan) >= least
+    assert kind is None or {type(each) for each in plan} == {kind}
+    assert (plan.notes, plan.counted) == ((), 400 if kind is RowGroups else None)
+    assert "s3cret" not in str(plan.to_json())
+
+
+async def test_a_share_is_fetched_with_little_beside_it() -> None:
+    with serving({"/x.ndjson": LINES}) as server:
+        module = IngestModule(source=f"{server.url}/x.ndjson", concurrency=20)
+        plan = await module.plan(partition_items=100)
+        before = server.asked["/x.ndjson"]
+        await read(module, plan)
+    blocks = -(-len(LINES) // 10_000)
+    assert before <= 2 * len(plan) + 2
+    assert server.asked["/x.ndjson"] - before <= blocks + 3 * len(plan), "the first block, and the edges, of each"
+
+
+async def test_a_server_that_gives_no_parts_is_said_to_give_none() -> None:
+    with serving({"/x.ndjson": LINES}, ranges=False) as server:
+        module = IngestModule(source=f"{server.url}/x.ndjson")
+        plan = await module.plan(partition_items=50)
+        items, _, _ = await read(module, plan)
+    assert (len(plan), items) == (1, ITEMS)
+    assert plan.notes == (f"{server.url}/x.ndjson is one partition: its server gives no parts of it",)
+
+
+async def test_a_document_that_was_written_again_after_the_plan_is_named() -> None:
+    dates = ["Wed, 21 Oct 2015 07:28:00 GMT"]
+    with serving({"/x.ndjson": dated(LINES, dates)}) as server:
+        module = IngestModule(source=f"{server.url}/x.ndjson")
+        plan = await module.plan(partition_items=200)
+        assert (await read(module, plan))[2] == [None, None]
+        dates[0] = "Thu, 22 Oct 2015 07:28:00 GMT"
+        problem = f"{server.url}/x.ndjson: was written again since the plan was made"
+        assert (await read(module, plan))[2] == [problem, problem]
+
+
+async def test_a_bad_line_is_numbered_from_where_its_share_begins() -> None:
+    lines = LINES.split(b"\n")
+    lines[300] = b"{]"
+    with serving({"/x.ndjson": b"\n".join(lines)}) as server:
+        module = IngestModule(source=f"{server.url}/x.ndjson")
+        items, (failure,), _ = await read(module, await module.plan(partition_items=50))
+    begin = int(failure.removeprefix(f"{server.url}/x.ndjson from byte ").partition(":")[0])
+    number = int(failure.split(":")[3])
+    assert b"\n".join(lines)[begin:].split(b"\n")[number - 1] == b"{]"
+    assert len(items) == 399
+
+
+async def test_what_cannot_be_had_fails_where_it_is_read() -> None:
+    with serving({}) as server:
+        module = IngestModule(source=f"{server.url}/x.ndjson")
+        plan = await module.plan()
+        _, (failure,), _ = await read(module, plan)
+    assert failure.startswith(f"{server.url}/x.ndjson: not found (404)")
+    with pytest.raises(DataProcessingError):
+        [item async for item in module.fetch(WorkflowContext.create())]
