@@ -195,7 +195,7 @@ def _summed(folder: Folder, base: Manifest, found: Manifest, parts: Sequence[Par
         bytes=sum(part["bytes"] for part in parts),
         counted=None,
         status=found.status if base.status == "complete" else base.status,
-        problems=(*base.problems, *found.problems),
+        problems=tuple(dict.fromkeys((*base.problems, *found.problems))),
         notes=tuple(dict.fromkeys((*base.notes, *found.notes))),
         failed=found.failed,
         failures=found.failures,

@@ -173,6 +173,19 @@ def test_a_time_in_the_future_does_not_tell_what_is_newer(items: Path, tmp_path:
     assert conditions(replace(base, updated=future, datetime=future), {}) == (None, None)
 
 
+async def test_what_several_updates_miss_is_said_once(tmp_path: Path) -> None:
+    world = World([item_of_day(number, updated=None) for number in range(9)])
+    async with running(world):
+        sink = Sink({"source": world.url}, tmp_path / "out", update=True)
+        assert (await asyncio.to_thread(write, sink)).status == "complete"
+        world.items += [item_of_day(9, updated=None)] * 2
+        world.searches.clear()
+        for _ in range(3):  # the first asks from the last item of the run on, the others from that of the update on
+            found = await asyncio.to_thread(write, sink)
+        said = tuple(f"1 of the {counted} items counted did not come" for counted in (3, 2))
+        assert (found.items, found.status, found.problems) == (10, "incomplete", said)
+
+
 async def test_partitions_share_their_connections(tmp_path: Path) -> None:
     async with running(World([item_of_day(number) for number in range(ITEMS)])) as world:
         sink = Sink({"source": world.url, "limit": 5, "concurrency": 2}, tmp_path / "out", partition_items=10)
