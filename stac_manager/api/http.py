@@ -16,23 +16,22 @@ from yarl import URL
 from stac_manager.api.documents import document_of
 from stac_manager.api.features import Outline
 from stac_manager.api.requests import Request, with_limit
-from stac_manager.events import Retry
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.limiter import Limiter
 from stac_manager.network import messages
-from stac_manager.network.backoff import RETRIED, backoff_seconds
+from stac_manager.network.backoff import RETRIED
 from stac_manager.network.bodies import RefusedBodyError
-from stac_manager.network.connection import Connection, Rate
+from stac_manager.network.carrier import Carrier
+from stac_manager.network.connection import Connection
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.discreet import silence, without
 from stac_manager.network.exchange import Reply, Wire
 from stac_manager.network.links import linked, origin_of, refuse_elsewhere, shown
 from stac_manager.network.pool import Pool
-from stac_manager.network.retrying import OUTAGE_ATTEMPTS, Fault, Gate, SearchEndsError, Tries, decide
+from stac_manager.network.retrying import Fault, SearchEndsError, TooLargeError
 from stac_manager.network.secrets import Secrets, of_query
 from stac_manager.network.unreached import PROXY_DENIED
 from stac_manager.options import Headers
-from stac_manager.run import Slots
 from stac_manager.stats import ApiStats
 
 MAX_REDIRECTS, LONGEST_PLACE = 10, 500
@@ -81,24 +80,16 @@ class Answer:
         return [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
 
 
-class TooLargeError(DataProcessingError):
-    """The server could not make or send this page, but may be able to make a smaller one."""
-
-
 class Client:
     """A session with one server. `headers` are sent to the origin of `root` and nowhere else."""
 
     def __init__(
         self, root: str, headers: Headers, stats: ApiStats, limiter: Limiter, connection: Connection, pool: Pool | None
     ) -> None:
-        self._source, self._connection, self._stats = URL(root), connection, stats
+        self._source, self._stats = URL(root), stats
         credentials = Credentials(headers, lambda given: connection.credentials(self._source, given), of_query(root))
-        self._wire = Wire(self._source, credentials, connection, stats, limiter, pool)
-        self._slots = Slots(lambda: limiter.level)
-        self._rate = Rate(connection.rate_limit)
-        looks = connection.retries and connection.retries + 1 + OUTAGE_ATTEMPTS
-        self._gate = Gate(stats, self._look, looks)
-        self._sample: Request | None = None  # a small request that was answered
+        self._carrier = Carrier(connection, limiter, stats)
+        self._wire = Wire(self._source, credentials, connection, stats, limiter, pool, self._carrier.turn)
         self._let_in: set[URL] = set()  # below which places items were had
         self.post_refused: int | None = 0  # the status of the latest POST; None once one was answered
 
@@ -137,65 +128,21 @@ class Client:
             TooLargeError: If a smaller page may work. Only with `shrinkable`.
             DataProcessingError: If the server cannot be reached, or answers no JSON object.
         """
-        most = self._connection.retries + 1
-        tries = Tries(min(attempts or most, most), shrinkable)
-        while True:
-            await self._gate.turn()
-            self._check_budget()
-            try:
-                answer = await self._send_once(request, outline, full, alone=tries.alone)
-            except Fault as fault:
-                await self._bear(fault, tries)
-            except StatusError as error:
-                if shrinkable and (error.status == 413 or messages.blames(error, "limit")):
-                    self._stats.retries += 1
-                    raise TooLargeError(str(error)) from error
-                raise
-            else:
-                self._gate.passed(calm=self._wire.calm)
-                if answer.size:
-                    self._let_in.add(answer.url.parent)
-                    self._sample = self._sample or with_limit(request, 1)
-                return answer
-
-    def _check_budget(self) -> None:
-        """Raise `SearchEndsError` where more requests were sent than any search needs that ends by itself."""
-        requests, items = self._stats.requests, self._stats.completeness.items
-        if requests >= REQUESTS_A_SEARCH + REQUESTS_AN_ITEM * items:
-            raise SearchEndsError(f"the search ends after {requests} requests, which is far more than its items need")
-
-    async def _bear(self, fault: Fault, tries: Tries) -> None:
-        """Wait until a request can be sent again after a fault."""
-        if fault.kind == "web page" and not self._gate.answered:  # what is there is no API: the address is wrong
-            raise DataProcessingError(f"{fault}; the source must be the landing page of a STAC API") from fault
-        gate = self._gate
-        others_pass = tries.count(fault, gate.answered)
-        may_be_out = fault.is_outage and not others_pass and self._sample is not None and gate.suspect()
-        if may_be_out and await gate.turn():
-            tries.attempts -= 1  # which was not for this request
-            return
-        decision, tries.digest = decide(fault, tries), fault.digest
-        if decision == "give up":
-            raise StatusError(str(fault), fault.status) if fault.status else DataProcessingError(str(fault)) from fault
-        self._stats.retries += 1
-        if decision == "smaller":
-            raise TooLargeError(str(fault)) from fault
-        wait = max(backoff_seconds(tries.attempts), fault.retry_after or 0.0)
-        self._stats.tell(Retry(str(fault), tries.attempts, wait))
-        if fault.refused:
-            gate.pause(wait)
-        await asyncio.sleep(wait)
-
-    async def _look(self) -> Fault | None:
-        """Send what was answered before; return the fault where nobody answers any more."""
-        assert self._sample is not None
+        tries = self._carrier.tries(attempts, shrinkable=shrinkable)
         try:
-            await self._send_once(self._sample, outline=False, full=None)
+            answer = await self._carrier.carry(lambda: self._sent(request, outline=outline, full=full), tries)
         except Fault as fault:
-            return fault if fault.is_outage else None
-        except DataProcessingError:
-            pass  # also an answer
-        return None
+            raise StatusError(str(fault), fault.status) if fault.status else DataProcessingError(str(fault)) from fault
+        except StatusError as error:
+            if shrinkable and (error.status == 413 or messages.blames(error, "limit")):
+                self._stats.retries += 1
+                raise TooLargeError(str(error)) from error
+            raise
+        if answer.size:
+            self._let_in.add(answer.url.parent)
+            if not self._carrier.knows and (sample := with_limit(request, 1)) is not None:
+                self._carrier.look_with(lambda: self._sent(sample))
+        return answer
 
     async def read_what_is_there(self) -> None:
         """Let the answers that have arrived be read and the requests that follow them be sent, before other work."""
@@ -207,19 +154,19 @@ class Client:
             if idle == IDLE_TURNS:
                 return
 
-    async def _send_once(self, request: Request, outline: bool, full: int | None, *, alone: bool = False) -> Answer:
-        await self._rate.turn()
-        async with self._slots.one(alone=alone):
-            try:
-                return await self._sent(request, outline, full)
-            except DataProcessingError as error:
-                words = f"{request.method} {shown(request.url)}: {messages.LEFT_OUT}"
-                silence(error, self.credentials.hidden, words)
-                raise
+    async def _sent(self, request: Request, *, outline: bool = False, full: int | None = None) -> Answer:
+        """Send it once. An error that repeats what is not to be shown is made to say nothing."""
+        try:
+            return await self._followed(request, outline, full)
+        except (Fault, DataProcessingError) as error:
+            silence(error, self.credentials.hidden, f"{request.method} {shown(request.url)}: {messages.LEFT_OUT}")
+            raise
 
-    async def _sent(self, request: Request, outline: bool, full: int | None) -> Answer:
+    async def _followed(self, request: Request, outline: bool, full: int | None) -> Answer:
+        requests, redirects, renewals = self._stats.requests, 0, 0
+        if requests >= REQUESTS_A_SEARCH + REQUESTS_AN_ITEM * self._stats.completeness.items:
+            raise SearchEndsError(f"the search ends after {requests} requests, which is far more than its items need")
         url, method, body = URL(request.url, encoded=True), request.method, request.body
-        redirects = renewals = 0
         while redirects <= MAX_REDIRECTS:
             credentials = self.credentials
             place = f"{method} {without(credentials.hidden, shown(url), HIDDEN)[:LONGEST_PLACE]}"
@@ -231,7 +178,8 @@ class Client:
             reply = await self._wire.exchange(place, method, url, body, request.headers if own else {})
             if method == "POST" and self.post_refused is not None:
                 self.post_refused = None if reply.status < 300 else reply.status
-            expired = reply.own and (reply.status == 401 or (reply.status == 403 and self._sample and not renewals))
+            forbidden = reply.status == 403 and self._carrier.knows and not renewals
+            expired = reply.own and (reply.status == 401 or forbidden)
             if expired and credentials.renewable and renewals < MAX_RENEWALS:
                 # Not counted where it was sent with old ones, and others have got through with newer ones meanwhile.
                 renewals += await credentials.renew(reply.issue) or credentials.accepted == accepted
@@ -250,13 +198,18 @@ class Client:
         started = perf_counter()
         try:
             answer = await _parsed(place, reply, outline, self._wire.credentials.secrets)
+        except Fault as fault:
+            if fault.kind != "web page" or self._carrier.answered:
+                raise
+            # What is there is no API: the address is wrong.
+            raise DataProcessingError(f"{fault}; the source must be the landing page of a STAC API") from None
         finally:
             self._stats.seconds_decoding += perf_counter() - started
         informs = full and answer.size >= LEAST_SHARE_OF_A_FULL_PAGE * full
         self._wire.observe("page" if informs else "other", reply.started, reply.ended, reply.in_flight)
         return answer
 
-    def _refusal(self, place: str, reply: Reply, *, redirected: bool) -> DataProcessingError:
+    def _refusal(self, place: str, reply: Reply, *, redirected: bool) -> Fault | StatusError:
         """Say what an error status means, and whether it may pass."""
         status = reply.status
         if status == 407:
@@ -271,7 +224,7 @@ class Client:
         throttled = let_in or (of_amazon and messages.server_message(reply.body) == "Forbidden")
         if throttled:
             self._wire.refused(reply)
-        if status in RETRIED or throttled or (redirected and self._sample is not None):
+        if status in RETRIED or throttled or (redirected and self._carrier.knows):
             return Fault(words, "status", status=status, refused=throttled, retry_after=reply.retry_after)
         return StatusError(words, status)
 

@@ -10,14 +10,14 @@ from typing import Any
 import orjson
 
 from stac_manager.api.features import DamagedPageError, Outline
-from stac_manager.api.http import Answer, Client, TooLargeError
+from stac_manager.api.http import Answer, Client
 from stac_manager.api.next_links import LinkError, next_request
 from stac_manager.api.ownership import collection_of
 from stac_manager.api.requests import Request, limit_of, numbers_of, page_after, with_limit
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.network.discreet import without
 from stac_manager.network.links import shown
-from stac_manager.network.retrying import TOO_LARGE
+from stac_manager.network.retrying import TOO_LARGE, TooLargeError
 
 LOOKS = 2  # how often a page is asked for that is only looked at
 SMALLER_PAGES = 4  # so many smaller pages in a row are asked for where one ended early

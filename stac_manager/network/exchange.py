@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http.cookies import BaseCookie
@@ -70,18 +69,14 @@ class Wire:
         stats: ApiStats,
         limiter: Limiter,
         pool: Pool | None,
+        turn: Callable[[], Awaitable[None]],
     ) -> None:
         self._source, self._connection, self._pool = source, connection, pool
-        self._stats, self._limiter = stats, limiter
+        self._stats, self._limiter, self._turn = stats, limiter, turn
         self._budget = bodies.Budget()
         self._flights = _Flights(stats)
         self.credentials = credentials
         self.chunks = 0  # pieces of bodies that were read
-
-    @property
-    def calm(self) -> bool:
-        """Whether no refusal holds the other requests back."""
-        return self._limiter.calm
 
     async def __aenter__(self) -> Self:
         self._own_certificates, certificates = self._connection.certificates_by_origin()
@@ -121,8 +116,7 @@ class Wire:
         """
         refuse_foreign(url, self._source)
         own = origin_of(url) == origin_of(self._source)
-        while (wait := self._limiter.delay(perf_counter())) > 0:  # noqa: ASYNC110 - it may grow
-            await asyncio.sleep(wait)
+        await self._turn()
         headers = {**headers, **(await self.credentials.current() if own else {})}
         issue, data = self.credentials.issue, None
         if body is not None:
@@ -230,7 +224,7 @@ def _json(place: str, body: Mapping[str, Any]) -> bytes:
         raise DataProcessingError(f"{place}: the body of the server's link cannot be sent: {error}") from None
 
 
-def _explained(place: str, error: Exception) -> DataProcessingError:
+def _explained(place: str, error: Exception) -> Fault | DataProcessingError:
     """Say in words why a request did not get through, and whether that may pass."""
     words, passing = explained(error)
     if not passing:

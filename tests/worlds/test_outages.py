@@ -14,7 +14,8 @@ from stac_manager.api.http import MAX_RENEWALS, Client
 from stac_manager.api.requests import Request
 from stac_manager.exceptions import StatusError
 from stac_manager.limiter import AUTO_START, FixedLimiter
-from stac_manager.network import backoff, retrying
+from stac_manager.network import backoff
+from stac_manager.network.carrier import OUTAGE_ATTEMPTS
 from stac_manager.network.connection import RETRIES, Connection
 
 from .habits import ExpiringToken, LargestPage, Outage, PoisonedItem
@@ -22,7 +23,7 @@ from .server import Ask, Habit, Json, Refusal, World, running
 from .test_worlds import LEVELS, spread, visit
 
 COUNT = 600
-LOOKS = RETRIES + 1 + retrying.OUTAGE_ATTEMPTS
+LOOKS = RETRIES + 1 + OUTAGE_ATTEMPTS
 
 
 @pytest.mark.parametrize(("level", "seconds", "status"), combined(LEVELS, (10, 5, 3), (504, 502)))

@@ -267,7 +267,7 @@ def test_no_more_requests_begin_than_the_rate_allows(waits: list[float], rate: f
 
 async def test_the_rate_holds_for_a_whole_search(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[float] = []
-    monkeypatch.setattr("stac_manager.api.http.Rate", counting(taken))
+    monkeypatch.setattr("stac_manager.network.carrier.Rate", counting(taken))
     async with serving(one_item) as port:
         module = IngestModule({"source": f"http://127.0.0.1:{port}/", "rate_limit": 1000})
         assert len([item async for item in module.fetch(WorkflowContext.create())]) == 1
