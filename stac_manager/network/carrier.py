@@ -98,6 +98,7 @@ class Carrier:
 
     async def _once(self, send: Callable[[], Awaitable[T]], *, alone: bool = False) -> T:
         async with self._slots.one(alone=alone):
+            await self._hold.wait()  # which may have begun while this one waited for its slot
             return await send()
 
     async def _bear(self, fault: Fault, tries: Tries, words: Callable[[Fault], str]) -> None:
