@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import perf_counter
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from stac_manager.events import Pause, Retry
 from stac_manager.exceptions import DataProcessingError
@@ -19,6 +19,8 @@ from stac_manager.run import Slots
 from stac_manager.stats import ApiStats
 
 T = TypeVar("T")
+Turn: TypeAlias = Callable[[], Awaitable[None]]
+"""Waits until one more request may be sent: each redirect is one."""
 
 # A server that was there before and answers nobody now is asked this much more often than `retries` allow: for a minute
 # at least.

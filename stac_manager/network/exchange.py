@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from http.cookies import BaseCookie
@@ -17,6 +17,7 @@ from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, Outcome
 from stac_manager.network import bodies
 from stac_manager.network.backoff import REFUSALS, retry_after_seconds
+from stac_manager.network.carrier import Turn
 from stac_manager.network.connection import Connection
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.links import origin_of, refuse_foreign
@@ -69,7 +70,7 @@ class Wire:
         stats: ApiStats,
         limiter: Limiter,
         pool: Pool | None,
-        turn: Callable[[], Awaitable[None]],
+        turn: Turn,
     ) -> None:
         self._source, self._connection, self._pool = source, connection, pool
         self._stats, self._limiter, self._turn = stats, limiter, turn

@@ -18,7 +18,8 @@ from stac_manager.files.remote.addresses import joined, origin_of, refusal
 from stac_manager.files.remote.faults import RemoteError, of_status
 from stac_manager.files.remote.fetched import Fetched
 from stac_manager.network.bodies import UNDONE, DamagedBodyError, RefusedBodyError, decompressed
-from stac_manager.network.connection import READ_SECONDS, Connection, Rate
+from stac_manager.network.carrier import Turn
+from stac_manager.network.connection import READ_SECONDS, Connection
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.private import GuardedResolver
 from stac_manager.network.secrets import named, of_query
@@ -48,10 +49,10 @@ class HttpStore:
         ConfigurationError: If certificates, proxies or the netrc file cannot be used.
     """
 
-    def __init__(self, source: str, headers: Headers, connection: Connection, rate: Rate) -> None:
+    def __init__(self, source: str, headers: Headers, connection: Connection, turn: Turn) -> None:
         self._source = source
         self._connection = connection
-        self._rate = rate
+        self._turn = turn
         self._credentials = Credentials(headers, lambda given: connection.credentials(URL(source), given))
         self._own_certificates, self._certificates = connection.certificates_by_origin()
         self._proxies = connection.proxy_hosts()
@@ -134,7 +135,7 @@ class HttpStore:
                 else:
                     yield url, answer
                     return
-            await self._rate.turn()
+            await self._turn()
 
     def _hint(self, url: str, found_at: str) -> str:
         if self._credentials.secrets is not None:

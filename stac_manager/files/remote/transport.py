@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import IO, Any, TypeVar
 
 from stac_manager.config import IngestConfig
-from stac_manager.events import Pause, Retry
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.remote.addresses import STORES, scheme_of, shown
-from stac_manager.files.remote.faults import RemoteError, Tries
+from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched, Listed, Store
 from stac_manager.files.remote.http import HttpStore
 from stac_manager.files.remote.objects import ObjectStores
 from stac_manager.limiter import Outcome, limiter
-from stac_manager.network.backoff import backoff_seconds
-from stac_manager.network.connection import Connection, Rate
+from stac_manager.network.carrier import Carrier
+from stac_manager.network.connection import Connection
 from stac_manager.network.discreet import without
-from stac_manager.network.hold import Hold
+from stac_manager.network.retrying import Tries
 from stac_manager.network.secrets import Secrets
-from stac_manager.run import Slots
-from stac_manager.stats import FileStats
+from stac_manager.stats import ApiStats, FileStats
 
 T = TypeVar("T")
 
@@ -38,13 +35,12 @@ class Transport:
     def __init__(self, config: IngestConfig, stats: FileStats) -> None:
         self._config = config
         self._connection = Connection.of(config)
-        self._rate = Rate(self._connection.rate_limit)
         self._stores: dict[str, Store] = {}
         self._limiter = limiter(config.concurrency)
         self._stats = stats
-        self._slots = Slots(lambda: self._limiter.level)
-        self._hold = Hold()
-        self._lost = self._passed = 0
+        requests = ApiStats(notes=stats.notes, tell=stats.tell)
+        self._carrier = Carrier(self._connection, self._limiter, requests)
+        self._lost = 0  # documents in a row
         self.store_of(config.source)  # says what is missing before any work is done
         stats.concurrency = self._limiter.level
 
@@ -61,7 +57,7 @@ class Transport:
             self._stores[kind] = (
                 ObjectStores(config.source, config.storage_options, self._connection)
                 if kind == "objects"
-                else HttpStore(config.source, config.headers, self._connection, self._rate)
+                else HttpStore(config.source, config.headers, self._connection, self._carrier.turn)
             )
         return self._stores[kind]
 
@@ -117,24 +113,16 @@ class Transport:
         await self._repeated(url, send)
 
     async def _repeated(self, url: str, send: Callable[[], Awaitable[T]]) -> T:
-        tries = Tries(self._connection.retries + 1)
-        while True:
-            async with self._slots.one():
-                await self._turn()
-                try:
-                    result = await self._observed(send)
-                except RemoteError as error:
-                    if tries.is_last(error, self._passed):
-                        self._lost = self._lost + 1 if error.passing else 0
-                        raise self._given_up(error, tries) from None
-                    pause = self._before_next(f"GET {shown(url)}: {error}", error, tries.attempts)
-                else:
-                    self._lost = 0
-                    self._passed += 1
-                    if self._limiter.calm:
-                        self._hold.lift()
-                    return result
-            await asyncio.sleep(pause)
+        tries, place = self._carrier.tries(), f"GET {shown(url)}"
+        try:
+            result = await self._carrier.carry(
+                lambda: self._observed(send), tries, lambda fault: without(self.secrets, f"{place}: {fault}")
+            )
+        except RemoteError as error:
+            self._lost = self._lost + 1 if error.passing else 0
+            raise self._given_up(error, tries) from None
+        self._lost = 0
+        return result
 
     async def close(self) -> None:
         """Close every connection."""
@@ -142,10 +130,11 @@ class Transport:
             await store.close()
 
     async def _observed(self, send: Callable[[], Awaitable[T]]) -> T:
-        """Send a request, and tell the limiter how it ended."""
+        """Send a request in its turn, and tell the limiter how it ended."""
+        await self._carrier.turn()
         started = perf_counter()
         self._limiter.sent(started)
-        in_flight = self._slots.used
+        in_flight = self._carrier.in_flight
         outcome: Outcome = "page"
         says = None
         try:
@@ -158,24 +147,6 @@ class Transport:
             now = perf_counter()
             self._limiter.observe(outcome, latency=now - started, in_flight=in_flight, now=now, retry_after=says)
             self._stats.concurrency = self._limiter.level
-
-    async def _turn(self) -> None:
-        """Wait until nothing holds the requests back."""
-        await self._hold.wait()
-        while (delay := self._limiter.delay(perf_counter())) > 0:
-            await asyncio.sleep(delay)
-            await self._hold.wait()
-        await self._rate.turn()
-
-    def _before_next(self, what: str, error: RemoteError, attempts: int) -> float:
-        """Tell of a retry, and return how long this request waits. After a refusal all do, until others get past it."""
-        wait = max(backoff_seconds(attempts), error.retry_after or 0.0)
-        self._stats.tell(Retry(without(self.secrets, what), attempts, wait))
-        if error.refused:
-            if not self._hold.left:
-                self._stats.tell(Pause(wait))
-            self._hold.prolong(wait)
-        return wait
 
     def _given_up(self, error: RemoteError, tries: Tries) -> Exception:
         if self._lost >= MOST_LOST_IN_A_ROW:

@@ -19,9 +19,10 @@ from support import make_item
 from stac_manager import ConfigurationError, DataProcessingError, FileIngest, WorkflowContext
 from stac_manager.events import Event, PartitionDone, Pause, Retry
 from stac_manager.files.remote.clients import client_options
-from stac_manager.files.remote.faults import RemoteError, Tries
+from stac_manager.files.remote.faults import RemoteError
 from stac_manager.network import backoff
 from stac_manager.network.connection import Connection
+from stac_manager.network.retrying import Tries, decide
 
 pytestmark = pytest.mark.usefixtures("clean_environment", "short_waits")
 
@@ -234,7 +235,7 @@ async def test_every_request_takes_its_turn_in_the_rate(monkeypatch: pytest.Monk
             return web.Response(status=302, headers={"Location": "/moved/3.json"})
         return web.Response(status=503) if noting.count[request.path] == 1 and request.path == "/1.json" else None
 
-    monkeypatch.setattr("stac_manager.files.remote.transport.Rate", counting(taken))
+    monkeypatch.setattr("stac_manager.network.carrier.Rate", counting(taken))
     noting = Noting(moved)
     async with serving(noting) as port:
         assert await ids(f"http://127.0.0.1:{port}/catalog.json", rate_limit=1_000, concurrency=3) == IDS
@@ -366,16 +367,17 @@ async def test_retries_and_pauses_are_told_once_each() -> None:
     assert "s3cret" not in str(seen)
 
 
-def test_when_a_request_is_given_up() -> None:
-    fault, refusal, gone = (RemoteError("", status=status, passing=status != 404) for status in (500, 503, 404))
-    tries = Tries(3)
-    assert [tries.is_last(fault, passed=0) for _ in range(3)] == [False, False, True]
-    assert Tries(3).is_last(gone, passed=0)
-    alone = Tries(3)
-    assert [alone.is_last(refusal, passed=7) for _ in range(3)] == [False, False, True]
-    others = Tries(3)
-    refused = [others.is_last(refusal, passed=number) for number in range(50)]
-    assert refused == [False] * 49 + [True]
+@pytest.mark.parametrize(
+    ("status", "others_pass", "sent"),
+    [(500, False, 3), (500, True, 3), (404, False, 1), (503, False, 3), (503, True, 12)],
+)
+def test_when_a_request_is_given_up(status: int, others_pass: bool, sent: int) -> None:
+    error, tries = RemoteError("", status=status, passing=status != 404), Tries(3)
+    for attempt in range(1, 99):
+        tries.count(error, answered=attempt if others_pass else 0)
+        if decide(error, tries) == "give up":
+            break
+    assert attempt == sent
 
 
 # What a store cannot do is said

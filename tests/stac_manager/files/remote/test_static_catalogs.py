@@ -194,7 +194,7 @@ def test_a_body_that_is_cut_off_is_asked_for_again() -> None:
 
 
 def test_a_server_that_is_gone_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stac_manager.files.remote.transport.backoff_seconds", lambda attempt: 0.0)
+    monkeypatch.setattr("stac_manager.network.carrier.backoff_seconds", lambda attempt: 0.0)
     answers: dict[str, Any] = {path: failing(9_999, 500, b"") for path in wide(200)}
     answers["/catalog.json"] = wide(200)["/catalog.json"]
     with serving(answers) as server, pytest.raises(DataProcessingError, match="documents in a row"):
@@ -379,7 +379,7 @@ ZIPPED_PAGE = answer(gzip.compress(PAGE), Content_Encoding="gzip")
 def test_servers_answer_in_their_own_ways(
     source: str, answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stac_manager.files.remote.transport.backoff_seconds", lambda attempt: 0.0)
+    monkeypatch.setattr("stac_manager.network.carrier.backoff_seconds", lambda attempt: 0.0)
     with serving(answers) as server:
         ids, failures, _ = fetch(f"{server.url}/{source}", concurrency=2)
     assert (ids, failures) == (["1", "2"] if "/2.json" in answers else ["1"], [])
