@@ -24,9 +24,9 @@ from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.network.carrier import Carrier
 from stac_manager.network.connection import Connection
 from stac_manager.network.credentials import Credentials
-from stac_manager.network.discreet import silence, without
+from stac_manager.network.discreet import silence
 from stac_manager.network.exchange import Reply, Wire
-from stac_manager.network.links import linked, origin_of, refuse_elsewhere, shown
+from stac_manager.network.links import shown
 from stac_manager.network.pool import Pool
 from stac_manager.network.retrying import Fault, SearchEndsError, TooLargeError
 from stac_manager.network.secrets import Secrets, of_query
@@ -34,20 +34,13 @@ from stac_manager.network.unreached import PROXY_DENIED
 from stac_manager.options import Headers
 from stac_manager.stats import ApiStats
 
-MAX_REDIRECTS, LONGEST_PLACE = 10, 500
-HIDDEN = "(an address that repeats credentials)"
 NO_ITEMS = b'{"type": "FeatureCollection"}'
 QUERY_HINT = " (without the query of the source, which only its landing page gets: give a key in headers)"
-# With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.
-REDIRECTS_THAT_KEEP_THE_METHOD = (301, 302, 307, 308)
-REDIRECTS = (303, *REDIRECTS_THAT_KEEP_THE_METHOD)
 # The last page of a partition is shorter: it says something of the server while it is at least half a page.
 LEAST_SHARE_OF_A_FULL_PAGE = 0.5
 # The most requests of a search, retries included, and for each item that came: every page of it could be asked for ten
 # times with one item a page.
 REQUESTS_A_SEARCH, REQUESTS_AN_ITEM = 10_000, 10
-# How often one request is refused (401) with credentials that were asked for before it is given up.
-MAX_RENEWALS = 5
 # Turns of the event loop without news after which nothing more is on its way, and the most turns spent on it.
 IDLE_TURNS, MAX_TURNS = 3, 200
 
@@ -91,12 +84,16 @@ class Client:
         self._carrier = Carrier(connection, limiter, stats)
         self._wire = Wire(self._source, credentials, connection, stats, limiter, pool, self._carrier.turn)
         self._let_in: set[URL] = set()  # below which places items were had
-        self.post_refused: int | None = 0  # the status of the latest POST; None once one was answered
 
     @property
     def credentials(self) -> Credentials:
         """What is sent to the origin of the source, and shown nowhere."""
         return self._wire.credentials
+
+    @property
+    def post_refused(self) -> int | None:
+        """The status of the latest POST; None once one was answered, 0 before."""
+        return self._wire.post_refused
 
     async def __aenter__(self) -> Self:
         await self._wire.__aenter__()
@@ -156,45 +153,19 @@ class Client:
 
     async def _sent(self, request: Request, *, outline: bool = False, full: int | None = None) -> Answer:
         """Send it once. An error that repeats what is not to be shown is made to say nothing."""
+        requests = self._stats.requests
+        if requests >= REQUESTS_A_SEARCH + REQUESTS_AN_ITEM * self._stats.completeness.items:
+            raise SearchEndsError(f"the search ends after {requests} requests, which is far more than its items need")
         try:
-            return await self._followed(request, outline, full)
+            place, reply, redirected = await self._wire.follow(request, let_in=self._carrier.knows)
+            if reply.status >= 300:
+                raise self._refusal(place, reply, redirected=redirected)
+            return await self._answer(place, reply, outline, full)
         except (Fault, DataProcessingError) as error:
             silence(error, self.credentials.hidden, f"{request.method} {shown(request.url)}: {messages.LEFT_OUT}")
             raise
 
-    async def _followed(self, request: Request, outline: bool, full: int | None) -> Answer:
-        requests, redirects, renewals = self._stats.requests, 0, 0
-        if requests >= REQUESTS_A_SEARCH + REQUESTS_AN_ITEM * self._stats.completeness.items:
-            raise SearchEndsError(f"the search ends after {requests} requests, which is far more than its items need")
-        url, method, body = URL(request.url, encoded=True), request.method, request.body
-        while redirects <= MAX_REDIRECTS:
-            credentials = self.credentials
-            place = f"{method} {without(credentials.hidden, shown(url), HIDDEN)[:LONGEST_PLACE]}"
-            own, accepted = origin_of(url) == origin_of(self._source), credentials.accepted
-            if credentials.secrets and not own:
-                place += " (without the headers, which are for the origin of the source only)"
-            if body is not None and request.given_by is not None:
-                refuse_elsewhere(f"{method} {shown(url)}", url, self._source, URL(request.given_by))
-            reply = await self._wire.exchange(place, method, url, body, request.headers if own else {})
-            if method == "POST" and self.post_refused is not None:
-                self.post_refused = None if reply.status < 300 else reply.status
-            forbidden = reply.status == 403 and self._carrier.knows and not renewals
-            expired = reply.own and (reply.status == 401 or forbidden)
-            if expired and credentials.renewable and renewals < MAX_RENEWALS:
-                # Not counted where it was sent with old ones, and others have got through with newer ones meanwhile.
-                renewals += await credentials.renew(reply.issue) or credentials.accepted == accepted
-                continue
-            if reply.status not in REDIRECTS or "Location" not in reply.headers:
-                return await self._answer(place, reply, outline, full, redirected=redirects > 0)
-            redirects += 1
-            url = linked(url, reply.headers["Location"])
-            if reply.status not in REDIRECTS_THAT_KEEP_THE_METHOD:
-                method, body = "GET", None
-        raise DataProcessingError(f"{place}: more than {MAX_REDIRECTS} redirects")
-
-    async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None, *, redirected: bool) -> Answer:
-        if reply.status >= 300:
-            raise self._refusal(place, reply, redirected=redirected)
+    async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None) -> Answer:
         started = perf_counter()
         try:
             answer = await _parsed(place, reply, outline, self._wire.credentials.secrets)

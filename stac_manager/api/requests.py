@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 from yarl import URL
 
-Method: TypeAlias = Literal["GET", "POST"]
+from stac_manager.network.exchange import Request as Request
 
 COUNTING = ("offset", "_o", "skip", "page", "startIndex", "startindex", "start")
 """`offset`: pygeoapi, stac-fastapi-geoparquet; `_o`: datacube-explorer; `skip`: rustac; `startIndex`: OGC servers."""
@@ -23,17 +23,6 @@ NO_PAGES = {*COUNTING, "limit", "ids", "collections", "datetime", "from", "start
 LARGEST_NUMBER = 10**12
 _NUMBER = re.compile(r"\d{1,12}")
 _NUMBER_IN_QUERY = re.compile(rf"(?<=[?&])({'|'.join(COUNTING)})=(\d{{1,12}})(?=&|$)", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is sent. Two equal requests ask the same. `given_by`: where the link to it stood; None of our own."""
-
-    method: Method
-    url: str
-    body: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    given_by: str | None = field(default=None, compare=False)
 
 
 def mark_of_request(request: Request) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -22,6 +22,8 @@ from yarl import URL
 from stac_manager import __version__
 from stac_manager.exceptions import ConfigurationError
 from stac_manager.network import authorities
+from stac_manager.network.pool import Pool
+from stac_manager.network.private import GuardedResolver
 
 if TYPE_CHECKING:
     from stac_manager.config import IngestConfig
@@ -100,6 +102,26 @@ class Connection:
         """
         own = self.certificates()
         return own, self.certificates(identified=False) if self.client_cert else own  # a bundle takes 40 ms to load
+
+    def session(
+        self, host: str | None, headers: Mapping[str, str], pool: Pool | None = None, **options: Any
+    ) -> aiohttp.ClientSession:
+        """Open a session for a source on a host. Bodies come as they are: they are unpacked within budgets elsewhere.
+
+        Raises:
+            ConfigurationError: If a proxy is no URL.
+        """
+
+        def connector() -> aiohttp.TCPConnector:
+            return aiohttp.TCPConnector(limit=0, resolver=GuardedResolver(host, self.proxy_hosts()))
+
+        return aiohttp.ClientSession(
+            connector=pool.connector(connector) if pool else connector(),
+            connector_owner=pool is None,
+            headers={**headers, "User-Agent": self.agent()},
+            auto_decompress=False,
+            **options,
+        )
 
     def authority(self) -> tuple[str, str] | None:
         """Return where the certificates of one's own authority are, behind the option or variable that says so."""

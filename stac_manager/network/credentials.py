@@ -11,6 +11,9 @@ from stac_manager.exceptions import ConfigurationError
 from stac_manager.network.secrets import Secrets
 from stac_manager.options import Headers
 
+MAX_RENEWALS = 5
+"""How often one request is refused with credentials that were asked for before it is given up."""
+
 
 class Credentials:
     """The headers in use, and how to get new ones.
@@ -76,3 +79,21 @@ class Credentials:
             self.issue += 1
             self.secrets = Secrets(self._known) if self._known else None
             return True
+
+
+class Renewals:
+    """New credentials for one request, which the server refuses with those that it has."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self.count = 0
+
+    async def ask(self, issue: int, accepted: int) -> bool:
+        """Ask for them, if that can be and was not in vain too often; tell whether to send the request again. It was
+        sent with those of an `issue`, when so many requests had been `accepted`."""
+        credentials = self._credentials
+        if not credentials.renewable or self.count >= MAX_RENEWALS:
+            return False
+        # Not counted where it was sent with old ones, and others have got through with newer ones meanwhile.
+        self.count += await credentials.renew(issue) or credentials.accepted == accepted
+        return True

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http.cookies import BaseCookie
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import aiohttp
 import orjson
@@ -19,10 +19,19 @@ from stac_manager.network import bodies
 from stac_manager.network.backoff import REFUSALS, retry_after_seconds
 from stac_manager.network.carrier import Turn
 from stac_manager.network.connection import Connection
-from stac_manager.network.credentials import Credentials
-from stac_manager.network.links import origin_of, refuse_foreign
+from stac_manager.network.credentials import Credentials, Renewals
+from stac_manager.network.discreet import without
+from stac_manager.network.links import (
+    MAX_REDIRECTS,
+    REDIRECTS,
+    REDIRECTS_THAT_KEEP_THE_METHOD,
+    linked,
+    origin_of,
+    refuse_elsewhere,
+    refuse_foreign,
+    shown,
+)
 from stac_manager.network.pool import Pool
-from stac_manager.network.private import GuardedResolver
 from stac_manager.network.retrying import Fault
 from stac_manager.network.unreached import explained
 from stac_manager.stats import ApiStats
@@ -33,6 +42,22 @@ READ_BUFFER_BYTES = 1_048_576
 # Cookies go back to the server with every request, and servers refuse headers of more than about 8 KB.
 MAX_COOKIE_BYTES, MAX_COOKIES = 4_096, 1_000
 NOWHERE = URL()
+LONGEST_PLACE = 500
+HIDDEN = "(an address that repeats credentials)"
+
+
+Method: TypeAlias = Literal["GET", "POST"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent. Two equal requests ask the same. `given_by`: where the link to it stood; None of our own."""
+
+    method: Method
+    url: str
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    given_by: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +103,16 @@ class Wire:
         self._flights = _Flights(stats)
         self.credentials = credentials
         self.chunks = 0  # pieces of bodies that were read
+        self.post_refused: int | None = 0  # the status of the latest POST; None once one was answered
 
     async def __aenter__(self) -> Self:
-        self._own_certificates, certificates = self._connection.certificates_by_origin()
-
-        def connector() -> aiohttp.TCPConnector:
-            resolver = GuardedResolver(self._source.host, self._connection.proxy_hosts())
-            return aiohttp.TCPConnector(limit=0, ssl=certificates, resolver=resolver)
-
-        self._session = aiohttp.ClientSession(
-            connector=self._pool.connector(connector) if self._pool else connector(),
-            connector_owner=self._pool is None,
+        self._certificates = self._connection.certificates_by_origin()
+        self._session = self._connection.session(
+            self._source.host,
+            {"Accept": "application/geo+json, application/json", "Accept-Encoding": ", ".join(bodies.CODINGS)},
+            self._pool,
             cookie_jar=_Cookies(unsafe=True),  # also of hosts without a name: a cursor may need its node
-            headers={
-                "Accept": "application/geo+json, application/json",
-                "Accept-Encoding": ", ".join(bodies.CODINGS),
-                "User-Agent": self._connection.agent(),
-            },
             timeout=self._connection.times(),
-            auto_decompress=False,
             read_bufsize=READ_BUFFER_BYTES,
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
@@ -105,6 +121,38 @@ class Wire:
 
     async def __aexit__(self, *error: object) -> None:
         await self._session.close()
+
+    async def follow(self, request: Request, *, let_in: bool) -> tuple[str, Reply, bool]:
+        """Send, where redirects lead and with new credentials where they have expired; `let_in`: a 403 may say so, too.
+
+        Returns:
+            What was asked in the end, in words, the answer, and whether it was redirected.
+
+        Raises:
+            Fault, DataProcessingError: As `exchange`.
+        """
+        url, method, body, credentials = URL(request.url, encoded=True), request.method, request.body, self.credentials
+        redirects, renewals = 0, Renewals(credentials)
+        while redirects <= MAX_REDIRECTS:
+            place = f"{method} {without(credentials.hidden, shown(url), HIDDEN)[:LONGEST_PLACE]}"
+            own, accepted = origin_of(url) == origin_of(self._source), credentials.accepted
+            if credentials.secrets and not own:
+                place += " (without the headers, which are for the origin of the source only)"
+            if body is not None and request.given_by is not None:
+                refuse_elsewhere(f"{method} {shown(url)}", url, self._source, URL(request.given_by))
+            reply = await self.exchange(place, method, url, body, request.headers if own else {})
+            if method == "POST" and self.post_refused is not None:
+                self.post_refused = None if reply.status < 300 else reply.status
+            expired = reply.status == 401 or (reply.status == 403 and let_in and not renewals.count)
+            if own and expired and await renewals.ask(reply.issue, accepted):
+                continue
+            if reply.status not in REDIRECTS or "Location" not in reply.headers:
+                return place, reply, redirects > 0
+            redirects += 1
+            url = linked(url, reply.headers["Location"])
+            if reply.status not in REDIRECTS_THAT_KEEP_THE_METHOD:
+                method, body = "GET", None
+        raise DataProcessingError(f"{place}: more than {MAX_REDIRECTS} redirects")
 
     async def exchange(
         self, place: str, method: str, url: URL, body: Mapping[str, Any] | None, headers: Mapping[str, str]
@@ -131,7 +179,7 @@ class Wire:
             try:
                 async with self._session.request(
                     method, url, data=data, headers=headers, allow_redirects=False,
-                    proxy=self._connection.proxy_for(url), ssl=self._own_certificates if own else True,
+                    proxy=self._connection.proxy_for(url), ssl=self._certificates[not own],
                 ) as response:  # fmt: skip
                     received = await self._read(response, holder)
             except (TimeoutError, aiohttp.ClientError, ValueError) as error:

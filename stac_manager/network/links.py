@@ -12,6 +12,10 @@ from stac_manager.exceptions import DataProcessingError, printable
 from stac_manager.network.private import PRIVATE, is_private
 
 HTTP_PORT = 80
+MAX_REDIRECTS = 10
+# With 301 and 302 browsers turn a POST into a GET (RFC 9110, 15.4); a search would lose all its conditions by that.
+REDIRECTS_THAT_KEEP_THE_METHOD = (301, 302, 307, 308)
+REDIRECTS = (303, *REDIRECTS_THAT_KEEP_THE_METHOD)
 
 _NOT_IN_URLS = re.compile(r"[^!-~]+")
 """Spaces, control characters and letters beyond ASCII, which no URL has and some links do (RFC 3986, section 2)."""

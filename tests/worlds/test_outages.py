@@ -10,13 +10,14 @@ from support import combined
 
 from stac_manager import ApiStats
 from stac_manager.api import http
-from stac_manager.api.http import MAX_RENEWALS, Client
+from stac_manager.api.http import Client
 from stac_manager.api.requests import Request
 from stac_manager.exceptions import StatusError
 from stac_manager.limiter import AUTO_START, FixedLimiter
 from stac_manager.network import backoff
 from stac_manager.network.carrier import OUTAGE_ATTEMPTS
 from stac_manager.network.connection import RETRIES, Connection
+from stac_manager.network.credentials import MAX_RENEWALS
 
 from .habits import ExpiringToken, LargestPage, Outage, PoisonedItem
 from .server import Ask, Habit, Json, Refusal, World, running

@@ -20,16 +20,12 @@ from stac_manager.files.remote.fetched import Fetched
 from stac_manager.network.bodies import UNDONE, DamagedBodyError, RefusedBodyError, decompressed
 from stac_manager.network.carrier import Turn
 from stac_manager.network.connection import READ_SECONDS, Connection
-from stac_manager.network.credentials import Credentials
-from stac_manager.network.private import GuardedResolver
+from stac_manager.network.credentials import Credentials, Renewals
+from stac_manager.network.links import MAX_REDIRECTS, REDIRECTS
 from stac_manager.network.secrets import named, of_query
 from stac_manager.network.unreached import explained
 from stac_manager.options import Headers
 
-MOST_REDIRECTS = 10
-MOST_RENEWALS = 5
-"""How often a document is refused (401) with credentials that were asked for before it is given up."""
-REDIRECTS = (301, 302, 303, 307, 308)
 HINT = "if it needs credentials, give them as 'headers'"
 GIVEN_HINT = "the 'headers' that were given do not open it"
 OTHER_HINT = "'headers' go to the origin of 'source' only; where it has moved, name its new address"
@@ -54,7 +50,7 @@ class HttpStore:
         self._connection = connection
         self._turn = turn
         self._credentials = Credentials(headers, lambda given: connection.credentials(URL(source), given))
-        self._own_certificates, self._certificates = connection.certificates_by_origin()
+        self._certificates = connection.certificates_by_origin()
         self._proxies = connection.proxy_hosts()
         self._session: aiohttp.ClientSession | None = None
         self._known: Mapping[str, str] = {}
@@ -108,8 +104,8 @@ class HttpStore:
         self, url: str, headers: Mapping[str, str], limits: aiohttp.ClientTimeout
     ) -> AsyncIterator[tuple[str, aiohttp.ClientResponse]]:
         """Follow redirects, with new headers after a 401, and give the answer with its address."""
-        redirects = renewals = 0
         credentials = self._credentials
+        redirects, renewals = 0, Renewals(credentials)
         while True:
             own = origin_of(url) == origin_of(self._source)
             given = await credentials.current() if own else {}
@@ -121,18 +117,16 @@ class HttpStore:
             async with self._opened().get(
                 target, headers={**headers, **given}, allow_redirects=False, timeout=limits,
                 proxy=self._connection.proxy_for(target) if self._proxies else None,
-                ssl=self._own_certificates if own else self._certificates,
+                ssl=self._certificates[not own],
             ) as answer:  # fmt: skip
                 credentials.accepted += own and answer.status < 400
-                if answer.status == 401 and own and credentials.renewable and renewals < MOST_RENEWALS:
-                    # Not counted where others have got through with newer ones meanwhile.
-                    renewals += await credentials.renew(issue) or credentials.accepted == accepted
-                elif answer.status in REDIRECTS and "Location" in answer.headers:
+                expired = own and answer.status == 401 and await renewals.ask(issue, accepted)
+                if answer.status in REDIRECTS and "Location" in answer.headers:
                     redirects += 1
-                    if redirects > MOST_REDIRECTS:
-                        raise RemoteError(f"redirected more than {MOST_REDIRECTS} times")
+                    if redirects > MAX_REDIRECTS:
+                        raise RemoteError(f"redirected more than {MAX_REDIRECTS} times")
                     url = self._redirected(url, answer.headers["Location"])
-                else:
+                elif not expired:
                     yield url, answer
                     return
             await self._turn()
@@ -144,18 +138,8 @@ class HttpStore:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0, resolver=GuardedResolver(URL(self._source).host, self._proxies)
-                ),
-                headers={
-                    "Accept": "application/geo+json, application/json, */*",
-                    "Accept-Encoding": "gzip",
-                    "User-Agent": self._connection.agent(),
-                },
-                read_bufsize=262_144,
-                auto_decompress=False,  # what is compressed is unpacked where it is decoded, within budgets
-            )
+            headers = {"Accept": "application/geo+json, application/json, */*", "Accept-Encoding": "gzip"}
+            self._session = self._connection.session(URL(self._source).host, headers, read_bufsize=262_144)
         return self._session
 
     def _redirected(self, url: str, location: str) -> str:
