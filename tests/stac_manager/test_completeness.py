@@ -46,6 +46,8 @@ FULL = [report(0, 4, counted=5), report(1, 6, counted=6)]
          ["datetime any: none", "datetime any: none", "9 of the 9 items counted did not come"]),
         (12, [report(0, 4, counted=6, problem="2 missing", contradicts=True), FULL[1]], "incomplete",
          ["datetime any: 2 missing", "2 of the 12 items counted did not come"]),
+        (12, [report(0, 4, counted=6, problem="2 missing", contradicts=True), report(1, 6)], "incomplete",
+         ["datetime any: 2 missing", "2 of the 12 items counted did not come"]),  # one part alone does not tell
         (None, [report(0, 4, doubtful=("a",)), FULL[1]], "incomplete",
          ["1 item with unclear times came for no partition that owns them"]),
         (None, [report(0, 4, counted=4, doubtful=("a",)), report(1, 6, counted=6, settled=("a",))], "complete", []),

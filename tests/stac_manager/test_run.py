@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -70,15 +70,75 @@ async def test_hands_that_are_free_at_once_find_more_before_the_end() -> None:
     assert len([part async for part in consumed(runner)]) == 24
 
 
-async def test_two_errors_at_once_reach_the_consumer_and_none_is_left_unseen(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize("failing", [{5}, {5, 6}])
+async def test_errors_reach_the_consumer_and_none_is_left_unseen(
+    failing: set[int], caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ValueError, match="share"):
-        assert [part async for part in consumed(numbers([5, 6, 7], fail_at=frozenset({5, 6})))]
+        assert [part async for part in consumed(numbers([5, 6, 7], fail_at=frozenset(failing)))]
     gc.collect()
     await asyncio.sleep(0)
     assert not caplog.records
     assert len(asyncio.all_tasks()) == 1
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)  # until all wait
+
+
+def bare(work: Callable[[int], Awaitable[None]], level: Callable[[], int]) -> Runner[int, tuple[int, int]]:
+    return Runner(work, level, float, lambda idle: False)
+
+
+async def test_a_level_that_rises_and_a_share_that_is_added_while_all_wait_are_taken_up() -> None:
+    level, together = 1, asyncio.Barrier(3)
+
+    async def work(share: int) -> None:
+        nonlocal level
+        await settled()
+        level = 3
+        runner.put((share, 0))
+        await together.wait()
+        runner.put((share, -1))
+
+    runner = bare(work, lambda: level)
+    runner.add([3, 2])
+    async with asyncio.timeout(10):
+        async for part in runner.parts():
+            await settled()
+            if part == (2, 0):
+                runner.add([1])
+            elif part[1] == -1:
+                runner.finished()
+
+
+async def test_a_hand_that_is_free_after_its_share_was_finished_takes_the_next() -> None:
+    async def work(share: int) -> None:
+        runner.put((share, -1))
+        await settled()
+
+    runner = bare(work, lambda: 1)
+    runner.add([2, 1])
+    async with asyncio.timeout(10):
+        assert not [part async for part in consumed(runner)]
+
+
+async def test_what_is_spawned_begins_though_nothing_else_happens() -> None:
+    opened = asyncio.Event()
+
+    async def work(share: int) -> None:
+        await opened.wait()
+        runner.put((share, -1))
+
+    async def opening() -> None:
+        opened.set()
+
+    runner = bare(work, lambda: 1)
+    runner.add([1])
+    asyncio.get_running_loop().call_later(0.01, lambda: runner.spawn(opening()))
+    async with asyncio.timeout(10):
+        assert not [part async for part in consumed(runner)]
 
 
 async def test_a_consumer_that_leaves_ends_the_work() -> None:
