@@ -24,7 +24,7 @@ from stac_manager.files.formats import HEAD_BYTES, Document, Format, magic, why_
 from stac_manager.files.lines import has_lines
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.reading import kept_by, read_documents
-from stac_manager.files.shares import Share, bytes_a_line, cut_at_lines, cut_at_row_groups
+from stac_manager.files.shares import Share, bytes_a_line, cut_at_lines, cut_at_row_groups, items_in
 from stac_manager.files.window import FileSource, Window, reader_of
 from stac_manager.owning import owning
 from stac_manager.plan import Document as PlannedDocument
@@ -34,8 +34,6 @@ from stac_manager.report import PartitionReport
 from stac_manager.stats import FileStats
 from stac_manager.texts import Texts
 
-MEMBER_BYTES = 20_000
-"""How large an item is taken to be in a document that holds several."""
 SMALL_BYTES = 262_144
 """A JSON document of no more is taken for one item, and its first bytes are not looked at."""
 
@@ -133,7 +131,7 @@ def _looked_at(document: Document, partition_items: int) -> list[Partition] | Sh
         return PlannedDocument(path, form), 1
     except ValueError:
         return PlannedDocument(path, form), 1
-    return planned, max(size // MEMBER_BYTES, 1)
+    return planned, items_in(size)
 
 
 async def read(

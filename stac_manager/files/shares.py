@@ -11,9 +11,16 @@ from stac_manager.files.window import ReadAt, Window, bytes_between, line_from
 from stac_manager.plan import Document, Lines, Partition, RowGroups
 
 LINES_LOOKED_AT = 20
+MEMBER_BYTES = 20_000
+"""How large an item is taken to be in a document that holds several."""
 
 Share: TypeAlias = tuple[Document, int]
 """A file that is read as a whole, and how many items it is taken to hold."""
+
+
+def items_in(size: int) -> int:
+    """Return how many items a document of this size is taken to hold."""
+    return max(size // MEMBER_BYTES, 1)
 
 
 def bytes_a_line(window: Window) -> int:

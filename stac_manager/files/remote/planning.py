@@ -21,7 +21,7 @@ from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Listed
 from stac_manager.files.remote.reading import at_its_place, format_by_name
 from stac_manager.files.remote.transport import Transport
-from stac_manager.files.shares import bytes_a_line, cut_at_lines, cut_at_row_groups
+from stac_manager.files.shares import bytes_a_line, cut_at_lines, cut_at_row_groups, items_in
 from stac_manager.files.window import Window
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Partition, Plan, RowGroups
@@ -29,7 +29,7 @@ from stac_manager.run import owned_tasks
 from stac_manager.stats import FileStats
 
 PARTITION_DOCUMENTS = 100
-"""So many data files under a prefix are one partition."""
+"""So many data files under a prefix are one partition at most."""
 MOST_CUT = 100
 """Of more large files each is a partition, and none is looked at."""
 
@@ -66,7 +66,7 @@ async def plan(config: IngestConfig, partition_items: int) -> Plan:
             cut = {place: look.result() for place, look in zip(large, looks, strict=True)}
     finally:
         await transport.close()
-    partitions = tuple(_in_order(documents, cut))
+    partitions = tuple(_in_order(documents, cut, partition_items))
     rows = [each.estimate or 0 for each in partitions if isinstance(each, RowGroups)]
     counted = sum(rows) if rows and len(rows) == len(partitions) else None
     return Plan(shown(config.source), "document", partitions, counted, tuple(notes))
@@ -87,15 +87,19 @@ def _may_be_large(url: str, listed: dict[str, Listed], *, alone: bool) -> bool:
     return is_data(url) and (listed[url].size > BLOCK_BYTES if url in listed else alone)
 
 
-def _in_order(documents: Sequence[PlannedDocument], cut: dict[int, list[Partition]]) -> Iterator[Partition]:
+def _in_order(
+    documents: Sequence[PlannedDocument], cut: dict[int, list[Partition]], partition_items: int
+) -> Iterator[Partition]:
     waiting: list[PlannedDocument] = []
+    weight = 0
     for place, document in enumerate(documents):
-        found = cut.get(place)
+        found, items = cut.get(place), items_in(document.size or 0)
+        if waiting and (found or weight + items > partition_items or len(waiting) == PARTITION_DOCUMENTS):
+            yield Documents(tuple(waiting))
+            waiting, weight = [], 0
         if not found:
             waiting.append(document)
-        if waiting and (found or len(waiting) == PARTITION_DOCUMENTS):
-            yield Documents(tuple(waiting))
-            waiting = []
+            weight += items
         yield from found or ()
     if waiting:
         yield Documents(tuple(waiting))

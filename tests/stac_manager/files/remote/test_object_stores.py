@@ -184,10 +184,13 @@ def test_what_shows_a_folder_in_consoles_is_no_document(store: dict[str, Any], s
     assert failures == ["s3://bucket/markers/d.json:1: not JSON: it holds no value"]
 
 
-async def test_a_plan_of_a_prefix_gives_the_same_items(store: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stac_manager.files.remote.planning.PARTITION_DOCUMENTS", 1)
+@pytest.mark.parametrize(("most", "partition_items"), [(1, 5_000), (100, 1)])
+async def test_a_plan_of_a_prefix_gives_the_same_items(
+    most: int, partition_items: int, store: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stac_manager.files.remote.planning.PARTITION_DOCUMENTS", most)
     module = IngestModule({"source": "s3://bucket/parts/", "storage_options": store})
-    plan = await module.plan()
+    plan = await module.plan(partition_items=partition_items)
     assert len(plan) == 2
     assert SECRET not in str(plan.to_json())
     readers = [module.read(partition, WorkflowContext.create()) for partition in plan]
