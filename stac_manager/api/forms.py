@@ -23,6 +23,7 @@ ATTEMPTS = 3
 REFUSED_METHOD = 405
 REFUSED_SORT = (400, 422, 500)
 REFUSED_SEARCH = (400, 422)
+NOT_THERE = (404, 405, 410, 501)
 REFUSED_PAGE = (400, 404, 410, 416, 422)
 
 
@@ -36,7 +37,18 @@ async def another_form(
         return query
     if (endpoint := await naming_collections(client, query.endpoint, query.body, error)) is not None:
         return replace(query, endpoint=endpoint)
-    return _plainer(query, error, status, query.datetime(partition) or "", client.post_refused)
+    plainer = _plainer(query, error, status, query.datetime(partition) or "", client.post_refused)
+    if plainer is None and status in NOT_THERE and (items := await _items_only(client, query)) is not None:
+        return replace(query, endpoint=items)
+    return plainer
+
+
+async def _items_only(client: Client, query: Query) -> Endpoint | None:
+    """Where each Collection has its items, of a server that has no search though its landing page names one."""
+    if query.endpoint.items_only or query.endpoint.collections is None:
+        return None
+    place = replace(query.endpoint, post=False, posts=False, items_only=True, apart=True, offers=frozenset())
+    return await naming_all(client, place, query.names)
 
 
 def _plainer(
@@ -126,8 +138,9 @@ async def naming_collections(
 
 def goes_otherwise(endpoint: Endpoint | None, body: Mapping[str, Any], status: int) -> bool:
     """Whether a search that is refused may be taken in parts or in another form: its Collections are too many for one
-    address, if POST is what was refused, or for the server, or its interval is open or has fractions of seconds."""
+    address, if POST is what was refused, or for the server, or its interval is open or has fractions of seconds; or
+    there is no search, and maybe the items of each."""
     names = body.get("collections", []) if endpoint is None else endpoint.names(body)
     plainer = Bounds.parse(body.get("datetime")).plainer(body.get("datetime", ""))
     refused = status in REFUSED_SEARCH and (len(names) > 1 or plainer is not None)
-    return refused or len(as_query([*names])) >= LONGEST_ADDRESS // 2
+    return refused or status in NOT_THERE or len(as_query([*names])) >= LONGEST_ADDRESS // 2

@@ -717,8 +717,9 @@ class ShortAddresses(Habit):
 class ItemsEndpointOnly(Habit):
     """There is no search, only the items of each Collection; they are listed one a page, beside one without items."""
 
-    def __init__(self, collection_id: str | None = "scenes") -> None:
+    def __init__(self, collection_id: str | None = "scenes", *, named: bool = False) -> None:
         self.options = {"collection_id": collection_id} if collection_id else {}
+        self.named = named  # whether the landing page has a link to a search all the same
 
     async def arrives(self, ask: Ask) -> None:
         if ask.path == "/search":
@@ -731,7 +732,7 @@ class ItemsEndpointOnly(Habit):
             following = {"rel": "next", "href": f"/collections?at={at + 1}"}
             links = [following] if at + 1 < len(listed) else []
             return {"collections": [*listed[at : at + 1], tiles], "links": links}
-        return _without_search(document)
+        return document if self.named else _without_search(document)
 
 
 class InnerAddresses(Habit):

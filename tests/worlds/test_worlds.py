@@ -625,6 +625,9 @@ CASES: dict[str, Callable[[], Case]] = {
         most_requests=16,
     ),
     "a search link to OpenSearch": lambda: Case([OpenSearchLink()]),
+    "no search, though it is named": lambda: Case(
+        [ItemsEndpointOnly(None, named=True)], in_three_collections, most_requests=50
+    ),
     "no search link": lambda: Case([NoSearchLink()]),
     "no landing page": lambda: Case([NoLandingPage()], most_requests=40),
     "conforms elsewhere": lambda: Case(
