@@ -28,6 +28,7 @@ from stac_manager.sinks.ndjson import NdjsonPart, Part, ZstdNdjsonPart
 from stac_manager.sinks.sources import documents_of
 
 T = TypeVar("T")
+IN_UTC = ("Z", "z", "+00:00", "-00:00")
 Variables: TypeAlias = Mapping[str, Mapping[str, str]]
 """Of options, the names in them and the environment variables with their values."""
 
@@ -229,7 +230,7 @@ def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class Marks:
-    """How far `updated` and `datetime` of the items reach; times with an offset other than Z do not count."""
+    """How far `updated` and `datetime` of the items reach; times with another offset than none do not count."""
 
     def __init__(self) -> None:
         self.updated: tuple[int, str | None] = (0, None)
@@ -245,12 +246,12 @@ class Marks:
                 properties = item.get("properties")
                 if type(properties) is dict:
                     found = properties.get("updated")
-                    if type(found) is str and found[-1:] == "Z":
+                    if type(found) is str and found.endswith(IN_UTC):
                         updates += 1
                         if found > update:
                             update = found
                     found = properties.get("datetime")
-                    if type(found) is str and found[-1:] == "Z":
+                    if type(found) is str and found.endswith(IN_UTC):
                         times += 1
                         if found > time:
                             time = found

@@ -173,6 +173,17 @@ def test_a_time_in_the_future_does_not_tell_what_is_newer(items: Path, tmp_path:
     assert conditions(replace(base, updated=future, datetime=future), {}) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("ending", "since"), [("Z", "2024-03-04"), ("+00:00", "2024-03-04"), (".5z", "2024-03-04"), ("+01:00", None)]
+)
+def test_times_in_utc_tell_what_is_newer_however_they_say_so(ending: str, since: str | None, tmp_path: Path) -> None:
+    times = [item_of_day(number)["properties"]["datetime"].replace("Z", ending) for number in (0, ITEMS - 1, 1)]
+    lines = (json.dumps(make_item(time, properties={"datetime": time, "updated": time})) + "\n" for time in times)
+    (tmp_path / "items.ndjson").write_text("".join(lines))
+    found = conditions(write(Sink({"source": tmp_path / "items.ndjson"}, tmp_path / "out")), {})
+    assert found[1] == (since and {"datetime": f"{since}T00:00:00Z/.."})
+
+
 async def test_what_several_updates_miss_is_said_once(tmp_path: Path) -> None:
     world = World([item_of_day(number, updated=None) for number in range(9)])
     async with running(world):
