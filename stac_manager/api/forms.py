@@ -23,6 +23,7 @@ ATTEMPTS = 3
 REFUSED_METHOD = 405
 REFUSED_SORT = (400, 422, 500)
 REFUSED_SEARCH = (400, 422)
+TOO_LONG = (413, 414, 431)
 NOT_THERE = (404, 405, 410, 501)
 REFUSED_PAGE = (400, 404, 410, 416, 422)
 
@@ -37,6 +38,9 @@ async def another_form(
         return query
     if (endpoint := await naming_collections(client, query.endpoint, query.body, error)) is not None:
         return replace(query, endpoint=endpoint)
+    shorter = replace(query, longest=len(refused.url) // 2)
+    if status in TOO_LONG and refused.method == "GET" and shorter.by_names(partition, refused):
+        return shorter
     plainer = _plainer(query, error, status, query.datetime(partition) or "", client.post_refused)
     if plainer is None and status in NOT_THERE and (items := await _items_only(client, query)) is not None:
         return replace(query, endpoint=items)
@@ -143,4 +147,4 @@ def goes_otherwise(endpoint: Endpoint | None, body: Mapping[str, Any], status: i
     names = body.get("collections", []) if endpoint is None else endpoint.names(body)
     plainer = Bounds.parse(body.get("datetime")).plainer(body.get("datetime", ""))
     refused = status in REFUSED_SEARCH and (len(names) > 1 or plainer is not None)
-    return refused or status in NOT_THERE or len(as_query([*names])) >= LONGEST_ADDRESS // 2
+    return refused or status in (*TOO_LONG, *NOT_THERE) or len(as_query([*names])) >= LONGEST_ADDRESS // 2

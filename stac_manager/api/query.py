@@ -103,6 +103,7 @@ class Query:
     endpoint: Endpoint
     body: Mapping[str, Any]
     bounds: Bounds
+    longest: int = LONGEST_ADDRESS  # characters that an address may have
 
     def request(self, partition: Partition, limit: int, others: Mapping[str, Any] | None = None) -> Request:
         """Build the request for the first page of a partition, with other members of the search in place of its own."""
@@ -138,9 +139,9 @@ class Query:
         alone = [] if self.apart or self.endpoint.post else [name for name in ids if "," in name]
         if alone or (not self.apart and len(as_query([*ids])) > len(as_query([*names]))):
             member, names = "ids", ids
-        if len(names) < 2 or not (alone or self.apart or length > LONGEST_ADDRESS):
+        if len(names) < 2 or not (alone or self.apart or length > self.longest):
             return []
-        size = 1 if self.apart else max(len(names) * LONGEST_ADDRESS // (2 * length), 1)
+        size = 1 if self.apart else max(len(names) * self.longest // (2 * length), 1)
         rest = [name for name in names if name not in alone]
         parts = [(name,) for name in alone] + [tuple(rest[at : at + size]) for at in range(0, len(rest), size)]
         return [Named(member, part) for part in parts]

@@ -705,13 +705,16 @@ class Refuses(Habit):
 
 
 class ShortAddresses(Habit):
-    """Only GET, and addresses of no more than 4,000 characters (Gunicorn)."""
+    """Only GET, and addresses of no more than 4,000 characters (Gunicorn), or of fewer (IIS)."""
+
+    def __init__(self, most: int = 4_000, status: int = 400) -> None:
+        self.most, self.status = most, status
 
     async def arrives(self, ask: Ask) -> None:
         if ask.method == "POST":
             raise Refusal(405, {"description": "Method Not Allowed"})
-        if len(urlencode(flat(ask.conditions))) > 4_000:
-            raise Refusal(400, {"description": "Request Line is too large"})
+        if len(urlencode(flat(ask.conditions))) > self.most:
+            raise Refusal(self.status, {"description": "Request Line is too large"})
 
 
 class ItemsEndpointOnly(Habit):

@@ -561,6 +561,12 @@ CASES: dict[str, Callable[[], Case]] = {
         wanted=lambda item: item["id"] >= "item-0020",
         most_requests=30,
     ),
+    "more ids than fit into a short address": lambda: Case(
+        [ShortAddresses(1_000, 414)],
+        options={"ids": [f"item-{number:04}" for number in range(20, 120)]},
+        wanted=lambda item: item["id"] >= "item-0020",
+        most_requests=30,
+    ),
     "more Collections than fit into an address": lambda: Case(
         [ShortAddresses()],
         equal_ids,
