@@ -9,7 +9,7 @@ from itertools import chain
 from stac_manager.api.beyond import Beyond
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import TRIES, Fetcher
-from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, beside_circle, one_by_one
+from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, beside_circle, one_by_one, walked_anew
 from stac_manager.api.frontier import look_at
 from stac_manager.api.ledger import TURN_SECONDS, Ledger
 from stac_manager.api.overlap import OVERLAP, OVERLAPPING
@@ -20,7 +20,7 @@ from stac_manager.api.reading import CAPPED, Reading
 from stac_manager.api.repairs import REPAIR_DEPTH
 from stac_manager.api.requests import Request
 from stac_manager.api.shares import Share, put_together, weight_of
-from stac_manager.api.splitting import Splitter, again
+from stac_manager.api.splitting import Splitter
 from stac_manager.api.survey import heeds_collections
 from stac_manager.api.ways import Ways
 from stac_manager.events import Split
@@ -131,10 +131,10 @@ class Search:
             self._fetcher.grow_again()
             return
         apart = isinstance(partition, Named) and not works
-        one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, reading.share.failing, apart)
+        one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, reading, apart)
         if (status == 401 and not apart) or not (borne or (one and self.ways.may_be_over(reading))):
             raise reading.ending.elsewhere or error
-        reading.skip(self.ways.beyond(reading) if one and borne else None, str(error))
+        reading.skip(self.ways.beyond(reading) if one and borne else None, error)
 
     def _is_replaced(self, reading: Reading, sent: Request, page: Page) -> bool:
         """Learn from the first page of a partition, and read smaller ones in its place if it is too large."""
@@ -232,7 +232,7 @@ class Search:
             self._fetcher.follower.outlines = False
             if reading.share.depth >= REPAIR_DEPTH:
                 raise DataProcessingError(f"{page.url}: the answer is damaged") from None
-            self._replace(reading, [again(reading)])
+            self._replace(reading, [reading.again()])
         self._fetcher.follower.outlines &= not page.miscounted
         if self._splitter is None:
             return
@@ -274,13 +274,13 @@ class Search:
         """Read what a reading lacks another way, where there is one."""
         if (by_get := await beside_circle(self._fetcher.client, self.query, reading)) is not None:
             self.query = by_get
-            self._replace(reading, [again(reading)])
+            self._replace(reading, [reading.again()])
         elif reading.missing():
             if self._splitter is None and (helped := await self.ways.help(reading)) is not None:
                 self._cut_after_all(reading, helped)
-            if self._splitter is not None:
-                self._replace(reading, self._splitter.repaired(reading, self._fetcher.sizes.largest))
-                reading.stopped |= isinstance(reading.share.partition, Pages)  # whose place others have taken
+            shares = self._splitter.repaired(reading, self._fetcher.sizes.largest) if self._splitter else []
+            self._replace(reading, shares or await walked_anew(self._fetcher.client, reading))
+            reading.stopped |= self._splitter is not None and isinstance(reading.share.partition, Pages)
 
     async def _look(self, reading: Reading) -> None:
         """Cut what is read in sequence another way, if there is one."""

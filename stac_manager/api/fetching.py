@@ -105,15 +105,16 @@ class Fetcher:
         """Take note that a page could be had."""
         self.any_came, self._errors_in_a_row = True, 0
 
-    def bears(self, error: DataProcessingError, around: bool, apart: bool) -> bool:
+    def bears(self, error: DataProcessingError, reading: Reading, apart: bool) -> bool:
         """Tell whether a search can go on after a page that could not be had: not before the first one came, and not
-        where one after another fails; `around` where it is cut around such pages, `apart` where others are searched for
-        by themselves."""
+        where one after another fails, unless it is cut around such pages; `apart` where others are searched for by
+        themselves. A 403 in the middle may be for a link that was good for a while only."""
         if not (self.any_came or apart):
             return False
         self._errors_in_a_row += 1
         self.grow_again()
-        forbidden, around = error.status == 403 and not apart, around or (apart and 400 <= error.status < 500)
+        forbidden = error.status == 403 and not (apart or reading.tally.fetched)
+        around = reading.share.failing or (apart and 400 <= error.status < 500)
         most = MOST_FORBIDDEN if forbidden else MOST_ERRORS_AROUND if around else MOST_ERRORS
         return self._errors_in_a_row <= most
 

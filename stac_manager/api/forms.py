@@ -14,12 +14,14 @@ from stac_manager.api.paging import Page, page_if_any
 from stac_manager.api.query import LONGEST_ADDRESS, NEWEST_FIRST, Bounds, Query
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, as_query, limit_of
+from stac_manager.api.shares import Share
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.network import messages
-from stac_manager.plan import Partition, Whole
+from stac_manager.plan import Pages, Partition, Whole
 
 # These questions only make things faster: they are not worth long retries.
 ATTEMPTS = 3
+MOST_LAPSES = 2  # so often a search is begun once more because its links are no longer good
 REFUSED_METHOD = 405
 REFUSED_SORT = (400, 422, 500)
 REFUSED_SEARCH = (400, 422)
@@ -102,6 +104,17 @@ async def _by_get(client: Client, query: Query, reading: Reading) -> Query | Non
     second = await page_if_any(client, first.following, request, 1) if first is not None and first.following else None
     goes_on = first is not None and second is not None and second.first_member() not in (None, first.first_member())
     return by_get if goes_on else None
+
+
+async def walked_anew(client: Client, reading: Reading) -> list[Share]:
+    """The same once more where a link that is refused may have been good for a while only, as where they are signed or
+    name what the server remembers: its first page has another one by now than was ever followed."""
+    if not reading.ending.lapsed or isinstance(reading.share.partition, Pages) or reading.share.depth >= MOST_LAPSES:
+        return []
+    page = await page_if_any(client, reading.first, reading.first, ATTEMPTS)
+    if page is None or page.following is None or reading.memory.circles.lead_back_to(page.following):
+        return []
+    return [reading.again()]
 
 
 async def one_by_one(client: Client, query: Query, page: Page) -> Query | None:

@@ -125,7 +125,7 @@ class Client:
             TooLargeError: If a smaller page may work. Only with `shrinkable`.
             DataProcessingError: If the server cannot be reached, or answers no JSON object.
         """
-        tries = self._carrier.tries(attempts, shrinkable=shrinkable)
+        tries = self._carrier.tries(attempts, shrinkable=shrinkable, link=request.given_by is not None)
         try:
             answer = await self._carrier.carry(lambda: self._sent(request, outline=outline, full=full), tries)
         except Fault as fault:

@@ -160,7 +160,11 @@ async def make_sure(
     if again is not None and again.size == page.size and next_links_seen:  # all pages are of this size
         return page
     if again is not None and again.following is not None:
-        return again
+        behind = await page_if_any(client, again.following, again.first, LOOKS)
+        if behind is not None and (behind.following is not None or behind.size > page.size - again.size):
+            return again
+        page.doubt = NO_NEXT if behind is None else None
+        return page
     page.doubt = NO_NEXT
     return page
 

@@ -15,6 +15,7 @@ from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.requests import Request, item_after, limit_of, page_after
 from stac_manager.api.seen import Seen
 from stac_manager.api.shares import Ending, Memory, Share, Tally
+from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, Pages, Whole
 from stac_manager.report import PartitionReport
 
@@ -25,6 +26,8 @@ PERHAPS_CAPPED = "the server may give no more than so many items, however many t
 LOST = "a next link has lost a condition of the search"
 ENDED_EARLY = "its pages ended before the older items that others read"
 MOST_SKIPPED = 3
+LAPSED = (400, 403, 404, 410)
+"""What servers say to a link that was good for a while only."""
 
 
 @dataclass(slots=True, eq=False)
@@ -155,9 +158,10 @@ class Reading:
         """Ask for no more pages."""
         self.ending.problem, self.following = self.ending.problem or problem, None
 
-    def fail(self, error: str) -> None:
+    def fail(self, error: str, *, lapsed: bool = False) -> None:
         """Take note that its next page cannot be had, nor what is behind it: how many that are nobody knows."""
         self.ending.error = self.ending.problem = error
+        self.ending.lapsed = lapsed
         self.tally.skipped -= len(self.memory.unnamed)
         self.tally.members -= len(self.memory.unnamed)
         self.memory.unnamed.clear()
@@ -171,7 +175,8 @@ class Reading:
         if not self.tally.fetched or more or place != search:
             return False
         if self.counted is None and not self.is_short:
-            self.ending.problem, self.ending.doubtful, self.ending.refused = NO_NEXT, True, self.following
+            self.ending.problem, self.ending.doubtful, self.ending.lapsed = NO_NEXT, True, True
+            self.ending.refused = self.following
         self.following = None
         return True
 
@@ -199,12 +204,12 @@ class Reading:
         in_vain = page_after(self.following) is not None and len(self.memory.unnamed) >= MOST_SKIPPED
         return None if in_vain else item_after(self.following)
 
-    def skip(self, beyond: Request | None, error: str) -> None:
+    def skip(self, beyond: Request | None, error: DataProcessingError) -> None:
         """Go on behind a member that cannot be had, if that can be asked for."""
         if beyond is None:
-            self.fail(error)
+            self.fail(str(error), lapsed=error.status in LAPSED)
             return
-        self.memory.unnamed.append(error)
+        self.memory.unnamed.append(str(error))
         self.tally.skipped += 1
         self.tally.members += 1
         self.following = beyond
@@ -248,6 +253,10 @@ class Reading:
         """Whether its pages ended before others go on, and before its count."""
         early = self.descent.is_shared and not self.descent.is_over
         return early and self.tally.members < (self.counted or 0)
+
+    def again(self) -> Share:
+        """The same partition, to be read from its beginning over what came."""
+        return replace(self.share, before=self.before, depth=self.share.depth + 1)
 
     def came(self) -> Seen:
         """Marks of all that was delivered of it, here and before."""

@@ -98,6 +98,7 @@ class Ending:
     doubtful: bool = False  # whether that, or a count, is only doubted: nothing shows that items are missing
     error: str | None = None  # what went wrong with a page, so that others may help
     refused: Request | None = None  # for that page
+    lapsed: bool = False  # whether the link to it may have been good for a while only
     uneven: bool = False  # whether a page that is not as large as this server's get was not the last one
     last: Page | Sample | None = None  # the last page, once it came, or what was found beyond it
     shifted: str | None = None  # why pages may have moved while they were read

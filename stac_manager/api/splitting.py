@@ -197,7 +197,7 @@ class Splitter:
         parts = self.repairs.parts_of_cut_off((reading.counted or 0) / max(largest, 1) * OVERSIZE) if full else 2
         shares = self._cut_short(reading, parts, depth) if able else []
         if not shares and share.depth < REPAIR_DEPTH and ending.error is None:
-            shares = [again(reading)]
+            shares = [reading.again()]
         return [replace(each, doubted=doubted) for each in shares]
 
     def once_more(self) -> list[Share]:
@@ -221,9 +221,3 @@ class Splitter:
             found = [replace(part, estimate=None) for part in found]
         parent = None if reading.counted is None else replace(share.partition, estimate=reading.counted)
         return [Share(part, before, depth, failing, parent, share.doubted) for part in found]
-
-
-def again(reading: Reading) -> Share:
-    """The same partition, to be read from its beginning over what came."""
-    share = reading.share
-    return replace(share, before=reading.before, depth=share.depth + 1)

@@ -67,9 +67,9 @@ class Carrier:
 
         self._outage.look = look
 
-    def tries(self, attempts: int | None = None, *, shrinkable: bool = False) -> Tries:
+    def tries(self, attempts: int | None = None, *, shrinkable: bool = False, link: bool = False) -> Tries:
         """Those of one request: so many at most, within what `retries` allows."""
-        return Tries(min(attempts or self._most, self._most), shrinkable)
+        return Tries(min(attempts or self._most, self._most), shrinkable, link)
 
     async def carry(self, send: Callable[[], Awaitable[T]], tries: Tries, words: Callable[[Fault], str] = str) -> T:
         """Send a request, again where the fault may pass; events of it have these words.

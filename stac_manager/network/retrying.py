@@ -10,6 +10,8 @@ from stac_manager.network.backoff import REFUSALS
 
 # A request that was refused so often, whether or not others got through, is sent while no other one is in flight.
 REFUSALS_ALONGSIDE = 10
+# One that was forbidden so often, while others got through, and that a server gave as a link, is good no longer.
+REFUSALS_OF_A_LINK = 5
 # Signs that a page is too large to make. 413 says so; the others are tried once more as they are.
 TOO_LARGE = (413, 500, 502, 504)
 ATTEMPTS_BEFORE_SMALLER = 2
@@ -59,8 +61,10 @@ class Tries:
 
     most: int  # attempts
     shrinkable: bool = False  # whether a smaller answer can be asked for instead
+    link: bool = False  # whether a server gave the address, which may be good for a while only
     attempts: int = 0
     refusals: int = 0
+    lapsed: bool = False  # whether it is forbidden by now, though others get through
     digest: int = 0
     answered: int | None = None  # requests of all, when the last fault came
 
@@ -78,6 +82,7 @@ class Tries:
         spared = fault.refused and others_pass and not self.alone
         self.attempts = 1 if spared else self.attempts + 1
         self.refusals += fault.refused
+        self.lapsed = self.link and others_pass and fault.status == 403 and self.refusals >= REFUSALS_OF_A_LINK
         self.answered = answered
         return others_pass
 
@@ -91,4 +96,5 @@ def decide(fault: Fault, tries: Tries) -> Decision:
     same = fault.digest != 0 and fault.digest == tries.digest
     if tries.shrinkable and (fault.kind == "slow" or large or (same and fault.kind == "garbled")):
         return "smaller"  # of a garbled one, what can be read of it
-    return "again" if fault.passing and tries.attempts < tries.most and not same else "give up"
+    over = tries.attempts >= tries.most or same or tries.lapsed
+    return "again" if fault.passing and not over else "give up"

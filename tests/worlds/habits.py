@@ -339,6 +339,22 @@ class ErrorsAfterTheLastPage(LastPageForEver):
             raise Refusal(500, {"detail": "list index out of range"})
 
 
+class LinksLapse(Habit):
+    """A link is good while the next few requests come, and until one of a number (a server that starts once more)."""
+
+    def __init__(self, requests: int = 10**6, restart: int = 0, status: int = 403) -> None:
+        self.requests, self.restart, self.status = requests, restart, status
+
+    async def arrives(self, ask: Ask) -> None:
+        given = int(ask.conditions.pop("given", ask.number))
+        if ask.number - given > self.requests or given < self.restart <= ask.number:
+            raise Refusal(self.status, {"description": "the link has expired"})
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        for link in page["links"]:
+            link["body"]["given"] = ask.number
+
+
 class BackToTheFirst(Habit):
     """The next link of the last page leads to the first one."""
 

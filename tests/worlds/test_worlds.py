@@ -48,6 +48,7 @@ from .habits import (
     LargestPageUnsaid,
     LastPageForEver,
     LeavesOut,
+    LinksLapse,
     LinksLostByLargePages,
     LinksUnheeded,
     LoginNowAndThen,
@@ -375,6 +376,15 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "next of the last page is the first, GET, without counts": lambda: Case(
         [BackToTheFirst(), Refuses("POST")], world={"counts": False, "paging": "offset"}, most_requests=60
+    ),
+    "links lapse after three requests": lambda: Case(
+        [LinksLapse(3)], lambda: spread(400), options={"concurrency": 8}, most_requests=500
+    ),
+    "links lapse at one instant": lambda: Case(
+        [LinksLapse(restart=7, status=404), Ignores("bbox")], at_one_instant, most_requests=60
+    ),
+    "links lapse at one instant, without counts": lambda: Case(
+        [LinksLapse(restart=7), Ignores("bbox")], at_one_instant, world={"counts": False}, most_requests=60
     ),
     "one Collection at once": lambda: Case(
         [OneCollectionAtOnce()], in_three_collections, {"collections": ["a", "b", "c"]}, most_requests=40
