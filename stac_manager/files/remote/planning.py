@@ -113,10 +113,12 @@ async def _cut(
         first = await transport.get(link.url, (0, BLOCK_BYTES), BLOCK_BYTES)
     except RemoteError:
         return []  # reading says why
+    if first.size is not None and first.size <= BLOCK_BYTES:
+        return []
     if not first.ranged or first.size is None:
         notes.append(f"{document.path} is one partition: its server gives no parts of it")
         return []
-    if first.size <= BLOCK_BYTES or len(first.data or b"") != BLOCK_BYTES:
+    if len(first.data or b"") != BLOCK_BYTES:
         return []
     if first.modified_ns is not None:
         document = document._replace(size=first.size, modified_ns=first.modified_ns)

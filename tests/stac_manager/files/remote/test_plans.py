@@ -104,7 +104,8 @@ async def test_a_share_is_fetched_with_little_beside_it() -> None:
 
 
 async def test_a_server_that_gives_no_parts_is_said_to_give_none() -> None:
-    with serving({"/x.ndjson": LINES}, ranges=False) as server:
+    with serving({"/x.ndjson": LINES, "/small.ndjson": LINES.split(b"\n")[0]}, ranges=False) as server:
+        assert (await IngestModule(source=f"{server.url}/small.ndjson").plan()).notes == ()
         module = IngestModule(source=f"{server.url}/x.ndjson")
         plan = await module.plan(partition_items=50)
         items, _, _ = await read(module, plan)
