@@ -56,7 +56,11 @@ def _held(path: Path, what: str, make_folder: Callable[[Path], None]) -> int:
                 if os.path.samestat(os.fstat(file), os.stat(path)):
                     return file
         except OSError as error:
+            held = os.fstat(file).st_size  # whoever holds it writes its number into it
             os.close(file)
+            if not held:
+                with suppress(OSError):
+                    path.unlink()
             raise DataProcessingError(
                 f"{what}: files cannot be locked here ({error.strerror}); choose a DEST on another file system"
             ) from error

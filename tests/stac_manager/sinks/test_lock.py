@@ -106,8 +106,11 @@ def test_a_file_system_without_locks_is_not_another_run(
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     msvcrt.refused = code
-    with pytest.raises(DataProcessingError, match="files cannot be locked here"), hold(locked, tmp_path / "lock"):
-        pass
+    for before in (b"", b"12345"):
+        (tmp_path / "lock").write_bytes(before)
+        with pytest.raises(DataProcessingError, match="files cannot be locked here"), hold(locked, tmp_path / "lock"):
+            pass
+        assert (tmp_path / "lock").exists() is bool(before), "nobody holds an empty one"
 
 
 def test_a_lock_that_the_last_run_removes_meanwhile_is_made_anew(
