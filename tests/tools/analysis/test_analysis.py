@@ -58,6 +58,11 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
         (data_set(level(1, 4.0, 0.6), level(4, 1.0, 2.2)), "significant", "mixed", 4, 4),
         # A small pool that does all that it can is bound by what it waits for.
         (data_set(level(1, 2.0, 0.02), level(2, 1.02, 0.04)), "modest", "waiting", 2, 2),
+        (timed({1: 1.45, 2: 1.0}, IDLE), "modest", "waiting", 2, 2),  # 70 % of the number of workers is nearly all
+        (timed({1: 1.35, 2: 1.0}, IDLE), "modest", "limited", 2, 2),
+        # More workers that lose a fifth of the throughput hinder each other.
+        (timed({1: 4.0, 4: 1.0, 6: 1.27}, IDLE), "significant", "contention", 4, 4),
+        (timed({1: 4.0, 4: 1.0, 6: 1.23}, IDLE), "significant", "waiting", 4, 4),
         # On a crowded machine CPU-bound work has little CPU for its time on the wall.
         (data_set(*(level(n, 1.0, 0.4, queue_seconds=0.58) for n in (1, 5))), "none", "cpu", 1, 1),
         (data_set(*(level(n, 1.0, 0.2, queue_seconds=0.5) for n in (1, 5))), "none", "unknown", 1, 1),
@@ -424,6 +429,11 @@ def test_what_is_waited_for(known: dict[str, Any], waits_for: str) -> None:
     made = replace(data_set(level(1, 10, 0.06), level(10, 1.2, 0.4)), **known)
     assert f"Bottleneck: waiting for the {waits_for} (1 worker keeps" in said(made)
     assert f"waiting for the {waits_for} and" in details(made)
+
+
+@pytest.mark.parametrize(("seconds", "ceiling"), [(0.47, 2.0), (0.44, None)])
+def test_a_ceiling_that_the_speedup_exceeds_by_a_tenth_is_none(seconds: float, ceiling: float | None) -> None:
+    assert Analysis(timed({1: 1.0, 4: seconds}, HALF)).ceiling == ceiling
 
 
 def test_asv_results_without_samples_are_judged_by_their_quartiles() -> None:

@@ -139,6 +139,23 @@ def test_counts_need_no_statistics(tmp_path: Path, unit: str, before: int, after
 
 
 @pytest.mark.parametrize(
+    ("after", "status", "shown"),
+    [
+        ((62, 64, 61), "regression", (60, 61)),
+        ((62, 60, 61), "no change", (60, 60)),
+        ((58, 55, 57), "improvement", (60, 58)),
+    ],
+)
+def test_of_counts_that_were_repeated_the_least_difference_counts(
+    after: Sequence[int], status: str, shown: tuple[int, int]
+) -> None:
+    series = Series("m.Count.track_x", (), "track", "requests", "1")
+    sides = [[{series: Measured("ok", float(value))} for value in side] for side in ([60] * 3, after)]
+    (row,) = judge_rounds(*sides).rows
+    assert (row.status, (row.base, row.head)) == (status, shown)
+
+
+@pytest.mark.parametrize(
     ("unit", "nature", "lower_is_better"),
     [
         *((unit, "time", False) for unit in ("items/s", "MB/s", "particles / second", "calls per minute", "B/sec")),
