@@ -137,10 +137,16 @@ async def search(
             for name in watch.missing if not query.endpoint.post else ():
                 if "," in name:
                     failures.add("the search", f"id {name!r} has a comma, which the server's GET takes for two ids")
-        if not found and await is_unknown(client, query.endpoint, collection_id):
-            stats.notes.append(f"The server has no Collection {collection_id!r}.")
-        for name in await ignored(client, query) if found else ():
-            stats.notes.append(f"The server ignores `{name}`: it finds items for one that none can meet.")
+        stats.notes += await _misunderstood(client, query, collection_id, found=found > 0)
+
+
+async def _misunderstood(client: Client, query: Query, collection_id: str | None, *, found: bool) -> list[str]:
+    """Say what the server does not know, or does not heed, of what it is asked."""
+    if not found:
+        is_named = await is_unknown(client, query.endpoint, collection_id)
+        return [f"The server has no Collection {collection_id!r}."] if is_named else []
+    names = await ignored(client, query)
+    return [f"The server ignores `{name}`: it finds items for one that none can meet." for name in names]
 
 
 async def _planned(config: IngestConfig, session: Session, stats: ApiStats, *, blindly: bool) -> Planned:
@@ -162,14 +168,15 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
     async with opened(replace(config, max_items=None), collection_id, ApiStats()) as session:
         planned = await session.planner.plan(session.level.planned, lambda page: _parts(page, partition_items))
         counted = planned.page.matched if planned.page else None
-        unpromised = planned.query.unpromised
+        client, found = session.fetcher.client, planned.page is None or planned.page.size > 0
+        notes = (*planned.query.unpromised, *await _misunderstood(client, planned.query, collection_id, found=found))
         if planned.cuts is None or len(planned.partitions) < 2:
-            notes = (planned.reason, *unpromised) if planned.reason else unpromised
+            notes = (planned.reason, *notes) if planned.reason else notes
             return Plan(config.source, "whole", (Whole(estimate=counted),), counted, notes)
         partitions = planned.partitions
         if counted is not None:
-            partitions = await counted_in_parts(session.fetcher.client, planned, partition_items)
-    return Plan(config.source, "time", tuple(partitions), counted, unpromised)
+            partitions = await counted_in_parts(client, planned, partition_items)
+    return Plan(config.source, "time", tuple(partitions), counted, notes)
 
 
 def _parts(page: Page, partition_items: int) -> int:

@@ -563,8 +563,10 @@ async def test_a_collection_that_the_server_does_not_have_is_named(status: int, 
     async with serving(Scripted(answer)) as server:
         module = IngestModule({"source": server.url, "collection_id": "scones", "concurrency": concurrency})
         assert [item async for item in module.fetch(WorkflowContext.create())] == [], "items of another one"
+        planned = await module.plan()
     assert isinstance(module.stats, ApiStats)
-    assert ("The server has no Collection 'scones'." in module.stats.notes) == (status == 404)
+    said = "The server has no Collection 'scones'."
+    assert (said in module.stats.notes, said in planned.notes) == (status == 404, (status, found) == (404, 0))
 
 
 @pytest.mark.parametrize("name", ["/x", "a/b", "?x=1", "ä ö"])
