@@ -30,6 +30,8 @@ BYTES_IN_FLIGHT = 128 * MEGABYTE
 STEP_BYTES = MEGABYTE
 PIECE_BYTES = 65_536
 ON_THE_SPOT_BYTES = 262_144
+MEMBERS_ON_THE_SPOT = 100
+GZIP_MEMBER = b"\x1f\x8b\x08"
 
 CODINGS = ("gzip", "deflate", "br")
 """What is asked for."""
@@ -135,7 +137,7 @@ async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable
 
 async def _undone(data: bytes, coding: str, most: int, take: Callable[[int], Awaitable[None]] | None) -> bytes:
     steps = _unbrotled(data) if coding == "br" else _inflated(data, coding)
-    on_the_spot = len(data) <= ON_THE_SPOT_BYTES
+    on_the_spot = len(data) <= ON_THE_SPOT_BYTES and data.count(GZIP_MEMBER) <= MEMBERS_ON_THE_SPOT
     parts: list[bytes] = []
     size = 0
     while True:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import brotli
 import pytest
@@ -169,3 +170,21 @@ async def test_answers_that_come_together_are_unpacked_and_read_in_turns() -> No
         for _ in range(answers):
             tasks.create_task(answer())
     assert len(set(unpacked)) == len(set(read)) == answers
+
+
+@pytest.mark.parametrize(("members", "threads"), [(3, False), (5_000, True)])
+async def test_many_members_are_unpacked_beside_the_event_loop(
+    members: int, threads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may hold nothing, so that no number of bytes ends a step."""
+    steps = 0
+    in_thread = asyncio.to_thread
+
+    def counted(*call: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        return in_thread(*call)
+
+    monkeypatch.setattr(asyncio, "to_thread", counted)
+    assert await bodies.decompressed(members * gzip.compress(b"") + gzip.compress(b"{}"), "gzip") == b"{}"
+    assert bool(steps) is threads
