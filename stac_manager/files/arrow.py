@@ -72,6 +72,17 @@ def naming_damage() -> Iterator[None]:
         raise NotParquetError(error) from error  # so Arrow says it of damage
 
 
+def schema_of(metadata: Any) -> Any:
+    """Return the Parquet schema of a file's metadata.
+
+    What `metadata.schema` gives is kept by the metadata and keeps them, so that the footer of each file would stay in
+    memory until the garbage collector comes to the oldest objects, which it does not during a fetch.
+    """
+    import pyarrow.parquet
+
+    return pyarrow.parquet.ParquetSchema(metadata)
+
+
 def release_unused() -> None:
     """Let go of what was freed. The system's allocator uses it again without that; others keep it for other sizes."""
     import pyarrow

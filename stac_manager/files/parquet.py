@@ -15,7 +15,7 @@ from itertools import accumulate, repeat
 from typing import Any, BinaryIO
 
 from stac_manager.files.alike import once_if_alike
-from stac_manager.files.arrow import imported, naming_damage, release_unused
+from stac_manager.files.arrow import imported, naming_damage, release_unused, schema_of
 from stac_manager.files.columns import Converters, after, nullable
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.footers import Footer, large_footer
@@ -234,7 +234,9 @@ def _empty_for_null(convert: Convert) -> Convert:
 
 def _layout(file: Any) -> Layout:
     schema = file.schema_arrow
-    return layout_of(schema.names, schema.metadata or {}, _extensions(schema) | _own_geometries(file.schema))
+    return layout_of(
+        schema.names, schema.metadata or {}, _extensions(schema) | _own_geometries(schema_of(file.metadata))
+    )
 
 
 def _own_geometries(schema: Any) -> dict[str, tuple[str, bytes | None]]:
@@ -278,7 +280,8 @@ def _nullable_without_values(everywhere: Iterable[Any]) -> frozenset[str]:
     """Return those of NULLABLE_PROPERTIES that are null in every row of a file, by the statistics in its metadata."""
     names = NULLABLE_PROPERTIES
     for metadata in everywhere:
-        leaves = {metadata.schema.column(index).path: index for index in range(len(metadata.schema))}
+        columns = schema_of(metadata)
+        leaves = {columns.column(index).path: index for index in range(len(columns))}
         groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
         names = frozenset(
             name for name in names & leaves.keys() if all(_is_empty(group.column(leaves[name])) for group in groups)

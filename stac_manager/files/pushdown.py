@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from stac_manager.files.arrow import schema_of
 from stac_manager.files.boxes import HALF_TURN, Box
 from stac_manager.files.filters import Filters
 
@@ -19,7 +20,8 @@ def may_match(file: Any, index: int, filters: Filters) -> bool:
     if not filters.boxes and filters.period == (None, None):
         return True
     group = file.metadata.row_group(index)
-    leaves = {file.schema.column(leaf).path: leaf for leaf in range(len(file.schema))}
+    columns = schema_of(file.metadata)
+    leaves = {columns.column(leaf).path: leaf for leaf in range(len(columns))}
     names = (
         "datetime",
         "start_datetime",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -44,6 +45,19 @@ async def test_the_primary_column_is_the_geometry_whatever_its_name(tmp_path: Pa
     (item,) = await fetch({"source": str(tmp_path / "x.parquet")})
     assert (item["geometry"], item["bbox"]) == (POINT, [1.0, 2.0, 1.0, 2.0])
     assert list(item["properties"]) == ["datetime"]
+
+
+@pytest.mark.parametrize("conditions", [{}, {"datetime": "2024"}])
+async def test_no_footer_stays_in_memory_until_garbage_is_collected(tmp_path: Path, conditions: dict[str, Any]) -> None:
+    for number in range(3):
+        write(tmp_path / f"{number}.parquet", [row(f"{number}")])
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(await fetch({"source": str(tmp_path), **conditions})) == 3
+        assert not [each for each in gc.get_objects() if isinstance(each, pyarrow.parquet.FileMetaData)]
+    finally:
+        gc.enable()
 
 
 async def test_an_index_of_pandas_is_no_member_unless_it_is_named_as_one(tmp_path: Path) -> None:
