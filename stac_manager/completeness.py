@@ -111,6 +111,7 @@ def judge(
         return _judge_documents(reports, unread)
     if came is None:
         came = sum(report.items + report.left_out + report.failed for report in reports)
+        came = min(came + sum(report.twice for report in reports), max(came, counted or 0))
     lost = _nobodys(reports)
     doubts = [f"{report.name}: {report.problem}" for report in reports if report.problem and report.doubtful_end]
     moved = [report for report in reports if report.shifted]

@@ -16,6 +16,7 @@ class PartitionReport:
         seen: Members that came, those of other partitions and repeated ones included.
         duplicates: Members that came again and were left out.
         foreign: Members outside of what was asked for, which no partition owns.
+        twice: Items that the server has twice, and counts so.
         left_out: Members that do not meet the conditions of the search, which some servers ignore.
         counted: The server's own number of items for this partition, None where it gives none.
         pages: Pages, or documents, that were read.
@@ -38,6 +39,7 @@ class PartitionReport:
     seen: int = 0
     duplicates: int = 0
     foreign: int = 0
+    twice: int = 0
     left_out: int = 0
     counted: int | None = None
     pages: int = 0

@@ -21,7 +21,7 @@ from stac_manager.api.ledger import Ledger
 from stac_manager.api.ownership import FOREIGN, Owner, owner
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import Query
-from stac_manager.api.reading import CAPPED, PERHAPS_CAPPED, SHIFTED, Reading
+from stac_manager.api.reading import CAPPED, MOVED, PERHAPS_CAPPED, SHIFTED, Reading
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
 from stac_manager.exceptions import DataProcessingError
@@ -139,6 +139,10 @@ class Beyond:
     async def look(self, query: Query, reading: Reading, *, last: bool) -> None:
         """Take note in a reading, of which all that was counted has come, whether there is more. `last`: all of the
         search has come, in pages one after another."""
+        if reading.missing() and reading.repeats and reading.memory.repeated:
+            await self._look_for_twins(query, reading)
+        if reading.missing():
+            return
         end, sample = self._end(reading, self._ledger.came if last else 0), reading.ending.last or self._last
         reading.ending.last = None
         if not isinstance(reading.share.partition, Interval | Tile):
@@ -153,6 +157,19 @@ class Beyond:
             reading.ending.problem = reading.ending.shifted = CAPPED
         elif not sample.whole and is_a_usual_limit(end):
             reading.ending.shifted = PERHAPS_CAPPED
+
+    async def _look_for_twins(self, query: Query, reading: Reading) -> None:
+        """Take note of items that came again as the server has them twice, and counts them so: it gives them so where
+        they are searched for by their ids."""
+        part, names = reading.share.partition, sorted(set(reading.memory.repeated))
+        page = await found(self._fetcher.client, query, part, 2 * len(names) + 1, {"ids": names})
+        marks = Counter(self._ledger.mark_if_meant(each, part) for each in (page.objects() if page else ()))
+        for mark, times in marks.items():
+            if mark is not None and times > 1:
+                reading.tally.twice += times - 1
+                self._ledger.has_twice(mark)
+        if reading.missing() is None and reading.ending.shifted == MOVED:
+            reading.ending.shifted = None
 
     def _end(self, reading: Reading, came: int) -> int:
         """How many items a part of a search has, or all of it that `came`; 0 where its count says something else."""

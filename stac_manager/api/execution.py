@@ -248,10 +248,10 @@ class Search:
         self.ways.finished(reading)
         if self._splitter is not None:
             self._splitter.repairs.ended(reading)
-        if not reading.stopped and not reading.missing():
+        if not reading.stopped:
             await self._beyond.look(self.query, reading, last=self._runner.unfinished == 1 and not self._splitter)
-        if not reading.stopped and reading.missing():
-            await self._repair(reading)
+            if reading.missing():
+                await self._repair(reading)
         if self._splitter is not None:
             self._ledger.finished(reading)
         elif not reading.stopped:

@@ -24,6 +24,8 @@ from stac_manager.protocols import Item
 from stac_manager.stats import ApiStats
 from stac_manager.words import many
 
+MOST_REPEATED = 100
+"""So many items that came again are looked at: the server may have them twice."""
 STRAYED = "Read once more in sequence: the server does not find every item by its own time."
 
 TURN_SECONDS = 0.03  # after so long with the items of a page the event loop has its turn
@@ -98,7 +100,7 @@ class Ledger:
         if self.left == 0:
             return
         if self._twice:
-            stats.notes.append(f"The server has {many(len(self._twice), 'item')} twice, on one page each.")
+            stats.notes.append(f"The server has {many(len(self._twice), 'item')} twice.")
         counts = [report.counted for report in proof.partitions if report.counted is not None]
         if proof.counted is None and len(counts) == len(proof.partitions) and sum(counts) == self.came:
             proof.counted = self.came
@@ -146,7 +148,7 @@ class Ledger:
             if reading.ending.problem != LOST:
                 self._leave_out(reading, len(near))
             for mark in reading.finish_page(marks, page, reading.memory.different - known):
-                self._twice.add(mark)
+                self.has_twice(mark)
 
     def mark_if_meant(self, member: dict[str, Any], partition: Partition) -> int | None:
         """The mark of an item that a partition owns and that meets the conditions of the search, else None."""
@@ -160,6 +162,15 @@ class Ledger:
         delivered = self.claims.delivered
         before = [*reading.before, *([] if delivered is None else [delivered])]
         return any(all(mark not in seen for seen in before) for mark in marks)
+
+    @property
+    def twice(self) -> int:
+        """How many items the server has twice."""
+        return len(self._twice)
+
+    def has_twice(self, mark: int) -> None:
+        """Take note of an item that the server has twice."""
+        self._twice.add(mark)
 
     def failed(self, place: str, error: str) -> None:
         """Take note of what is no page of one reading."""
@@ -180,6 +191,8 @@ class Ledger:
         meant = not isinstance(member, dict) or self.conditions.are_met(reading, member)
         verdict = self._owner(reading, member, meant)
         if not reading.memory.is_new(mark, own=verdict is OWN):
+            if item and len(reading.memory.repeated) < MOST_REPEATED:
+                reading.memory.repeated.append(member["id"])
             self._repeated(reading)
             return False
         if verdict is FOREIGN:

@@ -225,6 +225,7 @@ async def read(
         partition.key,
         proof.partitions,
         items=proof.items,
+        twice=ledger.twice,
         left_out=ledger.totals.left_out,
         failed=ledger.totals.failed,
         pages=proof.pages,

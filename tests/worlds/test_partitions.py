@@ -16,6 +16,7 @@ from .habits import (
     CutsPages,
     ErrorsBeyondTheEnd,
     HeavyItem,
+    IndexedTwice,
     InnerAddresses,
     NextLink,
     Refuses,
@@ -103,6 +104,18 @@ async def test_what_follows_every_last_page_is_found_out_once_for_all_partitions
     assert merge(plan, [reader.report for reader in readers]).status == "unverified"
     assert sum("ids" in ask.conditions and "offset" not in ask.conditions for ask in world.asked) <= 1
     assert len(world.asked) < most
+
+
+@pytest.mark.parametrize("apart", [False, True])
+async def test_items_that_the_server_has_twice_are_not_missing_in_a_plan(apart: bool) -> None:
+    world = World(spread(), [IndexedTwice(apart=apart)], paging="position")
+    async with running(world):
+        module = IngestModule({"source": world.url, "limit": LIMIT})
+        plan = await module.plan(partition_items=70)
+        readers = [module.read(partition, WorkflowContext.create()) for partition in plan]
+        keys = [key_of(item) for reader in readers async for item in reader]
+    assert len(keys) == len(set(keys)) == len(world.items)
+    assert merge(plan, [reader.report for reader in readers]).status == "complete"
 
 
 async def test_counts_that_cutting_does_not_change_are_asked_for_once() -> None:
