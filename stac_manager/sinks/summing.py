@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from stac_manager.completeness import merge
 from stac_manager.exceptions import ConfigurationError, printable
@@ -27,6 +28,8 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) ->
     if most is not None and items >= most:
         status, problems = "unverified", ()
         notes = (*notes, f"stopped after {many(most, 'item')}, as asked")
+    else:
+        notes = (*notes, *unfound(request.header.options, items))
     header = request.header
     failures = [str(failure) for record in records for failure in record.failures]
     parts: tuple[PartEntry, ...] = tuple(
@@ -55,6 +58,12 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) ->
         files=digest_of_files(plan) if request.layout.file else None,
         finished=now(),
     )
+
+
+def unfound(options: Mapping[str, Any], items: int) -> tuple[str, ...]:
+    """Say that there are fewer items than ids were asked for."""
+    ids = len(set(options.get("ids") or ()))
+    return (f"{many(items, 'item')} came for {many(ids, 'id')}",) if items < ids else ()
 
 
 def now() -> str:

@@ -27,7 +27,7 @@ from stac_manager.sinks.newer import changed_partitions, conditions
 from stac_manager.sinks.request import options_of, plan_of_source
 from stac_manager.sinks.running import Run
 from stac_manager.sinks.sources import check_apart, files_of
-from stac_manager.sinks.summing import check_same, now
+from stac_manager.sinks.summing import check_same, now, unfound
 from stac_manager.sinks.verifying import identities, lines
 from stac_manager.words import many
 
@@ -189,6 +189,8 @@ def _check_columns(folder: Folder, paths: Sequence[Path]) -> None:
 
 def _summed(folder: Folder, base: Manifest, found: Manifest, parts: Sequence[PartEntry]) -> Manifest:
     items = sum(part["items"] for part in parts)
+    old = {note for each in (base, found) for note in unfound(base.options, each.items)}
+    notes = (note for note in (*base.notes, *found.notes) if note not in old)
     merged = replace(
         base,
         items=items,
@@ -196,7 +198,7 @@ def _summed(folder: Folder, base: Manifest, found: Manifest, parts: Sequence[Par
         counted=None,
         status=found.status if base.status == "complete" else base.status,
         problems=tuple(dict.fromkeys((*base.problems, *found.problems))),
-        notes=tuple(dict.fromkeys((*base.notes, *found.notes))),
+        notes=tuple(dict.fromkeys((*notes, *unfound(base.options, items)))),
         failed=found.failed,
         failures=found.failures,
         parts=tuple(parts),

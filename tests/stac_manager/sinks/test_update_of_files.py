@@ -90,6 +90,17 @@ def test_newer_items_that_no_column_can_hold_leave_what_is_there_as_it_is(
         assert (verify(dest, unique=True).items, verify(dest).problems) == (items, ())
 
 
+def test_ids_without_items_are_said_and_an_update_counts_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "items"
+    folder.mkdir()
+    for name in ("0", "1"):
+        (folder / f"{name}.json").write_text(json.dumps(make_item(name)))
+        sink = Sink({"source": folder, "ids": ["0", "1", "nobody"]}, tmp_path / "out", update=True)
+        assert write(sink).notes == (f"{('1 item', '2 items')[int(name)]} came for 3 ids",)
+    assert verify(tmp_path / "out").items == 2
+    assert write(Sink({"source": folder, "ids": ["0", "1"]}, tmp_path / "all")).notes == ()
+
+
 @pytest.mark.parametrize(
     ("dest", "options", "said"),
     [("out.ndjson", {}, "needs a folder"), ("out", {"max_items": 1}, "max_items: not with")],
