@@ -46,7 +46,7 @@ def decoded(data: bytes) -> Any:
 def _loosely_decoded(data: bytes) -> Any:
     try:
         text = _text_of(data)
-        document = json.loads(text, strict=False)
+        document = _loads(text)
         if NO_TEXT not in text:
             return document
         if isinstance(document, dict) and isinstance(features := document.get("features"), list):
@@ -54,6 +54,15 @@ def _loosely_decoded(data: bytes) -> Any:
         return list(map(_legible, document)) if isinstance(document, list) else document
     except RecursionError:
         raise ValueError("too deeply nested") from None
+
+
+def _loads(text: str) -> Any:
+    try:
+        return json.loads(text, strict=False)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # what Python says is for programmers
+        raise ValueError("a number has too many digits") from None
 
 
 def decoded_item(data: bytes | memoryview) -> Any:

@@ -214,6 +214,11 @@ def test_what_others_write_is_decoded_or_refused(data: bytes, value: object) -> 
         assert value is None or found == value
 
 
+def test_a_number_without_end_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^a number has too many digits$"):
+        decoding.decoded(b"1" * 5_000)
+
+
 LINKS = b'"links": []}'
 
 
