@@ -109,7 +109,8 @@ async def _by_get(client: Client, query: Query, reading: Reading) -> Query | Non
 async def walked_anew(client: Client, reading: Reading) -> list[Share]:
     """The same once more where a link that is refused may have been good for a while only, as where they are signed or
     name what the server remembers: its first page has another one by now than was ever followed."""
-    if not reading.ending.lapsed or isinstance(reading.share.partition, Pages) or reading.share.depth >= MOST_LAPSES:
+    others_read_it = reading.stopped or isinstance(reading.share.partition, Pages)
+    if others_read_it or not reading.ending.lapsed or reading.share.depth >= MOST_LAPSES:
         return []
     page = await page_if_any(client, reading.first, reading.first, ATTEMPTS)
     if page is None or page.following is None or reading.memory.circles.lead_back_to(page.following):
