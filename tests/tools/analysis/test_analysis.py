@@ -8,7 +8,7 @@ from made_data_sets import MB, data_set, level, make_data_set, measured_level, m
 
 from tools.analysis.analysis import Analysis
 from tools.analysis.model import DataSet, Usage
-from tools.analysis.scaling import ScalingLaw
+from tools.analysis.scaling import ScalingLaw, fit
 
 PROGRAM = "python tools/benchmark_ingest.py api --max-items 1000"
 
@@ -388,6 +388,28 @@ def test_the_scaling_law_is_among_the_details() -> None:
     assert "Slower than 8 workers: 16 workers." in found.details
 
 
+@pytest.mark.parametrize(
+    ("peak", "predicted"),
+    [
+        (30, 30),
+        (34, None),  # further out than twice the largest level
+        (24, 24),
+        (20, None),  # throughput is less than 5 % higher there than at the largest level
+    ],
+)
+def test_which_peak_is_predicted(peak: int, predicted: int | None) -> None:
+    law = fit(timed({n: 10 * (1 + n * (n - 1) / peak**2) / n for n in (1, 2, 4, 8, 16)}))
+    assert law is not None
+    assert law.peak_workers == (predicted and pytest.approx(predicted, rel=0.01))
+
+
+@pytest.mark.parametrize(("factor", "is_a_law"), [(1.2, True), (1.25, False)])
+def test_a_law_that_misses_a_level_by_more_than_an_eighth_is_none(factor: float, is_a_law: bool) -> None:
+    seconds: dict[int | str, float] = {n: 10 * (1 + 0.02 * n * (n - 1)) / n for n in (1, 2, 4, 8, 16)}
+    seconds[4] *= factor
+    assert (fit(timed(seconds)) is not None) == is_a_law
+
+
 def test_levels_of_different_items_are_not_compared_in_the_details_either() -> None:
     made = data_set(level(1, 9.0, items=10), level(5, 1.0, items=9), level(10, 2.0, items=9))
     assert [x.speedup for x in made.levels] == [1.0, None, None]
@@ -429,6 +451,12 @@ def test_what_is_waited_for(known: dict[str, Any], waits_for: str) -> None:
     made = replace(data_set(level(1, 10, 0.06), level(10, 1.2, 0.4)), **known)
     assert f"Bottleneck: waiting for the {waits_for} (1 worker keeps" in said(made)
     assert f"waiting for the {waits_for} and" in details(made)
+
+
+@pytest.mark.parametrize(("noise", "is_uncertain"), [(0.14, False), (0.15, True)])
+def test_a_speedup_is_uncertain_if_the_ends_of_its_interval_differ_twofold(noise: float, is_uncertain: bool) -> None:
+    found = Analysis(data_set(level(1, 10, noise=noise), level(5, 2, noise=noise)))
+    assert (found.uncertain is not None) == is_uncertain
 
 
 @pytest.mark.parametrize(("seconds", "ceiling"), [(0.47, 2.0), (0.44, None)])

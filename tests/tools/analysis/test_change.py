@@ -16,6 +16,7 @@ from made_data_sets import data_set, level
 from rich.console import Console
 
 from tools.analysis import certainty
+from tools.analysis.certainty import Difference
 from tools.analysis.change import Change, between, overall
 from tools.analysis.metrics import Measured, Metric, Run, Series, metric_of
 from tools.analysis.model import Environment, Report
@@ -311,6 +312,16 @@ def rounds(random: numpy.random.Generator, count: int, change: float) -> Change:
             samples = tuple(noisy(random, middle * math.exp(weather)))
             side.append({SERIES: Measured("ok", float(numpy.median(samples)), samples)})
     return judge_rounds(*sides)
+
+
+@pytest.mark.parametrize(("looks", "status"), [(1, "regression"), (2, "unstable")])
+def test_each_look_is_a_comparison(looks: int, status: str) -> None:
+    """Whoever judges twice has twice as many chances of a false alarm."""
+    metric = metric_of(SERIES)
+    assert metric is not None
+    (row,) = rows_of([Finding(Row(SERIES), metric, Difference(1.2, 1.1, 1.3, 0.006))], looks=looks)
+    assert (row.status, row.p_value) == (status, pytest.approx(0.006 * looks))
+    assert f"{looks} comparison" in row.evidence
 
 
 def test_rounds_see_ten_per_cent_in_any_weather() -> None:
