@@ -453,6 +453,12 @@ def test_what_is_waited_for(known: dict[str, Any], waits_for: str) -> None:
     assert f"waiting for the {waits_for} and" in details(made)
 
 
+@pytest.mark.parametrize(("smaller", "is_narrowed"), [(8, True), (9, False)])
+def test_levels_closer_than_by_half_are_not_narrowed(smaller: int, is_narrowed: bool) -> None:
+    found = said(timed({1: 120.0, smaller: 16.0, 12: 12.0, 16: 11.9}, IDLE))
+    assert ("See whether fewer than 12 workers are enough" in found) == is_narrowed
+
+
 @pytest.mark.parametrize(("noise", "is_uncertain"), [(0.14, False), (0.15, True)])
 def test_a_speedup_is_uncertain_if_the_ends_of_its_interval_differ_twofold(noise: float, is_uncertain: bool) -> None:
     found = Analysis(data_set(level(1, 10, noise=noise), level(5, 2, noise=noise)))

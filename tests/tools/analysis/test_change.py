@@ -171,6 +171,25 @@ def test_units_as_others_write_them(unit: str, nature: str, lower_is_better: boo
     assert (found.nature, found.lower_is_better) == (nature, lower_is_better)
 
 
+@pytest.mark.parametrize(
+    ("kind", "unit", "paired", "called", "not_called"),
+    [
+        ("time", "seconds", False, 1.051, 1.049),  # as docs/regressions.md has it
+        ("time", "seconds", True, 1.031, 1.029),
+        ("peakmemory", "bytes", True, 1.051, 1.049),
+        ("track", "instructions/item", False, 1.0051, 1.0049),
+        ("track", "modules", False, 1.021, 1.019),
+        ("track", "requests", False, 1.0001, 1.0),
+    ],
+)
+def test_what_is_large_enough_to_be_called(
+    kind: str, unit: str, paired: bool, called: float, not_called: float
+) -> None:
+    metric = metric_of(Series("m.Suite.x", (), kind, unit, "1"), paired=paired)
+    assert metric is not None
+    assert [metric.is_large(x) for x in (called, 1 / called, not_called, 1 / not_called)] == [True, True, False, False]
+
+
 def test_where_the_time_went_is_no_verdict(tmp_path: Path) -> None:
     """Quantities of one run explain a time, and differ from run to run; also over a history long enough to judge."""
     commits = [{"usage.FileIngestUsage.track_usage": value} for value in (*[1.0] * 8, 9.0)]
