@@ -381,7 +381,7 @@ CASES: dict[str, Callable[[], Case]] = {
         [LinksLapse(3)], lambda: spread(400), options={"concurrency": 8}, most_requests=500
     ),
     "links lapse after a while, without counts": lambda: Case(
-        [LinksLapse(restart=7, status=404)], options={"concurrency": 1}, world={"counts": False}, most_requests=50
+        [LinksLapse(restart=7, status=404)], options={"concurrency": 1}, world={"counts": False}, most_requests=80
     ),
     "links lapse at one instant": lambda: Case(
         [LinksLapse(restart=7, status=404), Ignores("bbox")], at_one_instant, most_requests=60
