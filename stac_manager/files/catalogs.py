@@ -110,7 +110,10 @@ class Walk:
         followed = False
         for link in links:
             rel, href = link.get("rel"), link.get("href")
-            if rel not in ("item", "child") or not isinstance(href, str):
+            if rel not in ("item", "child"):
+                continue
+            if not isinstance(href, str) or not href.strip():
+                self._failures.add(path, f"a link {rel!r} has no href")
                 continue
             target = resolve(href, folder, anchors)
             if target is None:

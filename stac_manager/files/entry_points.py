@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from stac_manager.files.compression import Unpacked
-from stac_manager.files.formats import BOM, ENTRY_FILES, magic
+from stac_manager.files.formats import BOM, ENTRY_FILES, HEAD_BYTES, magic, why_not_text
 from stac_manager.files.opening import open_file
 from stac_manager.files.window import Window
 from stac_manager.items import is_catalog
@@ -68,7 +68,7 @@ def parsed(data: bytes) -> Any:
         with suppress(ValueError, RecursionError):
             if is_catalog(found := json.loads(data.decode())):
                 return found
-        raise ValueError(f"not JSON: {error}") from None
+        raise ValueError(why_not_text(data[:HEAD_BYTES]) or f"not JSON: {error}") from None
 
 
 def is_entry_point(path: str) -> bool:

@@ -28,8 +28,13 @@ SUFFIXES: dict[str, Format] = {
 ENTRY_FILES = ("catalog.json", "collection.json")
 """What catalogs and collections are called."""
 PACKED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
-_OTHER_CODECS = (".bz2", ".xz", ".lz4", ".snappy", ".deflate", ".lzo", ".br", ".brotli")
-_ARCHIVE_SUFFIXES = (".tar", ".tgz", ".zip", ".7z", ".rar", *_OTHER_CODECS, *map(".tar".__add__, PACKED_SUFFIXES))
+_OTHER_CODECS = (
+    ".bz2", ".xz", ".lz4", ".snappy", ".deflate", ".lzo", ".br", ".brotli", ".lzma", ".lz", ".z", ".zz", ".zlib",
+)  # fmt: skip
+_ARCHIVE_SUFFIXES = (
+    ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tzst", ".zip", ".7z", ".rar",
+    *_OTHER_CODECS, *map(".tar".__add__, PACKED_SUFFIXES),
+)  # fmt: skip
 
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -71,6 +76,7 @@ _OTHER_FORMATS = (
     (b"]\0\0", "lzma; unpack it first, or use gzip or zstd"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"),
     (b"ARROW1", "Arrow IPC (Feather); write it as Parquet"),
+    (b"\xff\xff\xff\xff", "Arrow IPC (a stream); write it as Parquet"),
     (b"fgb", "FlatGeobuf; write it as GeoParquet or GeoJSON"),
     (b"ORC", "ORC; write it as Parquet"),
     (b"Obj\x01", "Avro; write it as Parquet or NDJSON"),

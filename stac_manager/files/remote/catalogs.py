@@ -48,10 +48,12 @@ def _links(document: dict[str, Any], url: str, source: str, wanted: dict[str, Ki
     links = document.get("links")
     found = []
     for link in links if isinstance(links, list) else []:
-        if not isinstance(link, dict) or not isinstance(link.get("href"), str):
-            continue
-        kind = wanted.get(link["rel"]) if isinstance(link.get("rel"), str) else None
+        rel = link.get("rel") if isinstance(link, dict) else None
+        kind = wanted.get(rel) if isinstance(rel, str) else None
         if kind is None:
+            continue
+        if not isinstance(link.get("href"), str) or not link["href"].strip():
+            found.append(Link(f"{shown(url)} -> {rel}", kind, "the link has no href"))
             continue
         try:
             href = link["href"].strip().replace("\\", "/")

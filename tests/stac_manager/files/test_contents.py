@@ -252,6 +252,7 @@ async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write)
         (b"BZh91AY", "bzip2; unpack it first"),
         (zlib.compress(LINES.encode()), r"deflate \(zlib\); unpack it first"),
         (b"\xff\x06\0\0sNaPpY", "snappy; unpack it first"),
+        (b"\xff\xff\xff\xff\x10\0\0\0", r"Arrow IPC \(a stream\); write it as Parquet"),
         (b"PK\x03\x04", "zip archive"),
         (b"PK\x05\x06", "zip archive"),
         (b"Rar!\x1a\x07", "rar archive; unpack it first"),

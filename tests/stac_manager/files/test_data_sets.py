@@ -326,6 +326,8 @@ async def test_a_hive_partition_gives_its_collection_to_items_of_every_format(
         ("all.tar.gz", r"it holds '.*all.tar.gz': unpack that first"),
         ("all.ndjson.bz2", "unpack that first"),
         ("part-00000.json.snappy", "unpack that first"),
+        *((f"all.ndjson.{codec}", "unpack that first") for codec in ("lzma", "lz", "Z", "zz", "zlib")),
+        *((f"all.{archive}", "unpack that first") for archive in ("tbz2", "txz", "tzst")),
         ("below", r"holds no file$"),
         ("below/part-00000", r"for files in folders below it, give a glob: '.*/\*\*/\*"),
     ],

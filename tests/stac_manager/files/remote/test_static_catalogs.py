@@ -282,7 +282,8 @@ def test_a_folder_on_a_server_is_its_entry_point() -> None:
 
 def test_links_as_people_write_them() -> None:
     """To folders, to a catalog as an `item`, with the separators of Windows, and in a catalog of STAC 0.6."""
-    beta = json.loads(catalog(("child", "x/"), ("child", "y"), ("item", "z\\collection.json"), ("child", "gone/")))
+    links = [("child", "x/"), ("child", "y"), ("item", "z\\collection.json"), ("child", "gone/"), ("item", " ")]
+    beta = json.loads(catalog(*links))
     documents = {
         "/catalog.json": document({name: beta[name] for name in ("id", "links")}),
         "/x/": b"<html>a list of files</html>",
@@ -292,7 +293,8 @@ def test_links_as_people_write_them() -> None:
     }  # fmt: skip
     with serving(documents) as server:
         ids, failures, _ = fetch(f"{server.url}/catalog.json")
-        assert (ids, failures) == (["x", "y", "z"], [f"{server.url}/gone/: not found (404)"])
+        without = f"{server.url}/catalog.json -> item: the link has no href"
+        assert (ids, failures) == (["x", "y", "z"], [f"{server.url}/gone/: not found (404)", without])
 
 
 @pytest.mark.parametrize("top", ["c.json", "catalog.json"])
