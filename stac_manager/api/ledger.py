@@ -119,6 +119,7 @@ class Ledger:
         near: list[int] = []  # those of members that hardly miss the conditions, and came over a link
         known = reading.memory.different
         before, glance = reading.share.before, Glance.at(reading.share.partition, self.conditions.asked)
+        is_new = reading.memory.own.add
         started = clock()
         until = started + TURN_SECONDS
         for member in page.features(self._loads):
@@ -128,8 +129,8 @@ class Ledger:
             mark, item = _marked([reading.share.partition.key, tally.read, len(marks)] if member is None else member)
             marks.append(mark)
             plain = item and glance is not None and claims.delivered is None and glance.tells(member)
-            plain = plain and reading.memory.is_new(mark, own=True) and not any(mark in each for each in before)
-            if plain or self._is_delivered(reading, member, mark, item, page, near):
+            plain = plain and is_new(mark) and not (before and any(mark in each for each in before))
+            if taken := plain or self._is_delivered(reading, member, mark, item, page, near):
                 tally.items += 1
                 stats.completeness.items += 1
                 if self.left is not None:
@@ -137,12 +138,11 @@ class Ledger:
                 yield member
                 if self.left == 0:
                     return
-                until = clock() + TURN_SECONDS
-            elif clock() > until:
+            elif taken := clock() > until:
                 yield None
-                until = clock() + TURN_SECONDS
             del member
             started = clock()
+            until = started + TURN_SECONDS if taken else until
         stats.seconds_decoding += clock() - started
         if not reading.stopped:
             if reading.ending.problem != LOST:
