@@ -16,6 +16,15 @@ Share = TypeVar("Share")
 Part = TypeVar("Part")
 
 
+FEWEST_WAITING = 4
+
+
+def pages_at_once(level: int) -> int:
+    """How many pages are in flight, or wait for the consumer, at most: answers come in bursts, and while the consumer
+    is at them the next ones should be on their way."""
+    return level + max(FEWEST_WAITING, level // 2)
+
+
 class Turns:
     """Lets tasks through while there is room, and wakes those that wait when that may have changed."""
 

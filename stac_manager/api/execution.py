@@ -31,10 +31,10 @@ from stac_manager.owning import owning
 from stac_manager.plan import Interval, Pages, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.reader import Parts, counted
-from stac_manager.run import Room, Runner
+from stac_manager.run import Room, Runner, pages_at_once
 
-PAGES_WAITING, BUFFER_BYTES = 4, 28_000_000
-"""Pages that wait for the consumer beside those in flight, and what all pages take at most, whatever the level."""
+BUFFER_BYTES = 28_000_000
+"""What all pages take at most, in flight or waiting for the consumer, whatever the level."""
 
 
 class Search:
@@ -47,7 +47,7 @@ class Search:
         self._readings: dict[Reading, None] = {}  # in the order in which they were begun
         self._beyond = Beyond(fetcher, ledger)
         fetcher.given = None if planned.cuts else planned.page
-        self._room = Room(BUFFER_BYTES, lambda: level.level + PAGES_WAITING if self._is_divided() else 1)
+        self._room = Room(BUFFER_BYTES, lambda: pages_at_once(level.level) if self._is_divided() else 1)
         self._runner: Runner[Share, tuple[Reading, Page | None]] = Runner(
             self._read, lambda: 1 if planned.reason == IN_ORDER else level.level, weight_of, self._share_work
         )

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from stac_manager.run import Room, Runner, Slots
+from stac_manager.run import Room, Runner, Slots, pages_at_once
 
 
 def numbers(counts: list[int], level: int = 3, fail_at: frozenset[int] = frozenset()) -> Runner[int, tuple[int, int]]:
@@ -169,6 +169,11 @@ async def test_slots_follow_the_level() -> None:
     assert len(peaks) == 40
     assert max(used for used, level in peaks if level == 4) == 4
     assert max(used for used, level in peaks[8:]) == 2
+
+
+@pytest.mark.parametrize(("level", "pages"), [(1, 5), (3, 7), (8, 12), (10, 15), (20, 30), (50, 75)])
+def test_half_as_many_pages_as_requests_wait_for_the_consumer(level: int, pages: int) -> None:
+    assert pages_at_once(level) == pages
 
 
 async def test_room_is_bounded_in_bytes_but_always_there_for_one() -> None:
