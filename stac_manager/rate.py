@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import accumulate
-from math import ceil, inf
+from math import ceil
 
 AUTO_FLOOR = 4
 DECREASE = 0.7
 # Servers count by these stretches of time, in seconds.
 USUAL_WINDOWS = (1.0, 5.0, 10.0, 60.0)
 # Clocks differ, and requests do not arrive as evenly as they are sent.
-WINDOW_MARGIN = 1.05
+WINDOW_MARGIN = 1.03
 # A learned rate is raised after so many windows without a refusal: twice as many, and by less, once that was in vain.
 WINDOWS_BEFORE_PROBE = 2
 WINDOWS_HELD = 4
@@ -25,7 +23,13 @@ LONE_REFUSALS = 3
 OTHERS_PASSED, MOST_DOUBT = -2, -6
 # A refusal weighs as much as so many answers: where more than one in four is refused, it is not by chance.
 REFUSAL_WEIGHT = 3
-MOST_WEIGHT = 12
+MOST_WEIGHT = 18
+# Requests are spaced evenly; so many may be caught up with after a pause.
+BURST = 3
+# A wave of refusals that do not say how long to wait, and last longer than this, may be an outage.
+LONGEST_MUTE_WINDOW = 2.0
+# What one refusal takes off, when others do not follow.
+SMALL_DECREASE = 0.9
 
 
 class LoneRefusals:
@@ -39,7 +43,7 @@ class LoneRefusals:
 
     def __init__(self) -> None:
         self._last: tuple[float, float] | None = None  # when the last one refused was sent, and a refusal came
-        self._balance = 0  # of answers and refusals
+        self._balance = REFUSAL_WEIGHT + 1  # of answers and refusals: the first refusal is not yet many
         self.many = False  # whether so many were refused of late that it is not by chance
 
     @property
@@ -53,6 +57,10 @@ class LoneRefusals:
         self.many = self._balance <= 0 or (self.many and not self.calm)
         self._last = (max(began, self._last[0]) if self._last else began), now
 
+    def explained(self) -> None:
+        """What was refused last, was for the number of requests in flight: fewer are the answer."""
+        self._last, self._balance, self.many = None, max(self._balance, REFUSAL_WEIGHT + 1), False
+
     def passed(self, began: float) -> bool:
         """A request was answered; tell whether that shows that the refusals were of single requests."""
         self._balance = min(self._balance + 1, MOST_WEIGHT)
@@ -61,7 +69,8 @@ class LoneRefusals:
         in_flight_with_it = began <= self._last[1]
         if in_flight_with_it and self._balance <= 0:
             return False
-        self._last = None
+        self.many &= self._balance < MOST_WEIGHT
+        self._last, self._balance = None, max(self._balance, REFUSAL_WEIGHT + 1)
         return in_flight_with_it
 
 
@@ -80,10 +89,12 @@ class RateWindow:
 
     From the first request until the first refusal some number has passed; once requests pass again, a window of the
     server is over. What is sent later is kept below that number in any such stretch of time, so that no request is
-    refused for the rate alone. Most servers round `Retry-After` up and count by usual stretches: of those that fit, the
-    shortest is taken. What was measured too low (a token bucket gives more at first than later) is corrected by rare
-    steps up. A refusal after `WINDOWS_HELD` windows' worth of requests takes nothing off. Of single
-    refusals, as `LoneRefusals` tells, none is learned, unless others get past none of them.
+    refused for the rate alone, and evenly, as BBR paces: a token bucket refuses bursts. Most servers round
+    `Retry-After` up and count by usual stretches: of those that fit, the shortest is taken. A wave that may be for the
+    number of requests, or an outage, is believed when a second one follows, as BBR's model of a policer asks for two
+    intervals (`bbr_lt_bw_sampling` in Linux). What was measured too low is corrected by rare steps up, each up to twice
+    the one before as in BBR's `ProbeBW_UP`. A refusal after `WINDOWS_HELD` windows' worth of requests takes nothing
+    off. Of single refusals, as `LoneRefusals` tells, none is learned, unless others get past none of them.
     """
 
     def __init__(self) -> None:
@@ -95,6 +106,8 @@ class RateWindow:
         self._refused: tuple[float, float] | None = None  # until when a window lasts at least; the last refusal
         self._signs = 0  # single refusals that speak for a limit, or against the one that was learned
         self._probe = _Probe()
+        self._paced_at = 0.0  # when the next request is due
+        self.says = False  # whether one of the latest refusals says how long to wait
 
     @property
     def blocked(self) -> bool:
@@ -103,20 +116,33 @@ class RateWindow:
 
     def sent(self, now: float) -> None:
         self._sent.append(now)
+        if self.limit is not None:
+            spacing = self.window / self.limit
+            self._paced_at = max(self._paced_at, now - BURST * spacing) + spacing
         if self._began is None:
             self._began = now
 
-    def passed(self, began: float, now: float, *, many: bool = True) -> None:
-        """A request was answered that was sent at `began`; `many` were refused of late, or single ones."""
+    def passed(self, began: float, now: float, *, many: bool = True, doubtful: bool = False) -> None:
+        """A request was answered that was sent at `began`; `many` were refused of late, or single ones; it may
+        be `doubtful` whether for the rate."""
         if self._refused is not None and began > self._refused[1]:
-            self._learn(began, now, many)
+            self._learn(began, now, many, doubtful)
         self._passed += 1
         if self._refused is None and self.limit is not None and now >= self._probe.at:
-            self.limit, self._probe.raised = self.limit * self._probe.step, self._passed
-            self._probe.at = now + self._probe.patience * self.window
+            self._raise(self.limit, now)
+
+    def _raise(self, limit: float, now: float) -> None:
+        """Nothing was refused: try more, and by twice as much where that went well before."""
+        probe = self._probe
+        if probe.raised is not None:
+            probe.step = min(2 * probe.step - 1, PROBE_STEP)
+            probe.patience = max(probe.patience // 2, WINDOWS_BEFORE_PROBE)
+        self.limit, probe.raised = limit * probe.step, self._passed
+        probe.at = now + probe.patience * self.window
 
     def refused(self, now: float, retry_after: float | None = None) -> None:
         """A request was refused. A window lasts no less than until then, and than what it says rounded down."""
+        self.says |= bool(retry_after)
         still = now + max((retry_after or 0.0) - 1, 0.0)
         self._refused = (max(self._refused[0], still) if self._refused else still), now
         if self._sent:
@@ -140,13 +166,14 @@ class RateWindow:
         self.limit, self._signs, self._probe = None, MOST_DOUBT, _Probe()
         self._began, self._passed, self._refused = now, 0, None
 
-    def _learn(self, began: float, now: float, many: bool) -> None:
+    def _learn(self, began: float, now: float, many: bool, doubtful: bool) -> None:
         """Requests pass again."""
         assert self._began is not None
         assert self._refused is not None
         shortest, longest = self._refused[0] - self._began, max(began - self._began, 1e-3)
         if self.limit is None:
-            self._signs += LONE_REFUSALS if many else 1
+            doubtful |= not self.says and longest > LONGEST_MUTE_WINDOW
+            self._signs += (2 if doubtful else LONE_REFUSALS) if many else 1
             if self._signs >= LONE_REFUSALS:
                 window = next((usual for usual in USUAL_WINDOWS if shortest < usual <= longest), longest)
                 self.limit, self.window = float(max(self._passed, 1)), WINDOW_MARGIN * window
@@ -156,17 +183,18 @@ class RateWindow:
             if self._signs >= LONE_REFUSALS:
                 self._forget(began)
             else:
-                self._correct(self.limit, self._passed / longest * self.window)
-        self._began, self._passed, self._refused = began, 0, None
+                self._correct(self.limit, self._passed / longest * self.window, many)
+        self._began, self._passed, self._refused, self.says = began, 0, None, False
         self._probe.at = now + self._probe.patience * self.window
 
-    def _correct(self, limit: float, measured: float) -> None:
+    def _correct(self, limit: float, measured: float, many: bool) -> None:
         """Some were refused although a limit was kept to, while so many passed in a window."""
         probe = self._probe
         was_raised = probe.raised is not None
         held = self._passed - (probe.raised or 0) >= WINDOWS_HELD * limit
         if not held:
-            self.limit = limit / probe.step if was_raised else min(max(measured, limit / 4), DECREASE * limit)
+            lower = min(max(measured, limit / 4), DECREASE * limit) if many else SMALL_DECREASE * limit
+            self.limit = limit / probe.step if was_raised else lower
         patience = max(probe.patience // 2, WINDOWS_BEFORE_PROBE) if held else 2 * probe.patience
         step = PROBE_STEP if held and not was_raised else SMALL_PROBE_STEP
         self._probe = _Probe(step=step, patience=patience)
@@ -175,81 +203,11 @@ class RateWindow:
         if self.limit is None:
             return 0.0
         count = max(int(self.limit + 1e-6), 1)
-        if len(self._sent) < count:
-            return 0.0
-        return max(self._sent[-count] + self.window * max(1.0, 1 / self.limit) - now, 0.0)
+        window = self._sent[-count] + self.window * max(1.0, 1 / self.limit) - now if len(self._sent) >= count else 0.0
+        return max(self._paced_at - now, window, 0.0)
 
     def level_for(self, latency: float) -> int | None:
         """How many requests in flight use all of the rate, by Little's law, twice that for bursts; None without one."""
         if self.limit is None:
             return None
         return max(ceil(2 * self.limit / self.window * latency), AUTO_FLOOR)
-
-
-ANSWERS_KEPT = 512
-# A learned level is raised by one after this many rounds without a refusal at most.
-MOST_ROUNDS = 64
-# A level below which requests are refused as well, so many times in a row, is no limit of the server.
-MOST_FALLS = 2
-
-
-class Capacity:
-    """How many requests a server takes at once: as many as it was seen to answer together.
-
-    A limit on the rate answers a whole level together and refuses the next one; a limit on the number never answers
-    more of them together than that. It takes a second wave of refusals to tell, once the first one's answers are there.
-    """
-
-    def __init__(self) -> None:
-        self.level: int | None = None  # None while nothing speaks for a limit
-        self._since = -inf
-        self._rounds = 1
-        self._falls = 0  # in a row
-        self._begin()
-
-    def _begin(self) -> None:
-        self._answered: deque[tuple[float, float]] = deque(maxlen=ANSWERS_KEPT)  # when each began and ended
-        self._answers = 0
-        self._refused_at = inf
-        self._can_tell = False
-
-    def passed(self, began: float, now: float) -> None:
-        """A request was answered that was sent at `began`."""
-        if began < self._since:  # at another level
-            return
-        self._answered.append((began, now))
-        self._answers += 1
-        self._can_tell |= began > self._refused_at
-        if self.level is not None and self._answers >= self._rounds * self.level:
-            self._falls = 0
-            self._go_on_with(self.level + 1, now)
-
-    def refused(self, began: float, now: float, in_flight: int) -> bool:
-        """A request was refused; tell whether that was for the number of those in flight."""
-        if began < self._since:
-            return True
-        if not self._can_tell or began < self._refused_at:
-            self._refused_at = min(self._refused_at, now)
-            return self.level is not None
-        together = _most_together(self._answered)
-        if together >= in_flight:
-            self._begin()
-            return False
-        self._falls += 1
-        if self._falls > MOST_FALLS:
-            self._rounds, self._falls = 1, 0
-            self._go_on_with(None, now)
-            return False
-        self._rounds = min(2 * self._rounds, MOST_ROUNDS)
-        self._go_on_with(together, now)
-        return True
-
-    def _go_on_with(self, level: int | None, now: float) -> None:
-        self.level, self._since = level, now
-        self._begin()
-
-
-def _most_together(spans: Iterable[tuple[float, float]]) -> int:
-    """How many spans of time overlap at most."""
-    changes = sorted(change for began, ended in spans for change in ((began, 1), (ended, -1)))
-    return max(accumulate(change for _, change in changes), default=0)

@@ -1,0 +1,118 @@
+"""What a server's refusals tell of how many requests it takes at once. Pure, as `limiter` is."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from itertools import accumulate
+from math import inf
+
+ANSWERS_KEPT, REFUSALS_KEPT = 512, 64
+# One more than a learned level is tried after so many rounds, twice as many after each trial in vain.
+FIRST_ROUNDS, MOST_ROUNDS = 16, 256
+# A level below which requests are refused as well, so many times in a row, is no limit of the server.
+MOST_FALLS = 1
+# A guess is believed after a wave of refusals, or after so many single ones.
+SIGNS = 2
+
+
+class Capacity:
+    """How many requests a server takes at once: as many as it was seen to answer together.
+
+    A limit on the number refuses a request while that many others are being answered, never more of them than that, and
+    none while there are fewer. A limit on the rate, or an accident, refuses also while fewer are in flight than were
+    answered together before. So one wave of refusals is a guess, and the next one confirms it where it comes above that
+    level, and disproves it elsewhere. That the limit is what was delivered and not a share of what was sent is BBR's
+    `inflight_hi` (draft-ietf-ccwg-bbr); that one more is tried now and then is the additive increase of `AIMDLimit` in
+    Netflix's concurrency-limits.
+    """
+
+    def __init__(self) -> None:
+        self.level: int | None = None  # None while nothing speaks for a limit
+        self.guess: int | None = None
+        self._since = -inf
+        self._rounds, self._answers = FIRST_ROUNDS, 0
+        self._falls = 0  # in a row
+        self._raised = False
+        self._signs = 0  # that speak for what is guessed
+        self._wave: list[tuple[float, float, int]] = []  # when each was sent and refused, and how many were in flight
+        self._answered: deque[tuple[float, float]] = deque(maxlen=ANSWERS_KEPT)  # when each began and ended
+
+    def passed(self, began: float, now: float, *, many: bool = True) -> int | None:
+        """A request was answered that was sent at `began`. Where that ends a wave of refusals, tell how many were
+        answered together with those that were refused."""
+        if began < self._since:  # at another level
+            return None
+        together = self._end_wave(many) if self._wave and began > self._wave[-1][1] else None
+        self._answered.append((began, now))
+        self._answers += 1
+        if self.level is not None and self._answers >= (1 if self._raised else self._rounds) * self.level:
+            self._falls = 0
+            self._rounds = FIRST_ROUNDS if self._raised else self._rounds
+            self._go_on_with(self.level + 1, now, raised=True)
+        return together
+
+    def refused(self, began: float, now: float, in_flight: int, *, alike: bool = False) -> bool:
+        """A request was refused; tell whether that was for the number of those in flight. Where all waves are `alike`,
+        of the same number of requests, the next one ends one, too."""
+        if began < self._since:
+            return self.level is not None
+        if self.level is not None:
+            return self._lower(self.level, now)
+        if alike and self._wave and began > self._wave[-1][1]:
+            self._end_wave(many=False)
+        if self.guess is not None and not self._wave:
+            fits = in_flight > self.guess >= most_together(self._answered)
+            if fits and self._signs >= SIGNS:
+                self._go_on_with(self.guess, now)
+                return True
+            self.guess, self._signs = None, self._signs if fits else 0
+        if len(self._wave) < REFUSALS_KEPT:
+            self._wave.append((began, now, in_flight))
+        return False
+
+    def believe(self, now: float) -> None:
+        """Go on with what is guessed, if anything is."""
+        if self.guess is not None:
+            self._go_on_with(self.guess, now)
+
+    def _end_wave(self, many: bool) -> int:
+        """Tell how many were answered together when a wave began, and guess that this is the limit if never more were
+        answered, and none was refused while fewer were."""
+        first, _, in_flight = self._wave[0]
+        since = min(began for began, _, _ in self._wave)
+        spans = [span for span in self._answered if span[1] >= since]
+        least, *others = (
+            most_together(span for span in spans if span[0] <= came and span[1] >= began)
+            for began, came, _ in self._wave
+        )
+        together, least = least, min([least, *others])
+        before = most_together(span for span in self._answered if span[0] < first)
+        self.guess = together if before <= least and 0 < together < in_flight else None
+        self._signs = self._signs + (SIGNS if many else 1) if self.guess is not None else 0
+        self._wave.clear()
+        return together
+
+    def _lower(self, level: int, now: float) -> bool:
+        if self._raised:
+            self._rounds = min(2 * self._rounds, MOST_ROUNDS)
+        else:
+            self._falls += 1
+        if self._falls > MOST_FALLS:
+            self._falls, self._rounds = 0, FIRST_ROUNDS
+            self._go_on_with(None, now)
+            return False
+        self._go_on_with(max(level - 1, 1), now)
+        return True
+
+    def _go_on_with(self, level: int | None, now: float, *, raised: bool = False) -> None:
+        self.level, self._since, self._raised = level, now, raised
+        self._answers, self.guess = 0, None
+        self._wave.clear()
+        self._answered.clear()
+
+
+def most_together(spans: Iterable[tuple[float, float]]) -> int:
+    """How many spans of time overlap at most."""
+    changes = sorted(change for began, ended in spans for change in ((began, 1), (ended, -1)))
+    return max(accumulate(change for _, change in changes), default=0)

@@ -1,0 +1,125 @@
+"""The level with the highest throughput, found by trying. Pure, as `limiter` is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stac_manager.rate import AUTO_FLOOR, DECREASE
+
+# So many full pages raise the level by one at first: by a third in a round.
+PAGES_A_STEP = 3
+# A round must raise the throughput by this factor, or the server is full (BBR's startup asks for 1.25).
+STARTUP_GAIN = 1.2
+STARTUP_ROUNDS_WITHOUT_GAIN = 2
+# A level is as good as another one that has this share of its throughput: the lower one is taken.
+AS_GOOD = 0.95
+LATENCY_SMOOTHING = 0.2
+# A trial goes this far up or down, and needs so many answers a worker, more after each trial in vain.
+TRIAL_STEP = 1.3
+ANSWERS_A_WORKER = 3
+MOST_PATIENCE = 16
+BETTER = 1.05
+# Answers that say nothing of a level: fewer requests were in flight than this share of it.
+LEVEL_USED = 0.75
+
+
+@dataclass
+class _Trial:
+    """Pages counted at one level, from a moment on."""
+
+    level: int
+    since: float
+    pages: int = 0
+
+    def rate(self, now: float) -> float:
+        """Pages a second."""
+        return self.pages / max(now - self.since, 1e-9)
+
+
+class Climb:
+    """The level with the highest throughput, and the fewest requests among equals."""
+
+    def __init__(self, start: int, ceiling: int) -> None:
+        self.level = start
+        self.latency = 0.0
+        self._bounds = min(AUTO_FLOOR, start), ceiling
+        self._starting = True
+        self._best = (0.0, start)  # pages a second, and at which level
+        self._in_vain = 0
+        self._up = True
+        self._since = -1.0  # what was sent before tells nothing of this trial
+        self._known = 0  # a level that it had before it started again
+        self._trial = _Trial(start, -1.0)
+
+    def page(self, latency: float, in_flight: int, now: float, *, growing: bool) -> None:
+        """Take note of a full page; without `growing`, something else than the level limits the search."""
+        self.latency += (latency - self.latency) * (LATENCY_SMOOTHING if self.latency else 1.0)
+        trial = self._trial
+        if trial.since < 0:
+            trial.since = now - latency
+        if not growing or in_flight < LEVEL_USED * trial.level or now - latency < self._since:
+            return
+        if self._starting:
+            if self._in_vain == 0 and trial.pages >= self._best[0] * (now - trial.since):
+                step = 1 if self.level < self._known else PAGES_A_STEP
+                self.level = min(self.level + (trial.pages % step == 0), self._bounds[1])
+            trial.pages += 1
+            if trial.pages >= trial.level:
+                self._end_round(now)
+        elif now - latency >= trial.since:  # else it was sent at another level
+            trial.pages += 1
+            if trial.pages >= ANSWERS_A_WORKER * trial.level * (1 + self._in_vain):
+                self._end_trial(now)
+
+    def _end_round(self, now: float) -> None:
+        """The level was raised in this round: does that bring more?"""
+        rate = self._trial.rate(now)
+        self._in_vain = 0 if rate > STARTUP_GAIN * self._best[0] else self._in_vain + 1
+        if rate > self._best[0] / AS_GOOD:
+            self._best = (rate, self._trial.level)
+        if self._in_vain >= STARTUP_ROUNDS_WITHOUT_GAIN or self._trial.level == self._bounds[1]:
+            self._starting, self._in_vain, self._up = False, 0, True
+        if self._in_vain or not self._starting:
+            self.level = self._best[1]
+        self._trial = _Trial(self.level, now)
+
+    def _end_trial(self, now: float) -> None:
+        """Keep the level that was tried, or go back; then measure there, or try the other way."""
+        trial, (best, steady) = self._trial, self._best
+        rate = trial.rate(now)
+        if trial.level == steady:
+            self._best = (rate, steady)
+            self._try_another(now)
+        elif rate >= (BETTER if trial.level > steady else AS_GOOD) * best:
+            self._best, self._in_vain = (rate, trial.level), 0
+            self._try_another(now)
+        else:
+            self._in_vain = min(self._in_vain + 1, MOST_PATIENCE)
+            self._up = not self._up
+            self._begin(steady, now)
+
+    def _try_another(self, now: float) -> None:
+        steady = self._best[1]
+        higher = min(max(round(steady * TRIAL_STEP), steady + 1), self._bounds[1])
+        lower = max(round(steady / TRIAL_STEP), self._bounds[0])
+        level = higher if self._up else lower
+        self._up = self._up if level != steady else not self._up
+        self._begin(level, now)
+
+    def _begin(self, level: int, now: float) -> None:
+        self.level = level
+        self._trial = _Trial(level, now)
+
+    def back_off(self, now: float) -> None:
+        """Take off some after a time-out, and start again from there."""
+        self.restart(int(self.level * DECREASE), now)
+
+    def held(self, since: float, until: float) -> None:
+        """All requests were held back, which is not for the level."""
+        self._trial.since += max(until - max(since, self._trial.since), 0.0)
+
+    def restart(self, level: int, now: float, *, known: int | None = None) -> None:
+        """Start again from a level, or the lowest."""
+        self._known = known or max(self._known, self.level)
+        self._begin(max(min(level, self.level), self._bounds[0]), now)
+        self._starting, self._best, self._in_vain, self._since = True, (0.0, self.level), 0, now
