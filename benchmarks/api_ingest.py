@@ -169,6 +169,8 @@ class AutoAPIIngest(_timing.Timed):
     def time_ingest(self, world, concurrency):
         _compat.drain(self.module, 5000)
 
+    time_ingest.items = 5000
+
 
 class APIRequests:
     """Requests sent for a search, as the module itself counts them: the pages, and what it takes to plan them.

@@ -53,6 +53,8 @@ class ScaleOut(_Written):
     def time_ingest(self, concurrency, source):
         _compat.written(self.write, self.dest(), ITEMS, workers=workers_of(concurrency))
 
+    time_ingest.items = ITEMS
+
 
 class DaskScaleOut(_Written):
     """The same with a Dask cluster on this machine that is there already; n/a without Dask."""
@@ -66,6 +68,8 @@ class DaskScaleOut(_Written):
 
     def time_ingest(self, concurrency, source):
         _compat.written(self.write, self.dest(), ITEMS, engine=self.engine)
+
+    time_ingest.items = ITEMS
 
 
 class Resume(_Written):
