@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from stac_manager.api.decoding import DECODED_AT_ONCE_BYTES, decoded, in_utf_8
 from stac_manager.api.features import OUTLINE_BYTES, DamagedPageError, Outline
+from stac_manager.network.decoding import DECODED_AT_ONCE_BYTES, decoded, in_utf_8
 from stac_manager.run import did, light_turn
 
 LARGEST_ALONE_BYTES = 16 * 1_048_576

@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
-from stac_manager.api.decoding import DECODED_AT_ONCE_BYTES, decoded, decoded_item
 from stac_manager.network.bodies import RefusedBodyError
+from stac_manager.network.decoding import DECODED_AT_ONCE_BYTES, decoded, decoded_item
 
 OUTLINE_BYTES = 65_536
 TAIL_BYTES = 4_096

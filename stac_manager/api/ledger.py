@@ -7,7 +7,6 @@ from itertools import chain
 from time import perf_counter
 from typing import Any
 
-from stac_manager.api.decoding import Illegible
 from stac_manager.api.heeded import Conditions
 from stac_manager.api.ownership import FOREIGN, OWN, UNCLEAR, Asked, Glance, Owner, owner
 from stac_manager.api.paging import Page
@@ -18,6 +17,7 @@ from stac_manager.api.space import is_outside
 from stac_manager.completeness import are_less, counts_contradict, judge
 from stac_manager.context import FailureCollector
 from stac_manager.items import why_not_an_item
+from stac_manager.network.decoding import Illegible
 from stac_manager.network.links import shown
 from stac_manager.plan import Partition, Tile, Whole
 from stac_manager.protocols import Item

@@ -17,10 +17,10 @@ import pytest
 from yarl import URL
 
 from stac_manager import ConfigurationError, DataProcessingError
-from stac_manager.api import decoding, documents, features, page_sizes
+from stac_manager.api import documents, features, page_sizes
 from stac_manager.api.page_sizes import PAGES_BEFORE_GROWING, PageSize
 from stac_manager.api.requests import Request, limit_of
-from stac_manager.network import bodies
+from stac_manager.network import bodies, decoding
 from stac_manager.network.credentials import Credentials
 from stac_manager.network.links import refuse_foreign
 from stac_manager.network.messages import LEFT_OUT, Secrets, of_error, server_message

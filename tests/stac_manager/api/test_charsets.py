@@ -10,7 +10,7 @@ from aiohttp import web
 from support import make_item
 
 from stac_manager import IngestModule, WorkflowContext
-from stac_manager.api.decoding import in_utf_8
+from stac_manager.network.decoding import in_utf_8
 
 from .adversary import Adversary
 from .test_faults import serving
