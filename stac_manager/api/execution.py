@@ -7,17 +7,16 @@ from dataclasses import replace
 from itertools import chain
 
 from stac_manager.api.beyond import Beyond
+from stac_manager.api.by_number import look_at
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import TRIES, Fetcher
 from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, beside_circle, one_by_one, walked_anew
-from stac_manager.api.frontier import look_at
 from stac_manager.api.ledger import TURN_SECONDS, Ledger
-from stac_manager.api.overlap import OVERLAP, OVERLAPPING
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import IN_ORDER, Planned, Planner
 from stac_manager.api.query import Named
 from stac_manager.api.reading import CAPPED, Reading
-from stac_manager.api.repairs import REPAIR_DEPTH
+from stac_manager.api.repairs import OVERLAP, OVERLAPPING, REPAIR_DEPTH
 from stac_manager.api.requests import Request
 from stac_manager.api.shares import Share, put_together, weight_of
 from stac_manager.api.splitting import Splitter

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from stac_manager.api.http import Client
 from stac_manager.api.next_links import at_search, with_conditions
-from stac_manager.api.page_sizes import PageSize
+from stac_manager.api.page_sizes import CutPages, EarlyEnds, PageSize
 from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, limit_of, with_limit, with_page_of
-from stac_manager.api.short_pages import CutPages, EarlyEnds
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages
 

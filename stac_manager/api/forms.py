@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from stac_manager.api.circles import CIRCLES
 from stac_manager.api.endpoint import REFUSED_POST, Endpoint, naming_all
 from stac_manager.api.http import Client
 from stac_manager.api.paging import Page, page_if_any
 from stac_manager.api.query import LONGEST_ADDRESS, NEWEST_FIRST, Bounds, Query
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, as_query, limit_of
-from stac_manager.api.shares import Share
+from stac_manager.api.shares import CIRCLES, Share
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.network import messages
 from stac_manager.plan import Pages, Partition, Whole

@@ -7,14 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from stac_manager.api.circles import CIRCLES, EMPTY_PAGES, LOOP, REPEAT, STALE_PAGES
-from stac_manager.api.descent import Descent
 from stac_manager.api.next_links import keeps_conditions
 from stac_manager.api.ownership import time_of
 from stac_manager.api.paging import NO_NEXT, Page
 from stac_manager.api.requests import Request, item_after, limit_of, page_after
 from stac_manager.api.seen import Seen
-from stac_manager.api.shares import Ending, Memory, Share, Tally
+from stac_manager.api.shares import (
+    CIRCLES,
+    EMPTY_PAGES,
+    LOOP,
+    REPEAT,
+    STALE_PAGES,
+    Descent,
+    Ending,
+    Memory,
+    Share,
+    Tally,
+)
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, Pages, Whole
 from stac_manager.report import PartitionReport

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from stac_manager.api.circles import Circles
 from stac_manager.api.paging import Page
-from stac_manager.api.requests import Request
+from stac_manager.api.requests import Request, mark_of_request
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, Partition
+from stac_manager.timestamps import SECOND
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +49,97 @@ def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
             whole = replace(group[0][0], end=group[-1][0].end, estimate=None)
             together.append((members, Share(whole, before, max(share.depth for share in members))))
     return together
+
+
+@dataclass(slots=True)
+class Descent:
+    """Where a reading stands in time, in seconds, and where others read what is older."""
+
+    reached: float | None = inf  # the beginning of its latest page; None where pages do not come newest first
+    pace: float = inf  # how much lies between the beginnings of the latest two
+    until: float = -inf  # where others go on
+    given: int = 0  # so many items, about, those read
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether pages came, and newest first."""
+        return self.reached not in (None, inf)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others read what is older."""
+        return self.until > -inf
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has come to where others go on."""
+        return self.reached is not None and self.reached < self.until
+
+    @property
+    def pages_left(self) -> float | None:
+        """How many pages are left at this pace; None where that cannot be told."""
+        if self.reached is None or not (-inf < self.until < self.reached < inf and 0 < self.pace < inf):
+            return None
+        return max((self.reached - self.until) / self.pace - 1, 0.5)
+
+    def go_on(self, time: int | None) -> None:
+        """Take note of the time of the first item of a page, in nanoseconds."""
+        if self.reached is None or time is None:
+            self.reached, self.pace = None, inf
+            return
+        second = time / SECOND
+        self.pace = self.reached - second
+        self.reached = second if self.pace >= 0 else None
+
+    def stop_at(self, time: int, given: int) -> None:
+        """Go on to a time, in nanoseconds, behind which others read so many items."""
+        self.until = time / SECOND
+        self.given += given
+
+
+LOOP = "the server's next link leads back to a page already read"
+REPEAT = "the server repeats a page"
+CIRCLES = (LOOP, REPEAT)
+STALE_PAGES = 20
+EMPTY_PAGES = 5  # so many empty pages in a row are the end where there is no count
+STALE = f"{STALE_PAGES} pages in a row held nothing new"
+
+
+@dataclass(slots=True)
+class Circles:
+    """Marks of the requests for pages and of the pages themselves, and how long nothing new came."""
+
+    asked: set[int] = field(default_factory=set)
+    pages: set[int] = field(default_factory=set)
+    empty: int = 0  # pages in a row without any member
+    stale: int = 0  # pages in a row without a new member
+    fresh: int = 0  # pages with one
+    again: int = 0  # so many members are still to come once more, as it was begun anew
+
+    def accept(self, request: Request, size: int) -> None:
+        """Take note of a page that has come for a request."""
+        self.asked.add(mark_of_request(request))
+        self.empty = 0 if size else self.empty + 1
+
+    def lead_back_to(self, request: Request) -> bool:
+        """Whether a request is one of those whose pages came."""
+        return mark_of_request(request) in self.asked
+
+    def finish_page(self, different: frozenset[int], members: int, new: int) -> str | None:
+        """Take note of so many members of a page, of which so many are new; say why none should follow."""
+        self.stale = 0 if new or self.again > 0 else self.stale + 1
+        self.fresh += new > 0
+        self.again -= members
+        mark = hash(different)
+        repeats = members > 0 and mark in self.pages
+        self.pages.add(mark)
+        return REPEAT if repeats else STALE if self.stale >= STALE_PAGES else None
+
+    def begin_anew(self, came: int) -> None:
+        """Forget the pages, of which so many members came: they come once more."""
+        self.asked.clear()
+        self.pages.clear()
+        self.again = came
 
 
 @dataclass(slots=True)

@@ -10,10 +10,9 @@ from typing import TypeAlias
 from stac_manager.api.cutting import Cutter, times_of
 from stac_manager.api.first_page import Sizes
 from stac_manager.api.handing import FEWEST_PAGES, HandingOver
-from stac_manager.api.overlap import Overlap, holds_others
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import CAPPED, Reading
-from stac_manager.api.repairs import REPAIR_DEPTH, Repairs
+from stac_manager.api.repairs import REPAIR_DEPTH, Overlap, Repairs, holds_others
 from stac_manager.api.shares import Share
 from stac_manager.api.space import SpaceCuts
 from stac_manager.plan import Interval, Partition, Tile

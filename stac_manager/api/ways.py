@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stac_manager.api.by_number import ByNumber
+from stac_manager.api.by_number import ByNumber, Frontier, look_at
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
-from stac_manager.api.frontier import Frontier, look_at
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import NULLS_LOST, Planned, Planner

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from stac_manager.api.cutting import Cutter, Density
-from stac_manager.api.descent import Descent
 from stac_manager.api.endpoint import Endpoint
 from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, Sizes, expected, parts_for, tiles_for
 from stac_manager.api.handing import parts_to_hand_over
@@ -25,7 +24,7 @@ from stac_manager.api.query import Bounds, Query
 from stac_manager.api.reading import Reading
 from stac_manager.api.repairs import FAILURES_IN_VAIN
 from stac_manager.api.requests import Request
-from stac_manager.api.shares import Share, weight_of
+from stac_manager.api.shares import Descent, Share, weight_of
 from stac_manager.api.space import SpaceCuts
 from stac_manager.api.splitting import (
     Splitter,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from yarl import URL as Address
 
-from stac_manager.api.frontier import Frontier
+from stac_manager.api.by_number import Frontier
 from stac_manager.api.next_links import at_search, with_conditions
 from stac_manager.api.requests import Request, counter_of, counter_of_sizes, page_after, with_limit, with_page_of
 from stac_manager.network.links import linked
