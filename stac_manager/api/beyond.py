@@ -114,8 +114,7 @@ class Beyond:
         return ""
 
     async def lacks(self, query: Query) -> bool:
-        """Whether the whole of a search has to be read once more, after its parts: not where it is counted as they are
-        by now."""
+        """Whether the whole has to be read once more, after its parts: not where it is counted as they are by now."""
         proof, counted = self._proof, self._proof.counted
         if not self._ledger.lacks():
             return False

@@ -159,8 +159,7 @@ class ByNumber:
             self._refused = self._refused or (failed, end)
 
     def behind(self, reading: Reading, request: Request, workers: int) -> list[Share]:
-        """What is behind a page that cannot be had: the rest of its range, or the next page if nobody asks for that
-        otherwise."""
+        """What is behind a page that cannot be had: the rest of its range, or the next page that nobody asks for."""
         frontier, partition = self.frontier, reading.share.partition
         if reading is self._off_count:
             return []

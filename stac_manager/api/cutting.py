@@ -135,11 +135,9 @@ class Cutter:
         self._density.set_weight(*self._stretch(piece), counted)
 
     def extrapolate(self, piece: Partition, members: Sequence[Any], left: int) -> bool:
-        """Learn from the first page of a slice, newest first, that the `left` items of the slice are behind its end.
-
-        They are taken for as close together as the end of that page where that is a burst. Cutting by counts alone
-        takes some rounds to find one. Tell whether they turned out to be one, in a small part of the slice.
-        """
+        """Learn from the first page of a slice, newest first, that the `left` items of the slice are behind its end, as
+        close together as there where that is a burst: cutting by counts alone takes some rounds to find one. Tell
+        whether they turned out to be one, in a small part of the slice."""
         times = times_of(members)
         if len(times) < FEWEST_TIMES or any(later < earlier for later, earlier in pairwise(times)):
             return False
@@ -181,10 +179,8 @@ class Cutter:
         return high - low >= 2 and not any(low >= heap - AWAY and high <= heap + 1 + AWAY for heap in self._heaps)
 
     def plan(self, whole: Interval, parts: int, reached: float | None = None) -> list[Interval]:
-        """Cut a search into about so many intervals of as many items each, oldest first.
-
-        What has been read of it, from the second `reached` on, is one of them.
-        """
+        """Cut a search into about so many intervals of as many items each, oldest first. What has been read of it, from
+        the second `reached` on, is one of them."""
         low, high = self._stretch(whole)
         return self._cut_at(whole, self._edges(low, high, parts, reached))
 

@@ -214,7 +214,7 @@ class Search:
                         self._stats.notes += conditions.take_for(others, heeds=heeds)
                     items = self._delivered(reading, page)
                     for first in items:
-                        await self._fetcher.client.read_what_is_there()
+                        await self._fetcher.client.wire.read_what_is_there()
                         if first is not None:
                             yield counted(chain([first], items), self._stats, TURN_SECONDS)
                     self._room.leave(page.size_bytes)

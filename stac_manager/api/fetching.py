@@ -171,8 +171,7 @@ class Follower:
         self.outlines = True  # whether pages may be parsed item by item; not where that went wrong
 
     async def fetch(self, request: Request, reading: Reading, attempts: int | None) -> Page:
-        """Fetch a page of a reading, as `fetch_page` does; its first request is then one for pages of the size that
-        works."""
+        """Fetch a page of a reading, as `fetch_page` does; its first request then asks for the size that works."""
         if self._loses:
             request = with_conditions(request, reading.first) or request
         page = await self._fetch(request, reading.first, attempts)

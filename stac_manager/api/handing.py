@@ -30,8 +30,7 @@ def parts_to_hand_over(left: float, idle: int) -> int:
 
 
 class HandingOver:
-    """Hands over parts of the `partitions` of a search that has `counted` items, where what is lost by it is found in
-    the end."""
+    """Hands over parts of the `partitions` of a search of `counted` items, where what is lost is found in the end."""
 
     def __init__(self, cuts: Cutter, counted: int, partitions: Sequence[Partition]) -> None:
         self._cuts = cuts

@@ -48,8 +48,7 @@ class Conditions:
         return names if names.isdisjoint(asked) and len(names) <= len(asked) else set()
 
     def take_for(self, names: set[str], *, heeds: bool) -> list[str]:
-        """Take other names for those of the Collections asked for, if the server heeds what is asked for at all; give
-        what is to be noted."""
+        """Take other names for the Collections asked for, if the server heeds those at all; give notes."""
         known, self._collections_heeded = self._collections_heeded, heeds
         came, asked = (", ".join(map(repr, sorted(each))) for each in (names, self.asked.collections or ()))
         if heeds:

@@ -6,7 +6,6 @@ What goes over the wire and comes back is the business of `network.exchange`; wh
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Self
@@ -41,8 +40,6 @@ LEAST_SHARE_OF_A_FULL_PAGE = 0.5
 # The most requests of a search, retries included, and for each item that came: every page of it could be asked for ten
 # times with one item a page.
 REQUESTS_A_SEARCH, REQUESTS_AN_ITEM = 10_000, 10
-# Turns of the event loop without news after which nothing more is on its way, and the most turns spent on it.
-IDLE_TURNS, MAX_TURNS = 3, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +79,25 @@ class Client:
         self._source, self._stats = URL(root), stats
         credentials = Credentials(headers, lambda given: connection.credentials(self._source, given), of_query(root))
         self._carrier = Carrier(connection, limiter, stats)
-        self._wire = Wire(self._source, credentials, connection, stats, limiter, pool, self._carrier.turn)
+        self.wire = Wire(self._source, credentials, connection, stats, limiter, pool, self._carrier.turn)
         self._let_in: set[URL] = set()  # below which places items were had
 
     @property
     def credentials(self) -> Credentials:
         """What is sent to the origin of the source, and shown nowhere."""
-        return self._wire.credentials
+        return self.wire.credentials
 
     @property
     def post_refused(self) -> int | None:
         """The status of the latest POST; None once one was answered, 0 before."""
-        return self._wire.post_refused
+        return self.wire.post_refused
 
     async def __aenter__(self) -> Self:
-        await self._wire.__aenter__()
+        await self.wire.__aenter__()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._wire.__aexit__(*error)
+        await self.wire.__aexit__(*error)
 
     async def send(
         self,
@@ -141,23 +138,13 @@ class Client:
                 self._carrier.look_with(lambda: self._sent(sample))
         return answer
 
-    async def read_what_is_there(self) -> None:
-        """Let the answers that have arrived be read and the requests that follow them be sent, before other work."""
-        idle = 0
-        for _ in range(MAX_TURNS):
-            before = self._wire.chunks
-            await asyncio.sleep(0)
-            idle = idle + 1 if self._wire.chunks == before else 0
-            if idle == IDLE_TURNS:
-                return
-
     async def _sent(self, request: Request, *, outline: bool = False, full: int | None = None) -> Answer:
         """Send it once. An error that repeats what is not to be shown is made to say nothing."""
         requests = self._stats.requests
         if requests >= REQUESTS_A_SEARCH + REQUESTS_AN_ITEM * self._stats.completeness.items:
             raise SearchEndsError(f"the search ends after {requests} requests, which is far more than its items need")
         try:
-            place, reply, redirected = await self._wire.follow(request, let_in=self._carrier.knows)
+            place, reply, redirected = await self.wire.follow(request, let_in=self._carrier.knows)
             if reply.status >= 300:
                 raise self._refusal(place, reply, redirected=redirected)
             return await self._answer(place, reply, outline, full)
@@ -168,7 +155,7 @@ class Client:
     async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None) -> Answer:
         started = perf_counter()
         try:
-            answer = await _parsed(place, reply, outline, self._wire.credentials.secrets)
+            answer = await _parsed(place, reply, outline, self.wire.credentials.secrets)
         except Fault as fault:
             if fault.kind != "web page" or self._carrier.answered:
                 raise
@@ -177,7 +164,7 @@ class Client:
         finally:
             self._stats.seconds_decoding += perf_counter() - started
         informs = full and answer.size >= LEAST_SHARE_OF_A_FULL_PAGE * full
-        self._wire.observe("page" if informs else "other", reply.started, reply.ended, reply.in_flight)
+        self.wire.observe("page" if informs else "other", reply.started, reply.ended, reply.in_flight)
         return answer
 
     def _refusal(self, place: str, reply: Reply, *, redirected: bool) -> Fault | StatusError:
@@ -189,12 +176,12 @@ class Client:
         let_in = status == 403 and reply.own and reply.url.parent in self._let_in
         if status in messages.DENIED and self._source.raw_query_string not in reply.url.raw_query_string:
             place += QUERY_HINT
-        secrets = self._wire.credentials.secrets if reply.own else None
+        secrets = self.wire.credentials.secrets if reply.own else None
         words = f"{place}: the server answered {messages.of_error(status, reply.body, secrets)}"
         of_amazon = status == 403 and "x-amzn-RequestId" in reply.headers
         throttled = let_in or (of_amazon and messages.server_message(reply.body) == "Forbidden")
         if throttled:
-            self._wire.refused(reply)
+            self.wire.refused(reply)
         if status in RETRIED or throttled or (redirected and self._carrier.knows):
             return Fault(words, "status", status=status, refused=throttled, retry_after=reply.retry_after)
         return StatusError(words, status)

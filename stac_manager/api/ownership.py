@@ -82,8 +82,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """Tells of most items in a few steps that a partition owns them and that the search means them. Where it does not,
-    `owner` and `Asked.means` decide."""
+    """Tells of most items in a few steps that a partition owns them and the search means them, and of none wrongly."""
 
     collections: frozenset[str] | None
     bbox: tuple[float, ...] | None

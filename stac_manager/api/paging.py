@@ -71,8 +71,7 @@ class Page:
             return None
 
     def objects(self) -> list[dict[str, Any]]:
-        """Give the members that are JSON objects, none where they cannot be read: the first of a page so large that to
-        parse it would take long."""
+        """Give the members that are JSON objects, the first ones of a large page; none where they cannot be read."""
         try:
             return list(self.objects_one_by_one())
         except DamagedPageError:
@@ -134,12 +133,11 @@ async def fetch_page(
 async def make_sure(
     client: Client, request: Request, page: Page, *, full: int, next_links_seen: bool, several: bool = False
 ) -> Page:
-    """Look twice at a page without a `next` link from a server that gives no count: is it the last one?
-
-    A page that is `full` is asked for again, one item smaller: that must give a link, or the server just gives none.
-    A shorter one may be as large as the server's pages get: where no link was seen yet, it is asked for by its own
-    size, as some give no links to who asks for more, and then one item. With a count the first of it is enough. The
-    page to go on with is the given one, with a `doubt` where there is one, or the smaller one with its link."""
+    """Look twice at a page without a `next` link from a server that gives no count: is it the last one? A page that
+    is `full` is asked for again, one item smaller: that must give a link, or the server just gives none. A shorter one
+    may be as large as the server's pages get: where no link was seen yet, it is asked for by its own size, as some give
+    no links to who asks for more, and then one item. With a count the first of it is enough. The page to go on with is
+    the given one, with a `doubt` where there is one, or the smaller one with its link."""
     if page.following is not None or page.size == 0 or page.broken is not None:
         return page
     if page.matched is not None and (page.matched <= page.size or next_links_seen or page.size >= full):
@@ -208,8 +206,7 @@ async def _smaller(client: Client, request: Request, page: Page) -> Page:
 
 
 async def _resized(client: Client, request: Request, first: Request, limit: int) -> Page | None:
-    """The same page of another size; what follows it continues a search of that size, as a link that is merged says
-    nothing of it."""
+    """The same page of another size, as are those after it: a link that is merged says nothing of its size."""
     smaller = with_limit(request, limit)
     return None if smaller is None else await page_if_any(client, smaller, with_limit(first, limit) or first, LOOKS)
 

@@ -247,8 +247,7 @@ class Planner:
         return any(task.result() for task in asked)
 
     async def _is_cut_by_space(self, query: Query, page: Page, cuts: SpaceCuts) -> tuple[bool, bool]:
-        """Whether the server filters by bbox, and items without a geometry can be had or would be missed; and whether
-        there are some of those."""
+        """Whether the server filters by bbox and none are missed by that; and whether some have no geometry."""
         boxes = [{"bbox": list(box)} for box in (NOWHERE, cuts.place) if box]
         async with owned_tasks() as tasks:
             without = tasks.create_task(self._count(query, NoGeometry())) if "filter" in query.endpoint.offers else None

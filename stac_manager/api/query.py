@@ -63,10 +63,8 @@ class Bounds:
         return self.low is None or self.high is None or self.high - self.low >= SHORTEST_SECONDS
 
     def text(self, start: int | None, end: int | None, margin: int = 0) -> str | None:
-        """Write an interval of a search with a margin, the user's own bounds at its open ends; None for no bounds.
-
-        It is closed, as intervals of searches are, and never exceeds the user's own.
-        """
+        """Write an interval of a search with a margin, the user's own bounds at its open ends; None for no bounds. It
+        is closed, as intervals of searches are, and never exceeds the user's own."""
         low_text, high_text = self.low_text, self.high_text
         low = None if start is None else start // SECOND - margin
         high = None if end is None else end // SECOND + margin
@@ -214,8 +212,7 @@ class Query:
 
 
 def total_order(keys: Sequence[Mapping[str, str]] | None) -> list[Mapping[str, str]]:
-    """The keys of a sort, or of newest first, and the id as the last one: servers give ties in any order, another one
-    on each page."""
+    """The keys of a sort, or of newest first, and the id as the last: servers give ties in any order on each page."""
     keys = keys or NEWEST_FIRST
     return [*keys] if any(key["field"] == "id" for key in keys) else [*keys, BY_ID]
 

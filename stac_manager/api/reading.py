@@ -196,8 +196,7 @@ class Reading:
 
     @property
     def contradicts(self) -> bool:
-        """Whether its count is all that says that something is missing: its pages, full but for the last one and each
-        with other items, came to their end."""
+        """Whether its count alone says that something is missing: its pages were full and different up to the last."""
         memory, tally, ending = self.memory, self.tally, self.ending
         plain = not (ending.uneven or memory.last_was_full or tally.skipped or memory.anew)
         whole = memory.different == tally.members < (self.expected or 0)

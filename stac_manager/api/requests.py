@@ -27,9 +27,7 @@ _NUMBER_IN_QUERY = re.compile(rf"(?<=[?&])({'|'.join(COUNTING)})=(\d{{1,12}})(?=
 
 def mark_of_request(request: Request) -> int:
     """Return a number that is the same for the same request; a `next` link may tell its pages apart by a header.
-
-    `orjson` writes the 100,000 points of an area in 5 ms, `repr` in 130 ms.
-    """
+    `orjson` writes the 100,000 points of an area in 5 ms, `repr` in 130 ms."""
     try:
         body = orjson.dumps(request.body)
     except TypeError:  # an integer of more than 64 bits, say
@@ -69,8 +67,7 @@ def _may_count_pages(name: str, value: Any) -> bool:
 
 def with_page_of(request: Request, limit: int, came: int) -> Request | None:
     """Return the request for what begins behind `came` items where its number counts pages, of another size: no more
-    than `limit`, and so many that whole pages lie before it. None where its number is something else.
-    """
+    than `limit`, and so many that whole pages lie before it. None where its number is something else."""
     numbers, size = numbers_of(request), limit_of(request)
     if list(numbers) != ["page"] or not size or not came or came % size:
         return None
@@ -121,10 +118,8 @@ class Counter:
 
 
 def counter_of(second: Request, third: Request, page_size: int, number: int = 2) -> Counter | None:
-    """Read from the links to the second and to the third page how they count; None where they do not, plainly.
-
-    With a `number` they lead to the page of that number and to the one after it, from 1.
-    """
+    """Read from the links to the second and to the third page how they count; None where they do not, plainly. With a
+    `number` they lead to the page of that number and to the one after it, from 1."""
     before, after = numbers_of(second), numbers_of(third)
     grown = [name for name in before if name in after and after[name] != before[name]]
     if len(grown) != 1 or with_number(second, grown[0], after[grown[0]]) != third:
@@ -134,8 +129,7 @@ def counter_of(second: Request, third: Request, page_size: int, number: int = 2)
 
 def counter_of_sizes(second: Request, of_one: Request, page_size: int) -> Counter | None:
     """Read the same from the links to the second pages of two searches, one of `page_size` and one of one item a page;
-    None where they differ in more than the sizes, the times that were asked for, and one number that follows the size.
-    """
+    None where they differ in more than the sizes, the times asked for, and one number that follows the size."""
     numbers, other = numbers_of(second), numbers_of(of_one)
     names = [name for name in numbers if name in other and numbers[name] - other[name] == page_size - 1 > 0]
     if len(names) != 1 or _without(second, names[0]) != _without(of_one, names[0]):
@@ -182,8 +176,7 @@ def page_after(request: Request) -> Request | None:
 
 
 def item_after(request: Request) -> Request | None:
-    """The request for what is behind the first item of a page, where its number counts items, or pages of one item;
-    None of others."""
+    """The request for what is behind the first item of a page, where its number counts items; None of others."""
     if limit_of(request) == 1 and "page" in numbers_of(request):
         return page_after(request)
     numbers = {name: number for name, number in numbers_of(request).items() if name != "page"}

@@ -196,11 +196,9 @@ async def read(
     pool: Pool | None,
     done: Done,
 ) -> Parts:
-    """Yield the items that a partition owns, in parts, and call `done` with the report after the last.
-
-    `texts` keeps the text of the latest item, where nothing else is wanted; `endpoints` where searches are
-    answered, also for the partitions that follow, and `pool` the connections to there.
-    """
+    """Yield the items that a partition owns, in parts, and call `done` with the report after the last. `texts` keeps
+    the text of the latest item, where nothing else is wanted; `endpoints` where searches are answered, also for the
+    partitions that follow, and `pool` the connections to there."""
     async with opened(replace(config, max_items=None), collection_id, stats, pool) as session:
         workers, whole = session.level.planned, isinstance(partition, Whole)
         session.fetcher.errs_at_ends = endpoints.errs_at_ends

@@ -32,8 +32,7 @@ def weight_of(share: Share) -> float:
 
 
 def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
-    """Intervals of which each begins where the one before it ends, and the one in place of them; those that stand
-    alone are left out."""
+    """Several intervals of which each begins where the one before it ends, and the one in place of them."""
     groups: list[list[tuple[Interval, Share]]] = []
     intervals = [(share.partition, share) for share in shares if isinstance(share.partition, Interval)]
     for partition, share in sorted(intervals, key=lambda each: -inf if each[0].start is None else each[0].start):

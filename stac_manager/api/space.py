@@ -44,8 +44,7 @@ def area_across(bbox: Sequence[float] | None) -> dict[str, Any] | None:
 
 
 def is_outside(bbox: Sequence[float] | None, member: Any) -> bool:
-    """Whether the first vertex of an item lies outside of the box of a search: no tile owns it then, though it may
-    reach in."""
+    """Whether the first vertex of an item lies outside of the box of a search: no tile owns it."""
     vertex = first_vertex(member.get("geometry"))
     return vertex is not None and not any(
         box.west <= vertex[0] <= box.east and box.south <= vertex[1] <= box.north for box in boxes_of(bbox)
@@ -53,11 +52,9 @@ def is_outside(bbox: Sequence[float] | None, member: Any) -> bool:
 
 
 def cut(tile: Tile, points: Sequence[Point], parts: int, even: float = ELSEWHERE) -> list[Tile]:
-    """Cut a tile into about so many with as many items each (k-d tree, Bentley 1975).
-
-    A page is a poor sample: servers order by an id or a grid, in which neighbours are near each other. So a share
-    `even` of the items is taken to be spread evenly, and only the rest to be where those of the sample are.
-    """
+    """Cut a tile into about so many with as many items each (k-d tree, Bentley 1975). A page is a poor sample: servers
+    order by an id or a grid, in which neighbours are near each other. So a share `even` of the items is taken to be
+    spread evenly, and only the rest to be where those of the sample are."""
     halves = _halves(tile, points, parts // 2 / parts, even if points else 1.0) if parts > 1 else None
     if halves is None:
         return [replace(tile, estimate=None)]
@@ -93,8 +90,7 @@ def _halves(tile: Tile, points: Sequence[Point], share: float, even: float) -> t
 
 
 def _place(values: Sequence[float], low: float, high: float, even: float, share: float) -> float:
-    """Where a share of the items is below, if an `even` share of them is spread between two places, the rest at the
-    values."""
+    """Where a share of the items is below, if an `even` share of them is spread evenly, the rest at the values."""
     each = (1 - even) / max(len(values), 1)
     below, place = 0.0, low
     for value in (*values, high):
@@ -122,8 +118,7 @@ def points_of(members: Sequence[Any]) -> list[Point]:
 
 
 class SpaceCuts:
-    """Cuts tiles, by where the items of their first pages are: `members` are those of the search, which has `counted`
-    items by the server's count."""
+    """Cuts tiles, by where the items of their first pages are: `members` are those of the search of `counted` items."""
 
     def __init__(self, members: Sequence[Any], counted: int | None = None) -> None:
         self._points = points_of(members)

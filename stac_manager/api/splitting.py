@@ -38,10 +38,8 @@ def parts_of_oversized(counted: int, page: int, sizes: Sizes, *, burst: bool = F
 
 
 def parts_to_share(fetched: int, left: float, idle: int) -> int:
-    """Into how many parts to cut a partition that others could help with; 0 where it is done sooner without them.
-
-    What was fetched of it is fetched again, and each part costs one more request.
-    """
+    """Into how many parts to cut a partition that others could help with; 0 where it is done sooner without them: what
+    was fetched of it is fetched again, and each part costs one more request."""
     parts = min(idle + 1, ceil(left))
     if left < FEWEST_PAGES_TO_SHARE or (fetched + left) / parts + 1 > WORTH_SHARING * left:
         return 0

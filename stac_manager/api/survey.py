@@ -56,8 +56,7 @@ class _Answers:
 async def survey(
     client: Client, source: str, body: Mapping[str, Any], bounds: Bounds, endpoint: Endpoint | None = None
 ) -> Survey | Endpoint:
-    """Ask what is needed to cut a search, at an endpoint if that is known. Where it has to be taken in parts, or in
-    another form, that is where it is asked."""
+    """Ask what is needed to cut a search, or where it is asked, if it has to be taken in parts or in another form."""
     try:
         return await _surveyed(client, source, body, bounds, endpoint)
     except StatusError as error:
@@ -198,8 +197,7 @@ async def heeds_collections(client: Client, query: Query) -> bool:
 
 
 async def ignored(client: Client, query: Query) -> list[str]:
-    """Name the conditions that the server offers and ignores: a search finds something where it has one of them that no
-    item can meet."""
+    """Name the conditions that the server offers and ignores: with one that no item can meet it finds something."""
     names, nowhere = [], Asked(bbox=NOWHERE)
     for name, vain in (("filter", vain_filter), ("query", vain_query), ("intersects", vain_area)):
         if name in query.body and (name in query.endpoint.offers or name not in EXTENSIONS):

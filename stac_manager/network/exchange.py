@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,6 +43,8 @@ READ_BUFFER_BYTES = 1_048_576
 # Cookies go back to the server with every request, and servers refuse headers of more than about 8 KB.
 MAX_COOKIE_BYTES, MAX_COOKIES = 4_096, 1_000
 NOWHERE = URL()
+# Turns of the event loop without news after which nothing more is on its way, and the most turns spent on it.
+IDLE_TURNS, MAX_TURNS = 3, 200
 LONGEST_PLACE = 500
 HIDDEN = "(an address that repeats credentials)"
 
@@ -102,7 +105,7 @@ class Wire:
         self._budget = bodies.Budget()
         self._flights = _Flights(stats)
         self.credentials = credentials
-        self.chunks = 0  # pieces of bodies that were read
+        self._chunks = 0  # pieces of bodies that were read
         self.post_refused: int | None = 0  # the status of the latest POST; None once one was answered
 
     async def __aenter__(self) -> Self:
@@ -220,12 +223,22 @@ class Wire:
         self._limiter.observe(outcome, latency=ended - started, in_flight=in_flight, now=ended, retry_after=says)
         self._stats.concurrency = self._limiter.level
 
+    async def read_what_is_there(self) -> None:
+        """Let the answers that have arrived be read and the requests that follow them be sent, before other work."""
+        idle = 0
+        for _ in range(MAX_TURNS):
+            before = self._chunks
+            await asyncio.sleep(0)
+            idle = idle + 1 if self._chunks == before else 0
+            if idle == IDLE_TURNS:
+                return
+
     async def _read(self, response: aiohttp.ClientResponse, holder: object) -> bytes:
         """Read a body as it comes over the wire, up to the cap."""
         chunks: list[bytes] = []
         size = 0
         async for chunk in response.content.iter_any():
-            self.chunks += 1
+            self._chunks += 1
             size += len(chunk)
             if size > bodies.MAX_RESPONSE_BYTES:
                 response.close()
