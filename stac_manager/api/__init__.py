@@ -1,4 +1,1 @@
-"""API mode: from a search to the items on its pages.
-
-Whatever asks a server raises `DataProcessingError` where that cannot be reached, refuses, or answers nonsense.
-"""
+"""API mode: from a search to its items. What asks a server raises `DataProcessingError` where that gives no answer."""

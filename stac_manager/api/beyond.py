@@ -16,7 +16,8 @@ from typing import Any
 from stac_manager.api.cutting import times_of
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.forms import ATTEMPTS, found
+from stac_manager.api.forms import found
+from stac_manager.api.http import ATTEMPTS
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.ownership import FOREIGN, Owner, owner
 from stac_manager.api.paging import Page, page_of
@@ -84,7 +85,7 @@ class Beyond:
             return False
         if not self._told:
             self._told = True
-            self._ledger.failed(shown(reading.first.url), f"what follows the last page: {error}")
+            self._ledger.failures.add(shown(reading.first.url), f"what follows the last page: {error}")
             if reading.counted is None:
                 reading.ending.shifted = reading.ending.shifted or f"{error}: taken for what follows the last page"
         return True

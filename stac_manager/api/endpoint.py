@@ -119,8 +119,8 @@ async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) 
     search, usual = linked(landing.url, _TEMPLATE.sub("", href)), Endpoint.guess(source)
     conforms_to = landing.document.get("conformsTo")
     if conforms_to is None and (elsewhere := _link(landing, "conformance")) is not None:  # OGC API Features
-        with suppress(DataProcessingError):
-            conforms_to = (await client.send(Request("GET", str(elsewhere)), attempts=2)).document.get("conformsTo")
+        answer = await client.ask(Request("GET", str(elsewhere)), attempts=2)
+        conforms_to = answer and answer.document.get("conformsTo")
     classes = [str(name) for name in conforms_to[:MOST_CLASSES]] if isinstance(conforms_to, list) else []
     return Endpoint(
         search,
@@ -136,22 +136,16 @@ async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) 
 async def _unlisted(client: Client, source: str, names: Sequence[str]) -> Endpoint | None:
     """Find a search that the landing page does not name."""
     guess = replace(Endpoint.guess(source), post=False)
-    with suppress(DataProcessingError):
-        named = {"collections": names} if names else {}
-        answer = await client.send(guess.request({**named, "limit": 1}), attempts=2)
-        if isinstance(answer.document.get("features"), list):
-            return guess
-    return None
+    named = {"collections": names} if names else {}
+    answer = await client.ask(guess.request({**named, "limit": 1}), attempts=2)
+    return guess if answer is not None and isinstance(answer.document.get("features"), list) else None
 
 
 async def naming_all(client: Client, place: Endpoint, names: Sequence[str] = ()) -> Endpoint | None:
     """The same, for searches that name all Collections it lists, if no `names` are given; None if it lists none."""
     first, found = Request("GET", str(place.collections)), dict.fromkeys(names)
-    try:
-        answer = await client.send(first, attempts=2)
-    except DataProcessingError:
-        return None
-    while isinstance(listed := answer.document.get("collections"), list):
+    answer = await client.ask(first, attempts=2)
+    while answer is not None and isinstance(listed := answer.document.get("collections"), list):
         before = len(found)
         found |= {} if names else dict.fromkeys(each["id"] for each in listed if _has_items(each))
         following = next_request(answer, first)

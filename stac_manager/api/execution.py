@@ -172,7 +172,7 @@ class Search:
         self._stats.tell(Split(reading.share.partition.key, tuple(share.partition.key for share in shares)))
         reading.stopped |= not goes_on
         if self._splitter and reading.stopped:
-            self._splitter.forget(reading)
+            self._splitter.overlap.forget(reading)
         self._runner.add(shares)
         self._room.changed()
 
@@ -190,7 +190,7 @@ class Search:
             for share in members:
                 if share in rests:
                     rests[share].stopped = True
-                    self._splitter.forget(rests[share])
+                    self._splitter.overlap.forget(rests[share])
                 else:
                     self._runner.withdraw(share)
         self._room.changed()

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from stac_manager.network.bodies import RefusedBodyError
-from stac_manager.network.decoding import DECODED_AT_ONCE_BYTES, decoded, decoded_item
+from stac_manager.network.decoding import DECODED_AT_ONCE_BYTES, decoded, decoded_item, values
 
 OUTLINE_BYTES = 65_536
 TAIL_BYTES = 4_096
@@ -35,14 +35,9 @@ _TAILS = tuple(
     for comma in (b",", b", ")
     for name in (b'"links":', b'"numberMatched":', b'"numberReturned":', b'"context":')
 )
-# A string with more escapes than that holds up other threads, and ends there to these: nothing is looked at twice.
-_STRING = rb'"(?:[^"\\]++|\\.){0,1000000}+"?+'
-_STRUCTURE = re.compile(rb"%b|[\[{]|([\]}])" % _STRING, re.DOTALL)
-_SCALAR = re.compile(rb"%b|[^\s,\]]+" % _STRING, re.DOTALL)
 _TYPE, _SPACED_TYPE = b'"type":"Feature"', b'"type": "Feature"'
 _BLANK = re.compile(rb"\s*")
 _CLOSE = re.compile(rb"\s*\]")
-_COMMA = re.compile(rb"\s*,\s*")
 _BEGINNING = re.compile(rb'\{\s{0,99}"[^"\\]{0,99}"\s{0,99}:(\s{0,99}"Feature")?')  # compiled to a pattern itself
 
 
@@ -94,8 +89,8 @@ class Outline:
         if not found or (head := _object(data[: found.start()].rstrip().rstrip(b",") + b"}")) is None:
             return None
         begin = found.end()
-        values = _values(data, begin, len(data)) if data[begin : begin + 1] != b"]" else ()
-        ends = [end for _, end in values]
+        empty = data[begin : begin + 1] == b"]"
+        ends = [] if empty else [end for _, end in values(data, begin, len(data), MOST_MEMBERS)]
         stop = ends[-1] if ends else begin
         if (closed := _CLOSE.match(data, stop)) is None:
             return None
@@ -133,8 +128,9 @@ class Outline:
             yield feature  # the last one
             return
         stop, left = at, MOST_STRANGE
+        empty = at == self.begin and _BLANK.fullmatch(data, at, end)
         try:
-            for start, stop in _values(data, at, end) if at > self.begin or not _BLANK.fullmatch(data, at, end) else ():
+            for start, stop in () if empty else values(data, at, end, MOST_MEMBERS):
                 feature = _parsed(view[start:stop], loads)
                 left -= not isinstance(feature, dict)
                 if left < 0 or (feature is None and data[start:stop] != b"null"):
@@ -144,17 +140,6 @@ class Outline:
             raise DamagedPageError from None
         if not _BLANK.fullmatch(data, stop, end):
             raise DamagedPageError
-
-
-def _values(data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
-    """Where the values of a list begin and end, if they are values."""
-    for _ in range(MOST_MEMBERS):
-        stop = _end_of_value(data, at, end)
-        yield at, stop
-        if (comma := _COMMA.match(data, stop, end)) is None:
-            return
-        at = comma.end()
-    raise RefusedBodyError(f"the answer has more than {MOST_MEMBERS:,} members; it is not read")
 
 
 def _between(data: bytes, begin: int, end: int) -> re.Match[bytes] | None:
@@ -180,20 +165,6 @@ def _count(members: dict[str, Any], data: bytes, begin: int, end: int) -> int:
         return len(decoded(b"[%b]" % data[begin:end]))
     except ValueError:
         return looks
-
-
-def _end_of_value(data: bytes, at: int, end: int) -> int:
-    """Where a JSON value ends, if it is one."""
-    if data[at : at + 1] not in (b"{", b"["):
-        scalar = _SCALAR.match(data, at, end)
-        return scalar.end() if scalar else at
-    depth = 0
-    for found in _STRUCTURE.finditer(data, at, end):
-        if found.end() - found.start() == 1:  # and no string
-            depth += -1 if found[1] else 1
-            if depth == 0:
-                return found.end()
-    return end
 
 
 def _parsed(data: bytes | memoryview, loads: Callable[[Any], Any] = orjson.loads, *, loosely: bool = True) -> Any:

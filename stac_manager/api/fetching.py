@@ -60,7 +60,7 @@ class Fetcher:
         self.came()
         works = limit_of(reading.first)
         if asked is not None and works is not None and works < asked:
-            self.shrink(works)
+            self.sizes.failed(works)
         part = reading.share.partition
         if not isinstance(part, Pages):
             page = await self.make_sure(request, page, enough, reading.tally.members)
@@ -83,7 +83,7 @@ class Fetcher:
             return False
         else:
             reading.begin_anew(first)
-        self.shrink(limit)
+        self.sizes.failed(limit)
         return True
 
     def _sized(self, reading: Reading, request: Request) -> Request:
@@ -137,7 +137,7 @@ class Fetcher:
             self.sizes.start_over(found.size)
             self.next_links_seen = True
         elif found is not page and page.size < limit:
-            self.shrink(found.size)
+            self.sizes.failed(found.size)
         return found
 
     def learn(self, page: Page) -> None:
@@ -154,10 +154,6 @@ class Fetcher:
         """Ask for pages of the size that was asked for, where smaller ones did not help."""
         if not self.sizes.works:
             self.sizes.start_over()
-
-    def shrink(self, limit: int) -> None:
-        """Ask for smaller pages for now."""
-        self.sizes.failed(limit)
 
 
 class Follower:

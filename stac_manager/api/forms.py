@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from stac_manager.api.endpoint import REFUSED_POST, Endpoint, naming_all
-from stac_manager.api.http import Client
+from stac_manager.api.http import ATTEMPTS, Client
 from stac_manager.api.paging import Page, page_if_any
 from stac_manager.api.query import LONGEST_ADDRESS, NEWEST_FIRST, Bounds, Query
 from stac_manager.api.reading import Reading
@@ -18,8 +18,6 @@ from stac_manager.exceptions import DataProcessingError
 from stac_manager.network import messages
 from stac_manager.plan import Pages, Partition, Whole
 
-# These questions only make things faster: they are not worth long retries.
-ATTEMPTS = 3
 MOST_LAPSES = 2  # so often a search is begun once more because its links are no longer good
 REFUSED_METHOD = 405
 REFUSED_SORT = (400, 422, 500)

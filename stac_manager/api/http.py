@@ -33,6 +33,8 @@ from stac_manager.network.unreached import PROXY_DENIED
 from stac_manager.options import Headers
 from stac_manager.stats import ApiStats
 
+# Questions that only make things faster are not worth long retries.
+ATTEMPTS = 3
 NO_ITEMS = b'{"type": "FeatureCollection"}'
 QUERY_HINT = " (without the query of the source, which only its landing page gets: give a key in headers)"
 # The last page of a partition is shorter: it says something of the server while it is at least half a page.
@@ -137,6 +139,13 @@ class Client:
             if not self._carrier.knows and (sample := with_limit(request, 1)) is not None:
                 self._carrier.look_with(lambda: self._sent(sample))
         return answer
+
+    async def ask(self, request: Request, *, attempts: int = ATTEMPTS, outline: bool = False) -> Answer | None:
+        """Send what can be done without; None where there is no answer."""
+        try:
+            return await self.send(request, attempts=attempts, outline=outline)
+        except DataProcessingError:
+            return None
 
     async def _sent(self, request: Request, *, outline: bool = False, full: int | None = None) -> Answer:
         """Send it once. An error that repeats what is not to be shown is made to say nothing."""

@@ -44,7 +44,7 @@ class Ledger:
         loads: Callable[[Any], Any] | None = None,
     ) -> None:
         self.stats = stats
-        self._failures = failures
+        self.failures = failures
         self.conditions = Conditions(asked)
         self.left = left  # items that are still wanted; None for all
         self.totals = Tally()  # over all partitions: foreign items, those left out, members that are no items
@@ -107,7 +107,7 @@ class Ledger:
         verdict = judge("time", proof.counted, proof.partitions, came=self.came)
         proof.status, proof.problems = verdict.status, verdict.problems
         for words in verdict.missing:
-            self._failures.add("the search", words)
+            self.failures.add("the search", words)
 
     def items(self, reading: Reading, page: Page) -> Iterator[Item | None]:
         """Yield the items of a page that this partition owns and that did not come before, as far as the page is not
@@ -172,20 +172,16 @@ class Ledger:
         """Take note of an item that the server has twice."""
         self._twice.add(mark)
 
-    def failed(self, place: str, error: str) -> None:
-        """Take note of what is no page of one reading."""
-        self._failures.add(place, error)
-
     def failed_pages(self, reading: Reading) -> None:
         """Take note of pages that nobody can have: no count proves anything then."""
         reading.ending.shifted = reading.ending.shifted or reading.ending.error
-        self._failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
+        self.failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
 
     def skipped(self, reading: Reading) -> None:
         """Take note of items that nobody can have."""
         for error in reading.skipped():
             self.totals.failed += 1
-            self._failures.add(shown(reading.first.url), f"an item cannot be had: {error}")
+            self.failures.add(shown(reading.first.url), f"an item cannot be had: {error}")
 
     def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page, near: list[int]) -> bool:
         meant = not isinstance(member, dict) or self.conditions.are_met(reading, member)
@@ -216,7 +212,7 @@ class Ledger:
         if not item and (reason := illegible or why_not_an_item(member, partial=True)):
             reading.tally.failed += 1
             self.totals.failed += 1
-            self._failures.add(page.url, reason)
+            self.failures.add(page.url, reason)
             return False
         return True
 

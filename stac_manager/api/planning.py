@@ -120,7 +120,7 @@ class Planner:
         known = await survey(self._client, self._config.source, self.body, bounds, endpoint)
         if isinstance(known, Endpoint):
             return Planned(await self.query(known), "")
-        fetcher.shrink(works := limit_of(known.page.first) or fetcher.page_size)
+        fetcher.sizes.failed(works := limit_of(known.page.first) or fetcher.page_size)
         page = await fetcher.make_sure(known.page.first, known.page, self._config.max_items)
         fetcher.learn(page)
         query = replace(known.query, body={**known.query.body, "limit": min(works, fetcher.page_size)})

@@ -52,9 +52,9 @@ class Overlap:
             self._undiminished[parent.key] = parts + 1
             self._twins += parts > 0
 
-    def forget(self, counted: int) -> None:
-        """Take note that others are read in place of one that holds so many."""
-        self._counted -= counted
+    def forget(self, reading: Reading) -> None:
+        """Take note that others are read in place of this one."""
+        self._counted -= reading.counted or 0
 
     def is_likely(self, page_size: int) -> bool:
         """Whether there are more items in the partitions than in the whole, or parts hold all that the partition held,

@@ -70,7 +70,7 @@ class Splitter:
             self._handing = HandingOver(cuts, sizes.counted, proved)
         self._sizes = sizes
         self.repairs = Repairs(pages)
-        self._overlap = Overlap(sizes.counted)
+        self.overlap = Overlap(sizes.counted)
         self._spent = 0  # requests for sharing work of which nobody knows how much it is
         self.divides = True
 
@@ -82,12 +82,8 @@ class Splitter:
         self._cuts.learn(share.partition, page.matched)
         if self._handing:
             self._handing.learn(reading, page.matched)
-        self._overlap.add(page.matched, share.parent)
-        return self._overlap.is_likely(page_size) and holds_others(page, share.partition)
-
-    def forget(self, reading: Reading) -> None:
-        """Take note that others are read in place of this one."""
-        self._overlap.forget(reading.counted or 0)
+        self.overlap.add(page.matched, share.parent)
+        return self.overlap.is_likely(page_size) and holds_others(page, share.partition)
 
     def can_cut(self, reading: Reading) -> bool:
         """Tell whether a partition can be cut at all."""

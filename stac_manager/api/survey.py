@@ -10,8 +10,8 @@ from typing import Any
 
 from stac_manager.api.cutting import Density
 from stac_manager.api.endpoint import AREAS, EXTENSIONS, REFUSED_POST, Endpoint, find_endpoint
-from stac_manager.api.forms import ATTEMPTS, REFUSED_METHOD, found, goes_otherwise, naming_collections, one_by_one
-from stac_manager.api.http import Answer, Client
+from stac_manager.api.forms import REFUSED_METHOD, found, goes_otherwise, naming_collections, one_by_one
+from stac_manager.api.http import ATTEMPTS, Answer, Client
 from stac_manager.api.ownership import NUMBERS, Asked, has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
 from stac_manager.api.query import NOWHERE, Bounds, Query, vain_area, vain_filter, vain_query
@@ -141,11 +141,11 @@ async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> _
         return await page_if_any(client, request, request, ATTEMPTS)
 
     async with owned_tasks() as tasks:
-        first = tasks.create_task(_answer_if_any(client, endpoint.request(body), outline=True))
+        first = tasks.create_task(client.ask(endpoint.request(body), outline=True))
         hardly_anything = tasks.create_task(probe(HARDLY_ANYTHING))
         far = None if "datetime" in body else tasks.create_task(probe(BEFORE_FAR_FUTURE))
         url = endpoint.collection(*body.get("collections", ())[:1])
-        collections = tasks.create_task(_answer_if_any(client, Request("GET", str(url)))) if url else None
+        collections = tasks.create_task(client.ask(Request("GET", str(url)))) if url else None
     return _Answers(
         first.result(),
         hardly_anything.result(),
@@ -157,13 +157,6 @@ async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> _
 async def _end(task: asyncio.Task[_Answers]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-async def _answer_if_any(client: Client, request: Request, *, outline: bool = False) -> Answer | None:
-    try:
-        return await client.send(request, attempts=ATTEMPTS, outline=outline)
-    except DataProcessingError:
-        return None
 
 
 async def is_unknown(client: Client, endpoint: Endpoint, collection_id: str | None) -> bool:
@@ -184,7 +177,7 @@ async def _histogram(client: Client, endpoint: Endpoint, body: Mapping[str, Any]
         return None
     wanted = {name: as_query(value) for name, value in body.items() if name != "limit"}
     url = endpoint.aggregate.extend_query({**wanted, "aggregations": "datetime_frequency"})
-    answer = await _answer_if_any(client, Request("GET", str(url)))
+    answer = await client.ask(Request("GET", str(url)))
     return _histogram_of(answer.document) if answer else None
 
 

@@ -1,4 +1,4 @@
-"""Bytes -> JSON; what orjson refuses and servers write all the same."""
+"""Bytes -> JSON; what orjson refuses and servers write all the same; where a value ends."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import codecs
 import gc
 import json
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import orjson
+
+from stac_manager.network.bodies import RefusedBodyError
 
 # orjson parses 80 to 250 MB of items a second and nothing else runs meanwhile: what is larger is parsed item by item.
 DECODED_AT_ONCE_BYTES = 3 * 1_048_576
@@ -18,6 +21,12 @@ DECODED_AT_ONCE_BYTES = 3 * 1_048_576
 NO_TEXT = "\ufdd0"
 _SYNTAX = b'{"a-+~": ["\\u00e9"], "b&AOk-": 0}'
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([\w.:-]{1,40})', re.IGNORECASE)
+
+# A string with more escapes than that holds up other threads, and ends there to these: nothing is looked at twice.
+_STRING = rb'"(?:[^"\\]++|\\.){0,1000000}+"?+'
+_STRUCTURE = re.compile(rb"%b|[\[{]|([\]}])" % _STRING, re.DOTALL)
+_SCALAR = re.compile(rb"%b|[^\s,\]]+" % _STRING, re.DOTALL)
+_COMMA = re.compile(rb"\s*,\s*")
 
 
 class Illegible(str):
@@ -120,3 +129,28 @@ def in_utf_8(data: bytes, content_type: str) -> bytes:
             except UnicodeDecodeError:
                 return data.decode(found[1]).encode()
     return data
+
+
+def values(data: bytes, at: int, end: int, most: int) -> Iterator[tuple[int, int]]:
+    """Where the values of a list, at most so many, begin and end, if they are values."""
+    for _ in range(most):
+        stop = _end_of_value(data, at, end)
+        yield at, stop
+        if (comma := _COMMA.match(data, stop, end)) is None:
+            return
+        at = comma.end()
+    raise RefusedBodyError(f"the answer has more than {most:,} members; it is not read")
+
+
+def _end_of_value(data: bytes, at: int, end: int) -> int:
+    """Where a JSON value ends, if it is one."""
+    if data[at : at + 1] not in (b"{", b"["):
+        scalar = _SCALAR.match(data, at, end)
+        return scalar.end() if scalar else at
+    depth = 0
+    for found in _STRUCTURE.finditer(data, at, end):
+        if found.end() - found.start() == 1:  # and no string
+            depth += -1 if found[1] else 1
+            if depth == 0:
+                return found.end()
+    return end
