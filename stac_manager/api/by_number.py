@@ -12,8 +12,7 @@ from stac_manager.plan import Pages
 
 MOST_REFUSED = 3  # so many pages in a row that cannot be had are looked behind
 SHARES_A_WORKER = 8
-LAST_AHEAD = 3
-"""The last page is read when so many are left a worker: what it is needed for is done beside the others."""
+LAST_AHEAD = 3  # the last page is read when so many are left a worker: what it is needed for is done beside the others
 
 
 class Frontier:

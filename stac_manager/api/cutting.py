@@ -65,12 +65,8 @@ class Density:
         known = sum(self.weights[first:last])
         span = self.times[last] - self.times[first]
         for index in range(first, last):
-            share = (
-                self.weights[index] / known
-                if known > 1e-6
-                else (self.times[index + 1] - self.times[index]) / span
-            )  # fmt: skip
-            self.weights[index] = weight * share
+            evenly = (self.times[index + 1] - self.times[index]) / span
+            self.weights[index] = weight * (self.weights[index] / known if known > 1e-6 else evenly)
 
     def _cut_at(self, time: float) -> None:
         if time < self.low:

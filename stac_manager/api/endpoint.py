@@ -19,8 +19,7 @@ from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.network.links import linked, shown
 
-MOST_CLASSES = 10_000
-"""So many conformance classes of a landing page are looked at: the event loop waits meanwhile."""
+MOST_CLASSES = 10_000  # so many conformance classes of a landing page are looked at: the event loop waits meanwhile
 EXTENSIONS = ("fields", "filter", "query", "sort")
 """What a search may offer beside its core, by the end of its conformance class."""
 # What tells items apart, and which partition owns one, is asked for whatever the user wants.
@@ -124,7 +123,7 @@ async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) 
     classes = [str(name) for name in conforms_to[:MOST_CLASSES]] if isinstance(conforms_to, list) else []
     return Endpoint(
         search,
-        "POST" in by_method and client.post_refused not in REFUSED_POST,
+        "POST" in by_method and client.wire.post_refused not in REFUSED_POST,
         "POST" in by_method,
         _link(landing, "aggregate"),
         _link(landing, "data"),

@@ -1,4 +1,4 @@
-"""The features of a page, one at a time: an item is parsed when the consumer asks for it.
+"""The body of an answer -> its document, or the features of a page, each parsed when the consumer asks for it.
 
 A whole page parsed at once is some ten thousand objects, which the garbage collector walks and which have left the
 processor's cache by the time they are used: item by item takes less than half of the time, and the memory of one.
@@ -6,15 +6,18 @@ processor's cache by the time they are used: item by item takes less than half o
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import orjson
 
 from stac_manager.network.bodies import RefusedBodyError
-from stac_manager.network.decoding import DECODED_AT_ONCE_BYTES, decoded, decoded_item, values
+from stac_manager.network.decoding import DECODED_AT_ONCE_BYTES, decoded, decoded_item, in_utf_8, values
+from stac_manager.run import did, light_turn
 
 OUTLINE_BYTES = 65_536
 TAIL_BYTES = 4_096
@@ -26,8 +29,16 @@ MOST_MEMBERS = 300_000
 MOST_STRANGE = 10_000
 GUESSES = 3
 """So many wrong ends of an item are tried before brackets are counted in the rest of a page, which takes longer."""
-SKIPPED_SHARE = 0.75
-"""The end of an item is looked for behind this share of the length of the shortest one before it."""
+SKIPPED_SHARE = 0.75  # the end of an item is looked for behind this share of the length of the shortest one before it
+
+WHOLE_BYTES = DECODED_AT_ONCE_BYTES  # what is larger is not parsed as a whole
+LARGEST_ALONE_BYTES = 16 * 1_048_576
+"""A landing page, with a link to each of its Collections, or a Collection may be so large: few of them are read."""
+TURN_SECONDS = 0.02  # after so long with a list of Collections the event loop has its turn
+KEPT = ("id", "extent")  # what a search needs to know of a Collection
+
+_COLLECTIONS = re.compile(rb'"collections"\s*:\s*\[\s*(?=\{)')
+_END_OF_COLLECTIONS = re.compile(rb'\]\s*,\s*"|\]\s*\}\s*$')
 
 _LIST = re.compile(rb'"features"\s*:\s*\[\s*')
 _TAILS = tuple(
@@ -178,3 +189,57 @@ def _parsed(data: bytes | memoryview, loads: Callable[[Any], Any] = orjson.loads
 def _object(data: bytes) -> dict[str, Any] | None:
     document = _parsed(data)
     return document if isinstance(document, dict) else None
+
+
+async def document_of(data: bytes, content_type: str, *, outline: bool) -> Any:
+    """Read a body: as an `Outline`, if that is wanted and can be had, or if it is too large to be parsed at once.
+
+    Raises:
+        ValueError: If it is no JSON, or too large for what is no page of items nor a list of Collections.
+    """
+    await light_turn()
+    data = in_utf_8(data, content_type)
+    did(len(data))
+    if outline and (found := Outline.of(data)) is not None:
+        return found
+    if len(data) <= WHOLE_BYTES:
+        return decoded(data)
+    if (listed := await collections_in(data)) is not None:
+        return listed
+    if (page := await asyncio.to_thread(Outline.scanned, data)) is not None:
+        return page
+    if not outline and len(data) <= LARGEST_ALONE_BYTES:
+        return decoded(data)
+    raise ValueError(f"it has {len(data)} bytes, and neither items nor Collections")
+
+
+async def collections_in(data: bytes) -> dict[str, Any] | None:
+    """Read a long list of Collections one by one: parsed, or freed, at once it would hold up the event loop. Id and
+    extent are kept of each; None where it is something else."""
+    if (found := _COLLECTIONS.search(data, 0, OUTLINE_BYTES)) is None:
+        return None
+    begin = found.end()
+    for end in (match.start() for match in _END_OF_COLLECTIONS.finditer(data, max(len(data) - OUTLINE_BYTES, begin))):
+        try:
+            document = orjson.loads(data[:begin] + data[end:])
+        except orjson.JSONDecodeError:
+            continue
+        if not isinstance(document, dict) or document.get("collections") != []:  # another list, within a member
+            return None
+        try:
+            return {**document, "collections": await _kept(Outline({}, data, begin, end))}
+        except DamagedPageError:
+            return None
+    return None
+
+
+async def _kept(listed: Outline) -> list[dict[str, Any]]:
+    kept: list[dict[str, Any]] = []
+    until = perf_counter() + TURN_SECONDS
+    for each in listed.features():
+        if isinstance(each, dict):
+            kept.append({name: each[name] for name in KEPT if name in each})
+        if perf_counter() >= until:
+            await asyncio.sleep(0)
+            until = perf_counter() + TURN_SECONDS
+    return kept

@@ -40,7 +40,7 @@ async def another_form(
     shorter = replace(query, longest=len(refused.url) // 2)
     if status in TOO_LONG and refused.method == "GET" and shorter.by_names(partition, refused):
         return shorter
-    plainer = _plainer(query, error, status, query.datetime(partition) or "", client.post_refused)
+    plainer = _plainer(query, error, status, query.datetime(partition) or "", client.wire.post_refused)
     if plainer is None and status in NOT_THERE and (items := await _items_only(client, query)) is not None:
         return replace(query, endpoint=items)
     return plainer

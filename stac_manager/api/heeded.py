@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
-from stac_manager.api.ownership import NUMBERS, ROUNDED, Asked, collection_of
+from stac_manager.api.ownership import ROUNDED, Asked, collection_of
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import LOST, Reading
+from stac_manager.geojson import NUMBERS
 from stac_manager.protocols import Item
 from stac_manager.timestamps import SECOND, nanoseconds
 from stac_manager.words import many

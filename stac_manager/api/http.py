@@ -1,8 +1,4 @@
-"""Requests to a STAC API, as JSON documents: sent again where a fault may pass, redirected, decoded.
-
-What goes over the wire and comes back is the business of `network.exchange`; when a request is sent again that of
-`network.retrying`.
-"""
+"""Requests to a STAC API, as JSON documents: what an answer is, and which faults may pass. `network` carries them."""
 
 from __future__ import annotations
 
@@ -12,8 +8,7 @@ from typing import Any, Self
 
 from yarl import URL
 
-from stac_manager.api.documents import document_of
-from stac_manager.api.features import Outline
+from stac_manager.api.features import Outline, document_of
 from stac_manager.api.requests import Request, with_limit
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.limiter import Limiter
@@ -84,16 +79,6 @@ class Client:
         self.wire = Wire(self._source, credentials, connection, stats, limiter, pool, self._carrier.turn)
         self._let_in: set[URL] = set()  # below which places items were had
 
-    @property
-    def credentials(self) -> Credentials:
-        """What is sent to the origin of the source, and shown nowhere."""
-        return self.wire.credentials
-
-    @property
-    def post_refused(self) -> int | None:
-        """The status of the latest POST; None once one was answered, 0 before."""
-        return self.wire.post_refused
-
     async def __aenter__(self) -> Self:
         await self.wire.__aenter__()
         return self
@@ -158,7 +143,7 @@ class Client:
                 raise self._refusal(place, reply, redirected=redirected)
             return await self._answer(place, reply, outline, full)
         except (Fault, DataProcessingError) as error:
-            silence(error, self.credentials.hidden, f"{request.method} {shown(request.url)}: {messages.LEFT_OUT}")
+            silence(error, self.wire.credentials.hidden, f"{request.method} {shown(request.url)}: {messages.LEFT_OUT}")
             raise
 
     async def _answer(self, place: str, reply: Reply, outline: bool, full: int | None) -> Answer:

@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
+from stac_manager.geojson import extent, first_vertex
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile, Whole, is_within
 from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, moment_of_second, nanoseconds
 
-ROUNDED = 2 * 86_400 * SECOND
-"""Servers that round times to days, in a time zone of their own, are not off by more."""
+ROUNDED = 2 * 86_400 * SECOND  # servers that round times to days, in a time zone of their own, are not off by more
 ROUNDED_DEGREES = 0.1
-NUMBERS = (int, float)
 
 
 class Owner(Enum):
@@ -133,7 +132,7 @@ def _is_clear_of(item: Mapping[str, Any], bbox: tuple[float, ...]) -> bool:
     vertex = first_vertex(item.get("geometry"))
     if vertex is None or (west <= vertex[0] <= east and south <= vertex[1] <= north):
         return False
-    box = _extent(item["geometry"])
+    box = extent(item["geometry"])
     if box is None or box[2] - box[0] > 180:
         return False
     low_x, low_y, high_x, high_y = box
@@ -141,12 +140,6 @@ def _is_clear_of(item: Mapping[str, Any], bbox: tuple[float, ...]) -> bool:
         high_x + turn < west - ROUNDED_DEGREES or low_x + turn > east + ROUNDED_DEGREES for turn in (-360, 0, 360)
     )
     return beside or high_y < south - ROUNDED_DEGREES or low_y > north + ROUNDED_DEGREES
-
-
-def box_around(geometry: Any) -> tuple[float, ...] | None:
-    """The box around a GeoJSON geometry; None where it may cross the antimeridian."""
-    box = _extent(geometry)
-    return box if box and box[0] >= -180 and box[2] <= 180 and box[2] - box[0] <= 180 else None
 
 
 def _by_time(item: Mapping[str, Any], start: int | None, end: int | None) -> Owner:
@@ -199,37 +192,3 @@ def has_null_datetime(item: Any) -> bool:
     """Tell whether an item has no `datetime`."""
     properties = item.get("properties") if isinstance(item, dict) else None
     return isinstance(properties, dict) and properties.get("datetime") is None
-
-
-def first_vertex(geometry: Any) -> tuple[float, float] | None:
-    """Longitude (-180 to 180) and latitude of the first position of a GeoJSON geometry; None if it has none."""
-    for _ in range(10):
-        if isinstance(geometry, dict):
-            geometry = geometry.get("coordinates") or geometry.get("geometries")
-        elif isinstance(geometry, list) and geometry and isinstance(geometry[0], list | dict):
-            geometry = geometry[0]
-        else:
-            break
-    if not isinstance(geometry, list) or len(geometry) < 2:
-        return None
-    x, y = geometry[:2]
-    if not all(isinstance(each, int | float) and not isinstance(each, bool) and abs(each) < 1e6 for each in (x, y)):
-        return None
-    return ((x + 180) % 360 - 180 if not -180 <= x <= 180 else x), min(max(y, -90.0), 90.0)
-
-
-def _extent(geometry: Any) -> tuple[float, float, float, float] | None:
-    """The least and the largest coordinates of a GeoJSON geometry, however deeply nested; None where it has none."""
-    xs: list[float] = []
-    ys: list[float] = []
-    waiting: list[Any] = [geometry]
-    while waiting:
-        each = waiting.pop()
-        if type(each) is dict:
-            waiting += [each.get("coordinates"), each.get("geometries")]
-        elif type(each) is list and len(each) > 1 and type(each[0]) in NUMBERS and type(each[1]) in NUMBERS:
-            xs.append(each[0])
-            ys.append(each[1])
-        elif type(each) is list:
-            waiting += each
-    return (min(xs), min(ys), max(xs), max(ys)) if xs else None

@@ -112,7 +112,7 @@ async def fetch_page(
             shrinkable = limit is not None and limit > 1 and attempts is None
             answer = await client.send(request, attempts=attempts, shrinkable=shrinkable, outline=outline, full=limit)
             page = page_of(answer, first)
-            page.broken = page.broken and without(client.credentials.hidden, page.broken)
+            page.broken = page.broken and without(client.wire.credentials.hidden, page.broken)
             if page.following == request and not is_first:  # as the token of the last page goes no further (CMR)
                 page.following = None
             return page

@@ -9,8 +9,9 @@ from math import ceil, floor
 from typing import Any, ClassVar
 
 from stac_manager.api.endpoint import Endpoint
-from stac_manager.api.ownership import Asked, box_around
+from stac_manager.api.ownership import Asked
 from stac_manager.api.requests import Request, as_query
+from stac_manager.geojson import box_around
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile, Whole
 from stac_manager.timestamps import SECOND, seconds, text_of_second
 

@@ -1,9 +1,7 @@
 """One search of a STAC API: its items and the proof that none is missing, its plan, and one partition of it.
 
 A search is cut into partitions (`planning`), of which several are read at once (`run`); what a page holds is delivered
-by the partition that owns it (`ledger`), and compared with what the server counted. Where cutting does not work, it is
-read one page after another: as one partition.
-"""
+by the partition that owns it (`ledger`), and compared with what the server counted."""
 
 from __future__ import annotations
 
@@ -85,7 +83,7 @@ class Session:
 
     def discreet(self, failures: FailureCollector) -> FailureCollector:
         """Hand failures on without credentials, which the server may repeat in its items."""
-        return Discreet(failures, lambda: self.fetcher.client.credentials.hidden, "the search")
+        return Discreet(failures, lambda: self.fetcher.client.wire.credentials.hidden, "the search")
 
 
 @asynccontextmanager
@@ -101,7 +99,7 @@ async def opened(
         try:
             yield Session(level, fetcher, Planner(config, collection_id, fetcher))
         except (SearchEndsError, DataProcessingError) as error:
-            words = without(client.credentials.hidden, str(error))
+            words = without(client.wire.credentials.hidden, str(error))
             stats.completeness.status, stats.completeness.problems = "incomplete", [words]
             if isinstance(error, DataProcessingError) and words == str(error):
                 raise

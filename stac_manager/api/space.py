@@ -11,27 +11,14 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
-from stac_manager.api.ownership import first_vertex
+from stac_manager.geojson import boxes_of, first_vertex
 from stac_manager.plan import Partition, Tile
 
 SMALLEST_DEGREES = 1e-4
 ELSEWHERE = 0.2  # so large a share of the items that nobody has seen is taken to be spread evenly
-UNDIMINISHED = 0.9
-"""A part with this share of what was cut holds all of it: one may, where all lies in one place."""
+UNDIMINISHED = 0.9  # a part with this share of what was cut holds all of it: one may, where all lies in one place
 FEWEST_POINTS = 8  # fewer tell nothing of where the others are
-WORLD = Tile(-180.0, -90.0, 180.0, 90.0)
 Point = tuple[float, float]
-
-
-def boxes_of(bbox: Sequence[float] | None) -> list[Tile]:
-    """The box of a search as tiles: two of them where it crosses the antimeridian."""
-    if bbox is None:
-        return [WORLD]
-    half = len(bbox) // 2
-    west, south, east, north = bbox[0], bbox[1], bbox[half], bbox[half + 1]
-    if west <= east:
-        return [Tile(west, south, east, north)]
-    return [Tile(west, south, 180.0, north), Tile(-180.0, south, east, north)]
 
 
 def area_across(bbox: Sequence[float] | None) -> dict[str, Any] | None:
@@ -130,7 +117,7 @@ class SpaceCuts:
     def plan(self, bbox: Sequence[float] | None, parts: int) -> list[Tile]:
         """Cut the box of a search, or the world, into about so many tiles."""
         boxes = boxes_of(bbox)
-        return [tile for box in boxes for tile in self._cut(box, max(parts // len(boxes), 1))]
+        return [tile for box in boxes for tile in self._cut(Tile(*box), max(parts // len(boxes), 1))]
 
     @property
     def place(self) -> Sequence[float] | None:
@@ -156,11 +143,9 @@ class SpaceCuts:
 
     def can_cut(self, partition: Partition) -> bool:
         """Tell whether it is a tile that is not yet the smallest, and not one heap of items."""
-        return (
-            isinstance(partition, Tile)
-            and partition not in self._piled
-            and max(partition.east - partition.west, partition.north - partition.south) > 4 * SMALLEST_DEGREES
-        )
+        if not isinstance(partition, Tile) or partition in self._piled:
+            return False
+        return max(partition.east - partition.west, partition.north - partition.south) > 4 * SMALLEST_DEGREES
 
     def cut(self, partition: Partition, parts: int, reached: float | None = None) -> list[Tile]:
         """Cut a tile into about so many of as many items each."""
@@ -183,6 +168,5 @@ class SpaceCuts:
 
 def are_in_one_place(points: Sequence[Point]) -> bool:
     """Whether no cut comes between points."""
-    return len(points) >= FEWEST_POINTS and all(
-        max(axis) - min(axis) < SMALLEST_DEGREES for axis in zip(*points, strict=True)
-    )
+    spans = (max(axis) - min(axis) for axis in zip(*points, strict=True))
+    return len(points) >= FEWEST_POINTS and all(span < SMALLEST_DEGREES for span in spans)

@@ -127,13 +127,8 @@ class Splitter:
 
     def hands_over(self, reading: Reading) -> bool:
         """Tell whether others can read the older items of a partition while its own pages go on."""
-        handing = self._handing
-        return (
-            handing is not None
-            and handing.is_proved
-            and handing.is_sorted(reading)
-            and not self.repairs.counts_are_wrong
-        )
+        handing, wrong = self._handing, self.repairs.counts_are_wrong
+        return handing is not None and handing.is_proved and handing.is_sorted(reading) and not wrong
 
     def handed_over(self, page_size: int) -> list[tuple[Reading, list[Share]]]:
         """What others read of partitions that were found oversized."""

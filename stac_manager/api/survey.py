@@ -12,12 +12,13 @@ from stac_manager.api.cutting import Density
 from stac_manager.api.endpoint import AREAS, EXTENSIONS, REFUSED_POST, Endpoint, find_endpoint
 from stac_manager.api.forms import REFUSED_METHOD, found, goes_otherwise, naming_collections, one_by_one
 from stac_manager.api.http import ATTEMPTS, Answer, Client
-from stac_manager.api.ownership import NUMBERS, Asked, has_null_datetime
+from stac_manager.api.ownership import Asked, has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
 from stac_manager.api.query import NOWHERE, Bounds, Query, vain_area, vain_filter, vain_query
 from stac_manager.api.requests import LARGEST_NUMBER, Request, as_query
 from stac_manager.api.space import area_across
 from stac_manager.exceptions import DataProcessingError, StatusError
+from stac_manager.geojson import NUMBERS
 from stac_manager.plan import NoDatetime, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import seconds
@@ -70,7 +71,7 @@ async def _surveyed(
 ) -> Survey | Endpoint:
     """Ask it. The path of a search is fixed by the specification (STAC API, item-search): everything is asked for
     together with the landing page, and again where that names another path."""
-    guess = endpoint or replace(Endpoint.guess(source), post=client.post_refused not in REFUSED_POST)
+    guess = endpoint or replace(Endpoint.guess(source), post=client.wire.post_refused not in REFUSED_POST)
     early = asyncio.create_task(_ask(client, guess, body))
     try:
         endpoint = endpoint or await find_endpoint(client, source, body.get("collections", ()))
@@ -87,7 +88,7 @@ async def _surveyed(
         there = await _ask(client, usual, body)
         endpoint, answers = (endpoint, answers) if there.first is None else (usual, there)
     said = endpoint
-    if answers.first is None and endpoint.post and client.post_refused in REFUSED_POST:
+    if answers.first is None and endpoint.post and client.wire.post_refused in REFUSED_POST:
         endpoint = replace(endpoint, post=False)
         answers = await _ask(client, endpoint, body)
     first = endpoint.request(body)
@@ -98,7 +99,7 @@ async def _surveyed(
         except StatusError as error:
             if (named := await naming_collections(client, endpoint, body, error)) is not None:
                 return await survey(client, source, body, bounds, named)
-            if said.post is endpoint.post or client.post_refused == REFUSED_METHOD:
+            if said.post is endpoint.post or client.wire.post_refused == REFUSED_METHOD:
                 raise
             first = said.request(body)  # what is said to a POST tells more
             page = await fetch_page(client, first, first)

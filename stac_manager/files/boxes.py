@@ -4,27 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
-HALF_TURN = 180.0
-
-
-class Box(NamedTuple):
-    """A box in degrees that does not cross the antimeridian, closed at every side."""
-
-    west: float
-    south: float
-    east: float
-    north: float
-
-
-def boxes_of(bbox: Sequence[float]) -> tuple[Box, ...]:
-    """Return the box of a `bbox` of four or six numbers, or the two of one that crosses the antimeridian (RFC 7946)."""
-    half = len(bbox) // 2
-    west, south, east, north = bbox[0], bbox[1], bbox[half], bbox[half + 1]
-    if west <= east:
-        return (Box(west, south, east, north),)
-    return Box(west, south, HALF_TURN, north), Box(-HALF_TURN, south, east, north)
+from stac_manager.geojson import HALF_TURN, Box, boxes_of
 
 
 def item_matches(item: Mapping[str, Any], wanted: Sequence[Box], heights: tuple[float, float] | None) -> bool:

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 from stac_manager.config import IngestConfig
 from stac_manager.fields import WHOLE, Decode, Fields, Path, path_of
 from stac_manager.files import expressions
-from stac_manager.files.boxes import Box, boxes_of, item_matches
+from stac_manager.files.boxes import item_matches
+from stac_manager.geojson import Box, boxes_of
 from stac_manager.protocols import Item
 from stac_manager.timestamps import interval, nanoseconds
 

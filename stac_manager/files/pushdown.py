@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stac_manager.files.arrow import schema_of
-from stac_manager.files.boxes import HALF_TURN, Box
 from stac_manager.files.filters import Filters
+from stac_manager.geojson import HALF_TURN, Box
 
 SLACK_NS = 2_000_000
 """Writers round what they write of a column's range."""

@@ -17,7 +17,7 @@ import pytest
 from yarl import URL
 
 from stac_manager import ConfigurationError, DataProcessingError
-from stac_manager.api import documents, features, page_sizes
+from stac_manager.api import features, page_sizes
 from stac_manager.api.page_sizes import PAGES_BEFORE_GROWING, PageSize
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.network import bodies, decoding
@@ -243,20 +243,20 @@ LINKS = b'"links": []}'
 )
 async def test_what_is_large_is_read_as_items_or_refused(data: bytes, members: Any) -> None:
     with (
-        mock.patch.object(documents, "DECODED_AT_ONCE_BYTES", 0),
-        mock.patch.object(documents, "LARGEST_ALONE_BYTES", 200),
+        mock.patch.object(features, "WHOLE_BYTES", 0),
+        mock.patch.object(features, "LARGEST_ALONE_BYTES", 200),
         mock.patch.object(features, "DECODED_AT_ONCE_BYTES", 200),
         mock.patch.object(features, "MOST_MEMBERS", 100),
     ):
         if isinstance(members, int):
-            document = await documents.document_of(data, "", outline=False)
+            document = await features.document_of(data, "", outline=False)
             assert document.count == members == len(list(document.features()))
             assert document.members["links"] == []
             return
         if members is None:
-            assert (await documents.document_of(data, "", outline=False))["links"] == []
+            assert (await features.document_of(data, "", outline=False))["links"] == []
         with pytest.raises(members or ValueError):
-            await documents.document_of(data, "", outline=members is None)
+            await features.document_of(data, "", outline=members is None)
 
 
 STATUS_500, STATUS_504 = Fault("", "status", status=500), Fault("", "status", status=504)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support import turns_beside
 
-from stac_manager.api import documents
-from stac_manager.api.documents import collections_in
+from stac_manager.api import features
+from stac_manager.api.features import collections_in
 
 COUNT = 40
 EXTENT = {"temporal": {"interval": [["2024-01-01T00:00:00Z", None]]}}
@@ -28,8 +28,8 @@ KEPT = [{"id": each["id"], "extent": EXTENT} for each in LISTED]
 
 @pytest.fixture(autouse=True)
 def everything_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "DECODED_AT_ONCE_BYTES", 100)
-    monkeypatch.setattr(documents, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(features, "WHOLE_BYTES", 100)
+    monkeypatch.setattr(features, "TURN_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("indent", [None, 2])

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from stac_manager import ApiStats, DataProcessingError, IngestModule, WorkflowContext
-from stac_manager.api.documents import document_of
+from stac_manager.api.features import document_of
 from stac_manager.network import bodies
 from stac_manager.run import HEAVY_BYTES
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stac_manager.api.ownership import Asked, Glance, Owner, box_around, first_vertex, owner, time_of
+from stac_manager.api.ownership import Asked, Glance, Owner, owner, time_of
 from stac_manager.api.seen import SMALL, Seen, identity_of
-from stac_manager.api.space import WORLD, Point, boxes_of, cut, is_outside
+from stac_manager.api.space import Point, cut, is_outside
+from stac_manager.geojson import WORLD, box_around, boxes_of, first_vertex
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Tile, Whole
 from stac_manager.timestamps import SECOND, text_of_second
 
@@ -77,7 +78,7 @@ POINTS = st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), max_size=
 
 @given(POINTS, st.integers(2, 20), POINTS)
 def test_every_vertex_has_one_tile(sample: list[Point], parts: int, others: list[Point]) -> None:
-    tiles = cut(WORLD, sample, parts)
+    tiles = cut(Tile(*WORLD), sample, parts)
     for x, y in [*sample, *others, (180.0, 90.0), (-180.0, -90.0)]:
         assert [owner(item(point(x, y)), tile) for tile in tiles].count(OWN) == 1
 
