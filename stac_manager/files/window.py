@@ -144,8 +144,12 @@ class Window:
         self.start = self._counted = newline + 1
 
     def lines_before(self) -> int:
-        """Return how many lines of the file are before the window's first byte."""
-        return self._lines_before() if self._lines_before is not None else 0
+        """Return how many lines of the file are before the window's first byte. They are counted once."""
+        if self._lines_before is None:
+            return 0
+        before = self._lines_before()
+        self._lines_before = lambda: before
+        return before
 
     def close(self) -> None:
         if self._source is not None:

@@ -22,6 +22,7 @@ from support import fetch, ids, make_item, make_items
 
 from stac_manager import DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.completeness import merge
+from stac_manager.files.window import FileSource
 from stac_manager.plan import Lines, Partition, Plan, RowGroups, plan_of
 from stac_manager.report import PartitionReport
 
@@ -134,9 +135,13 @@ def check_that_partitions_give_what_a_fetch_gives(written: list[tuple[str, bytes
         asyncio.run(run(folder))
 
 
-async def test_lines_are_cut_at_bytes_and_numbered_as_in_the_file(write: Write) -> None:
+async def test_lines_are_cut_at_bytes_and_numbered_as_in_the_file(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts, count = [], FileSource.lines_before
+    monkeypatch.setattr(FileSource, "lines_before", lambda source: counts.append(source) or count(source))
     lines = [json.dumps(item) for item in make_items(1_000)]
-    lines[700] = "{]"
+    lines[700:702] = "{]", "{]"
     path = write("x.ndjson", "\n".join(lines))
     module = IngestModule({"source": str(path)})
     made = await plan(module, 100)
@@ -144,9 +149,10 @@ async def test_lines_are_cut_at_bytes_and_numbered_as_in_the_file(write: Write) 
     assert all(isinstance(partition, Lines) for partition in made)
     parts = [await read(module, partition) for partition in reversed(made.partitions)]
     found = sorted(item["id"] for items, _, _ in parts for item in items)
-    assert found == [f"item-{n:06}" for n in range(1_000) if n != 700]
-    (failure,) = (failure for _, _, failed in parts for failure in failed)
-    assert failure.startswith(f"{path}:701: not JSON")
+    assert found == [f"item-{n:06}" for n in range(1_000) if n not in (700, 701)]
+    failures = [failure for _, _, failed in parts for failure in failed]
+    assert [failure.partition(": not JSON")[0] for failure in failures] == [f"{path}:701", f"{path}:702"]
+    assert len(counts) == 1, "however many lines of a partition are broken"
     assert all(60 < len(items) < 140 for items, _, _ in parts)
 
 
