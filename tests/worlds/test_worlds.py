@@ -487,7 +487,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "304 now and then": lambda: Case([NotModified()], options={"concurrency": 1}, most_requests=20),
     "NaN": lambda: Case([BareNaN()]),
     "byte order mark": lambda: Case([ByteOrderMark()]),
-    "Items that begin in several ways": lambda: Case([OddlyWritten()], world={"paging": "page"}, most_requests=35),
+    "Items that begin in several ways": lambda: Case([OddlyWritten()], world={"paging": "page"}, most_requests=40),
     "odd text": lambda: Case([OddText()]),
     "short and empty pages": lambda: Case([FiltersAfterPaging()], world={"paging": "position"}),
     "short and empty pages, without counts": lambda: Case(
