@@ -78,21 +78,10 @@ class Connection:
         authority, identifies = self.authority(), bool(self.client_cert and identified)
         if authority is None and not identifies:
             return authorities.usual
-        if authority is None:
-            context = ssl.create_default_context()
-        else:
-            also = os.environ.get("SSL_CERT_FILE") if authority[0] in CA_VARIABLES else None
-            make = _trusting_both.__wrapped__ if identifies else _trusting_both
-            context = make(*authority, also, tuple(map(_stamp, filter(None, (authority[1], also)))))
-        if identifies:
-            try:
-                context.load_cert_chain(self.client_cert[0], *self.client_cert[1:], password=_no_password)  # type: ignore[misc]
-            except (OSError, ValueError) as error:
-                files = " and ".join(map(repr, self.client_cert))
-                raise ConfigurationError(
-                    f"client_cert: no certificate with its key in {files}: {_reason(error)}"
-                ) from None
-        return context
+        also = os.environ.get("SSL_CERT_FILE") if authority and authority[0] in CA_VARIABLES else None
+        shown = self.client_cert if identifies else ()
+        stamps = tuple(map(_stamp, filter(None, (authority and authority[1], also, *shown))))
+        return _identifying(shown, authority, also, stamps) if shown else _trusting_both(authority, also, stamps)
 
     def certificates_by_origin(self) -> tuple[ssl.SSLContext | bool, ssl.SSLContext | bool]:
         """Return the certificates for the source's origin, and those for all others, which do not learn who we are.
@@ -224,11 +213,25 @@ def _stamp(path: str) -> tuple[int, int] | None:
 
 
 @lru_cache(maxsize=8)
-def _trusting_both(name: str, path: str, also: str | None, stamps: tuple[object, ...]) -> ssl.SSLContext:
+def _trusting_both(authority: tuple[str, str] | None, also: str | None, stamps: tuple[object, ...]) -> ssl.SSLContext:
     """Trust a file or folder, and that of OpenSSL's own variable: both were set for a reason. A bundle of all public
     authorities takes 40 ms to load, and fetches share it as long as the files have these `stamps`."""
-    context = _trusting(name, path)
+    context = _trusting(*authority) if authority else ssl.create_default_context()
     return _trusting("SSL_CERT_FILE", also, context) if also else context
+
+
+@lru_cache(maxsize=8)
+def _identifying(
+    shown: tuple[str, ...], authority: tuple[str, str] | None, also: str | None, stamps: tuple[object, ...]
+) -> ssl.SSLContext:
+    """The same that shows a certificate. Only who has the same context can use a connection again."""
+    context = _trusting_both.__wrapped__(authority, also, stamps)
+    try:
+        context.load_cert_chain(shown[0], *shown[1:], password=_no_password)  # type: ignore[misc]
+    except (OSError, ValueError) as error:
+        files = " and ".join(map(repr, shown))
+        raise ConfigurationError(f"client_cert: no certificate with its key in {files}: {_reason(error)}") from None
+    return context
 
 
 def _trusting(name: str, path: str, context: ssl.SSLContext | None = None) -> ssl.SSLContext:

@@ -22,6 +22,7 @@ from yarl import URL
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.network.connection import Connection, Rate
+from stac_manager.network.pool import Pool
 
 ITEM = {"type": "Feature", "stac_version": "1.0.0", "id": "only", "properties": {"datetime": "2024-01-01T00:00:00Z"}}
 
@@ -183,6 +184,28 @@ async def test_a_client_certificate_is_shown_to_the_origin_of_the_source_only(
         options = {"ca_bundle": str(bundle), "client_cert": str(tmp_path / "client.pem")}
         assert await ids(f"https://127.0.0.1:{port}/", **options) == ["only"]
     assert shown == {"/": {True}, "/search": {False}}
+
+
+async def test_partitions_share_connections_to_which_a_client_certificate_is_shown(
+    tls: ssl.SSLContext, bundle: Path, authority: trustme.CA, tmp_path: Path
+) -> None:
+    authority.issue_cert("somebody@example.com").private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
+    clients: set[object] = set()
+
+    async def noting(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        clients.add(request.transport.get_extra_info("peername"))
+        return await one_item(request)
+
+    async with serving(noting, tls) as port:
+        options = {"ca_bundle": str(bundle), "client_cert": str(tmp_path / "client.pem"), "concurrency": 1}
+        module = IngestModule({"source": f"https://127.0.0.1:{port}/", "retries": 0, **options})
+        plan, pool = await module.plan(), Pool()
+        for _ in range(3):
+            reader = module.read(plan.partitions[0], WorkflowContext.create(), pool=pool)
+            assert [item["id"] async for items in reader.parts() for item in items] == ["only"]
+        await pool.close()
+    assert len(clients) <= 1 + 1, "that of the plan, and that of all partitions"
 
 
 @pytest.mark.parametrize(
