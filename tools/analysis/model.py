@@ -155,7 +155,7 @@ class DataSet:
     @property
     def waiting(self) -> str:
         """What a worker does that is idle: files may lie on a server, too."""
-        is_remote = self.kind == "api" or "remote" in self.key.lower() or re.match(r"(?!file:)\w+://", self.source)
+        is_remote = self.kind == "api" or "remote" in self.key.lower() or re.match(r"(?i)(?!file:)\w+://", self.source)
         return f"waiting for the {'server' if is_remote else 'disk'}"
 
     @property

@@ -84,6 +84,8 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
                  output: Path) -> None:  # fmt: skip
     """Measure reading items from files with a warm page cache: each level first runs once untimed. At a URL each level
     runs once in all, unless --repeat says more."""
+    from stac_manager.config import is_remote
+
     check_output(output)
     if workers is not None:
         if max_items or context.get_parameter_source("concurrency") is not ParameterSource.DEFAULT:
@@ -103,12 +105,12 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
         shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
     options = {"mode": "file", "source": source, **({"max_items": max_items} if max_items else {})}
     _fetches_an_item(options)  # or it ends here, before processes are started
-    if is_remote := "://" in source and not source.startswith("file:"):  # it may be somebody else's server
+    if is_far := is_remote(source):  # it may be somebody else's server
         repeat = repeat or 1
         say(f"Each level reads {shown}{f', {repeat} times' if repeat > 1 else ''}.")
     if workers is not None:
         title, shown = f"{title}, written", f"{shown}, written as NDJSON"
-    how: dict[str, Any] = {"warm_up": not is_remote, "items": expected, "written": workers is not None}
+    how: dict[str, Any] = {"warm_up": not is_far, "items": expected, "written": workers is not None}
     _measure(Request(title, shown, options, concurrency, Rules(repeat, budget), **how), output)
 
 

@@ -444,6 +444,7 @@ def test_stages_are_not_counted_twice(stages: dict[str, float], words: str) -> N
         ({"kind": "api"}, "server"),
         ({"source": "s3://bucket/items/"}, "server"),
         ({"source": "file:///items"}, "disk"),
+        ({"source": "FILE:///items"}, "disk"),
         ({"key": "remote_catalog.RemoteCatalogIngest(test_size=500)"}, "server"),
     ],
 )
