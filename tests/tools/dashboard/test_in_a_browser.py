@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -191,6 +192,22 @@ def test_history_and_peers(page: Page, address: str, dashboard: Dashboard) -> No
     assert (shown["pystac"], shown["rustac"]) == ("failed", "n/a")
     page.select_option("#size", label="10,000 items")
     assert page.locator("#peers-section").is_hidden()  # they read another number of items
+
+
+def test_there_is_no_heading_over_a_history_of_nothing(page: Page, address: str, dashboard: Dashboard) -> None:
+    """Of one commit, without a speedup."""
+    before, data, after = re.split(
+        r'(?<=id="data">)(.*?)(?=</script>)', (dashboard.html / "speedup.html").read_text(), maxsplit=1
+    )
+    found = json.loads(data)
+    found["series"] = [{**one, "runs": one["runs"][:1]} for one in found["series"] if one["benchmark"] == API]
+    page.route("**/speedup.html", lambda route: route.fulfill(body=before + json.dumps(found) + after))
+    show(page, address)
+    assert page.get_by_role("heading", name="By concurrency", exact=True).is_visible()
+    assert page.get_by_role("heading", name="Over the commits").is_hidden()
+    page.unroute_all()
+    show(page, address, benchmark=API)
+    assert page.get_by_role("heading", name="Over the commits").is_visible()
 
 
 def test_charts_follow_the_controls(page: Page, address: str, dashboard: Dashboard) -> None:

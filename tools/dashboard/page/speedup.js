@@ -289,6 +289,8 @@
     common("history-speedup", "Best speedup", ofBest("speedup"), ratio);
     common("history-best", "Best concurrency (workers)", (one) => isNumber(one.best), number, { stepped: "middle" });
     common("history-throughput", "Best throughput (items/s)", ofBest("throughput"), number);
+    const figures = [...at("history-section").querySelectorAll("figure")];
+    at("history-section").hidden = run.changes.length === 0 && figures.every((figure) => figure.hidden);
   }
 
   function drawPeers(run) {
