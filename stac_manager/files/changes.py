@@ -1,11 +1,24 @@
-"""Whether a file is what it was when the plan was made, by its size and its time of modification."""
+"""Whether a file is what it was when the plan was made, by its size and time; what its shares are called."""
 
 from __future__ import annotations
 
 import os
+import re
 
 from stac_manager.exceptions import printable
 from stac_manager.plan import Document
+
+_FROM_BYTE = re.compile(r" from byte \d+$", re.ASCII)
+
+
+def name_from(path: str, begin: int) -> str:
+    """Name a share in failures: to count the lines before it would take all that is before."""
+    return f"{path} from byte {begin}" if begin else path
+
+
+def path_of(name: str) -> str:
+    """Return the path of the document that is named in a failure, or of which a share is."""
+    return _FROM_BYTE.sub("", name)
 
 
 def why_changed(document: Document) -> str | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
+from stac_manager.files.changes import path_of
 from stac_manager.plan import Document, Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.folder import Folder
@@ -119,7 +120,7 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
 
 def _failed(folder: Folder) -> set[str]:
     """Return the names of files of which something could not be read."""
-    return {failure.source for record in folder.records().values() for failure in record.failures}
+    return {path_of(failure.source) for record in folder.records().values() for failure in record.failures}
 
 
 def _without_times(plan: Plan, failed: set[str]) -> Plan:

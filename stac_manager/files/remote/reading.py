@@ -14,10 +14,11 @@ from typing import IO, Any
 
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
-from stac_manager.files.changes import difference
+from stac_manager.files.changes import difference, name_from
 from stac_manager.files.content import Borrowed, ParquetFoundError, items_of, parts_of_parquet
 from stac_manager.files.filters import Filters
 from stac_manager.files.formats import Document, Format, format_of_name
+from stac_manager.files.opening import failure_if_unreadable
 from stac_manager.files.reading import in_thread
 from stac_manager.files.remote.addresses import STORES, located, name_of, scheme_of, shown
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile, read_anywhere
@@ -119,12 +120,13 @@ class Planned:
     """Documents as they were when a plan was made."""
 
     def __init__(self, documents: Iterable[PlannedDocument]) -> None:
-        self._by_url = {located(each.path): each for each in documents if each.size is not None}
+        # As they are shown: a plan has no query of the source, where secrets travel.
+        self._by_url = {shown(located(each.path)): each for each in documents if each.size is not None}
         self.changed: list[str] = []  # in what some are not what they were, in sentences
 
     def compare(self, url: str, fetched: Fetched) -> None:
         """Note in what a document that was fetched now differs."""
-        document = self._by_url.get(url)
+        document = self._by_url.get(shown(url))
         reason = difference(document, fetched.size, fetched.modified_ns) if document is not None else None
         if reason is not None:
             self.changed.append(reason)
@@ -195,20 +197,13 @@ class _Reader:
                 yield part
 
     def _text(self, file: Any, document: Document) -> Iterator[Item | None]:
-        stop = None
-        if document.stop is not None:
-            read = read_anywhere(file)
-            begin, stop = line_from(read, document.first), line_from(read, document.stop)
-            file.seek(begin)
-            if isinstance(file, RemoteFile):
-                file.last = stop
-            if begin:  # to count the lines before would take all that is before
-                document = document._replace(path=f"{document.path} from byte {begin}")
-        try:
-            yield from items_of(Window(Borrowed(file, stop)), document, self._failures, self._filters.decode)
-        except ParquetFoundError:
-            file.seek(0)
-            yield from self._rows(file, document)
+        with failure_if_unreadable(document.path, self._failures):
+            share, stop = _share(file, document)
+            try:
+                yield from items_of(Window(Borrowed(file, stop)), share, self._failures, self._filters.decode)
+            except ParquetFoundError:
+                file.seek(0)
+                yield from self._rows(file, share)
 
     def _rows(self, file: Any, document: Document) -> Iterator[Item | None]:
         for batch in parts_of_parquet(document, self._failures, self._filters, file):
@@ -259,6 +254,18 @@ class _Reader:
             if item is not None and matches is not None and not matches(item):
                 item = None
             yield item if item is None or keep is None else keep(item)
+
+
+def _share(file: Any, document: Document) -> tuple[Document, int | None]:
+    """Go to where a share of lines begins; return it with the name that its failures have, and where it ends."""
+    if document.stop is None:
+        return document, None
+    read = read_anywhere(file)
+    begin, stop = line_from(read, document.first), line_from(read, document.stop)
+    file.seek(begin)
+    if isinstance(file, RemoteFile):
+        file.last = stop
+    return document._replace(path=name_from(document.path, begin)), stop
 
 
 class _Turn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pyarrow
@@ -16,6 +17,7 @@ from support import make_item, make_items
 
 from stac_manager import DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.plan import Lines, Plan, RowGroups, plan_of
+from stac_manager.sinks import Sink, write
 
 ITEMS = make_items(400)
 LINES = "\n".join(map(json.dumps, ITEMS)).encode()
@@ -113,10 +115,11 @@ async def test_a_server_that_gives_no_parts_is_said_to_give_none() -> None:
     assert plan.notes == (f"{server.url}/x.ndjson is one partition: its server gives no parts of it",)
 
 
-async def test_a_document_that_was_written_again_after_the_plan_is_named() -> None:
+@pytest.mark.parametrize("query", ["", "?sig=s3cret"])
+async def test_a_document_that_was_written_again_after_the_plan_is_named(query: str) -> None:
     dates = ["Wed, 21 Oct 2015 07:28:00 GMT"]
     with serving({"/x.ndjson": dated(LINES, dates)}) as server:
-        module = IngestModule(source=f"{server.url}/x.ndjson")
+        module = IngestModule(source=f"{server.url}/x.ndjson{query}")
         plan = await module.plan(partition_items=200)
         assert (await read(module, plan))[2] == [None, None]
         dates[0] = "Thu, 22 Oct 2015 07:28:00 GMT"
@@ -144,3 +147,32 @@ async def test_what_cannot_be_had_fails_where_it_is_read() -> None:
     assert failure.startswith(f"{server.url}/x.ndjson: not found (404)")
     with pytest.raises(DataProcessingError):
         [item async for item in module.fetch(WorkflowContext.create())]
+
+
+async def test_what_a_share_cannot_get_is_a_failure_also_at_its_edges() -> None:
+    plain = dated(LINES, ["Wed, 21 Oct 2015 07:28:00 GMT"])
+    gone: list[int] = []
+
+    def respond(server: Documents, request: web.Request) -> web.StreamResponse:
+        first = int(request.headers["Range"][6:].split("-")[0])
+        return web.Response(status=404) if first in gone else plain(server, request)
+
+    with serving({"/x.ndjson": respond}) as server:
+        module = IngestModule(source=f"{server.url}/x.ndjson")
+        plan = await module.plan(partition_items=50)
+        gone.append(60_000)
+        items, failures, _ = await read(module, plan)
+    assert failures
+    assert all("cannot be read: not found (404)" in failure for failure in failures)
+    assert 250 < len(items) < 400
+
+
+def test_an_update_reads_again_what_a_share_could_not_read(tmp_path: Path) -> None:
+    lines = LINES.split(b"\n")
+    bodies = [b"\n".join([*lines[:300], lines[300][:-1] + b"]", *lines[301:]]), LINES]
+    with serving({}) as server:
+        sink = Sink({"source": f"{server.url}/x.ndjson"}, tmp_path / "out", partition_items=50, update=True)
+        for body, items, status in zip(bodies, (399, 400), ("incomplete", "complete"), strict=True):
+            server.answers["/x.ndjson"] = dated(body, ["Wed, 21 Oct 2015 07:28:00 GMT"])
+            manifest = write(sink)
+            assert (manifest.items, manifest.status) == (items, status)
