@@ -34,7 +34,7 @@ class _Written(_timing.Timed):
     rounds = 1
 
     def teardown(self, *_):
-        shutil.rmtree(getattr(self, "folder", ""), ignore_errors=True)
+        shutil.rmtree(self.__dict__.pop("folder", ""), ignore_errors=True)
 
     def dest(self):
         self.folder = self.folder if hasattr(self, "folder") else tempfile.mkdtemp(prefix="scale-out-")

@@ -6,7 +6,7 @@ from unittest import mock
 
 import pytest
 
-from benchmarks import _compat, peers, stages
+from benchmarks import _compat, peers, scale_out, stages
 
 
 def test_every_stage_of_file_mode_sees_every_document() -> None:
@@ -36,3 +36,13 @@ def test_slices_of_time_hold_every_item_once() -> None:
         for way in ("equal_slices", "queue_of_slices"):
             benchmark.setup(way, 500)
             benchmark.time_read(way, 500)
+
+
+def test_a_sample_after_a_teardown_has_a_folder_again() -> None:
+    """asv tears down and sets up between samples."""
+    writing = scale_out.ScaleOut()
+    for _ in range(2):
+        dest = writing.dest()
+        assert dest.parent.is_dir()
+        writing.teardown()
+        assert not dest.parent.exists()
