@@ -1,5 +1,6 @@
 """Items written where they are read: one process, several, a Dask cluster; and a run that goes on after half of it."""
 
+import atexit
 import functools
 import shutil
 import tempfile
@@ -103,10 +104,13 @@ class Resume(_Written):
 
 @functools.cache
 def _dask_engine(workers):
-    """Start a cluster once in this process. It ends with it."""
+    """Start a cluster once in this process, and close it, its client first, when that ends."""
     try:
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise NotImplementedError("this environment has no Dask") from error
     cluster = LocalCluster(workers, threads_per_worker=1, dashboard_address=None)
-    return _compat.dask_engine(Client(cluster))
+    atexit.register(cluster.close)
+    client = Client(cluster)
+    atexit.register(client.close)
+    return _compat.dask_engine(client)
