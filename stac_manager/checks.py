@@ -21,6 +21,8 @@ from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, nanosecon
 ITEM_MEMBERS = ("type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "properties", "links", "assets",
                 "collection")  # fmt: skip
 OPEN = ".."
+END_OF_DAY = "23:59:59.999999Z"
+"""As APIs take it: not all of them read more digits."""
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 _INSTANT = re.compile(
@@ -229,7 +231,7 @@ def _bound(text: str, *, last: bool) -> str:
     year, month, day = named[1], named[2] or ("12" if last else "01"), named[3]
     if day is None:
         day = str(calendar.monthrange(int(year), int(month))[1]) if last and 1 <= int(month) <= 12 else "01"
-    return _instant(f"{year}-{month}-{day}T{'23:59:59.999999' if last else '00:00:00'}Z")
+    return _instant(f"{year}-{month}-{day}T{END_OF_DAY if last else '00:00:00Z'}")
 
 
 def short(value: object) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from stac_manager.checks import END_OF_DAY
 from stac_manager.config import IngestConfig
 from stac_manager.fields import WHOLE, Decode, Fields, Path, path_of
 from stac_manager.files import expressions
@@ -75,7 +76,7 @@ def filters_of(config: IngestConfig, collection_id: str | None = None) -> Filter
         predicates.append(_one_of("id", frozenset(config.ids)))
         words.append("with one of the ids")
     if config.datetime is not None:
-        period = interval(config.datetime)
+        period = _to_the_last_nanosecond(config.datetime)
         predicates.append(_during(*period))
         paths |= {("properties", name) for name in ("datetime", "start_datetime", "end_datetime")}
         words.append(f"in {config.datetime}")
@@ -106,6 +107,12 @@ def _one_of(member: str, wanted: frozenset[str]) -> Predicate:
         return isinstance(value, str) and value in wanted
 
     return is_one
+
+
+def _to_the_last_nanosecond(text: str) -> tuple[int | None, int | None]:
+    """Read an interval; the end of a day, which goes to APIs in microseconds, is its last nanosecond."""
+    first, last = interval(text)
+    return first, last if last is None or not text.endswith(END_OF_DAY) else last + 999
 
 
 def _during(first: int | None, last: int | None) -> Predicate:
