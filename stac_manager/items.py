@@ -33,7 +33,10 @@ def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
     if not isinstance(candidate, dict):
         return f"not a STAC item: {_json_type(candidate)} instead of an object"
     if candidate.get("type", "Feature" if partial else None) != "Feature":
-        reason = f"not a STAC item: its type is {_shown(candidate.get('type'))}, not 'Feature'"
+        kind = f"its type is {_shown(candidate['type'])}, not 'Feature'" if "type" in candidate else "it has no type"
+        reason = f"not a STAC item: {kind}"
+        if isinstance(candidate.get("partitions"), list) and "rule" in candidate:
+            return f"{reason}; this is a plan, not a source: give the source that it was made of"
         within = _path_to_items(candidate)
         return reason if within is None else f"{reason}; items in it are found by: jq -c '{within}'"
     if "id" not in candidate:
@@ -92,7 +95,7 @@ def _path_to_items(value: object, path: str = "", depth: int = MOST_DEPTH) -> st
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 

@@ -79,7 +79,9 @@ def difference(theirs: Header | Manifest, ours: Header) -> str:
     if not names:
         return "with another source or options"
     name = "source" if "source" in names else names[0]
-    return f"{name} {theirs.options.get(name)!r}, now {ours.options.get(name)!r}"
+    before, after = theirs.options.get(name), ours.options.get(name)
+    was = f"without {name}" if before is None else f"{name} {before!r}"
+    return f"{was}, now {'without' if after is None else repr(after)}"
 
 
 def check_same(theirs: Manifest, ours: Header, dest: Path) -> None:

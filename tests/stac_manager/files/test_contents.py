@@ -233,7 +233,7 @@ async def test_not_a_number_in_parquet_fails_its_row_alone(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("item_id", "said"), [(42, "id must be a string, got 42"), (None, "got None"), ("", "its id is empty")]
+    ("item_id", "said"), [(42, "id must be a string, got 42"), (None, "got null"), ("", "its id is empty")]
 )
 async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write) -> None:
     with pytest.raises(DataProcessingError, match=said):
@@ -259,6 +259,10 @@ async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write)
         (b"]\0\0\x80\0", "lzma; unpack it first"),
         (b"II*\0\x08\0\0\0", "an image; name the Items"),
         (b"\x89HDF\r\n", "HDF5 or NetCDF; name the Items"),
+        (
+            json.dumps({"source": "x", "rule": "document", "partitions": []}).encode(),
+            "no type; this is a plan, not a sou",
+        ),
         (b"<<<<<<< HEAD\n{}", "a conflict of git"),
         (b"\x16\0\0\0\x02id\0", "not (JSON|a Parquet file)"),  # BSON, no UTF-32
         (tar({"0.json": ITEMS[0], "1.json": ITEMS[1]}), "tar archive; unpack it first"),

@@ -223,7 +223,11 @@ def test_two_runs_on_one_dest_are_refused_and_a_dead_one_holds_nothing(source: P
 
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [({"collection_id": "other"}, "collection_id"), ({"bbox": [0, 0, 1, 1]}, "bbox"), ({"max_items": 3}, "max_items")],
+    [
+        ({"collection_id": "other"}, r"\(without collection_id, now 'other'\)"),
+        ({"bbox": [0, 0, 1, 1]}, "bbox"),
+        ({"max_items": 3}, r"\(without max_items, now 3\)"),
+    ],
 )
 def test_another_run_on_the_same_dest_is_refused_until_restart(
     options: dict[str, Any], reason: str, source: Path, tmp_path: Path
@@ -238,6 +242,8 @@ def test_another_run_on_the_same_dest_is_refused_until_restart(
         write(Sink({"source": source}, dest, "ndjson.zst"))
     manifest = write(Sink({"source": source, "max_items": 3}, dest, restart=True))
     assert manifest.items == 3 == len(lines(dest))
+    with pytest.raises(ConfigurationError, match=r"\(max_items 3, now without\)"):
+        write(sink(source, dest))
 
 
 def test_a_folder_with_other_files_is_refused(source: Path, tmp_path: Path) -> None:
