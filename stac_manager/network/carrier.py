@@ -105,7 +105,7 @@ class Carrier:
 
     async def _bear(self, fault: Fault, tries: Tries, words: Callable[[Fault], str]) -> None:
         """Wait until a request can be sent again after a fault."""
-        others_pass = tries.count(fault, self.answered)
+        others_pass = tries.count(fault, self.answered, self._stats.refusals)
         if fault.is_outage and not others_pass and self._outage.suspect() and await self._outage.is_over():
             tries.attempts -= 1  # which was not for this request
             return

@@ -10,7 +10,8 @@ from stac_manager.network.backoff import REFUSALS
 
 # A request that was refused so often, whether or not others got through, is sent while no other one is in flight.
 REFUSALS_ALONGSIDE = 10
-# One that was forbidden so often, while others got through, and that a server gave as a link, is good no longer.
+# One that was forbidden so often, while others got through and none was refused, and that a server gave as a link, is
+# good no longer. Where others are refused as well, so many requests may be too many.
 REFUSALS_OF_A_LINK = 5
 # Signs that a page is too large to make. 413 says so; the others are tried once more as they are.
 TOO_LARGE = (413, 500, 502, 504)
@@ -67,14 +68,16 @@ class Tries:
     lapsed: bool = False  # whether it is forbidden by now, though others get through
     digest: int = 0
     answered: int | None = None  # requests of all, when the last fault came
+    refused: int | None = None  # requests of others, when the first refusal came
 
     @property
     def alone(self) -> bool:
         """Whether no other request may be in flight with it."""
         return self.refusals >= REFUSALS_ALONGSIDE
 
-    def count(self, fault: Fault, answered: int) -> bool:
-        """Count a fault, when so many requests of all were answered; tell whether others got through since the last.
+    def count(self, fault: Fault, answered: int, refused: int) -> bool:
+        """Count a fault, when so many requests of all were answered, and so many refused; tell whether others got
+        through since the last.
 
         A refusal while others get through is none of this request's, unless it was alone.
         """
@@ -82,7 +85,10 @@ class Tries:
         spared = fault.refused and others_pass and not self.alone
         self.attempts = 1 if spared else self.attempts + 1
         self.refusals += fault.refused
-        self.lapsed = self.link and others_pass and fault.status == 403 and self.refusals >= REFUSALS_OF_A_LINK
+        if self.refused is None and fault.refused:
+            self.refused = refused - 1
+        forbidden = fault.status == 403 and self.refusals >= REFUSALS_OF_A_LINK
+        self.lapsed = self.link and others_pass and forbidden and refused - self.refusals == self.refused
         self.answered = answered
         return others_pass
 

@@ -284,6 +284,19 @@ def test_what_follows_a_fault(fault: Fault, attempts: int, shrinkable: bool, dec
     assert decide(fault, Tries(7, shrinkable, attempts=attempts)) == decision
 
 
+@pytest.mark.parametrize(
+    ("link", "others_refused", "sent"),
+    [(True, 0, 5), (True, 1, 12), (False, 0, 12)],  # where others are refused, too, so many are too many
+)
+def test_a_link_that_others_get_past_is_good_no_longer(link: bool, others_refused: int, sent: int) -> None:
+    forbidden, tries = Fault("", "status", status=403, refused=True), Tries(3, link=link)
+    for attempt in range(1, 99):
+        tries.count(forbidden, attempt, attempt * (1 + others_refused))
+        if decide(forbidden, tries) == "give up":
+            break
+    assert attempt == sent
+
+
 def test_the_same_garbled_answer_again_is_no_passing_fault() -> None:
     fault = Fault("", "garbled", digest=7)
     for before, decision in ((0, "again"), (8, "again"), (7, "give up")):

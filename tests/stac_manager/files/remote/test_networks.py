@@ -374,7 +374,7 @@ async def test_retries_and_pauses_are_told_once_each() -> None:
 def test_when_a_request_is_given_up(status: int, others_pass: bool, sent: int) -> None:
     error, tries = RemoteError("", status=status, passing=status != 404), Tries(3)
     for attempt in range(1, 99):
-        tries.count(error, answered=attempt if others_pass else 0)
+        tries.count(error, attempt if others_pass else 0, attempt)
         if decide(error, tries) == "give up":
             break
     assert attempt == sent
