@@ -38,7 +38,7 @@ def cut_at_lines(
     count = -(-items // partition_items)
     if count == 1:
         return document, items
-    edges = [0, *_between_values(read, [size * index // count for index in range(1, count)]), size]
+    edges = [0, *between_values(read, [size * index // count for index in range(1, count)]), size]
     if len(edges) == 2:
         return document, items
     lines = document._replace(format="ndjson")
@@ -48,7 +48,7 @@ def cut_at_lines(
     ]  # fmt: skip
 
 
-def _between_values(read: ReadAt, edges: list[int]) -> Iterator[int]:
+def between_values(read: ReadAt, edges: list[int]) -> Iterator[int]:
     """Yield those of some places in a file of lines which are in no value that several lines hold."""
     looked_at, within = 0, -FIRST_VALUE_BYTES
     for edge in edges:

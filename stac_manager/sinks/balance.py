@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
+from stac_manager.config import is_remote
+from stac_manager.files.opening import open_file
+from stac_manager.files.shares import between_values
+from stac_manager.files.window import reader_of
 from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
 
 PARTITIONS_LEFT = 4
@@ -56,6 +60,8 @@ def _cut(partition: Partition, left: int, shares: int) -> Iterator[Partition]:
         first = stop = 0
     ends = accumulate(_sizes(estimate, left, shares))
     edges = sorted({first, *(first + (stop - first) * end // estimate for end in ends)})
+    if isinstance(partition, Lines) and len(edges) > 2:
+        edges = [first, *_between_values(partition.document.path, edges[1:-1]), stop]
     if len(edges) < 3:
         yield partition
         return
@@ -67,3 +73,17 @@ def _cut(partition: Partition, left: int, shares: int) -> Iterator[Partition]:
             yield Lines(partition.document, low, high, estimate=share)
         elif isinstance(partition, RowGroups):
             yield RowGroups(partition.document, low, high, estimate=share)
+
+
+def _between_values(path: str, edges: list[int]) -> list[int]:
+    """Return those of some places in a file of lines which are in no value that several lines hold.
+
+    Far away there are none: to look would take a megabyte before each.
+    """
+    if is_remote(path):
+        return []
+    try:
+        with open(open_file(path), "rb", buffering=0) as file:
+            return list(between_values(reader_of(file.fileno()), edges))
+    except OSError:
+        return []  # reading says why

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from support import make_items
 
+from stac_manager import IngestModule, WorkflowContext
 from stac_manager.plan import Document, Documents, Interval, Lines, Partition, Plan, RowGroups
 from stac_manager.sinks.balance import balanced
 
 FILE = Document("items.ndjson", "ndjson", 80_000, 1)
+FAR = Document("https://x.example/items.ndjson", "ndjson", 80_000, 1)
 FILES = tuple(Document(f"{number}.json", "json", 10, 1) for number in range(5_000))
+
+
+@pytest.fixture(autouse=True)
+def items_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "items.ndjson").write_bytes(b"{}\n" * 26_667)
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +59,8 @@ FILES = tuple(Document(f"{number}.json", "json", 10, 1) for number in range(5_00
             ],
         ),
         ([Lines(FILE, 0, 80_000, estimate=40_000)], 1, [40_000]),
+        ([Lines(FAR, 0, 40_000, estimate=5_000), Lines(FAR, 40_000, 80_000, estimate=9)], 2, [5_000, 9]),
+        ([Lines(FILE._replace(path="gone.ndjson"), 0, 80_000, estimate=9_000)], 2, [9_000]),
         ([Lines(FILE, 0, 80_000, estimate=350)], 2, [350]),
         ([Lines(FILE, 0, 80_000, estimate=None)], 2, [None]),
         ([Documents(FILES, estimate=5_000)], 4, [312, 293, 274, 257, *[250] * 14, 364]),
@@ -68,3 +81,19 @@ def test_pieces_follow_each_other_without_a_gap() -> None:
     assert all(one.stop == two.start for one, two in pairwise(lines))  # type: ignore[attr-defined]
     files = balanced(Plan("source", "document", (Documents(FILES[:4_321], estimate=4_321),)), 3)
     assert sum((each.documents for each in files), ()) == FILES[:4_321]  # type: ignore[attr-defined]
+
+
+async def test_values_over_several_lines_stay_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stac_manager.files.shares.FIRST_VALUE_BYTES", 20_000)
+    monkeypatch.setattr("stac_manager.sinks.balance.LEAST_ITEMS", 5)
+    items = make_items(1_500)
+    lines = [json.dumps(item, indent=1 if 100 <= number < 200 else None) for number, item in enumerate(items)]
+    lines[200:300] = [line.replace(', "properties"', ',\n"properties"') for line in lines[200:300]]
+    (tmp_path / "x.ndjson").write_text("\n".join(lines))
+    module = IngestModule(source=str(tmp_path / "x.ndjson"))
+    plan = await module.plan(partition_items=400)
+    cut = balanced(plan, 7)
+    context = WorkflowContext.create()
+    found = [item for partition in cut async for item in module.read(partition, context)]
+    assert 1 < len(plan) < len(cut)
+    assert (found, len(context.failure_collector)) == (items, 0)
