@@ -176,7 +176,7 @@ def _difference(run: Run, manifest: Manifest, is_far: bool) -> str | None:
     plan = run.made_plan()
     now = {(each.path, each.size, each.modified_ns) for each in files_of(plan)}
     way = "--restart starts over" if run.layout.file else "--update reads it again"
-    if is_far and any(size is None for _, size, _ in now):
+    if is_far and any(modified_ns is None for *_, modified_ns in now):
         return f"complete; whether the source has changed since is not known: {way}"
     if run.layout.file:
         is_same = digest_of_files(plan) == manifest.files

@@ -94,7 +94,7 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
         failed = _failed(run.folder)
         gone = {document.path for document in known} - {document.path for document in files_of(latest)}
         notes = (f"{many(len(gone), 'file')} gone from the source; the items stay",) if gone else ()
-        read = {each for each in known if each.size is not None and printable(each.path) not in failed}
+        read = {each for each in known if each.modified_ns is not None and printable(each.path) not in failed}
         changed = tuple(changed_partitions(latest, read))
         newer.write_plan(replace(latest, partitions=changed, counted=None, notes=notes))
         newer.folder.write_plan(request.header, latest, whole)

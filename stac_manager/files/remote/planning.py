@@ -120,8 +120,7 @@ async def _cut(
         return []
     if len(first.data or b"") != BLOCK_BYTES:
         return []
-    if first.modified_ns is not None:
-        document = document._replace(size=first.size, modified_ns=first.modified_ns)
+    document = document._replace(size=first.size, modified_ns=first.modified_ns)
     file = RemoteFile(transport, replace(first, linked=link.url), asyncio.get_running_loop(), 0)
     with closing(file):
         return await in_thread(partial(_shares, file, document, partition_items), interrupt=file.interrupt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import json
@@ -176,3 +177,17 @@ def test_an_update_reads_again_what_a_share_could_not_read(tmp_path: Path) -> No
             server.answers["/x.ndjson"] = dated(body, ["Wed, 21 Oct 2015 07:28:00 GMT"])
             manifest = write(sink)
             assert (manifest.items, manifest.status) == (items, status)
+
+
+async def test_a_document_without_a_date_is_compared_by_its_size_and_read_again_by_an_update(tmp_path: Path) -> None:
+    with serving({"/x.ndjson": LINES}) as server:
+        module = IngestModule(source=f"{server.url}/x.ndjson")
+        sink = Sink({"source": module.config.source}, tmp_path / "out", partition_items=200, update=True)
+        plan = await module.plan(partition_items=200)
+        assert await asyncio.to_thread(lambda: [write(sink).items for _ in range(2)]) == [400, 400]
+        lines = LINES.split(b"\n")
+        server.answers["/x.ndjson"] = b"\n".join([lines[0].replace(b"item-0", b"item-x"), *lines[1:]])
+        assert (await asyncio.to_thread(write, sink)).items == 401
+        server.answers["/x.ndjson"] = b"\n".join(lines[1:])
+        problems = (await read(module, plan))[2]
+    assert [each and "bytes when the plan was made" in each for each in problems] == [True, True]
