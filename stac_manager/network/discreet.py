@@ -9,11 +9,13 @@ from stac_manager.exceptions import StacManagerError
 from stac_manager.network.secrets import Secrets
 
 LEFT_OUT = "what the server says has credentials in it, and is left out"
+LONGEST_TEXT = 5_000  # to look for credentials in it takes some milliseconds
 MORE_OF_A_KIND = "as those before"
 
 
 def without(secrets: Iterable[Secrets], text: str, instead: str = LEFT_OUT) -> str:
-    """Return a text, or what stands in its place where it has credentials in it."""
+    """Return a text, no more of it than is looked at, or what stands in its place where it has credentials in it."""
+    text = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}..."
     return instead if any(each.are_in(text) for each in secrets) else text
 
 
@@ -21,8 +23,9 @@ def silence(error: StacManagerError, secrets: Collection[Secrets], instead: str)
     """Leave no credentials in an error, nor in what has led to it."""
     if secrets:
         error.__cause__ = error.__context__ = None
-        if (words := str(error)) != without(secrets, words):
-            error.args = (without(secrets, instead),)
+        words = str(error)
+        if (found := without(secrets, words, "")) != words:
+            error.args = (found or without(secrets, instead),)
 
 
 class Discreet(OwnFailures):

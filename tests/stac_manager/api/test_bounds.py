@@ -22,6 +22,7 @@ from stac_manager.api.page_sizes import PAGES_BEFORE_GROWING, PageSize
 from stac_manager.api.requests import Request, limit_of
 from stac_manager.network import bodies, decoding
 from stac_manager.network.credentials import Credentials
+from stac_manager.network.discreet import LONGEST_TEXT, silence, without
 from stac_manager.network.links import refuse_foreign
 from stac_manager.network.messages import LEFT_OUT, Secrets, of_error, server_message
 from stac_manager.network.private import is_private
@@ -59,6 +60,14 @@ def test_no_message_repeats_credentials(said: str, status: int) -> None:
     body = json.dumps({"description": said}).encode()
     words = of_error(status, body, SECRETS)
     assert words.partition(": ")[2] == ("" if status in (401, 403) else LEFT_OUT)
+
+
+@pytest.mark.parametrize("words", ["x" * 1_000_000, "x" * 1_000_000 + TOKEN])
+def test_no_more_of_a_text_is_looked_at_and_shown_than_some_thousand_characters(words: str) -> None:
+    assert without([SECRETS], words) == "x" * LONGEST_TEXT + "..."
+    error = DataProcessingError(words)
+    silence(error, [SECRETS], "left out")
+    assert str(error) == "x" * LONGEST_TEXT + "..."
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
