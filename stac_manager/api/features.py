@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
@@ -32,13 +33,12 @@ GUESSES = 3
 SKIPPED_SHARE = 0.75  # the end of an item is looked for behind this share of the length of the shortest one before it
 
 WHOLE_BYTES = DECODED_AT_ONCE_BYTES  # what is larger is not parsed as a whole
-LARGEST_ALONE_BYTES = 16 * 1_048_576
-"""A landing page, with a link to each of its Collections, or a Collection may be so large: few of them are read."""
-TURN_SECONDS = 0.02  # after so long with a list of Collections the event loop has its turn
+TURN_SECONDS = 0.02  # after so long with a list of Collections or links the event loop has its turn
 KEPT = ("id", "extent")  # what a search needs to know of a Collection
+LINKS_KEPT = 100  # of each relation, of a landing page with a link to each of many Collections
 
-_COLLECTIONS = re.compile(rb'"collections"\s*:\s*\[\s*(?=\{)')
-_END_OF_COLLECTIONS = re.compile(rb'\]\s*,\s*"|\]\s*\}\s*$')
+_LISTS = {name: re.compile(rb'"%b"\s*:\s*\[\s*(?=\{)' % name.encode()) for name in ("collections", "links")}
+_END_OF_LIST = re.compile(rb'\]\s*,\s*"|\]\s*\}\s*$')
 
 _LIST = re.compile(rb'"features"\s*:\s*\[\s*')
 _TAILS = tuple(
@@ -204,41 +204,47 @@ async def document_of(data: bytes, content_type: str, *, outline: bool) -> Any:
         return found
     if len(data) <= WHOLE_BYTES:
         return decoded(data)
-    if (listed := await collections_in(data)) is not None:
-        return listed
+    for name in _LISTS:
+        if (listed := await listed_in(data, name)) is not None:
+            return listed
     if (page := await asyncio.to_thread(Outline.scanned, data)) is not None:
         return page
-    if not outline and len(data) <= LARGEST_ALONE_BYTES:
-        return decoded(data)
-    raise ValueError(f"it has {len(data)} bytes, and neither items nor Collections")
+    raise ValueError(f"it has {len(data)} bytes, and neither items nor Collections nor links")
 
 
-async def collections_in(data: bytes) -> dict[str, Any] | None:
-    """Read a long list of Collections one by one: parsed, or freed, at once it would hold up the event loop. Id and
-    extent are kept of each; None where it is something else."""
-    if (found := _COLLECTIONS.search(data, 0, OUTLINE_BYTES)) is None:
+async def listed_in(data: bytes, name: str) -> dict[str, Any] | None:
+    """Read a document with a long list of Collections, or of links, one by one: parsed, or freed, at once it would hold
+    up the event loop. Id and extent are kept of each Collection; None where it is something else."""
+    if (found := _LISTS[name].search(data, 0, OUTLINE_BYTES)) is None:
         return None
     begin = found.end()
-    for end in (match.start() for match in _END_OF_COLLECTIONS.finditer(data, max(len(data) - OUTLINE_BYTES, begin))):
+    for end in (match.start() for match in _END_OF_LIST.finditer(data, max(len(data) - OUTLINE_BYTES, begin))):
         try:
             document = orjson.loads(data[:begin] + data[end:])
         except orjson.JSONDecodeError:
+            await asyncio.sleep(0)
             continue
-        if not isinstance(document, dict) or document.get("collections") != []:  # another list, within a member
+        if not isinstance(document, dict) or document.get(name) != []:  # another list, within a member
             return None
         try:
-            return {**document, "collections": await _kept(Outline({}, data, begin, end))}
+            return {**document, name: await _kept(Outline({}, data, begin, end), name)}
         except DamagedPageError:
             return None
     return None
 
 
-async def _kept(listed: Outline) -> list[dict[str, Any]]:
+async def _kept(listed: Outline, name: str) -> list[dict[str, Any]]:
     kept: list[dict[str, Any]] = []
+    relations: Counter[str] = Counter()
     until = perf_counter() + TURN_SECONDS
     for each in listed.features():
-        if isinstance(each, dict):
-            kept.append({name: each[name] for name in KEPT if name in each})
+        if isinstance(each, dict) and name == "links":
+            relation = str(each.get("rel"))
+            relations[relation] += 1
+            if relations[relation] <= LINKS_KEPT and len(relations) <= LINKS_KEPT:
+                kept.append(each)
+        elif isinstance(each, dict):
+            kept.append({member: each[member] for member in KEPT if member in each})
         if perf_counter() >= until:
             await asyncio.sleep(0)
             until = perf_counter() + TURN_SECONDS
