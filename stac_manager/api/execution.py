@@ -15,7 +15,7 @@ from stac_manager.api.ledger import TURN_SECONDS, Ledger
 from stac_manager.api.paging import OneItemError, Page
 from stac_manager.api.planning import IN_ORDER, Planned, Planner
 from stac_manager.api.query import Named
-from stac_manager.api.reading import CAPPED, Reading
+from stac_manager.api.reading import Reading
 from stac_manager.api.repairs import OVERLAP, OVERLAPPING, REPAIR_DEPTH
 from stac_manager.api.requests import Request
 from stac_manager.api.shares import Share, put_together, weight_of
@@ -100,7 +100,8 @@ class Search:
         if reading.following is None or reading.stopped:  # ended while it waited for room
             return None
         # Where to cut next, or whether anything is behind, is all that a failing page tells.
-        few = reading.memory.unnamed or (reading.share.failing and self._splitter and self._splitter.can_cut(reading))
+        cuts = reading.share.failing and self._splitter and self._splitter.can_cut(reading)
+        few = 1 if cuts else TRIES if reading.memory.unnamed else None
         looks = self._fetcher.given is None and reading.share.partition == Whole() and not reading.tally.fetched
         if self._beyond.may_err_at_end(reading):
             try:
@@ -108,7 +109,7 @@ class Search:
             except DataProcessingError as error:
                 if error.status in REFUSED_PAGE or await self._beyond.follows_ends(self.query, error):
                     raise
-        page = await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES if few else None)
+        page = await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=few)
         if looks and page and (apart := await one_by_one(self._fetcher.client, self.query, page)):
             self.query, page = apart, None
             reading.begin_anew(apart.request(Whole(), self._fetcher.page_size))
@@ -118,7 +119,9 @@ class Search:
         """Go on without a page that cannot be had, where others can."""
         status, partition = error.status, reading.share.partition
         works = reading.tally.fetched or isinstance(partition, Pages)  # as others came by their numbers
-        other = None if works else await another_form(self._fetcher.client, self.query, error, partition, reading.first)
+        other = None
+        if not works and (not reading.share.failing or 400 <= status < 500):  # else others came in this form
+            other = await another_form(self._fetcher.client, self.query, error, partition, reading.first)
         if other is not None:
             if other.endpoint != self.query.endpoint and status != REFUSED_METHOD:
                 reading.ending.elsewhere = reading.ending.elsewhere or error
@@ -259,10 +262,7 @@ class Search:
             if self._runner.unfinished == 1 and not self._fetcher.any_came:
                 raise DataProcessingError(reading.ending.error)
             self._ledger.failed_pages(reading)
-        if not reading.stopped or reading.ending.shifted not in (None, CAPPED):
-            partition = reading.share.partition
-            report = reading.report(self.query.datetime(partition), self.query.place(partition))
-            self._stats.completeness.partitions.append(replace(report, problem=None) if reading.stopped else report)
+        self._ledger.report(reading, self.query)
         if self._splitter and self._runner.unfinished == 1:
             short = self._ledger.left != 0 and self._ledger.came < (self._stats.completeness.counted or 0)
             shares = self._splitter.once_more() if short else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stac_manager.api.http import Client
 from stac_manager.api.next_links import at_search, with_conditions
 from stac_manager.api.page_sizes import CutPages, EarlyEnds, PageSize
-from stac_manager.api.paging import Page, PageSizeError, fetch_page, make_sure
+from stac_manager.api.paging import Page, PageSizeError, fetch_page, look_at_one, make_sure
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, limit_of, with_limit, with_page_of
 from stac_manager.exceptions import DataProcessingError
@@ -51,8 +51,10 @@ class Fetcher:
         if not isinstance(reading.share.partition, Pages):
             request = self._sized(reading, request)
         asked = limit_of(request) or limit_of(reading.first)
+        if reading.share.failing and attempts is None and not reading.tally.fetched:
+            await look_at_one(self.client, request)
         try:
-            page = await self.follower.fetch(request, reading, attempts)
+            page = await self.follower.fetch(request, reading, attempts, narrowed=self.sizes.are_reduced)
         except PageSizeError as error:
             if not self._resize(reading, request, error.limit):
                 raise
@@ -166,11 +168,11 @@ class Follower:
         self._counts = False  # whether pages have counts
         self.outlines = True  # whether pages may be parsed item by item; not where that went wrong
 
-    async def fetch(self, request: Request, reading: Reading, attempts: int | None) -> Page:
+    async def fetch(self, request: Request, reading: Reading, attempts: int | None, *, narrowed: bool) -> Page:
         """Fetch a page of a reading, as `fetch_page` does; its first request then asks for the size that works."""
         if self._loses:
             request = with_conditions(request, reading.first) or request
-        page = await self._fetch(request, reading.first, attempts)
+        page = await self._fetch(request, reading.first, attempts, narrowed)
         reading.first = page.first
         self._counts |= page.matched is not None
         for _ in range(TRIES):
@@ -181,13 +183,15 @@ class Follower:
             page = await self._with_conditions(request, reading, page)
         return page
 
-    async def _fetch(self, request: Request, first: Request, attempts: int | None) -> Page:
+    async def _fetch(self, request: Request, first: Request, attempts: int | None, narrowed: bool) -> Page:
         """Fetch a page, at the address of the search where its link leads nowhere."""
         otherwise, place = at_search(request, first), request.url.partition("?")[0]
         if otherwise is not None and place in self._astray:
             request, otherwise = otherwise, None
         try:
-            return await fetch_page(self._client, request, first, outline=self.outlines, attempts=attempts)
+            return await fetch_page(
+                self._client, request, first, outline=self.outlines, attempts=attempts, narrowed=narrowed
+            )
         except PageSizeError:
             raise
         except DataProcessingError:

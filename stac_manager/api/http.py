@@ -78,6 +78,7 @@ class Client:
         self._carrier = Carrier(connection, limiter, stats)
         self.wire = Wire(self._source, credentials, connection, stats, limiter, pool, self._carrier.turn)
         self._let_in: set[URL] = set()  # below which places items were had
+        self._sample: Request | None = None  # a small request that was answered
 
     async def __aenter__(self) -> Self:
         await self.wire.__aenter__()
@@ -122,8 +123,13 @@ class Client:
         if answer.size:
             self._let_in.add(answer.url.parent)
             if not self._carrier.knows and (sample := with_limit(request, 1)) is not None:
+                self._sample = sample
                 self._carrier.look_with(lambda: self._sent(sample))
         return answer
+
+    async def is_there(self) -> bool:
+        """Whether the server answers what it answered before: then it is a page that it cannot make."""
+        return self._sample is not None and await self.ask(self._sample, attempts=1) is not None
 
     async def ask(self, request: Request, *, attempts: int = ATTEMPTS, outline: bool = False) -> Answer | None:
         """Send what can be done without; None where there is no answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from time import perf_counter
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from stac_manager.api.heeded import Conditions
 from stac_manager.api.ownership import FOREIGN, OWN, UNCLEAR, Asked, Glance, Owner, owner
 from stac_manager.api.paging import Page
-from stac_manager.api.reading import LOST, MOVED, SHIFTED, Reading
+from stac_manager.api.query import MARGIN_SECONDS, Query
+from stac_manager.api.reading import CAPPED, LOST, MOVED, SHIFTED, Reading
 from stac_manager.api.seen import Claims, Seen, Strays, canonical, identity_of, mark_of
 from stac_manager.api.shares import Tally
 from stac_manager.api.space import is_outside
@@ -19,14 +21,17 @@ from stac_manager.context import FailureCollector
 from stac_manager.items import why_not_an_item
 from stac_manager.network.decoding import Illegible
 from stac_manager.network.links import shown
-from stac_manager.plan import Partition, Tile, Whole
+from stac_manager.plan import Interval, Partition, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.stats import ApiStats
+from stac_manager.timestamps import SECOND
 from stac_manager.words import many
 
 MOST_REPEATED = 100
 """So many items that came again are looked at: the server may have them twice."""
 STRAYED = "Read once more in sequence: the server does not find every item by its own time."
+
+MARGINS = 2 * MARGIN_SECONDS * SECOND  # what is asked for of two neighbours beside themselves
 
 TURN_SECONDS = 0.03  # after so long with the items of a page the event loop has its turn
 
@@ -52,6 +57,7 @@ class Ledger:
         self._strays = Strays() if alone is None else None  # of one run, what partitions lack is found in the end
         self._loads = loads
         self._twice = Seen()
+        self._unread: dict[Interval, int] = {}  # cut around pages that cannot be had: where the report on each is
 
     @property
     def came(self) -> int:
@@ -175,7 +181,26 @@ class Ledger:
     def failed_pages(self, reading: Reading) -> None:
         """Take note of pages that nobody can have: no count proves anything then."""
         reading.ending.shifted = reading.ending.shifted or reading.ending.error
+        if reading.share.failing and any(_touch(each, reading.share.partition, MARGINS) for each in self._unread):
+            return  # for the same item
         self.failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
+
+    def report(self, reading: Reading, query: Query) -> None:
+        """Report on a partition; where it cannot be had, as the one beside it, on both together."""
+        if reading.stopped and reading.ending.shifted in (None, CAPPED):
+            return  # others are read in its place
+        partition, reports = reading.share.partition, self.stats.completeness.partitions
+        report = reading.report(query.datetime(partition), query.place(partition))
+        if reading.stopped:
+            report = replace(report, problem=None)
+        elif reading.share.failing and reading.ending.error and isinstance(partition, Interval):
+            for each in [each for each in self._unread if _touch(each, partition)]:
+                at = self._unread.pop(each)
+                reports[at] = replace(reports[at], problem=None, shifted=None)
+                partition = _together(each, partition)
+            self._unread[partition] = len(reports)
+            report = replace(report, datetime=query.datetime(partition))
+        reports.append(report)
 
     def skipped(self, reading: Reading) -> None:
         """Take note of items that nobody can have."""
@@ -244,6 +269,20 @@ class Ledger:
     def _repeated(self, reading: Reading) -> None:
         reading.tally.duplicates += 1
         self.stats.completeness.duplicates_removed += 1
+
+
+def _touch(one: Interval, other: Partition, margin: int = 0) -> bool:
+    """Whether one interval begins where another one ends, or before, or hardly after that."""
+    if not isinstance(other, Interval):
+        return False
+    pairs = ((one, other), (other, one))
+    return all(each.end is None or after.start is None or after.start <= each.end + margin for each, after in pairs)
+
+
+def _together(one: Interval, other: Interval) -> Interval:
+    """The interval that two have together."""
+    start = None if one.start is None or other.start is None else min(one.start, other.start)
+    return replace(one, start=start, end=None if one.end is None or other.end is None else max(one.end, other.end))
 
 
 def _marked(member: Any) -> tuple[int, bool]:

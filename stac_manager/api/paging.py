@@ -96,10 +96,17 @@ class OneItemError(StatusError):
 
 
 async def fetch_page(
-    client: Client, request: Request, first: Request, *, outline: bool = False, attempts: int | None = None
+    client: Client,
+    request: Request,
+    first: Request,
+    *,
+    outline: bool = False,
+    attempts: int | None = None,
+    narrowed: bool = False,
 ) -> Page:
     """Fetch one page, a smaller one where the server cannot make it that large. With `attempts` it is asked for so
-    often, and no smaller one. A server that refuses POST on its own `next` link is asked again with GET.
+    often, and no smaller one; `narrowed` if larger ones could not be had already. A server that refuses POST on its own
+    `next` link is asked again with GET.
 
     Raises:
         PageSizeError: If a smaller page may work, but not from this link.
@@ -110,7 +117,8 @@ async def fetch_page(
     while True:
         try:
             shrinkable = limit is not None and limit > 1 and attempts is None
-            answer = await client.send(request, attempts=attempts, shrinkable=shrinkable, outline=outline, full=limit)
+            tries = LOOKS if narrowed and limit == 1 else attempts
+            answer = await client.send(request, attempts=tries, shrinkable=shrinkable, outline=outline, full=limit)
             page = page_of(answer, first)
             page.broken = page.broken and without(client.wire.credentials.hidden, page.broken)
             if page.following == request and not is_first:  # as the token of the last page goes no further (CMR)
@@ -121,13 +129,30 @@ async def fetch_page(
             smaller, smaller_first = with_limit(request, limit), with_limit(first, limit)
             if smaller is None or smaller_first is None:
                 raise PageSizeError(str(error), limit) from error
-            request, first = (smaller_first if is_first else smaller), smaller_first
+            request, first, narrowed = (smaller_first if is_first else smaller), smaller_first, True
         except DataProcessingError as error:
             if limit == 1 and error.status in (0, *TOO_LARGE):
+                if narrowed and not await client.is_there():  # it may be no fault of the item
+                    narrowed = False
+                    continue
                 raise OneItemError(str(error), error.status) from error
             if error.status != 405 or request.method != "POST" or is_first:
                 raise
             request = Request("GET", request.url, headers=request.headers)
+
+
+async def look_at_one(client: Client, request: Request) -> None:
+    """Look whether the first item of a page can be had, where some page cannot: the server may answer nothing else
+    either.
+
+    Raises:
+        OneItemError: If it cannot be had.
+    """
+    try:
+        await client.send(with_limit(request, 1) or request, attempts=LOOKS)
+    except DataProcessingError as error:
+        if error.status in (0, *TOO_LARGE) and await client.is_there():
+            raise OneItemError(str(error), error.status) from error
 
 
 async def make_sure(

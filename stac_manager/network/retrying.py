@@ -102,5 +102,6 @@ def decide(fault: Fault, tries: Tries) -> Decision:
     same = fault.digest != 0 and fault.digest == tries.digest
     if tries.shrinkable and (fault.kind == "slow" or large or (same and fault.kind == "garbled")):
         return "smaller"  # of a garbled one, what can be read of it
-    over = tries.attempts >= tries.most or same or tries.lapsed
+    most = max(tries.most, ATTEMPTS_BEFORE_SMALLER) if fault.refused else tries.most  # which says nothing of a page
+    over = tries.attempts >= most or same or tries.lapsed
     return "again" if fault.passing and not over else "give up"

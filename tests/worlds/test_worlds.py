@@ -234,6 +234,7 @@ class Case:
     wanted: Callable[[Json], bool] = lambda item: True
     most_requests: int = 1_000
     """A search of 12 pages that takes more than this does not end by itself. What is usual is far below."""
+    most_failures: int = 1_000
     loose: bool = False
     """The server contradicts itself, so that an item may be called missing that came."""
 
@@ -262,17 +263,23 @@ CASES: dict[str, Callable[[], Case]] = {
     "calm, without counts": lambda: Case(world={"counts": False}),
     "calm, without counts and filters": lambda: Case(world={"counts": False, "filters": False}),
     "cached landing page": lambda: Case([CachedLandingPage()]),
-    "one item is poison": lambda: Case([PoisonedItem("item-0053")]),
-    "one item is poison, GET": lambda: Case([PoisonedItem("item-0053"), Refuses("POST")]),
-    "one item is poison, without counts": lambda: Case([PoisonedItem("item-0053")], world={"counts": False}),
-    "one item is poison, at one instant": lambda: Case([PoisonedItem("item-0053")], at_one_instant),
+    "one item is poison": lambda: Case([PoisonedItem("item-0053")], most_requests=135, most_failures=3),
+    "one item is poison, GET": lambda: Case(
+        [PoisonedItem("item-0053"), Refuses("POST")], most_requests=135, most_failures=3
+    ),
+    "one item is poison, without counts": lambda: Case(
+        [PoisonedItem("item-0053")], world={"counts": False}, most_requests=145, most_failures=2
+    ),
+    "one item is poison, at one instant": lambda: Case([PoisonedItem("item-0053")], at_one_instant, most_requests=150),
     "one item is poison, counts one too many, one instant": lambda: Case(
         [Counts(lambda n: n + 1), PoisonedItem("item-0053")], at_one_instant, most_requests=300, loose=True
     ),
     "one item is poison, counts one too few, one instant": lambda: Case(
         [Counts(lambda n: max(n - 1, 0)), PoisonedItem("item-0053")], at_one_instant, most_requests=300, loose=True
     ),
-    "three items are poison": lambda: Case([PoisonedItem("item-0013", "item-0053", "item-0093")]),
+    "three items are poison": lambda: Case(
+        [PoisonedItem("item-0013", "item-0053", "item-0093")], most_requests=290, most_failures=7
+    ),
     "one item is poison, pages by offset, without counts": lambda: Case(
         [PoisonedItem("item-0053")], composites, world={"counts": False, "paging": "offset"}
     ),
@@ -759,6 +766,7 @@ def check(case: Case, world: World, came: Visit, wanted: set[Key]) -> None:
         assert proof.status != "complete"
         assert proof.problems
         assert came.failures or not lost
+        assert len(came.failures) <= case.most_failures
     elif not case.loose and not may_miss:
         assert proof.status != "incomplete", proof.problems
         assert came.failures == []
