@@ -9,10 +9,11 @@ from stac_manager.api.paging import Page, PageSizeError, fetch_page, look_at_one
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, limit_of, with_limit, with_page_of
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.plan import Pages
 
 MOST_ERRORS = 20  # so many pages in a row that cannot be had are the end of a search
-MOST_ERRORS_AROUND = 200  # and so many while it is cut around some: in the end all that is left of it are those
+MOST_ERRORS_AROUND = 200  # and so many, if they are no bombs, while it is cut around some: in the end those are left
 MOST_FORBIDDEN = 1  # and so many for which the server answers 403, again and again
 TRIES = 2
 """How often a page is asked for at another address, or in another form, than its link says, or while a search is cut
@@ -116,6 +117,7 @@ class Fetcher:
         self.grow_again()
         forbidden = error.status == 403 and not (apart or reading.tally.fetched)
         around = reading.share.failing or (apart and 400 <= error.status < 500)
+        around = around and not isinstance(error, RefusedBodyError)
         most = MOST_FORBIDDEN if forbidden else MOST_ERRORS_AROUND if around else MOST_ERRORS
         return self._errors_in_a_row <= most
 

@@ -192,7 +192,7 @@ async def _parsed(place: str, reply: Reply, outline: bool, secrets: Secrets | No
     try:
         document = await document_of(data, content_type, outline=outline)
     except RefusedBodyError as error:
-        raise DataProcessingError(f"{place}: {error}") from None
+        raise RefusedBodyError(f"{place}: {error}") from None
     except ValueError as error:
         if content_type.startswith("text/html"):
             raise Fault(f"{place}: the answer is a web page, not JSON", "web page", digest=hash(data)) from None

@@ -199,7 +199,7 @@ class Wire:
         except bodies.DamagedBodyError as error:
             raise Fault(f"{place}: {error}", "garbled") from error
         except bodies.RefusedBodyError as error:
-            raise DataProcessingError(f"{place}: {error}") from error
+            raise bodies.RefusedBodyError(f"{place}: {error}") from error
         finally:
             self._budget.release(holder)
         self._stats.bytes_decoded += len(decoded)

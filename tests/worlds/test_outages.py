@@ -83,6 +83,24 @@ async def test_a_search_has_no_more_requests_than_a_budget(level: int | str, mon
     assert came.stats.completeness.status == "incomplete"
 
 
+class Bombs(Habit):
+    """From one request on, no answer is unpacked."""
+
+    def sends(self, ask: Ask) -> list[tuple[str, str]]:
+        return [("Content-Encoding", "gzip, " * 100)] if ask.number > 10 else []
+
+
+@pytest.mark.parametrize("level", [1, 8])
+async def test_a_search_ends_where_one_bomb_follows_another(level: int) -> None:
+    world = World(spread(COUNT), [Bombs()])
+    async with running(world):
+        came = await visit(world, level)
+    assert came.error is not None
+    assert "100 codings" in came.error
+    assert 0 < len(set(came.keys)) == len(came.keys)
+    assert len(world.asked) <= 60
+
+
 class HeavyStretch(Habit):
     """Only pages of a few items can be made of those in the middle: they are large."""
 
