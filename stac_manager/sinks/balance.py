@@ -12,9 +12,6 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 
 from stac_manager.config import is_remote
-from stac_manager.files.opening import open_file
-from stac_manager.files.shares import between_values
-from stac_manager.files.window import reader_of
 from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
 
 PARTITIONS_LEFT = 4
@@ -82,6 +79,10 @@ def _between_values(path: str, edges: list[int]) -> list[int]:
     """
     if is_remote(path):
         return []
+    from stac_manager.files.opening import open_file
+    from stac_manager.files.shares import between_values
+    from stac_manager.files.window import reader_of
+
     try:
         with open(open_file(path), "rb", buffering=0) as file:
             return list(between_values(reader_of(file.fileno()), edges))
