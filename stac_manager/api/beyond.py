@@ -164,10 +164,10 @@ class Beyond:
         part, names = reading.share.partition, sorted(set(reading.memory.repeated))
         page = await found(self._fetcher.client, query, part, 2 * len(names) + 1, {"ids": names})
         marks = Counter(self._ledger.mark_if_meant(each, part) for each in (page.objects() if page else ()))
-        for mark, times in marks.items():
-            if mark is not None and times > 1:
-                reading.tally.twice += times - 1
-                self._ledger.has_twice(mark)
+        twice = {mark: times - 1 for mark, times in marks.items() if mark is not None and times > 1}
+        for mark in twice:
+            self._ledger.has_twice(mark)
+        reading.tally.twice = max(sum(twice.values()), reading.tally.twice)  # with those of one page, counted before
         if reading.missing() is None and reading.ending.shifted == MOVED:
             reading.ending.shifted = None
 

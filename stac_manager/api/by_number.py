@@ -88,7 +88,7 @@ class ByNumber:
         number = frontier.counter.place(sent)[0] + 1
         if page.following is not None and frontier.counter.leads_back(page.following, sent):
             reading.ending.shifted, page.following = LOOP if frontier.counted is None else None, None
-            frontier.end_at(number)
+            reading.ending.problem = None if reading.ending.problem == LOOP else reading.ending.problem
         elif page.following is not None and page.size and not frontier.counter.counts(page.following):
             self._leave_count(reading, sent)
             return

@@ -91,7 +91,8 @@ async def beside_circle(client: Client, query: Query, reading: Reading) -> Query
 
 
 async def _by_get(client: Client, query: Query, reading: Reading) -> Query | None:
-    if reading.ending.problem not in CIRCLES or reading.first.method != "POST":
+    again = reading.share.depth >= MOST_LAPSES
+    if again or reading.ending.problem not in CIRCLES or reading.first.method != "POST":
         return None
     by_get = replace(query, endpoint=replace(query.endpoint, post=False))
     if not query.endpoint.post:

@@ -364,6 +364,26 @@ class BackToTheFirst(Habit):
             page["links"] = [{"rel": "next", "href": f"{world.url}search?{urlencode(flat(first))}"}]
 
 
+class LeadsBack(Habit):
+    """The next link of a page in the middle leads to one before it, or to itself."""
+
+    def __init__(self, to: int, at: int = 50) -> None:
+        self.to, self.at = to, at
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        for link in page["links"] if ask.conditions.get("offset") == self.at else ():
+            link.get("body", {})["offset"] = self.to
+
+
+class TwinInPlaceOfAnother(IndexedTwice):
+    """And one that is twice on a page comes once more, where another should be; but not where a time is asked for."""
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if not {"ids", "datetime"} & ask.conditions.keys():
+            twin = next(item for item in world.items if item["id"] == "item-0113")
+            page["features"] = [twin if item["id"] == "item-0050" else item for item in page["features"]]
+
+
 class CachedPosts(Habit):
     """A cache that knows answers by their address alone gives the first one to every POST."""
 

@@ -47,6 +47,7 @@ from .habits import (
     LargestPage,
     LargestPageUnsaid,
     LastPageForEver,
+    LeadsBack,
     LeavesOut,
     LinksLapse,
     LinksLostByLargePages,
@@ -81,6 +82,7 @@ from .habits import (
     Sorts,
     TiesInAnyOrder,
     TimesAsText,
+    TwinInPlaceOfAnother,
     WholeRanges,
     Window,
     WrongWayRound,
@@ -383,6 +385,15 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "next of the last page is the first, GET, without counts": lambda: Case(
         [BackToTheFirst(), Refuses("POST")], world={"counts": False, "paging": "offset"}, most_requests=60
+    ),
+    "next in the middle leads back, without counts": lambda: Case(
+        [LeadsBack(0)], options={"concurrency": 8}, world={"counts": False, "paging": "offset"}, most_requests=30
+    ),
+    "next in the middle leads nowhere, without counts": lambda: Case(
+        [LeadsBack(50)], options={"concurrency": 8}, world={"counts": False, "paging": "offset"}, most_requests=30
+    ),
+    "an item is there twice and in place of another": lambda: Case(
+        [TwinInPlaceOfAnother(apart=False)], options={"concurrency": 1}, world={"paging": "position"}, loose=True
     ),
     "links lapse after three requests": lambda: Case(
         [LinksLapse(3)], lambda: spread(400), options={"concurrency": 8}, most_requests=500
