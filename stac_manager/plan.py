@@ -71,6 +71,7 @@ class Document(NamedTuple):
         size: Its bytes when the plan was made, None where nobody looked.
         modified_ns: Its time of modification then, in nanoseconds since 1970, None where nobody looked.
         problem: Why it could not be read when the plan was made: it is not read, and is a failure.
+        etag: A digest of the strong entity tag that its server gave then, None where there was none.
     """
 
     path: str
@@ -78,6 +79,7 @@ class Document(NamedTuple):
     size: int | None = None
     modified_ns: int | None = None
     problem: str | None = None
+    etag: str | None = None
 
 
 def _of_columns(*columns: tuple[Any, ...]) -> Documents:
@@ -86,20 +88,15 @@ def _of_columns(*columns: tuple[Any, ...]) -> Documents:
 
 def _document_to_json(document: Document) -> dict[str, Any]:
     """Names of files may hold bytes that are no UTF-8, which JSON cannot have: these go as hexadecimal digits."""
-    path, form, size, modified_ns, problem = document
+    path, form, size, modified_ns, problem, etag = document
     members: dict[str, Any] = {"path": path, "format": form}
     if not path.isascii():
         try:
             path.encode()
         except UnicodeEncodeError:
             members = {"format": form, "path_hex": os.fsencode(path).hex()}
-    if size is not None:
-        members["size"] = size
-    if modified_ns is not None:
-        members["modified_ns"] = modified_ns
-    if problem is not None:
-        members["problem"] = problem
-    return members
+    further = {"size": size, "modified_ns": modified_ns, "problem": problem, "etag": etag}
+    return members | {name: value for name, value in further.items() if value is not None}
 
 
 def _document_of(members: Mapping[str, Any]) -> Document:

@@ -1,4 +1,4 @@
-"""Whether a file is what it was when the plan was made, by its size and time; what its shares are called."""
+"""Whether a file is what it was when the plan was made, by its size, time and tag; what its shares are called."""
 
 from __future__ import annotations
 
@@ -31,14 +31,19 @@ def why_changed(document: Document) -> str | None:
         return f"{printable(document.path)}: is gone since the plan was made"
     except OSError:
         return None  # reading says why
-    return difference(document, now.st_size, now.st_mtime_ns)
+    return difference(document, now.st_size, now.st_mtime_ns, None)
 
 
-def difference(document: Document, size: int | None, modified_ns: int | None) -> str | None:
-    """Say in what a file that has this size and time now differs from what it was when the plan was made."""
+def difference(document: Document, size: int | None, modified_ns: int | None, etag: str | None) -> str | None:
+    """Say in what a file that has this size, time and tag now differs from what it was when the plan was made.
+
+    Of the mirrors behind a web server's name one of the two may differ.
+    """
     before, path = document.size, printable(document.path)
     if before is not None and size is not None and size != before:
         return f"{path}: had {before:,} bytes when the plan was made, and has {size:,} now"
-    if None not in (document.modified_ns, modified_ns) and modified_ns != document.modified_ns:
+    known = [pair for pair in ((document.modified_ns, modified_ns), (document.etag, etag)) if None not in pair]
+    same = [then == now for then, now in known]
+    if known and not (any(same) if path.startswith("http") else all(same)):
         return f"{path}: was written again since the plan was made"
     return None

@@ -110,7 +110,7 @@ def _looked_at(document: Document, partition_items: int) -> list[Partition] | Sh
     try:
         found = os.stat(path)
         size = found.st_size
-        planned = _planned((path, form, size, found.st_mtime_ns, None))
+        planned = _planned((path, form, size, found.st_mtime_ns, None, None))
         if form == "json" and size <= SMALL_BYTES:
             return planned, 1
         with closing(Window(FileSource(open_file(path), FileStats()))) as window:

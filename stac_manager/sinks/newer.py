@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from stac_manager.plan import Document, Documents, Partition, Plan
+from stac_manager.plan import Documents, Partition, Plan
 from stac_manager.sinks.model import Manifest, Mark
-from stac_manager.sinks.sources import documents_of
+from stac_manager.sinks.sources import Stamp, documents_of, stamp_of
 
 _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
@@ -45,12 +45,12 @@ def _since(mark: Mark, base: Manifest) -> str | None:
     return f"{found[0]}Z"
 
 
-def changed_partitions(plan: Plan, known: set[Document]) -> Iterable[Partition]:
+def changed_partitions(plan: Plan, known: set[Stamp]) -> Iterable[Partition]:
     """Yield the partitions of files that are new or were written again, without those that were not."""
     for partition in plan:
         if isinstance(partition, Documents):
-            changed = tuple(document for document in partition.documents if document not in known)
+            changed = tuple(document for document in partition.documents if stamp_of(document) not in known)
             if changed:
                 yield replace(partition, documents=changed, estimate=len(changed))
-        elif not known.issuperset(documents_of(partition)):
+        elif not known.issuperset(map(stamp_of, documents_of(partition))):
             yield partition

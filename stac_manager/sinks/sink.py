@@ -19,7 +19,7 @@ from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.model import Manifest
 from stac_manager.sinks.request import request_for
 from stac_manager.sinks.running import Progress, Run
-from stac_manager.sinks.sources import check_apart, digest_of_files, files_of
+from stac_manager.sinks.sources import check_apart, digest_of_files, files_of, stamp_of
 from stac_manager.sinks.summing import check_same
 from stac_manager.sinks.verifying import require_arrow
 from stac_manager.words import many
@@ -170,11 +170,11 @@ def _change(run: Run, manifest: Manifest) -> str | None:
 
 def _difference(run: Run, manifest: Manifest, is_far: bool) -> str | None:
     found = None if run.layout.file else run.folder.read_plan()
-    before = {(each.path, each.size, each.modified_ns) for each in files_of(found[1])} if found else set()
+    before = set(map(stamp_of, files_of(found[1]))) if found else set()
     if manifest.files is None if run.layout.file else not before:
         return None
     plan = run.made_plan()
-    now = {(each.path, each.size, each.modified_ns) for each in files_of(plan)}
+    now = set(map(stamp_of, files_of(plan)))
     way = "--restart starts over" if run.layout.file else "--update reads it again"
     if is_far and any(modified_ns is None for *_, modified_ns in now):
         return f"complete; whether the source has changed since is not known: {way}"

@@ -8,13 +8,17 @@ from functools import cache
 from glob import escape
 from hashlib import blake2b
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
+from typing import TypeAlias
 
 from stac_manager.config import is_remote
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files import changes
 from stac_manager.plan import DIGEST_BYTES, Document, Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.sinks.layout import STATE, Layout
+
+Stamp: TypeAlias = tuple[str, int | None, int | str | None]
 
 
 def documents_of(partition: Partition) -> tuple[Document, ...]:
@@ -29,13 +33,16 @@ def files_of(plan: Plan) -> set[Document]:
     return {document for partition in plan for document in documents_of(partition)}
 
 
+def stamp_of(document: Document) -> Stamp:
+    """Return what tells whether a file was written again: its name, its size, and its time, without one its tag."""
+    time = document.modified_ns
+    return document.path, document.size, document.etag if time is None else time
+
+
 def digest_of_files(plan: Plan) -> str | None:
     """Return a digest of the names, sizes and times of all files of a plan; None where it has none."""
-    files = {each.path: each for partition in plan for each in documents_of(partition)}
-    content = (
-        b"%s\0%d\0%d\n" % (os.fsencode(path), files[path].size or 0, files[path].modified_ns or 0)
-        for path in sorted(files)
-    )
+    files = sorted(set(map(stamp_of, files_of(plan))), key=itemgetter(0))
+    content = (b"%s\0%d\0%s\n" % (os.fsencode(path), size or 0, str(time or 0).encode()) for path, size, time in files)
     return blake2b(b"".join(content), digest_size=DIGEST_BYTES).hexdigest() if files else None
 
 

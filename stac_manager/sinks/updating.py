@@ -27,7 +27,7 @@ from stac_manager.sinks.ndjson import NdjsonPart, ZstdNdjsonPart
 from stac_manager.sinks.newer import changed_partitions, conditions
 from stac_manager.sinks.request import options_of, plan_of_source
 from stac_manager.sinks.running import Run
-from stac_manager.sinks.sources import check_apart, files_of
+from stac_manager.sinks.sources import check_apart, files_of, stamp_of
 from stac_manager.sinks.summing import check_same, now, unfound
 from stac_manager.sinks.verifying import identities, lines
 from stac_manager.words import many
@@ -94,7 +94,8 @@ def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:
         failed = _failed(run.folder)
         gone = {document.path for document in known} - {document.path for document in files_of(latest)}
         notes = (f"{many(len(gone), 'file')} gone from the source; the items stay",) if gone else ()
-        read = {each for each in known if each.modified_ns is not None and printable(each.path) not in failed}
+        known = {each for each in known if printable(each.path) not in failed}
+        read = {stamp for stamp in map(stamp_of, known) if stamp[2] is not None}
         changed = tuple(changed_partitions(latest, read))
         newer.write_plan(replace(latest, partitions=changed, counted=None, notes=notes))
         newer.folder.write_plan(request.header, latest, whole)
@@ -127,7 +128,11 @@ def _without_times(plan: Plan, failed: set[str]) -> Plan:
     """Forget of files that could not be read when they were written, so that the next update reads them again."""
 
     def forgotten(document: Document) -> Document:
-        return document._replace(size=None, modified_ns=None) if printable(document.path) in failed else document
+        return (
+            document._replace(size=None, modified_ns=None, etag=None)
+            if printable(document.path) in failed
+            else document
+        )
 
     def of(partition: Partition) -> Partition:
         if isinstance(partition, Documents):

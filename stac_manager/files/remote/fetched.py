@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from stac_manager.plan import digest
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
@@ -17,6 +19,7 @@ class Fetched:
     linked: str = ""  # the address in the link or the source, by which failures name it
     versions: frozenset[str] = frozenset()  # what is said to change with the document; of several one may do so alone
     modified_ns: int | None = None  # when it was written, in nanoseconds since 1970, by the second
+    etag: str | None = None  # as `tagged` gives it
 
 
 class Listed(NamedTuple):
@@ -25,6 +28,15 @@ class Listed(NamedTuple):
     url: str
     size: int
     modified_ns: int | None
+    etag: str | None
+
+
+def tagged(etag: str | None) -> str | None:
+    """Return a digest of a strong entity tag, which a server may make as long as it likes, or of a signed address.
+
+    A list of objects may have it without the quotes.
+    """
+    return None if not etag or etag.startswith("W/") else digest(etag.strip('"'))
 
 
 class Store(Protocol):

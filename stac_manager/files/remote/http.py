@@ -16,7 +16,7 @@ from yarl import URL
 from stac_manager.files.formats import magic
 from stac_manager.files.remote.addresses import joined, origin_of, refusal
 from stac_manager.files.remote.faults import RemoteError, of_status
-from stac_manager.files.remote.fetched import Fetched
+from stac_manager.files.remote.fetched import Fetched, tagged
 from stac_manager.network.bodies import UNDONE, DamagedBodyError, RefusedBodyError, decompressed
 from stac_manager.network.carrier import Turn
 from stac_manager.network.connection import READ_SECONDS, Connection
@@ -185,9 +185,8 @@ async def _read(
     data = parts[0] if len(parts) == 1 else b"".join(parts)
     if not ranged and (coding := answer.headers.get("Content-Encoding")):
         data = await _uncoded(data, coding)
-    return Fetched(
-        url, data, size, ranged=ranged, versions=versions, modified_ns=_modified_ns(answer.headers, versions)
-    )
+    modified_ns, etag = _modified_ns(answer.headers, versions), tagged(answer.headers.get("ETag"))
+    return Fetched(url, data, size, ranged=ranged, versions=versions, modified_ns=modified_ns, etag=etag)
 
 
 def _modified_ns(headers: Mapping[str, str], versions: frozenset[str]) -> int | None:

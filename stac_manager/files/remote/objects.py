@@ -15,7 +15,7 @@ from stac_manager.exceptions import ConfigurationError
 from stac_manager.files.remote.addresses import STORES, origin_of, scheme_of
 from stac_manager.files.remote.clients import client_options
 from stac_manager.files.remote.faults import RemoteError, of_status
-from stac_manager.files.remote.fetched import Fetched, Listed
+from stac_manager.files.remote.fetched import Fetched, Listed, tagged
 from stac_manager.network.connection import CA_HINT, Connection
 
 HINT = "for public data give storage_options={'skip_signature': True}, else credentials, as obstore has them"
@@ -82,9 +82,8 @@ class ObjectStores:
                 return Fetched(url, None, size, ranged=True)
             data = bytes(await answer.bytes_async())
             modified, tag = _nanoseconds(answer.meta), answer.meta.get("e_tag")
-            return Fetched(
-                url, data, size, ranged=True, versions=frozenset((tag or str(modified),)), modified_ns=modified
-            )
+            versions = frozenset((tag or str(modified),))
+            return Fetched(url, data, size, ranged=True, versions=versions, modified_ns=modified, etag=tagged(tag))
         raise AssertionError("errors are raised")
 
     def listing(self, url: str) -> Listing:
@@ -169,7 +168,13 @@ class Listing:
                 return None
             self._pages, self._last = pages, page[-1]["path"]
             return [
-                Listed(f"{self._bucket}/{_as_url(each['path'])}", each["size"], _nanoseconds(each)) for each in page
+                Listed(
+                    f"{self._bucket}/{_as_url(each['path'])}",
+                    each["size"],
+                    _nanoseconds(each),
+                    tagged(each.get("e_tag")),
+                )
+                for each in page
             ]
         raise AssertionError("errors are raised")
 

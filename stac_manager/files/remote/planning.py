@@ -48,10 +48,12 @@ async def plan(config: IngestConfig, partition_items: int) -> Plan:
     try:
         links = await entries_of(config, transport, listed)
         # Of a catalog nobody knows whether it has changed: that is up to all of its documents.
-        stamps = [listed[link.url][1:] if link.kind == "item" and link.url in listed else () for link in links]
+        known = [listed.get(link.url) if link.kind == "item" else None for link in links]
         documents = [
-            PlannedDocument(shown(link.url), format_by_name(config, link.url), *stamp)
-            for link, stamp in zip(links, stamps, strict=True)
+            PlannedDocument(shown(link.url), format_by_name(config, link.url), *(each[1:3] if each else ()))._replace(
+                etag=each.etag if each else None
+            )
+            for link, each in zip(links, known, strict=True)
         ]
         large = [place for place, link in enumerate(links) if _may_be_large(link.url, listed, alone=len(links) == 1)]
         notes: list[str] = []
@@ -120,7 +122,7 @@ async def _cut(
         return []
     if len(first.data or b"") != BLOCK_BYTES:
         return []
-    document = document._replace(size=first.size, modified_ns=first.modified_ns)
+    document = document._replace(size=first.size, modified_ns=first.modified_ns, etag=first.etag)
     file = RemoteFile(transport, replace(first, linked=link.url), asyncio.get_running_loop(), 0)
     with closing(file):
         return await in_thread(partial(_shares, file, document, partition_items), interrupt=file.interrupt)

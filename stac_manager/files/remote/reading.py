@@ -127,7 +127,8 @@ class Planned:
     def compare(self, url: str, fetched: Fetched) -> None:
         """Note in what a document that was fetched now differs."""
         document = self._by_url.get(shown(url))
-        reason = difference(document, fetched.size, fetched.modified_ns) if document is not None else None
+        now = fetched.size, fetched.modified_ns, fetched.etag
+        reason = None if document is None else difference(document, *now)
         if reason is not None:
             self.changed.append(reason)
 

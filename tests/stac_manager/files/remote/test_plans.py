@@ -25,6 +25,7 @@ LINES = "\n".join(map(json.dumps, ITEMS)).encode()
 MIXED = b"\n".join(
     (LINES[:60_000].rpartition(b"\n")[0], json.dumps(make_item("over lines"), indent=1).encode(), b"{]", LINES)
 )
+WRITTEN = "Wed, 21 Oct 2015 07:28:00 GMT"
 FEATURES = json.dumps({"type": "FeatureCollection", "features": ITEMS}).encode()
 
 
@@ -41,13 +42,13 @@ def parquet() -> bytes:
     return file.getvalue()
 
 
-def dated(body: bytes, dates: list[str]) -> Answer:
-    """Give parts of a document that was written at the first of some dates, which a test may change."""
+def dated(body: bytes, versions: list[dict[str, str]]) -> Answer:
+    """Give parts of a document with the first of some headers, which a test may change."""
 
     def respond(server: Documents, request: web.Request) -> web.Response:
         first, last = (int(end) for end in request.headers.get("Range", "bytes=0-999999999")[6:].split("-"))
         part = body[first : last + 1]
-        headers = {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(body)}", "Last-Modified": dates[0]}
+        headers = {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(body)}", **versions[0]}
         return web.Response(status=206 if "Range" in request.headers else 200, body=part, headers=headers)
 
     return respond
@@ -118,14 +119,38 @@ async def test_a_server_that_gives_no_parts_is_said_to_give_none() -> None:
 
 @pytest.mark.parametrize("query", ["", "?sig=s3cret"])
 async def test_a_document_that_was_written_again_after_the_plan_is_named(query: str) -> None:
-    dates = ["Wed, 21 Oct 2015 07:28:00 GMT"]
-    with serving({"/x.ndjson": dated(LINES, dates)}) as server:
+    versions = [{"Last-Modified": WRITTEN}]
+    with serving({"/x.ndjson": dated(LINES, versions)}) as server:
         module = IngestModule(source=f"{server.url}/x.ndjson{query}")
         plan = await module.plan(partition_items=200)
         assert (await read(module, plan))[2] == [None, None]
-        dates[0] = "Thu, 22 Oct 2015 07:28:00 GMT"
+        versions[0] = {"Last-Modified": "Thu, 22 Oct 2015 07:28:00 GMT"}
         problem = f"{server.url}/x.ndjson: was written again since the plan was made"
         assert (await read(module, plan))[2] == [problem, problem]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "is_named"),
+    [
+        ({"ETag": '"a"'}, {"ETag": '"b"'}, True),
+        ({"ETag": '"https://x.example/?sig=s3cret"'}, {"ETag": '"https://x.example/?sig=s3cret2"'}, True),
+        ({"ETag": '"a"'}, {"ETag": '"a"'}, False),
+        ({"ETag": 'W/"a"'}, {"ETag": 'W/"b"'}, False),
+        ({"ETag": '"a"'}, {}, False),
+        ({"ETag": '"a"', "Last-Modified": WRITTEN}, {"ETag": '"b"', "Last-Modified": WRITTEN}, False),  # of a mirror
+        ({"ETag": '"a"', "Last-Modified": WRITTEN}, {"ETag": '"b"'}, True),
+    ],
+)
+async def test_a_change_after_the_plan_is_known_by_a_strong_tag(
+    first: dict[str, str], then: dict[str, str], is_named: bool
+) -> None:
+    versions = [first]
+    with serving({"/x.ndjson": dated(LINES, versions)}) as server:
+        module = IngestModule(source=f"{server.url}/x.ndjson")
+        plan = await module.plan(partition_items=200)
+        assert "s3cret" not in str(plan.to_json())
+        versions[0] = then
+        assert [problem is not None for problem in (await read(module, plan))[2]] == [is_named] * 2
 
 
 async def test_a_bad_line_is_numbered_from_where_its_share_begins() -> None:
@@ -151,7 +176,7 @@ async def test_what_cannot_be_had_fails_where_it_is_read() -> None:
 
 
 async def test_what_a_share_cannot_get_is_a_failure_also_at_its_edges() -> None:
-    plain = dated(LINES, ["Wed, 21 Oct 2015 07:28:00 GMT"])
+    plain = dated(LINES, [{"Last-Modified": WRITTEN}])
     gone: list[int] = []
 
     def respond(server: Documents, request: web.Request) -> web.StreamResponse:
@@ -174,7 +199,7 @@ def test_an_update_reads_again_what_a_share_could_not_read(tmp_path: Path) -> No
     with serving({}) as server:
         sink = Sink({"source": f"{server.url}/x.ndjson"}, tmp_path / "out", partition_items=50, update=True)
         for body, items, status in zip(bodies, (399, 400), ("incomplete", "complete"), strict=True):
-            server.answers["/x.ndjson"] = dated(body, ["Wed, 21 Oct 2015 07:28:00 GMT"])
+            server.answers["/x.ndjson"] = dated(body, [{"Last-Modified": WRITTEN}])
             manifest = write(sink)
             assert (manifest.items, manifest.status) == (items, status)
 
