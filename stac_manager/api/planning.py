@@ -88,6 +88,17 @@ def space_cuts(counted: int | None, nowhere: int | None, nulls: int | None, pile
     return nowhere <= (0 if counted is None else counted // 2)
 
 
+def _in_tiles(planned: Planned, page: Page, cuts: SpaceCuts, workers: int, *, nulls: bool) -> Planned:
+    """Cut a search by space, if there is anything to be cut."""
+    parts = first_page.tiles_for(page, workers)
+    tiles = cuts.plan(planned.query.body.get("bbox"), parts)
+    if len(tiles) < 2:
+        return planned
+    partitions: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
+    sizes = first_page.Sizes.of(page.matched, parts, workers)
+    return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes)
+
+
 class Planner:
     """Asks a server what there is to be cut, when it is needed."""
 
@@ -203,9 +214,16 @@ class Planner:
         )
 
     async def despite_nulls(self, planned: Planned, workers: int) -> Planned:
-        """Cut by time what would lose items without a datetime, as pages that may hold them cannot be had."""
+        """Cut by space what may lose items without a geometry, or by time what would lose those without a datetime, as
+        pages that may hold them cannot be had."""
         if planned.known is None or planned.reason != NULLS_LOST:
             return planned
+        page, query = planned.known.page, planned.query
+        cuts = SpaceCuts(page.objects(), page.matched)
+        if query.body.get("intersects") is None and (await self._is_cut_by_space(query, page, cuts, lossy=True))[0]:
+            by_space = _in_tiles(planned, page, cuts, workers, nulls=False)
+            if by_space.cuts is not None:
+                return by_space
         parts = max(first_page.parts_for(planned.known.page, workers), 2)
         return await self._cut_by_time(planned, parts, workers, lossy=True)
 
@@ -230,13 +248,7 @@ class Planner:
             if by_time.cuts is not None:
                 return by_time
         works, nulls = by_space.result()
-        parts = first_page.tiles_for(page, workers)
-        tiles = cuts.plan(query.body.get("bbox"), parts) if works else []
-        if len(tiles) < 2:
-            return planned
-        partitions: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
-        sizes = first_page.Sizes.of(page.matched, parts, workers)
-        return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes)
+        return _in_tiles(planned, page, cuts, workers, nulls=nulls) if works else planned
 
     async def _others_than(self, query: Query, members: list[Any]) -> bool:
         """Whether there are items before or after those of one instant."""
@@ -247,16 +259,20 @@ class Planner:
             asked = [tasks.create_task(self._count(query, each)) for each in around]
         return any(task.result() for task in asked)
 
-    async def _is_cut_by_space(self, query: Query, page: Page, cuts: SpaceCuts) -> tuple[bool, bool]:
-        """Whether the server filters by bbox and none are missed by that; and whether some have no geometry."""
+    async def _is_cut_by_space(
+        self, query: Query, page: Page, cuts: SpaceCuts, *, lossy: bool = False
+    ) -> tuple[bool, bool]:
+        """Whether the server filters by bbox and none are missed by that, or none of this page if that is enough; and
+        whether some have no geometry."""
         boxes = [{"bbox": list(box)} for box in (NOWHERE, cuts.place) if box]
         async with owned_tasks() as tasks:
             without = tasks.create_task(self._count(query, NoGeometry())) if "filter" in query.endpoint.offers else None
             asked = [tasks.create_task(self._count(query, Whole(), box)) for box in boxes]
         nulls = without.result() if without is not None else None
         nowhere, *piled = (task.result() for task in asked)
-        if not nulls and any(first_vertex(each.get("geometry")) is None for each in page.objects()):
-            nulls = None  # that filter does not find them
+        if not nulls:  # there may be some that the filter does not find
+            seen = any(first_vertex(each.get("geometry")) is None for each in page.objects())
+            nulls = None if seen else 0 if lossy else nulls
         return space_cuts(page.matched, nowhere, nulls, *piled), bool(nulls)
 
     async def _count(self, query: Query, partition: Partition, others: Mapping[str, Any] | None = None) -> int | None:

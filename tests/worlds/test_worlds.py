@@ -155,8 +155,8 @@ def in_small_collections() -> list[Json]:
     return [make_item(n, name) for n, name in enumerate(f"{k}" for k, size in enumerate(sizes) for _ in range(size))]
 
 
-def without_datetime_at(number: int) -> list[Json]:
-    return [make_item(n, **({"datetime": None} if n == number else {})) for n in range(COUNT)]
+def without_datetime_at(*numbers: int) -> list[Json]:
+    return [make_item(n, **({"datetime": None} if n in numbers else {})) for n in range(COUNT)]
 
 
 def some_without_datetime() -> list[Json]:
@@ -485,6 +485,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "one item without datetime is poison, nothing finds it, without counts": lambda: Case(
         [DatetimeOnly(), SortedById(), PoisonedItem("item-0055"), Ignores("bbox")], lambda: without_datetime_at(55),
         world={"filters": False, "paging": "position", "counts": False}, most_requests=90,
+    ),
+    "one of many items without datetime is poison, without counts": lambda: Case(
+        [DatetimeOnly(), PoisonedItem("item-0056")], lambda: without_datetime_at(*range(0, COUNT, 3), 56),
+        world={"filters": False, "counts": False}, most_requests=150,
     ),
     "a box across the antimeridian": lambda: Case(
         options={"bbox": PACIFIC}, wanted=in_pacific, most_requests=30
