@@ -18,6 +18,7 @@ from stac_manager.api.query import Named
 from stac_manager.api.reading import Reading
 from stac_manager.api.repairs import OVERLAP, OVERLAPPING, REPAIR_DEPTH
 from stac_manager.api.requests import Request
+from stac_manager.api.second_look import look_again
 from stac_manager.api.shares import Share, put_together, weight_of
 from stac_manager.api.splitting import Splitter
 from stac_manager.api.survey import heeds_collections
@@ -68,6 +69,7 @@ class Search:
             await self._read_page(reading)
         whole = not self._splitter and (isinstance(part, Pages) or self._runner.unfinished == 1)
         await self._beyond.look_ahead(self.query, reading, whole=whole)
+        await look_again(self._fetcher, self._ledger, reading, last=self.ways.all_handed_out)
         self._runner.put((reading, None))
 
     async def _read_page(self, reading: Reading) -> None:
@@ -235,12 +237,11 @@ class Search:
             if reading.share.depth >= REPAIR_DEPTH:
                 raise DataProcessingError(f"{page.url}: the answer is damaged") from None
             self._replace(reading, [reading.again()])
-        self._fetcher.follower.outlines &= not page.miscounted
-        if self._splitter is None:
-            return
-        if self._stats.completeness.items > before:
+        self._fetcher.follower.outlines &= not reading.memory.miscounted
+        items, foreign = self._stats.completeness.items, self._ledger.totals.foreign
+        if self._splitter and items > before:
             self._splitter.repairs.new_page(reading.share)
-        if self._ledger.totals.foreign > OVERLAP * self._stats.completeness.items + 4 * self._fetcher.page_size:
+        if self._splitter and foreign > OVERLAP * items + 4 * self._fetcher.page_size:
             self._stop_dividing()
 
     async def _finish(self, reading: Reading) -> None:

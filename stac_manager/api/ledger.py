@@ -132,7 +132,7 @@ class Ledger:
             stats.seconds_decoding += clock() - started
             if reading.stopped:
                 return
-            mark, item = _marked([reading.share.partition.key, tally.read, len(marks)] if member is None else member)
+            mark, item = marked([reading.share.partition.key, tally.read, len(marks)] if member is None else member)
             marks.append(mark)
             plain = item and glance is not None and claims.delivered is None and glance.tells(member)
             plain = plain and is_new(mark) and not (before and any(mark in each for each in before))
@@ -153,6 +153,8 @@ class Ledger:
         if not reading.stopped:
             if reading.ending.problem != LOST:
                 self._leave_out(reading, len(near))
+            if page.asked is not None and page.counting:
+                claims.kept.keep(reading.share.partition, page.asked, marks)
             for mark in reading.finish_page(marks, page, reading.memory.different - known):
                 self.has_twice(mark)
 
@@ -160,7 +162,7 @@ class Ledger:
         """The mark of an item that a partition owns and that meets the conditions of the search, else None."""
         if owner(member, partition) is not OWN or not self.conditions.asked.means(member):
             return None
-        mark, item = _marked(member)
+        mark, item = marked(member)
         return mark if item else None
 
     def is_new(self, reading: Reading, marks: Iterable[int]) -> bool:
@@ -285,7 +287,7 @@ def _together(one: Interval, other: Interval) -> Interval:
     return replace(one, start=start, end=None if one.end is None or other.end is None else max(one.end, other.end))
 
 
-def _marked(member: Any) -> tuple[int, bool]:
+def marked(member: Any) -> tuple[int, bool]:
     """What is remembered of a member, and whether it is an item; with `fields` all but the id may be left out."""
     if isinstance(member, dict) and member.get("type", "Feature") == "Feature":
         name = member.get("id")

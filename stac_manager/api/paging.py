@@ -42,7 +42,7 @@ class Page:
     doubt: str | None = None  # why it may not be the last page, though it has no `next` link
     broken: str | None = None  # why its `next` link cannot be followed
     full: bool = False  # whether it is as large as this server's pages get
-    miscounted: bool = False  # whether it has another number of members than it says
+    asked: Request | None = None  # how it was asked for
 
     @property
     def size(self) -> int:

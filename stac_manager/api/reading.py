@@ -30,6 +30,7 @@ from stac_manager.report import PartitionReport
 
 SHIFTED = "items came or went while pages were read: the server's count changed"
 MOVED = "items came again on later pages, which count: items that came or went have moved them"
+MOVED_UNSEEN = "a page held other items when it was asked for again: items that came or went may have moved them"
 CAPPED = "there are more items than its pages reach, and than the server counts"
 PERHAPS_CAPPED = "the server may give no more than so many items, however many there are: it shows no others"
 LOST = "a next link has lost a condition of the search"
@@ -90,7 +91,8 @@ class Reading:
             self.descent.go_on(time_of(first)[0] if isinstance(first, dict) else None)
         if page.following is not None and self.keeps_conditions:
             self.keeps_conditions = keeps_conditions(page.following, page.first)
-        self.memory.circles.accept(self.following or self.first, page.size)
+        page.asked = self.following or self.first
+        self.memory.circles.accept(page.asked, page.size)
         self.following = None if self.descent.is_over else page.following
         ends = page.following is None or self.counted == self.tally.members
         if page.size:  # of pages that end at a round number, one that is empty may follow the last
@@ -127,7 +129,7 @@ class Reading:
         itself; give the marks of its own members that it holds twice."""
         memory = self.memory
         self.tally.read += 1
-        page.miscounted = len(marks) != page.size
+        memory.miscounted |= len(marks) != page.size
         different = frozenset(marks)
         self.tally.twice += len(marks) - len(different)
         self.tally.members += len(marks) - page.size

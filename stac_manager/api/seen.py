@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import chain
 from typing import Any
 
 from stac_manager.api.ownership import time_of
+from stac_manager.api.requests import Request
 from stac_manager.plan import Interval, Partition, is_within
 from stac_manager.texts import whole
 
@@ -20,6 +21,9 @@ SMALL = 4_096
 BUCKETS = 4_096
 MARK_BYTES = 8
 """Of the 16 of a digest: among ten million items two are mistaken for one with a chance of 3 in a million."""
+FEWEST_PAGES, PAGES_A_LOOK = 11, 50
+"""A search of fewer pages is soon read; of so many, one is asked for again in the end."""
+MOST_KEPT = 256
 MOST_STRAYS = 100_000
 """So many items that a partition does not own are remembered, to see whether another one delivers them."""
 MOST_OWNED = 2_000_000
@@ -116,6 +120,7 @@ class Claims:
         self.alone = alone
         self.delivered: Seen | None = None  # where the items alone do not tell which partition they come from
         self.by_number = False  # whether those are pages that were asked for by their numbers
+        self.kept = Kept()  # pages of which some are asked for again
         self.claimed = Seen()  # marks of those that were delivered
         self.doubtful: dict[str, None] = {}  # digests of those that were left to others
         self.settled: dict[str, None] = {}  # and of those that were delivered, where others may have seen them
@@ -141,6 +146,74 @@ def _points_to(member: Any, partition: Partition) -> bool:
         return True
     time = time_of(member)[0] if isinstance(member, dict) else None
     return partition.start is None if time is None else is_within(time, partition.start, partition.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a page held when it came."""
+
+    partition: Partition
+    request: Request
+    size: int
+    mark: int
+
+    def differs(self, marks: Collection[int]) -> bool:
+        """Whether it holds other members now; of a page of another size nobody can tell."""
+        return len(marks) == self.size and hash(frozenset(marks)) != self.mark
+
+
+class Kept:
+    """Some of the pages of a search whose links count, spread evenly over the time in which they came. Where as many
+    Items go as come, no count shows that pages have moved: those that are asked for again do."""
+
+    def __init__(self) -> None:
+        self._held: list[Held] = []
+        self._came = self._looks = 0
+        self._every = 1  # of so many pages one is kept
+
+    def keep(self, partition: Partition, request: Request, marks: Collection[int]) -> None:
+        """Remember a page."""
+        self._came += 1
+        if self._came % self._every:
+            return
+        if self._held:
+            request = _sharing(request, self._held[-1].request)
+        self._held.append(Held(partition, request, len(marks), hash(frozenset(marks))))
+        if len(self._held) > MOST_KEPT:
+            del self._held[::2]
+            self._every *= 2
+
+    def of(self, partition: Partition, pages: int) -> list[Held]:
+        """Pages of a partition of so many to ask for again, now that they came: one, or 2 % of all."""
+        held = [each for each in self._held if each.partition == partition]
+        left = max(self._came // PAGES_A_LOOK, 1) - self._looks
+        looks = min(max(pages // PAGES_A_LOOK, 1), left, len(held))
+        if pages < FEWEST_PAGES or looks < 1:
+            return []
+        self._looks += looks
+        return [_one_of(held, number, looks) for number in range(looks)]
+
+    def next_of_all(self, pages: int) -> list[Held]:
+        """One more page of all to ask for again, where so many come: they are as many as of one partition."""
+        looks, number = max(pages // PAGES_A_LOOK, 1), self._looks
+        if pages < FEWEST_PAGES or number >= looks or not self._held:
+            return []
+        self._looks += 1
+        return [_one_of(self._held, number, looks)]
+
+
+def _sharing(request: Request, other: Request) -> Request:
+    """The same request, without a copy of its own of what another one says too: an area may be large."""
+    said = other.body
+    if request.body is None or said is None:
+        return request
+    return replace(request, body={k: said[k] if said.get(k) == value else value for k, value in request.body.items()})
+
+
+def _one_of(held: Sequence[Held], number: int, looks: int) -> Held:
+    """A page for one of several looks. An early one shows what changed in most of the time, a later one what changed
+    among more Items."""
+    return held[(2 * number + 1) * len(held) // (2 * looks + 1)]
 
 
 class Strays:

@@ -169,6 +169,7 @@ class Memory:
     repeated: list[str] = field(default_factory=list)  # ids of some items that came again
     counts: set[int] = field(default_factory=set)  # what its pages said that there is
     counting: bool = False  # whether their links count
+    miscounted: bool = False  # whether a page had another number of members than it said
     anew: bool = False  # whether it was begun once more, over what came already
 
     def is_new(self, mark: int, *, own: bool) -> bool:

@@ -608,21 +608,25 @@ class TiesInAnyOrder(Habit):
 
 
 class ItemsComeAndGo(Habit):
-    """The newest item is deleted, or a newer one comes, while pages are read."""
+    """An item is deleted, or a new one comes, or both, while pages are read: the first, the last, or any."""
 
     may_miss = never_complete = True
 
-    def __init__(self, *, come: bool, every: int = 3) -> None:
-        self.come, self.every = come, every
+    def __init__(self, *, out: str | None = None, new: str | None = None, every: int = 3) -> None:
+        self.out, self.new, self.every = out, new, every
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
         if ask.limit == 1 or ask.number % self.every:
             return
-        newest = max(world.items, key=lambda item: item["properties"]["datetime"])
-        if self.come:
-            world.items.append({**newest, "id": f"new-{ask.number}"})
-        else:
-            world.items.remove(newest)
+        dice = random.Random(ask.number)
+        in_order = sorted(world.items, key=newest_first)
+        places = {"first": 0, "last": -1}
+        if self.new:
+            like = in_order[places.get(self.new, dice.randrange(len(in_order)))]
+            world.items.append({**like, "id": f"new-{ask.number}"})
+        if self.out:
+            world.items.remove(in_order[places.get(self.out, dice.randrange(len(in_order)))])
+        world.searches.clear()
 
 
 class CoarseTimes(Habit):

@@ -552,8 +552,24 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "ties in any order": lambda: Case([TiesInAnyOrder()], in_ties, world={"paging": "offset"}),
     "ties in any order, by page": lambda: Case([TiesInAnyOrder()], in_ties, world={"paging": "page"}),
-    "items are deleted": lambda: Case([ItemsComeAndGo(come=False)], world={"paging": "offset"}),
-    "items are added": lambda: Case([ItemsComeAndGo(come=True)], world={"paging": "offset"}),
+    "items are deleted": lambda: Case([ItemsComeAndGo(out="first")], world={"paging": "offset"}),
+    "items are added": lambda: Case([ItemsComeAndGo(new="first")], world={"paging": "offset"}),
+    "as many items come as go, at the ends": lambda: Case(
+        [ItemsComeAndGo(out="first", new="last"), Ignores("datetime", "bbox")], world={"paging": "offset"},
+        most_requests=40,
+    ),
+    "as many items come as go, at the ends, by page": lambda: Case(
+        [ItemsComeAndGo(out="first", new="last"), Ignores("datetime", "bbox")], world={"paging": "page"},
+        most_requests=40,
+    ),
+    "as many items come as go, the other way round": lambda: Case(
+        [ItemsComeAndGo(out="last", new="first"), Ignores("datetime", "bbox")], world={"paging": "offset"},
+        most_requests=40,
+    ),
+    "as many items come as go, anywhere": lambda: Case(
+        [ItemsComeAndGo(out="any", new="any", every=1), Ignores("datetime", "bbox")], world={"paging": "offset"},
+        most_requests=40,
+    ),
     "times by the hour": lambda: Case([CoarseTimes(HOUR)]),
     "times by the day": lambda: Case([CoarseTimes(DAY)]),
     "times by the day, without counts": lambda: Case([CoarseTimes(DAY)], world={"counts": False}),
