@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import accumulate
 from math import inf
 
@@ -14,6 +15,17 @@ FIRST_ROUNDS, MOST_ROUNDS = 16, 256
 MOST_FALLS = 1
 # A guess is believed after a wave of refusals, or after so many single ones.
 SIGNS = 2
+# So many rounds that pass with more than was guessed disprove it.
+GUESS_ROUNDS = 2
+
+
+@dataclass
+class _Steps:
+    """When one more than a level is tried, and what came of the steps before."""
+
+    rounds: int = FIRST_ROUNDS
+    falls: int = 0  # in a row
+    raised: bool = False  # whether this level is such a trial
 
 
 class Capacity:
@@ -27,13 +39,15 @@ class Capacity:
     Netflix's concurrency-limits.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, any_wave: bool = False) -> None:
+        """Where nothing else is learned of refusals, `any_wave` of them is taken for a limit on the number."""
+        self._any_wave = any_wave
         self.level: int | None = None  # None while nothing speaks for a limit
         self.guess: int | None = None
+        self._tried: int | None = None  # how many at once, to see whether that is the limit
         self._since = -inf
-        self._rounds, self._answers = FIRST_ROUNDS, 0
-        self._falls = 0  # in a row
-        self._raised = False
+        self._answers = 0
+        self._steps = _Steps()
         self._signs = 0  # that speak for what is guessed
         self._wave: list[tuple[float, float, int]] = []  # when each was sent and refused, and how many were in flight
         self._answered: deque[tuple[float, float]] = deque(maxlen=ANSWERS_KEPT)  # when each began and ended
@@ -46,21 +60,26 @@ class Capacity:
         together = self._end_wave(many) if self._wave and began > self._wave[-1][1] else None
         self._answered.append((began, now))
         self._answers += 1
-        if self.level is not None and self._answers >= (1 if self._raised else self._rounds) * self.level:
-            self._falls = 0
-            self._rounds = FIRST_ROUNDS if self._raised else self._rounds
+        if self._tried is not None and self._answers > GUESS_ROUNDS * self._tried:
+            self.guess, self._tried, self._answers = None, 2 * self._tried, 0
+        if self.level is not None and self._answers >= (1 if self._steps.raised else self._steps.rounds) * self.level:
+            self._steps.falls = 0
+            self._steps.rounds = FIRST_ROUNDS if self._steps.raised else self._steps.rounds
             self._go_on_with(self.level + 1, now, raised=True)
         return together
 
-    def refused(self, began: float, now: float, in_flight: int, *, alike: bool = False) -> bool:
-        """A request was refused; tell whether that was for the number of those in flight. Where all waves are `alike`,
-        of the same number of requests, the next one ends one, too."""
+    @property
+    def most(self) -> int | None:
+        """How many to send at once. One more than what is guessed tells whether that is the limit; where those pass,
+        twice as many."""
+        return self.level or self._tried
+
+    def refused(self, began: float, now: float, in_flight: int) -> bool:
+        """A request was refused; tell whether that was for the number of those in flight."""
         if began < self._since:
             return self.level is not None
         if self.level is not None:
             return self._lower(self.level, now)
-        if alike and self._wave and began > self._wave[-1][1]:
-            self._end_wave(many=False)
         if self.guess is not None and not self._wave:
             fits = in_flight > self.guess >= most_together(self._answered)
             if fits and self._signs >= SIGNS:
@@ -71,43 +90,53 @@ class Capacity:
             self._wave.append((began, now, in_flight))
         return False
 
-    def believe(self, now: float) -> None:
-        """Go on with what is guessed, if anything is."""
-        if self.guess is not None:
-            self._go_on_with(self.guess, now)
+    def all_ended(self) -> None:
+        """No request is in flight any more, which ends a wave of refusals."""
+        if self._wave:
+            self._end_wave(many=True)
 
     def _end_wave(self, many: bool) -> int:
         """Tell how many were answered together when a wave began, and guess that this is the limit if never more were
         answered, and none was refused while fewer were."""
         first, _, in_flight = self._wave[0]
+        first_wave = len(self._answered) == self._answers  # since the level changed
         since = min(began for began, _, _ in self._wave)
         spans = [span for span in self._answered if span[1] >= since]
         least, *others = (
-            most_together(span for span in spans if span[0] <= came and span[1] >= began)
+            sum(start <= (began + came) / 2 <= end for start, end in spans)
+            if self._any_wave
+            else most_together(span for span in spans if span[0] <= came and span[1] >= began)
             for began, came, _ in self._wave
         )
         together, least = least, min([least, *others])
         before = most_together(span for span in self._answered if span[0] < first)
-        self.guess = together if before <= least and 0 < together < in_flight else None
+        speaks = many if self._any_wave else before <= least and (together < in_flight or first_wave)
+        self.guess = together if speaks and together > 0 else None
         self._signs = self._signs + (SIGNS if many else 1) if self.guess is not None else 0
         self._wave.clear()
+        self._answers = 0
+        if self._any_wave:
+            self._answered.clear()
+        if together or not self._any_wave:
+            self._tried = self.guess + 1 if self.guess is not None and (self._any_wave or first_wave) else None
         return together
 
     def _lower(self, level: int, now: float) -> bool:
-        if self._raised:
-            self._rounds = min(2 * self._rounds, MOST_ROUNDS)
+        if self._steps.raised:
+            self._steps.rounds = min(2 * self._steps.rounds, MOST_ROUNDS)
         else:
-            self._falls += 1
-        if self._falls > MOST_FALLS:
-            self._falls, self._rounds = 0, FIRST_ROUNDS
+            self._steps.falls += 1
+        if self._steps.falls > (level if self._any_wave else MOST_FALLS):
+            self._steps.falls, self._steps.rounds = 0, FIRST_ROUNDS
             self._go_on_with(None, now)
+            self._tried = level + 1 if self._any_wave else None
             return False
         self._go_on_with(max(level - 1, 1), now)
         return True
 
     def _go_on_with(self, level: int | None, now: float, *, raised: bool = False) -> None:
-        self.level, self._since, self._raised = level, now, raised
-        self._answers, self.guess = 0, None
+        self.level, self._since, self._steps.raised = level, now, raised
+        self._answers, self.guess, self._tried = 0, None, None
         self._wave.clear()
         self._answered.clear()
 

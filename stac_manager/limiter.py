@@ -70,11 +70,11 @@ class FixedLimiter:
 
     def __init__(self, level: int) -> None:
         self.ceiling = self.planned = level
-        self._capacity, self._lone = Capacity(), LoneRefusals()
+        self._capacity, self._lone = Capacity(any_wave=True), LoneRefusals()
 
     @property
     def level(self) -> int:
-        return min(self.ceiling, self._capacity.level or self.ceiling)
+        return min(self.ceiling, self._capacity.most or self.ceiling)
 
     @property
     def calm(self) -> bool:
@@ -93,13 +93,12 @@ class FixedLimiter:
         """Learn how many the server takes at once; to any other wave of refusals the pause of all is the answer."""
         if outcome == "refused":
             self._lone.refused(now - latency, now)
-            if self._capacity.refused(now - latency, now, in_flight, alike=True):
-                self._lone.explained()
+            self._capacity.refused(now - latency, now, in_flight)
         elif outcome != "failed":
             self._lone.passed(now - latency)
-            many = self._lone.many
-            if self._capacity.passed(now - latency, now, many=many) is not None and many:
-                self._capacity.believe(now)
+            self._capacity.passed(now - latency, now, many=self._lone.many)
+        if in_flight == 1:
+            self._capacity.all_ended()
 
 
 class AutoLimiter:
@@ -132,7 +131,7 @@ class AutoLimiter:
         if self._rate.blocked:
             return 1  # to see when the server takes requests again
         needed = self._rate.level_for(self._climb.latency)
-        return min(self._climb.level if needed is None else needed, self._capacity.level or self.ceiling, self.ceiling)
+        return min(self._climb.level if needed is None else needed, self._capacity.most or self.ceiling, self.ceiling)
 
     @property
     def calm(self) -> bool:
@@ -173,7 +172,8 @@ class AutoLimiter:
     def _refused(self, began: float, in_flight: int, now: float, retry_after: float | None) -> None:
         self._lone.refused(began, now)
         if self._capacity.refused(began, now, in_flight):
-            self._lone.explained()
+            if not retry_after:
+                self._lone.explained()
             self._rate = RateWindow()
         else:
             self._held_since = self._held_since or now

@@ -30,6 +30,7 @@ class Server:
         outages: Stretches of time in which everything fails.
         refuses: The share of requests that are refused at any rate.
         refuses_beyond: More than so many at once are refused.
+        refuses_documents: Whether that holds for the landing page and the like.
     """
 
     latency: Callable[[random.Random], float] = lambda _: 0.1
@@ -43,6 +44,7 @@ class Server:
     outages: tuple[tuple[float, float], ...] = ()
     refuses: float = 0.0
     refuses_beyond: int | None = None
+    refuses_documents: bool = True
 
 
 @dataclass
@@ -68,12 +70,13 @@ class Run:
         self.free_at: list[float] = []
         self.working = 0  # requests that were not refused
 
-    def _admitted(self, now: float) -> float | None:
+    def _admitted(self, now: float, instant: bool) -> float | None:
         """None if the server takes a request, else how long it says to wait."""
         server = self.server
         if server.refuses and self.random.random() < server.refuses:
             return 0.1
-        if server.refuses_beyond is not None and self.working >= server.refuses_beyond:
+        counts = server.refuses_documents or not instant
+        if counts and server.refuses_beyond is not None and self.working >= server.refuses_beyond:
             return 0.1
         if server.rate is None:
             return None
@@ -120,7 +123,7 @@ class Run:
             self.peak = max(self.peak, in_flight)
             if any(begin <= self.now < end for begin, end in self.server.outages):
                 kind, wait, ends = "failed", None, self.now + 0.02
-            elif (wait := self._admitted(self.now)) is not None:
+            elif (wait := self._admitted(self.now, instant)) is not None:
                 kind, ends = "refused", self.now + self.server.refusal_latency
             else:
                 kind, ends = ("other" if instant else "page"), self._ends(self.now, instant, in_flight)
