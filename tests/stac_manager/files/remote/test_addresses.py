@@ -131,7 +131,7 @@ def test_links_keep_their_order_and_odd_ones_are_named() -> None:
     assert [(link.url.rpartition("/")[2], link.kind) for link in found[:3]] == [
         ("2.json", "item"), ("catalog.json", "child"), ("1.json", "item")
     ]  # fmt: skip
-    assert [link.refused is None for link in found] == [True, True, True, False]
+    assert [link.refused is None for link in found] == [True, True, True, False, False]
     assert [link.url for link in links_of({"links": links[-1:]}, BASE, BASE)] == ["https://example.com/a/b/all.ndjson"]
     mirror = {"href": "items.parquet", "roles": ["stac-items"], "type": "application/vnd.apache.parquet"}
     found = links_of({"links": [], "assets": {"thumbnail": {"href": "t.png"}, "mirror": mirror}}, BASE, BASE)
