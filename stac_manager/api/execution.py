@@ -171,11 +171,11 @@ class Search:
         return bool(self._splitter and shared)
 
     def _replace(self, reading: Reading, shares: list[Share], *, goes_on: bool = False) -> None:
-        """Let others read the rest of a reading, or some of it while it goes on."""
-        if not shares:
+        """Let others read the rest of a reading, or some of it while it goes on; not if others do so already."""
+        if not shares or reading.stopped:
             return
         self._stats.tell(Split(reading.share.partition.key, tuple(share.partition.key for share in shares)))
-        reading.stopped |= not goes_on
+        reading.stopped = not goes_on
         if self._splitter and reading.stopped:
             self._splitter.overlap.forget(reading)
         self._runner.add(shares)
@@ -234,7 +234,7 @@ class Search:
             yield from self._ledger.items(reading, page)
         except DamagedPageError:
             self._fetcher.follower.outlines = False
-            if reading.share.depth >= REPAIR_DEPTH:
+            if reading.share.depth >= REPAIR_DEPTH and not reading.stopped:
                 raise DataProcessingError(f"{page.url}: the answer is damaged") from None
             self._replace(reading, [reading.again()])
         self._fetcher.follower.outlines &= not reading.memory.miscounted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Sequence
@@ -13,8 +14,8 @@ from support import ids, make_item
 from stac_manager import ApiIngest, FileIngest, WorkflowContext
 from stac_manager.events import Event, Fallback, PartitionDone, Pause, Retry, Split
 
-from .habits import Ignores, Outage, RateLimit
-from .server import Habit, World, running
+from .habits import GarbledItem, Ignores, Outage, RateLimit
+from .server import Habit, Json, World, running
 from .test_worlds import LIMIT, spread
 
 
@@ -59,19 +60,43 @@ async def test_a_fallback_is_told_once() -> None:
     assert [event.note for event in seen if isinstance(event, Fallback)] == module.stats.notes != []
 
 
-async def test_a_split_names_what_takes_its_place() -> None:
+def mostly_in_a_burst() -> list[Json]:
     """Without counts the partitions turn out to be unequal, and idle workers take a share."""
-    seen: list[Event] = []
     items = spread()
     for number, item in enumerate(items[:100]):
         item["properties"]["datetime"] = f"2024-01-01T12:{number // 60:02}:{number % 60:02}Z"
-    async with running(World(items, counts=False)) as world:
+    return items
+
+
+async def test_a_split_names_what_takes_its_place() -> None:
+    seen: list[Event] = []
+    async with running(World(mostly_in_a_burst(), counts=False)) as world:
         module = ApiIngest(source=world.url, limit=2, concurrency=8)
         async for _ in module.fetch(WorkflowContext.create(on_event=seen.append)):
             pass
     splits = [event for event in seen if isinstance(event, Split)]
     assert splits
     assert all(len(split.parts) > 1 and split.key not in split.parts for split in splits)
+
+
+async def test_what_others_read_by_now_is_not_split_again_where_a_page_turns_out_to_be_damaged() -> None:
+    """The consumer comes to the damage only when the server is asked for nothing more, as all is read ahead."""
+    seen: list[Event] = []
+    came: list[str] = []
+    async with running(World(mostly_in_a_burst(), [GarbledItem("item-0093")], counts=False)) as world:
+        async for item in ApiIngest(source=world.url, limit=3, concurrency=8).fetch(
+            WorkflowContext.create(on_event=seen.append)
+        ):
+            came.append(item["id"])
+            asked = 0
+            while item["id"] == "item-0094" and asked < len(world.asked):
+                asked = len(world.asked)
+                await asyncio.sleep(0.01)
+    beside_it = {"item-0091", "item-0092"}  # in the seconds that are asked for around it
+    assert len(set(came)) == len(came)
+    assert {item["id"] for item in spread()} - set(came) - beside_it == {"item-0093"}
+    keys = [event.key for event in seen if isinstance(event, Split)]
+    assert len(set(keys)) == len(keys) > 0
 
 
 async def test_what_a_listener_raises_ends_the_fetch() -> None:
