@@ -117,8 +117,9 @@ class Splitter:
         burst = self._cuts.extrapolate(partition, members, counted - page.size)
         parts = parts_of_oversized(counted, page_size, self._sizes, burst=burst)
         large = self._sizes.items >= FEWEST_PAGES * page_size
-        if parts and large and self._handing and self._handing.is_sorted(reading):
-            self._handing.later(reading, parts, times_of(members)[-1])
+        times = times_of(members)  # none, where the page turns out to be damaged
+        if parts and large and times and self._handing and self._handing.is_sorted(reading):
+            self._handing.later(reading, parts, times[-1])
             return []
         shares = self._cut(reading, parts) if parts else []
         if burst and shares:  # which may begin in the oldest of them

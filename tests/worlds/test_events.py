@@ -120,3 +120,15 @@ async def test_files_tell_what_is_left_out(tmp_path: Path) -> None:
     assert ids([item async for item in module.fetch(WorkflowContext.create(on_event=seen.append))]) == ["a"]
     assert seen == [Fallback(note) for note in module.stats.notes]
     assert any("b.json" in str(event) for event in seen)
+
+
+async def test_a_page_that_shows_too_much_and_turns_out_to_be_damaged_is_cut_around() -> None:
+    """It is the first one of an interval with many items, of which the older ones would be handed to others."""
+    days = [f"2024-{1 + number // 40:02}-{1 + number % 40 // 2:02}" for number in range(240)]
+    times = [f"{day}T{number % 2 * 12:02}:00:00Z" for number, day in enumerate(days)]
+    times[100:160] = [f"{days[159]}T12:00:{second:02}Z" for second in range(60)]
+    items = [make_item(f"item-{number:04}", properties={"datetime": time}) for number, time in enumerate(times)]
+    async with running(World(items, [GarbledItem("item-0158")])) as world:
+        stream = ApiIngest(source=world.url, limit=10, concurrency=8).fetch(WorkflowContext.create())
+        came = [item["id"] async for item in stream]
+    assert len(set(came)) == len(came) >= 230
