@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 NOT_AVAILABLE = "n/a"
-BYTES_PER_MB = 1_000_000
 
 
 def significant(value: float | None) -> str:
@@ -24,7 +23,7 @@ def megabytes(size: int | None) -> str:
     """Bytes as MB of 10^6 bytes."""
     if size is None:
         return NOT_AVAILABLE
-    value = size / BYTES_PER_MB
+    value = size / 1_000_000
     return f"{value:,.0f}" if abs(value) >= 10 else significant(value)
 
 

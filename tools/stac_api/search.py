@@ -16,7 +16,6 @@ import msgspec
 
 from .items import EPOCH, Box, Bytes, Item, Json, Name, overlap, parse_box, parse_instant
 
-CACHED_SEARCHES = 256
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 10_000  # a greater limit is served as this one, as OGC API - Features demands
 
@@ -142,7 +141,7 @@ class Catalog:
         # For each position the latest end from there on. It never rises, which makes ends searchable by bisection.
         ends = itertools.accumulate((item.end for item in reversed(self.items)), max)
         self.latest_ends = list(ends)[::-1]
-        self.find = lru_cache(maxsize=CACHED_SEARCHES)(self._find)
+        self.find = lru_cache(maxsize=256)(self._find)
 
     def features(self, positions: Sequence[int]) -> Bytes:
         """Items, with commas between them. Those of neighbours are a piece of all, which nobody has to copy."""
