@@ -170,9 +170,9 @@ async def test_what_cannot_be_had_fails_where_it_is_read() -> None:
         module = IngestModule(source=f"{server.url}/x.ndjson")
         plan = await module.plan()
         _, (failure,), _ = await read(module, plan)
+        with pytest.raises(DataProcessingError):
+            [item async for item in module.fetch(WorkflowContext.create())]
     assert failure.startswith(f"{server.url}/x.ndjson: not found (404)")
-    with pytest.raises(DataProcessingError):
-        [item async for item in module.fetch(WorkflowContext.create())]
 
 
 async def test_what_a_share_cannot_get_is_a_failure_also_at_its_edges() -> None:
