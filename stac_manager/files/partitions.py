@@ -161,13 +161,13 @@ async def read(
         shares = _documents_of(partition)
         as_planned = reading.Planned(planned for planned, _ in shares)
         changed = as_planned.changed
+        links, share = None, None
         if isinstance(partition, Documents):
             links = planning.links_of_partition(partition, config)
-            found = reading.read(config, filters, own, stats, links, as_planned)
         else:
             planned, document = shares[0]
-            url = planning.url_of(planned, config)
-            found = reading.read_share(config, filters, own, stats, url, document, as_planned)
+            share = planning.url_of(planned, config), document
+        found = reading.read(config, filters, own, stats, links, as_planned, share)
     else:
         for planned, document in _documents_of(partition):
             if planned.problem is None:

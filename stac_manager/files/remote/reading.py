@@ -50,8 +50,9 @@ async def read(
     stats: FileStats,
     links: Sequence[Link] | None = None,
     planned: Planned | None = None,
+    share: tuple[str, Document] | None = None,
 ) -> AsyncGenerator[Iterable[Item], None]:
-    """Yield the items of `config.source`, or those behind some links as they were `planned`, in parts.
+    """Yield the items behind an entry point, some links, or of a share of the document at a URL, in parts.
 
     Raises:
         ConfigurationError: If the source is none, or a package that it needs is not installed.
@@ -60,44 +61,9 @@ async def read(
     config = at_its_place(config)
     transport = Transport(config, stats)
     try:
-        entries = await entries_of(config, transport) if links is None else links
         failures = Discreet(failures, lambda: transport.secrets, shown(config.source))
-        walk = Walk(
-            transport, entries, config.source, lambda url: format_by_name(config, url) == "parquet", failures, stats
-        )
         reader = _Reader(config, filters, transport, failures, stats, planned or Planned(()))
-        async with owning(walk.documents()) as documents:
-            async for fetched in documents:
-                async with owning(reader.parts_of(fetched)) as parts:
-                    async for part in parts:
-                        yield part
-                        if stats.items == config.max_items:
-                            return
-    finally:
-        await transport.close()
-
-
-async def read_share(
-    config: IngestConfig,
-    filters: Filters,
-    failures: FailureCollector,
-    stats: FileStats,
-    url: str,
-    document: Document,
-    planned: Planned,
-) -> AsyncGenerator[Iterable[Item], None]:
-    """Yield the items of a share of a document, in parts.
-
-    Raises:
-        ConfigurationError, DataProcessingError: As `read`.
-    """
-    config = at_its_place(config)
-    transport = Transport(config, stats)
-    try:
-        failures = Discreet(failures, lambda: transport.secrets, shown(config.source))
-        reader = _Reader(config, filters, transport, failures, stats, planned)
-        stats.documents += 1
-        async with owning(reader.parts_of_share(url, document)) as parts:
+        async with owning(reader.parts_behind(links) if share is None else reader.parts_of_share(*share)) as parts:
             async for part in parts:
                 yield part
                 if stats.items == config.max_items:
@@ -153,6 +119,20 @@ class _Reader:
         self._failures = failures
         self._stats = stats
 
+    async def parts_behind(self, links: Sequence[Link] | None) -> AsyncGenerator[Iterable[Item], None]:
+        """Yield the items behind some links, or the entry point of the source, in parts."""
+        config, transport = self._config, self._transport
+        entries = await entries_of(config, transport) if links is None else links
+        walk = Walk(
+            transport, entries, config.source, lambda url: format_by_name(config, url) == "parquet", self._failures,
+            self._stats,
+        )  # fmt: skip
+        async with owning(walk.documents()) as documents:
+            async for fetched in documents:
+                async with owning(self.parts_of(fetched)) as parts:
+                    async for part in parts:
+                        yield part
+
     async def parts_of(self, fetched: Fetched) -> AsyncGenerator[Iterable[Item], None]:
         """Yield the items of a document in parts."""
         document = Document(shown(fetched.linked), format_by_name(self._config, fetched.url))
@@ -181,6 +161,7 @@ class _Reader:
 
     async def parts_of_share(self, url: str, document: Document) -> AsyncGenerator[Iterable[Item], None]:
         """Yield the items of a share of a document in parts."""
+        self._stats.documents += 1
         try:
             async for part in self._parts_of_large(Fetched(url, None, None, ranged=True, linked=url), document):
                 yield part
