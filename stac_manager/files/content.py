@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from io import RawIOBase
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -118,7 +119,7 @@ class _Rest:
 class Borrowed:
     """An open file, up to byte `stop`, as the source of a window, which does not close it."""
 
-    def __init__(self, file: BinaryIO, stop: int | None = None) -> None:
+    def __init__(self, file: BinaryIO | RawIOBase, stop: int | None = None) -> None:
         self._file: Any = file
         self._stop = stop
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from io import RawIOBase
 from itertools import accumulate, repeat
 from typing import Any, BinaryIO
 
@@ -35,7 +36,7 @@ NULLABLE_PROPERTIES = frozenset(("proj:epsg", "proj:code", "proj:wkt2"))
 """May be null (projection extension), and get a type from writers that otherwise mark what is always null."""
 
 
-def row_groups(source: str | BinaryIO) -> tuple[int, ...]:
+def row_groups(source: str | BinaryIO | RawIOBase) -> tuple[int, ...]:
     """Return the number of rows of every row group of a file.
 
     Raises:
@@ -101,7 +102,7 @@ def items_of_parquet(
 
 
 @contextmanager
-def _opened(source: str | BinaryIO, metadata: Any = None) -> Iterator[Any]:
+def _opened(source: str | BinaryIO | RawIOBase, metadata: Any = None) -> Iterator[Any]:
     """Open a file, or the row groups of it that `metadata` have."""
     pyarrow = imported()
     with (
@@ -118,7 +119,7 @@ def _opened(source: str | BinaryIO, metadata: Any = None) -> Iterator[Any]:
         yield file
 
 
-def _arrow_file(pyarrow: Any, source: str | BinaryIO) -> Any:
+def _arrow_file(pyarrow: Any, source: str | BinaryIO | RawIOBase) -> Any:
     return pyarrow.OSFile(os.fsencode(source)) if isinstance(source, str) else pyarrow.PythonFile(source, mode="r")
 
 

@@ -18,14 +18,14 @@ from stac_manager.context import FailureCollector, OwnFailures
 from stac_manager.events import PartitionDone
 from stac_manager.exceptions import DataProcessingError, printable
 from stac_manager.files.changes import why_changed
+from stac_manager.files.content import Borrowed
 from stac_manager.files.discovery import discover
 from stac_manager.files.filters import filters_of
-from stac_manager.files.formats import HEAD_BYTES, Document, Format, magic, why_not_text
-from stac_manager.files.lines import has_lines
+from stac_manager.files.formats import Document, Format
 from stac_manager.files.opening import TOO_MANY_OPEN, open_file
 from stac_manager.files.reading import kept_by, read_documents
-from stac_manager.files.shares import Share, bytes_a_line, cut_at_lines, cut_at_row_groups, items_in
-from stac_manager.files.window import FileSource, Window, reader_of
+from stac_manager.files.shares import Share, cut
+from stac_manager.files.window import Window, reader_of
 from stac_manager.owning import owning
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Lines, Partition, Plan, RowGroups
@@ -113,25 +113,14 @@ def _looked_at(document: Document, partition_items: int) -> list[Partition] | Sh
         planned = _planned((path, form, size, found.st_mtime_ns, None, None))
         if form == "json" and size <= SMALL_BYTES:
             return planned, 1
-        with closing(Window(FileSource(open_file(path), FileStats()))) as window:
-            window.more()
-            head = bytes(window.view[: window.end][:HEAD_BYTES])
-            kind = magic(head)
-            if kind == "parquet":
-                from stac_manager.files.parquet import row_groups
-
-                return cut_at_row_groups(planned, row_groups(path), partition_items)
-            if kind is None and why_not_text(head) is None and has_lines(window, document):
-                with open(open_file(path), "rb", buffering=0) as file:
-                    read = reader_of(file.fileno())
-                    return cut_at_lines(planned, size, bytes_a_line(window), partition_items, read)
+        with open(open_file(path), "rb", buffering=0) as file, closing(Window(Borrowed(file))) as window:
+            return cut(window, document, planned, size, partition_items, reader_of(file.fileno()), path)
     except OSError as error:
         if error.errno in TOO_MANY_OPEN:
             raise
         return PlannedDocument(path, form), 1
     except ValueError:
         return PlannedDocument(path, form), 1
-    return planned, items_in(size)
 
 
 async def read(

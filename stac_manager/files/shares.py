@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from io import RawIOBase
 from itertools import pairwise
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
-from stac_manager.files.lines import FIRST_VALUE_BYTES, last_beginning_over_lines
+from stac_manager.files import formats
+from stac_manager.files.formats import HEAD_BYTES, magic, why_not_text
+from stac_manager.files.lines import FIRST_VALUE_BYTES, has_lines, last_beginning_over_lines
 from stac_manager.files.window import ReadAt, Window, bytes_between, line_from
 from stac_manager.plan import Document, Lines, Partition, RowGroups
 
@@ -28,6 +31,30 @@ def bytes_a_line(window: Window) -> int:
     data = bytes(window.view[window.start : window.end])
     lines = data.split(b"\n", LINES_LOOKED_AT)[:LINES_LOOKED_AT]
     return sum(map(len, lines)) // len(lines) + 1
+
+
+def cut(
+    window: Window,
+    document: formats.Document,
+    planned: Document,
+    size: int,
+    partition_items: int,
+    read: ReadAt,
+    source: str | BinaryIO | RawIOBase,
+) -> list[Partition] | Share:
+    """Cut a document into partitions of about so many items, if it is a file of lines, which `read` reads, or Parquet;
+    else tell how many items it is taken to hold. `source` is where it is, or the file that is open, and a window is at
+    its beginning."""
+    window.more()
+    head = bytes(window.view[: window.end][:HEAD_BYTES])
+    kind = magic(head)
+    if kind == "parquet":
+        from stac_manager.files.parquet import row_groups
+
+        return cut_at_row_groups(planned, row_groups(source), partition_items)
+    if kind is None and why_not_text(head) is None and has_lines(window, document):
+        return cut_at_lines(planned, size, bytes_a_line(window), partition_items, read)
+    return planned, items_in(size)
 
 
 def cut_at_lines(

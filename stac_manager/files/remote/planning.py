@@ -10,8 +10,7 @@ from functools import partial
 
 from stac_manager.config import IngestConfig
 from stac_manager.files.content import Borrowed
-from stac_manager.files.formats import HEAD_BYTES, Document, magic, why_not_text
-from stac_manager.files.lines import has_lines
+from stac_manager.files.formats import Document, Format
 from stac_manager.files.reading import in_thread
 from stac_manager.files.remote.addresses import is_data, located, shown
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile, read_anywhere
@@ -21,7 +20,7 @@ from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Listed
 from stac_manager.files.remote.reading import at_its_place, format_by_name
 from stac_manager.files.remote.transport import Transport
-from stac_manager.files.shares import bytes_a_line, cut_at_lines, cut_at_row_groups, items_in
+from stac_manager.files.shares import cut, items_in
 from stac_manager.files.window import Window
 from stac_manager.plan import Document as PlannedDocument
 from stac_manager.plan import Documents, Partition, Plan, RowGroups
@@ -50,9 +49,7 @@ async def plan(config: IngestConfig, partition_items: int) -> Plan:
         # Of a catalog nobody knows whether it has changed: that is up to all of its documents.
         known = [listed.get(link.url) if link.kind == "item" else None for link in links]
         documents = [
-            PlannedDocument(shown(link.url), format_by_name(config, link.url), *(each[1:3] if each else ()))._replace(
-                etag=each.etag if each else None
-            )
+            _planned(shown(link.url), format_by_name(config, link.url), each)
             for link, each in zip(links, known, strict=True)
         ]
         large = [place for place, link in enumerate(links) if _may_be_large(link.url, listed, alone=len(links) == 1)]
@@ -83,6 +80,12 @@ def url_of(document: PlannedDocument, config: IngestConfig) -> str:
     """Return the URL of a planned document. A plan holds no secrets: the source's are taken from the source."""
     source, path = located(config.source), located(document.path)
     return source if path == shown(source) else path
+
+
+def _planned(path: str, form: Format, listed: Listed | None) -> PlannedDocument:
+    if listed is None:
+        return PlannedDocument(path, form)
+    return PlannedDocument(path, form, listed.size, listed.modified_ns, etag=listed.etag)
 
 
 def _may_be_large(url: str, listed: dict[str, Listed], *, alone: bool) -> bool:
@@ -129,20 +132,10 @@ async def _cut(
 
 
 def _shares(file: RemoteFile, document: PlannedDocument, partition_items: int) -> list[Partition]:
+    named = Document(document.path, "ndjson" if document.format == "ndjson" else "json")
     try:
-        with closing(Window(Borrowed(file))) as window:  # type: ignore[arg-type]
-            window.more()
-            head = bytes(window.view[: window.end][:HEAD_BYTES])
-            kind = magic(head)
-            if kind == "parquet":
-                from stac_manager.files.parquet import row_groups
-
-                return cut_at_row_groups(document, row_groups(file), partition_items)  # type: ignore[arg-type]
-            named = Document(document.path, "ndjson" if document.format == "ndjson" else "json")
-            if kind is None and why_not_text(head) is None and has_lines(window, named):
-                length = bytes_a_line(window)
-                found = cut_at_lines(document, file.size(), length, partition_items, read_anywhere(file))
-                return found if isinstance(found, list) else []
+        with closing(Window(Borrowed(file))) as window:
+            found = cut(window, named, document, file.size(), partition_items, read_anywhere(file), file)
     except (OSError, ValueError):
-        pass  # reading says why
-    return []
+        return []  # reading says why
+    return found if isinstance(found, list) else []
