@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Generic, TypeVar
 from weakref import WeakSet
 
 Share = TypeVar("Share")
 Part = TypeVar("Part")
-
 
 FEWEST_WAITING = 4
 
@@ -46,6 +46,22 @@ class Turns:
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
+
+
+TURN_SECONDS = 0.02
+
+
+class Breaks:
+    """Gives the event loop its turn after so many seconds of work on one thing after another."""
+
+    def __init__(self) -> None:
+        self._until = perf_counter() + TURN_SECONDS
+
+    async def take(self) -> None:
+        """Have a break, if it is time for one."""
+        if perf_counter() >= self._until:
+            await asyncio.sleep(0)
+            self._until = perf_counter() + TURN_SECONDS
 
 
 HEAVY_BYTES = 262_144

@@ -11,14 +11,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import orjson
 
 from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.network.decoding import DECODED_AT_ONCE_BYTES, decoded, decoded_item, in_utf_8, values
-from stac_manager.run import did, light_turn
+from stac_manager.run import Breaks, did, light_turn
 
 OUTLINE_BYTES = 65_536
 TAIL_BYTES = 4_096
@@ -33,7 +32,6 @@ GUESSES = 3
 SKIPPED_SHARE = 0.75  # the end of an item is looked for behind this share of the length of the shortest one before it
 
 WHOLE_BYTES = DECODED_AT_ONCE_BYTES  # what is larger is not parsed as a whole
-TURN_SECONDS = 0.02  # after so long with a list of Collections or links the event loop has its turn
 KEPT = ("id", "extent")  # what a search needs to know of a Collection
 LINKS_KEPT = 100  # of each relation, of a landing page with a link to each of many Collections
 
@@ -236,7 +234,7 @@ async def listed_in(data: bytes, name: str) -> dict[str, Any] | None:
 async def _kept(listed: Outline, name: str) -> list[dict[str, Any]]:
     kept: list[dict[str, Any]] = []
     relations: Counter[str] = Counter()
-    until = perf_counter() + TURN_SECONDS
+    breaks = Breaks()
     for each in listed.features():
         if isinstance(each, dict) and name == "links":
             relation = str(each.get("rel"))
@@ -245,7 +243,5 @@ async def _kept(listed: Outline, name: str) -> list[dict[str, Any]]:
                 kept.append(each)
         elif isinstance(each, dict):
             kept.append({member: each[member] for member in KEPT if member in each})
-        if perf_counter() >= until:
-            await asyncio.sleep(0)
-            until = perf_counter() + TURN_SECONDS
+        await breaks.take()
     return kept

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from time import perf_counter
-
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.ledger import TURN_SECONDS, Ledger, marked
+from stac_manager.api.ledger import Ledger, marked
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import MOVED_UNSEEN, Reading
 from stac_manager.plan import Pages
+from stac_manager.run import Breaks
 
 
 async def look_again(fetcher: Fetcher, ledger: Ledger, reading: Reading, *, last: bool) -> None:
@@ -35,16 +33,14 @@ async def _marks_of(page: Page) -> list[int]:
     """What is remembered of the members of a page; nothing where one says no Collection: it is known by all it says,
     which may change."""
     marks: list[int] = []
-    until = perf_counter() + TURN_SECONDS
+    breaks = Breaks()
     try:
         for member in page.features():
             mark, item = marked(member)
             if not item or not isinstance(member.get("collection"), str):
                 return []
             marks.append(mark)
-            if perf_counter() > until:
-                await asyncio.sleep(0)
-                until = perf_counter() + TURN_SECONDS
+            await breaks.take()
     except DamagedPageError:
         return []
     return marks

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support import turns_beside
 
+from stac_manager import run
 from stac_manager.api import features
 from stac_manager.api.features import document_of, listed_in
 
@@ -29,7 +30,7 @@ KEPT = [{"id": each["id"], "extent": EXTENT} for each in LISTED]
 @pytest.fixture(autouse=True)
 def everything_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "WHOLE_BYTES", 100)
-    monkeypatch.setattr(features, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(run, "TURN_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("indent", [None, 2])
