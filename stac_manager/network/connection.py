@@ -226,8 +226,9 @@ def _identifying(
 ) -> ssl.SSLContext:
     """The same that shows a certificate. Only who has the same context can use a connection again."""
     context = _trusting_both.__wrapped__(authority, also, stamps)
+    certificate, *key = shown
     try:
-        context.load_cert_chain(shown[0], *shown[1:], password=_no_password)  # type: ignore[misc]
+        context.load_cert_chain(certificate, key[0] if key else None, password=_no_password)
     except (OSError, ValueError) as error:
         files = " and ".join(map(repr, shown))
         raise ConfigurationError(f"client_cert: no certificate with its key in {files}: {_reason(error)}") from None
