@@ -25,7 +25,8 @@ def dashboard_command(port: int, no_open: bool) -> None:
 @click.option("--history", is_flag=True, help="Also asv's environments, results and dashboard in .asv.")
 def clean_command(yes: bool, history: bool) -> None:
     """Remove generated data and results, after showing what will go. asv's history stays unless --history is given."""
-    folders = [path for name in ("test_data", "results", history and ".asv") if name and (path := ROOT / name).is_dir()]
+    names = ("test_data", "results", *([".asv"] if history else []))
+    folders = [ROOT / name for name in names if (ROOT / name).is_dir()]
     if not folders:
         say("There is nothing to remove.")
         return

@@ -23,7 +23,6 @@ from tools.atomic import write_bytes
 from tools.errors import ReportError
 
 CACHE = ROOT / ".asv" / "dashboard-scripts"
-FETCH_TIMEOUT_MILLISECONDS = 20_000
 NPM_TIMEOUT_SECONDS = 120
 FOLDER = "scripts"
 _TAG = re.compile(r'(src|href)="(https://[^"]+)" integrity="([^"]+)"[^>]*?(?=( onerror="[^"]*")?>)')
@@ -79,7 +78,7 @@ def _fetch(scripts: list[Script]) -> None:
     if npm is None:
         raise ScriptsUnavailable("npm is not installed")
     command = [npm, "pack", "--silent", "--ignore-scripts", "--prefer-offline", "--fetch-retries=0"]
-    command += [f"--fetch-timeout={FETCH_TIMEOUT_MILLISECONDS}", *packages]
+    command += ["--fetch-timeout=20000", *packages]
     quiet: Any = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": True}
     with tempfile.TemporaryDirectory(prefix="dashboard-scripts-") as folder:
         try:
