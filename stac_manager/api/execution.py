@@ -21,7 +21,7 @@ from stac_manager.api.requests import Request
 from stac_manager.api.second_look import look_again
 from stac_manager.api.shares import Share, put_together, weight_of
 from stac_manager.api.splitting import Splitter
-from stac_manager.api.survey import heeds_collections
+from stac_manager.api.survey import answers_another, heeds_collections
 from stac_manager.api.ways import Ways
 from stac_manager.events import Split
 from stac_manager.exceptions import DataProcessingError
@@ -33,8 +33,7 @@ from stac_manager.protocols import Item
 from stac_manager.reader import Parts, counted
 from stac_manager.run import Room, Runner, pages_at_once
 
-BUFFER_BYTES = 28_000_000
-"""What all pages take at most, in flight or waiting for the consumer, whatever the level."""
+BUFFER_BYTES = 28_000_000  # what all pages take at most, in flight or waiting for the consumer, whatever the level
 
 
 class Search:
@@ -51,7 +50,7 @@ class Search:
         self._runner: Runner[Share, tuple[Reading, Page | None]] = Runner(
             self._read, lambda: 1 if planned.reason == IN_ORDER else level.level, weight_of, self._share_work
         )
-        self._runner.add(map(Share, planned.partitions))
+        self._runner.add(Share(partition, failing=planned.failing) for partition in planned.partitions)
 
     def _is_divided(self) -> bool:
         return self._splitter is not None or self.ways.counts or self._runner.unfinished > 1
@@ -119,11 +118,12 @@ class Search:
 
     async def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can."""
-        status, partition = error.status, reading.share.partition
+        status, partition, client = error.status, reading.share.partition, self._fetcher.client
         works = reading.tally.fetched or isinstance(partition, Pages)  # as others came by their numbers
         other = None
-        if not works and (not reading.share.failing or 400 <= status < 500):  # else others came in this form
-            other = await another_form(self._fetcher.client, self.query, error, partition, reading.first)
+        first = partition == Whole() and not self._fetcher.any_came and await answers_another(client, self.query, error)
+        if not (works or first) and (not reading.share.failing or 400 <= status < 500):  # else others came in this form
+            other = await another_form(client, self.query, error, partition, reading.first)
         if other is not None:
             if other.endpoint != self.query.endpoint and status != REFUSED_METHOD:
                 reading.ending.elsewhere = reading.ending.elsewhere or error
@@ -135,7 +135,7 @@ class Search:
             self._fetcher.grow_again()
             return
         apart = isinstance(partition, Named) and not works
-        one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, reading, apart)
+        one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, reading, apart or first)
         if (status == 401 and not apart) or not (borne or (one and self.ways.may_be_over(reading))):
             raise reading.ending.elsewhere or error
         reading.skip(self.ways.beyond(reading) if one and borne else None, error)
@@ -276,7 +276,7 @@ class Search:
             self.query = by_get
             self._replace(reading, [reading.again()])
         elif reading.missing():
-            if self._splitter is None and (helped := await self.ways.help(reading)) is not None:
+            if self._splitter is None and (helped := await self.ways.help(self.query, reading)) is not None:
                 self._cut_after_all(reading, helped)
             shares = self._splitter.repaired(reading, self._fetcher.sizes.largest) if self._splitter else []
             self._replace(reading, shares or await walked_anew(self._fetcher.client, reading))

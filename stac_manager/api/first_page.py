@@ -112,9 +112,9 @@ def expected(known: Survey, members: list[Any]) -> Density:
     times = times_of(members)
     low, high = known.extent
     if high is None:
-        newest_first = len(times) > 1 and all(earlier <= later for later, earlier in pairwise(times))
+        in_order = len(times) > 1 and all(earlier <= later for later, earlier in pairwise(times))
         elsewhere = max([time(), *times]) if bounds.high is None else bounds.high  # the newest items are on other pages
-        high = max(times) + 1 if newest_first else elsewhere
+        high = max(times) + 1 if in_order and known.failed is None else elsewhere
     if low is None:
         low = min(times, default=high) - YEAR_SECONDS
     low = low if bounds.low is None else max(low, bounds.low)

@@ -122,10 +122,15 @@ class Client:
             raise
         if answer.size:
             self._let_in.add(answer.url.parent)
-            if not self._carrier.knows and (sample := with_limit(request, 1)) is not None:
-                self._sample = sample
-                self._carrier.look_with(lambda: self._sent(sample))
+            if not self._carrier.knows:
+                self.look_with(request)
         return answer
+
+    def look_with(self, request: Request) -> None:
+        """Take the request for a page that came for one that shows whether the server is there."""
+        if (sample := with_limit(request, 1)) is not None:
+            self._sample = sample
+            self._carrier.look_with(lambda: self._sent(sample))
 
     async def is_there(self) -> bool:
         """Whether the server answers what it answered before: then it is a page that it cannot make."""

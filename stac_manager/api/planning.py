@@ -15,7 +15,7 @@ from stac_manager.api.ownership import Asked, has_null_datetime, time_of
 from stac_manager.api.paging import Page
 from stac_manager.api.query import MARGIN_SECONDS, NOWHERE, SHORTEST_SECONDS, Bounds, Query, total_order
 from stac_manager.api.requests import limit_of
-from stac_manager.api.space import UNDIMINISHED, SpaceCuts
+from stac_manager.api.space import SpaceCuts, space_cuts
 from stac_manager.api.splitting import Cuts
 from stac_manager.api.survey import Survey, across_antimeridian, null_datetime_search, survey
 from stac_manager.config import IngestConfig
@@ -53,11 +53,12 @@ class Planned:
     partitions: Sequence[Partition] = (Whole(),)  # oldest first
     cuts: Cuts | None = None  # cuts them further
     sizes: first_page.Sizes = field(default_factory=first_page.Sizes)  # what they should be like
+    failing: bool = False  # whether its first page cannot be had
 
     @property
     def page(self) -> Page | None:
         """Its first page, where that is there."""
-        return self.known.page if self.known is not None else None
+        return self.known.page if self.known is not None and self.known.failed is None else None
 
 
 def why_sequential(config: IngestConfig) -> str | None:
@@ -75,17 +76,6 @@ def why_never_split(config: IngestConfig) -> str | None:
     if config.ids is not None:
         return IDS
     return None if Bounds.parse(config.datetime).splittable else TOO_SHORT
-
-
-def space_cuts(counted: int | None, nowhere: int | None, nulls: int | None, piled: int | None = None) -> bool:
-    """Whether a search of `counted` items can be cut by space: `nowhere` are found where there is hardly anything,
-    `nulls` are without a geometry, `piled` at the one place where all items of its first page are; None each where that
-    cannot be told."""
-    if nowhere is None or (counted is None and nulls is None):
-        return False
-    if counted is not None and piled is not None and piled >= UNDIMINISHED * counted:
-        return False
-    return nowhere <= (0 if counted is None else counted // 2)
 
 
 def _in_tiles(planned: Planned, page: Page, cuts: SpaceCuts, workers: int, *, nulls: bool) -> Planned:
@@ -132,6 +122,8 @@ class Planner:
         known = await survey(self._client, self._config.source, self.body, bounds, endpoint)
         if isinstance(known, Endpoint):
             return Planned(await self.query(known), "")
+        if known.failed is not None:
+            return await self.around(known, known.failed, workers)
         fetcher.sizes.failed(works := limit_of(known.page.first) or fetcher.page_size)
         page = await fetcher.make_sure(known.page.first, known.page, self._config.max_items)
         fetcher.learn(page)
@@ -140,6 +132,18 @@ class Planner:
         if page.matched is None and page.following is not None and not blindly:
             return replace(planned, later=True)
         return await self._cut_by_time(planned, parts(page), workers, surely=blindly)
+
+    async def around(self, known: Survey, error: DataProcessingError, workers: int) -> Planned:
+        """Cut a search of which the first page cannot be had, as the error says, which is raised if nothing cuts it."""
+        self._fetcher.came()
+        self._fetcher.learn(known.page)
+        planned = Planned(known.query, "", known, failing=True)
+        parts = max(first_page.parts_for(known.page, workers), 2)
+        planned = await self._cut_by_time(planned, parts, workers, looked=True, surely=True, lossy=True)
+        planned = planned if planned.cuts is not None else await self.another_way(planned, workers)
+        if planned.cuts is None:
+            raise error
+        return planned
 
     async def _cut_by_time(
         self,
@@ -157,7 +161,7 @@ class Planner:
         known, query = planned.known, planned.query
         assert known is not None
         page = known.page
-        if parts < 2 or (page.following is None and not first_page.is_cut_off(page)):
+        if parts < 2 or (page.following is None and not (known.failed or first_page.is_cut_off(page))):
             return planned
         if not known.honours_datetime:
             return replace(planned, reason=IGNORES_DATETIME)

@@ -104,6 +104,17 @@ def points_of(members: Sequence[Any]) -> list[Point]:
     return [vertex for vertex in vertices if vertex is not None]
 
 
+def space_cuts(counted: int | None, nowhere: int | None, nulls: int | None, piled: int | None = None) -> bool:
+    """Whether a search of `counted` items can be cut by space: `nowhere` are found where there is hardly anything,
+    `nulls` are without a geometry, `piled` at the one place where all items of its first page are; None each where that
+    cannot be told."""
+    if nowhere is None or (counted is None and nulls is None):
+        return False
+    if counted is not None and piled is not None and piled >= UNDIMINISHED * counted:
+        return False
+    return nowhere <= (0 if counted is None else counted // 2)
+
+
 class SpaceCuts:
     """Cuts tiles, by where the items of their first pages are: `members` are those of the search of `counted` items."""
 

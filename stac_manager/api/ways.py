@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from stac_manager.api.by_number import ByNumber, Frontier, look_at
@@ -15,6 +16,7 @@ from stac_manager.api.reading import CAPPED, Reading
 from stac_manager.api.requests import Counter, Request, counter_of, counter_of_sizes, with_limit
 from stac_manager.api.seen import Seen
 from stac_manager.api.shares import Share
+from stac_manager.api.survey import around_first_page
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Pages, Partition, Tile, Whole
 
@@ -192,7 +194,7 @@ class Ways:
         reading.ending.shifted = reading.ending.error
         return planned
 
-    async def help(self, reading: Reading) -> Planned | None:
+    async def help(self, query: Query, reading: Reading) -> Planned | None:
         """Cut by time what was read in sequence and did not come to its end."""
         by_number = self._by_number
         if by_number is not None and reading.ending.error is None and reading.ending.problem is not CAPPED:
@@ -201,6 +203,11 @@ class Ways:
         if by_number is not None:
             by_number.fail(reading)
             return None if planner is None else await self._instead_of_pages(planner, by_number.frontier, reading)
+        if planner is not None and reading.ending.error and not reading.memory.different:
+            error = DataProcessingError(reading.ending.error)
+            with suppress(DataProcessingError):
+                known = await around_first_page(self._fetcher.client, query, error)
+                return await planner.around(known, error, MOST_AT_ONCE)
         lossy = reading.ending.error is not None and self._planned.reason == NULLS_LOST
         if planner is None or not reading.tally.members or (self._planned.reason and not lossy):
             return None

@@ -272,6 +272,11 @@ CASES: dict[str, Callable[[], Case]] = {
     "one item is poison, without counts": lambda: Case(
         [PoisonedItem("item-0053")], world={"counts": False}, most_requests=145, most_failures=2
     ),
+    "the newest item is poison": lambda: Case([PoisonedItem("item-0119")], most_requests=160, most_failures=2),
+    "the first and the last item are no JSON, GET, without counts": lambda: Case(
+        [GarbledItem("item-0000", "item-0119"), Refuses("POST")], options={"datetime": "2019-12-30T00:00:00Z/.."},
+        world={"counts": False}, most_requests=250, most_failures=4,
+    ),
     "one item is poison, at one instant": lambda: Case([PoisonedItem("item-0053")], at_one_instant, most_requests=150),
     "one item is poison, counts one too many, one instant": lambda: Case(
         [Counts(lambda n: n + 1), PoisonedItem("item-0053")], at_one_instant, most_requests=300, loose=True

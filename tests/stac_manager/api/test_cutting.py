@@ -19,13 +19,12 @@ from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, Sizes, expected, p
 from stac_manager.api.handing import parts_to_hand_over
 from stac_manager.api.ownership import Owner, owner
 from stac_manager.api.paging import Page
-from stac_manager.api.planning import space_cuts
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.reading import Reading
 from stac_manager.api.repairs import FAILURES_IN_VAIN
 from stac_manager.api.requests import Request
 from stac_manager.api.shares import Descent, Share, weight_of
-from stac_manager.api.space import SpaceCuts
+from stac_manager.api.space import SpaceCuts, space_cuts
 from stac_manager.api.splitting import (
     Splitter,
     parts_at_start,
