@@ -1,8 +1,7 @@
 """A worker process and the pipe to it.
 
-Nothing else is shared with it: no semaphore, which a killed parent would leave behind. Of the package, neither side
-imports more than its errors here before the process is on its way: the imports take longer than many a run, and so are
-made by both at the same time.
+Nothing else is shared with it: no semaphore, which a killed parent would leave behind. It is a Python of its own, but
+where this process is ours alone and has no threads yet: then it is forked from this one, with what that has imported.
 """
 
 from __future__ import annotations
@@ -15,10 +14,11 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import Pipe, get_context, resource_tracker
 from queue import SimpleQueue
+from typing import Any
 
 from stac_manager.exceptions import DataProcessingError, StacManagerError
 
@@ -34,6 +34,9 @@ PR_SET_PDEATHSIG = 1
 class WorkerProcess:
     """A process that does the partitions that are sent to it, after the job that they belong to.
 
+    Args:
+        forked: None for a Python of its own; for a fork of this process, the pipes of those before it.
+
     Attributes:
         pipe: Takes a job and partitions, and gives what came of each, or the error; ends when the process does.
 
@@ -41,12 +44,14 @@ class WorkerProcess:
         DataProcessingError: If none can be started.
     """
 
-    def __init__(self) -> None:
-        context = get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, os.getpid()), daemon=True)
+    def __init__(self, forked: Sequence[Connection] | None = None) -> None:
+        self.pipe, theirs = Pipe()
+        inherited = () if forked is None else (*forked, self.pipe)
+        arguments = (theirs, os.getpid(), inherited)
+        context: Any = get_context("spawn" if forked is None else "fork")
+        self._process = context.Process(target=_work, args=arguments, daemon=True)
         try:
-            with theirs, _interrupts_blocked():
+            with theirs, _interrupts_blocked(tracked=forked is None):
                 self._process.start()
         except BaseException as error:
             self.pipe.close()
@@ -65,10 +70,15 @@ class WorkerProcess:
 
 @contextmanager
 def started(count: int) -> Iterator[list[WorkerProcess]]:
-    """Start processes ahead of their work, and end those that nobody has taken."""
+    """Start processes ahead of their work, and end those that nobody has taken.
+
+    For a process that is ours alone: those of Linux are forked from it, as long as it has no other threads.
+    """
     processes: list[WorkerProcess] = []
+    forked = sys.platform == "linux" and threading.active_count() == 1
     try:
-        processes.extend(WorkerProcess() for _ in range(count))
+        for _ in range(count):
+            processes.append(WorkerProcess([each.pipe for each in processes] if forked else None))
         yield processes
     finally:
         for process in processes:
@@ -76,7 +86,7 @@ def started(count: int) -> Iterator[list[WorkerProcess]]:
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def _interrupts_blocked(*, tracked: bool) -> Iterator[None]:
     """Keep Ctrl-C from a process that is started within: it goes to the whole group, and would interrupt its imports.
 
     A new process has the signal mask of the thread that starts it.
@@ -84,7 +94,8 @@ def _interrupts_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # which unblocks them when it has started
+    if tracked:
+        resource_tracker.ensure_running()  # which unblocks them when it has started
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -95,9 +106,14 @@ def _interrupts_blocked() -> Iterator[None]:
 # In the process
 
 
-def _work(pipe: Connection, parent: int) -> None:
+def _work(pipe: Connection, parent: int, inherited: Sequence[Connection]) -> None:
     """Die with the parent, leave Ctrl-C to it, and do what comes through the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if callable(signal.getsignal(number)):  # which the parent heeds: a fork is not to do the same
+            signal.signal(number, signal.SIG_DFL)
+    for each in inherited:  # which would hide that the parent is gone
+        each.close()
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
@@ -124,14 +140,14 @@ def _receive(pipe: Connection, received: SimpleQueue[bytes]) -> None:
 
 def _begun(job: bytes) -> Worker | StacManagerError:
     from stac_manager.network.authorities import import_aiohttp_for
-    from stac_manager.sinks.job import Worker
+    from stac_manager.sinks.job import Worker, import_for
 
     try:
         what: Job = pickle.loads(job)
         if not any(map(callable, what.secrets.values())):  # a function that gives headers may use aiohttp as well
             import_aiohttp_for(what.options["source"])
         worker = Worker(what, notes=True)
-        worker.make_ready()
+        import_for(what.options["mode"], what.layout.format)
     except StacManagerError as error:
         return error
     return worker

@@ -72,7 +72,7 @@ def ingest_command(
         from stac_manager.command.streaming import stream
 
         return stream(config, variables)
-    with _engine(workers, dask_address) as engine:
+    with _engine(config, workers, dask_address) as engine:
         from stac_manager.command.progress import Bar
         from stac_manager.network.authorities import import_aiohttp_for
         from stac_manager.sinks import Sink, write
@@ -97,19 +97,23 @@ def ingest_command(
 
 
 @contextmanager
-def _engine(workers: int, dask_address: str | None) -> Iterator[Engine | None]:
-    """Begin with what takes long: processes, which import what they need while this one does, or a cluster."""
+def _engine(config: dict[str, Any], workers: int, dask_address: str | None) -> Iterator[Engine | None]:
+    """Begin with what takes long: a cluster, or processes, which are forked before anything has begun a thread."""
     if dask_address is not None:
         from stac_manager.dask import Cluster, connected
 
         with connected(dask_address) as client:
             yield Cluster(client)
     elif workers > 1:
+        from stac_manager.config import mode_of
+        from stac_manager.network.authorities import import_aiohttp_for
+        from stac_manager.processes import Processes
+        from stac_manager.sinks.job import import_for
         from stac_manager.worker_process import started
 
+        import_aiohttp_for(config["source"])
+        import_for(config.get("mode") or mode_of(config["source"]))
         with started(workers - 1) as processes:
-            from stac_manager.processes import Processes
-
             yield Processes(workers, processes)
     else:
         yield None

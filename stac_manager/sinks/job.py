@@ -137,15 +137,6 @@ class Worker:
         """
         return self._runner.run(self._do(partition, columns, most_items))
 
-    def make_ready(self) -> None:
-        """Import now what the first partition would have to wait for."""
-        if self._module.config.mode == "file":
-            import stac_manager.files.partitions
-        else:
-            import stac_manager.api.search
-        if self._job.layout.format == "geoparquet":
-            import stac_manager.sinks.geoparquet  # noqa: F401
-
     def stop(self) -> None:
         """Let `do` end early, and every later one; called by another thread."""
         self._stopped = True
@@ -202,6 +193,16 @@ class Worker:
             Mark(*marks.updated), Mark(*marks.datetime),
         )  # fmt: skip
         return Done(record, part.columns, part.arrow_bytes)
+
+
+def import_for(mode: str, format: str | None = None) -> None:
+    """Import now what the first partition would have to wait for."""
+    if mode == "file":
+        import stac_manager.files.partitions
+    else:
+        import stac_manager.api.search
+    if format == "geoparquet":
+        import stac_manager.sinks.geoparquet  # noqa: F401
 
 
 def _open_part(layout: Layout, disk: Disk, path: Path, columns: bytes | None, text_of: Callable[[Item], bytes]) -> Part:

@@ -58,9 +58,11 @@ def is_whole(dest: Path, source: Path) -> bool:
 
 
 def workers_of(parent: int) -> list[psutil.Process]:
-    """The workers; not the tracker of resources, which ends by itself."""
-    children = psutil.Process(parent).children()
-    return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
+    """The workers, started anew or forked; not the tracker of resources, which ends by itself."""
+    program = psutil.Process(parent)
+    ours = program.cmdline()
+    children = [(child, child.cmdline()) for child in program.children()]
+    return [child for child, line in children if line == ours or any("spawn_main" in word for word in line)]
 
 
 def is_alive(worker: psutil.Process) -> bool:
@@ -160,6 +162,11 @@ def test_however_the_parent_ends_no_process_part_or_lock_is_left(
             states = [Path(f"/proc/{worker.pid}/status").read_text() for worker in workers]
             blocked = [int(state.partition("SigBlk:")[2].split()[0], 16) for state in states]
             assert all(each >> signal.SIGINT - 1 & 1 for each in blocked), "Ctrl-C would interrupt its imports"
+            assert all(worker.cmdline() == psutil.Process(program.pid).cmdline() for worker in workers), "not forked"
+            for worker in workers:
+                held = [file.readlink() for file in Path(f"/proc/{worker.pid}/fd").iterdir()]
+                sockets = sum("socket" in str(each) for each in held)
+                assert sockets <= 1 + 2, "beside its own of the pipe and of its event loop, that of the parent"
         program.send_signal(ending)
         _, told = program.communicate(timeout=SECONDS)
     finally:
