@@ -19,6 +19,8 @@ LONG_LINE_BYTES = 1_048_576
 """A longer line is read member by member, and is never in memory as a whole."""
 FIRST_VALUE_BYTES = 1_048_576
 """So far a value in a file of lines is followed when it does not end with its line."""
+TAIL_BYTES = 64
+"""So many bytes at the end of a line nearly always tell how it ends."""
 LINES_LOOKED_AT = 8
 """Behind a broken first line, so many lines are looked at for an item."""
 
@@ -56,7 +58,7 @@ def has_lines(window: Window, document: Document) -> bool:
     return document.format == "ndjson" or (isinstance(value, dict | list) and _something_follows(window, end))
 
 
-def between_commas(line: bytes) -> list[Any] | None:
+def between_commas(line: bytes | bytearray) -> list[Any] | None:
     """Return the values on a line of what is nearly an array: values with a comma between, before or behind them."""
     line = line.strip(AROUND_VALUES).removeprefix(b",").removesuffix(b",")
     with suppress(orjson.JSONDecodeError):
@@ -76,26 +78,26 @@ def _end_of_first_line(window: Window) -> int | None:
     return found
 
 
-def begins_over_lines(line: bytes) -> bool:
+def begins_over_lines(line: bytes | bytearray) -> bool:
     """Tell whether a line that does not parse begins an object or array, and ends where pretty-printing breaks one."""
     return line.lstrip()[:1] in (b"{", b"[") and _goes_on(line) and not between_commas(line)
 
 
-def last_beginning_over_lines(data: bytes) -> int | None:
+def last_beginning_over_lines(data: bytearray) -> int | None:
     """Return where, in bytes that end with a line, the last one begins that may be the first of several of a value.
 
     They may begin within a line.
     """
-    lines = data.split(b"\n")
     end = len(data)
-    for line in reversed(lines[1:]):
-        if begins_over_lines(line):
-            return end - len(line)
-        end -= len(line) + 1
-    return 0 if _goes_on(lines[0]) else None
+    while begin := data.rfind(b"\n", 0, end) + 1:
+        tail = data[max(begin, end - TAIL_BYTES) : end].rstrip()
+        if (not tail or _goes_on(tail)) and begins_over_lines(data[begin:end]):
+            return begin
+        end = begin - 1
+    return 0 if _goes_on(data[:end]) else None
 
 
-def _goes_on(line: bytes) -> bool:
+def _goes_on(line: bytes | bytearray) -> bool:
     return line.rstrip()[-1:] in (b"[", b"{", b",", b":")
 
 

@@ -237,13 +237,14 @@ def line_from(read: ReadAt, at: int) -> int:
         offset += count
 
 
-def bytes_between(read: ReadAt, first: int, stop: int) -> bytes:
+def bytes_between(read: ReadAt, first: int, stop: int) -> bytearray:
     """Return the bytes [first, stop) of a file, as far as it has them."""
-    data = memoryview(bytearray(stop - first))
-    filled = 0
-    while filled < len(data) and (count := read(data[filled:], first + filled)):
-        filled += count
-    return bytes(data[:filled])
+    data, filled = bytearray(stop - first), 0
+    with memoryview(data) as target:
+        while filled < len(data) and (count := read(target[filled:], first + filled)):
+            filled += count
+    del data[filled:]
+    return data
 
 
 def read_into(descriptor: int, target: memoryview, offset: int) -> tuple[int, float]:
