@@ -17,17 +17,18 @@ from stac_manager.api.requests import Request
 from stac_manager.plan import Interval, Partition, is_within
 from stac_manager.texts import whole
 
-SMALL = 4_096
-BUCKETS = 4_096
+MEAN_BUCKET = 32
+"""So many marks of a bucket take 11 to 16 bytes each, and are looked through in five steps."""
 MARK_BYTES = 8
 """Of the 16 of a digest: among ten million items two are mistaken for one with a chance of 3 in a million."""
+LEAST_SHIFT = 8 * MARK_BYTES - 16  # more buckets than these would hold up the event loop as they are divided
 FEWEST_PAGES, PAGES_A_LOOK = 11, 50
 """A search of fewer pages is soon read; of so many, one is asked for again in the end."""
 MOST_KEPT = 256
 MOST_STRAYS = 100_000
 """So many items that a partition does not own are remembered, to see whether another one delivers them."""
 MOST_OWNED = 2_000_000
-"""So many items that were delivered are remembered for it, eight bytes each; nothing is found out about more."""
+"""So many items that were delivered are remembered for it; nothing is found out about more."""
 
 
 def identity_of(item: Mapping[str, Any]) -> bytes:
@@ -58,11 +59,12 @@ def mark_of(identity: bytes) -> int:
 
 
 class Seen:
-    """A set of marks: a plain one while it is small, sorted arrays from then on."""
+    """A set of marks: sorted arrays, each of those that begin with the same bits, which become more as it grows. A set
+    of Python's takes ten times as much."""
 
     def __init__(self, marks: Iterable[int] = ()) -> None:
-        self._few: set[int] | None = set()
-        self._buckets: list[array[int]] = []
+        self._buckets = [array("Q")]
+        self._shift = 8 * MARK_BYTES  # what is left of a mark is the place of its bucket
         self._count = 0
         for mark in marks:
             self.add(mark)
@@ -71,38 +73,33 @@ class Seen:
         return self._count
 
     def __contains__(self, mark: int) -> bool:
-        if self._few is not None:
-            return mark in self._few
-        bucket = self._buckets[mark >> 52]
+        bucket = self._buckets[mark >> self._shift]
         place = bisect_left(bucket, mark)
         return place < len(bucket) and bucket[place] == mark
 
     def __iter__(self) -> Iterator[int]:
-        if self._few is not None:
-            yield from self._few
-        for bucket in self._buckets:
-            yield from bucket
+        return chain.from_iterable(self._buckets)
 
     def add(self, mark: int) -> bool:
         """Remember a mark, and tell whether it is new."""
-        few = self._few
-        if few is None:
-            bucket = self._buckets[mark >> 52]
-            place = bisect_left(bucket, mark)  # for both: this is done for each item
-            if place < len(bucket) and bucket[place] == mark:
-                return False
-            bucket.insert(place, mark)
-        elif mark in few:
+        bucket = self._buckets[mark >> self._shift]
+        place = bisect_left(bucket, mark)  # for both: this is done for each item
+        if place < len(bucket) and bucket[place] == mark:
             return False
-        else:
-            few.add(mark)
+        bucket.insert(place, mark)
         self._count += 1
-        if few is not None and self._count > SMALL:
-            self._buckets = [array("Q") for _ in range(BUCKETS)]
-            for each in sorted(few):
-                self._buckets[each >> 52].append(each)
-            self._few = None
+        if self._count > MEAN_BUCKET * len(self._buckets) and self._shift > LEAST_SHIFT:
+            self._halve()
         return True
+
+    def _halve(self) -> None:
+        """Divide each bucket by one more bit."""
+        self._shift -= 1
+        halves: list[array[int]] = []
+        for number, bucket in enumerate(self._buckets):
+            middle = bisect_left(bucket, 2 * number + 1 << self._shift)
+            halves += bucket[:middle], bucket[middle:]
+        self._buckets = halves
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +218,7 @@ class Strays:
 
     def __init__(self) -> None:
         self._marks: set[int] = set()
-        self._owned: list[array[int]] = []
+        self._owned: list[Seen] = []
         self._room = MOST_OWNED
 
     def add(self, mark: int) -> None:
@@ -229,10 +226,10 @@ class Strays:
         if self.known and len(self._marks) < MOST_STRAYS:
             self._marks.add(mark)
 
-    def deliver(self, marks: Iterable[int]) -> None:
+    def deliver(self, marks: Seen) -> None:
         """Remember what a partition owned that was read to its end."""
-        self._owned.append(array("Q", marks))
-        self._room -= len(self._owned[-1])
+        self._owned.append(marks)
+        self._room -= len(marks)
         if not self.known:
             self._owned.clear()
             self._marks.clear()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stac_manager.api.ownership import Asked, Glance, Owner, owner, time_of
-from stac_manager.api.seen import SMALL, Seen, identity_of
+from stac_manager.api.seen import MEAN_BUCKET, Seen, identity_of
 from stac_manager.api.space import Point, cut, is_outside
 from stac_manager.geojson import WORLD, box_around, boxes_of, first_vertex
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Tile, Whole
@@ -215,7 +215,7 @@ def test_items_without_a_collection_are_told_apart_by_all_they_have() -> None:
     assert identity_of({**one, "collection": "c"}) == identity_of({**other, "collection": "c"})
 
 
-@given(st.lists(st.integers(0, 2**64 - 1), max_size=30), st.integers(0, 2 * SMALL))
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=30), st.integers(0, 100 * MEAN_BUCKET))
 def test_seen_is_a_set(marks: list[int], spread: int) -> None:
     seen, known = Seen(), set()
     for mark in [*range(0, spread * 2**50, 2**50), *marks, *marks]:

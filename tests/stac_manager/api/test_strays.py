@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stac_manager.api import seen
-from stac_manager.api.seen import Strays
+from stac_manager.api.seen import Seen, Strays
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_an_item_is_lost_that_nobody_delivered(
     for mark in came:
         found.add(mark)
     for marks in delivered:
-        found.deliver(marks)
+        found.deliver(Seen(marks))
     whole = sum(map(len, delivered)) <= most
     assert (found.known, found.lost()) == (whole, lost)
     assert list(found.delivered()) == ([mark for marks in delivered for mark in marks] if whole else [])
@@ -38,5 +38,5 @@ def test_no_more_than_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
     found = Strays()
     for mark in (1, 2, 3):
         found.add(mark)
-    found.deliver([1, 2])
+    found.deliver(Seen([1, 2]))
     assert not found.lost()
