@@ -68,19 +68,22 @@ def pytest_xdist_auto_num_workers() -> int:
     return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
 
 
-WITH_ASV_ENVIRONMENT = ("test_nightly", "test_workflows", "test_interrupted_run")
-"""One process runs them all, so that the environment is made once."""
+TOGETHER = {
+    **dict.fromkeys(("test_nightly", "test_workflows", "test_interrupted_run"), "with an environment of asv"),
+    **dict.fromkeys(("test_in_a_browser", "test_publishing"), "with a dashboard"),
+}
+"""One process runs all of a kind, so that what they share is made once."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """By file, but for those that share an environment. (Groups of xdist would be marked here too late.)"""
+    """By file, but for those that share what is dear. (Groups of xdist would be marked here too late.)"""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
-            return "asv" if Path(file).stem in WITH_ASV_ENVIRONMENT else file
+            return TOGETHER.get(Path(file).stem, file)
 
     return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 

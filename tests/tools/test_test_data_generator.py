@@ -206,8 +206,8 @@ def test_ids_are_unique(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_skew_moves_a_share_of_the_items_and_nothing_else() -> None:
-    even = list(iter_items(DataSetSpec("sentinel-2-l2a", 1_000)))
-    skewed = list(iter_items(DataSetSpec("sentinel-2-l2a", 1_000, skew=0.9)))
+    even = list(iter_items(DataSetSpec("naip", 1_000)))
+    skewed = list(iter_items(DataSetSpec("naip", 1_000, skew=0.9)))
     first, last = datetime(2020, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
     for made, share in ((even, 0.01), (skewed, 0.9)):
         moments = sorted(times_of(item)[0] for item in made)

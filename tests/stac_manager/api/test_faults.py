@@ -256,7 +256,7 @@ async def table() -> str:
     for name, fault in FAULTS.items():
         says = (fault.__doc__ or "").strip() if fault else "Nothing listens at the address."
         with shortened({**QUICK, **(SHORT if fault in (slow, slow_once) else {})}):
-            outcomes = [await outcome(fault, level) for level in LEVELS]
+            outcomes = await asyncio.gather(*(outcome(fault, level) for level in LEVELS))
         shown = [*outcomes[:1], *("the same" if each == outcomes[0] else each for each in outcomes[1:])]
         rows.append(f"| {name} | {says} | {' | '.join(shown)} |")
     return "\n".join(rows) + "\n"

@@ -56,7 +56,7 @@ def address(dashboard: Dashboard) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
     """A page that must not complain and not ask anybody else for anything."""
-    with browser.new_context(viewport={"width": 1200, "height": 900}) as context:
+    with browser.new_context(viewport={"width": 1200, "height": 900}, reduced_motion="reduce") as context:
         page = context.new_page()
         wrong: list[str] = []
         page.on("console", lambda said: wrong.append(f"console {said.type}: {said.text}"))

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from asv.util import UserError
-from dashboard_results import API, TIME, Scratch
+from dashboard_results import API, TIME, Dashboard, Scratch
 from support import ROOT
 
 from tools.asv.files import read_history
@@ -53,9 +53,9 @@ def test_without_network_and_without_cache_it_still_publishes(scratch: Scratch, 
 
 
 def test_without_network_the_cache_suffices(
-    npm: str, scratch: Scratch, without_npm: dict[str, str], tmp_path: Path
+    dashboard: Dashboard, scratch: Scratch, without_npm: dict[str, str], tmp_path: Path
 ) -> None:
-    scratch.publish()  # fills the cache, if it is not
+    """Which is filled by publishing once with network."""
     shutil.copytree(scripts.CACHE, tmp_path / "copy" / ".asv" / scripts.CACHE.name)
     made = scratch.publish(**without_npm)
     assert "npm" not in made.said
