@@ -14,7 +14,7 @@ from yarl import URL
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.next_links import next_request
 from stac_manager.api.requests import Request, as_query
-from stac_manager.api.space import area_across
+from stac_manager.api.space import area_across, band_around
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.network.links import linked, shown
@@ -27,7 +27,7 @@ NEEDED_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "proper
                  "properties.start_datetime", "properties.end_datetime")  # fmt: skip
 NOT_A_CATALOG = ("Collection", "Feature", "FeatureCollection")
 
-AREAS = "areas"  # a box across the antimeridian has to be asked for as an area
+AREAS, BANDS = "areas", "bands"  # a box across the antimeridian has to be asked for as an area, or as all around it
 REFUSED_POST = (400, 403, 404, 405, 411, 415, 422, 500, 501)
 """What those say to a POST who take searches by GET only; some of it may mean the search itself."""
 
@@ -43,7 +43,7 @@ class Endpoint:
     posts: bool = False  # whether the landing page says that they can be
     aggregate: URL | None = None
     collections: URL | None = None
-    offers: frozenset[str] = frozenset()  # those of the `EXTENSIONS` that it conforms to, and `AREAS`
+    offers: frozenset[str] = frozenset()  # those of the `EXTENSIONS` that it conforms to, `AREAS` and `BANDS`
     items_only: bool = False  # whether it has no search, and each of its Collections has its items
     apart: bool = False  # whether Collections are searched one by one: it takes no more than one (eodag), or items only
     listed: tuple[str, ...] = ()  # its Collections, where it takes no search without some
@@ -80,6 +80,8 @@ class Endpoint:
             body = {**body, "collections": [*names]}
         if AREAS in self.offers and (area := area_across(body.get("bbox"))):
             body = {**{name: value for name, value in body.items() if name != "bbox"}, "intersects": area}
+        if BANDS in self.offers and (band := band_around(body.get("bbox"))):
+            body = {**body, "bbox": band}
         if self.post:
             return Request("POST", str(self.search), body)
         search, ids = self.search, body.get("ids", ())

@@ -3,21 +3,25 @@ another interval, or for each of its Collections."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from stac_manager.api.endpoint import REFUSED_POST, Endpoint, naming_all
+from stac_manager.api.endpoint import AREAS, BANDS, REFUSED_POST, Endpoint, find_endpoint, naming_all
 from stac_manager.api.http import ATTEMPTS, Client
+from stac_manager.api.ownership import Asked
 from stac_manager.api.paging import Page, page_if_any
 from stac_manager.api.query import LONGEST_ADDRESS, NEWEST_FIRST, Bounds, Query
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, as_query, limit_of
 from stac_manager.api.shares import CIRCLES, Share
+from stac_manager.api.space import area_across, band_around
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.geojson import boxes_of
 from stac_manager.network import messages
 from stac_manager.plan import Pages, Partition, Whole
 
+FIRST_FEW = 10  # items show whether a box is taken for what it is
 MOST_LAPSES = 2  # so often a search is begun once more because its links are no longer good
 REFUSED_METHOD = 405
 REFUSED_SORT = (400, 422, 500)
@@ -160,3 +164,30 @@ def goes_otherwise(endpoint: Endpoint | None, body: Mapping[str, Any], status: i
     plainer = Bounds.parse(body.get("datetime")).plainer(body.get("datetime", ""))
     refused = status in REFUSED_SEARCH and (len(names) > 1 or plainer is not None)
     return refused or status in (*TOO_LONG, *NOT_THERE) or len(as_query([*names])) >= LONGEST_ADDRESS // 2
+
+
+async def across_antimeridian(client: Client, source: str, body: Mapping[str, Any]) -> Endpoint | None:
+    """Where to ask for a box across the antimeridian, which some servers refuse, and others take for the rest of the
+    world (PgSTAC, pygeoapi): as an area, if that alone finds items that are meant, or as all around the globe, if
+    nothing does and there may be some. None if the search has no such box."""
+    box: Sequence[float] = body.get("bbox") or ()
+    if band_around(box) is None:
+        return None
+    meant = Asked(bbox=(*box,)).means
+    endpoint = await find_endpoint(client, source, body.get("collections", ()))
+    by_area = replace(endpoint, offers=endpoint.offers | {AREAS})
+    forms = [endpoint] if endpoint.items_only or area_across(box) is None else [endpoint, by_area]
+    for place in (*forms, *(replace(form, post=False) for form in forms if form.post)):
+        request = place.request({**body, "limit": min(FIRST_FEW, body["limit"])})
+        page = await page_if_any(client, request, request, ATTEMPTS)
+        if page is not None and page.size and all(map(meant, page.objects())):
+            return place
+    around = replace(endpoint, offers=endpoint.offers | {BANDS})
+    if endpoint.apart and len(endpoint.names(body)) > 1:
+        return around
+    for place in [around, replace(around, post=False)][: 1 + around.post]:
+        for side in boxes_of(box):
+            request = place.request({**body, "bbox": [*side], "limit": 1})
+            if (page := await page_if_any(client, request, request, ATTEMPTS)) is not None and page.size:
+                return place
+    return endpoint

@@ -10,14 +10,14 @@ from stac_manager.api import first_page
 from stac_manager.api.cutting import Cutter, times_of
 from stac_manager.api.endpoint import Endpoint, body_of, find_endpoint
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.forms import found
+from stac_manager.api.forms import across_antimeridian, found
 from stac_manager.api.ownership import Asked, has_null_datetime, time_of
 from stac_manager.api.paging import Page
 from stac_manager.api.query import MARGIN_SECONDS, NOWHERE, SHORTEST_SECONDS, Bounds, Query, total_order
 from stac_manager.api.requests import limit_of
 from stac_manager.api.space import SpaceCuts, space_cuts
 from stac_manager.api.splitting import Cuts
-from stac_manager.api.survey import Survey, across_antimeridian, null_datetime_search, survey
+from stac_manager.api.survey import Survey, null_datetime_search, survey
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.geojson import first_vertex

@@ -11,14 +11,13 @@ from time import time
 from typing import Any
 
 from stac_manager.api.cutting import Density
-from stac_manager.api.endpoint import AREAS, EXTENSIONS, REFUSED_POST, Endpoint, find_endpoint
+from stac_manager.api.endpoint import EXTENSIONS, REFUSED_POST, Endpoint, find_endpoint
 from stac_manager.api.forms import REFUSED_METHOD, found, goes_otherwise, naming_collections, one_by_one
 from stac_manager.api.http import ATTEMPTS, Answer, Client
 from stac_manager.api.ownership import Asked, has_null_datetime
 from stac_manager.api.paging import LOOKS, Page, fetch_page, page_if_any, page_of
 from stac_manager.api.query import NOWHERE, Bounds, Query, vain_area, vain_filter, vain_query
 from stac_manager.api.requests import LARGEST_NUMBER, Request, as_query
-from stac_manager.api.space import area_across
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.geojson import NUMBERS
 from stac_manager.network.retrying import TOO_LARGE
@@ -32,7 +31,6 @@ HARDLY_ANYTHING = "2200-01-01T00:00:00.000Z/2200-01-01T00:00:01.000Z"
 NO_COLLECTION = "no-such-collection-9b1c6f"
 MAY_BE_AN_ITEM = (0, *TOO_LARGE)  # what a server says that cannot make a page, or gives a damaged one
 MOST_LOOKS = 24  # for older items than those that cannot be had: of a century to a few minutes
-FIRST_FEW = 10  # items show whether a box is taken for what it is
 MOST_COLLECTIONS = 20_000  # of so many the extent is looked at: the event loop waits meanwhile
 
 
@@ -165,23 +163,6 @@ async def _around(
             return Survey(query, replace(page, matched=None), True, None, extent, histogram, None, error)
         low, high = (low, edge) if page is None else (edge, high)
     raise error
-
-
-async def across_antimeridian(client: Client, source: str, body: Mapping[str, Any]) -> Endpoint | None:
-    """Where to ask for a box across the antimeridian, which some servers refuse, and PgSTAC takes for the rest of the
-    world: as an area, if that alone finds items that are meant. None if the search has no such box."""
-    if area_across(body.get("bbox")) is None:
-        return None
-    meant = Asked(bbox=(*body["bbox"],)).means
-    endpoint = await find_endpoint(client, source, body.get("collections", ()))
-    by_area = replace(endpoint, offers=endpoint.offers | {AREAS})
-    forms = [] if endpoint.items_only else [endpoint, by_area]
-    for place in (*forms, *(replace(form, post=False) for form in forms if form.post)):
-        request = place.request({**body, "limit": min(FIRST_FEW, body["limit"])})
-        page = await page_if_any(client, request, request, ATTEMPTS)
-        if page is not None and page.size and all(map(meant, page.objects())):
-            return place
-    return endpoint
 
 
 async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> _Answers:

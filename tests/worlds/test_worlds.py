@@ -501,6 +501,13 @@ CASES: dict[str, Callable[[], Case]] = {
     "a box across the antimeridian is taken for the rest of the world": lambda: Case(
         [WrongWayRound()], options={"bbox": PACIFIC}, wanted=in_pacific, most_requests=30
     ),
+    "a box across the antimeridian is the rest of the world, and areas are ignored": lambda: Case(
+        [WrongWayRound(), Ignores("intersects")], at_one_instant, {"bbox": PACIFIC}, wanted=in_pacific,
+        most_requests=40,
+    ),
+    "a box across the antimeridian is the rest of the world, and there is no search": lambda: Case(
+        [ItemsEndpointOnly(), WrongWayRound()], options={"bbox": PACIFIC}, wanted=in_pacific, most_requests=40
+    ),
     "a box across the antimeridian is refused, GET": lambda: Case(
         [WrongWayRound(refused=True), Refuses("POST")], options={"bbox": PACIFIC}, wanted=in_pacific, most_requests=30
     ),
