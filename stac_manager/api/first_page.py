@@ -14,6 +14,7 @@ from stac_manager.api.query import SHORTEST_SECONDS
 from stac_manager.api.survey import Survey
 from stac_manager.timestamps import YEAR_SECONDS, seconds
 
+PAGES_A_NEWCOMER = 5  # so many are left in a slice for each worker who may join while a search is read
 MOST_SLICES_A_WORKER = 8  # counts that cannot be right make no plan that is too long to make
 LONG_SHARE = 0.05  # items that last a larger share of the extent are in too many slices of time
 PARTS_WITHOUT_COUNTS = 8  # it is cut into so many at most, which are cut again where they prove long
@@ -82,8 +83,8 @@ def is_cut_off(page: Page) -> bool:
     return page.doubt is not None or page.broken is not None or (page.matched is not None and page.matched > page.size)
 
 
-def parts_for(page: Page, workers: int) -> int:
-    """How many partitions keep so many workers busy."""
+def parts_for(page: Page, workers: int, most: int = 0) -> int:
+    """How many partitions keep so many workers busy, or up to `most` where there is enough for them."""
     if not page.size:
         return 1
     if page.matched is None:
@@ -91,6 +92,7 @@ def parts_for(page: Page, workers: int) -> int:
     pages_in_all = page.matched / page.size
     if page.following is not None and 1 < pages_in_all <= PAGES_IN_SEQUENCE:
         return 1
+    workers = max(workers, min(round(pages_in_all / PAGES_A_NEWCOMER), most))
     each = pages_in_all / workers
     each = each if each > 2 else max(each, FULLEST_SMALL_SLICE)
     return min(ceil(pages_in_all / each), MOST_SLICES_A_WORKER * workers)

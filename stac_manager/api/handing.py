@@ -20,12 +20,13 @@ from stac_manager.timestamps import SECOND
 FEWEST_PAGES = 2  # fewer that are left are not handed over
 
 
-def parts_to_hand_over(left: float, idle: int) -> int:
+def parts_to_hand_over(left: float, idle: int, others: float = 0.0) -> int:
     """Into how many parts to cut what is left of a partition, in pages, so that all are read in as few rounds as idle
-    hands allow: each has a bit less than so many pages. 0 to leave it."""
-    if left < FEWEST_PAGES:
+    hands allow, and no fewer than the `others` need who get no help: each has a bit less than so many pages. 0 to leave
+    it."""
+    rounds = max(ceil(left / (idle + 1) + 1 - FULLEST_SMALL_SLICE), ceil(others))
+    if left < FEWEST_PAGES or rounds >= ceil(left):
         return 0
-    rounds = ceil(left / (idle + 1) + 1 - FULLEST_SMALL_SLICE)
     return max(min(ceil(left / (rounds - 1 + FULLEST_SMALL_SLICE)), idle + 1), 2)
 
 
@@ -85,19 +86,19 @@ class HandingOver:
         kept, self._kept = self._kept, {}
         return [Share(reading.share.partition, reading.before) for reading in kept if not reading.stopped]
 
-    def hand_over(self, reading: Reading, idle: int, page_size: int, end: float | None = None) -> list[Share]:
+    def hand_over(self, reading: Reading, idle: int, size: int, end: float | None, theirs: float = 0) -> list[Share]:
         """What so many idle hands read of a partition, which is read on in its newest part from now on. Its pages end
-        at the second `end`; None where only the beginning of the latest one is known."""
-        partition, left, pace = reading.share.partition, reading.pages_left(page_size), reading.descent.pace
+        at the second `end`; None: only where the latest one begins is known. `theirs`: pages that others have."""
+        partition, left, pace = reading.share.partition, reading.pages_left(size), reading.descent.pace
         assert isinstance(partition, Interval)
         if end is None:
             assert reading.descent.reached is not None
             end = reading.descent.reached
             if 0 < pace < inf:
                 end -= pace
-                self._cuts.spread(partition, end, pace / page_size, ceil(left * page_size))
-        parts = parts_to_hand_over(left, idle)
-        left = ceil(left * page_size)
+                self._cuts.spread(partition, end, pace / size, ceil(left * size))
+        parts = parts_to_hand_over(left, idle, theirs)
+        left = ceil(left * size)
         edge = (floor(end) + 1) * SECOND
         rest = replace(partition, end=edge if partition.end is None else min(partition.end, edge), estimate=left)
         *others, own = (self._cuts.cut(rest, parts) if parts else []) or [rest]

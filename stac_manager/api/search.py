@@ -149,10 +149,10 @@ async def _misunderstood(client: Client, query: Query, collection_id: str | None
 
 async def _planned(config: IngestConfig, session: Session, stats: ApiStats, *, blindly: bool) -> Planned:
     """Divide a search among those who read it here, if it can be; `blindly` as in `Planner.plan`."""
-    workers, reason = session.level.planned, why_sequential(config)
+    workers, most, reason = session.level.planned, session.level.ceiling, why_sequential(config)
     if reason is not None:
         return Planned(await session.planner.query(), reason)
-    planned = await session.planner.plan(workers, lambda page: parts_for(page, workers), blindly=blindly)
+    planned = await session.planner.plan(workers, lambda page: parts_for(page, workers, most), blindly=blindly)
     stats.completeness.counted = planned.page.matched if planned.page else None
     # What is known has its first page, and that is large.
     return planned if planned.cuts is None else replace(planned, known=None)

@@ -142,7 +142,8 @@ class Splitter:
         what is left: then no more requests are spent on it than a share of the `pages` that came."""
         if not self.divides or (self._handing and self._handing.waits):
             return None
-        able = [each for each in readings if each.following is not None and not each.stopped and each.tally.fetched]
+        under_way = [each for each in readings if each.following is not None and not each.stopped]
+        able = [each for each in under_way if each.tally.fetched]
         for each in able:
             if each.descent.pace == 0 and each.descent.reached is not None and isinstance(self._cuts, Cutter):
                 self._cuts.pile(each.descent.reached)
@@ -152,7 +153,8 @@ class Splitter:
             return None
         left = reading.pages_left(page_size)
         if self._handing and self.hands_over(reading):
-            shares = self._handing.hand_over(reading, idle, page_size)
+            lefts = sorted([*(each.pages_left(page_size) for each in under_way), *[0.0] * idle], reverse=True)
+            shares = self._handing.hand_over(reading, idle, page_size, None, lefts[idle])
             return (reading, shares) if shares else None
         parts = parts_to_share(reading.tally.fetched, left, idle)
         cost = reading.tally.fetched + parts if reading.counted is None else 0

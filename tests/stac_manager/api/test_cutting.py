@@ -73,6 +73,14 @@ def test_into_how_many_parts_ten_workers_cut(size: int, matched: int | None, fol
     assert parts_for(Page("", 1, matched, NEXT if following else None, NEXT, [None] * size), 10) == parts
 
 
+@pytest.mark.parametrize(
+    ("pages", "workers", "most", "parts"),
+    [(100, 20, 64, 20), (200, 20, 64, 40), (10**8, 20, 64, 64), (500, 20, 20, 20)],
+)
+def test_a_large_search_is_cut_for_workers_who_may_join(pages: int, workers: int, most: int, parts: int) -> None:
+    assert parts_for(Page("", 1, 100 * pages, NEXT, NEXT, [None] * 100), workers, most) == parts
+
+
 @pytest.mark.parametrize(("pages", "workers", "tiles"), [(20, 20, 8), (60, 20, 20), (60, 10, 10), (4, 20, 2)])
 def test_tiles_are_fewer_where_pages_are_few(pages: int, workers: int, tiles: int) -> None:
     assert tiles_for(Page("", 1, 100 * pages, NEXT, NEXT, [None] * 100), workers) == tiles
@@ -117,11 +125,17 @@ def test_work_is_shared_where_that_ends_it_sooner(fetched: int, left: float, idl
 
 
 @pytest.mark.parametrize(
-    ("left", "idle", "parts"),
-    [(1.5, 9, 0), (2, 9, 3), (8, 9, 10), (9, 9, 5), (17, 9, 10), (19, 9, 7), (3, 1, 2), (40, 3, 4)],
+    ("left", "idle", "others", "parts"),
+    [
+        *((1.5, 9, 0, 0), (2, 9, 0, 3), (8, 9, 0, 10), (9, 9, 0, 5), (17, 9, 0, 10), (19, 9, 0, 7), (40, 3, 0, 4)),
+        *((3, 1, 0, 2), (2, 1, 0, 0)),  # which would take two rounds as well
+        *((3, 9, 2.4, 0), (3, 9, 2, 2), (12, 2, 12, 0), (12, 2, 8, 2)),  # it lasts as long as the others anyway
+    ],
 )
-def test_older_items_are_handed_over_in_parts_of_a_bit_less_than_some_pages(left: float, idle: int, parts: int) -> None:
-    assert parts_to_hand_over(left, idle) == parts
+def test_older_items_are_handed_over_in_parts_of_a_bit_less_than_some_pages(
+    left: float, idle: int, others: float, parts: int
+) -> None:
+    assert parts_to_hand_over(left, idle, others) == parts
 
 
 EVEN = Density([0, 100], [100])
