@@ -85,6 +85,7 @@ class Search:
                 await self._survive(reading, error)
         if page and sent and not reading.stopped and reading.following is not None:
             reading.accept(page)
+            self._runner.add(self._splitter.beyond(reading) if self._splitter and reading.following else ())
             if not self._is_replaced(reading, sent, page):
                 self._room.resize(size, page.size_bytes)
                 self._stats.completeness.pages += 1
@@ -119,10 +120,9 @@ class Search:
     async def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can."""
         status, partition, client = error.status, reading.share.partition, self._fetcher.client
-        works = reading.tally.fetched or isinstance(partition, Pages)  # as others came by their numbers
-        other = None
+        works, other = reading.tally.fetched or isinstance(partition, Pages), None  # as others came by their numbers
         first = partition == Whole() and not self._fetcher.any_came and await answers_another(client, self.query, error)
-        if not (works or first) and (not reading.share.failing or 400 <= status < 500):  # else others came in this form
+        if not (works or first or (self._fetcher.any_came and not 400 <= status < 500)):  # others came in this form
             other = await another_form(client, self.query, error, partition, reading.first)
         if other is not None:
             if other.endpoint != self.query.endpoint and status != REFUSED_METHOD:
@@ -213,10 +213,9 @@ class Search:
                     if page is None:
                         await self._finish(reading)
                         continue
-                    conditions = self._ledger.conditions
-                    if others := conditions.other_collections(reading, page):
+                    if others := self._ledger.conditions.other_collections(reading, page):
                         heeds = await heeds_collections(self._fetcher.client, self.query)
-                        self._stats.notes += conditions.take_for(others, heeds=heeds)
+                        self._stats.notes += self._ledger.conditions.take_for(others, heeds=heeds)
                     items = self._delivered(reading, page)
                     for first in items:
                         await self._fetcher.client.wire.read_what_is_there()
@@ -256,6 +255,7 @@ class Search:
             if reading.missing():
                 await self._repair(reading)
         if self._splitter is not None:
+            self._runner.add(self._splitter.beyond(reading))
             self._ledger.finished(reading)
         elif not reading.stopped:
             self._runner.add(self.ways.behind(reading))

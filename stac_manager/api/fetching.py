@@ -5,7 +5,7 @@ from __future__ import annotations
 from stac_manager.api.http import Client
 from stac_manager.api.next_links import at_search, with_conditions
 from stac_manager.api.page_sizes import CutPages, EarlyEnds, PageSize
-from stac_manager.api.paging import Page, PageSizeError, fetch_page, look_at_one, make_sure
+from stac_manager.api.paging import OneItemError, Page, PageSizeError, fetch_page, look_at_one, make_sure
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, limit_of, with_limit, with_page_of
 from stac_manager.exceptions import DataProcessingError
@@ -121,7 +121,7 @@ class Fetcher:
         if not (self.any_came or apart):
             return False
         self._errors_in_a_row += 1
-        self.grow_again()
+        self.grow_again(surely=isinstance(error, OneItemError))
         forbidden = error.status == 403 and not (apart or reading.tally.fetched)
         around = reading.share.failing or (apart and 400 <= error.status < 500)
         around = around and not isinstance(error, RefusedBodyError)
@@ -161,9 +161,9 @@ class Fetcher:
         if page.size:
             sizes.learn(page.size, page.size_bytes)
 
-    def grow_again(self) -> None:
+    def grow_again(self, *, surely: bool = False) -> None:
         """Ask for pages of the size that was asked for, where smaller ones did not help."""
-        if not self.sizes.works:
+        if surely or not self.sizes.works:
             self.sizes.start_over()
 
 

@@ -14,7 +14,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.query import MARGIN_SECONDS, Query
 from stac_manager.api.reading import CAPPED, LOST, MOVED, SHIFTED, Reading
 from stac_manager.api.seen import Claims, Seen, Strays, canonical, identity_of, mark_of
-from stac_manager.api.shares import Tally
+from stac_manager.api.shares import Tally, together, touch
 from stac_manager.api.space import is_outside
 from stac_manager.completeness import are_less, counts_contradict, judge
 from stac_manager.context import FailureCollector
@@ -57,7 +57,7 @@ class Ledger:
         self._strays = Strays() if alone is None else None  # of one run, what partitions lack is found in the end
         self._loads = loads
         self._twice = Seen()
-        self._unread: dict[Interval, int] = {}  # cut around pages that cannot be had: where the report on each is
+        self._unread: dict[Interval | Tile, int] = {}  # cut around pages that cannot be had: where each is reported
 
     @property
     def came(self) -> int:
@@ -83,7 +83,7 @@ class Ledger:
         if strays is None or self.left == 0:
             return False
         self._strays = None
-        if proof.counted is not None and self.came >= proof.counted:
+        if proof.counted is not None and self.came + len(self._unread) >= proof.counted:
             return False
         if self.claims.delivered is not None:
             return proof.counted is not None
@@ -112,7 +112,11 @@ class Ledger:
             proof.counted = self.came
         verdict = judge("time", proof.counted, proof.partitions, came=self.came)
         proof.status, proof.problems = verdict.status, verdict.problems
-        for words in verdict.missing:
+        unread = [f"{each.name}: {each.problem}" for each in map(proof.partitions.__getitem__, self._unread.values())]
+        others = [words for words in verdict.missing if words not in unread]
+        if unread and len(others) == 1 and proof.counted is not None and proof.counted - self.came <= len(unread):
+            others = []  # as the count just says so again
+        for words in (*unread, *others):
             self.failures.add("the search", words)
 
     def items(self, reading: Reading, page: Page) -> Iterator[Item | None]:
@@ -183,8 +187,11 @@ class Ledger:
     def failed_pages(self, reading: Reading) -> None:
         """Take note of pages that nobody can have: no count proves anything then."""
         reading.ending.shifted = reading.ending.shifted or reading.ending.error
-        if reading.share.failing and any(_touch(each, reading.share.partition, MARGINS) for each in self._unread):
-            return  # for the same item
+        part = reading.share.partition
+        if reading.share.failing and isinstance(part, Interval | Tile):
+            part_is_named = any(touch(each, part, MARGINS) for each in self._unread)
+            if part_is_named or self.claims.alone is None:  # else it is named in the end
+                return
         self.failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
 
     def report(self, reading: Reading, query: Query) -> None:
@@ -195,13 +202,13 @@ class Ledger:
         report = reading.report(query.datetime(partition), query.place(partition))
         if reading.stopped:
             report = replace(report, problem=None)
-        elif reading.share.failing and reading.ending.error and isinstance(partition, Interval):
-            for each in [each for each in self._unread if _touch(each, partition)]:
+        elif reading.share.failing and reading.ending.error and isinstance(partition, Interval | Tile):
+            for each in [each for each in self._unread if touch(each, partition)]:
                 at = self._unread.pop(each)
                 reports[at] = replace(reports[at], problem=None, shifted=None)
-                partition = _together(each, partition)
+                partition = together(each, partition)
             self._unread[partition] = len(reports)
-            report = replace(report, datetime=query.datetime(partition))
+            report = replace(report, datetime=query.datetime(partition), place=query.place(partition))
         reports.append(report)
 
     def skipped(self, reading: Reading) -> None:
@@ -271,20 +278,6 @@ class Ledger:
     def _repeated(self, reading: Reading) -> None:
         reading.tally.duplicates += 1
         self.stats.completeness.duplicates_removed += 1
-
-
-def _touch(one: Interval, other: Partition, margin: int = 0) -> bool:
-    """Whether one interval begins where another one ends, or before, or hardly after that."""
-    if not isinstance(other, Interval):
-        return False
-    pairs = ((one, other), (other, one))
-    return all(each.end is None or after.start is None or after.start <= each.end + margin for each, after in pairs)
-
-
-def _together(one: Interval, other: Interval) -> Interval:
-    """The interval that two have together."""
-    start = None if one.start is None or other.start is None else min(one.start, other.start)
-    return replace(one, start=start, end=None if one.end is None or other.end is None else max(one.end, other.end))
 
 
 def marked(member: Any) -> tuple[int, bool]:

@@ -77,7 +77,7 @@ class Repairs:
         self._pages = pages
         self._in_vain = 0  # since one had
         self._doubted = 0  # pages of parts that end before their counts and show no gap
-        self._failures = 0  # of parts that were cut around a page, beyond those that were read
+        self._failures = 0.0  # of parts that were cut around a page, beyond those that were read
         self._parts_left = SPARE_PARTS  # of what ends before its count
 
     def new_page(self, share: Share) -> None:
@@ -90,7 +90,8 @@ class Repairs:
     def ended(self, reading: Reading) -> None:
         """Take note of whether a part that was cut around a failing page could be read."""
         if reading.share.failing and not reading.stopped:
-            self._failures = max(self._failures + (1 if reading.ending.error else -1), 0)
+            failed = 0.5 if reading.share.beyond else 1.0  # as that tells of what is beyond
+            self._failures = max(self._failures + (failed if reading.ending.error else -1), 0)
 
     def doubt(self, reading: Reading) -> bool:
         """Take note of what only a count says to lack items; tell whether it is read again for that."""

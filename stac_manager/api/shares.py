@@ -10,7 +10,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.requests import Request, mark_of_request
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.plan import Interval, Partition
+from stac_manager.plan import Interval, Partition, Tile
 from stac_manager.timestamps import SECOND
 
 
@@ -24,6 +24,7 @@ class Share:
     failing: bool = False  # whether that was a page which cannot be had: it may be in here
     parent: Partition | None = None  # what it was cut out of, if counted, with the count as its estimate
     doubted: bool = False  # whether it is read once more for the sake of a count that contradicts its pages
+    beyond: tuple[Partition, ...] = ()  # what fails if this does not, as both do together, and what is newer than that
 
 
 def weight_of(share: Share) -> float:
@@ -34,7 +35,8 @@ def weight_of(share: Share) -> float:
 def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
     """Several intervals of which each begins where the one before it ends, and the one in place of them."""
     groups: list[list[tuple[Interval, Share]]] = []
-    intervals = [(share.partition, share) for share in shares if isinstance(share.partition, Interval)]
+    alone = (share for share in shares if not share.beyond)
+    intervals = [(share.partition, share) for share in alone if isinstance(share.partition, Interval)]
     for partition, share in sorted(intervals, key=lambda each: -inf if each[0].start is None else each[0].start):
         if groups and groups[-1][-1][0].end is not None and groups[-1][-1][0].end == partition.start:
             groups[-1].append((partition, share))
@@ -48,6 +50,38 @@ def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
             whole = replace(group[0][0], end=group[-1][0].end, estimate=None)
             together.append((members, Share(whole, before, max(share.depth for share in members))))
     return together
+
+
+def touch(one: Interval | Tile, other: Interval | Tile, margin: int = 0) -> bool:
+    """Whether one begins where another one ends, or before, or hardly after that."""
+    pairs = ((one, other), (other, one))
+    if not all(each.end is None or after.start is None or after.start <= each.end + margin for each, after in pairs):
+        return False
+    if isinstance(one, Interval) or isinstance(other, Interval):
+        return type(one) is type(other)
+    return all(each.west <= after.east and each.south <= after.north for each, after in ((one, other), (other, one)))
+
+
+def together(one: Interval | Tile, other: Interval | Tile) -> Interval | Tile:
+    """What two have together, and what is between them."""
+    start = None if one.start is None or other.start is None else min(one.start, other.start)
+    end = None if one.end is None or other.end is None else max(one.end, other.end)
+    if isinstance(one, Interval) or isinstance(other, Interval):
+        return replace(one, start=start, end=end)
+    lows = {name: min(getattr(one, name), getattr(other, name)) for name in ("west", "south")}
+    return replace(one, start=start, end=end, east=max(one.east, other.east), north=max(one.north, other.north), **lows)
+
+
+def joined(partitions: Iterable[Partition]) -> list[Partition]:
+    """The same, with intervals that begin where the one before them ends as one."""
+    found: list[Partition] = []
+    for each in partitions:
+        last = found[-1] if found else None
+        if isinstance(last, Interval) and isinstance(each, Interval) and last.end == each.start:
+            found[-1] = together(last, each)
+        else:
+            found.append(each)
+    return found
 
 
 @dataclass(slots=True)

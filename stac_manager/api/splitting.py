@@ -13,9 +13,10 @@ from stac_manager.api.handing import FEWEST_PAGES, HandingOver
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import CAPPED, Reading
 from stac_manager.api.repairs import REPAIR_DEPTH, Overlap, Repairs, holds_others
-from stac_manager.api.shares import Share
+from stac_manager.api.shares import Share, joined
 from stac_manager.api.space import SpaceCuts
 from stac_manager.plan import Interval, Partition, Tile
+from stac_manager.timestamps import SECOND
 
 OVERSIZE = 1.3  # a partition is cut once it holds so many times what it should
 CUT_OFF_SHARE = 0.7  # a server that gives no next links is read in partitions of about this share of a page
@@ -24,6 +25,9 @@ FINER_IN_BURSTS = 1.5
 FEWEST_PAGES_TO_SHARE = 4
 FOR_SHARING, SPARE_REQUESTS = 0.25, 5
 WORTH_SHARING = 0.7  # work is shared where that ends it within this share of the time
+
+SHORT_SECONDS = 3
+"""An interval that is shorter does not keep what is asked for around its neighbours apart."""
 
 Cuts: TypeAlias = Cutter | SpaceCuts
 """Cuts partitions by time or by space, and learns from what the server counts."""
@@ -57,6 +61,20 @@ def parts_at_start(estimate: float, left: float, workers: int, page: int) -> int
     is read, as it would keep one worker busy when others have no work any more; 0 to leave it as it is."""
     fair = max(left / workers, FEWEST_PAGES_TO_SHARE * page)
     return ceil(estimate / fair) if estimate > OVERSIZE * fair + page else 0
+
+
+def _is_short(part: Partition) -> bool:
+    if not isinstance(part, Interval) or part.start is None or part.end is None:
+        return False
+    return part.end - part.start < SHORT_SECONDS * SECOND
+
+
+def _begun(part: Partition) -> list[Partition]:
+    """A part with its beginning apart, which is asked for with what is older."""
+    if not isinstance(part, Interval) or part.start is None or _is_short(part):
+        return [part]
+    edge = part.start + SHORT_SECONDS * SECOND
+    return [replace(part, end=edge), replace(part, start=edge)]
 
 
 class Splitter:
@@ -180,16 +198,41 @@ class Splitter:
         full = reading.memory.last_was_full or ending.problem == CAPPED
         able = self._cuts.can_cut(share.partition) and self.repairs.isolate
         if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
-            return self._cut_short(reading, 2) if able else []
+            if not able or not (found := self._halved(share, share.beyond)):
+                return self._cut_short(reading, 2) if able else []
+            reading.share = replace(share, beyond=())
+            return found
         depth = share.depth + (not ending.doubtful and not full and ending.error is None)
         divisible = isinstance(share.partition, Interval | Tile)
         if depth > REPAIR_DEPTH or not divisible or not self.repairs.begin(doubtful=ending.doubtful):
             return []
+        full = full and ending.error is None
         parts = self.repairs.parts_of_cut_off((reading.counted or 0) / max(largest, 1) * OVERSIZE) if full else 2
         shares = self._cut_short(reading, parts, depth) if able else []
         if not shares and share.depth < REPAIR_DEPTH and ending.error is None:
             shares = [reading.again()]
         return [replace(each, doubted=doubted) for each in shares]
+
+    def beyond(self, reading: Reading) -> list[Share]:
+        """What to read behind a part of one that fails: where this one came to its end, the other one fails."""
+        share = reading.share
+        if not share.beyond:
+            return []
+        reading.share, (other, *newer) = replace(share, beyond=()), share.beyond
+        came = reading.following is None and not reading.stopped and reading.ending.error is None
+        found = self._halved(replace(share, partition=other), newer) if came and self.repairs.isolate else []
+        newer = [part for each in newer for part in _begun(each)]
+        return found or [replace(share, partition=part, beyond=()) for part in (other, *newer)]
+
+    def _halved(self, share: Share, newer: Sequence[Partition]) -> list[Share]:
+        """Cut a part that fails in two, of which one is read, and tells of the other one."""
+        part = share.partition
+        able = self._cuts.can_cut(part) and self.repairs.allow(2)
+        one, *others = [replace(each, estimate=None) for each in self._cuts.cut(part, 2)] if able else [part]
+        if not others or _is_short(one) or _is_short(others[0]):
+            return []
+        self.repairs.cut_short(2)
+        return [replace(share, failing=True, partition=one, beyond=(*joined(others), *joined(newer)))]
 
     def once_more(self) -> list[Share]:
         """What to read once more where the whole lacks items, though no part of it does."""
@@ -207,7 +250,10 @@ class Splitter:
         before = (*share.before, reading.memory.own) if len(reading.memory.own) else share.before
         depth = share.depth if depth is None else depth
         failing = share.failing or reading.ending.error is not None
-        found: Sequence[Partition] = self._cuts.cut(share.partition, parts, reached)
+        found: Sequence[Partition] = ()
+        if reading.ending.error is not None and isinstance(self._cuts, Cutter):
+            found = self._cuts.cut_out(share.partition, reading.descent.reached, reading.descent.pace)
+        found = found or self._cuts.cut(share.partition, parts, reached)
         if reading.counted is None:  # nobody knows
             found = [replace(part, estimate=None) for part in found]
         parent = None if reading.counted is None else replace(share.partition, estimate=reading.counted)

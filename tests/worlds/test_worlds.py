@@ -265,19 +265,21 @@ CASES: dict[str, Callable[[], Case]] = {
     "calm, without counts": lambda: Case(world={"counts": False}),
     "calm, without counts and filters": lambda: Case(world={"counts": False, "filters": False}),
     "cached landing page": lambda: Case([CachedLandingPage()]),
-    "one item is poison": lambda: Case([PoisonedItem("item-0053")], most_requests=135, most_failures=3),
+    "one item is poison": lambda: Case([PoisonedItem("item-0053")], most_requests=100, most_failures=1),
     "one item is poison, GET": lambda: Case(
-        [PoisonedItem("item-0053"), Refuses("POST")], most_requests=135, most_failures=3
+        [PoisonedItem("item-0053"), Refuses("POST")], most_requests=100, most_failures=1
     ),
     "one item is poison, without counts": lambda: Case(
-        [PoisonedItem("item-0053")], world={"counts": False}, most_requests=145, most_failures=2
+        [PoisonedItem("item-0053")], world={"counts": False}, most_requests=100, most_failures=1
     ),
-    "the newest item is poison": lambda: Case([PoisonedItem("item-0119")], most_requests=160, most_failures=2),
+    "the newest item is poison": lambda: Case([PoisonedItem("item-0119")], most_requests=115, most_failures=1),
     "the first and the last item are no JSON, GET, without counts": lambda: Case(
         [GarbledItem("item-0000", "item-0119"), Refuses("POST")], options={"datetime": "2019-12-30T00:00:00Z/.."},
-        world={"counts": False}, most_requests=250, most_failures=4,
+        world={"counts": False}, most_requests=180, most_failures=2,
     ),
-    "one item is poison, at one instant": lambda: Case([PoisonedItem("item-0053")], at_one_instant, most_requests=150),
+    "one item is poison, at one instant": lambda: Case(
+        [PoisonedItem("item-0053")], at_one_instant, most_requests=120, most_failures=1
+    ),
     "one item is poison, counts one too many, one instant": lambda: Case(
         [Counts(lambda n: n + 1), PoisonedItem("item-0053")], at_one_instant, most_requests=300, loose=True
     ),
@@ -285,7 +287,7 @@ CASES: dict[str, Callable[[], Case]] = {
         [Counts(lambda n: max(n - 1, 0)), PoisonedItem("item-0053")], at_one_instant, most_requests=300, loose=True
     ),
     "three items are poison": lambda: Case(
-        [PoisonedItem("item-0013", "item-0053", "item-0093")], most_requests=290, most_failures=7
+        [PoisonedItem("item-0013", "item-0053", "item-0093")], most_requests=200, most_failures=3
     ),
     "one item is poison, pages by offset, without counts": lambda: Case(
         [PoisonedItem("item-0053")], composites, world={"counts": False, "paging": "offset"}

@@ -19,7 +19,7 @@ from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, Sizes, expected, p
 from stac_manager.api.handing import parts_to_hand_over
 from stac_manager.api.ownership import Owner, owner
 from stac_manager.api.paging import Page
-from stac_manager.api.query import Bounds, Query
+from stac_manager.api.query import MARGIN_SECONDS, Bounds, Query
 from stac_manager.api.reading import Reading
 from stac_manager.api.repairs import FAILURES_IN_VAIN
 from stac_manager.api.requests import Request
@@ -351,24 +351,31 @@ def test_nobody_helps_where_one_part_holds_nearly_all(estimates: list[int | None
     assert spreads_work([Interval(0, 1, estimate=each) for each in estimates]) is spreads
 
 
-@pytest.mark.parametrize(("isolates", "most"), [(True, 120), (False, 3 * FAILURES_IN_VAIN)])
-def test_what_cutting_does_not_isolate_is_given_up(isolates: bool, most: int) -> None:
-    """A page fails: one of two parts fails again, and at last a second is left; or all of them do."""
-    poison = 20_000_000 * SECOND
+@pytest.mark.parametrize(
+    ("poison", "most"),
+    [(0, 45), (1, 45), (15_768_000, 45), (20_000_000, 45), (31_535_999, 45), (None, 2 * FAILURES_IN_VAIN + 10)],
+)
+def test_what_cutting_does_not_isolate_is_given_up(poison: int | None, most: int) -> None:
+    """A page fails: of two parts one is read and tells of the other, and at last some seconds are left; or all fail."""
     cutter = Cutter(Bounds.parse("1970-01-01T00:00:00Z/1971-01-01T00:00:00Z"), Density.even(0, 31_536_000, 1_000))
     splitter = Splitter(cutter, Sizes())
-    queue, read = [Share(Interval(None, None))], 0
+    queue, read, lost = [Share(Interval(None, None))], 0, 0
     while queue:
         share = queue.pop(0)
         read += 1
         reading = Reading(share, NEXT, None)
         part = share.partition
         assert isinstance(part, Interval)
-        if not isolates or ((part.start or 0) <= poison and (part.end is None or poison < part.end)):
+        low, high = (part.start or 0) // SECOND, 31_536_000 if part.end is None else part.end // SECOND
+        if poison is None or low - MARGIN_SECONDS <= poison <= high + MARGIN_SECONDS:
             reading.fail("500")
         splitter.repairs.ended(reading)
-        queue += splitter.repaired(reading, 10) if reading.missing() else []
+        shares = splitter.repaired(reading, 10) if reading.missing() else []
+        reading.stopped = len(shares) > 0
+        queue += [*shares, *splitter.beyond(reading)]
+        lost += high - low if reading.ending.error and not reading.stopped else 0
     assert 2 < read <= most
+    assert poison is None or 0 < lost <= 4
 
 
 @pytest.mark.parametrize(
