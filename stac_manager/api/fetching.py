@@ -147,7 +147,7 @@ class Fetcher:
         if found is not page and self.sizes.largest <= found.size == page.size:  # however many are asked for
             self.sizes.start_over(found.size)
             self.next_links_seen = True
-        elif found is not page and page.size < limit:
+        elif found.first is not page.first and page.size < limit:
             self.sizes.failed(found.size)
         return found
 

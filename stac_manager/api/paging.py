@@ -221,7 +221,9 @@ async def _smaller(client: Client, request: Request, page: Page) -> Page:
         if same is None or not same.size:
             break
         if same.following is not None:
-            same.following = (with_limit(same.following, limit) if limit else None) or same.following
+            larger = with_limit(same.following, limit) if limit else None
+            if larger is not None:
+                same.following, same.first = larger, page.first
             return same
         if same.size >= found.size:
             break

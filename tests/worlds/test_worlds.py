@@ -440,7 +440,7 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "Collections in turn, pages end early": lambda: Case(
         [CollectionsInTurn(early=True)], in_small_collections, world={"paging": "offset", "counts": False},
-        most_requests=150,
+        most_requests=40,
     ),
     "Collections in turn, pages end early, times are ignored": lambda: Case(
         [CollectionsInTurn(early=True), Ignores("datetime", "bbox")], in_small_collections,
@@ -925,6 +925,16 @@ async def test_a_count_that_contradicts_its_parts_is_no_proof_that_items_are_mis
     assert len(came.keys) == COUNT
     assert (came.stats.completeness.status, came.failures) == ("unverified", [])
     assert "the server counts 36 items more than its pages hold" in str(came.stats.completeness)
+
+
+async def test_a_page_that_ends_early_makes_no_page_of_the_next_search_smaller() -> None:
+    world, requests = World(in_small_collections(), [CollectionsInTurn(early=True)], paging="offset", counts=False), []
+    async with running(world):
+        for _ in range(2):
+            before = len(world.asked)
+            await visit(world, 1)
+            requests.append(len(world.asked) - before)
+    assert requests[0] == requests[1]
 
 
 async def test_items_that_no_tile_has_come_where_more_are_wanted_than_there_are() -> None:
