@@ -39,15 +39,19 @@ class Walk:
         self._stopped = stopped
         self._data_files = data_files
         self._seen: set[int] = set()
-        self._catalogs: set[tuple[int, int]] = set()
+        self._catalogs: set[int] = set()
         self.paths: list[str] = []
         self.elsewhere = 0
         self.followed = 0
         self.first_elsewhere = ""
 
     def knows(self, path: str) -> bool:
-        """Tell whether a file was met."""
-        return hash(path) in self._seen
+        """Tell whether a file was met, under whatever name."""
+        try:
+            identity = _identity(os.stat(path), path)
+        except (OSError, ValueError):
+            identity = hash(path)
+        return identity in self._seen or identity in self._catalogs
 
     def why_nothing(self, folder: str) -> str:
         """Tell why an entry point in a folder led to no items, and the way out."""
@@ -103,7 +107,6 @@ class Walk:
         self, document: dict[str, Any], path: str, folder: str, anchors: tuple[Anchor, ...]
     ) -> Iterator[Iterator[Any]]:
         """Take the items that a catalog links to, and yield what goes through each of its children."""
-        self._seen.add(hash(os.path.normpath(path)))
         links = [link for link in _list(document.get("links")) if isinstance(link, dict)]
         own = anchor_of(next((link.get("href") for link in links if link.get("rel") == "self"), None), folder)
         anchors = anchors if own is None else (own, *anchors[: MOST_ANCHORS - 1])
@@ -134,16 +137,17 @@ class Walk:
         self.first_elsewhere = self.first_elsewhere or href
         self.elsewhere += 1
 
-    def _item(self, path: str) -> None:
-        identity = hash(path)
-        if identity in self._seen:
+    def _item(self, path: str, *, loaded: bool = False) -> None:
+        """Take a file, each once, under whatever names it is linked."""
+        found = _regular(path)
+        identity = hash(path) if isinstance(found, str) else _identity(found, path)
+        if identity in self._seen or (identity in self._catalogs and not loaded):
             return
         self._seen.add(identity)
-        reason = why_not_regular(path)
-        if reason is None:
-            self.paths.append(path)
+        if isinstance(found, str):
+            self._failures.add(path, found)
         else:
-            self._failures.add(path, reason)
+            self.paths.append(path)
 
     def _child(self, path: str, anchors: tuple[Anchor, ...]) -> Iterator[Any] | None:
         """Return what goes through a child; None where it is missing, known, or an item after all."""
@@ -165,14 +169,13 @@ class Walk:
             self._failures.add(path, reason)
             return None
         if not is_catalog(document):
-            self._item(path)
+            self._item(path, loaded=True)
             return None
         return self._links(document, path, os.path.dirname(path), anchors)
 
     def _is_new_catalog(self, path: str) -> bool:
         """Tell whether a catalog is met for the first time, under whatever name."""
-        found = os.stat(path)
-        identity = (found.st_dev, found.st_ino)
+        identity = _identity(os.stat(path), path)
         if identity in self._catalogs:
             return False
         self._catalogs.add(identity)
@@ -225,10 +228,21 @@ def _list(value: object) -> list[Any]:
 
 def why_not_regular(path: str) -> str | None:
     """Return why a file cannot be opened for reading, None where nothing speaks against it."""
+    found = _regular(path)
+    return found if isinstance(found, str) else None
+
+
+def _regular(path: str) -> os.stat_result | str:
+    """Return what the system says of a regular file, of any other why it cannot be read."""
     try:
         found = os.stat(path)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     except ValueError:
         return "cannot be read: no file has such a name"
-    return None if stat.S_ISREG(found.st_mode) else "not a regular file"
+    return found if stat.S_ISREG(found.st_mode) else "not a regular file"
+
+
+def _identity(found: os.stat_result, path: str) -> int:
+    """Tell a file from others, whatever it is called, as far as its file system does."""
+    return hash((found.st_dev, found.st_ino)) if found.st_ino else hash(path)

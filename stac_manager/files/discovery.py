@@ -209,7 +209,7 @@ class Discovery:
         folder = os.path.dirname(entries[0])
         if not walk.paths and not walk.elsewhere and os.path.basename(entries[0]) in ENTRY_FILES:
             listed = [os.path.join(folder, name) for name in self._top(folder or os.curdir)[0]]
-            beside = [each for each in listed if not walk.knows(os.path.normpath(each))]
+            beside = [each for each in listed if not walk.knows(each)]
             beside = [each for each in beside if not self._is_entry_point(each)]
             if beside:
                 self.notes.append(
@@ -224,11 +224,7 @@ class Discovery:
             self.notes.append(
                 f"links to other places that were not followed: {walk.elsewhere}, the first: {walk.first_elsewhere}"
             )
-        self._note(
-            "not linked from the catalog and not read",
-            [folder or os.curdir],
-            lambda path: walk.knows(os.path.normpath(path)),
-        )
+        self._note("not linked from the catalog and not read", [folder or os.curdir], walk.knows)
         return Folder("", walk.paths)
 
     def _note(self, what: str, folders: list[str], is_known: Callable[[str], bool]) -> None:

@@ -50,7 +50,10 @@ TREE: dict[str, Any] = {
     "a/2.json": make_item("2"),
     "a/deep/x/catalog.json": {"stac_version": "0.9.0", "id": "old", "links": catalog(("item", "../3.json"))["links"]},
     "a/deep/3.json": make_item("3"),
-    "b b/catalog.json": catalog(("child", "../catalog.json"), ("item", "../a/1.json"), ("item", "4%3A.json")),
+    "b b/catalog.json": catalog(
+        ("child", "../catalog.json"), ("item", "../a/1.json"), ("item", "4%3A.json"), ("child", "more/catalog.json")
+    ),
+    "b b/more/catalog.json": catalog(("item", "latest.json"), ("item", "hard.json")),
     "b b/4%3A.json": make_item("4"),
 }
 
@@ -59,9 +62,12 @@ async def test_links_are_followed_to_any_depth_in_their_order_and_items_come_onc
     for name, document in TREE.items():
         write(f"c/{name}", document)
     expected = ["2", "1", "3", "top", "4"]
+    assert sorted((await fetched(tmp_path / "c" / "**" / "*.json"))[0]) == sorted(expected)
+    (tmp_path / "c" / "b b" / "more" / "latest.json").symlink_to("../4%3A.json")
+    (tmp_path / "c" / "b b" / "unlinked.json").symlink_to("4%3A.json")
+    os.link(tmp_path / "c" / "a" / "1.json", tmp_path / "c" / "b b" / "more" / "hard.json")
     for source in ("c", "c/catalog.json", "c/catalo?.json"):
         assert await fetched(tmp_path / source) == (expected, [], [])
-    assert sorted((await fetched(tmp_path / "c" / "**" / "*.json"))[0]) == sorted(expected)
 
 
 async def test_what_is_not_linked_is_counted_and_named(write: Write, tmp_path: Path) -> None:
