@@ -21,7 +21,7 @@ from stac_manager.api.requests import Request
 from stac_manager.api.second_look import look_again
 from stac_manager.api.shares import Share, put_together, weight_of
 from stac_manager.api.splitting import Splitter
-from stac_manager.api.survey import answers_another, heeds_collections
+from stac_manager.api.survey import heeds_collections
 from stac_manager.api.ways import Ways
 from stac_manager.events import Split
 from stac_manager.exceptions import DataProcessingError
@@ -119,11 +119,11 @@ class Search:
 
     async def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can."""
-        status, partition, client = error.status, reading.share.partition, self._fetcher.client
+        status, partition = error.status, reading.share.partition
         works, other = reading.tally.fetched or isinstance(partition, Pages), None  # as others came by their numbers
-        first = partition == Whole() and not self._fetcher.any_came and await answers_another(client, self.query, error)
+        first = partition == Whole() and await self.ways.may_begin_elsewhere(self.query, error)
         if not (works or first or (self._fetcher.any_came and not 400 <= status < 500)):  # others came in this form
-            other = await another_form(client, self.query, error, partition, reading.first)
+            other = await another_form(self._fetcher.client, self.query, error, partition, reading.first)
         if other is not None:
             if other.endpoint != self.query.endpoint and status != REFUSED_METHOD:
                 reading.ending.elsewhere = reading.ending.elsewhere or error

@@ -137,10 +137,12 @@ class Planner:
         """Cut a search of which the first page cannot be had, as the error says, which is raised if nothing cuts it."""
         self._fetcher.came()
         self._fetcher.learn(known.page)
-        planned = Planned(known.query, "", known, failing=True)
+        around = Planned(known.query, "", known, failing=True)
         parts = max(first_page.parts_for(known.page, workers), 2)
-        planned = await self._cut_by_time(planned, parts, workers, looked=True, surely=True, lossy=True)
-        planned = planned if planned.cuts is not None else await self.another_way(planned, workers)
+        planned = await self._cut_by_time(around, parts, workers, surely=True, lossy=True)
+        planned = planned if planned.cuts is not None else await self.another_way(planned, workers, lossy=True)
+        if planned.cuts is None:
+            planned = await self._cut_by_time(around, parts, workers, looked=True, surely=True, lossy=True)
         if planned.cuts is None:
             raise error
         return planned
@@ -231,7 +233,9 @@ class Planner:
         parts = max(first_page.parts_for(planned.known.page, workers), 2)
         return await self._cut_by_time(planned, parts, workers, lossy=True)
 
-    async def another_way(self, planned: Planned, workers: int, reached: float | None = None) -> Planned:
+    async def another_way(
+        self, planned: Planned, workers: int, reached: float | None = None, *, lossy: bool = False
+    ) -> Planned:
         """Cut a search after all while it is read in sequence, or say why not: by time, once it has proved long and the
         items from `reached` on were read, or if they only look alike on its first page; or by space."""
         if planned.later:
@@ -244,7 +248,7 @@ class Planner:
         alike = planned.reason == NOT_BY_TIME and not first_page.ranges_are_long(members, known.extent)
         cuts = SpaceCuts(members, page.matched)
         async with owned_tasks() as tasks:
-            by_space = tasks.create_task(self._is_cut_by_space(query, page, cuts))
+            by_space = tasks.create_task(self._is_cut_by_space(query, page, cuts, lossy=lossy))
             others = alike and await self._others_than(query, members)
         if others:
             again = replace(planned, reason="")

@@ -26,6 +26,7 @@ NEWEST_FIRST = [{"field": "properties.datetime", "direction": "desc"}, BY_ID]
 NO_ITEM = "no-such-item-9b1c6f"
 NOWHERE = (-123.39333, -48.87667, -123.39332, -48.87666)
 """A box in which there is hardly anything: a metre of the Pacific, as far from land as one can be."""
+HARDLY_ANYTHING = "2200-01-01T00:00:00.000Z/2200-01-01T00:00:01.000Z"  # a second likewise
 LONGEST_ADDRESS = 4_000
 """So long an address may be: Gunicorn takes a line of 4,094 bytes, others of 8,190 (RFC 9110 asks for 8,000)."""
 _FRACTION = re.compile(r"\.\d")

@@ -6,31 +6,26 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import floor
-from time import time
 from typing import Any
 
 from stac_manager.api.cutting import Density
+from stac_manager.api.elsewhere import another_page
 from stac_manager.api.endpoint import EXTENSIONS, REFUSED_POST, Endpoint, find_endpoint
 from stac_manager.api.forms import REFUSED_METHOD, found, goes_otherwise, naming_collections, one_by_one
 from stac_manager.api.http import ATTEMPTS, Answer, Client
 from stac_manager.api.ownership import Asked, has_null_datetime
-from stac_manager.api.paging import LOOKS, Page, fetch_page, page_if_any, page_of
-from stac_manager.api.query import NOWHERE, Bounds, Query, vain_area, vain_filter, vain_query
+from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
+from stac_manager.api.query import HARDLY_ANYTHING, NOWHERE, Bounds, Query, vain_area, vain_filter, vain_query
 from stac_manager.api.requests import LARGEST_NUMBER, Request, as_query
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.geojson import NUMBERS
-from stac_manager.network.retrying import TOO_LARGE
-from stac_manager.plan import Interval, NoDatetime, Whole
+from stac_manager.plan import NoDatetime, Whole
 from stac_manager.run import owned_tasks
-from stac_manager.timestamps import FIRST_SECOND, SECOND, seconds
+from stac_manager.timestamps import seconds
 
 # Elasticsearch and stac-fastapi keep times as nanoseconds since 1970 in 64 bits, so that 2262 is the end.
 BEFORE_FAR_FUTURE = "../2200-01-01T00:00:00.000Z"
-HARDLY_ANYTHING = "2200-01-01T00:00:00.000Z/2200-01-01T00:00:01.000Z"
 NO_COLLECTION = "no-such-collection-9b1c6f"
-MAY_BE_AN_ITEM = (0, *TOO_LARGE)  # what a server says that cannot make a page, or gives a damaged one
-MOST_LOOKS = 24  # for older items than those that cannot be had: of a century to a few minutes
 MOST_COLLECTIONS = 20_000  # of so many the extent is looked at: the event loop waits meanwhile
 
 
@@ -101,9 +96,9 @@ async def _surveyed(
         try:
             page = await fetch_page(client, first, first)
         except DataProcessingError as error:
-            if answers.hardly_anything is not None and error.status in MAY_BE_AN_ITEM:
-                query = Query(endpoint, body, bounds)
-                return await _around(client, query, _extent(answers.collections), error)
+            query = Query(endpoint, body, bounds)
+            if (known := await around_first_page(client, query, error, answers.collections)) is not None:
+                return known
             if (named := await naming_collections(client, endpoint, body, error)) is not None:
                 return await survey(client, source, body, bounds, named)
             if said.post is endpoint.post or client.wire.post_refused == REFUSED_METHOD:
@@ -126,43 +121,18 @@ async def _surveyed(
     )
 
 
-async def answers_another(client: Client, query: Query, error: DataProcessingError) -> bool:
-    """Whether a search of which the first page cannot be had is answered where it finds hardly anything."""
-    if error.status not in MAY_BE_AN_ITEM or "sortby" in query.body:
-        return False
-    request = query.request(Whole(), 1, {"datetime": HARDLY_ANYTHING})
-    return await page_if_any(client, request, request, 1) is not None
-
-
-async def around_first_page(client: Client, query: Query, error: DataProcessingError) -> Survey:
-    """What can be known of a search of which the first page cannot be had.
-
-    Raises:
-        DataProcessingError: If no other page can be had either.
-    """
-    if not await answers_another(client, query, error):
-        raise error
+async def around_first_page(
+    client: Client, query: Query, error: DataProcessingError, collections: Answer | None = None
+) -> Survey | None:
+    """What can be known of a search of which the first page cannot be had; None where no other page can be had."""
     url = query.endpoint.collection(*query.body.get("collections", ())[:1])
-    return await _around(client, query, _extent(await client.ask(Request("GET", str(url))) if url else None), error)
-
-
-async def _around(
-    client: Client, query: Query, extent: tuple[float | None, float | None], error: DataProcessingError
-) -> Survey:
-    """The same by a page of older items, which are looked for in the extent of the Collections, or until now."""
-    low, high = query.bounds.low, query.bounds.high
-    high = max(time(), extent[1] or 0) if high is None else high
-    low = (FIRST_SECOND if extent[0] is None else extent[0]) if low is None else low
-    for _ in range(MOST_LOOKS):
-        edge = floor((low + high) / 2)
-        request = query.request(Interval(None, edge * SECOND), query.body["limit"])
-        page = await page_if_any(client, request, request, LOOKS)
-        if page is not None and page.size:
-            client.look_with(request)
-            histogram = await _histogram(client, query.endpoint, query.body)
-            return Survey(query, replace(page, matched=None), True, None, extent, histogram, None, error)
-        low, high = (low, edge) if page is None else (edge, high)
-    raise error
+    if collections is None and url is not None:
+        collections = await client.ask(Request("GET", str(url)), attempts=1)
+    extent = _extent(collections)
+    if (found := await another_page(client, query, error, extent)) is None:
+        return None
+    histogram = await _histogram(client, query.endpoint, query.body)
+    return Survey(query, found[0], found[1], None, extent, histogram, None, error)
 
 
 async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> _Answers:

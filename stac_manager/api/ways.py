@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from stac_manager.api.by_number import ByNumber, Frontier, look_at
+from stac_manager.api.elsewhere import is_answered
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
 from stac_manager.api.ledger import Ledger
@@ -194,6 +195,10 @@ class Ways:
         reading.ending.shifted = reading.ending.error
         return planned
 
+    async def may_begin_elsewhere(self, query: Query, error: DataProcessingError) -> bool:
+        """Whether a search of which the first page cannot be had may have others."""
+        return not self._fetcher.any_came and await is_answered(self._fetcher.client, query, error)
+
     async def help(self, query: Query, reading: Reading) -> Planned | None:
         """Cut by time what was read in sequence and did not come to its end."""
         by_number = self._by_number
@@ -207,7 +212,7 @@ class Ways:
             error = DataProcessingError(reading.ending.error)
             with suppress(DataProcessingError):
                 known = await around_first_page(self._fetcher.client, query, error)
-                return await planner.around(known, error, MOST_AT_ONCE)
+                return None if known is None else await planner.around(known, error, MOST_AT_ONCE)
         lossy = reading.ending.error is not None and self._planned.reason == NULLS_LOST
         if planner is None or not reading.tally.members or (self._planned.reason and not lossy):
             return None

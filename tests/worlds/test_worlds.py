@@ -277,6 +277,15 @@ CASES: dict[str, Callable[[], Case]] = {
         [GarbledItem("item-0000", "item-0119"), Refuses("POST")], options={"datetime": "2019-12-30T00:00:00Z/.."},
         world={"counts": False}, most_requests=180, most_failures=2,
     ),
+    "the first item is poison, at one instant": lambda: Case(
+        [PoisonedItem("item-0000")], at_one_instant, most_requests=190, most_failures=1
+    ),
+    "the first item is poison, datetime is ignored": lambda: Case(
+        [PoisonedItem("item-0119"), Ignores("datetime")], most_requests=140, most_failures=1
+    ),
+    "the first item is poison, oldest first": lambda: Case(
+        [OldestFirst(), PoisonedItem("item-0000")], world={"paging": "position"}, most_requests=115, most_failures=1
+    ),
     "one item is poison, at one instant": lambda: Case(
         [PoisonedItem("item-0053")], at_one_instant, most_requests=120, most_failures=1
     ),

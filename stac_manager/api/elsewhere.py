@@ -1,0 +1,87 @@
+"""Another page of a search of which the first one cannot be had: one item may make each page that holds it an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from time import time
+
+from stac_manager.api.http import Client
+from stac_manager.api.paging import Page, page_if_any
+from stac_manager.api.query import HARDLY_ANYTHING, NOWHERE, Query
+from stac_manager.api.space import cut
+from stac_manager.exceptions import DataProcessingError
+from stac_manager.geojson import boxes_of
+from stac_manager.network.bodies import RefusedBodyError
+from stac_manager.network.retrying import TOO_LARGE
+from stac_manager.plan import Interval, Partition, Tile, Whole
+from stac_manager.timestamps import FIRST_SECOND, SECOND
+
+MOST_HALVES = 20  # so often what fails is halved, of a year to half a minute
+
+
+async def is_answered(client: Client, query: Query, error: DataProcessingError) -> bool:
+    """Whether a search of which the first page cannot be had is answered where it finds hardly anything."""
+    if not _may_be_an_item(error, query):
+        return False
+    return await _finds_nothing_at_another_time(client, query) or await _finds_nothing_elsewhere(client, query)
+
+
+async def another_page(
+    client: Client, query: Query, error: DataProcessingError, extent: tuple[float | None, float | None]
+) -> tuple[Page, bool] | None:
+    """A page with items from a part of the time, in the extent of the Collections or until now, or of the area; and
+    whether it is of the time. None where there is none, or nothing is answered."""
+    if not _may_be_an_item(error, query):
+        return None
+    low, high = query.bounds.low, query.bounds.high
+    high = max(time(), extent[1] or 0) if high is None else high
+    low = (FIRST_SECOND if extent[0] is None else extent[0]) if low is None else low
+    page = None
+    if await _finds_nothing_at_another_time(client, query):
+        page = await _page_beside(client, query, Interval(None, None), int(low * SECOND), int(high * SECOND))
+    if page is not None or not await _finds_nothing_elsewhere(client, query):
+        return None if page is None else (page, True)
+    for box in boxes_of(query.body.get("bbox")):
+        page = page or await _page_beside(client, query, Tile(*box))
+    return None if page is None else (page, False)
+
+
+def _may_be_an_item(error: DataProcessingError, query: Query) -> bool:
+    """Whether a page may be damaged, or cannot be made, because of one item."""
+    refused = isinstance(error, RefusedBodyError) or "sortby" in query.body
+    return not refused and error.status in (0, *TOO_LARGE)
+
+
+async def _finds_nothing_at_another_time(client: Client, query: Query) -> bool:
+    request = query.request(Whole(), 1, {"datetime": HARDLY_ANYTHING})
+    return await page_if_any(client, request, request, 1) is not None
+
+
+async def _finds_nothing_elsewhere(client: Client, query: Query) -> bool:
+    request = query.request(Whole(), 1, {"bbox": list(NOWHERE)})
+    return "intersects" not in query.body and await page_if_any(client, request, request, 1) is not None
+
+
+async def _page_beside(client: Client, query: Query, part: Partition, low: int = 0, high: int = 0) -> Page | None:
+    """A page of one half of a part that fails, or of one half of the half that fails, and so on."""
+    for _ in range(MOST_HALVES):
+        failing = None
+        for half in _halves(part, low, high):
+            request = query.request(half, query.body["limit"])
+            page = await page_if_any(client, request, request, 1)
+            if page is not None and page.size:
+                client.look_with(request)
+                return replace(page, matched=None)
+            failing = half if page is None else failing
+        if failing is None:
+            return None
+        part = failing
+    return None
+
+
+def _halves(part: Partition, low: int, high: int) -> Sequence[Partition]:
+    if not isinstance(part, Interval):
+        return cut(part, (), 2) if isinstance(part, Tile) else ()
+    edge = ((low if part.start is None else part.start) + (high if part.end is None else part.end)) // 2
+    return replace(part, end=edge), replace(part, start=edge)
