@@ -121,7 +121,7 @@ class Search:
         """Go on without a page that cannot be had, where others can."""
         status, partition = error.status, reading.share.partition
         works, other = reading.tally.fetched or isinstance(partition, Pages), None  # as others came by their numbers
-        first = partition == Whole() and await self.ways.may_begin_elsewhere(self.query, error)
+        first = not isinstance(partition, Named) and await self.ways.may_begin_elsewhere(self.query, error)
         if not (works or first or (self._fetcher.any_came and not 400 <= status < 500)):  # others came in this form
             other = await another_form(self._fetcher.client, self.query, error, partition, reading.first)
         if other is not None:

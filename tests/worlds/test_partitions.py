@@ -19,6 +19,7 @@ from .habits import (
     IndexedTwice,
     InnerAddresses,
     NextLink,
+    PoisonedItem,
     Refuses,
     TimesAsText,
     Window,
@@ -104,6 +105,23 @@ async def test_what_follows_every_last_page_is_found_out_once_for_all_partitions
     assert merge(plan, [reader.report for reader in readers]).status == "unverified"
     assert sum("ids" in ask.conditions and "offset" not in ask.conditions for ask in world.asked) <= 1
     assert len(world.asked) < most
+
+
+@pytest.mark.parametrize("counts", [True, False])
+async def test_a_partition_is_read_around_an_item_that_makes_its_first_page_an_error(counts: bool) -> None:
+    world = World(spread(), [PoisonedItem("item-0119")], counts=counts)
+    async with running(world):
+        module = IngestModule({"source": world.url, "limit": LIMIT})
+        plan = await module.plan(partition_items=25)
+        context = WorkflowContext.create()
+        readers = [module.read(partition, context) for partition in plan]
+        keys = [key_of(item) for reader in readers async for item in reader]
+    assert len(plan) > 1
+    assert sorted(map(str, keys)) == sorted(str(key_of(item)) for item in world.items if item["id"] != "item-0119")
+    proof = merge(plan, [reader.report for reader in readers])
+    assert (proof.status, len(context.failure_collector.get_all())) == ("incomplete", 1)
+    assert "2024-02-05T04:59:58" in str(proof)
+    assert len(world.asked) < 130
 
 
 @pytest.mark.parametrize("apart", [False, True])
