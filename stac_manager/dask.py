@@ -40,6 +40,8 @@ CONNECT_SECONDS = 10
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 4_194_304
 """So much of what was freed a process keeps for what comes next (mallopt(3))."""
+ALONE_SECONDS = 300
+"""So long a run waits for new workers in the place of all that are gone."""
 TASKS_A_THREAD = 2
 """So many partitions are handed to the cluster for each of its threads: one that runs and one that waits."""
 
@@ -112,39 +114,45 @@ class Cluster:
         """The threads that do partitions.
 
         Raises:
-            DataProcessingError: If the client is closed.
+            DataProcessingError: If there are none, or the client is closed.
         """
         if self._client.status in ("closed", "closing"):
             raise DataProcessingError("the Dask client is closed")
+        threads = self._threads()
+        if not threads:
+            raise DataProcessingError(
+                "the Dask cluster has no workers: wait for the first, as client.wait_for_workers(1) does"
+            )
+        return threads
+
+    def _threads(self) -> int:
         return sum(self._client.nthreads().values())
 
     def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Generator[Outcome, None, None]:
-        """Hand out the partitions, a few at a time, and yield what came of each."""
-        from distributed import as_completed
+        """Hand out the partitions, a few at a time for each of the workers that there are then, and yield what came of
+        each."""
         from distributed.scheduler import KilledWorker
 
         _refuse_values(job)
-        threads = self.workers
-        if not threads:
-            raise DataProcessingError("the Dask cluster has no workers")
         _check_versions(self._client)
-        share = job.shared_by(threads)
         waiting = iter(partitions)
         running: dict[Any, Partition] = {}
 
-        def submit(partition: Partition) -> Any:
-            future = self._client.submit(
-                _do, share, partition, shared.columns, __version__, pure=False, key=_name(partition)
-            )
-            running[future] = partition
-            return future
+        def hand_out() -> None:
+            threads = max(self._threads(), 1)  # jobs of a batch system begin one after another; a nanny starts one anew
+            share = job.shared_by(threads)
+            for partition in islice(waiting, max(TASKS_A_THREAD * threads - len(running), 0)):
+                future = self._client.submit(
+                    _do, share, partition, shared.columns, __version__, pure=False, key=_name(partition)
+                )
+                running[future] = partition
 
-        done = as_completed([submit(partition) for partition in islice(waiting, TASKS_A_THREAD * threads)])
         try:
-            for future in done:
+            hand_out()
+            while running:
+                future = self._first_done(running)
                 partition = running.pop(future)
-                for following in islice(waiting, 1):
-                    done.add(submit(following))
+                hand_out()
                 try:
                     yield Outcome(partition, future.result())
                 except DiskError:
@@ -161,6 +169,23 @@ class Cluster:
             if self._client.status == "running":
                 self._client.cancel(list(running))
 
+    def _first_done(self, running: Iterable[Any]) -> Any:
+        """Wait for one of the futures.
+
+        Raises:
+            DataProcessingError: If all workers are gone, and nobody starts another.
+        """
+        from distributed import wait
+
+        while True:
+            try:
+                return next(iter(wait(list(running), ALONE_SECONDS, "FIRST_COMPLETED").done))
+            except TimeoutError:
+                if not self._threads():
+                    raise DataProcessingError(
+                        "all workers of the Dask cluster are gone; completed parts are kept: run it again"
+                    ) from None
+
 
 def _check_versions(client: Any) -> None:
     """Refuse workers without this package, which would end at their first task and leave the run to wait for ever."""
@@ -175,8 +200,9 @@ def _check_versions(client: Any) -> None:
 
 
 def _lost(error: Exception) -> DataProcessingError:
+    reason = str(error).partition("\n")[0].rstrip(":")  # the others are the tasks
     return DataProcessingError(
-        f"the connection to the Dask cluster is lost ({error}); completed parts are kept: run it again"
+        f"the connection to the Dask cluster is lost ({reason}); completed parts are kept: run it again"
     )
 
 

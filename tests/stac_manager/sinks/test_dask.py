@@ -48,26 +48,58 @@ def test_a_cluster_writes_all_items_once(client: Any, source: Path, tmp_path: Pa
     assert not verify(tmp_path / "out", unique=True).problems
 
 
-@pytest.mark.parametrize("lost", ["client", "scheduler"])
+@pytest.mark.parametrize("lost", ["client", "scheduler", "workers"])
 def test_a_cluster_that_is_gone_is_said_and_another_goes_on(
-    lost: str, source: Path, tmp_path: Path, client: Any
+    lost: str, source: Path, tmp_path: Path, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from distributed import Client, LocalCluster
+
+    monkeypatch.setattr("stac_manager.dask.ALONE_SECONDS", 1)
 
     config, dest = {"source": source}, tmp_path / "out"
     with LocalCluster(1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
         theirs = Client(cluster)
 
         def lose(progress: Any) -> None:
-            if progress.done == 1:
+            if progress.done == 1 and lost == "workers":
+                cluster.scale(0)
+                theirs.retire_workers()
+            elif progress.done == 1:
                 (theirs if lost == "client" else cluster).close()
 
-        with pytest.raises(DataProcessingError, match=r"connection to the Dask cluster is lost .* run it again"):
+        said = "all workers .* are gone" if lost == "workers" else "connection to the Dask cluster is lost"
+        with pytest.raises(DataProcessingError, match=f"{said}.* run it again"):
             ingest(config, dest, theirs, partition_items=5, on_progress=lose)
         theirs.close()
     with pytest.raises(DataProcessingError, match="client is closed"):
         ingest(config, dest, theirs, partition_items=5)
     assert ingest(config, dest, client, partition_items=5).items == ITEMS
+
+
+def test_a_cluster_without_workers_is_said_and_one_that_grows_gets_more_to_do(
+    source: Path, tmp_path: Path, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As jobs of a batch system begin one after another; what is asked of a source at once is divided anew."""
+    threads, levels, handed_out = [0], [], []
+    submit = client.submit
+
+    def counted(do: Any, job: Any, *arguments: Any, **options: Any) -> Any:
+        levels.append(job.options["concurrency"])
+        return submit(do, job, *arguments, **options)
+
+    def grow(progress: Any) -> None:
+        handed_out.append(len(levels) - progress.done)
+        threads[0] = 4 if progress.done else 1
+
+    monkeypatch.setattr(client, "nthreads", lambda: {"tcp://1": threads[0]})
+    monkeypatch.setattr(client, "submit", counted)
+    config = {"source": source, "concurrency": 8}
+    with pytest.raises(DataProcessingError, match="no workers: wait for the first"):
+        ingest(config, tmp_path / "out", client)
+    threads[0] = 1
+    assert ingest(config, tmp_path / "out", client, partition_items=5, on_progress=grow).items == ITEMS
+    assert handed_out[:3] == [0, 2 * 1, 2 * 4]
+    assert (levels[0], levels[-1]) == (8, 2)
 
 
 def test_workers_without_this_version_are_refused(
