@@ -26,6 +26,7 @@ from stac_manager.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from stac_manager.sinks import Manifest, Sink
+    from stac_manager.sinks.layout import Layout
 
 TRIES = 3
 """So often a partition is begun whose worker dies."""
@@ -146,17 +147,23 @@ class _Here:
 _Worker: TypeAlias = _There | _Here
 
 
+def others(workers: int, layout: Layout) -> int:
+    """Return how many of the workers are other processes. For NDJSON, this process is one of them. Not for GeoParquet:
+    what brings Arrow's C++ down, or takes much memory, is to end a process that is replaced."""
+    return workers - (layout.format != "geoparquet")
+
+
 class _Crew:
-    """The workers. For NDJSON, this process is one of them. Not for GeoParquet: what brings Arrow's C++ down, or takes
-    much memory, is to end a process that is replaced."""
+    """The workers."""
 
     def __init__(self, job: Job, workers: int, spare: list[WorkerProcess]) -> None:
         self._job = job.shared_by(workers)
         self._spare = spare
-        self._here = job.layout.format != "geoparquet"
+        processes = others(workers, job.layout)
+        self._here = processes < workers
         self.workers: list[_Worker] = []
         try:
-            for _ in range(workers - self._here):
+            for _ in range(processes):
                 self.workers.append(self._started())
         except BaseException:
             self.close()

@@ -72,7 +72,7 @@ def ingest_command(
         from stac_manager.command.streaming import stream
 
         return stream(config, variables)
-    with _engine(config, workers, dask_address) as engine:
+    with _engine(config, dest, format, workers, dask_address) as engine:
         from stac_manager.command.progress import Bar
         from stac_manager.network.authorities import import_aiohttp_for
         from stac_manager.sinks import Sink, write
@@ -97,7 +97,9 @@ def ingest_command(
 
 
 @contextmanager
-def _engine(config: dict[str, Any], workers: int, dask_address: str | None) -> Iterator[Engine | None]:
+def _engine(
+    config: dict[str, Any], dest: str, format: str | None, workers: int, dask_address: str | None
+) -> Iterator[Engine | None]:
     """Begin with what takes long: a cluster, or processes, which are forked before anything has begun a thread."""
     if dask_address is not None:
         from stac_manager.dask import Cluster, connected
@@ -107,13 +109,14 @@ def _engine(config: dict[str, Any], workers: int, dask_address: str | None) -> I
     elif workers > 1:
         from stac_manager.config import mode_of
         from stac_manager.network.authorities import import_aiohttp_for
-        from stac_manager.processes import Processes
+        from stac_manager.processes import Processes, others
         from stac_manager.sinks.job import import_for
+        from stac_manager.sinks.layout import layout_of
         from stac_manager.worker_process import started
 
         import_aiohttp_for(config["source"])
         import_for(config.get("mode") or mode_of(config["source"]))
-        with started(workers - 1) as processes:
+        with started(others(workers, layout_of(dest, format))) as processes:
             yield Processes(workers, processes)
     else:
         yield None
