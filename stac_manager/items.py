@@ -27,8 +27,9 @@ def is_plain_item(candidate: Any) -> bool:
 def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
     """Return why `candidate` is no STAC item, or None if it is one.
 
-    Looks at what tells an item from other JSON (item-spec): `type` "Feature", an `id`, a `stac_version`. It does
-    not validate. A `partial` item, as servers give them, may lack all but the id.
+    Looks at what tells an item from other JSON (item-spec): `type` "Feature", an `id`, a `stac_version`, before 0.8.0
+    `assets` and `links` in its place. It does not validate. A `partial` item, as servers give them, may lack all but
+    the id.
     """
     if not isinstance(candidate, dict):
         return f"not a STAC item: {_json_type(candidate)} instead of an object"
@@ -50,10 +51,17 @@ def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
     if partial:
         return None
     if "stac_version" not in candidate:
+        if _is_before_0_8(candidate):
+            return None
         return "not a STAC item: it has no stac_version (plain GeoJSON?)"
     if not isinstance(candidate["stac_version"], str):
         return f"not a STAC item: stac_version must be a string, got {_shown(candidate['stac_version'])}"
     return None
+
+
+def _is_before_0_8(candidate: dict[str, Any]) -> bool:
+    """Tell from plain GeoJSON an item of a STAC version in which items did not name it."""
+    return isinstance(candidate.get("assets"), dict) and isinstance(candidate.get("links"), list)
 
 
 def is_catalog(document: object) -> TypeGuard[dict[str, Any]]:

@@ -50,18 +50,18 @@ def parquet(items: list[dict[str, Any]], path: Path) -> Path:
     return path
 
 
-def write(layout: str, folder: Path) -> Path:
+def write(layout: str, folder: Path, items: list[dict[str, Any]] = ITEMS) -> Path:
     if layout == "directory":
-        for each in ITEMS:
+        for each in items:
             (folder / f"{each['id']}.json").write_text(json.dumps(each))
         return folder
     if layout == "parquet":
-        return parquet(ITEMS, folder / "items.parquet")
+        return parquet(items, folder / "items.parquet")
     path = folder / f"items.{layout}"
     if layout == "ndjson":
-        path.write_text("".join(json.dumps(each) + "\n" for each in ITEMS))
+        path.write_text("".join(json.dumps(each) + "\n" for each in items))
     else:
-        path.write_text(json.dumps({"type": "FeatureCollection", "features": ITEMS}))
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
     return path
 
 
@@ -82,6 +82,16 @@ def test_partial_items_of_every_layout(layout: str, tmp_path: Path) -> None:
     )
     expected = [each for each in ITEMS if each["properties"]["eo:cloud_cover"] < 3 and each["bbox"][0] <= 9]
     assert some == [{name: each[name] for name in ("type", "stac_version", "id", "collection")} for each in expected]
+
+
+@pytest.mark.parametrize("layout", ["directory", "ndjson", "json"])
+def test_items_of_versions_that_did_not_name_themselves(layout: str, tmp_path: Path) -> None:
+    old = [{name: value for name, value in each.items() if name != "stac_version"} for each in ITEMS]
+    source = write(layout, tmp_path, old)
+    assert fetch(source) == old
+    assert [sorted(each) for each in fetch(source, fields=["bbox"])] == [["bbox", "collection", "id", "type"]] * len(
+        old
+    )
 
 
 @pytest.mark.parametrize("name", ["a.b", "properties.a.b", "c.d"])
