@@ -60,7 +60,7 @@ def line(progress: Progress, seconds: float) -> str:
     if rate:
         pieces.append(f"{rate:,.0f}/s")
     if progress.expected:
-        share = min(progress.items / progress.expected, 1.0)
+        share = 1.0 if progress.done == progress.partitions else min(progress.items / progress.expected, 1.0)
         pieces.insert(0, f"{100 * share:.0f} %")
         left = max(progress.expected - progress.items, 0)
     else:

@@ -17,6 +17,7 @@ from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files import changes
 from stac_manager.plan import DIGEST_BYTES, Document, Documents, Lines, Partition, Plan, RowGroups
 from stac_manager.sinks.layout import STATE, Layout
+from stac_manager.timestamps import SECOND, text_of_second
 
 Stamp: TypeAlias = tuple[str, int | None, int | str | None]
 
@@ -125,6 +126,7 @@ def place(partition: Partition) -> str:
     if documents:
         last = f" to {Path(documents[-1].path).name}" if len(documents) > 1 else ""
         return f"{documents[0].path}{last}"
-    members = {k: v for k, v in partition.to_json().items() if k not in ("kind", "estimate")}
-    described = ", ".join(f"{name} {value}" for name, value in members.items())
+    members = {k: v for k, v in partition.to_json().items() if k not in ("kind", "estimate", "by_start")}
+    times = {name: text_of_second(members[name] // SECOND) for name in ("start", "end") if name in members}
+    described = ", ".join(f"{name} {value}" for name, value in (members | times).items())
     return f"partition {partition.kind} ({described})" if described else f"partition {partition.kind}"

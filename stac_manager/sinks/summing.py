@@ -76,8 +76,8 @@ def difference(theirs: Header | Manifest, ours: Header) -> str:
     if theirs.format != ours.format:
         return f"format {theirs.format}, now {ours.format}"
     names = [name for name in {**theirs.options, **ours.options} if theirs.options.get(name) != ours.options.get(name)]
-    if not names:
-        return "with another source or options"
+    if not names:  # of a source, the folder that a path is in and the query of a URL are not shown
+        return f"source {ours.source!r} {'with another query' if '://' in ours.source else 'in another folder'}"
     name = "source" if "source" in names else names[0]
     before, after = theirs.options.get(name), ours.options.get(name)
     was = f"without {name}" if before is None else f"{name} {before!r}"

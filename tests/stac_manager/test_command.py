@@ -268,6 +268,7 @@ def test_completion_and_version_need_no_source(run: Run) -> None:
         (Progress(500, 1_000, 2, 4), 10.0, "50 %, 2 of 4 partitions, 500 items, 50/s, 10 s left"),
         (Progress(500, 1_000, 2, 4, 400), 10.0, "50 %, 2 of 4 partitions, 500 items, 10/s, 50 s left"),
         (Progress(500, None, 2, 4), 10.0, "2 of 4 partitions, 500 items, 50/s, 10 s left"),
+        (Progress(970, 1_000, 4, 4), 10.0, "100 %, 4 of 4 partitions, 970 items, 97/s"),
         (Progress(1_200, 1_000, 4, 4), 10.0, "100 %, 4 of 4 partitions, 1,200 items, 120/s"),
     ],
 )

@@ -246,6 +246,19 @@ def test_another_run_on_the_same_dest_is_refused_until_restart(
         write(sink(source, dest))
 
 
+def test_a_source_of_the_same_name_in_another_folder_is_another(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dest = tmp_path / "out"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / source.name).write_bytes(source.read_bytes())
+    monkeypatch.chdir(source.parent)
+    write(sink(Path(source.name), dest))
+    monkeypatch.chdir(tmp_path / "other")
+    with pytest.raises(ConfigurationError, match=r"another run \(source 'source\.ndjson' in another folder\)"):
+        write(sink(Path(source.name), dest))
+
+
 def test_a_folder_with_other_files_is_refused(source: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "precious.txt").touch()
