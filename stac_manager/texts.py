@@ -15,8 +15,8 @@ from stac_manager.protocols import Item
 
 _EXPONENT = orjson.dumps(1e300)[1:-3]
 """Is in every double from 1e16 on that orjson writes: `e+`, or `e`."""
-_SIGN = _EXPONENT[-1:]
-"""To look for one byte is much faster."""
+_SIGN = _EXPONENT[-1]
+"""To look for one byte, given as a number, is much faster."""
 
 
 class Thin(dict[str, Any]):

@@ -33,18 +33,17 @@ def has_large_number(value: Any, depth: int = MOST_DEPTH) -> bool:
                 if type(features) is list and has_large_number(features, depth - 1):
                     return True
         properties = value.get("properties")
-        return type(properties) is dict and _has_large(properties)
+        if type(properties) is not dict:
+            return False
+        try:  # as text first: most often that has no such number
+            return may_have_large(orjson.dumps(properties)) and _has_large(properties)
+        except TypeError:  # orjson reads deeper than it writes
+            return _has_large(properties)
     return type(value) is list and any(has_large_number(each, depth) for each in value if type(each) is dict)
 
 
 def _has_large(properties: dict[str, Any]) -> bool:
-    """Look for large doubles at any depth, as text first: most often that has no such number."""
-    try:
-        text = orjson.dumps(properties)
-        if not may_have_large(text):
-            return False
-    except TypeError:  # orjson reads deeper than it writes
-        pass
+    """Look for large doubles at any depth."""
     values = list(properties.values())
     while values:
         value = values.pop()
