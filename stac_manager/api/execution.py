@@ -263,7 +263,7 @@ class Search:
             if self._runner.unfinished == 1 and not self._fetcher.any_came:
                 raise DataProcessingError(reading.ending.error)
             self._ledger.failed_pages(reading)
-        self._ledger.report(reading, self.query)
+        self._ledger.report(reading, self.query, last=self._runner.unfinished == 1)
         if self._splitter and self._runner.unfinished == 1:
             short = self._ledger.left != 0 and self._ledger.came < (self._stats.completeness.counted or 0)
             shares = self._splitter.once_more() if short else []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from stac_manager.api.forms import REFUSED_PAGE
 from stac_manager.api.http import Client
 from stac_manager.api.next_links import at_search, with_conditions
 from stac_manager.api.page_sizes import CutPages, EarlyEnds, PageSize
-from stac_manager.api.paging import OneItemError, Page, PageSizeError, fetch_page, look_at_one, make_sure
-from stac_manager.api.reading import Reading
-from stac_manager.api.requests import Request, limit_of, with_limit, with_page_of
+from stac_manager.api.paging import DOUBTS, OneItemError, Page, PageSizeError, fetch_page, look_at_one, make_sure
+from stac_manager.api.reading import APART, Reading
+from stac_manager.api.requests import Request, limit_of, one_back, with_limit, with_page_of
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.plan import Pages
@@ -54,8 +55,10 @@ class Fetcher:
         asked = limit_of(request) or limit_of(reading.first)
         if reading.share.failing and attempts is None and not reading.tally.fetched:
             await look_at_one(self.client, request)
+        narrowed = self.sizes.are_reduced
+        alone = narrowed or reading.share.failing
         try:
-            page = await self.follower.fetch(request, reading, attempts, narrowed=self.sizes.are_reduced)
+            request, sent, page = await self.follower.follow(request, reading, attempts, narrowed=narrowed, alone=alone)
         except PageSizeError as error:
             if not self._resize(reading, request, error.limit):
                 raise
@@ -65,12 +68,14 @@ class Fetcher:
         if asked is not None and works is not None and works < asked:
             self.sizes.failed(works)
         part = reading.share.partition
+        came = reading.tally.members - (sent is not request)
         if not isinstance(part, Pages):
-            page = await self.make_sure(request, page, enough, reading.tally.members)
+            page = await self.make_sure(sent, page, enough, came)
             reading.first = page.first
         elif page.size < part.page_size and (page.following is not None or self._early_ends.may_have(page)):
-            page = await self.make_sure(request, page, enough, reading.tally.members)
+            page = await self.make_sure(sent, page, enough, came)
         self.learn(page)
+        self.follower.take_off(page, reading, limit_of(request), overlaps=sent is not request)
         return page
 
     def _resize(self, reading: Reading, request: Request, limit: int) -> bool:
@@ -146,6 +151,7 @@ class Fetcher:
             found = await make_sure(self.client, request, page, full=full, next_links_seen=seen, several=several)
         if found is not page and self.sizes.largest <= found.size == page.size:  # however many are asked for
             self.sizes.start_over(found.size)
+            self.follower.capped = True
             self.next_links_seen = True
         elif found.first is not page.first and page.size < limit:
             self.sizes.failed(found.size)
@@ -154,7 +160,7 @@ class Fetcher:
     def learn(self, page: Page) -> None:
         """Follow what a full page holds and weighs."""
         sizes = self.sizes
-        if page.following is not None or page.doubt:
+        if page.following is not None or page.doubt in DOUBTS:
             sizes.largest = max(sizes.largest, page.size)
         page.full = page.size >= min(sizes.now, sizes.largest or sizes.now)
         self._early_ends.learn(page)
@@ -176,6 +182,8 @@ class Follower:
         self._astray: set[str] = set()  # addresses of links, instead of which that of the search works
         self._counts = False  # whether pages have counts
         self.outlines = True  # whether pages may be parsed item by item; not where that went wrong
+        self.overlaps: bool | None = None  # whether pages may begin with the last Item of the page before them
+        self.capped = False  # whether no more Items a page can be had than are asked for
 
     async def fetch(self, request: Request, reading: Reading, attempts: int | None, *, narrowed: bool) -> Page:
         """Fetch a page of a reading, as `fetch_page` does; its first request then asks for the size that works."""
@@ -191,6 +199,63 @@ class Follower:
         if self._loses is None and page.matched != reading.counted:
             page = await self._with_conditions(request, reading, page)
         return page
+
+    async def follow(
+        self, request: Request, reading: Reading, attempts: int | None, *, narrowed: bool, alone: bool
+    ) -> tuple[Request, Request, Page]:
+        """Fetch a page of a reading, and the Item before it unless `alone`; give the request for it, and what was
+        sent. A server that makes no such pages is asked for no more of them."""
+        by_number = isinstance(reading.share.partition, Pages)
+        while not alone and (sent := self._one_back(request, reading)) is not request:
+            more, first, known = limit_of(sent) != limit_of(request), reading.first, self.overlaps is not None
+            try:
+                page = await self.fetch(sent, reading, attempts if known or not more else TRIES, narrowed=narrowed)
+                alone = reading.first is not first  # as only smaller pages can be had
+                if not self._is_in_vain(page, reading, limit_of(sent) if more and not alone else 2):
+                    self.overlaps = self.overlaps is not False
+                    return request, sent, page
+            except DataProcessingError as error:
+                if error.status not in REFUSED_PAGE and (known or not more):
+                    raise
+                alone = known
+            if alone:
+                request = with_limit(request, limit_of(reading.first) or 1) or request
+            else:
+                self.capped |= more
+                self.overlaps = None if more and not by_number and self.overlaps is not False else False
+        return request, request, await self.fetch(request, reading, attempts, narrowed=narrowed)
+
+    def _one_back(self, request: Request, reading: Reading) -> Request:
+        """The request for a page and the Item before it, where its number counts Items: those that came or went show by
+        that. Without a count nothing is proved by it."""
+        part = reading.share.partition
+        if self.overlaps is False or reading.memory.unnamed:
+            return request
+        if isinstance(part, Pages):
+            more = limit_of(request) == part.page_size
+            return one_back(request, came_before(reading), (part.origin,), more=more) or request
+        came = reading.tally.members
+        lacks = reading.counted is not None and reading.counted > came
+        return (one_back(request, came, more=not self.capped) if lacks else None) or request
+
+    def _is_in_vain(self, page: Page, reading: Reading, least: int | None) -> bool:
+        """Whether a page does not begin with the Item before it, as a server may round to whole pages, or has not the
+        `least` that it should have, though others follow."""
+        began = reading.memory.circles.began
+        if self.overlaps is None and began is not None and page.first_member() == began:
+            return True
+        more_come = page.following is not None and came_before(reading) + page.size < (page.matched or 0)
+        return more_come and page.size < (least or 2)
+
+    def take_off(self, page: Page, reading: Reading, limit: int | None, *, overlaps: bool) -> None:
+        """Leave out of a page, and of its link, what was asked for beside those of a `limit`."""
+        page.overlaps = overlaps and page.size > 0
+        if self.overlaps is None and page.size > 1 and page.counting:
+            reading.memory.circles.began = page.first_member()
+        if overlaps and not page.size:
+            reading.ending.shifted = APART
+        if overlaps and page.following is not None and limit and limit_of(page.following) == limit + 1:
+            page.following = with_limit(page.following, limit) or page.following
 
     async def _fetch(self, request: Request, first: Request, attempts: int | None, narrowed: bool) -> Page:
         """Fetch a page, at the address of the search where its link leads nowhere."""
@@ -227,3 +292,9 @@ class Follower:
         found = await self._try(whole, reading.first)
         self._loses = found is not None and found.matched == reading.counted
         return found if found is not None and self._loses else page
+
+
+def came_before(reading: Reading) -> int:
+    """How many Items are before the next page of a reading."""
+    part = reading.share.partition
+    return reading.tally.members + (part.first * part.page_size if isinstance(part, Pages) else 0)

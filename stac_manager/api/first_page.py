@@ -80,7 +80,7 @@ def is_odd_in_time(member: Any) -> bool:
 
 
 def is_cut_off(page: Page) -> bool:
-    return page.doubt is not None or page.broken is not None or (page.matched is not None and page.matched > page.size)
+    return page.doubt is not None or (page.matched is not None and page.matched > page.size)
 
 
 def parts_for(page: Page, workers: int, most: int = 0) -> int:

@@ -12,8 +12,8 @@ from stac_manager.api.heeded import Conditions
 from stac_manager.api.ownership import FOREIGN, OWN, UNCLEAR, Asked, Glance, Owner, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.query import MARGIN_SECONDS, Query
-from stac_manager.api.reading import CAPPED, LOST, MOVED, SHIFTED, Reading
-from stac_manager.api.seen import Claims, Seen, Strays, canonical, identity_of, mark_of
+from stac_manager.api.reading import APART, CAPPED, LOST, MOVED, SHIFTED, Reading
+from stac_manager.api.seen import Claims, Seen, Strays, is_named, marked
 from stac_manager.api.shares import Tally, together, touch
 from stac_manager.api.space import is_outside
 from stac_manager.completeness import are_less, counts_contradict, judge
@@ -21,18 +21,16 @@ from stac_manager.context import FailureCollector
 from stac_manager.items import why_not_an_item
 from stac_manager.network.decoding import Illegible
 from stac_manager.network.links import shown
-from stac_manager.plan import Interval, Partition, Tile, Whole
+from stac_manager.plan import Interval, Pages, Partition, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.stats import ApiStats
 from stac_manager.timestamps import SECOND
 from stac_manager.words import many
 
-MOST_REPEATED = 100
-"""So many items that came again are looked at: the server may have them twice."""
+MOST_REPEATED = 100  # so many items that came again are looked at: the server may have them twice
 STRAYED = "Read once more in sequence: the server does not find every item by its own time."
 
 MARGINS = 2 * MARGIN_SECONDS * SECOND  # what is asked for of two neighbours beside themselves
-
 TURN_SECONDS = 0.03  # after so long with the items of a page the event loop has its turn
 
 
@@ -87,9 +85,8 @@ class Ledger:
             return False
         if self.claims.delivered is not None:
             return proof.counted is not None
-        # Where nothing else explains it, there may be some that no interval finds.
         if counts_contradict(proof.partitions):
-            return False
+            return False  # where nothing else explains it, there may be some that no interval finds
         whole = not any(report.problem for report in proof.partitions) or are_less(proof.partitions, proof.counted)
         if not whole or not (strays.known if proof.counted is not None else strays.lost()):
             return False
@@ -132,7 +129,7 @@ class Ledger:
         is_new = reading.memory.own.add
         started = clock()
         until = started + TURN_SECONDS
-        for member in page.features(self._loads):
+        for member in self._joined(reading, page):
             stats.seconds_decoding += clock() - started
             if reading.stopped:
                 return
@@ -157,10 +154,25 @@ class Ledger:
         if not reading.stopped:
             if reading.ending.problem != LOST:
                 self._leave_out(reading, len(near))
-            if page.asked is not None and page.counting:
+            if page.asked is not None and page.counting and not page.overlaps:
                 claims.kept.keep(reading.share.partition, page.asked, marks)
             for mark in reading.finish_page(marks, page, reading.memory.different - known):
                 self.has_twice(mark)
+
+    def _joined(self, reading: Reading, page: Page) -> Iterator[Any]:
+        """Give the members of a page, and the last one of the page before it if that did not come: Items in between may
+        be lost then. Where other hands read that page it may still come."""
+        members, memory = page.with_overlap(self._loads), reading.memory
+        before = next(members, None) if page.overlaps else None
+        if before is None or (mark := marked(before)[0]) in memory.own or mark in memory.others:
+            return members
+        if not is_named(before):  # it is known by all it says, which may change
+            reading.ending.unproved = True
+        elif isinstance(reading.share.partition, Pages) and not reading.tally.read:
+            self.claims.ends.add(mark)
+        else:
+            reading.ending.shifted, page.overlaps, members = APART, False, chain([before], members)
+        return members
 
     def mark_if_meant(self, member: dict[str, Any], partition: Partition) -> int | None:
         """The mark of an item that a partition owns and that meets the conditions of the search, else None."""
@@ -171,8 +183,7 @@ class Ledger:
 
     def is_new(self, reading: Reading, marks: Iterable[int]) -> bool:
         """Whether one of these items of a reading did not come, to it or to others before."""
-        delivered = self.claims.delivered
-        before = [*reading.before, *([] if delivered is None else [delivered])]
+        before = [*reading.before, *filter(None, [self.claims.delivered])]
         return any(all(mark not in seen for seen in before) for mark in marks)
 
     @property
@@ -194,11 +205,13 @@ class Ledger:
                 return
         self.failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
 
-    def report(self, reading: Reading, query: Query) -> None:
+    def report(self, reading: Reading, query: Query, *, last: bool) -> None:
         """Report on a partition; where it cannot be had, as the one beside it, on both together."""
         if reading.stopped and reading.ending.shifted in (None, CAPPED):
             return  # others are read in its place
         partition, reports = reading.share.partition, self.stats.completeness.partitions
+        if last and any(mark not in (self.claims.delivered or ()) for mark in self.claims.ends):
+            reading.ending.shifted = reading.ending.shifted or APART
         report = reading.report(query.datetime(partition), query.place(partition))
         if reading.stopped:
             report = replace(report, problem=None)
@@ -278,12 +291,3 @@ class Ledger:
     def _repeated(self, reading: Reading) -> None:
         reading.tally.duplicates += 1
         self.stats.completeness.duplicates_removed += 1
-
-
-def marked(member: Any) -> tuple[int, bool]:
-    """What is remembered of a member, and whether it is an item; with `fields` all but the id may be left out."""
-    if isinstance(member, dict) and member.get("type", "Feature") == "Feature":
-        name = member.get("id")
-        if isinstance(name, str) and name:
-            return mark_of(identity_of(member)), True
-    return mark_of(canonical(member)), False

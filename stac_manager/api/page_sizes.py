@@ -44,7 +44,7 @@ class CutPages:
         """Whether a page may lack members, and nothing else shows it: it is not the last one, or its count says so
         where none `came` before it, or others were cut before."""
         asked = min(limit, limit_of(page.first) or limit)
-        if self._cut < 0 or page.broken or not 0 < page.size < asked or page.matched == came + page.size:
+        if self._cut < 0 or page.doubt or not 0 < page.size < asked or page.matched == came + page.size:
             return False
         counted = came == 0 and next_links_seen and page.matched is not None and page.matched > page.size
         return page.following is not None or counted or self._cut > 0

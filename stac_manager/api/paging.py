@@ -27,6 +27,7 @@ UNBELIEVABLE = 10**10  # no search finds so many: the largest catalogs there are
 OLDER_COUNTS = (("context", "matched"), ("search:metadata", "matched"), ("meta", "found"))
 """Where STAC API 1.0.0-beta and 0.8, and sat-api say how many items match."""
 NO_NEXT_LINKS = "the server gives no next links: there may be more"
+DOUBTS = (NO_NEXT, NO_NEXT_LINKS)
 
 
 @dataclass(slots=True)
@@ -39,15 +40,15 @@ class Page:
     following: Request | None  # for the page after it
     first: Request  # for the first page, of pages of this size: later ones are built from it
     members: Outline | list[Any]  # the document, where they are not parsed yet
-    doubt: str | None = None  # why it may not be the last page, though it has no `next` link
-    broken: str | None = None  # why its `next` link cannot be followed
+    doubt: str | None = None  # why its `next` link cannot be followed, or why it may not be the last page without one
     full: bool = False  # whether it is as large as this server's pages get
     asked: Request | None = None  # how it was asked for
+    overlaps: bool = False  # whether its first member, which is counted no more, is the last of the page before it
 
     @property
     def size(self) -> int:
         """How many members it has, as far as is known before they are parsed."""
-        return len(self.members) if isinstance(self.members, list) else self.members.count
+        return (len(self.members) if isinstance(self.members, list) else self.members.count) - self.overlaps
 
     @property
     def counting(self) -> bool:
@@ -61,6 +62,13 @@ class Page:
     def features(self, loads: Callable[[Any], Any] | None = None) -> Iterator[Any]:
         """Give the members, not yet checked, parsed one by one by `loads` where they are not parsed yet: a page may
         turn out to be damaged by that."""
+        members = self.with_overlap(loads)
+        if self.overlaps:
+            next(members, None)
+        return members
+
+    def with_overlap(self, loads: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+        """The same with the last member of the page before it, if it begins with that."""
         return iter(self.members) if isinstance(self.members, list) else self.members.features(loads or orjson.loads)
 
     def first_member(self) -> Any:
@@ -120,7 +128,7 @@ async def fetch_page(
             tries = LOOKS if narrowed and limit == 1 else attempts
             answer = await client.send(request, attempts=tries, shrinkable=shrinkable, outline=outline, full=limit)
             page = page_of(answer, first)
-            page.broken = page.broken and without(client.wire.credentials.hidden, page.broken)
+            page.doubt = page.doubt and without(client.wire.credentials.hidden, page.doubt)
             if page.following == request and not is_first:  # as the token of the last page goes no further (CMR)
                 page.following = None
             return page
@@ -163,7 +171,7 @@ async def make_sure(
     may be as large as the server's pages get: where no link was seen yet, it is asked for by its own size, as some give
     no links to who asks for more, and then one item. With a count the first of it is enough. The page to go on with is
     the given one, with a `doubt` where there is one, or the smaller one with its link."""
-    if page.following is not None or page.size == 0 or page.broken is not None:
+    if page.following is not None or page.size == 0 or page.doubt is not None:
         return page
     if page.matched is not None and (page.matched <= page.size or next_links_seen or page.size >= full):
         return page
@@ -257,12 +265,12 @@ def page_of(answer: Answer, first: Request) -> Page:
         features, matched = [document], 1
     if not isinstance(features, list | Outline):
         raise DataProcessingError(f"{shown(answer.url)}: the answer is no item collection: it has no 'features'")
-    following, broken = None, None
+    following, doubt = None, None
     try:
         following = next_request(answer, first)
     except LinkError as error:  # the items are there all the same
-        broken = str(error)
-    return Page(shown(answer.url), answer.size_bytes, matched, following, first, features, broken=broken)
+        doubt = str(error)
+    return Page(shown(answer.url), answer.size_bytes, matched, following, first, features, doubt)
 
 
 def matched_of(document: Mapping[str, Any]) -> int | None:

@@ -9,7 +9,7 @@ from itertools import chain
 
 from stac_manager.api.next_links import keeps_conditions
 from stac_manager.api.ownership import time_of
-from stac_manager.api.paging import NO_NEXT, Page
+from stac_manager.api.paging import DOUBTS, NO_NEXT, Page
 from stac_manager.api.requests import Request, item_after, limit_of, page_after
 from stac_manager.api.seen import Seen
 from stac_manager.api.shares import (
@@ -30,6 +30,7 @@ from stac_manager.report import PartitionReport
 
 SHIFTED = "items came or went while pages were read: the server's count changed"
 MOVED = "items came again on later pages, which count: items that came or went have moved them"
+APART = "a page did not begin where the one before it ended: items that came or went have moved them"
 MOVED_UNSEEN = "a page held other items when it was asked for again: items that came or went may have moved them"
 CAPPED = "there are more items than its pages reach, and than the server counts"
 PERHAPS_CAPPED = "the server may give no more than so many items, however many there are: it shows no others"
@@ -80,6 +81,8 @@ class Reading:
             self.counted = page.matched
         elif page.matched not in (None, self.counted):
             self.ending.shifted = SHIFTED
+        by_number = self.memory.counting or isinstance(self.share.partition, Pages)
+        self.ending.unproved |= by_number and not page.overlaps
         self.memory.counting |= page.counting
         if page.matched is not None:
             self.memory.counts.add(page.matched)
@@ -102,8 +105,8 @@ class Reading:
             self.following = None  # stac-server (Element 84) has a next link on its last page
         elif page.following is not None and self.memory.circles.lead_back_to(page.following):
             self._end_in_circle(LOOP, page)
-        elif page.broken:
-            self.fail(page.broken)
+        elif page.doubt and page.doubt not in DOUBTS:
+            self.fail(page.doubt)
         elif page.doubt and self.counted is None:
             self.ending.problem, self.ending.doubtful = page.doubt, True
 

@@ -7,7 +7,7 @@ grow. Tokens, cursors and `search_after` are opaque, whatever they look like (ST
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ COUNTING = ("offset", "_o", "skip", "page", "startIndex", "startindex", "start")
 NO_PAGES = {*COUNTING, "limit", "ids", "collections", "datetime", "from", "startRecord", "resultOffset"} - {"page"}
 """Names of numbers that count items, or nothing."""
 LARGEST_NUMBER = 10**12
+SMALL_PAGE = 50  # of a larger one, an Item that comes twice is no more than 2 %
 _NUMBER = re.compile(r"\d{1,12}")
 _NUMBER_IN_QUERY = re.compile(rf"(?<=[?&])({'|'.join(COUNTING)})=(\d{{1,12}})(?=&|$)", re.ASCII)
 
@@ -96,6 +97,16 @@ class Counter:
     step: int  # by which it grows a page
     origin: int  # its value on the page number 0
 
+    def overlapping(self, size: int, *, more: bool) -> Counter | None:
+        """How it counts behind the first page, of so many Items, where each page begins with the last of the one
+        before it, and as many more may be asked for; None where its number counts pages."""
+        limit = limit_of(self.request)
+        if self.step != size or self.parameter == "page" or limit is None:
+            return None
+        if more and size == limit < SMALL_PAGE:
+            return self
+        return replace(self, step=size - 1, origin=self.origin + 1) if size > 1 else None
+
     def page(self, number: int) -> Request:
         """Build the request for a page, from 0."""
         return with_number(self.request, self.parameter, self.origin + number * self.step)
@@ -141,7 +152,7 @@ def _counter(request: Request, name: str, step: int, page_size: int, number: int
     """The counter of a request for the page of a `number`: items are counted from 0 or 1, and pages under few names."""
     origin = numbers_of(request)[name] - (number - 1) * step
     counts = step == page_size or (step == 1 and name in ("page", "_o"))
-    return Counter(request, name, step, origin) if counts and origin in (0, 1) else None
+    return Counter(request, name, step, origin) if counts and origin in (0, 1, 2 if step > 1 else 1) else None
 
 
 def _without(request: Request, number: str) -> tuple[Any, ...]:
@@ -167,6 +178,17 @@ def with_number(request: Request, name: str, value: int) -> Request:
     if request.body is not None and name in request.body:
         return replace(request, body={**request.body, name: value})
     return replace(request, url=re.sub(rf"(?<=[?&]){name}=\d+", f"{name}={value}", request.url))
+
+
+def one_back(request: Request, came: int, origins: Sequence[int] = (0, 1), *, more: bool = True) -> Request | None:
+    """The request for a page and the Item before it, behind `came` others, where its number counts Items: for a small
+    page one `more` is asked for, for others as many as ever. None of others."""
+    numbers, size = dict(numbers_of(request)), limit_of(request)
+    name, number = numbers.popitem() if len(numbers) == 1 else ("page", 0)
+    if name == "page" or size is None or came < 1 or number - came not in origins:
+        return None
+    back = with_number(request, name, number - 1)
+    return with_limit(back, size + 1) if more and size < SMALL_PAGE else back
 
 
 def page_after(request: Request) -> Request | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import Fetcher
-from stac_manager.api.ledger import Ledger, marked
+from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import MOVED_UNSEEN, Reading
+from stac_manager.api.seen import is_named, marked
 from stac_manager.plan import Pages
 from stac_manager.run import Breaks
 
@@ -16,7 +17,7 @@ async def look_again(fetcher: Fetcher, ledger: Ledger, reading: Reading, *, last
     end of one that goes from page to page; of pages by number, where the `last` ones are on their way."""
     part, ending, kept = reading.share.partition, reading.ending, ledger.claims.kept
     counted = ledger.stats.completeness.counted if isinstance(part, Pages) else reading.expected
-    if counted is None or reading.stopped or ending.shifted or ending.problem:
+    if counted is None or reading.stopped or ending.shifted or ending.problem or not ending.unproved:
         return
     if not isinstance(part, Pages):
         held = kept.of(part, reading.tally.fetched)
@@ -30,14 +31,13 @@ async def look_again(fetcher: Fetcher, ledger: Ledger, reading: Reading, *, last
 
 
 async def _marks_of(page: Page) -> list[int]:
-    """What is remembered of the members of a page; nothing where one says no Collection: it is known by all it says,
-    which may change."""
+    """What is remembered of the members of a page; nothing where one says no Collection."""
     marks: list[int] = []
     breaks = Breaks()
     try:
         for member in page.features():
             mark, item = marked(member)
-            if not item or not isinstance(member.get("collection"), str):
+            if not (item and is_named(member)):
                 return []
             marks.append(mark)
             await breaks.take()

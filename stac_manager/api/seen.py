@@ -58,6 +58,20 @@ def mark_of(identity: bytes) -> int:
     return _number(blake2b(identity, digest_size=MARK_BYTES).digest(), "big")
 
 
+def marked(member: Any) -> tuple[int, bool]:
+    """What is remembered of a member, and whether it is an item; with `fields` all but the id may be left out."""
+    if isinstance(member, dict) and member.get("type", "Feature") == "Feature":
+        name = member.get("id")
+        if isinstance(name, str) and name:
+            return mark_of(identity_of(member)), True
+    return mark_of(canonical(member)), False
+
+
+def is_named(member: Any) -> bool:
+    """Whether a member says its Collection: else it is known by all it says, which may change."""
+    return isinstance(member, dict) and isinstance(member.get("collection"), str)
+
+
 class Seen:
     """A set of marks: sorted arrays, each of those that begin with the same bits, which become more as it grows. A set
     of Python's takes ten times as much."""
@@ -118,6 +132,7 @@ class Claims:
         self.delivered: Seen | None = None  # where the items alone do not tell which partition they come from
         self.by_number = False  # whether those are pages that were asked for by their numbers
         self.kept = Kept()  # pages of which some are asked for again
+        self.ends: set[int] = set()  # marks of what precedes ranges of pages, where it did not come yet
         self.claimed = Seen()  # marks of those that were delivered
         self.doubtful: dict[str, None] = {}  # digests of those that were left to others
         self.settled: dict[str, None] = {}  # and of those that were delivered, where others may have seen them

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from math import inf
+from typing import Any
 
 from stac_manager.api.paging import Page
 from stac_manager.api.requests import Request, mark_of_request
@@ -147,6 +148,7 @@ class Circles:
     empty: int = 0  # pages in a row without any member
     stale: int = 0  # pages in a row without a new member
     fresh: int = 0  # pages with one
+    began: Any = None  # the first member of the first page, if it has others
     again: int = 0  # so many members are still to come once more, as it was begun anew
 
     def accept(self, request: Request, size: int) -> None:
@@ -225,6 +227,7 @@ class Ending:
     error: str | None = None  # what went wrong with a page, so that others may help
     refused: Request | None = None  # for that page
     lapsed: bool = False  # whether the link to it may have been good for a while only
+    unproved: bool = False  # whether Items that came or went may have moved its pages, and none of them shows it
     uneven: bool = False  # whether a page that is not as large as this server's get was not the last one
     last: Page | Sample | None = None  # the last page, once it came, or what was found beyond it
     shifted: str | None = None  # why pages may have moved while they were read

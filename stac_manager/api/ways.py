@@ -14,7 +14,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.planning import NULLS_LOST, Planned, Planner
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, Reading
-from stac_manager.api.requests import Counter, Request, counter_of, counter_of_sizes, with_limit
+from stac_manager.api.requests import Counter, Request, counter_of, counter_of_sizes, limit_of, with_limit
 from stac_manager.api.seen import Seen
 from stac_manager.api.shares import Share
 from stac_manager.api.survey import around_first_page
@@ -42,7 +42,8 @@ class Ways:
         self._ledger = ledger
         self._workers = workers
         self._by_number: ByNumber | None = None
-        self._latest: tuple[Request, int, int] | None = None  # what came in sequence: asked for, size, number
+        self._latest: tuple[Request, int, int, bool] | None = None
+        """What came in sequence: asked for, size, number, and whether it overlaps the one before it."""
 
     @property
     def counts(self) -> bool:
@@ -72,7 +73,7 @@ class Ways:
             self._by_number.accept(reading, partition, sent, page)
         if not isinstance(partition, Whole):
             return []
-        self._latest = sent, page.size, reading.tally.fetched
+        self._latest = sent, page.size, reading.tally.fetched, page.overlaps
         if self._workers < 2 or self._planner is None or self._by_number is not None:
             return []
         number, known = reading.tally.fetched, self._planned.known
@@ -85,14 +86,22 @@ class Ways:
             counter = counter_of_sizes(page.following, known.second_of_one, page.size)
         if counter is None:
             return []
-        self._read_by_number(reading, counter, page.size, number)
+        self._read_by_number(reading, counter, page.size, number, overlaps=page.overlaps)
         return self.more(self._workers)
 
     def _is_worth_it(self, reading: Reading) -> bool:
         return reading.counted is None or reading.pages_left(self._fetcher.page_size) >= FEWEST_PAGES
 
-    def _read_by_number(self, reading: Reading, counter: Counter, size: int, number: int) -> ByNumber:
-        """Read on by numbers what was read in sequence, so many pages of it."""
+    def _read_by_number(
+        self, reading: Reading, counter: Counter, size: int, number: int, *, overlaps: bool
+    ) -> ByNumber:
+        """Read on by numbers what was read in sequence, so many pages of it, of which the latest one `overlaps`."""
+        follower, sizes = self._fetcher.follower, self._fetcher.sizes
+        more = limit_of(counter.request) == sizes.now and not follower.capped
+        overlapping = counter.overlapping(size, more=more) if number == 1 else counter if overlaps else None
+        follower.overlaps = reading.counted is not None and overlapping is not None and follower.overlaps is not False
+        if follower.overlaps and overlapping is not None and number == 1:
+            counter, size = overlapping, overlapping.step
         frontier = Frontier(counter, size, number, reading.counted)
         self._by_number = ByNumber(frontier, self._ledger.claims, reading)
         return self._by_number
@@ -124,9 +133,9 @@ class Ways:
 
     def _count_on(self, reading: Reading, refused: Request) -> None:
         """Ask for pages by their numbers from one on that cannot be had, if the link to it counts."""
-        sent, size, number = self._latest or (refused, 0, 0)
+        sent, size, number, overlaps = self._latest or (refused, 0, 0, False)
         if (counter := counter_of(sent, refused, size, number)) is not None:
-            self._read_by_number(reading, counter, size, number).begin_behind(number)
+            self._read_by_number(reading, counter, size, number, overlaps=overlaps).begin_behind(number)
 
     def beyond(self, reading: Reading) -> Request | None:
         """The request for what is behind an item that cannot be had; None where the links do not count, or all came."""

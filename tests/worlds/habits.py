@@ -608,15 +608,16 @@ class TiesInAnyOrder(Habit):
 
 
 class ItemsComeAndGo(Habit):
-    """An item is deleted, or a new one comes, or both, while pages are read: the first, the last, or any."""
+    """An item is deleted, or a new one comes, or both, while pages are read, once or again and again: the first, the
+    last, or any."""
 
     may_miss = never_complete = True
 
-    def __init__(self, *, out: str | None = None, new: str | None = None, every: int = 3) -> None:
-        self.out, self.new, self.every = out, new, every
+    def __init__(self, *, out: str | None = None, new: str | None = None, every: int = 3, at: int = 0) -> None:
+        self.out, self.new, self.every, self.at = out, new, every, at
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
-        if ask.limit == 1 or ask.number % self.every:
+        if ask.number != self.at if self.at else (ask.limit == 1 or ask.number % self.every):
             return
         dice = random.Random(ask.number)
         in_order = sorted(world.items, key=newest_first)
@@ -898,6 +899,14 @@ class LargestPage(Habit):
         self.asked = ask.conditions.get("limit")
         if ask.limit > self.limit:
             ask.conditions = {**ask.conditions, "limit": self.limit}
+
+
+class RoundsOffsets(Habit):
+    """An offset within a page is the beginning of that page."""
+
+    async def arrives(self, ask: Ask) -> None:
+        offset = int(ask.conditions.get("offset", 0))
+        ask.conditions = {**ask.conditions, "offset": offset // ask.limit * ask.limit}
 
 
 class LargestPageUnsaid(LargestPage):

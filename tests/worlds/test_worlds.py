@@ -76,6 +76,7 @@ from .habits import (
     RateLimit,
     Refuses,
     RefusesBeyondTheEnd,
+    RoundsOffsets,
     SaysFullPages,
     ShortAddresses,
     SortedById,
@@ -593,6 +594,29 @@ CASES: dict[str, Callable[[], Case]] = {
         [ItemsComeAndGo(out="any", new="any", every=1), Ignores("datetime", "bbox")], world={"paging": "offset"},
         most_requests=40,
     ),
+    "an item comes as another goes, once": lambda: Case(
+        [ItemsComeAndGo(out="first", new="last", at=9), Ignores("datetime", "bbox")], world={"paging": "offset"},
+        most_requests=18,
+    ),
+    "an item comes as another goes, once, pages of 60": lambda: Case(
+        [ItemsComeAndGo(out="first", new="last", at=20), Ignores("datetime", "bbox")], lambda: spread(1_260),
+        {"limit": 60}, {"paging": "offset"}, most_requests=28,
+    ),
+    "an item comes as another goes, once, one a page": lambda: Case(
+        [ItemsComeAndGo(out="first", new="last", at=22), Ignores("datetime", "bbox")], lambda: spread(30),
+        {"limit": 1}, {"paging": "offset"}, most_requests=40,
+    ),
+    "offsets are rounded to whole pages": lambda: Case(
+        [RoundsOffsets(), Ignores("datetime", "bbox")], options={"concurrency": 1}, world={"paging": "offset"},
+        most_requests=20,
+    ),
+    "one more than asked for is refused": lambda: Case(
+        [LargestPage(10, silent=False, status=400), Ignores("datetime", "bbox")], world={"paging": "offset"},
+        most_requests=30,
+    ),
+    "one more than asked for is not given": lambda: Case(
+        [LargestPage(10, silent=True), Ignores("datetime", "bbox")], world={"paging": "offset"}, most_requests=30,
+    ),
     "times by the hour": lambda: Case([CoarseTimes(HOUR)]),
     "times by the day": lambda: Case([CoarseTimes(DAY)]),
     "times by the day, without counts": lambda: Case([CoarseTimes(DAY)], world={"counts": False}),
@@ -734,7 +758,7 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "a large page is cut, without counts": lambda: Case([LargestPage(4, silent=True)], world={"counts": False}),
     "a large page is cut, and links do not say so": lambda: Case(
-        [LargestPageUnsaid(4)], at_one_instant, world={"paging": "offset"}, most_requests=36
+        [LargestPageUnsaid(4)], at_one_instant, world={"paging": "offset"}, most_requests=46
     ),
     "a large page is cut, and links skip the rest": lambda: Case(
         [LargestPageUnsaid(4, skips=True)], world={"paging": "offset"}, most_requests=70

@@ -8,7 +8,15 @@ from yarl import URL as Address
 
 from stac_manager.api.by_number import Frontier
 from stac_manager.api.next_links import at_search, with_conditions
-from stac_manager.api.requests import Request, counter_of, counter_of_sizes, page_after, with_limit, with_page_of
+from stac_manager.api.requests import (
+    Request,
+    counter_of,
+    counter_of_sizes,
+    one_back,
+    page_after,
+    with_limit,
+    with_page_of,
+)
 from stac_manager.network.links import linked
 
 URL = "http://host/search?limit=10"
@@ -189,3 +197,26 @@ def test_smaller_pages_from_the_middle_of_a_search(
 ) -> None:
     found = with_page_of(Request("POST", "http://host/search", body), limit, came)
     assert (found and found.body) == smaller
+
+
+@pytest.mark.parametrize(
+    ("asked", "came", "sent"),
+    [
+        ("offset=100&limit=100", 100, "offset=99&limit=100"),
+        ("offset=10&limit=10", 10, "offset=9&limit=11"),
+        ("startIndex=11&limit=10", 10, "startIndex=10&limit=11"),
+        ("skip=1&limit=1", 1, "skip=0&limit=2"),
+        ("_o=1&limit=100", 100, None),  # it counts pages
+        ("page=1&limit=1", 1, None),
+        ("offset=100&limit=100", 60, None),  # pages are short, or links skip some
+        ("offset=100&page=1&limit=100", 100, None),
+        ("offset=100", 100, None),
+        ("token=100&limit=100", 100, None),
+        ("offset=0&limit=10", 0, None),
+    ],
+)
+def test_a_page_is_asked_for_with_the_item_before_it_where_its_number_counts_items(
+    asked: str, came: int, sent: str | None
+) -> None:
+    back = one_back(Request("GET", f"http://host/search?{asked}"), came)
+    assert back == (None if sent is None else Request("GET", f"http://host/search?{sent}"))
