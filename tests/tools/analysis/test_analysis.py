@@ -66,6 +66,13 @@ IDLE, HALF, BUSY = 0.05, 0.5, 0.97
         # On a crowded machine CPU-bound work has little CPU for its time on the wall.
         (data_set(*(level(n, 1.0, 0.4, queue_seconds=0.58) for n in (1, 5))), "none", "cpu", 1, 1),
         (data_set(*(level(n, 1.0, 0.2, queue_seconds=0.5) for n in (1, 5))), "none", "unknown", 1, 1),
+        (data_set(*(level(n, 1.0, 0.2, queue_seconds=0.11) for n in (1, 5))), "none", "unknown", 1, 1),
+        (data_set(*(level(n, 1.0, 0.2, queue_seconds=0.09) for n in (1, 5))), "none", "serialised", 1, 1),
+        # Memory that grows by more than the throughput is dear, if it is by more than an allocator rounds.
+        (data_set(level(1, 2.0), level(2, 1.0, peak_bytes=10 * MB), level(4, 0.7, peak_bytes=26 * MB)),
+         "modest", "waiting", 4, 4),
+        (data_set(level(1, 2.0), level(2, 1.0, peak_bytes=10 * MB), level(4, 0.7, peak_bytes=27 * MB)),
+         "modest", "waiting", 4, 2),
         # A plateau with an idle CPU is a limit outside; with too little to share it is none.
         (timed({1: 8, 2: 4, 4: 2, 8: 2, 16: 2}, IDLE), "significant", "limited", 4, 4),
         (data_set(*(level(n, t, IDLE, tasks=4) for n, t in {1: 8, 2: 4, 4: 2, 8: 2, 16: 2}.items())),
@@ -373,9 +380,24 @@ def test_details_compare_the_memory_of_a_worker_with_that_of_others(peaks: tuple
     assert words in details(data_set(*levels)).splitlines()
 
 
-def test_details_sum_up_what_is_too_much_to_read() -> None:
-    made = measured_level(1, [10 + n / 10 for n in range(21)], items=1000)
-    assert "Samples (s), 1 worker: 21 from 10.0 to 12.0, half of them from 10.4 to 11.6." in details(data_set(made))
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (21, "Samples (s), 1 worker: 21 from 10.0 to 12.0, half of them from 10.4 to 11.6."),
+        (20, f"Every sample (s), 1 worker: {', '.join(f'{10 + n / 10:.1f}' for n in range(20))}."),
+    ],
+)
+def test_details_sum_up_what_is_too_much_to_read(count: int, words: str) -> None:
+    made = measured_level(1, [10 + n / 10 for n in range(count)], items=1000)
+    assert words in details(data_set(made))
+
+
+@pytest.mark.parametrize(
+    ("cores", "words"),
+    [(1.19, "4 workers kept the CPU busy 100 % of the time."), (1.21, "4 workers keep 1.2 cores busy.")],
+)
+def test_more_than_one_core_is_said_from_a_fifth_more_on(cores: float, words: str) -> None:
+    assert words in details(data_set(level(1, 4.0, 0.5), level(4, 2.0, cores)))
 
 
 def test_the_scaling_law_is_among_the_details() -> None:
@@ -430,6 +452,10 @@ def test_levels_of_different_items_are_not_compared_in_the_details_either() -> N
          "90 % pausing because the server asked for it and 10 % decoding;"),
         ({"waiting": 9.0, "decoding": 2.0, "consumer": 1.0},
          "70 % waiting for the disk, 20 % decoding and 10 % in the code that takes the items;"),
+        # Less than one in a hundred is noise.
+        ({"waiting": 8.0, "decoding": 0.11, "consumer": 0.09},
+         "80 % waiting for the disk, 1 % decoding and 19 % other;"),
+        ({"waiting": 9.7, "decoding": 0.21}, "97 % waiting for the disk and 2 % decoding;"),
     ],
 )  # fmt: skip
 def test_stages_are_not_counted_twice(stages: dict[str, float], words: str) -> None:
