@@ -20,7 +20,7 @@ from stac_manager.limiter import (
     Outcome,
     limiter,
 )
-from stac_manager.rate import AUTO_FLOOR, RateWindow
+from stac_manager.rate import AUTO_FLOOR, LoneRefusals, RateWindow
 
 FIXED = (1, 2, 5, 10, 20)
 Latency = Callable[[random.Random], float]
@@ -217,27 +217,121 @@ def test_what_each_outcome_means(outcomes: list[Outcome], level: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("passed", "blocked_until", "limit", "window"),
+    ("passed", "says", "blocked_until", "window"),
     [
-        (5, 1.2, 5, 1.0),  # rounded up to whole seconds
-        (30, 0.9, 30, 0.9),  # shorter than any usual stretch
-        (30, 8.0, 30, 1.0),
-        (100, 70.0, 100, 1.0),
+        (5, 1.0, 1.2, 1.0),  # rounded up to whole seconds
+        (30, 1.0, 0.9, 0.9),  # shorter than any usual stretch
+        (30, 1.0, 8.0, 1.0),
+        (100, 1.0, 70.0, 1.0),
+        (30, 3.0, 5.5, 5.0),
+        (30, 7.0, 11.0, 10.0),
+        (30, 50.0, 62.0, 60.0),
     ],
 )
-def test_a_window_is_measured(passed: int, blocked_until: float, limit: float, window: float) -> None:
+def test_a_window_is_measured(passed: int, says: float, blocked_until: float, window: float) -> None:
+    """And three hundredths are added: clocks differ."""
     rate = RateWindow()
     for number in range(passed):
         rate.sent(number / 1000)
         rate.passed(number / 1000, 0.2)
     rate.sent(0.2)
-    rate.refused(0.25, 1.0)
+    rate.refused(0.25, says)
     assert rate.blocked
     rate.sent(blocked_until)
     rate.passed(blocked_until, blocked_until + 0.1)
     assert not rate.blocked
-    assert rate.limit == limit
-    assert rate.window == pytest.approx(window, rel=0.06)
+    assert (rate.limit, rate.window) == (passed, pytest.approx(1.03 * window))
+
+
+def learned() -> RateWindow:
+    """Ten in a second, from 1.4 on."""
+    rate = RateWindow()
+    for number in range(10):
+        rate.sent(number / 100)
+        rate.passed(number / 100, 0.2)
+    rate.refused(0.25, 1.0)
+    rate.passed(1.3, 1.4)
+    return rate
+
+
+@pytest.mark.parametrize(
+    ("passed", "many", "limit", "later"),
+    [
+        (5, True, 10 / 1.9 * 1.03 / 2, 4.2),  # as many as have passed
+        (4, True, 2.5, 4.2),  # a fourth, at least
+        (39, True, 7.0, 4.2),  # less by three tenths, at least
+        (39, False, 9.0, 4.2),  # a single one
+        (40, True, 10.0, 2.1),  # a limit that has held so long is none that a refusal is for
+    ],
+)
+def test_a_limit_is_corrected(passed: int, many: bool, limit: float, later: float) -> None:
+    """And raised by a twentieth after twice as long, or by a fourth where it had held."""
+    rate = learned()
+    for _ in range(passed - 1):
+        rate.passed(1.4, 1.5)
+    rate.refused(3.0, 1.0)
+    rate.passed(3.2, 3.3, many=many)
+    assert rate.limit == pytest.approx(limit)
+    rate.passed(3.4, 3.3 + later - 0.2)
+    assert rate.limit == pytest.approx(limit)
+    rate.passed(3.4, 3.3 + later)
+    assert rate.limit == pytest.approx(limit * (1.25 if later < 4 else 1.05))
+
+
+@pytest.mark.parametrize(
+    ("others_passed", "many", "says", "lasts", "refusals"),
+    [
+        (0, True, 1.0, 3.0, 1),
+        (0, True, None, 1.9, 1),
+        (0, True, None, 2.1, 2),  # it may have been an outage
+        (0, False, 1.0, 1.9, 3),
+        (1, False, 1.0, 1.9, 5),
+        (3, False, 1.0, 1.9, 9),
+        (9, False, 1.0, 1.9, 9),
+    ],
+)
+def test_how_many_refusals_teach_a_limit(
+    others_passed: int, many: bool, says: float | None, lasts: float, refusals: int
+) -> None:
+    rate, now = RateWindow(), 0.0
+    rate.sent(now)
+    for _ in range(others_passed):
+        rate.refused(now, says)
+        rate.forgive(now)
+    count = 0
+    while rate.limit is None:
+        rate.passed(now, now + 0.1, many=many)
+        rate.refused(now + 0.2, says)
+        now += lasts
+        rate.passed(now, now, many=many)
+        count += 1
+    assert count == refusals
+
+
+@pytest.mark.parametrize(("refused", "many"), [(5, False), (6, True)])
+def test_a_refusal_weighs_as_much_as_three_of_the_latest_answers(refused: int, many: bool) -> None:
+    refusals = LoneRefusals()
+    for number in range(30):
+        refusals.passed(number)
+    for _ in range(refused):
+        refusals.refused(30.0, 30.1)
+    assert refusals.many is many
+
+
+@pytest.mark.parametrize(("latency", "level"), [(0.01, 4), (0.19, 4), (0.21, 5), (1.0, 20)])
+def test_twice_as_many_as_use_all_of_the_rate_are_in_flight(latency: float, level: int) -> None:
+    rate = RateWindow()
+    rate.limit, rate.window = 10.0, 1.0
+    assert rate.level_for(latency) == level
+
+
+def test_three_requests_are_caught_up_with_after_a_pause() -> None:
+    rate, sent = RateWindow(), 0
+    rate.limit, rate.window = 10.0, 1.0
+    while rate.delay(10.0) == 0:
+        rate.sent(10.0)
+        sent += 1
+    assert sent == 1 + 3
 
 
 def test_a_learned_rate_spaces_requests() -> None:
