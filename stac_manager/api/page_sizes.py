@@ -19,13 +19,13 @@ REMEMBERED_SECONDS = 600.0  # a server that could not make large pages may have 
 PAGES_BEFORE_GROWING = 4
 BYTES_SMOOTHING = 0.1
 
-_sizes: dict[str, tuple[int, float]] = {}
+_sizes: dict[str, tuple[int, int, float]] = {}
 
 
-def working(source: str, limit: int) -> int:
-    """The size to ask for: the given one, or what was found to work lately."""
-    size, until = _sizes.get(str(URL(source).origin()), (limit, 0.0))
-    return min(limit, size) if monotonic() < until else limit
+def working(source: str, limit: int) -> tuple[int, int]:
+    """The size to ask for, the given one or what was found to work lately, and after how many pages to try more."""
+    size, needed, until = _sizes.get(str(URL(source).origin()), (limit, PAGES_BEFORE_GROWING, 0.0))
+    return (min(limit, size), needed) if monotonic() < until else (limit, PAGES_BEFORE_GROWING)
 
 
 def forget() -> None:
@@ -102,6 +102,7 @@ class PageSize:
         self.largest = 0  # members of a page with a next link
         self.bytes = 0.0  # of a full page
         self.start_over()
+        self.now, self._needed = working(source, wanted)
 
     def start_over(self, wanted: int | None = None) -> None:
         """Ask for as many as were wanted first, or for so many."""
@@ -143,7 +144,7 @@ class PageSize:
             return
         self._came += 1
         if self._came == 1 or self._needed > PAGES_BEFORE_GROWING:
-            _sizes[self._origin] = self.now, monotonic() + REMEMBERED_SECONDS
+            _sizes[self._origin] = self.now, self._needed, monotonic() + REMEMBERED_SECONDS
         if self._came >= self._needed:
             self._grew_from, self._came = self.now, 0
             self.now = min(2 * self.now, self._wanted)

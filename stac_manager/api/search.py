@@ -12,7 +12,6 @@ from math import ceil, inf
 from time import time
 from typing import Any
 
-from stac_manager.api import page_sizes
 from stac_manager.api.counting import MOST_PARTITIONS, counted_in_parts
 from stac_manager.api.cutting import Cutter, Density
 from stac_manager.api.endpoint import Endpoint
@@ -94,8 +93,7 @@ async def opened(
     level = limiter(config.concurrency)
     stats.concurrency = level.level
     async with Client(config.source, config.headers, stats, level, Connection.of(config), pool) as client:
-        page_size = min(page_sizes.working(config.source, config.limit), config.max_items or config.limit)
-        fetcher = Fetcher(client, config.source, page_size)
+        fetcher = Fetcher(client, config.source, min(config.limit, config.max_items or config.limit))
         try:
             yield Session(level, fetcher, Planner(config, collection_id, fetcher))
         except (SearchEndsError, DataProcessingError) as error:

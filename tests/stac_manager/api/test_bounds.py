@@ -315,14 +315,14 @@ def test_sizes_of_pages_shrink_grow_and_are_remembered() -> None:
     size = PageSize("http://a.example/x", 100)
     size.failed(25)
     assert size.now == 25
-    assert page_sizes.working("http://a.example/", 100) == 100, "nothing came of that size yet"
+    assert page_sizes.working("http://a.example/", 100)[0] == 100, "nothing came of that size yet"
     seen = []
     for _ in range(3 * PAGES_BEFORE_GROWING):
         size.came(size.now)
         seen.append(size.now)
     assert seen[PAGES_BEFORE_GROWING - 1] == 50
     assert seen[-1] == 100
-    assert page_sizes.working("http://a.example/", 100) == 100, "large pages work again"
+    assert page_sizes.working("http://a.example/", 100)[0] == 100, "large pages work again"
     size.failed(50)
     for _ in range(PAGES_BEFORE_GROWING):
         size.came(50)
@@ -331,8 +331,13 @@ def test_sizes_of_pages_shrink_grow_and_are_remembered() -> None:
     for _ in range(PAGES_BEFORE_GROWING):
         size.came(50)
     assert size.now == 50
-    assert page_sizes.working("http://a.example/y", 100) == 50
-    assert page_sizes.working("http://b.example/", 100) == 100
+    assert page_sizes.working("http://a.example/y", 100)[0] == 50
+    assert page_sizes.working("http://b.example/", 100)[0] == 100
+    later = PageSize("http://a.example/y", 100)
+    for number in range(2 * PAGES_BEFORE_GROWING):
+        assert later.now == 50, f"grown after {number} pages"
+        later.came(50)
+    assert later.now == 100
 
 
 async def test_credentials_come_from_a_mapping_or_a_function() -> None:
