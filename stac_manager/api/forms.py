@@ -64,6 +64,8 @@ def _plainer(
     endpoint = query.endpoint
     if status in REFUSED_SEARCH and (plainer := query.bounds.plainer(interval)):
         return replace(query, bounds=plainer)
+    if endpoint.items_only and "ids" in query.body and messages.blames(error, "ids"):  # OGC API Features has none
+        return replace(query, body={name: value for name, value in query.body.items() if name != "ids"})
     by_get = replace(query, endpoint=replace(endpoint, post=False)) if endpoint.post else None
     if status == REFUSED_METHOD and by_get:
         return by_get

@@ -732,7 +732,7 @@ class OtherNames(Habit):
 
 
 class Refuses(Habit):
-    """A form of asking is refused: `open` intervals, `fraction`s of seconds, `POST`."""
+    """A form of asking is refused: `open` intervals, `fraction`s of seconds, `POST`, `ids`."""
 
     def __init__(self, form: str, status: int = 405) -> None:
         self.form, self.status = form, status
@@ -741,6 +741,8 @@ class Refuses(Habit):
         interval = ask.conditions.get("datetime", "")
         if self.form == "POST" and ask.method == "POST":
             raise Refusal(self.status, {"description": "Method Not Allowed"})
+        if self.form == "ids" and "ids" in ask.conditions:
+            raise Refusal(400, {"description": "unknown query parameter: ids"})
         if (self.form == "open" and ".." in interval) or (self.form == "fraction" and re.search(r"\.\d", interval)):
             raise Refusal(400, {"description": "invalid datetime"})
 

@@ -653,6 +653,10 @@ CASES: dict[str, Callable[[], Case]] = {
         wanted=lambda item: bool(item["properties"]["datetime"] >= LATER),
         world={"paging": "position"},
     ),
+    "ids are refused, and there is no search": lambda: Case(
+        [ItemsEndpointOnly(None), Refuses("ids")], in_three_collections, {"ids": ["item-0001", "item-0050"]},
+        wanted=lambda item: item["id"] in ("item-0001", "item-0050"), most_requests=20,
+    ),
     "more ids than fit into an address": lambda: Case(
         [ShortAddresses()],
         options={"ids": [f"item-{number:04}" for number in range(20, 420)]},
