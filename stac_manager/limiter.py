@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from stac_manager.capacity import Capacity
 from stac_manager.climb import Climb
+from stac_manager.quota import Quota
 from stac_manager.rate import LoneRefusals, RateWindow
 
 Outcome: TypeAlias = Literal["page", "other", "refused", "failed"]
@@ -42,6 +43,11 @@ class Limiter(Protocol):
         """Whether no refusal holds the other requests back."""
         ...
 
+    @property
+    def quota(self) -> Quota:
+        """What the server says is left of its limit."""
+        ...
+
     def delay(self, now: float) -> float:
         """Seconds to wait before another request may be sent."""
         ...
@@ -70,7 +76,7 @@ class FixedLimiter:
 
     def __init__(self, level: int) -> None:
         self.ceiling = self.planned = level
-        self._capacity, self._lone = Capacity(any_wave=True), LoneRefusals()
+        self._capacity, self._lone, self.quota = Capacity(any_wave=True), LoneRefusals(), Quota()
 
     @property
     def level(self) -> int:
@@ -81,11 +87,10 @@ class FixedLimiter:
         return self._lone.calm
 
     def delay(self, now: float) -> float:
-        """Nothing to wait for."""
-        return 0.0
+        return self.quota.delay(now)
 
     def sent(self, now: float) -> None:
-        """Nothing to learn."""
+        self.quota.sent(now)
 
     def observe(
         self, outcome: Outcome, *, latency: float, in_flight: int, now: float, retry_after: float | None = None
@@ -122,7 +127,7 @@ class AutoLimiter:
     def __init__(self, start: int = AUTO_START, ceiling: int = AUTO_CEILING) -> None:
         self.ceiling = ceiling
         self.planned = min(AUTO_START, ceiling)
-        self._rate, self._capacity, self._lone = RateWindow(), Capacity(), LoneRefusals()
+        self._rate, self._capacity, self._lone, self.quota = RateWindow(), Capacity(), LoneRefusals(), Quota()
         self._climb = Climb(min(start, ceiling), ceiling)
         self._deaf_until = self._held_since = 0.0
 
@@ -138,10 +143,11 @@ class AutoLimiter:
         return self._lone.calm
 
     def delay(self, now: float) -> float:
-        return self._rate.delay(now)
+        return max(self._rate.delay(now), self.quota.delay(now))
 
     def sent(self, now: float) -> None:
         self._rate.sent(now)
+        self.quota.sent(now)
 
     def observe(
         self, outcome: Outcome, *, latency: float, in_flight: int, now: float, retry_after: float | None = None
@@ -150,7 +156,7 @@ class AutoLimiter:
         if outcome in ("page", "other"):
             self._answered(began, now)
         if outcome == "page":
-            self._climb.page(latency, in_flight, now, growing=self._rate.limit is None)
+            self._climb.page(latency, in_flight, now, growing=self._rate.limit is None and not self.quota.binds)
         elif outcome == "refused":
             self._refused(began, in_flight, now, retry_after)
         elif outcome == "failed" and began >= self._deaf_until:

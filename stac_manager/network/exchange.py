@@ -33,6 +33,7 @@ from stac_manager.network.links import (
     shown,
 )
 from stac_manager.network.pool import Pool
+from stac_manager.network.quotas import quota
 from stac_manager.network.retrying import Fault
 from stac_manager.network.unreached import explained
 from stac_manager.stats import ApiStats
@@ -207,6 +208,8 @@ class Wire:
             response.url, response.status, response.headers, decoded, started, ended, in_flight, own, issue
         )  # fmt: skip
         self.credentials.accepted += own and reply.status < 400
+        if own and (left := quota(response.headers)) is not None:
+            self._limiter.quota.told(*left, started, ended, passed=reply.status < 400)
         if reply.status in REFUSALS:
             self.refused(reply)
         return reply

@@ -20,6 +20,7 @@ from stac_manager.limiter import (
     Outcome,
     limiter,
 )
+from stac_manager.quota import Quota
 from stac_manager.rate import AUTO_FLOOR, LoneRefusals, RateWindow
 
 FIXED = (1, 2, 5, 10, 20)
@@ -343,6 +344,43 @@ def test_a_learned_rate_spaces_requests() -> None:
     rate.sent(10.1)
     assert rate.delay(10.2) == pytest.approx(0.8)
     assert rate.delay(11.0) == 0.0
+
+
+Said = list[tuple[float, float, int, float, bool]]  # sent and answered when, what is left for how long, whether passed
+
+
+@pytest.mark.parametrize(
+    ("said", "sent", "delay"),
+    [
+        ([], 100, 0.0),
+        ([(0.0, 0.1, 5, 9.0, True)], 4, 0.0),
+        ([(0.0, 0.1, 5, 9.0, True)], 5, 8.9),  # at 0.2
+        ([(0.0, 0.1, 5, 9.0, True)] * 3, 5, 0.0),  # it does not count down
+        ([(0.0, 0.1, 0, 60.0, True)], 0, 59.9),
+        ([(0.0, 0.1, 0, 60.0, True)] * 3, 0, 0.0),
+        ([(0.0, 0.1, 0, 9.0, False)] * 3, 0, 8.9),  # of three that were refused
+    ],
+)
+def test_what_is_left_of_a_limit(said: Said, sent: int, delay: float) -> None:
+    for made in (FixedLimiter(20), AutoLimiter()):
+        for began, now, left, seconds, passed in said:
+            made.quota.told(left, seconds, began, now, passed=passed)
+        for _ in range(sent):
+            made.sent(0.2)
+        assert made.delay(0.2) == pytest.approx(delay)
+
+
+def test_a_window_is_as_large_as_the_last_one_and_none_has_nothing() -> None:
+    quota = Quota()
+    quota.told(2, 5.0, 0.0, 0.1, passed=True)
+    for _ in range(2):
+        quota.sent(0.2)
+    assert quota.delay(0.3) > 4
+    assert [quota.delay(5.2), quota.left] == [0.0, 3]
+    nothing = Quota()
+    for second in (0.0, 61.0):
+        nothing.told(0, 60.0, second, second + 0.1, passed=True)
+        assert (nothing.delay(second + 0.2) > 0) is (second == 0.0)
 
 
 def wave(capacity: Capacity, now: float, level: int, answered: int) -> None:

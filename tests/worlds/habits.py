@@ -857,6 +857,22 @@ class RateLimit(Habit):
         self.passed.append(now)
 
 
+class CountsDown(RateLimit):
+    """The same by a server whose answers say what is left of it."""
+
+    def __init__(self, rate: int) -> None:
+        super().__init__(rate, 1.0)
+        self.left: dict[int, int] = {}
+
+    async def arrives(self, ask: Ask) -> None:
+        await super().arrives(ask)
+        now = time.monotonic()
+        self.left[ask.number] = self.rate - sum(now < passed + self.window for passed in self.passed)
+
+    def sends(self, ask: Ask) -> list[tuple[str, str]]:
+        return [("RateLimit", f'"default";r={self.left[ask.number]};t=1')]
+
+
 class Firewall(RateLimit):
     """The same as a firewall says it (AWS WAF): 403, and nothing that tells it from a refused login."""
 

@@ -1,4 +1,4 @@
-"""A server that takes so many requests at once: a search comes down to that, and none of its requests starves."""
+"""A server that takes so many requests, at once or a second: a search keeps to that, and no request starves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support import THOROUGH
 
 from stac_manager.network.retrying import REFUSALS_ALONGSIDE
 
-from .habits import AtOnce
+from .habits import AtOnce, CountsDown
 from .server import World, running
 from .test_worlds import spread, visit
 
@@ -29,3 +29,11 @@ async def test_a_search_comes_down_to_what_is_served(most: int, level: int | str
     assert came.stats.completeness.status == "complete"
     # How few refusals it takes hangs on the load of the machine, and is shown in the tests of the limiter.
     assert server.refused <= REFUSALS_ALONGSIDE * world.answered
+
+
+async def test_what_the_server_says_is_left_is_kept_to() -> None:
+    server = CountsDown(30)
+    async with running(World(spread(60), [server], counts=True)) as world:
+        came = await visit(world, "auto", limit=2)
+    assert (len(set(came.keys)), came.stats.completeness.status) == (60, "complete")
+    assert server.refused == 0
