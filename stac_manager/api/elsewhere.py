@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from time import time
 
 from stac_manager.api.http import Client
@@ -64,19 +65,16 @@ async def _finds_nothing_elsewhere(client: Client, query: Query) -> bool:
 
 
 async def _page_beside(client: Client, query: Query, part: Partition, low: int = 0, high: int = 0) -> Page | None:
-    """A page of one half of a part that fails, or of one half of the half that fails, and so on."""
-    for _ in range(MOST_HALVES):
-        failing = None
+    """A page of one half of a part that fails, or of one half of a half that fails, and so on."""
+    failing = [part]
+    for part in islice(failing, MOST_HALVES):  # which grows meanwhile
         for half in _halves(part, low, high):
             request = query.request(half, query.body["limit"])
             page = await page_if_any(client, request, request, 1)
             if page is not None and page.size:
                 client.look_with(request)
                 return replace(page, matched=None)
-            failing = half if page is None else failing
-        if failing is None:
-            return None
-        part = failing
+            failing += [half] if page is None else []
     return None
 
 
