@@ -14,7 +14,7 @@ from stac_manager.api.space import cut
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.geojson import boxes_of
 from stac_manager.network.bodies import RefusedBodyError
-from stac_manager.network.retrying import TOO_LARGE
+from stac_manager.network.retrying import TOO_LARGE, Fault
 from stac_manager.plan import Interval, Partition, Tile, Whole
 from stac_manager.timestamps import FIRST_SECOND, SECOND
 
@@ -23,18 +23,16 @@ MOST_HALVES = 20  # so often what fails is halved, of a year to half a minute
 
 async def is_answered(client: Client, query: Query, error: DataProcessingError) -> bool:
     """Whether a search of which the first page cannot be had is answered where it finds hardly anything."""
-    if not _may_be_an_item(error, query):
+    if not may_be_an_item(error, query):
         return False
     return await _finds_nothing_at_another_time(client, query) or await _finds_nothing_elsewhere(client, query)
 
 
 async def another_page(
-    client: Client, query: Query, error: DataProcessingError, extent: tuple[float | None, float | None]
+    client: Client, query: Query, extent: tuple[float | None, float | None]
 ) -> tuple[Page, bool] | None:
     """A page with items from a part of the time, in the extent of the Collections or until now, or of the area; and
     whether it is of the time. None where there is none, or nothing is answered."""
-    if not _may_be_an_item(error, query):
-        return None
     low, high = query.bounds.low, query.bounds.high
     high = max(time(), extent[1] or 0) if high is None else high
     low = (FIRST_SECOND if extent[0] is None else extent[0]) if low is None else low
@@ -48,10 +46,13 @@ async def another_page(
     return None if page is None else (page, False)
 
 
-def _may_be_an_item(error: DataProcessingError, query: Query) -> bool:
-    """Whether a page may be damaged, or cannot be made, because of one item."""
+def may_be_an_item(error: DataProcessingError, query: Query) -> bool:
+    """Whether a page may be damaged, or cannot be made, because of one item: not where nobody answers in time."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, Fault):
+        cause = cause.__cause__
     refused = isinstance(error, RefusedBodyError) or "sortby" in query.body
-    return not refused and error.status in (0, *TOO_LARGE)
+    return not refused and error.status in (0, *TOO_LARGE) and cause is not None and cause.reached
 
 
 async def _finds_nothing_at_another_time(client: Client, query: Query) -> bool:

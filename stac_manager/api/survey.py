@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from stac_manager.api.cutting import Density
-from stac_manager.api.elsewhere import another_page
+from stac_manager.api.elsewhere import another_page, may_be_an_item
 from stac_manager.api.endpoint import EXTENSIONS, REFUSED_POST, Endpoint, find_endpoint
 from stac_manager.api.forms import REFUSED_METHOD, found, goes_otherwise, naming_collections, one_by_one
 from stac_manager.api.http import ATTEMPTS, Answer, Client
@@ -97,7 +97,8 @@ async def _surveyed(
             page = await fetch_page(client, first, first)
         except DataProcessingError as error:
             query = Query(endpoint, body, bounds)
-            if (known := await around_first_page(client, query, error, answers.collections)) is not None:
+            known = may_be_an_item(error, query) and await around_first_page(client, query, error, answers.collections)
+            if known:
                 return known
             if (named := await naming_collections(client, endpoint, body, error)) is not None:
                 return await survey(client, source, body, bounds, named)
@@ -129,7 +130,7 @@ async def around_first_page(
     if collections is None and url is not None:
         collections = await client.ask(Request("GET", str(url)), attempts=1)
     extent = _extent(collections)
-    if (found := await another_page(client, query, error, extent)) is None:
+    if (found := await another_page(client, query, extent)) is None:
         return None
     histogram = await _histogram(client, query.endpoint, query.body)
     return Survey(query, found[0], found[1], None, extent, histogram, None, error)

@@ -296,4 +296,5 @@ def _explained(place: str, error: Exception) -> Fault | DataProcessingError:
         return DataProcessingError(f"{place}: {words}")
     # An answer that does not end in time may be too large; a connection that is not made has nothing to do with that.
     slow = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
-    return Fault(f"{place}: {words}", "slow" if slow else "lost")
+    reached = not slow and not isinstance(error, aiohttp.ClientConnectorError | TimeoutError)
+    return Fault(f"{place}: {words}", "slow" if slow else "lost", reached=reached)

@@ -36,10 +36,12 @@ class Fault(StacManagerError):
         refused: bool = False,  # the server wants fewer requests
         retry_after: float | None = None,  # how long it asks to wait, in seconds
         digest: int = 0,  # of a garbled answer: the same one again is no passing fault
+        reached: bool = True,  # whether somebody was there
     ) -> None:
         super().__init__(message)
         self.kind, self.status, self.retry_after, self.digest = kind, status, retry_after, digest
         self.passing, self.refused = passing, refused or status in REFUSALS
+        self.reached = reached
 
     @property
     def is_outage(self) -> bool:
