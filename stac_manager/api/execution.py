@@ -102,8 +102,8 @@ class Search:
         if reading.following is None or reading.stopped:  # ended while it waited for room
             return None
         # Where to cut next, or whether anything is behind, is all that a failing page tells.
-        cuts = reading.share.failing and self._splitter and self._splitter.can_cut(reading)
-        few = 1 if cuts else TRIES if reading.memory.unnamed else None
+        cuts = self._splitter.can_cut(reading) if self._splitter else self.query.halves(reading.share.partition)
+        few = 1 if cuts and reading.share.failing else TRIES if reading.memory.unnamed else None
         looks = self._fetcher.given is None and reading.share.partition == Whole() and not reading.tally.fetched
         if self._beyond.may_err_at_end(reading):
             try:
@@ -155,8 +155,7 @@ class Search:
         size = self._fetcher.page_size
         if self._splitter.learn(reading, page, size):
             self._stop_dividing()
-        if not reading.stopped:
-            self._replace(reading, self._splitter.oversized(reading, page, size))
+        self._replace(reading, self._splitter.oversized(reading, page, size))
         for each in self._splitter.handed_over(size):
             self._replace(*each, goes_on=True)
         return reading.stopped
@@ -278,7 +277,8 @@ class Search:
         elif reading.missing():
             if self._splitter is None and (helped := await self.ways.help(self.query, reading)) is not None:
                 self._cut_after_all(reading, helped)
-            shares = self._splitter.repaired(reading, self._fetcher.sizes.largest) if self._splitter else []
+            shares = self.ways.halved(self.query, reading)
+            shares = self._splitter.repaired(reading, self._fetcher.sizes.largest) if self._splitter else shares
             self._replace(reading, shares or await walked_anew(self._fetcher.client, reading))
             reading.stopped |= self._splitter is not None and isinstance(reading.share.partition, Pages)
 

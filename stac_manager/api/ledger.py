@@ -14,14 +14,14 @@ from stac_manager.api.paging import Page
 from stac_manager.api.query import MARGIN_SECONDS, Query
 from stac_manager.api.reading import APART, CAPPED, LOST, MOVED, SHIFTED, Reading
 from stac_manager.api.seen import Claims, Seen, Strays, is_named, marked
-from stac_manager.api.shares import Tally, together, touch
+from stac_manager.api.shares import Tally, together
 from stac_manager.api.space import is_outside
 from stac_manager.completeness import are_less, counts_contradict, judge
 from stac_manager.context import FailureCollector
 from stac_manager.items import why_not_an_item
 from stac_manager.network.decoding import Illegible
 from stac_manager.network.links import shown
-from stac_manager.plan import Interval, Pages, Partition, Tile, Whole
+from stac_manager.plan import Pages, Partition, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.stats import ApiStats
 from stac_manager.timestamps import SECOND
@@ -55,7 +55,7 @@ class Ledger:
         self._strays = Strays() if alone is None else None  # of one run, what partitions lack is found in the end
         self._loads = loads
         self._twice = Seen()
-        self._unread: dict[Interval | Tile, int] = {}  # cut around pages that cannot be had: where each is reported
+        self._unread: dict[Partition, int] = {}  # cut around pages that cannot be had: where each is reported
 
     @property
     def came(self) -> int:
@@ -199,8 +199,8 @@ class Ledger:
         """Take note of pages that nobody can have: no count proves anything then."""
         reading.ending.shifted = reading.ending.shifted or reading.ending.error
         part = reading.share.partition
-        if reading.share.failing and isinstance(part, Interval | Tile):
-            part_is_named = any(touch(each, part, MARGINS) for each in self._unread)
+        if reading.share.failing:
+            part_is_named = any(together(each, part, MARGINS) for each in self._unread)
             if part_is_named or self.claims.alone is None:  # else it is named in the end
                 return
         self.failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
@@ -215,11 +215,11 @@ class Ledger:
         report = reading.report(query.datetime(partition), query.place(partition))
         if reading.stopped:
             report = replace(report, problem=None)
-        elif reading.share.failing and reading.ending.error and isinstance(partition, Interval | Tile):
-            for each in [each for each in self._unread if touch(each, partition)]:
-                at = self._unread.pop(each)
-                reports[at] = replace(reports[at], problem=None, shifted=None)
-                partition = together(each, partition)
+        elif reading.share.failing and reading.ending.error:
+            for each in list(self._unread):
+                if (both := together(each, partition)) is not None:
+                    partition, at = both, self._unread.pop(each)
+                    reports[at] = replace(reports[at], problem=None, shifted=None)
             self._unread[partition] = len(reports)
             report = replace(report, datetime=query.datetime(partition), place=query.place(partition))
         reports.append(report)

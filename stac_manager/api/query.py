@@ -146,6 +146,13 @@ class Query:
         parts = [(name,) for name in alone] + [tuple(rest[at : at + size]) for at in range(0, len(rest), size)]
         return [Named(member, part) for part in parts]
 
+    def halves(self, partition: Partition) -> list[Named]:
+        """Two parts of a search for ids, or of one of its parts; none where there is one id, or their order matters."""
+        ids = tuple(dict.fromkeys(self.body.get("ids", ()))) if isinstance(partition, Whole) else ()
+        ids = partition.names if isinstance(partition, Named) and partition.member == "ids" else ids
+        half = len(ids) // 2
+        return [Named("ids", ids[:half]), Named("ids", ids[half:])] if half and not self.is_sorted else []
+
     def within(self, partition: Partition) -> Query:
         """The search as one of the names of a partition only."""
         if not isinstance(partition, Named):

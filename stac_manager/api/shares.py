@@ -53,22 +53,19 @@ def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
     return together
 
 
-def touch(one: Interval | Tile, other: Interval | Tile, margin: int = 0) -> bool:
-    """Whether one begins where another one ends, or before, or hardly after that."""
+def together(one: Partition, other: Partition, margin: int = 0) -> Interval | Tile | None:
+    """What two have together of which one begins where another one ends, or before, or hardly after that; else None."""
+    if not (isinstance(one, Interval | Tile) and isinstance(other, Interval | Tile)) or type(one) is not type(other):
+        return None
     pairs = ((one, other), (other, one))
     if not all(each.end is None or after.start is None or after.start <= each.end + margin for each, after in pairs):
-        return False
-    if isinstance(one, Interval) or isinstance(other, Interval):
-        return type(one) is type(other)
-    return all(each.west <= after.east and each.south <= after.north for each, after in ((one, other), (other, one)))
-
-
-def together(one: Interval | Tile, other: Interval | Tile) -> Interval | Tile:
-    """What two have together, and what is between them."""
+        return None
     start = None if one.start is None or other.start is None else min(one.start, other.start)
     end = None if one.end is None or other.end is None else max(one.end, other.end)
     if isinstance(one, Interval) or isinstance(other, Interval):
         return replace(one, start=start, end=end)
+    if any(after.west > each.east or after.south > each.north for each, after in ((one, other), (other, one))):
+        return None
     lows = {name: min(getattr(one, name), getattr(other, name)) for name in ("west", "south")}
     return replace(one, start=start, end=end, east=max(one.east, other.east), north=max(one.north, other.north), **lows)
 
@@ -79,7 +76,7 @@ def joined(partitions: Iterable[Partition]) -> list[Partition]:
     for each in partitions:
         last = found[-1] if found else None
         if isinstance(last, Interval) and isinstance(each, Interval) and last.end == each.start:
-            found[-1] = together(last, each)
+            found[-1] = replace(last, end=each.end)
         else:
             found.append(each)
     return found

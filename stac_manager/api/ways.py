@@ -169,6 +169,13 @@ class Ways:
             self._planned = replace(self._planned, reason=ONE_BY_ONE if query.apart else BY_NAMES)
         return list(map(Share, parts))
 
+    def halved(self, query: Query, reading: Reading) -> list[Share]:
+        """Two parts of a search for ids of which a page cannot be had; a server that ignores ids gives all to each."""
+        parts = query.halves(reading.share.partition) if reading.ending.error else []
+        if parts and self._ledger.claims.delivered is None:
+            self._ledger.claims.delivered = Seen()
+        return [Share(part, reading.before, failing=True) for part in parts]
+
     async def look(self, reading: Reading) -> Planned | None:
         """Look for another way to cut what is being read in sequence."""
         planner = self._planner

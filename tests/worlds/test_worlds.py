@@ -284,6 +284,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "the first item is poison, datetime is ignored": lambda: Case(
         [PoisonedItem("item-0119"), Ignores("datetime")], most_requests=140, most_failures=1
     ),
+    "one of many ids is poison": lambda: Case(
+        [PoisonedItem("item-0029")], options={"ids": [f"item-{number:04}" for number in range(30)]},
+        wanted=lambda item: item["id"] < "item-0030", most_requests=40, most_failures=1,
+    ),
     "the first item is poison, oldest first": lambda: Case(
         [OldestFirst(), PoisonedItem("item-0000")], world={"paging": "position"}, most_requests=115, most_failures=1
     ),
