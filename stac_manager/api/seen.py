@@ -22,8 +22,8 @@ MEAN_BUCKET = 128
 MARK_BYTES = 8
 """Of the 16 of a digest: among ten million items two are mistaken for one with a chance of 3 in a million."""
 LEAST_SHIFT = 8 * MARK_BYTES - 16  # more buckets than these would hold up the event loop as they are divided
-FEWEST_PAGES, PAGES_A_LOOK = 11, 50
-"""A search of fewer pages is soon read; of so many, one is asked for again in the end."""
+FEWEST_PAGES, FEWEST_LOOKS, PAGES_A_LOOK = 11, 2, 50
+"""A search of fewer pages is soon read; of others two, and one of so many, are asked for again in the end."""
 MOST_KEPT = 256
 MOST_STRAYS = 100_000
 """So many items that a partition does not own are remembered, to see whether another one delivers them."""
@@ -196,10 +196,10 @@ class Kept:
             self._every *= 2
 
     def of(self, partition: Partition, pages: int) -> list[Held]:
-        """Pages of a partition of so many to ask for again, now that they came: one, or 2 % of all."""
+        """Pages of a partition of so many to ask for again, now that they came: two, or 2 % of all."""
         held = [each for each in self._held if each.partition == partition]
-        left = max(self._came // PAGES_A_LOOK, 1) - self._looks
-        looks = min(max(pages // PAGES_A_LOOK, 1), left, len(held))
+        left = max(self._came // PAGES_A_LOOK, FEWEST_LOOKS) - self._looks
+        looks = min(max(pages // PAGES_A_LOOK, FEWEST_LOOKS), left, len(held))
         if pages < FEWEST_PAGES or looks < 1:
             return []
         self._looks += looks
@@ -207,7 +207,7 @@ class Kept:
 
     def next_of_all(self, pages: int) -> list[Held]:
         """One more page of all to ask for again, where so many come: they are as many as of one partition."""
-        looks, number = max(pages // PAGES_A_LOOK, 1), self._looks
+        looks, number = max(pages // PAGES_A_LOOK, FEWEST_LOOKS), self._looks
         if pages < FEWEST_PAGES or number >= looks or not self._held:
             return []
         self._looks += 1
