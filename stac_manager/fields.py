@@ -142,6 +142,8 @@ class Fields:
                 tree = self.read.get("properties", {})
             if tree is None or member in tree:
                 found += _paths(field, field.name, tree and tree[member])
+            elif "stac_version" not in schema.names and member in ("assets", "links"):
+                found.append(field.name)  # by which items are told there
         return found
 
 

@@ -207,8 +207,9 @@ def _check(names: list[str], layout: Layout) -> None:
     Raises:
         ValueError: With what is wrong.
     """
+    old = {"assets", "links"}.issubset(names)  # items of versions before 0.8.0 do not name theirs
     for name in ("id", "stac_version"):
-        if name not in names:
+        if name not in names and not (old and name == "stac_version"):
             others = ", ".join(names[:COLUMNS_SHOWN]) + (", ..." if len(names) > COLUMNS_SHOWN else "")
             raise ValueError(f"it has no column {name!r}; its columns: {others}")
     tops = {"properties", "geometry", "assets"}.difference(names)
