@@ -114,12 +114,13 @@ class Fields:
             try:
                 str(data, "utf-8")  # msgspec looks at no text that it passes over
                 found = decode(data)
-                if "stac_version" in found or ("type" in found and found["type"] != "Feature"):
+                if "type" in found and ("stac_version" in found or found["type"] != "Feature"):
                     return found
             except refused:
                 pass
             value = orjson.loads(data)
-            return pruned(value, document) if isinstance(value, dict) and "stac_version" in value else value
+            is_told = isinstance(value, dict) and "type" in value and "stac_version" in value
+            return pruned(value, document) if is_told else value
 
         def kept(items: Iterable[Item | None]) -> Iterator[Item | None]:
             return (item if item is None else pruned(item, read) for item in items)
