@@ -252,7 +252,7 @@ class Follower:
         page.overlaps = overlaps and page.size > 0
         if self.overlaps is None and page.size > 1 and page.counting:
             reading.memory.circles.began = page.first_member()
-        if overlaps and not page.size:
+        if overlaps and not page.overlaps:  # not even the Item before it, which may be all that it holds
             reading.ending.shifted = APART
         if overlaps and page.following is not None and limit and limit_of(page.following) == limit + 1:
             page.following = with_limit(page.following, limit) or page.following

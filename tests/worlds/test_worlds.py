@@ -240,6 +240,8 @@ class Case:
     most_failures: int = 1_000
     loose: bool = False
     """The server contradicts itself, so that an item may be called missing that came."""
+    complete: bool = False
+    """Nothing is odd that speaks against it: it must be called so."""
 
 
 GLOBE = {"type": "Polygon", "coordinates": [[[-90, -90], [90, -90], [90, 90], [-90, 90], [-90, -90]]]}
@@ -610,6 +612,9 @@ CASES: dict[str, Callable[[], Case]] = {
         [ItemsComeAndGo(out="first", new="last", at=22), Ignores("datetime", "bbox")], lambda: spread(30),
         {"limit": 1}, {"paging": "offset"}, most_requests=40,
     ),
+    "the last page is full, and has a next link": lambda: Case(
+        [NextAfterFullPages()], at_one_instant, world={"paging": "offset"}, complete=True
+    ),
     "offsets are rounded to whole pages": lambda: Case(
         [RoundsOffsets(), Ignores("datetime", "bbox")], options={"concurrency": 1}, world={"paging": "offset"},
         most_requests=20,
@@ -856,6 +861,8 @@ def check(case: Case, world: World, came: Visit, wanted: set[Key]) -> None:
     elif not case.loose and not may_miss:
         assert proof.status != "incomplete", proof.problems
         assert came.failures == []
+    if case.complete:
+        assert proof.status == "complete", proof.problems
     if any(habit.never_complete for habit in case.habits):
         assert proof.status != "complete"
 
