@@ -1,5 +1,6 @@
 """How far a long run is, and about how long it will still take: on a terminal only."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ STEPS = 1_000  # of a bar, which counts in whole numbers
 
 @contextmanager
 def shown(what: str) -> Iterator[Show]:
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":  # which has no line to draw anew
         yield lambda done, total, said: None
         return
     # A line that is too long is drawn below itself instead of anew.

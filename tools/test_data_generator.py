@@ -47,8 +47,8 @@ _DEFAULT = DataSetSpec()
               help="Times: whole seconds, intervals, fractions of a second, or all of them.")  # fmt: skip
 @click.option("--skew", type=click.FloatRange(0, 1), default=_DEFAULT.skew, metavar="SHARE",
               help="Share of items within 1 % of the time range.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path), default=Path("test_data"), metavar="FOLDER",
-              help="Folder of the data sets.")  # fmt: skip
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=Path("test_data"),
+              metavar="FOLDER", help="Folder of the data sets.")  # fmt: skip
 @click.option("--list", "listed", is_flag=True, help="List the data sets in the output folder and stop.")
 def command(output: Path, listed: bool, **spec: Any) -> None:
     """Make realistic STAC items, the same for the same seed. Prints the path of the data."""
@@ -59,7 +59,7 @@ def command(output: Path, listed: bool, **spec: Any) -> None:
             size = f"{found.spec.items} items  {found.bytes / 1e6:.1f} MB  whole" if found else "not whole"
             click.echo(f"{home.name}  {size}")
         if not homes:
-            click.echo(f"no data sets in {output}")
+            click.echo(f"no data sets in {output}" if output.is_dir() else f"{output} does not exist")
         return
     try:
         wanted = DataSetSpec(**spec)
@@ -69,7 +69,7 @@ def command(output: Path, listed: bool, **spec: Any) -> None:
         with progress.counted(f"{wanted.profile} items", "items") as show:
             made = sets.ensure(wanted, output, progress=show)
     except OSError as error:
-        raise OSError(f"cannot make the data set in {output}: {error}") from error
+        raise OSError(f"cannot make the data set in {output}: {error.strerror or error}") from error
     click.echo(made.path.resolve())
 
 

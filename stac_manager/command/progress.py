@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from time import monotonic
@@ -11,11 +12,11 @@ from stac_manager.sinks.running import Progress
 
 
 class Bar:
-    """Shows progress on standard error where that is a terminal, and nothing elsewhere."""
+    """Shows progress on standard error where that is a terminal that can draw a line anew, and nothing elsewhere."""
 
     def __init__(self, *, hidden: bool = False) -> None:
         self._quiet = hidden
-        self._shown = not hidden and sys.stderr.isatty()
+        self._shown = not hidden and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._started = monotonic()
         self._new = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import pytest
 from support import make_items
 
 from stac_manager.command import main
-from stac_manager.command.progress import duration, line
+from stac_manager.command.progress import Bar, duration, line
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.running import Progress
 
@@ -259,6 +260,24 @@ def test_completion_and_version_need_no_source(run: Run) -> None:
         assert "_STAC_MANAGER_COMPLETE" in run("completion", shell).stdout
     words = start(_STAC_MANAGER_COMPLETE="bash_complete", COMP_WORDS="stac-manager ingest --form", COMP_CWORD="2")
     assert "--format" in words.stdout
+
+
+@pytest.mark.parametrize(
+    ("term", "shown"),
+    [("xterm", b"\r\x1b[K0 of 1 partitions, 0 items\r\x1b[Ka note\n\r\x1b[K"), ("dumb", b"a note\n")],
+)
+def test_progress_is_drawn_where_a_line_can_be_drawn_anew(
+    term: str, shown: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = io.BytesIO()
+    stream = io.TextIOWrapper(screen, write_through=True)
+    monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", term)
+    with Bar() as bar:
+        bar.show(Progress(0, None, 0, 1))
+        bar.say("a note")
+    assert screen.getvalue() == shown
 
 
 @pytest.mark.parametrize(

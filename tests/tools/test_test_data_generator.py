@@ -25,6 +25,7 @@ from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
 from support import combined
 
+from tools import progress
 from tools import test_data_generator as generator
 from tools.commands.failures import in_one_line
 from tools.errors import ToolError
@@ -438,10 +439,10 @@ def test_wrong_options_give_one_line(
 
 def test_disk_errors_give_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    result = run("--items", "1", "--output", str(tmp_path / "file"))
+    below = tmp_path / "file" / "below"
+    result = run("--items", "1", "--output", str(below))
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.startswith("error: cannot make the data set")
-    assert result.stderr.count("\n") == 1
+    assert result.stderr == f"error: cannot make the data set in {below}: Not a directory\n"
 
 
 def test_geoparquet_without_its_libraries_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -463,7 +464,7 @@ def test_list_shows_sizes_and_what_is_not_whole(tmp_path: Path) -> None:
         "naip-5-directory-seed0  5 items  0.0 MB  whole",
         "naip-6-directory-seed0  not whole",
     ]
-    assert run("--list", "--output", str(tmp_path / "none")).stdout.startswith("no data sets in ")
+    assert run("--list", "--output", str(tmp_path / "none")).stdout == f"{tmp_path / 'none'} does not exist\n"
 
 
 def test_little_is_loaded(tmp_path: Path) -> None:
@@ -532,3 +533,13 @@ def test_a_progress_bar_on_a_terminal_only(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert b"naip items" in shown
     assert printed.decode() == f"{tmp_path / 'naip-2000-directory-seed0' / 'items'}\n"
+
+
+def test_no_progress_bar_on_a_terminal_that_cannot_draw_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    with progress.counted("naip items", "items") as show:
+        show(1, 2)
+    assert capsys.readouterr() == ("", "")

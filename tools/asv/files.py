@@ -144,7 +144,8 @@ def machine_folder(results_dir: Path, machine: str | None) -> Path:
         near = (results_dir.resolve().parent, results_dir / "results", results_dir / ".asv" / "results")
         meant = next((path for path in near if any(path.glob("*/machine.json"))), None)
         advice = f"did you mean {meant}?" if meant else "run `asv run` first."
-        raise ReportError(f"{results_dir} holds no asv results (no folder with a machine.json); {advice}")
+        known = "holds no asv results (no folder with a machine.json)" if results_dir.is_dir() else "does not exist"
+        raise ReportError(f"{results_dir} {known}; {advice}")
     if machine is None and len(names) > 1:
         raise ReportError(f"{results_dir} has results of several machines, name one: {choices(names)}.")
     if machine is not None and machine not in names:

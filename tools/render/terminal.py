@@ -1,6 +1,7 @@
 """A page on a terminal: the same table, the same words, without the details."""
 
 import re
+import shutil
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +27,8 @@ _MANY, _MANY_WITHOUT_VALUE = 40, 10  # more rows without a change, or without a 
 
 def show(page: Page, console: Console | None = None) -> None:
     """Write the page for people: colour on a terminal only, readable in 80 columns."""
-    console = console or Console()
+    width, height = shutil.get_terminal_size()  # of a dumb terminal, too, which rich takes for 80 wide
+    console = console or Console(width=width, height=height)
     if not page.sections:
         console.print("No data sets were measured.")
     for section in page.sections:

@@ -374,8 +374,10 @@ def test_choice_of_machine(made: Made) -> None:
 
 
 def test_nothing_to_read(made: Made, tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match=r"holds no asv results .*; run `asv run` first"):
-        read_report(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    for folder, words in (("nowhere", "nowhere does not exist"), ("empty", "empty holds no asv results .*")):
+        with pytest.raises(ReportError, match=f"{words}; run `asv run` first"):
+            read_report(tmp_path / folder)
     with pytest.raises(ReportError, match="holds no results of time_ingest"):
         read_report(made.root)
     made.commit("a" * 40, {"x.Y.time_ingest": [[1.0], [["1"]], "1", 1]})

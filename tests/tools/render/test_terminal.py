@@ -1,6 +1,7 @@
 """The same on a terminal."""
 
 import io
+import sys
 from dataclasses import replace
 
 import pytest
@@ -77,3 +78,13 @@ def test_a_number_stays_with_its_sign_of_per_cent(width: int) -> None:
 
 def test_nothing_measured() -> None:
     assert "No data sets were measured." in shown(replace(REPORT, data_sets=()))
+
+
+def test_a_terminal_without_colours_has_its_own_width(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "60")
+    show(report_page(analyse_report(REPORT)))
+    assert max(map(len, capsys.readouterr().out.splitlines())) in range(50, 61)
