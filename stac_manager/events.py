@@ -34,17 +34,19 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The server refused: no request is sent for a while.
+    """The server refused, or says that it would: no request is sent for a while.
 
     Attributes:
         seconds: How long.
+        reason: Why.
     """
 
     level: ClassVar[int] = logging.WARNING
     seconds: float
+    reason: str = "the server refuses requests"
 
     def __str__(self) -> str:
-        return f"the server refuses requests: all pause for {self.seconds:.1f} s"
+        return f"{self.reason}: all pause for {self.seconds:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 from math import inf
 
-SENT_KEPT = 1_024
-# One request in so many seconds is no limit that anybody has.
-LONGEST_FOR_ONE = 10.0
+KEPT = 1_024
 # So many answers of a window that say the same show that nothing is counted down.
 MOST_ALIKE = 2
 
@@ -18,26 +16,28 @@ class Quota:
     """So many requests are left until a window of the server ends; then it is taken for as large as the last one.
 
     A client that keeps to it is not refused (draft-ietf-httpapi-ratelimit-headers). It is a hint: where the server does
-    not count down, or has nothing left in a window that has just begun, it is not believed any more.
+    not count down it is not believed any more, and nothing left makes nobody wait where no more was left before.
     """
 
     left: float = inf
-    most: int = 0  # that were left in a window
+    most: int = 0  # in a window; 0 where none is known that has any
     seconds: float = 0.0  # how long a window lasts at most
     until: float = inf
-    binds: bool = False  # whether requests had to wait for it
+    binds: bool = False  # whether requests have to wait for it
     believed: bool = True
-    _said: Counter[int] = field(default_factory=Counter)  # in this window
-    _sent: deque[float] = field(default_factory=lambda: deque(maxlen=SENT_KEPT))
+    _said: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT))  # in this window
+    _sent: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
-    def told(self, left: int, seconds: float, began: float, now: float, *, passed: bool) -> None:
-        """An answer to what was sent at `began` says that so many are `left` for so long."""
-        self._said[left] += passed
-        alone = passed and left == 0 and self.binds and self.most <= 1 and seconds > LONGEST_FOR_ONE
-        self.believed &= self._said[left] <= MOST_ALIKE and not alone
-        beside = sum(sent > began - (now - began) for sent in self._sent) - 1  # which it may not have counted yet
+    def told(self, left: int, seconds: float, began: float, now: float) -> None:
+        """The answer to what was sent at `began`, which was not refused, says that so many are `left` for so long."""
+        beside = max(sum(sent > began - (now - began) for sent in self._sent) - 1, 0)  # which it may not count yet
+        if self._said and left - beside > self._said[-1]:
+            self._said.clear()  # a window ended before it was said to: times are rounded up
+        self._said.append(left)
+        self.believed &= self._said.count(left) <= MOST_ALIKE
+        self.binds &= self.believed
         self.left = min(max(self.left, left - beside), left)
-        self.most, self.seconds = max(self.most, left + passed), max(self.seconds, seconds)
+        self.most, self.seconds = max(self.most, left and left + 1), max(self.seconds, seconds)
         self.until = now + seconds
 
     def sent(self, now: float) -> None:
@@ -48,9 +48,10 @@ class Quota:
     def delay(self, now: float) -> float:
         """Seconds until another request may be sent."""
         if now >= self.until:
-            self.left, self.until = self.most, now + max(self.seconds, 1.0)
+            self.left, self.until = self.most or inf, now + max(self.seconds, 1.0)
             self._said.clear()
-        if self.left > 0 or not self.believed:
+        only_nothing = self._said and not any(self._said)
+        if self.left > 0 or only_nothing or not self.believed:
             return 0.0
         self.binds = True
         return self.until - now

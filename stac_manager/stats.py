@@ -74,7 +74,7 @@ class ApiStats(IngestStats):
         requests: Requests sent, retries included.
         retries: Requests sent again after a fault.
         refusals: Answers 429 and 503.
-        pauses: Times when all requests were held back after a refusal.
+        pauses: Times when all requests were held back, by a refusal or for five seconds by a limit that is reached.
         pages: Pages that held items.
         bytes_received: Bytes of the bodies as they came over the wire.
         bytes_decoded: Bytes of the bodies after decompression.

@@ -25,6 +25,8 @@ Turn: TypeAlias = Callable[[], Awaitable[None]]
 # A server that was there before and answers nobody now is asked this much more often than `retries` allow: for a minute
 # at least.
 OUTAGE_ATTEMPTS = 3
+# Whoever waits so long for a limit of the server wants to know why.
+LONG_DELAY_SECONDS = 5.0
 
 
 class Carrier:
@@ -36,6 +38,7 @@ class Carrier:
         self._rate = Rate(connection.rate_limit)
         self._slots = Slots(lambda: limiter.level)
         self._hold = Hold()
+        self._told_until = 0.0  # when the delay ends that was told last
         self._outage = Outage(stats, self._hold, connection.retries and self._most + OUTAGE_ATTEMPTS)
 
     @property
@@ -94,8 +97,13 @@ class Carrier:
 
     async def turn(self) -> None:
         """Wait until one more request may be sent, of those that are carried."""
-        while (delay := self._limiter.delay(perf_counter())) > 0:  # noqa: ASYNC110 - it may grow
-            await asyncio.sleep(delay)
+        while (delay := self._limiter.delay(now := perf_counter())) > 0:
+            if delay >= LONG_DELAY_SECONDS and now >= self._told_until:
+                self._told_until = now + delay
+                self._stats.pauses += 1
+                self._stats.seconds_paused += delay
+                self._stats.tell(Pause(delay, "the limit of the server is reached"))
+            await asyncio.sleep(min(delay, 1.0))  # it may grow, or end
         await self._rate.turn()
 
     async def _once(self, send: Callable[[], Awaitable[T]], *, alone: bool = False) -> T:

@@ -80,7 +80,11 @@ class Reply:
 
     @property
     def retry_after(self) -> float | None:
-        return retry_after_seconds(self.headers.get("Retry-After"))
+        """How long the server says that a refused request has to wait."""
+        says = retry_after_seconds(self.headers.get("Retry-After"))
+        if says is None and (left := quota(self.headers)) is not None and left[0] == 0:
+            return left[1]
+        return says
 
     @property
     def link(self) -> str:
@@ -208,8 +212,8 @@ class Wire:
             response.url, response.status, response.headers, decoded, started, ended, in_flight, own, issue
         )  # fmt: skip
         self.credentials.accepted += own and reply.status < 400
-        if own and (left := quota(response.headers)) is not None:
-            self._limiter.quota.told(*left, started, ended, passed=reply.status < 400)
+        if own and reply.status < 400 and (left := quota(response.headers)) is not None:
+            self._limiter.quota.told(*left, started, ended)
         if reply.status in REFUSALS:
             self.refused(reply)
         return reply

@@ -346,41 +346,76 @@ def test_a_learned_rate_spaces_requests() -> None:
     assert rate.delay(11.0) == 0.0
 
 
-Said = list[tuple[float, float, int, float, bool]]  # sent and answered when, what is left for how long, whether passed
+Said = list[tuple[float, float, int, float]]  # sent and answered when, what is left for how long
 
 
 @pytest.mark.parametrize(
     ("said", "sent", "delay"),
     [
         ([], 100, 0.0),
-        ([(0.0, 0.1, 5, 9.0, True)], 4, 0.0),
-        ([(0.0, 0.1, 5, 9.0, True)], 5, 8.9),  # at 0.2
-        ([(0.0, 0.1, 5, 9.0, True)] * 3, 5, 0.0),  # it does not count down
-        ([(0.0, 0.1, 0, 60.0, True)], 0, 59.9),
-        ([(0.0, 0.1, 0, 60.0, True)] * 3, 0, 0.0),
-        ([(0.0, 0.1, 0, 9.0, False)] * 3, 0, 8.9),  # of three that were refused
+        ([(0.0, 0.1, 5, 9.0)], 4, 0.0),
+        ([(0.0, 0.1, 5, 9.0)], 5, 8.9),  # at 0.2
+        ([(0.0, 0.1, 5, 9.0)] * 3, 5, 0.0),  # it does not count down
+        ([(0.0, 0.1, 0, 60.0)], 0, 0.0),  # nor is it known to
+        ([(0.0, 0.1, 1, 60.0), (0.1, 0.2, 0, 59.9)], 0, 59.9),
+        ([(0.0, 0.1, 1, 0.0), (0.1, 0.2, 0, 59.9)], 0, 59.9),
+        ([(0.0, 0.1, 0, 0.0), (0.1, 0.2, 0, 0.0)], 9, 0.0),  # of a window that is over
     ],
 )
 def test_what_is_left_of_a_limit(said: Said, sent: int, delay: float) -> None:
     for made in (FixedLimiter(20), AutoLimiter()):
-        for began, now, left, seconds, passed in said:
-            made.quota.told(left, seconds, began, now, passed=passed)
+        for began, now, left, seconds in said:
+            made.quota.told(left, seconds, began, now)
         for _ in range(sent):
             made.sent(0.2)
         assert made.delay(0.2) == pytest.approx(delay)
 
 
-def test_a_window_is_as_large_as_the_last_one_and_none_has_nothing() -> None:
+@pytest.mark.parametrize(
+    ("said", "latency", "seconds"),
+    [
+        (lambda second, number: (2 - number % 3, 5.0 - second % 5), 0.1, 5 * 13 + 0.2),  # three in five seconds
+        (lambda second, number: (1 - number % 2, 59.0), 0.1, 59.1 * 19 + 4),
+        (lambda second, number: (0, 60.0), 0.1, 4.1),  # nobody waits for it
+        (lambda second, number: (0, 1.0), 1.5, 61),  # nor for a window after another that had nothing
+        (lambda second, number: (9 if number < 1 else 0, 60.0), 0.1, 4.1 + 60),  # nor twice
+        (lambda second, number: (7, 60.0), 0.1, 4.1),
+    ],
+)
+def test_how_long_forty_requests_wait_for_what_is_said(
+    said: Callable[[float, int], tuple[int, float]], latency: float, seconds: float
+) -> None:
+    quota, now = Quota(), 0.0
+    for number in range(40):
+        while (delay := quota.delay(now)) > 0:
+            now += delay
+        quota.sent(now)
+        now += latency
+        quota.told(*said(now, number), now - latency, now)
+    assert now <= seconds
+    assert not quota.binds or quota.believed
+
+
+def test_a_limit_that_is_not_reached_for_long_is_still_believed() -> None:
+    """Also where the end of a window is rounded up, so that it never comes."""
     quota = Quota()
-    quota.told(2, 5.0, 0.0, 0.1, passed=True)
+    for tenth in range(100):
+        assert quota.delay(tenth / 10) == 0.0
+        quota.sent(tenth / 10)
+        quota.told(99 - tenth % 10, 1.0, tenth / 10, tenth / 10 + 0.05)
+    assert quota.believed
+    for _ in range(99 - 9):
+        quota.sent(10.0)
+    assert quota.delay(10.0) > 0
+
+
+def test_a_window_is_as_large_as_the_last_one() -> None:
+    quota = Quota()
+    quota.told(2, 5.0, 0.0, 0.1)
     for _ in range(2):
         quota.sent(0.2)
     assert quota.delay(0.3) > 4
     assert [quota.delay(5.2), quota.left] == [0.0, 3]
-    nothing = Quota()
-    for second in (0.0, 61.0):
-        nothing.told(0, 60.0, second, second + 0.1, passed=True)
-        assert (nothing.delay(second + 0.2) > 0) is (second == 0.0)
 
 
 def wave(capacity: Capacity, now: float, level: int, answered: int) -> None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
 
-from stac_manager.network import quotas
+import pytest
+from yarl import URL
+
+from stac_manager.events import Event
+from stac_manager.limiter import FixedLimiter
+from stac_manager.network import carrier, quotas
+from stac_manager.network.connection import Connection
+from stac_manager.network.exchange import Reply
+from stac_manager.stats import ApiStats
 
 DATE = "Mon, 30 Nov 2026 06:00:00 GMT"
 THEN = 1_796_018_400
@@ -35,3 +43,38 @@ THEN = 1_796_018_400
 def test_what_is_left(headers: dict[str, str], left: tuple[int, float] | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quotas, "time", lambda: THEN + 0.5)
     assert quotas.quota(headers) == left
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "40"}, 40),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "40", "Retry-After": "2"}, 2),
+        ({"RateLimit-Remaining": "5", "RateLimit-Reset": "40"}, None),  # it was refused for something else
+    ],
+)
+def test_how_long_a_refusal_says_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    assert Reply(URL(), 429, headers, b"", 0.0, 0.0, 1, own=True, issue=0).retry_after == seconds
+
+
+async def test_a_long_wait_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    really_sleep = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        await really_sleep(0)
+
+    monkeypatch.setattr(carrier, "perf_counter", lambda: now)
+    monkeypatch.setattr(carrier.asyncio, "sleep", sleep)
+    told: list[Event] = []
+    limiter, stats = FixedLimiter(2), ApiStats(tell=told.append)
+    sender = carrier.Carrier(Connection(), limiter, stats)
+    for second in (4.0, 9.0):
+        limiter.quota.told(1, second, now, now)
+        limiter.sent(now)
+        await asyncio.gather(sender.turn(), sender.turn())
+    assert list(map(str, told)) == ["the limit of the server is reached: all pause for 9.0 s"]
