@@ -6,6 +6,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from stac_manager.context import FailureCollector
@@ -40,6 +41,7 @@ class Walk:
         self._data_files = data_files
         self._seen: set[int] = set()
         self._catalogs: set[int] = set()
+        self._real_folder = lru_cache(maxsize=1_024)(os.path.realpath)
         self.paths: list[str] = []
         self.elsewhere = 0
         self.followed = 0
@@ -48,7 +50,7 @@ class Walk:
     def knows(self, path: str) -> bool:
         """Tell whether a file was met, under whatever name."""
         try:
-            identity = _identity(os.stat(path), path)
+            identity = self._identity(os.stat(path), path)
         except (OSError, ValueError):
             identity = hash(path)
         return identity in self._seen or identity in self._catalogs
@@ -140,7 +142,7 @@ class Walk:
     def _item(self, path: str, *, loaded: bool = False) -> None:
         """Take a file, each once, under whatever names it is linked."""
         found = _regular(path)
-        identity = hash(path) if isinstance(found, str) else _identity(found, path)
+        identity = hash(path) if isinstance(found, str) else self._identity(found, path)
         if identity in self._seen or (identity in self._catalogs and not loaded):
             return
         self._seen.add(identity)
@@ -173,9 +175,19 @@ class Walk:
             return None
         return self._links(document, path, os.path.dirname(path), anchors)
 
+    def _identity(self, found: os.stat_result, path: str) -> int:
+        """Tell a file from others, whatever it is called.
+
+        Not every file system has a number of its own for each file: only those with several names are told by it.
+        """
+        if found.st_nlink > 1 and found.st_ino:
+            return hash((found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
+        folder, name = os.path.split(path)
+        return hash(os.path.realpath(path) if os.path.islink(path) else os.path.join(self._real_folder(folder), name))
+
     def _is_new_catalog(self, path: str) -> bool:
         """Tell whether a catalog is met for the first time, under whatever name."""
-        identity = _identity(os.stat(path), path)
+        identity = self._identity(os.stat(path), path)
         if identity in self._catalogs:
             return False
         self._catalogs.add(identity)
@@ -241,8 +253,3 @@ def _regular(path: str) -> os.stat_result | str:
     except ValueError:
         return "cannot be read: no file has such a name"
     return found if stat.S_ISREG(found.st_mode) else "not a regular file"
-
-
-def _identity(found: os.stat_result, path: str) -> int:
-    """Tell a file from others, whatever it is called, as far as its file system does."""
-    return hash((found.st_dev, found.st_ino)) if found.st_ino else hash(path)

@@ -70,6 +70,29 @@ async def test_links_are_followed_to_any_depth_in_their_order_and_items_come_onc
         assert await fetched(tmp_path / source) == (expected, [], [])
 
 
+async def test_nothing_is_lost_where_the_file_system_gives_all_files_one_number(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As some do that come over the network; links are still told by where they lead."""
+
+    class Found:
+        st_dev = st_ino = st_nlink = 1
+
+        def __init__(self, path: Any, **options: Any) -> None:
+            self._found = stat(path, **options)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._found, name)
+
+    for name, document in TREE.items():
+        write(name, document)
+    (tmp_path / "b b" / "more" / "latest.json").symlink_to("../4%3A.json")
+    (tmp_path / "b b" / "more" / "hard.json").symlink_to(tmp_path / "a" / "1.json")
+    stat = os.stat
+    monkeypatch.setattr(os, "stat", Found)
+    assert await fetched(tmp_path / "catalog.json") == (["2", "1", "3", "top", "4"], [], [])
+
+
 async def test_what_is_not_linked_is_counted_and_named(write: Write, tmp_path: Path) -> None:
     write("c/collection.json", catalog(("item", "items/a.json"), ("item", "items/2024/b.json")))
     for name in ("items/a", "items/2024/b", "items/c", "else/d"):
