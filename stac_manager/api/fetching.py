@@ -8,7 +8,16 @@ from stac_manager.api.next_links import at_search, with_conditions
 from stac_manager.api.page_sizes import CutPages, EarlyEnds, PageSize
 from stac_manager.api.paging import DOUBTS, OneItemError, Page, PageSizeError, fetch_page, look_at_one, make_sure
 from stac_manager.api.reading import APART, Reading
-from stac_manager.api.requests import Request, limit_of, one_back, with_limit, with_page_of
+from stac_manager.api.requests import (
+    LARGE_PAGE,
+    Request,
+    is_behind,
+    limit_of,
+    numbers_of,
+    one_back,
+    with_limit,
+    with_page_of,
+)
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.plan import Pages
@@ -58,7 +67,7 @@ class Fetcher:
         narrowed = self.sizes.are_reduced
         alone = narrowed or reading.share.failing
         try:
-            request, sent, page = await self.follower.follow(request, reading, attempts, narrowed=narrowed, alone=alone)
+            sent, page = await self.follower.follow(request, reading, attempts, narrowed=narrowed, alone=alone)
         except PageSizeError as error:
             if not self._resize(reading, request, error.limit):
                 raise
@@ -68,14 +77,15 @@ class Fetcher:
         if asked is not None and works is not None and works < asked:
             self.sizes.failed(works)
         part = reading.share.partition
-        came = reading.tally.members - (sent is not request)
+        overlaps = numbers_of(sent) != numbers_of(request)
+        came = reading.tally.members - overlaps
         if not isinstance(part, Pages):
             page = await self.make_sure(sent, page, enough, came)
             reading.first = page.first
         elif page.size < part.page_size and (page.following is not None or self._early_ends.may_have(page)):
             page = await self.make_sure(sent, page, enough, came)
         self.learn(page)
-        self.follower.take_off(page, reading, limit_of(request), overlaps=sent is not request)
+        self.follower.take_off(page, reading, overlaps=overlaps)
         return page
 
     def _resize(self, reading: Reading, request: Request, limit: int) -> bool:
@@ -151,7 +161,6 @@ class Fetcher:
             found = await make_sure(self.client, request, page, full=full, next_links_seen=seen, several=several)
         if found is not page and self.sizes.largest <= found.size == page.size:  # however many are asked for
             self.sizes.start_over(found.size)
-            self.follower.capped = True
             self.next_links_seen = True
         elif found.first is not page.first and page.size < limit:
             self.sizes.failed(found.size)
@@ -180,10 +189,9 @@ class Follower:
         self._client = client
         self._loses: bool | None = None  # whether links lose conditions, without which the page is another one
         self._astray: set[str] = set()  # addresses of links, instead of which that of the search works
-        self._counts = False  # whether pages have counts
+        self._counted: int | None = None  # by the latest page with a count
         self.outlines = True  # whether pages may be parsed item by item; not where that went wrong
         self.overlaps: bool | None = None  # whether pages may begin with the last Item of the page before them
-        self.capped = False  # whether no more Items a page can be had than are asked for
 
     async def fetch(self, request: Request, reading: Reading, attempts: int | None, *, narrowed: bool) -> Page:
         """Fetch a page of a reading, as `fetch_page` does; its first request then asks for the size that works."""
@@ -191,9 +199,9 @@ class Follower:
             request = with_conditions(request, reading.first) or request
         page = await self._fetch(request, reading.first, attempts, narrowed)
         reading.first = page.first
-        self._counts |= page.matched is not None
+        self._counted = self._counted if page.matched is None else page.matched
         for _ in range(TRIES):
-            if not self._counts or page.matched is not None or page.size or page.following is not None:
+            if self._counted is None or page.matched is not None or page.size or page.following is not None:
                 break
             page = await self._try(request, reading.first) or page  # a page without its count may be none
         if self._loses is None and page.matched != reading.counted:
@@ -202,60 +210,49 @@ class Follower:
 
     async def follow(
         self, request: Request, reading: Reading, attempts: int | None, *, narrowed: bool, alone: bool
-    ) -> tuple[Request, Request, Page]:
-        """Fetch a page of a reading, and the Item before it unless `alone`; give the request for it, and what was
-        sent. A server that makes no such pages is asked for no more of them."""
-        by_number = isinstance(reading.share.partition, Pages)
-        while not alone and (sent := self._one_back(request, reading)) is not request:
-            more, first, known = limit_of(sent) != limit_of(request), reading.first, self.overlaps is not None
-            try:
-                page = await self.fetch(sent, reading, attempts if known or not more else TRIES, narrowed=narrowed)
-                alone = reading.first is not first  # as only smaller pages can be had
-                if not self._is_in_vain(page, reading, limit_of(sent) if more and not alone else 2):
-                    self.overlaps = self.overlaps is not False
-                    return request, sent, page
-            except DataProcessingError as error:
-                if error.status not in REFUSED_PAGE and (known or not more):
-                    raise
-                alone = known
-            if alone:
-                request = with_limit(request, limit_of(reading.first) or 1) or request
-            else:
-                self.capped |= more
-                self.overlaps = None if more and not by_number and self.overlaps is not False else False
-        return request, request, await self.fetch(request, reading, attempts, narrowed=narrowed)
+    ) -> tuple[Request, Page]:
+        """Fetch a page of a reading, as large as ever, that begins with the Item before it unless `alone`; give what
+        was sent, too. A server that makes no such page is asked for no more of them."""
+        part, limit = reading.share.partition, limit_of(request) or 1
+        came = reading.tally.members + (part.first * part.page_size + 1 if isinstance(part, Pages) else 0)
+        sent = None if alone else self._one_back(request, reading, came)
+        if sent is None:
+            return request, await self.fetch(request, reading, attempts, narrowed=narrowed)
+        try:
+            page = await self.fetch(sent, reading, attempts, narrowed=narrowed)
+            rounded = self.overlaps is None and page.first_member() == reading.memory.circles.began
+            ahead = page.following is None or is_behind(page.following, request)
+            if page.size and ahead and not rounded:
+                self.overlaps = True
+                return sent, page
+        except DataProcessingError as error:
+            if error.status not in REFUSED_PAGE and not isinstance(error, OneItemError):
+                raise
+            left = (self._counted or 0) - came
+            if self.overlaps and left > 0:  # it may be the last one, of which not so many can be asked for
+                limit = min(limit, left)
+        self.overlaps = self.overlaps or False
+        request = with_limit(request, min(limit, limit_of(reading.first) or limit)) or request
+        return request, await self.fetch(request, reading, attempts, narrowed=narrowed)
 
-    def _one_back(self, request: Request, reading: Reading) -> Request:
-        """The request for a page and the Item before it, where its number counts Items: those that came or went show by
-        that. Without a count nothing is proved by it."""
-        part = reading.share.partition
+    def _one_back(self, request: Request, reading: Reading, came: int) -> Request | None:
+        """The request for a page from the Item before it on, behind `came` others, where its number counts Items and
+        pages are large: what came or went shows by that. Without a count nothing is proved by it."""
+        part, pages = reading.share.partition, reading.tally.fetched
         if self.overlaps is False or reading.memory.unnamed:
-            return request
+            return None
         if isinstance(part, Pages):
-            more = limit_of(request) == part.page_size
-            return one_back(request, came_before(reading), (part.origin,), more=more) or request
-        came = reading.tally.members
-        lacks = reading.counted is not None and reading.counted > came
-        return (one_back(request, came, more=not self.capped) if lacks else None) or request
+            return one_back(request, came, (part.origin - 1,)) if self.overlaps else None
+        lacks = reading.counted is not None and reading.counted > came >= (LARGE_PAGE - 1) * pages
+        return one_back(request, came) if lacks else None
 
-    def _is_in_vain(self, page: Page, reading: Reading, least: int | None) -> bool:
-        """Whether a page does not begin with the Item before it, as a server may round to whole pages, or has not the
-        `least` that it should have, though others follow."""
-        began = reading.memory.circles.began
-        if self.overlaps is None and began is not None and page.first_member() == began:
-            return True
-        more_come = page.following is not None and came_before(reading) + page.size < (page.matched or 0)
-        return more_come and page.size < (least or 2)
-
-    def take_off(self, page: Page, reading: Reading, limit: int | None, *, overlaps: bool) -> None:
-        """Leave out of a page, and of its link, what was asked for beside those of a `limit`."""
+    def take_off(self, page: Page, reading: Reading, *, overlaps: bool) -> None:
+        """Leave out of a page what was asked for beside it."""
         page.overlaps = overlaps and page.size > 0
-        if self.overlaps is None and page.size > 1 and page.counting:
+        if self.overlaps is None and page.counting:
             reading.memory.circles.began = page.first_member()
-        if overlaps and not page.overlaps:  # not even the Item before it, which may be all that it holds
+        if overlaps and not page.overlaps:
             reading.ending.shifted = APART
-        if overlaps and page.following is not None and limit and limit_of(page.following) == limit + 1:
-            page.following = with_limit(page.following, limit) or page.following
 
     async def _fetch(self, request: Request, first: Request, attempts: int | None, narrowed: bool) -> Page:
         """Fetch a page, at the address of the search where its link leads nowhere."""
@@ -292,9 +289,3 @@ class Follower:
         found = await self._try(whole, reading.first)
         self._loses = found is not None and found.matched == reading.counted
         return found if found is not None and self._loses else page
-
-
-def came_before(reading: Reading) -> int:
-    """How many Items are before the next page of a reading."""
-    part = reading.share.partition
-    return reading.tally.members + (part.first * part.page_size if isinstance(part, Pages) else 0)

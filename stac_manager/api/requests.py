@@ -21,7 +21,7 @@ COUNTING = ("offset", "_o", "skip", "page", "startIndex", "startindex", "start")
 NO_PAGES = {*COUNTING, "limit", "ids", "collections", "datetime", "from", "startRecord", "resultOffset"} - {"page"}
 """Names of numbers that count items, or nothing."""
 LARGEST_NUMBER = 10**12
-SMALL_PAGE = 50  # of a larger one, an Item that comes twice is no more than 2 %
+LARGE_PAGE = 50  # of so many Items one more is no more than 2 %
 _NUMBER = re.compile(r"\d{1,12}")
 _NUMBER_IN_QUERY = re.compile(rf"(?<=[?&])({'|'.join(COUNTING)})=(\d{{1,12}})(?=&|$)", re.ASCII)
 
@@ -97,16 +97,6 @@ class Counter:
     step: int  # by which it grows a page
     origin: int  # its value on the page number 0
 
-    def overlapping(self, size: int, *, more: bool) -> Counter | None:
-        """How it counts behind the first page, of so many Items, where each page begins with the last of the one
-        before it, and as many more may be asked for; None where its number counts pages."""
-        limit = limit_of(self.request)
-        if self.step != size or self.parameter == "page" or limit is None:
-            return None
-        if more and size == limit < SMALL_PAGE:
-            return self
-        return replace(self, step=size - 1, origin=self.origin + 1) if size > 1 else None
-
     def page(self, number: int) -> Request:
         """Build the request for a page, from 0."""
         return with_number(self.request, self.parameter, self.origin + number * self.step)
@@ -180,15 +170,20 @@ def with_number(request: Request, name: str, value: int) -> Request:
     return replace(request, url=re.sub(rf"(?<=[?&]){name}=\d+", f"{name}={value}", request.url))
 
 
-def one_back(request: Request, came: int, origins: Sequence[int] = (0, 1), *, more: bool = True) -> Request | None:
-    """The request for a page and the Item before it, behind `came` others, where its number counts Items: for a small
-    page one `more` is asked for, for others as many as ever. None of others."""
-    numbers, size = dict(numbers_of(request)), limit_of(request)
+def one_back(request: Request, came: int, origins: Sequence[int] = (0, 1)) -> Request | None:
+    """The request for as large a page from the Item before it on, behind `came` others, where its number counts Items
+    and it is large; None of others."""
+    numbers = dict(numbers_of(request))
     name, number = numbers.popitem() if len(numbers) == 1 else ("page", 0)
-    if name == "page" or size is None or came < 1 or number - came not in origins:
+    if name == "page" or (limit_of(request) or 0) < LARGE_PAGE or came < 1 or number - came not in origins:
         return None
-    back = with_number(request, name, number - 1)
-    return with_limit(back, size + 1) if more and size < SMALL_PAGE else back
+    return with_number(request, name, number - 1)
+
+
+def is_behind(request: Request, other: Request) -> bool:
+    """Whether no number of a request is as small as that of another one."""
+    numbers = numbers_of(other)
+    return all(number > numbers.get(name, -1) for name, number in numbers_of(request).items())
 
 
 def page_after(request: Request) -> Request | None:

@@ -14,7 +14,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.planning import NULLS_LOST, Planned, Planner
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, Reading
-from stac_manager.api.requests import Counter, Request, counter_of, counter_of_sizes, limit_of, with_limit
+from stac_manager.api.requests import LARGE_PAGE, Counter, Request, counter_of, counter_of_sizes, with_limit
 from stac_manager.api.seen import Seen
 from stac_manager.api.shares import Share
 from stac_manager.api.survey import around_first_page
@@ -82,7 +82,7 @@ class Ways:
         counter = None
         if number == look_at(reading):
             counter = counter_of(sent, page.following, page.size, number)
-        elif number == 1 and known is not None and known.second_of_one is not None and reading.counted is not None:
+        elif number == 1 and known and known.second_of_one and reading.counted is not None and page.size < LARGE_PAGE:
             counter = counter_of_sizes(page.following, known.second_of_one, page.size)
         if counter is None:
             return []
@@ -96,12 +96,7 @@ class Ways:
         self, reading: Reading, counter: Counter, size: int, number: int, *, overlaps: bool
     ) -> ByNumber:
         """Read on by numbers what was read in sequence, so many pages of it, of which the latest one `overlaps`."""
-        follower, sizes = self._fetcher.follower, self._fetcher.sizes
-        more = limit_of(counter.request) == sizes.now and not follower.capped
-        overlapping = counter.overlapping(size, more=more) if number == 1 else counter if overlaps else None
-        follower.overlaps = reading.counted is not None and overlapping is not None and follower.overlaps is not False
-        if follower.overlaps and overlapping is not None and number == 1:
-            counter, size = overlapping, overlapping.step
+        self._fetcher.follower.overlaps = overlaps
         frontier = Frontier(counter, size, number, reading.counted)
         self._by_number = ByNumber(frontier, self._ledger.claims, reading)
         return self._by_number

@@ -919,6 +919,17 @@ class LargestPage(Habit):
             ask.conditions = {**ask.conditions, "limit": self.limit}
 
 
+class NoPageReachesBeyond(Habit):
+    """A page that would reach beyond a number is refused, even if fewer items are left (Elasticsearch)."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    async def arrives(self, ask: Ask) -> None:
+        if ask.conditions.get("offset", 0) + ask.limit > self.number:
+            raise Refusal(400, {"detail": f"Result window is too large: {self.number}"})
+
+
 class RoundsOffsets(Habit):
     """An offset within a page is the beginning of that page."""
 

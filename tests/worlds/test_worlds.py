@@ -61,6 +61,7 @@ from .habits import (
     NextOnTheLastPage,
     NoContentBeyondTheEnd,
     NoLandingPage,
+    NoPageReachesBeyond,
     NoSearchLink,
     NotModified,
     NullIn200,
@@ -613,18 +614,16 @@ CASES: dict[str, Callable[[], Case]] = {
         {"limit": 1}, {"paging": "offset"}, most_requests=40,
     ),
     "the last page is full, and has a next link": lambda: Case(
-        [NextAfterFullPages()], at_one_instant, world={"paging": "offset"}, complete=True
+        [NextAfterFullPages(), Ignores("datetime", "bbox")], lambda: spread(496), {"limit": 100}, {"paging": "offset"},
+        most_requests=12, complete=True,
     ),
     "offsets are rounded to whole pages": lambda: Case(
-        [RoundsOffsets(), Ignores("datetime", "bbox")], options={"concurrency": 1}, world={"paging": "offset"},
-        most_requests=20,
+        [RoundsOffsets(), Ignores("datetime", "bbox")], lambda: spread(420), {"limit": 60}, {"paging": "offset"},
+        most_requests=14, complete=True,
     ),
-    "one more than asked for is refused": lambda: Case(
-        [LargestPage(10, silent=False, status=400), Ignores("datetime", "bbox")], world={"paging": "offset"},
-        most_requests=30,
-    ),
-    "one more than asked for is not given": lambda: Case(
-        [LargestPage(10, silent=True), Ignores("datetime", "bbox")], world={"paging": "offset"}, most_requests=30,
+    "large pages by offset, and no more than are counted": lambda: Case(
+        [NoPageReachesBeyond(480), Ignores("datetime", "bbox")], lambda: spread(480), {"limit": 60},
+        {"paging": "offset"}, most_requests=16, complete=True,
     ),
     "times by the hour": lambda: Case([CoarseTimes(HOUR)]),
     "times by the day": lambda: Case([CoarseTimes(DAY)]),
@@ -771,7 +770,7 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "a large page is cut, without counts": lambda: Case([LargestPage(4, silent=True)], world={"counts": False}),
     "a large page is cut, and links do not say so": lambda: Case(
-        [LargestPageUnsaid(4)], at_one_instant, world={"paging": "offset"}, most_requests=46
+        [LargestPageUnsaid(4)], at_one_instant, world={"paging": "offset"}, most_requests=38
     ),
     "a large page is cut, and links skip the rest": lambda: Case(
         [LargestPageUnsaid(4, skips=True)], world={"paging": "offset"}, most_requests=70
