@@ -75,7 +75,7 @@ def started(count: int) -> Iterator[list[WorkerProcess]]:
     For a process that is ours alone: those of Linux are forked from it, as long as it has no other threads.
     """
     processes: list[WorkerProcess] = []
-    forked = sys.platform == "linux" and threading.active_count() == 1
+    forked = _has_one_thread()
     try:
         for _ in range(count):
             processes.append(WorkerProcess([each.pipe for each in processes] if forked else None))
@@ -83,6 +83,14 @@ def started(count: int) -> Iterator[list[WorkerProcess]]:
     finally:
         for process in processes:
             process.close()
+
+
+def _has_one_thread() -> bool:
+    """Tell whether nothing is lost in a fork, by the system: Python does not know the threads of libraries in C."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:  # not on Linux
+        return False
 
 
 @contextmanager

@@ -209,6 +209,22 @@ def test_workers_that_wait_for_a_plan_end_when_there_is_none(tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
+def test_no_process_is_forked_beside_threads_that_python_does_not_know() -> None:
+    """As libraries in C start them: locks that they hold would be held in a fork for ever."""
+    script = """
+import ctypes, multiprocessing, threading
+from stac_manager.worker_process import started
+for _ in range(2):
+    with started(1):
+        print(type(multiprocessing.active_children()[0]).__name__, threading.active_count())
+    libc = ctypes.CDLL(None)
+    libc.pthread_create(ctypes.byref(ctypes.c_ulong()), None, libc.pause, None)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=SECONDS)
+    assert ended.stdout.splitlines() == ["ForkProcess 1", "SpawnProcess 1"]
+
+
 def test_a_process_that_may_start_none_says_so(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a worker of `multiprocessing.Pool`."""
     monkeypatch.setattr(current_process(), "daemon", True)
