@@ -53,7 +53,7 @@ class Planned:
     partitions: Sequence[Partition] = (Whole(),)  # oldest first
     cuts: Cuts | None = None  # cuts them further
     sizes: first_page.Sizes = field(default_factory=first_page.Sizes)  # what they should be like
-    failing: bool = False  # whether its first page cannot be had
+    failing: bool = False  # whether a page cannot be had: items without a datetime, or a geometry, may be lost anyway
 
     @property
     def page(self) -> Page | None:
@@ -123,7 +123,7 @@ class Planner:
         if isinstance(known, Endpoint):
             return Planned(await self.query(known), "")
         if known.failed is not None:
-            return await self.around(known, known.failed, workers)
+            return await self.around(known, workers)
         fetcher.sizes.failed(works := limit_of(known.page.first) or fetcher.page_size)
         page = await fetcher.make_sure(known.page.first, known.page, self._config.max_items)
         fetcher.learn(page)
@@ -133,18 +133,18 @@ class Planner:
             return replace(planned, later=True)
         return await self._cut_by_time(planned, parts(page), workers, surely=blindly)
 
-    async def around(self, known: Survey, error: DataProcessingError, workers: int) -> Planned:
-        """Cut a search of which the first page cannot be had, as the error says, which is raised if nothing cuts it."""
+    async def around(self, known: Survey, workers: int) -> Planned:
+        """Cut a search of which the first page cannot be had; the error of that is raised if nothing cuts it."""
         self._fetcher.came()
         self._fetcher.learn(known.page)
         around = Planned(known.query, "", known, failing=True)
         parts = max(first_page.parts_for(known.page, workers), 2)
-        planned = await self._cut_by_time(around, parts, workers, surely=True, lossy=True)
-        planned = planned if planned.cuts is not None else await self.another_way(planned, workers, lossy=True)
+        planned = await self._cut_by_time(around, parts, workers, surely=True)
+        planned = planned if planned.cuts is not None else await self.another_way(planned, workers)
         if planned.cuts is None:
-            planned = await self._cut_by_time(around, parts, workers, looked=True, surely=True, lossy=True)
-        if planned.cuts is None:
-            raise error
+            planned = await self._cut_by_time(around, parts, workers, looked=True, surely=True)
+        if planned.cuts is None and known.failed is not None:
+            raise known.failed
         return planned
 
     async def _cut_by_time(
@@ -156,10 +156,9 @@ class Planner:
         *,
         looked: bool = False,
         surely: bool = False,
-        lossy: bool = False,
     ) -> Planned:
         """Cut by time where that works; `looked` where it is known that not all items are alike in time, `surely` where
-        nothing finds out later that it does not, `lossy` where items without a datetime are lost anyway."""
+        nothing finds out later that it does not."""
         known, query = planned.known, planned.query
         assert known is not None
         page = known.page
@@ -173,7 +172,7 @@ class Planner:
         nulls = False
         if "datetime" not in query.body and (page.matched is None or known.reachable != page.matched):
             without = await null_datetime_search(self._client, query)
-            if without is None and not lossy:
+            if without is None and not planned.failing:
                 return replace(planned, reason=NULLS_LOST)
             nulls = without is not None and without.size > 0
         if not await self._finds_by_time(query, members, nulls=nulls, surely=surely or page.matched is None):
@@ -225,17 +224,15 @@ class Planner:
         if planned.known is None or planned.reason != NULLS_LOST:
             return planned
         page, query = planned.known.page, planned.query
+        planned = replace(planned, failing=True)
         cuts = SpaceCuts(page.objects(), page.matched)
-        if query.body.get("intersects") is None and (await self._is_cut_by_space(query, page, cuts, lossy=True))[0]:
+        if query.body.get("intersects") is None and (await self._is_cut_by_space(planned, page, cuts))[0]:
             by_space = _in_tiles(planned, page, cuts, workers, nulls=False)
             if by_space.cuts is not None:
                 return by_space
-        parts = max(first_page.parts_for(planned.known.page, workers), 2)
-        return await self._cut_by_time(planned, parts, workers, lossy=True)
+        return await self._cut_by_time(planned, max(first_page.parts_for(page, workers), 2), workers)
 
-    async def another_way(
-        self, planned: Planned, workers: int, reached: float | None = None, *, lossy: bool = False
-    ) -> Planned:
+    async def another_way(self, planned: Planned, workers: int, reached: float | None = None) -> Planned:
         """Cut a search after all while it is read in sequence, or say why not: by time, once it has proved long and the
         items from `reached` on were read, or if they only look alike on its first page; or by space."""
         if planned.later:
@@ -248,7 +245,7 @@ class Planner:
         alike = planned.reason == NOT_BY_TIME and not first_page.ranges_are_long(members, known.extent)
         cuts = SpaceCuts(members, page.matched)
         async with owned_tasks() as tasks:
-            by_space = tasks.create_task(self._is_cut_by_space(query, page, cuts, lossy=lossy))
+            by_space = tasks.create_task(self._is_cut_by_space(planned, page, cuts))
             others = alike and await self._others_than(query, members)
         if others:
             again = replace(planned, reason="")
@@ -267,12 +264,10 @@ class Planner:
             asked = [tasks.create_task(self._count(query, each)) for each in around]
         return any(task.result() for task in asked)
 
-    async def _is_cut_by_space(
-        self, query: Query, page: Page, cuts: SpaceCuts, *, lossy: bool = False
-    ) -> tuple[bool, bool]:
+    async def _is_cut_by_space(self, planned: Planned, page: Page, cuts: SpaceCuts) -> tuple[bool, bool]:
         """Whether the server filters by bbox and none are missed by that, or none of this page if that is enough; and
         whether some have no geometry."""
-        boxes = [{"bbox": list(box)} for box in (NOWHERE, cuts.place) if box]
+        boxes, query = [{"bbox": list(box)} for box in (NOWHERE, cuts.place) if box], planned.query
         async with owned_tasks() as tasks:
             without = tasks.create_task(self._count(query, NoGeometry())) if "filter" in query.endpoint.offers else None
             asked = [tasks.create_task(self._count(query, Whole(), box)) for box in boxes]
@@ -280,7 +275,7 @@ class Planner:
         nowhere, *piled = (task.result() for task in asked)
         if not nulls:  # there may be some that the filter does not find
             seen = any(first_vertex(each.get("geometry")) is None for each in page.objects())
-            nulls = None if seen else 0 if lossy else nulls
+            nulls = None if seen else 0 if planned.failing else nulls
         return space_cuts(page.matched, nowhere, nulls, *piled), bool(nulls)
 
     async def _count(self, query: Query, partition: Partition, others: Mapping[str, Any] | None = None) -> int | None:

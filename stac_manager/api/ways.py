@@ -223,7 +223,7 @@ class Ways:
             error = DataProcessingError(reading.ending.error)
             with suppress(DataProcessingError):
                 known = await around_first_page(self._fetcher.client, query, error)
-                return None if known is None else await planner.around(known, error, MOST_AT_ONCE)
+                return None if known is None else await planner.around(known, MOST_AT_ONCE)
         lossy = reading.ending.error is not None and self._planned.reason == NULLS_LOST
         if planner is None or not reading.tally.members or (self._planned.reason and not lossy):
             return None
