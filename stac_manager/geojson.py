@@ -33,6 +33,28 @@ def boxes_of(bbox: Sequence[float] | None) -> tuple[Box, ...]:
     return Box(west, south, HALF_TURN, north), Box(-HALF_TURN, south, east, north)
 
 
+def ring_of(box: Box) -> list[list[float]]:
+    """The corners of a box as a ring of a GeoJSON polygon."""
+    west, south, east, north = box
+    return [[west, south], [east, south], [east, north], [west, north], [west, south]]
+
+
+def area_across(bbox: Sequence[float] | None) -> dict[str, Any] | None:
+    """A `bbox` as the area that it is, if it crosses the antimeridian and has no heights."""
+    boxes = boxes_of(bbox)
+    if len(boxes) < 2 or (bbox and len(bbox) > 4):
+        return None
+    return {"type": "MultiPolygon", "coordinates": [[ring_of(box)] for box in boxes]}
+
+
+def band_around(bbox: Sequence[float] | None) -> list[float] | None:
+    """The box between the same latitudes all around the globe, for a `bbox` that crosses the antimeridian."""
+    if not bbox or len(boxes_of(bbox)) < 2:
+        return None
+    half = len(bbox) // 2
+    return [-180.0, *bbox[1:half], 180.0, *bbox[half + 1 :]]
+
+
 def first_vertex(geometry: Any) -> tuple[float, float] | None:
     """Longitude (-180 to 180) and latitude of the first position of a GeoJSON geometry; None if it has none."""
     for _ in range(10):

@@ -166,7 +166,7 @@ class Beyond:
         marks = Counter(self._ledger.mark_if_meant(each, part) for each in (page.objects() if page else ()))
         twice = {mark: times - 1 for mark, times in marks.items() if mark is not None and times > 1}
         for mark in twice:
-            self._ledger.has_twice(mark)
+            self._ledger.twice.add(mark)
         reading.tally.twice = max(sum(twice.values()), reading.tally.twice)  # with those of one page, counted before
         if reading.missing() is None and reading.ending.shifted == MOVED:
             reading.ending.shifted = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil, inf
+from math import ceil
 
 from stac_manager.api.forms import found
 from stac_manager.api.http import Client
 from stac_manager.api.planning import Planned
+from stac_manager.api.shares import begin_of, joined
 from stac_manager.api.splitting import OVERSIZE
 from stac_manager.plan import Interval, Partition
 from stac_manager.run import owned_tasks
@@ -50,28 +51,4 @@ async def counted_in_parts(client: Client, planned: Planned, partition_items: in
             whole += count or 0 if smaller else 0
             done += [] if smaller else [replace(partition, estimate=count)]
         to_count = crowded
-    return joined(sorted([*done, *to_count], key=_order), partition_items)
-
-
-def joined(partitions: Sequence[Partition], partition_items: int) -> list[Partition]:
-    """Put neighbouring intervals together that hold no more than one should, both of known size."""
-    together: list[Partition] = []
-    for partition in partitions:
-        last = together[-1] if together else None
-        if (
-            isinstance(last, Interval)
-            and isinstance(partition, Interval)
-            and last.estimate is not None
-            and partition.estimate is not None
-            and last.estimate + partition.estimate <= partition_items
-        ):
-            together[-1] = replace(last, end=partition.end, estimate=last.estimate + partition.estimate)
-        else:
-            together.append(partition)
-    return together
-
-
-def _order(partition: Partition) -> float:
-    if not isinstance(partition, Interval):
-        return inf
-    return -inf if partition.start is None else partition.start
+    return joined(sorted([*done, *to_count], key=begin_of), partition_items)

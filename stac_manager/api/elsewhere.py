@@ -7,8 +7,9 @@ from dataclasses import replace
 from itertools import islice
 from time import time
 
+from stac_manager.api.forms import found
 from stac_manager.api.http import Client
-from stac_manager.api.paging import Page, page_if_any
+from stac_manager.api.paging import Page
 from stac_manager.api.query import HARDLY_ANYTHING, NOWHERE, Query
 from stac_manager.api.space import cut
 from stac_manager.exceptions import DataProcessingError
@@ -56,13 +57,12 @@ def may_be_an_item(error: DataProcessingError, query: Query) -> bool:
 
 
 async def _finds_nothing_at_another_time(client: Client, query: Query) -> bool:
-    request = query.request(Whole(), 1, {"datetime": HARDLY_ANYTHING})
-    return await page_if_any(client, request, request, 1) is not None
+    return await found(client, query, Whole(), 1, {"datetime": HARDLY_ANYTHING}, attempts=1) is not None
 
 
 async def _finds_nothing_elsewhere(client: Client, query: Query) -> bool:
-    request = query.request(Whole(), 1, {"bbox": list(NOWHERE)})
-    return "intersects" not in query.body and await page_if_any(client, request, request, 1) is not None
+    area = "intersects" in query.body
+    return not area and await found(client, query, Whole(), 1, {"bbox": list(NOWHERE)}, attempts=1) is not None
 
 
 async def _page_beside(client: Client, query: Query, part: Partition, low: int = 0, high: int = 0) -> Page | None:
@@ -70,10 +70,9 @@ async def _page_beside(client: Client, query: Query, part: Partition, low: int =
     failing = [part]
     for part in islice(failing, MOST_HALVES):  # which grows meanwhile
         for half in _halves(part, low, high):
-            request = query.request(half, query.body["limit"])
-            page = await page_if_any(client, request, request, 1)
+            page = await found(client, query, half, query.body["limit"], attempts=1)
             if page is not None and page.size:
-                client.look_with(request)
+                client.look_with(page.first)
                 return replace(page, matched=None)
             failing += [half] if page is None else []
     return None

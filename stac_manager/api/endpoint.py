@@ -14,9 +14,9 @@ from yarl import URL
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.next_links import next_request
 from stac_manager.api.requests import Request, as_query
-from stac_manager.api.space import area_across, band_around
 from stac_manager.config import IngestConfig
 from stac_manager.exceptions import DataProcessingError, StatusError
+from stac_manager.geojson import area_across, band_around
 from stac_manager.network.links import linked, shown
 
 MOST_CLASSES = 10_000  # so many conformance classes of a landing page are looked at: the event loop waits meanwhile

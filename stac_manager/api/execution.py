@@ -8,6 +8,7 @@ from itertools import chain
 
 from stac_manager.api.beyond import Beyond
 from stac_manager.api.by_number import look_at
+from stac_manager.api.elsewhere import is_answered
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import TRIES, Fetcher
 from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, beside_circle, one_by_one, walked_anew
@@ -119,11 +120,12 @@ class Search:
 
     async def _survive(self, reading: Reading, error: DataProcessingError) -> None:
         """Go on without a page that cannot be had, where others can."""
-        status, partition = error.status, reading.share.partition
-        works, other = reading.tally.fetched or isinstance(partition, Pages), None  # as others came by their numbers
-        first = not isinstance(partition, Named) and await self.ways.may_begin_elsewhere(self.query, error)
-        if not (works or first or (self._fetcher.any_came and not 400 <= status < 500)):  # others came in this form
-            other = await another_form(self._fetcher.client, self.query, error, partition, reading.first)
+        status, partition, fetcher = error.status, reading.share.partition, self._fetcher
+        named, client = isinstance(partition, Named), fetcher.client
+        works = reading.tally.fetched or isinstance(partition, Pages)  # as others came by their numbers
+        first = not (fetcher.any_came or named) and await is_answered(client, self.query, error)
+        known = works or first or (fetcher.any_came and not 400 <= status < 500)  # others came in this form
+        other = None if known else await another_form(client, self.query, error, partition, reading.first)
         if other is not None:
             if other.endpoint != self.query.endpoint and status != REFUSED_METHOD:
                 reading.ending.elsewhere = reading.ending.elsewhere or error
@@ -134,7 +136,7 @@ class Search:
         if over and self.ways.ends(reading):
             self._fetcher.grow_again()
             return
-        apart = isinstance(partition, Named) and not works
+        apart = named and not works
         one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, reading, apart or first)
         if (status == 401 and not apart) or not (borne or (one and self.ways.may_be_over(reading))):
             raise reading.ending.elsewhere or error
@@ -142,7 +144,7 @@ class Search:
 
     def _is_replaced(self, reading: Reading, sent: Request, page: Page) -> bool:
         """Learn from the first page of a partition, and read smaller ones in its place if it is too large."""
-        partition = reading.share.partition
+        partition, size = reading.share.partition, self._fetcher.page_size
         if self._splitter is None or isinstance(partition, Pages):
             if reading.counted is not None and isinstance(partition, Whole):
                 self._stats.completeness.counted = reading.counted
@@ -152,7 +154,6 @@ class Search:
             return False
         if reading.tally.fetched > 1 or page.matched is None or not isinstance(partition, Interval | Tile):
             return False
-        size = self._fetcher.page_size
         if self._splitter.learn(reading, page, size):
             self._stop_dividing()
         self._replace(reading, self._splitter.oversized(reading, page, size))
@@ -187,14 +188,13 @@ class Search:
         if not divides or not self._fetcher.next_links_seen:
             return
         self._stats.notes.append(OVERLAPPING)
-        reading_of = {each.share: each for each in self._readings if each.following is not None and not each.stopped}
-        rests = {Share(share.partition, each.before): each for share, each in reading_of.items()}
+        under_way = (each for each in self._readings if each.following is not None and not each.stopped)
+        rests = {Share(each.share.partition, each.before): each for each in under_way}
         for members, whole in put_together([*rests, *self._runner.queue]):
             self._runner.add([whole])
             for share in members:
                 if share in rests:
                     rests[share].stopped = True
-                    self._splitter.overlap.forget(rests[share])
                 else:
                     self._runner.withdraw(share)
         self._room.changed()
@@ -277,10 +277,10 @@ class Search:
         elif reading.missing():
             if self._splitter is None and (helped := await self.ways.help(self.query, reading)) is not None:
                 self._cut_after_all(reading, helped)
-            shares = self.ways.halved(self.query, reading)
-            shares = self._splitter.repaired(reading, self._fetcher.sizes.largest) if self._splitter else shares
+            splitter, largest = self._splitter, self._fetcher.sizes.largest
+            shares = splitter.repaired(reading, largest) if splitter else self.ways.halved(self.query, reading)
             self._replace(reading, shares or await walked_anew(self._fetcher.client, reading))
-            reading.stopped |= self._splitter is not None and isinstance(reading.share.partition, Pages)
+            reading.stopped |= splitter is not None and isinstance(reading.share.partition, Pages)
 
     async def _look(self, reading: Reading) -> None:
         """Cut what is read in sequence another way, if there is one."""

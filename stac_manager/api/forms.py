@@ -15,9 +15,8 @@ from stac_manager.api.query import LONGEST_ADDRESS, NEWEST_FIRST, Bounds, Query
 from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Request, as_query, limit_of
 from stac_manager.api.shares import CIRCLES, Share
-from stac_manager.api.space import area_across, band_around
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.geojson import boxes_of
+from stac_manager.geojson import area_across, band_around, boxes_of
 from stac_manager.network import messages
 from stac_manager.plan import Pages, Partition, Whole
 
@@ -142,11 +141,16 @@ async def one_by_one(client: Client, query: Query, page: Page) -> Query | None:
 
 
 async def found(
-    client: Client, query: Query, partition: Partition, limit: int = 1, others: Mapping[str, Any] | None = None
+    client: Client,
+    query: Query,
+    partition: Partition,
+    limit: int = 1,
+    others: Mapping[str, Any] | None = None,
+    attempts: int = ATTEMPTS,
 ) -> Page | None:
     """Ask for the first page of a partition, which can be done without; None where it cannot be had."""
     request = query.request(partition, limit, others)
-    return await page_if_any(client, request, request, ATTEMPTS)
+    return await page_if_any(client, request, request, attempts)
 
 
 async def naming_collections(

@@ -54,14 +54,14 @@ class Ledger:
         self.claims = Claims(alone)
         self._strays = Strays() if alone is None else None  # of one run, what partitions lack is found in the end
         self._loads = loads
-        self._twice = Seen()
+        self.twice = Seen()  # items that the server has twice
         self._unread: dict[Partition, int] = {}  # cut around pages that cannot be had: where each is reported
 
     @property
     def came(self) -> int:
         """How many members were delivered, left out or failed; and those that the server has and counts twice."""
         came = self.stats.completeness.items + self.totals.left_out + self.totals.failed
-        return min(came + len(self._twice), max(came, self.stats.completeness.counted or 0))
+        return min(came + len(self.twice), max(came, self.stats.completeness.counted or 0))
 
     def finished(self, reading: Reading) -> None:
         """Remember what a partition owned. Where the whole was read once more, after its parts, and came to its end, a
@@ -102,8 +102,8 @@ class Ledger:
             stats.notes.append(f"The server returned {out} items that do not meet the search; they were left out.")
         if self.left == 0:
             return
-        if self._twice:
-            stats.notes.append(f"The server has {many(len(self._twice), 'item')} twice.")
+        if self.twice:
+            stats.notes.append(f"The server has {many(len(self.twice), 'item')} twice.")
         counts = [report.counted for report in proof.partitions if report.counted is not None]
         if proof.counted is None and len(counts) == len(proof.partitions) and sum(counts) == self.came:
             proof.counted = self.came
@@ -157,7 +157,7 @@ class Ledger:
             if page.asked is not None and page.counting and not page.overlaps:
                 claims.kept.keep(reading.share.partition, page.asked, marks)
             for mark in reading.finish_page(marks, page, reading.memory.different - known):
-                self.has_twice(mark)
+                self.twice.add(mark)
 
     def _joined(self, reading: Reading, page: Page) -> Iterator[Any]:
         """Give the members of a page, and the last one of the page before it if that did not come: Items in between may
@@ -185,15 +185,6 @@ class Ledger:
         """Whether one of these items of a reading did not come, to it or to others before."""
         before = [*reading.before, *filter(None, [self.claims.delivered])]
         return any(all(mark not in seen for seen in before) for mark in marks)
-
-    @property
-    def twice(self) -> int:
-        """How many items the server has twice."""
-        return len(self._twice)
-
-    def has_twice(self, mark: int) -> None:
-        """Take note of an item that the server has twice."""
-        self._twice.add(mark)
 
     def failed_pages(self, reading: Reading) -> None:
         """Take note of pages that nobody can have: no count proves anything then."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from stac_manager.api.endpoint import Endpoint
 from stac_manager.api.ownership import Asked
 from stac_manager.api.requests import Request, as_query
-from stac_manager.geojson import box_around
+from stac_manager.geojson import Box, box_around, ring_of
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Pages, Partition, Tile, Whole
 from stac_manager.timestamps import SECOND, seconds, text_of_second
 
@@ -231,21 +231,14 @@ def null_filter(own: Any, name: str) -> dict[str, Any]:
     return _and(own, f"{name} IS NULL", {"op": "isNull", "args": [{"property": name}]})
 
 
-def vain_filter(own: Any) -> dict[str, Any]:
-    """The members of a search that finds nothing, unless the server ignores filters."""
-    return _and(own, f"id = '{NO_ITEM}'", {"op": "=", "args": [{"property": "id"}, NO_ITEM]})
-
-
-def vain_query(own: Any) -> dict[str, Any]:
-    """The same for the Query extension."""
-    return {"query": {**(own if isinstance(own, dict) else {}), NO_ITEM: {"eq": NO_ITEM}}}
-
-
-def vain_area(own: Any) -> dict[str, Any]:
-    """The same for an area, but for items that are everywhere."""
-    west, south, east, north = NOWHERE
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    return {"intersects": {"type": "Polygon", "coordinates": [ring]}}
+def in_vain(name: str, own: Any) -> dict[str, Any]:
+    """The members of a search that finds nothing, unless the server ignores the condition `name`, of which the user has
+    his `own`; in an area, it may find items that are everywhere."""
+    if name == "filter":
+        return _and(own, f"id = '{NO_ITEM}'", {"op": "=", "args": [{"property": "id"}, NO_ITEM]})
+    if name == "query":
+        return {"query": {**(own if isinstance(own, dict) else {}), NO_ITEM: {"eq": NO_ITEM}}}
+    return {"intersects": {"type": "Polygon", "coordinates": [ring_of(Box(*NOWHERE))]}}
 
 
 def _and(own: Any, text: str, condition: dict[str, Any]) -> dict[str, Any]:

@@ -219,7 +219,7 @@ async def read(
         partition.key,
         proof.partitions,
         items=proof.items,
-        twice=ledger.twice,
+        twice=len(ledger.twice),
         left_out=ledger.totals.left_out,
         failed=ledger.totals.failed,
         pages=proof.pages,

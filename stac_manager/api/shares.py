@@ -33,12 +33,19 @@ def weight_of(share: Share) -> float:
     return share.partition.estimate or inf
 
 
+def begin_of(partition: Partition) -> float:
+    """Where an interval begins; infinity of others, which come after all of these."""
+    if not isinstance(partition, Interval):
+        return inf
+    return -inf if partition.start is None else partition.start
+
+
 def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
     """Several intervals of which each begins where the one before it ends, and the one in place of them."""
     groups: list[list[tuple[Interval, Share]]] = []
     alone = (share for share in shares if not share.beyond)
     intervals = [(share.partition, share) for share in alone if isinstance(share.partition, Interval)]
-    for partition, share in sorted(intervals, key=lambda each: -inf if each[0].start is None else each[0].start):
+    for partition, share in sorted(intervals, key=lambda each: begin_of(each[0])):
         if groups and groups[-1][-1][0].end is not None and groups[-1][-1][0].end == partition.start:
             groups[-1].append((partition, share))
         else:
@@ -70,13 +77,14 @@ def together(one: Partition, other: Partition, margin: int = 0) -> Interval | Ti
     return replace(one, start=start, end=end, east=max(one.east, other.east), north=max(one.north, other.north), **lows)
 
 
-def joined(partitions: Iterable[Partition]) -> list[Partition]:
-    """The same, with intervals that begin where the one before them ends as one."""
+def joined(partitions: Iterable[Partition], most: float = inf) -> list[Partition]:
+    """The same, with intervals that begin where the one before them ends as one, of no more items than `most`."""
     found: list[Partition] = []
     for each in partitions:
         last = found[-1] if found else None
-        if isinstance(last, Interval) and isinstance(each, Interval) and last.end == each.start:
-            found[-1] = replace(last, end=each.end)
+        items = sum(inf if part is None or part.estimate is None else part.estimate for part in (last, each))
+        if isinstance(last, Interval) and isinstance(each, Interval) and last.end == each.start and items <= most:
+            found[-1] = replace(last, end=each.end, estimate=None if items == inf else int(items))
         else:
             found.append(each)
     return found

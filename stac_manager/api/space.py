@@ -21,23 +21,6 @@ FEWEST_POINTS = 8  # fewer tell nothing of where the others are
 Point = tuple[float, float]
 
 
-def area_across(bbox: Sequence[float] | None) -> dict[str, Any] | None:
-    """The box of a search as the area that it is, if it crosses the antimeridian and has no heights."""
-    boxes = boxes_of(bbox)
-    if len(boxes) < 2 or (bbox and len(bbox) > 4):
-        return None
-    corners = [[(b.west, b.south), (b.east, b.south), (b.east, b.north), (b.west, b.north)] for b in boxes]
-    return {"type": "MultiPolygon", "coordinates": [[[[*each] for each in (*ring, ring[0])]] for ring in corners]}
-
-
-def band_around(bbox: Sequence[float] | None) -> list[float] | None:
-    """The box between the same latitudes all around the globe, if that of a search crosses the antimeridian."""
-    if not bbox or len(boxes_of(bbox)) < 2:
-        return None
-    half = len(bbox) // 2
-    return [-180.0, *bbox[1:half], 180.0, *bbox[half + 1 :]]
-
-
 def is_outside(bbox: Sequence[float] | None, member: Any) -> bool:
     """Whether the first vertex of an item lies outside of the box of a search: no tile owns it."""
     vertex = first_vertex(member.get("geometry"))

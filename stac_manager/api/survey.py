@@ -15,7 +15,7 @@ from stac_manager.api.forms import REFUSED_METHOD, found, goes_otherwise, naming
 from stac_manager.api.http import ATTEMPTS, Answer, Client
 from stac_manager.api.ownership import Asked, has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
-from stac_manager.api.query import HARDLY_ANYTHING, NOWHERE, Bounds, Query, vain_area, vain_filter, vain_query
+from stac_manager.api.query import HARDLY_ANYTHING, NOWHERE, Bounds, Query, in_vain
 from stac_manager.api.requests import LARGEST_NUMBER, Request, as_query
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.geojson import NUMBERS
@@ -193,9 +193,9 @@ async def heeds_collections(client: Client, query: Query) -> bool:
 async def ignored(client: Client, query: Query) -> list[str]:
     """Name the conditions that the server offers and ignores: with one that no item can meet it finds something."""
     names, nowhere = [], Asked(bbox=NOWHERE)
-    for name, vain in (("filter", vain_filter), ("query", vain_query), ("intersects", vain_area)):
+    for name in ("filter", "query", "intersects"):
         if name in query.body and (name in query.endpoint.offers or name not in EXTENSIONS):
-            page = await found(client, query, Whole(), others=vain(query.body[name]))
+            page = await found(client, query, Whole(), others=in_vain(name, query.body[name]))
             members = page.objects() if page is not None else []
             if any(name in EXTENSIONS or not nowhere.means(member) for member in members):
                 names.append(name)

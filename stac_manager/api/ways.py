@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from stac_manager.api.by_number import ByNumber, Frontier, look_at
-from stac_manager.api.elsewhere import is_answered
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
 from stac_manager.api.ledger import Ledger
@@ -205,10 +204,6 @@ class Ways:
         self._ledger.failed_pages(reading)
         reading.ending.shifted = reading.ending.error
         return planned
-
-    async def may_begin_elsewhere(self, query: Query, error: DataProcessingError) -> bool:
-        """Whether a search of which the first page cannot be had may have others."""
-        return not self._fetcher.any_came and await is_answered(self._fetcher.client, query, error)
 
     async def help(self, query: Query, reading: Reading) -> Planned | None:
         """Cut by time what was read in sequence and did not come to its end."""
