@@ -89,24 +89,17 @@ async def beside_circle(client: Client, query: Query, reading: Reading) -> Query
     """The same search by GET, where the pages of POST lead in a circle: caches may tell them apart by address alone,
     and rustac 0.8 heeds the number in its own links only where it is text. None where GET leads no further: then one
     page that is not large is all there is of a part."""
-    by_get = await _by_get(client, query, reading)
-    if by_get is None:
-        reading.settle_circle(works=reading.is_short and reading.share.partition != Whole())
-    return by_get
-
-
-async def _by_get(client: Client, query: Query, reading: Reading) -> Query | None:
-    again = reading.share.depth >= MOST_LAPSES
-    if again or reading.ending.problem not in CIRCLES or reading.first.method != "POST":
-        return None
-    by_get = replace(query, endpoint=replace(query.endpoint, post=False))
-    if not query.endpoint.post:
-        return by_get
-    request = by_get.request(reading.share.partition, 1)
-    first = await page_if_any(client, request, request, 1)
-    second = await page_if_any(client, first.following, request, 1) if first is not None and first.following else None
-    goes_on = first is not None and second is not None and second.first_member() not in (None, first.first_member())
-    return by_get if goes_on else None
+    part, again = reading.share.partition, reading.share.depth >= MOST_LAPSES
+    if not again and reading.ending.problem in CIRCLES and reading.first.method == "POST":
+        by_get = replace(query, endpoint=replace(query.endpoint, post=False))
+        first = await found(client, by_get, part, attempts=1) if query.endpoint.post else None
+        following = first and first.following
+        second = await page_if_any(client, following, first.first, 1) if first and following else None
+        goes_on = first and second and second.first_member() not in (None, first.first_member())
+        if goes_on or not query.endpoint.post:
+            return by_get
+    reading.settle_circle(works=reading.is_short and part != Whole())
+    return None
 
 
 async def walked_anew(client: Client, reading: Reading) -> list[Share]:

@@ -67,7 +67,8 @@ class Ledger:
         """Remember what a partition owned. Where the whole was read once more, after its parts, and came to its end, a
         count that is still larger is wrong."""
         if self._strays is None and isinstance(reading.share.partition, Whole):
-            reading.doubt_count()
+            odd = reading.ending.problem or reading.ending.shifted
+            reading.ending.doubtful = not odd and reading.memory.different == reading.tally.members
             if reading.missing() is None and reading.counted not in (None, self.stats.completeness.counted):
                 self.stats.completeness.counted, reading.ending.shifted = reading.counted, SHIFTED
             self.stats.notes += [STRAYED] * (reading.tally.items > 0)
@@ -216,10 +217,11 @@ class Ledger:
         reports.append(report)
 
     def skipped(self, reading: Reading) -> None:
-        """Take note of items that nobody can have."""
-        for error in reading.skipped():
+        """Take note of items that nobody can have, each once: something came behind them, or the end."""
+        for error in reading.memory.unnamed:
             self.totals.failed += 1
             self.failures.add(shown(reading.first.url), f"an item cannot be had: {error}")
+        reading.memory.unnamed = []
 
     def _is_delivered(self, reading: Reading, member: Any, mark: int, item: bool, page: Page, near: list[int]) -> bool:
         meant = not isinstance(member, dict) or self.conditions.are_met(reading, member)

@@ -89,6 +89,18 @@ def _in_tiles(planned: Planned, page: Page, cuts: SpaceCuts, workers: int, *, nu
     return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes)
 
 
+def _is_inside(asked: Asked, member: Any) -> bool:
+    """Whether the time of an item is within the search, and plain, but for a range that is turned round."""
+    time, clear = time_of(member)
+    return (
+        time is not None
+        and (clear or first_page.is_odd_in_time(member))
+        and FIRST_SECOND <= time // SECOND < LAST_SECOND  # an item may lie in the year 10000, in UTC
+        and (asked.start is None or time >= asked.start)
+        and (asked.end is None or time <= asked.end)
+    )
+
+
 class Planner:
     """Asks a server what there is to be cut, when it is needed."""
 
@@ -193,7 +205,7 @@ class Planner:
         the middle of a range, find ranges only as a whole, look at another property, or at the text of a time. Asked of
         an item with a range; `surely`, of any, an odd one rather."""
         asked = query.asked
-        known = [each for each in members if not (nulls and has_null_datetime(each)) and self._is_inside(asked, each)]
+        known = [each for each in members if not (nulls and has_null_datetime(each)) and _is_inside(asked, each)]
         witness = next(filter(first_page.lasts, known), None)
         if witness is None and surely:
             witness = next(filter(first_page.is_odd_in_time, known), known[0] if known else None)
@@ -204,19 +216,6 @@ class Planner:
         if page is None or page.following is not None:
             return True
         return any(each.get("id") == witness.get("id") for each in page.objects())
-
-    @staticmethod
-    def _is_inside(asked: Asked, member: Any) -> bool:
-        """Whether the time of an item is within the search, and plain, but for a range that is turned round."""
-        time, clear = time_of(member)
-        low, high = asked.start, asked.end
-        return (
-            time is not None
-            and (clear or first_page.is_odd_in_time(member))
-            and FIRST_SECOND <= time // SECOND < LAST_SECOND  # an item may lie in the year 10000, in UTC
-            and (low is None or time >= low)
-            and (high is None or time <= high)
-        )
 
     async def despite_nulls(self, planned: Planned, workers: int) -> Planned:
         """Cut by space what may lose items without a geometry, or by time what would lose those without a datetime, as

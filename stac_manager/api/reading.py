@@ -27,6 +27,7 @@ from stac_manager.api.shares import (
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, Pages, Whole
 from stac_manager.report import PartitionReport
+from stac_manager.timestamps import SECOND
 
 SHIFTED = "items came or went while pages were read: the server's count changed"
 MOVED = "items came again on later pages, which count: items that came or went have moved them"
@@ -114,7 +115,8 @@ class Reading:
         """Go on to where others read what is older."""
         assert partition.start is not None
         self.share = replace(self.share, partition=partition)
-        self.descent.stop_at(partition.start, given)
+        self.descent.until = partition.start / SECOND
+        self.descent.given += given
 
     @property
     def expected(self) -> int | None:
@@ -194,11 +196,6 @@ class Reading:
         self.following = None
         return True
 
-    def doubt_count(self) -> None:
-        """Take its count for wrong, if its pages came to their end, each with other items."""
-        odd = self.ending.problem or self.ending.shifted
-        self.ending.doubtful = not odd and self.memory.different == self.tally.members
-
     @property
     def contradicts(self) -> bool:
         """Whether its count alone says that something is missing: its pages were full and different up to the last."""
@@ -226,11 +223,6 @@ class Reading:
         self.tally.skipped += 1
         self.tally.members += 1
         self.following = beyond
-
-    def skipped(self) -> list[str]:
-        """Why members cannot be had behind which something came, or the end: each once."""
-        errors, self.memory.unnamed = self.memory.unnamed, []
-        return errors
 
     def begin_anew(self, first: Request) -> None:
         """Read from the beginning once more, over what came already."""

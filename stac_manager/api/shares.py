@@ -130,11 +130,6 @@ class Descent:
         self.pace = self.reached - second
         self.reached = second if self.pace >= 0 else None
 
-    def stop_at(self, time: int, given: int) -> None:
-        """Go on to a time, in nanoseconds, behind which others read so many items."""
-        self.until = time / SECOND
-        self.given += given
-
 
 LOOP = "the server's next link leads back to a page already read"
 REPEAT = "the server repeats a page"

@@ -207,19 +207,18 @@ class Ways:
 
     async def help(self, query: Query, reading: Reading) -> Planned | None:
         """Cut by time what was read in sequence and did not come to its end."""
-        by_number = self._by_number
-        if by_number is not None and reading.ending.error is None and reading.ending.problem is not CAPPED:
+        by_number, error = self._by_number, reading.ending.error
+        if by_number is not None and error is None and reading.ending.problem is not CAPPED:
             return None
         planner, self._planner = self._planner, None
         if by_number is not None:
             by_number.fail(reading)
             return None if planner is None else await self._instead_of_pages(planner, by_number.frontier, reading)
-        if planner is not None and reading.ending.error and not reading.memory.different:
-            error = DataProcessingError(reading.ending.error)
+        if planner is not None and error and not reading.memory.different:
             with suppress(DataProcessingError):
-                known = await around_first_page(self._fetcher.client, query, error)
+                known = await around_first_page(self._fetcher.client, query, DataProcessingError(error))
                 return None if known is None else await planner.around(known, MOST_AT_ONCE)
-        lossy = reading.ending.error is not None and self._planned.reason == NULLS_LOST
+        lossy = error is not None and self._planned.reason == NULLS_LOST
         if planner is None or not reading.tally.members or (self._planned.reason and not lossy):
             return None
         try:
@@ -229,8 +228,8 @@ class Ways:
             planned = await planner.another_way(planned, MOST_AT_ONCE)
             if planned.cuts is not None:
                 return planned
-            return None if reading.ending.error is None else await self._despite_nulls(planner, planned, reading)
+            return None if error is None else await self._despite_nulls(planner, planned, reading)
         except DataProcessingError:
-            if reading.ending.error is not None and not lossy:
-                raise DataProcessingError(reading.ending.error) from None
+            if error is not None and not lossy:
+                raise DataProcessingError(error) from None
             return None

@@ -398,7 +398,7 @@ def test_how_far_down_in_time_pages_are(
     for second in begins:
         descent.go_on(None if second is None else second * SECOND)
     if until is not None:
-        descent.stop_at(until * SECOND, 100)
+        descent.until = until
     assert (descent.is_in_order, descent.is_over, descent.pages_left) == (in_order, over, left)
     assert descent.is_shared == (until is not None)
 
