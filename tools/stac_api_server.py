@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             how: dict[str, Any] = {"access_log": None, "print": None, "max_line_size": MAX_URL_BYTES}
             web.run_app(app, sock=door, shutdown_timeout=SHUTDOWN_SECONDS, **how)
     except (InputError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {getattr(error, 'strerror', None) or error}\n")
         return 2
     except KeyboardInterrupt:  # before it listened
         return 130

@@ -29,6 +29,7 @@ from support import ROOT, THOROUGH, Run, make_item
 from benchmarks import _api_server
 from stac_manager.sinks.balance import LEAST_ITEMS
 from tools.commands import measuring
+from tools.commands.failures import in_one_line
 from tools.measuring import ad_hoc
 
 PROGRAM = [sys.executable, ROOT / "tools" / "benchmark_ingest.py"]
@@ -317,6 +318,12 @@ def test_wrong_input_ends_with_one_clear_line(
     assert said in line
     assert "s3cret" not in line
     assert done.stdout == ""
+
+
+def test_a_full_disk_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), in_one_line():
+        raise OSError(28, "No space left on device")
+    assert capsys.readouterr().err == "error: No space left on device\n"
 
 
 @pytest.mark.parametrize(("package", "arguments"), [("msgspec", ["--help"]), ("asv", ["compare", "HEAD", "HEAD"])])

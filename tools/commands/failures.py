@@ -47,8 +47,8 @@ def that_cannot_be_judged() -> Iterator[None]:
 
 def _in_words(error: Exception) -> str:
     """The system's words about a file, without its number for them."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
 
 
