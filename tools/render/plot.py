@@ -37,6 +37,7 @@ _LINE_OF_TEXT = 0.055  # a name beside a panel, as a share of its height
 _STRIP = 0.13  # the strip of samples beside its median, in inches
 _MOST_VALUES = 15  # that stand beside each other in a panel
 _LINE_LENGTH = 52  # of the names of levels below a panel, in characters
+_ROOM_BELOW = 0.2  # the lowest speedup, as a share of the logarithmic axis: its value stands there
 _ROOM_FOR_VALUE = 0.08  # left of the first level, as a share of the others' places: its value stands there
 # An interval is drawn this many times further than the samples go; beyond that an arrow shows that it goes on.
 _FURTHEST_BAR = 2.0
@@ -158,8 +159,8 @@ def _scale_speedups(axes: Axes, analysis: Analysis, points: list[_Point]) -> Non
     if ceiling is not None and ceiling < max(number for _, number in numbers):
         axes.axhline(ceiling, color=_QUIET, linestyle=":", linewidth=1.5, zorder=1, label="ceiling")
     # The ideal line rises above the points, so the space below is free for their values.
-    bottom = min(1.0, *(point.extent[0] for point in points)) / 1.8
-    axes.set_ylim(bottom, max(2.0, axes.dataLim.y1, *(point.extent[1] for point in points)) * 1.3)
+    least, most = min(1.0, *(x.extent[0] for x in points)), max(2.0, axes.dataLim.y1, *(x.extent[1] for x in points))
+    axes.set_ylim(least / max(1.8, (most / least) ** _ROOM_BELOW), most * 1.3)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}x")
 
 
