@@ -19,7 +19,7 @@ from made_data_sets import timed
 from servers.processes import answers, serving_on_a_free_port
 from support import ROOT, THOROUGH, make_item
 
-from tools.analysis.analysis import analyse_report
+from tools.analysis.analysis import Analysed
 from tools.analysis.model import Environment, Report
 from tools.render.json_file import as_json
 
@@ -180,7 +180,7 @@ def make_two_results(clone: Path) -> None:
     before, after = (clone / "results" / name for name in ("before.json", "after.json"))
     before.parent.mkdir(exist_ok=True)
     found = Report("2026-11-01T10:00:00+00:00", Environment(machine="box"), (timed({1: 1.0, 5: 0.5}),))
-    before.write_text(as_json(analyse_report(found)))
+    before.write_text(as_json(Analysed(found)))
     shutil.copy(before, after)
 
 

@@ -8,13 +8,7 @@ there, whole, is used as it is; remove its folder to have it made anew.
 Item `index` of a profile depends on (profile, seed, index), the kind of datetime and the skew; never on the number of
 items, the layout or the Python version.
 
-One folder holds one data set:
-
-    test_data/<name>/manifest.json      what it is; a set without it is not there
-    test_data/<name>/items/<id>.json    layout `directory`
-    test_data/<name>/items.json         layout `featurecollection`
-    test_data/<name>/items.ndjson       layout `ndjson`
-    test_data/<name>/items.parquet      layout `geoparquet` (needs pyarrow and stac-geoparquet)
+One folder holds one data set, with a manifest.json that says what it is; a set without it is not there.
 """
 
 import sys

@@ -31,7 +31,7 @@ from tools.commands.failures import in_one_line
 from tools.errors import ToolError
 from tools.test_data import items, sets
 from tools.test_data.items import DATETIME_KINDS, GENERATOR_VERSION, LAYOUTS, PROFILE_NAMES, DataSetSpec, build
-from tools.test_data.sets import ensure, find
+from tools.test_data.sets import ensure, read
 
 SCRIPT = Path(generator.__file__)
 PATIENCE_SECONDS = 120.0
@@ -278,7 +278,7 @@ def test_a_whole_set_is_used_as_it_is(layout: str, tmp_path: Path, monkeypatch: 
     made = ensure(spec, tmp_path)
     monkeypatch.delattr(sets, "build")
     assert ensure(spec, tmp_path) == made
-    assert find(spec, tmp_path) == made
+    assert read(tmp_path / spec.name) == made
 
 
 def edit_manifest(home: Path, **changes: object) -> None:
@@ -318,7 +318,7 @@ def test_a_damaged_file_is_made_anew(layout: str, tmp_path: Path) -> None:
     spec = DataSetSpec("naip", 5, layout)
     made = ensure(spec, tmp_path)
     DAMAGED_FILES[layout](tmp_path / spec.name)
-    assert find(spec, tmp_path) is None
+    assert read(tmp_path / spec.name) is None
     assert ensure(spec, tmp_path).bytes == made.bytes
 
 
@@ -327,7 +327,7 @@ def test_a_damaged_set_is_not_there_and_made_anew(damage: str, tmp_path: Path) -
     spec = DataSetSpec("naip", 5)
     made = ensure(spec, tmp_path)
     DAMAGE[damage](tmp_path / spec.name)
-    assert find(spec, tmp_path) is None
+    assert read(tmp_path / spec.name) is None
     again = ensure(spec, tmp_path)
     assert again == made
     assert by_id(read_layout("directory", again.path)) == by_id(list(iter_items(spec)))
@@ -355,7 +355,7 @@ def test_what_a_killed_run_left_is_ignored_and_removed_when_old(tmp_path: Path) 
         (leftover / "items" / "half.json").write_text("{")
     for leftover in (old, foreign):
         os.utime(leftover, (time.time() - 2 * 86_400,) * 2)
-    assert find(spec, tmp_path) is None
+    assert read(tmp_path / spec.name) is None
     assert len(read_layout("directory", ensure(spec, tmp_path).path)) == 5
     assert young.exists()
     assert foreign.exists()
@@ -385,7 +385,7 @@ def test_generators_at_the_same_time(tmp_path: Path) -> None:
     results = [process.communicate(timeout=PATIENCE_SECONDS) for process in running]
     assert [process.returncode for process in running] == [0, 0]
     assert results == [(f"{tmp_path / spec.name / 'items'}\n", "")] * 2
-    assert find(spec, tmp_path) is not None
+    assert read(tmp_path / spec.name) is not None
     assert [path.name for path in tmp_path.iterdir()] == [spec.name]
 
 
@@ -400,7 +400,7 @@ def test_program_takes_every_option_and_prints_the_path_and_nothing_else(tmp_pat
     path = Path(first.stdout.removesuffix("\n"))
     assert path.is_absolute()
     spec = DataSetSpec("landsat-c2-l2", 3, "featurecollection", 7, "subsecond", 0.5)
-    assert find(spec, tmp_path / "data") is not None
+    assert read(tmp_path / "data" / spec.name) is not None
     assert by_id(read_layout("featurecollection", path)) == by_id(list(iter_items(spec)))
     written = path.stat().st_mtime_ns
     assert run(*options.split(), cwd=tmp_path).stdout == first.stdout

@@ -148,8 +148,4 @@ class Analysed:
     """A report and the analysis of each of its data sets: what every renderer takes."""
 
     report: Report
-    analyses: tuple[Analysis, ...]
-
-
-def analyse_report(report: Report) -> Analysed:
-    return Analysed(report, tuple(map(Analysis, report.data_sets)))
+    analyses = cached_property(lambda self: tuple(map(Analysis, self.report.data_sets)))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tools import ROOT, progress
-from tools.analysis.analysis import analyse_report
+from tools.analysis.analysis import Analysed
 from tools.analysis.model import Report
 from tools.analysis.two_reports import compare_reports
 from tools.asv.history import judge
@@ -50,12 +50,12 @@ def report_command(commit: str | None, machine: str | None, results_dir: Path, s
         output = output or Path(f"results/report{suffix}")
         check_output(output, suffix=suffix)
     if source is not None:
-        write_report(analyse_report(_read(source)), form, output)
+        write_report(Analysed(_read(source)), form, output)
         return 0
     with that_cannot_be_judged() if compare is not None else nullcontext():
         found = read_report(results_dir, commit=commit, machine=machine, peers=peers, repository=ROOT)
         if compare is None:
-            write_report(analyse_report(found), form, output)
+            write_report(Analysed(found), form, output)
             return 0
         change = judge(results_dir, commit=found.environment.commit, base=compare, machine=machine, repository=ROOT)
         before = read_report(results_dir, commit=change.base, machine=machine)

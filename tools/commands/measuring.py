@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from tools import ROOT, progress
-from tools.analysis.analysis import analyse_report
+from tools.analysis.analysis import Analysed
 from tools.analysis.model import Concurrency, title_of
 from tools.asv.files import choices
 from tools.atomic import write_bytes
@@ -178,7 +178,7 @@ def _measure(request: Request, output: Path) -> None:
     report, remarks = measure(replace(request, command=_as_typed(sys.argv)))
     for remark in remarks:
         say(f"note: {remark}")
-    found = analyse_report(report)
+    found = Analysed(report)
     write_bytes(output, as_json(found).encode())
     write_report(found, "md", output.with_name(f"{output.stem}_report.md"))
     say(f"Written: {output}")

@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from tools.analysis.analysis import analyse_report
+from tools.analysis.analysis import Analysed
 from tools.analysis.model import DataSet, Environment, Report
 
 from .page import report_page
@@ -18,5 +18,5 @@ def load_ipython_extension(shell: Any) -> None:
 
 def report_html(report: Report) -> str:
     """A report in a frame of its own, so that its style and the notebook's do not meet."""
-    page = escape(render_html(report_page(analyse_report(report))), quote=True)
+    page = escape(render_html(report_page(Analysed(report))), quote=True)
     return f'<iframe title="Benchmark report" srcdoc="{page}" width="100%" height="700" frameborder="0"></iframe>'

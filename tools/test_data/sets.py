@@ -46,18 +46,18 @@ class DataSet:
 
 def ensure(spec: DataSetSpec, root: Path, *, progress: Progress = lambda done, total: None) -> DataSet:
     """The data set below `root`: the one that is there, or a new one; `progress` is told how many items are made."""
-    if (found := find(spec, root)) is not None:
+    home = root / spec.name
+    if (found := read(home)) is not None:
         return found
     root.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(root)
-    home = root / spec.name
     with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=root) as folder:
         unfinished = Path(folder) / spec.name
         unfinished.mkdir()
         name, write = WRITERS[spec.layout]
         write(_texts(spec, progress), unfinished / name)
         _write_manifest(spec, unfinished)
-        if find(spec, root) is None:
+        if read(home) is None:
             with suppress(FileNotFoundError):
                 home.rename(Path(folder) / "outdated")
             try:
@@ -65,14 +65,9 @@ def ensure(spec: DataSetSpec, root: Path, *, progress: Progress = lambda done, t
             except OSError:
                 if not home.exists():  # else another generator was faster: the content is the same
                     raise
-    made = find(spec, root)
-    if made is None:
+    if (made := read(home)) is None:
         raise OSError(f"{home} was changed while it was being made")
     return made
-
-
-def find(spec: DataSetSpec, root: Path) -> DataSet | None:
-    return read(root / spec.name)
 
 
 def read(home: Path) -> DataSet | None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scratch_asv import measure_scratch_project
 
-from tools.analysis.analysis import analyse_report
+from tools.analysis.analysis import Analysed
 from tools.analysis.change import between
 from tools.analysis.metrics import Run
 from tools.analysis.model import Usage
@@ -503,7 +503,7 @@ def test_what_cannot_be_is_not_known_and_what_is_written_can_be_read(
     made.commit("a" * 40, rows)
     if member == "machine":
         (made.root / "box" / "machine.json").write_text(json.dumps({"machine": "box", "version": 1, **value}))
-    found = analyse_report(read_report(made.root))
+    found = Analysed(read_report(made.root))
     (tmp_path / "a.json").write_text(as_json(found))
     assert read(tmp_path / "a.json") == found.report
     statuses = [level.status for level in found.report.data_sets[0].levels]

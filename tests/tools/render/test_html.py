@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from made_data_sets import make_data_set, measured_level, missing_level, timed
 from test_markdown import documented_report
 
-from tools.analysis.analysis import analyse_report
+from tools.analysis.analysis import Analysed
 from tools.analysis.model import Report
 from tools.analysis.two_reports import compare_reports
 from tools.render.page import change_page, report_page
@@ -15,7 +15,7 @@ from tools.render.templates import render_html
 
 
 def rendered(report: Report) -> str:
-    return render_html(report_page(analyse_report(report)))
+    return render_html(report_page(Analysed(report)))
 
 
 VOID = {"wbr", "meta", "img", "source"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from made_data_sets import make_data_set, measured_level, missing_level
 
-from tools.analysis.analysis import analyse_report
+from tools.analysis.analysis import Analysed
 from tools.analysis.model import DataSet, Environment, Level, Report, Usage
 from tools.atomic import write_bytes
 from tools.errors import ReportError
@@ -22,7 +22,7 @@ SCHEMA_PATH = Path(__file__).parents[3] / "tools" / "render" / "results.schema.j
 
 
 def write(report: Report, path: Path) -> None:
-    write_bytes(path, as_json(analyse_report(report)).encode())
+    write_bytes(path, as_json(Analysed(report)).encode())
 
 
 SECONDS = st.floats(min_value=1e-9, max_value=1e9)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from made_data_sets import make_data_set, measured_level, missing_level, summarised_level
 
-from tools.analysis.analysis import analyse_report
+from tools.analysis.analysis import Analysed
 from tools.analysis.model import Environment, Report, title_of
 from tools.render.page import report_page
 from tools.render.templates import escaped, render_markdown
@@ -28,7 +28,7 @@ DOCUMENTED = """\
 
 
 def render(report: Report, plot: str | None = None) -> str:
-    return render_markdown(report_page(analyse_report(report)), plot=plot)
+    return render_markdown(report_page(Analysed(report)), plot=plot)
 
 
 def documented_report() -> Report:

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from tools.analysis.analysis import Analysed, analyse_report
+from tools.analysis.analysis import Analysed
 from tools.analysis.model import Environment, Report
 from tools.render import plot
 from tools.render.plot import draw
@@ -41,7 +41,7 @@ NOTHING = make_data_set("t", "c", "api", "s", None, [])
 
 
 def report(*data_sets: object) -> Analysed:
-    return analyse_report(Report("2026-01-02T03:04:05+00:00", Environment(cores=2), data_sets))  # type: ignore[arg-type]
+    return Analysed(Report("2026-01-02T03:04:05+00:00", Environment(cores=2), data_sets))  # type: ignore[arg-type]
 
 
 def pixels(path: Path) -> np.ndarray:

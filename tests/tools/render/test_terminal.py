@@ -8,7 +8,7 @@ import pytest
 from made_data_sets import make_data_set, measured_level, missing_level
 from rich.console import Console
 
-from tools.analysis.analysis import analyse_report
+from tools.analysis.analysis import Analysed
 from tools.analysis.model import Environment, Report
 from tools.analysis.words import Line
 from tools.render.page import Page, Section, report_page
@@ -29,7 +29,7 @@ REPORT = Report(
 
 def shown(report: Report, *, terminal: bool = False, width: int = 80) -> str:
     output = io.StringIO()
-    page = report_page(analyse_report(report))
+    page = report_page(Analysed(report))
     show(
         page, Console(file=output, width=width, force_terminal=terminal, color_system="standard" if terminal else None)
     )
@@ -86,5 +86,5 @@ def test_a_terminal_without_colours_has_its_own_width(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setenv("COLUMNS", "60")
-    show(report_page(analyse_report(REPORT)))
+    show(report_page(Analysed(REPORT)))
     assert max(map(len, capsys.readouterr().out.splitlines())) in range(50, 61)
