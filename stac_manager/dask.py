@@ -43,7 +43,8 @@ KEPT_BYTES = 4_194_304
 ALONE_SECONDS = 300
 """So long a run waits for new workers in the place of all that are gone."""
 TASKS_A_THREAD = 2
-"""So many partitions are handed to the cluster for each of its threads: one that runs and one that waits."""
+"""So many partitions are handed to the cluster for each of its threads, one that runs and one that waits; where a rate
+or a level is divided, only as many as have a share of it."""
 
 
 def ingest(config: IngestOptions, dest: str | Path, client: Any, **options: Any) -> Manifest:
@@ -136,29 +137,32 @@ class Cluster:
         _refuse_values(job)
         _check_versions(self._client)
         waiting = iter(partitions)
-        running: dict[Any, Partition] = {}
+        divided = job.shared_by(2) != job
+        running: dict[Any, tuple[Partition, int]] = {}  # and among how many threads a limit was divided then
 
         def hand_out() -> None:
             threads = max(self._threads(), 1)  # jobs of a batch system begin one after another; a nanny starts one anew
-            share = job.shared_by(threads)
-            for partition in islice(waiting, max(TASKS_A_THREAD * threads - len(running), 0)):
+            share, room = job.shared_by(threads), TASKS_A_THREAD * threads - len(running)
+            if divided:  # all that is handed out may run at once, on threads that come later
+                room = int((1 - sum(1 / among for _, among in running.values())) * threads + 1e-6)
+            for partition in islice(waiting, max(room, 0)):
                 future = self._client.submit(
                     _do, share, partition, shared.columns, __version__, pure=False, key=_name(partition)
                 )
-                running[future] = partition
+                running[future] = partition, threads
 
         try:
             hand_out()
             while running:
-                future = self._first_done(running)
-                partition = running.pop(future)
-                hand_out()
-                try:
-                    yield Outcome(partition, future.result())
-                except DiskError:
-                    raise
-                except (StacManagerError, KilledWorker) as error:
-                    yield Outcome(partition, error=str(error))
+                for future in self._done(running):
+                    partition, _ = running.pop(future)
+                    hand_out()
+                    try:
+                        yield Outcome(partition, future.result())
+                    except DiskError:
+                        raise
+                    except (StacManagerError, KilledWorker) as error:
+                        yield Outcome(partition, error=str(error))
         except StacManagerError:
             raise
         except Exception as error:
@@ -169,8 +173,8 @@ class Cluster:
             if self._client.status == "running":
                 self._client.cancel(list(running))
 
-    def _first_done(self, running: Iterable[Any]) -> Any:
-        """Wait for one of the futures.
+    def _done(self, running: Iterable[Any]) -> list[Any]:
+        """Wait until one of the futures is done, and return all that are.
 
         Raises:
             DataProcessingError: If all workers are gone, and nobody starts another.
@@ -179,7 +183,7 @@ class Cluster:
 
         while True:
             try:
-                return next(iter(wait(list(running), ALONE_SECONDS, "FIRST_COMPLETED").done))
+                return list(wait(list(running), ALONE_SECONDS, "FIRST_COMPLETED").done)
             except TimeoutError:
                 if not self._threads():
                     raise DataProcessingError(

@@ -76,30 +76,36 @@ def test_a_cluster_that_is_gone_is_said_and_another_goes_on(
     assert ingest(config, dest, client, partition_items=5).items == ITEMS
 
 
+@pytest.mark.parametrize("limited", [False, True])
 def test_a_cluster_without_workers_is_said_and_one_that_grows_gets_more_to_do(
-    source: Path, tmp_path: Path, client: Any, monkeypatch: pytest.MonkeyPatch
+    limited: bool, source: Path, tmp_path: Path, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As jobs of a batch system begin one after another; what is asked of a source at once is divided anew."""
-    threads, levels, handed_out = [0], [], []
+    threads, submitted, handed_out = [0], [], []
     submit = client.submit
 
     def counted(do: Any, job: Any, *arguments: Any, **options: Any) -> Any:
-        levels.append(job.options["concurrency"])
-        return submit(do, job, *arguments, **options)
+        submitted.append((job.options["concurrency"], submit(do, job, *arguments, **options)))
+        if limited:
+            assert sum(level for level, future in submitted if not future.done()) <= 8
+        return submitted[-1][1]
 
     def grow(progress: Any) -> None:
-        handed_out.append(len(levels) - progress.done)
+        handed_out.append(len(submitted) - progress.done)
         threads[0] = 4 if progress.done else 1
 
     monkeypatch.setattr(client, "nthreads", lambda: {"tcp://1": threads[0]})
     monkeypatch.setattr(client, "submit", counted)
-    config = {"source": source, "concurrency": 8}
+    config = {"source": source, "concurrency": 8 if limited else "auto"}
     with pytest.raises(DataProcessingError, match="no workers: wait for the first"):
         ingest(config, tmp_path / "out", client)
     threads[0] = 1
     assert ingest(config, tmp_path / "out", client, partition_items=5, on_progress=grow).items == ITEMS
-    assert handed_out[:3] == [0, 2 * 1, 2 * 4]
-    assert (levels[0], levels[-1]) == (8, 2)
+    if limited:
+        assert (submitted[0][0], submitted[-1][0]) == (8, 2)
+    else:
+        assert handed_out[:2] == [0, 2 * 1]
+        assert 2 * 4 in handed_out
 
 
 def test_workers_without_this_version_are_refused(
