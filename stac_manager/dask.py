@@ -40,8 +40,8 @@ CONNECT_SECONDS = 10
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 4_194_304
 """So much of what was freed a process keeps for what comes next (mallopt(3))."""
-ALONE_SECONDS = 300
-"""So long a run waits for new workers in the place of all that are gone."""
+ALONE_SECONDS, LOOKS = 300, 10
+"""So long a run waits for new workers in the place of all that are gone, and so often it looks for them."""
 TASKS_A_THREAD = 2
 """So many partitions are handed to the cluster for each of its threads, one that runs and one that waits; where a rate
 or a level is divided, only as many as have a share of it."""
@@ -181,14 +181,16 @@ class Cluster:
         """
         from distributed import wait
 
+        looks = 0  # in a row at which there was no worker
         while True:
             try:
-                return list(wait(list(running), ALONE_SECONDS, "FIRST_COMPLETED").done)
+                return list(wait(list(running), ALONE_SECONDS / LOOKS, "FIRST_COMPLETED").done)
             except TimeoutError:
-                if not self._threads():
-                    raise DataProcessingError(
-                        "all workers of the Dask cluster are gone; completed parts are kept: run it again"
-                    ) from None
+                looks = 0 if self._threads() else looks + 1
+            if looks > LOOKS:
+                raise DataProcessingError(
+                    "all workers of the Dask cluster are gone; completed parts are kept: run it again"
+                )
 
 
 def _check_versions(client: Any) -> None:
