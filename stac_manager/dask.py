@@ -132,8 +132,6 @@ class Cluster:
     def __call__(self, job: Job, partitions: Iterable[Partition], shared: Shared) -> Generator[Outcome, None, None]:
         """Hand out the partitions, a few at a time for each of the workers that there are then, and yield what came of
         each."""
-        from distributed.scheduler import KilledWorker
-
         _refuse_values(job)
         _check_versions(self._client)
         waiting = iter(partitions)
@@ -155,14 +153,11 @@ class Cluster:
             hand_out()
             while running:
                 for future in self._done(running):
-                    partition, _ = running.pop(future)
+                    if (outcome := _outcome(future, running[future][0])) is None:
+                        continue
+                    del running[future]
                     hand_out()
-                    try:
-                        yield Outcome(partition, future.result())
-                    except DiskError:
-                        raise
-                    except (StacManagerError, KilledWorker) as error:
-                        yield Outcome(partition, error=str(error))
+                    yield outcome
         except StacManagerError:
             raise
         except Exception as error:
@@ -184,13 +179,30 @@ class Cluster:
         looks = 0  # in a row at which there was no worker
         while True:
             try:
-                return list(wait(list(running), ALONE_SECONDS / LOOKS, "FIRST_COMPLETED").done)
+                with self._client.as_current():  # there may be others
+                    return list(wait(list(running), ALONE_SECONDS / LOOKS, "FIRST_COMPLETED").done)
             except TimeoutError:
                 looks = 0 if self._threads() else looks + 1
             if looks > LOOKS:
                 raise DataProcessingError(
                     "all workers of the Dask cluster are gone; completed parts are kept: run it again"
                 )
+
+
+def _outcome(future: Any, partition: Partition) -> Outcome | None:
+    """What came of a task that was done; None if that was lost with its worker since then, and is done again."""
+    from distributed.scheduler import KilledWorker
+
+    try:
+        return Outcome(partition, future.result(ALONE_SECONDS / LOOKS))
+    except DiskError:
+        raise
+    except (StacManagerError, KilledWorker) as error:
+        return Outcome(partition, error=str(error))
+    except TimeoutError:
+        if future.done():
+            raise
+        return None
 
 
 def _check_versions(client: Any) -> None:
