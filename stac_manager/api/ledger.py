@@ -156,7 +156,7 @@ class Ledger:
             if reading.ending.problem != LOST:
                 self._leave_out(reading, len(near))
             if page.asked is not None and page.counting and not page.overlaps:
-                claims.kept.keep(reading.share.partition, page.asked, marks)
+                claims.hold(reading.share.partition, page.asked, marks)
             for mark in reading.finish_page(marks, page, reading.memory.different - known):
                 self.twice.add(mark)
 

@@ -11,23 +11,26 @@ from stac_manager.api.seen import is_named, marked
 from stac_manager.plan import Pages
 from stac_manager.run import Breaks
 
+FEWEST_PAGES = 11  # a search of fewer is soon read
+
 
 async def look_again(fetcher: Fetcher, ledger: Ledger, reading: Reading, *, last: bool) -> None:
-    """Doubt a reading of which a count says that all came, if pages hold other Items now than when they came: at the
-    end of one that goes from page to page; of pages by number, where the `last` ones are on their way."""
-    part, ending, kept = reading.share.partition, reading.ending, ledger.claims.kept
-    counted = ledger.stats.completeness.counted if isinstance(part, Pages) else reading.expected
+    """Doubt a reading of which a count says that all came, if one of two pages holds other Items now than when it came:
+    at the end of one that goes from page to page; of pages by number, where the `last` ones are on their way."""
+    part, ending, claims = reading.share.partition, reading.ending, ledger.claims
+    by_number = isinstance(part, Pages)
+    counted = ledger.stats.completeness.counted if by_number else reading.expected
     if counted is None or reading.stopped or ending.shifted or ending.problem or not ending.unproved:
         return
-    if not isinstance(part, Pages):
-        held = kept.of(part, reading.tally.fetched)
-    else:
-        held = kept.next_of_all(-(-counted // part.page_size)) if last else []
-    for each in held:
-        page = await fetcher.again(each.request, reading)
-        if page is not None and each.differs(await _marks_of(page)):
+    pages = -(-counted // part.page_size) if isinstance(part, Pages) else reading.tally.fetched
+    if pages < FEWEST_PAGES or (by_number and not last):
+        return
+    while claims.held and (by_number or claims.held[-1][0] == part) and not ending.shifted:
+        _, request, marks = claims.held.pop()
+        page = await fetcher.again(request, reading)
+        found = [] if page is None else await _marks_of(page)
+        if len(found) == len(marks) and set(found) != set(marks):  # of a page of another size nobody can tell
             ending.shifted = MOVED_UNSEEN
-            return
 
 
 async def _marks_of(page: Page) -> list[int]:

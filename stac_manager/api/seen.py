@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
 from typing import Any
@@ -22,9 +22,6 @@ MEAN_BUCKET = 128
 MARK_BYTES = 8
 """Of the 16 of a digest: among ten million items two are mistaken for one with a chance of 3 in a million."""
 LEAST_SHIFT = 8 * MARK_BYTES - 16  # more buckets than these would hold up the event loop as they are divided
-FEWEST_PAGES, FEWEST_LOOKS, PAGES_A_LOOK = 11, 2, 50
-"""A search of fewer pages is soon read; of others two, and one of so many, are asked for again in the end."""
-MOST_KEPT = 256
 MOST_STRAYS = 100_000
 """So many items that a partition does not own are remembered, to see whether another one delivers them."""
 MOST_OWNED = 2_000_000
@@ -131,7 +128,8 @@ class Claims:
         self.alone = alone
         self.delivered: Seen | None = None  # where the items alone do not tell which partition they come from
         self.by_number = False  # whether those are pages that were asked for by their numbers
-        self.kept = Kept()  # pages of which some are asked for again
+        self.held: list[tuple[Partition, Request, list[int]]] = []  # two pages that may be asked for again, and marks
+        self._pages = 0  # of so many
         self.ends: set[int] = set()  # marks of what precedes ranges of pages, where it did not come yet
         self.claimed = Seen()  # marks of those that were delivered
         self.doubtful: dict[str, None] = {}  # digests of those that were left to others
@@ -144,6 +142,13 @@ class Claims:
         here = _points_to(member, self.alone)
         (self.settled if here else self.doubtful)[digest_of(member) if item else f"{mark:032x}"] = None
         return here
+
+    def hold(self, partition: Partition, request: Request, marks: list[int]) -> None:
+        """Remember a page whose number is a power of two, and the one before: one is in the first half of those that
+        came, and one in the second."""
+        self._pages += 1
+        if self._pages & (self._pages - 1) == 0:
+            self.held = [*self.held[-1:], (partition, request, marks)]
 
     def is_first(self, mark: int, *, unclear: bool) -> bool:
         """Whether no other partition that is read here has delivered an item, where several may; it is remembered."""
@@ -158,74 +163,6 @@ def _points_to(member: Any, partition: Partition) -> bool:
         return True
     time = time_of(member)[0] if isinstance(member, dict) else None
     return partition.start is None if time is None else is_within(time, partition.start, partition.end)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What a page held when it came."""
-
-    partition: Partition
-    request: Request
-    size: int
-    mark: int
-
-    def differs(self, marks: Collection[int]) -> bool:
-        """Whether it holds other members now; of a page of another size nobody can tell."""
-        return len(marks) == self.size and hash(frozenset(marks)) != self.mark
-
-
-class Kept:
-    """Some of the pages of a search whose links count, spread evenly over the time in which they came. Where as many
-    Items go as come, no count shows that pages have moved: those that are asked for again do."""
-
-    def __init__(self) -> None:
-        self._held: list[Held] = []
-        self._came = self._looks = 0
-        self._every = 1  # of so many pages one is kept
-
-    def keep(self, partition: Partition, request: Request, marks: Collection[int]) -> None:
-        """Remember a page."""
-        self._came += 1
-        if self._came % self._every:
-            return
-        if self._held:
-            request = _sharing(request, self._held[-1].request)
-        self._held.append(Held(partition, request, len(marks), hash(frozenset(marks))))
-        if len(self._held) > MOST_KEPT:
-            del self._held[::2]
-            self._every *= 2
-
-    def of(self, partition: Partition, pages: int) -> list[Held]:
-        """Pages of a partition of so many to ask for again, now that they came: two, or 2 % of all."""
-        held = [each for each in self._held if each.partition == partition]
-        left = max(self._came // PAGES_A_LOOK, FEWEST_LOOKS) - self._looks
-        looks = min(max(pages // PAGES_A_LOOK, FEWEST_LOOKS), left, len(held))
-        if pages < FEWEST_PAGES or looks < 1:
-            return []
-        self._looks += looks
-        return [_one_of(held, number, looks) for number in range(looks)]
-
-    def next_of_all(self, pages: int) -> list[Held]:
-        """One more page of all to ask for again, where so many come: they are as many as of one partition."""
-        looks, number = max(pages // PAGES_A_LOOK, FEWEST_LOOKS), self._looks
-        if pages < FEWEST_PAGES or number >= looks or not self._held:
-            return []
-        self._looks += 1
-        return [_one_of(self._held, number, looks)]
-
-
-def _sharing(request: Request, other: Request) -> Request:
-    """The same request, without a copy of its own of what another one says too: an area may be large."""
-    said = other.body
-    if request.body is None or said is None:
-        return request
-    return replace(request, body={k: said[k] if said.get(k) == value else value for k, value in request.body.items()})
-
-
-def _one_of(held: Sequence[Held], number: int, looks: int) -> Held:
-    """A page for one of several looks. An early one shows what changed in most of the time, a later one what changed
-    among more Items."""
-    return held[(2 * number + 1) * len(held) // (2 * looks + 1)]
 
 
 class Strays:

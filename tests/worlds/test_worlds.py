@@ -603,7 +603,7 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "an item comes as another goes, once": lambda: Case(
         [ItemsComeAndGo(out="first", new="last", at=9), Ignores("datetime", "bbox")], world={"paging": "offset"},
-        most_requests=18,
+        most_requests=20,
     ),
     "an item comes as another goes, once, pages of 60": lambda: Case(
         [ItemsComeAndGo(out="first", new="last", at=20), Ignores("datetime", "bbox")], lambda: spread(1_260),
@@ -614,8 +614,8 @@ CASES: dict[str, Callable[[], Case]] = {
         {"limit": 1}, {"paging": "offset"}, most_requests=40,
     ),
     "the last page is full, and has a next link": lambda: Case(
-        [NextAfterFullPages(), Ignores("datetime", "bbox")], lambda: spread(496), {"limit": 100}, {"paging": "offset"},
-        most_requests=12, complete=True,
+        [NextAfterFullPages(), Ignores("datetime", "bbox")], lambda: spread(892), {"limit": 100}, {"paging": "offset"},
+        most_requests=16, complete=True,
     ),
     "offsets are rounded to whole pages": lambda: Case(
         [RoundsOffsets(), Ignores("datetime", "bbox")], lambda: spread(420), {"limit": 60}, {"paging": "offset"},
