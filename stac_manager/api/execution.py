@@ -54,7 +54,7 @@ class Search:
         self._runner.add(Share(partition, failing=planned.failing) for partition in planned.partitions)
 
     def _is_divided(self) -> bool:
-        return self._splitter is not None or self.ways.counts or self._runner.unfinished > 1
+        return self._splitter is not None or self.ways.by_number is not None or self._runner.unfinished > 1
 
     async def _read(self, share: Share) -> None:
         """Fetch the pages of a share, one after another."""
@@ -149,7 +149,7 @@ class Search:
             if reading.counted is not None and isinstance(partition, Whole):
                 self._stats.completeness.counted = reading.counted
             self._runner.add(self.ways.accept(reading, sent, page))
-            if not self.ways.counts and reading.following is not None and reading.tally.fetched == look_at(reading):
+            if self.ways.by_number is None and reading.following and reading.tally.fetched == look_at(reading):
                 self._runner.spawn(self._look(reading))
             return False
         if reading.tally.fetched > 1 or page.matched is None or not isinstance(partition, Interval | Tile):

@@ -204,17 +204,14 @@ class Ledger:
         partition, reports = reading.share.partition, self.stats.completeness.partitions
         if last and any(mark not in (self.claims.delivered or ()) for mark in self.claims.ends):
             reading.ending.shifted = reading.ending.shifted or APART
-        report = reading.report(query.datetime(partition), query.place(partition))
-        if reading.stopped:
-            report = replace(report, problem=None)
-        elif reading.share.failing and reading.ending.error:
+        if reading.share.failing and reading.ending.error and not reading.stopped:
             for each in list(self._unread):
                 if (both := together(each, partition)) is not None:
                     partition, at = both, self._unread.pop(each)
                     reports[at] = replace(reports[at], problem=None, shifted=None)
             self._unread[partition] = len(reports)
-            report = replace(report, datetime=query.datetime(partition), place=query.place(partition))
-        reports.append(report)
+        report = reading.report(query.datetime(partition), query.place(partition))
+        reports.append(replace(report, problem=None) if reading.stopped else report)
 
     def skipped(self, reading: Reading) -> None:
         """Take note of items that nobody can have, each once: something came behind them, or the end."""

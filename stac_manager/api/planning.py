@@ -222,14 +222,10 @@ class Planner:
         pages that may hold them cannot be had."""
         if planned.known is None or planned.reason != NULLS_LOST:
             return planned
-        page, query = planned.known.page, planned.query
-        planned = replace(planned, failing=True)
-        cuts = SpaceCuts(page.objects(), page.matched)
-        if query.body.get("intersects") is None and (await self._is_cut_by_space(planned, page, cuts))[0]:
-            by_space = _in_tiles(planned, page, cuts, workers, nulls=False)
-            if by_space.cuts is not None:
-                return by_space
-        return await self._cut_by_time(planned, max(first_page.parts_for(page, workers), 2), workers)
+        by_space = await self.another_way(replace(planned, failing=True), workers)
+        if by_space.cuts is not None:
+            return by_space
+        return await self._cut_by_time(by_space, max(first_page.parts_for(planned.known.page, workers), 2), workers)
 
     async def another_way(self, planned: Planned, workers: int, reached: float | None = None) -> Planned:
         """Cut a search after all while it is read in sequence, or say why not: by time, once it has proved long and the

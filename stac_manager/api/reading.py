@@ -240,7 +240,8 @@ class Reading:
         if self.expected is None:
             if self.ending.error and self.memory.different and not isinstance(self.share.partition, Pages):
                 return f"{self.ending.problem}; nobody knows what follows the {self.memory.different} items that came"
-            return self.ending.problem or (ENDED_EARLY if self._ended_early else None)
+            early = self.descent.is_shared and not self.descent.is_over and self.tally.members < (self.counted or 0)
+            return self.ending.problem or (ENDED_EARLY if early else None)
         missing = self.expected - self.memory.different - self.tally.skipped
         if missing <= (0 if self.memory.anew else self.tally.twice):
             return None
@@ -252,12 +253,6 @@ class Reading:
             return f"the server counts {missing} items more than its pages hold"
         why = f": {self.ending.problem}" if self.ending.problem else ""
         return f"{missing} of {self.counted} items did not come{why}"
-
-    @property
-    def _ended_early(self) -> bool:
-        """Whether its pages ended before others go on, and before its count."""
-        early = self.descent.is_shared and not self.descent.is_over
-        return early and self.tally.members < (self.counted or 0)
 
     def again(self) -> Share:
         """The same partition, to be read from its beginning over what came."""

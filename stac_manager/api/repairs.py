@@ -124,10 +124,8 @@ class Repairs:
         """Into how many parts to cut what may have been cut off; two at a time where counts were wrong before."""
         return 2 if self._doubted else min(max(ceil(wanted), 2), MOST_PARTS)
 
-    def allow(self, parts: int) -> bool:
-        """Tell whether what ended before its count may be cut into so many parts."""
-        return parts <= self._parts_left
-
-    def cut_short(self, parts: int) -> None:
-        """Take note that it was."""
-        self._parts_left -= parts
+    def spend(self, parts: int) -> bool:
+        """Tell whether what ended before its count may be cut into so many parts, and take note that it is."""
+        worth_it = parts <= self._parts_left
+        self._parts_left -= parts * worth_it
+        return worth_it

@@ -42,21 +42,18 @@ def begin_of(partition: Partition) -> float:
 
 def put_together(shares: Iterable[Share]) -> list[tuple[list[Share], Share]]:
     """Several intervals of which each begins where the one before it ends, and the one in place of them."""
-    groups: list[list[tuple[Interval, Share]]] = []
-    alone = (share for share in shares if not share.beyond)
-    intervals = [(share.partition, share) for share in alone if isinstance(share.partition, Interval)]
-    for partition, share in sorted(intervals, key=lambda each: begin_of(each[0])):
-        if groups and groups[-1][-1][0].end is not None and groups[-1][-1][0].end == partition.start:
-            groups[-1].append((partition, share))
+    groups: list[list[Share]] = []
+    intervals = [share for share in shares if isinstance(share.partition, Interval) and not share.beyond]
+    for share in sorted(intervals, key=lambda each: begin_of(each.partition)):
+        if groups and len(joined([groups[-1][-1].partition, share.partition])) == 1:
+            groups[-1].append(share)
         else:
-            groups.append([(partition, share)])
+            groups.append([share])
     together = []
-    for group in groups:
-        if len(group) > 1:
-            members = [share for _, share in group]
-            before = tuple({id(seen): seen for share in members for seen in share.before}.values())
-            whole = replace(group[0][0], end=group[-1][0].end, estimate=None)
-            together.append((members, Share(whole, before, max(share.depth for share in members))))
+    for group in (each for each in groups if len(each) > 1):
+        before = tuple({id(seen): seen for share in group for seen in share.before}.values())
+        [whole] = joined(replace(share.partition, estimate=None) for share in group)
+        together.append((group, Share(whole, before, max(share.depth for share in group))))
     return together
 
 

@@ -227,11 +227,10 @@ class Splitter:
     def _halved(self, share: Share, newer: Sequence[Partition]) -> list[Share]:
         """Cut a part that fails in two, of which one is read, and tells of the other one."""
         part = share.partition
-        able = self._cuts.can_cut(part) and self.repairs.allow(2)
-        one, *others = [replace(each, estimate=None) for each in self._cuts.cut(part, 2)] if able else [part]
-        if not others or _is_short(one) or _is_short(others[0]):
+        found: Sequence[Partition] = self._cuts.cut(part, 2) if self._cuts.can_cut(part) else ()
+        one, *others = [replace(each, estimate=None) for each in found or [part]]
+        if not others or _is_short(one) or _is_short(others[0]) or not self.repairs.spend(2):
             return []
-        self.repairs.cut_short(2)
         return [replace(share, failing=True, partition=one, beyond=(*joined(others), *joined(newer)))]
 
     def once_more(self) -> list[Share]:
@@ -241,9 +240,8 @@ class Splitter:
 
     def _cut_short(self, reading: Reading, parts: int, depth: int | None = None) -> list[Share]:
         """Cut a partition that ended before its count, as long as that brings pages."""
-        shares = self._cut(reading, parts, depth) if self.repairs.allow(parts) else []
-        self.repairs.cut_short(len(shares))
-        return shares
+        shares = self._cut(reading, parts, depth)
+        return shares if self.repairs.spend(len(shares)) else []
 
     def _cut(self, reading: Reading, parts: int, depth: int | None = None, reached: float | None = None) -> list[Share]:
         share = reading.share

@@ -40,20 +40,15 @@ class Ways:
         self._fetcher = fetcher
         self._ledger = ledger
         self._workers = workers
-        self._by_number: ByNumber | None = None
+        self.by_number: ByNumber | None = None  # where pages are asked for by number
         self._latest: tuple[Request, int, int, bool] | None = None
         """What came in sequence: asked for, size, number, and whether it overlaps the one before it."""
 
     @property
-    def counts(self) -> bool:
-        """Whether pages are asked for by number."""
-        return self._by_number is not None
-
-    @property
     def note(self) -> str | None:
         """How it was read, where that needs words."""
-        if self._by_number is not None:
-            parameter = self._by_number.frontier.counter.parameter
+        if self.by_number is not None:
+            parameter = self.by_number.frontier.counter.parameter
             return f"Pages were asked for by their number: the next links count ({parameter})."
         if any(isinstance(partition, Tile) for partition in self._planned.partitions):
             return BY_SPACE
@@ -61,19 +56,19 @@ class Ways:
 
     def first_request(self, partition: Partition) -> Request | None:
         """The request for the first page of a range of pages; None for other partitions."""
-        if isinstance(partition, Pages) and self._by_number is not None:
-            return self._by_number.frontier.counter.page(partition.first)
+        if isinstance(partition, Pages) and self.by_number is not None:
+            return self.by_number.frontier.counter.page(partition.first)
         return None
 
     def accept(self, reading: Reading, sent: Request, page: Page) -> list[Share]:
         """Look at how the links of a search count; what to read in other hands from here on."""
         partition = reading.share.partition
-        if isinstance(partition, Pages) and self._by_number is not None:
-            self._by_number.accept(reading, partition, sent, page)
+        if isinstance(partition, Pages) and self.by_number is not None:
+            self.by_number.accept(reading, partition, sent, page)
         if not isinstance(partition, Whole):
             return []
         self._latest = sent, page.size, reading.tally.fetched, page.overlaps
-        if self._workers < 2 or self._planner is None or self._by_number is not None:
+        if self._workers < 2 or self._planner is None or self.by_number is not None:
             return []
         number, known = reading.tally.fetched, self._planned.known
         if page.following is None or not self._is_worth_it(reading):
@@ -97,18 +92,18 @@ class Ways:
         """Read on by numbers what was read in sequence, so many pages of it, of which the latest one `overlaps`."""
         self._fetcher.follower.overlaps = overlaps
         frontier = Frontier(counter, size, number, reading.counted)
-        self._by_number = ByNumber(frontier, self._ledger.claims, reading)
-        return self._by_number
+        self.by_number = ByNumber(frontier, self._ledger.claims, reading)
+        return self.by_number
 
     def ends(self, reading: Reading) -> bool:
         """Whether a page that the server refuses may be one behind the last."""
-        if isinstance(reading.share.partition, Pages) and self._by_number is not None:
-            return self._by_number.ends(reading)
+        if isinstance(reading.share.partition, Pages) and self.by_number is not None:
+            return self.by_number.ends(reading)
         return reading.take_for_end()
 
     def may_be_over(self, reading: Reading) -> bool:
         """Whether errors may be all that is behind the last page: no count speaks against it."""
-        by_number = self._by_number
+        by_number = self.by_number
         if reading.counted is not None:
             more = reading.counted > reading.tally.members
         else:
@@ -121,39 +116,35 @@ class Ways:
         request = reading.ending.refused
         if request is None or reading.stopped:
             return []
-        if isinstance(reading.share.partition, Whole) and self._by_number is None:
-            self._count_on(reading, request)
-        return self._by_number.behind(reading, request, self._workers) if self._by_number is not None else []
-
-    def _count_on(self, reading: Reading, refused: Request) -> None:
-        """Ask for pages by their numbers from one on that cannot be had, if the link to it counts."""
-        sent, size, number, overlaps = self._latest or (refused, 0, 0, False)
-        if (counter := counter_of(sent, refused, size, number)) is not None:
-            self._read_by_number(reading, counter, size, number, overlaps=overlaps).begin_behind(number)
+        if isinstance(reading.share.partition, Whole) and self.by_number is None:
+            sent, size, number, overlaps = self._latest or (request, 0, 0, False)
+            if (counter := counter_of(sent, request, size, number)) is not None:
+                self._read_by_number(reading, counter, size, number, overlaps=overlaps).begin_behind(number)
+        return self.by_number.behind(reading, request, self._workers) if self.by_number is not None else []
 
     def beyond(self, reading: Reading) -> Request | None:
         """The request for what is behind an item that cannot be had; None where the links do not count, or all came."""
         partition, after = reading.share.partition, reading.behind_item()
-        if after is None or not isinstance(partition, Pages) or self._by_number is None:
+        if after is None or not isinstance(partition, Pages) or self.by_number is None:
             return after if isinstance(partition, Whole) else None
-        counter = self._by_number.frontier.counter
+        counter = self.by_number.frontier.counter
         left = counter.step - counter.place(after)[1]
         return None if left == counter.step else with_limit(after, left)
 
     def finished(self, reading: Reading) -> None:
         """See what its end means, and hand out no more pages where one range after another holds nothing new."""
         reading.settle_circle()
-        if self._by_number is not None and isinstance(reading.share.partition, Pages):
-            self._by_number.finished(reading)
+        if self.by_number is not None and isinstance(reading.share.partition, Pages):
+            self.by_number.finished(reading)
 
     def more(self, idle: int) -> list[Share]:
         """The next ranges of pages, as many as there are idle hands."""
-        return self._by_number.more(idle, self._workers) if self._by_number is not None else []
+        return self.by_number.more(idle, self._workers) if self.by_number is not None else []
 
     @property
     def all_handed_out(self) -> bool:
         """Whether all pages that are asked for by their numbers came, or are on their way."""
-        return self._by_number is not None and self._by_number.frontier.is_handed_out
+        return self.by_number is not None and self.by_number.frontier.is_handed_out
 
     def by_names(self, query: Query, reading: Reading) -> list[Share]:
         """Parts of a search that does not fit into one address; a server that ignores names gives the same to each."""
@@ -207,7 +198,7 @@ class Ways:
 
     async def help(self, query: Query, reading: Reading) -> Planned | None:
         """Cut by time what was read in sequence and did not come to its end."""
-        by_number, error = self._by_number, reading.ending.error
+        by_number, error = self.by_number, reading.ending.error
         if by_number is not None and error is None and reading.ending.problem is not CAPPED:
             return None
         planner, self._planner = self._planner, None
