@@ -147,6 +147,7 @@ class Rounds:
                     self._run(commit, number, known[commit])
             last = max(self._rounds(self.home.parent).values(), default=1)
             number += 1
+        progress(len(commits) * last, len(commits) * last)
 
     def keep(self) -> None:
         """Copy the round that was measured last to the results, where that is not done yet."""
