@@ -221,7 +221,8 @@ def test_report_puts_peers_and_another_commit_beside(run: Run, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("layout", "title"), [("directory", "200 JSON Files"), ("geoparquet", "200 Items in GeoParquet")]
+    ("layout", "title"),
+    [("directory", "200 JSON Files"), ("ndjson", "200 Items in NDJSON"), ("geoparquet", "200 Items in GeoParquet")],
 )
 def test_file_measures_generated_items(run: Run, tmp_path: Path, layout: str, title: str) -> None:
     size = ("--test-size", 200, "--layout", layout)

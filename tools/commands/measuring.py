@@ -28,6 +28,7 @@ from tools.test_data.sets import DataSet, ensure
 from .output import FILE, check_output, say, write_report
 
 TEST_DATA = ROOT / "test_data"
+IN_ONE_FILE = {"ndjson": "NDJSON", "featurecollection": "a FeatureCollection", "geoparquet": "GeoParquet"}
 LOCAL_LATENCY_SECONDS = 0.1
 LOCAL_API_ITEMS = 5000
 REMOTE_API_ITEMS = 500
@@ -101,7 +102,8 @@ def file_command(context: click.Context, /, test_size: int | None, profile: str 
         data = _made(test_size or 1000, profile=profile, layout=layout)
         spec = data.spec
         source, expected = str(data.path), min(spec.items, max_items or spec.items)
-        title = f"{expected:,} Items in GeoParquet" if spec.layout == "geoparquet" else title_of("file", expected)
+        form = IN_ONE_FILE.get(spec.layout)
+        title = f"{expected:,} Items in {form}" if form else title_of("file", expected)
         shown = f"{spec.profile} items, layout {spec.layout}, {data.bytes / 1e6:,.0f} MB, made by the generator"
     options = {"mode": "file", "source": source, **({"max_items": max_items} if max_items else {})}
     _fetches_an_item(options)  # or it ends here, before processes are started
