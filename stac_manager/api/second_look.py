@@ -25,7 +25,8 @@ async def look_again(fetcher: Fetcher, ledger: Ledger, reading: Reading, *, last
     pages = -(-counted // part.page_size) if isinstance(part, Pages) else reading.tally.fetched
     if pages < FEWEST_PAGES or (by_number and not last):
         return
-    while claims.held and (by_number or claims.held[-1][0] == part) and not ending.shifted:
+    while claims.looks and claims.held and (by_number or claims.held[-1][0] == part) and not ending.shifted:
+        claims.looks -= 1
         _, request, marks = claims.held.pop()
         page = await fetcher.again(request, reading)
         found = [] if page is None else await _marks_of(page)

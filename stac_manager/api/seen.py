@@ -130,6 +130,7 @@ class Claims:
         self.by_number = False  # whether those are pages that were asked for by their numbers
         self.held: list[tuple[Partition, Request, list[int]]] = []  # two pages that may be asked for again, and marks
         self._pages = 0  # of so many
+        self.looks = 2  # so many are still to be asked for again
         self.ends: set[int] = set()  # marks of what precedes ranges of pages, where it did not come yet
         self.claimed = Seen()  # marks of those that were delivered
         self.doubtful: dict[str, None] = {}  # digests of those that were left to others

@@ -24,6 +24,7 @@ BY_NAMES = "The search was sent in parts: its ids, or its Collections, do not fi
 ONE_BY_ONE = "Collections were searched one by one: the server has no search in several at once."
 BY_SPACE = "Split by area: time does not split this search."
 FEWEST_PAGES = 4  # fewer that are left are not worth another way
+FEWEST_TO_PROVE = 10  # and fewer are read so soon that hardly an Item comes or goes meanwhile
 MOST_AT_ONCE, DOUBTED_AT_ONCE = 4, 16
 """What a search is cut for that was meant to be read in sequence; if its count is all that says why, in finer parts:
 some of them are enough to see whether counts are wrong."""
@@ -76,12 +77,16 @@ class Ways:
         counter = None
         if number == look_at(reading):
             counter = counter_of(sent, page.following, page.size, number)
-        elif number == 1 and known and known.second_of_one and reading.counted is not None and page.size < LARGE_PAGE:
+        elif number == 1 and known and known.second_of_one and self._is_soon_read(reading, page.size):
             counter = counter_of_sizes(page.following, known.second_of_one, page.size)
         if counter is None:
             return []
         self._read_by_number(reading, counter, page.size, number, overlaps=page.overlaps)
         return self.more(self._workers)
+
+    def _is_soon_read(self, reading: Reading, size: int) -> bool:
+        """Whether nobody need wait for the second page, which shows whether pages overlap: small ones do not."""
+        return reading.counted is not None and (size < LARGE_PAGE or reading.pages_left(size) < FEWEST_TO_PROVE)
 
     def _is_worth_it(self, reading: Reading) -> bool:
         return reading.counted is None or reading.pages_left(self._fetcher.page_size) >= FEWEST_PAGES

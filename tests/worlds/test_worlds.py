@@ -614,8 +614,8 @@ CASES: dict[str, Callable[[], Case]] = {
         {"limit": 1}, {"paging": "offset"}, most_requests=40,
     ),
     "the last page is full, and has a next link": lambda: Case(
-        [NextAfterFullPages(), Ignores("datetime", "bbox")], lambda: spread(892), {"limit": 100}, {"paging": "offset"},
-        most_requests=16, complete=True,
+        [NextAfterFullPages(), Ignores("datetime", "bbox")], lambda: spread(1_288), {"limit": 100},
+        {"paging": "offset"}, most_requests=20, complete=True,
     ),
     "offsets are rounded to whole pages": lambda: Case(
         [RoundsOffsets(), Ignores("datetime", "bbox")], lambda: spread(420), {"limit": 60}, {"paging": "offset"},
