@@ -25,14 +25,17 @@ class Quota:
     until: float = inf
     binds: bool = False  # whether requests have to wait for it
     believed: bool = True
+    _bare: bool = False  # whether nothing is left though nothing was sent beside, nor more left before in this window
     _said: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT))  # in this window
     _sent: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def told(self, left: int, seconds: float, began: float, now: float) -> None:
         """The answer to what was sent at `began`, which was not refused, says that so many are `left` for so long."""
+        later = sum(sent > began for sent in self._sent)
         beside = max(sum(sent > began - (now - began) for sent in self._sent) - 1, 0)  # which it may not count yet
-        if self._said and left - beside > self._said[-1]:
+        if self._said and left - later > self._said[-1]:
             self._said.clear()  # a window ended before it was said to: times are rounded up
+        self._bare = left == beside == 0 and not any(self._said)
         self._said.append(left)
         self.believed &= self._said.count(left) <= MOST_ALIKE
         self.binds &= self.believed
@@ -48,10 +51,9 @@ class Quota:
     def delay(self, now: float) -> float:
         """Seconds until another request may be sent."""
         if now >= self.until:
-            self.left, self.until = self.most or inf, now + max(self.seconds, 1.0)
+            self.left, self.until = self.most or inf, now + self.seconds
             self._said.clear()
-        only_nothing = self._said and not any(self._said)
-        if self.left > 0 or only_nothing or not self.believed:
+        if self.left > 0 or self._bare or not self.believed:
             return 0.0
         self.binds = True
         return self.until - now

@@ -28,7 +28,8 @@ def quota(headers: Mapping[str, str]) -> tuple[int, float] | None:
     said = [(_LEFT.search(part), _RESET.search(part)) for part in _policies(headers.get("RateLimit", ""))]
     said += [(_number(headers, prefix + "Remaining"), _number(headers, prefix + "Reset")) for prefix in _PREFIXES]
     found = [(int(left[1]), _seconds(float(reset[1]), headers)) for left, reset in said if left and reset]
-    return min((each for each in found if 0 <= each[1] <= RETRY_AFTER_CAP_SECONDS), default=None)
+    bearable = (each for each in found if 0 < each[1] <= RETRY_AFTER_CAP_SECONDS)
+    return min(bearable, key=lambda each: (each[0], -each[1]), default=None)
 
 
 def _policies(value: str) -> list[str]:

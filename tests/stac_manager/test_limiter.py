@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from math import ceil
 from statistics import fmean
 
 import pytest
@@ -409,12 +410,66 @@ def test_a_limit_that_is_not_reached_for_long_is_still_believed() -> None:
     assert quota.delay(10.0) > 0
 
 
+Says = Callable[[float], tuple[int, float] | None]
+
+
+def keeping_to(quota: Quota, says: Says, level: int, requests: int, latency: float = 0.3) -> tuple[float, int]:
+    """Send so many at once, answered out of order; return when all were, and how many were refused."""
+    dice, flights, now, refused = random.Random(1), [], 0.0, 0
+    while requests or flights:
+        delay = quota.delay(now)
+        if requests and len(flights) < level and not delay:
+            quota.sent(now)
+            flights.append((now + latency * dice.uniform(0.2, 1.0), now, says(now)))
+            requests -= 1
+        elif flights and (not requests or len(flights) == level or min(flights)[0] <= now + delay):
+            ended, began, said = flights.pop(flights.index(min(flights)))
+            now = max(now, ended)
+            refused += said is None
+            if said is not None:
+                quota.told(*said, began, now)
+        else:
+            now += delay
+    return now, refused
+
+
+@pytest.mark.parametrize("level", [1, 20])
+@pytest.mark.parametrize(
+    ("most", "window", "latency"), [(2, 1.0, 0.3), (30, 1.0, 0.3), (30, 10.0, 0.3), (5, 0.4, 0.3), (5, 10.0, 4.0)]
+)
+def test_a_server_that_counts_down_refuses_nothing(most: int, window: float, latency: float, level: int) -> None:
+    passed: list[float] = []
+
+    def says(now: float) -> tuple[int, float] | None:
+        this = [each for each in passed if each // window == now // window]
+        if len(this) == most:
+            return None
+        passed.append(now)
+        return most - len(this) - 1, float(ceil(window - now % window))  # rounded up, as most do
+
+    quota = Quota()
+    quota.sent(0.0)  # the landing page comes first
+    quota.told(*(says(0.0) or (0, 0.0)), 0.0, 0.1)
+    ended, refused = keeping_to(quota, says, level, 10 * most, latency)
+    assert (refused, quota.believed) == (0, True)
+    assert ended <= 11 * (ceil(window) + latency) + latency * 10 * most / level
+
+
+@pytest.mark.parametrize("says", [lambda now: (7, 60.0), lambda now: (7 * (now % 0.02 > 0.01), 60.0)])
+def test_several_nodes_that_count_nothing_hold_nobody(says: Says) -> None:
+    quota = Quota()
+    ended, _ = keeping_to(quota, says, 20, 200)
+    assert (quota.believed, quota.binds) == (False, False)
+    assert ended < 65
+
+
 def test_a_window_is_as_large_as_the_last_one() -> None:
     quota = Quota()
     quota.told(2, 5.0, 0.0, 0.1)
     for _ in range(2):
         quota.sent(0.2)
     assert quota.delay(0.3) > 4
+    assert quota.binds
     assert [quota.delay(5.2), quota.left] == [0.0, 3]
 
 

@@ -24,6 +24,7 @@ THEN = 1_796_018_400
         ({}, None),
         ({"RateLimit": '"default";r=50;t=30', "RateLimit-Policy": '"default";q=100;w=60'}, (50, 30)),
         ({"RateLimit": '"day";r=900;t=60, "burst";r=4;t=1'}, (4, 1)),
+        ({"RateLimit": '"burst";r=0;t=1, "minute";r=0;t=40'}, (0, 40)),
         ({"RateLimit": "limit=100, remaining=7, reset=5"}, (7, 5)),
         ({"RateLimit-Limit": "10", "RateLimit-Remaining": "3", "RateLimit-Reset": "1"}, (3, 1)),
         ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(THEN + 40), "Date": DATE}, (0, 39.5)),
@@ -32,6 +33,7 @@ THEN = 1_796_018_400
         ({"X-RateLimit-Remaining": "9", "X-RateLimit-Reset": str(THEN - 40), "Date": DATE}, None),
         ({"X-RateLimit-Remaining": "9", "X-RateLimit-Reset": "3600"}, None),  # nobody waits so long
         ({"X-RateLimit-Remaining": "9"}, None),
+        ({"RateLimit-Remaining": "7", "RateLimit-Reset": "0"}, None),  # that is over, or never begins
         ({"RateLimit-Remaining": "-1", "RateLimit-Reset": "1"}, None),
         ({"RateLimit-Remaining": "nan", "RateLimit-Reset": "inf"}, None),
         ({"RateLimit-Remaining": "9" * 5_000, "RateLimit-Reset": "1"}, None),
