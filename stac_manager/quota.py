@@ -25,8 +25,8 @@ class Quota:
     until: float = inf
     binds: bool = False  # whether requests have to wait for it
     believed: bool = True
-    _bare: bool = False  # whether nothing is left though nothing was sent beside, nor more left before in this window
-    _said: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT))  # in this window
+    _bare: bool = False  # whether nothing is left, and neither was more left before nor anything sent beside
+    _said: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT))  # in this window; nothing left also before
     _sent: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def told(self, left: int, seconds: float, began: float, now: float) -> None:
@@ -35,7 +35,7 @@ class Quota:
         beside = max(sum(sent > began - (now - began) for sent in self._sent) - 1, 0)  # which it may not count yet
         if self._said and left - later > self._said[-1]:
             self._said.clear()  # a window ended before it was said to: times are rounded up
-        self._bare = left == beside == 0 and not any(self._said)
+        self._bare = left == 0 and not (self.most and beside) and not any(self._said)
         self._said.append(left)
         self.believed &= self._said.count(left) <= MOST_ALIKE
         self.binds &= self.believed
@@ -52,7 +52,8 @@ class Quota:
         """Seconds until another request may be sent."""
         if now >= self.until:
             self.left, self.until = self.most or inf, now + self.seconds
-            self._said.clear()
+            if any(self._said):
+                self._said.clear()
         if self.left > 0 or self._bare or not self.believed:
             return 0.0
         self.binds = True

@@ -455,12 +455,22 @@ def test_a_server_that_counts_down_refuses_nothing(most: int, window: float, lat
     assert ended <= 11 * (ceil(window) + latency) + latency * 10 * most / level
 
 
-@pytest.mark.parametrize("says", [lambda now: (7, 60.0), lambda now: (7 * (now % 0.02 > 0.01), 60.0)])
-def test_several_nodes_that_count_nothing_hold_nobody(says: Says) -> None:
-    quota = Quota()
-    ended, _ = keeping_to(quota, says, 20, 200)
-    assert (quota.believed, quota.binds) == (False, False)
-    assert ended < 65
+@pytest.mark.parametrize(
+    ("says", "waits", "levels"),
+    [
+        (lambda now: (0, 60.0), 0, (1, 2, 20)),
+        (lambda now: (0, 1.0), 0, (1, 2, 20)),
+        (lambda now: (7, 60.0), 1, (1, 2, 20)),
+        (lambda now: (9 if now == 0 else 0, 60.0), 2, (1, 2, 20)),
+        (lambda now: (7 * (now % 0.02 > 0.01), 60.0), 1, (20,)),  # two nodes; fewer requests cannot tell that
+    ],
+)
+def test_who_counts_nothing_holds_nobody(says: Says, waits: int, levels: tuple[int, ...]) -> None:
+    for level in levels:
+        quota = Quota()
+        ended, _ = keeping_to(quota, says, level, 200, 1.0)
+        assert (quota.believed, quota.binds) == (False, False)
+        assert ended < 60.5 * waits + 200 / level
 
 
 def test_a_window_is_as_large_as_the_last_one() -> None:
