@@ -4,6 +4,7 @@ asv has no options for these. A changed copy of the configuration would have to 
 finds pyproject.toml (and in it what a build needs), plugins and {conf_dir} from the folder of the file in use.
 """
 
+import os
 import sys
 
 if __name__ == "__main__":
@@ -17,5 +18,8 @@ if __name__ == "__main__":
         return read(cls, {**settings, "results_dir": results_dir, "branches": [branch]})
 
     config.Config.from_json = classmethod(from_json)
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":  # of which asv knows nothing
+        for stream in (sys.stdout, sys.stderr):
+            stream.isatty = lambda: False  # type: ignore[method-assign]
     sys.argv = ["asv", *arguments]
     main.main()  # which ends the process with asv's exit code

@@ -3,6 +3,7 @@
 import sys
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -34,15 +35,13 @@ def preview(*, port: int, open_browser: bool, say: Callable[[str], None]) -> Non
         server = _Server(("127.0.0.1", port), partial(_Files, directory=str(project.html_dir)))
     except OSError as error:
         raise ToolError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
-    with server:
+    with server, suppress(KeyboardInterrupt):
         address = f"http://127.0.0.1:{server.server_port}/speedup.html"
         say(f"The dashboard: {address} (Ctrl-C ends)")
         if open_browser and not webbrowser.open(address):
             say("No browser could be started here; open the address yourself.")
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            say("Ended.")
+        server.serve_forever()
+    say("Ended.")
 
 
 class _Server(ThreadingHTTPServer):

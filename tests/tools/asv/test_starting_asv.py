@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import runpy
 import sys
 from pathlib import Path
 
+import asv.config
+import asv.main
 import pytest
 
-from tools.asv.run import started
+from tools.asv.run import ELSEWHERE, started
 
 FIND_PYTHON = "import shutil, sys; print(shutil.which('python{}.{}'.format(*sys.version_info)))"
 
@@ -37,3 +40,23 @@ def test_asv_finds_the_python_that_runs_it(tmp_path: Path, monkeypatch: pytest.M
     with started([], config=tmp_path / "asv.conf.json", log=log, program=("-c", FIND_PYTHON)) as asv:
         assert asv.wait() == 0
     assert Path(log.read_text().splitlines()[-1]).parent == Path(sys.executable).parent
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "colours"), [("TERM", "dumb", False), ("NO_COLOR", "1", False), ("TERM", "xterm", True)]
+)
+def test_colours_of_asv_are_left_out_where_nobody_wants_them(
+    variable: str, value: str, colours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    for name in ("TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(sys, "argv", ["elsewhere.py", "results", "main", "publish"])
+    monkeypatch.setattr(sys, "path", ["to be left out", *sys.path])
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr(asv.config.Config, "from_json", asv.config.Config.from_json)
+    monkeypatch.setattr(asv.main, "main", lambda: seen.append((sys.argv[1:], sys.stdout.isatty())))
+    runpy.run_path(str(ELSEWHERE), run_name="__main__")
+    assert seen == [(["publish"], colours)]
