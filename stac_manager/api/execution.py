@@ -134,7 +134,7 @@ class Search:
             return
         over = status in REFUSED_PAGE or (works and await self._beyond.errs_at_ends(self.query, reading, error))
         if over and self.ways.ends(reading):
-            self._fetcher.grow_again()
+            self._fetcher.sizes.grow_again()
             return
         apart = named and not works
         one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, reading, apart or first)

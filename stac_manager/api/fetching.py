@@ -136,7 +136,7 @@ class Fetcher:
         if not (self.any_came or apart):
             return False
         self._errors_in_a_row += 1
-        self.grow_again(surely=isinstance(error, OneItemError))
+        self.sizes.grow_again(surely=isinstance(error, OneItemError))
         forbidden = error.status == 403 and not (apart or reading.tally.fetched)
         around = reading.share.failing or (apart and 400 <= error.status < 500)
         around = around and not isinstance(error, RefusedBodyError)
@@ -175,11 +175,6 @@ class Fetcher:
         self._early_ends.learn(page)
         if page.size:
             sizes.learn(page.size, page.size_bytes)
-
-    def grow_again(self, *, surely: bool = False) -> None:
-        """Ask for pages of the size that was asked for, where smaller ones did not help."""
-        if surely or not self.sizes.works:
-            self.sizes.start_over()
 
 
 class Follower:

@@ -111,10 +111,10 @@ class PageSize:
         self._needed = PAGES_BEFORE_GROWING
         self._grew_from: int | None = None
 
-    @property
-    def works(self) -> bool:
-        """Whether pages of this size came, of which one twice as large could not be had."""
-        return self._came > 1
+    def grow_again(self, *, surely: bool = False) -> None:
+        """Ask for as many as were wanted first, where smaller pages did not help, as no two of this size came."""
+        if surely or self._came <= 1:
+            self.start_over()
 
     @property
     def are_reduced(self) -> bool:

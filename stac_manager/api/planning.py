@@ -78,17 +78,6 @@ def why_never_split(config: IngestConfig) -> str | None:
     return None if Bounds.parse(config.datetime).splittable else TOO_SHORT
 
 
-def _in_tiles(planned: Planned, page: Page, cuts: SpaceCuts, workers: int, *, nulls: bool) -> Planned:
-    """Cut a search by space, if there is anything to be cut."""
-    parts = first_page.tiles_for(page, workers)
-    tiles = cuts.plan(planned.query.body.get("bbox"), parts)
-    if len(tiles) < 2:
-        return planned
-    partitions: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
-    sizes = first_page.Sizes.of(page.matched, parts, workers)
-    return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes)
-
-
 def _is_inside(asked: Asked, member: Any) -> bool:
     """Whether the time of an item is within the search, and plain, but for a range that is turned round."""
     time, clear = time_of(member)
@@ -236,19 +225,17 @@ class Planner:
         known = planned.known
         if known is None or not planned.reason or planned.query.body.get("intersects") is not None:
             return planned
-        page, query, members = known.page, planned.query, known.page.objects()
+        members = known.page.objects()
         alike = planned.reason == NOT_BY_TIME and not first_page.ranges_are_long(members, known.extent)
-        cuts = SpaceCuts(members, page.matched)
         async with owned_tasks() as tasks:
-            by_space = tasks.create_task(self._is_cut_by_space(planned, page, cuts))
-            others = alike and await self._others_than(query, members)
+            by_space = tasks.create_task(self._cut_by_space(planned, workers))
+            others = alike and await self._others_than(planned.query, members)
         if others:
-            again = replace(planned, reason="")
-            by_time = await self._cut_by_time(again, first_page.parts_for(page, workers), workers, looked=True)
+            again, parts = replace(planned, reason=""), first_page.parts_for(known.page, workers)
+            by_time = await self._cut_by_time(again, parts, workers, looked=True)
             if by_time.cuts is not None:
                 return by_time
-        works, nulls = by_space.result()
-        return _in_tiles(planned, page, cuts, workers, nulls=nulls) if works else planned
+        return by_space.result()
 
     async def _others_than(self, query: Query, members: list[Any]) -> bool:
         """Whether there are items before or after those of one instant."""
@@ -259,19 +246,28 @@ class Planner:
             asked = [tasks.create_task(self._count(query, each)) for each in around]
         return any(task.result() for task in asked)
 
-    async def _is_cut_by_space(self, planned: Planned, page: Page, cuts: SpaceCuts) -> tuple[bool, bool]:
-        """Whether the server filters by bbox and none are missed by that, or none of this page if that is enough; and
-        whether some have no geometry."""
-        boxes, query = [{"bbox": list(box)} for box in (NOWHERE, cuts.place) if box], planned.query
+    async def _cut_by_space(self, planned: Planned, workers: int) -> Planned:
+        """Cut by space where the server filters by bbox and none are missed by that, or none of this page if that is
+        enough; items without a geometry apart."""
+        assert planned.known is not None
+        query, page, members = planned.query, planned.known.page, planned.known.page.objects()
+        cuts = SpaceCuts(members, page.matched)
+        boxes = [{"bbox": list(box)} for box in (NOWHERE, cuts.place) if box]
         async with owned_tasks() as tasks:
             without = tasks.create_task(self._count(query, NoGeometry())) if "filter" in query.endpoint.offers else None
             asked = [tasks.create_task(self._count(query, Whole(), box)) for box in boxes]
         nulls = without.result() if without is not None else None
         nowhere, *piled = (task.result() for task in asked)
         if not nulls:  # there may be some that the filter does not find
-            seen = any(first_vertex(each.get("geometry")) is None for each in page.objects())
+            seen = any(first_vertex(each.get("geometry")) is None for each in members)
             nulls = None if seen else 0 if planned.failing else nulls
-        return space_cuts(page.matched, nowhere, nulls, *piled), bool(nulls)
+        parts = first_page.tiles_for(page, workers)
+        tiles = cuts.plan(query.body.get("bbox"), parts)
+        if len(tiles) < 2 or not space_cuts(page.matched, nowhere, nulls, *piled):
+            return planned
+        partitions: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
+        sizes = first_page.Sizes.of(page.matched, parts, workers)
+        return replace(planned, reason=None, partitions=partitions, cuts=cuts, sizes=sizes)
 
     async def _count(self, query: Query, partition: Partition, others: Mapping[str, Any] | None = None) -> int | None:
         """How many items a partition has, at least; None where that cannot be told."""
