@@ -51,7 +51,7 @@ class Quota:
     def delay(self, now: float) -> float:
         """Seconds until another request may be sent."""
         if now >= self.until:
-            self.left, self.until = self.most or inf, now + self.seconds
+            self.left, self.until = self.most, now + self.seconds
             if any(self._said):
                 self._said.clear()
         if self.left > 0 or self._bare or not self.believed:

@@ -470,7 +470,7 @@ def test_who_counts_nothing_holds_nobody(says: Says, waits: int, levels: tuple[i
         quota = Quota()
         ended, _ = keeping_to(quota, says, level, 200, 1.0)
         assert (quota.believed, quota.binds) == (False, False)
-        assert ended < 60.5 * waits + 200 / level
+        assert ended < 60.5 * waits + 150 / level
 
 
 def test_a_window_is_as_large_as_the_last_one() -> None:
