@@ -10,7 +10,7 @@ from stac_manager.api.beyond import Beyond
 from stac_manager.api.by_number import look_at
 from stac_manager.api.elsewhere import is_answered
 from stac_manager.api.features import DamagedPageError
-from stac_manager.api.fetching import TRIES, Fetcher
+from stac_manager.api.fetching import BUFFER_BYTES, TRIES, Fetcher
 from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, beside_circle, one_by_one, walked_anew
 from stac_manager.api.ledger import TURN_SECONDS, Ledger
 from stac_manager.api.paging import OneItemError, Page
@@ -33,8 +33,6 @@ from stac_manager.plan import Interval, Pages, Tile, Whole
 from stac_manager.protocols import Item
 from stac_manager.reader import Parts, counted
 from stac_manager.run import Room, Runner, pages_at_once
-
-BUFFER_BYTES = 28_000_000  # what all pages take at most, in flight or waiting for the consumer, whatever the level
 
 
 class Search:
@@ -174,7 +172,8 @@ class Search:
         """Let others read the rest of a reading, or some of it while it goes on; not if others do so already."""
         if not shares or reading.stopped:
             return
-        self._stats.tell(Split(reading.share.partition.key, tuple(share.partition.key for share in shares)))
+        if [share.partition for share in shares] != [reading.share.partition]:  # else it is begun again
+            self._stats.tell(Split(reading.share.partition.key, tuple(share.partition.key for share in shares)))
         reading.stopped = not goes_on
         if self._splitter and reading.stopped:
             self._splitter.overlap.forget(reading)

@@ -25,6 +25,7 @@ from stac_manager.plan import Pages
 MOST_ERRORS = 20  # so many pages in a row that cannot be had are the end of a search
 MOST_ERRORS_AROUND = 200  # and so many, if they are no bombs, while it is cut around some: in the end those are left
 MOST_FORBIDDEN = 1  # and so many for which the server answers 403, again and again
+BUFFER_BYTES = 28_000_000  # what all pages take at most, in flight or waiting for the consumer, whatever the level
 TRIES = 2
 """How often a page is asked for at another address, or in another form, than its link says, or while a search is cut
 around one that cannot be had."""
