@@ -142,8 +142,6 @@ class Planner:
         parts = max(first_page.parts_for(known.page, workers), 2)
         planned = await self._cut_by_time(around, parts, workers, surely=True)
         planned = planned if planned.cuts is not None else await self.another_way(planned, workers)
-        if planned.cuts is None:
-            planned = await self._cut_by_time(around, parts, workers, looked=True, surely=True)
         if planned.cuts is None and known.failed is not None:
             raise known.failed
         return planned
