@@ -63,7 +63,8 @@ class Fetcher:
         if not isinstance(reading.share.partition, Pages):
             request = self._sized(reading, request)
         asked = limit_of(request) or limit_of(reading.first)
-        if reading.share.failing and attempts is None and not reading.tally.fetched:
+        behind = reading.memory.unnamed or (reading.share.failing and not reading.tally.fetched)
+        if behind and attempts is None:
             await look_at_one(self.client, request)
         narrowed = self.sizes.are_reduced
         alone = narrowed or reading.share.failing

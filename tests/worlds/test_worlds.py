@@ -325,9 +325,13 @@ CASES: dict[str, Callable[[], Case]] = {
         [HeavyItem(window=50)], lambda: spread(46), world={"paging": "page", "counts": False, "filters": False},
         most_requests=100,
     ),
-    "one item is poison, by offset, nothing cuts": lambda: Case(
-        [PoisonedItem("item-0053"), Ignores("datetime", "bbox")], at_one_instant, world={"paging": "offset"},
-        most_requests=60,
+    "two of a page are poison, by offset, nothing cuts": lambda: Case(
+        [PoisonedItem("item-0051", "item-0057"), Ignores("datetime", "bbox")], at_one_instant,
+        world={"paging": "offset"}, most_requests=60, most_failures=2,
+    ),
+    "four in a row are poison, by offset, nothing cuts, without counts": lambda: Case(
+        [PoisonedItem(*(f"item-{number:04}" for number in range(52, 56))), Ignores("datetime", "bbox")],
+        world={"paging": "offset", "counts": False}, most_requests=60, most_failures=4,
     ),
     "three items are null": lambda: Case(
         [NullItem("item-0013", "item-0053", "item-0093")], options={"concurrency": 1}, most_requests=16
