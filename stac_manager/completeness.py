@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stac_manager.plan import Plan, Rule
-from stac_manager.report import PartitionReport
+from stac_manager.report import SHIFTED, PartitionReport
 from stac_manager.words import many
 
 Status = Literal["complete", "unverified", "incomplete"]
@@ -154,9 +154,12 @@ def judge(
 
 def counts_contradict(reports: Iterable[PartitionReport]) -> bool:
     """Whether more parts of a search end before their counts than meet them, all in pages that show no gap: then the
-    counts are wrong, as estimates are. A few of them would lack items."""
-    odd = [report.contradicts for report in reports if report.problem or report.counted]
-    return sum(odd) > max(len(odd) / 2, 1)
+    counts are wrong, as estimates are. A few of them would lack items. So it is where the count changes within most
+    parts of several pages: it is drawn anew for each."""
+    counted = [report for report in reports if report.problem or report.counted]
+    odd = [report.contradicts for report in counted]
+    changed = [report.shifted == SHIFTED for report in counted if report.pages > 1]
+    return any(sum(each) > max(len(each) / 2, 1) for each in (odd, changed))
 
 
 def are_less(reports: Iterable[PartitionReport], counted: int | None) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+SHIFTED = "items came or went while pages were read: the server's count changed"
+
 
 @dataclass(frozen=True)
 class PartitionReport:

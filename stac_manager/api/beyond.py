@@ -22,14 +22,14 @@ from stac_manager.api.ledger import Ledger
 from stac_manager.api.ownership import FOREIGN, Owner, owner
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import Query
-from stac_manager.api.reading import CAPPED, MOVED, PERHAPS_CAPPED, SHIFTED, Reading
+from stac_manager.api.reading import CAPPED, MOVED, PERHAPS_CAPPED, Reading
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.network.backoff import REFUSALS
 from stac_manager.network.links import shown
 from stac_manager.plan import Interval, Pages, Partition, Tile, Whole
-from stac_manager.report import PartitionReport
+from stac_manager.report import SHIFTED, PartitionReport
 from stac_manager.timestamps import SECOND
 
 AWAY_SECONDS = 2  # beyond the last item, and not at its time: a second is asked for around every interval

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE
-from stac_manager.api.reading import SHIFTED, Reading
+from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Counter, Request, numbers_of
 from stac_manager.api.seen import Claims
 from stac_manager.api.shares import LOOP, STALE, STALE_PAGES, Share
 from stac_manager.plan import Pages
+from stac_manager.report import SHIFTED
 
 MOST_REFUSED = 3  # so many pages in a row that cannot be had are looked behind
 SHARES_A_WORKER = 8

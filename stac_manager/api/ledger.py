@@ -12,7 +12,7 @@ from stac_manager.api.heeded import Conditions
 from stac_manager.api.ownership import FOREIGN, OWN, UNCLEAR, Asked, Glance, Owner, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.query import MARGIN_SECONDS, Query
-from stac_manager.api.reading import APART, CAPPED, LOST, MOVED, SHIFTED, Reading
+from stac_manager.api.reading import APART, CAPPED, LOST, MOVED, Reading
 from stac_manager.api.seen import Claims, Seen, Strays, is_named, marked
 from stac_manager.api.shares import Tally, together
 from stac_manager.api.space import is_outside
@@ -23,13 +23,13 @@ from stac_manager.network.decoding import Illegible
 from stac_manager.network.links import shown
 from stac_manager.plan import Pages, Partition, Tile, Whole
 from stac_manager.protocols import Item
+from stac_manager.report import SHIFTED
 from stac_manager.stats import ApiStats
 from stac_manager.timestamps import SECOND
 from stac_manager.words import many
 
 MOST_REPEATED = 100  # so many items that came again are looked at: the server may have them twice
 STRAYED = "Read once more in sequence: the server does not find every item by its own time."
-
 MARGINS = 2 * MARGIN_SECONDS * SECOND  # what is asked for of two neighbours beside themselves
 TURN_SECONDS = 0.03  # after so long with the items of a page the event loop has its turn
 
@@ -86,10 +86,9 @@ class Ledger:
             return False
         if self.claims.delivered is not None:
             return proof.counted is not None
-        if counts_contradict(proof.partitions):
-            return False  # where nothing else explains it, there may be some that no interval finds
+        wrong = counts_contradict(proof.partitions)  # else there may be some that no interval finds
         whole = not any(report.problem for report in proof.partitions) or are_less(proof.partitions, proof.counted)
-        if not whole or not (strays.known if proof.counted is not None else strays.lost()):
+        if wrong or not whole or not (strays.known if proof.counted is not None else strays.lost()):
             return False
         self.claims.delivered = Seen(chain(self.claims.claimed, strays.delivered()))
         return True
@@ -191,10 +190,9 @@ class Ledger:
         """Take note of pages that nobody can have: no count proves anything then."""
         reading.ending.shifted = reading.ending.shifted or reading.ending.error
         part = reading.share.partition
-        if reading.share.failing:
-            part_is_named = any(together(each, part, MARGINS) for each in self._unread)
-            if part_is_named or self.claims.alone is None:  # else it is named in the end
-                return
+        part_is_named = self.claims.alone is None or any(together(each, part, MARGINS) for each in self._unread)
+        if reading.share.failing and part_is_named:  # there already, or in the end
+            return
         self.failures.add(shown(reading.first.url), f"a page of it cannot be had: {reading.ending.error}")
 
     def report(self, reading: Reading, query: Query, *, last: bool) -> None:
@@ -259,9 +257,8 @@ class Ledger:
         if not isinstance(member, dict):
             return UNCLEAR
         verdict = owner(member, reading.share.partition)
-        if verdict is FOREIGN and isinstance(reading.share.partition, Tile):
-            return UNCLEAR if is_outside(self.conditions.asked.bbox, member) else verdict
-        return verdict
+        of_a_tile = verdict is FOREIGN and isinstance(reading.share.partition, Tile)
+        return UNCLEAR if of_a_tile and is_outside(self.conditions.asked.bbox, member) else verdict
 
     def _came_before(self, reading: Reading, mark: int, *, unclear: bool) -> bool:
         """Whether a member came to other readings, or was delivered to them; it is remembered."""

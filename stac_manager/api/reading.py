@@ -26,10 +26,9 @@ from stac_manager.api.shares import (
 )
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, Pages, Whole
-from stac_manager.report import PartitionReport
+from stac_manager.report import SHIFTED, PartitionReport
 from stac_manager.timestamps import SECOND
 
-SHIFTED = "items came or went while pages were read: the server's count changed"
 MOVED = "items came again on later pages, which count: items that came or went have moved them"
 APART = "a page did not begin where the one before it ended: items that came or went have moved them"
 MOVED_UNSEEN = "a page held other items when it was asked for again: items that came or went may have moved them"
@@ -38,8 +37,7 @@ PERHAPS_CAPPED = "the server may give no more than so many items, however many t
 LOST = "a next link has lost a condition of the search"
 ENDED_EARLY = "its pages ended before the older items that others read"
 MOST_SKIPPED = 3
-LAPSED = (400, 403, 404, 410)
-"""What servers say to a link that was good for a while only."""
+LAPSED = (400, 403, 404, 410)  # what servers say to a link that was good for a while only
 
 
 @dataclass(slots=True, eq=False)
@@ -198,12 +196,16 @@ class Reading:
 
     @property
     def contradicts(self) -> bool:
-        """Whether its count alone says that something is missing: its pages were full and different up to the last."""
+        """Whether its count alone says that something is missing, and no change of it can have moved its pages."""
+        return self.is_gapless and not (self.ending.shifted and self.memory.counting)
+
+    @property
+    def is_gapless(self) -> bool:
+        """Whether its pages were full and different up to the last, though the latest count says that there is more."""
         memory, tally, ending = self.memory, self.tally, self.ending
         plain = not (ending.uneven or memory.last_was_full or tally.skipped or memory.anew)
-        whole = memory.different == tally.members < (self.expected or 0)
-        moved = ending.shifted is not None and (ending.shifted != SHIFTED or memory.counting)
-        return plain and whole and not (moved or ending.problem or ending.error or ending.doubtful)
+        odd = ending.problem or ending.error or ending.doubtful or ending.shifted not in (None, SHIFTED)
+        return plain and not odd and memory.different == tally.members < (self.expected or 0)
 
     def behind_item(self) -> Request | None:
         """The request for what is behind an item that cannot be had, where the links count and not all came. Where
@@ -280,7 +282,7 @@ class Reading:
             problem=self.missing(),
             doubtful_end=(self.ending.doubtful or self.repeats)
             and (self.expected is None or self.ending.problem is None),
-            contradicts=self.contradicts,
+            contradicts=self.is_gapless,
             shifted=self.ending.shifted,
             datetime=datetime,
             place=place,

@@ -6,7 +6,7 @@ import pytest
 
 from stac_manager.completeness import combine, merge
 from stac_manager.plan import Interval, Plan, Rule, Whole
-from stac_manager.report import PartitionReport
+from stac_manager.report import SHIFTED, PartitionReport
 
 HALVES = (Interval(None, 10), Interval(10, None))
 
@@ -48,6 +48,16 @@ FULL = [report(0, 4, counted=5), report(1, 6, counted=6)]
          ["datetime any: 2 missing", "2 of the 12 items counted did not come"]),
         (12, [report(0, 4, counted=6, problem="2 missing", contradicts=True), report(1, 6)], "incomplete",
          ["datetime any: 2 missing", "2 of the 12 items counted did not come"]),  # one part alone does not tell
+        (12, [report(0, 4, counted=6, problem="2 missing", contradicts=True, shifted=SHIFTED, pages=2),
+              report(1, 6, counted=6, shifted=SHIFTED, pages=2)], "unverified",
+         ["the server counts 2 items more than its pages hold", *[f"datetime any: {SHIFTED}"] * 2]),
+        (12, [report(0, 4, counted=6, problem="page lost", shifted=SHIFTED, pages=2),
+              report(1, 6, counted=6, shifted=SHIFTED, pages=2)], "incomplete",
+         ["datetime any: page lost", "the server counts 2 items more than its pages hold",
+          *[f"datetime any: {SHIFTED}"] * 2]),  # that page did not come, whatever the counts say
+        (12, [report(0, 4, counted=6, problem="2 missing", contradicts=True, pages=2),
+              report(1, 6, counted=6, shifted=SHIFTED, pages=2)], "incomplete",
+         ["datetime any: 2 missing", "2 of the 12 items counted did not come", f"datetime any: {SHIFTED}"]),
         (None, [report(0, 4, doubtful=("a",)), FULL[1]], "incomplete",
          ["1 item with unclear times came for no partition that owns them"]),
         (None, [report(0, 4, counted=4, doubtful=("a",)), report(1, 6, counted=6, settled=("a",))], "complete", []),
