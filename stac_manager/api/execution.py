@@ -102,7 +102,7 @@ class Search:
             return None
         # Where to cut next, or whether anything is behind, is all that a failing page tells.
         cuts = self._splitter.can_cut(reading) if self._splitter else self.query.halves(reading.share.partition)
-        few = 1 if cuts and reading.share.failing else None
+        few = 1 if cuts and reading.share.failing and reading.behind_item() is None else None
         looks = self._fetcher.given is None and reading.share.partition == Whole() and not reading.tally.fetched
         if self._beyond.may_err_at_end(reading):
             try:

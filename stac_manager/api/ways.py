@@ -129,9 +129,9 @@ class Ways:
 
     def beyond(self, reading: Reading) -> Request | None:
         """The request for what is behind an item that cannot be had; None where the links do not count, or all came."""
-        partition, after = reading.share.partition, reading.behind_item()
-        if after is None or not isinstance(partition, Pages) or self.by_number is None:
-            return after if isinstance(partition, Whole) else None
+        after = reading.behind_item()
+        if after is None or not isinstance(reading.share.partition, Pages) or self.by_number is None:
+            return after
         counter = self.by_number.frontier.counter
         left = counter.step - counter.place(after)[1]
         return None if left == counter.step else with_limit(after, left)
