@@ -138,7 +138,8 @@ class Search:
         one, borne = isinstance(error, OneItemError), self._fetcher.bears(error, reading, apart or first)
         if (status == 401 and not apart) or not (borne or (one and self.ways.may_be_over(reading))):
             raise reading.ending.elsewhere or error
-        reading.skip(self.ways.beyond(reading) if one and borne else None, error)
+        ends_page = one and borne and self.ways.ends_page(reading)
+        reading.skip(self.ways.beyond(reading) if one and borne else None, error, ends_page=ends_page)
 
     def _is_replaced(self, reading: Reading, sent: Request, page: Page) -> bool:
         """Learn from the first page of a partition, and read smaller ones in its place if it is too large."""

@@ -216,15 +216,15 @@ class Reading:
         in_vain = page_after(self.following) is not None and len(self.memory.unnamed) >= MOST_SKIPPED
         return None if in_vain else item_after(self.following)
 
-    def skip(self, beyond: Request | None, error: DataProcessingError) -> None:
-        """Go on behind a member that cannot be had, if that can be asked for."""
-        if beyond is None:
+    def skip(self, beyond: Request | None, error: DataProcessingError, *, ends_page: bool) -> None:
+        """Go on behind a member that cannot be had, if that can be asked for, or leave that to others."""
+        if beyond is None and not ends_page:
             self.fail(str(error), lapsed=error.status in LAPSED)
             return
         self.memory.unnamed.append(str(error))
         self.tally.skipped += 1
         self.tally.members += 1
-        self.following = beyond
+        self.ending.refused, self.following = self.following if ends_page else None, beyond
 
     def begin_anew(self, first: Request) -> None:
         """Read from the beginning once more, over what came already."""

@@ -136,6 +136,13 @@ class Ways:
         left = counter.step - counter.place(after)[1]
         return None if left == counter.step else with_limit(after, left)
 
+    def ends_page(self, reading: Reading) -> bool:
+        """Whether an item that cannot be had is the last one of a page that was asked for by its number, by a count."""
+        after, frontier = reading.behind_item(), self.by_number and self.by_number.frontier
+        if after is None or not frontier or frontier.counted is None or not isinstance(reading.share.partition, Pages):
+            return False
+        return frontier.counter.step > 1 and frontier.counter.place(after)[1] == 0
+
     def finished(self, reading: Reading) -> None:
         """See what its end means, and hand out no more pages where one range after another holds nothing new."""
         reading.settle_circle()
