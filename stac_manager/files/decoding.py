@@ -15,7 +15,14 @@ import orjson
 
 from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
-from stac_manager.files.broken import BrokenMember, NotJSONError, why_not_json
+from stac_manager.files.broken import (
+    MOST_FAILURES,
+    BrokenMember,
+    DocumentFailures,
+    HopelessError,
+    NotJSONError,
+    why_not_json,
+)
 from stac_manager.files.formats import BOM, HEAD_BYTES, RECORD_SEPARATOR, Document, why_not_text
 from stac_manager.files.lines import (
     AROUND_VALUES,
@@ -31,7 +38,7 @@ from stac_manager.files.lines import (
 from stac_manager.files.numbers import exact, exact_if_large, has_large_number
 from stac_manager.files.opening import failure_if_unreadable
 from stac_manager.files.pieces import Pause, Whole
-from stac_manager.files.values import members_of_values
+from stac_manager.files.values import members_of, members_of_values
 from stac_manager.files.window import TooLargeError, Window
 from stac_manager.items import holds_catalogs, is_catalog, is_plain_item, why_not_an_item
 from stac_manager.protocols import Item
@@ -43,8 +50,6 @@ _SEVERAL_VALUES = "unexpected content after document"
 """What orjson says of them."""
 MOST_TRIALS = 20
 """So many lines that do not parse are tried together with those behind them, and in vain, in `FIRST_VALUE_BYTES`."""
-MOST_DEPTH = 16
-"""Arrays of pages of features: containers within containers are looked into so deep."""
 
 
 def items_of_json(
@@ -62,7 +67,16 @@ def items_of_json(
         return items_of_text(Window(data=bytes(data)), document, failures, decode)
     if isinstance(value, dict) and isinstance(value.get("features"), list) and _is_ambiguous(value, plain):
         return items_of_text(Window(data=bytes(data)), document, failures, decode)
-    return decode.kept(_walk(exact_if_large(value, plain), "", None, document.path, failures))
+    noted = DocumentFailures(failures)
+    found = decode.kept(_walk(exact_if_large(value, plain), "", None, document.path, noted))
+    return found if len(data) < 2 * MOST_FAILURES else _unless_hopeless(found, document.path, failures)
+
+
+def _unless_hopeless(found: Iterable[Item | None], path: str, failures: FailureCollector) -> Items:
+    try:
+        yield from found
+    except HopelessError as error:
+        failures.add(path, f"{error}: its other members were passed over")
 
 
 def _is_ambiguous(value: dict[str, Any], data: memoryview) -> bool:
@@ -80,17 +94,23 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
         if document.stop is None and (reason := why_not_text(bytes(window.view[: min(window.end, HEAD_BYTES)]))):
             failures.add(path, reason)
             return
-        if document.stop is None and first_byte(window) == RECORD_SEPARATOR:
-            yield from _lines(window, path, failures, bytes((RECORD_SEPARATOR,)), decode)
-        elif document.stop is not None or has_lines(window, document):
-            yield from _lines(window, path, failures, b"\n", decode)
-        else:
-            yield from decode.kept(_values(window, path, failures))
+        noted = DocumentFailures(failures)
+        try:
+            if document.stop is None and first_byte(window) == RECORD_SEPARATOR:
+                yield from _lines(window, path, noted, bytes((RECORD_SEPARATOR,)), decode)
+            elif document.stop is not None or has_lines(window, document):
+                yield from _lines(window, path, noted, b"\n", decode)
+            else:
+                yield from decode.kept(_values(window, path, noted))
+        except HopelessError as error:
+            line = window.line_at(window.start) + window.lines_before()
+            read = window.passed + window.start
+            failures.add(path, f"{error}: nothing behind its first {read:,} bytes was read", line=line)
         if window.damage is not None:
             failures.add(path, str(window.damage))
 
 
-def _values(window: Window, path: str, failures: FailureCollector, line: int | None = None) -> Items:
+def _values(window: Window, path: str, failures: DocumentFailures, line: int | None = None) -> Items:
     """Decode values that follow each other, member by member; `line` is that of all of them."""
     delivered = 0
     try:
@@ -109,7 +129,7 @@ def _values(window: Window, path: str, failures: FailureCollector, line: int | N
         failures.add(path, f"{error}{rest}", line=line or window.line_at(window.start) + window.lines_before())
 
 
-def _lines(window: Window, path: str, failures: FailureCollector, separator: bytes, decode: Decode) -> Items:
+def _lines(window: Window, path: str, failures: DocumentFailures, separator: bytes, decode: Decode) -> Items:
     """Decode a value a line, or one behind each record separator; also values among lines that several lines hold.
 
     What a line is taken for depends on no more than `FIRST_VALUE_BYTES` before it, so that a share of a file gives what
@@ -158,6 +178,7 @@ def _lines(window: Window, path: str, failures: FailureCollector, separator: byt
             yield from kept(_odd_line(window, begin, found, error, path, noted))
             continue
         if is_plain_item(candidate):
+            failures.in_a_row = 0
             if has_large_number(candidate):
                 yield from kept([exact(candidate, window.view[begin:found])])
             else:
@@ -168,9 +189,9 @@ def _lines(window: Window, path: str, failures: FailureCollector, separator: byt
         del candidate
 
 
-def _unless_cut_off(window: Window, end: int, failures: FailureCollector) -> FailureCollector:
+def _unless_cut_off(window: Window, end: int, failures: DocumentFailures) -> DocumentFailures:
     """Return where to note what is wrong with a line: nowhere, if damage has cut it off, which is noted at the end."""
-    return FailureCollector() if window.damage is not None and end == window.end else failures
+    return DocumentFailures(FailureCollector()) if window.damage is not None and end == window.end else failures
 
 
 def _pass(window: Window, found: int, separator: bytes) -> None:
@@ -181,7 +202,7 @@ def _pass(window: Window, found: int, separator: bytes) -> None:
 
 
 def _odd_line(
-    window: Window, begin: int, end: int, error: orjson.JSONDecodeError, path: str, failures: FailureCollector
+    window: Window, begin: int, end: int, error: orjson.JSONDecodeError, path: str, failures: DocumentFailures
 ) -> Iterable[Item | None]:
     """Decode a line that does not parse: an empty one, values with separators or commas around them, or no JSON."""
     data = window.view[begin:end]
@@ -201,7 +222,7 @@ def _odd_line(
     return ()
 
 
-def _long_line(window: Window, path: str, failures: FailureCollector, separator: bytes) -> Items:
+def _long_line(window: Window, path: str, failures: DocumentFailures, separator: bytes) -> Items:
     """Decode a line that is too long to be held, and go behind its end."""
     number = window.line_at(window.start) + window.lines_before()
     reason = None
@@ -227,10 +248,11 @@ def _long_line(window: Window, path: str, failures: FailureCollector, separator:
 
 
 def _of_member(
-    member: Any, index: int, line: int | None, path: str, failures: FailureCollector
+    member: Any, index: int, line: int | None, path: str, failures: DocumentFailures
 ) -> Iterator[Item | None]:
     """Yield the items in what `members` gave."""
     if is_plain_item(member):
+        failures.in_a_row = 0
         yield member
         return
     whole = isinstance(member, Whole)
@@ -246,13 +268,14 @@ def _of_member(
 
 
 def _walk(
-    value: object, place: str, line: int | None, path: str, failures: FailureCollector, depth: int = 0
+    value: object, place: str, line: int | None, path: str, failures: DocumentFailures, depth: int = 0
 ) -> Iterator[Item | None]:
     """Yield the item that a value is, or those in it, and note what is none."""
-    found = _members_of(value, depth)
+    found = members_of(value, depth)
     if found is None:
         reason = why_not_an_item(value)
         if reason is None:
+            failures.in_a_row = 0
             yield value  # type: ignore[misc]  # a dict: why_not_an_item has looked
             return
         if is_catalog(value) or holds_catalogs(value):
@@ -263,21 +286,7 @@ def _walk(
         return
     for index, member in enumerate(found):
         if is_plain_item(member):
+            failures.in_a_row = 0
             yield member
         else:
             yield from _walk(member, f"{place}member {index}: ", line, path, failures, depth + 1)
-
-
-def _members_of(value: object, depth: int) -> list[Any] | None:
-    """Return the members of a document's array, or of an array `features` before which no `type` is "Feature"."""
-    if isinstance(value, list):
-        return value if not depth else None
-    if not isinstance(value, dict) or depth == MOST_DEPTH:
-        return None
-    features = value.get("features")
-    if not isinstance(features, list):
-        return None
-    names = list(value)
-    if value.get("type") == "Feature" and names.index("type") < names.index("features"):
-        return None
-    return features

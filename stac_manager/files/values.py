@@ -14,6 +14,8 @@ from stac_manager.files.window import Window
 
 _BETWEEN = b" \t\r\n,\x1e\xef\xbb\xbf"
 """May stand between values, also the byte order marks of files that were put together."""
+MOST_DEPTH = 16
+"""Arrays of pages of features: containers within containers are looked into so deep."""
 
 
 def members_of_values(window: Window, stop: bytes = b"") -> Generator[tuple[int, Any], None, None]:
@@ -60,3 +62,18 @@ def _another(reader: Reader, window: Window, stop: bytes) -> bool:
 @cache
 def _run_between(stop: bytes) -> re.Pattern[bytes]:
     return re.compile(b"[%b]*" % re.escape(_BETWEEN.translate(None, stop)))
+
+
+def members_of(value: object, depth: int) -> list[Any] | None:
+    """Return the members of a document's array, or of an array `features` before which no `type` is "Feature"."""
+    if isinstance(value, list):
+        return value if not depth else None
+    if not isinstance(value, dict) or depth == MOST_DEPTH:
+        return None
+    features = value.get("features")
+    if not isinstance(features, list):
+        return None
+    names = list(value)
+    if value.get("type") == "Feature" and names.index("type") < names.index("features"):
+        return None
+    return features

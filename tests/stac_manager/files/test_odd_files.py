@@ -11,6 +11,7 @@ import pytest
 from support import fetch, ids, make_item
 
 from stac_manager import DataProcessingError, IngestModule, WorkflowContext
+from stac_manager.files import broken, decoding
 
 CONCURRENCY = (1, 3, 50, "auto")
 
@@ -109,3 +110,29 @@ async def test_a_folder_of_very_many_files(tmp_path: Path) -> None:
         os.link(first, tmp_path / "many" / f"{number:06}.json")
     module = IngestModule({"source": tmp_path / "many", "concurrency": 50})
     assert sum([1 async for _ in module.fetch(WorkflowContext.create())]) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "said"),
+    [
+        ("00\n", 30, ":41: 30 failures in a row and no item: nothing behind its first {} bytes was read"),
+        ("0 0\n", 30, ":41: 30 failures in a row and no item: nothing behind its first {} bytes was read"),
+        ("[0,0,0]\n", 10, ":21: 30 failures in a row and no item: nothing behind its first {} bytes was read"),
+        ("0,", 30, ": 30 failures in a row and no item: its other members were passed over"),
+    ],
+)
+async def test_a_file_of_failures_is_given_up(
+    text: str, before: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An item in time lets it be read on."""
+    for module in broken, decoding:
+        monkeypatch.setattr(module, "MOST_FAILURES", 30)
+    item = json.dumps(make_item("a")) + text[-1]
+    read = text * 9 + item + text * before
+    path, context = tmp_path / ("all.json" if text == "0," else "all.ndjson"), WorkflowContext.create()
+    content = read + text * 20 + item
+    path.write_text(f"[{content}0]" if text == "0," else content)
+    assert ids(await fetch({"source": path}, context)) == ["a"]
+    *others, last = map(str, context.failure_collector.get_all())
+    assert last == f"{path}{said.format(len(read))}"
+    assert len(others) == 30 + 9 * 30 // before
