@@ -57,6 +57,12 @@ def words_of(error: DataProcessingError) -> str:
     return sub(r"\d+", "", found[1]) if found else ""
 
 
+def errs_itself(error: DataProcessingError) -> bool:
+    """Whether an error is for what was asked: neither for who asks, nor for how much is asked."""
+    garbled = not error.status and words_of(error) != ""
+    return garbled or (error.status >= 500 and error.status not in REFUSALS)
+
+
 class Beyond:
     """Looks beyond the ends of a search, or of its parts, that may be ends of pages only."""
 
@@ -79,9 +85,10 @@ class Beyond:
         return fetcher.errs_at_ends != ""
 
     async def errs_at_ends(self, query: Query, reading: Reading, error: DataProcessingError) -> bool:
-        """Whether an error is all that follows the last page, which a large one may not be. Then it is a failure, and a
-        doubt."""
-        if not await self.follows_ends(query, error):
+        """Whether an error is all that follows the last page, which a large one may not be, or one that holds nothing.
+        Then it is a failure, and a doubt."""
+        nothing = errs_itself(error) and reading.counted is None and reading.tally.fetched > 0 == reading.tally.members
+        if not nothing and not await self.follows_ends(query, error):
             return False
         if not self._told:
             self._told = True
@@ -93,8 +100,7 @@ class Beyond:
     async def follows_ends(self, query: Query, error: DataProcessingError) -> bool:
         """Whether the server has next links on its last pages, and this error behind them: so it is where one item is
         searched for by its id. Asked once."""
-        fetcher, garbled = self._fetcher, not error.status and words_of(error) != ""
-        errs = garbled or (error.status >= 500 and error.status not in REFUSALS)
+        fetcher, errs = self._fetcher, errs_itself(error)
         async with self._asking:
             self._tries &= errs
             if fetcher.errs_at_ends is None and errs:

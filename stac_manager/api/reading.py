@@ -36,7 +36,7 @@ CAPPED = "there are more items than its pages reach, and than the server counts"
 PERHAPS_CAPPED = "the server may give no more than so many items, however many there are: it shows no others"
 LOST = "a next link has lost a condition of the search"
 ENDED_EARLY = "its pages ended before the older items that others read"
-MOST_SKIPPED = 3
+FEW_SKIPPED, MOST_SKIPPED = 3, 20
 LAPSED = (400, 403, 404, 410)  # what servers say to a link that was good for a while only
 
 
@@ -208,13 +208,14 @@ class Reading:
         return plain and not odd and memory.different == tally.members < (self.expected or 0)
 
     def behind_item(self) -> Request | None:
-        """The request for what is behind an item that cannot be had, where the links count and not all came. Where
-        they count pages, several in a row are taken for all that is behind the last page that can be asked for."""
+        """The request for what is behind an item that cannot be had, where the links count and not all came. So
+        many in a row are taken for all that is behind the last page, or item, that can be asked for."""
         all_came = self.counted is not None and self.counted <= self.tally.members
         if all_came or self.following is None:
             return None
-        in_vain = page_after(self.following) is not None and len(self.memory.unnamed) >= MOST_SKIPPED
-        return None if in_vain else item_after(self.following)
+        unsure = page_after(self.following) is not None or (self.counted is None and self.share.failing)
+        most = FEW_SKIPPED if unsure else MOST_SKIPPED
+        return item_after(self.following) if len(self.memory.unnamed) < most else None
 
     def skip(self, beyond: Request | None, error: DataProcessingError, *, ends_page: bool) -> None:
         """Go on behind a member that cannot be had, if that can be asked for, or leave that to others."""

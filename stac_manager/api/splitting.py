@@ -206,7 +206,7 @@ class Splitter:
         divisible = isinstance(share.partition, Interval | Tile)
         if depth > REPAIR_DEPTH or not divisible or not self.repairs.begin(doubtful=ending.doubtful):
             return []
-        full = full and ending.error is None
+        full = full and (ending.error is None or ending.lapsed)
         parts = self.repairs.parts_of_cut_off((reading.counted or 0) / max(largest, 1) * OVERSIZE) if full else 2
         shares = self._cut_short(reading, parts, depth) if able else []
         if not shares and share.depth < REPAIR_DEPTH and ending.error is None:
@@ -249,7 +249,7 @@ class Splitter:
         depth = share.depth if depth is None else depth
         failing = share.failing or reading.ending.error is not None
         found: Sequence[Partition] = ()
-        if reading.ending.error is not None and isinstance(self._cuts, Cutter):
+        if reading.ending.error is not None and not reading.ending.lapsed and isinstance(self._cuts, Cutter):
             found = self._cuts.cut_out(share.partition, reading.descent.reached, reading.descent.pace)
         found = found or self._cuts.cut(share.partition, parts, reached)
         if reading.counted is None:  # nobody knows

@@ -126,6 +126,16 @@ async def test_errors_behind_every_last_page_are_asked_for_once(level: int, empt
     assert len(world.asked) < 130
 
 
+async def test_an_interval_without_items_ends_where_an_error_follows_its_empty_page() -> None:
+    """Nobody looks for one Item after another behind it."""
+    world = World(spread(240), [ErrorsBeyondTheEnd()], counts=False)
+    async with running(world):
+        came = await visit(world, "auto")
+    assert sorted(map(str, came.keys)) == sorted(str(key_of(item)) for item in world.items)
+    assert came.stats.completeness.status == "unverified"
+    assert len(world.asked) < 350
+
+
 async def test_how_much_came_before_a_page_that_cannot_be_had_is_said() -> None:
     world = World(alike(120), [PoisonedItem("item-0045"), Ignores("bbox", "datetime")], paging="position", counts=False)
     async with running(world):
