@@ -7,7 +7,7 @@ from stac_manager.api.http import Client
 from stac_manager.api.next_links import at_search, with_conditions
 from stac_manager.api.page_sizes import CutPages, EarlyEnds, PageSize
 from stac_manager.api.paging import DOUBTS, OneItemError, Page, PageSizeError, fetch_page, look_at_one, make_sure
-from stac_manager.api.reading import APART, Reading
+from stac_manager.api.reading import APART, LAPSED, Reading
 from stac_manager.api.requests import (
     LARGE_PAGE,
     Request,
@@ -134,13 +134,14 @@ class Fetcher:
     def bears(self, error: DataProcessingError, reading: Reading, apart: bool) -> bool:
         """Tell whether a search can go on after a page that could not be had: not before the first one came, and not
         where one after another fails, unless it is cut around such pages; `apart` where others are searched for by
-        themselves. A 403 in the middle may be for a link that was good for a while only."""
+        themselves. A link that was good for a while only is no fault of its page: so may be a 403 in the middle."""
         if not (self.any_came or apart):
             return False
         self._errors_in_a_row += 1
         self.sizes.grow_again(surely=isinstance(error, OneItemError))
         forbidden = error.status == 403 and not (apart or reading.tally.fetched)
-        around = reading.share.failing or (apart and 400 <= error.status < 500)
+        lapsed = error.status in LAPSED and reading.tally.fetched > 0
+        around = reading.share.failing or lapsed or (apart and 400 <= error.status < 500)
         around = around and not isinstance(error, RefusedBodyError)
         most = MOST_FORBIDDEN if forbidden else MOST_ERRORS_AROUND if around else MOST_ERRORS
         return self._errors_in_a_row <= most
