@@ -17,7 +17,7 @@ from yarl import URL
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, Outcome
 from stac_manager.network import bodies
-from stac_manager.network.backoff import REFUSALS, retry_after_seconds
+from stac_manager.network.backoff import REFUSALS
 from stac_manager.network.carrier import Turn
 from stac_manager.network.connection import Connection
 from stac_manager.network.credentials import Credentials, Renewals
@@ -33,7 +33,7 @@ from stac_manager.network.links import (
     shown,
 )
 from stac_manager.network.pool import Pool
-from stac_manager.network.quotas import quota
+from stac_manager.network.quotas import quota, retry_after
 from stac_manager.network.retrying import Fault
 from stac_manager.network.unreached import explained
 from stac_manager.stats import ApiStats
@@ -80,11 +80,7 @@ class Reply:
 
     @property
     def retry_after(self) -> float | None:
-        """How long the server says that a refused request has to wait."""
-        says = retry_after_seconds(self.headers.get("Retry-After"))
-        if says is None and (left := quota(self.headers)) is not None and left[0] == 0:
-            return left[1]
-        return says
+        return retry_after(self.headers)
 
     @property
     def link(self) -> str:

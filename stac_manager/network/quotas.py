@@ -8,7 +8,7 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from time import time
 
-from stac_manager.network.backoff import RETRY_AFTER_CAP_SECONDS
+from stac_manager.network.backoff import RETRY_AFTER_CAP_SECONDS, retry_after_seconds
 
 # Numbers of seconds since 1970, and of milliseconds, are larger than this.
 EPOCH, EPOCH_MILLISECONDS = 1e9, 1e12
@@ -30,6 +30,14 @@ def quota(headers: Mapping[str, str]) -> tuple[int, float] | None:
     found = [(int(left[1]), _seconds(float(reset[1]), headers)) for left, reset in said if left and reset]
     bearable = (each for each in found if 0 < each[1] <= RETRY_AFTER_CAP_SECONDS)
     return min(bearable, key=lambda each: (each[0], -each[1]), default=None)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """How many seconds a refused request has to wait, as the server says, or until the limit that is spent ends."""
+    says = retry_after_seconds(headers.get("Retry-After"))
+    if says is None and (found := quota(headers)) is not None and found[0] == 0:
+        return found[1]
+    return says
 
 
 def _policies(value: str) -> list[str]:

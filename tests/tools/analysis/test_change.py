@@ -316,7 +316,7 @@ def test_which_commit_is_meant(tmp_path: Path) -> None:
         judged(tmp_path, commit="0000000")
     with pytest.raises(ReportError, match="cannot be judged against itself"):
         judged(tmp_path, commit=hash_of(1), base=hash_of(1))
-    with pytest.raises(ReportError, match="holds no asv results"):
+    with pytest.raises(ReportError, match="does not exist"):
         judged(tmp_path / "nowhere")
 
 
