@@ -200,7 +200,7 @@ def _outcome(future: Any, partition: Partition) -> Outcome | None:
     except (StacManagerError, KilledWorker) as error:
         return Outcome(partition, error=str(error))
     except TimeoutError:
-        if future.done():
+        if future.status == "error":  # it is the task's own
             raise
         return None
 

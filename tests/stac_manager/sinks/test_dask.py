@@ -14,8 +14,9 @@ import pytest
 from support import make_item, make_items
 
 from stac_manager import ConfigurationError, DataProcessingError
-from stac_manager.dask import ingest, to_bag
+from stac_manager.dask import _outcome, ingest, to_bag
 from stac_manager.network import backoff
+from stac_manager.plan import Whole
 from stac_manager.sinks.verifying import verify
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what Dask warns of is Dask's
@@ -74,6 +75,24 @@ def test_a_cluster_that_is_gone_is_said_and_another_goes_on(
     with pytest.raises(DataProcessingError, match="client is closed"):
         ingest(config, dest, theirs, partition_items=5)
     assert ingest(config, dest, client, partition_items=5).items == ITEMS
+
+
+@pytest.mark.parametrize("status", ["pending", "lost", "finished", "error"])
+def test_a_result_that_does_not_come_in_time_is_waited_for_again(status: str) -> None:
+    """It is the task's own error only where the task failed: it may be done a moment after the wait for it."""
+
+    class Future:
+        def __init__(self) -> None:
+            self.status = status
+
+        def result(self, seconds: float) -> None:
+            raise TimeoutError
+
+    if status == "error":
+        with pytest.raises(TimeoutError):
+            _outcome(Future(), Whole())
+    else:
+        assert _outcome(Future(), Whole()) is None
 
 
 @pytest.mark.parametrize("limited", [False, True])
