@@ -7,6 +7,9 @@ from itertools import islice
 from typing import Any, TypeGuard
 
 SHOWN_CHARACTERS = 60
+_OBJECT_OR_NULL = (dict, type(None))
+_NEVER_IN_STAC = frozenset(("conformsTo", "time"))
+"""Members of an OGC API record and of a JSON-FG feature, which may have assets and links, too."""
 MOST_DEPTH = 5
 MOST_MEMBERS = 1_000
 """So many members of an object are looked at for items."""
@@ -20,6 +23,8 @@ def is_plain_item(candidate: Any) -> bool:
         and type(candidate.get("id")) is str
         and candidate["id"] != ""
         and type(candidate.get("stac_version")) is str
+        and type(candidate.get("properties")) in _OBJECT_OR_NULL
+        and type(candidate.get("geometry")) in _OBJECT_OR_NULL
         and "features" not in candidate
     )
 
@@ -48,20 +53,25 @@ def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
         return f"not a STAC item: id must be a string, got {words}"
     if not candidate["id"]:
         return "not a STAC item: its id is empty"
+    for name in ("properties", "geometry"):
+        if not isinstance(candidate.get(name), _OBJECT_OR_NULL):
+            got = f"got {_json_type(candidate[name])}; its id is {_shown(candidate['id'])}"
+            return f"not a STAC item: {name} must be an object or null, {got}"
     if partial:
         return None
     if "stac_version" not in candidate:
         if _is_before_0_8(candidate):
             return None
-        return "not a STAC item: it has no stac_version (plain GeoJSON?)"
+        return "not a STAC item: it has no stac_version (plain GeoJSON, or an OGC API record?)"
     if not isinstance(candidate["stac_version"], str):
         return f"not a STAC item: stac_version must be a string, got {_shown(candidate['stac_version'])}"
     return None
 
 
 def _is_before_0_8(candidate: dict[str, Any]) -> bool:
-    """Tell from plain GeoJSON an item of a STAC version in which items did not name it."""
-    return isinstance(candidate.get("assets"), dict) and isinstance(candidate.get("links"), list)
+    """Tell from other GeoJSON an item of a STAC version in which items did not name it."""
+    has_its_members = isinstance(candidate.get("assets"), dict) and isinstance(candidate.get("links"), list)
+    return has_its_members and _NEVER_IN_STAC.isdisjoint(candidate)
 
 
 def is_catalog(document: object) -> TypeGuard[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
+from stac_manager.files.broken import DocumentFailures, HopelessError
 from stac_manager.files.compression import Unpacked
 from stac_manager.files.decoding import items_of_json, items_of_text
 from stac_manager.files.filters import EVERYTHING, Filters
@@ -158,8 +159,12 @@ def _batches(
 ) -> Generator[Iterator[Item | None], None, None]:
     from stac_manager.files.parquet import items_of_parquet
 
+    noted = DocumentFailures(failures)
     for number, rows in items_of_parquet(source, document.first, document.stop, filters):
-        yield iter(filters.decode.kept(_items_of_rows(enumerate(rows, number), document.path, failures)))
+        yield iter(filters.decode.kept(_items_of_rows(enumerate(rows, number), document.path, noted)))
+        if noted.hopeless is not None:
+            failures.add(document.path, f"{noted.hopeless}: the rows behind them were not read")
+            return
 
 
 @contextmanager
@@ -204,13 +209,18 @@ def _spool(window: Window, write: Callable[[memoryview], object]) -> None:
         raise window.damage
 
 
-def _items_of_rows(rows: Iterable[tuple[int, object]], path: str, failures: FailureCollector) -> Iterator[Item | None]:
+def _items_of_rows(rows: Iterable[tuple[int, object]], path: str, failures: DocumentFailures) -> Iterator[Item | None]:
     for number, candidate in rows:
         reason = candidate.reason if isinstance(candidate, BadRow) else why_not_an_item(candidate)
         if reason is None:
+            failures.in_a_row = 0
             yield candidate  # type: ignore[misc]  # a dict: why_not_an_item has looked
         else:
             count = candidate.count if isinstance(candidate, BadRow) else 1
             place = f"row {number}" if count == 1 else f"rows {number} to {number + count - 1}"
-            failures.add(path, f"{place}: {reason}")
+            try:
+                failures.add(path, f"{place}: {reason}")
+            except HopelessError as error:
+                failures.hopeless = error
+                return
             yield None

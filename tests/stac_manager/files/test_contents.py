@@ -29,6 +29,7 @@ Write = Callable[..., Path]
 ITEMS = make_items(5)
 LINES = "".join(json.dumps(item) + "\n" for item in ITEMS)
 COLLECTION = {"type": "FeatureCollection", "features": ITEMS}
+BEFORE_0_8 = {name: value for name, value in ITEMS[0].items() if name != "stac_version"}
 
 
 def parquet(items: list[dict[str, Any]]) -> bytes:
@@ -275,12 +276,26 @@ async def test_ids_that_are_no_strings(item_id: object, said: str, write: Write)
         (json.dumps({"hits": {"hits": [{"_source": ITEMS[0]}]}}).encode(), r"""hits"\]\[\]\["_source"\]'"""),
         (json.dumps({item["id"]: item for item in ITEMS}).encode(), r"'.\[\]'"),
         (json.dumps(ITEMS[0] | {"stac_version": 1.0}).encode(), "stac_version must be a string, got 1.0"),
+        (
+            json.dumps(ITEMS[0] | {"geometry": "POINT (1 2)"}).encode(),
+            f"geometry must be an object or null, got a string; its id is '{ITEMS[0]['id']}'",
+        ),
+        (json.dumps(ITEMS[0] | {"properties": []}).encode(), "properties must be an object or null, got an array"),
+        (json.dumps(BEFORE_0_8 | {"time": None}).encode(), "no stac_version .*OGC API record"),
+        (
+            json.dumps(BEFORE_0_8 | {"conformsTo": ["http://www.opengis.net/spec/json-fg-1"]}).encode(),
+            "no stac_version",
+        ),
     ],
 )
 async def test_what_is_not_read_names_the_way_out(content: bytes, said: str, write: Write) -> None:
     for name in ("x.json", "x.ndjson", "x.parquet"):
         with pytest.raises(DataProcessingError, match=said):
             await fetch({"source": str(write(name, content))})
+
+
+async def test_items_before_0_8_0_name_no_version(write: Write) -> None:
+    assert await fetch({"source": write("x.json", json.dumps(BEFORE_0_8))}) == [BEFORE_0_8]
 
 
 async def test_large_items_on_one_line(write: Write) -> None:

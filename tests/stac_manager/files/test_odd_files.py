@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 from support import fetch, ids, make_item
 
@@ -136,3 +138,16 @@ async def test_a_file_of_failures_is_given_up(
     *others, last = map(str, context.failure_collector.get_all())
     assert last == f"{path}{said.format(len(read))}"
     assert len(others) == 30 + 9 * 30 // before
+
+
+def test_a_table_of_failures_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broken, "MOST_FAILURES", 30)
+    good, bad = make_item("a"), make_item("a") | {"id": None}
+    rows = [*[bad] * 29, good, *[bad] * 30, good, *[bad] * 1_000]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "x.parquet")
+    context = WorkflowContext.create()
+    module = IngestModule(source=tmp_path / "x.parquet")
+    assert [item["id"] for item in module.iter_items(context)] == ["a"]
+    *others, last = map(str, context.failure_collector.get_all())
+    assert len(others) == 59
+    assert last.endswith("x.parquet: 30 failures in a row and no item: the rows behind them were not read")
