@@ -1,6 +1,5 @@
 """Measure an ingestion: is it bound by I/O or by CPU, which concurrency is best, did a commit make it slower."""
 
-import io
 import os
 import signal
 import sys
@@ -13,7 +12,7 @@ if not __package__:  # Started as a program: the folder above is not on the path
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from tools import ROOT
-from tools.commands.failures import in_one_line
+from tools.commands.failures import in_one_line, make_streams_usable
 
 with in_one_line():
     from tools.commands import housekeeping, judging, measuring
@@ -50,9 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # names of others may have letters that the terminal does not
+    make_streams_usable()
     with in_one_line():
         sys.exit(cli.main(args=arguments, standalone_mode=False) or 0)
 

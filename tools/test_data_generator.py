@@ -21,7 +21,7 @@ if not __package__:  # Started as a program: the folder above is not on the path
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from tools import progress
-from tools.commands.failures import in_one_line
+from tools.commands.failures import in_one_line, make_streams_usable
 from tools.test_data import sets
 from tools.test_data.items import DATETIME_KINDS, LAYOUTS, MAX_ITEMS, MAX_SEED, PROFILE_NAMES, DataSetSpec
 
@@ -68,5 +68,6 @@ def command(output: Path, listed: bool, **spec: Any) -> None:
 
 
 if __name__ == "__main__":
+    make_streams_usable()
     with in_one_line():
         command.main(standalone_mode=False)

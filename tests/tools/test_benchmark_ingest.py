@@ -45,6 +45,19 @@ def test_letters_that_the_terminal_lacks_are_replaced(tmp_path: Path) -> None:
     assert b"m.time_gr??e" in done.stdout
 
 
+def test_nobody_need_read_to_the_end(folder: Path, tmp_path: Path) -> None:
+    """Behind `| head` the files are written all the same, and the exit code is that of the work."""
+    output, (unread, pipe) = tmp_path / "a.json", os.pipe()
+    os.close(unread)
+    command = [*PROGRAM, "file", "--source", folder, "--output", output, "--repeat", "1", "--concurrency", "1"]
+    try:
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(pipe)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert {path.name for path in tmp_path.glob("a*")} >= {"a.json", "a_report.md", "a_report.png"}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder of twenty items and one file that is none."""

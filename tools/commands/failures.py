@@ -1,14 +1,39 @@
 """What went wrong, in one line, and the exit code that says what kind of thing it was."""
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 from click.exceptions import NoArgsIsHelpError
 
 from tools.errors import ToolError
 from tools.words import plain
+
+
+class _Read(io.FileIO):
+    """A pipe that is read until who reads has had enough, as `head` does: then files are still written, and the exit
+    code tells what was found."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return len(data)
+
+
+def make_streams_usable() -> None:
+    """Names of others may have letters that the terminal does not, and nobody need read to the end."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+            file = io.BufferedWriter(_Read(stream.fileno(), "w", closefd=False))
+            stream = io.TextIOWrapper(file, stream.encoding, line_buffering=True)
+            setattr(sys, name, stream)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 @contextmanager
