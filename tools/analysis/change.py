@@ -15,9 +15,6 @@ from .certainty import Samples
 from .metrics import Measured, Metric, Run, metric_of
 from .verdicts import EXIT_CODES, Finding, Row, Status, counted, exact_verdict, overall, rows_of
 
-ANOTHER_UNIT = 500
-"""The factor from which on a tracked number is taken for one in another unit: milliseconds for seconds are 1,000."""
-
 _Side = Sequence[tuple[str, Measured]]  # by commit, oldest first
 
 
@@ -165,24 +162,10 @@ def _of_history(row: Row, metric: Metric, before: _Side, after: _Side) -> Findin
     good: list[list[Samples]] = [
         [(commit, one.sample) for commit, one in side if one.status == "ok"] for side in (before, after)
     ]
-    is_one_version = all(one.has_version for _, one in (*before, *after) if one.status == "ok")
-    finding = _of_one_unit(_compare_history(row, metric, *good), is_one_version)
+    finding = _compare_history(row, metric, *good)
     states = [one.status for _, one in before]
     failed = "failed" in states[states.index("ok") :] and finding.basis
     return replace(finding, basis=f"{finding.basis}; it failed in between") if failed else finding
-
-
-def _of_one_unit(finding: Finding, is_one_version: bool) -> Finding:
-    """A tracked number so many times as large may be in another unit, unless its recorded version says otherwise."""
-    row, base, head = finding.row, finding.row.base or 0, finding.row.head or 0
-    factor = max(base, head) / min(base, head) if min(base, head) > 0 else 1.0
-    if row.series.kind != "track" or row.evidence or factor < ANOTHER_UNIT:
-        return finding
-    words = f"{factor:,.0f} times as {'much' if head > base else 'little'} as before"
-    words = f"{words}; if its unit is another, give the benchmark another version"
-    if is_one_version:
-        return replace(finding, basis=f"{finding.basis}; {words}")
-    return Finding(replace(row, evidence=words), finding.metric)
 
 
 def _missing(row: Row, before: _Side, after: _Side, *, is_known: bool = False) -> Row | None:

@@ -33,8 +33,7 @@ class Series:
 @dataclass(frozen=True)
 class Measured:
     """One series at one commit: the median, and the samples where they were kept; else how many there were, and their
-    quartiles. n/a: skipped, or not selected. `has_version` is false where no version was recorded and the one of today
-    is assumed.
+    quartiles. n/a: skipped, or not selected.
     """
 
     status: Status
@@ -43,7 +42,6 @@ class Measured:
     sample_count: int = 1
     q25: float | None = None
     q75: float | None = None
-    has_version: bool = True
 
     @property
     def sample(self) -> tuple[float, ...]:

@@ -25,7 +25,7 @@ from tools.words import clipped, plain
 from .git import Repository
 from .values import Row, measured, names_of, value_of, when
 
-READ_VERSIONS = (1, 2)
+READ_VERSION = 2
 TIME_METHOD = "time_ingest"
 _RESULT_NAME = re.compile(r"[0-9a-f]{8,40}-.+\.json")
 _SHOWN_CHOICES = 10
@@ -94,7 +94,7 @@ class ResultFile(_File, frozen=True, kw_only=True, dict=True):
         method = name.rpartition(".")[2].partition("_")[0]
         kind = benchmark.type or method
         found = {}
-        numbers = measured(row, kind, self.path, has_version=row.version is not None)
+        numbers = measured(row, kind, self.path)
         for values, value in zip(itertools.product(*texts), numbers, strict=True):
             params = sorted(zip(named, values, strict=True))
             found[Series(name, tuple((key, text) for (_, key), text in params), kind, benchmark.unit, version)] = value
@@ -246,13 +246,11 @@ def load(path: Path, shape: type[T]) -> T:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         version = msgspec.convert(data, dict[str, Any]).get("version")
-        if path.name != "machine.json" and version not in READ_VERSIONS:  # which has a numbering of its own
-            is_newer = isinstance(version, int) and version > max(READ_VERSIONS)
-            advice = "update this program" if is_newer else "delete it and run `asv run` again"
+        if path.name != "machine.json" and version != READ_VERSION:  # which has a numbering of its own
+            is_newer = isinstance(version, int) and version > READ_VERSION
+            advice = "update this program" if is_newer else "run `asv update`, or delete it and run `asv run` again"
             known = clipped(repr(version), 20)
-            raise ReportError(f"{path} has version {known} of asv's format and this reads 1 and 2; {advice}.")
-        if version == 1 and shape is _File:
-            data = _converted(data)
+            raise ReportError(f"{path} has version {known} of asv's format and this reads {READ_VERSION}; {advice}.")
         return msgspec.convert(data, shape)
     except FileNotFoundError as error:
         raise ReportError(f"{path} is missing; run `asv run` to write it.") from error
@@ -260,17 +258,6 @@ def load(path: Path, shape: type[T]) -> T:
         raise ReportError(f"{path} cannot be read ({error.strerror or error}).") from error
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error
-
-
-def _converted(data: dict[str, Any]) -> Any:
-    """What asv before 0.5 wrote, in the form of today, as `asv update` converts it. Raises ValueError."""
-    from asv.results import Results  # when there is something to convert: asv is slow to import
-    from asv.util import UserError
-
-    try:
-        return Results.update_to_2(data)
-    except UserError as error:
-        raise ValueError(str(error)) from error
 
 
 def _damaged(path: Path, why: object) -> ReportError:

@@ -33,7 +33,7 @@ class Row(msgspec.Struct, frozen=True):
     samples: list[list[float] | None] | None = None
 
 
-def measured(row: Row, kind: str, path: Path, *, has_version: bool) -> Iterator[Measured]:
+def measured(row: Row, kind: str, path: Path) -> Iterator[Measured]:
     """One for each combination of parameters, in asv's order; one where there are no parameters."""
     count = math.prod(map(len, row.params or []))
     columns = []
@@ -57,7 +57,7 @@ def measured(row: Row, kind: str, path: Path, *, has_version: bool) -> Iterator[
             kept = tuple(one for one in map(number, samples or ()) if one is not None)
             if len(kept) < len(samples or ()):  # the others would tell half
                 kept = ()
-            yield Measured("ok", value, kept, times, *ends, has_version=has_version)
+            yield Measured("ok", value, kept, times, *ends)
 
 
 @functools.lru_cache(maxsize=1024)  # the same few, in every file

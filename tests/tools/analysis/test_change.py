@@ -264,33 +264,6 @@ def test_another_version_of_a_benchmark_is_not_compared(tmp_path: Path) -> None:
     assert names == {f"{NAME} [version 1]", f"{NAME} [version 2]"}
 
 
-@pytest.mark.parametrize(
-    ("unit", "values", "versions", "status", "doubts"),
-    [
-        ("bytes", (0.2, 52e6), (None, "1"), "not enough data", True),  # it told seconds once
-        ("ms", (0.21, 198.0), (None, "1"), "not enough data", True),
-        ("requests", (6e7, 60), (None, None), "not enough data", True),
-        ("ms", (0.21, 21.0), (None, "1"), "regression", False),
-        ("ms", (0.21, 198.0), ("1", "1"), "regression", True),
-        ("ms", (198.0, 0.21), ("1", "1"), "improvement", True),
-        ("requests", (1, 600), ("1", "1"), "regression", False),  # an exact count
-        ("ms", (0.21, 198.0), ("1", "2"), "not enough data", False),
-    ],
-)
-@pytest.mark.parametrize("history", [1, 8])
-def test_a_number_that_may_be_in_another_unit(
-    tmp_path: Path, unit: str, values: tuple[float, float], versions: tuple[str | None, str | None], status: str,
-    doubts: bool, history: int,
-) -> None:  # fmt: skip
-    """asv keeps no units: a jump is judged where both sides record the same version of the benchmark."""
-    samples = [[value * (1 + place / 100) for place in range(8)] for value in values]
-    commits = [*[{"m.Ingest.track_x": samples[0]}] * history, {"m.Ingest.track_x": samples[1]}]
-    found = judged(write_results(tmp_path, commits, unit=unit, version=[*[versions[0]] * history, versions[1]]))
-    assert found.status == status
-    words = "; if its unit is another, give the benchmark another version"
-    assert (words in found.rows[0].evidence) == doubts
-
-
 def test_wild_measurements_are_unstable(tmp_path: Path) -> None:
     random = numpy.random.default_rng(8)
     commits = [{NAME: noisy(random, 1.0, run=0.4)} for _ in range(12)]

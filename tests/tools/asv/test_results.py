@@ -16,7 +16,7 @@ from tools.analysis.metrics import Run
 from tools.analysis.model import Usage
 from tools.analysis.two_reports import compare_reports
 from tools.asv.files import read_history
-from tools.asv.results import environment_of, read_report, reports_of
+from tools.asv.results import environment_of, read_report
 from tools.errors import ReportError
 from tools.render.json_file import as_json, read
 
@@ -393,10 +393,7 @@ def test_broken_files(made: Made) -> None:
     with pytest.raises(ReportError, match="is not a file that asv wrote"):
         read_report(made.root)
     path.write_text('{"version": 1}')
-    with pytest.raises(ReportError, match="is not a file that asv wrote"):
-        read_report(made.root)
-    path.write_text('{"version": 0}')
-    with pytest.raises(ReportError, match="has version 0 of asv's format and this reads 1 and 2; delete it"):
+    with pytest.raises(ReportError, match="has version 1 of asv's format and this reads 2; run `asv update`"):
         read_report(made.root)
     path.write_text("{")
     with pytest.raises(ReportError, match="is not a file that asv wrote"):
@@ -510,28 +507,6 @@ def test_what_cannot_be_is_not_known_and_what_is_written_can_be_read(
     (run,) = runs_of(made.root)
     assert sorted(statuses) == sorted(one.status for series, one in run.series.items() if series.benchmark == TIME)
     assert all(series.name.isprintable() for series in run.series)
-
-
-def test_what_asv_before_0_5_wrote_is_read_as_asv_update_converts_it(made: Made) -> None:
-    """The format of 2015 to 2020, of which folders hold years beside newer results."""
-    made.declare(TIME, version="1")
-    path = made.commit("b" * 40, {TIME: row([0.5], ["1"], ["1000"])})
-    old = {
-        "version": 1, "commit_hash": "a" * 40, "date": 0, "env_name": "env", "python": "3.6", "params": {},
-        "requirements": {}, "started_at": {}, "ended_at": {}, "profiles": {},
-        "results": {
-            TIME: {"result": [2.0, None], "params": [["1", "5"], ["1000"]], "samples": [[1.9, 2.0, 2.2], None],
-                   "stats": [{"ci_99": [1.8, 2.3], "q_25": 1.95, "q_75": 2.1, "number": 1, "repeat": 3}, None]},
-            "m.track_x": 7.0,
-        },
-    }  # fmt: skip
-    (path.parent / "aaaaaaaa-env.json").write_text(json.dumps(old))
-    one, five = read_report(made.root, commit="a" * 8).data_sets[0].levels
-    assert (one.samples, one.speedup, five.status) == ((1.9, 2.0, 2.2), 1.0, "failed")
-    found = reports_of(read_history(made.root))
-    assert [report.environment.commit_short for report in found] == ["aaaaaaaa", "bbbbbbbb"]
-    before, after = runs_of(made.root)
-    assert len(before.series.keys() & after.series.keys()) == 1
 
 
 def test_reports_of_two_environments_are_no_pair(made: Made) -> None:
