@@ -36,15 +36,10 @@ class Frontier:
         """Take note that there is no page of this number."""
         self.end = number if self.end is None else min(self.end, number)
 
-    @property
-    def is_handed_out(self) -> bool:
-        """Whether there are no pages left to hand out, as far as is known."""
-        return any(each is not None and self.next_page >= each for each in (self.end, self._stop))
-
     def take(self, workers: int) -> Pages | None:
         """Hand out the next pages: several where there are many, so that their number stays small."""
         first, stop = self.next_page, self._stop
-        if self.is_handed_out:
+        if any(each is not None and first >= each for each in (self.end, stop)):
             return None
         if stop is None:
             self.next_page += max(first // (SHARES_A_WORKER * workers), 1)

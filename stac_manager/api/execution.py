@@ -67,7 +67,6 @@ class Search:
             await self._read_page(reading)
         whole = not self._splitter and (isinstance(part, Pages) or self._runner.unfinished == 1)
         await self._beyond.look_ahead(self.query, reading, whole=whole)
-        await look_again(self._fetcher, self._ledger, reading, last=self.ways.all_handed_out)
         self._runner.put((reading, None))
 
     async def _read_page(self, reading: Reading) -> None:
@@ -262,6 +261,7 @@ class Search:
             if self._runner.unfinished == 1 and not self._fetcher.any_came:
                 raise DataProcessingError(reading.ending.error)
             self._ledger.failed_pages(reading)
+        await look_again(self._fetcher.client, self._ledger, self.query, reading, last=self._runner.unfinished == 1)
         self._ledger.report(reading, self.query, last=self._runner.unfinished == 1)
         if self._splitter and self._runner.unfinished == 1:
             short = self._ledger.left != 0 and self._ledger.came < (self._stats.completeness.counted or 0)

@@ -120,13 +120,6 @@ class Fetcher:
                 request, reading.first = larger, larger_first
         return request
 
-    async def again(self, request: Request, reading: Reading) -> Page | None:
-        """Fetch a page that came once more; None where it cannot be had now."""
-        try:
-            return await self.follower.fetch(request, reading, TRIES, narrowed=False)
-        except DataProcessingError:
-            return None
-
     def came(self) -> None:
         """Take note that a page could be had."""
         self.any_came, self._errors_in_a_row = True, 0

@@ -124,6 +124,8 @@ class Ledger:
         stats.pages += page.size > 0
         marks: list[int] = []
         near: list[int] = []  # those of members that hardly miss the conditions, and came over a link
+        by_number = isinstance(reading.share.partition, Pages) or reading.memory.counting
+        ids: set[str] | None = set() if by_number and not page.overlaps else None
         known = reading.memory.different
         before, glance = reading.share.before, Glance.at(reading.share.partition, self.conditions.asked)
         is_new = reading.memory.own.add
@@ -135,6 +137,8 @@ class Ledger:
                 return
             mark, item = marked([reading.share.partition.key, tally.read, len(marks)] if member is None else member)
             marks.append(mark)
+            if item and ids is not None:
+                ids.add(member["id"])
             plain = item and glance is not None and claims.delivered is None and glance.tells(member)
             plain = plain and is_new(mark) and not (before and any(mark in each for each in before))
             if taken := plain or self._is_delivered(reading, member, mark, item, page, near):
@@ -154,8 +158,9 @@ class Ledger:
         if not reading.stopped:
             if reading.ending.problem != LOST:
                 self._leave_out(reading, len(near))
-            if page.asked is not None and page.counting and not page.overlaps:
-                claims.hold(reading.share.partition, page.asked, marks)
+            if page.asked is not None and ids is not None:
+                claims.hold(page.asked, ids)
+                claims.unproved |= reading.ending.unproved
             for mark in reading.finish_page(marks, page, reading.memory.different - known):
                 self.twice.add(mark)
 

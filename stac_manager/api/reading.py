@@ -32,6 +32,7 @@ from stac_manager.timestamps import SECOND
 MOVED = "items came again on later pages, which count: items that came or went have moved them"
 APART = "a page did not begin where the one before it ended: items that came or went have moved them"
 MOVED_UNSEEN = "a page held other items when it was asked for again: items that came or went may have moved them"
+GONE = "items that came are gone: others may have come for them, and moved the pages after them"
 CAPPED = "there are more items than its pages reach, and than the server counts"
 PERHAPS_CAPPED = "the server may give no more than so many items, however many there are: it shows no others"
 LOST = "a next link has lost a condition of the search"

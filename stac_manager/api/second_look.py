@@ -1,50 +1,53 @@
-"""Asks for some pages again, whose links count: Items that went and came may have moved those after them."""
+"""Asks whether all Items of a search are still there whose links count: where as many came as went, pages have moved
+and no count shows it."""
 
 from __future__ import annotations
 
-from stac_manager.api.features import DamagedPageError
-from stac_manager.api.fetching import Fetcher
+from itertools import islice
+
+from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
-from stac_manager.api.paging import Page
-from stac_manager.api.reading import MOVED_UNSEEN, Reading
-from stac_manager.api.seen import is_named, marked
-from stac_manager.plan import Pages
-from stac_manager.run import Breaks
+from stac_manager.api.paging import LOOKS, page_if_any
+from stac_manager.api.query import Query
+from stac_manager.api.reading import GONE, MOVED_UNSEEN, Reading
+from stac_manager.plan import Pages, Whole
+from stac_manager.run import owned_tasks
 
 FEWEST_PAGES = 11  # a search of fewer is soon read
 
 
-async def look_again(fetcher: Fetcher, ledger: Ledger, reading: Reading, *, last: bool) -> None:
-    """Doubt a reading of which a count says that all came, if one of two pages holds other Items now than when it came:
-    at the end of one that goes from page to page; of pages by number, where the `last` ones are on their way."""
-    part, ending, claims = reading.share.partition, reading.ending, ledger.claims
-    by_number = isinstance(part, Pages)
-    counted = ledger.stats.completeness.counted if by_number else reading.expected
-    if counted is None or reading.stopped or ending.shifted or ending.problem or not ending.unproved:
+async def look_again(client: Client, ledger: Ledger, query: Query, reading: Reading, *, last: bool) -> None:
+    """Doubt a search in the last of its readings, of which a count says that all came, if some of that is gone: so many
+    others have not come then. Where the server does not find Items by their ids, look whether two pages have changed.
+    """
+    claims, proof = ledger.claims, ledger.stats.completeness
+    counted = proof.counted if claims.alone is None else reading.expected
+    short = counted is None or reading.missing() or (claims.alone is None and ledger.came < counted)
+    moved = reading.ending.shifted or any(report.shifted for report in proof.partitions)
+    few = len(claims.ids) < FEWEST_PAGES or ledger.left is not None
+    if few or short or moved or not last or reading.stopped or not claims.unproved:
         return
-    pages = -(-counted // part.page_size) if isinstance(part, Pages) else reading.tally.fetched
-    if pages < FEWEST_PAGES or (by_number and not last):
-        return
-    while claims.looks and claims.held and (by_number or claims.held[-1][0] == part) and not ending.shifted:
-        claims.looks -= 1
-        _, request, marks = claims.held.pop()
-        page = await fetcher.again(request, reading)
-        found = [] if page is None else await _marks_of(page)
-        if len(found) == len(marks) and set(found) != set(marks):  # of a page of another size nobody can tell
-            ending.shifted = MOVED_UNSEEN
+    parts, there, at_once = claims.parts(), set[bool | None](), 1 + isinstance(reading.share.partition, Pages)
+    while there <= {True} and (several := list(islice(parts, at_once))):
+        async with owned_tasks() as tasks:
+            asked = [tasks.create_task(_are_there(client, query, ids)) for ids in several]
+        there.update(task.result() for task in asked)
+    if False in there:
+        reading.ending.shifted = GONE
+    elif None in there:
+        for request, ids in claims.held:
+            page = await page_if_any(client, request, request, LOOKS)
+            found = set() if page is None else {member.get("id") for member in page.objects()}
+            if len(found) == len(ids) and found != ids:  # of a page of another size nobody can tell
+                reading.ending.shifted = MOVED_UNSEEN
 
 
-async def _marks_of(page: Page) -> list[int]:
-    """What is remembered of the members of a page; nothing where one says no Collection."""
-    marks: list[int] = []
-    breaks = Breaks()
-    try:
-        for member in page.features():
-            mark, item = marked(member)
-            if not (item and is_named(member)):
-                return []
-            marks.append(mark)
-            await breaks.take()
-    except DamagedPageError:
-        return []
-    return marks
+async def _are_there(client: Client, query: Query, ids: list[str]) -> bool | None:
+    """Whether the server has Items of all these ids; None where it does not tell: it may ignore that it was asked for
+    some, or have several of one."""
+    request = query.request(Whole(), 1, {"ids": ids})
+    by_address = request.body is None and (len(request.url) > query.longest or any("," in each for each in ids))
+    if by_address or query.endpoint.apart or query.endpoint.items_only:
+        return None
+    page = await page_if_any(client, request, request, LOOKS)
+    return None if page is None or not page.matched or page.matched > len(ids) else page.matched == len(ids)

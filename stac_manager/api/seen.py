@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
 from typing import Any
+from zlib import compress, decompress
 
 from stac_manager.api.ownership import time_of
 from stac_manager.api.requests import Request
@@ -22,6 +23,7 @@ MEAN_BUCKET = 128
 MARK_BYTES = 8
 """Of the 16 of a digest: among ten million items two are mistaken for one with a chance of 3 in a million."""
 LEAST_SHIFT = 8 * MARK_BYTES - 16  # more buckets than these would hold up the event loop as they are divided
+MOST_IDS = 5_000  # in one request
 MOST_STRAYS = 100_000
 """So many items that a partition does not own are remembered, to see whether another one delivers them."""
 MOST_OWNED = 2_000_000
@@ -128,9 +130,10 @@ class Claims:
         self.alone = alone
         self.delivered: Seen | None = None  # where the items alone do not tell which partition they come from
         self.by_number = False  # whether those are pages that were asked for by their numbers
-        self.held: list[tuple[Partition, Request, list[int]]] = []  # two pages that may be asked for again, and marks
-        self._pages = 0  # of so many
-        self.looks = 2  # so many are still to be asked for again
+        self.unproved = False  # whether Items that came or went may have moved pages, and none of them shows it
+        self.ids: list[bytes] = []  # of the Items of such pages
+        self._held = 0  # so many of them
+        self.held: list[tuple[Request, set[str]]] = []  # two of the pages
         self.ends: set[int] = set()  # marks of what precedes ranges of pages, where it did not come yet
         self.claimed = Seen()  # marks of those that were delivered
         self.doubtful: dict[str, None] = {}  # digests of those that were left to others
@@ -144,12 +147,24 @@ class Claims:
         (self.settled if here else self.doubtful)[digest_of(member) if item else f"{mark:032x}"] = None
         return here
 
-    def hold(self, partition: Partition, request: Request, marks: list[int]) -> None:
-        """Remember a page whose number is a power of two, and the one before: one is in the first half of those that
-        came, and one in the second."""
-        self._pages += 1
-        if self._pages & (self._pages - 1) == 0:
-            self.held = [*self.held[-1:], (partition, request, marks)]
+    def hold(self, request: Request, ids: set[str]) -> None:
+        """Remember the ids of a page; of two pages how to ask for them: of the latest whose number is a power of two,
+        and of the one before. One is in the first half of those that came, and one in the second."""
+        self._held += len(ids)
+        self.ids.append(compress(json.dumps([*ids]).encode(), 1))
+        if len(self.ids) & (len(self.ids) - 1) == 0:
+            self.held = [*self.held[-1:], (request, ids)]
+
+    def parts(self) -> Iterator[list[str]]:
+        """Give these ids, in two parts or more."""
+        part: set[str] = set()
+        for page in self.ids:
+            part.update(json.loads(decompress(page)))
+            if len(part) >= min(-(-self._held // 2), MOST_IDS):
+                yield sorted(part)
+                part.clear()
+        if part:
+            yield sorted(part)
 
     def is_first(self, mark: int, *, unclear: bool) -> bool:
         """Whether no other partition that is read here has delivered an item, where several may; it is remembered."""

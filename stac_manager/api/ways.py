@@ -153,11 +153,6 @@ class Ways:
         """The next ranges of pages, as many as there are idle hands."""
         return self.by_number.more(idle, self._workers) if self.by_number is not None else []
 
-    @property
-    def all_handed_out(self) -> bool:
-        """Whether all pages that are asked for by their numbers came, or are on their way."""
-        return self.by_number is not None and self.by_number.frontier.is_handed_out
-
     def by_names(self, query: Query, reading: Reading) -> list[Share]:
         """Parts of a search that does not fit into one address; a server that ignores names gives the same to each."""
         parts = query.by_names(reading.share.partition, reading.first) if not reading.tally.fetched else []

@@ -622,8 +622,8 @@ CASES: dict[str, Callable[[], Case]] = {
         {"limit": 60}, {"paging": "offset"}, most_requests=28,
     ),
     "an item comes as another goes, once, one a page": lambda: Case(
-        [ItemsComeAndGo(out="first", new="last", at=22), Ignores("datetime", "bbox")], lambda: spread(30),
-        {"limit": 1}, {"paging": "offset"}, most_requests=40,
+        [ItemsComeAndGo(out="any", new="any", at=12), Ignores("datetime", "bbox")], lambda: spread(30),
+        {"limit": 1}, {"paging": "page"}, most_requests=40,
     ),
     "the last page is full, and has a next link": lambda: Case(
         [NextAfterFullPages(), Ignores("datetime", "bbox")], lambda: spread(1_288), {"limit": 100},
