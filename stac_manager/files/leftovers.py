@@ -10,9 +10,11 @@ from functools import partial
 
 from stac_manager.files.formats import ENTRY_FILES, SUFFIXES, Format, format_of_name, is_archive, is_manifest, suffix_of
 from stac_manager.files.globbing import is_
+from stac_manager.words import many
 
-HUDI = ".hoodie"
-"""The folder with the log of a Hudi table. It is hidden."""
+DELTA, HUDI = "_delta_log", ".hoodie"
+"""The folders with the logs of such tables. The latter is hidden."""
+TABLE_FOLDERS = (DELTA, HUDI, "data", "metadata")
 MOST_ENTRIES_COUNTED = 200_000
 """So many directory entries are looked at to say what is left out."""
 
@@ -92,21 +94,32 @@ def files_in(folder: str) -> list[str]:
 
 
 def table_at(folder: str, folders: Collection[str]) -> str | None:
-    """Say the same as `table_in` of a folder on the disk."""
-    metadata = partial(files_in, os.path.join(folder, "metadata"))
+    """Say what a folder on the disk with these folders is, and what to do, where it holds deleted rows; else None."""
     if os.path.isdir(os.path.join(folder, HUDI)):
         folders = (*folders, HUDI)
-    return table_in(folders, metadata, os.path.join(folder, "**", "*.parquet"))
+    table = table_in(folders, partial(files_in, os.path.join(folder, "metadata")))
+    return table and table + in_place_of_table(os.path.join(folder, "**", "*.parquet"))
 
 
-def table_in(folders: Collection[str], metadata: Callable[[], Iterable[str]], pattern: str) -> str | None:
+def tables_above(folders: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield which of some folders, and of those above them, hold deleted rows, and what they are."""
+    seen = set()
+    for folder in map(os.path.abspath, folders):
+        while folder not in seen:
+            seen.add(folder)
+            known = [name for name in TABLE_FOLDERS if os.path.isdir(os.path.join(folder, name))]
+            if known and (table := table_in(known, partial(files_in, os.path.join(folder, "metadata")))) is not None:
+                yield folder, table
+            folder = os.path.dirname(folder)
+
+
+def table_in(folders: Collection[str], metadata: Callable[[], Iterable[str]]) -> str | None:
     """Say what a folder with these folders is where it holds deleted rows beside the current ones, else None.
 
     Args:
         metadata: Lists the files in its folder `metadata`.
-        pattern: Matches all of its data files.
     """
-    if "_delta_log" in folders:
+    if DELTA in folders:
         kind = "Delta"
     elif HUDI in folders:
         kind = "Hudi"
@@ -114,10 +127,18 @@ def table_in(folders: Collection[str], metadata: Callable[[], Iterable[str]], pa
         kind = "Iceberg"
     else:
         return None
-    return (
-        f"a table of {kind}, whose files hold deleted and replaced rows as well; write its rows to Parquet, and read "
-        f"that. For every row that the files hold, give a glob: {pattern!r}"
-    )
+    return f"a table of {kind}, whose files hold deleted and replaced rows as well"
+
+
+def in_place_of_table(pattern: str) -> str:
+    """Say what to do instead of reading a table, of which `pattern` matches all data files."""
+    return f"; write its rows to Parquet, and read that. For every row that the files hold, give a glob: {pattern!r}"
+
+
+def read_although_table(folder: str, table: str, count: int) -> str:
+    """Say that files of a table were asked for, the first of so many."""
+    others = f" (and {many(count - 1, 'more table')})" if count > 1 else ""
+    return f"{folder} is {table}{others}: all that were asked for are read"
 
 
 def kinds(form: Format | None) -> str:

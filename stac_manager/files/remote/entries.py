@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from functools import partial
@@ -12,7 +13,7 @@ from stac_manager.config import IngestConfig
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.entry_points import PEEK_BYTES
 from stac_manager.files.formats import ENTRY_FILES, format_of_name, is_archive
-from stac_manager.files.leftovers import table_in
+from stac_manager.files.leftovers import DELTA, HUDI, in_place_of_table, read_although_table, table_in
 from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of, shown
 from stac_manager.files.remote.catalogs import Link, begins_as_items, is_page
 from stac_manager.files.remote.faults import ABSENT, RemoteError
@@ -24,6 +25,7 @@ from stac_manager.words import many
 MOST_OBJECTS = 10_000_000
 ASKED_AT_ONCE = 100
 _MAGIC = re.compile(r"[*?\[]")
+_OF_A_TABLE = re.compile(rf"(.+?)/({DELTA}|{re.escape(HUDI)}|metadata(?=/[^/]*\.metadata\.json$))/", re.DOTALL)
 
 
 async def entries_of(config: IngestConfig, transport: Transport, listed: dict[str, Listed] | None = None) -> list[Link]:
@@ -82,7 +84,11 @@ async def _of_prefix(config: IngestConfig, transport: Transport, listed: dict[st
         prefix = source[: _MAGIC.search(source).start()].rpartition("/")[0]  # type: ignore[union-attr]
         pattern = re.compile(pattern_of(source), re.DOTALL)
         names = await _names(transport, prefix, listed)
-        return await _links(config, [url for url in names if pattern.fullmatch(url)], transport)
+        matched = [url for url in names if pattern.fullmatch(url)]
+        tables = [(root, table) for root, table in _tables(names) if _are_any_below(root, matched)]
+        if tables:
+            transport.note(read_although_table(shown(tables[0][0]), tables[0][1], len(tables)))
+        return await _links(config, matched, transport)
     if is_data(source) and not source.endswith("/") and await _exists(transport, source):
         return [Link(source, "entry")]
     folder = source.rstrip("/") + "/"
@@ -94,17 +100,33 @@ async def _of_prefix(config: IngestConfig, transport: Transport, listed: dict[st
         raise RemoteError("not found (404)", status=404)
     if not names and not source.endswith("/") and await _exists(transport, source):
         return [Link(source, "entry")]
-    below = [url.removeprefix(folder) for url in names]
-    folders = {name.partition("/")[0] for name in below if "/" in name}
-    metadata = (name for name in below if name.startswith("metadata/"))
-    if (table := table_in(folders, lambda: metadata, f"{shown(folder)}**/*.parquet")) is not None:
-        raise ConfigurationError(f"source {shown(source)!r} is {table}")
     named = [folder + name for name in ENTRY_FILES if folder + name in names]
     if config.source_type != "items_directory":
         entries = [url for url in named if url not in await _of_items(named, transport)]
         if entries:
             return [Link(entries[0], "entry")]
+    for root, table in _tables(names):
+        held = "is" if f"{root}/" == folder else f"holds {shown(root)!r},"
+        way_out = in_place_of_table(f"{shown(root)}/**/*.parquet")
+        raise ConfigurationError(f"source {shown(source)!r} {held} {table}{way_out}")
     return await _links(config, names, transport)
+
+
+def _tables(names: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the folders among objects that hold deleted rows, and what they are. Their `names` are sorted."""
+    seen = set()
+    for found in filter(None, map(_OF_A_TABLE.match, names)):
+        root, mark = found.groups()
+        if root not in seen:
+            seen.add(root)
+            folders = {mark, "data"} if _are_any_below(f"{root}/data", names) else {mark}
+            if (table := table_in(folders, partial(iter, [found.string]))) is not None:
+                yield root, table
+
+
+def _are_any_below(folder: str, names: list[str]) -> bool:
+    at = bisect_left(names, f"{folder}/")
+    return at < len(names) and names[at].startswith(f"{folder}/")
 
 
 async def _is_named(source: str, transport: Transport) -> bool:

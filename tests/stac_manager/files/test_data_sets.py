@@ -248,7 +248,11 @@ async def test_tables_that_keep_deleted_rows_are_not_read_as_folders(log: str, t
     context = WorkflowContext.create()
     assert ids(await fetch({"source": str(tmp_path / "above")}, context)) == ["a"]
     assert [failure.source for failure in context.failure_collector.get_all()] == [str(table)]
-    assert ids(await fetch({"source": str(table / "**" / "*.parquet")})) == ["deleted"]
+    for source in table / "**" / "*.parquet", table / "data", table / "data" / "old.parquet":
+        module = IngestModule({"source": str(source)})
+        assert ids([item async for item in module.fetch(WorkflowContext.create())]) == ["deleted"]
+        (note,) = module.stats.notes
+        assert note.startswith(f"{table} is a table of ")
 
 
 async def test_a_folder_with_data_below_it_names_the_glob_that_finds_them(tmp_path: Path) -> None:

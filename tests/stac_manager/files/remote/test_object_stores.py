@@ -101,7 +101,7 @@ def store() -> Iterator[dict[str, Any]]:
     for key, body in {"gs/catalog.json": catalog(("item", "a%20b.json")), "gs/a b.json": document(item("a b"))}.items():
         client.put_object(Bucket="google", Key=key, Body=body, ACL="public-read")
     for key in ("table/data/x.json", "table/metadata/v1.metadata.json"):
-        client.put_object(Bucket="google", Key=key, Body=b"{}", ACL="public-read")
+        client.put_object(Bucket="google", Key=key, Body=document(item("deleted")), ACL="public-read")
     client.close()
     yield {"endpoint": endpoint, "region": "us-east-1", "access_key_id": "AKID", "secret_access_key": SECRET}
     server.stop()
@@ -142,9 +142,15 @@ def test_an_endpoint_in_the_environment(store: dict[str, Any], monkeypatch: pyte
     assert [each["id"] for each in fetch("s3://bucket/linking.json", {})[0]] == ["o"]
 
 
-def test_a_table_that_holds_deleted_rows_is_refused(store: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=r"a table of Iceberg.* give a glob: 'gs://google/table/\*\*"):
-        fetch("gs://google/table", {"base_url": store["endpoint"], "skip_signature": True})
+def test_a_table_that_holds_deleted_rows_is_named(store: dict[str, Any]) -> None:
+    options = {"base_url": store["endpoint"], "skip_signature": True}
+    for source, held in ("gs://google/table", "is"), ("gs://google", "holds 'gs://google/table',"):
+        said = rf"{source}' {held} a table of Iceberg.* give a glob: 'gs://google/table/\*\*"
+        with pytest.raises(ConfigurationError, match=said):
+            fetch(source, options)
+    module = IngestModule({"source": "gs://google/**/data/*", "storage_options": options})
+    assert [each["id"] for each in module.iter_items(WorkflowContext.create())] == ["deleted"]
+    assert ["gs://google/table is a table of Iceberg" in note for note in module.stats.notes] == [True]
 
 
 def test_a_prefix_of_parts(store: dict[str, Any]) -> None:
