@@ -79,10 +79,6 @@ def is_odd_in_time(member: Any) -> bool:
     return elsewhere or (pair is not None and pair[1] < pair[0] - 1)
 
 
-def is_cut_off(page: Page) -> bool:
-    return page.doubt is not None or (page.matched is not None and page.matched > page.size)
-
-
 def parts_for(page: Page, workers: int, most: int = 0) -> int:
     """How many partitions keep so many workers busy, or up to `most` where there is enough for them."""
     if not page.size:

@@ -61,6 +61,8 @@ def _plainer(
     query: Query, error: DataProcessingError, status: int, interval: str, post_refused: int | None
 ) -> Query | None:
     endpoint = query.endpoint
+    if status in REFUSED_SEARCH and (by_post := posting(endpoint, query.body)) is not None:
+        return replace(query, endpoint=by_post)
     if status in REFUSED_SEARCH and (plainer := query.bounds.plainer(interval)):
         return replace(query, bounds=plainer)
     if endpoint.items_only and "ids" in query.body and messages.blames(error, "ids"):  # OGC API Features has none
@@ -83,6 +85,12 @@ def _plainer(
     if status in REFUSED_SEARCH and not endpoint.apart and len(query.names) > 1:
         return replace(query, endpoint=replace(endpoint, apart=True))
     return None
+
+
+def posting(endpoint: Endpoint, body: Mapping[str, Any]) -> Endpoint | None:
+    """The same by POST, which is not named: GET may take no JSON (datacube-explorer). None once that was tried."""
+    in_json = any(isinstance(body.get(name), dict) for name in ("intersects", "filter"))
+    return None if endpoint.posts or endpoint.items_only or not in_json else replace(endpoint, post=True, posts=True)
 
 
 async def beside_circle(client: Client, query: Query, reading: Reading) -> Query | None:

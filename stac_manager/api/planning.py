@@ -105,12 +105,11 @@ class Planner:
 
     async def query(self, endpoint: Endpoint | None = None) -> Query:
         """Find out where to ask."""
-        body = self.body
-        source = self._config.source
+        body, source = self.body, self._config.source
         endpoint = endpoint or await across_antimeridian(self._client, source, body)
         endpoint = endpoint or await find_endpoint(self._client, source, body.get("collections", ()))
         if "sort" not in endpoint.offers and self._config.sortby is not None:
-            raise DataProcessingError(f"{shown(self._config.source)}: {NO_SORT}")
+            raise DataProcessingError(f"{shown(source)}: {NO_SORT}")
         if "sort" in endpoint.offers and (self._config.ordered or "sortby" in body):
             body["sortby"] = total_order(body.get("sortby"))
         return Query(endpoint, body, Bounds.parse(self._config.datetime))
@@ -161,7 +160,8 @@ class Planner:
         known, query = planned.known, planned.query
         assert known is not None
         page = known.page
-        if parts < 2 or (page.following is None and not (known.failed or first_page.is_cut_off(page))):
+        cut_off = known.failed or page.doubt is not None or (page.matched or 0) > page.size
+        if parts < 2 or (page.following is None and not cut_off):
             return planned
         if not known.honours_datetime:
             return replace(planned, reason=IGNORES_DATETIME)

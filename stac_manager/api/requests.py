@@ -56,14 +56,11 @@ def with_limit(request: Request, limit: int) -> Request | None:
     """Return the request for a page of another size; None where the request does not say its size, or counts pages,
     which mean other items once they are smaller: so may a link that has a number under any name."""
     members = members_of(request)
-    counts_pages = request.given_by is not None and any(_may_count_pages(*each) for each in members.items())
+    numbers = (name for name, each in members.items() if isinstance(each, str | int) and _NUMBER.fullmatch(str(each)))
+    counts_pages = request.given_by is not None and not NO_PAGES.issuperset(numbers)
     if counts_pages or "limit" not in members or "page" in members:
         return None
     return with_number(request, "limit", limit)
-
-
-def _may_count_pages(name: str, value: Any) -> bool:
-    return name not in NO_PAGES and isinstance(value, str | int) and _NUMBER.fullmatch(str(value)) is not None
 
 
 def with_page_of(request: Request, limit: int, came: int) -> Request | None:

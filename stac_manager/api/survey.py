@@ -11,7 +11,7 @@ from typing import Any
 from stac_manager.api.cutting import Density
 from stac_manager.api.elsewhere import another_page, may_be_an_item
 from stac_manager.api.endpoint import EXTENSIONS, REFUSED_POST, Endpoint, find_endpoint
-from stac_manager.api.forms import REFUSED_METHOD, found, goes_otherwise, naming_collections, one_by_one
+from stac_manager.api.forms import REFUSED_METHOD, found, goes_otherwise, naming_collections, one_by_one, posting
 from stac_manager.api.http import ATTEMPTS, Answer, Client
 from stac_manager.api.ownership import Asked, has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
@@ -76,20 +76,19 @@ async def _surveyed(
         endpoint = endpoint or await find_endpoint(client, source, body.get("collections", ()))
         if endpoint.apart and len(endpoint.names(body)) > 1:
             return endpoint
-        if (endpoint.search, endpoint.post) == (guess.search, guess.post):
-            answers = await early
-        else:
+        if not (guessed := (endpoint.search, endpoint.post) == (guess.search, guess.post)):
             await _end(early)
-            answers = await _ask(client, endpoint, body)
+        answers = await (early if guessed else _ask(client, endpoint, body))
     finally:
         await _end(early)
     if answers.first is None and (usual := endpoint.at_usual_place) is not None:
         there = await _ask(client, usual, body)
         endpoint, answers = (endpoint, answers) if there.first is None else (usual, there)
     said = endpoint
-    if answers.first is None and endpoint.post and client.wire.post_refused in REFUSED_POST:
-        endpoint = replace(endpoint, post=False)
-        answers = await _ask(client, endpoint, body)
+    refused = endpoint.post and client.wire.post_refused in REFUSED_POST
+    other = replace(endpoint, post=False) if refused else posting(endpoint, body)
+    if answers.first is None and other is not None:
+        endpoint, answers = other, await _ask(client, other, body)
     first = endpoint.request(body)
     page = page_of(answers.first, first) if answers.first is not None else None
     if page is None or (page.size and not page.objects()):  # what is read of a damaged page comes on smaller ones

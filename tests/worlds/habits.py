@@ -732,13 +732,20 @@ class OtherNames(Habit):
 
 
 class Refuses(Habit):
-    """A form of asking is refused: `open` intervals, `fraction`s of seconds, `POST`, `ids`."""
+    """A form of asking is refused: `open` intervals, `fraction`s of seconds, `POST`, `ids`, an `area` by GET, though no
+    other method is named (datacube-explorer)."""
 
     def __init__(self, form: str, status: int = 405) -> None:
         self.form, self.status = form, status
 
+    def document(self, path: str, document: Json) -> Json:
+        named = [link for link in document["links"] if self.form != "area" or link.get("method") != "POST"]
+        return {**document, "links": named}
+
     async def arrives(self, ask: Ask) -> None:
         interval = ask.conditions.get("datetime", "")
+        if self.form == "area" and ask.method == "GET" and "intersects" in ask.conditions:
+            raise Refusal(400, {"description": "intersects: must be sent over a POST request"})
         if self.form == "POST" and ask.method == "POST":
             raise Refusal(self.status, {"description": "Method Not Allowed"})
         if self.form == "ids" and "ids" in ask.conditions:

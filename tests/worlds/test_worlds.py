@@ -667,6 +667,12 @@ CASES: dict[str, Callable[[], Case]] = {
         options={"intersects": GLOBE},
         wanted=lambda item: -90 <= item["geometry"]["coordinates"][0] <= 90,
     ),
+    "an area is taken by POST only, which is not named": lambda: Case(
+        [Refuses("area")],
+        options={"intersects": GLOBE, "datetime": "2024-01-01T00:00:00Z/.."},
+        wanted=lambda item: -90 <= item["geometry"]["coordinates"][0] <= 90,
+        complete=True, most_requests=30,
+    ),
     "a datetime is ignored, and its links have it": lambda: Case(
         [Ignores("datetime")],
         options={"datetime": f"{LATER}/.."},
