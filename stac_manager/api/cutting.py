@@ -111,15 +111,6 @@ class Cutter:
         self._bounds = bounds
         self._density = density
         self._heaps: set[int] = set()  # seconds with more than a page
-        self.newest_first: bool | None = None  # whether pages come so; None while nothing tells
-
-    def look(self, members: Sequence[Any]) -> None:
-        """Learn from a page in which order items come."""
-        times = times_of(members)
-        if any(later < earlier for later, earlier in pairwise(times)) or len(times) < len(members):
-            self.newest_first = False
-        elif self.newest_first is None and len(times) >= FEWEST_TIMES and times[0] > times[-1]:
-            self.newest_first = True
 
     def pile(self, second: float) -> None:
         """Take note that there is more than a page at one second: what is cut near it has all of that again."""

@@ -155,8 +155,6 @@ class Search:
         if self._splitter.learn(reading, page, size):
             self._stop_dividing()
         self._replace(reading, self._splitter.oversized(reading, page, size))
-        for each in self._splitter.handed_over(size):
-            self._replace(*each, goes_on=True)
         return reading.stopped
 
     def _share_work(self, idle: int) -> bool:
@@ -165,17 +163,17 @@ class Search:
             return True
         size, pages = self._fetcher.page_size, self._stats.completeness.pages
         if self._splitter and (shared := self._splitter.shared(self._readings, idle, size, pages)):
-            self._replace(*shared, goes_on=self._splitter.hands_over(shared[0]))
+            self._replace(*shared)
         return bool(self._splitter and shared)
 
-    def _replace(self, reading: Reading, shares: list[Share], *, goes_on: bool = False) -> None:
-        """Let others read the rest of a reading, or some of it while it goes on; not if others do so already."""
+    def _replace(self, reading: Reading, shares: list[Share]) -> None:
+        """Let others read the rest of a reading; not if others do so already."""
         if not shares or reading.stopped:
             return
         if [share.partition for share in shares] != [reading.share.partition]:  # else it is begun again
             self._stats.tell(Split(reading.share.partition.key, tuple(share.partition.key for share in shares)))
-        reading.stopped = not goes_on
-        if self._splitter and reading.stopped:
+        reading.stopped = True
+        if self._splitter:
             self._splitter.overlap.forget(reading)
         self._runner.add(shares)
         self._room.changed()
@@ -264,9 +262,7 @@ class Search:
         await look_again(self._fetcher.client, self._ledger, self.query, reading, last=self._runner.unfinished == 1)
         self._ledger.report(reading, self.query, last=self._runner.unfinished == 1)
         if self._splitter and self._runner.unfinished == 1:
-            short = self._ledger.left != 0 and self._ledger.came < (self._stats.completeness.counted or 0)
-            shares = self._splitter.once_more() if short else []
-            self._runner.add(shares or ([Share(Whole())] if await self._beyond.lacks(self.query) else []))
+            self._runner.add([Share(Whole())] if await self._beyond.lacks(self.query) else [])
         self._runner.finished()
 
     async def _repair(self, reading: Reading) -> None:
@@ -291,10 +287,9 @@ class Search:
 
     def _cut_after_all(self, reading: Reading, planned: Planned) -> None:
         self.query = planned.query
-        self._splitter = self._splitter_of(planned, counts=reading.following is not None)
+        self._splitter = self._splitter_of(planned)
         like = Share(Whole(), reading.before, 0, reading.ending.error is not None, doubted=reading.contradicts)
         self._replace(reading, [replace(like, partition=part) for part in planned.partitions])
 
-    def _splitter_of(self, planned: Planned, *, counts: bool = True) -> Splitter | None:
-        proved = planned.partitions if counts and self._ledger.claims.alone is None else ()
-        return Splitter(planned.cuts, planned.sizes, self._stats.completeness.pages, proved) if planned.cuts else None
+    def _splitter_of(self, planned: Planned) -> Splitter | None:
+        return Splitter(planned.cuts, planned.sizes, self._stats.completeness.pages) if planned.cuts else None

@@ -177,7 +177,6 @@ class Planner:
         if not await self._finds_by_time(query, members, nulls=nulls, surely=surely or page.matched is None):
             return replace(planned, reason=BY_OTHER_TIMES)
         cutter = Cutter(query.bounds, first_page.expected(known, members))
-        cutter.look(members)
         intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts, reached)
         if not intervals:
             return replace(planned, reason=TOO_CLOSE)

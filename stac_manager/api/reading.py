@@ -27,7 +27,6 @@ from stac_manager.api.shares import (
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, Pages, Whole
 from stac_manager.report import SHIFTED, PartitionReport
-from stac_manager.timestamps import SECOND
 
 MOVED = "items came again on later pages, which count: items that came or went have moved them"
 APART = "a page did not begin where the one before it ended: items that came or went have moved them"
@@ -36,7 +35,6 @@ GONE = "items that came are gone: others may have come for them, and moved the p
 CAPPED = "there are more items than its pages reach, and than the server counts"
 PERHAPS_CAPPED = "the server may give no more than so many items, however many there are: it shows no others"
 LOST = "a next link has lost a condition of the search"
-ENDED_EARLY = "its pages ended before the older items that others read"
 FEW_SKIPPED, MOST_SKIPPED = 3, 20
 LAPSED = (400, 403, 404, 410)  # what servers say to a link that was good for a while only
 
@@ -65,10 +63,8 @@ class Reading:
         """How many pages are still to be fetched; without a count, as many as were."""
         if self.following is None:
             return 0
-        if (left := self.descent.pages_left) is not None:
-            return left
         if self.counted is not None and self.tally.fetched:
-            return max(self.counted - self.descent.given - self.tally.members, 1) / page_size
+            return max(self.counted - self.tally.members, 1) / page_size
         return max(self.tally.fetched, (self.share.partition.estimate or 0) / page_size)
 
     def accept(self, page: Page) -> None:
@@ -96,7 +92,7 @@ class Reading:
             self.keeps_conditions = keeps_conditions(page.following, page.first)
         page.asked = self.following or self.first
         self.memory.circles.accept(page.asked, page.size)
-        self.following = None if self.descent.is_over else page.following
+        self.following = page.following
         ends = page.following is None or self.counted == self.tally.members
         if page.size:  # of pages that end at a round number, one that is empty may follow the last
             at_limit = isinstance(self.share.partition, Whole) and self.tally.members % 1_000 == 0
@@ -109,18 +105,6 @@ class Reading:
             self.fail(page.doubt)
         elif page.doubt and self.counted is None:
             self.ending.problem, self.ending.doubtful = page.doubt, True
-
-    def keep(self, partition: Interval, given: int) -> None:
-        """Go on to where others read what is older."""
-        assert partition.start is not None
-        self.share = replace(self.share, partition=partition)
-        self.descent.until = partition.start / SECOND
-        self.descent.given += given
-
-    @property
-    def expected(self) -> int | None:
-        """How many items must come; None where nobody has counted those."""
-        return None if self.descent.is_shared else self.counted
 
     @property
     def _is_over(self) -> bool:
@@ -206,7 +190,7 @@ class Reading:
         memory, tally, ending = self.memory, self.tally, self.ending
         plain = not (ending.uneven or memory.last_was_full or tally.skipped or memory.anew)
         odd = ending.problem or ending.error or ending.doubtful or ending.shifted not in (None, SHIFTED)
-        return plain and not odd and memory.different == tally.members < (self.expected or 0)
+        return plain and not odd and memory.different == tally.members < (self.counted or 0)
 
     def behind_item(self) -> Request | None:
         """The request for what is behind an item that cannot be had, where the links count and not all came. So
@@ -237,16 +221,15 @@ class Reading:
     @property
     def repeats(self) -> bool:
         """Whether as many members came as are counted, some of them on several pages."""
-        return self.expected == self.tally.members and self.ending.problem is None and not self.memory.anew
+        return self.counted == self.tally.members and self.ending.problem is None and not self.memory.anew
 
     def missing(self) -> str | None:
         """Why items may be missing, once it was read to its end; None where nothing speaks for it."""
-        if self.expected is None:
+        if self.counted is None:
             if self.ending.error and self.memory.different and not isinstance(self.share.partition, Pages):
                 return f"{self.ending.problem}; nobody knows what follows the {self.memory.different} items that came"
-            early = self.descent.is_shared and not self.descent.is_over and self.tally.members < (self.counted or 0)
-            return self.ending.problem or (ENDED_EARLY if early else None)
-        missing = self.expected - self.memory.different - self.tally.skipped
+            return self.ending.problem
+        missing = self.counted - self.memory.different - self.tally.skipped
         if missing <= (0 if self.memory.anew else self.tally.twice):
             return None
         if self.repeats:
@@ -276,14 +259,14 @@ class Reading:
             seen=tally.members,
             duplicates=tally.duplicates,
             foreign=tally.foreign,
-            counted=self.expected,
+            counted=self.counted,
             pages=tally.read,
             requests=tally.fetched,
             left_out=tally.left_out,
             failed=tally.failed + tally.skipped,
             problem=self.missing(),
             doubtful_end=(self.ending.doubtful or self.repeats)
-            and (self.expected is None or self.ending.problem is None),
+            and (self.counted is None or self.ending.problem is None),
             contradicts=self.is_gapless,
             shifted=self.ending.shifted,
             datetime=datetime,

@@ -21,7 +21,7 @@ async def look_again(client: Client, ledger: Ledger, query: Query, reading: Read
     others have not come then. Where the server does not find Items by their ids, look whether two pages have changed.
     """
     claims, proof = ledger.claims, ledger.stats.completeness
-    counted = proof.counted if claims.alone is None else reading.expected
+    counted = proof.counted if claims.alone is None else reading.counted
     short = counted is None or reading.missing() or (claims.alone is None and ledger.came < counted)
     moved = reading.ending.shifted or any(report.shifted for report in proof.partitions)
     few = len(claims.ids) < FEWEST_PAGES or ledger.left is not None

@@ -89,34 +89,15 @@ def joined(partitions: Iterable[Partition], most: float = inf) -> list[Partition
 
 @dataclass(slots=True)
 class Descent:
-    """Where a reading stands in time, in seconds, and where others read what is older."""
+    """Where a reading stands in time, in seconds."""
 
     reached: float | None = inf  # the beginning of its latest page; None where pages do not come newest first
     pace: float = inf  # how much lies between the beginnings of the latest two
-    until: float = -inf  # where others go on
-    given: int = 0  # so many items, about, those read
 
     @property
     def is_in_order(self) -> bool:
         """Whether pages came, and newest first."""
         return self.reached not in (None, inf)
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether others read what is older."""
-        return self.until > -inf
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has come to where others go on."""
-        return self.reached is not None and self.reached < self.until
-
-    @property
-    def pages_left(self) -> float | None:
-        """How many pages are left at this pace; None where that cannot be told."""
-        if self.reached is None or not (-inf < self.until < self.reached < inf and 0 < self.pace < inf):
-            return None
-        return max((self.reached - self.until) / self.pace - 1, 0.5)
 
     def go_on(self, time: int | None) -> None:
         """Take note of the time of the first item of a page, in nanoseconds."""

@@ -7,9 +7,8 @@ from dataclasses import replace
 from math import ceil
 from typing import TypeAlias
 
-from stac_manager.api.cutting import Cutter, times_of
+from stac_manager.api.cutting import Cutter
 from stac_manager.api.first_page import Sizes
-from stac_manager.api.handing import FEWEST_PAGES, HandingOver
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import CAPPED, Reading
 from stac_manager.api.repairs import REPAIR_DEPTH, Overlap, Repairs, holds_others
@@ -78,14 +77,10 @@ def _begun(part: Partition) -> list[Partition]:
 
 
 class Splitter:
-    """Replaces partitions by others while they are read, after so many pages of the search. `proved` are all of it,
-    where what is lost of them is found in the end."""
+    """Replaces partitions by others while they are read, after so many pages of the search."""
 
-    def __init__(self, cuts: Cuts, sizes: Sizes, pages: int = 0, proved: Sequence[Partition] = ()) -> None:
+    def __init__(self, cuts: Cuts, sizes: Sizes, pages: int = 0) -> None:
         self._cuts = cuts
-        self._handing: HandingOver | None = None
-        if isinstance(cuts, Cutter) and sizes.counted is not None and proved:
-            self._handing = HandingOver(cuts, sizes.counted, proved)
         self._sizes = sizes
         self.repairs = Repairs(pages)
         self.overlap = Overlap(sizes.counted)
@@ -98,8 +93,6 @@ class Splitter:
         assert page.matched is not None
         share = reading.share
         self._cuts.learn(share.partition, page.matched)
-        if self._handing:
-            self._handing.learn(reading, page.matched)
         self.overlap.add(page.matched, share.parent)
         return self.overlap.is_likely(page_size) and holds_others(page, share.partition)
 
@@ -115,8 +108,6 @@ class Splitter:
         estimate = min(partition.estimate, counted - came)
         parts = parts_at_start(estimate, counted - came, self._sizes.workers, page)
         found = self._cuts.cut(partition, parts) if parts and isinstance(partition, Interval) else ()
-        if found and self._handing and share.parent is None:
-            self._handing.cut(len(found))
         return [replace(share, partition=replace(part, estimate=estimate // parts)) for part in found]
 
     def oversized(self, reading: Reading, page: Page, page_size: int) -> list[Share]:
@@ -129,39 +120,21 @@ class Splitter:
             return self._cut_short(reading, parts) if reading.memory.last_was_full else []
         if counted <= OVERSIZE * min(self._sizes.items, partition.estimate or 0) + page_size:
             return []
-        members = page.objects()
-        if isinstance(self._cuts, Cutter):
-            self._cuts.look(members)
-        burst = self._cuts.extrapolate(partition, members, counted - page.size)
+        burst = self._cuts.extrapolate(partition, page.objects(), counted - page.size)
         parts = parts_of_oversized(counted, page_size, self._sizes, burst=burst)
-        large = self._sizes.items >= FEWEST_PAGES * page_size
-        times = times_of(members)  # none, where the page turns out to be damaged
-        if parts and large and times and self._handing and self._handing.is_sorted(reading):
-            self._handing.later(reading, parts, times[-1])
-            return []
         shares = self._cut(reading, parts) if parts else []
         if burst and shares:  # which may begin in the oldest of them
             shares[0] = replace(shares[0], partition=replace(shares[0].partition, estimate=None))
         return shares
-
-    def hands_over(self, reading: Reading) -> bool:
-        """Tell whether others can read the older items of a partition while its own pages go on."""
-        handing, wrong = self._handing, self.repairs.counts_are_wrong
-        return handing is not None and handing.is_proved and handing.is_sorted(reading) and not wrong
-
-    def handed_over(self, page_size: int) -> list[tuple[Reading, list[Share]]]:
-        """What others read of partitions that were found oversized."""
-        return self._handing.proved(page_size) if self._handing and self._divides else []
 
     def shared(
         self, readings: Iterable[Reading], idle: int, page_size: int, pages: int
     ) -> tuple[Reading, list[Share]] | None:
         """Cut the partition with the most work left, where that ends the search earlier. Without counts nobody knows
         what is left: then no more requests are spent on it than a share of the `pages` that came."""
-        if not self.divides or (self._handing and self._handing.waits):
+        if not self.divides:
             return None
-        under_way = [each for each in readings if each.following is not None and not each.stopped]
-        able = [each for each in under_way if each.tally.fetched]
+        able = [each for each in readings if each.following is not None and not each.stopped and each.tally.fetched]
         for each in able:
             if each.descent.pace == 0 and each.descent.reached is not None and isinstance(self._cuts, Cutter):
                 self._cuts.pile(each.descent.reached)
@@ -170,10 +143,6 @@ class Splitter:
         if reading is None:
             return None
         left = reading.pages_left(page_size)
-        if self._handing and self.hands_over(reading):
-            lefts = sorted([*(each.pages_left(page_size) for each in under_way), *[0.0] * idle], reverse=True)
-            shares = self._handing.hand_over(reading, idle, page_size, None, lefts[idle])
-            return (reading, shares) if shares else None
         parts = parts_to_share(reading.tally.fetched, left, idle)
         cost = reading.tally.fetched + parts if reading.counted is None else 0
         if self._spent + cost > FOR_SHARING * pages + SPARE_REQUESTS:
@@ -232,11 +201,6 @@ class Splitter:
         if not others or _is_short(one) or _is_short(others[0]) or not self.repairs.spend(2):
             return []
         return [replace(share, failing=True, partition=one, beyond=(*joined(others), *joined(newer)))]
-
-    def once_more(self) -> list[Share]:
-        """What to read once more where the whole lacks items, though no part of it does."""
-        handing, self._handing = self._handing, None
-        return handing.once_more() if handing else []
 
     def _cut_short(self, reading: Reading, parts: int, depth: int | None = None) -> list[Share]:
         """Cut a partition that ended before its count, as long as that brings pages."""

@@ -16,7 +16,6 @@ import pytest
 from stac_manager.api.cutting import Cutter, Density
 from stac_manager.api.endpoint import Endpoint
 from stac_manager.api.first_page import PARTS_WITHOUT_COUNTS, Sizes, expected, parts_for, tiles_for
-from stac_manager.api.handing import parts_to_hand_over
 from stac_manager.api.ownership import Owner, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.query import MARGIN_SECONDS, Bounds, Query
@@ -122,20 +121,6 @@ def test_a_partition_of_a_thousand_is_cut_where_it_holds_far_more(counted: int, 
 )
 def test_work_is_shared_where_that_ends_it_sooner(fetched: int, left: float, idle: int, parts: int) -> None:
     assert parts_to_share(fetched, left, idle) == parts
-
-
-@pytest.mark.parametrize(
-    ("left", "idle", "others", "parts"),
-    [
-        *((1.5, 9, 0, 0), (2, 9, 0, 3), (8, 9, 0, 10), (9, 9, 0, 5), (17, 9, 0, 10), (19, 9, 0, 7), (40, 3, 0, 4)),
-        *((3, 1, 0, 2), (2, 1, 0, 0)),  # which would take two rounds as well
-        *((3, 9, 2.4, 0), (3, 9, 2, 2), (12, 2, 12, 0), (12, 2, 8, 2)),  # it lasts as long as the others anyway
-    ],
-)
-def test_older_items_are_handed_over_in_parts_of_a_bit_less_than_some_pages(
-    left: float, idle: int, others: float, parts: int
-) -> None:
-    assert parts_to_hand_over(left, idle, others) == parts
 
 
 EVEN = Density([0, 100], [100])
@@ -379,28 +364,20 @@ def test_what_cutting_does_not_isolate_is_given_up(poison: int | None, most: int
 
 
 @pytest.mark.parametrize(
-    ("begins", "until", "in_order", "over", "left"),
+    ("begins", "in_order", "pace"),
     [
-        ((), None, False, False, None),
-        ((100, 90, 80), None, True, False, None),
-        ((100, 90, 80), 40, True, False, 3),
-        ((100, 90, 80), 79, True, False, 0.5),
-        ((100, 90, 80), 81, True, True, None),
-        ((100, 100), 50, True, False, None),  # several pages at one second
-        ((100, 90, 95, 80), 85, False, False, None),  # not newest first: never again
-        ((100, None, 90), 95, False, False, None),
+        ((), False, inf),
+        ((100, 90, 80), True, 10),
+        ((100, 100), True, 0),  # several pages at one second
+        ((100, 90, 95, 80), False, inf),  # not newest first: never again
+        ((100, None, 90), False, inf),
     ],
 )
-def test_how_far_down_in_time_pages_are(
-    begins: tuple[int | None, ...], until: int | None, in_order: bool, over: bool, left: float | None
-) -> None:
+def test_how_far_down_in_time_pages_are(begins: tuple[int | None, ...], in_order: bool, pace: float) -> None:
     descent = Descent()
     for second in begins:
         descent.go_on(None if second is None else second * SECOND)
-    if until is not None:
-        descent.until = until
-    assert (descent.is_in_order, descent.is_over, descent.pages_left) == (in_order, over, left)
-    assert descent.is_shared == (until is not None)
+    assert (descent.is_in_order, descent.pace) == (in_order, pace)
 
 
 @pytest.mark.parametrize(
