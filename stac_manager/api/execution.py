@@ -152,8 +152,6 @@ class Search:
             return False
         if reading.tally.fetched > 1 or page.matched is None or not isinstance(partition, Interval | Tile):
             return False
-        if self._splitter.learn(reading, page, size):
-            self._stop_dividing()
         self._replace(reading, self._splitter.oversized(reading, page, size))
         return reading.stopped
 
@@ -173,8 +171,6 @@ class Search:
         if [share.partition for share in shares] != [reading.share.partition]:  # else it is begun again
             self._stats.tell(Split(reading.share.partition.key, tuple(share.partition.key for share in shares)))
         reading.stopped = True
-        if self._splitter:
-            self._splitter.overlap.forget(reading)
         self._runner.add(shares)
         self._room.changed()
 

@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 from stac_manager.api.cutting import Cutter
 from stac_manager.api.first_page import Sizes
+from stac_manager.api.ownership import OWN, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import CAPPED, Reading
-from stac_manager.api.repairs import REPAIR_DEPTH, Overlap, Repairs, holds_others
+from stac_manager.api.repairs import REPAIR_DEPTH, Repairs
 from stac_manager.api.shares import Share, joined
 from stac_manager.api.space import SpaceCuts
 from stac_manager.plan import Interval, Partition, Tile
@@ -83,18 +84,8 @@ class Splitter:
         self._cuts = cuts
         self._sizes = sizes
         self.repairs = Repairs(pages)
-        self.overlap = Overlap(sizes.counted)
         self._spent = 0  # requests for sharing work of which nobody knows how much it is
         self.divides = True
-
-    def learn(self, reading: Reading, page: Page, page_size: int) -> bool:
-        """Learn from the first page of a partition; tell whether partitions turn out to be no parts of the whole: by
-        their counts, and by the items of others among their own, as the count of the whole may be capped."""
-        assert page.matched is not None
-        share = reading.share
-        self._cuts.learn(share.partition, page.matched)
-        self.overlap.add(page.matched, share.parent)
-        return self.overlap.is_likely(page_size) and holds_others(page, share.partition)
 
     def can_cut(self, reading: Reading) -> bool:
         """Tell whether a partition can be cut at all."""
@@ -111,16 +102,23 @@ class Splitter:
         return [replace(share, partition=replace(part, estimate=estimate // parts)) for part in found]
 
     def oversized(self, reading: Reading, page: Page, page_size: int) -> list[Share]:
-        """Cut a partition of which the first page shows that it holds far more than it should."""
+        """Learn from the first page of a partition, and cut it if that shows that it holds far more than it should; not
+        where most are items of others, which smaller ones would hold again: they last long, or times are rounded."""
         counted, partition = reading.counted, reading.share.partition
-        if counted is None or counted <= page.size or not self._divides or not self._cuts.can_cut(partition):
+        if counted is None:
+            return []
+        self._cuts.learn(partition, counted)
+        if counted <= page.size or not self._divides or not self._cuts.can_cut(partition):
             return []
         if page.following is None:  # cut off; or items are missing, or the count is wrong
             parts = self.repairs.parts_of_cut_off(counted / (CUT_OFF_SHARE * max(page.size, 1)))
             return self._cut_short(reading, parts) if reading.memory.last_was_full else []
         if counted <= OVERSIZE * min(self._sizes.items, partition.estimate or 0) + page_size:
             return []
-        burst = self._cuts.extrapolate(partition, page.objects(), counted - page.size)
+        members = page.objects()
+        if 2 * sum(owner(member, partition) is OWN for member in members) < len(members):
+            return []
+        burst = self._cuts.extrapolate(partition, members, counted - page.size)
         parts = parts_of_oversized(counted, page_size, self._sizes, burst=burst)
         shares = self._cut(reading, parts) if parts else []
         if burst and shares:  # which may begin in the oldest of them
@@ -218,5 +216,4 @@ class Splitter:
         found = found or self._cuts.cut(share.partition, parts, reached)
         if reading.counted is None:  # nobody knows
             found = [replace(part, estimate=None) for part in found]
-        parent = None if reading.counted is None else replace(share.partition, estimate=reading.counted)
-        return [Share(part, before, depth, failing, parent, share.doubted) for part in found]
+        return [Share(part, before, depth, failing, share.doubted) for part in found]

@@ -234,7 +234,6 @@ def test_intervals_of_100_pages_take_few_requests_and_rounds(
             del rest[:100]
             shares = []
             if reading.tally.fetched == 1:
-                splitter.learn(reading, page, 100)
                 shares = splitter.oversized(reading, page, 100)
             queue += shares
             came += 0 if shares else page.size
