@@ -41,7 +41,6 @@ class Endpoint:
     search: URL
     post: bool  # whether searches are sent so
     posts: bool = False  # whether the landing page says that they can be
-    aggregate: URL | None = None
     collections: URL | None = None
     offers: frozenset[str] = frozenset()  # those of the `EXTENSIONS` that it conforms to, `AREAS` and `BANDS`
     items_only: bool = False  # whether it has no search, and each of its Collections has its items
@@ -61,7 +60,7 @@ class Endpoint:
         """The same where the specification puts it, for servers that do not know their own host or path."""
         if (usual := self.usual) is None:
             return None
-        return replace(self, search=usual.search, collections=usual.collections, aggregate=None, usual=None)
+        return replace(self, search=usual.search, collections=usual.collections, usual=None)
 
     def names(self, body: Mapping[str, Any]) -> tuple[str, ...]:
         """The Collections that a search names, the user's or else those that it needs."""
@@ -127,7 +126,6 @@ async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) 
         search,
         "POST" in by_method and client.wire.post_refused not in REFUSED_POST,
         "POST" in by_method,
-        _link(landing, "aggregate"),
         _link(landing, "data"),
         frozenset(each for each in EXTENSIONS if any(f"item-search#{each}" in name for name in classes)),
         usual=None if usual.search == search else usual,

@@ -105,8 +105,6 @@ def tiles_for(page: Page, workers: int) -> int:
 def expected(known: Survey, members: list[Any]) -> Density:
     """What is known of the times of the items before the first slice is read, from `members` of its first page."""
     bounds = known.query.bounds
-    if known.histogram is not None:
-        return known.histogram
     times = times_of(members)
     low, high = known.extent
     if high is None:

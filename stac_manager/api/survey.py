@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
-from stac_manager.api.cutting import Density
 from stac_manager.api.elsewhere import another_page, may_be_an_item
 from stac_manager.api.endpoint import EXTENSIONS, REFUSED_POST, Endpoint, find_endpoint
 from stac_manager.api.forms import REFUSED_METHOD, found, goes_otherwise, naming_collections, one_by_one, posting
@@ -16,9 +14,8 @@ from stac_manager.api.http import ATTEMPTS, Answer, Client
 from stac_manager.api.ownership import Asked, has_null_datetime
 from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
 from stac_manager.api.query import HARDLY_ANYTHING, NOWHERE, Bounds, Query, in_vain
-from stac_manager.api.requests import LARGEST_NUMBER, Request, as_query
+from stac_manager.api.requests import Request
 from stac_manager.exceptions import DataProcessingError, StatusError
-from stac_manager.geojson import NUMBERS
 from stac_manager.plan import NoDatetime, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import seconds
@@ -38,7 +35,6 @@ class Survey:
     honours_datetime: bool  # whether the server was seen to leave items out when asked for other times
     reachable: int | None  # how many items a datetime filter without a beginning finds
     extent: tuple[float | None, float | None]  # the first and last second of the Collections concerned
-    histogram: Density | None  # how many items there are at which times
     second_of_one: Request | None  # for the second page of a search with one item a page, as the server links to it
     failed: DataProcessingError | None = None  # why the first one cannot be had, where it is another one
 
@@ -116,7 +112,6 @@ async def _surveyed(
         probe is not None and (not probe.size or (probe.matched is not None and probe.matched < (page.matched or 0))),
         None if far is None else far.matched,
         _extent(answers.collections),
-        await _histogram(client, endpoint, body),
         None if far is None else far.following,
     )
 
@@ -131,8 +126,7 @@ async def around_first_page(
     extent = _extent(collections)
     if (found := await another_page(client, query, extent)) is None:
         return None
-    histogram = await _histogram(client, query.endpoint, query.body)
-    return Survey(query, found[0], found[1], None, extent, histogram, None, error)
+    return Survey(query, found[0], found[1], None, extent, None, error)
 
 
 async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> _Answers:
@@ -169,16 +163,6 @@ async def is_unknown(client: Client, endpoint: Endpoint, collection_id: str | No
     except DataProcessingError as error:
         return error.status == 404
     return False
-
-
-async def _histogram(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> Density | None:
-    """Ask for the times of the items where the server has the Aggregation extension."""
-    if endpoint.aggregate is None:
-        return None
-    wanted = {name: as_query(value) for name, value in body.items() if name != "limit"}
-    url = endpoint.aggregate.extend_query({**wanted, "aggregations": "datetime_frequency"})
-    answer = await client.ask(Request("GET", str(url)))
-    return _histogram_of(answer.document) if answer else None
 
 
 async def heeds_collections(client: Client, query: Query) -> bool:
@@ -225,22 +209,3 @@ def _extent(answer: Answer | None) -> tuple[float | None, float | None]:
     first = min((start for start in starts if start is not None), default=None)
     last = None if None in ends else max((end for end in ends if end is not None), default=None)
     return first, last
-
-
-def _histogram_of(document: Mapping[str, Any]) -> Density | None:
-    """Read a `datetime_frequency` aggregation (STAC API Aggregation extension); None where there is none to be read."""
-    try:
-        buckets = next(each["buckets"] for each in document["aggregations"] if each["name"] == "datetime_frequency")
-        frequencies = {seconds(bucket["key"]): bucket["frequency"] for bucket in buckets}
-    except (KeyError, TypeError, ValueError, OverflowError, StopIteration):
-        return None
-    weights = {
-        time: float(weight)
-        for time, weight in frequencies.items()
-        if time is not None and type(weight) in NUMBERS and 0 <= weight < LARGEST_NUMBER
-    }
-    times = sorted(weights)
-    if len(times) < 2:
-        return None
-    widths = sorted(after - before for before, after in pairwise(times))
-    return Density([*times, times[-1] + max(widths[len(widths) // 2], 1.0)], [weights[time] for time in times])

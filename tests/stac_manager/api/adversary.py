@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -87,7 +86,6 @@ class Adversary:
     repeats: frozenset[int] = frozenset()  # pages whose next link leads to the same page again
     faults: dict[int, str] = field(default_factory=dict)  # request number -> fault
     largest: int = 10_000  # a larger limit is answered with 500
-    histogram: bool | str = False  # "wrong": of other times, other numbers, and one that is none
     extent: bool = True
     requests_a_turn: int = 0  # more than so many at once are refused
     asked: int = 0
@@ -174,8 +172,6 @@ class Adversary:
             return self._fault(fault, url)
         if not path:
             return Reply.json(url, self._landing(base))
-        if path == "/aggregate" and self.histogram:
-            return Reply.json(url, self._aggregate(self._typed(body)))
         if path == "/collections":
             return Reply.json(url, {"collections": [self._collection()], "links": []})
         if path.startswith("/collections/"):
@@ -214,8 +210,6 @@ class Adversary:
         links = [{"rel": "search", "href": f"{base}/search"}, {"rel": "data", "href": f"{base}/collections"}]
         if self.post:
             links.append({"rel": "search", "href": f"{base}/search", "method": "POST"})
-        if self.histogram:
-            links.append({"rel": "aggregate", "href": f"{base}/aggregate"})
         classes = ["https://api.stacspec.org/v1.0.0/item-search"]
         return {"links": links, "conformsTo": [*classes, classes[0] + "#filter"] if self.filters else classes}
 
@@ -223,14 +217,6 @@ class Adversary:
         # The extent is a hint: this one is too narrow at its end.
         interval = [text_of(BASE * 10**9), text_of((BASE + 200) * 10**9)] if self.extent else [None, None]
         return {"id": "a", "extent": {"temporal": {"interval": [interval]}}}
-
-    def _aggregate(self, search: dict[str, Any]) -> dict[str, Any]:
-        times = (item["properties"].get("datetime") for item in self.found(search))
-        counter: dict[int, Any] = Counter(nanoseconds_of(text) // 10**9 // 60 * 60 for text in times if text)
-        if self.histogram == "wrong":
-            counter = {BASE - 3600: 0, BASE: 1, BASE + 40: 10**6, BASE + 3600: -5, BASE + 7200: "inf"}
-        buckets = [{"key": text_of(start * 10**9), "frequency": n} for start, n in sorted(counter.items())]
-        return {"aggregations": [{"name": "datetime_frequency", "buckets": buckets}]}
 
     def _page(self, body: dict[str, Any], base: str, method: str) -> dict[str, Any]:
         found = self.found(body)

@@ -50,7 +50,7 @@ NEXT = Request("GET", "http://a.example/search?token=a")
 def test_a_search_may_end_at_the_beginning_of_1970(interval: str | None, extent: Any, ends: tuple[int, int]) -> None:
     query = Query(Endpoint.guess("http://a.example/"), {}, Bounds.parse(interval))
     page = Page("", 1, None, NEXT, NEXT, [None] * 100)
-    known = Survey(query, page, True, None, extent, None, None)
+    known = Survey(query, page, True, None, extent, None)
     found = expected(known, known.page.objects())
     assert (found.low, found.high) == ends
 

@@ -122,7 +122,6 @@ def servers(draw: st.DrawFn) -> Adversary:
         merge=draw(st.booleans()),
         post_links=draw(st.booleans()),
         filters=draw(st.booleans()),
-        histogram=draw(st.sampled_from([False, True, "wrong"])),
         extent=draw(st.booleans()),
         largest=draw(st.sampled_from([10_000, 10_000, 2])),
         requests_a_turn=draw(st.sampled_from([0, 0, 0, 2])),
@@ -338,7 +337,7 @@ def test_slices_share_whole_seconds_with_a_fraction_and_end_at_the_users_own_bou
     loop: asyncio.Runner, interval: str
 ) -> None:
     """Elasticsearch rounds a bound without a fraction up to the end of its second."""
-    adversary = Adversary(catalog_of(SCENES), histogram=True)
+    adversary = Adversary(catalog_of(SCENES))
     _, stats = fetch(loop, adversary, limit=20, concurrency=5, datetime=interval)
     sent = [audit.datetime.split("/") for audit in stats.completeness.slices if audit.datetime]
     lows, highs = {low for low, _ in sent}, {high for _, high in sent}
