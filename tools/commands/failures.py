@@ -28,7 +28,7 @@ def make_streams_usable() -> None:
     """Names of others may have letters that the terminal does not, and nobody need read to the end."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+        if stream in (sys.__stdout__, sys.__stderr__) and isinstance(stream, io.TextIOWrapper) and not stream.isatty():
             file = io.BufferedWriter(_Read(stream.fileno(), "w", closefd=False))
             stream = io.TextIOWrapper(file, stream.encoding, line_buffering=True)
             setattr(sys, name, stream)
