@@ -46,6 +46,8 @@ HELP_ALONE = (
     else (
         "make nightly",
         "python tools/benchmark_ingest.py api --max-items 10000 --concurrency 1,5,10,20,50,auto --repeat 5",
+        "python tools/benchmark_ingest.py compare HEAD~1 HEAD",
+        "python tools/benchmark_ingest.py report --peers",
     )
 )
 

@@ -47,8 +47,7 @@ def test_exit_codes(run: Run, tmp_path: Path, commits: list[dict[str, Any]], cod
     [
         (10, 40, ""),
         (11, 0, "11 not enough data"),
-        (0, 41, "41 no change"),
-        (41, 1_100, "1,100 no change, 41 not enough data"),
+        (41, 41, "41 no change, 41 not enough data"),
     ],
 )
 def test_many_benchmarks_without_a_change_hide_none_with_one(
