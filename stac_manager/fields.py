@@ -134,7 +134,8 @@ class Fields:
             schema: The file's, as pyarrow has it.
             members: The member that a column becomes, where that is not its own name.
         """
-        nested = "properties" in schema.names
+        names = frozenset(schema.names)  # made anew each time
+        nested = "properties" in names
         found = []
         for field in schema:
             member = members.get(field.name, field.name)
@@ -143,7 +144,7 @@ class Fields:
                 tree = self.read.get("properties", {})
             if tree is None or member in tree:
                 found += _paths(field, field.name, tree and tree[member])
-            elif "stac_version" not in schema.names and member in ("assets", "links"):
+            elif "stac_version" not in names and member in ("assets", "links"):
                 found.append(field.name)  # by which items are told there
         return found
 

@@ -49,7 +49,7 @@ class Converters:
 
         keep_null = not in_assets and (types.is_null(field.type) or field.name in nullable_names)
         convert = self.converter(field.type, _OBJECT if in_assets else field.name)
-        return Member(field.name, once_if_alike(convert, self.problems), keep_null)
+        return Member(field.name, once_if_alike(convert, self.problems), keep_null, is_json(field.type, field.name))
 
     def converter(self, data_type: Any, name: str) -> Convert:
         """Compile the conversion of a column; `name` tells JSON from other text, and a bbox from other objects.
@@ -127,7 +127,8 @@ class Converters:
         names = {field.name for field in data_type}
         for edges in BBOX_EDGES if name == "bbox" else ():
             if names >= {*edges[:2], *edges[3:5]}:
-                return nullable(partial(_bboxes, [edge for edge in edges if edge in names], self.finite(name)))
+                corner = {edge: self.converter(data_type.field(edge).type, name) for edge in edges if edge in names}
+                return nullable(partial(_bboxes, corner))
         members = [self.member(field, in_assets=name == "assets") for field in data_type]
         return nullable(partial(fields, members, {}))
 
@@ -189,6 +190,15 @@ class Converters:
         if data_type.extension_name == "arrow.bool8":
             return self.each(bool)
         return self.converter(data_type.storage_type, name)
+
+
+def is_json(data_type: Any, name: str) -> bool:
+    """Tell whether a column holds JSON text."""
+    from pyarrow import types
+
+    return getattr(data_type, "extension_name", "") == "arrow.json" or (
+        name in JSON_MEMBERS and not types.is_nested(getattr(data_type, "storage_type", data_type))
+    )
 
 
 def _packed(numbers: list[int | None]) -> bytes:
@@ -280,10 +290,11 @@ def _extents(array: Array) -> tuple[Array, list[int], list[int], tuple[int, int]
     return array, starts, ends, (first, offsets[-1])
 
 
-def _bboxes(names: list[str], convert: Convert, array: Array) -> Iterator[Any]:
+def _bboxes(corner: dict[str, Convert], array: Array) -> Iterator[Any]:
     """Make lists of the corners, the lower one first; a bbox without heights in a column with some has four numbers."""
-    edges = [array.field(name) for name in names]
-    corners = of_valid(array, zip(*map(convert, edges), strict=True))
+    edges = [array.field(name) for name in corner]
+    converted = (convert(edge) for convert, edge in zip(corner.values(), edges, strict=True))
+    corners = of_valid(array, zip(*converted, strict=True))
     if any(edge.null_count for edge in edges):
         return ([edge for edge in bbox if edge is not None] for bbox in corners)
     return map(list, corners)

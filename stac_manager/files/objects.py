@@ -30,6 +30,7 @@ class Member:
     name: str
     convert: Convert
     keep_null: bool = False
+    is_json: bool = False  # JSON text, which may say null
 
 
 def objects(
@@ -43,7 +44,7 @@ def objects(
     always, sometimes = dict(given), {}
     for member, column in columns:
         missing = _missing(column, valid)
-        if not missing or member.keep_null:
+        if member.keep_null or not (missing or member.is_json):
             always[member.name] = _at(valid, member.convert(column))
         elif missing < count:
             sometimes[member.name] = _at(valid, member.convert(column))

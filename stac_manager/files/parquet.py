@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from stac_manager.files.alike import once_if_alike
 from stac_manager.files.arrow import imported, naming_damage, release_unused, schema_of
-from stac_manager.files.columns import Converters, after, nullable
+from stac_manager.files.columns import Converters, after, is_json, nullable
 from stac_manager.files.filters import EVERYTHING, Filters
 from stac_manager.files.footers import Footer, large_footer
 from stac_manager.files.geometries import NATIVE_TYPES, SERIALIZED, geojson, native_form, native_geometries
@@ -194,11 +194,11 @@ class _Rows:
             convert = nullable(partial(fields, members, {"datetime": repeat(None)}))
         else:
             convert = self._converters.converter(field.type, name)
-        flat_assets = name == "assets" and not self._nested
+        flat_assets, json = name == "assets" and not self._nested, is_json(field.type, name)
         if flat_assets:
-            convert = _empty_for_null(convert)
+            convert = _empty_for_null(convert, always=json)
         convert = once_if_alike(convert, self._converters.problems)
-        return Member(name, convert, name == "geometry" or flat_assets)
+        return Member(name, convert, name == "geometry" or flat_assets, json)
 
 
 def _check(names: list[str], layout: Layout) -> None:
@@ -226,10 +226,10 @@ def _check(names: list[str], layout: Layout) -> None:
         )
 
 
-def _empty_for_null(convert: Convert) -> Convert:
+def _empty_for_null(convert: Convert, *, always: bool) -> Convert:
     def converted(array: Array) -> Iterable[Any]:
         values = convert(array)
-        return ({} if assets is None else assets for assets in values) if array.null_count else values
+        return ({} if assets is None else assets for assets in values) if always or array.null_count else values
 
     return converted
 

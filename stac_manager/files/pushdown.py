@@ -22,24 +22,28 @@ def may_match(file: Any, index: int, filters: Filters) -> bool:
     group = file.metadata.row_group(index)
     columns = schema_of(file.metadata)
     leaves = {columns.column(leaf).path: leaf for leaf in range(len(columns))}
-    names = (
-        "datetime",
-        "start_datetime",
-        "end_datetime",
-        *(f"bbox.{edge}" for edge in ("xmin", "ymin", "xmax", "ymax")),
-    )
+    nested = any(path.partition(".")[0] == "properties" for path in leaves)
+    times = () if nested else ("datetime", "start_datetime", "end_datetime")
     ranges: dict[str, Range | None] = {}
-    for name in names:
+    for name in (*times, *(f"bbox.{edge}" for edge in ("xmin", "ymin", "xmax", "ymax"))):
         if name in leaves:
             statistics = group.column(leaves[name]).statistics
             if name.startswith("bbox") and (statistics is None or statistics.null_count != 0):
                 ranges[name] = None  # a row without a bbox is where its geometry is
-            elif statistics is None or not statistics.has_min_max:
-                only_nulls = statistics is not None and statistics.has_null_count and not statistics.num_values
-                ranges[name] = (None, None) if only_nulls else None
             else:
-                ranges[name] = (statistics.min, statistics.max)
-    return may_be_during(ranges, filters.period) and may_be_inside(ranges, filters.boxes)
+                ranges[name] = _range(statistics)
+    asks_for_time = filters.period != (None, None)
+    return (not asks_for_time or may_be_during(ranges, filters.period)) and may_be_inside(ranges, filters.boxes)
+
+
+def _range(statistics: Any) -> Range | None:
+    if statistics is None or not statistics.has_min_max:
+        only_nulls = statistics is not None and statistics.has_null_count and not statistics.num_values
+        return (None, None) if only_nulls else None
+    try:
+        return statistics.min, statistics.max
+    except (OverflowError, ValueError):  # a timestamp that datetime cannot hold
+        return None
 
 
 def may_be_during(ranges: dict[str, Range | None], period: tuple[int | None, int | None]) -> bool:
@@ -56,7 +60,7 @@ def may_be_during(ranges: dict[str, Range | None], period: tuple[int | None, int
     try:
         earliest = [_nanoseconds(each[0]) for each in starts if each is not None and each[0] is not None]
         latest = [_nanoseconds(each[1]) for each in ends if each is not None and each[1] is not None]
-    except TypeError:  # text, or a timestamp that datetime cannot hold
+    except TypeError:  # text
         return True
     first, last = period
     if not earliest or not latest:

@@ -207,6 +207,25 @@ def test_row_groups_that_cannot_match_are_not_read(
     assert len(read) < 6 if found else not read
 
 
+@pytest.mark.parametrize(
+    ("times", "nested", "options"),
+    [
+        ([None, None], False, {"bbox": (0, 0, 1, 1)}),
+        ([0, 2**62], False, {"datetime": "1970-01-01"}),  # a year that datetime cannot hold
+        ([None, None], True, {"datetime": "2024-01-01T00:00:00Z"}),  # not the one among the properties
+    ],
+)
+def test_row_groups_of_which_the_statistics_do_not_tell_are_read(
+    times: list[int | None], nested: bool, options: dict[str, Any], tmp_path: Path
+) -> None:
+    table = pyarrow.Table.from_pylist([item(0), {**item(1), "id": "other"}])
+    column = pyarrow.array(times, pyarrow.int64()).view(pyarrow.timestamp("us"))
+    table = (table if nested else table.drop_columns("properties")).append_column("datetime", column)
+    pyarrow.parquet.write_table(table, tmp_path / "items.parquet")
+    module = IngestModule({"source": tmp_path / "items.parquet", **options})
+    assert [each["id"] for each in module.iter_items(WorkflowContext.create())] == ["i0000"]
+
+
 def test_a_row_across_the_antimeridian_is_not_lost(tmp_path: Path) -> None:
     crossing = item(0)
     crossing["bbox"] = [179, 0, -179, 1]

@@ -252,6 +252,16 @@ def test_bbox_with_heights(tmp_path: Path) -> None:
     assert fetched(tmp_path / "items.parquet") == items
 
 
+@pytest.mark.parametrize("data_type", [pyarrow.string(), pyarrow.decimal128(9, 3), pyarrow.int8(), pyarrow.float16()])
+def test_edges_of_a_bbox_of_any_type(data_type: pyarrow.DataType, tmp_path: Path) -> None:
+    edges = {name: pyarrow.array([float(n)]).cast(data_type) for n, name in enumerate(("xmin", "ymin", "xmax", "ymax"))}
+    box = pyarrow.StructArray.from_arrays(edges.values(), edges)
+    table = pyarrow.Table.from_pylist(make_items(1)).drop_columns("bbox").append_column("bbox", box)
+    pyarrow.parquet.write_table(table, tmp_path / "items.parquet")
+    (item,) = fetched(tmp_path / "items.parquet")
+    assert json.dumps(item["bbox"]) in ("[0, 1, 2, 3]", "[0.0, 1.0, 2.0, 3.0]")
+
+
 def test_flat_and_spatial_bboxes_in_one_file_and_none(tmp_path: Path) -> None:
     edges = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
     items = [make_item("flat"), make_item("spatial"), make_item("none")]
@@ -426,9 +436,10 @@ def test_dictionaries_and_large_types(tmp_path: Path) -> None:
 
 def test_objects_as_json_text(tmp_path: Path) -> None:
     items = make_items(3)
-    text = ("geometry", "properties", "assets", "links")
+    del items[0]["bbox"]  # null in JSON: as all nulls of a column, no member
+    text = ("geometry", "properties", "assets", "links", "bbox")
     with_pyarrow(
-        [{**item, **{name: json.dumps(item[name]) for name in text}} for item in items], tmp_path / "x.parquet"
+        [{**item, **{name: json.dumps(item.get(name)) for name in text}} for item in items], tmp_path / "x.parquet"
     )
     assert fetched(tmp_path / "x.parquet") == items
 
