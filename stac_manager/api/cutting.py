@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import ceil, floor, inf
+from math import ceil, floor
 from typing import Any
 
 from stac_manager.api.ownership import time_of
@@ -188,14 +188,6 @@ class Cutter:
         if piece.end is None and self._bounds.high is None:
             edges.add(int(high) - 1)
         return self._cut_at(piece, edges)
-
-    def cut_out(self, piece: Partition, reached: float | None, pace: float) -> list[Interval]:
-        """Cut an interval around what is behind the page that begins at the second `reached`, newest first, and lasts
-        about as long as `pace` says; none where that is not known."""
-        assert isinstance(piece, Interval)
-        if reached is None or not 0 < pace < inf:
-            return []
-        return self._cut_at(piece, {floor(reached - pace / 2), floor(reached - 2.5 * pace)})
 
     def _cut_at(self, piece: Interval, edges: set[int]) -> list[Interval]:
         inside = sorted({edge * SECOND for edge in map(self._beside, edges) if self._is_inside(edge, piece)})

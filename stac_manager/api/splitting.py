@@ -210,10 +210,7 @@ class Splitter:
         before = (*share.before, reading.memory.own) if len(reading.memory.own) else share.before
         depth = share.depth if depth is None else depth
         failing = share.failing or reading.ending.error is not None
-        found: Sequence[Partition] = ()
-        if reading.ending.error is not None and not reading.ending.lapsed and isinstance(self._cuts, Cutter):
-            found = self._cuts.cut_out(share.partition, reading.descent.reached, reading.descent.pace)
-        found = found or self._cuts.cut(share.partition, parts, reached)
+        found: Sequence[Partition] = self._cuts.cut(share.partition, parts, reached)
         if reading.counted is None:  # nobody knows
             found = [replace(part, estimate=None) for part in found]
         return [Share(part, before, depth, failing, share.doubted) for part in found]
