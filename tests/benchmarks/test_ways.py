@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from unittest import mock
 
 import pytest
 
-from benchmarks import _compat, peers, scale_out, stages
+from benchmarks import _compat, file_ingest, peers, scale_out, stages
 
 
 def test_every_stage_of_file_mode_sees_every_document() -> None:
@@ -29,6 +30,18 @@ def test_every_stage_of_parquet_files_sees_every_row() -> None:
         stage = stages.ParquetStages()
         stage.setup(name, 80)
         stage.time_stage(name, 80)
+
+
+def test_without_what_writes_geoparquet_the_other_layouts_are_read() -> None:
+    """As after `make bench`, where `compare` judges the last commit all the same."""
+    with mock.patch.dict(sys.modules, {"stac_geoparquet": None}):
+        benchmark = file_ingest.EveryFormatIngest()
+        benchmark.setup(25)
+        assert len(benchmark.modules) == len(file_ingest.LAYOUTS) - 1
+        with pytest.raises(NotImplementedError):
+            file_ingest.FormatIngest().setup("geoparquet", 25)
+    with pytest.raises(RuntimeError):  # its files hold 25, not so many
+        benchmark.time_formats(26)
 
 
 def test_slices_of_time_hold_every_item_once() -> None:

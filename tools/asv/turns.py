@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -242,4 +243,6 @@ def _not_watched(measured: Sequence[_Measured]) -> list[str]:
         notes.append(f"not watched: {names} (choose them with --bench, or run `asv run` on both)")
     if shutil.which("valgrind") is None:
         notes.append("no instructions were counted: valgrind is not installed")
+    if find_spec("stac_geoparquet") is None:
+        notes.append("no GeoParquet was read: stac-geoparquet is not installed")
     return notes
