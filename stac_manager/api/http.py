@@ -92,7 +92,7 @@ class Client:
         request: Request,
         *,
         attempts: int | None = None,
-        shrinkable: bool = False,
+        shrinkable: int = 0,
         outline: bool = False,
         full: int | None = None,
     ) -> Answer:
@@ -101,7 +101,7 @@ class Client:
         Args:
             attempts: How often it is sent at most, within what `retries` allows; refusals (429, 503) while others get
                 through are not counted.
-            shrinkable: Raise `TooLargeError` early, for the caller to ask for less.
+            shrinkable: Raise `TooLargeError` after so many attempts, for the caller to ask for less; never for 0.
             outline: Leave the items undecoded where the rest can be read without them.
             full: The size of a full page, where this asks for one: only such answers say what level is good.
 

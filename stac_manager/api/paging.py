@@ -17,7 +17,7 @@ from stac_manager.api.requests import Request, limit_of, numbers_of, page_after,
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.network.discreet import without
 from stac_manager.network.links import shown
-from stac_manager.network.retrying import TOO_LARGE, TooLargeError
+from stac_manager.network.retrying import ATTEMPTS_BEFORE_SMALLER, TOO_LARGE, TooLargeError
 
 LOOKS = 2  # how often a page is asked for that is only looked at
 SMALLER_PAGES = 4  # so many smaller pages in a row are asked for where one ended early
@@ -121,10 +121,10 @@ async def fetch_page(
         OneItemError: If not even the smallest page can be had.
     """
     is_first = request is first
-    limit = limit_of(request) or limit_of(first)
+    limit, once = limit_of(request) or limit_of(first), 0  # a smaller page is asked for once, with what it fails of
     while True:
         try:
-            shrinkable = limit is not None and limit > 1 and attempts is None
+            shrinkable = once or ATTEMPTS_BEFORE_SMALLER if limit is not None and limit > 1 and attempts is None else 0
             tries = LOOKS if narrowed and limit == 1 else attempts
             answer = await client.send(request, attempts=tries, shrinkable=shrinkable, outline=outline, full=limit)
             page = page_of(answer, first)
@@ -137,7 +137,7 @@ async def fetch_page(
             smaller, smaller_first = with_limit(request, limit), with_limit(first, limit)
             if smaller is None or smaller_first is None:
                 raise PageSizeError(str(error), limit) from error
-            request, first, narrowed = (smaller_first if is_first else smaller), smaller_first, True
+            request, first, narrowed, once = (smaller_first if is_first else smaller), smaller_first, True, 1
         except DataProcessingError as error:
             if limit == 1 and error.status in (0, *TOO_LARGE):
                 if narrowed and not await client.is_there():  # it may be no fault of the item

@@ -70,7 +70,7 @@ class Carrier:
 
         self._outage.look = look
 
-    def tries(self, attempts: int | None = None, *, shrinkable: bool = False, link: bool = False) -> Tries:
+    def tries(self, attempts: int | None = None, *, shrinkable: int = 0, link: bool = False) -> Tries:
         """Those of one request: so many at most, within what `retries` allows."""
         return Tries(min(attempts or self._most, self._most), shrinkable, link)
 

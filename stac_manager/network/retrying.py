@@ -63,7 +63,7 @@ class Tries:
     """What came of one request so far."""
 
     most: int  # attempts
-    shrinkable: bool = False  # whether a smaller answer can be asked for instead
+    shrinkable: int = 0  # after so many attempts a smaller answer is asked for instead; 0 where none can be
     link: bool = False  # whether a server gave the address, which may be good for a while only
     attempts: int = 0
     refusals: int = 0
@@ -100,9 +100,10 @@ Decision: TypeAlias = Literal["again", "smaller", "give up"]
 
 def decide(fault: Fault, tries: Tries) -> Decision:
     """Decide what follows a fault of a request, counted in its tries, while the server answers others."""
-    large = fault.status in TOO_LARGE and tries.attempts >= ATTEMPTS_BEFORE_SMALLER
+    large = fault.status in TOO_LARGE and tries.attempts >= tries.shrinkable
     same = fault.digest != 0 and fault.digest == tries.digest
-    if tries.shrinkable and (fault.kind == "slow" or large or (same and fault.kind == "garbled")):
+    garbled = fault.kind == "garbled" and (same or tries.shrinkable == 1)
+    if tries.shrinkable and (fault.kind == "slow" or large or garbled):
         return "smaller"  # of a garbled one, what can be read of it
     most = max(tries.most, ATTEMPTS_BEFORE_SMALLER) if fault.refused else tries.most  # which says nothing of a page
     over = tries.attempts >= most or same or tries.lapsed

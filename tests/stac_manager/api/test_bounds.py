@@ -267,26 +267,30 @@ async def test_what_is_large_is_read_as_items_or_refused(data: bytes, members: A
 
 STATUS_500, STATUS_504 = Fault("", "status", status=500), Fault("", "status", status=504)
 LOST, SLOW, REFUSED = Fault("", "lost"), Fault("", "slow"), Fault("", "status", status=429)
+GARBLED = Fault("", "garbled", digest=7)
 
 
 @pytest.mark.parametrize(
     ("fault", "attempts", "shrinkable", "decision"),
     [
-        (STATUS_500, 1, True, "again"),
-        (STATUS_500, 2, True, "smaller"),
-        (STATUS_500, 2, False, "again"),
-        (STATUS_500, 7, False, "give up"),
-        (STATUS_504, 1, True, "again"),
-        (STATUS_504, 2, True, "smaller"),
-        (LOST, 6, True, "again"),
-        (LOST, 7, True, "give up"),
-        (SLOW, 1, True, "smaller"),
-        (SLOW, 1, False, "again"),
-        (REFUSED, 3, True, "again"),
-        (REFUSED, 7, True, "give up"),
+        (STATUS_500, 1, 2, "again"),
+        (STATUS_500, 2, 2, "smaller"),
+        (STATUS_500, 2, 0, "again"),
+        (STATUS_500, 7, 0, "give up"),
+        (STATUS_504, 1, 2, "again"),
+        (STATUS_504, 2, 2, "smaller"),
+        (STATUS_500, 1, 1, "smaller"),
+        (GARBLED, 1, 1, "smaller"),
+        (GARBLED, 1, 2, "again"),
+        (LOST, 6, 2, "again"),
+        (LOST, 7, 2, "give up"),
+        (SLOW, 1, 2, "smaller"),
+        (SLOW, 1, 0, "again"),
+        (REFUSED, 3, 2, "again"),
+        (REFUSED, 7, 2, "give up"),
     ],
 )
-def test_what_follows_a_fault(fault: Fault, attempts: int, shrinkable: bool, decision: Decision) -> None:
+def test_what_follows_a_fault(fault: Fault, attempts: int, shrinkable: int, decision: Decision) -> None:
     assert decide(fault, Tries(7, shrinkable, attempts=attempts)) == decision
 
 
@@ -307,7 +311,7 @@ def test_the_same_garbled_answer_again_is_no_passing_fault() -> None:
     fault = Fault("", "garbled", digest=7)
     for before, decision in ((0, "again"), (8, "again"), (7, "give up")):
         assert decide(fault, Tries(7, attempts=2, digest=before)) == decision
-    assert decide(fault, Tries(7, shrinkable=True, attempts=2, digest=7)) == "smaller"
+    assert decide(fault, Tries(7, shrinkable=2, attempts=2, digest=7)) == "smaller"
 
 
 def test_sizes_of_pages_shrink_grow_and_are_remembered() -> None:
