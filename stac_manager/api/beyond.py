@@ -87,8 +87,9 @@ class Beyond:
     async def errs_at_ends(self, query: Query, reading: Reading, error: DataProcessingError) -> bool:
         """Whether an error is all that follows the last page, which a large one may not be, or one that holds nothing.
         Then it is a failure, and a doubt."""
+        more = reading.counted is not None and reading.counted > reading.tally.members
         nothing = errs_itself(error) and reading.counted is None and reading.tally.fetched > 0 == reading.tally.members
-        if not nothing and not await self.follows_ends(query, error):
+        if more or (not nothing and not await self.follows_ends(query, error)):
             return False
         if not self._told:
             self._told = True

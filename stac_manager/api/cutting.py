@@ -189,6 +189,15 @@ class Cutter:
             edges.add(int(high) - 1)
         return self._cut_at(piece, edges)
 
+    def cut_out(self, piece: Partition, ended: float) -> list[Interval]:
+        """Cut an interval around what is behind a page, newest first, that ended at a second: it is a heap if there is
+        nothing around that."""
+        assert isinstance(piece, Interval)
+        if found := self._cut_at(piece, {floor(ended) - AWAY, floor(ended) + 1 + AWAY}):
+            return found
+        self.pile(ended)
+        return [piece]
+
     def _cut_at(self, piece: Interval, edges: set[int]) -> list[Interval]:
         inside = sorted({edge * SECOND for edge in map(self._beside, edges) if self._is_inside(edge, piece)})
         if not inside:

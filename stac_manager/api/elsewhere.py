@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from time import time
+from typing import Any
 
 from stac_manager.api.forms import found
 from stac_manager.api.http import Client
@@ -19,14 +20,13 @@ from stac_manager.network.retrying import TOO_LARGE, Fault
 from stac_manager.plan import Interval, Partition, Tile, Whole
 from stac_manager.timestamps import FIRST_SECOND, SECOND
 
+LATER, AT_SEA = {"datetime": HARDLY_ANYTHING}, {"bbox": list(NOWHERE)}
 MOST_HALVES = 20  # so often what fails is halved, of a year to half a minute
 
 
 async def is_answered(client: Client, query: Query, error: DataProcessingError) -> bool:
     """Whether a search of which the first page cannot be had is answered where it finds hardly anything."""
-    if not may_be_an_item(error, query):
-        return False
-    return await _finds_nothing_at_another_time(client, query) or await _finds_nothing_elsewhere(client, query)
+    return may_be_an_item(error, query) and (await _finds(client, query, LATER) or await _finds(client, query, AT_SEA))
 
 
 async def another_page(
@@ -37,14 +37,12 @@ async def another_page(
     low, high = query.bounds.low, query.bounds.high
     high = max(time(), extent[1] or 0) if high is None else high
     low = (FIRST_SECOND if extent[0] is None else extent[0]) if low is None else low
-    page = None
-    if await _finds_nothing_at_another_time(client, query):
-        page = await _page_beside(client, query, Interval(None, None), int(low * SECOND), int(high * SECOND))
-    if page is not None or not await _finds_nothing_elsewhere(client, query):
-        return None if page is None else (page, True)
-    for box in boxes_of(query.body.get("bbox")):
-        page = page or await _page_beside(client, query, Tile(*box))
-    return None if page is None else (page, False)
+    tiles = [Tile(*box) for box in boxes_of(query.body.get("bbox"))]
+    for where, parts in ((LATER, [Interval(None, None)]), (AT_SEA, tiles)):
+        for part in parts if await _finds(client, query, where) else ():
+            if (page := await _page_beside(client, query, part, int(low * SECOND), int(high * SECOND))) is not None:
+                return page, where is LATER
+    return None
 
 
 def may_be_an_item(error: DataProcessingError, query: Query) -> bool:
@@ -56,16 +54,13 @@ def may_be_an_item(error: DataProcessingError, query: Query) -> bool:
     return not refused and error.status in (0, *TOO_LARGE) and cause is not None and cause.reached
 
 
-async def _finds_nothing_at_another_time(client: Client, query: Query) -> bool:
-    return await found(client, query, Whole(), 1, {"datetime": HARDLY_ANYTHING}, attempts=1) is not None
+async def _finds(client: Client, query: Query, where: Mapping[str, Any]) -> bool:
+    """Whether the search is answered where it finds hardly anything."""
+    asked = where is LATER or "intersects" not in query.body
+    return asked and await found(client, query, Whole(), 1, where, attempts=1) is not None
 
 
-async def _finds_nothing_elsewhere(client: Client, query: Query) -> bool:
-    area = "intersects" in query.body
-    return not area and await found(client, query, Whole(), 1, {"bbox": list(NOWHERE)}, attempts=1) is not None
-
-
-async def _page_beside(client: Client, query: Query, part: Partition, low: int = 0, high: int = 0) -> Page | None:
+async def _page_beside(client: Client, query: Query, part: Partition, low: int, high: int) -> Page | None:
     """A page of one half of a part that fails, or of one half of a half that fails, and so on."""
     failing = [part]
     for part in islice(failing, MOST_HALVES):  # which grows meanwhile

@@ -99,10 +99,10 @@ class Search:
     async def _page_of(self, reading: Reading) -> Page | None:
         if reading.following is None or reading.stopped:  # ended while it waited for room
             return None
-        # Where to cut next, or whether anything is behind, is all that a failing page tells.
-        cuts = self._splitter.can_cut(reading) if self._splitter else self.query.halves(reading.share.partition)
-        few = 1 if cuts and reading.share.failing and reading.behind_item() is None else None
-        looks = self._fetcher.given is None and reading.share.partition == Whole() and not reading.tally.fetched
+        split, sizes, part = self._splitter, self._fetcher.sizes, reading.share.partition
+        few = split.attempts(reading, works=sizes.largest >= sizes.now, counting=sizes.counting) if split else None
+        few = 1 if not split and reading.share.failing and self.query.halves(part) else few
+        looks = self._fetcher.given is None and part == Whole() and not reading.tally.fetched
         if self._beyond.may_err_at_end(reading):
             try:
                 return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES)
@@ -269,8 +269,8 @@ class Search:
         elif reading.missing():
             if self._splitter is None and (helped := await self.ways.help(self.query, reading)) is not None:
                 self._cut_after_all(reading, helped)
-            splitter, largest = self._splitter, self._fetcher.sizes.largest
-            shares = splitter.repaired(reading, largest) if splitter else self.ways.halved(self.query, reading)
+            splitter, about = self._splitter, (self._fetcher.sizes.largest, self._ledger.lacks_only(reading))
+            shares = splitter.repaired(reading, *about) if splitter else self.ways.halved(self.query, reading)
             self._replace(reading, shares or await walked_anew(self._fetcher.client, reading))
             reading.stopped |= splitter is not None and isinstance(reading.share.partition, Pages)
 

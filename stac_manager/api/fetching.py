@@ -165,6 +165,7 @@ class Fetcher:
     def learn(self, page: Page) -> None:
         """Follow what a full page holds and weighs."""
         sizes = self.sizes
+        sizes.counting |= page.counting
         if page.following is not None or page.doubt in DOUBTS:
             sizes.largest = max(sizes.largest, page.size)
         page.full = page.size >= min(sizes.now, sizes.largest or sizes.now)

@@ -8,6 +8,7 @@ from itertools import chain
 from time import perf_counter
 from typing import Any
 
+from stac_manager.api.cutting import times_of
 from stac_manager.api.heeded import Conditions
 from stac_manager.api.ownership import FOREIGN, OWN, UNCLEAR, Asked, Glance, Owner, owner
 from stac_manager.api.paging import Page
@@ -93,6 +94,14 @@ class Ledger:
         self.claims.delivered = Seen(chain(self.claims.claimed, strays.delivered()))
         return True
 
+    def lacks_only(self, reading: Reading) -> int | None:
+        """How many Items are lacking, by the count of the whole, beside one of each part that is named as such: in a
+        part that cannot be had there are no more of them. None where that is not known."""
+        counted, named = self.stats.completeness.counted, len(self._unread)
+        if counted is None or not (reading.share.failing and reading.ending.error):
+            return None
+        return counted - self.came - named if named or counted > self.came else None
+
     def conclude(self, note: str | None) -> None:
         """Judge a search of which every partition was read. What is missing is a failure as well."""
         stats, proof = self.stats, self.stats.completeness
@@ -123,6 +132,7 @@ class Ledger:
         tally, stats, claims, clock = reading.tally, self.stats, self.claims, perf_counter
         stats.pages += page.size > 0
         marks: list[int] = []
+        last: Any = None
         near: list[int] = []  # those of members that hardly miss the conditions, and came over a link
         by_number = isinstance(reading.share.partition, Pages) or reading.memory.counting
         ids: set[str] | None = set() if by_number and not page.overlaps else None
@@ -151,11 +161,13 @@ class Ledger:
                     return
             elif taken := clock() > until:
                 yield None
+            last = member
             del member
             started = clock()
             until = started + TURN_SECONDS if taken else until
         stats.seconds_decoding += clock() - started
         if not reading.stopped:
+            reading.descent.ended = next(iter(times_of([last] if isinstance(last, dict) else [])), None)
             if reading.ending.problem != LOST:
                 self._leave_out(reading, len(near))
             if page.asked is not None and ids is not None:

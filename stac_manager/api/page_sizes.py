@@ -99,6 +99,7 @@ class PageSize:
     def __init__(self, source: str, wanted: int) -> None:
         self._origin = str(URL(source).origin())
         self._wanted = wanted
+        self.counting = False  # whether links do, so that a member that cannot be had is passed over
         self.largest = 0  # members of a page with a next link
         self.bytes = 0.0  # of a full page
         self.start_over()

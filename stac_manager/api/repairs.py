@@ -16,6 +16,8 @@ DOUBTS_IN_VAIN, FOR_DOUBTS = 2, 0.1
 FAILURES_IN_VAIN = 50
 """How many more parts of a partition that cannot be had fail than are read: a cut leaves one of two, unless the server
 rounds times."""
+GUESSES_IN_VAIN = 4
+"""How often a page is cut around that smaller ones were not tried for: where all parts can be had, it is large."""
 PARTS_A_PAGE, SPARE_PARTS = 8, 500
 """Partitions that end before their count are cut into so many parts in all: where counts are too high, all look so."""
 MOST_PARTS = 64
@@ -34,6 +36,7 @@ class Repairs:
         self._in_vain = 0  # since one had
         self._doubted = 0  # pages of parts that end before their counts and show no gap
         self._failures = 0.0  # of parts that were cut around a page, beyond those that were read
+        self.guesses = 0  # pages that were cut around, since a part of one could not be had
         self._parts_left = SPARE_PARTS  # of what ends before its count
 
     def new_page(self, share: Share) -> None:
@@ -45,6 +48,8 @@ class Repairs:
 
     def ended(self, reading: Reading) -> None:
         """Take note of whether a part that was cut around a failing page could be read."""
+        if reading.ending.error and not reading.stopped:
+            self.guesses = 0 if reading.share.failing else self.guesses + 1
         if reading.share.failing and not reading.stopped:
             failed = 0.5 if reading.share.beyond else 1.0  # as that tells of what is beyond
             self._failures = max(self._failures + (failed if reading.ending.error else -1), 0)

@@ -23,13 +23,15 @@ class Share:
     before: tuple[Seen, ...] = ()  # what was delivered of it already, as far as that can come again
     depth: int = 0  # how often it was cut out of a larger one because something was wrong with that
     failing: bool = False  # whether that was a page which cannot be had: it may be in here
+    alone: bool = False  # whether it is that which cannot be had, and a count says that it is one item
     doubted: bool = False  # whether it is read once more for the sake of a count that contradicts its pages
     beyond: tuple[Partition, ...] = ()  # what fails if this does not, as both do together, and what is newer than that
 
 
 def weight_of(share: Share) -> float:
-    """How many items a share is believed to hold. What nobody knows anything of is read first: it may hold many."""
-    return share.partition.estimate or inf
+    """How many items a share is believed to hold. What nobody knows anything of is read first: it may hold many; and
+    last what cannot be had, as then a count may say how much that is."""
+    return share.partition.estimate or (0 if share.failing else inf)
 
 
 def begin_of(partition: Partition) -> float:
@@ -91,6 +93,7 @@ class Descent:
     """Where a reading stands in time, in seconds."""
 
     reached: float | None = inf  # the beginning of its latest page; None where pages do not come newest first
+    ended: float | None = None  # the end of the latest page that was delivered
     pace: float = inf  # how much lies between the beginnings of the latest two
 
     @property

@@ -8,11 +8,12 @@ from math import ceil
 from typing import TypeAlias
 
 from stac_manager.api.cutting import Cutter
+from stac_manager.api.fetching import TRIES
 from stac_manager.api.first_page import Sizes
 from stac_manager.api.ownership import OWN, owner
 from stac_manager.api.paging import Page
 from stac_manager.api.reading import CAPPED, Reading
-from stac_manager.api.repairs import REPAIR_DEPTH, Repairs
+from stac_manager.api.repairs import GUESSES_IN_VAIN, REPAIR_DEPTH, Repairs
 from stac_manager.api.shares import Share, joined
 from stac_manager.api.space import SpaceCuts
 from stac_manager.plan import Interval, Partition, Tile
@@ -89,7 +90,17 @@ class Splitter:
 
     def can_cut(self, reading: Reading) -> bool:
         """Tell whether a partition can be cut at all."""
-        return self._cuts.can_cut(reading.share.partition)
+        return not reading.share.alone and self._cuts.can_cut(reading.share.partition)
+
+    def attempts(self, reading: Reading, *, works: bool, counting: bool) -> int | None:
+        """How often a page is asked for where that tells whether to cut, and not what it holds: where it is cut around
+        one that failed; or if pages as large came, and one Item is not passed over more easily, as links count. None
+        where smaller ones are asked for, too."""
+        if not self.can_cut(reading) or reading.behind_item() is not None:
+            return None
+        cuts_first = self._sizes.counted is not None or not counting
+        cuts_first = cuts_first and works and self.repairs.guesses < GUESSES_IN_VAIN
+        return 1 if reading.share.failing else TRIES if cuts_first else None
 
     def at_start(self, share: Share, came: int, page: int) -> list[Share]:
         """Cut a partition that nobody has begun to read, where the others will be done long before it."""
@@ -156,14 +167,25 @@ class Splitter:
         """Whether partitions are cut by counts: not by those that are wrong."""
         return self.divides and not self.repairs.counts_are_wrong
 
-    def repaired(self, reading: Reading, largest: int) -> list[Share]:
-        """What to read again of a partition that lacks items; nothing where that was tried enough."""
+    def repaired(self, reading: Reading, largest: int, lacks: int | None = None) -> list[Share]:
+        """What to read again of a partition that lacks items; nothing where that was tried enough. Where it cannot be
+        had, and `lacks` no more than one Item, or none that is not named, or is not cut any more, smaller pages of it
+        are asked for."""
+        share, ending = reading.share, reading.ending
+        alone = [] if share.alone else [Share(share.partition, reading.before, share.depth, failing=True, alone=True)]
+        if lacks in (0, 1):
+            reading.stopped, reading.share = lacks == 0, replace(share, beyond=())
+            return alone
+        untried = ending.error is not None and not ending.lapsed and self.can_cut(reading)
+        return self._repaired(reading, largest) or (alone if untried else [])
+
+    def _repaired(self, reading: Reading, largest: int) -> list[Share]:
         share, ending = reading.share, reading.ending
         doubted = reading.contradicts
         if doubted and not self.repairs.doubt(reading):
             return []
         full = reading.memory.last_was_full or ending.problem == CAPPED
-        able = self._cuts.can_cut(share.partition) and self.repairs.isolate
+        able = self.can_cut(reading) and self.repairs.isolate
         if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
             if not able or not (found := self._halved(share, share.beyond)):
                 return self._cut_short(reading, 2) if able else []
@@ -186,10 +208,14 @@ class Splitter:
         if not share.beyond:
             return []
         reading.share, (other, *newer) = replace(share, beyond=()), share.beyond
+        alone = reading.share
         came = reading.following is None and not reading.stopped and reading.ending.error is None
-        found = self._halved(replace(share, partition=other), newer) if came and self.repairs.isolate else []
-        newer = [part for each in newer for part in _begun(each)]
-        return found or [replace(share, partition=part, beyond=()) for part in (other, *newer)]
+        # Where hardly one Item is left in a half, a count tells whether there are others, once all else has come.
+        early = newer if came and not reading.tally.members and self._sizes.counted is not None else []
+        behind = replace(alone, partition=other)
+        if came and self.repairs.isolate and (found := self._halved(behind, [] if early else newer)):
+            return [*(replace(alone, partition=part) for part in early), *found]
+        return [behind, *(replace(alone, partition=part) for each in newer for part in _begun(each))]
 
     def _halved(self, share: Share, newer: Sequence[Partition]) -> list[Share]:
         """Cut a part that fails in two, of which one is read, and tells of the other one."""
@@ -210,7 +236,11 @@ class Splitter:
         before = (*share.before, reading.memory.own) if len(reading.memory.own) else share.before
         depth = share.depth if depth is None else depth
         failing = share.failing or reading.ending.error is not None
-        found: Sequence[Partition] = self._cuts.cut(share.partition, parts, reached)
+        found: Sequence[Partition] = ()
+        in_order, ended = reading.descent.is_in_order and not reading.ending.lapsed, reading.descent.ended
+        if in_order and ended is not None and reading.ending.error and isinstance(self._cuts, Cutter):
+            found = self._cuts.cut_out(share.partition, ended)
+        found = found or self._cuts.cut(share.partition, parts, reached)
         if reading.counted is None:  # nobody knows
             found = [replace(part, estimate=None) for part in found]
         return [Share(part, before, depth, failing, share.doubted) for part in found]

@@ -269,9 +269,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "calm, without counts": lambda: Case(world={"counts": False}),
     "calm, without counts and filters": lambda: Case(world={"counts": False, "filters": False}),
     "cached landing page": lambda: Case([CachedLandingPage()]),
-    "one item is poison": lambda: Case([PoisonedItem("item-0053")], most_requests=100, most_failures=1),
+    "one item is poison": lambda: Case([PoisonedItem("item-0053")], most_requests=75, most_failures=1),
     "one item is poison, GET": lambda: Case(
-        [PoisonedItem("item-0053"), Refuses("POST")], most_requests=100, most_failures=1
+        [PoisonedItem("item-0053"), Refuses("POST")], most_requests=75, most_failures=1
     ),
     "one item is poison, without counts": lambda: Case(
         [PoisonedItem("item-0053")], world={"counts": False}, most_requests=100, most_failures=1
@@ -295,7 +295,7 @@ CASES: dict[str, Callable[[], Case]] = {
         [OldestFirst(), PoisonedItem("item-0000")], world={"paging": "position"}, most_requests=115, most_failures=1
     ),
     "one item is poison, at one instant": lambda: Case(
-        [PoisonedItem("item-0053")], at_one_instant, most_requests=120, most_failures=1
+        [PoisonedItem("item-0053")], at_one_instant, most_requests=75, most_failures=1
     ),
     "one item is poison, counts one too many, one instant": lambda: Case(
         [Counts(lambda n: n + 1), PoisonedItem("item-0053")], at_one_instant, most_requests=300, loose=True
