@@ -17,6 +17,7 @@ from stac_manager.network.links import linked, shown
 # Headers that say how a request travels: not for a link to set.
 OF_THE_CONNECTION = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
 CONDITIONS = ("collections", "ids", "bbox", "intersects", "datetime", "query", "filter", "filter-lang", "sortby")
+LONG_ADDRESS = 2_000  # characters: web servers take 2,048 to 16,000
 TOKENS_IN = ("search:metadata", "context")  # where STAC API 0.8 and 0.9 have the token of the next page
 
 _NEXT_IN_HEADER = re.compile(r"""<([^<>]*)>(?=[^<]*;\s*rel\s*=\s*(?:"next"|'next'|next\b))""", re.IGNORECASE)
@@ -38,8 +39,7 @@ def next_request(answer: Answer, first: Request) -> Request | None:
     link = _next_link(answer, first.method)
     if link is None or link.get("href", link) in (None, ""):
         return _by_token(answer, first)
-    href = link.get("href")
-    if not isinstance(href, str):
+    if not isinstance(href := link.get("href"), str):
         raise LinkError(f"{shown(answer.url)}: the server's next link has no href")
     try:
         url = str(linked(answer.url, href))
@@ -50,12 +50,13 @@ def next_request(answer: Answer, first: Request) -> Request | None:
         raise LinkError(f"{shown(answer.url)}: headers or body of the server's next link are no JSON object")
     body = {name: value for name, value in body.items() if value is not None}  # as servers write what is not given
     headers = {name: str(value) for name, value in link_headers.items() if name.lower() not in OF_THE_CONNECTION}
-    giver = str(answer.url)
     says_all = first.method == "POST" and bool(body) and "?" not in url
     if _method(link) != "POST" and not says_all:
-        request = Request("GET", url, headers=headers, given_by=giver)
+        request = Request("GET", url, headers=headers, given_by=str(answer.url))
         return _no_larger(with_conditions(request, first) or request, first)
-    request = Request("POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, giver)
+    request = Request(
+        "POST", url, {**(first.body or {}), **body} if link.get("merge") else body, headers, str(answer.url)
+    )
     counts = numbers_of(request)  # a number says nothing of the search, as a token may
     return _no_larger((with_conditions(request, first) if counts else None) or request, first)
 
@@ -78,9 +79,11 @@ def _by_token(answer: Answer, first: Request) -> Request | None:
 
 def at_search(request: Request, first: Request) -> Request | None:
     """The same page at the address of the search itself, for links that lead elsewhere: behind a proxy a server may
-    not know its own host, port or path. None where the link leads there, or has nothing but its path to tell pages
-    apart."""
+    not know its own host, port or path; in a body as the search was, if its address may be too long (CMR-STAC). None
+    where the link leads there, or has nothing but its path to tell pages apart."""
     place, target = URL(first.url, encoded=True).with_query(None), URL(request.url, encoded=True)
+    if first.body is not None and request.method == "GET" and len(request.url) > LONG_ADDRESS:
+        return replace(first, body={**target.query, **first.body})
     if target.with_query(None).with_fragment(None) == place or not (target.raw_query_string or request.body):
         return None
     url = f"{place}?{target.raw_query_string}" if target.raw_query_string else str(place)
@@ -95,17 +98,15 @@ def with_conditions(request: Request, first: Request) -> Request | None:
         lost = {name: value for name, value in lost.items() if name not in request.body}
         return replace(request, body={**lost, **request.body}) if lost else None
     url, counted = URL(request.url, encoded=True), numbers_of(request)
-    if not lost or not counted or url.name != URL(first.url, encoded=True).name:
-        return None
-    if not all(name in (*counted, "limit", "f") for name in url.query):
+    opaque = any(name not in (*counted, "limit", "f") for name in url.query)
+    if opaque or not lost or not counted or url.name != URL(first.url, encoded=True).name:
         return None
     return replace(request, url=str(url.extend_query({name: as_query(value) for name, value in lost.items()})))
 
 
 def keeps_conditions(request: Request, first: Request) -> bool:
     """Whether a link shows every condition of the search."""
-    shown_ = members_of(request)
-    return all(name in shown_ for name in members_of(first) if name in CONDITIONS)
+    return {*members_of(first)} & {*CONDITIONS} <= {*members_of(request)}
 
 
 def keeps_collections(following: Request, first: Request) -> bool:
@@ -120,8 +121,7 @@ def _next_link(answer: Answer, method: str) -> dict[str, Any] | None:
     several, one for each method or format, that for the method of the search, and none to a web page."""
     if following := [link for link in answer.links if _is_next(link.get("rel"))]:
         return max(following, key=lambda link: ("html" not in str(link.get("type")), _method(link) == method))
-    found = _NEXT_IN_HEADER.search(answer.link)
-    return {"href": found[1]} if found else None
+    return {"href": found[1]} if (found := _NEXT_IN_HEADER.search(answer.link)) else None
 
 
 def _method(link: dict[str, Any]) -> str:

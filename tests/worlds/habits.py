@@ -95,6 +95,8 @@ class NextLink(Habit):
             raise Refusal(400, {"description": "invalid token: datetime is null"})
         if self.kind == "is_forbidden" and "bucket" in ask.path:
             raise Refusal(403, {"Code": "AccessDenied"})
+        if self.kind == "too_long" and ask.method == "GET" and len(urlencode(flat(ask.conditions))) > 2_000:
+            raise Refusal(414, {"message": "Request-URI Too Long"})
 
     def page(self, world: World, ask: Ask, page: Json) -> None:
         for link in page["links"]:
@@ -129,6 +131,8 @@ class NextLink(Habit):
                 link["href"] = link["href"].replace("&", "&amp;")
             elif self.kind == "asks_for_more" and "body" in link:  # GEODES
                 link["body"]["limit"] = ask.limit + 1
+            elif self.kind == "too_long" and "body" in link:  # the whole search, as CMR-STAC gives it
+                page["links"] = [{"rel": "next", "href": f"{world.url}search?{urlencode(flat(link['body']))}"}]
             elif self.kind == "merged" and "body" in link:
                 link |= {"merge": True, "body": {world.paging: link["body"][world.paging]}}
             elif self.kind == "merged_with_nulls":

@@ -378,6 +378,13 @@ CASES: dict[str, Callable[[], Case]] = {
     "next asks for larger pages": lambda: Case(
         [NextLink("asks_for_more")], world={"paging": "page"}, most_requests=40
     ),
+    "next has an address that is too long": lambda: Case(
+        [NextLink("too_long")],
+        at_one_instant,
+        options={"intersects": {"type": "Polygon", "coordinates": [GLOBE["coordinates"][0] * 40]}},
+        wanted=lambda item: -90 <= item["geometry"]["coordinates"][0] <= 90,
+        complete=True, most_requests=14,
+    ),
     "next is written as it is read": lambda: Case([NextLink("written_raw"), Refuses("POST")], most_requests=50),
     "next is written as in HTML": lambda: Case(
         [NextLink("escaped_as_html"), Refuses("POST")], most_requests=50
