@@ -17,7 +17,6 @@ from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, YEAR_SECO
 FEWEST_TIMES = 8  # fewer times than this tell nothing of how close items are
 # A run of items is as close together as its last quarter while its mean gap is within this factor.
 SAME_DENSITY = 1.5
-BURST_SHARE = 0.125  # a burst is in no more than this share of a slice
 AWAY = MARGIN_SECONDS + 1  # so many seconds from a heap of items an interval does not have them as foreign ones
 # Nanoseconds since 1970 in 64 bits: from 1677 to 2262. What lies beyond belongs to the first and last interval.
 FARTHEST_EDGE = 9_223_372_036
@@ -121,13 +120,12 @@ class Cutter:
         assert isinstance(piece, Interval)
         self._density.set_weight(*self._stretch(piece), counted)
 
-    def extrapolate(self, piece: Partition, members: Sequence[Any], left: int) -> bool:
+    def extrapolate(self, piece: Partition, members: Sequence[Any], left: int) -> None:
         """Learn from the first page of a slice, newest first, that the `left` items of the slice are behind its end, as
-        close together as there where that is a burst: cutting by counts alone takes some rounds to find one. Tell
-        whether they turned out to be one, in a small part of the slice."""
+        close together as there where that is a burst: cutting by counts alone takes some rounds to find one."""
         times = times_of(members)
         if len(times) < FEWEST_TIMES or any(later < earlier for later, earlier in pairwise(times)):
-            return False
+            return
         assert isinstance(piece, Interval)
         low, high = self._stretch(piece)
         end, count = times[-1], len(times) // 4
@@ -138,17 +136,12 @@ class Cutter:
             count *= 2
             gap = (times[-1 - count] - end) / count
         if not low < end < high:
-            return False
+            return
         at_end, after = sum(floor(time) == floor(end) for time in times), floor(end) + 1.0
         self._density.set_weight(end, high, len(times))
         if after < high:
             self._density.set_weight(end, after, at_end)
             self._density.set_weight(after, high, len(times) - at_end)
-        return end - self.spread(piece, end, gap, left) <= BURST_SHARE * (high - low)
-
-    def spread(self, piece: Interval, end: float, gap: float, left: int) -> float:
-        """Take the items of a slice that are left before a second for so far apart each; return where they begin."""
-        low, _ = self._stretch(piece)
         begin = max(end - max(gap * left, 1.0), FIRST_SECOND)
         if low < begin and 2 * (end - begin) <= end - low:
             self._density.set_weight(low, begin, 0)
@@ -156,7 +149,6 @@ class Cutter:
             begin = low
         self._density.set_weight(begin, end, 0)  # so that they are spread evenly
         self._density.set_weight(begin, end, left)
-        return begin
 
     def can_cut(self, piece: Partition) -> bool:
         """Tell whether it is an interval of two seconds or more, and not one heap."""

@@ -133,7 +133,7 @@ class SpaceCuts:
         """Take note of how many items a tile holds."""
         self._counted[partition] = counted
 
-    def extrapolate(self, partition: Partition, members: Sequence[Any], left: int) -> bool:
+    def extrapolate(self, partition: Partition, members: Sequence[Any], left: int) -> None:
         """Take note of where the items of a page are: no cut divides those that are all in one place."""
         points = points_of(members)
         self._points += points
@@ -141,7 +141,6 @@ class SpaceCuts:
         undiminished = before is not None and self._counted.get(partition, 0) >= UNDIMINISHED * before
         if undiminished and are_in_one_place(points):
             self._piled.add(partition)
-        return False
 
     def can_cut(self, partition: Partition) -> bool:
         """Tell whether it is a tile that is not yet the smallest, and not one heap of items."""

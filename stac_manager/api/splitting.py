@@ -21,8 +21,6 @@ from stac_manager.timestamps import SECOND
 
 OVERSIZE = 1.3  # a partition is cut once it holds so many times what it should
 CUT_OFF_SHARE = 0.7  # a server that gives no next links is read in partitions of about this share of a page
-FINER_IN_BURSTS = 1.5
-"""A burst of which the extent is guessed is cut into so many times as many, so that a wrong guess matters less."""
 FEWEST_PAGES_TO_SHARE = 4
 FOR_SHARING, SPARE_REQUESTS = 0.25, 5
 WORTH_SHARING = 0.7  # work is shared where that ends it within this share of the time
@@ -34,12 +32,11 @@ Cuts: TypeAlias = Cutter | SpaceCuts
 """Cuts partitions by time or by space, and learns from what the server counts."""
 
 
-def parts_of_oversized(counted: int, page: int, sizes: Sizes, *, burst: bool = False) -> int:
+def parts_of_oversized(counted: int, page: int, sizes: Sizes) -> int:
     """Into how many parts to cut a partition of which the first page shows its count; 0 to leave it as it is."""
     if counted <= OVERSIZE * sizes.items + page:
         return 0
-    parts = ceil((FINER_IN_BURSTS if burst else 1.0) * counted / sizes.items)
-    return max(min(parts, 2 * sizes.workers), 2)
+    return max(min(ceil(counted / sizes.items), 2 * sizes.workers), 2)
 
 
 def parts_to_share(fetched: int, left: float, idle: int) -> int:
@@ -129,12 +126,9 @@ class Splitter:
         members = page.objects()
         if 2 * sum(owner(member, partition) is OWN for member in members) < len(members):
             return []
-        burst = self._cuts.extrapolate(partition, members, counted - page.size)
-        parts = parts_of_oversized(counted, page_size, self._sizes, burst=burst)
-        shares = self._cut(reading, parts) if parts else []
-        if burst and shares:  # which may begin in the oldest of them
-            shares[0] = replace(shares[0], partition=replace(shares[0].partition, estimate=None))
-        return shares
+        self._cuts.extrapolate(partition, members, counted - page.size)
+        parts = parts_of_oversized(counted, page_size, self._sizes)
+        return self._cut(reading, parts) if parts else []
 
     def shared(
         self, readings: Iterable[Reading], idle: int, page_size: int, pages: int
