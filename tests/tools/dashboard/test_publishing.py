@@ -97,10 +97,11 @@ def test_results_of_another_version_are_no_history(scratch: Scratch) -> None:
 
 
 def test_a_damaged_cache_is_not_used_and_is_made_whole(
-    npm: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(scripts, "CACHE", tmp_path)
     good = scripts.load([CHART_JS])[CHART_JS]
+    monkeypatch.setattr(scripts, "CACHE", tmp_path)
+    CHART_JS.cached.parent.mkdir()
     CHART_JS.cached.write_bytes(good + b" ")
     assert scripts.load([CHART_JS]) == {CHART_JS: good}
     assert CHART_JS.cached.read_bytes() == good
@@ -158,9 +159,10 @@ def test_a_preview_of_nothing_says_what_to_do(
         preview.preview(port=0, open_browser=False, say=print)
 
 
-def test_the_preview_serves_until_it_is_told_to_end(scratch: Scratch, tmp_path: Path) -> None:
+def test_the_preview_serves_until_it_is_told_to_end(dashboard: Dashboard, scratch: Scratch) -> None:
     """In a copy of the tools, so that it is the scratch repository that is published."""
     shutil.copytree(ROOT / "tools", scratch.folder / "tools")
+    shutil.copytree(scripts.CACHE, scratch.folder / ".asv" / scripts.CACHE.name)
     (scratch.folder / "asv.conf.json").write_text(json.dumps(scratch.configuration))
     command = [sys.executable, "tools/benchmark_ingest.py", "dashboard", "--no-open"]
     with subprocess.Popen(
