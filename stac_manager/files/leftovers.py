@@ -44,7 +44,7 @@ def _files_below(folders: Iterable[str], stopped: threading.Event) -> Iterator[s
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
-                    if entry.name[0] == ".":
+                    if entry.name[0] == "." or entry.name == DELTA:
                         yield ""
                     elif is_(partial(entry.is_dir, follow_symlinks=False)):
                         waiting.append(entry.path)
