@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stac_manager.plan import Plan, Rule
-from stac_manager.report import SHIFTED, PartitionReport
+from stac_manager.report import SHIFTED, UNSTEADY, PartitionReport
 from stac_manager.words import many
 
 Status = Literal["complete", "unverified", "incomplete"]
@@ -155,7 +155,10 @@ def judge(
 def counts_contradict(reports: Iterable[PartitionReport]) -> bool:
     """Whether more parts of a search end before their counts than meet them, all in pages that show no gap: then the
     counts are wrong, as estimates are. A few of them would lack items. So it is where the count changes within most
-    parts of several pages: it is drawn anew for each."""
+    parts of several pages, or from page to page in all: it is drawn anew for each."""
+    reports = list(reports)
+    if any(report.shifted == UNSTEADY for report in reports):
+        return True
     counted = [report for report in reports if report.problem or report.counted]
     odd = [report.contradicts for report in counted]
     changed = [report.shifted == SHIFTED for report in counted if report.pages > 1]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 SHIFTED = "items came or went while pages were read: the server's count changed"
+UNSTEADY = "the server counts otherwise on most of its pages"
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE
-from stac_manager.api.reading import Reading
+from stac_manager.api.reading import Reading, are_unsteady
 from stac_manager.api.requests import Counter, Request, numbers_of
 from stac_manager.api.seen import Claims
 from stac_manager.api.shares import LOOP, STALE, STALE_PAGES, Share
 from stac_manager.plan import Pages
-from stac_manager.report import SHIFTED
+from stac_manager.report import SHIFTED, UNSTEADY
 
 MOST_REFUSED = 3  # so many pages in a row that cannot be had are looked behind
 SHARES_A_WORKER = 8
@@ -72,6 +72,7 @@ class ByNumber:
         claims.delivered, claims.by_number = reading.came(), True
         reading.counted = reading.following = None
         self._came = frontier.next_page
+        self._counts: set[int] = set()  # by pages that contradict the one that was taken over
         self._in_vain = 0  # ranges in a row without anything new
         self.highest = 0  # number of a page that came
         self._refused: tuple[int, int] | None = None  # number of a page that cannot be had, and the end for its sake
@@ -94,7 +95,8 @@ class ByNumber:
             self._leave_count(reading, sent)
             return
         if frontier.counted is not None and page.matched not in (None, frontier.counted):
-            reading.ending.shifted = SHIFTED
+            self._counts.add(page.matched or 0)
+            reading.ending.shifted = UNSTEADY if are_unsteady(self._counts, self._came) else SHIFTED
         reading.counted = None
         self.highest = max(self.highest, number - 1)
         if self._refused is not None and self._refused[0] < number - 1 and page.size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -26,7 +26,7 @@ from stac_manager.api.shares import (
 )
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, Pages, Whole
-from stac_manager.report import SHIFTED, PartitionReport
+from stac_manager.report import SHIFTED, UNSTEADY, PartitionReport
 
 MOVED = "items came again on later pages, which count: items that came or went have moved them"
 APART = "a page did not begin where the one before it ended: items that came or went have moved them"
@@ -37,6 +37,11 @@ PERHAPS_CAPPED = "the server may give no more than so many items, however many t
 LOST = "a next link has lost a condition of the search"
 FEW_SKIPPED, MOST_SKIPPED = 3, 20
 LAPSED = (400, 403, 404, 410)  # what servers say to a link that was good for a while only
+
+
+def are_unsteady(counts: Collection[int], pages: int) -> bool:
+    """Whether so many pages have been counted so differently that nothing can be believed of it."""
+    return 2 * len(counts) > pages and len(counts) > 2
 
 
 @dataclass(slots=True, eq=False)
@@ -252,7 +257,10 @@ class Reading:
 
     def report(self, datetime: str | None, place: str | None) -> PartitionReport:
         """Say what came of it."""
-        tally = self.tally
+        tally, ending = self.tally, self.ending
+        if isinstance(self.share.partition, Whole) and ending.shifted == SHIFTED:
+            ending.shifted = UNSTEADY if are_unsteady(self.memory.counts, tally.fetched) else SHIFTED
+        estimated = ending.shifted == UNSTEADY and not (ending.problem or tally.skipped)
         return PartitionReport(
             key=self.share.partition.key,
             items=tally.items,
@@ -265,10 +273,9 @@ class Reading:
             left_out=tally.left_out,
             failed=tally.failed + tally.skipped,
             problem=self.missing(),
-            doubtful_end=(self.ending.doubtful or self.repeats)
-            and (self.counted is None or self.ending.problem is None),
-            contradicts=self.is_gapless,
-            shifted=self.ending.shifted,
+            doubtful_end=(ending.doubtful or self.repeats) and (self.counted is None or ending.problem is None),
+            contradicts=self.is_gapless or estimated,
+            shifted=ending.shifted,
             datetime=datetime,
             place=place,
         )

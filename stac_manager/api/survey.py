@@ -18,9 +18,10 @@ from stac_manager.api.requests import Request
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.plan import NoDatetime, Whole
 from stac_manager.run import owned_tasks
-from stac_manager.timestamps import seconds
+from stac_manager.timestamps import nanoseconds, seconds
 
 # Elasticsearch and stac-fastapi keep times as nanoseconds since 1970 in 64 bits, so that 2262 is the end.
+FAR = nanoseconds(HARDLY_ANYTHING.partition("/")[0])
 BEFORE_FAR_FUTURE = "../2200-01-01T00:00:00.000Z"
 NO_COLLECTION = "no-such-collection-9b1c6f"
 MOST_COLLECTIONS = 20_000  # of so many the extent is looked at: the event loop waits meanwhile
@@ -109,11 +110,17 @@ async def _surveyed(
     return Survey(
         Query(endpoint, body, bounds.closed if closed_only else bounds),
         page,
-        probe is not None and (not probe.size or (probe.matched is not None and probe.matched < (page.matched or 0))),
+        probe is not None and _leaves_out(probe, page.matched or 0),
         None if far is None else far.matched,
         _extent(answers.collections),
         None if far is None else far.following,
     )
+
+
+def _leaves_out(probe: Page, counted: int) -> bool:
+    """Whether hardly anything is found where that is asked for: fewer than in all, and no Item that is not meant."""
+    fewer = probe.matched is not None and probe.matched < counted
+    return not probe.size or (fewer and all(map(Asked(start=FAR).means, probe.objects())))
 
 
 async def around_first_page(
