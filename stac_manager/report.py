@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
 SHIFTED = "items came or went while pages were read: the server's count changed"
 UNSTEADY = "the server counts otherwise on most of its pages"
+
+
+def shift_of(counts: Collection[int], pages: int) -> str:
+    """What these counts of so many pages show: that they change with what is there, or that they mean nothing."""
+    return UNSTEADY if 2 * len(counts) > pages and len(counts) > 2 else SHIFTED
 
 
 @dataclass(frozen=True)

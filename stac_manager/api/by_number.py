@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import LONG_FROM_PAGE
-from stac_manager.api.reading import Reading, are_unsteady
+from stac_manager.api.reading import Reading
 from stac_manager.api.requests import Counter, Request, numbers_of
 from stac_manager.api.seen import Claims
 from stac_manager.api.shares import LOOP, STALE, STALE_PAGES, Share
 from stac_manager.plan import Pages
-from stac_manager.report import SHIFTED, UNSTEADY
+from stac_manager.report import shift_of
 
 MOST_REFUSED = 3  # so many pages in a row that cannot be had are looked behind
 SHARES_A_WORKER = 8
@@ -96,7 +96,7 @@ class ByNumber:
             return
         if frontier.counted is not None and page.matched not in (None, frontier.counted):
             self._counts.add(page.matched or 0)
-            reading.ending.shifted = UNSTEADY if are_unsteady(self._counts, self._came) else SHIFTED
+            reading.ending.shifted = shift_of(self._counts, self._came)
         reading.counted = None
         self.highest = max(self.highest, number - 1)
         if self._refused is not None and self._refused[0] < number - 1 and page.size:
@@ -104,6 +104,8 @@ class ByNumber:
         if page.following is not None and page.size:
             after, rest = frontier.counter.place(page.following)
             if rest and (partition.stop is None or after < partition.stop):
+                if frontier.counter.step != frontier.counter.size:
+                    reading.following = frontier.counter.rest(page.following)
                 return  # a smaller page: the rest of it is next
         if page.following is None and page.size < partition.page_size:
             frontier.end_at(number)

@@ -65,7 +65,8 @@ class Fetcher:
         asked = limit_of(request) or limit_of(reading.first)
         behind = reading.memory.unnamed or (reading.share.failing and not reading.tally.fetched)
         if behind and attempts is None:
-            await look_at_one(self.client, request)
+            one = with_limit(request, 1) or with_page_of(request, 1, reading.place) or request
+            await look_at_one(self.client, one)
         narrowed = self.sizes.are_reduced
         alone = narrowed or reading.share.failing
         try:
@@ -93,8 +94,7 @@ class Fetcher:
     def _resize(self, reading: Reading, request: Request, limit: int) -> bool:
         """Go on with smaller pages where a link counts pages, else begin anew with them; tell whether either can be
         asked for: not where it begins within the search, and only this size fits."""
-        by_number = isinstance(reading.share.partition, Pages)
-        smaller = None if by_number else with_page_of(request, limit, reading.tally.members)
+        smaller = with_page_of(request, limit, reading.place)
         first = with_limit(reading.first, min(limit, self.page_size))
         if smaller is not None:
             limit = limit_of(smaller) or limit
@@ -206,7 +206,7 @@ class Follower:
         """Fetch a page of a reading, as large as ever, that begins with the Item before it unless `alone`; give what
         was sent, too. A server that makes no such page is asked for no more of them."""
         part, limit = reading.share.partition, limit_of(request) or 1
-        came = reading.tally.members + (part.first * part.page_size + 1 if isinstance(part, Pages) else 0)
+        came = reading.place + isinstance(part, Pages)
         sent = None if alone else self._one_back(request, reading, came)
         if sent is None:
             return request, await self.fetch(request, reading, attempts, narrowed=narrowed)

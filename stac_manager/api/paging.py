@@ -150,14 +150,13 @@ async def fetch_page(
 
 
 async def look_at_one(client: Client, request: Request) -> None:
-    """Look whether the first item of a page can be had, where some page cannot: the server may answer nothing else
-    either.
+    """Look whether an item can be had, where some page cannot: the server may answer nothing else either.
 
     Raises:
         OneItemError: If it cannot be had.
     """
     try:
-        await client.send(with_limit(request, 1) or request, attempts=LOOKS)
+        await client.send(request, attempts=LOOKS)
     except DataProcessingError as error:
         if error.status in (0, *TOO_LARGE) and await client.is_there():
             raise OneItemError(str(error), error.status) from error

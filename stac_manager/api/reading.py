@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -26,7 +26,7 @@ from stac_manager.api.shares import (
 )
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, Pages, Whole
-from stac_manager.report import SHIFTED, UNSTEADY, PartitionReport
+from stac_manager.report import SHIFTED, UNSTEADY, PartitionReport, shift_of
 
 MOVED = "items came again on later pages, which count: items that came or went have moved them"
 APART = "a page did not begin where the one before it ended: items that came or went have moved them"
@@ -37,11 +37,6 @@ PERHAPS_CAPPED = "the server may give no more than so many items, however many t
 LOST = "a next link has lost a condition of the search"
 FEW_SKIPPED, MOST_SKIPPED = 3, 20
 LAPSED = (400, 403, 404, 410)  # what servers say to a link that was good for a while only
-
-
-def are_unsteady(counts: Collection[int], pages: int) -> bool:
-    """Whether so many pages have been counted so differently that nothing can be believed of it."""
-    return 2 * len(counts) > pages and len(counts) > 2
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +58,12 @@ class Reading:
     def before(self) -> tuple[Seen, ...]:
         """What was delivered of it, for those who read the rest."""
         return (*self.share.before, self.memory.own)
+
+    @property
+    def place(self) -> int:
+        """How many members are before its next page, where its pages are counted."""
+        part = self.share.partition
+        return self.tally.members + (part.first * part.page_size if isinstance(part, Pages) else 0)
 
     def pages_left(self, page_size: int) -> float:
         """How many pages are still to be fetched; without a count, as many as were."""
@@ -259,7 +260,7 @@ class Reading:
         """Say what came of it."""
         tally, ending = self.tally, self.ending
         if isinstance(self.share.partition, Whole) and ending.shifted == SHIFTED:
-            ending.shifted = UNSTEADY if are_unsteady(self.memory.counts, tally.fetched) else SHIFTED
+            ending.shifted = shift_of(self.memory.counts, tally.fetched)
         estimated = ending.shifted == UNSTEADY and not (ending.problem or tally.skipped)
         return PartitionReport(
             key=self.share.partition.key,

@@ -93,6 +93,7 @@ class Counter:
     parameter: str  # the name of the number
     step: int  # by which it grows a page
     origin: int  # its value on the page number 0
+    size: int  # Items of a page
 
     def page(self, number: int) -> Request:
         """Build the request for a page, from 0."""
@@ -102,7 +103,7 @@ class Counter:
         """Whether a request differs from others of the search in this number only, and in the size of its page."""
         size = limit_of(self.request)
         other = with_number(request, self.parameter, numbers_of(self.request)[self.parameter])
-        return other == self.request or (size is not None and with_limit(other, size) == self.request)
+        return other == self.request or (size is not None and with_number(other, "limit", size) == self.request)
 
     def leads_back(self, request: Request, sent: Request) -> bool:
         """Whether a request differs from one that was sent in this number only, which is none or not larger."""
@@ -111,8 +112,17 @@ class Counter:
 
     def place(self, request: Request) -> tuple[int, int]:
         """The page in which a request begins, and how far behind its beginning."""
-        value = numbers_of(request).get(self.parameter, self.origin)
-        return divmod(value - self.origin, self.step)
+        value = numbers_of(request).get(self.parameter, self.origin) - self.origin
+        items = 1 if self.step == self.size else min(limit_of(request) or self.size, self.size)
+        return divmod(value * items, self.size)
+
+    def rest(self, request: Request) -> Request | None:
+        """The request for the rest of the page in which one begins, or for as much of that as can be asked for; None
+        where it begins with a page."""
+        page, behind = self.place(request)
+        left = self.size - behind
+        rest = with_limit(request, left) or with_page_of(request, left, page * self.size + behind)
+        return rest if behind else None
 
 
 def counter_of(second: Request, third: Request, page_size: int, number: int = 2) -> Counter | None:
@@ -139,7 +149,8 @@ def _counter(request: Request, name: str, step: int, page_size: int, number: int
     """The counter of a request for the page of a `number`: items are counted from 0 or 1, and pages under few names."""
     origin = numbers_of(request)[name] - (number - 1) * step
     counts = step == page_size or (step == 1 and name in ("page", "_o"))
-    return Counter(request, name, step, origin) if counts and origin in (0, 1, 2 if step > 1 else 1) else None
+    known = counts and origin in (0, 1, 2 if step > 1 else 1)
+    return Counter(request, name, step, origin, page_size) if known else None
 
 
 def _without(request: Request, number: str) -> tuple[Any, ...]:

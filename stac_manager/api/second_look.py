@@ -23,7 +23,7 @@ async def look_again(client: Client, ledger: Ledger, query: Query, reading: Read
     claims, proof = ledger.claims, ledger.stats.completeness
     counted = proof.counted if claims.alone is None else reading.counted
     short = counted is None or reading.missing() or (claims.alone is None and ledger.came < counted)
-    moved = reading.ending.shifted or any(report.shifted for report in proof.partitions)
+    moved = ledger.totals.failed or reading.ending.shifted or any(report.shifted for report in proof.partitions)
     few = len(claims.ids) < FEWEST_PAGES or ledger.left is not None
     if few or short or moved or not last or reading.stopped or not claims.unproved:
         return

@@ -13,7 +13,7 @@ from stac_manager.api.paging import Page
 from stac_manager.api.planning import NULLS_LOST, Planned, Planner
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, Reading
-from stac_manager.api.requests import LARGE_PAGE, Counter, Request, counter_of, counter_of_sizes, with_limit
+from stac_manager.api.requests import LARGE_PAGE, Counter, Request, counter_of, counter_of_sizes
 from stac_manager.api.seen import Seen
 from stac_manager.api.shares import Share
 from stac_manager.api.survey import around_first_page
@@ -132,16 +132,14 @@ class Ways:
         after = reading.behind_item()
         if after is None or not isinstance(reading.share.partition, Pages) or self.by_number is None:
             return after
-        counter = self.by_number.frontier.counter
-        left = counter.step - counter.place(after)[1]
-        return None if left == counter.step else with_limit(after, left)
+        return self.by_number.frontier.counter.rest(after)
 
     def ends_page(self, reading: Reading) -> bool:
         """Whether an item that cannot be had is the last one of a page that was asked for by its number, by a count."""
         after, frontier = reading.behind_item(), self.by_number and self.by_number.frontier
         if after is None or not frontier or frontier.counted is None or not isinstance(reading.share.partition, Pages):
             return False
-        return frontier.counter.step > 1 and frontier.counter.place(after)[1] == 0
+        return frontier.counter.size > 1 and frontier.counter.place(after)[1] == 0
 
     def finished(self, reading: Reading) -> None:
         """See what its end means, and hand out no more pages where one range after another holds nothing new."""

@@ -329,6 +329,10 @@ CASES: dict[str, Callable[[], Case]] = {
         [PoisonedItem("item-0051", "item-0057"), Ignores("datetime", "bbox")], at_one_instant,
         world={"paging": "offset"}, most_requests=60, most_failures=2,
     ),
+    "three are poison, two of them on a page, by page, nothing cuts": lambda: Case(
+        [PoisonedItem("item-0051", "item-0057", "item-0079"), Ignores("datetime", "bbox")], world={"paging": "page"},
+        most_requests=80, most_failures=3,
+    ),
     "three are poison, one ends its page, by offset, in ties": lambda: Case(
         [PoisonedItem("item-0049", "item-0097", "item-0108"), Ignores("bbox")], in_ties,
         world={"paging": "offset"}, most_requests=90, most_failures=3,
