@@ -170,7 +170,7 @@ class Ledger:
             reading.descent.ended = next(iter(times_of([last] if isinstance(last, dict) else [])), None)
             if reading.ending.problem != LOST:
                 self._leave_out(reading, len(near))
-            if page.asked is not None and ids is not None:
+            if page.asked is not None and ids:
                 claims.hold(page.asked, ids)
                 claims.unproved |= reading.ending.unproved
             for mark in reading.finish_page(marks, page, reading.memory.different - known):

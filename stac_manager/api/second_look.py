@@ -24,7 +24,7 @@ async def look_again(client: Client, ledger: Ledger, query: Query, reading: Read
     counted = proof.counted if claims.alone is None else reading.counted
     short = counted is None or reading.missing() or (claims.alone is None and ledger.came < counted)
     moved = ledger.totals.failed or reading.ending.shifted or any(report.shifted for report in proof.partitions)
-    few = len(claims.ids) < FEWEST_PAGES or ledger.left is not None
+    few = len(claims.pages) < FEWEST_PAGES or ledger.left is not None
     if few or short or moved or not last or reading.stopped or not claims.unproved:
         return
     parts, there, at_once = claims.parts(), set[bool | None](), 1 + isinstance(reading.share.partition, Pages)
@@ -35,7 +35,8 @@ async def look_again(client: Client, ledger: Ledger, query: Query, reading: Read
     if False in there:
         reading.ending.shifted = GONE
     elif None in there:
-        for request, ids in claims.held:
+        for number in (0, len(claims.pages) // 2):
+            request, ids = claims.pages[number][0], claims.ids_of(number)
             page = await page_if_any(client, request, request, LOOKS)
             found = set() if page is None else {member.get("id") for member in page.objects()}
             if len(found) == len(ids) and found != ids:  # of a page of another size nobody can tell

@@ -131,9 +131,7 @@ class Claims:
         self.delivered: Seen | None = None  # where the items alone do not tell which partition they come from
         self.by_number = False  # whether those are pages that were asked for by their numbers
         self.unproved = False  # whether Items that came or went may have moved pages, and none of them shows it
-        self.ids: list[bytes] = []  # of the Items of such pages
-        self._held = 0  # so many of them
-        self.held: list[tuple[Request, set[str]]] = []  # two of the pages
+        self.pages: list[tuple[Request, bytes]] = []  # these, with the ids of their Items
         self.ends: set[int] = set()  # marks of what precedes ranges of pages, where it did not come yet
         self.claimed = Seen()  # marks of those that were delivered
         self.doubtful: dict[str, None] = {}  # digests of those that were left to others
@@ -148,23 +146,19 @@ class Claims:
         return here
 
     def hold(self, request: Request, ids: set[str]) -> None:
-        """Remember the ids of a page; of two pages how to ask for them: of the latest whose number is a power of two,
-        and of the one before. One is in the first half of those that came, and one in the second."""
-        self._held += len(ids)
-        self.ids.append(compress(json.dumps([*ids]).encode(), 1))
-        if len(self.ids) & (len(self.ids) - 1) == 0:
-            self.held = [*self.held[-1:], (request, ids)]
+        """Remember a page that may have moved."""
+        self.pages.append((request, compress(json.dumps([*ids]).encode(), 1)))
+
+    def ids_of(self, page: int) -> set[str]:
+        """The ids of the Items of a page."""
+        return {*json.loads(decompress(self.pages[page][1]))}
 
     def parts(self) -> Iterator[list[str]]:
-        """Give these ids, in two parts or more."""
-        part: set[str] = set()
-        for page in self.ids:
-            part.update(json.loads(decompress(page)))
-            if len(part) >= min(-(-self._held // 2), MOST_IDS):
-                yield sorted(part)
-                part.clear()
-        if part:
-            yield sorted(part)
+        """Give the ids of all, of half of the pages each time, or of fewer."""
+        count, at_once = len(self.pages), max(MOST_IDS // len(self.ids_of(len(self.pages) // 2)), 1)
+        step = min(-(-count // 2), at_once)
+        for at in range(0, count, step):
+            yield sorted(set[str]().union(*map(self.ids_of, range(at, min(at + step, count)))))
 
     def is_first(self, mark: int, *, unclear: bool) -> bool:
         """Whether no other partition that is read here has delivered an item, where several may; it is remembered."""
