@@ -256,7 +256,7 @@ async def test_tables_that_keep_deleted_rows_are_not_read_as_folders(log: str, t
 
 
 async def test_a_folder_with_data_below_it_names_the_glob_that_finds_them(tmp_path: Path) -> None:
-    write(tmp_path / "2024" / "0.parquet", [row("a")])
+    write(tmp_path / "2024" / "part.parquet", [row("a")])
     (tmp_path / "2024" / "_delta_log").mkdir()
     (tmp_path / "2024" / "_delta_log" / "0.json").touch()  # no data
     with pytest.raises(ConfigurationError, match=r"give a glob: '.*/\*\*/\*\.parquet'"):
