@@ -86,11 +86,13 @@ def kept_by(texts: Texts | None, filters: Filters) -> Filters:
 
 async def discovered(config: IngestConfig, failures: FailureCollector, notes: list[str]) -> Sequence[Document]:
     """List the documents of the source in a thread, which ends soon when this is cancelled."""
-    stopped = threading.Event()
+    stopped, thread = threading.Event(), ThreadPoolExecutor(1)
     try:
-        return await asyncio.to_thread(discover, config, failures, notes, stopped)
+        run = asyncio.get_running_loop().run_in_executor
+        return await run(thread, discover, config, failures, notes, stopped)
     finally:
         stopped.set()
+        thread.shutdown(wait=False)
 
 
 async def read_documents(
