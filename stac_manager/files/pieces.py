@@ -189,12 +189,13 @@ class _Building:
 
     def _add(self, data: memoryview, end: int, *, last: bool = False) -> None:
         """Add the members before a comma, or the last ones."""
-        text, container = data[self._mark : end].tobytes(), self._opened[-1][0]
+        text, container = data[self._mark : end], self._opened[-1][0]
         if self._ended:
-            if text.strip(b" \t\r\n"):
+            if text.tobytes().strip(b" \t\r\n"):
                 raise BrokenPieceError
         else:
-            found = self._parsed(b"{%b}" % text if isinstance(container, dict) else b"[%b]" % text)
+            opening, closing = (b"{", b"}") if isinstance(container, dict) else (b"[", b"]")
+            found = self._parsed(b"".join((opening, text, closing)))
             if not found and (self._comma or not last):
                 raise BrokenPieceError
             (container.update if isinstance(container, dict) else container.extend)(found)
