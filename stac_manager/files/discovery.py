@@ -162,13 +162,13 @@ class Discovery:
         data_sets: list[str] = []
         others: list[str] = []
         odd: list[str] = []
-        plain = {suffix for suffix, found in SUFFIXES.items() if self._form in (None, found)}
+        plain = tuple(suffix for suffix, found in SUFFIXES.items() if self._form in (None, found))
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
                 if name[0] == "." or (name[0] == "_" and is_manifest(name)):
                     continue
-                wanted = name[name.rfind(".") :] in plain or is_data(name, self._form)
+                wanted = name.endswith(plain) or is_data(name, self._form)
                 if wanted and is_(entry.is_file):
                     names.append(name)
                 elif is_(entry.is_dir):
