@@ -78,7 +78,7 @@ class Client:
         self._carrier = Carrier(connection, limiter, stats)
         self.wire = Wire(self._source, credentials, connection, stats, limiter, pool, self._carrier.turn)
         self._let_in: set[URL] = set()  # below which places items were had
-        self._sample: Request | None = None  # a small request that was answered
+        self.sample: Request | None = None  # a small request that was answered
 
     async def __aenter__(self) -> Self:
         await self.wire.__aenter__()
@@ -129,12 +129,13 @@ class Client:
     def look_with(self, request: Request) -> None:
         """Take the request for a page that came for one that shows whether the server is there."""
         if (sample := with_limit(request, 1)) is not None:
-            self._sample = sample
+            self.sample = sample
             self._carrier.look_with(lambda: self._sent(sample))
 
     async def is_there(self) -> bool:
-        """Whether the server answers what it answered before: then it is a page that it cannot make."""
-        return self._sample is not None and await self.ask(self._sample, attempts=1) is not None
+        """Whether the server answers what it answered before, on a new connection where it closes one after an error
+        (uvicorn): then it is a page that it cannot make."""
+        return self.sample is not None and await self.ask(self.sample, attempts=2) is not None
 
     async def ask(self, request: Request, *, attempts: int = ATTEMPTS, outline: bool = False) -> Answer | None:
         """Send what can be done without; None where there is no answer."""

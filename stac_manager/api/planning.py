@@ -111,6 +111,7 @@ class Planner:
         if "sort" not in endpoint.offers and self._config.sortby is not None:
             raise DataProcessingError(f"{shown(source)}: {NO_SORT}")
         if "sort" in endpoint.offers and (self._config.ordered or "sortby" in body):
+            self._client.sample = endpoint.request({**body, "limit": 1})  # comes where it is the order that fails
             body["sortby"] = total_order(body.get("sortby"))
         return Query(endpoint, body, Bounds.parse(self._config.datetime))
 
