@@ -89,15 +89,14 @@ class Splitter:
         """Tell whether a partition can be cut at all."""
         return not reading.share.alone and self._cuts.can_cut(reading.share.partition)
 
-    def attempts(self, reading: Reading, *, works: bool, counting: bool) -> int | None:
+    def attempts(self, reading: Reading, *, works: bool) -> int | None:
         """How often a page is asked for where that tells whether to cut, and not what it holds: where it is cut around
-        one that failed; or if pages as large came, and one Item is not passed over more easily, as links count. None
-        where smaller ones are asked for, too."""
-        if not self.can_cut(reading) or reading.behind_item() is not None:
+        one that failed, or if pages as large came. None where smaller ones are asked for, too."""
+        if not self.can_cut(reading):
+            reading.share = replace(reading.share, alone=True)
+        if reading.share.alone or reading.behind_item() is not None:
             return None
-        cuts_first = self._sizes.counted is not None or not counting
-        cuts_first = cuts_first and works and self.repairs.guesses < GUESSES_IN_VAIN
-        return 1 if reading.share.failing else TRIES if cuts_first else None
+        return 1 if reading.share.failing else TRIES if works and self.repairs.guesses < GUESSES_IN_VAIN else None
 
     def at_start(self, share: Share, came: int, page: int) -> list[Share]:
         """Cut a partition that nobody has begun to read, where the others will be done long before it."""
@@ -170,8 +169,7 @@ class Splitter:
         if lacks in (0, 1):
             reading.stopped, reading.share = lacks == 0, replace(share, beyond=())
             return alone
-        untried = ending.error is not None and not ending.lapsed and self.can_cut(reading)
-        return self._repaired(reading, largest) or (alone if untried else [])
+        return self._repaired(reading, largest) or (alone if ending.error and not ending.lapsed else [])
 
     def _repaired(self, reading: Reading, largest: int) -> list[Share]:
         share, ending = reading.share, reading.ending
@@ -202,14 +200,14 @@ class Splitter:
         if not share.beyond:
             return []
         reading.share, (other, *newer) = replace(share, beyond=()), share.beyond
-        alone = reading.share
+        each = replace(reading.share, alone=False)
         came = reading.following is None and not reading.stopped and reading.ending.error is None
         # Where hardly one Item is left in a half, a count tells whether there are others, once all else has come.
         early = newer if came and not reading.tally.members and self._sizes.counted is not None else []
-        behind = replace(alone, partition=other)
+        behind = replace(each, partition=other)
         if came and self.repairs.isolate and (found := self._halved(behind, [] if early else newer)):
-            return [*(replace(alone, partition=part) for part in early), *found]
-        return [behind, *(replace(alone, partition=part) for each in newer for part in _begun(each))]
+            return [*(replace(each, partition=part) for part in early), *found]
+        return [behind, *(replace(each, partition=part) for one in newer for part in _begun(one))]
 
     def _halved(self, share: Share, newer: Sequence[Partition]) -> list[Share]:
         """Cut a part that fails in two, of which one is read, and tells of the other one."""
