@@ -87,7 +87,7 @@ class Bombs(Habit):
     """From one request on, no answer is unpacked."""
 
     def sends(self, ask: Ask) -> list[tuple[str, str]]:
-        return [("Content-Encoding", "gzip, " * 100)] if ask.number > 10 else []
+        return [("Content-Encoding", "gzip, " * 100)] if ask.number > 20 else []
 
 
 @pytest.mark.parametrize("level", [1, 8])
