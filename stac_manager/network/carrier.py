@@ -72,7 +72,7 @@ class Carrier:
 
     def tries(self, attempts: int | None = None, *, shrinkable: int = 0, link: bool = False) -> Tries:
         """Those of one request: so many at most, within what `retries` allows."""
-        return Tries(min(attempts or self._most, self._most), shrinkable, link)
+        return Tries(min(attempts or self._most, self._most), shrinkable, link, usual=self._most)
 
     async def carry(self, send: Callable[[], Awaitable[T]], tries: Tries, words: Callable[[Fault], str] = str) -> T:
         """Send a request, again where the fault may pass; events of it have these words.

@@ -71,6 +71,12 @@ class Tries:
     digest: int = 0
     answered: int | None = None  # requests of all, when the last fault came
     refused: int | None = None  # requests of others, when the first refusal came
+    usual: int = 0  # attempts of others, which a refusal is worth where it is asked for more than once
+
+    @property
+    def most_refused(self) -> int:
+        """How many attempts may be refused."""
+        return max(self.most, ATTEMPTS_BEFORE_SMALLER, self.usual if self.most > 1 else 0)
 
     @property
     def alone(self) -> bool:
@@ -105,6 +111,6 @@ def decide(fault: Fault, tries: Tries) -> Decision:
     garbled = fault.kind == "garbled" and (same or tries.shrinkable == 1)
     if tries.shrinkable and (fault.kind == "slow" or large or garbled):
         return "smaller"  # of a garbled one, what can be read of it
-    most = max(tries.most, ATTEMPTS_BEFORE_SMALLER) if fault.refused else tries.most  # which says nothing of a page
+    most = tries.most_refused if fault.refused else tries.most  # which says nothing of a page
     over = tries.attempts >= most or same or tries.lapsed
     return "again" if fault.passing and not over else "give up"

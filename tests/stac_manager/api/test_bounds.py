@@ -294,6 +294,13 @@ def test_what_follows_a_fault(fault: Fault, attempts: int, shrinkable: int, deci
     assert decide(fault, Tries(7, shrinkable, attempts=attempts)) == decision
 
 
+@pytest.mark.parametrize(("most", "attempts", "decision"), [(1, 2, "give up"), (2, 2, "again"), (2, 7, "give up")])
+def test_a_refusal_says_nothing_of_a_page_that_is_asked_for_twice_only(most: int, attempts: int, decision: str) -> None:
+    refused = Fault("", "status", status=503, refused=True)
+    assert decide(refused, Tries(most, attempts=attempts, usual=7)) == decision
+    assert decide(Fault("", "status", status=500), Tries(most, attempts=attempts, usual=7)) == "give up"
+
+
 @pytest.mark.parametrize(
     ("link", "others_refused", "sent"),
     [(True, 0, 5), (True, 1, 12), (False, 0, 12)],  # where others are refused, too, so many are too many
