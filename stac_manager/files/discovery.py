@@ -221,8 +221,7 @@ class Discovery:
         folder = os.path.dirname(entries[0])
         if not walk.paths and not walk.elsewhere and os.path.basename(entries[0]) in ENTRY_FILES:
             listed = [os.path.join(folder, name) for name in self._top(folder or os.curdir)[0]]
-            beside = [each for each in listed if not walk.knows(each)]
-            beside = [each for each in beside if not self._is_entry_point(each)]
+            beside = [each for each in listed if not walk.knows(each) and not self._is_entry_point(each)]
             if beside:
                 self.notes.append(
                     f"{entries[0]} links to no items: read instead: {many(len(beside), 'data file')} beside it"
