@@ -16,16 +16,7 @@ from stac_manager.files.catalogs import Walk, why_not_regular
 from stac_manager.files.entry_points import PEEK_BYTES, is_entry_point, is_likely_catalog, load
 from stac_manager.files.formats import ENTRY_FILES, SUFFIXES, Document, Folder, format_of_name, is_archive, is_manifest
 from stac_manager.files.globbing import expand, identity, is_
-from stac_manager.files.leftovers import (
-    is_data,
-    is_metadata,
-    kinds,
-    left_out,
-    nothing_in,
-    read_although_table,
-    table_at,
-    tables_above,
-)
+from stac_manager.files.leftovers import about_tables, is_data, is_metadata, kinds, left_out, nothing_in, table_at
 from stac_manager.items import is_catalog
 from stac_manager.words import many
 
@@ -71,7 +62,7 @@ class Discovery:
             raise ConfigurationError(f"source {source!r} is a file; source_type 'items_directory' needs a folder")
         if kind == "collection" or (kind == "auto" and self._is_entry_point(source)):
             return self._catalog([source])
-        self._note_tables([source])
+        self.notes += about_tables([source])
         return [Document(source, self._form or format_of_name(source) or "json")]
 
     def _is_entry_point(self, path: str) -> bool:
@@ -111,7 +102,7 @@ class Discovery:
             paths = list(filter(self._is_regular, others))
         if not paths and len(self._failures) == self._failed_before:
             raise ConfigurationError(f"source {pattern!r} matches no {kinds(self._form)} file")
-        self._note_tables(paths)
+        self.notes += about_tables(paths)
         return Folder("", list(dict.fromkeys(paths)), self._form)
 
     # Folders
@@ -137,7 +128,8 @@ class Discovery:
         if kind != "items_directory":
             folders = [os.path.join(source, name) for name in others]
             self._note("in folders below not read", folders, lambda path: os.path.basename(path) in ENTRY_FILES)
-        self._note_tables([os.path.join(source, name) for name in (*names[:1], *data_sets[:1])])
+        not_json = (name for name in (*names, *data_sets) if not name.endswith(".json"))
+        self.notes += about_tables(os.path.join(source, name) for name in not_json)
         if not data_sets:
             return Folder(source, names, self._form)
         paths = [os.path.join(source, name) for name in names]
@@ -237,11 +229,6 @@ class Discovery:
             )
         self._note("not linked from the catalog and not read", [folder or os.curdir], walk.knows)
         return Folder("", walk.paths)
-
-    def _note_tables(self, paths: list[str]) -> None:
-        tables = sorted(tables_above({os.path.dirname(path) for path in paths if format_of_name(path) != "json"}))
-        if tables:
-            self.notes.append(read_although_table(printable(tables[0][0]), tables[0][1], len(tables)))
 
     def _note(self, what: str, folders: list[str], is_known: Callable[[str], bool]) -> None:
         count, first, more = left_out(folders, self._form, is_known, self._stopped)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 
+from stac_manager.exceptions import printable
 from stac_manager.files.formats import ENTRY_FILES, SUFFIXES, Format, format_of_name, is_archive, is_manifest, suffix_of
 from stac_manager.files.globbing import is_
 from stac_manager.words import many
@@ -101,7 +102,14 @@ def table_at(folder: str, folders: Collection[str]) -> str | None:
     return table and table + in_place_of_table(os.path.join(folder, "**", "*.parquet"))
 
 
-def tables_above(folders: Iterable[str]) -> Iterator[tuple[str, str]]:
+def about_tables(paths: Iterable[str]) -> list[str]:
+    """Say, in a sentence or none, that some of these files belong to tables with deleted rows. JSON never does."""
+    folders = {os.path.dirname(path) for path in paths if format_of_name(path) != "json"}
+    tables = sorted(_tables_above(folders))
+    return [read_although_table(printable(tables[0][0]), tables[0][1], len(tables))] if tables else []
+
+
+def _tables_above(folders: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield which of some folders, and of those above them, hold deleted rows, and what they are."""
     seen = set()
     for folder in map(os.path.abspath, folders):

@@ -243,6 +243,7 @@ async def test_tables_that_keep_deleted_rows_are_not_read_as_folders(log: str, t
     write(tmp_path / "above" / "x.parquet", [row("a")])
     (table / log).parent.mkdir()
     (table / log).touch()
+    (table / "data" / "first.json").write_text(json.dumps(make_item("b")))
     with pytest.raises(ConfigurationError, match=r"a table of (Delta|Iceberg|Hudi).* a glob: '.*/\*\*/\*\.parquet'"):
         await fetch({"source": str(table)})
     context = WorkflowContext.create()
@@ -250,7 +251,7 @@ async def test_tables_that_keep_deleted_rows_are_not_read_as_folders(log: str, t
     assert [failure.source for failure in context.failure_collector.get_all()] == [str(table)]
     for source in table / "**" / "*.parquet", table / "data", table / "data" / "old.parquet":
         module = IngestModule({"source": str(source)})
-        assert ids([item async for item in module.fetch(WorkflowContext.create())]) == ["deleted"]
+        assert ids([item async for item in module.fetch(WorkflowContext.create())])[-1] == "deleted"
         (note,) = module.stats.notes
         assert note.startswith(f"{table} is a table of ")
 
