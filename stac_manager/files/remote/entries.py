@@ -25,7 +25,7 @@ from stac_manager.words import many
 MOST_OBJECTS = 10_000_000
 ASKED_AT_ONCE = 100
 _MAGIC = re.compile(r"[*?\[]")
-_OF_A_TABLE = re.compile(rf"(.+?)/({DELTA}|{re.escape(HUDI)}|metadata(?=/[^/]*\.metadata\.json$))/", re.DOTALL)
+_OF_A_TABLE = re.compile(rf"/({DELTA}|{re.escape(HUDI)}|metadata(?=/[^/]*\.metadata\.json$))/")
 
 
 async def entries_of(config: IngestConfig, transport: Transport, listed: dict[str, Listed] | None = None) -> list[Link]:
@@ -84,11 +84,10 @@ async def _of_prefix(config: IngestConfig, transport: Transport, listed: dict[st
         prefix = source[: _MAGIC.search(source).start()].rpartition("/")[0]  # type: ignore[union-attr]
         pattern = re.compile(pattern_of(source), re.DOTALL)
         names = await _names(transport, prefix, listed)
-        matched = [url for url in names if pattern.fullmatch(url)]
-        tables = [(root, table) for root, table in _tables(names) if _are_any_below(root, matched)]
-        if tables:
+        links = await _links(config, [url for url in names if pattern.fullmatch(url)], transport)
+        if tables := list(_tables(names, links)):
             transport.note(read_although_table(shown(tables[0][0]), tables[0][1], len(tables)))
-        return await _links(config, matched, transport)
+        return links
     if is_data(source) and not source.endswith("/") and await _exists(transport, source):
         return [Link(source, "entry")]
     folder = source.rstrip("/") + "/"
@@ -105,19 +104,22 @@ async def _of_prefix(config: IngestConfig, transport: Transport, listed: dict[st
         entries = [url for url in named if url not in await _of_items(named, transport)]
         if entries:
             return [Link(entries[0], "entry")]
-    for root, table in _tables(names):
+    links = await _links(config, names, transport)
+    for root, table in _tables(names, links):
         held = "is" if f"{root}/" == folder else f"holds {shown(root)!r},"
         way_out = in_place_of_table(f"{shown(root)}/**/*.parquet")
         raise ConfigurationError(f"source {shown(source)!r} {held} {table}{way_out}")
-    return await _links(config, names, transport)
+    return links
 
 
-def _tables(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the folders among objects that hold deleted rows, and what they are. Their `names` are sorted."""
+def _tables(names: list[str], links: list[Link]) -> Iterator[tuple[str, str]]:
+    """Yield the folders among objects that hold deleted rows, and what they are, if any of these links leads to data
+    in them: not to JSON. Both are sorted."""
+    wanted = [link.url for link in links if not link.url.endswith(".json")]
     seen = set()
-    for found in filter(None, map(_OF_A_TABLE.match, names)):
-        root, mark = found.groups()
-        if root not in seen:
+    for found in filter(None, map(_OF_A_TABLE.search, names if wanted else ())):
+        root, mark = found.string[: found.start()], found[1]
+        if root not in seen and _are_any_below(root, wanted):
             seen.add(root)
             folders = {mark, "data"} if _are_any_below(f"{root}/data", names) else {mark}
             if (table := table_in(folders, partial(iter, [found.string]))) is not None:

@@ -100,7 +100,12 @@ def store() -> Iterator[dict[str, Any]]:
     client.create_bucket(Bucket="google")
     for key, body in {"gs/catalog.json": catalog(("item", "a%20b.json")), "gs/a b.json": document(item("a b"))}.items():
         client.put_object(Bucket="google", Key=key, Body=body, ACL="public-read")
-    for key in ("table/data/x.json", "table/metadata/v1.metadata.json"):
+    for key in (
+        "table/data/x.ndjson",
+        "table/metadata/v1.metadata.json",
+        "scene/data/a.json",
+        "scene/metadata/b.metadata.json",
+    ):
         client.put_object(Bucket="google", Key=key, Body=document(item("deleted")), ACL="public-read")
     client.close()
     yield {"endpoint": endpoint, "region": "us-east-1", "access_key_id": "AKID", "secret_access_key": SECRET}
@@ -148,8 +153,9 @@ def test_a_table_that_holds_deleted_rows_is_named(store: dict[str, Any]) -> None
         said = rf"{source}' {held} a table of Iceberg.* give a glob: 'gs://google/table/\*\*"
         with pytest.raises(ConfigurationError, match=said):
             fetch(source, options)
+    assert len(fetch("gs://google/scene", options)[0]) == 2  # of JSON alone
     module = IngestModule({"source": "gs://google/**/data/*", "storage_options": options})
-    assert [each["id"] for each in module.iter_items(WorkflowContext.create())] == ["deleted"]
+    assert [each["id"] for each in module.iter_items(WorkflowContext.create())] == ["deleted"] * 2
     assert ["gs://google/table is a table of Iceberg" in note for note in module.stats.notes] == [True]
 
 
