@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import ceil, floor
+from math import ceil, floor, isinf
 from typing import Any
 
 from stac_manager.api.ownership import time_of
@@ -164,9 +164,8 @@ class Cutter:
         return self._cut_at(whole, self._edges(low, high, parts, reached))
 
     def _edges(self, low: float, high: float, parts: int, reached: float | None) -> set[int]:
-        edge = 0 if reached is None else floor(reached) - AWAY  # there may be more than a page at that second
-        if reached is None or not low + 1 < edge < high:
-            return set(self._density.edges(low, high, parts))
+        if reached is None or isinf(reached) or not low + 1 < (edge := floor(reached) - AWAY) < high:
+            return set(self._density.edges(low, high, parts))  # as there may be more than a page at that second
         return {edge, *self._density.edges(low, edge, parts - 1)}
 
     def cut(self, piece: Partition, parts: int, reached: float | None = None) -> list[Interval]:

@@ -142,6 +142,7 @@ def test_what_would_keep_one_of_ten_workers_busy_at_the_end_is_cut_before(estima
         (EVEN, 4, None, [25, 50, 75]),
         (EVEN, 4, 60.5, [19, 39, 58]),  # from second 60 on it was read, at which there may be more than a page
         (EVEN, 4, 200.0, [25, 50, 75]),
+        (EVEN, 4, inf, [25, 50, 75]),  # all Items of its pages were left out
         (SKEWED, 2, None, [94]),
         (SKEWED, 4, None, [92, 94, 97]),  # an empty stretch is believed a little
         (Density([0, 2], [100]), 10, None, [1]),  # whole seconds
