@@ -39,13 +39,14 @@ def parts_of_oversized(counted: int, page: int, sizes: Sizes) -> int:
     return max(min(ceil(counted / sizes.items), 2 * sizes.workers), 2)
 
 
-def parts_to_share(fetched: int, left: float, idle: int) -> int:
+def parts_to_share(fetched: int, left: float, idle: int, others: float = 0.0) -> int:
     """Into how many parts to cut a partition that others could help with; 0 where it is done sooner without them: what
-    was fetched of it is fetched again, and each part costs one more request."""
+    was fetched of it is fetched again, and each part costs one more request. The search ends no sooner, either, where
+    `others` have as many pages left, for whom no hand is idle now, and too few to be helped then."""
     parts = min(idle + 1, ceil(left))
-    if left < FEWEST_PAGES_TO_SHARE or (fetched + left) / parts + 1 > WORTH_SHARING * left:
-        return 0
-    return parts
+    rounds = (fetched + left) / parts + 1
+    in_vain = others > WORTH_SHARING * left and others - rounds < FEWEST_PAGES_TO_SHARE
+    return 0 if left < FEWEST_PAGES_TO_SHARE or rounds > WORTH_SHARING * left or in_vain else parts
 
 
 def spreads_work(parts: Sequence[Partition]) -> bool:
@@ -136,7 +137,8 @@ class Splitter:
         what is left: then no more requests are spent on it than a share of the `pages` that came."""
         if not self.divides:
             return None
-        able = [each for each in readings if each.following is not None and not each.stopped and each.tally.fetched]
+        under_way = [each for each in readings if each.following is not None and not each.stopped]
+        able = [each for each in under_way if each.tally.fetched]
         for each in able:
             if each.descent.pace == 0 and each.descent.reached is not None and isinstance(self._cuts, Cutter):
                 self._cuts.pile(each.descent.reached)
@@ -145,7 +147,8 @@ class Splitter:
         if reading is None:
             return None
         left = reading.pages_left(page_size)
-        parts = parts_to_share(reading.tally.fetched, left, idle)
+        lefts = sorted([*(each.pages_left(page_size) for each in under_way), *[0.0] * idle], reverse=True)
+        parts = parts_to_share(reading.tally.fetched, left, idle, lefts[idle])
         cost = reading.tally.fetched + parts if reading.counted is None else 0
         if self._spent + cost > FOR_SHARING * pages + SPARE_REQUESTS:
             return None

@@ -123,6 +123,13 @@ def test_work_is_shared_where_that_ends_it_sooner(fetched: int, left: float, idl
     assert parts_to_share(fetched, left, idle) == parts
 
 
+@pytest.mark.parametrize(
+    ("left", "others", "parts"), [(4, 4, 0), (4, 2, 4), (6, 6, 0), (6, 4, 6), (24, 24, 8), (24, 6, 8), (24, 0, 8)]
+)
+def test_work_is_not_shared_where_others_have_as_much_and_no_help(left: float, others: float, parts: int) -> None:
+    assert parts_to_share(1, left, 7, others) == parts
+
+
 EVEN = Density([0, 100], [100])
 SKEWED = Density([0, 90, 100], [10, 90])
 
