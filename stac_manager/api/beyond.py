@@ -41,9 +41,9 @@ SAMPLE_SHARE = 0.7
 
 def may_be_a_limit(number: int, page_size: int) -> bool:
     """Whether so many items may be all that a server lets through: a round number, or whole pages."""
-    whole_pages = number > page_size and number % page_size == 0
+    whole = number > page_size and 0 in (number % page_size, number % 10)
     round_number = number % 100 == 0 or (number + 1) % 1_000 == 0 or number & (number - 1) == 0
-    return whole_pages or (number >= FEWEST and round_number)
+    return whole or (number >= FEWEST and round_number)
 
 
 def is_a_usual_limit(number: int) -> bool:
@@ -162,7 +162,7 @@ class Beyond:
             self._limit = end
             reading.counted = self._proof.counted = None
             reading.ending.problem = reading.ending.shifted = CAPPED
-        elif not sample.whole and is_a_usual_limit(end):
+        elif sample.whole is None or (not sample.whole and is_a_usual_limit(end)):
             reading.ending.shifted = PERHAPS_CAPPED
 
     async def _look_for_twins(self, query: Query, reading: Reading) -> None:
@@ -181,7 +181,7 @@ class Beyond:
     def _end(self, reading: Reading, came: int) -> int:
         """How many items a part of a search has, or all of it that `came`; 0 where its count says something else."""
         if isinstance(reading.share.partition, Interval | Tile):
-            return reading.tally.members if reading.counted is None else 0
+            return reading.tally.members if reading.counted in (None, self._limit) else 0
         return came if self._proof.counted in (None, came) else 0
 
     def _may_go_on(self, query: Query, end: int) -> bool:
@@ -201,6 +201,7 @@ class Beyond:
             _in_time(whole, times, newest_first=in_order),
             _in_space(query, part, points),
         ]
+        there: bool | None = False
         for sample in filter(None, samples):
             for _ in range(SAMPLES):
                 request = query.request(sample, query.body["limit"])
@@ -212,17 +213,18 @@ class Beyond:
                         owners[owner(each, sample)] += 1
                         if (mark := self._ledger.mark_if_meant(each, part)) is not None:
                             marks.add(mark)
-                except (DataProcessingError, DamagedPageError):
+                except (DataProcessingError, DamagedPageError) as error:
+                    there = None if isinstance(error, DamagedPageError) or errs_itself(error) else there
                     break
                 if 2 * owners[FOREIGN] > owners.total():
                     break  # what was asked for is ignored
                 matched = page.matched
                 if page.following is None if matched is None else matched <= page.size:
-                    return Sample(marks, whole=True)
+                    return Sample(marks, whole=there is not None or None)
                 if not page.size:
                     break
                 sample = _smaller(sample, SAMPLE_SHARE * page.size / (matched or 2 * page.size))
-        return Sample(marks, whole=False)
+        return Sample(marks, whole=there)
 
 
 def _traces(page: Page) -> tuple[list[int], list[Point]]:

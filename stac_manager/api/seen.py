@@ -117,10 +117,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Marks of what was found where items would be that lie beyond the last page; `whole`: that is all there is."""
+    """Marks of what was found where items would be that lie beyond the last page; `whole`: that is all there is, None
+    where the server failed to say."""
 
     marks: Seen
-    whole: bool
+    whole: bool | None
 
 
 class Claims:

@@ -581,8 +581,13 @@ class LacksAsAWhole(Habit):
 class Window(Habit):
     """Pages and counts end at a number (the result window of Elasticsearch); items may come in the order of an id."""
 
-    def __init__(self, size: int, *, by_id: bool = False) -> None:
+    def __init__(self, size: int, *, by_id: bool = False, errs: bool = False) -> None:
         self.size, self.by_id = size, by_id
+        self.errs = self.may_miss = self.never_complete = errs  # where some times are asked for
+
+    def page(self, world: World, ask: Ask, page: Json) -> None:
+        if self.errs and "datetime" in ask.conditions:
+            raise Refusal(500)
 
     def found(self, ask: Ask, items: list[Json]) -> list[Json]:
         return (sorted(items, key=lambda item: str(item["id"])[::-1]) if self.by_id else items)[: self.size]

@@ -581,7 +581,12 @@ CASES: dict[str, Callable[[], Case]] = {
     "counts negative": lambda: Case([Counts(lambda n: -1)], loose=True),
     "counts of 10^10": lambda: Case([Counts(lambda n: 10**10)], loose=True),
     "counts of 2^63": lambda: Case([Counts(lambda n: 2**63)], loose=True),
-    "pages and counts end at 30": lambda: Case([Window(30)], world={"paging": "position"}, most_requests=80),
+    "pages and counts end at 30, pages of 7": lambda: Case(
+        [Window(30)], options={"limit": 7}, world={"paging": "position"}, most_requests=80
+    ),
+    "pages and counts end at 100, and times are an error": lambda: Case(
+        [Window(100, errs=True)], options={"limit": 100}, most_requests=40
+    ),
     "pages and counts end at 30, by id": lambda: Case(
         [Window(30, by_id=True)], world={"paging": "position"}, most_requests=80
     ),

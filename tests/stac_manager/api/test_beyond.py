@@ -19,6 +19,8 @@ from stac_manager.api.beyond import is_a_usual_limit, may_be_a_limit
         (250, 250, False),
         (1_123, 250, False),
         (64, 100, False),
+        (30, 7, True),
+        (30, 100, False),
         (0, 100, False),
     ],
 )
