@@ -35,7 +35,7 @@ _OBJECT = "links"
 class Converters:
     """Compiles the conversion of columns; `geometry` decodes one of those that hold WKB or WKT, the `geometries`."""
 
-    def __init__(self, geometries: Collection[str], geometry: Callable[[bytes | str], Item]) -> None:
+    def __init__(self, geometries: Collection[str], geometry: Callable[[bytes | str], Item | None]) -> None:
         self.problems: list[str] = []  # what was wrong with values of the row that is being built
         self._geometries = geometries
         self._geometry = geometry
@@ -86,7 +86,7 @@ class Converters:
 
     def _object(self, name: str, text: str | bytes) -> Any:
         """Decode JSON text, and geometries as databases print them."""
-        if name in self._geometries and (text[:1].isalnum() or text[:1] == "\\") and text != "null":
+        if name in self._geometries and (text[:1].isalnum() or text[:1] == "\\"):
             return self._geometry(text)
         try:
             return orjson.loads(text)

@@ -111,8 +111,8 @@ MOST_DEPTH = 16
 """So deep may collections of WKT stand within each other."""
 
 
-def geojson(geometry: bytes | str) -> Item:
-    """Decode WKB, also in hexadecimal, WKT, which may begin with an SRID, or GeoJSON, to a GeoJSON geometry.
+def geojson(geometry: bytes | str) -> Item | None:
+    """Decode WKB, also in hexadecimal, WKT, which may begin with an SRID, or GeoJSON, to a GeoJSON geometry or null.
 
     A measure (M) has no place there and is dropped.
 
@@ -123,8 +123,8 @@ def geojson(geometry: bytes | str) -> Item:
         if geometry[:1] < b" " or not geometry.isascii():
             return _of_bytes(geometry)
         geometry = geometry.decode()  # no WKB, but text of which its column does not say that it is text
-    if geometry[:1] == "{":
-        found: Item = orjson.loads(geometry)
+    if geometry[:1] == "{" or geometry == "null":
+        found: Item | None = orjson.loads(geometry)
         return found
     packed = re.fullmatch(r"(?:\\x|0x)?((?:[0-9a-f]{2})+)", geometry, re.IGNORECASE)  # as databases print bytes
     return _of_bytes(bytes.fromhex(packed[1])) if packed else _of_text(geometry)

@@ -444,6 +444,15 @@ def test_objects_as_json_text(tmp_path: Path) -> None:
     assert fetched(tmp_path / "x.parquet") == items
 
 
+@pytest.mark.parametrize("data_type", [pyarrow.string(), pyarrow.binary()])
+def test_nulls_as_json_text(data_type: pyarrow.DataType, tmp_path: Path) -> None:
+    names = ("geometry", "assets", "links", "bbox", "proj:geometry")
+    columns = {name: pyarrow.array(["null"], pyarrow.string()).cast(data_type) for name in names}
+    pyarrow.parquet.write_table(pyarrow.table({"id": ["a"], "stac_version": ["1.0.0"], **columns}), tmp_path / "x.pq")
+    item = {"type": "Feature", "stac_version": "1.0.0", "id": "a", "geometry": None, "assets": {}}
+    assert fetched(tmp_path / "x.pq") == [{**item, "properties": {"datetime": None}}]
+
+
 # Bad input
 
 
