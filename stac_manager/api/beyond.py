@@ -220,10 +220,14 @@ class Beyond:
                     break  # what was asked for is ignored
                 matched = page.matched
                 if page.following is None if matched is None else matched <= page.size:
+                    if isinstance(sample, Interval) and len(times) > len(set(times)) == 1:
+                        break  # which says nothing of others at that time
                     return Sample(marks, whole=there is not None or None)
                 if not page.size:
                     break
-                sample = _smaller(sample, SAMPLE_SHARE * page.size / (matched or 2 * page.size))
+                before, sample = sample, _smaller(sample, SAMPLE_SHARE * page.size / (matched or 2 * page.size))
+                if sample == before:
+                    break
         return Sample(marks, whole=there)
 
 
@@ -242,7 +246,7 @@ def _in_time(whole: Interval, times: list[int], *, newest_first: bool) -> Interv
     gaps = [after - before for before, after in pairwise(times)]
     away = AWAY_SECONDS * SECOND
     start, end = whole.start, whole.end
-    if any(gaps):
+    if gaps:
         newest_first = all(gap <= 0 for gap in gaps)
     if times and newest_first:
         end = times[-1] - away if end is None else min(times[-1] - away, end)

@@ -129,6 +129,12 @@ def in_ties() -> list[Json]:
     return [make_item(n, datetime=text_of(FIRST + timedelta(days=20 * (n // 20)))) for n in range(COUNT)]
 
 
+def along_two_tracks() -> list[Json]:
+    """Two instants, and no item between its neighbours of the same one."""
+    items = [make_item(n, datetime=text_of(FIRST + timedelta(days=n // 60))) for n in range(COUNT)]
+    return [{**item, "geometry": {"type": "Point", "coordinates": [3 * n - 180, 0]}} for n, item in enumerate(items)]
+
+
 def over_years() -> list[Json]:
     """Items nine days apart."""
     return [make_item(n, datetime=text_of(FIRST + timedelta(days=9 * n))) for n in range(COUNT)]
@@ -592,6 +598,9 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "pages and counts end at 30, one instant": lambda: Case(
         [Window(30)], at_one_instant, world={"paging": "offset"}, most_requests=80
+    ),
+    "pages and counts end at 60, which are at one instant": lambda: Case(
+        [Window(60)], along_two_tracks, world={"paging": "offset"}, loose=True, most_requests=100
     ),
     "pages and counts end at 30, times are ignored": lambda: Case(
         [Window(30), Ignores("datetime")], world={"paging": "offset"}, most_requests=80
