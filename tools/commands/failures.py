@@ -15,13 +15,18 @@ from tools.words import plain
 
 class _Read(io.FileIO):
     """A pipe that is read until who reads has had enough, as `head` does: then files are still written, and the exit
-    code tells what was found."""
+    code tells what was found. What else goes wrong, such as a full disk, is said once."""
+
+    gone = False
 
     def write(self, data: Any, /) -> int:
         try:
-            return super().write(data)
-        except BrokenPipeError:
-            return len(data)
+            return len(data) if self.gone else super().write(data)
+        except OSError as error:
+            self.gone = True
+            if isinstance(error, BrokenPipeError):
+                return len(data)
+            raise
 
 
 def make_streams_usable() -> None:
