@@ -50,7 +50,7 @@ class DocumentFailures(FailureCollector):
     def __init__(self, failures: FailureCollector) -> None:
         super().__init__()
         self.in_a_row = 0
-        self.hopeless: HopelessError | None = None  # of a file that is read by its path, for whoever reads on
+        self.hopeless = ""  # why no more rows are worth reading, for whoever reads the next ones
         self._to = failures
 
     def add(self, source: str, reason: str, *, line: int | None = None) -> None:

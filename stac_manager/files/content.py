@@ -162,8 +162,8 @@ def _batches(
     noted = DocumentFailures(failures)
     for number, rows in items_of_parquet(source, document.first, document.stop, filters):
         yield iter(filters.decode.kept(_items_of_rows(enumerate(rows, number), document.path, noted)))
-        if noted.hopeless is not None:
-            failures.add(document.path, f"{noted.hopeless}: the rows behind them were not read")
+        if noted.hopeless:
+            failures.add(document.path, noted.hopeless)
             return
 
 
@@ -221,6 +221,6 @@ def _items_of_rows(rows: Iterable[tuple[int, object]], path: str, failures: Docu
             try:
                 failures.add(path, f"{place}: {reason}")
             except HopelessError as error:
-                failures.hopeless = error
+                failures.hopeless = f"{error}: nothing behind row {number + count - 1} was read"
                 return
             yield None

@@ -150,4 +150,4 @@ def test_a_table_of_failures_is_given_up(tmp_path: Path, monkeypatch: pytest.Mon
     assert [item["id"] for item in module.iter_items(context)] == ["a"]
     *others, last = map(str, context.failure_collector.get_all())
     assert len(others) == 59
-    assert last.endswith("x.parquet: 30 failures in a row and no item: the rows behind them were not read")
+    assert last.endswith("x.parquet: 30 failures in a row and no item: nothing behind row 60 was read")
