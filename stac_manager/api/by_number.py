@@ -149,6 +149,11 @@ class ByNumber:
         reading.ending.refused, reading.following = reading.following, None
         return True
 
+    def is_foremost(self, reading: Reading) -> bool:
+        """Whether the next page of a reading is behind one that did not come either, and no count tells of it."""
+        number = self.frontier.counter.place(reading.following or reading.first)[0]
+        return self.frontier.counted is None and number > self.highest + 1
+
     def begin_behind(self, number: int) -> None:
         """Take the first page that was to be asked for by its number for one behind the last: it cannot be had."""
         self.frontier.end_at(number)

@@ -103,11 +103,12 @@ class Search:
         few = split.attempts(reading, works=sizes.largest >= sizes.now and not sizes.counting) if split else None
         few = 1 if not split and reading.share.failing and self.query.halves(part) else few
         looks = self._fetcher.given is None and part == Whole() and not reading.tally.fetched
-        if self._beyond.may_err_at_end(reading):
+        if self.ways.is_foremost(reading) or self._beyond.may_err_at_end(reading):
             try:
                 return await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=TRIES)
             except DataProcessingError as error:
-                if error.status in REFUSED_PAGE or await self._beyond.follows_ends(self.query, error):
+                is_last = error.status in REFUSED_PAGE or self.ways.is_foremost(reading)
+                if is_last or await self._beyond.follows_ends(self.query, error):
                     raise
         page = await self._fetcher.fetch(reading, enough=self._ledger.left, attempts=few)
         if looks and page and (apart := await one_by_one(self._fetcher.client, self.query, page)):

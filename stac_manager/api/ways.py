@@ -115,6 +115,11 @@ class Ways:
             more = by_number is not None and by_number.frontier.counted is not None
         return bool(reading.tally.fetched or (by_number and by_number.highest)) and not more
 
+    def is_foremost(self, reading: Reading) -> bool:
+        """Whether its next page is behind one that did not come either, so that there may be neither."""
+        by_number = self.by_number if isinstance(reading.share.partition, Pages) else None
+        return by_number is not None and by_number.is_foremost(reading)
+
     def behind(self, reading: Reading) -> list[Share]:
         """What is behind a page that cannot be had, where the links count: the rest of its range, or the next page if
         nobody asks for that otherwise. A search read in sequence goes on by numbers."""

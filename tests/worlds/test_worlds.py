@@ -325,11 +325,11 @@ CASES: dict[str, Callable[[], Case]] = {
     "pages by number end at 70": lambda: Case([HeavyItem(window=70)], world={"paging": "page"}, most_requests=70),
     "pages by number end at 70, without counts, in any order": lambda: Case(
         [HeavyItem(window=70), SortedById()], world={"paging": "page", "counts": False, "filters": False},
-        most_requests=150, loose=True,  # nobody knows whether items without a datetime are behind that page
+        most_requests=100, loose=True,  # nobody knows whether items without a datetime are behind that page
     ),
     "pages by number end behind the last one, without counts": lambda: Case(
         [HeavyItem(window=50)], lambda: spread(46), world={"paging": "page", "counts": False, "filters": False},
-        most_requests=100,
+        most_requests=50,
     ),
     "two of a page are poison, by offset, nothing cuts": lambda: Case(
         [PoisonedItem("item-0051", "item-0057"), Ignores("datetime", "bbox")], at_one_instant,
