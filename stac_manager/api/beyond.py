@@ -20,9 +20,10 @@ from stac_manager.api.forms import found
 from stac_manager.api.http import ATTEMPTS
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.ownership import FOREIGN, Owner, owner
-from stac_manager.api.paging import Page, page_of
+from stac_manager.api.paging import Page, fetch_page
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, MOVED, PERHAPS_CAPPED, Reading
+from stac_manager.api.requests import limit_of
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
 from stac_manager.exceptions import DataProcessingError
@@ -202,12 +203,13 @@ class Beyond:
             _in_space(query, part, points),
         ]
         there: bool | None = False
+        limit = query.body["limit"]
         for sample in filter(None, samples):
             for _ in range(SAMPLES):
-                request = query.request(sample, query.body["limit"])
+                request = query.request(sample, limit)
                 try:
-                    answer = await self._fetcher.client.send(request, attempts=ATTEMPTS, outline=True)
-                    page = page_of(answer, request)
+                    page = await fetch_page(self._fetcher.client, request, request, outline=True)
+                    limit = limit_of(page.first) or limit
                     owners: Counter[Owner] = Counter()
                     for each in page.objects_one_by_one():
                         owners[owner(each, sample)] += 1

@@ -805,7 +805,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "all pages are of one size, without counts": lambda: Case(
         [AllOnOnePage(15)], world={"counts": False}, most_requests=32
     ),
-    "a large page is a 500": lambda: Case([LargestPage(4, silent=False)]),
+    "a large page is a 500": lambda: Case([LargestPage(4, silent=False)], world={"paging": "offset"}, complete=True),
     "a large page is a 400": lambda: Case([LargestPage(4, silent=False, status=400)]),
     "a large page is cut": lambda: Case([LargestPage(4, silent=True)]),
     "a large page is cut, next is absent": lambda: Case(
