@@ -238,4 +238,4 @@ class Splitter:
         found = found or self._cuts.cut(share.partition, parts, reached)
         if reading.counted is None:  # nobody knows
             found = [replace(part, estimate=None) for part in found]
-        return [Share(part, before, depth, failing, share.doubted) for part in found]
+        return [Share(part, before, depth, failing, doubted=share.doubted) for part in found]
