@@ -128,8 +128,9 @@ class Discovery:
         if kind != "items_directory":
             folders = [os.path.join(source, name) for name in others]
             self._note("in folders below not read", folders, lambda path: os.path.basename(path) in ENTRY_FILES)
-        not_json = (name for name in (*names, *data_sets) if not name.endswith(".json"))
-        self.notes += about_tables(os.path.join(source, name) for name in not_json)
+        tables = about_tables([os.path.join(source, "")])
+        if tables and not all(name.endswith(".json") for name in (*names, *data_sets)):
+            self.notes += tables
         if not data_sets:
             return Folder(source, names, self._form)
         paths = [os.path.join(source, name) for name in names]

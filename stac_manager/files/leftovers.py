@@ -103,8 +103,8 @@ def table_at(folder: str, folders: Collection[str]) -> str | None:
 
 
 def about_tables(paths: Iterable[str]) -> list[str]:
-    """Say, in a sentence or none, that some of these files belong to tables with deleted rows. JSON never does."""
-    folders = {os.path.dirname(path) for path in paths if format_of_name(path) != "json"}
+    """Say, in a sentence or none, that some of these files belong to tables with deleted rows: not JSON."""
+    folders = {os.path.dirname(path) for path in paths if not path.endswith(".json")}
     tables = sorted(_tables_above(folders))
     return [read_although_table(printable(tables[0][0]), tables[0][1], len(tables))] if tables else []
 

@@ -254,6 +254,11 @@ async def test_tables_that_keep_deleted_rows_are_not_read_as_folders(log: str, t
         assert ids([item async for item in module.fetch(WorkflowContext.create())])[-1] == "deleted"
         (note,) = module.stats.notes
         assert note.startswith(f"{table} is a table of ")
+    (table / "data" / "old.parquet").unlink()
+    for source in table / "data", table / "**" / "f*.json":
+        module = IngestModule({"source": str(source)})
+        assert ids([item async for item in module.fetch(WorkflowContext.create())]) == ["b"]
+        assert module.stats.notes == []
 
 
 async def test_a_folder_with_data_below_it_names_the_glob_that_finds_them(tmp_path: Path) -> None:
