@@ -5,10 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shutil
+import sys
 
+import pytest
 from support import ROOT
 
+from tools.analysis.metrics import Measured, Run, Series
 from tools.asv import turns
+from tools.asv.files import Benchmark
 
 
 def chosen(pattern: str) -> list[str]:
@@ -35,3 +40,17 @@ def test_what_a_comparison_measures_in_each_round() -> None:
     quick = "".join(chosen(turns.QUICK_BENCH))
     for name in ("EveryFormat", "APISmallPages.time", "peakmem", "Requests", "ndjson"):
         assert name in quick
+
+
+def test_what_no_verdict_speaks_of_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = Series("counts.Requests.track_requests", (), "track", "requests", "1")
+    suite = {requests.benchmark: Benchmark(), "file_ingest.FileIngest.time_ingest": Benchmark()}
+    found = Run("", "", {requests: Measured("ok", 10.0)}), suite
+    monkeypatch.setattr(turns, "measure", lambda sides, *rest: [found] * len(sides))
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "stac_geoparquet", None)
+    assert [note.partition(" (")[0] for note in turns.compare("HEAD", "HEAD", quick=True, rounds=1).notes] == [
+        "not watched: FileIngest",
+        "no instructions were counted: valgrind is not installed",
+        "no GeoParquet was read: stac-geoparquet is not installed",
+    ]
