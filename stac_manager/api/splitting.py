@@ -25,6 +25,8 @@ FEWEST_PAGES_TO_SHARE = 4
 FOR_SHARING, SPARE_REQUESTS = 0.25, 5
 WORTH_SHARING = 0.7  # work is shared where that ends it within this share of the time
 
+MOST_CAME = 3  # where so many halves in a row came, the rest is asked for, too: it may have failed but once
+
 SHORT_SECONDS = 3
 """An interval that is shorter does not keep what is asked for around its neighbours apart."""
 
@@ -182,7 +184,7 @@ class Splitter:
         full = reading.memory.last_was_full or ending.problem == CAPPED
         able = self.can_cut(reading) and self.repairs.isolate
         if ending.error is not None and not reading.tally.fetched:  # no page of it can be had: around what?
-            if not able or not (found := self._halved(share, share.beyond)):
+            if not able or not (found := self._halved(replace(share, came=0), share.beyond)):
                 return self._cut_short(reading, 2) if able else []
             reading.share = replace(share, beyond=())
             return found
@@ -207,8 +209,9 @@ class Splitter:
         came = reading.following is None and not reading.stopped and reading.ending.error is None
         # Where hardly one Item is left in a half, a count tells whether there are others, once all else has come.
         early = newer if came and not reading.tally.members and self._sizes.counted is not None else []
-        behind = replace(each, partition=other)
-        if came and self.repairs.isolate and (found := self._halved(behind, [] if early else newer)):
+        behind = replace(each, partition=other, came=share.came + 1)
+        halves = came and self.repairs.isolate and behind.came < MOST_CAME
+        if halves and (found := self._halved(behind, [] if early else newer)):
             return [*(replace(each, partition=part) for part in early), *found]
         return [behind, *(replace(each, partition=part) for one in newer for part in _begun(one))]
 

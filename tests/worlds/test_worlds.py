@@ -559,7 +559,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "a box across the antimeridian is refused, GET": lambda: Case(
         [WrongWayRound(refused=True), Refuses("POST")], options={"bbox": PACIFIC}, wanted=in_pacific, most_requests=30
     ),
-    "errors in a 200": lambda: Case([ErrorsIn200()]),
+    "errors in a 200": lambda: Case([ErrorsIn200()], options={"concurrency": 8}, most_requests=60),
     "an error in a 200": lambda: Case([ErrorsIn200(form="single"), Ignores("bbox")], at_one_instant),
     "words in a 200": lambda: Case([ErrorsIn200(form="words"), Ignores("bbox")], at_one_instant, most_requests=30),
     "null in a 200": lambda: Case([NullIn200(), Ignores("bbox")], at_one_instant, most_requests=30),
