@@ -20,10 +20,9 @@ from stac_manager.api.forms import found
 from stac_manager.api.http import ATTEMPTS
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.ownership import FOREIGN, Owner, owner
-from stac_manager.api.paging import Page, fetch_page
+from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, MOVED, PERHAPS_CAPPED, Reading
-from stac_manager.api.requests import limit_of
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
 from stac_manager.exceptions import DataProcessingError
@@ -205,19 +204,24 @@ class Beyond:
         there: bool | None = False
         limit = query.body["limit"]
         for sample in filter(None, samples):
+            errs = False
             for _ in range(SAMPLES):
                 request = query.request(sample, limit)
                 try:
-                    page = await fetch_page(self._fetcher.client, request, request, outline=True)
-                    limit = limit_of(page.first) or limit
+                    answer = await self._fetcher.client.send(request, attempts=ATTEMPTS, outline=True)
+                    page = page_of(answer, request)
                     owners: Counter[Owner] = Counter()
                     for each in page.objects_one_by_one():
                         owners[owner(each, sample)] += 1
                         if (mark := self._ledger.mark_if_meant(each, part)) is not None:
                             marks.add(mark)
                 except (DataProcessingError, DamagedPageError) as error:
-                    there = None if isinstance(error, DamagedPageError) or errs_itself(error) else there
-                    break
+                    errs = isinstance(error, DamagedPageError) or errs_itself(error)
+                    if not errs or limit == 1:
+                        break
+                    limit = max(limit // 4, 1)
+                    continue
+                errs = False
                 if 2 * owners[FOREIGN] > owners.total():
                     break  # what was asked for is ignored
                 matched = page.matched
@@ -230,6 +234,7 @@ class Beyond:
                 before, sample = sample, _smaller(sample, SAMPLE_SHARE * page.size / (matched or 2 * page.size))
                 if sample == before:
                     break
+            there = None if errs else there
         return Sample(marks, whole=there)
 
 
