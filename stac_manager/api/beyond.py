@@ -23,6 +23,7 @@ from stac_manager.api.ownership import FOREIGN, Owner, owner
 from stac_manager.api.paging import Page, page_of
 from stac_manager.api.query import Query
 from stac_manager.api.reading import CAPPED, MOVED, PERHAPS_CAPPED, Reading
+from stac_manager.api.requests import Request
 from stac_manager.api.seen import Sample, Seen
 from stac_manager.api.space import Point, points_of
 from stac_manager.exceptions import DataProcessingError
@@ -206,15 +207,8 @@ class Beyond:
         for sample in filter(None, samples):
             errs = False
             for _ in range(SAMPLES):
-                request = query.request(sample, limit)
                 try:
-                    answer = await self._fetcher.client.send(request, attempts=ATTEMPTS, outline=True)
-                    page = page_of(answer, request)
-                    owners: Counter[Owner] = Counter()
-                    for each in page.objects_one_by_one():
-                        owners[owner(each, sample)] += 1
-                        if (mark := self._ledger.mark_if_meant(each, part)) is not None:
-                            marks.add(mark)
+                    page = await self._sampled(query.request(sample, limit), sample, part, marks)
                 except (DataProcessingError, DamagedPageError) as error:
                     errs = isinstance(error, DamagedPageError) or errs_itself(error)
                     if not errs or limit == 1:
@@ -222,8 +216,8 @@ class Beyond:
                     limit = max(limit // 4, 1)
                     continue
                 errs = False
-                if 2 * owners[FOREIGN] > owners.total():
-                    break  # what was asked for is ignored
+                if page is None:
+                    break
                 matched = page.matched
                 if page.following is None if matched is None else matched <= page.size:
                     if isinstance(sample, Interval) and len(times) > len(set(times)) == 1:
@@ -236,6 +230,16 @@ class Beyond:
                     break
             there = None if errs else there
         return Sample(marks, whole=there)
+
+    async def _sampled(self, request: Request, sample: Partition, part: Partition, marks: Seen) -> Page | None:
+        """A page of a sample, with marks of what is meant in it; None where what was asked for is ignored."""
+        page = page_of(await self._fetcher.client.send(request, attempts=ATTEMPTS, outline=True), request)
+        owners: Counter[Owner] = Counter()
+        for each in page.objects_one_by_one():
+            owners[owner(each, sample)] += 1
+            if (mark := self._ledger.mark_if_meant(each, part)) is not None:
+                marks.add(mark)
+        return None if 2 * owners[FOREIGN] > owners.total() else page
 
 
 def _traces(page: Page) -> tuple[list[int], list[Point]]:
