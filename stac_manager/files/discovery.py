@@ -8,6 +8,7 @@ import threading
 import urllib.parse
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import methodcaller
 
 from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
@@ -128,9 +129,8 @@ class Discovery:
         if kind != "items_directory":
             folders = [os.path.join(source, name) for name in others]
             self._note("in folders below not read", folders, lambda path: os.path.basename(path) in ENTRY_FILES)
-        tables = about_tables([os.path.join(source, "")])
-        if tables and not all(name.endswith(".json") for name in (*names, *data_sets)):
-            self.notes += tables
+        if not all(map(methodcaller("endswith", ".json"), (*names, *data_sets))):
+            self.notes += about_tables([os.path.join(source, "")])
         if not data_sets:
             return Folder(source, names, self._form)
         paths = [os.path.join(source, name) for name in names]
