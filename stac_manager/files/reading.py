@@ -37,6 +37,9 @@ NO_FILES_FIRST_SECONDS = 0.05
 NO_FILES_SECONDS = 10.0
 """So long a fetch waits for others to close files, where the system allows no more open ones."""
 
+_LISTS_ALONE = threading.Lock()
+"""Held by the fetch that lists its source in a thread of its own."""
+
 
 async def read(
     config: IngestConfig,
@@ -85,14 +88,21 @@ def kept_by(texts: Texts | None, filters: Filters) -> Filters:
 
 
 async def discovered(config: IngestConfig, failures: FailureCollector, notes: list[str]) -> Sequence[Document]:
-    """List the documents of the source in a thread, which ends soon when this is cancelled."""
-    stopped, thread = threading.Event(), ThreadPoolExecutor(1)
+    """List the documents of the source in a thread, which ends soon when this is cancelled.
+
+    It is not of asyncio's pool, for which `asyncio.run` starts one more in the end. While others list theirs, it is: of
+    those there are few.
+    """
+    stopped = threading.Event()
+    thread = ThreadPoolExecutor(1) if _LISTS_ALONE.acquire(blocking=False) else None
     try:
         run = asyncio.get_running_loop().run_in_executor
         return await run(thread, discover, config, failures, notes, stopped)
     finally:
         stopped.set()
-        thread.shutdown(wait=False)
+        if thread is not None:
+            thread.shutdown(wait=False)
+            _LISTS_ALONE.release()
 
 
 async def read_documents(

@@ -19,6 +19,8 @@ import pytest
 from support import make_item
 
 from stac_manager import IngestModule, WorkflowContext
+from stac_manager.files import reading
+from stac_manager.files.discovery import discover
 
 CONCURRENCY = (1, 3, 50, "auto")
 
@@ -108,6 +110,29 @@ async def test_two_at_once_of_which_one_leaves_early(folder: Path) -> None:
     await one.aclose()
     assert gc.get_threshold() != thresholds, "the other one still runs"
     assert len([item async for item in other]) == 300 + 2 * 3_000 - 1
+
+
+async def test_many_at_once_take_few_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One lists its source in a thread of its own, the others in those of asyncio."""
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "a.json").write_text(json.dumps(make_item("a")))
+    names, may_go_on = [], threading.Event()
+
+    def listed(*given: Any) -> Any:
+        names.append(threading.current_thread().name)
+        may_go_on.wait(60)
+        return discover(*given)
+
+    async def fetch() -> list[Any]:
+        return [item async for item in IngestModule(source=tmp_path / "alone").fetch(WorkflowContext.create())]
+
+    monkeypatch.setattr(reading, "discover", listed)
+    tasks = [asyncio.create_task(fetch()) for _ in range(50)]
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_later(0.05, may_go_on.set)
+    assert [len(items) for items in await asyncio.gather(*tasks)] == [1] * 50
+    await fetch()
+    assert [name.startswith("asyncio") for name in names] == [False, *[True] * 49, False]
 
 
 async def test_a_collector_that_is_off_stays_off_and_untouched(folder: Path) -> None:
