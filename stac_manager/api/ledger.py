@@ -132,6 +132,7 @@ class Ledger:
         tally, stats, claims, clock = reading.tally, self.stats, self.claims, perf_counter
         stats.pages += page.size > 0
         marks: list[int] = []
+        nulls = 0
         last: Any = None
         near: list[int] = []  # those of members that hardly miss the conditions, and came over a link
         by_number = isinstance(reading.share.partition, Pages) or reading.memory.counting
@@ -147,6 +148,7 @@ class Ledger:
                 return
             mark, item = marked([reading.share.partition.key, tally.read, len(marks)] if member is None else member)
             marks.append(mark)
+            nulls += member is None
             if item and ids is not None:
                 ids.add(member["id"])
             plain = item and glance is not None and claims.delivered is None and glance.tells(member)
@@ -173,7 +175,7 @@ class Ledger:
             if page.asked is not None and ids:
                 claims.hold(page.asked, ids)
                 claims.unproved |= reading.ending.unproved
-            for mark in reading.finish_page(marks, page, reading.memory.different - known):
+            for mark in reading.finish_page(marks, page, reading.memory.different - known, nulls):
                 self.twice.add(mark)
 
     def _joined(self, reading: Reading, page: Page) -> Iterator[Any]:

@@ -118,18 +118,18 @@ class Reading:
         all_came = self.counted is not None and self.counted <= self.tally.members
         return all_came or self.memory.circles.empty >= (EMPTY_PAGES if self.counted is None else STALE_PAGES)
 
-    def finish_page(self, marks: Sequence[int], page: Page, new: int) -> list[int]:
-        """Take note of a page that was delivered, of which so many members are new, and end what does not end by
-        itself; give the marks of its own members that it holds twice."""
+    def finish_page(self, marks: Sequence[int], page: Page, new: int, nulls: int) -> list[int]:
+        """Take note of a page that was delivered, of which so many members are new, null among them that tell nothing,
+        and end what does not end by itself; give the marks of its own members that it holds twice."""
         memory = self.memory
         self.tally.read += 1
         memory.miscounted |= len(marks) != page.size
         different = frozenset(marks)
         self.tally.twice += len(marks) - len(different)
         self.tally.members += len(marks) - page.size
-        if page.counting and 0 < new < len(different) and not memory.anew:
+        if page.counting and 0 < new - nulls < len(different) - nulls and not memory.anew:
             self.ending.shifted = MOVED
-        problem = memory.circles.finish_page(different, len(marks), new)
+        problem = memory.circles.finish_page(different, len(marks), max(new - nulls, 0))
         if problem == REPEAT:
             self._end_in_circle(REPEAT, page)
         elif problem is not None:

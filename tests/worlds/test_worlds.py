@@ -429,6 +429,10 @@ CASES: dict[str, Callable[[], Case]] = {
         [LastPageForEver(later=True)], lambda: spread(117), world={"counts": False, "paging": "offset"},
         most_requests=120,
     ),
+    "the last page comes for ever, with null, without counts": lambda: Case(
+        [NullItem("item-0000"), LastPageForEver(later=True)], lambda: spread(117),
+        world={"counts": False, "paging": "offset"}, most_requests=160,
+    ),
     "the last page comes twice, then errors, without counts": lambda: Case(
         [ErrorsAfterTheLastPage(later=True)], lambda: spread(117), options={"concurrency": 1},
         world={"counts": False, "paging": "offset"}, most_requests=25, loose=True,
