@@ -21,11 +21,13 @@ async def look_again(client: Client, ledger: Ledger, query: Query, reading: Read
     others have not come then. Where the server does not find Items by their ids, look whether two pages have changed.
     """
     claims, proof = ledger.claims, ledger.stats.completeness
+    if not last or not claims.unproved:
+        return
     counted = proof.counted if claims.alone is None else reading.counted
     short = counted is None or reading.missing() or (claims.alone is None and ledger.came < counted)
     moved = ledger.totals.failed or reading.ending.shifted or any(report.shifted for report in proof.partitions)
     few = len(claims.pages) < FEWEST_PAGES or ledger.left is not None
-    if few or short or moved or not last or reading.stopped or not claims.unproved:
+    if few or short or moved or reading.stopped:
         return
     parts, there, at_once = claims.parts(), set[bool | None](), 1 + isinstance(reading.share.partition, Pages)
     while there <= {True} and (several := list(islice(parts, at_once))):
