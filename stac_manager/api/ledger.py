@@ -133,7 +133,7 @@ class Ledger:
         stats.pages += page.size > 0
         marks: list[int] = []
         nulls = 0
-        last: Any = None
+        member: Any = None
         near: list[int] = []  # those of members that hardly miss the conditions, and came over a link
         by_number = isinstance(reading.share.partition, Pages) or reading.memory.counting
         ids: set[str] | None = set() if by_number and not page.overlaps else None
@@ -163,13 +163,11 @@ class Ledger:
                     return
             elif taken := clock() > until:
                 yield None
-            last = member
-            del member
             started = clock()
             until = started + TURN_SECONDS if taken else until
         stats.seconds_decoding += clock() - started
         if not reading.stopped:
-            reading.descent.ended = next(iter(times_of([last] if isinstance(last, dict) else [])), None)
+            reading.descent.ended = next(iter(times_of([member] if isinstance(member, dict) else [])), None)
             if reading.ending.problem != LOST:
                 self._leave_out(reading, len(near))
             if page.asked is not None and ids:
