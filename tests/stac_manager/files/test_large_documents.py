@@ -34,7 +34,7 @@ VALUES = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
     max_leaves=6,
 )
-RESERVED = ("type", "features", "id", "stac_version")
+RESERVED = ("type", "features", "id", "stac_version", "properties", "geometry")  # text in the last two is no Item
 FOREIGN = st.dictionaries(TEXTS.filter(lambda name: name not in RESERVED), VALUES, max_size=3)
 
 
