@@ -98,20 +98,21 @@ def judge(
     reports: Iterable[PartitionReport],
     *,
     unread: int = 0,
-    came: int | None = None,
+    both: tuple[int, int] | None = None,
 ) -> Verdict:
     """Say what the reports on all partitions prove, of which `unread` were not read.
 
     Args:
-        came: How many members were delivered, left out or failed, where the reports do not say it all: partitions
-            were replaced by others.
+        both: How many members were delivered, left out or failed, and how many of these the server has twice, where the
+            reports do not say it all: partitions were replaced by others.
     """
     reports = list(reports)
     if rule == "document":
         return _judge_documents(reports, unread)
-    if came is None:
-        came = sum(report.items + report.left_out + report.failed for report in reports)
-        came = min(came + sum(report.twice for report in reports), max(came, counted or 0))
+    once = [report.items + report.left_out + report.failed for report in reports]
+    came, twice = both or (sum(once), sum(report.twice for report in reports))
+    if not any(report.problem and not report.doubtful_end for report in reports):  # else they hide what is missing
+        came = min(came + twice, max(came, counted or 0))
     lost = _nobodys(reports)
     doubts = [f"{report.name}: {report.problem}" for report in reports if report.problem and report.doubtful_end]
     moved = [report for report in reports if report.shifted]

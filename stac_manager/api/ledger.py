@@ -61,8 +61,12 @@ class Ledger:
     @property
     def came(self) -> int:
         """How many members were delivered, left out or failed; and those that the server has and counts twice."""
-        came = self.stats.completeness.items + self.totals.left_out + self.totals.failed
-        return min(came + len(self.twice), max(came, self.stats.completeness.counted or 0))
+        came, twice = self._came
+        return min(came + twice, max(came, self.stats.completeness.counted or 0))
+
+    @property
+    def _came(self) -> tuple[int, int]:
+        return self.stats.completeness.items + self.totals.left_out + self.totals.failed, len(self.twice)
 
     def finished(self, reading: Reading) -> None:
         """Remember what a partition owned. Where the whole was read once more, after its parts, and came to its end, a
@@ -116,7 +120,7 @@ class Ledger:
         counts = [report.counted for report in proof.partitions if report.counted is not None]
         if proof.counted is None and len(counts) == len(proof.partitions) and sum(counts) == self.came:
             proof.counted = self.came
-        verdict = judge("time", proof.counted, proof.partitions, came=self.came)
+        verdict = judge("time", proof.counted, proof.partitions, both=self._came)
         proof.status, proof.problems = verdict.status, verdict.problems
         unread = [f"{each.name}: {each.problem}" for each in map(proof.partitions.__getitem__, self._unread.values())]
         others = [words for words in verdict.missing if words not in unread]

@@ -58,6 +58,9 @@ FULL = [report(0, 4, counted=5), report(1, 6, counted=6)]
         (12, [report(0, 4, counted=6, problem="2 missing", contradicts=True, pages=2),
               report(1, 6, counted=6, shifted=SHIFTED, pages=2)], "incomplete",
          ["datetime any: 2 missing", "2 of the 12 items counted did not come", f"datetime any: {SHIFTED}"]),
+        (11, [report(0, 4, counted=6, twice=2), FULL[1]], "complete", []),  # one of them is in both parts, say
+        (11, [report(0, 3, counted=5, twice=2), report(1, 6, counted=7, problem="1 missing")], "incomplete",
+         ["datetime any: 1 missing", "2 of the 11 items counted did not come"]),  # which those twice do not make up for
         (None, [report(0, 4, doubtful=("a",)), FULL[1]], "incomplete",
          ["1 item with unclear times came for no partition that owns them"]),
         (None, [report(0, 4, counted=4, doubtful=("a",)), report(1, 6, counted=6, settled=("a",))], "complete", []),
