@@ -100,7 +100,8 @@ class Search:
         if reading.following is None or reading.stopped:  # ended while it waited for room
             return None
         split, sizes, part = self._splitter, self._fetcher.sizes, reading.share.partition
-        few = split.attempts(reading, works=sizes.largest >= sizes.now and not sizes.counting) if split else None
+        works = sizes.largest >= sizes.now and not (sizes.counting or sizes.helped)
+        few = split.attempts(reading, works=works) if split else None
         few = 1 if not split and reading.share.failing and self.query.halves(part) else few
         looks = self._fetcher.given is None and part == Whole() and not reading.tally.fetched
         if self.ways.is_foremost(reading) or self._beyond.may_err_at_end(reading):

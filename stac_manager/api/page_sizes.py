@@ -108,7 +108,7 @@ class PageSize:
     def start_over(self, wanted: int | None = None) -> None:
         """Ask for as many as were wanted first, or for so many."""
         self.now = self._wanted = wanted or self._wanted
-        self._came = 0
+        self._came, self.helped = 0, False  # pages since the size changed; whether smaller ones had what larger had not
         self._needed = PAGES_BEFORE_GROWING
         self._grew_from: int | None = None
 
@@ -147,7 +147,7 @@ class PageSize:
         if self._came == 1 or self._needed > PAGES_BEFORE_GROWING:
             _sizes[self._origin] = self.now, self._needed, monotonic() + REMEMBERED_SECONDS
         if self._came >= self._needed:
-            self._grew_from, self._came = self.now, 0
+            self._grew_from, self._came, self.helped = self.now, 0, True
             self.now = min(2 * self.now, self._wanted)
             if self.now == self._wanted:
                 _sizes.pop(self._origin, None)

@@ -322,6 +322,9 @@ CASES: dict[str, Callable[[], Case]] = {
         [HeavyItem("item-0053"), Ignores("datetime", "bbox")], options={"concurrency": 1}, world={"paging": "page"},
         most_requests=40,
     ),
+    "a page is too heavy, of what is read in sequence at first": lambda: Case(
+        [HeavyItem("item-0105")], world={"counts": False}, most_requests=60
+    ),
     "pages by number end at 70": lambda: Case([HeavyItem(window=70)], world={"paging": "page"}, most_requests=70),
     "pages by number end at 70, without counts, in any order": lambda: Case(
         [HeavyItem(window=70), SortedById()], world={"paging": "page", "counts": False, "filters": False},

@@ -326,6 +326,7 @@ def test_sizes_of_pages_shrink_grow_and_are_remembered() -> None:
     size = PageSize("http://a.example/x", 100)
     size.failed(25)
     assert size.now == 25
+    assert not size.helped, "where a page fails however small it is, none of four comes"
     assert page_sizes.working("http://a.example/", 100)[0] == 100, "nothing came of that size yet"
     seen = []
     for _ in range(3 * PAGES_BEFORE_GROWING):
@@ -333,6 +334,7 @@ def test_sizes_of_pages_shrink_grow_and_are_remembered() -> None:
         seen.append(size.now)
     assert seen[PAGES_BEFORE_GROWING - 1] == 50
     assert seen[-1] == 100
+    assert size.helped
     assert page_sizes.working("http://a.example/", 100)[0] == 100, "large pages work again"
     size.failed(50)
     for _ in range(PAGES_BEFORE_GROWING):
