@@ -61,8 +61,7 @@ class Climb:
             return
         if self._starting:
             if self._in_vain == 0 and trial.pages >= self._best[0] * (now - trial.since):
-                step = 1 if self.level < self._known else PAGES_A_STEP
-                self.level = min(self.level + (trial.pages % step == 0), self._bounds[1])
+                self._raise(trial.pages % self._step == 0)
             trial.pages += 1
             if trial.pages >= trial.level:
                 self._end_round(now)
@@ -71,10 +70,19 @@ class Climb:
             if trial.pages >= ANSWERS_A_WORKER * trial.level * (1 + self._in_vain):
                 self._end_trial(now)
 
+    @property
+    def _step(self) -> int:
+        return 1 if self.level < self._known else PAGES_A_STEP
+
+    def _raise(self, steps: int) -> None:
+        self.level = min(self.level + max(steps, 0), self._bounds[1])
+
     def _end_round(self, now: float) -> None:
-        """The level was raised in this round: does that bring more?"""
+        """The level was raised in this round: does that bring more? Pages that come together tell it only now."""
         rate = self._trial.rate(now)
         self._in_vain = 0 if rate > STARTUP_GAIN * self._best[0] else self._in_vain + 1
+        if self._in_vain == 0:
+            self._raise(self._trial.level + self._trial.level // self._step - self.level)
         if rate > self._best[0] / AS_GOOD:
             self._best = (rate, self._trial.level)
         if self._in_vain >= STARTUP_ROUNDS_WITHOUT_GAIN or self._trial.level == self._bounds[1]:

@@ -86,6 +86,12 @@ def some_worlds(count: int) -> Iterator[Server]:
         )
 
 
+def test_pages_that_come_together_raise_the_level_like_others() -> None:
+    run = Run(Server(), AutoLimiter(), 300)
+    assert run.seconds() < 0.8, "of 300 pages by 20 it takes 1.6 s"
+    assert run.peak == AUTO_CEILING
+
+
 def test_auto_is_good_in_many_worlds() -> None:
     ratios = []
     for seed, server in enumerate(some_worlds(200 if THOROUGH else 80)):
