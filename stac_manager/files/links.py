@@ -12,26 +12,45 @@ from typing import NamedTuple
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 """Two letters at least: `C:` is a drive."""
+_DRIVE = re.compile(r"[a-z]:[\\/]", re.IGNORECASE)
+_USUAL_PORT = re.compile(r":(80|443)?$")
+_PACKED = (".gz", ".zst")
+"""A catalog whose files were compressed in place still links to their old names."""
 
 
 class Anchor(NamedTuple):
-    """A folder and the URL under which it is published, as the `self` link of a document in it says."""
+    """A folder and the URL or path under which it was published, as the `self` link of a document in it says."""
 
     url: urllib.parse.SplitResult
     folder: str
 
 
 def anchor_of(self_href: object, folder: str) -> Anchor | None:
-    """Return what the `self` link of a document in `folder` says; None where it is missing or no absolute URL."""
-    if not isinstance(self_href, str) or not _SCHEME.match(self_href):
-        return None
+    """Return what the `self` link of a document in `folder` says; None where it is missing or relative."""
     try:
-        url = urllib.parse.urlsplit(self_href)
+        url = _absolute(self_href) if isinstance(self_href, str) else None
     except ValueError:
         return None
-    if not url.netloc or url.scheme == "file":
+    return None if url is None else Anchor(url._replace(path=posixpath.dirname(url.path)), folder)
+
+
+def _absolute(href: str) -> urllib.parse.SplitResult | None:
+    """Split a URL, or an absolute path as one of a file; None for what is relative.
+
+    Raises:
+        ValueError: If it is no URL.
+    """
+    path = "/" + href.replace("\\", "/") if _DRIVE.match(href) else href
+    if _is_path(path):
+        return urllib.parse.SplitResult("file", "", path, "", "")
+    if not _SCHEME.match(href) and not href.startswith("//"):
         return None
-    return Anchor(url._replace(path=posixpath.dirname(url.path), query="", fragment=""), folder)
+    url = urllib.parse.urlsplit(href)
+    return url._replace(netloc=_USUAL_PORT.sub("", url.netloc.lower()), query="", fragment="")
+
+
+def _is_path(href: str) -> bool:
+    return href.startswith("/") and not href.startswith("//")
 
 
 def resolve(href: str, folder: str, anchors: tuple[Anchor, ...]) -> str | None:
@@ -39,29 +58,31 @@ def resolve(href: str, folder: str, anchors: tuple[Anchor, ...]) -> str | None:
 
     None where it leads to another place than this disk.
     """
-    first = None
+    paths = []
     for path in candidates(href, folder, anchors):
-        first = path if first is None else first
         if _exists(path):
             return path
-    return first
+        paths.append(path)
+    packed = (path + suffix for path in paths for suffix in _PACKED)
+    return next(filter(_exists, packed), paths[0] if paths else None)
 
 
 def candidates(href: str, folder: str, anchors: tuple[Anchor, ...]) -> Iterator[str]:
     """Yield the files that a link may mean: its name as it is written, then with per cent escapes decoded."""
     if not _SCHEME.match(href) and not href.startswith("//"):
         yield from _spellings(href, folder)
-        if not href.startswith("/"):
-            return
     try:
-        url = urllib.parse.urlsplit(href)
+        url = _absolute(href)
     except ValueError:  # no URL: whether there is such a file is asked next
         yield os.path.normpath(os.path.join(folder, href))
         return
-    if url.scheme == "file":
+    if url is None or not url.path:
+        return
+    if url.scheme == "file" and not _is_path(href):
         yield from _spellings(url.path, folder)
     for anchor in anchors:
-        if url.netloc in ("", anchor.url.netloc) and _is_same(url.scheme, anchor.url.scheme) and url.path:
+        same = url.netloc == anchor.url.netloc and _is_same(url.scheme, anchor.url.scheme)
+        if same or _is_path(href):
             yield from _spellings(posixpath.relpath(url.path, anchor.url.path or "/"), anchor.folder)
 
 

@@ -133,13 +133,24 @@ async def test_missing_and_broken_children_are_failures_and_the_rest_arrives(wri
     ]
 
 
-async def test_a_published_catalog_is_read_where_it_was_copied_to(write: Write, tmp_path: Path) -> None:
-    url = "https://example.com/cat"
-    write("c/catalog.json", catalog(("self", f"{url}/catalog.json"), ("child", f"{url}/a%20b/collection.json")))
-    links = [("item", f"{url}/a%20b/x/1.json"), ("item", "./2.json"), ("item", "/cat/3.json")]
+@pytest.mark.parametrize(
+    ("own", "url", "third"),
+    [
+        ("https://example.com/cat", "https://example.com/cat", "/cat/3.json"),
+        ("HTTPS://Example.com:443/cat", "https://example.com/cat", "http://example.com:80/cat/3.json"),
+        ("/home/alice/cat", "/home/alice/cat", "file:///home/alice/cat/3.json"),
+        ("file:///home/alice/cat", "file:///home/alice/cat", "/home/alice/cat/3.json"),
+        ("C:\\cat", "file:///C:/cat", "C:\\cat\\3.json"),
+    ],
+)
+async def test_a_published_catalog_is_read_where_it_was_copied_to(
+    own: str, url: str, third: str, write: Write, tmp_path: Path
+) -> None:
+    write("c/catalog.json", catalog(("self", f"{own}/catalog.json"), ("child", f"{url}/a%20b/collection.json")))
+    links = [("item", f"{url}/a%20b/x/1.json"), ("item", "./2.json"), ("item", third)]
     write("c/a b/collection.json", catalog(*links))  # without a self link: the parent's holds
-    for name in ("a b/x/1", "a b/2", "3"):
-        write(f"c/{name}.json", make_item(name[-1]))
+    for name in ("a b/x/1.json", "a b/2.json.gz", "3.json.zst"):  # compressed in place
+        write(f"c/{name}", make_item(Path(name).name[0]))
     assert await fetched(tmp_path / "c") == (["1", "2", "3"], [], [])
 
 
