@@ -11,16 +11,19 @@ from typing import Any
 from stac_manager.api.forms import found
 from stac_manager.api.http import Client
 from stac_manager.api.paging import Page
-from stac_manager.api.query import HARDLY_ANYTHING, NOWHERE, Query
+from stac_manager.api.query import BY_ID, HARDLY_ANYTHING, NOWHERE, Query
+from stac_manager.api.reading import Reading
+from stac_manager.api.shares import Share
 from stac_manager.api.space import cut
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.geojson import boxes_of
 from stac_manager.network.bodies import RefusedBodyError
 from stac_manager.network.retrying import TOO_LARGE, Fault
-from stac_manager.plan import Interval, Partition, Tile, Whole
+from stac_manager.plan import Interval, Pages, Partition, Tile, Whole
 from stac_manager.timestamps import FIRST_SECOND, SECOND
 
 LATER, AT_SEA = {"datetime": HARDLY_ANYTHING}, {"bbox": list(NOWHERE)}
+DOWN, UP = ({"sortby": [{**BY_ID, "direction": way}]} for way in ("desc", "asc"))
 MOST_HALVES = 20  # so often what fails is halved, of a year to half a minute
 
 
@@ -43,6 +46,20 @@ async def another_page(
             if (page := await _page_beside(client, query, part, int(low * SECOND), int(high * SECOND))) is not None:
                 return page, where is LATER
     return None
+
+
+async def from_both_ends(client: Client, query: Query, reading: Reading) -> list[Share]:
+    """The same partition in the order of ids from one end, and then from the other one, as far as it can be had, where
+    the server sorts: what it gives without an order begins at one of them, or at neither."""
+    share, part, orders = reading.share, reading.share.partition, reading.share.orders[1:]
+    if not reading.ending.error or "sort" not in query.endpoint.offers or "sortby" in query.body:
+        return []
+    if not share.orders and not isinstance(part, Pages):
+        pages = [await found(client, query, part, 1, order, attempts=1) for order in ({}, DOWN, UP)]
+        first, down, up = [page and page.first_member() for page in pages]
+        orders = tuple(order for order, end in ((DOWN, down), (UP, up)) if down != up and end not in (None, first))
+    again = replace(share, before=reading.before, failing=True, alone=True, orders=orders, beyond=())
+    return [again] if orders else []
 
 
 def may_be_an_item(error: DataProcessingError, query: Query) -> bool:

@@ -8,7 +8,7 @@ from itertools import chain
 
 from stac_manager.api.beyond import Beyond
 from stac_manager.api.by_number import look_at
-from stac_manager.api.elsewhere import is_answered
+from stac_manager.api.elsewhere import from_both_ends, is_answered
 from stac_manager.api.features import DamagedPageError
 from stac_manager.api.fetching import BUFFER_BYTES, TRIES, Fetcher
 from stac_manager.api.forms import REFUSED_METHOD, REFUSED_PAGE, another_form, beside_circle, one_by_one, walked_anew
@@ -57,7 +57,7 @@ class Search:
     async def _read(self, share: Share) -> None:
         """Fetch the pages of a share, one after another."""
         part, size = share.partition, self._fetcher.page_size
-        first = self.ways.first_request(part) or self.query.request(part, size)
+        first = self.ways.first_request(part) or self.query.request(part, size, *share.orders[:1])
         reading = Reading(share, first, first)
         self._replace(reading, self._splitter.at_start(share, self._ledger.came, size) if self._splitter else [])
         self._readings[reading] = None
@@ -273,6 +273,8 @@ class Search:
                 self._cut_after_all(reading, helped)
             splitter, about = self._splitter, (self._fetcher.sizes.largest, self._ledger.lacks_only(reading))
             shares = splitter.repaired(reading, *about) if splitter else self.ways.halved(self.query, reading)
+            if not shares and about[1] not in (0, 1) and self._ledger.left is None:
+                shares = await from_both_ends(self._fetcher.client, self.query, reading)
             self._replace(reading, shares or await walked_anew(self._fetcher.client, reading))
             reading.stopped |= splitter is not None and isinstance(reading.share.partition, Pages)
 

@@ -15,7 +15,7 @@ DOUBTS_IN_VAIN, FOR_DOUBTS = 2, 0.1
 """How many where nothing but counts speaks for it, and that for each page: then it is the counts that are wrong."""
 FAILURES_IN_VAIN = 50
 """How many more parts of a partition that cannot be had fail than are read: a cut leaves one of two, unless the server
-rounds times."""
+rounds times. And how many pages without anything new come before they do: nothing keeps items of one place apart."""
 GUESSES_IN_VAIN = 4
 """How often a page is cut around that smaller ones were not tried for: where all parts can be had, it is large."""
 PARTS_A_PAGE, SPARE_PARTS = 8, 500
@@ -36,6 +36,7 @@ class Repairs:
         self._in_vain = 0  # since one had
         self._doubted = 0  # pages of parts that end before their counts and show no gap
         self._failures = 0.0  # of parts that were cut around a page, beyond those that were read
+        self._again = 0  # pages of those that failed, since one had something new
         self.guesses = 0  # pages that were cut around, since a part of one could not be had
         self._parts_left = SPARE_PARTS  # of what ends before its count
 
@@ -43,6 +44,7 @@ class Repairs:
         """Take note of a page with new items: repairs are not in vain."""
         self._parts_left += PARTS_A_PAGE
         self._pages += 1
+        self._again = 0 if share.failing else self._again
         if share.depth or share.doubted:
             self._in_vain = self._doubted = 0
 
@@ -53,6 +55,7 @@ class Repairs:
         if reading.share.failing and not reading.stopped:
             failed = 0.5 if reading.share.beyond else 1.0  # as that tells of what is beyond
             self._failures = max(self._failures + (failed if reading.ending.error else -1), 0)
+            self._again += reading.tally.fetched if reading.ending.error and not reading.tally.items else 0
 
     def doubt(self, reading: Reading) -> bool:
         """Take note of what only a count says to lack items; tell whether it is read again for that."""
@@ -70,7 +73,7 @@ class Repairs:
     @property
     def isolate(self) -> bool:
         """Whether cutting finds the pages that cannot be had."""
-        return self._failures <= FAILURES_IN_VAIN
+        return max(self._failures, self._again) <= FAILURES_IN_VAIN
 
     @property
     def counts_are_wrong(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
@@ -24,6 +24,7 @@ class Share:
     depth: int = 0  # how often it was cut out of a larger one because something was wrong with that
     failing: bool = False  # whether that was a page which cannot be had: it may be in here
     alone: bool = False  # whether it is not cut, so that smaller pages of it are asked for
+    orders: tuple[Mapping[str, Any], ...] = ()  # members of its search, which ask for one after another
     came: int = 0  # so many parts of it in a row, since one failed
     doubted: bool = False  # whether it is read once more for the sake of a count that contradicts its pages
     beyond: tuple[Partition, ...] = ()  # what fails if this does not, as both do together, and what is newer than that

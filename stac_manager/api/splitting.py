@@ -144,7 +144,7 @@ class Splitter:
         for each in able:
             if each.descent.pace == 0 and each.descent.reached is not None and isinstance(self._cuts, Cutter):
                 self._cuts.pile(each.descent.reached)
-        able = [each for each in able if self._cuts.can_cut(each.share.partition)]
+        able = [each for each in able if self.can_cut(each)]
         reading = max(able, key=lambda each: each.pages_left(page_size), default=None)
         if reading is None:
             return None

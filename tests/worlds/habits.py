@@ -714,6 +714,14 @@ class Sorts(OldestFirst):
         return items if "sortby" in ask.conditions else items[::-1]
 
 
+class SortsById(Sorts):
+    """Or newest first, or by id in one of two directions."""
+
+    def found(self, ask: Ask, items: list[Json]) -> list[Json]:
+        ways = [key["direction"] for key in ask.conditions.get("sortby", ()) if key["field"] == "id"]
+        return sorted(items, key=lambda item: item["id"], reverse=ways == ["desc"]) if ways else items
+
+
 class OpenSearchLink(Habit):
     """The first `search` link of the landing page is a description in XML (FedEO)."""
 

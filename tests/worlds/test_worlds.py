@@ -82,6 +82,7 @@ from .habits import (
     ShortAddresses,
     SortedById,
     Sorts,
+    SortsById,
     TiesInAnyOrder,
     TimesAsText,
     TwinInPlaceOfAnother,
@@ -353,6 +354,14 @@ CASES: dict[str, Callable[[], Case]] = {
     "four in a row are poison, by offset, nothing cuts, without counts": lambda: Case(
         [PoisonedItem(*(f"item-{number:04}" for number in range(52, 56))), Ignores("datetime", "bbox")],
         world={"paging": "offset", "counts": False}, most_requests=60, most_failures=4,
+    ),
+    "one of a tie is poison, without counts, the server sorts by id": lambda: Case(
+        [PoisonedItem("item-0053"), Ignores("bbox"), SortsById()], in_ties,
+        world={"counts": False, "paging": "position"}, most_requests=130, most_failures=1,
+    ),
+    "one is poison, nothing cuts, the server sorts by id": lambda: Case(
+        [PoisonedItem("item-0053"), Ignores("bbox", "datetime"), SortsById()], at_one_instant,
+        world={"paging": "position"}, most_requests=60, most_failures=1,
     ),
     "three items are null": lambda: Case(
         [NullItem("item-0013", "item-0053", "item-0093")], options={"concurrency": 1}, most_requests=16
