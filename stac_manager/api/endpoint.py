@@ -124,7 +124,7 @@ async def find_endpoint(client: Client, source: str, names: Sequence[str] = ()) 
     classes = [str(name) for name in conforms_to[:MOST_CLASSES]] if isinstance(conforms_to, list) else []
     return Endpoint(
         search,
-        "POST" in by_method and client.wire.post_refused not in REFUSED_POST,
+        "POST" in by_method,
         "POST" in by_method,
         _link(landing, "data"),
         frozenset(each for each in EXTENSIONS if any(f"item-search#{each}" in name for name in classes)),

@@ -11,9 +11,9 @@ from stac_manager.api.endpoint import AREAS, BANDS, REFUSED_POST, Endpoint, find
 from stac_manager.api.http import ATTEMPTS, Client
 from stac_manager.api.ownership import Asked
 from stac_manager.api.paging import Page, page_if_any
-from stac_manager.api.query import LONGEST_ADDRESS, NEWEST_FIRST, Bounds, Query
+from stac_manager.api.query import NEWEST_FIRST, Query
 from stac_manager.api.reading import Reading
-from stac_manager.api.requests import Request, as_query, limit_of
+from stac_manager.api.requests import Request, limit_of
 from stac_manager.api.shares import CIRCLES, Share
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.geojson import area_across, band_around, boxes_of
@@ -38,12 +38,13 @@ async def another_form(
     limit, status = limit_of(refused), error.status
     if limit is not None and query.request(partition, limit) != refused:
         return query
-    if (endpoint := await naming_collections(client, query.endpoint, query.body, error)) is not None:
-        return replace(query, endpoint=endpoint)
+    lacks_names = not query.names and messages.blames(error, "collection")
+    if lacks_names and (named := await naming_all(client, query.endpoint)) is not None:
+        return replace(query, endpoint=named)
     shorter = replace(query, longest=len(refused.url) // 2)
     if status in TOO_LONG and refused.method == "GET" and shorter.by_names(partition, refused):
         return shorter
-    plainer = _plainer(query, error, status, query.datetime(partition) or "", client.wire.post_refused)
+    plainer = _plainer(query, error, status, query.datetime(partition) or "")
     if plainer is None and status in NOT_THERE and (items := await _items_only(client, query)) is not None:
         return replace(query, endpoint=items)
     return plainer
@@ -57,12 +58,11 @@ async def _items_only(client: Client, query: Query) -> Endpoint | None:
     return await naming_all(client, place, query.names)
 
 
-def _plainer(
-    query: Query, error: DataProcessingError, status: int, interval: str, post_refused: int | None
-) -> Query | None:
+def _plainer(query: Query, error: DataProcessingError, status: int, interval: str) -> Query | None:
     endpoint = query.endpoint
-    if status in REFUSED_SEARCH and (by_post := posting(endpoint, query.body)) is not None:
-        return replace(query, endpoint=by_post)
+    in_json = any(isinstance(query.body.get(name), dict) for name in ("intersects", "filter"))
+    if status in REFUSED_SEARCH and in_json and not (endpoint.posts or endpoint.items_only):  # GET may take no JSON
+        return replace(query, endpoint=replace(endpoint, post=True, posts=True))  # datacube-explorer
     if status in REFUSED_SEARCH and (plainer := query.bounds.plainer(interval)):
         return replace(query, bounds=plainer)
     if endpoint.items_only and "ids" in query.body and messages.blames(error, "ids"):  # OGC API Features has none
@@ -72,12 +72,11 @@ def _plainer(
         return by_get
     keys = query.body.get("sortby", ())
     if status in REFUSED_SORT and any(each is keys[-1] for each in NEWEST_FIRST if keys):  # only we wanted it
-        if by_get and status in REFUSED_SEARCH and post_refused is not None and not messages.blames(error, "sort"):
+        if by_get and status in REFUSED_SEARCH and not messages.blames(error, "sort"):
             return by_get
         rest = {name: value for name, value in query.body.items() if name != "sortby"}
-        post = endpoint.posts and post_refused != REFUSED_METHOD
         body = rest if len(keys) == 1 else {**rest, "sortby": keys[:-1]}
-        return replace(query, endpoint=replace(endpoint, post=post), body=body)
+        return replace(query, endpoint=replace(endpoint, post=endpoint.posts), body=body)
     if status in REFUSED_POST and by_get:
         return by_get
     if status not in REFUSED_SEARCH and (usual := endpoint.at_usual_place) is not None:
@@ -85,12 +84,6 @@ def _plainer(
     if status in REFUSED_SEARCH and not endpoint.apart and len(query.names) > 1:
         return replace(query, endpoint=replace(endpoint, apart=True))
     return None
-
-
-def posting(endpoint: Endpoint, body: Mapping[str, Any]) -> Endpoint | None:
-    """The same by POST, which is not named: GET may take no JSON (datacube-explorer). None once that was tried."""
-    in_json = any(isinstance(body.get(name), dict) for name in ("intersects", "filter"))
-    return None if endpoint.posts or endpoint.items_only or not in_json else replace(endpoint, post=True, posts=True)
 
 
 async def beside_circle(client: Client, query: Query, reading: Reading) -> Query | None:
@@ -152,25 +145,6 @@ async def found(
     """Ask for the first page of a partition, which can be done without; None where it cannot be had."""
     request = query.request(partition, limit, others)
     return await page_if_any(client, request, request, attempts)
-
-
-async def naming_collections(
-    client: Client, endpoint: Endpoint, body: Mapping[str, Any], error: DataProcessingError
-) -> Endpoint | None:
-    """The same endpoint for searches that name all Collections, where that is what a server says is missing."""
-    if endpoint.names(body) or not messages.blames(error, "collection"):
-        return None
-    return await naming_all(client, endpoint)
-
-
-def goes_otherwise(endpoint: Endpoint | None, body: Mapping[str, Any], status: int) -> bool:
-    """Whether a search that is refused may be taken in parts or in another form: its Collections are too many for one
-    address, if POST is what was refused, or for the server, or its interval is open or has fractions of seconds; or
-    there is no search, and maybe the items of each."""
-    names = body.get("collections", []) if endpoint is None else endpoint.names(body)
-    plainer = Bounds.parse(body.get("datetime")).plainer(body.get("datetime", ""))
-    refused = status in REFUSED_SEARCH and (len(names) > 1 or plainer is not None)
-    return refused or status in (*TOO_LONG, *NOT_THERE) or len(as_query([*names])) >= LONGEST_ADDRESS // 2
 
 
 async def across_antimeridian(client: Client, source: str, body: Mapping[str, Any]) -> Endpoint | None:

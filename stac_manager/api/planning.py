@@ -121,8 +121,8 @@ class Planner:
         fetcher, bounds = self._fetcher, Bounds.parse(self._config.datetime)
         endpoint = await across_antimeridian(self._client, self._config.source, self.body)
         known = await survey(self._client, self._config.source, self.body, bounds, endpoint)
-        if isinstance(known, Endpoint):
-            return Planned(await self.query(known), "")
+        if isinstance(known, Query):
+            return Planned(known, "")
         if known.failed is not None:
             return await self.around(known, workers)
         fetcher.sizes.failed(works := limit_of(known.page.first) or fetcher.page_size)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from stac_manager.api.elsewhere import another_page, may_be_an_item
-from stac_manager.api.endpoint import EXTENSIONS, REFUSED_POST, Endpoint, find_endpoint
-from stac_manager.api.forms import REFUSED_METHOD, found, goes_otherwise, naming_collections, one_by_one, posting
+from stac_manager.api.endpoint import EXTENSIONS, Endpoint, find_endpoint
+from stac_manager.api.forms import REFUSED_METHOD, another_form, found, one_by_one
 from stac_manager.api.http import ATTEMPTS, Answer, Client
 from stac_manager.api.ownership import Asked, has_null_datetime
-from stac_manager.api.paging import Page, fetch_page, page_if_any, page_of
+from stac_manager.api.paging import Page, fetch_page, page_of
 from stac_manager.api.query import HARDLY_ANYTHING, NOWHERE, Bounds, Query, in_vain
 from stac_manager.api.requests import Request
-from stac_manager.exceptions import DataProcessingError, StatusError
+from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import NoDatetime, Whole
 from stac_manager.run import owned_tasks
 from stac_manager.timestamps import nanoseconds, seconds
@@ -42,9 +42,9 @@ class Survey:
 
 @dataclass(slots=True)
 class _Answers:
-    """What came of the questions; None each where nothing did."""
+    """What came of the questions: an error of the first, None of each other where nothing did."""
 
-    first: Answer | None
+    first: Answer | DataProcessingError
     hardly_anything: Page | None
     before_far_future: Page | None
     collections: Answer | None
@@ -52,63 +52,50 @@ class _Answers:
 
 async def survey(
     client: Client, source: str, body: Mapping[str, Any], bounds: Bounds, endpoint: Endpoint | None = None
-) -> Survey | Endpoint:
-    """Ask what is needed to cut a search, or where it is asked, if it has to be taken in parts or in another form."""
-    try:
-        return await _surveyed(client, source, body, bounds, endpoint)
-    except StatusError as error:
-        if not goes_otherwise(endpoint, body, error.status):
-            raise
-        return endpoint or await find_endpoint(client, source, body.get("collections", ()))
-
-
-async def _surveyed(
-    client: Client, source: str, body: Mapping[str, Any], bounds: Bounds, endpoint: Endpoint | None
-) -> Survey | Endpoint:
-    """Ask it. The path of a search is fixed by the specification (STAC API, item-search): everything is asked for
+) -> Survey | Query:
+    """Ask what is needed to cut a search, in the form in which the server takes it; that alone, if it has to be taken
+    in parts. The path of a search is fixed by the specification (STAC API, item-search): everything is asked for
     together with the landing page, and again where that names another path."""
-    guess = endpoint or replace(Endpoint.guess(source), post=client.wire.post_refused not in REFUSED_POST)
-    early = asyncio.create_task(_ask(client, guess, body))
+    guess = Query(endpoint or Endpoint.guess(source), body, bounds)
+    early = asyncio.create_task(_ask(client, guess))
     try:
         endpoint = endpoint or await find_endpoint(client, source, body.get("collections", ()))
-        if endpoint.apart and len(endpoint.names(body)) > 1:
-            return endpoint
-        if not (guessed := (endpoint.search, endpoint.post) == (guess.search, guess.post)):
+        query = Query(endpoint, body, bounds)
+        if query.apart:
+            return query
+        if not (guessed := (endpoint.search, endpoint.post) == (guess.endpoint.search, guess.endpoint.post)):
             await _end(early)
-        answers = await (early if guessed else _ask(client, endpoint, body))
+        answers = await (early if guessed else _ask(client, query))
     finally:
         await _end(early)
-    if answers.first is None and (usual := endpoint.at_usual_place) is not None:
-        there = await _ask(client, usual, body)
-        endpoint, answers = (endpoint, answers) if there.first is None else (usual, there)
-    said = endpoint
-    refused = endpoint.post and client.wire.post_refused in REFUSED_POST
-    other = replace(endpoint, post=False) if refused else posting(endpoint, body)
-    if answers.first is None and other is not None:
-        endpoint, answers = other, await _ask(client, other, body)
-    first = endpoint.request(body)
-    page = page_of(answers.first, first) if answers.first is not None else None
+    said, first = query, query.request(Whole(), body["limit"])
+    while isinstance(error := answers.first, DataProcessingError):
+        of_an_item = answers.hardly_anything is not None and may_be_an_item(error, query)
+        if of_an_item or (other := await another_form(client, query, error, Whole(), first)) is None:
+            break
+        query, first = other, other.request(Whole(), body["limit"])
+        said = query if error.status == REFUSED_METHOD else said
+        if query.apart or query.by_names(Whole(), first):
+            return query
+        answers = await _ask(client, query)
+    page = page_of(answers.first, first) if isinstance(answers.first, Answer) else None
     if page is None or (page.size and not page.objects()):  # what is read of a damaged page comes on smaller ones
         try:
             page = await fetch_page(client, first, first)
         except DataProcessingError as error:
-            query = Query(endpoint, body, bounds)
             known = may_be_an_item(error, query) and await around_first_page(client, query, error, answers.collections)
             if known:
                 return known
-            if (named := await naming_collections(client, endpoint, body, error)) is not None:
-                return await survey(client, source, body, bounds, named)
-            if said.post is endpoint.post or client.wire.post_refused == REFUSED_METHOD:
+            if said is query:
                 raise
-            first = said.request(body)  # what is said to a POST tells more
+            query, first = said, said.request(Whole(), body["limit"])  # what is said to a POST tells more
             page = await fetch_page(client, first, first)
-            endpoint = said
-    if (apart := await one_by_one(client, Query(endpoint, body, bounds), page)) is not None:
-        return apart.endpoint
+    if (apart := await one_by_one(client, query, page)) is not None:
+        return apart
     probe, far = answers.hardly_anything, answers.before_far_future
     closed_only = "datetime" not in body and far is None and probe is not None
     return Survey(
-        Query(endpoint, body, bounds.closed if closed_only else bounds),
+        replace(query, bounds=query.bounds.closed) if closed_only else query,
         page,
         probe is not None and _leaves_out(probe, page.matched or 0),
         None if far is None else far.matched,
@@ -136,16 +123,22 @@ async def around_first_page(
     return Survey(query, found[0], found[1], None, extent, None, error)
 
 
-async def _ask(client: Client, endpoint: Endpoint, body: Mapping[str, Any]) -> _Answers:
-    async def probe(interval: str) -> Page | None:
-        request = endpoint.request({**body, "limit": 1, "datetime": interval})
-        return await page_if_any(client, request, request, ATTEMPTS)
+async def _ask(client: Client, query: Query) -> _Answers:
+    async def first_page() -> Answer | DataProcessingError:
+        try:
+            return await client.send(query.request(Whole(), query.body["limit"]), attempts=ATTEMPTS, outline=True)
+        except DataProcessingError as error:
+            return error
+
+    def probe(interval: str) -> Coroutine[Any, Any, Page | None]:
+        plain = interval if query.bounds.fractions else interval.replace(".000", "")
+        return found(client, query, Whole(), others={"datetime": plain})
 
     async with owned_tasks() as tasks:
-        first = tasks.create_task(client.ask(endpoint.request(body), outline=True))
+        first = tasks.create_task(first_page())
         hardly_anything = tasks.create_task(probe(HARDLY_ANYTHING))
-        far = None if "datetime" in body else tasks.create_task(probe(BEFORE_FAR_FUTURE))
-        url = endpoint.collection(*body.get("collections", ())[:1])
+        far = None if "datetime" in query.body else tasks.create_task(probe(BEFORE_FAR_FUTURE))
+        url = query.endpoint.collection(*query.body.get("collections", ())[:1])
         collections = tasks.create_task(client.ask(Request("GET", str(url)))) if url else None
     return _Answers(
         first.result(),

@@ -107,7 +107,6 @@ class Wire:
         self._flights = _Flights(stats)
         self.credentials = credentials
         self._chunks = 0  # pieces of bodies that were read
-        self.post_refused: int | None = 0  # the status of the latest POST; None once one was answered
 
     async def __aenter__(self) -> Self:
         self._certificates = self._connection.certificates_by_origin()
@@ -145,8 +144,6 @@ class Wire:
             if body is not None and request.given_by is not None:
                 refuse_elsewhere(f"{method} {shown(url)}", url, self._source, URL(request.given_by))
             reply = await self.exchange(place, method, url, body, request.headers if own else {})
-            if method == "POST" and self.post_refused is not None:
-                self.post_refused = None if reply.status < 300 else reply.status
             expired = reply.status == 401 or (reply.status == 403 and let_in and not renewals.count)
             if own and expired and await renewals.ask(reply.issue, accepted):
                 continue
