@@ -296,6 +296,7 @@ def test_headers_reach_the_server_and_nothing_else(run: Run, server: str, tmp_pa
         (("file", "--workers", "x"), 2, "'x' is not a list of numbers such as 1,2,4"),
         (("file", "--workers", "1,auto"), 2, "'1,auto' is not a list of numbers such as 1,2,4"),
         (("compare", "HEAD", "HEAD", "--bench", "["), 2, "'[' is not a regular expression: unterminated"),
+        (("file", "--budget", "nan"), 2, "'nan' is not a number from 0 up"),
         (("file", "--outputt", "x"), 2, "Did you mean '--output'?"),
         (("file", "--source", "x", "--test-size", "5"), 2, "do not go with it"),
         (("file", "--output", "x.txt"), 2, "must end with .json"),

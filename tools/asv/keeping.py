@@ -1,5 +1,5 @@
-"""A plugin of asv: `asv run` says beforehand how long it takes, Ctrl-C in the middle keeps what is done, and what is
-wrong with the checkout is told in words.
+"""A plugin of asv: `asv run` says beforehand how long it takes, Ctrl-C or a polite kill in the middle keeps what is
+done, and what is wrong with the checkout is told in words.
 
 Named in asv.conf.json as ".tools.asv.keeping". asv itself saves a commit's results when the last benchmark has ended.
 """
@@ -15,6 +15,8 @@ from asv.commands.publish import Publish
 from asv.console import log
 from asv.results import iter_results
 from asv.util import ProcessError, UserError
+
+from tools.errors import end_as_ctrl_c_does
 
 GUESSED_SECONDS = 8.0
 """What a benchmark with one combination of parameters takes, while nobody knows: the mean of this project's suite."""
@@ -34,6 +36,7 @@ def install() -> None:
 
     @functools.wraps(run)
     def remembering(cls: type, conf: Any, *arguments: Any, **options: Any) -> Any:
+        end_as_ctrl_c_does()
         state.update(results_dir=conf.results_dir, saves=not options.get("dry_run"))
         return run(cls, conf, *arguments, **options)
 

@@ -16,7 +16,7 @@ from tools.errors import ReportError
 from tools.render import json_file
 
 from .failures import that_cannot_be_judged
-from .output import EXISTING_FILE, FILE, FOLDER, FORMATS, check_output, pattern, publish, write_report
+from .output import EXISTING_FILE, FILE, FOLDER, FORMATS, amount, check_output, pattern, publish, write_report
 
 FORMAT_SUFFIXES = {"md": ".md", "json": ".json", "html": ".html", "terminal": None}
 _RESULTS = click.option("--results", "results_dir", type=FOLDER, default=ROOT / ".asv" / "results",
@@ -151,7 +151,7 @@ def compare_command(base: str, head: str, bench: str | None, rounds: int | None,
               help="Also measure N old commits, each in the middle of the widest gap.")  # fmt: skip
 @click.option("--batch", "batch_size", type=click.IntRange(1), default=4, show_default=True,
               help="Commits that are measured in turns.")  # fmt: skip
-@click.option("--time-limit", type=click.FloatRange(min=0), metavar="HOURS",
+@click.option("--time-limit", type=amount, metavar="HOURS",
               help="Start no further batch after this time; the next run goes on.")  # fmt: skip
 @click.option("--results-branch", metavar="BRANCH", help="Keep the results on this git branch, not in results_dir.")
 @click.option("--push", "remote", metavar="REMOTE", help="Fetch the results branch from this remote and push it there.")

@@ -25,7 +25,7 @@ from tools.render.json_file import as_json
 from tools.test_data.items import LAYOUTS, PROFILE_NAMES, DataSetSpec
 from tools.test_data.sets import DataSet, ensure
 
-from .output import FILE, check_output, say, write_report
+from .output import FILE, amount, check_output, say, write_report
 
 TEST_DATA = ROOT / "test_data"
 IN_ONE_FILE = {"ndjson": "NDJSON", "featurecollection": "a FeatureCollection", "geoparquet": "GeoParquet"}
@@ -60,7 +60,7 @@ def _shared_options(output: str, repeat: str) -> Callable[[Callable[..., None]],
     options = (
         click.option("--output", type=FILE, default=output, show_default=True,
                      help="JSON file to write; the report and the plot go beside it."),
-        click.option("--budget", type=click.FloatRange(min=0), default=30.0, show_default=True, metavar="SECONDS",
+        click.option("--budget", type=amount, default=30.0, show_default=True, metavar="SECONDS",
                      help="Start no further round of runs after this time, once each level has five."),
         click.option("--repeat", type=click.IntRange(1, 1000), help=f"Timed runs a level. [default: {repeat}]"),
         click.option("--concurrency", callback=levels, default="1,5,10", show_default=True, metavar="LEVELS",

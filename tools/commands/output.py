@@ -3,6 +3,7 @@
 import re
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -19,6 +20,14 @@ from tools.render.templates import render_html, render_markdown
 FORMATS = ("terminal", "md", "json")  # of a verdict
 FILE, FOLDER = click.Path(dir_okay=False, path_type=Path), click.Path(file_okay=False, path_type=Path)
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def amount(text: str) -> float:
+    """A number, of which "nan" is none."""
+    with suppress(ValueError):
+        if (number := float(text)) >= 0:
+            return number
+    raise click.BadParameter(f"{text!r} is not a number from 0 up")
 
 
 def pattern(text: str) -> str:

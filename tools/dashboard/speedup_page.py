@@ -42,8 +42,6 @@ JUDGED_COMMITS = 20  # the newest ones, of which the page says what they changed
 
 class SpeedupPage(OutputPublisher):  # type: ignore[misc]  # asv is not typed
     name = "speedup"
-    button_label = "Speedup"
-    description = "Speedup, throughput and memory against concurrency"
 
     @classmethod
     def publish(

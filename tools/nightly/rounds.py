@@ -1,12 +1,11 @@
-"""Commits measured in turns, so that a kill at any moment costs one round of one commit and nothing else; and what was
-measured when and under which conditions: `<results>/<machine>/nightly.jsonl`, a line a commit.
+"""Commits measured in turns, so that a kill costs one round of one commit; and what was measured when and under which
+conditions: `<results>/<machine>/nightly.jsonl`, a line a commit.
 
-asv saves once a commit and round, in place: killed while it writes, it leaves half a file behind, which it cannot read
-the next time; and its own `--interleave-rounds` starts anew when it is started again. So each round of each commit is a
-run of asv of its own, in a scratch folder that starts with the results so far. When it is done, the folder is renamed:
-from then on it is a whole round, which is copied (each file in one step) to the results. Done twice, that changes
-nothing. A commit counts as measured when it has a whole line in the file of records, whose name does not end with
-.json, so that asv takes it for no result; results alone may be from a run by hand, of one benchmark.
+asv writes in place, so that a kill leaves half a file, and its own `--interleave-rounds` starts anew each time. So each
+round of each commit is a run of asv of its own, in a scratch folder that starts with the results so far. When it is
+done, the folder is renamed, and each file copied to the results in one step; done twice, that changes nothing. A commit
+counts as measured when it has a whole line in the file of records, whose name does not end with .json, so that asv
+takes it for no result; results alone may be from a run by hand, of one benchmark.
 """
 
 import shutil

@@ -97,8 +97,7 @@ def read(path: Path) -> Report:
         raise ReportError(f"{path} cannot be read ({error.strerror or error}); choose another file.") from error
     except (ValueError, RecursionError) as error:
         why = clipped(str(error), 200)  # it may quote a whole value
-        words = f"{path} is not a benchmark result: {why}; run the benchmark again to write it anew."
-        raise ReportError(words) from error
+        raise ReportError(f"{path} is not a benchmark result: {why}; run the benchmark again to write it.") from error
 
 
 def _number(text: str) -> float:
