@@ -17,7 +17,16 @@ from stac_manager.files.catalogs import Walk, why_not_regular
 from stac_manager.files.entry_points import PEEK_BYTES, is_entry_point, is_likely_catalog, load
 from stac_manager.files.formats import ENTRY_FILES, SUFFIXES, Document, Folder, format_of_name, is_archive, is_manifest
 from stac_manager.files.globbing import expand, identity, is_
-from stac_manager.files.leftovers import about_tables, is_data, is_metadata, kinds, left_out, nothing_in, table_at
+from stac_manager.files.leftovers import (
+    about_tables,
+    is_data,
+    is_metadata,
+    kinds,
+    left_out,
+    nothing_in,
+    parts_in,
+    table_at,
+)
 from stac_manager.items import is_catalog
 from stac_manager.words import many
 
@@ -170,6 +179,8 @@ class Discovery:
                     odd.append(name)
                 elif is_archive(name):
                     self._archives.append(entry.path)
+        if not (names or data_sets or others or odd) and is_data_set(os.path.basename(os.path.normpath(folder))):
+            names = parts_in(folder)
         for name in sorted(odd):
             self._is_regular(os.path.join(folder, name))
         for name in ENTRY_FILES:

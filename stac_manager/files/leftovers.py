@@ -9,7 +9,16 @@ from contextlib import suppress
 from functools import partial
 
 from stac_manager.exceptions import printable
-from stac_manager.files.formats import ENTRY_FILES, SUFFIXES, Format, format_of_name, is_archive, is_manifest, suffix_of
+from stac_manager.files.formats import (
+    ENTRY_FILES,
+    PACKED_SUFFIXES,
+    SUFFIXES,
+    Format,
+    format_of_name,
+    is_archive,
+    is_manifest,
+    suffix_of,
+)
 from stac_manager.files.globbing import is_
 from stac_manager.words import many
 
@@ -92,6 +101,12 @@ def files_in(folder: str) -> list[str]:
     with suppress(OSError), os.scandir(folder) as entries:
         return sorted(entry.path for entry in entries if entry.name[0] not in "._" and is_(entry.is_file))
     return []
+
+
+def parts_in(folder: str) -> list[str]:
+    """Return the files without a suffix in a table's folder, as Hive and Athena name its parts, by name."""
+    names = map(os.path.basename, files_in(folder))
+    return [name for name in names if f".{name.partition('.')[2]}" in (".", *PACKED_SUFFIXES)]
 
 
 def table_at(folder: str, folders: Collection[str]) -> str | None:
