@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from math import ceil, floor, isinf
+from itertools import accumulate, pairwise
+from math import ceil, floor, inf, isinf
 from typing import Any
 
 from stac_manager.api.ownership import time_of
@@ -17,6 +17,7 @@ from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND, YEAR_SECO
 FEWEST_TIMES = 8  # fewer times than this tell nothing of how close items are
 # A run of items is as close together as its last quarter while its mean gap is within this factor.
 SAME_DENSITY = 1.5
+LESS_FOR_LAST = 0.6  # of many more parts than workers, the last ones hold so much less than the first
 AWAY = MARGIN_SECONDS + 1  # so many seconds from a heap of items an interval does not have them as foreign ones
 # Nanoseconds since 1970 in 64 bits: from 1677 to 2262. What lies beyond belongs to the first and last interval.
 FARTHEST_EDGE = 9_223_372_036
@@ -83,22 +84,23 @@ class Density:
             self.weights[index - 1] = before
             self.weights.insert(index, whole - before)
 
-    def edges(self, low: float, high: float, parts: int) -> list[int]:
-        """Whole seconds strictly between two times that cut what is between them into parts of equal weight."""
+    def edges(self, low: float, high: float, parts: int, workers: float = inf) -> list[int]:
+        """Whole seconds strictly between two times that cut what is between them into parts of equal weight, but for
+        those that are begun once there are more `workers`: they hold less, as they should end with the others."""
+        sizes = [1 - LESS_FOR_LAST * max(part - workers, 0) / parts for part in range(parts)]
         weight = self.weight(low, high)
         points = [low, *(time for time in self.times if low < time < high), high]
         found: list[int] = []
         # A little weight everywhere: a stretch believed empty is not cut into nothing.
         floor_weight = 0.02 * max(weight, 1e-6) / (high - low)
-        done, wanted = 0.0, 1
-        total = weight + floor_weight * (high - low)
+        done, total = 0.0, weight + floor_weight * (high - low)
+        wanted = [total * so_far / sum(sizes) for so_far in accumulate(sizes[:-1])]
         for start, end in pairwise(points):
             here = self.weight(start, end) + floor_weight * (end - start)
-            while wanted < parts and done + here >= total * wanted / parts:
-                edge = round(start + (end - start) * (total * wanted / parts - done) / here)
+            while wanted and done + here >= wanted[0]:
+                edge = round(start + (end - start) * (wanted.pop(0) - done) / here)
                 if low < edge < high and (not found or edge > found[-1]):
                     found.append(edge)
-                wanted += 1
             done += here
         return found
 
@@ -157,15 +159,15 @@ class Cutter:
         low, high = self._stretch(piece)
         return high - low >= 2 and not any(low >= heap - AWAY and high <= heap + 1 + AWAY for heap in self._heaps)
 
-    def plan(self, whole: Interval, parts: int, reached: float | None = None) -> list[Interval]:
-        """Cut a search into about so many intervals of as many items each, oldest first. What has been read of it, from
-        the second `reached` on, is one of them."""
+    def plan(self, whole: Interval, parts: int, reached: float | None = None, workers: float = inf) -> list[Interval]:
+        """Cut a search into about so many intervals of as many items each, or fewer beyond so many `workers`, oldest
+        first. What has been read of it, from the second `reached` on, is one of them."""
         low, high = self._stretch(whole)
-        return self._cut_at(whole, self._edges(low, high, parts, reached))
+        return self._cut_at(whole, self._edges(low, high, parts, reached, workers))
 
-    def _edges(self, low: float, high: float, parts: int, reached: float | None) -> set[int]:
+    def _edges(self, low: float, high: float, parts: int, reached: float | None, workers: float = inf) -> set[int]:
         if reached is None or isinf(reached) or not low + 1 < (edge := floor(reached) - AWAY) < high:
-            return set(self._density.edges(low, high, parts))  # as there may be more than a page at that second
+            return set(self._density.edges(low, high, parts, workers))  # there may be more than a page at that second
         return {edge, *self._density.edges(low, edge, parts - 1)}
 
     def cut(self, piece: Partition, parts: int, reached: float | None = None) -> list[Interval]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 from stac_manager.api import first_page
@@ -178,7 +179,8 @@ class Planner:
         if not await self._finds_by_time(query, members, nulls=nulls, surely=surely or page.matched is None):
             return replace(planned, reason=BY_OTHER_TIMES)
         cutter = Cutter(query.bounds, first_page.expected(known, members))
-        intervals = cutter.plan(Interval(None, None, by_start=not nulls), parts, reached)
+        whole, at_first = Interval(None, None, by_start=not nulls), inf if surely else workers
+        intervals = cutter.plan(whole, parts, reached, at_first)
         if not intervals:
             return replace(planned, reason=TOO_CLOSE)
         sizes = first_page.Sizes.of(page.matched, parts, workers)

@@ -174,6 +174,17 @@ def test_what_is_learned_moves_the_edges() -> None:
     assert density.edges(0, 100, 2) == [27]
 
 
+@pytest.mark.parametrize(("workers", "last"), [(2, 0.58), (6, 0.82), (9, 1.0), (10, 1.0)])
+def test_parts_for_those_who_begin_later_are_smaller(workers: int, last: float) -> None:
+    sizes = [
+        after - before
+        for before, after in pairwise([0, *Density.even(0, 10_000, 1).edges(0, 10_000, 10, workers), 10_000])
+    ]
+    assert sizes[-1] / sizes[0] == pytest.approx(last, abs=0.01)
+    assert sizes[0] == pytest.approx(sizes[min(workers, 9)], abs=1)
+    assert all(before >= after - 1 for before, after in pairwise(sizes))
+
+
 YEARS = 4 * 365 * 86_400
 
 
