@@ -48,9 +48,7 @@ def why_not_an_item(candidate: object, *, partial: bool = False) -> str | None:
     if "id" not in candidate:
         return "not a STAC item: it has no id"
     if not isinstance(candidate["id"], str):
-        given = candidate["id"]  # a container may hold whatever a server was sent
-        words = _json_type(given) if isinstance(given, list | dict) else _shown(given)
-        return f"not a STAC item: id must be a string, got {words}"
+        return f"not a STAC item: id must be a string, got {_shown(candidate['id'])}"
     if not candidate["id"]:
         return "not a STAC item: its id is empty"
     for name in ("properties", "geometry"):
@@ -113,6 +111,8 @@ def _path_to_items(value: object, path: str = "", depth: int = MOST_DEPTH) -> st
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, list | dict):  # it may hold whatever a server was sent, however deep
+        return _json_type(value)
     text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 

@@ -7,6 +7,7 @@ text and to read what is asked of it.
 from __future__ import annotations
 
 import json
+import marshal
 from typing import Any, NoReturn
 
 import orjson
@@ -85,6 +86,18 @@ def text_of(item: Item) -> bytes:
         return orjson.dumps(item)
     except TypeError:
         return json.dumps(item, separators=(",", ":"), allow_nan=False).encode()
+
+
+def canonical(value: Any) -> bytes:
+    """Write a JSON value in one way, numbers of any length and nested however deep included."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        pass
+    try:
+        return json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass")
+    except RecursionError:
+        return marshal.dumps(value, 2)
 
 
 def may_have_large(text: bytes) -> bool:

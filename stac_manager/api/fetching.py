@@ -212,7 +212,7 @@ class Follower:
             return request, await self.fetch(request, reading, attempts, narrowed=narrowed)
         try:
             page = await self.fetch(sent, reading, attempts, narrowed=narrowed)
-            rounded = self.overlaps is None and page.first_member() == reading.memory.circles.began
+            rounded = self.overlaps is None and page.first_mark() == reading.memory.circles.began
             ahead = page.following is None or is_behind(page.following, request)
             if page.size and ahead and not rounded:
                 self.overlaps = True
@@ -242,7 +242,7 @@ class Follower:
         """Leave out of a page what was asked for beside it."""
         page.overlaps = overlaps and page.size > 0
         if self.overlaps is None and page.counting:
-            reading.memory.circles.began = page.first_member()
+            reading.memory.circles.began = page.first_mark()
         if overlaps and not page.overlaps:
             reading.ending.shifted = APART
 

@@ -96,7 +96,7 @@ async def beside_circle(client: Client, query: Query, reading: Reading) -> Query
         first = await found(client, by_get, part, attempts=1) if query.endpoint.post else None
         following = first and first.following
         second = await page_if_any(client, following, first.first, 1) if first and following else None
-        goes_on = first and second and second.first_member() not in (None, first.first_member())
+        goes_on = first and second and second.first_mark() not in (None, first.first_mark())
         if goes_on or not query.endpoint.post:
             return by_get
     reading.settle_circle(works=reading.is_short and part != Whole())

@@ -12,10 +12,12 @@ from yarl import URL
 from stac_manager.api.http import Answer
 from stac_manager.api.requests import Request, as_query, limit_of, members_of, numbers_of, with_number
 from stac_manager.exceptions import DataProcessingError
+from stac_manager.network.exchange import json_of
 from stac_manager.network.links import linked, shown
 
-# Headers that say how a request travels: not for a link to set.
-OF_THE_CONNECTION = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
+# Headers that say how a request travels: not for a link to set. After `Expect` a body waits for the server.
+OF_THE_CONNECTION = ("accept-encoding", "connection", "content-encoding", "content-length", "expect", "host", "te",
+                     "trailer", "transfer-encoding", "upgrade")  # fmt: skip
 CONDITIONS = ("collections", "ids", "bbox", "intersects", "datetime", "query", "filter", "filter-lang", "sortby")
 LONG_ADDRESS = 2_000  # characters: web servers take 2,048 to 16,000
 TOKENS_IN = ("search:metadata", "context")  # where STAC API 0.8 and 0.9 have the token of the next page
@@ -41,15 +43,16 @@ def next_request(answer: Answer, first: Request) -> Request | None:
         return _by_token(answer, first)
     if not isinstance(href := link.get("href"), str):
         raise LinkError(f"{shown(answer.url)}: the server's next link has no href")
-    try:
-        url = str(linked(answer.url, href))
-    except DataProcessingError as error:
-        raise LinkError(str(error)) from None
     link_headers, body = _member(link, "headers"), _member(link, "body")
     if not isinstance(link_headers, dict) or not isinstance(body, dict):
         raise LinkError(f"{shown(answer.url)}: headers or body of the server's next link are no JSON object")
     body = {name: value for name, value in body.items() if value is not None}  # as servers write what is not given
-    headers = {name: str(value) for name, value in link_headers.items() if name.lower() not in OF_THE_CONNECTION}
+    try:
+        url, _ = str(linked(answer.url, href)), json_of(shown(answer.url), body)
+    except DataProcessingError as error:
+        raise LinkError(str(error)) from None
+    own = (each for each in link_headers.items() if not isinstance(each[1], dict | list))
+    headers = {name: str(value) for name, value in own if name.lower() not in OF_THE_CONNECTION}
     says_all = first.method == "POST" and bool(body) and "?" not in url
     if _method(link) != "POST" and not says_all:
         request = Request("GET", url, headers=headers, given_by=str(answer.url))

@@ -13,6 +13,7 @@ from stac_manager.api.next_links import keeps_collections
 from stac_manager.api.ownership import collection_of
 from stac_manager.api.paging import LOOKS, Page, by_own_size, page_if_any
 from stac_manager.api.requests import Request, limit_of
+from stac_manager.api.seen import marked
 
 REMEMBERED_SECONDS = 600.0  # a server that could not make large pages may have been ill, not small
 # So many pages of a size come before one twice as large is tried, and twice as many each time that this was in vain.
@@ -65,8 +66,7 @@ class CutPages:
         """Whether the link of a page leads to others than its own members."""
         assert page.following is not None
         behind = await page_if_any(self._client, page.following, page.first, LOOKS)
-        first = behind.first_member() if behind is not None else None
-        return first is not None and first not in page.objects()
+        return behind is not None and behind.first_mark() not in (None, *(marked(each)[0] for each in page.objects()))
 
 
 class EarlyEnds:

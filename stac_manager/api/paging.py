@@ -14,6 +14,7 @@ from stac_manager.api.http import Answer, Client
 from stac_manager.api.next_links import LinkError, next_request
 from stac_manager.api.ownership import collection_of
 from stac_manager.api.requests import Request, limit_of, numbers_of, page_after, with_limit
+from stac_manager.api.seen import marked
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.network.discreet import without
 from stac_manager.network.links import shown
@@ -77,6 +78,11 @@ class Page:
             return next(self.features(), None)
         except DamagedPageError:
             return None
+
+    def first_mark(self) -> int | None:
+        """What is remembered of it: members may be nested deeper than they can be compared."""
+        first = self.first_member()
+        return None if first is None else marked(first)[0]
 
     def objects(self) -> list[dict[str, Any]]:
         """Give the members that are JSON objects, the first ones of a large page; none where they cannot be read."""

@@ -25,6 +25,7 @@ from stac_manager.geojson import first_vertex
 from stac_manager.network.links import shown
 from stac_manager.plan import Interval, NoDatetime, NoGeometry, Partition, Whole
 from stac_manager.run import owned_tasks
+from stac_manager.texts import canonical
 from stac_manager.timestamps import FIRST_SECOND, LAST_SECOND, SECOND
 
 LONG_FROM_PAGE = 4  # a search without counts is read in sequence until it proves long: until this page
@@ -204,7 +205,7 @@ class Planner:
         page = await found(self._client, query, Interval(time, time + SECOND), query.body["limit"])
         if page is None or page.following is not None:
             return True
-        return any(each.get("id") == witness.get("id") for each in page.objects())
+        return canonical(witness.get("id")) in (canonical(each.get("id")) for each in page.objects())
 
     async def despite_nulls(self, planned: Planned, workers: int) -> Planned:
         """Cut by space what may lose items without a geometry, or by time what would lose those without a datetime, as

@@ -40,7 +40,7 @@ async def look_again(client: Client, ledger: Ledger, query: Query, reading: Read
         for number in (0, len(claims.pages) // 2):
             request, ids = claims.pages[number][0], claims.ids_of(number)
             page = await page_if_any(client, request, request, LOOKS)
-            found = set() if page is None else {member.get("id") for member in page.objects()}
+            found = {each["id"] for each in (page.objects() if page else ()) if isinstance(each.get("id"), str)}
             if len(found) == len(ids) and found != ids:  # of a page of another size nobody can tell
                 reading.ending.shifted = MOVED_UNSEEN
 

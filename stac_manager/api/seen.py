@@ -16,7 +16,7 @@ from zlib import compress, decompress
 from stac_manager.api.ownership import time_of
 from stac_manager.api.requests import Request
 from stac_manager.plan import Interval, Partition, is_within
-from stac_manager.texts import whole
+from stac_manager.texts import canonical, whole
 
 MEAN_BUCKET = 128
 """So many marks take 9 to 11 bytes each, and as much time as fewer would."""
@@ -37,11 +37,6 @@ def identity_of(item: Mapping[str, Any]) -> bytes:
     if isinstance(collection, str):
         return f"{collection}\n{item['id']}".encode("utf-8", "surrogatepass")
     return canonical({name: value for name, value in whole(item).items() if name != "links"})
-
-
-def canonical(value: Any) -> bytes:
-    """Write a JSON value in one way, numbers of any length included."""
-    return json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass")
 
 
 def digest_of(item: Mapping[str, Any]) -> str:

@@ -130,7 +130,7 @@ class Circles:
     empty: int = 0  # pages in a row without any member
     stale: int = 0  # pages in a row without a new member
     fresh: int = 0  # pages with one
-    began: Any = None  # the first member of the first page, if it has others
+    began: int | None = None  # the mark of the first member of the first page, if it has others
     again: int = 0  # so many members are still to come once more, as it was begun anew
 
     def accept(self, request: Request, size: int) -> None:

@@ -23,7 +23,8 @@ _SYNTAX = b'{"a-+~": ["\\u00e9"], "b&AOk-": 0}'
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([\w.:-]{1,40})', re.IGNORECASE)
 
 # A string with more escapes than that holds up other threads, and ends there to these: nothing is looked at twice.
-_STRING = rb'"(?:[^"\\]++|\\.){0,1000000}+"?+'
+# Most end at the next quotation mark, which is found ten times as fast.
+_STRING = rb'(?:"[^"]*+"(?<!\\")|"(?:[^"\\]++|\\.){0,1000000}+"?+)'
 _STRUCTURE = re.compile(rb"%b|[\[{]|([\]}])" % _STRING, re.DOTALL)
 _SCALAR = re.compile(rb"%b|[^\s,\]]+" % _STRING, re.DOTALL)
 _COMMA = re.compile(rb"\s*,\s*")

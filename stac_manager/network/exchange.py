@@ -170,7 +170,7 @@ class Wire:
         headers = {**headers, **(await self.credentials.current() if own else {})}
         issue, data = self.credentials.issue, None
         if body is not None:
-            data = _json(place, body)
+            data = json_of(place, body)
             headers["Content-Type"] = "application/json"
         self._flights.change(+1)
         started = perf_counter()
@@ -279,7 +279,8 @@ class _Flights:
         self._stats.mean_in_flight = self._busy_seconds / max(now - self._first, 1e-9)
 
 
-def _json(place: str, body: Mapping[str, Any]) -> bytes:
+def json_of(place: str, body: Mapping[str, Any]) -> bytes:
+    """Write a body, or say that it cannot be sent."""
     try:
         return orjson.dumps(body)
     except TypeError as error:  # nested too deep, a number too large: from a link of the server

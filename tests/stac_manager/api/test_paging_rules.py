@@ -222,6 +222,7 @@ async def test_pages_that_a_link_tells_apart_by_a_header() -> None:
 
 async def test_a_link_cannot_say_how_a_request_travels() -> None:
     unfit = {"Content-Length": "5", "Transfer-Encoding": "chunked", "host": "elsewhere", "X-Page": "2"}
+    unfit |= {"Expect": "100-continue", "Content-Encoding": "gzip"}
 
     def answer(request: web.Request, body: Any) -> Any:
         return page(ITEMS[3:]) if request.path.endswith("more") else page(ITEMS[:3], href="more", headers=unfit)
@@ -229,6 +230,7 @@ async def test_a_link_cannot_say_how_a_request_travels() -> None:
     async with serving(Scripted(answer)) as server:
         assert await fetch({"source": server.url, "limit": 3}) == ITEMS
         assert server.asked[1][3]["Host"] in server.url
+        assert not {"Expect", "Content-Encoding"} & {*server.asked[1][3]}
     assert server.asked[1][3]["X-Page"] == "2"
 
 
@@ -339,10 +341,15 @@ async def test_max_items_is_exact_and_asks_for_no_page_too_many(max_items: int) 
 
 
 async def test_members_that_are_no_items_become_failures() -> None:
+    """Also those that are nested deeper than they can be compared or written."""
+    nested = '[{"a":' * 500 + "1" + "}]" * 500
+    unfit: list[Any] = [5, {"type": "Feature"}, "nested", {"type": "Feature", "id": "nested"}]
+    text = json.dumps(page([*unfit, *ITEMS])).replace('"nested"', nested)
     context = WorkflowContext.create()
-    async with serving(Scripted(lambda request, body: page([5, {"type": "Feature"}, *ITEMS]))) as server:  # type: ignore[list-item]
+    answer = Scripted(lambda request, body: web.Response(text=text, content_type="application/json"))
+    async with serving(answer) as server:
         assert await fetch({"source": server.url}, context) == ITEMS
-    assert len(context.failure_collector) == 2
+    assert len(context.failure_collector) == len(unfit)
 
 
 @pytest.mark.parametrize(
@@ -384,6 +391,10 @@ async def test_a_server_that_refuses_or_answers_nonsense(answer: web.Response, s
         ({"href": 7}, "has no href"),
         ({"href": "http://[::1"}, "a link of the server leads to no address"),
         ({"href": "http://host:99999/"}, "a link of the server leads to no address"),
+        (
+            {"href": "more", "method": "POST", "body": {"token": json.loads("[" * 300 + "]" * 300)}},
+            "link cannot be sent",
+        ),
         ({"href": "more", "headers": [1]}, "headers or body of the server's next link"),
         ({"href": "more", "method": "POST", "body": ["x"]}, "headers or body of the server's next link"),
     ],
