@@ -15,7 +15,7 @@ from stac_manager.files.window import Window
 _BETWEEN = b" \t\r\n,\x1e\xef\xbb\xbf"
 """May stand between values, also the byte order marks of files that were put together."""
 MOST_DEPTH = 16
-"""Arrays of pages of features: containers within containers are looked into so deep."""
+"""Arrays of pages of features, arrays of arrays: containers within containers are looked into so deep."""
 
 
 def members_of_values(window: Window, stop: bytes = b"") -> Generator[tuple[int, Any], None, None]:
@@ -66,10 +66,10 @@ def _run_between(stop: bytes) -> re.Pattern[bytes]:
 
 def members_of(value: object, depth: int) -> list[Any] | None:
     """Return the members of a document's array, or of an array `features` before which no `type` is "Feature"."""
-    if isinstance(value, list):
-        return value if not depth else None
-    if not isinstance(value, dict) or depth == MOST_DEPTH:
+    if depth == MOST_DEPTH or not isinstance(value, list | dict):
         return None
+    if isinstance(value, list):
+        return value
     features = value.get("features")
     if not isinstance(features, list):
         return None

@@ -85,6 +85,7 @@ CONTENTS: dict[str, tuple[str, str | bytes]] = {
     "pretty-printed files put together": ("x.json", f"\ufeff{pretty(ITEMS)}".replace("\n}\n{", "\n}\ufeff{")),
     "an array without brackets": ("x.ndjson", LINES.replace("\n", ",")),
     "line breaks of old Macintoshes": ("x.ndjson", LINES.replace("\n", "\r")),
+    "an array of arrays": ("x.json", json.dumps([ITEMS[:1], [{**COLLECTION, "features": [ITEMS[1:]]}]])),
     "an array of pages": ("x.json", json.dumps([{**COLLECTION, "features": [item]} for item in ITEMS])),
     "pages in pages, ten deep": ("x.json", '{"features": [' * 10 + json.dumps(ITEMS)[1:-1] + "]}" * 10),
     "type at the end": ("x.json", json.dumps({"features": ITEMS, "type": "FeatureCollection"})),
