@@ -100,7 +100,8 @@ def mapped(value: object) -> object:
             return json.loads(value, parse_constant=_no_number)
         return json.loads(json.dumps(getattr(value, "__geo_interface__", value), allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"cannot be written as JSON: {error}") from None
+        text = "; of WKT: shapely.from_wkt(...)" if isinstance(value, str) else ""
+        raise ValueError(f"must be a GeoJSON geometry{text}; cannot be written as JSON: {error}") from None
 
 
 def _no_number(name: str) -> None:

@@ -228,6 +228,8 @@ def _check_remote(config: IngestConfig) -> None:
         _check_url(config.source)
         if config.storage_options:
             raise ValueError("storage_options: for s3, gs and az URLs; for an http or https URL give 'headers'")
+    elif not config.source.partition("://")[2].partition("/")[0]:
+        raise ValueError("source: the URL names no bucket")
     elif config.headers:
         raise ValueError(f"headers: for http and https; for {_scheme(config.source)} give 'storage_options'")
     elif config.client_cert:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from io import RawIOBase
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from stac_manager.context import FailureCollector
 from stac_manager.fields import WHOLE, Decode
@@ -80,13 +80,23 @@ def _unpacked(window: Window, kind: Magic) -> Window:
     """
     if kind == "parquet":
         raise ParquetFoundError
+    inner, found = _within(window, kind)
+    if found is not None:
+        raise ParquetFoundError
+    return inner
+
+
+def _within(window: Window, kind: Literal["gzip", "zstd"]) -> tuple[Window, Magic | None]:
+    """Return a window on what is compressed in another one, and whether that is Parquet.
+
+    Raises:
+        DamagedError: If it is compressed, too.
+    """
     inner = Window(Unpacked(_Rest(window), kind))
     found = _kind(inner)
-    if found == "parquet":
-        raise ParquetFoundError
-    if found is not None:
+    if found is not None and found != "parquet":
         raise DamagedError(f"it is {found} within {kind}; unpack it once")
-    return inner
+    return inner, found
 
 
 def _kind(window: Window) -> Magic | None:
@@ -185,8 +195,8 @@ def _parquet_or_text(path: str, file: BinaryIO | None) -> Iterator[str | BinaryI
                 file.seek(0)
                 yield file
             return
-        unpacked = Window(Unpacked(_Rest(window), kind))
-        if _kind(unpacked) != "parquet":
+        unpacked, found = _within(window, kind)
+        if found is None:
             yield unpacked
             return
         with tempfile.NamedTemporaryFile(suffix=".parquet") as spooled:

@@ -21,11 +21,12 @@ from stac_manager.files.leftovers import (
     about_tables,
     is_data,
     is_metadata,
-    kinds,
     left_out,
     nothing_in,
+    nothing_matches,
     parts_in,
     table_at,
+    why_missing,
 )
 from stac_manager.items import is_catalog
 from stac_manager.words import many
@@ -60,7 +61,7 @@ class Discovery:
         source, kind = local_path(self._config.source), self._config.source_type
         if not os.path.lexists(source):
             if not glob.has_magic(source):
-                raise ConfigurationError(f"source {self._config.source!r} {_why_missing(source)}")
+                raise ConfigurationError(f"source {self._config.source!r} {why_missing(source)}")
             if kind in ("items_directory", "collection"):
                 raise ConfigurationError(f"source_type {kind!r} needs a path, not the glob {source!r}")
             return self._glob(source)
@@ -111,7 +112,7 @@ class Discovery:
         if not paths and len(self._failures) == self._failed_before:
             paths = list(filter(self._is_regular, others))
         if not paths and len(self._failures) == self._failed_before:
-            raise ConfigurationError(f"source {pattern!r} matches no {kinds(self._form)} file")
+            raise ConfigurationError(nothing_matches(pattern, matches, self._form, self._stopped))
         self.notes += about_tables(paths)
         return Folder("", list(dict.fromkeys(paths)), self._form)
 
@@ -282,16 +283,6 @@ def local_path(source: str) -> str:
 
         return url2pathname(urllib.parse.urlsplit(source).path)
     return os.path.expanduser(source)
-
-
-def _why_missing(path: str) -> str:
-    try:
-        os.lstat(path)
-    except PermissionError:
-        return "cannot be reached: Permission denied"
-    except (OSError, ValueError):
-        pass
-    return "does not exist"
 
 
 def is_data_set(name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from stac_manager.files.broken import NOT_UTF8
 from stac_manager.files.compression import Unpacked
 from stac_manager.files.formats import BOM, ENTRY_FILES, HEAD_BYTES, magic, why_not_text
 from stac_manager.files.opening import open_file
@@ -68,7 +69,8 @@ def parsed(data: bytes) -> Any:
         with suppress(ValueError, RecursionError):
             if is_catalog(found := json.loads(data.decode())):
                 return found
-        raise ValueError(why_not_text(data[:HEAD_BYTES]) or f"not JSON: {error}") from None
+        reason = NOT_UTF8 if error.msg.startswith("str is not valid UTF-8") else error
+        raise ValueError(why_not_text(data[:HEAD_BYTES]) or f"not JSON: {reason}") from None
 
 
 def is_entry_point(path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
@@ -25,6 +26,7 @@ from stac_manager.words import many
 DELTA, HUDI = "_delta_log", ".hoodie"
 """The folders with the logs of such tables. The latter is hidden."""
 TABLE_FOLDERS = (DELTA, HUDI, "data", "metadata")
+_URL_AS_PATH = re.compile(r"(https?|s3|gs|az|abfss?):/?(?=[^/])", re.IGNORECASE)
 MOST_ENTRIES_COUNTED = 200_000
 """So many directory entries are looked at to say what is left out."""
 
@@ -94,6 +96,28 @@ def nothing_in(source: str, folders: list[str], form: Format | None, stopped: th
         return f"source {source!r} holds no file"
     pattern = os.path.join(source, "**", f"*{suffix_of(first) if first else '.json'}")
     return f"{found}; for files in folders below it, give a glob: {pattern!r}"
+
+
+def nothing_matches(pattern: str, matches: Iterable[str], form: Format | None, stopped: threading.Event) -> str:
+    """Say that a glob matches nothing to read, and which one matches what is below the folders that it matches."""
+    found = f"source {pattern!r} matches no {kinds(form)} file"
+    _, first, _ = left_out(filter(os.path.isdir, matches), form, lambda _: False, stopped)
+    if not first:
+        return found
+    deeper = os.path.join(pattern, "**", f"*{suffix_of(first)}")
+    return f"{found}; for files in the folders that it matches, give a glob: {deeper!r}"
+
+
+def why_missing(path: str) -> str:
+    """Say of a path that leads nowhere why, and what was meant where it is a URL that went through `pathlib`."""
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return "cannot be reached: Permission denied"
+    except (OSError, ValueError):
+        pass
+    url = _URL_AS_PATH.sub(r"\1://", path, count=1) if _URL_AS_PATH.match(path) else ""
+    return f"does not exist; did you mean {url!r}, as text?" if url else "does not exist"
 
 
 def files_in(folder: str) -> list[str]:

@@ -105,26 +105,30 @@ async def test_what_is_not_linked_is_counted_and_named(write: Write, tmp_path: P
 
 
 async def test_missing_and_broken_children_are_failures_and_the_rest_arrives(write: Write, tmp_path: Path) -> None:
-    links = [("child", "gone/catalog.json"), ("child", "bad/catalog.json"), ("item", "lost.json"), ("item", " a.json ")]
+    links = [("child", "gone/catalog.json"), ("child", "bad/catalog.json"), ("child", "bad/latin/catalog.json")]
+    links += [("item", "lost.json"), ("item", " a.json ")]
     nowhere = [("child", "\0.json"), ("child", "\0.json"), ("item", "\ud800.json"), ("child", "./gone/catalog.json")]
     nowhere += [("item", ""), ("child", None)]
     root = write("catalog.json", catalog(*links, *nowhere, ("child", "https://elsewhere.example/catalog.json")))
     write("bad/catalog.json", json.dumps(catalog()).encode("utf-16"))
+    write("bad/latin/catalog.json", json.dumps(catalog(title="\xfc"), ensure_ascii=False).encode("latin-1"))
     write("a.json", make_item("a"))
     found, failures, notes = await fetched(root)
     assert found == ["a"]
     assert "it is UTF-16, not UTF-8" in failures[1]
+    assert "iconv -f LATIN1" in failures[2]
     assert [failure.removeprefix(f"{tmp_path}/").split(":")[0] for failure in failures] == [
         "gone/catalog.json",
         "bad/catalog.json",
+        "bad/latin/catalog.json",
         "lost.json",
         "\\x00.json",
         "\\ud800.json",
         "catalog.json",
         "catalog.json",
     ]
-    assert failures[4].endswith("cannot be read: no file has such a name")
-    assert [failure.partition(": ")[2] for failure in failures[5:]] == [
+    assert failures[5].endswith("cannot be read: no file has such a name")
+    assert [failure.partition(": ")[2] for failure in failures[6:]] == [
         "a link 'item' has no href",
         "a link 'child' has no href",
     ]

@@ -194,8 +194,9 @@ DICTIONARY = zstd.train_dict([json.dumps(item).encode() for item in make_items(2
     ids=["gzip cut", "gzip checksum", "zstd cut", "gzip twice", "zstd damaged", "zstd dictionary"],
 )
 async def test_damaged_archives(data: bytes, said: str, write: Write) -> None:
-    with pytest.raises(DataProcessingError, match=said):
-        await fetch({"source": str(write("x.json", data))})
+    for name in ("x.json", "x.parquet"):
+        with pytest.raises(DataProcessingError, match=said):
+            await fetch({"source": str(write(name, data))})
 
 
 @pytest.mark.parametrize("name", ["x.json", "x.ndjson"])

@@ -229,7 +229,9 @@ async def test_nothing_delivered_is_an_error_that_quotes_the_first_failure(write
     ("options", "said"),
     [
         ({"source": "nowhere"}, "does not exist"),
+        ({"source": Path("https://example.com/x.json")}, "did you mean 'https://example.com/x.json', as text"),
         ({"source": "no*where"}, "matches no"),
+        ({"source": "a*ve"}, "give a glob: 'a*ve/**/*.json'"),
         ({"source": "empty"}, "holds no file"),
         ({"source": "empty", "source_type": "file"}, "is a folder"),
         ({"source": "empty", "source_type": "collection"}, "holds no collection.json"),
@@ -245,6 +247,7 @@ async def test_missing_sources_are_configuration_errors(
     (tmp_path / "empty").mkdir()
     write("one.json", ITEMS[0])
     write("c/collection.json", {"type": "Collection", "links": []})
+    write("above/one/level/x.json", ITEMS[0])
     write("above.json", {"type": "Catalog", "links": [{"rel": "child", "href": "c/collection.json"}]})
     write("remote/collection.json", {"type": "Collection", "links": [{"rel": "item", "href": "https://example.com/a"}]})
     monkeypatch.chdir(tmp_path)
