@@ -61,8 +61,7 @@ class Ledger:
     @property
     def came(self) -> int:
         """How many members were delivered, left out or failed; and those that the server has and counts twice."""
-        came, twice = self._came
-        return min(came + twice, max(came, self.stats.completeness.counted or 0))
+        return min(sum(self._came), max(self._came[0], self.stats.completeness.counted or 0))
 
     @property
     def _came(self) -> tuple[int, int]:

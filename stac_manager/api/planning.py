@@ -253,18 +253,16 @@ class Planner:
         assert planned.known is not None
         query, page, members = planned.query, planned.known.page, planned.known.page.objects()
         cuts = SpaceCuts(members, page.matched)
-        boxes = [{"bbox": list(box)} for box in (NOWHERE, cuts.place) if box]
         async with owned_tasks() as tasks:
             without = tasks.create_task(self._count(query, NoGeometry())) if "filter" in query.endpoint.offers else None
-            asked = [tasks.create_task(self._count(query, Whole(), box)) for box in boxes]
+            nowhere = tasks.create_task(self._count(query, Whole(), {"bbox": list(NOWHERE)}))
         nulls = without.result() if without is not None else None
-        nowhere, *piled = (task.result() for task in asked)
         if not nulls:  # there may be some that the filter does not find
             seen = any(first_vertex(each.get("geometry")) is None for each in members)
             nulls = None if seen else 0 if planned.failing else nulls
         parts = first_page.tiles_for(page, workers)
         tiles = cuts.plan(query.body.get("bbox"), parts)
-        if len(tiles) < 2 or not space_cuts(page.matched, nowhere, nulls, *piled):
+        if len(tiles) < 2 or not space_cuts(page.matched, nowhere.result(), nulls):
             return planned
         partitions: list[Partition] = [*tiles, *([NoGeometry()] if nulls else [])]
         sizes = first_page.Sizes.of(page.matched, parts, workers)

@@ -95,13 +95,10 @@ def points_of(members: Sequence[Any]) -> list[Point]:
     return [vertex for vertex in vertices if vertex is not None]
 
 
-def space_cuts(counted: int | None, nowhere: int | None, nulls: int | None, piled: int | None = None) -> bool:
+def space_cuts(counted: int | None, nowhere: int | None, nulls: int | None) -> bool:
     """Whether a search of `counted` items can be cut by space: `nowhere` are found where there is hardly anything,
-    `nulls` are without a geometry, `piled` at the one place where all items of its first page are; None each where that
-    cannot be told."""
+    `nulls` are without a geometry; None each where that cannot be told."""
     if nowhere is None or (counted is None and nulls is None):
-        return False
-    if counted is not None and piled is not None and piled >= UNDIMINISHED * counted:
         return False
     return nowhere <= (0 if counted is None else counted // 2)
 
@@ -120,14 +117,6 @@ class SpaceCuts:
         """Cut the box of a search, or the world, into about so many tiles."""
         boxes = boxes_of(bbox)
         return [tile for box in boxes for tile in self._cut(Tile(*box), max(parts // len(boxes), 1))]
-
-    @property
-    def place(self) -> Sequence[float] | None:
-        """A box around the items of the first page, where no cut divides them: others may be elsewhere."""
-        if not are_in_one_place(self._points):
-            return None
-        west, south = self._points[0]
-        return [west, south, west + SMALLEST_DEGREES, south + SMALLEST_DEGREES]
 
     def learn(self, partition: Partition, counted: int) -> None:
         """Take note of how many items a tile holds."""
