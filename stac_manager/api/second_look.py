@@ -47,10 +47,18 @@ async def look_again(client: Client, ledger: Ledger, query: Query, reading: Read
 
 async def _are_there(client: Client, query: Query, ids: list[str]) -> bool | None:
     """Whether the server has Items of all these ids; None where it does not tell: it may ignore that it was asked for
-    some, or have several of one."""
+    some, or heed only so many, or have several of one."""
+    found = await _found(client, query, ids)
+    if found is None or found == len(ids) or 2 * found < len(ids):
+        return found == len(ids) or None
+    return [await _found(client, query, lot) for lot in (ids[:found], ids[found:])] == [found, len(ids) - found]
+
+
+async def _found(client: Client, query: Query, ids: list[str]) -> int | None:
+    """How many Items the server counts of these ids, where that may be told from them."""
     request = query.request(Whole(), 1, {"ids": ids})
     by_address = request.body is None and (len(request.url) > query.longest or any("," in each for each in ids))
     if by_address or query.endpoint.apart or query.endpoint.items_only:
         return None
     page = await page_if_any(client, request, request, LOOKS)
-    return None if page is None or not page.matched or page.matched > len(ids) else page.matched == len(ids)
+    return None if page is None or (page.matched or 0) > len(ids) else page.matched or None

@@ -740,6 +740,16 @@ class Ignores(Habit):
         return {name: value for name, value in conditions.items() if name not in self.names}
 
 
+class FewIds(Habit):
+    """Heeds no more than so many of the ids that it is asked for."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def understood(self, conditions: Json) -> Json:
+        return {name: value[: self.most] if name == "ids" else value for name, value in conditions.items()}
+
+
 class OtherNames(Habit):
     """Items name their Collection otherwise than the server does."""
 

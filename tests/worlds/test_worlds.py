@@ -34,6 +34,7 @@ from .habits import (
     ErrorsAfterTheLastPage,
     ErrorsIn200,
     ExpiringToken,
+    FewIds,
     FiltersAfterPaging,
     Firewall,
     FirstCollectionOnly,
@@ -749,6 +750,12 @@ CASES: dict[str, Callable[[], Case]] = {
         wanted=between,
         world={"paging": "page"},
         most_requests=160,
+    ),
+    "of ids a few are heeded": lambda: Case(
+        [FewIds(20), Ignores("datetime", "bbox")], world={"paging": "offset"}, most_requests=22, complete=True
+    ),
+    "of ids most are heeded": lambda: Case(
+        [FewIds(40), Ignores("datetime", "bbox")], world={"paging": "offset"}, most_requests=24, complete=True
     ),
     "ids are ignored": lambda: Case(
         [Ignores("ids")], options={"ids": ["item-0003"]}, wanted=lambda item: item["id"] == "item-0003"
