@@ -75,7 +75,7 @@ def _path(document: Mapping[str, str]) -> str:
 
 
 def _shown(members: Mapping[str, Any]) -> list[str]:
-    return [f"{name}={_moment(value) if name in ('start', 'end') else value}" for name, value in members.items()]
+    return [f"{name}={_moment(value) if type(value) is int else value}" for name, value in members.items()]
 
 
 def _moment(value: int) -> str:

@@ -223,7 +223,13 @@ class Folder:
     # The manifest
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Say that all is done."""
+        """Say that all is done.
+
+        Raises:
+            DataProcessingError: If a part was removed or changed after it was written.
+        """
+        if (gone := self.changed_part(manifest)) is not None:
+            raise DataProcessingError(f"{gone}: was removed or changed during the run; run it again to resume")
         content = orjson.dumps(manifest.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         self.disk.replace_content(self.layout.manifest, content, self.layout.temporary / MANIFEST)
 

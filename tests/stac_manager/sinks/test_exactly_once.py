@@ -21,6 +21,7 @@ from stac_manager.sinks import Sink, write
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.job import Worker
 from stac_manager.sinks.layout import layout_of
+from stac_manager.sinks.running import Progress
 from stac_manager.sinks.verifying import Verified, verify
 
 ITEMS = 40
@@ -149,19 +150,28 @@ def test_a_line_of_the_journal_that_was_cut_off_is_forgotten(source: Path, tmp_p
     assert layout.journal.read_bytes().count(b"\n") == partitions
 
 
+@pytest.mark.parametrize("during_the_run", [False, True])
 @pytest.mark.parametrize("damage", ["removed", "cut off"])
 def test_a_part_that_is_not_what_was_noted_is_done_again(
-    damage: str, source: Path, tmp_path: Path, begun: list[str]
+    damage: str, during_the_run: bool, source: Path, tmp_path: Path, begun: list[str]
 ) -> None:
     dest = tmp_path / "out"
-    write(sink(source, dest))
-    partitions = len(begun)
-    part = next(dest.glob("*.ndjson"))
-    if damage == "removed":
-        part.unlink()
+
+    def edit(progress: Progress) -> None:
+        if progress.done == PARTITIONS:
+            part = next(dest.glob("*.ndjson"))
+            os.truncate(part, 100) if damage == "cut off" else part.unlink()
+            edited.append(part)
+
+    edited: list[Path] = []
+    if during_the_run:
+        with pytest.raises(DataProcessingError, match="removed or changed during the run"):
+            write(sink(source, dest, on_progress=edit))
     else:
-        os.truncate(part, 100)
-    assert verify(dest).problems
+        write(sink(source, dest))
+        edit(Progress(ITEMS, ITEMS, PARTITIONS, PARTITIONS))
+        assert verify(dest).problems
+    partitions, part = len(begun), edited[0]
     write(sink(source, dest))
     assert begun[partitions:] == [part.name.removesuffix(".ndjson")]
     assert is_whole(dest, source)
