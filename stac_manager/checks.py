@@ -174,12 +174,12 @@ def headers(given: object) -> Any:
 
 
 def check_headers(headers: object) -> None:
-    """Check that these can be sent as header lines. Values are never quoted."""
+    """Check that these can be sent as header lines. Values are never quoted, nor what is no name: it may be one."""
     if not isinstance(headers, Mapping):
         raise ValueError(f"must be a dict of names and values, not {type(headers).__name__}")
-    for name, value in headers.items():
+    for number, (name, value) in enumerate(headers.items(), 1):
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is not a header name")
+            raise ValueError(f"name {number} of {len(headers)} is not a header name")
         if not isinstance(value, str):
             raise ValueError(f"the value of {name!r} is not text")
         if "\r" in value or "\n" in value or "\0" in value:

@@ -21,6 +21,8 @@ SECRETS = ("headers", "storage_options")
 """Options that may hold credentials: they are shown and written nowhere."""
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_MAY_HIDE = re.compile(r"(?<=://)[^/?#@:]*:[^/?#]*@|[?#].*", re.DOTALL)
+"""A name before `@` alone is a container of a store."""
 
 
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
@@ -46,8 +48,8 @@ class IngestConfig:
     fields: Names | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     max_items: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    headers: dict[str, str] | Callable[[], Any] = field(default_factory=dict, repr=False)
-    storage_options: dict[str, Any] = field(default_factory=dict, repr=False)
+    headers: dict[str, str] | Callable[[], Any] = field(default_factory=dict)
+    storage_options: dict[str, Any] = field(default_factory=dict)
     timeout: Annotated[float, msgspec.Meta(gt=0, le=3_600)] | None = None
     retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 6
     rate_limit: Annotated[float, msgspec.Meta(ge=0.001, le=1_000_000)] | None = None
@@ -58,10 +60,15 @@ class IngestConfig:
     concurrency: int | Literal["auto"] = 1
     sortby: tuple[dict[str, str], ...] | None = None
     ordered: bool = False
-    modifier: Callable[[dict[str, Any]], dict[str, Any] | None] | None = field(default=None, repr=False)
+    modifier: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None
     defer_gc: bool = True
-    given: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    given: frozenset[str] = field(default=frozenset(), compare=False)
     """The options that were given; the others have their defaults."""
+
+    def __repr__(self) -> str:
+        values = {**self.to_json(), "source": shown(self.source)}
+        values.pop("modifier", None)  # what it is bound to may be a key
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
     @classmethod
     def parse(cls, options: Mapping[str, Any], mode: Literal["file", "api"] | None = None) -> IngestConfig:
@@ -194,6 +201,11 @@ def is_url(source: str) -> bool:
     return _URL.match(source) is not None
 
 
+def shown(source: str) -> str:
+    """Return a source as it may be shown: user, query and fragment of a URL can hold a token."""
+    return _MAY_HIDE.sub("", source) if is_url(source) else source
+
+
 def is_http(source: str) -> bool:
     """Tell whether `source` is an http or https URL."""
     return source.lower().startswith(("http://", "https://"))
@@ -205,7 +217,7 @@ def _check_together(config: IngestConfig) -> None:
         other = "api" if config.mode == "file" else "file"
         raise ValueError(f"{', '.join(foreign)}: only for mode {other!r}, this is mode {config.mode!r}")
     if config.mode == "api" and not is_http(config.source):
-        raise ValueError(f"source: mode 'api' needs an http or https URL, not {config.source!r}")
+        raise ValueError(f"source: mode 'api' needs an http or https URL, not {shown(config.source)!r}")
     if config.mode == "api":
         _check_url(config.source)
     if config.mode == "file" and is_remote(config.source):

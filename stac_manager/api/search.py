@@ -26,7 +26,7 @@ from stac_manager.api.planning import Planned, Planner, why_never_split, why_seq
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.survey import ignored, is_unknown
 from stac_manager.completeness import combine
-from stac_manager.config import IngestConfig
+from stac_manager.config import IngestConfig, shown
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.limiter import Limiter, limiter
@@ -160,7 +160,7 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
     """Divide a search into partitions of about so many items."""
     reason = why_never_split(config)
     if reason:
-        return Plan(config.source, "whole", (Whole(),), notes=(reason,))
+        return Plan(shown(config.source), "whole", (Whole(),), notes=(reason,))
     async with opened(replace(config, max_items=None), collection_id, ApiStats()) as session:
         planned = await session.planner.plan(session.level.planned, lambda page: _parts(page, partition_items))
         counted = planned.page.matched if planned.page else None
@@ -168,11 +168,11 @@ async def plan(config: IngestConfig, collection_id: str | None, partition_items:
         notes = (*planned.query.unpromised, *await _misunderstood(client, planned.query, collection_id, found=found))
         if planned.cuts is None or len(planned.partitions) < 2:
             notes = (planned.reason, *notes) if planned.reason else notes
-            return Plan(config.source, "whole", (Whole(estimate=counted),), counted, notes)
+            return Plan(shown(config.source), "whole", (Whole(estimate=counted),), counted, notes)
         partitions = planned.partitions
         if counted is not None:
             partitions = await counted_in_parts(client, planned, partition_items)
-    return Plan(config.source, "time", tuple(partitions), counted, notes)
+    return Plan(shown(config.source), "time", tuple(partitions), counted, notes)
 
 
 def _parts(page: Page, partition_items: int) -> int:

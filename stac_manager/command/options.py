@@ -51,8 +51,8 @@ class Variable(ParamType):
             return value
         name, equals, variable = str(value).partition("=")
         if not (name and equals and variable.isidentifier()):
-            # What follows the = may be a token by mistake: it is not shown.
-            self.fail(f"{name!r}: write NAME=VARIABLE, an environment variable's name and not its value", param, ctx)
+            # What was given may be a token by mistake: it is not shown.
+            self.fail("write NAME=VARIABLE, an environment variable's name and not its value", param, ctx)
         return name, variable
 
 

@@ -25,12 +25,11 @@ def plan_command(config: dict[str, Any], variables: Variables, partition_items: 
 
     from stac_manager.network.authorities import import_aiohttp_for
     from stac_manager.sinks.job import module_of, run_coroutine
-    from stac_manager.sinks.request import without_query
 
     import_aiohttp_for(config["source"])
     module = module_of(config, variables)
     plan = run_coroutine(module.plan(partition_items=partition_items))
-    document = {**plan.to_json(), "source": without_query(plan.source)}
+    document = plan.to_json()
     if as_json:
         click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         return 0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from operator import methodcaller
 
-from stac_manager.config import IngestConfig
+from stac_manager.config import IngestConfig, shown
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
 from stac_manager.files.catalogs import Walk, why_not_regular
@@ -61,7 +61,7 @@ class Discovery:
         source, kind = local_path(self._config.source), self._config.source_type
         if not os.path.lexists(source):
             if not glob.has_magic(source):
-                raise ConfigurationError(f"source {self._config.source!r} {why_missing(source)}")
+                raise ConfigurationError(f"source {shown(self._config.source)!r} {why_missing(source)}")
             if kind in ("items_directory", "collection"):
                 raise ConfigurationError(f"source_type {kind!r} needs a path, not the glob {source!r}")
             return self._glob(source)

@@ -83,9 +83,10 @@ def from_environment(variables: Variables) -> dict[str, dict[str, str]]:
     Raises:
         ConfigurationError: If a variable is not set.
     """
-    missing = [each for wanted in variables.values() for each in wanted.values() if not os.environ.get(each)]
-    if missing:
-        raise ConfigurationError(f"the environment variable {missing[0]} is not set")
+    for name, variable in (each for wanted in variables.values() for each in wanted.items()):
+        if not os.environ.get(variable):  # it may be a token by mistake
+            shown = variable if variable.isupper() else f"for {name}"
+            raise ConfigurationError(f"the environment variable {shown} is not set")
     return {
         option: {name: os.environ[variable] for name, variable in wanted.items()}
         for option, wanted in variables.items()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stac_manager.config import SECRETS, IngestConfig
+from stac_manager.config import SECRETS, IngestConfig, shown
 from stac_manager.exceptions import ConfigurationError, printable
 from stac_manager.plan import Plan, digest
 from stac_manager.sinks.folder import Header
@@ -37,7 +37,7 @@ class Request:
         options = options_of(self.config)
         kept = {name: value for name, value in options.items() if name not in IRRELEVANT}
         kept["source"] = printable(kept["source"])  # a path need not be text
-        source = printable(without_query(self.config.source))
+        source = printable(shown(self.config.source))
         return Header(digest(kept), source, {**kept, "source": source}, self.layout.format)
 
     @property
@@ -53,11 +53,6 @@ def options_of(config: IngestConfig) -> dict[str, Any]:
     if config.mode == "file" and "://" not in config.source:
         options["source"] = os.path.abspath(config.source)
     return options
-
-
-def without_query(source: str) -> str:
-    """Return a URL as it may be shown: a query can hold a token."""
-    return source.split("?", 1)[0] if "://" in source else source
 
 
 def plan_of_source(request: Request) -> Plan:

@@ -134,6 +134,8 @@ def test_plan_shows_the_partitions(run: Run, source: Path) -> None:
         (("{source}", "{tmp}/x", "--bbox", "1,2,3"), 2, "bbox"),
         (("{source}", "{tmp}/x", "--bbox", "a,b,c,d"), 2, "'a' is not a number"),
         (("{source}", "{tmp}/x", "--header", "A=VARIABLE_THAT_IS_NOT_SET"), 2, "VARIABLE_THAT_IS_NOT_SET is not set"),
+        (("{source}", "{tmp}/x", "--header", "A=s3cret"), 2, "variable for A is not set"),
+        (("{source}", "{tmp}/x", "--header", "Authorization: Bearer s3cret"), 2, "'--header': write NAME=VARIABLE"),
         (("{source}", "-", "--workers", "2"), 2, "standard output"),
         (("-", "{tmp}/x"), 2, "standard input is not read"),
         (("{source}", "{tmp}/x", "--workers", "2", "--max-items", "1"), 2, "--max-items"),
@@ -148,6 +150,7 @@ def test_wrong_usage_is_said_in_a_line(
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+    assert "s3cret" not in done.stderr
     assert not (tmp_path / "x").exists()
 
 
