@@ -303,6 +303,7 @@ def test_headers_reach_the_server_and_nothing_else(run: Run, server: str, tmp_pa
         (("file", "--output", "/dev/null/x.json"), 2, "cannot be written"),
         (("api", "--catalog-url", "http://127.0.0.1:9/"), 1, "cannot be reached: Connection refused"),
         (("api", "--catalog-url", "items/"), 2, "needs an http or https URL"),
+        (("api", "--catalog-url", ""), 2, "'source': expected text of length >= 1"),
         (("api", "--catalog-url", "https://me:s3cret@example.com/"), 2, "leave user and password out of the URL"),
         (("api", "--bbox", "1,2,3"), 2, "needs 4 numbers"),
         (("api", "--datetime", "yesterday"), 2, "not an RFC 3339 instant"),

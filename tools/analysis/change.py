@@ -237,7 +237,8 @@ def _compare_history(row: Row, metric: Metric, before: Sequence[Samples], after:
     has_zero = min(every) == 0
     if has_zero:  # a count that may be 0 has no ratio; one more has
         before, after = ([(commit, [x + 1 for x in samples]) for commit, samples in side] for side in (before, after))
-    spread = certainty.run_spread([samples for _, samples in (*before, *after)])
+    learned = before if len(before) >= max(certainty.MINIMUM_RUNS, len(after)) else (*before, *after)
+    spread = certainty.run_spread([samples for _, samples in learned])  # what is judged is no swing
     before = certainty.level_before(before, after[0], spread, metric)
     runs = [*before, *after]
     split = certainty.best_split(runs, range(len(before), len(runs)))

@@ -141,10 +141,9 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
     search.update({name: value for name, value in asked.items() if value})
     for name, _, variable in (header.partition("=") for header in headers):
         if not name or variable not in os.environ:
-            words = f"and the environment variable {variable!r} must be set"
-            raise click.UsageError(f"--header takes NAME=VARIABLE, {words}")
+            raise click.UsageError(f"--header takes NAME=VARIABLE; environment variable {variable!r} must be set")
         search.setdefault("headers", {})[name] = os.environ[variable]
-    IngestConfig.parse({**search, "source": catalog_url or "http://localhost/"})  # before anything is made or started
+    IngestConfig.parse({**search, "source": "http://localhost/" if catalog_url is None else catalog_url})
     with ExitStack() as stack:
         if catalog_url is None:
             data = _made(max_items, layout="ndjson")

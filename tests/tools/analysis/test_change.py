@@ -66,6 +66,19 @@ def test_the_guilty_commit_is_named(tmp_path: Path) -> None:
     assert named >= 19
 
 
+def test_a_fifth_more_is_seen_after_six_commits(tmp_path: Path) -> None:
+    """Among twenty benchmarks: the change that is judged is no swing."""
+    random = numpy.random.default_rng(6)
+    names = [NAME, *(f"m.Other_{place}.time_x" for place in range(19))]
+    seen = 0
+    for night in range(10):
+        commits = [{name: noisy(random, 1.0, 0.005) for name in names} for _ in range(6)]
+        commits.append({name: noisy(random, 1.2 if name is NAME else 1.0, 0.005) for name in names})
+        found = judged(write_results(tmp_path / str(night), commits))
+        seen += [row.series.benchmark for row in found.regressions] == [NAME]
+    assert seen >= 8
+
+
 def test_the_change_is_that_of_the_columns_beside_it(tmp_path: Path) -> None:
     """Of two commits, the middle is one for the columns and for the change."""
     (row,) = judged(write_results(tmp_path, [{NAME: noisy(numpy.random.default_rng(5), x)} for x in (1, 1.05, 2)])).rows
