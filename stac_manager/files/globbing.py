@@ -39,11 +39,16 @@ def _divided(pattern: str) -> tuple[str, list[str]]:
         rest = rest.replace(os.altsep, os.sep)
     parts = [part for part in rest.split(os.sep) if part]
     top = drive + (os.sep if rest.startswith(os.sep) else "")
-    while parts and not glob.has_magic(parts[0]):
+    while parts and (not glob.has_magic(parts[0]) or _is_folder(top, parts)):
         top = os.path.join(top, parts.pop(0))
     if parts and parts[-1] == "**":
         parts.append("*")
     return top, parts
+
+
+def _is_folder(top: str, parts: list[str]) -> bool:
+    """Tell whether there is a folder called like the next part, such as `scenes [1]`, and more behind it."""
+    return "[" in parts[0] and len(parts) > 1 and os.path.isdir(os.path.join(top, parts[0]))
 
 
 class _Matcher:

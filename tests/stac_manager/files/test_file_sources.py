@@ -65,8 +65,9 @@ async def test_format_overrides_the_suffix(write: Write) -> None:
 
 async def test_glob_reaches_into_folders(write: Write, tmp_path: Path) -> None:
     for index, item in enumerate(ITEMS):
-        write(f"deep/{index}/{item['id']}.json", item)
+        write(f"deep [1]/{index}/{item['id']}.json", item)
     assert await fetch({"source": str(tmp_path / "**" / "*.json")}) == ITEMS
+    assert await fetch({"source": str(tmp_path / "deep [1]" / "[0-9]" / "*.json")}) == ITEMS
 
 
 async def test_collection_with_an_items_folder(write: Write, tmp_path: Path) -> None:
