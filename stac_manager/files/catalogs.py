@@ -12,7 +12,7 @@ from typing import Any
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.files.entry_points import load
-from stac_manager.files.formats import ENTRY_FILES
+from stac_manager.files.formats import LOCAL_ENTRIES
 from stac_manager.files.links import Anchor, anchor_of, resolve
 from stac_manager.files.opening import TOO_MANY_OPEN
 from stac_manager.items import is_catalog
@@ -126,7 +126,7 @@ class Walk:
                 continue
             followed = True
             self.followed += 1
-            if rel == "item" and os.path.basename(target) not in ENTRY_FILES:
+            if rel == "item" and os.path.basename(target) not in LOCAL_ENTRIES:
                 self._item(target)
             else:
                 child = self._child(target, anchors)
@@ -155,7 +155,7 @@ class Walk:
         """Return what goes through a child; None where it is missing, known, or an item after all."""
         try:
             if not path.endswith(".json") and os.path.isdir(path):
-                path = next((each for name in ENTRY_FILES if os.path.isfile(each := os.path.join(path, name))), path)
+                path = next((each for name in LOCAL_ENTRIES if os.path.isfile(each := os.path.join(path, name))), path)
             reason = why_not_regular(path)
             if hash(path) in self._seen if reason is not None else not self._is_new_catalog(path):
                 return None

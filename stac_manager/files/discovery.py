@@ -15,7 +15,15 @@ from stac_manager.context import FailureCollector
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
 from stac_manager.files.catalogs import Walk, why_not_regular
 from stac_manager.files.entry_points import PEEK_BYTES, is_entry_point, is_likely_catalog, load
-from stac_manager.files.formats import ENTRY_FILES, SUFFIXES, Document, Folder, format_of_name, is_archive, is_manifest
+from stac_manager.files.formats import (
+    LOCAL_ENTRIES,
+    SUFFIXES,
+    Document,
+    Folder,
+    format_of_name,
+    is_archive,
+    is_manifest,
+)
 from stac_manager.files.globbing import expand, identity, is_
 from stac_manager.files.leftovers import (
     about_tables,
@@ -78,7 +86,7 @@ class Discovery:
 
     def _is_entry_point(self, path: str) -> bool:
         """Tell whether a file is a Catalog or Collection, whatever its name."""
-        if os.path.basename(path) in ENTRY_FILES:
+        if os.path.basename(path) in LOCAL_ENTRIES:
             return is_entry_point(path)
         if self._form not in (None, "json") or (format_of_name(path) or "json") != "json":
             return False
@@ -120,7 +128,7 @@ class Discovery:
 
     def _folder(self, source: str) -> Sequence[Document]:
         kind = self._config.source_type
-        named = (os.path.join(source, name) for name in ENTRY_FILES)
+        named = (os.path.join(source, name) for name in LOCAL_ENTRIES)
         entries = [path for path in named if os.path.isfile(path) and is_entry_point(path)]
         if kind == "file":
             raise ConfigurationError(f"source {source!r} is a folder; source_type 'file' needs a file")
@@ -138,7 +146,7 @@ class Discovery:
             return self._catalog([os.path.join(source, name) for name in names])
         if kind != "items_directory":
             folders = [os.path.join(source, name) for name in others]
-            self._note("in folders below not read", folders, lambda path: os.path.basename(path) in ENTRY_FILES)
+            self._note("in folders below not read", folders, lambda path: os.path.basename(path) in LOCAL_ENTRIES)
         if not all(map(methodcaller("endswith", ".json"), (*names, *data_sets))):
             self.notes += about_tables([os.path.join(source, "")])
         if not data_sets:
@@ -184,7 +192,7 @@ class Discovery:
             names = parts_in(folder)
         for name in sorted(odd):
             self._is_regular(os.path.join(folder, name))
-        for name in ENTRY_FILES:
+        for name in LOCAL_ENTRIES:
             if name in names and is_entry_point(os.path.join(folder, name)):
                 names.remove(name)
         names.sort()
@@ -224,7 +232,7 @@ class Discovery:
         walk = Walk(self._failures, self._below, self._stopped)
         walk.follow_each(entries)
         folder = os.path.dirname(entries[0])
-        if not walk.paths and not walk.elsewhere and os.path.basename(entries[0]) in ENTRY_FILES:
+        if not walk.paths and not walk.elsewhere and os.path.basename(entries[0]) in LOCAL_ENTRIES:
             listed = [os.path.join(folder, name) for name in self._top(folder or os.curdir)[0]]
             beside = [each for each in listed if not walk.knows(each) and not self._is_entry_point(each)]
             if beside:

@@ -13,7 +13,7 @@ import orjson
 
 from stac_manager.files.broken import NOT_UTF8
 from stac_manager.files.compression import Unpacked
-from stac_manager.files.formats import BOM, ENTRY_FILES, HEAD_BYTES, magic, why_not_text
+from stac_manager.files.formats import BOM, HEAD_BYTES, LOCAL_ENTRIES, magic, why_not_text
 from stac_manager.files.opening import open_file
 from stac_manager.files.window import Window
 from stac_manager.items import is_catalog
@@ -79,7 +79,7 @@ def is_entry_point(path: str) -> bool:
     A large or damaged file is judged by its beginning. One that cannot be read counts as an entry point: following it
     says why.
     """
-    if os.path.basename(path) not in ENTRY_FILES:
+    if os.path.basename(path) not in LOCAL_ENTRIES:
         return False
     if not os.path.isfile(path):
         return True
@@ -87,15 +87,25 @@ def is_entry_point(path: str) -> bool:
         with open(open_file(path), "rb") as file:
             head = file.read(PEEK_BYTES)
         if len(head) == PEEK_BYTES:
-            return BEGINS_AS_ITEMS.match(head) is None
+            return BEGINS_AS_ITEMS.match(_beginning(head)) is None
         if b"Feature" not in head and magic(head) is None and not head.lstrip().startswith(b"["):
             return True  # of 60,000 Collections none is parsed here
         document = parsed(unpacked(head))
     except OSError:
         return True
     except ValueError:
-        return BEGINS_AS_ITEMS.match(head) is None
+        return BEGINS_AS_ITEMS.match(_beginning(head)) is None
     return not is_of_items(document)
+
+
+def _beginning(head: bytes) -> bytes:
+    """Return how a document begins of which this is the head, compressed or not."""
+    kind = magic(head)
+    if kind != "gzip" and kind != "zstd":
+        return head
+    with closing(Window(Unpacked(io.BytesIO(head), kind))) as window:
+        window.more()
+        return bytes(window.view[: window.end])
 
 
 def is_of_items(document: object) -> bool:

@@ -27,6 +27,8 @@ SUFFIXES: dict[str, Format] = {
 }
 ENTRY_FILES = ("catalog.json", "collection.json")
 """What catalogs and collections are called."""
+LOCAL_ENTRIES = tuple(name + suffix for suffix in ("", ".gz", ".zst") for name in ENTRY_FILES)
+"""The same where they may have been compressed in place."""
 PACKED_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd")
 _OTHER_CODECS = (
     ".bz2", ".xz", ".lz4", ".snappy", ".deflate", ".lzo", ".br", ".brotli", ".lzma", ".lz", ".z", ".zz", ".zlib",

@@ -11,7 +11,7 @@ from functools import partial
 
 from stac_manager.exceptions import printable
 from stac_manager.files.formats import (
-    ENTRY_FILES,
+    LOCAL_ENTRIES,
     PACKED_SUFFIXES,
     SUFFIXES,
     Format,
@@ -82,7 +82,7 @@ def is_metadata(name: str) -> bool:
 def nothing_in(source: str, folders: list[str], form: Format | None, stopped: threading.Event) -> str:
     """Say that a folder holds nothing to read, and where there may be something."""
     for name in folders:
-        for entry in ENTRY_FILES:
+        for entry in LOCAL_ENTRIES:
             if os.path.isfile(path := os.path.join(source, name, entry)):
                 return f"source {source!r} holds no {kinds(form)} file; did you mean {path!r}?"
     found, beside = f"source {source!r} holds no {kinds(form)} file", files_in(source)

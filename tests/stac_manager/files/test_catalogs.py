@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from collections.abc import Callable
@@ -150,9 +151,9 @@ async def test_missing_and_broken_children_are_failures_and_the_rest_arrives(wri
 async def test_a_published_catalog_is_read_where_it_was_copied_to(
     own: str, url: str, third: str, write: Write, tmp_path: Path
 ) -> None:
-    write("c/catalog.json", catalog(("self", f"{own}/catalog.json"), ("child", f"{url}/a%20b/collection.json")))
+    write("c/catalog.json.gz", catalog(("self", f"{own}/catalog.json"), ("child", f"{url}/a%20b/collection.json")))
     links = [("item", f"{url}/a%20b/x/1.json"), ("item", "./2.json"), ("item", third)]
-    write("c/a b/collection.json", catalog(*links))  # without a self link: the parent's holds
+    write("c/a b/collection.json.zst", catalog(*links))  # without a self link: the parent's holds
     for name in ("a b/x/1.json", "a b/2.json.gz", "3.json.zst"):  # compressed in place
         write(f"c/{name}", make_item(Path(name).name[0]))
     assert await fetched(tmp_path / "c") == (["1", "2", "3"], [], [])
@@ -214,20 +215,22 @@ async def test_a_collection_by_another_name(characters: int, write: Write, tmp_p
         assert (await fetched(tmp_path / source))[0] == ["a"]
 
 
-@pytest.mark.parametrize("name", ["collection.json", "catalog.json"])
+@pytest.mark.parametrize("name", ["collection.json", "catalog.json.gz"])
 @pytest.mark.parametrize("kind", ["item", "pages", "array", "large", "truncated"])
 async def test_a_file_that_is_called_as_an_entry_point_and_holds_items(
     name: str, kind: str, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kind == "large":
-        monkeypatch.setattr(entry_points, "PEEK_BYTES", 64)
+        monkeypatch.setattr(entry_points, "PEEK_BYTES", 200)
     item = make_item("a")
     forms = {"item": item, "array": [item], "truncated": f"[{json.dumps(item)}, ".encode()}
-    write(f"c/{name}", forms.get(kind, {"type": "FeatureCollection", "features": [item]}))
+    form = forms.get(kind, {"type": "FeatureCollection", "features": [item]})
+    data = form if isinstance(form, bytes) else json.dumps(form).encode()
+    write(f"c/{name}", gzip.compress(data) if name.endswith(".gz") else data)
     found, failures, _ = await fetched(tmp_path / "c" / name)
     assert (found, len(failures)) == (["a"], int(kind == "truncated"))
     write("c/b.json", make_item("b"))
-    for source in ("c", "c/*.json", "c/*"):
+    for source in ("c", "c/*.json*", "c/*"):
         assert sorted((await fetched(tmp_path / source))[0]) == ["a", "b"]
 
 
