@@ -879,6 +879,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "composites, without counts": lambda: Case([], composites, world={"counts": False}),
     "the ends of time": lambda: Case([], at_the_ends_of_time),
     "equal ids": lambda: Case([], equal_ids),
+    "one that ends its page is poison, by offset, nothing cuts, without counts": lambda: Case(
+        [PoisonedItem("item-0049"), Ignores("datetime", "bbox")], at_one_instant,
+        world={"counts": False, "paging": "offset"}, most_requests=60, most_failures=1,
+    ),
 }  # fmt: skip
 
 
