@@ -182,6 +182,11 @@ class Cutter:
             edges.add(int(high) - 1)
         return self._cut_at(piece, edges)
 
+    def halve(self, piece: Partition) -> list[Interval]:
+        """Cut an interval in the middle, wherever its items are believed to be."""
+        assert isinstance(piece, Interval)
+        return self._cut_at(piece, {int(sum(self._stretch(piece))) // 2})
+
     def cut_out(self, piece: Partition, ended: float) -> list[Interval]:
         """Cut an interval around what is behind a page, newest first, that ended at a second: it is a heap if there is
         nothing around that."""

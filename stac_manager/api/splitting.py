@@ -239,6 +239,8 @@ class Splitter:
         if in_order and ended is not None and reading.ending.error and isinstance(self._cuts, Cutter):
             found = self._cuts.cut_out(share.partition, ended)
         found = found or self._cuts.cut(share.partition, parts, reached)
+        if not found and reading.ending.error and isinstance(self._cuts, Cutter):
+            found = self._cuts.halve(share.partition)
         if reading.counted is None:  # nobody knows
             found = [replace(part, estimate=None) for part in found]
         return [Share(part, before, depth, failing, doubted=share.doubted) for part in found]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from bisect import bisect_left
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from math import inf
@@ -178,6 +179,16 @@ def test_parts_for_those_who_begin_later_are_smaller(workers: int, last: float) 
     assert sizes[-1] / sizes[0] == pytest.approx(last, abs=0.01)
     assert sizes[0] == pytest.approx(sizes[min(workers, 9)], abs=1)
     assert all(before >= after - 1 for before, after in pairwise(sizes))
+
+
+def test_what_fails_is_cut_in_the_middle_if_all_is_believed_to_lie_in_its_last_second() -> None:
+    cutter = Cutter(Bounds.parse(None), Density([0, 999.7, 1_000], [0, 600]))
+    piece = Interval(0, 1_000 * SECOND)
+    assert not cutter.cut(piece, 2)
+    reading = Reading(Share(piece), NEXT, None)
+    reading.fail("500")
+    parts = [share.partition for share in Splitter(cutter, Sizes()).repaired(reading, 10)]
+    assert parts == [replace(piece, end=500 * SECOND, estimate=None), replace(piece, start=500 * SECOND, estimate=None)]
 
 
 YEARS = 4 * 365 * 86_400
