@@ -135,7 +135,7 @@ def concurrency(level: object) -> object:
 def paths(names: tuple[str, ...]) -> tuple[str, ...]:
     """Write each as a path from the item: what is no member of an item is one of its properties."""
     for name in names:
-        if not all(name.split(".")) or name.startswith("-"):
+        if not all(name.split(".")) or name[0] in "+-" or "*" in name or name != name.strip():
             raise ValueError(f"names members to keep, such as 'properties.datetime' or 'assets.B04.href', not {name!r}")
     written = (name if name.split(".")[0] in ITEM_MEMBERS else f"properties.{name}" for name in names)
     return tuple(dict.fromkeys(written))

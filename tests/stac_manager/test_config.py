@@ -96,6 +96,8 @@ def test_a_path_object_is_a_source() -> None:
         ({**API, "collection_id": "a", "collections": ["b"]}, "give one of them"),
         ({**API, "collections": []}, "option 'collections'"),
         ({**API, "fields": ["-links"]}, "names members to keep"),
+        ({**API, "fields": ["assets.*"]}, "names members to keep"),
+        ({**API, "fields": ["+bbox"]}, "names members to keep"),
         ({**API, "format": "json"}, "format: only for mode 'file'"),
         ({**API, "limit": 2.5}, "option 'limit': expected a whole number (got 2.5)"),
         ({**API, "timeout": 0}, "option 'timeout': expected a number > 0"),
