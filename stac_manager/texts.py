@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import marshal
+import sys
 from typing import Any, NoReturn
 
 import orjson
 
 from stac_manager.protocols import Item
 
+DEEPEST = 5_000
+"""More levels than orjson reads (1,024), and than are called before something is written."""
 _EXPONENT = orjson.dumps(1e300)[1:-3]
 """Is in every double from 1e16 on that orjson writes: `e+`, or `e`."""
 _SIGN = _EXPONENT[-1]
@@ -84,8 +87,13 @@ def text_of(item: Item) -> bytes:
         return item.text
     try:
         return orjson.dumps(item)
-    except TypeError:
-        return json.dumps(item, separators=(",", ":"), allow_nan=False).encode()
+    except TypeError:  # it reads deeper than it writes, as Python's own limit is without this
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, DEEPEST))
+        try:
+            return json.dumps(item, separators=(",", ":"), allow_nan=False).encode()
+        finally:
+            sys.setrecursionlimit(limit)
 
 
 def canonical(value: Any) -> bytes:

@@ -135,7 +135,7 @@ ODD = [
     deep(1021),
     deep(1024),
 ]
-ODD += ["\f" + long(), long().replace(", ", ",\r ", 1)]
+ODD += ["\f" + long(), long().replace(", ", ",\r ", 1), deep(1021).replace(", ", ",\r ", 1)]
 ODD += [long().replace(place, f"{place.split(':')[0]}: {value}", 1) for place in PLACES for value in VALUES]
 
 
