@@ -60,11 +60,13 @@ class Answer:
     @property
     def links(self) -> list[dict[str, Any]]:
         """Its links, as far as they are any: a list, or addresses or links by their relation (HAL, JSON:API)."""
-        links = self.document.get("links") or self.document.get("_links")
-        if isinstance(links, dict):
-            as_links = ((name, to if isinstance(to, dict) else {"href": to}) for name, to in links.items())
-            links = [{"rel": name.lstrip("_"), **link} for name, link in as_links]
-        return [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+        found: list[Any] = []
+        for links in map(self.document.get, ("links", "_links")):
+            if isinstance(links, dict):
+                as_links = ((name, to if isinstance(to, dict) else {"href": to}) for name, to in links.items())
+                links = [{"rel": name.lstrip("_"), **link} for name, link in as_links]
+            found += links if isinstance(links, list) else []
+        return [link for link in found if isinstance(link, dict)]
 
 
 class Client:

@@ -8,12 +8,13 @@ from itertools import islice
 from typing import Any
 
 import orjson
+from yarl import URL
 
 from stac_manager.api.features import DamagedPageError, Outline
 from stac_manager.api.http import Answer, Client
 from stac_manager.api.next_links import LinkError, next_request
 from stac_manager.api.ownership import collection_of
-from stac_manager.api.requests import Request, limit_of, numbers_of, page_after, with_limit
+from stac_manager.api.requests import Request, as_query, limit_of, numbers_of, page_after, with_limit
 from stac_manager.api.seen import marked
 from stac_manager.exceptions import DataProcessingError, StatusError
 from stac_manager.network.discreet import without
@@ -152,7 +153,10 @@ async def fetch_page(
                 raise OneItemError(str(error), error.status) from error
             if error.status != 405 or request.method != "POST" or is_first:
                 raise
-            request = Request("GET", request.url, headers=request.headers)
+            url = URL(request.url, encoded=True)
+            said = {} if url.raw_query_string else request.body or {}
+            url = url.extend_query({name: as_query(value) for name, value in said.items()})
+            request = Request("GET", str(url), headers=request.headers)
 
 
 async def look_at_one(client: Client, request: Request) -> None:

@@ -122,11 +122,11 @@ class NextLink(Habit):
                 link["body"] = json.dumps(link["body"])
             elif self.kind == "by_relation":
                 page["_links"] = {"_self": world.url, "_next": link}
-                page["links"] = []
+                page["links"] = [{"rel": "self", "href": world.url}]
             elif self.kind == "no_address":
                 link["href"] = {"url": link["href"]}
             elif self.kind == "absent":
-                page["links"] = []
+                page["links"] = [{"rel": "self", "href": world.url}]
             elif self.kind == "escaped_as_html":
                 link["href"] = link["href"].replace("&", "&amp;")
             elif self.kind == "asks_for_more" and "body" in link:  # GEODES
