@@ -185,7 +185,8 @@ class Ledger:
         be lost then. Where other hands read that page it may still come."""
         members, memory = page.with_overlap(self._loads), reading.memory
         before = next(members, None) if page.overlaps else None
-        if before is None or (mark := marked(before)[0]) in memory.own or mark in memory.others:
+        came = before is None or reading.stopped  # of a reading that is stopped, no page is read to its end
+        if came or (mark := marked(before)[0]) in memory.own or mark in memory.others:
             return members
         if not is_named(before):  # it is known by all it says, which may change
             reading.ending.unproved = True
@@ -277,8 +278,9 @@ class Ledger:
             return FOREIGN
         if not isinstance(member, dict):
             return UNCLEAR
-        verdict = owner(member, reading.share.partition)
-        of_a_tile = verdict is FOREIGN and isinstance(reading.share.partition, Tile)
+        part = reading.share.partition
+        verdict = owner(member, part)
+        of_a_tile = verdict is FOREIGN and isinstance(part, Tile) and part.start is part.end is part.nulls is None
         return UNCLEAR if of_a_tile and is_outside(self.conditions.asked.bbox, member) else verdict
 
     def _came_before(self, reading: Reading, mark: int, *, unclear: bool) -> bool:
