@@ -171,6 +171,7 @@ class Tile(Partition):
 
     Attributes:
         start, end: An interval of time to which it is limited as well, as in `Interval`.
+        nulls: Whether only items without `datetime` are in it, or none; None for both.
     """
 
     kind: ClassVar[str] = "tile"
@@ -180,6 +181,7 @@ class Tile(Partition):
     north: float
     start: int | None = None
     end: int | None = None
+    nulls: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,7 @@ class Beyond:
     def _end(self, reading: Reading, came: int) -> int:
         """How many items a part of a search has, or all of it that `came`; 0 where its count says something else."""
         if isinstance(reading.share.partition, Interval | Tile):
-            return reading.tally.members if reading.counted in (None, self._limit) else 0
+            return reading.tally.members if reading.counted in (None, self._limit, self._proof.counted) else 0
         return came if self._proof.counted in (None, came) else 0
 
     def _may_go_on(self, query: Query, end: int) -> bool:

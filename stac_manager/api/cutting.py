@@ -197,7 +197,8 @@ class Cutter:
         return [piece]
 
     def _cut_at(self, piece: Interval, edges: set[int]) -> list[Interval]:
-        inside = sorted({edge * SECOND for edge in map(self._beside, edges) if self._is_inside(edge, piece)})
+        beside = (self._beside(edge, piece) for edge in edges)
+        inside = sorted({edge * SECOND for edge in beside if self._is_inside(edge, piece)})
         if not inside:
             return []
         parts = (
@@ -206,11 +207,12 @@ class Cutter:
         )
         return [replace(part, estimate=round(self._density.weight(*self._stretch(part)))) for part in parts]
 
-    def _beside(self, edge: int) -> int:
-        """An edge, or one near it that has no heap within the second that is asked for around it."""
+    def _beside(self, edge: int, piece: Interval) -> int:
+        """An edge, or one near it that has no heap within the second that is asked for around it, inside if one is."""
         for heap in self._heaps:
             if heap - AWAY < edge < heap + 1 + AWAY:
-                return heap - AWAY if edge <= heap else heap + 1 + AWAY
+                places = sorted((heap - AWAY, heap + 1 + AWAY), reverse=edge > heap)
+                return next((place for place in places if self._is_inside(place, piece)), places[0])
         return edge
 
     def _is_inside(self, edge: int, piece: Interval) -> bool:

@@ -272,7 +272,9 @@ class Search:
             if self._splitter is None and (helped := await self.ways.help(self.query, reading)) is not None:
                 self._cut_after_all(reading, helped)
             splitter, about = self._splitter, (self._fetcher.sizes.largest, self._ledger.lacks_only(reading))
-            shares = splitter.repaired(reading, *about) if splitter else self.ways.halved(self.query, reading)
+            shares = await self.ways.by_space(self.query, reading, splitter)
+            if not shares:
+                shares = splitter.repaired(reading, *about) if splitter else self.ways.halved(self.query, reading)
             if not shares and about[1] not in (0, 1) and self._ledger.left is None:
                 shares = await from_both_ends(self._fetcher.client, self.query, reading)
             self._replace(reading, shares or await walked_anew(self._fetcher.client, reading))

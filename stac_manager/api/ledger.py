@@ -184,9 +184,8 @@ class Ledger:
         """Give the members of a page, and the last one of the page before it if that did not come: Items in between may
         be lost then. Where other hands read that page it may still come."""
         members, memory = page.with_overlap(self._loads), reading.memory
-        before = next(members, None) if page.overlaps else None
-        came = before is None or reading.stopped  # of a reading that is stopped, no page is read to its end
-        if came or (mark := marked(before)[0]) in memory.own or mark in memory.others:
+        before = next(members, None) if page.overlaps and not reading.stopped else None
+        if before is None or (mark := marked(before)[0]) in memory.own or mark in memory.others:
             return members
         if not is_named(before):  # it is known by all it says, which may change
             reading.ending.unproved = True
@@ -278,10 +277,9 @@ class Ledger:
             return FOREIGN
         if not isinstance(member, dict):
             return UNCLEAR
-        part = reading.share.partition
+        plain = isinstance(part := reading.share.partition, Tile) and part.start is part.end is part.nulls is None
         verdict = owner(member, part)
-        of_a_tile = verdict is FOREIGN and isinstance(part, Tile) and part.start is part.end is part.nulls is None
-        return UNCLEAR if of_a_tile and is_outside(self.conditions.asked.bbox, member) else verdict
+        return UNCLEAR if plain and verdict is FOREIGN and is_outside(self.conditions.asked.bbox, member) else verdict
 
     def _came_before(self, reading: Reading, mark: int, *, unclear: bool) -> bool:
         """Whether a member came to other readings, or was delivered to them; it is remembered."""

@@ -157,6 +157,8 @@ def _by_place(item: Mapping[str, Any], tile: Tile) -> Owner:
     inside = (tile.west <= x < tile.east or (x == tile.east == 180)) and (
         tile.south <= y < tile.north or (y == tile.north == 90)
     )
+    if tile.nulls is not None and tile.nulls is not has_null_datetime(item):
+        return FOREIGN
     if not inside or (tile.start is None and tile.end is None):
         return OWN if inside else FOREIGN
     return _by_time(item, tile.start, tile.end)

@@ -216,6 +216,7 @@ class Query:
                 return {
                     "bbox": padded(partition, self.body.get("bbox")),
                     "datetime": self.bounds.text(partition.start, partition.end, MARGIN_SECONDS),
+                    **(null_filter(self.body.get("filter"), "datetime") if partition.nulls else {}),
                 }
         return {}
 

@@ -83,6 +83,7 @@ class Splitter:
 
     def __init__(self, cuts: Cuts, sizes: Sizes, pages: int = 0) -> None:
         self._cuts = cuts
+        self._by_space = cuts if isinstance(cuts, SpaceCuts) else SpaceCuts(())
         self._sizes = sizes
         self.repairs = Repairs(pages)
         self._spent = 0  # requests for sharing work of which nobody knows how much it is
@@ -90,7 +91,15 @@ class Splitter:
 
     def can_cut(self, reading: Reading) -> bool:
         """Tell whether a partition can be cut at all."""
-        return not reading.share.alone and self._cuts.can_cut(reading.share.partition)
+        return not (reading.share.alone or self.is_smallest(reading.share.partition))
+
+    def is_smallest(self, part: Partition) -> bool:
+        """Whether neither time nor space, whichever it is a part of, cuts a partition."""
+        return not self._cuts_of(part).can_cut(part)
+
+    def _cuts_of(self, part: Partition) -> Cuts:
+        """What cuts a partition: a tile may be one of an interval that time does not cut."""
+        return self._by_space if isinstance(part, Tile) else self._cuts
 
     def attempts(self, reading: Reading, *, works: bool) -> int | None:
         """How often a page is asked for where that tells whether to cut, and not what it holds: where it is cut around
@@ -117,10 +126,12 @@ class Splitter:
         counted, partition = reading.counted, reading.share.partition
         if counted is None:
             return []
-        self._cuts.learn(partition, counted)
-        if counted <= page.size or not self._divides or not self._cuts.can_cut(partition):
+        cuts = self._cuts_of(partition)
+        cuts.learn(partition, counted)
+        if counted <= page.size or not self._divides or not cuts.can_cut(partition):
             return []
         if page.following is None:  # cut off; or items are missing, or the count is wrong
+            cuts.extrapolate(partition, page.objects(), counted - page.size)
             parts = self.repairs.parts_of_cut_off(counted / (CUT_OFF_SHARE * max(page.size, 1)))
             return self._cut_short(reading, parts) if reading.memory.last_was_full else []
         if counted <= OVERSIZE * min(self._sizes.items, partition.estimate or 0) + page_size:
@@ -128,7 +139,7 @@ class Splitter:
         members = page.objects()
         if 2 * sum(owner(member, partition) is OWN for member in members) < len(members):
             return []
-        self._cuts.extrapolate(partition, members, counted - page.size)
+        cuts.extrapolate(partition, members, counted - page.size)
         parts = parts_of_oversized(counted, page_size, self._sizes)
         return self._cut(reading, parts) if parts else []
 
@@ -218,7 +229,7 @@ class Splitter:
     def _halved(self, share: Share, newer: Sequence[Partition]) -> list[Share]:
         """Cut a part that fails in two, of which one is read, and tells of the other one."""
         part = share.partition
-        found: Sequence[Partition] = self._cuts.cut(part, 2) if self._cuts.can_cut(part) else ()
+        found: Sequence[Partition] = () if self.is_smallest(part) else self._cuts_of(part).cut(part, 2)
         one, *others = [replace(each, estimate=None) for each in found or [part]]
         if not others or _is_short(one) or _is_short(others[0]) or not self.repairs.spend(2):
             return []
@@ -236,11 +247,13 @@ class Splitter:
         failing = share.failing or reading.ending.error is not None
         found: Sequence[Partition] = ()
         in_order, ended = reading.descent.is_in_order and not reading.ending.lapsed, reading.descent.ended
-        if in_order and ended is not None and reading.ending.error and isinstance(self._cuts, Cutter):
-            found = self._cuts.cut_out(share.partition, ended)
-        found = found or self._cuts.cut(share.partition, parts, reached)
-        if not found and reading.ending.error and isinstance(self._cuts, Cutter):
-            found = self._cuts.halve(share.partition)
+        cuts = self._cuts_of(share.partition)
+        by_time = cuts if isinstance(cuts, Cutter) and reading.ending.error else None
+        if in_order and ended is not None and by_time:
+            found = by_time.cut_out(share.partition, ended)
+        found = found or cuts.cut(share.partition, parts, reached)
+        if not found and by_time:
+            found = by_time.halve(share.partition)
         if reading.counted is None:  # nobody knows
             found = [replace(part, estimate=None) for part in found]
         return [Share(part, before, depth, failing, doubted=share.doubted) for part in found]

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from math import ceil
 
 from stac_manager.api.by_number import ByNumber, Frontier, look_at
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
+from stac_manager.api.forms import found
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
-from stac_manager.api.planning import NULLS_LOST, Planned, Planner
-from stac_manager.api.query import Query
+from stac_manager.api.planning import Planned, Planner
+from stac_manager.api.query import NOWHERE, Query
 from stac_manager.api.reading import CAPPED, Reading
 from stac_manager.api.requests import LARGE_PAGE, Counter, Request, counter_of, counter_of_sizes
 from stac_manager.api.seen import Seen
 from stac_manager.api.shares import Share
+from stac_manager.api.space import SpaceCuts
+from stac_manager.api.splitting import Splitter
 from stac_manager.api.survey import around_first_page
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.plan import Pages, Partition, Tile, Whole
+from stac_manager.plan import Interval, NoDatetime, Pages, Partition, Tile, Whole
 
 BY_NAMES = "The search was sent in parts: its ids, or its Collections, do not fit into one request."
 ONE_BY_ONE = "Collections were searched one by one: the server has no search in several at once."
@@ -28,6 +32,7 @@ FEWEST_TO_PROVE = 10  # and fewer are read so soon that hardly an Item comes or 
 MOST_AT_ONCE, DOUBTED_AT_ONCE = 4, 16
 """What a search is cut for that was meant to be read in sequence; if its count is all that says why, in finer parts:
 some of them are enough to see whether counts are wrong."""
+MOST_TILES = 64
 
 
 class Ways:
@@ -166,10 +171,32 @@ class Ways:
 
     def halved(self, query: Query, reading: Reading) -> list[Share]:
         """Two parts of a search for ids of which a page cannot be had; a server that ignores ids gives all to each."""
-        parts = query.halves(reading.share.partition) if reading.ending.error else []
+        parts = query.halves(reading.share.partition) if reading.ending.error or reading.memory.last_was_full else []
         if parts and self._ledger.claims.delivered is None:
             self._ledger.claims.delivered = Seen()
-        return [Share(part, reading.before, failing=True) for part in parts]
+        return [Share(part, reading.before, failing=bool(reading.ending.error)) for part in parts]
+
+    async def by_space(self, query: Query, reading: Reading, splitter: Splitter | None) -> list[Share]:
+        """Tiles of what time does not cut, and links do not show to its end, if the server filters by bbox."""
+        part, ending, members = reading.share.partition, reading.ending, reading.tally.members
+        match part:
+            case Interval(start, end, by_start):
+                nulls = None if by_start else False
+            case NoDatetime():
+                start, end, nulls = None, None, True
+            case _:
+                return []
+        ends_early = ending.error or ending.problem or reading.memory.last_was_full
+        items = 2 * members if ending.problem == CAPPED else reading.counted
+        smallest = splitter is not None and splitter.is_smallest(part)
+        if not (ends_early and items and smallest) or {"bbox", "intersects"} & query.body.keys():
+            return []
+        nowhere = await found(self._fetcher.client, query, part, others={"bbox": list(NOWHERE)})
+        if nowhere is None or nowhere.size:
+            return []
+        tiles = SpaceCuts(()).plan(None, min(ceil(items / self._fetcher.page_size) + 1, MOST_TILES))
+        parts = [replace(tile, start=start, end=end, nulls=nulls) for tile in tiles]
+        return [Share(each, reading.before, failing=ending.error is not None) for each in parts]
 
     async def look(self, reading: Reading) -> Planned | None:
         """Look for another way to cut what is being read in sequence."""
@@ -219,18 +246,20 @@ class Ways:
             with suppress(DataProcessingError):
                 known = await around_first_page(self._fetcher.client, query, DataProcessingError(error))
                 return None if known is None else await planner.around(known, MOST_AT_ONCE)
-        lossy = error is not None and self._planned.reason == NULLS_LOST
-        if planner is None or not reading.tally.members or (self._planned.reason and not lossy):
+        planned = self._planned
+        if planner is None or not reading.tally.members or planned.reason in (BY_NAMES, ONE_BY_ONE):
             return None
         try:
-            workers, planned = DOUBTED_AT_ONCE if reading.contradicts else 1, self._planned
-            if not lossy:
+            workers = DOUBTED_AT_ONCE if reading.contradicts else 1
+            if planned.reason == "":
                 planned = await planner.plan(MOST_AT_ONCE, lambda page: max(parts_for(page, workers), 2))
-            planned = await planner.another_way(planned, MOST_AT_ONCE)
+            if planned.cuts is None:
+                planned = await planner.another_way(planned, MOST_AT_ONCE)
             if planned.cuts is not None:
+                self._planned = planned
                 return planned
             return None if error is None else await self._despite_nulls(planner, planned, reading)
         except DataProcessingError:
-            if error is not None and not lossy:
+            if error is not None and not self._planned.reason:
                 raise DataProcessingError(error) from None
             return None

@@ -536,7 +536,15 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "next is a token, without counts": lambda: Case([OlderAnswers("search:metadata", "none")], most_requests=60),
     "older counts": lambda: Case([OlderAnswers("meta", "found", tokens=False)], most_requests=50),
-    "next is absent": lambda: Case([NextLink("absent")]),
+    "next is absent, one instant": lambda: Case([NextLink("absent")], at_one_instant, most_requests=70),
+    "next is absent, half at one instant": lambda: Case([NextLink("absent")], half_at_one_instant, most_requests=100),
+    "next is absent, without datetime": lambda: Case(
+        [NextLink("absent")], lambda: without_datetime_at(*range(0, COUNT, 3)), most_requests=90
+    ),
+    "next is absent, ids": lambda: Case(
+        [NextLink("absent")], options={"ids": [f"item-{number:04}" for number in range(30)]},
+        wanted=lambda item: item["id"] < "item-0030", most_requests=20,
+    ),
     "next is absent, at the ends of time, without counts": lambda: Case(
         [NextLink("absent")], lambda: at_the_ends_of_time()[-14:], world={"counts": False}, most_requests=250
     ),

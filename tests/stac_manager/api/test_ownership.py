@@ -52,6 +52,8 @@ def point(x: float, y: float) -> dict[str, Any]:
         (Tile(0, 0, 10, 10), item(), FOREIGN),
         (Tile(0, 0, 10, 10, MAY, None), item(point(1, 1), datetime=FIRST), OWN),
         (Tile(0, 0, 10, 10, None, MAY), item(point(1, 1), datetime=FIRST), FOREIGN),
+        (Tile(0, 0, 10, 10, nulls=True), item(point(1, 1), datetime=FIRST), FOREIGN),
+        (Tile(0, 0, 10, 10, nulls=True), item(point(1, 1), datetime=None), OWN),
         (Whole(), item(), OWN),
     ],
 )
