@@ -61,7 +61,9 @@ class Capacity:
         self._answered.append((began, now))
         self._answers += 1
         if self._tried is not None and self._answers > GUESS_ROUNDS * self._tried:
-            self.guess, self._tried, self._answers = None, 2 * self._tried, 0
+            sure = self.guess != self._tried  # that it is no limit
+            self.guess, self._tried = (None, 2 * self._tried) if sure else (self.guess, self._tried + 1)
+            self._answers = 0
         if self.level is not None and self._answers >= (1 if self._steps.raised else self._steps.rounds) * self.level:
             self._steps.falls = 0
             self._steps.rounds = FIRST_ROUNDS if self._steps.raised else self._steps.rounds
@@ -70,8 +72,8 @@ class Capacity:
 
     @property
     def most(self) -> int | None:
-        """How many to send at once. One more than what is guessed tells whether that is the limit; where those pass,
-        twice as many."""
+        """How many to send at once: what is guessed, as a search may end before it matters, then one more, which tells
+        whether that is the limit; where those pass, twice as many."""
         return self.level or self._tried
 
     def refused(self, began: float, now: float, in_flight: int) -> bool:
@@ -118,7 +120,8 @@ class Capacity:
         if self._any_wave:
             self._answered.clear()
         if together or not self._any_wave:
-            self._tried = self.guess + 1 if self.guess is not None and (self._any_wave or first_wave) else None
+            tried = self.guess is not None and (self._any_wave or first_wave)
+            self._tried = (self.guess or 0) + self._any_wave if tried else None
         return together
 
     def _lower(self, level: int, now: float) -> bool:

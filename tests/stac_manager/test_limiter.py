@@ -503,9 +503,13 @@ def test_as_many_as_are_answered_together_are_sent_at_once(most: int) -> None:
     wave(capacity, 0.0, 8, most)
     capacity.passed(0.5, 0.6)
     assert (capacity.level, capacity.guess) == (None, most), "it may be the rate"
-    wave(capacity, 1.0, most + 1, most)
+    assert capacity.most == most, "one more may be refused: only a long search is worth that"
+    for second in (1, 2):
+        wave(capacity, second, most, most)
+    assert capacity.most == most + 1
+    wave(capacity, 3.0, most + 1, most)
     assert capacity.level == most
-    for second in range(2, 2 + FIRST_ROUNDS):
+    for second in range(4, 4 + FIRST_ROUNDS):
         wave(capacity, second, most, most)
     assert capacity.level == most + 1, "one more is tried, now and then"
 
