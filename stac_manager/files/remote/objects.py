@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import time
+import unicodedata
 import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -56,12 +57,13 @@ class ObjectStores:
     async def get(self, url: str, most: int, span: tuple[int, int] | None = None) -> Fetched:
         """Get an object, or the bytes [start, stop) of it. One of more than `most` bytes is not read: `data` is None.
 
-        Its key is the path as it is written; where there is none, the path unescaped.
+        Its key is the path as it is written; where there is none, the path unescaped, with accents composed or not.
 
         Raises:
             RemoteError: If it cannot be had.
         """
-        keys = list(dict.fromkeys([_key(url), urllib.parse.unquote(_key(url))]))
+        plain = urllib.parse.unquote(_key(url))
+        keys = list(dict.fromkeys([_key(url), plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))]))
         for key in keys:
             try:
                 return await self._get(url, key, most, span)
@@ -136,6 +138,9 @@ class ObjectStores:
                 f"option 'storage_options': {STORES[origin[0]]} cannot be asked with these; what it needs: "
                 f"https://developmentseed.org/obstore/latest/api/store/{STORES[origin[0]].lower()}/ (az: account_name)"
             ) from None
+
+
+_ODD_KEYS = "keys with an empty name, '.', '..' or control characters"
 
 
 class Listing:
@@ -246,10 +251,8 @@ def _translated(text: str) -> RemoteError:
         return RemoteError("it is archived (Glacier); restore it first")
     if "invalid path" in text:
         key = _KEY.search(text)
-        return RemoteError(
-            "obstore cannot list keys with an empty name, '.', '..' or control characters"
-            f"{f', such as {key[1]!r}' if key else ''}; name a prefix without them, or each document by its URL"
-        )
+        shown = f", such as {key[1]!r}" if key else ""
+        return RemoteError(f"obstore cannot list {_ODD_KEYS}{shown}; name a prefix without them, or https addresses")
     if "169.254.169.254" in text or "redential" in text:
         return RemoteError(f"no credentials were found; {HINT}")
     if found:
@@ -259,7 +262,7 @@ def _translated(text: str) -> RemoteError:
     if "InvalidCertificate" in text:
         return RemoteError(f"no secure connection: the certificate of the store is not trusted{CA_HINT}")
     if "parse path" in text:
-        return RemoteError("not a path that an object store can have")
+        return RemoteError(f"obstore cannot get {_ODD_KEYS}; name its https address")
     if "requested range" in text.lower() or "Range" in text:
         return RemoteError("the store does not give that range")
     if "timed out" in text or "TimedOut" in text:

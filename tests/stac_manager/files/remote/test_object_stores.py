@@ -40,11 +40,11 @@ def catalog(*links: tuple[str, str]) -> bytes:
 OBJECTS = {
     "stac/catalog.json": catalog(("child", "./x/collection.json"), ("item", "b c.json"), ("item", "gone.json")),
     "stac/x/collection.json": catalog(
-        ("item", "s3://bucket/stac/x/1.json"), ("item", "2%20.json"), ("item", "3%20.json")
+        ("item", "s3://bucket/stac/x/1.json"), ("item", "2%20.json"), ("item", "3%20%C3%A9.json")
     ),
     "stac/x/1.json": document(item("1")),
     "stac/x/2%20.json": document(item("2")),  # a key as it is written
-    "stac/x/3 .json": document(item("3")),  # or as a URL has it
+    "stac/x/3 e\u0301.json": document(item("3")),  # or as a URL has it, with accents as a Mac writes them
     "stac/b c.json": document(item("b c")),
     "parts/collection=a/1.ndjson": document(item("p1", None)) + b"\n" + document(item("p2", None)),
     "parts/collection=b/2.ndjson": document(item("p3", None)),
@@ -261,6 +261,7 @@ def test_other_buckets_are_asked_anonymously(store: dict[str, Any]) -> None:
         ("s3://bucket/markers/b.parquet/", {}, ConfigurationError, "holds no data file"),
         ("s3://bucket/hadoop/", {}, ConfigurationError, "give a glob: 's3://bucket/hadoop/**'"),
         ("s3://other-bucket/slashes", {}, DataProcessingError, "such as 'slashes//a.json'"),
+        ("s3://other-bucket/slashes//a.json", {}, DataProcessingError, "control characters; name its https address"),
         ("s3://bucket/lonely/", {}, DataProcessingError, "read items beside it by s3://bucket/lonely/**"),
         ("s3://bucket/stac/", {"skip_signature": True}, DataProcessingError, "access denied (403); for public data"),
         ("s3://bucket/stac/", {"regio": "x"}, ConfigurationError, "'regio' is not valid for store 'S3'"),
