@@ -251,7 +251,7 @@ def _culprit(rows: Sequence[dict[str, Any]]) -> str | None:
         try:
             own = pa.array([row]).type
         except (pa.ArrowException, OverflowError) as error:
-            return f"item {row.get('id')!r}: cannot be a row of a table: {error}"
+            return f"item {row.get('id')!r}: column {_unfit(row)}: {error}{_INSTEAD}"
         if kind is not None and (found := _conflict(kind, own, "")):
             return f"item {row.get('id')!r}: {found}{_BOTH}"
         kind = own if kind is None else pa.struct(list(joined(pa.schema(list(kind)), pa.schema(list(own)))))
@@ -261,6 +261,16 @@ def _culprit(rows: Sequence[dict[str, Any]]) -> str | None:
         except pa.ArrowException as error:
             return f"item {row.get('id')!r}: {error}{_BOTH}"
     return None
+
+
+def _unfit(value: Any, path: str = "") -> str:
+    """Name the member that no column can hold."""
+    for name, each in value.items() if type(value) is dict else ():
+        try:
+            pa.array([each])
+        except (pa.ArrowException, OverflowError):
+            return _unfit(each, f"{path}.{name}".lstrip("."))
+    return path
 
 
 def _conflict(first: Any, second: Any, path: str) -> str | None:
