@@ -51,11 +51,13 @@ class ThinReader:
         Raises:
             orjson.JSONDecodeError: If it is none.
         """
-        if self._parse is None or self._passing or len(data) > MOST_BYTES:
-            self._passing = max(self._passing - 1, 0)
+        if not LEAST_BYTES <= len(data) <= MOST_BYTES or self._parse is None:
+            return self._texts.loads(data)
+        if self._passing:
+            self._passing -= 1
             return self._texts.loads(data)
         text = bytes(data).strip(_WHITE)
-        if len(text) < LEAST_BYTES or text[:1] != b"{" or b"\n" in text or b"\r" in text:
+        if text[:1] != b"{" or b"\n" in text or b"\r" in text:
             return self._texts.loads(data)
         if (found := self._read(text)) is not None:
             return Thin.of(found, text)
