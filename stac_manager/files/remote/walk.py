@@ -277,7 +277,8 @@ class Walk:
             if link.kind == "child" and (document is None or is_page(data)):
                 raise RemoteError(why_not_text(data[:HEAD_BYTES]) or "not JSON", status=NOT_JSON)
             return replace(fetched, size=len(data), linked=link.url)
-        links = links_of(document, fetched.url, self._source)
+        of_it = (document, fetched.url, self._source)
+        links = await asyncio.to_thread(links_of, *of_it) if len(data) > SLOW_BYTES else links_of(*of_it)
         if not links and (served := items_of_api(document, fetched.url)) is not None:
             raise RemoteError(f"its items are served by an API ({served}); use mode 'api' for it")
         if not links and link.kind == "entry":
