@@ -104,9 +104,7 @@ class Splitter:
     def attempts(self, reading: Reading, *, works: bool) -> int | None:
         """How often a page is asked for where that tells whether to cut, and not what it holds: where it is cut around
         one that failed, or if pages as large came. None where smaller ones are asked for, too."""
-        if not self.can_cut(reading):
-            reading.share = replace(reading.share, alone=True)
-        if reading.share.alone or reading.behind_item() is not None:
+        if not self.can_cut(reading) or reading.behind_item() is not None:
             return None
         return 1 if reading.share.failing else TRIES if works and self.repairs.guesses < GUESSES_IN_VAIN else None
 
@@ -181,7 +179,8 @@ class Splitter:
         had, and `lacks` no more than one Item, or none that is not named, or is not cut any more, smaller pages of it
         are asked for."""
         share, ending = reading.share, reading.ending
-        alone = [] if share.alone else [Share(share.partition, reading.before, share.depth, failing=True, alone=True)]
+        smaller = Share(share.partition, reading.before, share.depth, failing=True, alone=True)
+        alone = [smaller] if self.can_cut(reading) else []
         if lacks in (0, 1):
             reading.stopped, reading.share = lacks == 0, replace(share, beyond=())
             return alone
@@ -215,8 +214,8 @@ class Splitter:
         share = reading.share
         if not share.beyond:
             return []
-        reading.share, (other, *newer) = replace(share, beyond=()), share.beyond
-        each = replace(reading.share, alone=False)
+        other, *newer = share.beyond
+        each = reading.share = replace(share, beyond=())
         came = reading.following is None and not reading.stopped and reading.ending.error is None
         # Where hardly one Item is left in a half, a count tells whether there are others, once all else has come.
         early = newer if came and not reading.tally.members and self._sizes.counted is not None else []
