@@ -283,8 +283,7 @@ class Ledger:
 
     def _came_before(self, reading: Reading, mark: int, *, unclear: bool) -> bool:
         """Whether a member came to other readings, or was delivered to them; it is remembered."""
-        before = reading.share.before
-        if before and any(mark in each for each in before):
+        if any(mark in each for each in reading.share.before):
             return True
         if self.claims.is_first(mark, unclear=unclear):
             return False
