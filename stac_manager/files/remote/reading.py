@@ -205,7 +205,8 @@ class _Reader:
             return stack.enter_context(closing(RemoteFile(self._transport, first, loop, ahead)))
         if scheme_of(fetched.url) in STORES:
             raise RemoteError("the store does not say how large it is")
-        file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it, in a thread: to free gigabytes takes seconds
+        stack.callback(asyncio.get_running_loop().run_in_executor, None, file.close)
         await self._transport.download(fetched.url, file, MOST_DOWNLOAD_BYTES)
         file.seek(0)
         return file

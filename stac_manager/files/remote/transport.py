@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import IO, Any, TypeVar
@@ -107,7 +108,7 @@ class Transport:
 
         async def send() -> None:
             file.seek(0)
-            file.truncate()
+            await asyncio.to_thread(file.truncate)  # of gigabytes it takes seconds
             await self.store_of(url).download(url, file.write, most)
 
         await self._repeated(url, send)
