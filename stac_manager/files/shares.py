@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from io import RawIOBase
+from contextlib import closing
+from io import BytesIO, RawIOBase
 from itertools import pairwise
 from typing import BinaryIO, TypeAlias
 
 from stac_manager.files import formats
+from stac_manager.files.compression import Unpacked
 from stac_manager.files.formats import HEAD_BYTES, magic, why_not_text
 from stac_manager.files.lines import FIRST_VALUE_BYTES, has_lines, last_beginning_over_lines
 from stac_manager.files.window import ReadAt, Window, bytes_between, line_from
 from stac_manager.plan import Document, Lines, Partition, RowGroups
 
 LINES_LOOKED_AT = 20
+PACKED_LOOKED_AT = 16_384
+"""Bytes of a compressed file that are unpacked to tell how many items it holds."""
 MEMBER_BYTES = 20_000
 """How large an item is taken to be in a document that holds several."""
 
@@ -54,6 +58,11 @@ def cut(
         return cut_at_row_groups(planned, row_groups(source), partition_items)
     if kind is None and why_not_text(head) is None and has_lines(window, document):
         return cut_at_lines(planned, size, bytes_a_line(window), partition_items, read)
+    if kind is not None:
+        with closing(Window(Unpacked(BytesIO(window.view[: window.end][:PACKED_LOOKED_AT]), kind))) as inner:
+            inner.more()
+            size = max(size * inner.end // min(window.end, PACKED_LOOKED_AT), size)
+            return planned, size // bytes_a_line(inner) or 1 if document.format == "ndjson" else items_in(size)
     return planned, items_in(size)
 
 

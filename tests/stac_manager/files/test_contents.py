@@ -145,6 +145,13 @@ async def test_a_folder_of_compressed_files(write: Write, tmp_path: Path) -> Non
     assert len(await fetch({"source": str(tmp_path / "d")})) == 4
 
 
+async def test_a_plan_takes_compressed_files_for_what_they_hold(write: Write, tmp_path: Path) -> None:
+    for suffix, pack in {"gz": gzip.compress, "zst": zstd.compress}.items():
+        write(f"d/x.ndjson.{suffix}", pack(b"".join(json.dumps(ITEMS[0]).encode() + b"\n" for _ in range(400))))
+    plan = await IngestModule(source=str(tmp_path / "d")).plan(partition_items=500)
+    assert [round(partition.estimate or 0, -2) for partition in plan] == [400, 400]
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
 async def test_what_is_cut_off_says_so_and_gives_what_precedes(pack: Callable[[bytes], bytes], write: Write) -> None:
     many = "".join(json.dumps(make_item(f"{n:05}", filler=str(hash(str(n)) ** 9))) + "\n" for n in range(3_000))
