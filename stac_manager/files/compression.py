@@ -12,6 +12,8 @@ from stac_manager.files.window import DamagedError, Source
 PACKED_BYTES = 65_536
 UNPACKED_BYTES = 65_536
 """Larger pieces cost fresh memory each."""
+MOST_EMPTY = 10_000
+"""No writer ends a file with more: BGZF, which makes a member of 64 KB of text, ends with one."""
 MOST_RATIO = 1_000
 """Nothing that people write unpacks to more than so many times its size..."""
 RATIO_FROM_BYTES = 67_108_864
@@ -90,8 +92,10 @@ class Unpacked:
 
     def _unpacked(self, most: int) -> bytes:
         """Return the next bytes, nothing at the end."""
-        data = b""
+        data, empty = b"", 0
         while not data:
+            if empty > MOST_EMPTY:
+                raise DamagedError(f"more than {MOST_EMPTY:,} {self._kind} members in a row hold nothing")
             if self._decoder is None and not self._next_member():
                 return b""
             try:
@@ -104,6 +108,7 @@ class Unpacked:
             if self._decoder.eof:
                 self._waiting = self._decoder.unused_data
                 self._decoder = None
+                empty += 1
         self._bytes_out += len(data)
         if self._bytes_out > RATIO_FROM_BYTES and self._bytes_out > MOST_RATIO * self._bytes_in:
             raise DamagedError(f"the {self._kind} data unpack to more than {MOST_RATIO:,} times their size; refused")

@@ -172,6 +172,7 @@ async def test_what_is_cut_off_says_so_and_gives_what_precedes(pack: Callable[[b
         (lambda data: gzip.compress(data) + b"more", "no gzip"),
         (lambda data: gzip.compress(data) + b"\x1f\x8b", "cut off after"),
         (lambda data: gzip.compress(data)[:-1], "cut off after"),
+        (lambda data: gzip.compress(data) + gzip.compress(b"") * 10_002, "hold nothing"),
         (lambda data: zstd.compress(data) + b"more", "no zstd"),
     ],
 )
