@@ -23,7 +23,11 @@ SAME_AGAIN = 2  # parts that count so many times what they are parts of are not 
 
 async def counted_in_parts(client: Client, planned: Planned, partition_items: int) -> list[Partition]:
     """Ask how many items each interval holds, and cut the crowded ones again where their newest items show that the
-    others are, as long as that is worth its searches."""
+    others are, as long as that is worth its searches.
+
+    Raises:
+        DataProcessingError: If the server stops answering, as it does once a token has expired.
+    """
     assert planned.cuts is not None
     cutter, to_count = planned.cuts, list(planned.partitions)
     whole = planned.page.matched if planned.page else None
@@ -34,6 +38,8 @@ async def counted_in_parts(client: Client, planned: Planned, partition_items: in
         async with owned_tasks() as tasks:
             asked = [tasks.create_task(found(client, planned.query, each, SAMPLE_ITEMS)) for each in to_count]
         pages = [task.result() for task in asked]
+        if client.sample is not None and all(page is None for page in pages):
+            await client.send(client.sample)  # which tells why, where nothing is answered any more
         if whole is not None and sum((page and page.matched) or 0 for page in pages) > SAME_AGAIN * whole:
             break  # whatever is cut, the counts stay
         crowded: list[Partition] = []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from stac_manager import IngestModule, WorkflowContext
+from stac_manager import DataProcessingError, IngestModule, WorkflowContext
 from stac_manager.completeness import merge
 
 from .habits import (
@@ -15,6 +15,7 @@ from .habits import (
     Counts,
     CutsPages,
     ErrorsBeyondTheEnd,
+    ExpiringToken,
     HeavyItem,
     IndexedTwice,
     InnerAddresses,
@@ -141,6 +142,17 @@ async def test_counts_that_cutting_does_not_change_are_asked_for_once() -> None:
     async with running(world):
         plan = await IngestModule({"source": world.url, "limit": LIMIT}).plan(partition_items=25)
     assert (len(plan), len(world.asked) < 30) == (6, True), len(world.asked)
+
+
+@pytest.mark.parametrize("searches", [3, 12])
+async def test_a_token_that_expires_meanwhile_ends_the_planning(searches: int) -> None:
+    token = ExpiringToken(searches)
+    world = World(spread(), [token])
+    async with running(world):
+        headers = await token.headers()
+        with pytest.raises(DataProcessingError, match="401"):
+            await IngestModule({"source": world.url, "limit": LIMIT, "headers": headers}).plan(partition_items=5)
+    assert len(world.asked) >= searches
 
 
 @pytest.mark.parametrize("habit", [NextLink("absent"), HeavyItem(window=70), Refuses("open")])
