@@ -56,10 +56,10 @@ async def from_both_ends(client: Client, query: Query, reading: Reading) -> list
         return []
     if not share.orders and not isinstance(part, Pages):
         pages = [await found(client, query, part, 1, order, attempts=1) for order in ({}, DOWN, UP)]
-        first, down, up = [page and page.first_member() for page in pages]
+        first, down, up = [page and page.first_mark() for page in pages]
         orders = tuple(order for order, end in ((DOWN, down), (UP, up)) if down != up and end not in (None, first))
     again = replace(share, before=reading.before, failing=True, alone=True, orders=orders, beyond=())
-    return [again] if orders else []
+    return [replace(again, error=reading.ending.error)] if orders else []
 
 
 def may_be_an_item(error: DataProcessingError, query: Query) -> bool:

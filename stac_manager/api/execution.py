@@ -246,6 +246,8 @@ class Search:
             self._splitter.repairs.ended(reading)
         if not reading.stopped:
             await self._beyond.look(self.query, reading, last=self._runner.unfinished == 1 and not self._splitter)
+            if reading.share.orders and not reading.ending.error and (reading.counted is None or reading.missing()):
+                reading.fail(reading.share.error)
             if reading.missing():
                 await self._repair(reading)
         if self._splitter is not None:

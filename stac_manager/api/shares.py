@@ -25,6 +25,7 @@ class Share:
     failing: bool = False  # whether that was a page which cannot be had: it may be in here
     alone: bool = False  # whether it is not cut, so that smaller pages of it are asked for
     orders: tuple[Mapping[str, Any], ...] = ()  # members of its search, which ask for one after another
+    error: str = ""  # why, as what comes in these may not show it again
     came: int = 0  # so many parts of it in a row, since one failed
     doubted: bool = False  # whether it is read once more for the sake of a count that contradicts its pages
     beyond: tuple[Partition, ...] = ()  # what fails if this does not, as both do together, and what is newer than that

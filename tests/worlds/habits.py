@@ -715,11 +715,14 @@ class Sorts(OldestFirst):
 
 
 class SortsById(Sorts):
-    """Or newest first, or by id in one of two directions."""
+    """Or newest first, or by id in one of two directions: then no more than so many."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.most, self.may_miss = most, most is not None
 
     def found(self, ask: Ask, items: list[Json]) -> list[Json]:
         ways = [key["direction"] for key in ask.conditions.get("sortby", ()) if key["field"] == "id"]
-        return sorted(items, key=lambda item: item["id"], reverse=ways == ["desc"]) if ways else items
+        return sorted(items, key=lambda item: item["id"], reverse=ways == ["desc"])[: self.most] if ways else items
 
 
 class OpenSearchLink(Habit):

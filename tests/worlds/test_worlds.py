@@ -364,6 +364,10 @@ CASES: dict[str, Callable[[], Case]] = {
         [PoisonedItem("item-0053"), Ignores("bbox", "datetime"), SortsById()], at_one_instant,
         world={"paging": "position"}, most_requests=60, most_failures=1,
     ),
+    "one is poison, nothing cuts, fewer come by id, without counts": lambda: Case(
+        [PoisonedItem("item-0053"), Ignores("bbox", "datetime"), SortsById(25)], at_one_instant,
+        world={"counts": False, "paging": "position"}, most_requests=60, most_failures=1,
+    ),
     "three items are null": lambda: Case(
         [NullItem("item-0013", "item-0053", "item-0093")], options={"concurrency": 1}, most_requests=16
     ),
