@@ -36,6 +36,8 @@ NO_ITEMS: Columns = pa.schema([
     ("datetime", TIME), pa.field("geometry", pa.binary(), metadata=_WKB),
 ])  # fmt: skip
 """The columns of a file without items."""
+MOST_LEVELS = 100
+"""Parquet as pyarrow writes and reads it has no more, of which a list takes two."""
 _INSTEAD = "; write NDJSON instead"
 _BOTH = f"; GeoParquet cannot hold both{_INSTEAD}"
 _MIXED_BOXES = f"bbox has 4 numbers in some items and 6 in others{_BOTH}"
@@ -54,10 +56,10 @@ def batch_of(items: Sequence[Item]) -> Any:
     assets = [asset for row in rows for asset in _objects(row.get("assets"))]
     _pack([(asset, _PROJECTED) for asset in assets if _PROJECTED in asset])
     try:
-        array = pa.array(rows)
+        array = _without_empty(pa.array(rows))
     except (pa.ArrowException, OverflowError) as error:
         raise DataProcessingError(_culprit(rows) or f"cannot be a table: {error}") from None
-    batch = pa.RecordBatch.from_struct_array(_without_empty(array))
+    batch = pa.RecordBatch.from_struct_array(array)
     return _tagged(_with_times(batch))
 
 
@@ -226,19 +228,25 @@ def _cast(array: Any, wanted: Any) -> Any:
     return array.cast(wanted)
 
 
-def _without_empty(array: Any) -> Any:
-    """Make null what Parquet cannot store: objects of which none has a member."""
+def _without_empty(array: Any, levels: int = MOST_LEVELS) -> Any:
+    """Make null what Parquet cannot store: objects of which none has a member.
+
+    Raises:
+        pyarrow.ArrowInvalid: If it has more levels.
+    """
+    if levels < 1:
+        raise pa.ArrowInvalid(f"it has more levels of objects and arrays than Parquet ({MOST_LEVELS})")
     kind = array.type
     if pa.types.is_struct(kind):
         if not kind.num_fields:
             return pa.nulls(len(array))
-        children = [_without_empty(array.field(index)) for index in range(kind.num_fields)]
+        children = [_without_empty(array.field(index), levels - 1) for index in range(kind.num_fields)]
         if all(child.type.equals(kind.field(index).type) for index, child in enumerate(children)):
             return array
         names = [kind.field(index).name for index in range(kind.num_fields)]
         return pa.StructArray.from_arrays(children, names=names, mask=array.is_null())
     if pa.types.is_list(kind):
-        values = _without_empty(array.values)
+        values = _without_empty(array.values, levels - 2)
         if not values.type.equals(kind.value_type):
             return pa.ListArray.from_arrays(array.offsets, values, mask=array.is_null())
     return array
@@ -249,9 +257,11 @@ def _culprit(rows: Sequence[dict[str, Any]]) -> str | None:
     kind: Any = None
     for row in rows:
         try:
-            own = pa.array([row]).type
+            one = pa.array([row])
+            _without_empty(one)
         except (pa.ArrowException, OverflowError) as error:
-            return f"item {row.get('id')!r}: column {_unfit(row)}: {error}{_INSTEAD}"
+            return f"item {row.get('id')!r}: {_unfit(row)}{error}{_INSTEAD}"
+        own = one.type
         if kind is not None and (found := _conflict(kind, own, "")):
             return f"item {row.get('id')!r}: {found}{_BOTH}"
         kind = own if kind is None else pa.struct(list(joined(pa.schema(list(kind)), pa.schema(list(own)))))
@@ -263,14 +273,14 @@ def _culprit(rows: Sequence[dict[str, Any]]) -> str | None:
     return None
 
 
-def _unfit(value: Any, path: str = "") -> str:
-    """Name the member that no column can hold."""
-    for name, each in value.items() if type(value) is dict else ():
+def _unfit(value: Any, path: str = "", levels: int = MOST_LEVELS) -> str:
+    """Name the member that no column can hold, if it is one alone."""
+    for name, each in value.items() if type(value) is dict and levels else ():
         try:
             pa.array([each])
         except (pa.ArrowException, OverflowError):
-            return _unfit(each, f"{path}.{name}".lstrip("."))
-    return path
+            return _unfit(each, f"{path}.{name}".lstrip("."), levels - 1)
+    return path and f"column {path}: "
 
 
 def _conflict(first: Any, second: Any, path: str) -> str | None:
