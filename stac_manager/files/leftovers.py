@@ -27,6 +27,7 @@ DELTA, HUDI = "_delta_log", ".hoodie"
 """The folders with the logs of such tables. The latter is hidden."""
 TABLE_FOLDERS = (DELTA, HUDI, "data", "metadata")
 _URL_AS_PATH = re.compile(r"(https?|s3|gs|az|abfss?):/?(?=[^/])", re.IGNORECASE)
+_DIGIT = re.compile("[0-9]")
 MOST_ENTRIES_COUNTED = 200_000
 """So many directory entries are looked at to say what is left out."""
 
@@ -128,9 +129,9 @@ def files_in(folder: str) -> list[str]:
 
 
 def parts_in(folder: str) -> list[str]:
-    """Return the files without a suffix in a table's folder, as Hive and Athena name its parts, by name."""
+    """Return the files without a suffix in a table's folder, numbered as Hive and Athena do its parts, by name."""
     names = map(os.path.basename, files_in(folder))
-    return [name for name in names if f".{name.partition('.')[2]}" in (".", *PACKED_SUFFIXES)]
+    return [name for name in names if _DIGIT.search(name) and f".{name.partition('.')[2]}" in (".", *PACKED_SUFFIXES)]
 
 
 def table_at(folder: str, folders: Collection[str]) -> str | None:

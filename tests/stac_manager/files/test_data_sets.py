@@ -371,12 +371,13 @@ async def test_names_of_other_writers_are_data(tmp_path: Path) -> None:
     (tmp_path / "d.jsonlines").write_text(json.dumps(make_item("3")))
     for number, name in enumerate(("e.parquet/part-00000", "f/dt=1/000000_0", "f/dt=1/20240101_0_ab.gz"), 4):
         write(tmp_path / name, [row(str(number))])
-    for name in ("f/_SUCCESS", "f/dt=1/README.md", "f/dt=1/_SUCCESS", "f/dt=2/README.md"):
+    for name in ("f/_SUCCESS", "f/dt=1/README.md", "f/dt=1/_SUCCESS", "f/dt=2/README.md", "f/dt=2/LICENSE"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert ids(await fetch({"source": tmp_path})) == ["0", "1", "2", "3", "4"]
     for source, expected in ("e.parquet/", ["4"]), ("f", ["5", "6"]), ("f/dt=1", ["5", "6"]), ("f/*", ["5", "6"]):
-        assert ids(await fetch({"source": f"{tmp_path}/{source}"})) == expected
+        assert ids(await fetch({"source": f"{tmp_path}/{source}"}, context := WorkflowContext.create())) == expected
+        assert not context.failure_collector.get_all()
 
 
 async def test_a_glob_that_matches_no_data_suffix_means_what_it_matches(tmp_path: Path) -> None:
