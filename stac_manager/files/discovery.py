@@ -230,7 +230,8 @@ class Discovery:
 
     def _catalog(self, entries: list[str]) -> Sequence[Document]:
         walk = Walk(self._failures, self._below, self._stopped)
-        walk.follow_each(entries)
+        given = set(entries)  # of catalog.json.gz beside catalog.json, the latter alone
+        walk.follow_each([path for path in entries if os.path.splitext(path)[0] not in given])
         folder = os.path.dirname(entries[0])
         if not walk.paths and not walk.elsewhere and os.path.basename(entries[0]) in LOCAL_ENTRIES:
             listed = [os.path.join(folder, name) for name in self._top(folder or os.curdir)[0]]

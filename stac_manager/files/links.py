@@ -31,7 +31,9 @@ def anchor_of(self_href: object, folder: str) -> Anchor | None:
         url = _absolute(self_href) if isinstance(self_href, str) else None
     except ValueError:
         return None
-    return None if url is None else Anchor(url._replace(path=posixpath.dirname(url.path)), folder)
+    if url is None or not (url.netloc or url.path.startswith("/")):  # a name (urn:...) is in no folder
+        return None
+    return Anchor(url._replace(path=posixpath.dirname(url.path)), folder)
 
 
 def _absolute(href: str) -> urllib.parse.SplitResult | None:

@@ -182,6 +182,7 @@ async def test_a_published_catalog_is_read_where_it_was_copied_to(
 def test_where_a_link_may_lead(href: str, expected: list[str]) -> None:
     anchor = anchor_of("https://e.com/cat/catalog.json", "/d")
     assert anchor is not None
+    assert anchor_of("urn:cat:catalog", "/d") is None
     found = list(dict.fromkeys(candidates(href, "/d", (anchor,))))
     assert [path for path in expected if path not in found] == []
     assert bool(found) == bool(expected)
@@ -201,6 +202,7 @@ async def test_collections_without_links_to_items(
     beside: str, document: dict[str, Any], write: Write, tmp_path: Path
 ) -> None:
     write("c/collection.json", {"type": "Collection", "links": [], **document})
+    write("c/collection.json.gz", catalog(("item", "gone.json")))  # that of the past
     write(f"c/{beside}", {"type": "FeatureCollection", "features": [make_item("a")]})
     for source in ("c", "c/collection.json"):
         assert (await fetched(tmp_path / source))[:2] == (["a"], [])
