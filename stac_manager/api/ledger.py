@@ -122,7 +122,7 @@ class Ledger:
         verdict = judge("time", proof.counted, proof.partitions, both=self._came)
         proof.status, proof.problems = verdict.status, verdict.problems
         unread = [f"{each.name}: {each.problem}" for each in map(proof.partitions.__getitem__, self._unread.values())]
-        told = [f"{each.name}: {each.problem}" for each in proof.partitions if each.problem == each.shifted]
+        told = [f"{each.name}: {each.problem}" for each in proof.partitions if each.problem == each.shifted != CAPPED]
         others = [words for words in verdict.missing if words not in (*unread, *told)]
         if unread and len(others) == 1 and proof.counted is not None and proof.counted - self.came <= len(unread):
             others = []  # as the count just says so again

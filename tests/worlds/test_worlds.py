@@ -631,6 +631,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "pages and counts end at 60, which are at one instant": lambda: Case(
         [Window(60)], along_two_tracks, world={"paging": "offset"}, loose=True, most_requests=100
     ),
+    "pages and counts end at 60, which are at one instant, boxes are ignored": lambda: Case(
+        [Window(60), Ignores("bbox")], along_two_tracks, world={"paging": "offset"}, loose=True, most_requests=100
+    ),
     "pages and counts end at 30, times are ignored": lambda: Case(
         [Window(30), Ignores("datetime")], world={"paging": "offset"}, most_requests=80
     ),
@@ -944,6 +947,7 @@ def check(case: Case, world: World, came: Visit, wanted: set[Key]) -> None:
         assert came.failures == []
     if case.complete:
         assert proof.status == "complete", proof.problems
+    assert came.failures or proof.status != "incomplete", "what is missing is not named"
     if any(habit.never_complete for habit in case.habits):
         assert proof.status != "complete"
 
