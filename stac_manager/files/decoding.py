@@ -34,6 +34,7 @@ from stac_manager.files.lines import (
     has_lines,
     length_over_lines,
     look_further,
+    pass_white,
 )
 from stac_manager.files.numbers import exact, exact_if_large, has_large_number
 from stac_manager.files.opening import failure_if_unreadable
@@ -95,6 +96,8 @@ def items_of_text(window: Window, document: Document, failures: FailureCollector
             failures.add(path, reason)
             return
         noted = DocumentFailures(failures)
+        if document.stop is None:
+            yield from pass_white(window)
         try:
             if document.stop is None and first_byte(window) == RECORD_SEPARATOR:
                 yield from _lines(window, path, noted, bytes((RECORD_SEPARATOR,)), decode)

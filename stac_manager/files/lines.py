@@ -1,7 +1,8 @@
-"""Whether a document holds a value a line, and values that several hold. Looks, and uses nothing of the window up."""
+"""Whether a document holds a value a line, and values that several hold. Looks, and uses white space up alone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -33,6 +34,15 @@ def first_byte(window: Window) -> int | None:
         if not window.more():
             return None
     return window.buffer[at]
+
+
+def pass_white(window: Window) -> Iterator[None]:
+    """Use up the white space that a document begins with, however much it is."""
+    while (at := window.behind(WHITE, window.start)) == window.end:
+        window.start = at
+        if not look_further(window):
+            return
+        yield None
 
 
 def has_lines(window: Window, document: Document) -> bool:
@@ -160,6 +170,8 @@ def _looked_ahead(window: Window) -> bytes:
 def _something_follows(window: Window, end: int) -> bool:
     length = end - window.start
     while not window.view[window.start + length : window.end].tobytes().strip():
+        if window.end - window.start - length > FIRST_VALUE_BYTES:
+            return True  # so much white space is not held to look behind it
         if not look_further(window):
             return False
     return True

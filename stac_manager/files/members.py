@@ -77,7 +77,7 @@ class Reader:
         self.at -= start - self._window.start
         return found
 
-    def next_byte(self) -> bytes:
+    def next_byte(self) -> Generator[Pause, None, bytes]:
         """Return the next byte that is no white space, without moving past it."""
         window = self._window
         while True:
@@ -86,16 +86,17 @@ class Reader:
                 return bytes((window.buffer[self.at],))
             if not self.more():
                 self.fail("unexpected end of data")
+            yield Pause()
 
-    def expect(self, byte: bytes) -> None:
-        if self.next_byte() != byte:
+    def expect(self, byte: bytes) -> Generator[Pause, None, None]:
+        if (yield from self.next_byte()) != byte:
             self.fail(f"{byte.decode()!r} expected")
         self.at += 1
 
     def value(self, *, alone: bool = True) -> Generator[Any, None, None]:
         """Yield what `members` does; `alone` tells that nothing else is expected behind it."""
         window = self._window
-        first = self.next_byte()
+        first = yield from self.next_byte()
         window.start = self.at
         if first == b"[":
             yield from self.array()
@@ -109,17 +110,17 @@ class Reader:
         """Yield the members of the arrays `features` of the object that begins here, else the object."""
         kind, found, passed = None, False, 0
         self.at += 1
-        ended = self.next_byte() == b"}"
+        ended = (yield from self.next_byte()) == b"}"
         while not ended:
             if self._pass_plain():
                 yield Pause()
             name = yield from self._value(keep=not found)
-            self.expect(b":")
-            if name == "features" and kind != "Feature" and self.next_byte() == b"[":
+            yield from self.expect(b":")
+            if name == "features" and kind != "Feature" and (yield from self.next_byte()) == b"[":
                 found = True
                 yield from self.array()
             else:
-                self.next_byte()
+                yield from self.next_byte()
                 value = yield from self._value(keep=not found)
                 kind = value if name == "type" else kind
                 if kind == "Feature" and not found:
@@ -132,17 +133,16 @@ class Reader:
                 yield Whole(BrokenMember(NOT_UTF8, self._window.line_at(self.at)))
             if not passed % MEMBERS_A_TURN:
                 yield Pause()
-            ended = self.next_byte() != b","
+            ended = (yield from self.next_byte()) != b","
             if not ended:
                 self.at += 1
-                self.next_byte()
-        self.expect(b"}")
-        if not found:
-            if self.at - self._window.start <= WHOLE_BYTES:
-                yield Whole(self._parsed(self._window.start, self.at))
-            else:
-                self.at = self._window.start
-                yield Whole((yield from self.exact()))
+                yield from self.next_byte()
+        yield from self.expect(b"}")
+        if not found and self.at - self._window.start <= WHOLE_BYTES:
+            yield Whole(self._parsed(self._window.start, self.at))
+        elif not found:
+            self.at = self._window.start
+            yield Whole((yield from self.exact()))
 
     def _pass_plain(self) -> bool:
         """Go behind members that matter to nobody, as many as are easily told; tell whether there were any."""
@@ -155,7 +155,7 @@ class Reader:
         """Yield the members of the array that begins here, and go behind it."""
         window = self._window
         self.at += 1
-        if self.next_byte() == b"]":
+        if (yield from self.next_byte()) == b"]":
             self.at += 1
             return
         guess: Guess | None = None
@@ -164,16 +164,16 @@ class Reader:
             if guess is not None:
                 yield from self.guessed(guess)
                 guess = guess if self.held else None
-                self.next_byte()
+                yield from self.next_byte()
             beginning = self.beginning() if guess is None else b""
             yield (yield from self.exact())
             window.start = self.at
-            if self.next_byte() == b"]":
+            if (yield from self.next_byte()) == b"]":
                 self.at += 1
                 window.start = self.at
                 return
-            self.expect(b",")
-            self.next_byte()
+            yield from self.expect(b",")
+            yield from self.next_byte()
             if beginning:
                 guess = Guess.of(bytes(window.view[window.start : self.at]), beginning, self.on_one_line)
 

@@ -10,7 +10,7 @@ from typing import Any
 from stac_manager.files.guesses import Guess
 from stac_manager.files.members import Reader
 from stac_manager.files.pieces import Pause, Whole
-from stac_manager.files.window import Window
+from stac_manager.files.window import WINDOW_BYTES, Window
 
 _BETWEEN = b" \t\r\n,\x1e\xef\xbb\xbf"
 """May stand between values, also the byte order marks of files that were put together."""
@@ -27,11 +27,11 @@ def members_of_values(window: Window, stop: bytes = b"") -> Generator[tuple[int,
         NotJSONError, OSError: As `members`.
     """
     reader = Reader(window)
-    if not _another(reader, window, stop):
+    if not (yield from _another(reader, window, stop)):
         reader.fail("it holds no value")
     guess: Guess | None = None
     beginning, first = b"", True
-    while first or _another(reader, window, stop):
+    while first or (yield from _another(reader, window, stop)):
         if beginning:
             guess = Guess.of(bytes(window.view[window.start : reader.at]), beginning, reader.on_one_line)
         window.start = reader.at
@@ -39,7 +39,7 @@ def members_of_values(window: Window, stop: bytes = b"") -> Generator[tuple[int,
             for member in reader.guessed(guess):
                 yield 0, Whole(member)
             guess = guess if reader.held else None
-            if not _another(reader, window, stop):
+            if not (yield from _another(reader, window, stop)):
                 return
         beginning = reader.beginning() if guess is None else b""
         index = 0
@@ -49,10 +49,13 @@ def members_of_values(window: Window, stop: bytes = b"") -> Generator[tuple[int,
         first = False
 
 
-def _another(reader: Reader, window: Window, stop: bytes) -> bool:
+def _another(reader: Reader, window: Window, stop: bytes) -> Generator[tuple[int, Pause], None, bool]:
     """Go behind what may stand between values, and tell whether there is more before a byte `stop`."""
     while (at := window.behind(_run_between(stop), reader.at)) == window.end:
         reader.at = at
+        if at - window.start > WINDOW_BYTES:
+            window.start = at
+            yield 0, Pause()
         if not reader.more():
             return False
     reader.at = at

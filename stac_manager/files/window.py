@@ -16,6 +16,8 @@ from stac_manager.stats import FileStats
 WINDOW_BYTES = 262_144
 MOST_VALUE_BYTES = 268_435_456
 """What has to be in memory as a whole (an item, a line, a page in an array) may be as large as this."""
+READ_BYTES = 4_194_304
+"""No more is read or unpacked at once: others have their turn in between."""
 HINT_BYTES = 4_194_304
 """How far the system is asked to read ahead of the window."""
 ALIGN_BYTES = 65_536
@@ -106,7 +108,7 @@ class Window:
         self.start, self.end = 0, left
         count = 0
         try:
-            count = self._source.readinto(self.view[left:])
+            count = self._source.readinto(self.view[left : left + READ_BYTES])
         except DamagedError as error:
             self.damage = error
         self.end = left + count

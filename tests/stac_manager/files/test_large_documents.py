@@ -6,6 +6,7 @@ The constants are lowered, so that the edges of the window fall everywhere in sm
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ from hypothesis import strategies as st
 from support import fetch, ids, make_item
 
 from stac_manager import DataProcessingError, Failure, WorkflowContext
-from stac_manager.files import decoding, formats, members, pieces, readahead, window
+from stac_manager.context import FailureCollector
+from stac_manager.files import decoding, formats, lines, members, pieces, readahead, values, window
+from stac_manager.files.content import Borrowed
 from stac_manager.files.pieces import Pause
 from stac_manager.files.values import members_of_values
 from stac_manager.files.window import Window
@@ -143,6 +146,19 @@ def test_a_large_value_is_parsed_in_turns(members_of_item: dict[str, Any], form:
     values = [getattr(each, "value", each) for each in found if not isinstance(each, Pause)]
     assert values == ([json.loads(text)] if "Feature" in form else [item] * form.count("%s"))
     assert len(found) > len(text) // (8 * PAGE)
+
+
+@pytest.mark.parametrize("form", ["%s@", "%s[@,@]", "@%s@", "@\n%s@", "[@,%s@]", '{"features":%s[@]}'])
+def test_white_space_of_any_length_is_passed_in_turns(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "READ_BYTES", 2 * PAGE)
+    monkeypatch.setattr(values, "WINDOW_BYTES", 2 * PAGE)
+    monkeypatch.setattr(lines, "FIRST_VALUE_BYTES", 2 * PAGE)
+    text = form.replace("@", json.dumps(make_item("a"))).replace("%s", "\n " * 10_000).encode()
+    seen = Window(Borrowed(io.BytesIO(text)))
+    found = list(decoding.items_of_text(seen, formats.Document("a.json", "json"), FailureCollector()))
+    assert ids(each for each in found if each is not None) == ["a"] * form.count("@")
+    assert len(found) > 20_000 // (2 * PAGE)
+    assert len(seen.buffer) < 2_000 or form[0] in "[{"
 
 
 @pytest.mark.parametrize(
