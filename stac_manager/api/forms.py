@@ -47,6 +47,9 @@ async def another_form(
     plainer = _plainer(query, error, status, query.datetime(partition) or "")
     if plainer is None and status in NOT_THERE and (items := await _items_only(client, query)) is not None:
         return replace(query, endpoint=items)
+    if plainer is None and status in REFUSED_SEARCH and client.blamed and limit not in (None, 1):
+        client.blamed = "" if await found(client, query, partition, attempts=1) else client.blamed
+        return None if client.blamed else query
     return plainer
 
 

@@ -81,6 +81,7 @@ class Client:
         self.wire = Wire(self._source, credentials, connection, stats, limiter, pool, self._carrier.turn)
         self._let_in: set[URL] = set()  # below which places items were had
         self.sample: Request | None = None  # a small request that was answered
+        self.blamed = "limit"  # what refusals say of pages that are too large; empty where they do not
 
     async def __aenter__(self) -> Self:
         await self.wire.__aenter__()
@@ -118,7 +119,7 @@ class Client:
         except Fault as fault:
             raise StatusError(str(fault), fault.status) if fault.status else DataProcessingError(str(fault)) from fault
         except StatusError as error:
-            if shrinkable and (error.status == 413 or messages.blames(error, "limit")):
+            if shrinkable and (error.status == 413 or messages.blames(error, self.blamed)):
                 self._stats.retries += 1
                 raise TooLargeError(str(error)) from error
             raise

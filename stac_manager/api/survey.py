@@ -71,7 +71,7 @@ async def survey(
     said, first = query, query.request(Whole(), body["limit"])
     while isinstance(error := answers.first, DataProcessingError):
         of_an_item = answers.hardly_anything is not None and may_be_an_item(error, query)
-        if of_an_item or (other := await another_form(client, query, error, Whole(), first)) is None:
+        if of_an_item or (other := await another_form(client, query, error, Whole(), first)) in (None, query):
             break
         query, first = other, other.request(Whole(), body["limit"])
         said = query if error.status == REFUSED_METHOD else said

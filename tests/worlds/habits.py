@@ -943,14 +943,14 @@ class AllOnOnePage(Habit):
 
 
 class LargestPage(Habit):
-    """A larger limit is refused: by a 500 (a cap on bytes), by a 400 with words, or silently by that one."""
+    """A larger limit is refused: by a 500 (a cap on bytes), by a 400 with words or without, or silently by that one."""
 
-    def __init__(self, limit: int, *, silent: bool, status: int = 500) -> None:
-        self.limit, self.silent, self.status = limit, silent, status
+    def __init__(self, limit: int, *, silent: bool, status: int = 500, words: str = "limit: no more than 4") -> None:
+        self.limit, self.silent, self.status, self.words = limit, silent, status, words
 
     async def arrives(self, ask: Ask) -> None:
         if not self.silent and ask.limit > self.limit:
-            raise Refusal(self.status, {"message": f"limit: should be less than or equal to {self.limit}"})
+            raise Refusal(self.status, {"message": self.words})
         self.asked = ask.conditions.get("limit")
         if ask.limit > self.limit:
             ask.conditions = {**ask.conditions, "limit": self.limit}

@@ -845,6 +845,7 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "a large page is a 500": lambda: Case([LargestPage(4, silent=False)], world={"paging": "offset"}, complete=True),
     "a large page is a 400": lambda: Case([LargestPage(4, silent=False, status=400)]),
+    "a large page is a 400, unsaid": lambda: Case([LargestPage(4, silent=False, status=400, words="Bad Request")]),
     "a large page is cut": lambda: Case([LargestPage(4, silent=True)]),
     "a large page is cut, next is absent": lambda: Case(
         [LargestPage(4, silent=True), NextLink("absent")], most_requests=300
