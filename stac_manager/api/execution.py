@@ -102,7 +102,7 @@ class Search:
         split, sizes, part = self._splitter, self._fetcher.sizes, reading.share.partition
         works = sizes.largest >= sizes.now and not (sizes.counting or sizes.helped)
         few = split.attempts(reading, works=works) if split else None
-        few = 1 if not split and reading.share.failing and self.query.halves(part) else few
+        few = 1 if not split and self.ways.is_halved(self.query, reading.share) else few
         looks = self._fetcher.given is None and part == Whole() and not reading.tally.fetched
         if self.ways.is_foremost(reading) or self._beyond.may_err_at_end(reading):
             try:
@@ -254,7 +254,7 @@ class Search:
             self._runner.add(self._splitter.beyond(reading))
             self._ledger.finished(reading)
         elif not reading.stopped:
-            self._runner.add(self.ways.behind(reading))
+            self._runner.add(self.ways.behind(self.query, reading))
         if reading.ending.error and not reading.stopped:
             if self._runner.unfinished == 1 and not self._fetcher.any_came:
                 raise DataProcessingError(reading.ending.error)

@@ -91,9 +91,8 @@ class Reading:
         if page.following is None and self.tally.members in self.memory.counts and not self.memory.counting:
             self.counted = self.tally.members  # of several counts, that which was met
         timed = self.counted is None or isinstance(self.share.partition, Interval)
-        if timed and page.size and self.descent.reached is not None:
-            first = page.first_member()
-            self.descent.go_on(time_of(first)[0] if isinstance(first, dict) else None)
+        if timed:
+            self.descend(page)
         if page.following is not None and self.keeps_conditions:
             self.keeps_conditions = keeps_conditions(page.following, page.first)
         page.asked = self.following or self.first
@@ -111,6 +110,12 @@ class Reading:
             self.fail(page.doubt)
         elif page.doubt and self.counted is None:
             self.ending.problem, self.ending.doubtful = page.doubt, True
+
+    def descend(self, page: Page) -> None:
+        """Take note of the time at which a page begins."""
+        if page.size and self.descent.reached is not None:
+            first = page.first_member()
+            self.descent.go_on(time_of(first)[0] if isinstance(first, dict) else None)
 
     @property
     def _is_over(self) -> bool:

@@ -10,6 +10,7 @@ from stac_manager.api.by_number import ByNumber, Frontier, look_at
 from stac_manager.api.fetching import Fetcher
 from stac_manager.api.first_page import parts_for
 from stac_manager.api.forms import found
+from stac_manager.api.in_order import is_newest_first, is_wide, older_than, rest_of
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
 from stac_manager.api.planning import Planned, Planner
@@ -41,7 +42,7 @@ class Ways:
     def __init__(
         self, planner: Planner | None, planned: Planned, fetcher: Fetcher, ledger: Ledger, workers: int
     ) -> None:
-        self._planner = planner
+        self._planner, self._in_order = planner, planner is None
         self._planned = planned
         self._fetcher = fetcher
         self._ledger = ledger
@@ -74,6 +75,8 @@ class Ways:
         if not isinstance(partition, Whole):
             return []
         self._latest = sent, page.size, reading.tally.fetched, page.overlaps
+        if self._in_order and reading.counted is not None:
+            reading.descend(page)
         if self._workers < 2 or self._planner is None or self.by_number is not None:
             return []
         number, known = reading.tally.fetched, self._planned.known
@@ -125,17 +128,25 @@ class Ways:
         by_number = self.by_number if isinstance(reading.share.partition, Pages) else None
         return by_number is not None and by_number.is_foremost(reading)
 
-    def behind(self, reading: Reading) -> list[Share]:
+    def behind(self, query: Query, reading: Reading) -> list[Share]:
         """What is behind a page that cannot be had, where the links count: the rest of its range, or the next page if
-        nobody asks for that otherwise. A search read in sequence goes on by numbers."""
+        nobody asks for that otherwise. A search read in sequence goes on by numbers, or by time if it is in order."""
         request = reading.ending.refused
+        if self._in_order and isinstance(reading.share.partition, Interval):
+            return older_than(query, reading)
         if request is None or reading.stopped:
             return []
-        if isinstance(reading.share.partition, Whole) and self.by_number is None:
-            sent, size, number, overlaps = self._latest or (request, 0, 0, False)
-            if (counter := counter_of(sent, request, size, number)) is not None:
-                self._read_by_number(reading, counter, size, number, overlaps=overlaps).begin_behind(number)
+        if (counter := self._counter(reading)) and self._latest is not None:
+            _, size, number, overlaps = self._latest
+            self._read_by_number(reading, counter, size, number, overlaps=overlaps).begin_behind(number)
         return self.by_number.behind(reading, request, self._workers) if self.by_number is not None else []
+
+    def _counter(self, reading: Reading) -> Counter | None:
+        """How the links of a search count that is read in sequence, up to the one that is refused."""
+        request = reading.ending.refused
+        if request is None or self._latest is None or self.by_number or not isinstance(reading.share.partition, Whole):
+            return None
+        return counter_of(self._latest[0], request, *self._latest[1:3])
 
     def beyond(self, reading: Reading) -> Request | None:
         """The request for what is behind an item that cannot be had; None where the links do not count, or all came."""
@@ -170,11 +181,21 @@ class Ways:
         return list(map(Share, parts))
 
     def halved(self, query: Query, reading: Reading) -> list[Share]:
-        """Two parts of a search for ids of which a page cannot be had; a server that ignores ids gives all to each."""
+        """Two parts of a search for ids of which a page cannot be had; a server that ignores ids gives all to each. Or
+        what is left of one in order, which goes on by time."""
         parts = query.halves(reading.share.partition) if reading.ending.error or reading.memory.last_was_full else []
-        if parts and self._ledger.claims.delivered is None:
-            self._ledger.claims.delivered = Seen()
-        return [Share(part, reading.before, failing=bool(reading.ending.error)) for part in parts]
+        shares = [Share(part, reading.before, failing=bool(reading.ending.error)) for part in parts]
+        if not parts and self._in_order and not self._counter(reading) and is_newest_first(query, reading):
+            shares = rest_of(query, reading)
+            if isinstance(reading.share.partition, Whole) and shares and reading.counted is None:
+                reading.ending.shifted = reading.ending.problem  # some may have no datetime
+        if shares and self._ledger.claims.delivered is None:
+            self._ledger.claims.delivered = Seen() if parts else reading.came()
+        return shares
+
+    def is_halved(self, query: Query, share: Share) -> bool:
+        """Whether what cannot be had tells no more than which half to read, so that it is asked for once."""
+        return share.failing and bool(query.halves(share.partition) or is_wide(query, share.partition))
 
     async def by_space(self, query: Query, reading: Reading, splitter: Splitter | None) -> list[Share]:
         """Tiles of what time does not cut, and links do not show to its end, if the server filters by bbox."""

@@ -10,7 +10,7 @@ import pytest
 
 from stac_manager import IngestModule
 
-from .habits import Counts
+from .habits import Counts, NextLink, PoisonedItem, Sorts
 from .server import Ask, Habit, Json, World, key_of, running
 from .test_worlds import FIRST, LIMIT, make_item, text_of, visit
 
@@ -93,6 +93,24 @@ def sorted_at_first(items: list[Json]) -> list[Json]:
     rest = items[2::3] + items[::3]
     random.Random(1).shuffle(rest)
     return items[1::3] + rest
+
+
+@pytest.mark.parametrize(
+    ("habit", "hours", "options", "most"),
+    [
+        (PoisonedItem("item-0053", "item-0154"), 7, {}, 115),
+        (PoisonedItem("item-0053"), 1e-2, {"datetime": "2019-01-01T00:00:00Z/.."}, 65),
+        (NextLink("absent"), 7, {"sortby": "-datetime"}, 30),
+    ],
+)
+async def test_a_search_in_order_goes_on_in_order_by_time(habit: Habit, hours: float, options: Json, most: int) -> None:
+    items = [make_item(n, datetime=text_of(FIRST + n * timedelta(hours=hours))) for n in range(20 * LIMIT)]
+    world = World(items, [Sorts(), habit])
+    async with running(world):
+        came = await visit(world, 8, ordered=True, **options)
+    assert came.keys == [key_of(item) for item in reversed(items) if item["id"] not in habit.lost]
+    assert len(came.failures) == len(habit.lost)
+    assert len(world.asked) <= most
 
 
 def capped(count: int) -> int:
