@@ -166,8 +166,8 @@ class Planner:
         cut_off = known.failed or page.doubt is not None or (page.matched or 0) > page.size
         if parts < 2 or (page.following is None and not cut_off):
             return planned
-        if not known.honours_datetime:
-            return replace(planned, reason=IGNORES_DATETIME)
+        if not known.honours_datetime or not query.bounds.splittable:
+            return replace(planned, reason=TOO_SHORT if known.honours_datetime else IGNORES_DATETIME)
         members = page.objects()
         if not looked and (first_page.ranges_are_long(members, known.extent) or first_page.at_one_instant(members)):
             return replace(planned, reason=NOT_BY_TIME)

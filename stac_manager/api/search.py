@@ -22,7 +22,7 @@ from stac_manager.api.heeded import UNSORTED, Watch
 from stac_manager.api.http import Client
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
-from stac_manager.api.planning import Planned, Planner, why_never_split, why_sequential
+from stac_manager.api.planning import TOO_SHORT, Planned, Planner, why_never_split, why_sequential
 from stac_manager.api.query import Bounds, Query
 from stac_manager.api.survey import ignored, is_unknown
 from stac_manager.completeness import combine
@@ -119,7 +119,9 @@ async def search(
         stats.notes += planned.query.unpromised
         failures = session.discreet(failures)
         ledger = Ledger(stats, failures, planned.query.asked, config.max_items, loads=_loads(texts))
-        run = Search(planned, session.fetcher, ledger, level, planner if why_never_split(config) is None else None)
+        run = Search(
+            planned, session.fetcher, ledger, level, planner if why_never_split(config) in (None, TOO_SHORT) else None
+        )
         watch = Watch(config.ids, planned.query.body.get("sortby", ()))
         async with owning(run.parts()) as parts:
             async for part in parts:
@@ -206,7 +208,7 @@ async def read(
         query = planned.query
         failures = session.discreet(failures)
         ledger = Ledger(stats, failures, query.asked, None, alone=None if whole else partition, loads=_loads(texts))
-        planner = session.planner if whole and why_never_split(config) is None else None
+        planner = session.planner if whole and why_never_split(config) in (None, TOO_SHORT) else None
         run = Search(planned, session.fetcher, ledger, session.level, planner)
         async with owning(run.parts()) as parts:
             async for part in parts:

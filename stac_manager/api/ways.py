@@ -13,7 +13,7 @@ from stac_manager.api.forms import found
 from stac_manager.api.in_order import is_newest_first, is_wide, older_than, rest_of
 from stac_manager.api.ledger import Ledger
 from stac_manager.api.paging import Page
-from stac_manager.api.planning import Planned, Planner
+from stac_manager.api.planning import TOO_SHORT, Planned, Planner
 from stac_manager.api.query import NOWHERE, Query
 from stac_manager.api.reading import CAPPED, Reading
 from stac_manager.api.requests import LARGE_PAGE, Counter, Request, counter_of, counter_of_sizes
@@ -77,7 +77,8 @@ class Ways:
         self._latest = sent, page.size, reading.tally.fetched, page.overlaps
         if self._in_order and reading.counted is not None:
             reading.descend(page)
-        if self._workers < 2 or self._planner is None or self.by_number is not None:
+        short = self._planned.reason == TOO_SHORT
+        if self._workers < 2 or self._planner is None or self.by_number is not None or short:
             return []
         number, known = reading.tally.fetched, self._planned.known
         if page.following is None or not self._is_worth_it(reading):
@@ -272,7 +273,7 @@ class Ways:
             return None
         try:
             workers = DOUBTED_AT_ONCE if reading.contradicts else 1
-            if planned.reason == "":
+            if planned.reason in ("", TOO_SHORT):
                 planned = await planner.plan(MOST_AT_ONCE, lambda page: max(parts_for(page, workers), 2))
             if planned.cuts is None:
                 planned = await planner.another_way(planned, MOST_AT_ONCE)
