@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from io import BytesIO, RawIOBase
+from io import RawIOBase
 from itertools import pairwise
 from typing import BinaryIO, TypeAlias
 
@@ -16,8 +16,8 @@ from stac_manager.files.window import ReadAt, Window, bytes_between, line_from
 from stac_manager.plan import Document, Lines, Partition, RowGroups
 
 LINES_LOOKED_AT = 20
-PACKED_LOOKED_AT = 16_384
-"""Bytes of a compressed file that are unpacked to tell how many items it holds."""
+PIECE_BYTES = 1_024
+"""A compressed file is unpacked in pieces as small as this to tell what its first bytes hold."""
 MEMBER_BYTES = 20_000
 """How large an item is taken to be in a document that holds several."""
 
@@ -59,11 +59,29 @@ def cut(
     if kind is None and why_not_text(head) is None and has_lines(window, document):
         return cut_at_lines(planned, size, bytes_a_line(window), partition_items, read)
     if kind is not None:
-        with closing(Window(Unpacked(BytesIO(window.view[: window.end][:PACKED_LOOKED_AT]), kind))) as inner:
-            inner.more()
-            size = max(size * inner.end // min(window.end, PACKED_LOOKED_AT), size)
-            return planned, size // bytes_a_line(inner) or 1 if document.format == "ndjson" else items_in(size)
+        packed = _Packed(window.view[: window.end])
+        with closing(Window(Unpacked(packed, kind))) as inner:
+            if inner.more():  # else it is damaged, or empty
+                size = max(size * inner.end // packed.passed, size)
+                return planned, size // bytes_a_line(inner) or 1 if document.format == "ndjson" else items_in(size)
     return planned, items_in(size)
+
+
+class _Packed:
+    """The beginning of a compressed file, which counts what was taken of it."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self.passed = 0
+
+    def readinto(self, target: memoryview) -> int:
+        piece = self._data[self.passed : self.passed + min(len(target), PIECE_BYTES)]
+        target[: len(piece)] = piece
+        self.passed += len(piece)
+        return len(piece)
+
+    def close(self) -> None:
+        self._data.release()
 
 
 def cut_at_lines(

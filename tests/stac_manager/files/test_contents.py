@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import sys
 import tarfile
 import zlib
@@ -146,10 +147,13 @@ async def test_a_folder_of_compressed_files(write: Write, tmp_path: Path) -> Non
 
 
 async def test_a_plan_takes_compressed_files_for_what_they_hold(write: Write, tmp_path: Path) -> None:
-    for suffix, pack in {"gz": gzip.compress, "zst": zstd.compress}.items():
-        write(f"d/x.ndjson.{suffix}", pack(b"".join(json.dumps(ITEMS[0]).encode() + b"\n" for _ in range(400))))
+    alike, random = [ITEMS[0]] * 400, [make_item(f"{n}", filler=os.urandom(500).hex()) for n in range(400)]
+    for name, items in ("x", alike), ("y", random):
+        for suffix, pack in {"gz": gzip.compress, "zst": zstd.compress}.items():
+            write(f"d/{name}.ndjson.{suffix}", pack(b"".join(json.dumps(item).encode() + b"\n" for item in items)))
+    write("d/z.ndjson.gz", gzip.compress(b"")[:4] + bytes(2_000))  # damaged: a failure
     plan = await IngestModule(source=str(tmp_path / "d")).plan(partition_items=500)
-    assert [round(partition.estimate or 0, -2) for partition in plan] == [400, 400]
+    assert [round(partition.estimate or 0, -2) for partition in plan] == [400, 400, 400, 400]
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
