@@ -22,8 +22,8 @@ from stac_manager.run import Breaks, did, light_turn
 OUTLINE_BYTES = 65_536
 TAIL_BYTES = 4_096
 """What follows the features has hardly ever more: to look for it in all of `OUTLINE_BYTES` takes as long as an item."""
-LAST_BYTES = 1_048_576
-"""What is left of a page and not longer may be its last item; of what is longer the parser's error is."""
+LAST_BYTES = 33_554_432
+"""What is left of a page and not longer may be its last item: if it is not, the parser ends with the first one."""
 MOST_MEMBERS = 300_000
 """A page with more of which nothing tells where they end holds no items; nor one with `MOST_STRANGE` other values."""
 MOST_STRANGE = 10_000

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stac_manager.api import features as features_module
 from stac_manager.api.features import DamagedPageError, Outline
 
 # Texts that look like the seams that are looked for, and other values.
@@ -40,8 +41,13 @@ def test_the_same_as_parsed_at_once(features: list[Any], separators: tuple[str, 
 
 
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
-def test_pages_as_servers_write_them_are_parsed_one_by_one(separators: tuple[str, str]) -> None:
-    outline = Outline.of(document([{"type": "Feature", "id": str(number)} for number in range(5)], separators))
+@pytest.mark.parametrize("last", ["", "x" * 2_000_000])
+def test_pages_as_servers_write_them_are_parsed_one_by_one(
+    separators: tuple[str, str], last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features_module, "values", None)  # brackets are not counted
+    items = [{"type": "Feature", "id": str(number), "n": last if number == 4 else ""} for number in range(5)]
+    outline = Outline.of(document(items, separators))
     assert outline is not None
     features = outline.features()
     assert next(features)["id"] == "0"
