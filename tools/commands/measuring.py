@@ -140,8 +140,8 @@ def api_command(catalog_url: str | None, collection_id: str | None, max_items: i
     asked = {"collection_id": collection_id, "datetime": datetime, "bbox": bbox and bbox.split(",")}
     search.update({name: value for name, value in asked.items() if value})
     for name, _, variable in (header.partition("=") for header in headers):
-        if not name or variable not in os.environ:
-            raise click.UsageError(f"--header takes NAME=VARIABLE; environment variable {variable!r} must be set")
+        if not name or variable not in os.environ:  # it may be a token by mistake
+            raise click.UsageError(f"--header: NAME=VARIABLE; {variable if variable.isupper() else 'it'} is not set")
         search.setdefault("headers", {})[name] = os.environ[variable]
     IngestConfig.parse({**search, "source": "http://localhost/" if catalog_url is None else catalog_url})
     with ExitStack() as stack:
@@ -196,7 +196,7 @@ def _as_typed(words: list[str]) -> str | None:
 
 def _without_query(source: str) -> str:
     """An address without what may be secret in it; a path, in which "?" is part of a pattern, as it is."""
-    return source.split("?", 1)[0] if "://" in source else source
+    return re.split("[?#]", source, maxsplit=1)[0] if "://" in source else source
 
 
 def requests_of(pages: int, levels: Sequence[Concurrency], repeat: int) -> int:
