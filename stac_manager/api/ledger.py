@@ -19,6 +19,7 @@ from stac_manager.api.shares import Tally, together
 from stac_manager.api.space import is_outside
 from stac_manager.completeness import are_less, counts_contradict, judge
 from stac_manager.context import FailureCollector
+from stac_manager.geojson import WORLD
 from stac_manager.items import why_not_an_item
 from stac_manager.network.decoding import Illegible
 from stac_manager.network.links import shown
@@ -277,9 +278,10 @@ class Ledger:
             return FOREIGN
         if not isinstance(member, dict):
             return UNCLEAR
-        plain = isinstance(part := reading.share.partition, Tile) and part.start is part.end is part.nulls is None
-        verdict = owner(member, part)
-        return UNCLEAR if plain and verdict is FOREIGN and is_outside(self.conditions.asked.bbox, member) else verdict
+        verdict = owner(member, part := reading.share.partition)
+        if verdict is FOREIGN and isinstance(part, Tile) and is_outside(self.conditions.asked.bbox, member):
+            return UNCLEAR if owner(member, Tile(*WORLD, part.start, part.end, part.nulls)) is not FOREIGN else FOREIGN
+        return verdict
 
     def _came_before(self, reading: Reading, mark: int, *, unclear: bool) -> bool:
         """Whether a member came to other readings, or was delivered to them; it is remembered."""

@@ -211,12 +211,12 @@ class Ways:
         ends_early = ending.error or ending.problem or reading.memory.last_was_full
         items = 2 * members if ending.problem == CAPPED else reading.counted
         smallest = splitter is not None and splitter.is_smallest(part)
-        if not (ends_early and items and smallest) or {"bbox", "intersects"} & query.body.keys():
+        if not (ends_early and items and smallest) or "intersects" in query.body:
             return []
         nowhere = await found(self._fetcher.client, query, part, others={"bbox": list(NOWHERE)})
         if nowhere is None or nowhere.size:
             return []
-        tiles = SpaceCuts(()).plan(None, min(ceil(items / self._fetcher.page_size) + 1, MOST_TILES))
+        tiles = SpaceCuts(()).plan(query.body.get("bbox"), min(ceil(items / self._fetcher.page_size) + 1, MOST_TILES))
         parts = [replace(tile, start=start, end=end, nulls=nulls) for tile in tiles]
         return [Share(each, reading.before, failing=ending.error is not None) for each in parts]
 

@@ -544,7 +544,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "next is absent, an interval of one instant": lambda: Case(
         [NextLink("absent")], at_one_instant, {"datetime": text_of(FIRST)}, most_requests=70, complete=True
     ),
-    "next is absent, half at one instant": lambda: Case([NextLink("absent")], half_at_one_instant, most_requests=100),
+    "next is absent, half at one instant, in a box": lambda: Case(
+        [NextLink("absent")], half_at_one_instant, {"bbox": PACIFIC}, wanted=in_pacific, most_requests=60, complete=True
+    ),
     "next is absent, without datetime": lambda: Case(
         [NextLink("absent")], lambda: without_datetime_at(*range(0, COUNT, 3)), most_requests=90
     ),
