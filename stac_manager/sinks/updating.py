@@ -52,11 +52,7 @@ def update(run: Run) -> Manifest:
     if base is None:
         plan = run.planned()
         return run.finish(plan, run.run(plan))
-    if not folder.layout.previous.exists() and (changed := folder.changed_part(base)) is not None:
-        raise DataProcessingError(
-            f"{changed}: is not there as the manifest says; run ingest without --update to have it again, or start "
-            "over with --restart"
-        )
+    _check_there(folder, base)
     check_same(base, run.request.header, folder.layout.dest)
     newer, latest = _newer(run, base)
     with newer.folder.owned():
@@ -66,6 +62,7 @@ def update(run: Run) -> Manifest:
             found = newer.finish(plan, newer.run(plan))
     if latest is not None:
         base = replace(base, status=found.status, problems=())  # what had failed was read again
+    _check_there(folder, base)  # still
     merged = _merge(folder, newer.folder, base, found)
     if latest is not None:
         run.write_plan(_without_times(latest, _failed(newer.folder)))
@@ -73,6 +70,15 @@ def update(run: Run) -> Manifest:
     folder.disk.remove(folder.layout.previous)
     shutil.rmtree(folder.layout.update, ignore_errors=True)
     return merged
+
+
+def _check_there(folder: Folder, base: Manifest) -> None:
+    """Refuse to go on without a part, unless an update that was interrupted has begun to replace them."""
+    if not folder.layout.previous.exists() and (changed := folder.changed_part(base)) is not None:
+        raise DataProcessingError(
+            f"{changed}: is not there as the manifest says; run ingest without --update to have it again, or start "
+            "over with --restart"
+        )
 
 
 def _newer(run: Run, base: Manifest) -> tuple[Run, Plan | None]:

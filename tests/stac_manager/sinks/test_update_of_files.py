@@ -149,18 +149,23 @@ def test_what_could_not_be_read_is_read_again_and_nothing_is_lost_meanwhile(
     assert not verify(dest, unique=True).problems
 
 
-def test_a_part_that_is_gone_is_said_and_not_forgotten(tmp_path: Path) -> None:
+@pytest.mark.parametrize("during_the_run", [False, True])
+def test_a_part_that_is_gone_is_said_and_not_forgotten(during_the_run: bool, tmp_path: Path) -> None:
     folder, dest = tmp_path / "items", tmp_path / "out"
     folder.mkdir()
     (folder / "0.json").write_text(json.dumps(make_item("item-0")))
     sink = Sink({"source": folder}, dest, update=True)
     write(sink)
-    next(dest.glob("*.ndjson")).unlink()
+    (part,) = dest.glob("*.ndjson")
+    if during_the_run:
+        (folder / "1.json").write_text(json.dumps(make_item("item-1")))
+    else:
+        part.unlink()
     with pytest.raises(DataProcessingError, match="is not there as the manifest says; run ingest without --update"):
-        write(sink)
+        write(replace(sink, on_progress=lambda progress: part.unlink(missing_ok=True)))
     assert write(replace(sink, update=False)).items == 1
     (folder / "1.json").write_text(json.dumps(make_item("item-1")))
-    write(sink)
+    assert write(sink).items == 2
     next(dest.glob("*-1.ndjson")).unlink()
     for update in (True, False):
         with pytest.raises(
