@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
+from io import BytesIO
 
 import brotli
 
@@ -138,7 +139,7 @@ async def decompressed(data: bytes, coding: str, take: Callable[[int], Awaitable
 async def _undone(data: bytes, coding: str, most: int, take: Callable[[int], Awaitable[None]] | None) -> bytes:
     steps = _unbrotled(data) if coding == "br" else _inflated(data, coding)
     on_the_spot = len(data) <= ON_THE_SPOT_BYTES and data.count(GZIP_MEMBER) <= MEMBERS_ON_THE_SPOT
-    parts: list[bytes] = []
+    whole = BytesIO()
     size = 0
     while True:
         try:
@@ -160,6 +161,15 @@ async def _undone(data: bytes, coding: str, most: int, take: Callable[[int], Awa
         on_the_spot = len(part) < STEP_BYTES  # which is the last one
         if take is not None:
             await take(len(part))
-        parts.append(part)
-    # Joining large parts takes no lock, so that others run meanwhile.
-    return parts[0] if len(parts) == 1 else await asyncio.to_thread(b"".join, parts)
+        whole = extended(whole, part)
+    return whole.getvalue()
+
+
+def extended(whole: BytesIO, part: bytes) -> BytesIO:
+    """Write behind what is there. Such a buffer grows in place and gives its bytes away: they are held once."""
+    if not whole.tell():
+        whole = BytesIO(part)  # shared with it
+        whole.seek(len(part))
+    else:
+        whole.write(part)
+    return whole

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookies import BaseCookie
+from io import BytesIO
 from time import perf_counter
 from typing import Any, Literal, Self, TypeAlias
 
@@ -235,8 +236,7 @@ class Wire:
 
     async def _read(self, response: aiohttp.ClientResponse, holder: object) -> bytes:
         """Read a body as it comes over the wire, up to the cap."""
-        chunks: list[bytes] = []
-        size = 0
+        body, size = BytesIO(), 0
         async for chunk in response.content.iter_any():
             self._chunks += 1
             size += len(chunk)
@@ -244,8 +244,8 @@ class Wire:
                 response.close()
                 raise bodies.RefusedBodyError
             await self._budget.take(holder, len(chunk))
-            chunks.append(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            body = bodies.extended(body, chunk)
+        return body.getvalue()
 
 
 class _Cookies(aiohttp.CookieJar):

@@ -188,3 +188,14 @@ async def test_many_members_are_unpacked_beside_the_event_loop(
     monkeypatch.setattr(asyncio, "to_thread", counted)
     assert await bodies.decompressed(members * gzip.compress(b"") + gzip.compress(b"{}"), "gzip") == b"{}"
     assert bool(steps) is threads
+
+
+async def test_what_is_unpacked_is_held_once() -> None:
+    packed = gzip.compress(b" " * bodies.RATIO_FREE_BYTES)
+    tracemalloc.start()
+    try:
+        assert len(await bodies.decompressed(packed, "gzip")) == bodies.RATIO_FREE_BYTES
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1.5 * bodies.RATIO_FREE_BYTES
