@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,10 +148,11 @@ def test_header_values_are_never_quoted(headers: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         IngestModule({**API, "headers": headers})
     assert "s3cret" not in str(caught.value)
-    config = IngestConfig.parse({"source": "https://h/?key=s3cret#s3cret", "headers": {"Authorization": "s3cret"}})
+    options = {"source": "https://h/?key=s3cret", "headers": {"Authorization": "s3cret"}}
+    config = IngestConfig.parse({**options, "modifier": partial(dict, key="s3cret")})
     assert repr(config) == "IngestConfig(mode='api', source='https://h/')"
     with pytest.raises(ConfigurationError, match="https URL, not 'ftp://h/x'"):
-        IngestModule({"source": "ftp://user:s3cret@h/x?s3cret", "mode": "api"})
+        IngestModule({"source": "ftp://user:s3cret@h/x#s3cret", "mode": "api"})
 
 
 @pytest.mark.parametrize(

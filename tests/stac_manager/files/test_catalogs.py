@@ -151,9 +151,9 @@ async def test_missing_and_broken_children_are_failures_and_the_rest_arrives(wri
 async def test_a_published_catalog_is_read_where_it_was_copied_to(
     own: str, url: str, third: str, write: Write, tmp_path: Path
 ) -> None:
-    write("c/catalog.json.gz", catalog(("self", f"{own}/catalog.json"), ("child", f"{url}/a%20b/collection.json")))
+    write("c/catalog.json.zst", catalog(("self", f"{own}/catalog.json"), ("child", f"{url}/a%20b/collection.json")))
     links = [("item", f"{url}/a%20b/x/1.json"), ("item", "./2.json"), ("item", third)]
-    write("c/a b/collection.json.zst", catalog(*links))  # without a self link: the parent's holds
+    write("c/a b/collection.json.gz", catalog(*links))  # without a self link: the parent's holds
     for name in ("a b/x/1.json", "a b/2.json.gz", "3.json.zst"):  # compressed in place
         write(f"c/{name}", make_item(Path(name).name[0]))
     assert await fetched(tmp_path / "c") == (["1", "2", "3"], [], [])
