@@ -184,7 +184,8 @@ class Ways:
     def halved(self, query: Query, reading: Reading) -> list[Share]:
         """Two parts of a search for ids of which a page cannot be had; a server that ignores ids gives all to each. Or
         what is left of one in order, which goes on by time."""
-        parts = query.halves(reading.share.partition) if reading.ending.error or reading.memory.last_was_full else []
+        cut_off = reading.memory.last_was_full and reading.tally.fetched == 1  # else links lead on
+        parts = query.halves(reading.share.partition) if reading.ending.error or cut_off else []
         shares = [Share(part, reading.before, failing=bool(reading.ending.error)) for part in parts]
         if not parts and self._in_order and not self._counter(reading) and is_newest_first(query, reading):
             shares = rest_of(query, reading)

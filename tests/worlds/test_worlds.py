@@ -554,6 +554,10 @@ CASES: dict[str, Callable[[], Case]] = {
         [NextLink("absent")], options={"ids": [f"item-{number:04}" for number in range(30)]},
         wanted=lambda item: item["id"] < "item-0030", most_requests=20,
     ),
+    "counts are a fifth too high, ids": lambda: Case(
+        [Counts(lambda members: members * 6 // 5)], options={"ids": [f"item-{number:04}" for number in range(40)]},
+        wanted=lambda item: item["id"] < "item-0040", loose=True, most_requests=8,
+    ),
     "next is absent, at the ends of time, without counts": lambda: Case(
         [NextLink("absent")], lambda: at_the_ends_of_time()[-14:], world={"counts": False}, most_requests=250
     ),
