@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from operator import methodcaller
 
-from stac_manager.config import IngestConfig, shown
+from stac_manager.config import IngestConfig
 from stac_manager.context import FailureCollector
 from stac_manager.exceptions import ConfigurationError, DataProcessingError, printable
 from stac_manager.files.catalogs import Walk, why_not_regular
@@ -34,6 +34,7 @@ from stac_manager.files.leftovers import (
     nothing_matches,
     parts_in,
     table_at,
+    url_meant,
     why_missing,
 )
 from stac_manager.items import is_catalog
@@ -68,8 +69,8 @@ class Discovery:
     def _documents(self) -> Sequence[Document]:
         source, kind = local_path(self._config.source), self._config.source_type
         if not os.path.lexists(source):
-            if not glob.has_magic(source):
-                raise ConfigurationError(f"source {shown(self._config.source)!r} {why_missing(source)}")
+            if not glob.has_magic(source) or url_meant(source):
+                raise ConfigurationError(why_missing(self._config.source, source))
             if kind in ("items_directory", "collection"):
                 raise ConfigurationError(f"source_type {kind!r} needs a path, not the glob {source!r}")
             return self._glob(source)

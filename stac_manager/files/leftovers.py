@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 
+from stac_manager.config import shown
 from stac_manager.exceptions import printable
 from stac_manager.files.formats import (
     LOCAL_ENTRIES,
@@ -26,7 +27,7 @@ from stac_manager.words import many
 DELTA, HUDI = "_delta_log", ".hoodie"
 """The folders with the logs of such tables. The latter is hidden."""
 TABLE_FOLDERS = (DELTA, HUDI, "data", "metadata")
-_URL_AS_PATH = re.compile(r"(https?|s3|gs|az|abfss?):/?(?=[^/])", re.IGNORECASE)
+_URL_AS_PATH = re.compile(r"\A(https?|s3|gs|az|abfss?):/?(?=[^/])", re.IGNORECASE)
 _DIGIT = re.compile("[0-9]")
 MOST_ENTRIES_COUNTED = 200_000
 """So many directory entries are looked at to say what is left out."""
@@ -109,16 +110,23 @@ def nothing_matches(pattern: str, matches: Iterable[str], form: Format | None, s
     return f"{found}; for files in the folders that it matches, give a glob: {deeper!r}"
 
 
-def why_missing(path: str) -> str:
-    """Say of a path that leads nowhere why, and what was meant where it is a URL that went through `pathlib`."""
+def why_missing(source: str, path: str) -> str:
+    """Say of a source whose path leads nowhere why, and what was meant where it is a URL that was made a path."""
+    if url := shown(url_meant(path)):
+        return f"source {url.replace('//', '/', 1)!r} does not exist; did you mean {url!r}, as text?"
     try:
         os.lstat(path)
     except PermissionError:
-        return "cannot be reached: Permission denied"
+        return f"source {shown(source)!r} cannot be reached: Permission denied"
     except (OSError, ValueError):
         pass
-    url = _URL_AS_PATH.sub(r"\1://", path, count=1) if _URL_AS_PATH.match(path) else ""
-    return f"does not exist; did you mean {url!r}, as text?" if url else "does not exist"
+    return f"source {shown(source)!r} does not exist"
+
+
+def url_meant(path: str) -> str:
+    """Return the URL that a path was before it went through `pathlib`; nothing for another path."""
+    url, count = _URL_AS_PATH.subn(r"\1://", path, count=1)
+    return url if count and not os.path.isdir(path.partition("/")[0]) else ""
 
 
 def files_in(folder: str) -> list[str]:
