@@ -272,7 +272,7 @@ class Reader:
     def _parsed_slowly(self, most: int) -> tuple[Any, int] | None:
         """Parse the value that begins here with the standard library, and return it with its length in bytes.
 
-        Begins small and doubles. None for an array or object that does not end within about `most` bytes.
+        Begins small and doubles. None for what is no number and does not end within about `most` bytes.
         """
         window = self._window
         wanted = MEMBER_BYTES
@@ -296,5 +296,5 @@ class Reader:
                 if ended or length < len(text):
                     return value, len(text[:length].encode("utf-8", "surrogateescape"))
             wanted *= 2
-            if wanted > most and data[:1] in (b"{", b"["):
+            if wanted > most and data[:1] in (b"{", b"[", b'"'):
                 return None

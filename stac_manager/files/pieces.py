@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 import orjson
 
 from stac_manager.files.broken import BrokenMember, NotJSONError, instead, why_not_json
-from stac_manager.files.window import Window
+from stac_manager.files.window import TooLargeError, Window
 
 PIECE_BYTES = 1_048_576
+MOST_TEXT_BYTES = 67_108_864
 SHOWN_BYTES = 12
 MOST_OPENED = 64
 MOST_LEVELS = 1_024
@@ -69,7 +70,7 @@ class BrokenPieceError(Exception):
 def in_pieces(
     window: Window, more: Callable[[], bool], at: Callable[[], int]
 ) -> Generator[Pause, None, tuple[Any, int]]:
-    """Parse the object or array that begins at byte `at()` of a window, and return it with its length.
+    """Parse the object, array or text that begins at byte `at()` of a window, and return it with its length.
 
     Args:
         more: Reads further; `at()` and the window's bytes may have moved then.
@@ -80,7 +81,8 @@ def in_pieces(
         OSError, TooLargeError: As `Window.more`.
     """
     try:
-        return (yield from _in_pieces(window, more, at))
+        whole = _text if window.buffer[at()] == _QUOTE else _in_pieces
+        return (yield from whole(window, more, at))
     except BrokenPieceError as error:
         if error.place is None:
             raise
@@ -110,19 +112,36 @@ def _in_pieces(
             if value.length:
                 return value.whole, value.length
         scanned = scanned if within else stop - begin
-        while within:
-            rest = _STRING_ON.match(window.buffer, at() + scanned, window.end)
-            assert rest is not None  # it may be empty
-            scanned = rest.end() - at()
-            if at() + scanned < window.end and window.buffer[at() + scanned] == _QUOTE:
-                scanned += 1
-                break
-            if not more():
-                value.cut_off(window.view[at() : window.end])
-            yield Pause()
+        if within and not (scanned := (yield from _behind_text(window, more, at, scanned))):
+            value.cut_off(window.view[at() : window.end])
         if at() + scanned >= window.end and not more():
             value.cut_off(window.view[at() : window.end])
         yield Pause()
+
+
+def _text(window: Window, more: Callable[[], bool], at: Callable[[], int]) -> Generator[Pause, None, tuple[Any, int]]:
+    if not (length := (yield from _behind_text(window, more, at, 1))):
+        raise BrokenPieceError(0, "Unterminated string starting at")
+    with window.view[at() : at() + length] as data:
+        return _parsed(data), length
+
+
+def _behind_text(
+    window: Window, more: Callable[[], bool], at: Callable[[], int], scanned: int
+) -> Generator[Pause, None, int]:
+    """Return where a text of which so much was seen ends, behind its quotation mark; 0 where it does not."""
+    begun = scanned
+    while scanned - begun <= MOST_TEXT_BYTES:
+        stop = min(window.end, at() + scanned + PIECE_BYTES)
+        rest = _STRING_ON.match(window.buffer, at() + scanned, stop)
+        assert rest is not None  # it may be empty
+        scanned = rest.end() - at()
+        if at() + scanned < window.end and window.buffer[at() + scanned] == _QUOTE:
+            return scanned + 1
+        if stop == window.end and not more():
+            return 0
+        yield Pause()
+    raise TooLargeError(f"a text is larger than {MOST_TEXT_BYTES >> 20} MB")
 
 
 def behind_plain_members(window: Window, at: int) -> int | None:
@@ -274,7 +293,7 @@ def _leniently(text: bytes) -> Any:
     return value
 
 
-def _parsed(text: bytes) -> Any:
+def _parsed(text: bytes | memoryview) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

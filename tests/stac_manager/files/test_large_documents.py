@@ -134,17 +134,25 @@ def test_an_item_of_any_length_is_parsed_by_the_fast_parser(behind: str, monkeyp
     [
         {"geometry": {"type": "MultiPoint", "coordinates": [[n, -n] for n in range(500)]}},
         {"assets": {f"a{n}": {"href": "x", "roles": ["data"]} for n in range(100)}},
+        {"text": '\\é"' * 1_000},
         {"properties": {"flat": list(range(2_000)), "deep": [[[[{"a": [["x" * 90]]}]]]] * 30}},
     ],
     ids=lambda each: next(iter(each)),
 )
-@pytest.mark.parametrize("form", ["%s", "[%s, %s]", '{"features": [%s]}', "%s\n%s", '{"type": "Feature", "a": %s}'])
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("%s", "[%s, %s]", '{"features": [%s]}', "%s\n%s"),
+        *('{"type": "Feature", "a": %s}', '{"a": "@", "features": [%s]}', '["@", %s]'),
+    ],
+)
 def test_a_large_value_is_parsed_in_turns(members_of_item: dict[str, Any], form: str) -> None:
     item = make_item("a") | members_of_item
-    text = form.replace("%s", json.dumps(item)).encode()
+    text = form.replace("%s", json.dumps(item)).replace("@", "\\\\" * 2_000).encode()
     found = [member for _, member in members_of_values(Window(data=text))]
     values = [getattr(each, "value", each) for each in found if not isinstance(each, Pause)]
-    assert values == ([json.loads(text)] if "Feature" in form else [item] * form.count("%s"))
+    before = ["\\" * 2_000] if form.startswith('["@') else []
+    assert values == ([json.loads(text)] if "Feature" in form else before + [item] * form.count("%s"))
     assert len(found) > len(text) // (8 * PAGE)
 
 
@@ -341,6 +349,7 @@ def test_a_document_cut_within_a_separator_is_a_failure() -> None:
         assert len(failures) == 1
 
 
+@pytest.mark.parametrize("bound", [(window, "MOST_VALUE_BYTES", "value"), (pieces, "MOST_TEXT_BYTES", "text")])
 @pytest.mark.parametrize(
     ("name", "before", "between", "after", "delivered", "named"),
     [
@@ -356,12 +365,15 @@ def test_a_document_cut_within_a_separator_is_a_failure() -> None:
     ],
 )
 def test_what_is_too_large_for_memory_is_named_and_the_lines_behind_it_are_read(
-    name: str, before: str, between: str, after: str, delivered: list[str], named: Failure,
+    name: str, before: str, between: str, after: str, delivered: list[str], named: Failure, bound: tuple[Any, str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(window, "MOST_VALUE_BYTES", 4_096)
+    module, limit, what = bound
+    monkeypatch.setattr(module, limit, 4_096)
     monkeypatch.setattr(decoding, "LONG_LINE_BYTES", 1_024)
     items = [make_item("first"), make_item("huge", large="x" * 20_000), make_item("last")]
     found, failures = read((before + between.join(map(json.dumps, items)) + after).encode(), name)
     assert ids(found) == delivered
-    assert [replace(failure, source="") for failure in failures] == [named]
+    assert [replace(failure, source="") for failure in failures] == [
+        replace(named, reason=named.reason.replace("value", what))
+    ]
