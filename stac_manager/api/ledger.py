@@ -16,10 +16,9 @@ from stac_manager.api.query import MARGIN_SECONDS, Query
 from stac_manager.api.reading import APART, CAPPED, LOST, MOVED, Reading
 from stac_manager.api.seen import Claims, Seen, Strays, is_named, marked
 from stac_manager.api.shares import Tally, together
-from stac_manager.api.space import is_outside
+from stac_manager.api.space import anywhere, is_outside
 from stac_manager.completeness import are_less, counts_contradict, judge
 from stac_manager.context import FailureCollector
-from stac_manager.geojson import WORLD
 from stac_manager.items import why_not_an_item
 from stac_manager.network.decoding import Illegible
 from stac_manager.network.links import shown
@@ -274,13 +273,12 @@ class Ledger:
         return True
 
     def _owner(self, reading: Reading, member: Any, meant: bool) -> Owner:
-        if not meant and reading.ending.problem == LOST:
-            return FOREIGN
-        if not isinstance(member, dict):
-            return UNCLEAR
+        lost = not meant and reading.ending.problem == LOST
+        if lost or not isinstance(member, dict):
+            return FOREIGN if lost else UNCLEAR
         verdict = owner(member, part := reading.share.partition)
         if verdict is FOREIGN and isinstance(part, Tile) and is_outside(self.conditions.asked.bbox, member):
-            return UNCLEAR if owner(member, Tile(*WORLD, part.start, part.end, part.nulls)) is not FOREIGN else FOREIGN
+            return FOREIGN if owner(member, anywhere(part)) is FOREIGN else UNCLEAR
         return verdict
 
     def _came_before(self, reading: Reading, mark: int, *, unclear: bool) -> bool:
