@@ -173,7 +173,8 @@ class Ledger:
         if not reading.stopped:
             reading.descent.ended = next(iter(times_of([member] if isinstance(member, dict) else [])), None)
             if reading.ending.problem != LOST:
-                self._leave_out(reading, len(near))
+                tally.left_out += len(near)
+                self.totals.left_out += len(near)
             if page.asked is not None and ids:
                 claims.hold(page.asked, ids)
                 claims.unproved |= reading.ending.unproved
@@ -260,7 +261,8 @@ class Ledger:
             return False
         if not meant:
             if not self.conditions.heeded:
-                self._leave_out(reading, 1)
+                reading.tally.left_out += 1
+                self.totals.left_out += 1
             else:
                 near.append(mark)
             return False
@@ -290,10 +292,6 @@ class Ledger:
         if self.claims.by_number and not unclear:
             reading.ending.shifted = MOVED
         return True
-
-    def _leave_out(self, reading: Reading, members: int) -> None:
-        reading.tally.left_out += members
-        self.totals.left_out += members
 
     def _repeated(self, reading: Reading) -> None:
         reading.tally.duplicates += 1
