@@ -254,7 +254,7 @@ class Search:
             self._runner.add(self._splitter.beyond(reading))
             self._ledger.finished(reading)
         elif not reading.stopped:
-            self._runner.add(self.ways.behind(self.query, reading))
+            self._runner.add(await self.ways.behind(self.query, reading))
         if reading.ending.error and not reading.stopped:
             if self._runner.unfinished == 1 and not self._fetcher.any_came:
                 raise DataProcessingError(reading.ending.error)
@@ -279,7 +279,8 @@ class Search:
                 shares = splitter.repaired(reading, *about) if splitter else self.ways.halved(self.query, reading)
             if not shares and about[1] not in (0, 1) and self._ledger.left is None:
                 shares = await from_both_ends(self._fetcher.client, self.query, reading)
-            self._replace(reading, shares or await walked_anew(self._fetcher.client, reading))
+            shares = shares or self.ways.older(self.query, reading) or await walked_anew(self._fetcher.client, reading)
+            self._replace(reading, shares or self.ways.older(self.query, reading, last=True))
             reading.stopped |= splitter is not None and isinstance(reading.share.partition, Pages)
 
     async def _look(self, reading: Reading) -> None:

@@ -21,7 +21,7 @@ from stac_manager.api.seen import Seen
 from stac_manager.api.shares import Share
 from stac_manager.api.space import SpaceCuts
 from stac_manager.api.splitting import Splitter
-from stac_manager.api.survey import around_first_page
+from stac_manager.api.survey import around_first_page, null_datetime_search
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.plan import Interval, NoDatetime, Pages, Partition, Tile, Whole
 
@@ -129,12 +129,15 @@ class Ways:
         by_number = self.by_number if isinstance(reading.share.partition, Pages) else None
         return by_number is not None and by_number.is_foremost(reading)
 
-    def behind(self, query: Query, reading: Reading) -> list[Share]:
+    async def behind(self, query: Query, reading: Reading) -> list[Share]:
         """What is behind a page that cannot be had, where the links count: the rest of its range, or the next page if
         nobody asks for that otherwise. A search read in sequence goes on by numbers, or by time if it is in order."""
         request = reading.ending.refused
         if self._in_order and isinstance(reading.share.partition, Interval):
-            return older_than(query, reading)
+            if (older := older_than(query, reading)) or reading.ending.error:
+                return older
+            page = await null_datetime_search(self._fetcher.client, query)
+            return [Share(NoDatetime())] if page is not None and page.size else []
         if request is None or reading.stopped:
             return []
         if (counter := self._counter(reading)) and self._latest is not None:
@@ -182,17 +185,22 @@ class Ways:
         return list(map(Share, parts))
 
     def halved(self, query: Query, reading: Reading) -> list[Share]:
-        """Two parts of a search for ids of which a page cannot be had; a server that ignores ids gives all to each. Or
-        what is left of one in order, which goes on by time."""
+        """Two parts of a search for ids of which a page cannot be had; a server that ignores ids gives all to each."""
         cut_off = reading.memory.last_was_full and reading.tally.fetched == 1  # else links lead on
         parts = query.halves(reading.share.partition) if reading.ending.error or cut_off else []
-        shares = [Share(part, reading.before, failing=bool(reading.ending.error)) for part in parts]
-        if not parts and self._in_order and not self._counter(reading) and is_newest_first(query, reading):
-            shares = rest_of(query, reading)
-            if isinstance(reading.share.partition, Whole) and shares and reading.counted is None:
-                reading.ending.shifted = reading.ending.problem  # some may have no datetime
-        if shares and self._ledger.claims.delivered is None:
-            self._ledger.claims.delivered = Seen() if parts else reading.came()
+        if parts and self._ledger.claims.delivered is None:
+            self._ledger.claims.delivered = Seen()
+        return [Share(part, reading.before, failing=bool(reading.ending.error)) for part in parts]
+
+    def older(self, query: Query, reading: Reading, *, last: bool = False) -> list[Share]:
+        """What is left of a search in order, which goes on by time; of all of it as the `last` way only."""
+        whole = isinstance(reading.share.partition, Whole)
+        if not self._in_order or whole > last or self._counter(reading) or not is_newest_first(query, reading):
+            return []
+        shares, claims = rest_of(query, reading), self._ledger.claims
+        if whole and shares and reading.counted is None:
+            reading.ending.shifted = reading.ending.problem  # some may have no datetime
+        claims.delivered = reading.came() if shares and claims.delivered is None else claims.delivered
         return shares
 
     def is_halved(self, query: Query, share: Share) -> bool:

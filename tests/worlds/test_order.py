@@ -10,7 +10,7 @@ import pytest
 
 from stac_manager import IngestModule
 
-from .habits import Counts, NextLink, PoisonedItem, Sorts
+from .habits import Counts, LinksLapse, NextLink, PoisonedItem, Sorts
 from .server import Ask, Habit, Json, World, key_of, running
 from .test_worlds import FIRST, LIMIT, make_item, text_of, visit
 
@@ -100,6 +100,7 @@ def sorted_at_first(items: list[Json]) -> list[Json]:
     [
         (PoisonedItem("item-0053", "item-0154"), 7, {}, 115),
         (PoisonedItem("item-0053"), 1e-2, {"datetime": "2019-01-01T00:00:00Z/.."}, 65),
+        (LinksLapse(7), 7, {}, 40),
         (NextLink("absent"), 7, {"sortby": "-datetime"}, 30),
     ],
 )
