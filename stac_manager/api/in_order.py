@@ -41,7 +41,8 @@ def rest_of(query: Query, reading: Reading) -> list[Share]:
         part = Interval(None, None)
     if not isinstance(part, Interval) or not _fails(reading) or share.came >= MOST_IN_VAIN:
         return []
-    if (reading.tally.items or (astray and isinstance(share.partition, Whole))) and ended is not None:
+    again = reading.ending.lapsed and isinstance(share.partition, Whole)  # which came before, as far as this
+    if (reading.tally.items or again) and ended is not None:
         end = (floor(ended) + 1) * SECOND
         part = replace(part, end=end if part.end is None else min(part.end, end))
     elif astray or not is_wide(query, part):
