@@ -46,6 +46,8 @@ def members_of_values(window: Window, stop: bytes = b"") -> Generator[tuple[int,
         for member in reader.value(alone=first):
             yield index, member
             index += not isinstance(member, Pause)
+        if not index:  # an empty array
+            yield 0, Pause()
         first = False
 
 

@@ -169,6 +169,10 @@ def test_white_space_of_any_length_is_passed_in_turns(form: str, monkeypatch: py
     assert len(seen.buffer) < 2_000 or form[0] in "[{"
 
 
+def test_values_that_hold_nothing_are_passed_in_turns() -> None:
+    assert len(list(members_of_values(Window(data=b"[]," * 100)))) == 100
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [(b"NaN", "NaN is no number"), (b"1e999", "infinity"), (b'"\xff"', "not valid UTF-8"), (b'"\\ud800"', "surrogate")],
