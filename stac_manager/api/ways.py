@@ -42,7 +42,7 @@ class Ways:
     def __init__(
         self, planner: Planner | None, planned: Planned, fetcher: Fetcher, ledger: Ledger, workers: int
     ) -> None:
-        self._planner, self._in_order = planner, planner is None
+        self._planner, self._in_order = planner, planner is None and planned.cuts is None
         self._planned = planned
         self._fetcher = fetcher
         self._ledger = ledger
