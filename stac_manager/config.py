@@ -21,8 +21,10 @@ SECRETS = ("headers", "storage_options")
 """Options that may hold credentials: they are shown and written nowhere."""
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_MAY_HIDE = re.compile(r"(?<=://)[^/?#@:]*:[^/?#]*@|[?#].*", re.DOTALL)
-"""A name before `@` alone is a container of a store."""
+_MAY_HIDE = re.compile(r"[@?#]")
+_PARTS = re.compile(r"([^:]*://)([^/?#]*)([^?#]*)")
+_WITH_CONTAINERS = ("az", "adl", "abfs")
+"""What stands before the `@` is a container in URLs of Azure, which obstore reads."""
 
 
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
@@ -203,7 +205,12 @@ def is_url(source: str) -> bool:
 
 def shown(source: str) -> str:
     """Return a source as it may be shown: user, query and fragment of a URL can hold a token."""
-    return _MAY_HIDE.sub("", source) if is_url(source) else source
+    if not _MAY_HIDE.search(source) or not is_url(source) or (found := _PARTS.match(source)) is None:
+        return source
+    scheme, place, path = found.groups()
+    user, at, host = place.rpartition("@")
+    is_container = ":" not in user and scheme.lower().startswith(_WITH_CONTAINERS)
+    return f"{scheme}{user}{at}{host}{path}" if is_container else f"{scheme}{host}{path}"
 
 
 def is_http(source: str) -> bool:

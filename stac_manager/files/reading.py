@@ -13,7 +13,7 @@ from itertools import islice
 from time import perf_counter
 from typing import Any, TypeVar
 
-from stac_manager.config import IngestConfig, is_remote
+from stac_manager.config import IngestConfig, is_remote, shown
 from stac_manager.context import FailureCollector, OwnFailures
 from stac_manager.exceptions import DataProcessingError
 from stac_manager.fields import WHOLE, Decode
@@ -61,7 +61,6 @@ async def read(
     own, filters, source = OwnFailures(failures), kept_by(texts, filters_of(config, collection_id)), config.source
     if is_remote(source):
         from stac_manager.files.remote import reading as remote
-        from stac_manager.files.remote.addresses import shown
 
         source = shown(source)
         found = remote.read(config, filters, own, stats)

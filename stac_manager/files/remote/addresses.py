@@ -31,15 +31,6 @@ def scheme_of(url: str) -> str:
     return found[1].lower() if found else ""
 
 
-def shown(url: str) -> str:
-    """Return a URL fit for messages: without user, query and fragment, where secrets travel."""
-    if not _MAY_HIDE.search(url):
-        return url
-    parts = urllib.parse.urlsplit(url)
-    host = parts.netloc if parts.scheme in STORES else parts.netloc.rpartition("@")[2]
-    return urllib.parse.urlunsplit((parts.scheme, host, parts.path, "", ""))
-
-
 def joined(base: str, href: str) -> str:
     """Resolve a link against the address of its document (RFC 3986, 5.2), whatever the scheme.
 

@@ -6,10 +6,11 @@ from contextlib import suppress
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from stac_manager import items
+from stac_manager.config import shown
 from stac_manager.files import entry_points
 from stac_manager.files.catalogs import holds_items
 from stac_manager.files.formats import BOM, ENTRY_FILES, magic
-from stac_manager.files.remote.addresses import is_data, is_relative, joined, name_of, refusal, shown
+from stac_manager.files.remote.addresses import is_data, is_relative, joined, name_of, refusal
 
 Kind: TypeAlias = Literal["entry", "child", "item"]
 

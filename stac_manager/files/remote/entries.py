@@ -9,12 +9,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from stac_manager.config import IngestConfig
+from stac_manager.config import IngestConfig, shown
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.files.entry_points import PEEK_BYTES
 from stac_manager.files.formats import ENTRY_FILES, format_of_name, is_archive
 from stac_manager.files.leftovers import DELTA, HUDI, in_place_of_table, read_although_table, table_in
-from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of, shown
+from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of
 from stac_manager.files.remote.catalogs import Link, begins_as_items, is_page
 from stac_manager.files.remote.faults import ABSENT, RemoteError
 from stac_manager.files.remote.fetched import Listed

@@ -8,11 +8,11 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
-from stac_manager.config import IngestConfig
+from stac_manager.config import IngestConfig, shown
 from stac_manager.files.content import Borrowed
 from stac_manager.files.formats import Document, Format
 from stac_manager.files.reading import in_thread
-from stac_manager.files.remote.addresses import is_data, located, shown
+from stac_manager.files.remote.addresses import is_data, located
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile, read_anywhere
 from stac_manager.files.remote.catalogs import Link
 from stac_manager.files.remote.entries import entries_of

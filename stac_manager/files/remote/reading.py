@@ -12,7 +12,7 @@ from itertools import islice
 from time import perf_counter
 from typing import IO, Any
 
-from stac_manager.config import IngestConfig
+from stac_manager.config import IngestConfig, shown
 from stac_manager.context import FailureCollector
 from stac_manager.files.changes import difference, name_from
 from stac_manager.files.content import Borrowed, ParquetFoundError, items_of, parts_of_parquet
@@ -20,7 +20,7 @@ from stac_manager.files.filters import Filters
 from stac_manager.files.formats import Document, Format, format_of_name
 from stac_manager.files.opening import failure_if_unreadable
 from stac_manager.files.reading import in_thread
-from stac_manager.files.remote.addresses import STORES, located, name_of, scheme_of, shown
+from stac_manager.files.remote.addresses import STORES, located, name_of, scheme_of
 from stac_manager.files.remote.blocks import BLOCK_BYTES, RemoteFile, read_anywhere
 from stac_manager.files.remote.catalogs import Link
 from stac_manager.files.remote.entries import entries_of

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import IO, Any, TypeVar
 
-from stac_manager.config import IngestConfig
+from stac_manager.config import IngestConfig, shown
 from stac_manager.exceptions import DataProcessingError
-from stac_manager.files.remote.addresses import STORES, scheme_of, shown
+from stac_manager.files.remote.addresses import STORES, scheme_of
 from stac_manager.files.remote.faults import RemoteError
 from stac_manager.files.remote.fetched import Fetched, Listed, Store
 from stac_manager.files.remote.http import HttpStore

@@ -14,10 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
+from stac_manager.config import shown
 from stac_manager.context import FailureCollector
 from stac_manager.files.entry_points import MOST_CATALOG_BYTES
 from stac_manager.files.formats import ENTRY_FILES, HEAD_BYTES, why_not_text
-from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of, shown
+from stac_manager.files.remote.addresses import STORES, in_folder, is_data, name_of, scheme_of
 from stac_manager.files.remote.catalogs import (
     Link,
     is_catalog,
@@ -282,9 +283,8 @@ class Walk:
         if not links and (served := items_of_api(document, fetched.url)) is not None:
             raise RemoteError(f"its items are served by an API ({served}); use mode 'api' for it")
         if not links and link.kind == "entry":
-            others = (
-                f"{shown(link.url).rpartition('/')[0]}/**" if scheme_of(link.url) in STORES else "their own addresses"
-            )
+            folder = shown(link.url).rpartition("/")[0]
+            others = f"{folder}/**" if scheme_of(link.url) in STORES else "their own addresses"
             raise RemoteError(f"a catalog without links to items or further catalogs; read items beside it by {others}")
         return _Branch(links, place, fetched.url, size=len(data))
 
