@@ -120,8 +120,8 @@ class Capacity:
         if self._any_wave:
             self._answered.clear()
         if together or not self._any_wave:
-            tried = self.guess is not None and (self._any_wave or first_wave)
-            self._tried = (self.guess or 0) + self._any_wave if tried else None
+            guess = self.guess if self._any_wave or first_wave else None
+            self._tried = None if guess is None else guess + self._any_wave
         return together
 
     def _lower(self, level: int, now: float) -> bool:

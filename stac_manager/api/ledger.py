@@ -173,8 +173,7 @@ class Ledger:
         if not reading.stopped:
             reading.descent.ended = next(iter(times_of([member] if isinstance(member, dict) else [])), None)
             if reading.ending.problem != LOST:
-                tally.left_out += len(near)
-                self.totals.left_out += len(near)
+                self._leave_out(reading, len(near))
             if page.asked is not None and ids:
                 claims.hold(page.asked, ids)
                 claims.unproved |= reading.ending.unproved
@@ -261,8 +260,7 @@ class Ledger:
             return False
         if not meant:
             if not self.conditions.heeded:
-                reading.tally.left_out += 1
-                self.totals.left_out += 1
+                self._leave_out(reading, 1)
             else:
                 near.append(mark)
             return False
@@ -292,6 +290,10 @@ class Ledger:
         if self.claims.by_number and not unclear:
             reading.ending.shifted = MOVED
         return True
+
+    def _leave_out(self, reading: Reading, members: int) -> None:
+        reading.tally.left_out += members
+        self.totals.left_out += members
 
     def _repeated(self, reading: Reading) -> None:
         reading.tally.duplicates += 1
