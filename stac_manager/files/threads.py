@@ -60,7 +60,7 @@ class Threads:
         self._ahead.clear()
 
     def _fill(self) -> None:
-        for document in islice(self._documents, self._level - len(self._ahead)):
+        for document in islice(self._documents, max(self._level - len(self._ahead), 0)):
             self._ahead.append((document, self._pool.submit(_read_whole, document)))
         self._stats.peak_buffer = max(self._stats.peak_buffer, len(self._ahead))
 

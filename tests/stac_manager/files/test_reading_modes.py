@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from support import ids, make_item
 
 from stac_manager import IngestModule, WorkflowContext
-from stac_manager.files import readahead, window
+from stac_manager.files import readahead, threads, window
 from stac_manager.stats import FileStats
 
 CONCURRENCY = (1, 3, 50, "auto")
@@ -103,6 +104,24 @@ async def test_auto_reports_the_level_it_settled_on(folder: Path, monkeypatch: p
     stats = (await fetched(folder, "auto"))[1]
     assert stats.concurrency >= readahead.AUTO_THREADS // 2
     assert stats.peak_buffer > 1
+
+
+async def test_auto_goes_back_where_more_threads_bring_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More documents are ahead then than the lower level has."""
+    for number in range(300):
+        (tmp_path / f"{number:03}.json").write_text(json.dumps(make_item(f"{number:03}")))
+    slow_storage(monkeypatch)
+    one_at_a_time, open_document = threading.Lock(), threads.open_document
+
+    def opened(document: threads.Document) -> int | OSError | None:
+        with one_at_a_time:
+            time.sleep(0.001)
+            return open_document(document)
+
+    monkeypatch.setattr(threads, "open_document", opened)
+    found, stats = await fetched(tmp_path, "auto")
+    assert found == [f"{number:03}" for number in range(300)]
+    assert stats.concurrency < stats.peak_buffer
 
 
 @pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="this system cannot read without waiting")
