@@ -2,7 +2,7 @@
 
 - Files in the page cache are read one by one: nothing can be gained, and nothing is spent on it.
 - Once reads have to wait, the next documents are opened and the system is told to fetch them, in bursts.
-- Once even those reads take long (a network disk), threads read them.
+- Once even those reads take long, or to open them does (a network disk), threads read them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Literal, TypeAlias
 from stac_manager.files.formats import Document
 from stac_manager.files.opening import OPEN_FLAGS, TOO_MANY_OPEN, open_document
 from stac_manager.files.threads import LARGE_BYTES, THREAD_CEILING, Threads
-from stac_manager.files.window import NOWAIT, FileSource, Window, cannot_nowait, lines_of_file, read_into
+from stac_manager.files.waits import QUICK_SECONDS, Waits, Way
+from stac_manager.files.window import NOWAIT, FileSource, Window, cannot_nowait, lines_of_file, preadv, read_into
 from stac_manager.stats import FileStats
 
 BUFFER_BYTES = 65_536
@@ -32,11 +33,6 @@ AHEAD_CEILING = 256
 AUTO_AHEAD = 32
 AUTO_AHEAD_CEILING = 128
 AUTO_THREADS = 4
-COLD_READS = 2
-"""So many reads in a row that wait are a cold page cache; a single one can be chance."""
-SLOW_READS = 8
-SLOW_SECONDS = 0.001
-"""Waits that are longer than this, by their median, are left to threads, and the event loop stays free."""
 
 Content: TypeAlias = memoryview | Window | OSError | None
 Opened: TypeAlias = tuple[Document, Content]
@@ -44,46 +40,6 @@ Opened: TypeAlias = tuple[Document, Content]
 
 The bytes are valid until the next document is asked for; a window is to be closed.
 """
-
-
-class Waits:
-    """What reads that had to wait say of the disk.
-
-    Attributes:
-        latest: Seconds of the latest ones: of those in a row, or since the latest burst of hints.
-        hinting: Whether the system is told what to fetch.
-    """
-
-    def __init__(self, *, can_hint: bool) -> None:
-        self.latest: deque[float] = deque(maxlen=SLOW_READS)
-        self.hinting = False
-        self._can_hint = can_hint
-        self._burst = 0
-        self._of_burst = 0
-
-    def add(self, seconds: float) -> Literal["threads", "hints"] | None:
-        """Take note of a wait; tell in which other way to read, if that is what the disk calls for."""
-        self.latest.append(seconds)
-        self._of_burst += 1
-        if len(self.latest) == SLOW_READS and sorted(self.latest)[SLOW_READS // 2] > SLOW_SECONDS:
-            self.hinting = False
-            return "threads"
-        if len(self.latest) >= COLD_READS and self._can_hint and not self.hinting:
-            self.hinting = True
-            self.latest.clear()
-            return "hints"
-        return None
-
-    @property
-    def bursts_are_short(self) -> bool:
-        """Whether more than every fourth read of the latest burst had to wait all the same."""
-        return self._of_burst * 4 > self._burst > 0
-
-    def begin_burst(self, documents: int) -> None:
-        """Take note of hints for so many documents."""
-        if 2 * self._of_burst <= self._burst:  # hints help; else it is a slow disk, perhaps
-            self.latest.clear()
-        self._burst, self._of_burst = documents, 0
 
 
 class ReadAhead:
@@ -115,7 +71,7 @@ class ReadAhead:
     def _stretches(self) -> Iterator[Iterable[Opened]]:
         """Yield documents that are read in one way, each time for as long as that is the way."""
         while True:
-            if self._nowait and not self._waits.hinting and not self._ahead and self.threads is None:
+            if not self._waits.hinting and not self._ahead and self.threads is None:
                 yield self._warm()
             if (found := self._next()) is None:
                 return
@@ -123,12 +79,13 @@ class ReadAhead:
 
     def _warm(self) -> Iterator[Opened]:
         """Yield documents the shortest way, as long as they are in the page cache and fit the buffer."""
-        open_, read, close = os.open, os.preadv, os.close
+        open_, read, close, clock = os.open, preadv(), os.close, perf_counter
         buffer, buffers, nowait, stats, waits, left = (
             self._buffers[0], self._buffers, self._nowait, self._stats, self._waits.latest, self._left
         )  # fmt: skip
         for document in left:
             if document[1] == "json":
+                started = nowait or clock()
                 try:
                     descriptor = open_(document[0], OPEN_FLAGS)
                 except OSError as error:
@@ -138,18 +95,21 @@ class ReadAhead:
                         count = read(descriptor, buffers, 0, nowait)
                     except OSError:
                         count = 0
-                    if count % PAGE_BYTES:
+                    if count % PAGE_BYTES and (nowait or clock() - started < QUICK_SECONDS):
                         close(descriptor)
                         stats.bytes += count
                         if waits:
                             waits.clear()
                         yield document, buffer[:count]
                         continue
-                    yield document, self._read(document, descriptor)
+                    if count and not nowait:
+                        self._take_note(clock() - started)
+                    yield document, self._read(document, descriptor, count)
             else:
                 opened = open_document(document)
                 yield document, self._read(document, opened) if isinstance(opened, int) else opened
-            if self._waits.hinting or self.threads is not None or not self._nowait or self._left is not left:
+            nowait = self._nowait
+            if self._waits.hinting or self.threads is not None or self._left is not left:
                 return
 
     def _next(self) -> Opened | None:
@@ -194,7 +154,9 @@ class ReadAhead:
         burst = self._level - len(self._ahead)
         self._waits.begin_burst(burst)
         for document in islice(self._left, burst):
+            started = perf_counter()
             opened = open_document(document)
+            slow = self._waits.opened(perf_counter() - started)
             if isinstance(opened, OSError) and opened.errno in TOO_MANY_OPEN and self._ahead:
                 self._left = chain((document,), self._left)
                 self._level = max(len(self._ahead), 2)
@@ -205,17 +167,24 @@ class ReadAhead:
                 with suppress(OSError):  # no regular file any more: reading it tells
                     os.posix_fadvise(opened, 0, length, os.POSIX_FADV_WILLNEED)
             self._ahead.append((document, opened))
+            if slow is not None:
+                self._go_on_with(slow)
+                break
         self._stats.peak_buffer = max(self._stats.peak_buffer, len(self._ahead))
 
-    def _read(self, document: Document, descriptor: int) -> memoryview | Window | OSError:
-        """Read a small document whole; make a window for a large one, and for a share of one."""
+    def _read(self, document: Document, descriptor: int, count: int = 0) -> memoryview | Window | OSError:
+        """Read a small document whole; make a window for a large one, and for a share of one.
+
+        Args:
+            count: So much of it is in the buffer already.
+        """
         keep_open = False
         try:
             if document.stop is not None:
                 window = self._window(document, descriptor)
                 keep_open = True
                 return window
-            count = self._first_read(descriptor)
+            count = count or self._first_read(descriptor)
             # A read without waiting ends with the last page that was there.
             if not count % PAGE_BYTES or count == BUFFER_BYTES:
                 while count < BUFFER_BYTES and (further := read_into(descriptor, self._buffers[0][count:], count)[0]):
@@ -250,35 +219,36 @@ class ReadAhead:
 
     def _first_read(self, descriptor: int) -> int:
         """Read into the buffer, and draw conclusions from the wait, if there was one."""
+        waited = None
         if self._nowait:
             try:
                 count = os.preadv(descriptor, self._buffers, 0, self._nowait)
-                if not self._waits.hinting:
-                    self._waits.latest.clear()
+                self._take_note(0.0, waited=False)
                 return count
             except BlockingIOError:
-                pass
+                waited = True
             except OSError as error:
                 if not cannot_nowait(error):
                     raise
                 self._nowait = 0
         started = perf_counter()
         count, _ = read_into(descriptor, self._buffers[0], 0)
-        self._waited(perf_counter() - started)
+        self._take_note(perf_counter() - started, waited=waited)
         return count
 
-    def _waited(self, seconds: float) -> None:
-        """Take note of a read that had to wait, and read in another way if that is what the disk calls for."""
-        if self._nowait:
+    def _take_note(self, seconds: float, *, waited: bool | None = None) -> None:
+        """Take note of a read, and read in another way if that is what the disk calls for."""
+        if waited:
             self._stats.seconds_waiting += seconds
-        if self.threads is not None:
-            return
-        calls_for = self._waits.add(seconds)
-        if calls_for == "threads":
+        if self.threads is None:
+            self._go_on_with(self._waits.add(seconds, waited=waited))
+
+    def _go_on_with(self, way: Way | None) -> None:
+        if way == "threads":
             self._level = AUTO_THREADS if self._auto else min(self._level, THREAD_CEILING)
             self.threads = Threads(self._left, self._level, self._stats, grow=self._auto)
             self._stats.concurrency = self._level
-        elif calls_for == "hints":
+        elif way == "hints":
             self._level = AUTO_AHEAD if self._auto else min(self._level, AHEAD_CEILING)
             self._stats.concurrency = self._level
 

@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import perf_counter
 from typing import Protocol, TypeAlias
@@ -254,20 +254,28 @@ def read_into(descriptor: int, target: memoryview, offset: int) -> tuple[int, fl
 
     How long it waited is known where the system can read without waiting (`RWF_NOWAIT`), else 0.
     """
-    if not hasattr(os, "preadv"):
-        with io.FileIO(descriptor, closefd=False) as file:
-            file.seek(offset)
-            return file.readinto(target) or 0, 0.0
+    read = preadv()
     if NOWAIT:
         try:
-            return os.preadv(descriptor, [target], offset, NOWAIT), 0.0
+            return read(descriptor, [target], offset, NOWAIT), 0.0
         except BlockingIOError:
             started = perf_counter()
-            return os.preadv(descriptor, [target], offset), perf_counter() - started
+            return read(descriptor, [target], offset), perf_counter() - started
         except OSError as error:
             if not cannot_nowait(error):
                 raise
-    return os.preadv(descriptor, [target], offset), 0.0
+    return read(descriptor, [target], offset), 0.0
+
+
+def preadv() -> Callable[..., int]:
+    """Return `os.preadv`, or what does the same where the system lacks it."""
+    return getattr(os, "preadv", _preadv)
+
+
+def _preadv(descriptor: int, buffers: Sequence[memoryview], offset: int, _flags: int = 0) -> int:
+    with io.FileIO(descriptor, closefd=False) as file:
+        file.seek(offset)
+        return file.readinto(buffers[0]) or 0
 
 
 def cannot_nowait(error: OSError) -> bool:

@@ -17,7 +17,7 @@ import pytest
 from support import ids, make_item
 
 from stac_manager import IngestModule, WorkflowContext
-from stac_manager.files import readahead, threads, window
+from stac_manager.files import readahead, threads, waits, window
 from stac_manager.stats import FileStats
 
 CONCURRENCY = (1, 3, 50, "auto")
@@ -70,17 +70,47 @@ def without_anything(patch: pytest.MonkeyPatch) -> None:
 def slow_storage(patch: pytest.MonkeyPatch) -> None:
     """Let every read take two milliseconds, as on a network disk: threads read."""
     without_nowait(patch)
-    read_into = window.read_into
+    preadv = os.preadv
 
-    def slowly(descriptor: int, target: memoryview, offset: int) -> tuple[int, float]:
+    def slowly(descriptor: int, buffers: Sequence[bytearray], offset: int, flags: int = 0) -> int:
         time.sleep(0.002)
-        return read_into(descriptor, target, offset)
+        return preadv(descriptor, buffers, offset, flags)
 
-    patch.setattr(readahead, "read_into", slowly)
+    patch.setattr(os, "preadv", slowly)
+
+
+def slow_to_open(patch: pytest.MonkeyPatch) -> None:
+    """Let every file take two milliseconds to be opened, as on a network file system that asks its server."""
+    seconds_read(patch, 0)
+    open_ = os.open
+
+    def slowly(path: str, flags: int, mode: int = 0o777) -> int:
+        time.sleep(0.002)
+        return open_(path, flags, mode)
+
+    patch.setattr(os, "open", slowly)
+
+
+def seconds_read(patch: pytest.MonkeyPatch, most: float) -> None:
+    """Take what takes longer for a read from the disk, on a system that does not tell."""
+    without_nowait(patch)
+    for module in (readahead, waits):
+        patch.setattr(module, "QUICK_SECONDS", most)
+
+
+def memory(patch: pytest.MonkeyPatch) -> None:
+    seconds_read(patch, 60)
+
+
+def disk(patch: pytest.MonkeyPatch) -> None:
+    seconds_read(patch, 0)
+
+
+SYSTEMS = (None, without_nowait, without_fadvise, without_anything, slow_storage, slow_to_open, memory, disk)
 
 
 @pytest.mark.parametrize("concurrency", CONCURRENCY)
-@pytest.mark.parametrize("system", [None, without_nowait, without_fadvise, without_anything, slow_storage])
+@pytest.mark.parametrize("system", SYSTEMS)
 async def test_same_items_in_the_same_order(
     system: Callable[[pytest.MonkeyPatch], None] | None,
     concurrency: object,
@@ -96,6 +126,26 @@ async def test_same_items_in_the_same_order(
     if isinstance(concurrency, int):
         assert stats.concurrency == concurrency
         assert stats.peak_buffer <= concurrency
+
+
+async def test_the_time_of_reads_tells_where_the_system_does_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory(monkeypatch)
+    assert (await fetched(folder, 50))[1].peak_buffer == 1
+    disk(monkeypatch)
+    assert (await fetched(folder, 50))[1].peak_buffer == 50
+
+
+async def test_what_is_slow_to_open_is_opened_by_threads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow_to_open(monkeypatch)
+    slowly, by = os.open, set[int]()
+
+    def noted(path: str, flags: int, mode: int = 0o777) -> int:
+        by.add(threading.get_ident())
+        return slowly(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", noted)
+    await fetched(folder, 50)
+    assert len(by) > 10
 
 
 async def test_auto_reports_the_level_it_settled_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
