@@ -30,8 +30,8 @@ from stac_manager.options import IngestOptions
 from stac_manager.plan import Partition
 from stac_manager.protocols import Item
 from stac_manager.sinks import Manifest, Sink, write
+from stac_manager.sinks.disk import DiskError
 from stac_manager.sinks.engine import Outcome, Shared
-from stac_manager.sinks.folder import DiskError
 from stac_manager.sinks.job import Done, Job, Worker, run_coroutine
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.request import plan_of_source, request_for

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from stac_manager.exceptions import StacManagerError
 from stac_manager.plan import Partition, Plan
-from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.disk import Disk, DiskError
 from stac_manager.sinks.engine import Local, Outcome, Shared, in_process
-from stac_manager.sinks.folder import DiskError
 from stac_manager.sinks.job import Done, Job
 from stac_manager.worker_process import WorkerProcess
 

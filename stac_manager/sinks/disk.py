@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,14 +16,29 @@ from pathlib import Path
 from time import sleep
 from typing import BinaryIO
 
+from stac_manager.exceptions import DataProcessingError
 from stac_manager.sinks.lock import alone
 
 TRIES, PAUSE_SECONDS = 6, 0.05
 """On Windows: so often is a file renamed or removed that another program has open, the pause doubles each time."""
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors after which a run can go on, once there is room, a limit is raised or the disk is well."""
 NO_SUCH_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP)
 """Answers of file systems that cannot sync a folder, such as SMB and some in user space (FUSE)."""
 MOST_BUFFERS = 512
 """Buffers of one `writev`; IOV_MAX is 1,024 on Linux and 16 at least elsewhere."""
+
+
+class DiskError(DataProcessingError):
+    """DEST cannot be written: no partition can be."""
+
+
+def disk_error(error: OSError, where: Path) -> DiskError:
+    """Put an error of the disk into words that say what to do."""
+    what = f"{where}: cannot be written: {error.strerror or error}"
+    if error.errno in PASSING:
+        return DiskError(f"{what}; completed parts are kept: run it again to resume")
+    return DiskError(f"{what} ({error.filename})" if error.filename not in (None, str(where)) else what)
 
 
 class Disk:
@@ -43,7 +59,7 @@ class Disk:
                     rest = rest[file.write(rest) :]
 
     def append(self, path: Path, content: bytes) -> None:
-        """Add to the end of a file, made if need be, and sync it and its name.
+        """Add lines to the end of a file, made if need be, and sync it and its name.
 
         Of several processes, one does so after the other. What a full disk has cut off is taken back.
         """
@@ -90,6 +106,10 @@ class Disk:
     def remove(self, path: Path) -> None:
         """Remove a file if it is there."""
         _patiently(partial(path.unlink, missing_ok=True))
+
+    def remove_folder(self, path: Path) -> None:
+        """Remove a folder with all that is in it, as far as the system lets that."""
+        shutil.rmtree(path, ignore_errors=True)
 
     def make_folder(self, path: Path) -> None:
         """Make a folder with those above it, and sync the new names."""

@@ -10,8 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from stac_manager.exceptions import StacManagerError
 from stac_manager.plan import Partition
-from stac_manager.sinks.disk import Disk
-from stac_manager.sinks.folder import DiskError
+from stac_manager.sinks.disk import Disk, DiskError
 from stac_manager.sinks.job import Done, Job, Worker
 
 

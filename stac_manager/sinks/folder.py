@@ -7,9 +7,7 @@ disk, and the manifest means that every partition has such a line.
 
 from __future__ import annotations
 
-import errno
 import re
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,11 +31,10 @@ from stac_manager.sinks.model import (
     check_version,
     converted,
     manifest_of,
+    now,
     record_of,
 )  # fmt: skip
 
-PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""Errors after which a run can go on, once there is room, a limit is raised or the disk is well."""
 _PART = re.compile(r"[0-9a-f]{32}(-\d+)?\.(ndjson|ndjson\.zst|parquet)")
 
 
@@ -59,6 +56,7 @@ class _First(Header):
     counted: int | None
     notes: tuple[str, ...]
     digest: str
+    made: str | None = None  # when, RFC 3339
 
 
 class Folder:
@@ -82,12 +80,12 @@ class Folder:
         try:
             with locked(layout.lock, str(layout.dest), self.disk.make_folder, self._is_over):
                 self.disk.make_folder(layout.parts)
-                shutil.rmtree(layout.temporary, ignore_errors=True)
+                self.disk.remove_folder(layout.temporary)
                 self.disk.make_folder(layout.temporary)
                 try:
                     yield
                 finally:  # the workers have ended, also those that could not clear away
-                    shutil.rmtree(layout.temporary, ignore_errors=True)
+                    self.disk.remove_folder(layout.temporary)
                     if self._is_over():
                         self._empty_state()
         finally:
@@ -102,11 +100,15 @@ class Folder:
             return layout.file
         return not (layout.plan.exists() or layout.previous.exists())
 
+    def is_merging(self) -> bool:
+        """Tell whether an update was interrupted while it merged. Of one that has ended, `previous` may be left."""
+        return self.layout.previous.exists() and self.layout.update.exists()
+
     def _empty_state(self) -> None:
         """Remove all of the state but the lock, which protects this."""
         for entry in self.layout.state.iterdir():
             if entry.is_dir():
-                shutil.rmtree(entry, ignore_errors=True)
+                self.disk.remove_folder(entry)
             elif entry != self.layout.lock:
                 entry.unlink(missing_ok=True)
 
@@ -134,7 +136,7 @@ class Folder:
         """Write the plan, whole or not at all, and forget an earlier run."""
         first = {"version": VERSION, **header.__dict__, "rule": plan.rule, "counted": plan.counted}
         lines = b"".join(_line(partition.to_json()) for partition in plan)
-        first |= {"notes": list(plan.notes), "digest": _digest(lines)}
+        first |= {"notes": list(plan.notes), "digest": _digest(lines), "made": now()}
         self.disk.replace_content(path or self.layout.plan, _line(first) + lines, self.layout.temporary / "plan")
 
     def read_plan(self, path: Path | None = None) -> tuple[Header, Plan] | None:
@@ -159,6 +161,11 @@ class Folder:
             raise ConfigurationError(f"{path}: damaged ({error}); start over with --restart") from None
         header = Header(first.identity, first.source, first.options, first.format)
         return header, Plan(first.source, first.rule, partitions, first.counted, first.notes)
+
+    def began(self) -> str | None:
+        """Return when the plan was made, None where it does not say so."""
+        with open(self.layout.plan, "rb") as file:
+            return converted(orjson.loads(file.readline()), _First).made
 
     # The journal
 
@@ -213,12 +220,22 @@ class Folder:
 
     def forget(self) -> None:
         """Remove plan, journal, parts and manifest, in the order that leaves no lie behind."""
-        for path in (self.layout.manifest, self.layout.previous, self.layout.plan, self.layout.journal):
+        for path in (self.layout.manifest, self.layout.plan, self.layout.journal):
             self.disk.remove(path)
         self.disk.sync_folder(self.layout.state)
         self.disk.sync_folder(self.layout.manifest.parent)
+        self.retire_update()
         self.sweep(())
-        shutil.rmtree(self.layout.update, ignore_errors=True)
+
+    def retire_update(self) -> None:
+        """Let an update go, as a whole: where a part of it is left, nobody could tell whether it was merged."""
+        layout, old = self.layout, self.layout.temporary / "update"
+        if layout.update.exists():
+            self.disk.rename(layout.update, old)
+            self.disk.sync_folder(layout.state)
+            self.disk.remove_folder(old)
+        self.disk.remove(layout.previous)
+        self.disk.sync_folder(layout.state)
 
     # The manifest
 
@@ -254,18 +271,6 @@ class Folder:
             if not path.is_file() or path.stat().st_size != part["bytes"]:
                 return path
         return None
-
-
-class DiskError(DataProcessingError):
-    """DEST cannot be written: no partition can be."""
-
-
-def disk_error(error: OSError, where: Path) -> DiskError:
-    """Put an error of the disk into words that say what to do."""
-    what = f"{where}: cannot be written: {error.strerror or error}"
-    if error.errno in PASSING:
-        return DiskError(f"{what}; completed parts are kept: run it again to resume")
-    return DiskError(f"{what} ({error.filename})" if error.filename not in (None, str(where)) else what)
 
 
 def _digest(content: bytes) -> str:

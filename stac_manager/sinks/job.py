@@ -20,8 +20,8 @@ from stac_manager.options import IngestOptions
 from stac_manager.owning import owning
 from stac_manager.plan import Partition
 from stac_manager.protocols import Item
-from stac_manager.sinks.disk import Disk
-from stac_manager.sinks.folder import Folder, disk_error
+from stac_manager.sinks.disk import Disk, disk_error
+from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.layout import Layout
 from stac_manager.sinks.model import FAILURES_KEPT, Mark, PartRecord
 from stac_manager.sinks.ndjson import NdjsonPart, Part, ZstdNdjsonPart

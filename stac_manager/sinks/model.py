@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict, TypeVar, get_args
 
 import msgspec
@@ -114,6 +114,7 @@ class Manifest:
         parts: Name, items and bytes of each part.
         updated, datetime: How far these times of the items reach.
         finished: When the run ended, RFC 3339.
+        started: When its plan was made: what has changed since may have been read before. None where nobody knows.
         files: A digest of the names, sizes and times of the source's files, where DEST is one file: there, no plan is
             left that has them.
     """
@@ -135,6 +136,7 @@ class Manifest:
     datetime: Mark
     finished: str
     files: str | None = None
+    started: str | None = None
 
     @property
     def summary(self) -> str:
@@ -154,10 +156,11 @@ def manifest_of(document: object, where: str) -> Manifest:
     Raises:
         ConfigurationError: If it is none, or of another version.
     """
-    check_version(document, where)
     try:
+        check_version(document, where)
         manifest = converted(document, Manifest)
-        datetime.fromisoformat(manifest.finished)
+        for time in (manifest.finished, manifest.started or manifest.finished):
+            datetime.fromisoformat(time)
         parts = {part["file"]: (part["items"], part["bytes"]) for part in manifest.parts}
         sums = [sum(of_each) for of_each in zip((0, 0), *parts.values(), strict=True)]
         if len(parts) != len(manifest.parts) or sums != [manifest.items, manifest.bytes]:
@@ -177,8 +180,13 @@ def check_version(document: object, where: str) -> None:
     if version != VERSION:
         raise ConfigurationError(
             f"{where}: version {version!r}, this program reads {VERSION}; use the version that wrote it, or start "
-            "over with --restart"
+            " over with --restart"
         )
+
+
+def now() -> str:
+    """The time, as plan and manifest have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def total(marks: Iterable[Mark]) -> Mark:

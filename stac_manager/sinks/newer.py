@@ -12,6 +12,8 @@ from stac_manager.plan import Documents, Partition, Plan
 from stac_manager.sinks.model import Manifest, Mark
 from stac_manager.sinks.sources import Stamp, documents_of, stamp_of
 
+LATE = timedelta(hours=1)
+"""So much later than its `updated` says may an item be found: clocks differ, and servers index in turns."""
 _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
@@ -19,11 +21,14 @@ def conditions(base: Manifest, options: Mapping[str, Any]) -> tuple[dict[str, An
     """Return the options that find what is newer: by `updated`, which finds changed items as well, and by `datetime`.
 
     Each is None where not all items have that time, or one has it in the future. Both begin at the second of the
-    latest item: what comes twice is merged.
+    latest item, what comes twice is merged; by `updated` no later than `LATE` before the run, which read some items
+    before they changed.
     """
     by_updated: dict[str, Any] | None = None
     by_datetime: dict[str, Any] | None = None
     if (since := _since(base.updated, base)) is not None:
+        if base.started is not None:
+            since = min(since, f"{datetime.fromisoformat(base.started) - LATE:%Y-%m-%dT%H:%M:%SZ}")
         given = options.get("filter")
         if isinstance(given, str):
             by_updated = {"filter": f"({given}) AND updated >= TIMESTAMP('{since}')"}

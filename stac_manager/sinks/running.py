@@ -55,6 +55,7 @@ class Run:
     disk: Disk | None = None  # where this process writes; None for this machine's
     on_progress: Callable[[Progress], None] = lambda _: None  # called after each partition
     say: Callable[[str], None] = lambda _: None  # called with what the user should know, in a line
+    if_changed: str = "start over with --restart"  # what to do where the source has changed
 
     def __post_init__(self) -> None:
         self.layout = self.request.layout
@@ -125,12 +126,12 @@ class Run:
         records = {key: record for key, record in records.items() if key in keys}
         missing = [partition for partition in plan if partition.key not in records]
         if records and missing:
-            check_unchanged(missing)
+            check_unchanged(missing, self.if_changed)
             self.say(f"{len(records):,} of {len(plan):,} partitions are done; resuming")
         self.folder.sweep(record.file for record in records.values() if record.file)
         failed = self._do(plan, missing, records)
         if failed:
-            check_unchanged([outcome.partition for outcome in failed])
+            check_unchanged([outcome.partition for outcome in failed], self.if_changed)
             raise _failure(self.layout.dest, failed, len(plan), len(records))
         return records
 
@@ -203,7 +204,7 @@ class Run:
             from stac_manager.sinks.joining import join
 
             join(self.folder, ordered)
-        manifest = manifest_for(self.request, plan, ordered)
+        manifest = manifest_for(self.request, plan, ordered, self.folder.began())
         self.folder.write_manifest(manifest)
         return manifest
 

@@ -11,9 +11,9 @@ from stac_manager.config import is_remote
 from stac_manager.exceptions import ConfigurationError, DataProcessingError
 from stac_manager.options import IngestOptions
 from stac_manager.plan import Plan
-from stac_manager.sinks.disk import Disk
+from stac_manager.sinks.disk import Disk, disk_error
 from stac_manager.sinks.engine import Engine, StartedAhead, in_process
-from stac_manager.sinks.folder import Folder, disk_error
+from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.job import Variables, from_environment
 from stac_manager.sinks.layout import layout_of
 from stac_manager.sinks.model import Manifest
@@ -106,7 +106,7 @@ def _written(run: Run, sink: Sink, plan: Plan | None) -> Manifest:
     if sink.restart:  # a source that cannot be planned costs nothing of what is there
         plan = plan or run.made_plan()
         folder.forget()
-    if sink.update or folder.layout.previous.exists():
+    if sink.update or folder.is_merging():
         from stac_manager.sinks.updating import update
 
         return update(run)

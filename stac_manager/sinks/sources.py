@@ -52,8 +52,8 @@ def why_changed(partition: Partition) -> str | None:
     return next((reason for reason in map(changes.why_changed, documents_of(partition)) if reason), None)
 
 
-def check_unchanged(partitions: Iterable[Partition]) -> None:
-    """Refuse to go on with files that are not what they were when the plan was made.
+def check_unchanged(partitions: Iterable[Partition], what_to_do: str) -> None:
+    """Refuse to go on with files that are not what they were when the plan was made, and say what to do.
 
     Raises:
         DataProcessingError: If one is not.
@@ -61,7 +61,7 @@ def check_unchanged(partitions: Iterable[Partition]) -> None:
     changed = [reason for reason in map(why_changed, partitions) if reason is not None]
     if changed:
         more = f" (and {len(changed) - 1:,} more partitions)" if len(changed) > 1 else ""
-        raise DataProcessingError(f"the source has changed: {changed[0]}{more}; start over with --restart")
+        raise DataProcessingError(f"the source has changed: {changed[0]}{more}; {what_to_do}")
 
 
 def check_apart(plan: Plan, source: str, layout: Layout) -> None:

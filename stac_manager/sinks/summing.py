@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,13 @@ from stac_manager.completeness import merge
 from stac_manager.exceptions import ConfigurationError, printable
 from stac_manager.plan import Plan
 from stac_manager.sinks.folder import Header
-from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, total
+from stac_manager.sinks.model import Manifest, PartEntry, PartRecord, now, total
 from stac_manager.sinks.request import Request
 from stac_manager.sinks.sources import digest_of_files
 from stac_manager.words import many, passed_over
 
 
-def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) -> Manifest:
+def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord], started: str | None) -> Manifest:
     """Sum up a run: what came, what did not, and what that proves."""
     proof = merge(plan, [record.report for record in records])
     status, problems, most = str(proof.status), tuple(proof.problems), request.config.max_items
@@ -57,6 +56,7 @@ def manifest_for(request: Request, plan: Plan, records: Sequence[PartRecord]) ->
         datetime=total(record.datetime for record in records),
         files=digest_of_files(plan) if request.layout.file else None,
         finished=now(),
+        started=started,
     )
 
 
@@ -64,11 +64,6 @@ def unfound(options: Mapping[str, Any], items: int) -> tuple[str, ...]:
     """Say that there are fewer items than ids were asked for."""
     ids = len(set(options.get("ids") or ()))
     return (f"{many(items, 'item')} came for {many(ids, 'id')}",) if items < ids else ()
-
-
-def now() -> str:
-    """The time, as a manifest has it."""
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def difference(theirs: Header | Manifest, ours: Header) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -24,6 +25,7 @@ from stac_manager import DataProcessingError, IngestModule, WorkflowContext, pic
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.model import Mark
 from stac_manager.sinks.newer import conditions
+from stac_manager.sinks.running import Progress
 from stac_manager.sinks.verifying import verify
 from stac_manager.texts import Thin
 
@@ -169,6 +171,11 @@ def test_a_time_in_the_future_does_not_tell_what_is_newer(items: Path, tmp_path:
     by_updated, by_datetime = conditions(base, {})
     assert by_updated is not None
     assert by_datetime == {"datetime": "2024-03-04T00:00:00Z/.."}
+    assert "2024-03-04T00:00:00Z" in str(by_updated)
+    began = replace(base, started="2024-03-03T12:00:00Z")
+    assert "2024-03-03T11:00:00Z" in str(conditions(began, {})[0])
+    assert conditions(began, {})[1] == by_datetime
+    assert conditions(replace(base, started=None), {})[0] == by_updated
     assert conditions(replace(base, updated=future), {}) == (by_datetime, None)
     assert conditions(replace(base, datetime=future), {}) == (by_updated, None)
     assert conditions(replace(base, updated=future, datetime=future), {}) == (None, None)
@@ -183,6 +190,57 @@ def test_times_in_utc_tell_what_is_newer_however_they_say_so(ending: str, since:
     (tmp_path / "items.ndjson").write_text("".join(lines))
     found = conditions(write(Sink({"source": tmp_path / "items.ndjson"}, tmp_path / "out")), {})
     assert found[1] == (since and {"datetime": f"{since}T00:00:00Z/.."})
+
+
+class FiltersByUpdated(Habit):
+    """Heeds `updated >= TIME`, as servers with the Filter extension do."""
+
+    def understood(self, conditions: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in conditions.items() if name != "filter" or "updated" not in str(value)}
+
+    def found(self, ask: Ask, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        since = re.search(r"timestamp\W+([-\dT:]+Z)", str(ask.conditions.get("filter")))
+        return [item for item in items if since is None or item["properties"]["updated"] >= since[1]]
+
+
+async def test_an_update_takes_what_changed_after_the_run_had_read_it(tmp_path: Path) -> None:
+    """While that went on: one that it read later was edited after the one that it had read before."""
+    now = datetime.now(UTC)
+    items = [item_of_day(number, updated=f"{now - timedelta(days=99):%Y-%m-%dT%H:%M:%SZ}") for number in range(ITEMS)]
+    items[1]["properties"]["updated"] = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+    world = World(items, [FiltersByUpdated()])
+    async with running(world):
+        sink = Sink({"source": world.url}, tmp_path / "out", update=True, partition_items=10)
+        await asyncio.to_thread(write, sink)
+        items[0] = item_of_day(0, title="edited", updated=f"{now - timedelta(seconds=60):%Y-%m-%dT%H:%M:%SZ}")
+        world.searches.clear()
+        world.asked.clear()
+        assert (await asyncio.to_thread(write, sink)).items == ITEMS
+        assert len(world.asked) < 20, "what has not changed for days is not read again"
+    held = b"".join(path.read_bytes() for path in (tmp_path / "out").glob("*.ndjson"))
+    assert (held.count(b'"edited"'), verify(tmp_path / "out", unique=True).problems) == (1, ())
+
+
+async def test_an_update_that_would_ask_for_other_items_than_the_interrupted_one_is_begun_anew(tmp_path: Path) -> None:
+    """Another version of this program began it, or what it follows was resumed meanwhile."""
+    world = World([item_of_day(number) for number in range(9)], [FiltersByUpdated()])
+    dest = tmp_path / "out"
+    async with running(world):
+        sink = Sink({"source": world.url}, dest, update=True)
+        await asyncio.to_thread(write, sink)
+        world.items += [item_of_day(number) for number in (9, 10)]
+        world.searches.clear()
+
+        def stop(progress: Progress) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            await asyncio.to_thread(write, replace(sink, on_progress=stop))
+        manifest = json.loads((dest / "_manifest.json").read_text())
+        manifest["updated"]["latest"] = "2024-01-01T00:00:00Z"
+        (dest / "_manifest.json").write_text(json.dumps(manifest))
+        assert (await asyncio.to_thread(write, sink)).items == 11
+    assert verify(dest, unique=True).problems == ()
 
 
 class Withholds(Habit):
@@ -239,7 +297,7 @@ async def test_parts_of_an_api_are_the_same_as_without_simdjson(
         for name in ("thin", "whole"):
             sink = Sink({"source": world.url, "limit": 7, **options}, tmp_path / name, partition_items=20)
             manifest = (await asyncio.to_thread(write, sink)).to_json()
-            del manifest["finished"]
+            del manifest["finished"], manifest["started"]
             parts = {path.name: path.read_bytes() for path in sink.dest.glob("*.ndjson")}
             written = len(thin)
             module = IngestModule(sink.config)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from random import Random
 
 import pytest
-from support import make_item
+from faulty_disk import FaultyDisk, PowerLostError
+from support import THOROUGH, make_item
 
 from stac_manager import ConfigurationError, DataProcessingError, IngestOptions
 from stac_manager.sinks import Sink, write
+from stac_manager.sinks.running import Progress
 from stac_manager.sinks.verifying import verify
 
 
@@ -40,6 +46,90 @@ def test_new_and_changed_files_are_merged_and_the_rest_is_not_read_again(tmp_pat
     assert [item["id"] for item in held if not item["assets"]] == ["item-3"]
     assert not verify(dest, unique=True).problems
     assert not (dest / ".stac-manager" / "update").exists()
+
+
+@pytest.mark.parametrize(
+    ("format", "survivors"),
+    [("ndjson", 0), ("ndjson", 2), *([("ndjson", 1), ("geoparquet", 0), ("geoparquet", 1)] if THOROUGH else [])],
+)
+def test_after_a_power_loss_at_any_operation_of_an_update_the_next_merges_the_same(
+    format: str, survivors: int, tmp_path: Path
+) -> None:
+    """Of changes that were not synced, none, half or all are there; all is what a kill leaves."""
+    folder, written = tmp_path / "items", tmp_path / "written"
+    folder.mkdir()
+    put(folder, range(8), "old")
+    update = Sink({"source": folder}, written / "out", format, partition_items=4, update=True)
+    write(update)
+    put(folder, range(3, 10), "newer")
+    for cut in count():
+        before, after = tmp_path / f"before-{cut}", tmp_path / f"after-{cut}"
+        shutil.copytree(written, before)
+        disk, random, ended = FaultyDisk(cut, before), Random(cut), True
+        try:
+            write(replace(update, dest=before / "out"), disk=disk)
+        except PowerLostError:
+            ended = False
+        disk.after_power_loss(before, after, lambda random=random: random.randrange(2) < survivors)
+        assert write(replace(update, dest=after / "out")).items == 10, cut
+        assert (verify(after / "out", unique=True).items, verify(after / "out").problems) == (10, ())
+        write(Sink({"source": after / "out"}, tmp_path / "read.ndjson", restart=True))
+        held = map(json.loads, (tmp_path / "read.ndjson").read_text().splitlines())
+        assert sorted(item["properties"]["name"] for item in held) == ["newer"] * 7 + ["old"] * 3, cut
+        if ended:
+            assert cut > 60
+            return
+
+
+def put(folder: Path, numbers: Iterable[int], name: str) -> None:
+    for number in numbers:
+        item = make_item(f"item-{number}", properties={"datetime": None, "name": name})
+        (folder / f"{number}.json").write_text(json.dumps(item))
+
+
+@pytest.mark.parametrize("in_the_run", [False, True])
+def test_an_update_whose_source_has_changed_meanwhile_is_begun_anew(in_the_run: bool, tmp_path: Path) -> None:
+    """In the run that is interrupted by it, or between that and the next."""
+    folder, dest, said = tmp_path / "items", tmp_path / "out", list[str]()
+    folder.mkdir()
+    put(folder, range(6), "old")
+    update = Sink({"source": folder}, dest, partition_items=2, update=True, say=said.append)
+    write(update)
+    put(folder, range(6), "newer")
+
+    def change(progress: Progress) -> None:
+        if progress.done == 1:
+            put(folder, range(4, 7), "newest")
+            if not in_the_run:
+                raise KeyboardInterrupt
+
+    with pytest.raises(DataProcessingError if in_the_run else KeyboardInterrupt) as caught:
+        write(replace(update, on_progress=change))
+    assert not in_the_run or re.search("the source has changed: .*; run it again$", str(caught.value))
+    assert write(update).items == 7
+    lines = b"".join(path.read_bytes() for path in dest.glob("*.ndjson")).splitlines()
+    names = [json.loads(line)["properties"]["name"] for line in lines]
+    assert sorted(names) == ["newer"] * 4 + ["newest"] * 3
+    assert not any("going on with an update" in each for each in said)
+
+
+def test_an_update_that_was_interrupted_goes_on_and_says_so(tmp_path: Path) -> None:
+    folder, dest, said = tmp_path / "items", tmp_path / "out", list[str]()
+    folder.mkdir()
+    put(folder, range(6), "old")
+    update = Sink({"source": folder}, dest, partition_items=2, update=True, say=said.append)
+    write(update)
+    put(folder, range(6), "newer")
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(replace(update, on_progress=stop))
+    put(folder, [6], "newest")
+    assert [write(update).items for _ in range(2)] == [6, 7]
+    assert len([each for each in said if "going on with an update" in each and "takes another" in each]) == 1
 
 
 @pytest.mark.parametrize("format", ["ndjson", "ndjson.zst", "geoparquet"])
