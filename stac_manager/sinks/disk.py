@@ -27,6 +27,8 @@ NO_SUCH_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP)
 """Answers of file systems that cannot sync a folder, such as SMB and some in user space (FUSE)."""
 MOST_BUFFERS = 512
 """Buffers of one `writev`; IOV_MAX is 1,024 on Linux and 16 at least elsewhere."""
+TAIL_BYTES = 4_096
+"""So much is read at a time from the end of a journal."""
 
 
 class DiskError(DataProcessingError):
@@ -61,10 +63,11 @@ class Disk:
     def append(self, path: Path, content: bytes) -> None:
         """Add lines to the end of a file, made if need be, and sync it and its name.
 
-        Of several processes, one does so after the other. What a full disk has cut off is taken back.
+        Of several processes, one does so after the other. What a full disk has cut off is taken back, and so is what a
+        process has left that was killed meanwhile: the system ends its call between two pages.
         """
-        with open(path, "ab", buffering=0) as file, alone(file.fileno()):
-            size = os.fstat(file.fileno()).st_size
+        with open(path, "a+b", buffering=0) as file, alone(file.fileno()):
+            size = _whole_lines(file)
             try:
                 self.write(file, [content])
                 self.sync(file)
@@ -125,6 +128,21 @@ class Disk:
             self.write(file, [content])
             self.sync(file)
         self.rename(temporary, path)
+
+
+def _whole_lines(file: BinaryIO) -> int:
+    """Return the length of a file of lines, without a last one that was not written to its end, which is cut off."""
+    size = end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(end - TAIL_BYTES, 0)
+        file.seek(start)
+        if found := file.read(end - start).rfind(b"\n") + 1:
+            end = start + found
+            break
+        end = start
+    if end < size:
+        file.truncate(end)
+    return end
 
 
 def _patiently(change: Callable[[], None]) -> None:

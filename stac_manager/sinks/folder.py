@@ -94,11 +94,14 @@ class Folder:
                     folder.rmdir()
 
     def _is_over(self) -> bool:
-        """Tell whether the state may go: that of a file that is finished, or of a run that has not even a plan."""
+        """Tell whether the state may go: that of a file that is finished, or of a run that has not even a plan.
+
+        Of a file without a manifest, it alone says that the file is ours.
+        """
         layout = self.layout
         if layout.manifest.exists():
             return layout.file
-        return not (layout.plan.exists() or layout.previous.exists())
+        return not (layout.plan.exists() or layout.previous.exists() or (layout.file and layout.dest.exists()))
 
     def is_merging(self) -> bool:
         """Tell whether an update was interrupted while it merged. Of one that has ended, `previous` may be left."""
@@ -117,7 +120,8 @@ class Folder:
         if self.layout.file:
             if dest.is_dir():
                 raise ConfigurationError(f"{dest}: is a folder; name a file, or leave its ending out")
-            if dest.exists() and not self.layout.manifest.exists() and not self.layout.state.exists():
+            # The state is looked at first: a run that ends meanwhile writes the manifest before that goes.
+            if dest.exists() and not self.layout.state.exists() and not self.layout.manifest.exists():
                 raise ConfigurationError(
                     f"{dest}: already exists and was not written by stac-manager; choose another name"
                 )

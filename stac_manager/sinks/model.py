@@ -175,12 +175,14 @@ def check_version(document: object, where: str) -> None:
 
     Raises:
         ConfigurationError: If it is of one.
+        ValueError: If no version has.
     """
-    version = document.get("version") if isinstance(document, dict) else None
-    if version != VERSION:
+    if not isinstance(document, dict) or "version" not in document:
+        raise ValueError("it names no version")
+    if document["version"] != VERSION:
         raise ConfigurationError(
-            f"{where}: version {version!r}, this program reads {VERSION}; use the version that wrote it, or start "
-            " over with --restart"
+            f"{where}: version {document['version']!r}, this program reads {VERSION}; use the version that wrote it, "
+            "or start over with --restart"
         )
 
 

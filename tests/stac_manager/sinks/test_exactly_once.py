@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -9,9 +10,10 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from faulty_disk import FaultyDisk, PowerLostError
@@ -19,6 +21,7 @@ from support import THOROUGH, combined, make_items
 
 from stac_manager import ConfigurationError, DataProcessingError
 from stac_manager.sinks import Sink, write
+from stac_manager.sinks.disk import Disk
 from stac_manager.sinks.folder import Folder
 from stac_manager.sinks.job import Worker
 from stac_manager.sinks.layout import layout_of
@@ -192,6 +195,32 @@ def test_what_dead_runs_have_left_is_swept_and_nothing_else(source: Path, tmp_pa
     write(sink(source, dest))
     assert is_whole(dest, source)
     assert not leftovers(dest)
+
+
+def test_a_line_that_a_killed_process_has_not_written_to_its_end_is_cut_off_before_the_next(tmp_path: Path) -> None:
+    """The system ends a call that writes between two pages, and other workers go on."""
+    journal = tmp_path / "journal"
+    for whole, rest in ((b"", b"{"), (b"{}\n", b'{"key": "' + b"x" * 10_000), (b"{}\n" * 5_000, b"{" * 4_096)):
+        journal.write_bytes(whole + rest)
+        Disk().append(journal, b"{1}\n")
+        Disk().append(journal, b"{2}\n")
+        assert journal.read_bytes() == whole + b"{1}\n{2}\n"
+
+
+def test_a_file_that_could_not_be_started_over_is_still_ours(source: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "out.ndjson"
+    write(sink(source, dest))
+    with pytest.raises(DataProcessingError, match="No space left on device; completed parts are kept"):
+        write(sink(source, dest, restart=True), disk=Full())
+    assert write(sink(source, dest)).items == ITEMS
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["_out.ndjson.manifest.json", "out.ndjson", source.name]
+
+
+class Full(Disk):
+    """Has no room."""
+
+    def write(self, file: BinaryIO, buffers: Sequence[bytes]) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_full_disk_is_said_and_the_next_run_goes_on(source: Path, tmp_path: Path) -> None:
