@@ -11,6 +11,7 @@ from typing import Any
 from stac_manager.plan import Documents, Partition, Plan
 from stac_manager.sinks.model import Manifest, Mark
 from stac_manager.sinks.sources import Stamp, documents_of, stamp_of
+from stac_manager.timestamps import interval, nanoseconds
 
 LATE = timedelta(hours=1)
 """So much later than its `updated` says may an item be found: clocks differ, and servers index in turns."""
@@ -36,8 +37,7 @@ def conditions(base: Manifest, options: Mapping[str, Any]) -> tuple[dict[str, An
             ours: dict[str, Any] = {"op": ">=", "args": [{"property": "updated"}, {"timestamp": since}]}
             by_updated = {"filter": {"op": "and", "args": [given, ours]} if given else ours}
     if (since := _since(base.datetime, base)) is not None:
-        end = str(options.get("datetime") or "..").split("/")[-1]
-        by_datetime = {"datetime": f"{since}/{end}"}
+        by_datetime = {"datetime": _from(since, options.get("datetime"))}
     return (by_updated, by_datetime) if by_updated else (by_datetime, None)
 
 
@@ -48,6 +48,18 @@ def _since(mark: Mark, base: Manifest) -> str | None:
     if found is None or mark.items != base.items or found[0] > tomorrow.strftime("%Y-%m-%dT%H:%M:%S"):
         return None
     return f"{found[0]}Z"
+
+
+def _from(since: str, asked: str | None) -> str:
+    """Return the part of an interval from a moment on: all of it where that is not in it, as of an item that a server
+    found by its start and end."""
+    if asked is None:
+        return f"{since}/.."
+    start, end = interval(asked)
+    moment = nanoseconds(since) or 0
+    if (start is not None and moment < start) or (end is not None and moment > end):
+        return asked
+    return f"{since}/{asked.rpartition('/')[2]}"
 
 
 def changed_partitions(plan: Plan, known: set[Stamp]) -> Iterable[Partition]:

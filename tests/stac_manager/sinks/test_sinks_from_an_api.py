@@ -22,6 +22,7 @@ from worlds.server import Ask, Habit, World, running
 
 from benchmarks import _api_server
 from stac_manager import DataProcessingError, IngestModule, WorkflowContext, picking
+from stac_manager.config import IngestConfig
 from stac_manager.sinks import Sink, write
 from stac_manager.sinks.model import Mark
 from stac_manager.sinks.newer import conditions
@@ -179,6 +180,27 @@ def test_a_time_in_the_future_does_not_tell_what_is_newer(items: Path, tmp_path:
     assert conditions(replace(base, updated=future), {}) == (by_datetime, None)
     assert conditions(replace(base, datetime=future), {}) == (by_updated, None)
     assert conditions(replace(base, updated=future, datetime=future), {}) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "since"),
+    [
+        (None, "2024-03-04T00:00:00Z/.."),
+        ("2024-01-01T00:00:00Z/..", "2024-03-04T00:00:00Z/.."),
+        ("../2024-03-04T01:00:00+01:00", "2024-03-04T00:00:00Z/2024-03-04T01:00:00+01:00"),
+        ("2024-03-04T00:00:00Z", "2024-03-04T00:00:00Z/2024-03-04T00:00:00Z"),
+        ("2024-02-01T00:00:00Z/2024-03-03T23:59:59Z", "2024-02-01T00:00:00Z/2024-03-03T23:59:59Z"),
+        ("2024-03-04T00:00:00.5Z/..", "2024-03-04T00:00:00.5Z/.."),
+        ("2024-03-03T00:00:00Z", "2024-03-03T00:00:00Z"),
+    ],
+)
+def test_an_update_by_datetime_asks_for_nothing_that_the_user_has_not(
+    asked: str | None, since: str, items: Path, tmp_path: Path
+) -> None:
+    """A server that matches `start_datetime` to `end_datetime` finds items whose `datetime` lies outside."""
+    options = {} if asked is None else {"datetime": asked}
+    assert conditions(write(Sink({"source": items}, tmp_path / "out")), options)[1] == {"datetime": since}
+    IngestConfig.parse({"source": "https://example.com", "datetime": since})
 
 
 @pytest.mark.parametrize(
