@@ -18,18 +18,18 @@ def parsed(text: str) -> Any:
     Raises:
         ConfigurationError: If it is none, or the package is not installed.
     """
-    cql2 = _cql2("text")
+    cql2 = _cql2("option 'filter': CQL2 text")
     try:
         return cql2.parse_text(text).to_json()
     except Exception as error:  # noqa: BLE001 - its own classes, and panics of its parser, are no subclasses of one
         raise ConfigurationError(f"option 'filter': not CQL2 text: {_first_line(error)}") from None
 
 
-def _cql2(kind: str) -> Any:
+def _cql2(what: str) -> Any:
     try:
         import cql2
     except ImportError:
-        raise ConfigurationError(f"option 'filter': CQL2 {kind} needs the package cql2; pip install cql2") from None
+        raise ConfigurationError(f"{what} needs the package cql2: pip install cql2") from None
     return cql2
 
 
@@ -39,7 +39,7 @@ def _first_line(error: Exception) -> str:
 
 def spatial(node: Mapping[str, Any], names: set[str]) -> Callable[[Item], bool | None]:
     """Leave geometry to the package cql2, with nothing of the item but the members that the condition names."""
-    cql2 = _cql2("with geometries")
+    cql2 = _cql2("a geometry in 'intersects' or 'filter'")
     own = {
         argument["property"] for argument in node["args"] if isinstance(argument, Mapping) and "property" in argument
     }

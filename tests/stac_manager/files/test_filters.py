@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -169,6 +170,21 @@ def test_a_filter_that_is_not_understood_is_refused_before_any_work(expression: 
         IngestConfig.parse({"mode": "file", "source": "x", "filter": expression})
     assert "'filter'" in str(caught.value)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ({"filter": "a = 1"}, "option 'filter': CQL2 text needs the package cql2"),
+        ({"intersects": {"type": "Point", "coordinates": [1, 2]}}, "a geometry in 'intersects' or 'filter' needs"),
+    ],
+)
+def test_an_option_that_needs_a_package_is_named(
+    condition: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cql2", None)
+    with pytest.raises(ConfigurationError, match=said):
+        IngestConfig.parse({"mode": "file", "source": "x", **condition})
 
 
 def test_a_filter_nested_without_end_is_refused() -> None:
