@@ -122,8 +122,8 @@ class Cluster:
         threads = self._threads()
         if not threads:
             raise DataProcessingError(
-                "the Dask cluster has no workers: wait for the first, as client.wait_for_workers(1) does; adapt() needs "
-                "minimum=1 for one to come"
+                "the Dask cluster has no workers: wait for the first, as client.wait_for_workers(1) does; adapt() "
+                "needs minimum=1 for one to come"
             )
         return threads
 
