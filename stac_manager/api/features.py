@@ -35,10 +35,10 @@ WHOLE_BYTES = DECODED_AT_ONCE_BYTES  # what is larger is not parsed as a whole
 KEPT = ("id", "extent")  # what a search needs to know of a Collection
 LINKS_KEPT = 100  # of each relation, of a landing page with a link to each of many Collections
 
-_LISTS = {name: re.compile(rb'"%b"\s*:\s*\[\s*(?=\{)' % name.encode()) for name in ("collections", "links")}
-_END_OF_LIST = re.compile(rb'\]\s*,\s*"|\]\s*\}\s*$')
-
-_LIST = re.compile(rb'"features"\s*:\s*\[\s*')
+_LISTS = {
+    name: re.compile(rb'"%b"\s*:\s*\[\s*%b' % (name.encode(), first))
+    for name, first in (("collections", rb"(?=\{)"), ("links", rb"(?=\{)"), ("features", b""))
+}
 _TAILS = tuple(
     b"]%b%b" % (comma, name)
     for comma in (b",", b", ")
@@ -72,10 +72,9 @@ class Outline:
         opened with one, must each be a whole JSON object: then both are at the outermost level and the features lie
         between. (A quotation mark inside of a string is escaped, so that neither mark can be part of one.) None where
         that does not work, or tells too little to go on without the features."""
-        found = _LIST.search(data, 0, OUTLINE_BYTES)
-        if not found or (head := _object(data[: found.start()].rstrip().rstrip(b",") + b"}")) is None:
+        head, begin = _head(data, "features")
+        if head is None:
             return None
-        begin = found.end()
         if data[begin : begin + 1] == b"]":  # an empty page of pygeoapi says that it is a full one
             return None
         for most in (TAIL_BYTES, OUTLINE_BYTES):
@@ -90,16 +89,15 @@ class Outline:
         return None
 
     @classmethod
-    def scanned(cls, data: bytes) -> Outline | None:
-        """The same by counting brackets, for what is too large to be parsed at once. Takes long, with many turns for
-        other threads. None where there are no features, or the rest is as large; features that are no JSON, or too
-        many, raise `DamagedPageError` and `RefusedBodyError`."""
-        found = _LIST.search(data, 0, OUTLINE_BYTES)
-        if not found or (head := _object(data[: found.start()].rstrip().rstrip(b",") + b"}")) is None:
+    def scanned(cls, data: bytes, name: str = "features") -> Outline | None:
+        """The same by counting brackets, or that of another list, for what is too large to be parsed at once. Takes
+        long, with many turns for other threads. None where there is no such list, or the rest is as large; a list that
+        is no JSON, or features that are too many, raise `DamagedPageError` and `RefusedBodyError`."""
+        head, begin = _head(data, name)
+        if head is None:
             return None
-        begin = found.end()
-        empty = data[begin : begin + 1] == b"]"
-        ends = [] if empty else [end for _, end in values(data, begin, len(data), MOST_MEMBERS)]
+        empty, most = data[begin : begin + 1] == b"]", MOST_MEMBERS if name == "features" else len(data)
+        ends = [] if empty else [end for _, end in values(data, begin, len(data), most)]
         stop = ends[-1] if ends else begin
         if (closed := _CLOSE.match(data, stop)) is None:
             return None
@@ -108,7 +106,7 @@ class Outline:
         if tail is None:
             return None
         outline = cls({**head, **tail}, data, begin, stop, len(ends))
-        for _ in outline.features():
+        for _ in outline.features() if name == "features" else ():
             pass
         return outline
 
@@ -184,6 +182,12 @@ def _parsed(data: bytes | memoryview, loads: Callable[[Any], Any] = orjson.loads
         return decoded_item(data) if loosely else None
 
 
+def _head(data: bytes, name: str) -> tuple[dict[str, Any] | None, int]:
+    """The members before a list, None where that is not at the outermost level, and where it begins."""
+    found = _LISTS[name].search(data, 0, OUTLINE_BYTES)
+    return (_object(data[: found.start()].rstrip().rstrip(b",") + b"}"), found.end()) if found else (None, 0)
+
+
 def _object(data: bytes) -> dict[str, Any] | None:
     document = _parsed(data)
     return document if isinstance(document, dict) else None
@@ -202,7 +206,7 @@ async def document_of(data: bytes, content_type: str, *, outline: bool) -> Any:
         return found
     if len(data) <= WHOLE_BYTES:
         return decoded(data)
-    for name in _LISTS:
+    for name in ("collections", "links"):
         if (listed := await listed_in(data, name)) is not None:
             return listed
     if (page := await asyncio.to_thread(Outline.scanned, data)) is not None:
@@ -213,22 +217,11 @@ async def document_of(data: bytes, content_type: str, *, outline: bool) -> Any:
 async def listed_in(data: bytes, name: str) -> dict[str, Any] | None:
     """Read a document with a long list of Collections, or of links, one by one: parsed, or freed, at once it would hold
     up the event loop. Id and extent are kept of each Collection; None where it is something else."""
-    if (found := _LISTS[name].search(data, 0, OUTLINE_BYTES)) is None:
+    try:
+        listed = await asyncio.to_thread(Outline.scanned, data, name)
+        return None if listed is None else {**listed.members, name: await _kept(listed, name)}
+    except DamagedPageError:
         return None
-    begin = found.end()
-    for end in (match.start() for match in _END_OF_LIST.finditer(data, max(len(data) - OUTLINE_BYTES, begin))):
-        try:
-            document = orjson.loads(data[:begin] + data[end:])
-        except orjson.JSONDecodeError:
-            await asyncio.sleep(0)
-            continue
-        if not isinstance(document, dict) or document.get(name) != []:  # another list, within a member
-            return None
-        try:
-            return {**document, name: await _kept(Outline({}, data, begin, end), name)}
-        except DamagedPageError:
-            return None
-    return None
 
 
 async def _kept(listed: Outline, name: str) -> list[dict[str, Any]]:
